@@ -1,0 +1,299 @@
+"""A column as a domain: integer codes for its values, and what merging several of them loses.
+
+Everything that partitions, measures or publishes works on these codes; only here are dtypes looked at.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Codes = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@attrs.frozen(eq=False)
+class Runs:
+    """Rows grouped by node and, within a node, sorted by code: one entry for each (node, code).
+
+    Attributes:
+        row_weight: Number of records of each row.
+        start: First row of each run.
+        node: Node of each run, ascending.
+        code: Code of each run, ascending within a node.
+        weight: Number of records in each run.
+        first: First run of each node.
+        last: Last run of each node.
+    """
+
+    row_weight: Ints
+    start: Ints
+    node: Ints
+    code: Codes
+    weight: Ints
+    first: Ints
+    last: Ints
+
+
+@attrs.frozen(eq=False)
+class Domain:
+    """The distinct values of one column; code `size` stands for a missing value, and is the highest.
+
+    Losses are the normalized certainty penalty (Xu, Wang, Pei, Wang, Shi and Fu: Utility-based anonymization using
+    local recoding, KDD 2006): 0 for one value, 1 for the whole domain. A group that mixes missing with present
+    values can only be published as suppressed, and so loses 1.
+    """
+
+    name: str
+    size: int
+
+    @property
+    def kind(self) -> str:
+        """`numeric` for numbers and dates, `categorical` for everything else."""
+        raise NotImplementedError
+
+    def loss_of_cuts(self, runs: Runs) -> tuple[Floats, Floats, Floats]:
+        """What cutting after each run would leave: loss of the left side, of the right side, and of the whole node.
+
+        The values at the last run of a node mean nothing: there is no cut there.
+        """
+        raise NotImplementedError
+
+    def loss_of_part(self, runs: Runs, present: Mask) -> Floats:
+        """The loss of each node if only the runs marked `present` were in it; 0 where none is."""
+        raise NotImplementedError
+
+    def texts(self, codes: Sequence[int] | Codes | Ints) -> list[str]:
+        """Values as they are written, for codes below `size`."""
+        raise NotImplementedError
+
+
+@attrs.frozen(eq=False)
+class OrderedDomain(Domain):
+    """Numbers and dates: a group is an interval, its loss (max - min) / range.
+
+    Attributes:
+        values: Distinct values, ascending.
+        positions: Where each value lies between 0 (least) and 1 (greatest); 2 for a missing value, so that a
+            span with one in it comes out above 1.
+        style: How a value is written: `plain`, `integral` (whole numbers that missing values turned into
+            floats), `day` or `instant`.
+        zone: The column's time zone, for `instant` and `day`.
+    """
+
+    values: npt.NDArray[Any]
+    positions: Floats
+    style: str = "plain"
+    zone: datetime.tzinfo | None = None
+
+    @property
+    def kind(self) -> str:
+        return "numeric"
+
+    def loss_of_cuts(self, runs: Runs) -> tuple[Floats, Floats, Floats]:
+        position = self.positions[runs.code]
+        low, high = position[runs.first], position[runs.last]
+        following = np.append(position[1:], 0.0)
+        left = position - low[runs.node]
+        right = np.minimum(high[runs.node] - following, 1.0)
+        return left, right, np.minimum(high - low, 1.0)
+
+    def loss_of_part(self, runs: Runs, present: Mask) -> Floats:
+        position = self.positions[runs.code]
+        low = np.minimum.reduceat(np.where(present, position, np.inf), runs.first)
+        high = np.maximum.reduceat(np.where(present, position, -np.inf), runs.first)
+        span: Floats = np.clip(high - low, 0.0, 1.0)
+        return span
+
+    def texts(self, codes: Sequence[int] | Codes | Ints) -> list[str]:
+        chosen = self.values[np.asarray(codes, dtype=np.int64)]
+        if self.style == "integral":
+            return [str(int(value)) for value in chosen]
+        if self.style == "plain":
+            return [str(value) for value in chosen]
+        stamps = pd.DatetimeIndex(chosen)
+        if self.zone is not None:
+            stamps = stamps.tz_localize("UTC").tz_convert(self.zone)
+        if self.style == "day":
+            return [stamp.date().isoformat() for stamp in stamps]
+        return [stamp.isoformat() for stamp in stamps]
+
+
+@attrs.frozen(eq=False)
+class UnorderedDomain(Domain):
+    """Categories: a group is a set, its loss (distinct - 1) / (domain - 1).
+
+    Attributes:
+        values: Each category as it is written, most frequent first: cutting along that order sets the common
+            values apart first, which loses least (measured on Adult: a tenth to a fifth less than alphabetical).
+        units: 1 for each category, more than all of them for a missing value.
+    """
+
+    values: npt.NDArray[Any]
+    units: Ints
+
+    @property
+    def kind(self) -> str:
+        return "categorical"
+
+    def loss_of_cuts(self, runs: Runs) -> tuple[Floats, Floats, Floats]:
+        total = np.cumsum(self.units[runs.code])
+        before = total[runs.first] - self.units[runs.code[runs.first]]
+        whole = total[runs.last] - before
+        left = total - before[runs.node]
+        return self._loss(left), self._loss(whole[runs.node] - left), self._loss(whole)
+
+    def loss_of_part(self, runs: Runs, present: Mask) -> Floats:
+        return self._loss(np.add.reduceat(np.where(present, self.units[runs.code], 0), runs.first))
+
+    def _loss(self, units: Ints) -> Floats:
+        spread = np.clip((units - 1) / max(1, self.size - 1), 0.0, 1.0)
+        alone_missing = units == self.size + 1
+        return np.where(alone_missing, 0.0, spread)
+
+    def texts(self, codes: Sequence[int] | Codes | Ints) -> list[str]:
+        return [str(value) for value in self.values[np.asarray(codes, dtype=np.int64)]]
+
+
+def encode(column: pd.Series[Any]) -> tuple[Domain, Codes]:
+    """Turn a column into a domain and the code of every row.
+
+    Booleans, text, `category` and whatever has no natural distance are categories (unused levels of a categorical
+    are no part of the domain; an empty string is a category like any other). Integers, floats, decimals and dates
+    are ordered. `None`, `NaN`, `NaT` and `NA` are missing.
+    """
+    name = str(column.name)
+    missing = column.isna().to_numpy(dtype=bool)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return _categories_of_levels(name, column, missing)
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return _categories(name, column[~missing].astype(bool).astype(str).to_numpy(dtype=object), missing)
+    if pd.api.types.is_integer_dtype(column.dtype) or pd.api.types.is_float_dtype(column.dtype):
+        return _ordered(name, column[~missing].to_numpy(), missing)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return _moments(name, column[~missing], missing)
+    if isinstance(column.dtype, pd.StringDtype):
+        return _categories(name, column[~missing], missing)
+    return _objects(name, column, missing)
+
+
+def _objects(name: str, column: pd.Series[Any], missing: Mask) -> tuple[Domain, Codes]:
+    present = column.astype(object)[~missing]
+    found = pd.api.types.infer_dtype(present, skipna=False)
+    if found == "string":
+        return _categories(name, present, missing)
+    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        return _ordered(name, present.to_numpy(), missing)
+    if found in ("date", "datetime", "datetime64"):
+        try:
+            return _moments(name, pd.to_datetime(present), missing)
+        except (ValueError, TypeError, OverflowError):
+            # dates outside what the installed pandas can hold, or a mixture of time zones: no common scale
+            return _categories(name, [str(value) for value in present], missing)
+    return _categories(name, [str(value) for value in present], missing)
+
+
+def _ordered(name: str, present: npt.NDArray[Any], missing: Mask) -> tuple[Domain, Codes]:
+    values, inverse = np.unique(present, return_inverse=True)
+    whole = (
+        bool(missing.any())
+        and values.dtype.kind == "f"
+        and bool(np.isfinite(values).all())
+        and bool((values == np.trunc(values)).all())
+    )
+    numbers = values.astype(np.float64)
+    domain = OrderedDomain(
+        name, len(values), values=values, positions=_positions(numbers), style="integral" if whole else "plain"
+    )
+    return domain, _spread_codes(inverse, missing, len(values))
+
+
+def _moments(name: str, present: pd.Series[Any], missing: Mask) -> tuple[Domain, Codes]:
+    stamps = pd.DatetimeIndex(present)
+    days = bool((stamps == stamps.normalize()).all())
+    instants = stamps.tz_convert("UTC").tz_localize(None) if stamps.tz is not None else stamps
+    values, inverse = np.unique(instants.to_numpy(), return_inverse=True)
+    domain = OrderedDomain(
+        name,
+        len(values),
+        values=values,
+        positions=_positions(values.astype(np.int64).astype(np.float64)),
+        style="day" if days else "instant",
+        zone=stamps.tz,
+    )
+    return domain, _spread_codes(inverse, missing, len(values))
+
+
+def _positions(numbers: Floats) -> Floats:
+    """Places between 0 and 1; by rank where the range is not a finite number (infinities, overflow)."""
+    if len(numbers) < 2:
+        places = np.zeros(len(numbers))
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            width = numbers[-1] - numbers[0]
+            places = (numbers - numbers[0]) / width if width > 0 else numbers
+        if not (np.isfinite(width) and width > 0):
+            places = np.linspace(0.0, 1.0, len(numbers))
+    return np.append(places, 2.0)
+
+
+def _categories(name: str, present: Any, missing: Mask) -> tuple[Domain, Codes]:
+    codes, values = pd.factorize(np.asarray(present, dtype=object) if isinstance(present, list) else present)
+    return _by_frequency(name, codes.astype(np.int64), np.asarray(values, dtype=object), missing)
+
+
+def _categories_of_levels(name: str, column: pd.Series[Any], missing: Mask) -> tuple[Domain, Codes]:
+    # two levels may be written alike (1 and "1"): whoever reads the release cannot tell them apart, nor may we
+    written, levels = pd.factorize(np.array([str(level) for level in column.cat.categories], dtype=object))
+    codes = written[column.cat.codes.to_numpy()[~missing]].astype(np.int64)
+    return _by_frequency(name, codes, np.asarray(levels, dtype=object), missing)
+
+
+def _by_frequency(name: str, codes: Ints, values: npt.NDArray[Any], missing: Mask) -> tuple[Domain, Codes]:
+    count = np.bincount(codes, minlength=len(values))
+    alphabetical = np.argsort(values, kind="stable")
+    order = alphabetical[np.argsort(-count[alphabetical], kind="stable")]
+    order = order[count[order] > 0]
+    rank = np.zeros(len(values), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    units = np.append(np.ones(len(order), dtype=np.int64), len(order) + 1)
+    domain = UnorderedDomain(name, len(order), values=values[order], units=units)
+    return domain, _spread_codes(rank[codes], missing, len(order))
+
+
+def _spread_codes(present: Ints, missing: Mask, size: int) -> Codes:
+    codes = np.full(len(missing), size, dtype=np.int32)
+    codes[~missing] = present
+    return codes
+
+
+def combinations(codes: npt.NDArray[np.int32], sizes: Sequence[int]) -> tuple[Ints, Ints, Ints]:
+    """Distinct combinations of codes over the columns.
+
+    Args:
+        codes: int32, one row a column of the table, one entry a record.
+        sizes: Number of codes each column may have, the missing value included.
+
+    Returns:
+        The index of a record that has each combination, the combination of every record, and the number of
+        records of each combination; combinations in ascending order of their codes, whatever the records' order.
+    """
+    key = np.zeros(codes.shape[1], dtype=np.int64)
+    span = 1
+    for row, size in zip(codes, sizes, strict=True):
+        if span * size >= 2**62:
+            # the product of the sizes would overflow: number the combinations so far instead
+            distinct, inverse = np.unique(key, return_inverse=True)
+            key, span = inverse.astype(np.int64), len(distinct)
+        key = key * size + row
+        span *= size
+    _, first, inverse, count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+    return first.astype(np.int64), inverse.astype(np.int64), count.astype(np.int64)

@@ -1,0 +1,107 @@
+"""From classes to published columns: each class gets, per quasi-identifier, the narrowest cell that covers it.
+
+The rule for missing values: where a whole class is missing, the cell stays missing; where a class mixes missing with
+present values, the cell is suppressed (`*`), because neither an interval nor a set can say "or unknown" without telling
+the reader that nobody in the class has a value outside it. Partitioning counts that as a full loss, so it keeps missing
+values together wherever it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .notation import SUPPRESSED, category_set, interval
+
+MISSING = -1
+
+
+@attrs.frozen(eq=False)
+class GeneralizedColumn:
+    """One quasi-identifier as it is published.
+
+    Attributes:
+        labels: The distinct cells.
+        of_class: For each class the index into `labels`, or `MISSING`.
+        loss: For each class the normalized certainty penalty of its cell, 0 to 1.
+    """
+
+    labels: list[str]
+    of_class: Ints
+    loss: Floats
+
+    def cells(self, classes: Ints, index: pd.Index) -> pd.Series[str]:
+        """The column's cells for records of these classes, as text."""
+        labels = pd.array(np.array(self.labels, dtype=object), dtype="string")
+        return pd.Series(labels.take(self.of_class[classes], allow_fill=True), index=index)
+
+
+def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> GeneralizedColumn:
+    """Cover each class by one cell.
+
+    Args:
+        domain: The column.
+        codes: Code of each combination.
+        classes: Class of each combination, 0 to `count` - 1, none of them empty.
+        count: Number of classes.
+    """
+    width = domain.size + 1
+    pairs = np.unique(classes * width + codes)
+    owner, code = pairs // width, pairs % width
+    first = np.searchsorted(owner, np.arange(count))
+    last = np.append(first[1:], len(owner)) - 1
+    distinct = last - first + 1
+    has_missing = code[last] == domain.size
+
+    labels: list[str] = []
+    of_class = np.full(count, MISSING, dtype=np.int64)
+
+    single = (distinct == 1) & ~has_missing
+    _label(of_class, single, code[first[single]], domain.texts, labels)
+
+    mixed = (distinct > 1) & has_missing
+    of_class[mixed] = len(labels)
+    labels.append(SUPPRESSED)
+
+    several = (distinct > 1) & ~has_missing
+    if isinstance(domain, OrderedDomain):
+
+        def intervals(bounds: Ints) -> list[str]:
+            lows, highs = domain.texts(bounds // width), domain.texts(bounds % width)
+            return [interval(low, high) for low, high in zip(lows, highs, strict=True)]
+
+        _label(of_class, several, code[first[several]] * width + code[last[several]], intervals, labels)
+        positions = domain.positions
+        spread = positions[code[last]] - positions[code[first]]
+    else:
+        _label_sets(of_class, domain, code, first, last, np.flatnonzero(several), labels)
+        spread = (distinct - 1) / max(1, domain.size - 1)
+    loss = np.where(mixed, 1.0, np.where(several, spread, 0.0))
+    return GeneralizedColumn(labels, of_class, loss)
+
+
+def _label(
+    of_class: Ints, which: npt.NDArray[np.bool_], keys: Ints, texts: Callable[[Ints], list[str]], labels: list[str]
+) -> None:
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    of_class[which] = inverse + len(labels)
+    labels.extend(texts(distinct))
+
+
+def _label_sets(
+    of_class: Ints, domain: Domain, code: Ints, first: Ints, last: Ints, which: Ints, labels: list[str]
+) -> None:
+    texts = domain.texts(np.arange(domain.size))
+    seen: dict[bytes, int] = {}
+    for each in which.tolist():
+        members = code[first[each] : last[each] + 1]
+        key = members.tobytes()
+        if key not in seen:
+            seen[key] = len(labels)
+            labels.append(category_set(texts[member] for member in members))
+        of_class[each] = seen[key]

@@ -1,0 +1,97 @@
+"""What a release promises, counted on the release itself: from the written cells, not from how they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+
+@attrs.frozen
+class Diversity:
+    """Distinct l-diversity of one sensitive attribute.
+
+    A. Machanavajjhala, D. Kifer, J. Gehrke and M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007.
+
+    Attributes:
+        l: Least number of distinct values in a class; a missing value counts as a value.
+        exposed_classes: Classes in which there is one value only.
+        exposed_records: Records in those classes.
+    """
+
+    l: int  # noqa: E741 - the letter is the measure's name
+    exposed_classes: int
+    exposed_records: int
+
+    def meaning(self, attribute: str, records: int) -> str:
+        """The measure in words."""
+        if self.l > 1:
+            return (
+                f"in every class of records that look alike there are at least {self.l} different values of"
+                f" {attribute}: knowing somebody's class leaves at least {self.l} possible values, though some may be"
+                f" far likelier than others"
+            )
+        return (
+            f"in {self.exposed_classes:,} classes with {self.exposed_records:,} of {records:,} records everybody has the"
+            f" same value of {attribute}: whoever knows that a person is in such a class knows the value too, however"
+            f" large k is"
+        )
+
+
+@attrs.frozen(eq=False)
+class Grouping:
+    """Records grouped into equivalence classes: those whose cells in the given columns are all the same.
+
+    Attributes:
+        group: Class of each record.
+        sizes: Records of each class.
+    """
+
+    group: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Grouping:
+        """Group by what stands in the columns.
+
+        Missing cells are a value like any other: leaving them out (the default of `groupby`) would drop the very
+        records that are easiest to tell apart from the count.
+        """
+        group = frame.groupby(list(columns), dropna=False, observed=True, sort=False).ngroup().to_numpy()
+        return cls(group, np.bincount(group))
+
+    @property
+    def k(self) -> int | None:
+        """Records of the smallest class; None where there is no record."""
+        return int(self.sizes.min()) if len(self.sizes) else None
+
+    @property
+    def classes(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def average_size(self) -> float | None:
+        """Mean number of records of a class; None where there is no record."""
+        return float(self.sizes.mean()) if len(self.sizes) else None
+
+    def discernibility(self, suppressed: int = 0) -> int:
+        """Sum over the records of how many they look like; a suppressed one looks like the whole table.
+
+        R. J. Bayardo and R. Agrawal: Data privacy through optimal k-anonymization, ICDE 2005.
+        """
+        sizes = [int(size) for size in self.sizes]
+        return sum(size * size for size in sizes) + suppressed * (sum(sizes) + suppressed)
+
+    def diversity(self, sensitive: pd.Series[Any]) -> Diversity | None:
+        """Distinct l-diversity of a column of the same records; None where there is no record."""
+        if not len(self.sizes):
+            return None
+        codes, values = pd.factorize(sensitive, use_na_sentinel=False)
+        pairs = np.unique(self.group * len(values) + codes)
+        distinct = np.bincount(pairs // len(values), minlength=len(self.sizes))
+        alone = distinct == 1
+        return Diversity(int(distinct.min()), int(alone.sum()), int(self.sizes[alone].sum()))

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+
+
+@pytest.fixture(scope="session")
+def adult() -> pd.DataFrame:
+    path = SHARED / "data" / "adult.csv"
+    if not path.is_file():
+        pytest.skip("the Adult table is not here: it lies in ../shared/data, which is no part of the project")
+    with path.open("rb") as file:
+        return pd.read_csv(file, sep=";")

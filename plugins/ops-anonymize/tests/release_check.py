@@ -1,0 +1,73 @@
+"""A second opinion on a release: reads the published cells as FORMATS.md describes them, and shares no code with the pack."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+
+
+def read_set(cell: str) -> list[str]:
+    members, current, escaped = [], "", False
+    for character in cell[1:-1]:
+        if escaped:
+            current, escaped = current + character, False
+        elif character == "\\":
+            escaped = True
+        elif character == "|":
+            members.append(current)
+            current = ""
+        else:
+            current += character
+    return [*members, current]
+
+
+def covers(cell: object, value: object) -> bool:
+    """Whether a published cell is true of a value."""
+    if pd.isna(value):
+        return pd.isna(cell) or cell == "*"
+    if pd.isna(cell):
+        return False
+    text = str(cell)
+    if text == "*" or text == str(value):
+        return True
+    if isinstance(value, str | bool):
+        return text.startswith("{") and str(value) in read_set(text)
+    if text.startswith("["):
+        low, high = text[1:-1].split(",")
+        if isinstance(value, pd.Timestamp):
+            return pd.Timestamp(low) <= value <= pd.Timestamp(high)
+        return float(low) <= float(value) <= float(high)
+    if isinstance(value, pd.Timestamp):
+        return pd.Timestamp(text) == value
+    return float(text) == float(value)
+
+
+def smallest_class(released: pd.DataFrame, columns: list[str]) -> int | None:
+    """k, counted with a dictionary: a missing cell is a value."""
+    cells = released[columns].astype(object)
+    cells = cells.where(cells.notna(), None)
+    counts = Counter(cells.itertuples(index=False, name=None))
+    return min(counts.values(), default=None)
+
+
+def faults(original: pd.DataFrame, released: pd.DataFrame, columns: list[str], k: int) -> list[str]:
+    """Everything that is wrong with a release; its index are the positions of its records in the original."""
+    found = []
+    measured = smallest_class(released, columns)
+    if measured is not None and measured < k:
+        found.append(f"k is {measured}")
+    if len(released) < len(original) and len(original) >= k:
+        found.append("records are missing")
+    if not released.index.is_unique or not released.index.isin(range(len(original))).all():
+        found.append("records were invented")
+        return found
+    for column in columns:
+        pairs = zip(released[column], original[column].iloc[released.index], strict=True)
+        wrong = sum(1 for cell, value in pairs if not covers(cell, value))
+        if wrong:
+            found.append(f"{wrong} cells of {column} do not cover their value")
+    for column in released.columns.difference(columns):
+        if not released[column].equals(original[column].iloc[released.index]):
+            found.append(f"{column} was changed")
+    return found
