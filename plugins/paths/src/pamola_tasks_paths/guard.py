@@ -1,0 +1,182 @@
+"""The path guard of a run: the project's root to read and write, further roots to read from."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any
+
+from pamola_tasks.errors import PathSecurityError
+from pamola_tasks.protocols import Diagnosis, Project, Stat
+from pamola_tasks_paths.names import shown
+from pamola_tasks_paths.saferoot import SafeRoot
+from pamola_tasks_paths.validation import system_directory_of
+
+
+class ProjectGuard:
+    """`PathGuard` of the kernel, on `SafeRoot`.
+
+    Args:
+        root: The project's root.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._inside = SafeRoot(root)
+        self._outside: tuple[_ReadOnlyRoot, ...] = ()
+
+    @property
+    def root(self) -> Path:
+        """The root, absolute and resolved."""
+        return self._inside.root
+
+    def extended(self, roots: Iterable[Path]) -> ProjectGuard:
+        """The same guard with further roots, folders or single files, from which files may be read.
+
+        Args:
+            roots: Absolute, or relative to the project's root. They are opened when they are first used.
+
+        Raises:
+            PathSecurityError: A root is a system directory, or holds them all (`/`).
+        """
+        guard = ProjectGuard(self.root)
+        added = [_ReadOnlyRoot(os.path.join(self.root, os.fspath(root))) for root in roots]
+        guard._outside = (*self._outside, *added)
+        return guard
+
+    def open(self, name: str, mode: str = "rb") -> AbstractContextManager[IO[Any]]:
+        """Open a regular file for reading, or with `ab` for appending (unbuffered, made when missing).
+
+        Further roots are for reading only.
+        """
+        if mode not in ("r", "rt", "rb", "ab"):
+            raise ValueError(f"mode {mode!r} is not for a path guard: it reads (rb, r) and appends (ab)")
+        if mode == "ab":
+            return self._inside.open(self._own(name), mode, buffering=0)
+        safe, inside = self._find(name)
+        return safe.open(inside, mode)
+
+    def create(
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+    ) -> AbstractContextManager[IO[bytes]]:
+        """Write a file that appears under its name only when the block ends without an exception."""
+        return self._inside.create(self._own(name), exclusive=exclusive, parents=parents, mode=mode)
+
+    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+        """Make a directory and its parents; nothing happens where it is there."""
+        self._inside.mkdirs(self._own(name), mode)
+
+    def replace(self, source: str, target: str) -> None:
+        """Rename, replacing the target; missing parents of the target are made."""
+        self._inside.replace(self._own(source), self._own(target))
+
+    def unlink(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a file or symbolic link (the link, not its target)."""
+        self._inside.unlink(self._own(name), missing_ok=missing_ok)
+
+    def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a directory with all that is in it, following no link."""
+        self._inside.remove_tree(self._own(name), missing_ok=missing_ok)
+
+    def iter(self, name: str = ".") -> Iterator[tuple[str, Stat]]:
+        """The entries of a directory, sorted by name; links are reported as `other`."""
+        safe, inside = self._find(name)
+        return ((entry, _told(status)) for entry, status in safe.entries(inside))
+
+    def stat(self, name: str) -> Stat:
+        """What is there under this name."""
+        safe, inside = self._find(name)
+        return _told(safe.stat(inside))
+
+    def exists(self, name: str) -> bool:
+        """Whether something allowed is there under this name."""
+        try:
+            self.stat(name)
+        except (FileNotFoundError, PathSecurityError):
+            return False
+        return True
+
+    def _find(self, name: str) -> tuple[SafeRoot, str]:
+        """The root that gives access to a name for reading, and the name within it."""
+        if isinstance(name, str) and os.path.isabs(name) and self._inside.beneath(name) is None:
+            for outside in self._outside:
+                inside = outside.beneath(name)
+                if inside is not None:
+                    return outside.safe, inside
+        return self._inside, self._own(name)
+
+    def _own(self, name: str) -> str:
+        """A name for the project's root; an absolute one elsewhere is refused with what would allow it."""
+        if isinstance(name, str) and os.path.isabs(name) and self._inside.beneath(name) is None:
+            raise PathSecurityError(
+                f"{shown(name)} is refused: it lies outside the project {self.root}; inputs from elsewhere can be read"
+                " when `allowed_external_paths` lists their folder and `allow_external` is true"
+            )
+        return name
+
+
+class _ReadOnlyRoot:
+    """A folder or a file outside the project, opened when first used."""
+
+    def __init__(self, path: str) -> None:
+        given = os.path.abspath(path)
+        for spelling in {given, os.path.realpath(given)}:
+            system = system_directory_of(spelling)
+            if system is not None or os.path.dirname(spelling) == spelling:
+                raise PathSecurityError(
+                    f"{shown(path)} cannot be an allowed external path: it is, or lies in, the system folder"
+                    f" {system or spelling}"
+                )
+        self._given = given
+        self._safe: SafeRoot | None = None
+        self._only: str | None = None
+
+    @property
+    def safe(self) -> SafeRoot:
+        if self._safe is None:
+            raise PathSecurityError(f"the allowed external path {shown(self._given)} is not there")
+        return self._safe
+
+    def beneath(self, name: str) -> str | None:
+        """An absolute name, within this root; None when it lies elsewhere."""
+        if self._safe is None and not self._open():
+            return None
+        inside = self.safe.beneath(name)
+        return None if self._only is not None and inside != self._only else inside
+
+    def _open(self) -> bool:
+        if os.path.isdir(self._given):
+            self._safe = SafeRoot(self._given)
+        elif os.path.exists(self._given):
+            folder, self._only = os.path.split(self._given)
+            self._safe = SafeRoot(folder)
+        return self._safe is not None
+
+
+def _told(status: os.stat_result) -> Stat:
+    mode = status.st_mode
+    kind = "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
+    return Stat(kind, status.st_size, status.st_mtime_ns)
+
+
+def diagnose(project: Project | None) -> list[Diagnosis]:
+    """How leaving the project is prevented here."""
+    if project is None:
+        return []
+    with SafeRoot(project.root) as safe:
+        how = safe.protection
+    if how == "final path":
+        return [
+            Diagnosis(
+                level="note",
+                subject="path guard",
+                finding="this system has no handles of folders: names are checked, then the final path is compared",
+                advice="let nobody else write in the project's folder while a task runs",
+            )
+        ]
+    finding = (
+        "the kernel keeps files beneath the project (openat2)" if how == "openat2" else "each folder is opened in turn"
+    )
+    return [Diagnosis(level="ok", subject="path guard", finding=finding)]

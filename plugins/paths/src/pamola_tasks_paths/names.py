@@ -1,0 +1,179 @@
+"""The lexical gate: which names may be asked for at all, the same on every system.
+
+It looks at text only. What a name leads to (symlinks, `..`, devices) is decided by the file system when the name is
+opened; see `pamola_tasks_paths.opening`. A name refused here would mean something else on another system (drive,
+device, short name), would be rewritten by a shell or a log viewer, or looks like another name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from pamola_tasks.errors import PathSecurityError
+
+MAX_NAME_BYTES = 255  # NAME_MAX of ext4, XFS, APFS, NTFS
+MAX_PATH_BYTES = 4095  # PATH_MAX of Linux, without its NUL
+MAX_DEPTH = 255
+
+# Control, format (zero width, bidi), surrogate and private characters, line and paragraph separators.
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_RESERVED_CHARACTERS = frozenset('<>:"|?*')
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
+    + [f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)]
+)
+_SHORT_NAME = re.compile(r"[^.~]{1,6}~\d{1,6}(\.[^.]{0,3})?", re.IGNORECASE)
+_EXPANSION = re.compile(r"\$\{|\$\(|`.*`|\$[A-Za-z_]\w*\Z|\A%\w+%\Z")
+# Slashes, backslashes and dots that compatibility normalization (NFKC) does not know as such.
+_LOOKALIKES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8\u2571", "/") | dict.fromkeys("\u2216\u29f5\u29f9", "\\"))
+_DRIVE = re.compile(r"[A-Za-z]:")
+# Writing there makes a later `git` command run code, or changes what the framework trusts.
+_PROTECTED = frozenset({".git", ".hg", ".svn", ".bzr", ".pamola-tasks"})
+
+
+def shown(name: object) -> str:
+    """A name as it may stand in a message: quoted, escaped, and not endless."""
+    text = ascii(name)
+    return text if len(text) <= 160 else f"{text[:120]}…{text[-30:]}"
+
+
+def check_name(name: object, *, writing: bool = False) -> str:
+    """Refuse a name that is not a plain relative one.
+
+    Args:
+        name: What was given as a name, relative to a root, with `/` between its parts.
+        writing: Whether something is going to be made, changed or removed under this name.
+
+    Returns:
+        The name.
+
+    Raises:
+        PathSecurityError: With the reason.
+    """
+    if not isinstance(name, str):
+        raise PathSecurityError(f"a file name must be text, not {type(name).__name__}")
+    problem = name_problem(name, writing)
+    if problem is not None:
+        raise PathSecurityError(f"{shown(name)} is refused as a file name: {problem}")
+    return name
+
+
+def check_part(name: object, what: str = "name") -> str:
+    """Refuse what is not one plain part of a path: task ids, dataset, artifact and step names.
+
+    Args:
+        name: What was given.
+        what: What it is the name of, for the message.
+
+    Returns:
+        The name.
+
+    Raises:
+        PathSecurityError: With the reason.
+    """
+    if not isinstance(name, str):
+        raise PathSecurityError(f"the {what} must be text, not {type(name).__name__}")
+    problem = name_problem(name, True)
+    if problem is None and (name in (".", "..") or "/" in name or "\\" in name):
+        problem = "it must be a single name without slashes"
+    if problem is not None:
+        raise PathSecurityError(f"the {what} {shown(name)} is refused: {problem}")
+    return name
+
+
+@lru_cache(maxsize=4096)
+def name_problem(name: str, writing: bool = False) -> str | None:
+    """Why a relative name is refused, or None.
+
+    Args:
+        name: The name.
+        writing: Whether protected folders such as `.git` are refused too.
+    """
+    if not name.strip():
+        return "it is empty or blank"
+    if name.startswith(("/", "\\")):
+        return "it is absolute and not inside the project"
+    try:
+        encoded = name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "it is not valid Unicode text"
+    if len(encoded) > MAX_PATH_BYTES:
+        return f"it is longer than {MAX_PATH_BYTES} bytes"
+    parts = name.split("/")
+    if len(parts) > MAX_DEPTH:
+        return f"it is nested more than {MAX_DEPTH} folders deep"
+    if parts[0].startswith("~"):
+        return "a leading ~ means a home folder to a shell"
+    for part in parts:
+        problem = _part_problem(part, writing)
+        if problem is not None:
+            return problem
+    return None if name.isascii() else _fold_problem(name)
+
+
+def _part_problem(part: str, writing: bool) -> str | None:
+    """Why one part between slashes is refused."""
+    if part in ("", ".", ".."):
+        return None
+    if len(part.encode("utf-8")) > MAX_NAME_BYTES:
+        return f"one of its parts is longer than {MAX_NAME_BYTES} bytes"
+    if _EXPANSION.search(part):
+        return "it holds a variable or a command that a shell would expand"
+    # A backslash is a plain character here and a separator on Windows: the name must be harmless read either way.
+    pieces = part.split("\\") if "\\" in part else [part]
+    for piece in pieces:
+        problem = _piece_problem(piece, writing)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _piece_problem(piece: str, writing: bool) -> str | None:
+    if piece == "..":
+        return "on Windows its backslashes climb to a parent folder"
+    if not piece.isprintable() and any(unicodedata.category(c) in _UNSEEN_CATEGORIES for c in piece):
+        return "it holds a control or an invisible character"
+    if any(character in _RESERVED_CHARACTERS for character in piece):
+        return 'it holds one of < > : " | ? *, which Windows and URLs give a meaning'
+    if piece and (piece.endswith(".") or piece[-1].isspace()):
+        return "one of its parts ends in a dot or a blank, which Windows drops"
+    folded = unicodedata.normalize("NFKC", piece).casefold()
+    if folded.partition(".")[0].rstrip() in _DEVICES:
+        return "it is the name of a Windows device"
+    if _SHORT_NAME.fullmatch(piece):
+        return "it reads as a short (8.3) alias of another name on Windows"
+    if _EXPANSION.search(piece):
+        return "it holds a variable that a shell would expand"
+    if writing and folded in _PROTECTED:
+        return f"nothing is written to {folded} folders"
+    return None
+
+
+def _fold_problem(name: str) -> str | None:
+    """Why a name that is not ASCII is refused: what it turns into when a program normalizes it."""
+    folded = unicodedata.normalize("NFKC", name.translate(_LOOKALIKES)).replace("\\", "/")
+    if folded.startswith("/") or _DRIVE.match(folded):
+        return "it turns into an absolute path when its characters are normalized"
+    if folded.split("/").count("..") > name.split("/").count(".."):
+        return "it turns into a climb to a parent folder when its characters are normalized"
+    return None
+
+
+def climbs(name: str) -> bool:
+    """Whether a relative name, read as text alone, leaves the folder it starts from."""
+    depth = 0
+    for part in name.split("/"):
+        if part == "..":
+            depth -= 1
+            if depth < 0:
+                return True
+        elif part not in ("", "."):
+            depth += 1
+    return False
+
+
+def collation_key(name: str) -> str:
+    """Names with the same key are one file on a system that ignores case or normalizes (macOS, Windows)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

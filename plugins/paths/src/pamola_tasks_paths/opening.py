@@ -1,0 +1,394 @@
+"""How a relative name becomes an open file or folder that lies beneath a root, whatever others do meanwhile.
+
+Three ways, best first; all give `OSError` with `EXDEV` for a name that leaves the root and `ELOOP` for links that do
+not end:
+
+* `Openat2`: Linux 5.6 and later; the kernel refuses to leave the root (openat2(2), `RESOLVE_BENEATH`).
+* `Walk`: every POSIX system; one part after the other, each opened relative to the last and never through a symlink,
+  whose targets are read and walked here.
+* `FinalPath`: where folders have no handles (Windows): the final path is looked up and compared. Something that
+  changes a folder in between is not noticed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Protocol
+
+from pamola_tasks.files import publish
+from pamola_tasks_paths.names import climbs
+
+_MAX_LINKS = 40  # as Linux
+_ATTEMPTS = 200  # openat2 asks to try again when a folder was renamed while `..` was resolved
+
+O_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+O_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+O_NOCTTY = getattr(os, "O_NOCTTY", 0)
+O_BINARY = getattr(os, "O_BINARY", 0)
+O_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | O_CLOEXEC
+O_FOLDER = O_HANDLE | O_DIRECTORY
+# Looking at something must not wait for the other end of a named pipe; O_PATH never does, and admits no such flag.
+O_LOOK = O_HANDLE if hasattr(os, "O_PATH") else O_HANDLE | O_NONBLOCK
+
+
+class Folder(Protocol):
+    """An open folder. Names are single parts and are never followed when they are symlinks."""
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int: ...
+    def lstat(self, name: str) -> os.stat_result: ...
+    def readlink(self, name: str) -> str: ...
+    def mkdir(self, name: str, mode: int = 0o777) -> None: ...
+    def unlink(self, name: str) -> None: ...
+    def rmdir(self, name: str) -> None: ...
+    def rename(self, name: str, folder: Any, new_name: str) -> None: ...
+    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None: ...
+    def enter(self, name: str) -> Folder: ...
+    def scan(self) -> Iterator[os.DirEntry[str]]: ...
+    def identity(self) -> tuple[int, int]: ...
+    def close(self) -> None: ...
+
+
+class Opener(Protocol):
+    """Opens what lies beneath one root."""
+
+    kind: str
+
+    def file(self, path: str, flags: int) -> int:
+        """A descriptor of what is there; the last part is followed if it is a symlink."""
+
+    def folder(self, path: str) -> Folder:
+        """A handle of the folder that is there."""
+
+    def stat(self, path: str) -> os.stat_result:
+        """What is there; the last part is followed if it is a symlink."""
+
+    def close(self) -> None:
+        """Let go of the root."""
+
+
+class HandleFolder:
+    """A folder held by its descriptor."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        return os.open(name, flags | O_NOFOLLOW | O_CLOEXEC, mode, dir_fd=self.fd)
+
+    def lstat(self, name: str) -> os.stat_result:
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+
+    def readlink(self, name: str) -> str:
+        return os.readlink(name, dir_fd=self.fd)
+
+    def mkdir(self, name: str, mode: int = 0o777) -> None:
+        os.mkdir(name, mode, dir_fd=self.fd)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(name, dir_fd=self.fd)
+
+    def rmdir(self, name: str) -> None:
+        os.rmdir(name, dir_fd=self.fd)
+
+    def rename(self, name: str, folder: HandleFolder, new_name: str) -> None:
+        os.replace(name, new_name, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
+
+    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
+        publish(self.fd, temporary, name, exclusive=exclusive)
+
+    def enter(self, name: str) -> HandleFolder:
+        return HandleFolder(os.open(name, O_FOLDER | O_NOFOLLOW, dir_fd=self.fd))
+
+    def scan(self) -> Iterator[os.DirEntry[str]]:
+        # A handle made with O_PATH cannot be listed, and listing moves the position of one that can.
+        fd = os.open(".", os.O_RDONLY | O_DIRECTORY | O_CLOEXEC, dir_fd=self.fd)
+        try:
+            with os.scandir(fd) as entries:
+                yield from entries
+        finally:
+            os.close(fd)
+
+    def identity(self) -> tuple[int, int]:
+        status = os.fstat(self.fd)
+        return status.st_dev, status.st_ino
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class _HandleOpener:
+    """What the two ways that hold the root by its descriptor have in common."""
+
+    def __init__(self, root: str) -> None:
+        self.fd = os.open(root, O_FOLDER)
+
+    def file(self, path: str, flags: int) -> int:
+        raise NotImplementedError
+
+    def folder(self, path: str) -> HandleFolder:
+        return HandleFolder(self.file(path, O_FOLDER))
+
+    def stat(self, path: str) -> os.stat_result:
+        fd = self.file(path, O_LOOK)
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class Openat2(_HandleOpener):
+    """Beneath a root by openat2(2)."""
+
+    kind = "openat2"
+
+    def __init__(self, root: str) -> None:
+        call = _openat2()
+        if call is None:
+            raise OSError(errno.ENOSYS, "openat2 is not available here")
+        super().__init__(root)
+        self._call = call
+
+    def file(self, path: str, flags: int) -> int:
+        return self._call(self.fd, path, flags)
+
+
+@lru_cache(maxsize=1)
+def _openat2() -> Callable[[int, str, int], int] | None:
+    """The system call as a function, or None where the kernel, libc or a sandbox does not have it."""
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    number = 437  # the same on every architecture but Alpha
+
+    class OpenHow(ctypes.Structure):
+        _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+    no_magic_links, beneath = 0x02, 0x08
+    try:
+        syscall = ctypes.CDLL(None, use_errno=True).syscall
+    except (OSError, AttributeError):
+        return None
+    syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
+    syscall.restype = ctypes.c_long
+    size = ctypes.sizeof(OpenHow)
+    get_errno, address = ctypes.get_errno, ctypes.addressof
+    hows: dict[int, tuple[OpenHow, int]] = {}  # the structure must live as long as its address is used
+
+    def openat2(folder: int, path: str, flags: int) -> int:
+        how = hows.get(flags)
+        if how is None:
+            structure = OpenHow(flags, 0, beneath | no_magic_links)
+            how = hows.setdefault(flags, (structure, address(structure)))
+        encoded = os.fsencode(path)
+        for _ in range(_ATTEMPTS):
+            fd: int = syscall(number, folder, encoded, how[1], size)
+            if fd >= 0:
+                return fd
+            code = get_errno()
+            if code not in (errno.EAGAIN, errno.EINTR):
+                break
+        raise OSError(code, os.strerror(code), path)
+
+    try:
+        root = os.open("/", O_FOLDER)
+    except OSError:
+        return None
+    try:
+        os.close(openat2(root, ".", O_FOLDER))
+    except OSError:  # ENOSYS from an old kernel, EPERM from a sandbox that does not know the call
+        return None
+    finally:
+        os.close(root)
+    return openat2
+
+
+class Walk(_HandleOpener):
+    """Beneath a root one part at a time, with `O_NOFOLLOW`."""
+
+    kind = "walk"
+
+    def file(self, path: str, flags: int) -> int:
+        for _ in range(_ATTEMPTS):
+            fd = self._try(path, flags)
+            if fd >= 0:
+                return fd
+        raise OSError(errno.EAGAIN, "the folders on the way keep changing", path)
+
+    def _try(self, path: str, flags: int) -> int:
+        """One attempt; -1 when a part turned into a symlink after it had been looked at."""
+        parts = _parts(path)
+        links = 0
+        trail: list[int] = []  # the folders entered, so that `..` goes back to the one we came from
+        try:
+            while parts:
+                here = trail[-1] if trail else self.fd
+                part = parts.pop()
+                if part == "..":
+                    if not trail:
+                        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+                    os.close(trail.pop())
+                    continue
+                target = _link_target(part, here)
+                if target is not None:
+                    links += 1
+                    if links > _MAX_LINKS:
+                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                    if target.startswith("/"):
+                        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+                    parts.extend(_parts(target))
+                    continue
+                try:
+                    if not parts:
+                        return os.open(part, flags | O_NOFOLLOW, dir_fd=here)
+                    if part != ".":
+                        trail.append(os.open(part, O_FOLDER | O_NOFOLLOW, dir_fd=here))
+                except OSError as error:
+                    if error.errno in (errno.ELOOP, errno.ENOTDIR) and _link_target(part, here) is not None:
+                        return -1
+                    raise
+            return os.open(".", flags, dir_fd=trail[-1] if trail else self.fd)
+        finally:
+            for fd in trail:
+                os.close(fd)
+
+
+def _parts(path: str) -> list[str]:
+    """The parts of a path, last first; a slash at its end stands as `.`: what is before it must be a folder."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if path.endswith(("/", "/.")):
+        parts.append(".")
+    parts.reverse()
+    return parts
+
+
+def _link_target(name: str, folder: int) -> str | None:
+    """Where a symlink leads; None for what is no symlink or is not there."""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
+
+
+class PathFolder:
+    """A folder known by its final path: for systems without handles of folders."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        full = os.path.join(self.path, name)
+        if os.path.islink(full):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+        return os.open(full, flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC, mode)
+
+    def lstat(self, name: str) -> os.stat_result:
+        return os.lstat(os.path.join(self.path, name))
+
+    def readlink(self, name: str) -> str:
+        return os.readlink(os.path.join(self.path, name))
+
+    def mkdir(self, name: str, mode: int = 0o777) -> None:
+        os.mkdir(os.path.join(self.path, name), mode)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(os.path.join(self.path, name))
+
+    def rmdir(self, name: str) -> None:
+        os.rmdir(os.path.join(self.path, name))
+
+    def rename(self, name: str, folder: PathFolder, new_name: str) -> None:
+        os.replace(os.path.join(self.path, name), os.path.join(folder.path, new_name))
+
+    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
+        source, target = os.path.join(self.path, temporary), os.path.join(self.path, name)
+        if exclusive:
+            os.link(source, target)
+            os.unlink(source)
+        else:
+            os.replace(source, target)
+
+    def enter(self, name: str) -> PathFolder:
+        path = os.path.join(self.path, name)
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+        return PathFolder(path)
+
+    def scan(self) -> Iterator[os.DirEntry[str]]:
+        with os.scandir(self.path) as entries:
+            yield from entries
+
+    def identity(self) -> tuple[int, int]:
+        status = os.stat(self.path)
+        return status.st_dev, status.st_ino
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FinalPath:
+    """Beneath a root by comparing final paths."""
+
+    kind = "final path"
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root, strict=True)
+
+    def file(self, path: str, flags: int) -> int:
+        return os.open(self._final(path), flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC)
+
+    def folder(self, path: str) -> PathFolder:
+        final = self._final(path)
+        if not os.path.isdir(final):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return PathFolder(final)
+
+    def stat(self, path: str) -> os.stat_result:
+        return os.stat(self._final(path))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _final(self, path: str) -> str:
+        if climbs(path):  # Windows resolves `..` by its text
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+        full = os.path.join(self.root, *path.split("/"))
+        try:
+            final = os.path.realpath(full, strict=True)
+        except OSError as error:
+            # A dangling link must not tell whether something outside exists.
+            if error.errno == errno.ENOENT and not self._contains(os.path.realpath(full)):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path) from None
+            raise
+        if not self._contains(final):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+        if path.endswith("/") and not os.path.isdir(final):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return final
+
+    def _contains(self, final: str) -> bool:
+        root, final = os.path.normcase(self.root), os.path.normcase(final)
+        return final == root or final.startswith(root if root.endswith(os.sep) else root + os.sep)
+
+
+def best_opener(root: str) -> Opener:
+    """The strongest way that this system has."""
+    if os.open not in os.supports_dir_fd:
+        return FinalPath(root)
+    return Walk(root) if _openat2() is None else Openat2(root)

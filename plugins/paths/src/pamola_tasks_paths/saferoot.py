@@ -1,0 +1,512 @@
+"""`SafeRoot`: open files and folders beneath one folder, by name, and nothing outside it.
+
+Every method takes a name and does the work itself, on handles, so that no time passes between a check and its use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Self
+
+from pamola_tasks.errors import PathSecurityError
+from pamola_tasks.files import temporary_name
+from pamola_tasks_paths.names import check_name, climbs, collation_key, shown
+from pamola_tasks_paths.opening import O_CLOEXEC, O_NOCTTY, O_NONBLOCK, Folder, Opener, best_opener
+
+_BASE = O_CLOEXEC | O_NOCTTY | O_NONBLOCK  # a FIFO must not block, a terminal must not become ours
+_FLAGS = {
+    "r": os.O_RDONLY | _BASE,
+    "r+": os.O_RDWR | _BASE,
+    "a": os.O_WRONLY | os.O_APPEND | _BASE,
+    "a+": os.O_RDWR | os.O_APPEND | _BASE,
+}
+_MODES = {f"{mode[0]}{kind}{mode[1:]}": (mode, flags) for mode, flags in _FLAGS.items() for kind in ("", "b", "t")} | {
+    f"{mode}{kind}": (mode, flags) for mode, flags in _FLAGS.items() for kind in ("b", "t")
+}
+_MAX_LINKS = 40
+_NOT_A_LINK = (errno.EINVAL, errno.ENOENT)
+_REASONS = {
+    errno.EXDEV: "it leads out of the folder it must stay in",
+    errno.ELOOP: "it leads through a symbolic link that does not end, or that is none the file system can vouch for",
+    errno.ENOTDIR: "one of its parts is a file, not a folder",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ENXIO: "it is a device, a socket or a named pipe, not a file",
+    errno.ENODEV: "it is a device, a socket or a named pipe, not a file",
+    errno.ENAMETOOLONG: "it is too long",
+}
+
+
+class SafeRoot:
+    """A folder, and everything beneath it.
+
+    A name is text: relative to the root with `/` between its parts, or absolute and inside the root. `..` and
+    symbolic links are followed by the file system and must not leave the root. What is refused raises
+    `PathSecurityError`; what is merely not there raises `FileNotFoundError`.
+
+    Args:
+        root: The folder, which must exist.
+        opener: How names are resolved; the strongest way that the system has unless given.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: The root is not there, or is no folder.
+    """
+
+    def __init__(self, root: str | Path, *, opener: Callable[[str], Opener] = best_opener) -> None:
+        given = os.path.abspath(root)
+        self.root = Path(os.path.realpath(given))
+        self._opener: Opener | None = None
+        # Both spellings of an absolute name inside the root are accepted (macOS: /tmp is /private/tmp).
+        self._prefixes = tuple({path if path.endswith(os.sep) else path + os.sep for path in (given, str(self.root))})
+        self._how = opener
+        self._opener = opener(given)
+
+    @property
+    def protection(self) -> str:
+        """How leaving the root is prevented: `openat2`, `walk` or `final path`."""
+        return self._beneath.kind
+
+    def open(
+        self,
+        name: str,
+        mode: str = "rb",
+        *,
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> IO[Any]:
+        """Open a regular file that is there.
+
+        Args:
+            name: The file.
+            mode: `rb` (or `r` for text), `r+b` to change it in place, `ab` to append: made when missing, with its
+                folders. To write a file anew use `create`.
+            buffering: As for the built-in `open`.
+            encoding: As for the built-in `open`, for text; UTF-8 unless given.
+            errors: As for the built-in `open`.
+            newline: As for the built-in `open`.
+
+        Returns:
+            An open file, which is a context manager.
+        """
+        try:
+            plain, flags = _MODES[mode]
+        except KeyError:
+            raise ValueError(
+                f"SafeRoot.open knows the modes r, r+ and a, not {mode!r}; use create() to write"
+            ) from None
+        reading = plain == "r"
+        path = self._relative(name, not reading)
+        try:
+            fd = self._beneath.file(path, flags)
+        except OSError as error:
+            if error.errno != errno.ENOENT or plain[0] != "a":
+                raise self._refusal(path, error) from None
+            fd = self._append_new(path, flags)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise _wrong_kind(path, status, "a regular file")
+            if not reading and status.st_nlink > 1:
+                raise PathSecurityError(
+                    f"{shown(path)} is refused: the file has {status.st_nlink} hard links, so changing it in place"
+                    " would change it elsewhere too"
+                )
+        except BaseException:
+            os.close(fd)
+            raise
+        if "b" not in mode and encoding is None:
+            encoding = "utf-8"
+        return open(fd, mode, buffering, encoding, errors, newline)
+
+    @contextlib.contextmanager
+    def create(
+        self,
+        name: str,
+        *,
+        exclusive: bool = False,
+        parents: bool = True,
+        mode: int = 0o666,
+        encoding: str | None = None,
+        newline: str | None = None,
+    ) -> Iterator[IO[Any]]:
+        """Write a file that appears under its name, whole, when the block ends; after an exception nothing is left.
+
+        A regular file of that name is replaced and keeps its permissions; through a symbolic link that stays inside,
+        its target is.
+
+        Args:
+            name: The file.
+            exclusive: Refuse to replace a file that is there (`FileExistsError`).
+            parents: Make missing folders.
+            mode: Permissions of a new file, less the umask.
+            encoding: Gives a text file instead of a binary one.
+            newline: As for the built-in `open`, for text.
+        """
+        path = self._relative(name, True)
+        made: list[str] = []
+        folder: Folder | None = None
+        try:
+            head, last, folder, present = self._place(path, made if parents else None)
+            if present is not None:
+                if exclusive:
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+                if not stat.S_ISREG(present.st_mode):
+                    raise _wrong_kind(path, present, "a regular file")
+                mode = stat.S_IMODE(present.st_mode) & 0o777
+            temporary = temporary_name(last.encode()[:80].decode("utf-8", "ignore"))
+            fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+            try:
+                with open(fd, "w+b" if encoding is None else "w+", encoding=encoding, newline=newline) as file:
+                    if present is not None and hasattr(os, "fchmod"):
+                        os.fchmod(fd, mode)
+                    yield file
+                self._still_there(head, folder, path)
+                folder.publish(temporary, last, exclusive=exclusive)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    folder.unlink(temporary)
+                raise
+        except BaseException:
+            for parent in reversed(made):
+                with contextlib.suppress(OSError):  # somebody else uses it by now, or it was swapped
+                    self._remove_folder(parent)
+            raise
+        finally:
+            if folder is not None:
+                folder.close()
+
+    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+        """Make a folder and its missing parents; nothing happens where it is there."""
+        path = self._relative(name, True)
+        self._folder(path, [], mode).close()
+
+    def replace(self, source: str, target: str) -> None:
+        """Rename a file or folder, replacing the target; missing folders of the target are made."""
+        old, new = self._relative(source, True), self._relative(target, True)
+        from_folder, from_last, _ = self._entry(old)
+        try:
+            _, to_last, to_folder, _ = self._place(new, [], renaming=from_last)
+            try:
+                from_folder.rename(from_last, to_folder, to_last)
+            except OSError as error:
+                raise self._refusal(new, error) from None
+            finally:
+                to_folder.close()
+        finally:
+            from_folder.close()
+
+    def unlink(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a file, or a symbolic link that stays inside the root (the link, not its target)."""
+        path = self._relative(name, True)
+        try:
+            folder, last, _ = self._entry(path)
+        except FileNotFoundError:
+            if missing_ok:
+                return
+            raise
+        try:
+            folder.unlink(last)
+        except OSError as error:
+            if not (missing_ok and error.errno == errno.ENOENT):
+                raise self._refusal(path, error) from None
+        finally:
+            folder.close()
+
+    def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a folder with all that is in it. Symbolic links in it are deleted, never followed.
+
+        What lies in the folder may have any name. The folder itself must not be a symbolic link.
+        """
+        path = self._relative(name, True)
+        try:
+            folder, last, status = self._entry(path)
+        except FileNotFoundError:
+            if missing_ok:
+                return
+            raise
+        try:
+            if not stat.S_ISDIR(status.st_mode):
+                raise _wrong_kind(path, status, "a folder")
+            _remove(folder, last)
+        finally:
+            folder.close()
+
+    def iter(self, name: str = ".") -> Iterator[str]:
+        """The names of what is in a folder, sorted; they need not pass as names that can be opened."""
+        return (entry for entry, _ in self.entries(name))
+
+    def entries(self, name: str = ".") -> Iterator[tuple[str, os.stat_result]]:
+        """Names and status of what is in a folder, sorted by name; of a symbolic link the status is its own."""
+        path = self._relative(name)
+        folder = self._folder(path)
+        try:
+            found = []
+            for entry in folder.scan():
+                with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+                    found.append((entry.name, folder.lstat(entry.name)))
+        finally:
+            folder.close()
+        return iter(sorted(found, key=lambda item: item[0]))
+
+    def stat(self, name: str) -> os.stat_result:
+        """The status of what is there; a symbolic link is followed."""
+        path = self._relative(name)
+        try:
+            return self._beneath.stat(path)
+        except OSError as error:
+            raise self._refusal(path, error) from None
+
+    def exists(self, name: str) -> bool:
+        """Whether something is there that this root gives access to; a refused name is not there."""
+        try:
+            self.stat(name)
+        except (FileNotFoundError, PathSecurityError):
+            return False
+        return True
+
+    def beneath(self, name: str) -> str | None:
+        """An absolute name without the root that it starts with, by its text; None when it starts with another."""
+        for prefix in self._prefixes:
+            if name.startswith(prefix):
+                return name[len(prefix) :].lstrip("/") or "."
+            if name + os.sep == prefix:
+                return "."
+        return None
+
+    def close(self) -> None:
+        """Let go of the root; nothing can be opened after that."""
+        if self._opener is not None:
+            self._opener.close()
+            self._opener = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_opener", None) is not None:
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"SafeRoot({str(self.root)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Handles do not travel to other processes; the root is opened again there."""
+        return (_reopen, (str(self.root), self._how))
+
+    # ------------------------------------------------------------ names to handles
+
+    @property
+    def _beneath(self) -> Opener:
+        if self._opener is None:
+            raise ValueError(f"{self!r} is closed")
+        return self._opener
+
+    def _relative(self, name: object, writing: bool = False) -> str:
+        """The name relative to the root, through the lexical gate."""
+        if isinstance(name, str):
+            if os.path.isabs(name):
+                name = self.beneath(name) or name
+            if os.sep == "\\":
+                name = name.replace("\\", "/")
+        return check_name(name, writing=writing)
+
+    def _folder(self, path: str, made: list[str] | None = None, mode: int = 0o777) -> Folder:
+        """A handle of a folder; with `made`, what is missing is made and its names are added to that list."""
+        try:
+            return self._beneath.folder(path)
+        except OSError as error:
+            if error.errno != errno.ENOENT or made is None or climbs(path):
+                raise self._refusal(path, error) from None
+        head, _, last = path.rstrip("/").rpartition("/")
+        parent = self._folder(head or ".", made)
+        try:
+            if last not in ("", ".", ".."):
+                _refuse_twin(parent, last, path)
+                parent.mkdir(last, mode)
+                made.append(path)
+        except FileExistsError:
+            pass  # made by another process meanwhile, or a dangling link, which the next lines refuse
+        finally:
+            parent.close()
+        try:
+            return self._beneath.folder(path)
+        except OSError as error:
+            raise self._refusal(path, error) from None
+
+    def _entry(self, path: str) -> tuple[Folder, str, os.stat_result]:
+        """The folder that something lies in, its name there, and its own status; a link must not lead out."""
+        head, last = _split(path)
+        folder = self._folder(head)
+        try:
+            status = folder.lstat(last)
+            if stat.S_ISLNK(status.st_mode):
+                self._beneath.stat(path)
+        except OSError as error:
+            folder.close()
+            raise self._refusal(path, error) from None
+        except BaseException:
+            folder.close()
+            raise
+        return folder, last, status
+
+    def _place(
+        self, path: str, made: list[str] | None, *, renaming: str | None = None
+    ) -> tuple[str, str, Folder, os.stat_result | None]:
+        """Where a file is to be written: folder path, name, the folder's handle, and what is there now.
+
+        A symbolic link in the last place is followed, each step beneath the root again.
+        """
+        here = path
+        for links in range(_MAX_LINKS):
+            head, last = _split(here)
+            folder = self._folder(head, made)
+            try:
+                try:
+                    target = folder.readlink(last)
+                except OSError as error:
+                    if error.errno not in _NOT_A_LINK:
+                        raise
+                    present = _present(folder, last)
+                    if present is None:
+                        if links:
+                            raise PathSecurityError(
+                                f"{shown(path)} is refused: it is a symbolic link to something that is not there"
+                            ) from None
+                        _refuse_twin(folder, last, path, but=renaming)
+                    return head, last, folder, present
+                if os.path.isabs(target):
+                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+            except OSError as error:
+                folder.close()
+                raise self._refusal(path, error) from None
+            except BaseException:
+                folder.close()
+                raise
+            folder.close()
+            here, made = f"{head}/{target}", None
+        raise self._refusal(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP), path))
+
+    def _append_new(self, path: str, flags: int) -> int:
+        """A new file to append to; somebody else may make it at the same time."""
+        head, last = _split(path)
+        folder = self._folder(head, [])
+        try:
+            if _present(folder, last) is None:
+                _refuse_twin(folder, last, path)
+            return folder.open(last, flags | os.O_CREAT)
+        except OSError as error:
+            raise self._refusal(path, error) from None
+        finally:
+            folder.close()
+
+    def _still_there(self, head: str, folder: Folder, path: str) -> None:
+        """Refuse to publish in a folder that was moved or swapped while the file was being written."""
+        if head == ".":
+            return
+        now = self._folder(head)
+        try:
+            if now.identity() != folder.identity():
+                raise PathSecurityError(f"{shown(path)} was not written: its folder was replaced by another meanwhile")
+        finally:
+            now.close()
+
+    def _remove_folder(self, path: str) -> None:
+        head, last = _split(path)
+        folder = self._folder(head)
+        try:
+            folder.rmdir(last)
+        finally:
+            folder.close()
+
+    def _refusal(self, path: str, error: OSError) -> Exception:
+        """What a failed resolution means for the caller."""
+        reason = _REASONS.get(error.errno or 0)
+        if reason is None and error.errno == errno.ENOENT:
+            if climbs(path):
+                reason = _REASONS[errno.EXDEV]
+            elif self._dangles(path):
+                reason = "it is a symbolic link to something that is not there"
+        if reason is not None:
+            return PathSecurityError(f"{shown(path)} is refused: {reason}")
+        return type(error)(error.errno, os.strerror(error.errno or 0), path)
+
+    def _dangles(self, path: str) -> bool:
+        head, _, last = path.rstrip("/").rpartition("/")
+        try:
+            folder = self._beneath.folder(head or ".")
+        except OSError:
+            return False
+        try:
+            return stat.S_ISLNK(folder.lstat(last).st_mode)
+        except OSError:
+            return False
+        finally:
+            folder.close()
+
+
+def _reopen(root: str, opener: Callable[[str], Opener]) -> SafeRoot:
+    return SafeRoot(root, opener=opener)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The folder part and the last part of a path to something that is no folder by its spelling."""
+    head, _, last = path.rpartition("/")
+    if last in ("", ".", ".."):
+        raise PathSecurityError(f"{shown(path)} is refused: it names a folder, not something in one")
+    return head or ".", last
+
+
+def _present(folder: Folder, name: str) -> os.stat_result | None:
+    try:
+        return folder.lstat(name)
+    except FileNotFoundError:
+        return None
+
+
+def _refuse_twin(folder: Folder, name: str, path: str, *, but: str | None = None) -> None:
+    """Refuse a new name that is one with another on a system that ignores case or normalizes names."""
+    key = collation_key(name)
+    for entry in folder.scan():
+        if entry.name not in (name, but) and collation_key(entry.name) == key:
+            raise PathSecurityError(
+                f"{shown(path)} is refused: {shown(entry.name)} is there, and on macOS and Windows both are one file"
+            )
+
+
+def _remove(folder: Folder, name: str) -> None:
+    """Delete a folder's entry with all below it, by handles, so that a swapped folder is never entered."""
+    inside = folder.enter(name)
+    try:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in inside.scan()]
+        for below, is_folder in found:
+            if is_folder:
+                _remove(inside, below)
+            else:
+                inside.unlink(below)
+    finally:
+        inside.close()
+    folder.rmdir(name)
+
+
+def _wrong_kind(path: str, status: os.stat_result, wanted: str) -> PathSecurityError:
+    return PathSecurityError(f"{shown(path)} is refused: it is {_kind_in_words(status)}, not {wanted}")
+
+
+def _kind_in_words(status: os.stat_result) -> str:
+    mode = status.st_mode
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    return "a device or a socket" if not stat.S_ISREG(mode) else "a file"

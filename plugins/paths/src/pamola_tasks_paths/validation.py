@@ -1,0 +1,198 @@
+"""Judging paths without opening them: the functions of the specification.
+
+They stand on the same lexical gate as `SafeRoot`. A judgement is only true at the moment it is made: to read or write,
+open the name through `run.files` or `SafeRoot`, which check and open in one.
+
+A relative path is taken from the project's root: `PAMOLA_PROJECT_ROOT`, else the nearest folder upwards that holds a
+marker (`.pamola.toml`, `.pamolaProject`, `configs/prj_config.*`), else the current folder. That root is also what is
+allowed where no list is given.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pamola_tasks.errors import PathSecurityError
+from pamola_tasks_paths.names import climbs, name_problem, shown
+
+AnyPath = str | os.PathLike[str]
+
+_POSIX = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys")
+_POSIX_BELOW = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/var/lock", "/var/run", "/var/spool/cron")
+_MACOS = ("/System", "/Library", "/private/etc", "/private/var/run", "/private/var/db")
+_WINDOWS = tuple(
+    f"C:/{folder}"
+    for folder in ("Windows", "Program Files", "Program Files (x86)", "ProgramData", "System Volume Information")
+)
+_MARKERS = (".pamola.toml", ".pamolaProject", *(f"configs/prj_config.{e}" for e in ("json", "yaml", "yml", "toml")))
+_UNSAFE_IN_ABSOLUTE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff|<>*?]|\$\(|\$\{|`.*`")
+
+
+def get_system_specific_dangerous_paths() -> list[str]:
+    """The folders of this operating system that no task has any business in."""
+    if sys.platform == "win32":
+        return list(_WINDOWS)
+    return [*_POSIX, *_POSIX_BELOW, *(_MACOS if sys.platform == "darwin" else ())]
+
+
+def system_directory_of(path: str) -> str | None:
+    """The system folder that an absolute path is, or lies in; `/libfoo` does not lie in `/lib`."""
+    text = os.path.normcase(re.sub(r"/{2,}", "/", path.replace("\\", "/") if sys.platform == "win32" else path))
+    for folder in get_system_specific_dangerous_paths():
+        system = os.path.normcase(folder)
+        if text == system or text.startswith(system.rstrip("/\\") + os.sep):
+            return folder
+    return None
+
+
+def is_potentially_dangerous_path(path: AnyPath) -> bool:
+    """Whether a path is suspicious by its text alone: climbs, is no safe name, or lies in a system folder."""
+    return _danger(path) is not None
+
+
+def is_within_allowed_paths(path: AnyPath, allowed_paths: Iterable[AnyPath]) -> bool:
+    """Whether a path, all symbolic links resolved, is one of some folders or lies in one of them.
+
+    Args:
+        path: Absolute, or relative to the project's root.
+        allowed_paths: Folders or files, likewise.
+    """
+    base = _project_root()
+    final = _final(path, base)
+    return any(final.is_relative_to(_final(folder, base)) for folder in allowed_paths)
+
+
+def validate_path_security(
+    path: AnyPath,
+    allowed_paths: Iterable[AnyPath] | None = None,
+    allow_external: bool = False,
+    strict_mode: bool = True,
+) -> bool:
+    """Whether a path may be used.
+
+    Args:
+        path: Absolute, or relative to the project's root.
+        allowed_paths: Folders that it must lie in, symbolic links resolved; the project's root unless given.
+        allow_external: Whether it may lie elsewhere too. System folders are refused all the same.
+        strict_mode: Raise instead of returning False.
+
+    Raises:
+        PathSecurityError: In strict mode, with the reason.
+    """
+    problem = _problem(path, _project_root(), allowed_paths, allow_external)
+    if problem is None:
+        return True
+    if strict_mode:
+        raise PathSecurityError(problem)
+    return False
+
+
+def validate_paths(
+    paths: Iterable[AnyPath], allowed_paths: Sequence[AnyPath] | None = None, allow_external: bool = False
+) -> tuple[bool, list[str]]:
+    """Judge several paths; never raises for a path.
+
+    Returns:
+        Whether all may be used, and for each that may not, the reason.
+    """
+    base = _project_root()
+    found = (_problem(path, base, allowed_paths, allow_external) for path in paths)
+    problems = [problem for problem in found if problem is not None]
+    return not problems, problems
+
+
+def normalize_and_validate_path(
+    path: AnyPath,
+    base_dir: AnyPath | None = None,
+    allowed_paths: Iterable[AnyPath] | None = None,
+    allow_external: bool = False,
+) -> Path:
+    """The absolute path with all symbolic links resolved, if it may be used.
+
+    Args:
+        path: Absolute, or relative to `base_dir`; never to the current folder.
+        base_dir: The project's root unless given. It is also what is allowed where no list is given.
+        allowed_paths: Folders that the path must lie in.
+        allow_external: Whether it may lie elsewhere too.
+
+    Raises:
+        PathSecurityError: With the reason.
+    """
+    base = _project_root() if base_dir is None else Path(os.path.abspath(base_dir))
+    problem = _problem(path, base, allowed_paths, allow_external)
+    if problem is not None:
+        raise PathSecurityError(problem)
+    return _final(path, base)
+
+
+def _problem(path: object, base: Path, allowed_paths: Iterable[AnyPath] | None, allow_external: bool) -> str | None:
+    """Why a path must not be used, or None."""
+    if not isinstance(path, (str, os.PathLike)):
+        return f"a path must be text, not {type(path).__name__}"
+    text = _own_part(os.fspath(path), base)
+    problem = _danger(text)
+    if problem is not None:
+        return problem
+    try:
+        final = _final(path, base)
+    except (OSError, ValueError) as error:
+        return f"{shown(path)} is refused: it cannot be resolved ({error})"
+    system = system_directory_of(str(final))
+    if system is not None and not final.is_relative_to(_final(base, base)):
+        return f"{shown(path)} is refused: it lies in the system folder {system}"
+    if allow_external:
+        return None
+    allowed = [base] if allowed_paths is None else list(allowed_paths)
+    if any(final.is_relative_to(_final(folder, base)) for folder in allowed):
+        return None
+    places = ", ".join(os.fspath(folder) for folder in allowed) or "all allowed paths"
+    return f"{shown(path)} is refused: it lies outside {places}"
+
+
+def _own_part(text: object, base: Path) -> object:
+    """The part of an absolute path that lies below the base: how the base itself is called is not judged."""
+    if isinstance(text, str) and os.path.isabs(text):
+        for folder in (str(base), os.path.realpath(base)):
+            if text == folder:
+                return "."
+            if text.startswith(folder.rstrip(os.sep) + os.sep):
+                return text[len(folder) :].lstrip(os.sep) or "."
+    return text
+
+
+def _danger(path: object) -> str | None:
+    """Why a path is refused by its text alone, or None."""
+    if isinstance(path, os.PathLike):
+        path = os.fspath(path)
+    if not isinstance(path, str):
+        return f"a path must be text, not {type(path).__name__}"
+    if not os.path.isabs(path):
+        problem = "it climbs out of the folder it starts from" if climbs(path) else name_problem(path)
+    elif system := system_directory_of(path):
+        problem = f"it lies in the system folder {system}"
+    elif ".." in path.split("/") or (os.sep != "/" and ".." in path.split(os.sep)):
+        problem = "an absolute path must not hold `..`"
+    elif path.startswith("//") or _UNSAFE_IN_ABSOLUTE.search(path) or not path.strip(" /"):
+        problem = "it is no plain absolute path"
+    else:
+        problem = None
+    return None if problem is None else f"{shown(path)} is refused: {problem}"
+
+
+def _final(path: AnyPath, base: Path) -> Path:
+    return Path(os.path.realpath(os.path.join(base, os.fspath(path))))
+
+
+def _project_root() -> Path:
+    named = os.environ.get("PAMOLA_PROJECT_ROOT")
+    if named:
+        return Path(os.path.abspath(named))
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / marker).exists() for marker in _MARKERS):
+            return folder
+    return here
