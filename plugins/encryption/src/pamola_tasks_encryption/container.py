@@ -1,0 +1,415 @@
+"""`ptask/1` files, written and read as streams in constant memory.
+
+After the header (see `header`) comes the payload: AES-256-GCM in 64 KiB segments, byte for byte what Tink's
+AES-GCM-HKDF streaming AEAD writes (https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming):
+40 bytes of its own header (length, salt, nonce prefix), then the segments; a segment's nonce is the prefix, its number
+and whether it is the last, so that segments cannot be cut off, swapped, repeated or added.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from typing import IO, Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pamola_tasks_encryption.errors import Tampered
+from pamola_tasks_encryption.header import (
+    HEADER_SIZE,
+    KEY_SIZE,
+    MAGIC,
+    SEGMENT_SIZE,
+    Binding,
+    Header,
+    hkdf_sha256,
+    make_header,
+    payload_key,
+)
+
+TAG_SIZE = 16
+PREFIX_SIZE = 7
+STREAM_HEADER_SIZE = 1 + KEY_SIZE + PREFIX_SIZE
+PLAIN_SIZE = SEGMENT_SIZE - TAG_SIZE
+FIRST_PLAIN_SIZE = PLAIN_SIZE - STREAM_HEADER_SIZE
+
+_NONCE_END = struct.Struct(">IB")
+_BATCH = 16  # segments for one write call: measured, 1 MiB is where larger ones stop paying
+_IN_PLACE = hasattr(AESGCM, "encrypt_into")  # newer releases of cryptography: no copy for each segment
+
+
+def is_container(head: bytes) -> bool:
+    """Whether a file that begins with these bytes says that it is `ptask/1`."""
+    return head.startswith(MAGIC)
+
+
+class EncryptingWriter(io.BufferedIOBase):
+    """Encrypts what is written to it. `close` completes the file; without it, what was written opens nowhere.
+
+    `raw` is not closed. A block that ends with an exception leaves the file incomplete, and so does forgetting it.
+
+    Args:
+        raw: A binary file to write to; only `write` is used.
+        key: The project's key, 32 bytes.
+        binding: What the file belongs to.
+    """
+
+    _closed = True  # until there is something to complete
+
+    def __init__(self, raw: IO[bytes], key: bytes, binding: Binding) -> None:
+        header, data_key, associated = make_header(key, binding)
+        salt, self._prefix = os.urandom(KEY_SIZE), os.urandom(PREFIX_SIZE)
+        self._aead = _segment_cipher(payload_key(data_key, associated[:16]), salt, associated)
+        self._raw = raw
+        self._number = 0
+        self._position = 0
+        # The newest bytes wait here: which segment is the last is only known when the file is closed.
+        self._waiting = bytearray(PLAIN_SIZE)
+        self._filled = 0
+        self._sealed = bytearray(_BATCH * SEGMENT_SIZE)
+        self._sealed_size = 0
+        _write_all(raw, header + bytes([STREAM_HEADER_SIZE]) + salt + self._prefix)
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is complete, or was given up."""
+        return self._closed
+
+    def writable(self) -> bool:
+        """Always true."""
+        return True
+
+    def tell(self) -> int:
+        """How many plain bytes were written."""
+        return self._position
+
+    def write(self, data: Any) -> int:
+        """Encrypt bytes (anything with a buffer).
+
+        Returns:
+            How many: always all of them.
+        """
+        if self._closed:
+            raise ValueError("the encrypted file is closed")
+        view = memoryview(data).cast("B")
+        size, done = len(view), 0
+        while done < size:
+            capacity = self._capacity()
+            if self._filled == capacity:
+                self._seal(memoryview(self._waiting)[:capacity], last=False)
+                self._filled = 0
+                continue
+            if self._filled == 0 and size - done > capacity:
+                # A whole segment with more behind it needs no copy of its plain bytes.
+                self._seal(view[done : done + capacity], last=False)
+                done += capacity
+                continue
+            taken = min(capacity - self._filled, size - done)
+            self._waiting[self._filled : self._filled + taken] = view[done : done + taken]
+            self._filled += taken
+            done += taken
+        self._position += size
+        return size
+
+    def flush(self) -> None:
+        """Nothing to do: a segment is only written when it is full."""
+
+    def close(self) -> None:
+        """Write the last segment: from now on the file can be read."""
+        if self._closed:
+            return
+        self._closed = True
+        self._seal(memoryview(self._waiting)[: self._filled], last=True)
+        self._write_sealed()
+        self._wipe()
+
+    def discard(self) -> None:
+        """Give the file up: what was written stays incomplete and is refused by every reader."""
+        if not self._closed:
+            self._closed = True
+            self._wipe()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def __del__(self) -> None:
+        # The base class would close, and so complete, a file that an exception left behind.
+        self.discard()
+
+    def _capacity(self) -> int:
+        return PLAIN_SIZE if self._number else FIRST_PLAIN_SIZE
+
+    def _seal(self, plain: memoryview, *, last: bool) -> None:
+        start, end = self._sealed_size, self._sealed_size + len(plain) + TAG_SIZE
+        with memoryview(self._sealed) as sealed:
+            _encrypt_into(self._aead, self._nonce(last), plain, sealed[start:end])
+        self._sealed_size = end
+        self._number += 1
+        if end + SEGMENT_SIZE > len(self._sealed):
+            self._write_sealed()
+
+    def _nonce(self, last: bool) -> bytes:
+        return self._prefix + _NONCE_END.pack(self._number, last)
+
+    def _write_sealed(self) -> None:
+        with memoryview(self._sealed) as sealed:
+            _write_all(self._raw, sealed[: self._sealed_size])
+        self._sealed_size = 0
+
+    def _wipe(self) -> None:
+        self._waiting[:] = bytes(len(self._waiting))
+
+
+class DecryptingReader(io.BufferedIOBase):
+    """A file of plain bytes; every one of them was verified before it is given out. `raw` is not closed.
+
+    A file that can seek is read at random; its last segment is verified first, so that a file that was cut or added
+    to is refused before a byte of it is used. One that cannot (a pipe) is read from front to back.
+
+    Args:
+        raw: A binary file, at its beginning.
+        key: The project's key, 32 bytes.
+        expected: What the file must belong to.
+
+    Raises:
+        WrongKey: The file was encrypted with another key.
+        WrongPlace: The file belongs to something else.
+        Tampered: The file was altered or is not whole; also while reading.
+    """
+
+    def __init__(self, raw: IO[bytes], key: bytes, expected: Binding) -> None:
+        self._raw = raw
+        self._position = 0
+        self._broken = False
+        self._number = -1  # of the segment whose plain bytes are at hand
+        self._plain = memoryview(bytearray(PLAIN_SIZE))
+        self._plain_size = 0
+        self._ended = False  # a pipe's last segment was read
+        self._ahead = b""  # the byte that tells that a pipe goes on
+        self.header = Header.parse(_read_exactly(raw, HEADER_SIZE))
+        data_key = self.header.unlock(key, expected)
+        start = _read_exactly(raw, STREAM_HEADER_SIZE)
+        if len(start) < STREAM_HEADER_SIZE or start[0] != STREAM_HEADER_SIZE:
+            raise Tampered("an encrypted file is cut off, or its payload was altered")
+        salt, self._prefix = start[1 : 1 + KEY_SIZE], start[1 + KEY_SIZE :]
+        self._aead = _segment_cipher(payload_key(data_key, self.header.file_id), salt, self.header.associated)
+        self._sealed = memoryview(bytearray(SEGMENT_SIZE + 1))
+        self._next = 0  # the segment that `raw` stands before
+        self._random = raw.seekable()
+        self._size = self._verified_size() if self._random else -1
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether the file below can seek."""
+        return self._random
+
+    def tell(self) -> int:
+        """The position in the plain bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position in the plain bytes."""
+        if not self._random:
+            raise io.UnsupportedOperation("the encrypted file comes through a pipe and cannot seek")
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}.get(whence)
+        if base is None or base + offset < 0:
+            raise ValueError(f"cannot seek to {offset} from {whence}")
+        self._position = base + offset
+        return self._position
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` plain bytes; fewer only at the end of the file. Everything with -1 or None."""
+        self._check_usable()
+        if size is None or size < 0:
+            if not self._random:
+                return b"".join(iter(lambda: self.read1(PLAIN_SIZE), b""))
+            size = max(0, self._size - self._position)
+        elif self._random:
+            size = min(size, max(0, self._size - self._position))
+        output = bytearray(size)
+        return bytes(memoryview(output)[: self.readinto(output)])
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Up to `size` plain bytes of one segment."""
+        self._load()
+        found = self._at_hand()
+        found = found if size < 0 else found[:size]
+        self._position += len(found)
+        return bytes(found)
+
+    def peek(self, size: int = 0, /) -> bytes:
+        """Plain bytes from here on without moving: what is at hand of this segment, whatever the size."""
+        self._load()
+        return bytes(self._at_hand())
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer with plain bytes.
+
+        Returns:
+            How many; fewer than it holds only at the end of the file.
+        """
+        target = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(target):
+            size = self._load_into(target[done:])
+            if size == 0:
+                break
+            done += size
+            self._position += size
+        return done
+
+    def readinto1(self, buffer: Any, /) -> int:
+        """Fill a buffer with plain bytes of one segment."""
+        target = memoryview(buffer).cast("B")
+        found = self.read1(len(target))
+        target[: len(found)] = found
+        return len(found)
+
+    def _verified_size(self) -> int:
+        """Verify the last segment, whose nonce says that it is the last; from its number follows the plain size."""
+        payload = self._raw.seek(0, io.SEEK_END) - HEADER_SIZE
+        last = (payload - 1) // SEGMENT_SIZE
+        self._last = last
+        start = max(last * SEGMENT_SIZE, STREAM_HEADER_SIZE)
+        self._last_size = payload - start - TAG_SIZE
+        if self._last_size < (1 if last else 0):
+            raise Tampered("an encrypted file is cut off")
+        self._next = -1
+        self._decrypt(last, self._plain)
+        return _plain_start(last) + self._last_size
+
+    def _load_into(self, target: memoryview) -> int:
+        """Copy plain bytes from the position on, or decrypt a whole segment right into the target."""
+        self._check_usable()
+        number, offset = _segment_at(self._position)
+        whole = FIRST_PLAIN_SIZE if number == 0 else PLAIN_SIZE
+        if self._random and number != self._number and offset == 0 and len(target) >= whole and number < self._last:
+            self._decrypt(number, target, keep=False)
+            return whole
+        self._load()
+        found = self._at_hand()[: len(target)]
+        target[: len(found)] = found
+        return len(found)
+
+    def _at_hand(self) -> memoryview:
+        offset = self._position - _plain_start(self._number) if self._number >= 0 else 0
+        return self._plain[min(offset, self._plain_size) : self._plain_size]
+
+    def _load(self) -> None:
+        """Have the segment that the position lies in decrypted, if there is one."""
+        self._check_usable()
+        number, _ = _segment_at(self._position)
+        if self._random:
+            if number != self._number and number <= self._last:
+                self._decrypt(number, self._plain)
+        elif number != self._number and not self._ended:
+            self._decrypt(number, self._plain)
+
+    def _check_usable(self) -> None:
+        if self.closed:
+            raise ValueError("the encrypted file is closed")
+        if self._broken:
+            raise Tampered("the encrypted file was altered: reading it failed before")
+
+    def _decrypt(self, number: int, target: memoryview, *, keep: bool = True) -> None:
+        """Read and verify one segment. Nothing of it is left in the target when it is refused."""
+        self._broken = True  # unless this comes to its end: an altered pipe must not look like one that ended
+        sealed, last = self._fetch(number) if self._random else self._fetch_next(number)
+        size = len(sealed) - TAG_SIZE
+        if size < (1 if number else 0):
+            raise Tampered("an encrypted file is cut off")
+        if keep:
+            self._number, self._plain_size = -1, 0
+        try:
+            _decrypt_into(self._aead, self._prefix + _NONCE_END.pack(number, last), sealed, target[:size])
+        except InvalidTag:
+            target[:size] = bytes(size)
+            raise Tampered(
+                f"segment {number} of an encrypted file is not what was written: the file was altered or cut"
+            ) from None
+        if keep:
+            self._number, self._plain_size = number, size
+        self._broken = False
+
+    def _fetch(self, number: int) -> tuple[memoryview, bool]:
+        last = number == self._last
+        start = number * SEGMENT_SIZE if number else STREAM_HEADER_SIZE
+        size = self._last_size + TAG_SIZE if last else (number + 1) * SEGMENT_SIZE - start
+        if self._next != number:
+            self._raw.seek(HEADER_SIZE + start)
+        self._next = -1
+        if _fill(self._raw, self._sealed[:size]) < size:
+            raise Tampered("an encrypted file became shorter while it was read")
+        self._next = number + 1
+        return self._sealed[:size], last
+
+    def _fetch_next(self, number: int) -> tuple[memoryview, bool]:
+        # One byte more than the segment tells whether it is the last.
+        size = SEGMENT_SIZE if number else SEGMENT_SIZE - STREAM_HEADER_SIZE
+        known = len(self._ahead)
+        self._sealed[:known] = self._ahead
+        found = known + _fill(self._raw, self._sealed[known : size + 1])
+        self._ended = found <= size
+        self._ahead = bytes(self._sealed[size:found])
+        return self._sealed[: min(size, found)], self._ended
+
+
+def _encrypt_into(aead: AESGCM, nonce: bytes, plain: memoryview, sealed: memoryview) -> None:
+    if _IN_PLACE:
+        aead.encrypt_into(nonce, plain, None, sealed)
+    else:
+        sealed[:] = aead.encrypt(nonce, plain, None)
+
+
+def _decrypt_into(aead: AESGCM, nonce: bytes, sealed: memoryview, plain: memoryview) -> None:
+    if _IN_PLACE:
+        aead.decrypt_into(nonce, sealed, None, plain)
+    else:
+        plain[:] = aead.decrypt(nonce, sealed, None)
+
+
+def _segment_cipher(key: bytes, salt: bytes, associated: bytes) -> AESGCM:
+    return AESGCM(hkdf_sha256(key, salt, associated))
+
+
+def _segment_at(position: int) -> tuple[int, int]:
+    """The segment that a plain position lies in, and the offset within it."""
+    if position < FIRST_PLAIN_SIZE:
+        return 0, position
+    number, offset = divmod(position - FIRST_PLAIN_SIZE, PLAIN_SIZE)
+    return number + 1, offset
+
+
+def _plain_start(number: int) -> int:
+    return FIRST_PLAIN_SIZE + (number - 1) * PLAIN_SIZE if number else 0
+
+
+def _write_all(raw: IO[bytes], data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while len(view):
+        view = view[raw.write(view) :]
+
+
+def _read_exactly(raw: IO[bytes], size: int) -> bytes:
+    data = bytearray(size)
+    return bytes(data[: _fill(raw, memoryview(data))])
+
+
+def _fill(raw: IO[bytes], target: memoryview) -> int:
+    """Read until the target is full or the file ends; pipes and raw files give less than was asked for."""
+    done = 0
+    while done < len(target):
+        size = raw.readinto(target[done:])  # type: ignore[attr-defined]
+        if not size:
+            break
+        done += size
+    return done

@@ -1,0 +1,267 @@
+"""The 4 KiB header of a `ptask/1` file: who the file belongs to, and its data key wrapped in one of two slots.
+
+The payload that follows is the subject of `container`. The format is written down in docs/reference/ptask-1.md.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import struct
+import zlib
+
+import attrs
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from pamola_tasks.errors import EncryptionError
+from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
+
+MAGIC = b"ptask/1\n"
+HEADER_SIZE = 4096
+SEGMENT_SIZE = 65536
+KEY_SIZE = 32
+KEY_ID_SIZE = 8
+SLOT_OFFSETS = (3072, 3584)
+SLOT_SIZE = 512
+
+_PREAMBLE = struct.Struct(">8sII32s32s")  # magic, header size, segment size, commitment, location tag
+_BINDING_OFFSET = _PREAMBLE.size
+_FILE_ID_SIZE = 16
+_MAC_OFFSET = 3040
+_MAX_FIELD = 255
+_SLOT = struct.Struct(">4sB3xQ8s12s48s")  # magic, algorithm, generation, key id, nonce, wrapped key and its tag
+_SLOT_MAGIC = b"slot"
+_AES_256_GCM = 1
+_EMPTY_SLOT = bytes(SLOT_SIZE)
+_NO_LOCATION = bytes(32)
+
+
+@attrs.frozen
+class Binding:
+    """What a file belongs to; it opens under no other.
+
+    Attributes:
+        project: The project's id (a UUID), or empty.
+        task: The id of the task that wrote it.
+        role: `data`, `artifact`, `state` …
+        location: Where it lies, as text; empty where the file may be moved. Only a keyed digest of it is stored.
+    """
+
+    project: str = ""
+    task: str = ""
+    role: str = "data"
+    location: str = ""
+
+
+@attrs.frozen
+class Slot:
+    """A data key, wrapped by a project key.
+
+    Attributes:
+        generation: The higher of two slots for the same key counts.
+        key_id: Which project key wrapped it (`key_id()` of the key), 8 bytes.
+        nonce: Of the wrapping, 12 bytes.
+        wrapped: The data key encrypted, and its tag, 48 bytes.
+    """
+
+    generation: int
+    key_id: bytes
+    nonce: bytes
+    wrapped: bytes
+
+    def pack(self) -> bytes:
+        """The slot's 512 bytes, with their checksum."""
+        body = _SLOT.pack(_SLOT_MAGIC, _AES_256_GCM, self.generation, self.key_id, self.nonce, self.wrapped)
+        body = body.ljust(SLOT_SIZE - 4, b"\0")
+        return body + struct.pack(">I", zlib.crc32(body))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Slot | None:
+        """The slot in 512 bytes; None for an empty one.
+
+        Raises:
+            Tampered: The bytes are neither a slot nor empty.
+        """
+        if data == _EMPTY_SLOT:
+            return None
+        magic, algorithm, generation, key_id, nonce, wrapped = _SLOT.unpack_from(data)
+        slot = cls(generation, key_id, nonce, wrapped)
+        # Packing again and comparing checks the checksum, the constants and the padding in one go.
+        if magic != _SLOT_MAGIC or algorithm != _AES_256_GCM or slot.pack() != data:
+            raise Tampered("a key slot in the header of an encrypted file is damaged")
+        return slot
+
+
+@attrs.frozen
+class Header:
+    """A header whose parts fit together; nothing in it is trusted before `unlock`.
+
+    Attributes:
+        fixed: The bytes before the slots, MAC included.
+        binding: What the header says the file belongs to (location excepted).
+        associated: The bytes that the payload is bound to: file id, project, task, role.
+        slots: Slot A and slot B.
+    """
+
+    fixed: bytes = attrs.field(repr=False)
+    binding: Binding
+    associated: bytes = attrs.field(repr=False)
+    slots: tuple[Slot | None, Slot | None] = attrs.field(repr=False)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Header:
+        """Read the first 4,096 bytes of a file.
+
+        Raises:
+            Tampered: They are no header of this format.
+        """
+        if len(data) != HEADER_SIZE or not data.startswith(MAGIC):
+            raise Tampered("this is not a whole ptask/1 file: its header is missing or cut")
+        _, header_size, segment_size, _, _ = _PREAMBLE.unpack_from(data)
+        if header_size != HEADER_SIZE or segment_size != SEGMENT_SIZE:
+            raise Tampered("the header of an encrypted file states sizes that ptask/1 does not have")
+        associated, binding = _unpack_binding(data[_BINDING_OFFSET:_MAC_OFFSET])
+        slot_a, slot_b = (Slot.unpack(data[offset : offset + SLOT_SIZE]) for offset in SLOT_OFFSETS)
+        return cls(data[: SLOT_OFFSETS[0]], binding, associated, (slot_a, slot_b))
+
+    @property
+    def file_id(self) -> bytes:
+        """The 16 random bytes that tell this file from all others."""
+        return self.associated[:_FILE_ID_SIZE]
+
+    @property
+    def newest(self) -> Slot | None:
+        """The slot of the highest generation."""
+        return max((slot for slot in self.slots if slot), key=lambda slot: slot.generation, default=None)
+
+    def unlock(self, key: bytes, expected: Binding) -> bytes:
+        """The file's data key, after everything that the header says has been verified.
+
+        Args:
+            key: The project's key.
+            expected: What the file must belong to. Its location is compared where it is not empty.
+
+        Raises:
+            WrongKey: No slot was made with this key.
+            WrongPlace: The file belongs to something else.
+            Tampered: The header was altered.
+        """
+        ours = key_id(key)
+        slots = [slot for slot in self.slots if slot and slot.key_id == ours]
+        if not slots:
+            theirs = f" (key {self.newest.key_id.hex()})" if self.newest else ""
+            raise WrongKey(f"the file was encrypted with another key{theirs}; the key at hand is {ours.hex()}")
+        data_key = _unwrap(max(slots, key=lambda slot: slot.generation), key, self.file_id)
+        _, _, _, commitment, location = _PREAMBLE.unpack_from(self.fixed)
+        mac = _header_mac(data_key, self.file_id, self.fixed[:_MAC_OFFSET])
+        for stated, computed in ((self.fixed[_MAC_OFFSET:], mac), (commitment, _commitment(data_key, self.file_id))):
+            if not hmac.compare_digest(stated, computed):
+                raise Tampered("the header of an encrypted file was altered")
+        self._check_place(expected, data_key, location)
+        return data_key
+
+    def _check_place(self, expected: Binding, data_key: bytes, location: bytes) -> None:
+        for part in ("project", "task", "role"):
+            stated, wanted = getattr(self.binding, part), getattr(expected, part)
+            if stated != wanted:
+                raise WrongPlace(f"the file was written for {part} {stated!r}, and is read for {part} {wanted!r}")
+        if expected.location and not hmac.compare_digest(
+            location, _location_tag(data_key, self.file_id, expected.location)
+        ):
+            raise WrongPlace("the file was not written at this location, and strict locations are asked for")
+
+
+def make_header(key: bytes, binding: Binding) -> tuple[bytes, bytes, bytes]:
+    """A header for a new file, with a fresh data key in slot A.
+
+    Returns:
+        The 4,096 bytes, the data key, and the bytes that the payload has to be bound to.
+    """
+    file_id, data_key = os.urandom(_FILE_ID_SIZE), os.urandom(KEY_SIZE)
+    associated = file_id + b"".join(_pack_field(name, getattr(binding, name)) for name in ("project", "task", "role"))
+    location = _location_tag(data_key, file_id, binding.location) if binding.location else _NO_LOCATION
+    preamble = _PREAMBLE.pack(MAGIC, HEADER_SIZE, SEGMENT_SIZE, _commitment(data_key, file_id), location)
+    signed = (preamble + struct.pack(">H", len(associated)) + associated).ljust(_MAC_OFFSET, b"\0")
+    mac = _header_mac(data_key, file_id, signed)
+    return signed + mac + wrap(data_key, key, file_id, generation=1).pack() + _EMPTY_SLOT, data_key, associated
+
+
+def wrap(data_key: bytes, key: bytes, file_id: bytes, generation: int) -> Slot:
+    """A slot that holds a file's data key, wrapped by a project key."""
+    ours, nonce = key_id(key), os.urandom(12)
+    wrapped = AESGCM(_wrapping_key(key, file_id)).encrypt(nonce, data_key, _slot_data(generation, ours))
+    return Slot(generation, ours, nonce, wrapped)
+
+
+def key_id(key: bytes) -> bytes:
+    """Which key this is, in 8 bytes from which the key cannot be found (HKDF is one-way, the key has 256 bits)."""
+    return hkdf_sha256(key, b"", b"pamola-tasks key id", KEY_ID_SIZE)
+
+
+def payload_key(data_key: bytes, file_id: bytes) -> bytes:
+    """The key of the payload: what Tink calls the key value."""
+    return hkdf_sha256(data_key, file_id, b"ptask/1 payload")
+
+
+def hkdf_sha256(key: bytes, salt: bytes, info: bytes, length: int = KEY_SIZE) -> bytes:
+    """HKDF-SHA256 of RFC 5869. An empty salt stands for 32 zero bytes, as its section 2.2 says."""
+    return HKDF(SHA256(), length, salt or None, info).derive(key)
+
+
+def _unwrap(slot: Slot, key: bytes, file_id: bytes) -> bytes:
+    try:
+        return AESGCM(_wrapping_key(key, file_id)).decrypt(
+            slot.nonce, slot.wrapped, _slot_data(slot.generation, slot.key_id)
+        )
+    except InvalidTag:
+        raise Tampered("the key slot or the file id in the header of an encrypted file was altered") from None
+
+
+def _wrapping_key(key: bytes, file_id: bytes) -> bytes:
+    # A wrapping key for each file: random 96-bit nonces under one key are good for 2**32 files only (SP 800-38D, 8.3).
+    return hkdf_sha256(key, file_id, b"ptask/1 wrap")
+
+
+def _slot_data(generation: int, slot_key_id: bytes) -> bytes:
+    return struct.pack(">Q8s", generation, slot_key_id)
+
+
+def _header_mac(data_key: bytes, file_id: bytes, signed: bytes) -> bytes:
+    return hmac.digest(hkdf_sha256(data_key, file_id, b"ptask/1 header mac"), signed, "sha256")
+
+
+def _commitment(data_key: bytes, file_id: bytes) -> bytes:
+    # AES-GCM alone does not commit to its key: one file could be made to open differently under two keys.
+    return hkdf_sha256(data_key, file_id, b"ptask/1 commitment")
+
+
+def _location_tag(data_key: bytes, file_id: bytes, location: str) -> bytes:
+    name_key = hkdf_sha256(data_key, file_id, b"ptask/1 location")
+    return hmac.digest(name_key, location.encode("utf-8", "surrogateescape"), "sha256")
+
+
+def _pack_field(name: str, text: str) -> bytes:
+    data = text.encode("utf-8")
+    if len(data) > _MAX_FIELD:
+        raise EncryptionError(f"the {name} has {len(data)} bytes, and an encrypted file can state {_MAX_FIELD}")
+    return bytes([len(data)]) + data
+
+
+def _unpack_binding(area: bytes) -> tuple[bytes, Binding]:
+    (length,) = struct.unpack_from(">H", area)
+    associated, rest = area[2 : 2 + length], area[2 + length :]
+    fields, position = [], _FILE_ID_SIZE
+    while position < len(associated):
+        end = position + 1 + associated[position]
+        fields.append(associated[position + 1 : end])
+        position = end
+    try:
+        project, task, role = (field.decode("utf-8") for field in fields)
+    except ValueError:  # not three fields, or no UTF-8
+        raise Tampered("the header of an encrypted file does not say what the file belongs to") from None
+    if position != length or any(rest):
+        raise Tampered("the header of an encrypted file has bytes where there should be none")
+    return associated, Binding(project, task, role)

@@ -1,0 +1,432 @@
+"""The encryption service of a run: what it encrypts with, and what it can read.
+
+Asked to encrypt and unable to, it raises before anything is written; it never goes on without encryption and never
+changes the mode by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import enum
+import io
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
+from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks_encryption import age
+from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.errors import ExtraMissing, KeyMissing, Tampered
+from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
+from pamola_tasks_encryption.keys import ProjectKey, find_key
+from pamola_tasks_encryption.redaction import redact_nested
+from pamola_tasks_encryption.settings import EncryptionSettings
+
+
+class EncryptionMode(enum.Enum):
+    """How files are encrypted."""
+
+    NONE = "none"
+    SIMPLE = "simple"
+    AGE = "age"
+
+    @classmethod
+    def from_string(cls, text: str) -> EncryptionMode:
+        """The mode of this name.
+
+        Raises:
+            ConfigurationError: There is none: no other mode is taken instead.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = [mode.value for mode in cls]
+            near = difflib.get_close_matches(text, names, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigurationError(f"encryption_mode: {text!r} is none of {', '.join(names)}{hint}") from None
+
+
+class EncryptionContext:
+    """What an operation may be given: it encrypts and decrypts for its task, and does not show the key.
+
+    Args:
+        mode: How it encrypts.
+        key_fingerprint: Which key it uses; empty without.
+        manager: Does the work; a context without one only tells.
+    """
+
+    def __init__(
+        self, mode: EncryptionMode, key_fingerprint: str = "", manager: TaskEncryptionManager | None = None
+    ) -> None:
+        self.mode = mode
+        self.key_fingerprint = key_fingerprint
+        self._manager = manager
+
+    @property
+    def can_encrypt(self) -> bool:
+        """Whether `encrypt_data` works."""
+        return self._manager is not None and self.mode is not EncryptionMode.NONE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Mode, fingerprint and ability, for reports."""
+        return {"mode": self.mode.value, "key_fingerprint": self.key_fingerprint, "can_encrypt": self.can_encrypt}
+
+    def encrypt_data(self, data: bytes) -> bytes:
+        """See `TaskEncryptionManager.encrypt_data`."""
+        return self._able().encrypt_data(data)
+
+    def decrypt_data(self, data: bytes) -> bytes:
+        """See `TaskEncryptionManager.decrypt_data`."""
+        return self._able().decrypt_data(data)
+
+    def derive_key(self, purpose: str) -> bytes:
+        """See `TaskEncryptionManager.derive_key`."""
+        return self._able().derive_key(purpose)
+
+    def _able(self) -> TaskEncryptionManager:
+        if self._manager is None:
+            raise EncryptionError("this encryption context only tells of a mode: it came from no encryption service")
+        return self._manager
+
+    def __repr__(self) -> str:
+        return f"EncryptionContext({self.mode.value!r}, {self.key_fingerprint!r})"
+
+
+class DatasetFiles(Protocol):
+    """What `check_dataset_encryption` needs of a data source: which files its datasets lie in."""
+
+    @property
+    def file_paths(self) -> Mapping[str, str | Path | Iterable[str | Path]]:
+        """Names of datasets, and for each its file or files."""
+        ...
+
+
+def _open_file(path: str) -> AbstractContextManager[IO[bytes]]:
+    return open(path, "rb")
+
+
+class TaskEncryptionManager:
+    """Encrypts and decrypts what a task writes and reads. Usable any number of times and from several threads.
+
+    Args:
+        task_config: The task's configuration: `task_id`, `use_encryption`, `encryption_mode`, `encryption_key_path`.
+        logger: Where to say which key is used.
+        progress_manager: Kept as an attribute for callers that hand it on; nothing here lasts long enough to show.
+        project_id: The project's id, or empty: files open in their own project only.
+        project_root: What relative paths in the configuration are relative to; the current folder unless given.
+        settings: The plugin's own section of the configuration.
+        redactor: Is told the key, so that no log or report shows it.
+        open_file: Opens a file by name for reading, under the rules of the caller.
+        environ: Environment variables; those of the process unless given.
+    """
+
+    def __init__(
+        self,
+        task_config: Any,
+        logger: logging.Logger | None = None,
+        progress_manager: Any = None,
+        *,
+        project_id: str = "",
+        project_root: Path | None = None,
+        settings: EncryptionSettings | None = None,
+        redactor: Redactor | None = None,
+        open_file: Callable[[str], AbstractContextManager[IO[bytes]]] = _open_file,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.progress_manager = progress_manager
+        self._config = task_config
+        self._logger = logger or logging.getLogger(__name__)
+        self._project_id = project_id
+        self._root = project_root or Path()
+        self._settings = settings or EncryptionSettings()
+        self._redactor = redactor or Redactor()
+        self._open_file = open_file
+        self._environ = os.environ if environ is None else environ
+        self._enabled = bool(getattr(task_config, "use_encryption", False))
+        self._task_id = str(getattr(task_config, "task_id", "") or "")
+        self._lock = threading.RLock()
+        self._key: ProjectKey | None = None
+        self._recipients: list[Any] | None = None
+        self._identities: list[Any] | None = None
+        self._closed = False
+        self._error = ""
+
+    # ------------------------------------------------------------ setting up and down
+
+    def initialize(self) -> bool:
+        """Load what this run encrypts with.
+
+        Returns:
+            True. What is missing is an error, not a False that could be overlooked.
+
+        Raises:
+            EncryptionError: Encryption is asked for, and there is no usable key. Nothing may run.
+            ConfigurationError: The mode is unknown, or `none` although encryption is asked for.
+        """
+        with self._lock:
+            self._closed, self._error = False, ""
+            try:
+                self._prepare()
+            except PamolaTaskError as error:
+                self._error = str(error)
+                raise
+        return True
+
+    def _prepare(self) -> None:
+        mode = self._mode()
+        if not self._enabled:
+            return
+        if mode is EncryptionMode.NONE:
+            raise ConfigurationError(
+                "use_encryption is true and encryption_mode is none: take simple or age, or set use_encryption to false"
+            )
+        if mode is EncryptionMode.AGE:
+            self._age_recipients()
+            self._logger.info("Encryption: mode age, %d recipients", len(self._settings.recipients))
+        else:
+            key = self._project_key()
+            self._logger.info("Encryption: mode simple, key %s from %s", key.key.fingerprint, key.source)
+
+    def cleanup(self) -> None:
+        """Forget the keys. Until `initialize` is called again, nothing can be encrypted or decrypted."""
+        with self._lock:
+            if self._key is not None:
+                self._key.key.clear()
+            self._key = self._recipients = self._identities = None
+            self._closed = True
+
+    # ------------------------------------------------------------ what is encrypted, and how
+
+    @property
+    def enabled(self) -> bool:
+        """Whether this run encrypts what it writes."""
+        return self._enabled
+
+    @property
+    def mode(self) -> str:
+        """`none`, `simple` or `age`: how this run encrypts."""
+        return self._mode().value if self._enabled else EncryptionMode.NONE.value
+
+    @property
+    def key_id(self) -> str:
+        """Which key this run encrypts with; empty when it does not, or encrypts for age recipients."""
+        return self._key.key.fingerprint if self._key is not None and self.mode == "simple" else ""
+
+    def get_encryption_context(self) -> EncryptionContext:
+        """What operations may be given."""
+        return EncryptionContext(EncryptionMode(self.mode), self.key_id, self)
+
+    def get_encryption_info(self) -> dict[str, Any]:
+        """Facts for reports: never a key."""
+        info: dict[str, Any] = {"enabled": self._enabled, "mode": self.mode, "key_available": False}
+        if self.mode == "age":
+            info["key_available"] = self._recipients is not None
+            info["recipients"] = len(self._settings.recipients)
+        elif self._key is not None:
+            info |= {
+                "key_available": True,
+                "key_fingerprint": self._key.key.fingerprint,
+                "key_source": self._key.source,
+            }
+        if self._error:
+            info["initialization_error"] = self._redactor(self._error)
+        return info
+
+    def supports_encryption_mode(self, mode: str | EncryptionMode) -> bool:
+        """Whether files of this mode can be written here: `age` only where pyrage is installed."""
+        try:
+            wanted = mode if isinstance(mode, EncryptionMode) else EncryptionMode.from_string(mode)
+            if wanted is EncryptionMode.AGE:
+                age.load_pyrage()
+        except (ConfigurationError, ExtraMissing):
+            return False
+        return True
+
+    # ------------------------------------------------------------ files
+
+    def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """A file to write plain bytes to; closing it completes `raw` but does not close it.
+
+        Raises:
+            EncryptionError: The run does not encrypt, or has no key.
+        """
+        if not self._enabled:
+            raise EncryptionError("encryption is off in this run (use_encryption is false), so nothing is encrypted")
+        if self._mode() is EncryptionMode.AGE:
+            return age.AgeWriter(raw, self._age_recipients())  # type: ignore[return-value]
+        with self._project_key().key as key:
+            return EncryptingWriter(raw, key, self._binding(role, task_id))  # type: ignore[return-value]
+
+    def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """A seekable file of plain bytes, every one of them verified before it is given out.
+
+        How to read is decided by the file, not by the present mode; encryption need not be on.
+
+        Args:
+            raw: The encrypted file, at its beginning and able to seek; it is not closed.
+            role: What the file must have been written as.
+            task_id: Which task must have written it. (Age files state neither.)
+
+        Raises:
+            EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
+        """
+        head = raw.read(HEADER_SIZE)
+        raw.seek(0)
+        if age.is_age(head):
+            return age.AgeReader(raw, self._age_identities())  # type: ignore[return-value]
+        if not is_container(head):
+            raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
+        with self._project_key().key as key:
+            return DecryptingReader(raw, key, self._binding(role, task_id))  # type: ignore[return-value]
+
+    def is_encrypted(self, head: bytes) -> bool:
+        """Whether a file that begins with these bytes is one that `reader` is for."""
+        return is_container(head) or age.is_age(head)
+
+    def file_key_id(self, head: bytes) -> str:
+        """The id of the key of a file with these first 4,096 bytes; empty for age files and damaged headers."""
+        if not is_container(head):
+            return ""
+        try:
+            newest = Header.parse(head[:HEADER_SIZE]).newest
+        except Tampered:  # a damaged file does not say; reading it does
+            return ""
+        return newest.key_id.hex() if newest else ""
+
+    def is_file_encrypted(self, path: str | Path) -> bool:
+        """Whether a file is encrypted, whatever the present mode."""
+        return self.is_encrypted(self._head(path))
+
+    def check_dataset_encryption(self, data_source: DatasetFiles) -> bool:
+        """Whether every encrypted dataset of a data source can be read with the keys at hand.
+
+        Headers are compared with the key; content is verified when it is read. Files that are not there are left to
+        the data source to report.
+        """
+        for paths in data_source.file_paths.values():
+            for path in [paths] if isinstance(paths, str | Path) else paths:
+                try:
+                    if not self._is_readable(self._head(path)):
+                        return False
+                except FileNotFoundError:
+                    continue
+        return True
+
+    # ------------------------------------------------------------ bytes and keys
+
+    def encrypt_data(self, data: bytes, role: str = "data") -> bytes:
+        """Encrypt bytes: what comes back is a whole file of the present mode.
+
+        Raises:
+            EncryptionError: The run does not encrypt, or has no key.
+        """
+        output = io.BytesIO()
+        with self.writer(output, role=role, task_id=self._task_id) as file:
+            file.write(data)
+        return output.getvalue()
+
+    def decrypt_data(self, data: bytes, role: str = "data") -> bytes:
+        """Decrypt what `encrypt_data` gave, or the bytes of a file that this task wrote in the same role.
+
+        Raises:
+            EncryptionError: See `reader`.
+        """
+        with self.reader(io.BytesIO(data), role=role, task_id=self._task_id) as file:
+            return file.read()
+
+    def derive_key(self, purpose: str) -> bytes:
+        """32 bytes that belong to the project's key and this purpose, and reveal nothing of the key.
+
+        Works wherever there is a key, whether or not the run encrypts.
+
+        Raises:
+            EncryptionError: There is no key.
+        """
+        with self._project_key().key as key:
+            return hkdf_sha256(key, b"", b"pamola-tasks derived key\0" + purpose.encode())
+
+    # ------------------------------------------------------------ redaction
+
+    def add_sensitive_param_names(self, names: str | Iterable[str]) -> None:
+        """Treat these names as secret too."""
+        self._redactor.add_names([names] if isinstance(names, str) else names)
+
+    def is_sensitive_param(self, name: str) -> bool:
+        """Whether a parameter of this name holds a secret: `db_password`, `apiKey`, `Authorization` do."""
+        return self._redactor.hides(name)
+
+    def redact_sensitive_data(self, data: Any, redact_keys: bool = True) -> Any:
+        """A copy of nested data that is safe to show; names of secret entries are cut too unless told otherwise."""
+        return redact_nested(data, self._redactor, redact_keys=redact_keys)
+
+    def redact_config_dict(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of a configuration that is safe to show, with all its keys' names."""
+        redacted: dict[str, Any] = redact_nested(config, self._redactor, redact_keys=False)
+        return redacted
+
+    # ------------------------------------------------------------ inside
+
+    def _mode(self) -> EncryptionMode:
+        stated = getattr(self._config, "encryption_mode", None)
+        text = stated.value if isinstance(stated, enum.Enum) else stated
+        if not text:
+            return EncryptionMode.SIMPLE if self._enabled else EncryptionMode.NONE
+        return EncryptionMode.from_string(str(text))
+
+    def _binding(self, role: str, task_id: str) -> Binding:
+        return Binding(self._project_id, task_id, role)
+
+    def _project_key(self) -> ProjectKey:
+        with self._lock:
+            self._check_open()
+            if self._key is None:
+                configured = getattr(self._config, "encryption_key_path", None)
+                path = self._root / Path(configured).expanduser() if configured else None
+                self._key = find_key(self._environ, self._project_id, path)
+                with self._key.key as raw:
+                    for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
+                        self._redactor.register(Secret(text, "the project's key"))
+            return self._key
+
+    def _age_recipients(self) -> list[Any]:
+        with self._lock:
+            self._check_open()
+            if self._recipients is None:
+                self._recipients = age.parse_recipients(self._settings.recipients)
+            return self._recipients
+
+    def _age_identities(self) -> list[Any]:
+        with self._lock:
+            self._check_open()
+            if self._identities is None:
+                name = self._settings.identity_file
+                self._identities = age.load_identities(self._root / Path(name).expanduser() if name else None)
+            return self._identities
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EncryptionError("the encryption service was cleaned up and has forgotten its keys")
+
+    def _head(self, path: str | Path) -> bytes:
+        with self._open_file(os.fspath(path)) as file:
+            return file.read(HEADER_SIZE)
+
+    def _is_readable(self, head: bytes) -> bool:
+        if not self.is_encrypted(head):
+            return True
+        try:
+            if age.is_age(head):
+                return bool(self._age_identities())
+            ours = bytes.fromhex(self._project_key().key.fingerprint)
+            return any(slot is not None and slot.key_id == ours for slot in Header.parse(head).slots)
+        except (KeyMissing, ExtraMissing, Tampered):
+            return False
+
+
+EncryptionManager = TaskEncryptionManager

@@ -1,0 +1,33 @@
+"""What this plugin adds: the encryption service, its settings, and what `doctor` says about the key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pamola_tasks.protocols import Diagnosis, Encryption, Project, RunServices
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_add_settings() -> str:
+    return "pamola_tasks_encryption.settings:EncryptionSettings"
+
+
+@hookimpl(trylast=True)
+def pamola_provide_encryption(run: RunServices) -> Encryption:
+    from pamola_tasks_encryption.provide import manager_for
+
+    return manager_for(run)
+
+
+@hookimpl
+def pamola_add_diagnoses(project: Project | None) -> Iterable[Diagnosis]:
+    from pamola_tasks_encryption.provide import diagnose_key
+
+    return diagnose_key(project)

@@ -1,0 +1,57 @@
+"""Between the hooks and the working modules: the service of a run, and what `doctor` should know of the key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import IO, TYPE_CHECKING
+
+from pamola_tasks.errors import EncryptionError
+from pamola_tasks.protocols import Diagnosis
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Project, RunServices
+    from pamola_tasks_encryption.manager import TaskEncryptionManager
+
+
+def manager_for(run: RunServices) -> TaskEncryptionManager:
+    """The manager of a run, initialized.
+
+    Raises:
+        EncryptionError: Encryption is asked for, and there is no usable key.
+    """
+    from pamola_tasks_encryption.manager import TaskEncryptionManager
+
+    def open_file(path: str) -> AbstractContextManager[IO[bytes]]:
+        return run.path_guard.open(path)
+
+    manager = TaskEncryptionManager(
+        run.config,
+        run.logger,
+        project_id=run.project.id,
+        project_root=run.project.root,
+        settings=run.config.plugin("encryption"),
+        redactor=run.redact,
+        open_file=open_file,
+    )
+    manager.initialize()
+    return manager
+
+
+def diagnose_key(project: Project | None) -> Iterable[Diagnosis]:
+    """Whether there is a key for this project, and whether it can be used."""
+    from pamola_tasks_encryption.errors import KeyMissing
+    from pamola_tasks_encryption.keys import find_key
+
+    try:
+        found = find_key(os.environ, project.id if project else "")
+    except KeyMissing as error:
+        return [_about_key("note", "there is none; only runs with use_encryption need one", str(error))]
+    except EncryptionError as error:
+        return [_about_key("error", str(error), "Until it is mended, runs that encrypt are refused.")]
+    return [_about_key("ok", f"key {found.key.fingerprint} from {found.source}")]
+
+
+def _about_key(level: str, finding: str, advice: str = "") -> Diagnosis:
+    return Diagnosis(level=level, subject="encryption key", finding=finding, advice=advice)

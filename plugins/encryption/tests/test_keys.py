@@ -1,0 +1,221 @@
+"""Keys come from where people put them; what cannot be trusted is refused and left as it is."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import os
+import pickle
+import stat
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import KEY, KEY_TEXT, OTHER_KEY, key_file
+
+from pamola_tasks.errors import EncryptionError
+from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
+from pamola_tasks_encryption.keys import (
+    MemoryProtectedKey,
+    default_key_file,
+    find_key,
+    fingerprint_of,
+    parse_key,
+)
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no owners and modes")
+AS_JSON = json.dumps({"schema": 1, "id": fingerprint_of(KEY), "key": KEY_TEXT})
+PROJECT = "0b9e9b0c-7d1c-4c8e-9d7a-111111111111"
+
+
+def raw(key: MemoryProtectedKey) -> bytes:
+    with key as material:
+        return material
+
+
+@pytest.mark.parametrize(
+    "content",
+    [KEY_TEXT, KEY_TEXT + "\n", KEY_TEXT + "\r\n", AS_JSON, AS_JSON + "\n", base64.urlsafe_b64encode(KEY).decode()],
+)
+def test_a_key_is_base64_or_our_json_with_or_without_a_line_end(content: str) -> None:
+    assert raw(parse_key(content.encode(), "test")) == KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "0 bytes"),
+        ("not base64 at all!", "no base64"),
+        (KEY_TEXT[:-4], "bytes and not 32"),
+        (KEY_TEXT[:20] + "\n" + KEY_TEXT[20:], "no base64"),
+        (base64.b64encode(KEY + b"x").decode(), "33 bytes"),
+        ("{", "JSON cannot be read"),
+        ("{}", "schema"),
+        (AS_JSON.replace('"schema": 1', '"schema": 2'), "schema"),
+        (json.dumps({"schema": 1, "id": fingerprint_of(KEY)}), "no text `key`"),
+        (json.dumps({"schema": 1, "id": fingerprint_of(OTHER_KEY), "key": KEY_TEXT}), "does not belong"),
+        ("\udcff" * 44, "no base64"),
+    ],
+)
+def test_a_damaged_key_says_what_is_wrong_and_shows_nothing_of_itself(content: str, why: str) -> None:
+    with pytest.raises(KeyDamaged, match=why) as caught:
+        parse_key(content.encode("utf-8", "surrogateescape"), "PAMOLA_KEY")
+    assert "PAMOLA_KEY" in str(caught.value)
+    assert KEY_TEXT[:12] not in str(caught.value)
+
+
+def test_the_first_source_wins(tmp_path: Path) -> None:
+    named = key_file(tmp_path / "named", base64.b64encode(b"n" * 32).decode())
+    configured = key_file(tmp_path / "configured", base64.b64encode(b"c" * 32).decode())
+    key_file(default_key_file(PROJECT), base64.b64encode(b"p" * 32).decode())
+    key_file(default_key_file(), base64.b64encode(b"d" * 32).decode())
+    environ = {"PAMOLA_KEY_FILE": str(named), "PAMOLA_KEY": KEY_TEXT}
+
+    def found(configured: Path | None = configured) -> tuple[bytes, str]:
+        key = find_key(environ, PROJECT, configured)
+        return raw(key.key), key.source
+
+    assert found() == (b"n" * 32, "PAMOLA_KEY_FILE")
+    del environ["PAMOLA_KEY_FILE"]
+    assert found() == (KEY, "PAMOLA_KEY")
+    del environ["PAMOLA_KEY"]
+    assert found() == (b"c" * 32, "encryption_key_path")
+    assert found(None) == (b"p" * 32, "the project's key file")
+    assert raw(find_key({}).key) == b"d" * 32
+
+
+def test_a_project_with_an_id_does_not_take_the_default_key() -> None:
+    key_file(default_key_file())
+    with pytest.raises(KeyMissing, match=PROJECT):
+        find_key({}, PROJECT)
+
+
+def test_a_source_that_cannot_be_used_is_an_error_and_not_skipped(tmp_path: Path) -> None:
+    key_file(default_key_file())
+    with pytest.raises(KeyMissing, match="PAMOLA_KEY_FILE"):
+        find_key({"PAMOLA_KEY_FILE": str(tmp_path / "absent"), "PAMOLA_KEY": KEY_TEXT})
+    with pytest.raises(KeyDamaged):
+        find_key({"PAMOLA_KEY": ""})
+
+
+@pytest.mark.parametrize("project", ["../../etc/passwd", "a/b", "", "x" * 65, "a\0b"])
+def test_a_project_id_never_leads_out_of_the_key_directory(project: str) -> None:
+    if project == "":
+        assert default_key_file(project).name == "default.key"
+        return
+    with pytest.raises(KeyRefused, match="no UUID"):
+        default_key_file(project)
+
+
+def test_without_a_key_the_message_says_how_to_make_one_and_none_is_made() -> None:
+    with pytest.raises(KeyMissing, match="openssl rand -base64 32"):
+        find_key({})
+    assert not default_key_file().parent.exists()
+
+
+@POSIX
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o601, 0o777])
+def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    path = key_file(tmp_path / "key", mode=mode)
+    with pytest.raises(KeyRefused, match=f"mode {mode:04o}"):
+        find_key({"PAMOLA_KEY_FILE": str(path)})
+
+
+@POSIX
+def test_a_key_behind_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(key_file(tmp_path / "key"))
+    with pytest.raises(KeyRefused, match="symbolic link"):
+        find_key({"PAMOLA_KEY_FILE": str(tmp_path / "link")})
+
+
+@POSIX
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
+    path = key_file(tmp_path / "key")
+    os.chown(path, 12345, -1)
+    with pytest.raises(KeyRefused, match="another user"):
+        find_key({"PAMOLA_KEY_FILE": str(path)})
+
+
+@POSIX
+def test_what_is_no_regular_file_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (tmp_path / "folder").mkdir(mode=0o700)
+    for name in ("pipe", "folder"):
+        with pytest.raises(KeyRefused, match="no regular file"):
+            find_key({"PAMOLA_KEY_FILE": str(tmp_path / name)})
+    with pytest.raises(KeyRefused, match="no regular file"):
+        find_key({"PAMOLA_KEY_FILE": "/dev/zero"} if os.geteuid() == 0 else {"PAMOLA_KEY_FILE": str(tmp_path / "pipe")})
+
+
+def test_an_enormous_key_file_is_refused_without_being_read_whole(tmp_path: Path) -> None:
+    path = key_file(tmp_path / "key", b"")
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(KeyDamaged, match="too large"):
+        find_key({"PAMOLA_KEY_FILE": str(path)})
+
+
+def test_whatever_is_wrong_with_it_the_key_file_stays_as_it_was(tmp_path: Path) -> None:
+    messages = set()
+    for number, (content, mode) in enumerate(
+        [(b"damaged", 0o600), (b"", 0o600), (KEY_TEXT.encode(), 0o644), (b"\x00" * 32, 0o600), (b"{", 0o600)]
+    ):
+        path = key_file(tmp_path / f"key{number}", content, mode)
+        before = path.stat()
+        with pytest.raises(EncryptionError) as caught:
+            find_key({"PAMOLA_KEY_FILE": str(path)})
+        messages.add(str(caught.value).replace(str(path), "KEY"))
+        assert path.read_bytes() == content
+        assert (path.stat().st_mtime_ns, stat.S_IMODE(path.stat().st_mode)) == (before.st_mtime_ns, mode)
+        assert sorted(p.name for p in tmp_path.iterdir() if "key" in p.name)[-1] == f"key{number}"
+    assert len(messages) >= 4
+
+
+def test_a_key_is_used_any_number_of_times_and_from_several_threads() -> None:
+    key = MemoryProtectedKey(KEY)
+    assert not key.has_been_used
+    seen: list[bytes] = []
+
+    def use() -> None:
+        for _ in range(200):
+            with key as material:
+                seen.append(material)
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [KEY] * 800
+    assert key.has_been_used
+
+
+def test_a_key_shows_itself_nowhere() -> None:
+    key = MemoryProtectedKey(KEY)
+    for text in (repr(key), str(key), f"{key}", key.key_id, key.fingerprint):
+        assert KEY.hex()[:16] not in text
+        assert KEY_TEXT[:12] not in text
+        assert repr(KEY)[2:-1] not in text
+    with pytest.raises(EncryptionError, match="pickled"):
+        pickle.dumps(key)
+    with pytest.raises(EncryptionError, match="copied"):
+        copy.deepcopy(key)
+
+
+def test_a_cleared_key_is_gone() -> None:
+    key = MemoryProtectedKey(KEY)
+    key.clear()
+    with pytest.raises(EncryptionError, match="cleared"):
+        raw(key)
+    assert not any(key._material)
+
+
+def test_keys_have_different_ids_that_stay_the_same() -> None:
+    ids = {fingerprint_of(bytes([n]) * 32) for n in range(100)}
+    assert len(ids) == 100
+    assert fingerprint_of(KEY) == "a995cae4f9ac7d88"
+    assert MemoryProtectedKey(KEY).key_id == "key_" + fingerprint_of(KEY)[:8]
+    assert MemoryProtectedKey(KEY, "mine").key_id == "mine"
