@@ -1,0 +1,26 @@
+"""How much memory this process uses, in MiB, as far as the system tells."""
+
+from __future__ import annotations
+
+import sys
+
+
+def peak_mb() -> float | None:
+    """The most that the process has used so far; None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+
+
+def current_mb() -> float | None:
+    """What it uses now; None where there is no `/proc`."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() / (1 << 20)
+    except (ImportError, OSError, ValueError, IndexError):
+        return None
