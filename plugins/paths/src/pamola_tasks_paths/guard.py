@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,7 @@ class ProjectGuard:
         Raises:
             PathSecurityError: A root is a system directory, or holds them all (`/`).
         """
-        guard = ProjectGuard(self.root)
+        guard = copy.copy(self)
         added = [_ReadOnlyRoot(os.path.join(self.root, os.fspath(root))) for root in roots]
         guard._outside = (*self._outside, *added)
         return guard
