@@ -1,4 +1,4 @@
-"""A second opinion on a release: reads the published cells as FORMATS.md describes them, and shares no code with the pack."""
+"""A second opinion on a release: reads published cells as the notation describes them; shares no code with the pack."""
 
 from __future__ import annotations
 
@@ -67,7 +67,6 @@ def faults(original: pd.DataFrame, released: pd.DataFrame, columns: list[str], k
         wrong = sum(1 for cell, value in pairs if not covers(cell, value))
         if wrong:
             found.append(f"{wrong} cells of {column} do not cover their value")
-    for column in released.columns.difference(columns):
-        if not released[column].equals(original[column].iloc[released.index]):
-            found.append(f"{column} was changed")
-    return found
+    others = released.columns.difference(columns)
+    changed = [c for c in others if not released[c].equals(original[c].iloc[released.index])]
+    return found + [f"{column} was changed" for column in changed]

@@ -6,6 +6,7 @@ import uuid
 
 import pandas as pd
 import pytest
+
 from pamola_ops_anonymize.identifiers import likely_identifiers, reason_by_name, reason_by_values
 
 
@@ -13,8 +14,8 @@ from pamola_ops_anonymize.identifiers import likely_identifiers, reason_by_name,
     "column",
     [
         "name", "Name", "first_name", "lastName", "Full Name", "surname", "customer_name", "patientName", "maiden name",
-        "email", "e-mail", "E_Mail_Address", "emailAddress", "work_email", "phone", "Phone Number".replace(" Number", ""),
-        "mobile", "home_phone", "phone2".replace("2", " 2"), "ssn", "SSN", "social_security", "passport", "iban",
+        "email", "e-mail", "E_Mail_Address", "emailAddress", "work_email", "phone",
+        "mobile", "home_phone", "phone 2", "phone2", "ssn", "SSN", "social_security", "passport", "iban",
         "customer_id", "CustomerID", "patient_id", "id", "ID", "user_id", "username", "user name", "account_number",
         "credit_card", "credit card number", "policy_no", "tax_id", "national_id", "ip", "ip_address", "mac_address",
         "street", "home_address", "address", "uuid", "mrn", "device_id", "license_plate",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from pamola_ops_anonymize.measures import Grouping
 
 

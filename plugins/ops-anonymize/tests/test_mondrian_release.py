@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pamola_ops_anonymize.measures import Grouping
-from pamola_ops_anonymize.release import check_release, k_anonymous
 from release_check import faults, smallest_class
 
+from pamola_ops_anonymize.measures import Grouping
+from pamola_ops_anonymize.release import check_release, k_anonymous
 from pamola_tasks.errors import DataRefused
 
 ODD_TEXT = st.sampled_from(["", "a", "b", "*", "{a|b}", "|", "\\", "[1,2]", "nan", "None", "ü", "a|b", "}"])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from pamola_ops_anonymize.measures import Grouping
 from pamola_ops_anonymize.release import k_anonymous
 

@@ -17,7 +17,6 @@ from .release import Release, check_release, k_anonymous
 
 Method = Literal["k-anonymity"]
 OnIdentifiers = Literal["warn", "drop", "fail"]
-OutputFormat = Literal["csv", "parquet"]
 
 ROW_ID = "row_id"
 
@@ -70,7 +69,7 @@ class AnonymizeOperation(Operation):
         direct_identifiers: Columns that say who somebody is: dropped.
         on_identifiers: What happens to a column that is listed nowhere and looks like a direct identifier: `warn`
             keeps it and warns, `drop` leaves it out, `fail` refuses to go on.
-        output_format: `csv` or `parquet`, where it should differ from the task's.
+        output_format: `csv`, `parquet` …, where it should differ from the task's.
         row_id: Whether to add a column `row_id` with the number of the record in the input, counted from 0.
     """
 
@@ -82,9 +81,7 @@ class AnonymizeOperation(Operation):
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=_names_columns)
     direct_identifiers: list[str] = attrs.field(factory=list, validator=_names_columns)
     on_identifiers: OnIdentifiers = attrs.field(default="warn", validator=_one_of(OnIdentifiers))
-    output_format: OutputFormat | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_one_of(OutputFormat))
-    )
+    output_format: str | None = None
     row_id: bool = False
 
     version = "1.0"
@@ -131,7 +128,7 @@ class AnonymizeOperation(Operation):
         output = release.frame
         if self.row_id:
             output = output.assign(**{ROW_ID: output.index.to_numpy()})
-        self._write(ctx, output)
+        ctx.data.write(self.output_dataset, output)
         with ctx.artifact(
             f"{self.output_dataset}_anonymization",
             "json",
@@ -212,9 +209,3 @@ class AnonymizeOperation(Operation):
             if diversity.l == 1:
                 ctx.warn(f"{self.output_dataset}: {meaning}")
         return found
-
-    def _write(self, ctx: OperationContext, output: pd.DataFrame) -> None:
-        if self.output_format is None:
-            ctx.data.write(self.output_dataset, output)
-        else:
-            ctx.data.write(self.output_dataset, output, format=self.output_format)

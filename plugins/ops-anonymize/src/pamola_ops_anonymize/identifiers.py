@@ -1,16 +1,16 @@
 """Columns that look like direct identifiers, by a rule that can be explained to who meets its warning.
 
-By name: the words of the name (`CustomerID`, `e-mail` and `last_name` are split) say that it holds a name, an address for
-mail or network, a telephone, a number of a document or account, or an id. By value: at least 80 % of up to 1,000 distinct
-values are written as an e-mail address, telephone, social security number, card number, IBAN, UUID, network address or
-link. By being unique: of 20 or more values at least 95 % occur once in a text column; or a column of whole numbers never
-repeats and counts (range at most twice the rows) or is a code (all of the same length, six digits or more).
+By name: the words of the name (`CustomerID`, `e-mail` and `last_name` are split) say that it holds a name, an address
+for mail or network, a telephone, a number of a document or account, or an id. By value: at least 80 % of up to 1,000
+distinct values are written as an e-mail address, telephone, social security number, card number, IBAN, UUID, network
+address or link. By being unique: of 20 or more values at least 95 % are distinct in a text column; or a column of whole
+numbers never repeats and counts (range at most twice the rows) or is a code (all of one length, six digits or more).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -34,9 +34,9 @@ def likely_identifiers(frame: pd.DataFrame, columns: Iterable[str]) -> list[Like
     """Those of the columns that look like direct identifiers, each with the first reason found."""
     found = []
     for column in columns:
-        reason = reason_by_name(column) or reason_by_values(column, frame[column])
+        reason = reason_by_name(str(column)) or reason_by_values(str(column), frame[column])
         if reason:
-            found.append(LikelyIdentifier(column, reason))
+            found.append(LikelyIdentifier(str(column), reason))
     return found
 
 
@@ -76,7 +76,7 @@ def reason_by_name(column: str) -> str | None:
 
 
 def _words(column: str) -> str:
-    split = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3 \2\4", column)
+    split = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])|([a-z])(\d)", r"\1\3\5 \2\4\6", column)
     return " ".join(re.findall(r"[^\W_]+", split)).lower()
 
 
@@ -84,7 +84,7 @@ _DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}([T ].*)?|\d{1,2}[-./]\d{1,2}[
 _NO_TELEPHONE = re.compile(r"\d{5}-\d{4}|\d{1,4}\s*-\s*\d{1,4}")
 _TELEPHONE = re.compile(r"(?=.*[+()\s-])\+?[\d(][\d\s().-]{5,22}\d")
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
-_PATTERNS = (
+_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("e-mail addresses", re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")),
     ("social security numbers", re.compile(r"\d{3}-\d{2}-\d{4}")),
     ("UUIDs", re.compile(r"\{?[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")),
@@ -106,12 +106,8 @@ def reason_by_values(column: str, values: pd.Series[Any]) -> str | None:
     distinct = present.astype(object).drop_duplicates()
     step = max(1, len(distinct) // SAMPLE)
     sample = [str(value).strip() for value in distinct.iloc[::step].iloc[:SAMPLE]]
-    for what, matches in (
-        *((what, pattern.fullmatch) for what, pattern in _PATTERNS),
-        ("card numbers", _is_card_number),
-        ("telephone numbers", _is_telephone),
-    ):
-        if sum(1 for value in sample if matches(value)) >= SHARE_OF_PATTERN * len(sample):
+    for what, matches in _TESTS:
+        if sum(matches(value) for value in sample) >= SHARE_OF_PATTERN * len(sample):
             return f"its values look like {what}"
     if len(present) >= ROWS_TO_JUDGE and len(distinct) >= SHARE_OF_UNIQUE * len(present):
         return f"nearly every value occurs once ({len(distinct):,} distinct in {len(present):,})"
@@ -157,3 +153,14 @@ def _is_card_number(value: str) -> bool:
     digits = [int(character) for character in reversed(value) if character.isdigit()]
     doubled = [2 * digit - 9 * (digit > 4) for digit in digits[1::2]]
     return (sum(digits[0::2]) + sum(doubled)) % 10 == 0
+
+
+def _pattern_test(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    return lambda value: pattern.fullmatch(value) is not None
+
+
+_TESTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    *((what, _pattern_test(pattern)) for what, pattern in _PATTERNS),
+    ("card numbers", _is_card_number),
+    ("telephone numbers", _is_telephone),
+)

@@ -36,9 +36,9 @@ class Diversity:
                 f" far likelier than others"
             )
         return (
-            f"in {self.exposed_classes:,} classes with {self.exposed_records:,} of {records:,} records everybody has the"
-            f" same value of {attribute}: whoever knows that a person is in such a class knows the value too, however"
-            f" large k is"
+            f"in {self.exposed_classes:,} classes with {self.exposed_records:,} of {records:,} records everybody has"
+            f" the same value of {attribute}: whoever knows that a person is in such a class knows the value too,"
+            f" however large k is"
         )
 
 
@@ -61,8 +61,10 @@ class Grouping:
         Missing cells are a value like any other: leaving them out (the default of `groupby`) would drop the very
         records that are easiest to tell apart from the count.
         """
-        group = frame.groupby(list(columns), dropna=False, observed=True, sort=False).ngroup().to_numpy()
-        return cls(group, np.bincount(group))
+        numbers = frame.groupby(list(columns), dropna=False, observed=True, sort=False).ngroup()
+        group = numbers.to_numpy(dtype=np.int64)
+        sizes: npt.NDArray[np.int64] = np.bincount(group).astype(np.int64, copy=False)
+        return cls(group, sizes)
 
     @property
     def k(self) -> int | None:

@@ -1,0 +1,191 @@
+"""The operations of the pack: they read datasets, and leave a JSON document and numbers for the report."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import attrs
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
+
+from .correlation import Correlation, correlate
+from .joining import join
+from .profile import TableProfile, profile_table
+
+
+def _at_least_one(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ParameterError(f"`{attribute.name}` has to be a whole number of 1 or more, not {value!r}")
+
+
+def _prefix(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise ParameterError(f"`{attribute.name}` has to be a name for the files that are written, not {value!r}")
+
+
+def artifact_name(prefix: str, kind: str) -> str:
+    """`before` gives `before_profile`; `customer_profile` stays as it is."""
+    return prefix if prefix.endswith(kind) else f"{prefix}_{kind}"
+
+
+class ProfileOperation(Operation):
+    """Describe a table: types, missing and distinct values, quantiles, histograms, likely identifiers.
+
+    Nothing in the profile rests on fewer than `min_count` records, so that it discloses nobody's values.
+
+    Args:
+        dataset_name: The table.
+        output_prefix: The profile is written as `<output_prefix>_profile.json`; the dataset's name unless given.
+        fields: Columns to profile; all unless given.
+        min_count: Values that fewer records have are not listed; quantiles are means of so many neighbouring values.
+        top: How many of the most frequent values are listed.
+        bins: Bars of a histogram, before those of few records are joined.
+    """
+
+    dataset_name: str = reads()
+    output_prefix: str | None = attrs.field(default=None, validator=_prefix)
+    fields: list[str] | None = None
+    min_count: int = attrs.field(default=10, validator=_at_least_one)
+    top: int = attrs.field(default=20, validator=_at_least_one)
+    bins: int = attrs.field(default=20, validator=_at_least_one)
+
+    version = "1.0"
+    category = "profiling"
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Profile, and leave `<output_prefix>_profile.json`."""
+        frame = self._table(ctx)
+        total = len(frame.columns)
+        profile = profile_table(
+            frame,
+            min_count=self.min_count,
+            top=self.top,
+            bins=self.bins,
+            progress=lambda done: ctx.progress(done, total, "columns"),
+        )
+        name = artifact_name(self.output_prefix or self.dataset_name, "profile")
+        with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="output") as file:
+            file.write(as_json({"dataset": self.dataset_name, **attrs.asdict(profile)}))
+        return OperationResult.success(metrics=self._metrics(profile))
+
+    def _table(self, ctx: OperationContext) -> pd.DataFrame:
+        if self.fields is None:
+            frame: pd.DataFrame = ctx.data.frame(self.dataset_name)
+        else:
+            absent = [name for name in self.fields if name not in ctx.data.schema(self.dataset_name)]
+            if absent:
+                raise DataError(f"{self.dataset_name} has no column {', '.join(absent)} (named in `fields`)")
+            frame = ctx.data.frame(self.dataset_name, columns=self.fields)
+        if not frame.columns.is_unique:
+            raise DataError(f"{self.dataset_name} has two columns of the same name: rename one")
+        return frame
+
+    def _metrics(self, profile: TableProfile) -> dict[str, Any]:
+        roles: dict[str, list[str]] = {"direct identifier": [], "quasi-identifier": [], "": []}
+        for column in profile.columns:
+            roles[column.role].append(column.name)
+        return {
+            "rows": profile.records,
+            "columns": len(profile.columns),
+            "missing_cells": profile.missing_cells,
+            "duplicate_rows": profile.duplicate_records,
+            "likely_direct_identifiers": roles["direct identifier"],
+            "likely_quasi_identifiers": roles["quasi-identifier"],
+            "smallest_class": profile.exposure.smallest_class if profile.exposure else None,
+            "unique_records": profile.exposure.unique_records if profile.exposure else None,
+        }
+
+
+class CorrelationOperation(Operation):
+    """Join two tables on a key, and measure how strongly each pair of their columns goes together.
+
+    Pearson and Spearman for two columns of numbers, Cramér's V for two of categories, the correlation ratio for one
+    of each. A record that has several partners counts once for each of them.
+
+    Args:
+        primary_dataset: A table.
+        secondary_dataset: Another.
+        join_key: The column that both have.
+        output_prefix: The result is written as `<output_prefix>_correlations.json`; the names of both datasets unless
+            given.
+        min_count: Least number of records that a measure may rest on.
+    """
+
+    primary_dataset: str = reads()
+    secondary_dataset: str = reads()
+    join_key: str
+    output_prefix: str | None = attrs.field(default=None, validator=_prefix)
+    min_count: int = attrs.field(default=10, validator=_at_least_one)
+
+    version = "1.0"
+    category = "profiling"
+
+    def __attrs_post_init__(self) -> None:
+        if self.primary_dataset == self.secondary_dataset:
+            raise ParameterError(
+                f"`primary_dataset` and `secondary_dataset` are both {self.primary_dataset}: name two datasets"
+            )
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Join, correlate, and leave `<output_prefix>_correlations.json`."""
+        tables = {name: ctx.data.frame(name) for name in (self.primary_dataset, self.secondary_dataset)}
+        joined = join(tables, self.join_key)
+        pairs, left_out = correlate(
+            joined.frame,
+            min_records=self.min_count,
+            progress=lambda done, total: ctx.progress(done, total, "pairs"),
+        )
+        facts = {
+            "primary_dataset": self.primary_dataset,
+            "secondary_dataset": self.secondary_dataset,
+            "join_key": self.join_key,
+            "rows_joined": len(joined.frame),
+            "keys_in_both": joined.keys,
+            "rows_unmatched": joined.unmatched,
+        }
+        name = artifact_name(self.output_prefix or f"{self.primary_dataset}_{self.secondary_dataset}", "correlations")
+        description = f"Correlations of {self.primary_dataset} and {self.secondary_dataset}, joined on {self.join_key}"
+        with ctx.artifact(name, "json", description, category="output") as file:
+            file.write(
+                as_json(
+                    {
+                        **facts,
+                        "min_count": self.min_count,
+                        "pairs": [attrs.asdict(pair) for pair in pairs],
+                        "left_out": [attrs.asdict(column) for column in left_out],
+                    }
+                )
+            )
+        across = [pair for pair in pairs if self._is_across(pair)]
+        strongest = sorted(across, key=lambda pair: -pair.strength)[:5]
+        return OperationResult.success(
+            metrics={
+                **facts,
+                "pairs": len(pairs),
+                "columns_left_out": len(left_out),
+                "strongest_across": {f"{pair.left} ~ {pair.right}": pair.strength for pair in strongest},
+            }
+        )
+
+    def _is_across(self, pair: Correlation) -> bool:
+        of_primary = [name.startswith(f"{self.primary_dataset}.") for name in (pair.left, pair.right)]
+        return of_primary == [True, False]
+
+
+def as_json(document: dict[str, Any]) -> bytes:
+    """A document of schema 1 as UTF-8 JSON; what is no finite number becomes null."""
+    return json.dumps(_finite({"schema": 1, **document}), indent=2, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value

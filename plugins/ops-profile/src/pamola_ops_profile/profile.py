@@ -1,0 +1,308 @@
+"""What is in a table, told so that the telling itself gives nobody away.
+
+No number here rests on fewer than `min_count` records: rarer values are not listed, quantiles are means of `min_count`
+neighbouring values, and bars of a histogram are joined until each holds as many. `min_count=1` lifts that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .identifiers import reason_by_name, reason_by_values
+from .quasi_identifiers import likely_quasi_identifier
+
+Floats = npt.NDArray[np.float64]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@attrs.frozen
+class CommonValue:
+    """A value that at least `min_count` records have."""
+
+    value: str
+    count: int
+
+
+@attrs.frozen
+class Bar:
+    """Records from `low` to below `high`; the first bar also holds what lies below, the last what lies above."""
+
+    low: float | str
+    high: float | str
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class ColumnProfile:
+    """One column.
+
+    Attributes:
+        name: As in the table.
+        dtype: As pandas has it.
+        kind: `number`, `moment`, `truth`, `text`, or `empty` where every value is missing.
+        missing: Records without a value.
+        distinct: Different values.
+        rare_values: Values that fewer than `min_count` records have.
+        rare_records: Records that have one of those.
+        common_values: The most frequent values, most frequent first.
+        lowest: Mean of the `min_count` lowest values, for numbers and moments; None where there are too few.
+        highest: Mean of the `min_count` highest.
+        quantiles: For each share of the records the mean of the `min_count` values round it.
+        mean: Arithmetic mean.
+        deviation: Sample standard deviation.
+        histogram: Bars, ascending.
+        role: `direct identifier`, `quasi-identifier`, or empty: what the column looks like.
+        reason: Why it looks like that.
+    """
+
+    name: str
+    dtype: str
+    kind: str
+    records: int
+    missing: int
+    distinct: int
+    rare_values: int
+    rare_records: int
+    common_values: list[CommonValue]
+    lowest: float | str | None = None
+    highest: float | str | None = None
+    quantiles: dict[str, float | str] = attrs.Factory(dict)
+    mean: float | str | None = None
+    deviation: float | None = None
+    histogram: list[Bar] = attrs.Factory(list)
+    role: str = ""
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Exposure:
+    """What the columns that look like quasi-identifiers tell together.
+
+    Attributes:
+        columns: Which they are.
+        classes: Different combinations.
+        smallest_class: Records of the rarest combination: the table's k.
+        unique_records: Records whose combination nobody else has.
+    """
+
+    columns: list[str]
+    classes: int
+    smallest_class: int
+    unique_records: int
+
+
+@attrs.frozen(kw_only=True)
+class TableProfile:
+    """A table.
+
+    Attributes:
+        records: Rows.
+        duplicate_records: Rows that are equal to an earlier one.
+        missing_cells: Cells without a value.
+        memory_bytes: What the table takes in memory.
+        min_count: The floor under every number that rests on few records.
+        columns: One a column, in the table's order.
+        exposure: None where no column looks like a quasi-identifier.
+    """
+
+    records: int
+    duplicate_records: int
+    missing_cells: int
+    memory_bytes: int
+    min_count: int
+    columns: list[ColumnProfile]
+    exposure: Exposure | None
+
+
+def profile_table(
+    frame: pd.DataFrame,
+    *,
+    min_count: int = 10,
+    top: int = 20,
+    bins: int = 20,
+    progress: Callable[[int], None] | None = None,
+) -> TableProfile:
+    """Profile a table.
+
+    Args:
+        frame: With unique column names.
+        min_count: Least number of records that a number may rest on, 1 or more.
+        top: How many of the most frequent values are listed.
+        bins: Bars of a histogram before those of few records are joined.
+        progress: Told how many columns are done.
+    """
+    columns = []
+    for done, name in enumerate(frame.columns, start=1):
+        columns.append(profile_column(frame[name], min_count=min_count, top=top, bins=bins))
+        if progress is not None:
+            progress(done)
+    quasi = [column.name for column in columns if column.role == "quasi-identifier"]
+    return TableProfile(
+        records=len(frame),
+        duplicate_records=_duplicates(frame),
+        missing_cells=sum(column.missing for column in columns),
+        memory_bytes=int(frame.memory_usage(deep=True).sum()),
+        min_count=min_count,
+        columns=columns,
+        exposure=_exposure(frame, quasi) if quasi and len(frame) else None,
+    )
+
+
+def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20, bins: int = 20) -> ColumnProfile:
+    """Profile one column; arguments as for `profile_table`."""
+    name = str(values.name)
+    present = values.dropna()
+    kind = kind_of(present)
+    counts = _counts(present)
+    common = counts[counts >= min_count]
+    numbers = as_numbers(present, kind)
+    role, reason = _role(name, values)
+    return ColumnProfile(
+        name=name,
+        dtype=str(values.dtype),
+        kind=kind,
+        records=len(values),
+        missing=len(values) - len(present),
+        distinct=len(counts),
+        rare_values=len(counts) - len(common),
+        rare_records=int(counts.sum() - common.sum()),
+        common_values=[CommonValue(str(value), int(count)) for value, count in common.head(top).items()],
+        role=role,
+        reason=reason,
+        **(_spread(numbers, kind, min_count, bins) if numbers is not None else {}),
+    )
+
+
+def kind_of(present: pd.Series[Any]) -> str:
+    """`number`, `moment`, `truth`, `text`, or `empty`."""
+    dtype = present.dtype
+    if present.empty:
+        return "empty"
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "text"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "truth"
+    if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "moment"
+    if pd.api.types.is_object_dtype(dtype):
+        return _KINDS_OF_OBJECTS.get(pd.api.types.infer_dtype(present), "text")
+    return "text"
+
+
+_KINDS_OF_OBJECTS = {
+    "integer": "number",
+    "floating": "number",
+    "mixed-integer-float": "number",
+    "decimal": "number",
+    "boolean": "truth",
+}
+
+
+def as_numbers(present: pd.Series[Any], kind: str) -> Floats | None:
+    """Numbers as they are, moments as seconds since 1970 (UTC); None for other kinds."""
+    if kind == "number":
+        return present.to_numpy(dtype=np.float64)
+    if kind == "moment":
+        stamps = pd.DatetimeIndex(present)
+        since = (stamps - pd.Timestamp(0, tz=stamps.tz)).total_seconds()
+        return np.asarray(since, dtype=np.float64)
+    return None
+
+
+def _counts(present: pd.Series[Any]) -> pd.Series[int]:
+    """How often each value occurs, most frequent first, equally frequent ones in the order of their text."""
+    try:
+        counts = present.value_counts(sort=False)
+    except TypeError:
+        # cells that cannot be hashed, such as lists: what can be read of them decides
+        counts = present.map(str).value_counts(sort=False)
+    counts = counts[counts > 0]
+    frequent = counts.sort_values(ascending=False, kind="stable")
+    # only what may be listed needs its text
+    text = frequent.index[:1000].map(str)
+    order = np.lexsort((np.asarray(text, dtype=object).astype(str), -frequent.to_numpy()[:1000]))
+    return pd.concat([frequent.iloc[:1000].iloc[order], frequent.iloc[1000:]]) if len(frequent) else frequent
+
+
+def _role(name: str, values: pd.Series[Any]) -> tuple[str, str]:
+    reason = reason_by_name(name) or reason_by_values(name, values)
+    if reason:
+        return "direct identifier", reason
+    reason = likely_quasi_identifier(name, values)
+    return ("quasi-identifier", reason) if reason else ("", "")
+
+
+def _spread(numbers: Floats, kind: str, min_count: int, bins: int) -> dict[str, Any]:
+    """Mean, quantiles and histogram of the finite numbers, where there are enough of them."""
+    ordered = np.sort(numbers[np.isfinite(numbers)])
+    if len(ordered) < max(min_count, 1):
+        return {}
+
+    def told(number: float) -> float | str:
+        return number if kind == "number" else pd.Timestamp(round(number), unit="s").isoformat()
+
+    low, high = float(ordered[:min_count].mean()), float(ordered[-min_count:].mean())
+    return {
+        "lowest": told(low),
+        "highest": told(high),
+        "quantiles": {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES},
+        "mean": told(float(ordered.mean())),
+        "deviation": float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0,
+        "histogram": [Bar(told(a), told(b), count) for a, b, count in _bars(ordered, low, high, min_count, bins)],
+    }
+
+
+def _quantile(ordered: Floats, share: float, min_count: int) -> float:
+    """Mean of the `min_count` values round a quantile; of one, that is the nearest-rank quantile."""
+    rank = min(len(ordered) - 1, int(share * len(ordered)))
+    first = min(max(0, rank - min_count // 2), len(ordered) - min_count)
+    return float(ordered[first : first + min_count].mean())
+
+
+def _bars(ordered: Floats, low: float, high: float, min_count: int, bins: int) -> list[tuple[float, float, int]]:
+    if not high > low:
+        return [(low, high, len(ordered))]
+    edges = np.linspace(low, high, bins + 1)
+    inner = np.searchsorted(ordered, edges[1:-1], side="left")
+    counts = np.diff(np.concatenate([[0], inner, [len(ordered)]]))
+    bars: list[tuple[float, float, int]] = []
+    begin, waiting = 0, 0
+    for position, count in enumerate(counts.tolist()):
+        waiting += count
+        if waiting == 0 or waiting >= min_count:
+            bars.append((float(edges[begin]), float(edges[position + 1]), waiting))
+            begin, waiting = position + 1, 0
+    while waiting:
+        # too few are left at the end: they join the bar before, and that one's predecessor where it was empty
+        start, _, count = bars.pop()
+        waiting += count
+        if waiting >= min_count:
+            bars.append((start, float(edges[-1]), waiting))
+            break
+    return bars
+
+
+def _duplicates(frame: pd.DataFrame) -> int:
+    try:
+        return int(frame.duplicated().sum())
+    except TypeError:
+        return int(frame.astype(str).duplicated().sum())
+
+
+def _exposure(frame: pd.DataFrame, columns: Sequence[str]) -> Exposure:
+    sizes = frame.groupby(list(columns), dropna=False, observed=True, sort=False).size()
+    return Exposure(
+        columns=list(columns),
+        classes=len(sizes),
+        smallest_class=int(sizes.min()),
+        unique_records=int((sizes == 1).sum()),
+    )

@@ -1,0 +1,141 @@
+"""Profiles: what they tell, and what they keep to themselves."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections import Counter
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pamola_ops_profile.operations import as_json
+from pamola_ops_profile.profile import profile_column, profile_table
+
+
+def test_a_column_is_counted_right() -> None:
+    column = pd.Series(["a"] * 30 + ["b"] * 12 + ["c"] * 3 + ["d"] + [None] * 4, name="x")
+    profile = profile_column(column)
+    assert (profile.kind, profile.records, profile.missing, profile.distinct) == ("text", 50, 4, 4)
+    assert [(v.value, v.count) for v in profile.common_values] == [("a", 30), ("b", 12)]
+    assert (profile.rare_values, profile.rare_records) == (2, 4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    values=st.lists(st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6), max_size=120),
+    floor=st.integers(2, 15),
+)
+def test_no_number_of_a_profile_rests_on_fewer_records_than_the_floor(values: list[float], floor: int) -> None:
+    column = pd.Series(values, name="x", dtype=float)
+    profile = profile_column(column, min_count=floor)
+    counts = Counter(column)
+    ordered = np.sort(column.to_numpy())
+
+    assert all(value.count >= floor for value in profile.common_values)
+    assert all(bar.count == 0 or bar.count >= floor for bar in profile.histogram)
+    if len(column) < floor:
+        assert profile.lowest is profile.highest is profile.mean is None
+        assert profile.quantiles == {}
+        assert profile.histogram == []
+        return
+    assert sum(bar.count for bar in profile.histogram) == len(column)
+    for earlier, later in zip(profile.histogram, profile.histogram[1:], strict=False):
+        assert earlier.high == later.low
+    # any reported place in the distribution is the mean of at least `floor` neighbours
+    windows = np.convolve(ordered, np.ones(floor) / floor, mode="valid")
+    for place in (profile.lowest, profile.highest, *profile.quantiles.values()):
+        assert np.isclose(windows, place, rtol=1e-9, atol=1e-6).any()
+    assert sum(counts[value] for value in counts if counts[value] < floor) == profile.rare_records
+
+
+def test_with_a_floor_of_one_quantiles_are_exact() -> None:
+    profile = profile_column(pd.Series(range(101), name="x"), min_count=1)
+    assert (profile.lowest, profile.highest, profile.mean) == (0, 100, 50)
+    assert profile.quantiles == {"0.05": 5, "0.25": 25, "0.5": 50, "0.75": 75, "0.95": 95}
+    assert profile.deviation == pytest.approx(pd.Series(range(101)).std())
+
+
+def test_histogram_counts_agree_with_numpy_where_no_bar_is_small() -> None:
+    values = np.repeat(np.arange(0, 40), 25)
+    profile = profile_column(pd.Series(values, name="x"), bins=10)
+    counts, _ = np.histogram(values, bins=10)
+    assert [bar.count for bar in profile.histogram] == counts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "distinct"),
+    [
+        (pd.Series([None, None]), "empty", 0),
+        (pd.Series([], dtype="float64"), "empty", 0),
+        (pd.Series([1, 2, 2], dtype="Int64"), "number", 2),
+        (pd.Series([1.0, np.inf, np.nan]), "number", 2),
+        (pd.Series([True, False, None], dtype="boolean"), "truth", 2),
+        (pd.Series(["", "", None], dtype="string"), "text", 1),
+        (pd.Series(pd.Categorical(["a", "a"], categories=["a", "never"])), "text", 1),
+        (pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])), "moment", 2),
+        (pd.Series([[1], [1], [2]]), "text", 2),
+        (pd.Series([1, "1", None], dtype=object), "text", 2),
+        (pd.Series([datetime.date(2020, 1, 1)] * 2), "text", 1),
+    ],
+)
+def test_every_kind_of_column_has_a_profile_that_json_can_hold(column: pd.Series, kind: str, distinct: int) -> None:
+    profile = profile_table(column.rename("x").to_frame(), min_count=1)
+    assert profile.columns[0].kind == kind
+    assert profile.columns[0].distinct == distinct
+    json.loads(as_json(attrs.asdict(profile)))
+
+
+def test_moments_are_told_as_iso_text() -> None:
+    days = pd.Series(pd.date_range("2020-01-01", periods=100, freq="D"), name="x")
+    profile = profile_column(days, min_count=1)
+    assert profile.lowest == "2020-01-01T00:00:00"
+    assert profile.quantiles["0.5"] == "2020-02-20T00:00:00"
+
+
+def test_adult_is_profiled_and_its_quasi_identifiers_are_seen(adult: pd.DataFrame) -> None:
+    profile = profile_table(adult)
+    roles = {column.name: column.role for column in profile.columns}
+    assert {name for name, role in roles.items() if role == "quasi-identifier"} == {
+        "sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation",
+    }  # fmt: skip
+    assert "direct identifier" not in roles.values()
+    assert profile.exposure is not None
+    # 18,109 classes and 14,021 unique records of eight quasi-identifiers, as counted by others
+    assert (profile.exposure.classes, profile.exposure.unique_records) == (18109, 14021)
+    age = next(column for column in profile.columns if column.name == "age")
+    assert age.mean == pytest.approx(adult["age"].mean())
+    assert age.quantiles["0.5"] == pytest.approx(adult["age"].median(), abs=1)
+    assert all(value.count >= 10 for column in profile.columns for value in column.common_values)
+    countries = next(column for column in profile.columns if column.name == "native-country")
+    assert "Holand-Netherlands" not in {value.value for value in countries.common_values}
+
+
+def test_no_value_of_a_unique_column_is_in_the_document() -> None:
+    names = [f"Person {i * 7919 % 9973}" for i in range(300)]
+    document = as_json(attrs.asdict(profile_table(pd.DataFrame({"name": names, "age": [30] * 300})))).decode()
+    assert not any(name in document for name in names)
+    assert json.loads(document)["columns"][0]["role"] == "direct identifier"
+
+
+def test_equal_tables_have_equal_profiles_whatever_the_order_of_their_rows(adult: pd.DataFrame) -> None:
+    head = adult.head(2000)
+    shuffled = head.sample(frac=1, random_state=1)
+    first, second = (
+        attrs.evolve(profile_table(table, top=5), memory_bytes=0) for table in (head, shuffled.reset_index(drop=True))
+    )
+    assert as_json(attrs.asdict(first)) == as_json(attrs.asdict(second))
+
+
+def test_both_packs_judge_identifiers_by_the_same_rule() -> None:
+    # a plugin never imports another one, so each has the file
+    here = Path(__file__).resolve().parents[1] / "src" / "pamola_ops_profile" / "identifiers.py"
+    there = Path(__file__).resolve().parents[2] / "ops-anonymize" / "src" / "pamola_ops_anonymize" / "identifiers.py"
+    if not there.is_file():
+        pytest.skip("the anonymize pack is not beside this one")
+    assert here.read_bytes() == there.read_bytes()
