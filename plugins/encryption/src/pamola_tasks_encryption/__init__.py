@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
+    from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
     from pamola_tasks_encryption.header import Binding
     from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key
-    from pamola_tasks_encryption.manager import (
-        EncryptionContext,
-        EncryptionManager,
-        EncryptionMode,
-        TaskEncryptionManager,
-    )
+    from pamola_tasks_encryption.manager import EncryptionManager, TaskEncryptionManager
     from pamola_tasks_encryption.settings import EncryptionSettings
 
 _HOMES = {
     "Binding": "header",
     "DecryptingReader": "container",
     "EncryptingWriter": "container",
-    "EncryptionContext": "manager",
+    "EncryptionContext": "context",
     "EncryptionManager": "manager",
-    "EncryptionMode": "manager",
+    "EncryptionMode": "context",
     "EncryptionSettings": "settings",
     "MemoryProtectedKey": "keys",
     "ProjectKey": "keys",

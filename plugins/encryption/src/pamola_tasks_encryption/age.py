@@ -6,6 +6,7 @@ encrypted with a key that exists in this process only: plain bytes never reach a
 
 from __future__ import annotations
 
+import importlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -37,14 +38,12 @@ def load_pyrage() -> ModuleType:
         ExtraMissing: It is not installed.
     """
     try:
-        import pyrage
+        return importlib.import_module("pyrage")
     except ImportError:
         raise ExtraMissing(
             "age files need the package pyrage: pip install 'pamola-tasks-encryption[age]'"
             " (nothing was written, and no other mode is used instead)"
         ) from None
-    module: ModuleType = pyrage
-    return module
 
 
 def parse_recipients(texts: Sequence[str]) -> list[Any]:
@@ -135,8 +134,10 @@ class AgeReader(DecryptingReader):
         parked = EncryptingWriter(self._spool, key, Binding())
         try:
             pyrage.decrypt_io(raw, parked, list(identities))
-        except pyrage.DecryptError as error:
+        except (pyrage.DecryptError, OSError) as error:
             self._spool.close()
+            if getattr(error, "errno", None) is not None:  # the disk's own error; pyrage's have no number
+                raise
             if "matching" in str(error).lower():
                 raise WrongKey("the age file was not written for the private key in encryption.identity_file") from None
             raise Tampered(f"the age file was altered or is not whole: {error}") from None

@@ -152,7 +152,7 @@ def read_private_file(path: Path, source: str) -> bytes:
     """Read a small file that nobody else may read: a key or an identity.
 
     Opened without following a symbolic link, and judged by what was opened, so that nothing can be exchanged between
-    the check and the reading. Windows has neither owners nor modes to judge by: only links and kinds are looked at there.
+    the check and the reading. Windows has neither owners nor modes to judge by; only links and kinds are looked at.
 
     Raises:
         KeyMissing, KeyRefused, KeyDamaged: See `find_key`.

@@ -7,7 +7,6 @@ changes the mode by itself.
 from __future__ import annotations
 
 import base64
-import difflib
 import enum
 import io
 import logging
@@ -22,80 +21,12 @@ from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskE
 from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
 from pamola_tasks_encryption.errors import ExtraMissing, KeyMissing, Tampered
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
 from pamola_tasks_encryption.keys import ProjectKey, find_key
 from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
-
-
-class EncryptionMode(enum.Enum):
-    """How files are encrypted."""
-
-    NONE = "none"
-    SIMPLE = "simple"
-    AGE = "age"
-
-    @classmethod
-    def from_string(cls, text: str) -> EncryptionMode:
-        """The mode of this name.
-
-        Raises:
-            ConfigurationError: There is none: no other mode is taken instead.
-        """
-        try:
-            return cls(text.strip().lower())
-        except ValueError:
-            names = [mode.value for mode in cls]
-            near = difflib.get_close_matches(text, names, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigurationError(f"encryption_mode: {text!r} is none of {', '.join(names)}{hint}") from None
-
-
-class EncryptionContext:
-    """What an operation may be given: it encrypts and decrypts for its task, and does not show the key.
-
-    Args:
-        mode: How it encrypts.
-        key_fingerprint: Which key it uses; empty without.
-        manager: Does the work; a context without one only tells.
-    """
-
-    def __init__(
-        self, mode: EncryptionMode, key_fingerprint: str = "", manager: TaskEncryptionManager | None = None
-    ) -> None:
-        self.mode = mode
-        self.key_fingerprint = key_fingerprint
-        self._manager = manager
-
-    @property
-    def can_encrypt(self) -> bool:
-        """Whether `encrypt_data` works."""
-        return self._manager is not None and self.mode is not EncryptionMode.NONE
-
-    def to_dict(self) -> dict[str, Any]:
-        """Mode, fingerprint and ability, for reports."""
-        return {"mode": self.mode.value, "key_fingerprint": self.key_fingerprint, "can_encrypt": self.can_encrypt}
-
-    def encrypt_data(self, data: bytes) -> bytes:
-        """See `TaskEncryptionManager.encrypt_data`."""
-        return self._able().encrypt_data(data)
-
-    def decrypt_data(self, data: bytes) -> bytes:
-        """See `TaskEncryptionManager.decrypt_data`."""
-        return self._able().decrypt_data(data)
-
-    def derive_key(self, purpose: str) -> bytes:
-        """See `TaskEncryptionManager.derive_key`."""
-        return self._able().derive_key(purpose)
-
-    def _able(self) -> TaskEncryptionManager:
-        if self._manager is None:
-            raise EncryptionError("this encryption context only tells of a mode: it came from no encryption service")
-        return self._manager
-
-    def __repr__(self) -> str:
-        return f"EncryptionContext({self.mode.value!r}, {self.key_fingerprint!r})"
 
 
 class DatasetFiles(Protocol):
@@ -391,7 +322,7 @@ class TaskEncryptionManager:
                 self._key = find_key(self._environ, self._project_id, path)
                 with self._key.key as raw:
                     for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
-                        self._redactor.register(Secret(text, "the project's key"))
+                        self._redactor.register(Secret(text.rstrip("="), "the project's key"))
             return self._key
 
     def _age_recipients(self) -> list[Any]:

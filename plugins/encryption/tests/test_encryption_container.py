@@ -11,41 +11,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import KEY, OTHER_KEY
-from reference_reader import decrypt as decrypt_by_the_page
+from encryption_samples import BINDING, KEY, OTHER_KEY, Pipe, decrypted, encrypted
+from ptask_reference_reader import decrypt as decrypt_by_the_page
 
 from pamola_tasks_encryption import container
 from pamola_tasks_encryption.container import FIRST_PLAIN_SIZE, PLAIN_SIZE, DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.header import Binding
 
-BINDING = Binding("0b9e9b0c-7d1c-4c8e-9d7a-111111111111", "t_1P", "data")
 BORDERS = [FIRST_PLAIN_SIZE + n * PLAIN_SIZE + d for n in (0, 1, 15, 16) for d in (-1, 0, 1)]
 SIZES = [0, 1, 2, 15, 16, 17, 1000, 65535, 65536, 65537, *BORDERS, 2_500_000]
-
-
-def encrypted(data: bytes, key: bytes = KEY, binding: Binding = BINDING) -> bytes:
-    raw = io.BytesIO()
-    with EncryptingWriter(raw, key, binding) as file:
-        file.write(data)
-    return raw.getvalue()
-
-
-def decrypted(file: bytes, key: bytes = KEY, binding: Binding = BINDING) -> bytes:
-    return DecryptingReader(io.BytesIO(file), key, binding).read()
-
-
-class Pipe(io.RawIOBase):
-    """Gives bytes in uneven pieces and cannot seek."""
-
-    def __init__(self, data: bytes) -> None:
-        self._file = io.BytesIO(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._file.readinto(buffer[:1009])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -188,8 +163,9 @@ def test_a_file_that_was_never_closed_opens_nowhere() -> None:
 
 def test_an_exception_while_writing_leaves_a_file_that_opens_nowhere() -> None:
     raw = io.BytesIO()
-    with pytest.raises(RuntimeError), EncryptingWriter(raw, KEY, BINDING) as file:
-        file.write(os.urandom(3_000_000))
+    file = EncryptingWriter(raw, KEY, BINDING)
+    file.write(os.urandom(3_000_000))
+    with pytest.raises(RuntimeError), file:
         raise RuntimeError
     assert len(raw.getvalue()) > 1_000_000
     with pytest.raises(Tampered):

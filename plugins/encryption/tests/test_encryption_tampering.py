@@ -10,8 +10,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from conftest import KEY, OTHER_KEY
-from test_container import BINDING, Pipe, decrypted, encrypted
+from encryption_samples import BINDING, KEY, OTHER_KEY, Pipe, decrypted, encrypted
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks_encryption.container import FIRST_PLAIN_SIZE, PLAIN_SIZE, DecryptingReader, EncryptingWriter

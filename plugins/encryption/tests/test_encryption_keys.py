@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import KEY, KEY_TEXT, OTHER_KEY, key_file
+from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, key_file
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
@@ -27,7 +27,6 @@ from pamola_tasks_encryption.keys import (
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no owners and modes")
 AS_JSON = json.dumps({"schema": 1, "id": fingerprint_of(KEY), "key": KEY_TEXT})
-PROJECT = "0b9e9b0c-7d1c-4c8e-9d7a-111111111111"
 
 
 def raw(key: MemoryProtectedKey) -> bytes:

@@ -1,0 +1,354 @@
+"""The encryption service does what it was asked for, or says why not before anything is written."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import attrs
+import pytest
+from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encrypted, key_file
+
+from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
+from pamola_tasks.files import Files
+from pamola_tasks.secrets import Redactor
+from pamola_tasks_encryption import (
+    Binding,
+    EncryptionContext,
+    EncryptionManager,
+    EncryptionMode,
+    TaskEncryptionManager,
+)
+from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused, Tampered, WrongKey, WrongPlace
+from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
+
+Make = Callable[..., TaskEncryptionManager]
+OTHER = {"PAMOLA_KEY": base64.b64encode(OTHER_KEY).decode()}
+
+
+def test_data_comes_back_any_number_of_times(manager_of: Make) -> None:
+    manager = manager_of()
+    assert manager.initialize() is True
+    for size in (0, 1, 100, 200_000):
+        data = os.urandom(size)
+        locked = manager.encrypt_data(data)
+        assert locked.startswith(b"ptask/1\n")
+        assert [manager.decrypt_data(locked) for _ in range(3)] == [data] * 3
+
+
+def test_four_threads_encrypt_and_decrypt_a_thousand_times_with_one_manager(manager_of: Make) -> None:
+    manager = manager_of()
+
+    def comes_back(number: int) -> bool:
+        data = b"%d " % number * (number % 50)
+        return manager.decrypt_data(manager.encrypt_data(data)) == data
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(comes_back, range(1000))) == [True] * 1000
+
+
+def test_a_key_in_the_user_data_directory_is_found(manager_of: Make) -> None:
+    key_file(default_key_file(PROJECT))
+    manager = manager_of(environ={}, project_id=PROJECT)
+    manager.initialize()
+    assert manager.key_id == fingerprint_of(KEY)
+    assert manager.get_encryption_info() == {
+        "enabled": True,
+        "mode": "simple",
+        "key_available": True,
+        "key_fingerprint": fingerprint_of(KEY),
+        "key_source": "the project's key file",
+    }
+
+
+def test_a_relative_key_path_of_the_configuration_is_beneath_the_project(manager_of: Make, tmp_path: Path) -> None:
+    key_file(tmp_path / "secrets" / "key")
+    manager = manager_of(Config(encryption_key_path="secrets/key"), environ={}, project_root=tmp_path)
+    assert manager.initialize()
+
+
+# ---------------------------------------------------------------- nothing runs
+
+
+def test_without_a_key_nothing_is_written_and_the_exit_code_is_four(manager_of: Make) -> None:
+    manager = manager_of(environ={})
+    with pytest.raises(KeyMissing) as caught:
+        manager.initialize()
+    assert caught.value.exit_code == EXIT_SECURITY
+    assert manager.enabled, "encryption must never switch itself off"
+    raw = io.BytesIO()
+    with pytest.raises(KeyMissing):
+        manager.writer(raw, role="data", task_id="t_1")
+    assert raw.getvalue() == b""
+    info = manager.get_encryption_info()
+    assert info["key_available"] is False
+    assert info["initialization_error"].startswith("no key")
+
+
+def test_each_thing_that_can_be_wrong_with_a_key_is_said_differently(manager_of: Make, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    environ = {"PAMOLA_KEY_FILE": str(path)}
+    messages: list[str] = []
+
+    def failing(kind: type[EncryptionError]) -> None:
+        with pytest.raises(kind) as caught:
+            manager_of(environ=environ).initialize()
+        assert caught.value.exit_code == EXIT_SECURITY
+        messages.append(str(caught.value))
+
+    failing(KeyMissing)
+    key_file(path, "damaged")
+    failing(KeyDamaged)
+    key_file(path, mode=0o644)
+    failing(KeyRefused)
+    real = key_file(tmp_path / "real")
+    path.unlink()
+    path.symlink_to(real)
+    failing(KeyRefused)
+    locked = manager_of().encrypt_data(b"x")
+    with pytest.raises(WrongKey) as caught:
+        manager_of(environ=OTHER).decrypt_data(locked)
+    messages.append(str(caught.value))
+    assert len(set(messages)) == 5
+
+
+@pytest.mark.parametrize("mode", ["rot13", "simpel", "fernet", "Agee"])
+def test_an_unknown_mode_is_an_error_and_never_another_mode(manager_of: Make, mode: str) -> None:
+    with pytest.raises(ConfigurationError, match=mode) as caught:
+        manager_of(Config(encryption_mode=mode)).initialize()
+    if mode == "simpel":
+        assert "did you mean simple?" in str(caught.value)
+
+
+def test_encryption_with_the_mode_none_is_an_error(manager_of: Make) -> None:
+    with pytest.raises(ConfigurationError, match="encryption_mode is none"):
+        manager_of(Config(encryption_mode="none")).initialize()
+
+
+def test_an_unset_mode_is_simple_and_an_enum_is_as_good_as_text(manager_of: Make) -> None:
+    assert manager_of(Config(encryption_mode="")).mode == "simple"
+    assert manager_of(Config(encryption_mode=EncryptionMode.SIMPLE)).mode == "simple"  # type: ignore[arg-type]
+    assert manager_of(Config(use_encryption=False, encryption_mode="simple")).mode == "none"
+
+
+def test_a_run_that_does_not_encrypt_needs_no_key_and_pretends_nothing(manager_of: Make) -> None:
+    manager = manager_of(Config(use_encryption=False), environ={})
+    assert manager.initialize()
+    assert manager.get_encryption_info() == {"enabled": False, "mode": "none", "key_available": False}
+    with pytest.raises(EncryptionError, match="encryption is off"):
+        manager.encrypt_data(b"x")
+    assert not manager.get_encryption_context().can_encrypt
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_run_that_does_not_encrypt_reads_encrypted_inputs_when_it_has_the_key(manager_of: Make) -> None:
+    locked = manager_of().encrypt_data(b"input")
+    reading = Config(use_encryption=False)
+    assert manager_of(reading).decrypt_data(locked) == b"input"
+    with pytest.raises(KeyMissing):
+        manager_of(reading, environ={}).decrypt_data(locked)
+
+
+def test_the_output_of_one_task_does_not_open_under_another_or_in_another_role(manager_of: Make) -> None:
+    locked = manager_of(Config(task_id="A")).encrypt_data(b"x")
+    with pytest.raises(WrongPlace, match="task"):
+        manager_of(Config(task_id="B")).decrypt_data(locked)
+    with pytest.raises(WrongPlace, match="role"):
+        manager_of(Config(task_id="A")).decrypt_data(locked, role="state")
+    with pytest.raises(WrongPlace, match="project"):
+        manager_of(Config(task_id="A"), project_id=PROJECT).decrypt_data(locked)
+
+
+def test_what_is_encrypted_is_told_from_the_file_whatever_the_present_mode(manager_of: Make, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for config in (Config(), Config(use_encryption=False), Config(encryption_mode="age")):
+        manager = manager_of(config)
+        path.write_bytes(encrypted(b"x"))
+        assert manager.is_file_encrypted(path)
+        path.write_bytes(b"age-encryption.org/v1\n")
+        assert manager.is_file_encrypted(str(path))
+        path.write_bytes(b"name,age\n")
+        assert not manager.is_file_encrypted(path)
+        path.write_bytes(b"")
+        assert not manager.is_file_encrypted(path)
+
+
+def test_what_is_not_encrypted_is_refused_as_such(manager_of: Make) -> None:
+    with pytest.raises(Tampered, match="no encrypted file"):
+        manager_of().decrypt_data(b"name,age\nAnn,33\n")
+
+
+def test_a_file_tells_which_key_it_needs(manager_of: Make) -> None:
+    manager = manager_of()
+    file = encrypted(b"x", OTHER_KEY)
+    assert manager.file_key_id(file[:4096]) == fingerprint_of(OTHER_KEY)
+    assert manager.file_key_id(file[:100]) == ""
+    assert manager.file_key_id(b"age-encryption.org/v1\n") == ""
+    assert manager.file_key_id(b"plain") == ""
+
+
+def test_datasets_that_cannot_be_decrypted_are_found_before_they_are_read(manager_of: Make, tmp_path: Path) -> None:
+    @attrs.define
+    class Source:
+        file_paths: dict[str, Any]
+
+    ours, theirs, plain = tmp_path / "ours", tmp_path / "theirs", tmp_path / "plain"
+    ours.write_bytes(manager_of().encrypt_data(b"x"))
+    theirs.write_bytes(encrypted(b"x", OTHER_KEY))
+    plain.write_bytes(b"a,b\n")
+    manager = manager_of()
+    assert manager.check_dataset_encryption(Source({"a": str(ours), "b": plain, "c": tmp_path / "absent"}))
+    assert not manager.check_dataset_encryption(Source({"a": ours, "b": [plain, theirs]}))
+    assert not manager_of(environ={}).check_dataset_encryption(Source({"a": ours}))
+    assert manager_of(environ={}).check_dataset_encryption(Source({"b": plain}))
+    with pytest.raises(AttributeError):
+        manager.check_dataset_encryption(object())  # type: ignore[arg-type]
+
+
+class Folder:
+    """The least of a path guard: files of one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextmanager
+    def open(self, name: str, mode: str = "rb") -> Iterator[IO[bytes]]:
+        with (self.root / name).open("rb") as file:
+            yield file
+
+    @contextmanager
+    def create(self, name: str, *, exclusive: bool, mode: int) -> Iterator[IO[bytes]]:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(f"{path}.tmp", os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        try:
+            with open(descriptor, "wb") as file:
+                yield file
+        except BaseException:
+            os.unlink(f"{path}.tmp")
+            raise
+        os.replace(f"{path}.tmp", path)
+
+
+def files_of(manager: TaskEncryptionManager, root: Path, task: str = "A") -> Files:
+    guard: Any = Folder(root)
+    return Files(guard).encrypting(manager, task_id=task, processed=root / "DATA" / "processed")
+
+
+@pytest.mark.parametrize("role", ["data", "artifact", "state"])
+def test_through_run_files_nothing_that_holds_data_is_readable_without_the_key(
+    manager_of: Make, tmp_path: Path, role: Any
+) -> None:
+    planted = [f"planted value {n:04}" for n in range(200)]
+    manager = manager_of(Config(task_id="A"))
+    files = files_of(manager, tmp_path)
+    name = "DATA/processed/A/output/safe.csv"
+    with files.create(name, role) as file:
+        file.write("\n".join(planted).encode())
+    on_disk = (tmp_path / name).read_bytes()
+    assert file.encrypted
+    assert not [value for value in planted if value.encode() in on_disk]
+    assert (tmp_path / name).stat().st_mode & 0o077 == 0
+    assert files.read(name, role).decode().split("\n") == planted
+    assert files.encryption_of(name) == (True, manager.key_id)
+    os.makedirs(tmp_path / "DATA/processed/B/output")
+    os.rename(tmp_path / name, tmp_path / "DATA/processed/B/output/safe.csv")
+    with pytest.raises(WrongPlace):
+        files.read("DATA/processed/B/output/safe.csv", role)
+
+
+def test_through_run_files_a_failed_write_leaves_no_file(manager_of: Make, tmp_path: Path) -> None:
+    files = files_of(manager_of(Config(task_id="A")), tmp_path)
+
+    def fail_half_way() -> None:
+        with files.create("DATA/processed/A/output/x.csv", "data") as file:
+            file.write(b"half of it")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_through_run_files_without_a_key_no_file_appears(manager_of: Make, tmp_path: Path) -> None:
+    files = files_of(manager_of(Config(task_id="A"), environ={}), tmp_path)
+    with pytest.raises(KeyMissing), files.create("DATA/processed/A/output/x.csv", "data") as file:
+        file.write(b"plain")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+# ---------------------------------------------------------------- contexts and keys
+
+
+def test_a_context_encrypts_and_does_not_hand_out_the_key(manager_of: Make) -> None:
+    manager = manager_of()
+    manager.initialize()
+    context = manager.get_encryption_context()
+    assert context.can_encrypt
+    assert context.decrypt_data(context.encrypt_data(b"x")) == b"x"
+    assert context.to_dict() == {"mode": "simple", "key_fingerprint": fingerprint_of(KEY), "can_encrypt": True}
+    shown = repr(context) + json.dumps(context.to_dict()) + repr(vars(context))
+    assert KEY_TEXT[:12] not in shown
+    assert KEY.hex()[:12] not in shown
+
+
+def test_a_context_made_by_hand_only_tells(manager_of: Make) -> None:
+    context = EncryptionContext(EncryptionMode.SIMPLE, "abcd")
+    assert context.to_dict() == {"mode": "simple", "key_fingerprint": "abcd", "can_encrypt": False}
+    with pytest.raises(EncryptionError, match="only tells"):
+        context.encrypt_data(b"x")
+
+
+def test_derived_keys_depend_on_key_and_purpose_only_and_need_a_key(manager_of: Make) -> None:
+    manager = manager_of()
+    first = manager.derive_key("pseudonyms")
+    assert len(first) == 32
+    assert first == manager_of(Config(task_id="other", use_encryption=False)).derive_key("pseudonyms")
+    assert first == manager.get_encryption_context().derive_key("pseudonyms")
+    assert len({first, manager.derive_key("tokens"), manager_of(environ=OTHER).derive_key("pseudonyms"), KEY}) == 4
+    with pytest.raises(KeyMissing):
+        manager_of(environ={}).derive_key("pseudonyms")
+
+
+def test_after_cleanup_the_key_is_forgotten_until_initialized_again(manager_of: Make) -> None:
+    manager = manager_of()
+    manager.initialize()
+    locked = manager.encrypt_data(b"x")
+    manager.cleanup()
+    manager.cleanup()
+    with pytest.raises(EncryptionError, match="forgotten"):
+        manager.encrypt_data(b"x")
+    with pytest.raises(EncryptionError, match="forgotten"):
+        manager.decrypt_data(locked)
+    manager.initialize()
+    assert manager.decrypt_data(locked) == b"x"
+
+
+def test_the_key_is_masked_in_whatever_the_run_writes(manager_of: Make) -> None:
+    redactor = Redactor()
+    manager_of(redactor=redactor).initialize()
+    for text in (KEY_TEXT, KEY.hex(), base64.urlsafe_b64encode(KEY).decode(), KEY_TEXT.rstrip("=")):
+        assert text.rstrip("=") not in redactor(f"it was {text} all along")
+
+
+def test_the_public_names_and_supported_modes(manager_of: Make) -> None:
+    assert EncryptionManager is TaskEncryptionManager
+    assert [EncryptionMode.from_string(mode) for mode in ("none", "SIMPLE", "age")] == list(EncryptionMode)
+    manager = manager_of()
+    assert manager.supports_encryption_mode("none")
+    assert manager.supports_encryption_mode(EncryptionMode.SIMPLE)
+    assert not manager.supports_encryption_mode("fernet")
+
+
+def test_files_made_by_hand_with_the_container_open_through_the_manager(manager_of: Make) -> None:
+    file = encrypted(b"x", binding=Binding("", "t_1", "data"))
+    assert manager_of().decrypt_data(file) == b"x"

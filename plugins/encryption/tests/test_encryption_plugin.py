@@ -1,0 +1,88 @@
+"""The plugin itself: light to import, and its hooks give the service, the settings and the diagnosis."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, key_file
+
+from pamola_tasks.errors import EncryptionError
+from pamola_tasks.protocols import Project
+from pamola_tasks.secrets import Redactor
+from pamola_tasks_encryption import EncryptionSettings, plugin
+from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
+
+
+def run_of(root: Path, **config: Any) -> Any:
+    """As much of a run as is up when the encryption service is asked for."""
+    settings = Config(**config)
+
+    class RunConfig:
+        def plugin(self, name: str) -> EncryptionSettings:
+            assert name == "encryption"
+            return EncryptionSettings()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(settings, name)
+
+    return SimpleNamespace(
+        config=RunConfig(),
+        logger=logging.getLogger("test"),
+        project=Project(root, id=PROJECT),
+        redact=Redactor(),
+        path_guard=SimpleNamespace(open=lambda name: (root / name).open("rb")),
+    )
+
+
+def test_the_service_comes_up_with_the_key_of_the_project(tmp_path: Path) -> None:
+    key_file(default_key_file(PROJECT))
+    service = plugin.pamola_provide_encryption(run_of(tmp_path))
+    assert service.enabled
+    assert service.key_id == fingerprint_of(KEY)
+
+
+def test_the_service_does_not_come_up_without_a_key(tmp_path: Path) -> None:
+    with pytest.raises(EncryptionError, match="no key"):
+        plugin.pamola_provide_encryption(run_of(tmp_path))
+
+
+def test_files_are_opened_through_the_guard_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "plain.csv").write_text("a,b\n")
+    service: Any = plugin.pamola_provide_encryption(run_of(tmp_path, use_encryption=False))
+    assert not service.is_file_encrypted("plain.csv")
+
+
+def test_doctor_says_how_it_stands_with_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def levels(project: Project | None) -> list[str]:
+        return [finding.level for finding in plugin.pamola_add_diagnoses(project)]
+
+    project = Project(tmp_path, id=PROJECT)
+    assert levels(project) == levels(None) == ["note"]
+    path = key_file(default_key_file(PROJECT))
+    assert levels(project) == ["ok"]
+    path.chmod(0o666)
+    assert levels(project) == ["error"]
+    monkeypatch.setenv("PAMOLA_KEY", KEY_TEXT)
+    assert levels(project) == ["ok"]
+
+
+def test_the_settings_are_found_under_the_name_the_hook_gives() -> None:
+    module, name = plugin.pamola_add_settings().split(":")
+    assert getattr(sys.modules[module], name) is EncryptionSettings
+
+
+def test_importing_the_plugin_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, pamola_tasks_encryption.plugin\n"
+        "print([m for m in ('cryptography', 'pyrage', 'platformdirs', 'attrs', 'pandas') if m in sys.modules])"
+    )
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
+    assert result.stdout.strip() == "[]"
