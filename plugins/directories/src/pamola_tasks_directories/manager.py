@@ -82,7 +82,6 @@ class TaskDirectoryManager:
         return cls(
             run.config,
             run.logger,
-            task_dir=getattr(run.task, "task_dir", None),
             run=run,
             extra=run.config.plugin("directories").extra,
         )

@@ -15,8 +15,18 @@ from typing import IO, Any, Self
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks.files import temporary_name
-from pamola_tasks_paths.names import check_name, climbs, collation_key, shown
-from pamola_tasks_paths.opening import O_CLOEXEC, O_NOCTTY, O_NONBLOCK, Folder, Opener, best_opener
+from pamola_tasks_paths.folders import (
+    O_CLOEXEC,
+    O_NOCTTY,
+    O_NONBLOCK,
+    Folder,
+    present,
+    refuse_twin,
+    remove,
+    wrong_kind,
+)
+from pamola_tasks_paths.names import check_name, climbs, shown
+from pamola_tasks_paths.opening import Opener, best_opener
 
 _BASE = O_CLOEXEC | O_NOCTTY | O_NONBLOCK  # a FIFO must not block, a terminal must not become ours
 _FLAGS = {
@@ -111,7 +121,7 @@ class SafeRoot:
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
-                raise _wrong_kind(path, status, "a regular file")
+                raise wrong_kind(path, status, "a regular file")
             if not reading and status.st_nlink > 1:
                 raise PathSecurityError(
                     f"{shown(path)} is refused: the file has {status.st_nlink} hard links, so changing it in place"
@@ -152,18 +162,18 @@ class SafeRoot:
         made: list[str] = []
         folder: Folder | None = None
         try:
-            head, last, folder, present = self._place(path, made if parents else None)
-            if present is not None:
+            head, last, folder, old = self._place(path, made if parents else None)
+            if old is not None:
                 if exclusive:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-                if not stat.S_ISREG(present.st_mode):
-                    raise _wrong_kind(path, present, "a regular file")
-                mode = stat.S_IMODE(present.st_mode) & 0o777
+                if not stat.S_ISREG(old.st_mode):
+                    raise wrong_kind(path, old, "a regular file")
+                mode = stat.S_IMODE(old.st_mode) & 0o777
             temporary = temporary_name(last.encode()[:80].decode("utf-8", "ignore"))
             fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
             try:
                 with open(fd, "w+b" if encoding is None else "w+", encoding=encoding, newline=newline) as file:
-                    if present is not None and hasattr(os, "fchmod"):
+                    if old is not None and hasattr(os, "fchmod"):
                         os.fchmod(fd, mode)
                     yield file
                 self._still_there(head, folder, path)
@@ -232,8 +242,8 @@ class SafeRoot:
             raise
         try:
             if not stat.S_ISDIR(status.st_mode):
-                raise _wrong_kind(path, status, "a folder")
-            _remove(folder, last)
+                raise wrong_kind(path, status, "a folder")
+            remove(folder, last)
         finally:
             folder.close()
 
@@ -330,7 +340,7 @@ class SafeRoot:
         parent = self._folder(head or ".", made)
         try:
             if last not in ("", ".", ".."):
-                _refuse_twin(parent, last, path)
+                refuse_twin(parent, last, path)
                 parent.mkdir(last, mode)
                 made.append(path)
         except FileExistsError:
@@ -375,14 +385,14 @@ class SafeRoot:
                 except OSError as error:
                     if error.errno not in _NOT_A_LINK:
                         raise
-                    present = _present(folder, last)
-                    if present is None:
+                    old = present(folder, last)
+                    if old is None:
                         if links:
                             raise PathSecurityError(
                                 f"{shown(path)} is refused: it is a symbolic link to something that is not there"
                             ) from None
-                        _refuse_twin(folder, last, path, but=renaming)
-                    return head, last, folder, present
+                        refuse_twin(folder, last, path, but=renaming)
+                    return head, last, folder, old
                 if os.path.isabs(target):
                     raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
             except OSError as error:
@@ -400,8 +410,8 @@ class SafeRoot:
         head, last = _split(path)
         folder = self._folder(head, [])
         try:
-            if _present(folder, last) is None:
-                _refuse_twin(folder, last, path)
+            if present(folder, last) is None:
+                refuse_twin(folder, last, path)
             return folder.open(last, flags | os.O_CREAT)
         except OSError as error:
             raise self._refusal(path, error) from None
@@ -463,50 +473,3 @@ def _split(path: str) -> tuple[str, str]:
     if last in ("", ".", ".."):
         raise PathSecurityError(f"{shown(path)} is refused: it names a folder, not something in one")
     return head or ".", last
-
-
-def _present(folder: Folder, name: str) -> os.stat_result | None:
-    try:
-        return folder.lstat(name)
-    except FileNotFoundError:
-        return None
-
-
-def _refuse_twin(folder: Folder, name: str, path: str, *, but: str | None = None) -> None:
-    """Refuse a new name that is one with another on a system that ignores case or normalizes names."""
-    key = collation_key(name)
-    for entry in folder.scan():
-        if entry.name not in (name, but) and collation_key(entry.name) == key:
-            raise PathSecurityError(
-                f"{shown(path)} is refused: {shown(entry.name)} is there, and on macOS and Windows both are one file"
-            )
-
-
-def _remove(folder: Folder, name: str) -> None:
-    """Delete a folder's entry with all below it, by handles, so that a swapped folder is never entered."""
-    inside = folder.enter(name)
-    try:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in inside.scan()]
-        for below, is_folder in found:
-            if is_folder:
-                _remove(inside, below)
-            else:
-                inside.unlink(below)
-    finally:
-        inside.close()
-    folder.rmdir(name)
-
-
-def _wrong_kind(path: str, status: os.stat_result, wanted: str) -> PathSecurityError:
-    return PathSecurityError(f"{shown(path)} is refused: it is {_kind_in_words(status)}, not {wanted}")
-
-
-def _kind_in_words(status: os.stat_result) -> str:
-    mode = status.st_mode
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISFIFO(mode):
-        return "a named pipe"
-    if stat.S_ISLNK(mode):
-        return "a symbolic link"
-    return "a device or a socket" if not stat.S_ISREG(mode) else "a file"

@@ -1,0 +1,200 @@
+"""Open folders: what is done to the things in one, by single names that are never followed when they are links."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from pamola_tasks.errors import PathSecurityError
+from pamola_tasks.files import publish
+from pamola_tasks_paths.names import collation_key, shown
+
+O_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+O_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+O_NOCTTY = getattr(os, "O_NOCTTY", 0)
+O_BINARY = getattr(os, "O_BINARY", 0)
+O_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | O_CLOEXEC
+O_FOLDER = O_HANDLE | O_DIRECTORY
+# Looking at something must not wait for the other end of a named pipe; O_PATH never does, and admits no such flag.
+O_LOOK = O_HANDLE if hasattr(os, "O_PATH") else O_HANDLE | O_NONBLOCK
+
+
+class Folder(Protocol):
+    """An open folder. Names are single parts and are never followed when they are symlinks."""
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int: ...
+    def lstat(self, name: str) -> os.stat_result: ...
+    def readlink(self, name: str) -> str: ...
+    def mkdir(self, name: str, mode: int = 0o777) -> None: ...
+    def unlink(self, name: str) -> None: ...
+    def rmdir(self, name: str) -> None: ...
+    def rename(self, name: str, folder: Any, new_name: str) -> None: ...
+    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None: ...
+    def enter(self, name: str) -> Folder: ...
+    def scan(self) -> Iterator[os.DirEntry[str]]: ...
+    def identity(self) -> tuple[int, int]: ...
+    def close(self) -> None: ...
+
+
+class HandleFolder:
+    """A folder held by its descriptor."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        return os.open(name, flags | O_NOFOLLOW | O_CLOEXEC, mode, dir_fd=self.fd)
+
+    def lstat(self, name: str) -> os.stat_result:
+        return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+
+    def readlink(self, name: str) -> str:
+        return os.readlink(name, dir_fd=self.fd)
+
+    def mkdir(self, name: str, mode: int = 0o777) -> None:
+        os.mkdir(name, mode, dir_fd=self.fd)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(name, dir_fd=self.fd)
+
+    def rmdir(self, name: str) -> None:
+        os.rmdir(name, dir_fd=self.fd)
+
+    def rename(self, name: str, folder: HandleFolder, new_name: str) -> None:
+        os.replace(name, new_name, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
+
+    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
+        publish(self.fd, temporary, name, exclusive=exclusive)
+
+    def enter(self, name: str) -> HandleFolder:
+        return HandleFolder(os.open(name, O_FOLDER | O_NOFOLLOW, dir_fd=self.fd))
+
+    def scan(self) -> Iterator[os.DirEntry[str]]:
+        # A handle made with O_PATH cannot be listed, and listing moves the position of one that can.
+        fd = os.open(".", os.O_RDONLY | O_DIRECTORY | O_CLOEXEC, dir_fd=self.fd)
+        try:
+            with os.scandir(fd) as entries:
+                yield from entries
+        finally:
+            os.close(fd)
+
+    def identity(self) -> tuple[int, int]:
+        status = os.fstat(self.fd)
+        return status.st_dev, status.st_ino
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class PathFolder:
+    """A folder known by its final path: for systems without handles of folders."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+        full = os.path.join(self.path, name)
+        if os.path.islink(full):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+        return os.open(full, flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC, mode)
+
+    def lstat(self, name: str) -> os.stat_result:
+        return os.lstat(os.path.join(self.path, name))
+
+    def readlink(self, name: str) -> str:
+        return os.readlink(os.path.join(self.path, name))
+
+    def mkdir(self, name: str, mode: int = 0o777) -> None:
+        os.mkdir(os.path.join(self.path, name), mode)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(os.path.join(self.path, name))
+
+    def rmdir(self, name: str) -> None:
+        os.rmdir(os.path.join(self.path, name))
+
+    def rename(self, name: str, folder: PathFolder, new_name: str) -> None:
+        os.replace(os.path.join(self.path, name), os.path.join(folder.path, new_name))
+
+    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
+        source, target = os.path.join(self.path, temporary), os.path.join(self.path, name)
+        if exclusive:
+            os.link(source, target)
+            os.unlink(source)
+        else:
+            os.replace(source, target)
+
+    def enter(self, name: str) -> PathFolder:
+        path = os.path.join(self.path, name)
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+        return PathFolder(path)
+
+    def scan(self) -> Iterator[os.DirEntry[str]]:
+        with os.scandir(self.path) as entries:
+            yield from entries
+
+    def identity(self) -> tuple[int, int]:
+        status = os.stat(self.path)
+        return status.st_dev, status.st_ino
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def present(folder: Folder, name: str) -> os.stat_result | None:
+    """The status of what has this name, or None where nothing has."""
+    try:
+        return folder.lstat(name)
+    except FileNotFoundError:
+        return None
+
+
+def refuse_twin(folder: Folder, name: str, path: str, *, but: str | None = None) -> None:
+    """Refuse a new name that is one with another on a system that ignores case or normalizes names."""
+    key = collation_key(name)
+    for entry in folder.scan():
+        if entry.name not in (name, but) and collation_key(entry.name) == key:
+            raise PathSecurityError(
+                f"{shown(path)} is refused: {shown(entry.name)} is there, and on macOS and Windows both are one file"
+            )
+
+
+def remove(folder: Folder, name: str) -> None:
+    """Delete a folder's entry with all below it, by handles, so that a swapped folder is never entered."""
+    inside = folder.enter(name)
+    try:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in inside.scan()]
+        for below, is_folder in found:
+            if is_folder:
+                remove(inside, below)
+            else:
+                inside.unlink(below)
+    finally:
+        inside.close()
+    folder.rmdir(name)
+
+
+def wrong_kind(path: str, status: os.stat_result, wanted: str) -> PathSecurityError:
+    """The refusal of something that is no regular file, or no folder."""
+    return PathSecurityError(f"{shown(path)} is refused: it is {_kind_in_words(status)}, not {wanted}")
+
+
+def _kind_in_words(status: os.stat_result) -> str:
+    mode = status.st_mode
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a named pipe"
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    return "a device or a socket" if not stat.S_ISREG(mode) else "a file"
