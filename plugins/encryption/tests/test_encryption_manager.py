@@ -182,6 +182,28 @@ def test_what_is_encrypted_is_told_from_the_file_whatever_the_present_mode(manag
         assert not manager.is_file_encrypted(path)
 
 
+def test_an_input_with_a_key_of_its_own_opens_with_that_key_only(manager_of: Make) -> None:
+    theirs = Binding("their project", "", "data")
+    file = encrypted(b"x", OTHER_KEY, theirs)
+    given = {"customers": OTHER["PAMOLA_KEY"]}
+    manager = manager_of(Config(task_id="", use_encryption=False), input_keys=given, environ={})
+    assert manager.decrypt_data(file) == b"x"
+    with pytest.raises(WrongPlace, match="role"):
+        manager.decrypt_data(file, role="state")
+    with pytest.raises(WrongKey):
+        manager_of(Config(task_id="")).decrypt_data(file)
+    with pytest.raises(WrongPlace, match="project"):
+        manager_of(Config(task_id=""), environ=OTHER).decrypt_data(file)
+    ours = manager_of(Config(task_id=""), input_keys=given)
+    assert ours.decrypt_data(ours.encrypt_data(b"y")) == b"y"
+
+
+def test_a_damaged_key_of_an_input_is_found_at_the_start(manager_of: Make) -> None:
+    manager = manager_of(Config(use_encryption=False), input_keys={"customers": "nonsense"}, environ={})
+    with pytest.raises(KeyDamaged, match="customers"):
+        manager.initialize()
+
+
 def test_what_is_not_encrypted_is_refused_as_such(manager_of: Make) -> None:
     with pytest.raises(Tampered, match="no encrypted file"):
         manager_of().decrypt_data(b"name,age\nAnn,33\n")

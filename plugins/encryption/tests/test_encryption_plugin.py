@@ -11,16 +11,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, key_file
+from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, key_file
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.protocols import Project
 from pamola_tasks.secrets import Redactor
-from pamola_tasks_encryption import EncryptionSettings, plugin
+from pamola_tasks_encryption import Binding, EncryptionSettings, plugin
 from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
 
 
-def run_of(root: Path, **config: Any) -> Any:
+def run_of(root: Path, encryption_keys: dict[str, str] | None = None, **config: Any) -> Any:
     """As much of a run as is up when the encryption service is asked for."""
     settings = Config(**config)
 
@@ -34,6 +34,7 @@ def run_of(root: Path, **config: Any) -> Any:
 
     return SimpleNamespace(
         config=RunConfig(),
+        task=SimpleNamespace(encryption_keys=encryption_keys or {}),
         logger=logging.getLogger("test"),
         project=Project(root, id=PROJECT),
         redact=Redactor(),
@@ -57,6 +58,13 @@ def test_files_are_opened_through_the_guard_of_the_run(tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_text("a,b\n")
     service: Any = plugin.pamola_provide_encryption(run_of(tmp_path, use_encryption=False))
     assert not service.is_file_encrypted("plain.csv")
+
+
+def test_keys_that_the_task_gives_for_its_inputs_open_them(tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(encrypted(b"x", binding=Binding("another project", "", "data")))
+    service = plugin.pamola_provide_encryption(run_of(tmp_path, {"customers": KEY_TEXT}, use_encryption=False))
+    with (tmp_path / "input").open("rb") as raw:
+        assert service.reader(raw, role="data", task_id="").read() == b"x"
 
 
 def test_doctor_says_how_it_stands_with_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

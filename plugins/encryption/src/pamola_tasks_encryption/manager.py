@@ -24,7 +24,7 @@ from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
 from pamola_tasks_encryption.errors import ExtraMissing, KeyMissing, Tampered
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
-from pamola_tasks_encryption.keys import ProjectKey, find_key
+from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key, parse_key
 from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
 
@@ -52,6 +52,8 @@ class TaskEncryptionManager:
         project_id: The project's id, or empty: files open in their own project only.
         project_root: What relative paths in the configuration are relative to; the current folder unless given.
         settings: The plugin's own section of the configuration.
+        input_keys: Keys of input datasets that were encrypted with another key than the project's, by dataset: text as
+            in a key file. A file is opened with the key whose id it states.
         redactor: Is told the key, so that no log or report shows it.
         open_file: Opens a file by name for reading, under the rules of the caller.
         environ: Environment variables; those of the process unless given.
@@ -66,6 +68,7 @@ class TaskEncryptionManager:
         project_id: str = "",
         project_root: Path | None = None,
         settings: EncryptionSettings | None = None,
+        input_keys: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
         open_file: Callable[[str], AbstractContextManager[IO[bytes]]] = _open_file,
         environ: Mapping[str, str] | None = None,
@@ -76,6 +79,7 @@ class TaskEncryptionManager:
         self._project_id = project_id
         self._root = project_root or Path()
         self._settings = settings or EncryptionSettings()
+        self._input_key_texts = dict(input_keys or {})
         self._redactor = redactor or Redactor()
         self._open_file = open_file
         self._environ = os.environ if environ is None else environ
@@ -83,6 +87,7 @@ class TaskEncryptionManager:
         self._task_id = str(getattr(task_config, "task_id", "") or "")
         self._lock = threading.RLock()
         self._key: ProjectKey | None = None
+        self._input_keys: dict[bytes, MemoryProtectedKey] | None = None
         self._recipients: list[Any] | None = None
         self._identities: list[Any] | None = None
         self._closed = False
@@ -111,6 +116,7 @@ class TaskEncryptionManager:
 
     def _prepare(self) -> None:
         mode = self._mode()
+        self._keys_of_inputs()
         if not self._enabled:
             return
         if mode is EncryptionMode.NONE:
@@ -127,9 +133,9 @@ class TaskEncryptionManager:
     def cleanup(self) -> None:
         """Forget the keys. Until `initialize` is called again, nothing can be encrypted or decrypted."""
         with self._lock:
-            if self._key is not None:
-                self._key.key.clear()
-            self._key = self._recipients = self._identities = None
+            for key in [*([self._key.key] if self._key else []), *(self._input_keys or {}).values()]:
+                key.clear()
+            self._key = self._input_keys = self._recipients = self._identities = None
             self._closed = True
 
     # ------------------------------------------------------------ what is encrypted, and how
@@ -192,7 +198,7 @@ class TaskEncryptionManager:
         if self._mode() is EncryptionMode.AGE:
             return age.AgeWriter(raw, self._age_recipients())  # type: ignore[return-value]
         with self._project_key().key as key:
-            return EncryptingWriter(raw, key, self._binding(role, task_id))  # type: ignore[return-value]
+            return EncryptingWriter(raw, key, Binding(self._project_id, task_id, role))  # type: ignore[return-value]
 
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A seekable file of plain bytes, every one of them verified before it is given out.
@@ -204,6 +210,8 @@ class TaskEncryptionManager:
             role: What the file must have been written as.
             task_id: Which task must have written it. (Age files state neither.)
 
+        A file that needs one of `input_keys` may come from another project: its key was given for it.
+
         Raises:
             EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
         """
@@ -213,8 +221,11 @@ class TaskEncryptionManager:
             return age.AgeReader(raw, self._age_identities())  # type: ignore[return-value]
         if not is_container(head):
             raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
-        with self._project_key().key as key:
-            return DecryptingReader(raw, key, self._binding(role, task_id))  # type: ignore[return-value]
+        header = Header.parse(head)
+        input_key = self._input_key(header)
+        project = header.binding.project if input_key else self._project_id
+        with input_key or self._project_key().key as key:
+            return DecryptingReader(raw, key, Binding(project, task_id, role))  # type: ignore[return-value]
 
     def is_encrypted(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes is one that `reader` is for."""
@@ -310,9 +321,6 @@ class TaskEncryptionManager:
             return EncryptionMode.SIMPLE if self._enabled else EncryptionMode.NONE
         return EncryptionMode.from_string(str(text))
 
-    def _binding(self, role: str, task_id: str) -> Binding:
-        return Binding(self._project_id, task_id, role)
-
     def _project_key(self) -> ProjectKey:
         with self._lock:
             self._check_open()
@@ -320,10 +328,29 @@ class TaskEncryptionManager:
                 configured = getattr(self._config, "encryption_key_path", None)
                 path = self._root / Path(configured).expanduser() if configured else None
                 self._key = find_key(self._environ, self._project_id, path)
-                with self._key.key as raw:
-                    for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
-                        self._redactor.register(Secret(text.rstrip("="), "the project's key"))
+                self._hide(self._key.key)
             return self._key
+
+    def _keys_of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
+        with self._lock:
+            self._check_open()
+            if self._input_keys is None:
+                found = {}
+                for name, text in self._input_key_texts.items():
+                    key = parse_key(text.encode("utf-8", "replace"), f"encryption_keys[{name!r}]")
+                    self._hide(key)
+                    found[bytes.fromhex(key.fingerprint)] = key
+                self._input_keys = found
+            return self._input_keys
+
+    def _input_key(self, header: Header) -> MemoryProtectedKey | None:
+        keys = self._keys_of_inputs()
+        return next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+
+    def _hide(self, key: MemoryProtectedKey) -> None:
+        with key as raw:
+            for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
+                self._redactor.register(Secret(text.rstrip("="), key.key_id))
 
     def _age_recipients(self) -> list[Any]:
         with self._lock:
@@ -354,8 +381,11 @@ class TaskEncryptionManager:
         try:
             if age.is_age(head):
                 return bool(self._age_identities())
+            header = Header.parse(head)
+            if self._input_key(header) is not None:
+                return True
             ours = bytes.fromhex(self._project_key().key.fingerprint)
-            return any(slot is not None and slot.key_id == ours for slot in Header.parse(head).slots)
+            return any(slot is not None and slot.key_id == ours for slot in header.slots)
         except (KeyMissing, ExtraMissing, Tampered):
             return False
 

@@ -32,6 +32,7 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         project_id=run.project.id,
         project_root=run.project.root,
         settings=run.config.plugin("encryption"),
+        input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
         redactor=run.redact,
         open_file=open_file,
     )
