@@ -1,0 +1,193 @@
+"""AnonymizeOperation through its public door: run alone on a frame, files looked at afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from release_check import faults, smallest_class
+
+from pamola_ops_anonymize import AnonymizeOperation
+from pamola_tasks.errors import DataError, DataRefused, ParameterError
+from pamola_tasks.operation import OperationResult, OperationStatus
+
+QUASI = ["age", "zipcode", "gender"]
+
+
+def people(rows: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    return pd.DataFrame(
+        {
+            "customer_id": range(1000, 1000 + rows),
+            "contact": [f"p{i}@example.org" for i in range(rows)],
+            "age": rng.integers(18, 90, rows),
+            "zipcode": [f"{n:05d}" for n in rng.integers(10_000, 10_040, rows)],
+            "gender": rng.choice(["f", "m"], rows),
+            "income": rng.choice(["low", "middle", "high"], rows),
+            "visits": rng.integers(0, 9, rows),
+        }
+    )
+
+
+def run(frame: pd.DataFrame, folder: Path, **parameters: Any) -> OperationResult:
+    settings = {"input_dataset": "people", "k": 5, "quasi_identifiers": QUASI, **parameters}
+    return AnonymizeOperation(**settings).run(data_source={"people": frame}, task_dir=folder)
+
+
+def output(folder: Path, name: str = "people_anonymized") -> pd.DataFrame:
+    (path,) = (folder / "output").rglob(f"{name}.csv")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def succeeded(result: OperationResult) -> OperationResult:
+    assert result.status is OperationStatus.SUCCESS, result.error_message
+    return result
+
+
+def test_the_released_file_reaches_k_and_the_report_says_what_it_cost(tmp_path: Path) -> None:
+    frame = people()
+    result = succeeded(
+        run(frame, tmp_path, sensitive_attributes=["income"], direct_identifiers=["customer_id", "contact"])
+    )
+
+    released = output(tmp_path)
+    assert list(released.columns) == ["age", "zipcode", "gender", "income", "visits"]
+    assert smallest_class(released, QUASI) == result.metrics["k_measured"] >= 5
+    assert faults(frame, released[QUASI], QUASI, 5) == []
+    assert released["income"].tolist() == frame["income"].tolist()
+
+    metrics = result.metrics
+    assert (metrics["method"], metrics["k_claimed"], metrics["k_before"]) == ("k-anonymity", 5, 1)
+    assert (metrics["rows_in"], metrics["rows_out"], metrics["rows_suppressed"]) == (400, 400, 0)
+    assert 0 < metrics["information_loss"] < 1
+    assert metrics["average_class_size"] == pytest.approx(400 / metrics["classes"])
+    groups = released.groupby(QUASI)
+    assert metrics["discernibility"] == int((groups.size() ** 2).sum())
+    assert metrics["l_diversity"]["income"]["l"] == groups["income"].nunique().min()
+    assert "income" in metrics["l_diversity"]["income"]["meaning"]
+    assert metrics["dropped_columns"] == ["customer_id", "contact"]
+    assert metrics["unlisted_columns"] == ["visits"]
+    assert metrics["likely_identifiers"] == {}
+
+    (artifact,) = tmp_path.rglob("people_anonymized_anonymization.json")
+    told = json.loads(artifact.read_bytes())
+    assert told["schema"] == 1
+    assert told["k_measured"] == metrics["k_measured"]
+    assert told["settings"]["quasi_identifiers"] == QUASI
+
+
+def test_columns_that_look_like_identifiers_are_kept_with_a_reason_unless_told_otherwise(tmp_path: Path) -> None:
+    result = succeeded(run(people(), tmp_path))
+    assert set(result.metrics["likely_identifiers"]) == {"customer_id", "contact"}
+    assert "e-mail" in result.metrics["likely_identifiers"]["contact"]
+    assert result.metrics["unlisted_columns"] == ["customer_id", "contact", "income", "visits"]
+    assert "contact" in output(tmp_path).columns
+
+
+def test_columns_that_look_like_identifiers_can_be_dropped(tmp_path: Path) -> None:
+    result = succeeded(run(people(), tmp_path, on_identifiers="drop"))
+    assert result.metrics["dropped_columns"] == ["customer_id", "contact"]
+    assert list(output(tmp_path).columns) == ["age", "zipcode", "gender", "income", "visits"]
+
+
+def test_columns_that_look_like_identifiers_can_make_the_step_fail(tmp_path: Path) -> None:
+    result = run(people(), tmp_path, on_identifiers="fail")
+    assert result.failed
+    assert isinstance(result.exception, DataRefused)
+    assert "customer_id (its name says that it holds an id)" in str(result.error_message)
+    assert "example.org" not in str(result.error_message), "no value of the data in an error"
+    assert list(tmp_path.rglob("people_anonymized.csv")) == []
+
+
+def test_a_table_of_fewer_than_k_records_is_suppressed_whole_and_counted(tmp_path: Path) -> None:
+    result = succeeded(run(people(4), tmp_path, on_identifiers="drop"))
+    assert (result.metrics["rows_in"], result.metrics["rows_out"], result.metrics["rows_suppressed"]) == (4, 0, 4)
+    assert result.metrics["k_measured"] is None
+    assert result.metrics["information_loss"] == 1.0
+    released = output(tmp_path)
+    assert len(released) == 0
+    assert list(released.columns) == ["age", "zipcode", "gender", "income", "visits"]
+
+
+def test_row_id_is_the_number_of_the_record_in_the_input(tmp_path: Path) -> None:
+    frame = people().set_index(pd.Index(range(5000, 5400)))
+    succeeded(run(frame, tmp_path, row_id=True, on_identifiers="drop"))
+    released = output(tmp_path)
+    assert released["row_id"].astype(int).tolist() == list(range(400))
+    assert faults(frame.reset_index(drop=True), released[QUASI], QUASI, 5) == []
+
+
+def test_the_output_may_have_a_name_and_a_format_of_its_own(tmp_path: Path) -> None:
+    succeeded(run(people(), tmp_path, output_dataset="safe", output_format="parquet", on_identifiers="drop"))
+    (path,) = (tmp_path / "output").rglob("safe.parquet")
+    released = pd.read_parquet(path.open("rb"))
+    assert all(pd.api.types.is_string_dtype(released[column].dtype) for column in QUASI)
+    assert smallest_class(released, QUASI) >= 5
+
+
+def test_the_input_frame_is_not_changed(tmp_path: Path) -> None:
+    frame = people()
+    before = frame.copy()
+    succeeded(run(frame, tmp_path, on_identifiers="drop"))
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"quasi_identifiers": ["age", "postcode"]}, "people has no column postcode (named in `quasi_identifiers`)"),
+        ({"sensitive_attributes": ["wage"]}, "people has no column wage (named in `sensitive_attributes`)"),
+        ({"direct_identifiers": ["ssn"]}, "people has no column ssn (named in `direct_identifiers`)"),
+    ],
+)
+def test_a_column_that_is_not_there_fails_the_step_by_name(
+    parameters: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    result = run(people(), tmp_path, **parameters)
+    assert isinstance(result.exception, DataError)
+    assert message in str(result.error_message)
+
+
+def test_an_empty_table_and_a_doubled_column_fail_the_step(tmp_path: Path) -> None:
+    empty = run(people().head(0), tmp_path / "a")
+    assert "people has no records" in str(empty.error_message)
+    frame = people()
+    doubled = pd.concat([frame, frame[["age"]]], axis=1)
+    assert "more than one column named age" in str(run(doubled, tmp_path / "b").error_message)
+    taken = run(frame.assign(row_id=1), tmp_path / "c", row_id=True)
+    assert "has a column row_id already" in str(taken.error_message)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"k": 1}, "`k` has to be a whole number of 2 or more"),
+        ({"k": 2.5}, "`k` has to be a whole number of 2 or more"),
+        ({"k": "5"}, "`k` has to be a whole number of 2 or more"),
+        ({"k": True}, "`k` has to be a whole number of 2 or more"),
+        ({"method": "k-map-ish"}, "`method` has to be one of k-anonymity, not 'k-map-ish'"),
+        ({"on_identifiers": "ignore"}, "`on_identifiers` has to be one of warn, drop, fail"),
+        ({"quasi_identifiers": []}, "`quasi_identifiers` is empty"),
+        ({"quasi_identifiers": "age"}, "`quasi_identifiers` has to be a list of column names"),
+        ({"quasi_identifiers": ["age", "age"]}, "`quasi_identifiers` names age twice"),
+        ({"direct_identifiers": ["age"]}, "age stands in both `quasi_identifiers` and `direct_identifiers`"),
+        ({"sensitive_attributes": ["age"]}, "age stands in both `quasi_identifiers` and `sensitive_attributes`"),
+        (
+            {"sensitive_attributes": ["s"], "direct_identifiers": ["s"]},
+            "s stands in both `sensitive_attributes` and `direct_identifiers`",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_told_when_the_step_is_added(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        AnonymizeOperation(**{"input_dataset": "people", "k": 5, "quasi_identifiers": QUASI, **parameters})
+
+
+def test_the_output_is_named_after_the_input_unless_given() -> None:
+    operation = AnonymizeOperation(input_dataset="people", k=5, quasi_identifiers=QUASI)
+    assert operation.output_datasets() == ("people_anonymized",)
+    assert operation.input_datasets() == ("people",)
