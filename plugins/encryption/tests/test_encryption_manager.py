@@ -68,6 +68,19 @@ def test_a_key_in_the_user_data_directory_is_found(manager_of: Make) -> None:
     }
 
 
+def test_using_a_key_file_any_number_of_times_writes_nothing(manager_of: Make, tmp_path: Path) -> None:
+    path = key_file(tmp_path / "keys" / "key")
+    path.chmod(0o400)
+    path.parent.chmod(0o500)
+    before = path.stat()
+    for _ in range(3):
+        manager = manager_of(environ={"PAMOLA_KEY_FILE": str(path)})
+        manager.initialize()
+        assert manager.decrypt_data(manager.encrypt_data(b"x")) == b"x"
+    assert (path.stat().st_mtime_ns, path.read_text()) == (before.st_mtime_ns, KEY_TEXT)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_relative_key_path_of_the_configuration_is_beneath_the_project(manager_of: Make, tmp_path: Path) -> None:
     key_file(tmp_path / "secrets" / "key")
     manager = manager_of(Config(encryption_key_path="secrets/key"), environ={}, project_root=tmp_path)
@@ -202,6 +215,14 @@ def test_a_damaged_key_of_an_input_is_found_at_the_start(manager_of: Make) -> No
     manager = manager_of(Config(use_encryption=False), input_keys={"customers": "nonsense"}, environ={})
     with pytest.raises(KeyDamaged, match="customers"):
         manager.initialize()
+
+
+def test_looking_whether_a_huge_file_is_encrypted_reads_its_head_only(manager_of: Make, tmp_path: Path) -> None:
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.write(b'{"data": "')
+        file.truncate(1 << 40)
+    assert not manager_of().is_file_encrypted(path)
 
 
 def test_what_is_not_encrypted_is_refused_as_such(manager_of: Make) -> None:
