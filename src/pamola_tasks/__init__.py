@@ -1,0 +1,81 @@
+"""pamola-tasks: privacy-enhancing data tasks that keep what they promise.
+
+Names are resolved when they are used, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pamola_tasks.hookspecs import hookimpl
+    from pamola_tasks.kernel import Kernel, Outcome
+    from pamola_tasks.operation import (
+        Artifact,
+        Operation,
+        OperationContext,
+        OperationResult,
+        OperationStatus,
+        reads,
+        writes,
+    )
+    from pamola_tasks.plugins import Command
+    from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.secrets import Secret
+    from pamola_tasks.task import BaseTask, DeclaredTask, TaskRunner
+
+_HOMES = {
+    "Artifact": "operation",
+    "BaseTask": "task",
+    "Command": "plugins",
+    "DatasetRecord": "record",
+    "DeclaredTask": "task",
+    "Kernel": "kernel",
+    "Operation": "operation",
+    "OperationContext": "operation",
+    "OperationResult": "operation",
+    "OperationStatus": "operation",
+    "Outcome": "kernel",
+    "Secret": "secrets",
+    "TaskRunner": "task",
+    "hookimpl": "hookspecs",
+    "reads": "operation",
+    "writes": "operation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pamola_tasks' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"pamola_tasks.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
+__all__ = [
+    "Artifact",
+    "BaseTask",
+    "Command",
+    "DatasetRecord",
+    "DeclaredTask",
+    "Kernel",
+    "Operation",
+    "OperationContext",
+    "OperationResult",
+    "OperationStatus",
+    "Outcome",
+    "Secret",
+    "TaskRunner",
+    "__version__",
+    "hookimpl",
+    "reads",
+    "writes",
+]

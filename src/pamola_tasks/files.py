@@ -1,0 +1,417 @@
+"""Durable publishing, hashing and locks: the only place that knows how.
+
+`Files` is what a run opens everything with (`run.files`): it stands on the path guard, hashes what is written,
+and encrypts the roles that the configuration says. The functions below it work on open files and directory
+handles, and path guards are built from them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from pamola_tasks.errors import EncryptionError, PathSecurityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pamola_tasks.protocols import Encryption, PathGuard, Role, Stat
+
+ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
+TEMPORARY_MARK = ".tmp-pamola-"
+_HEAD = 4096
+
+
+# ---------------------------------------------------------------- names
+
+
+def temporary_name(name: str) -> str:
+    """A fresh name beside `name`, which `is_temporary` recognises."""
+    return f".{name[:80]}{TEMPORARY_MARK}{secrets.token_hex(6)}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name was left behind by a publication that never ended."""
+    return name.startswith(".") and TEMPORARY_MARK in name
+
+
+def check_name(name: str, what: str) -> str:
+    """Refuse a name that could not be one plain file name on every system.
+
+    Args:
+        name: A task id, step id, or the name of a dataset or artifact that becomes a file.
+        what: What it names, for the message.
+
+    Returns:
+        The name.
+
+    Raises:
+        PathSecurityError: It has a separator, a control or reserved character, is `.` or `..`, or is too long.
+    """
+    if not isinstance(name, str) or not name or name != name.strip():
+        raise PathSecurityError(f"{what} {name!r} is no usable name: it is empty, no text, or has blanks at its ends")
+    bad = [c for c in name if c in '/\\:*?"<>|' or ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000]
+    if bad or name in (".", "..") or name.endswith("."):
+        hint = f"it contains {bad[0]!r}" if bad else "it is dots only, or ends with one"
+        raise PathSecurityError(f"{what} {name!r} is no usable name: {hint}")
+    if len(os.fsencode(name)) > 200:
+        raise PathSecurityError(f"{what} {name[:40]!r}… is no usable name: it is longer than 200 bytes")
+    return name
+
+
+# ---------------------------------------------------------------- hashing
+
+
+def sha256_of(file: IO[bytes]) -> str:
+    """SHA-256 (hex) of what is left to read in a binary file, in constant memory."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(1 << 18))
+    readinto = getattr(file, "readinto", None)
+    if readinto is None:
+        while chunk := file.read(1 << 18):
+            digest.update(chunk)
+        return digest.hexdigest()
+    while count := readinto(buffer):
+        digest.update(buffer[:count])
+    return digest.hexdigest()
+
+
+class _Hashed(io.RawIOBase):
+    """Passes writes on to a raw file and hashes them."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        written = 0
+        while written < len(view):
+            written += self._raw.write(view[written:]) or 0
+        self._digest.update(view)
+        self.size += written
+        return written
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        self._raw.flush()
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+class OutputFile(io.BufferedIOBase):
+    """A file being published. Write plain bytes; after the block, `sha256`, `size` and `encrypted` tell of the disk.
+
+    `close` only flushes, because libraries close what they are given: the file appears when its block ends.
+    """
+
+    def __init__(self, target: IO[bytes], hashed: _Hashed, *, encrypted: bool) -> None:
+        self._target = target
+        self._hashed = hashed
+        self._position = 0
+        self.encrypted = encrypted
+        self.sha256 = ""
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._target.write(view)
+        self._position += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """Nothing to do before the block ends: what was not published can be lost."""
+
+    def close(self) -> None:
+        """Does nothing; see the class."""
+
+    def _finish(self) -> None:
+        if self.encrypted:
+            self._target.close()
+        self.sha256 = self._hashed.hexdigest()
+        self.size = self._hashed.size
+
+
+# ---------------------------------------------------------------- Files
+
+
+class Files:
+    """Opens and publishes files by name, safely, in one way.
+
+    Args:
+        guard: Turns names into open files.
+        veto: Called with (name, purpose) before each access; raises to forbid.
+    """
+
+    def __init__(self, guard: PathGuard, veto: Callable[[str, str], None] | None = None) -> None:
+        self.guard = guard
+        self._veto = veto
+        self._encryption: Encryption | None = None
+        self._task_id = ""
+        self._processed: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+        return self.guard.root
+
+    def encrypting(self, encryption: Encryption | None, *, task_id: str, processed: Path | None) -> Files:
+        """The same files for a run that encrypts, or can read what is encrypted.
+
+        Args:
+            encryption: The encryption service.
+            task_id: The task that writes.
+            processed: The directory below which every folder is a task's own, to know who wrote a file.
+        """
+        files = Files(self.guard, self._veto)
+        files._encryption = encryption
+        files._task_id = task_id
+        files._processed = processed
+        return files
+
+    def name(self, path: str | os.PathLike[str]) -> str:
+        """A path as text: relative to the root with `/` where it is under it, else as it is."""
+        text = os.fspath(path)
+        if os.path.isabs(text):
+            with contextlib.suppress(ValueError):
+                return Path(text).relative_to(self.root).as_posix()
+        return text
+
+    def _checked(self, path: str | os.PathLike[str], purpose: str) -> str:
+        name = os.fspath(path)
+        if self._veto is not None:
+            self._veto(name, purpose)
+        return name
+
+    def _writer_of(self, name: str) -> str:
+        """The task that wrote a file, judged by where it lies; this run's own task elsewhere."""
+        if self._processed is not None:
+            absolute = Path(name) if os.path.isabs(name) else self.root / name
+            with contextlib.suppress(ValueError):
+                parts = absolute.relative_to(self._processed).parts
+                return parts[0] if len(parts) > 1 else self._task_id
+        return ""
+
+    @contextlib.contextmanager
+    def open(self, path: str | os.PathLike[str], role: Role) -> Iterator[IO[bytes]]:
+        """Open a file for reading; what is encrypted is decrypted and verified while it is read.
+
+        Args:
+            path: Relative to the project's root, or absolute and within an allowed root.
+            role: What the file is, which must be what it was written as, where it is encrypted.
+
+        Raises:
+            PathSecurityError: The path is refused.
+            EncryptionError: It is encrypted and cannot be decrypted here.
+        """
+        name = self._checked(path, "read")
+        with self.guard.open(name, "rb") as raw:
+            head = _peek(raw)
+            if self._encryption is not None and self._encryption.is_encrypted(head):
+                with self._encryption.reader(raw, role=role, task_id=self._writer_of(name)) as plain:
+                    yield plain
+            elif self._encryption is None and looks_encrypted(head):
+                raise EncryptionError(f"{name} is encrypted, and this run has no encryption service to read it with")
+            else:
+                yield raw
+
+    @contextlib.contextmanager
+    def open_raw(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+        """Open a file for reading as it lies on the disk, encrypted or not."""
+        with self.guard.open(self._checked(path, "read"), "rb") as raw:
+            yield raw
+
+    @contextlib.contextmanager
+    def create(self, path: str | os.PathLike[str], role: Role, *, exclusive: bool = False) -> Iterator[OutputFile]:
+        """Write a file that appears, whole, when the block ends without an exception.
+
+        Args:
+            path: Relative to the project's root, or absolute and inside it.
+            role: What the file is; decides whether it is encrypted.
+            exclusive: Refuse to replace a file that is there (`FileExistsError`).
+        """
+        name = self._checked(path, "write")
+        encrypts = self.encrypts(role)
+        with self.guard.create(name, exclusive=exclusive, mode=0o600 if encrypts else 0o666) as raw:
+            hashed = _Hashed(raw)
+            target: IO[bytes] = hashed  # type: ignore[assignment]
+            if encrypts:
+                assert self._encryption is not None
+                target = self._encryption.writer(target, role=role, task_id=self._writer_of(name))
+            output = OutputFile(target, hashed, encrypted=encrypts)
+            yield output
+            output._finish()
+
+    def write(self, path: str | os.PathLike[str], data: bytes | str, role: Role) -> OutputFile:
+        """Publish a whole small file."""
+        with self.create(path, role) as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+        return file
+
+    def read(self, path: str | os.PathLike[str], role: Role) -> bytes:
+        """Read a whole small file."""
+        with self.open(path, role) as file:
+            return file.read()
+
+    @contextlib.contextmanager
+    def append(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+        """Open a file for appending (made when missing), unbuffered and unencrypted: journals and logs."""
+        with self.guard.open(self._checked(path, "write"), "ab") as raw:
+            yield raw
+
+    def encrypts(self, role: Role) -> bool:
+        """Whether files of this role are encrypted when this run writes them."""
+        return role in ENCRYPTED_ROLES and self._encryption is not None and self._encryption.enabled
+
+    def encryption_of(self, path: str | os.PathLike[str]) -> tuple[bool, str]:
+        """Whether the bytes on the disk are encrypted, and with which key, found by looking at them."""
+        with self.open_raw(path) as raw:
+            head = raw.read(_HEAD)
+        if self._encryption is None:
+            return looks_encrypted(head), ""
+        encrypted = self._encryption.is_encrypted(head)
+        return encrypted, self._encryption.file_key_id(head) if encrypted else ""
+
+    def sha256(self, path: str | os.PathLike[str]) -> str:
+        """Hash of the bytes on the disk."""
+        with self.open_raw(path) as raw:
+            return sha256_of(raw)
+
+    def stat(self, path: str | os.PathLike[str]) -> Stat:
+        """What is there under this name."""
+        return self.guard.stat(self._checked(path, "read"))
+
+    def exists(self, path: str | os.PathLike[str]) -> bool:
+        """Whether something is there under this name, and is allowed."""
+        return self.guard.exists(self._checked(path, "read"))
+
+    def iter(self, path: str | os.PathLike[str] = ".") -> Iterator[tuple[str, Stat]]:
+        """The entries of a directory, sorted by name."""
+        return self.guard.iter(self._checked(path, "list"))
+
+    def mkdirs(self, path: str | os.PathLike[str]) -> None:
+        """Make a directory and its parents."""
+        self.guard.mkdirs(self._checked(path, "mkdir"))
+
+    def replace(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+        """Rename within the root, replacing the target."""
+        self.guard.replace(self._checked(source, "write"), self._checked(target, "write"))
+
+    def unlink(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
+        """Delete a file."""
+        self.guard.unlink(self._checked(path, "delete"), missing_ok=missing_ok)
+
+    def remove_tree(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
+        """Delete a directory with all that is in it."""
+        self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)
+
+
+def looks_encrypted(head: bytes) -> bool:
+    """Whether a file that begins with these bytes says that it is encrypted by a format that this project writes."""
+    return head.startswith((b"ptask/1", b"age-encryption.org/"))
+
+
+def _peek(raw: IO[bytes]) -> bytes:
+    head = raw.read(_HEAD)
+    raw.seek(0)
+    return head
+
+
+# ---------------------------------------------------------------- publishing, on directory handles
+
+
+def publish(directory: int, temporary: str, name: str, *, exclusive: bool = False) -> None:
+    """Give a finished temporary file its name, in one step.
+
+    Args:
+        directory: Descriptor of the directory that both names are in.
+        temporary: The file's present name.
+        name: The name it gets; a file of that name is replaced unless `exclusive`.
+
+    Raises:
+        FileExistsError: Exclusive, and the name is taken.
+    """
+    if exclusive:
+        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        os.unlink(temporary, dir_fd=directory)
+    else:
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def flush_data(descriptor: int) -> None:
+    """Bring a file's data to the disk (`fdatasync`, or what the system has for it)."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+# ---------------------------------------------------------------- locks
+
+
+def lock(descriptor: int, *, wait: bool = True) -> bool:
+    """Take the operating system's exclusive lock on an open file; it dies with the process.
+
+    Returns:
+        Whether the lock was taken; always true with `wait`.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+        import time
+
+        while True:
+            os.lseek(descriptor, _LOCK_BYTE, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+                return True
+            except OSError:
+                if not wait:
+                    return False
+                time.sleep(0.05)
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unlock(descriptor: int) -> None:
+    """Let go of the lock."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, _LOCK_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        return
+    import fcntl
+
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+# Windows locks bytes, not files: one far behind the end, so that reading the file stays possible.
+_LOCK_BYTE = 1 << 40

@@ -1,0 +1,380 @@
+"""`Kernel`: plugins and one project, put together to run tasks. The embedding API; there is no global state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks import nulls
+from pamola_tasks.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TASK_FAILED,
+    PamolaTaskError,
+    PathSecurityError,
+    PluginError,
+    ProjectError,
+)
+from pamola_tasks.files import Files
+from pamola_tasks.hookspecs import hookimpl
+from pamola_tasks.lifecycle import RunSession
+from pamola_tasks.operation import OperationResult
+from pamola_tasks.plugins import PluginRecord, Plugins, resolve, settings_of
+from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
+from pamola_tasks.registry import Operations, Tasks
+from pamola_tasks.secrets import Secret
+from pamola_tasks.task import BaseTask, drive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pamola_tasks.plan import Step
+    from pamola_tasks.protocols import Config
+    from pamola_tasks.record import DatasetRecord, RunRecord
+
+
+class _PlainSteps:
+    """The only plain implementation of `pamola_run_step`."""
+
+    @hookimpl
+    def pamola_run_step(self, run: RunServices, step: Step) -> OperationResult:
+        """One attempt at one step."""
+        return run.perform(step)
+
+
+class OutcomeDatasets(Mapping[str, Any]):
+    """The datasets that a run left, read when they are asked for: `outcome.datasets["safe"]`."""
+
+    def __init__(self, session: RunSession) -> None:
+        self._session = session
+        record = session.run.record
+        self._records: dict[str, DatasetRecord] = {d.name: d for d in (*record.intermediates, *record.outputs)}
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._records[name]
+        session = self._session
+        if not found.path:
+            return session.run.data_source.frame(name)
+        run = session.kernel.services(session.task, upto="data_writer")
+        role = "data" if found.kind == "output" else "state"
+        run.data_source.add_file_path(name, str(run.files.root / found.path), format=found.format, role=role)
+        return run.data_source.frame(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        status: `success`, or what went wrong, as `BaseTask.status`.
+        results: Results by step id.
+        report: Path of the JSON report; None where none was written.
+        error: The exception that made the run fail, or None.
+        datasets: What the run left, by name, read when asked for.
+        record: Everything else there is to know.
+    """
+
+    task_id: str
+    run_id: str
+    status: str
+    results: Mapping[str, OperationResult]
+    report: Path | None
+    error: BaseException | None
+    datasets: Mapping[str, Any]
+    record: RunRecord
+
+    @property
+    def success(self) -> bool:
+        """Whether everything went well."""
+        return self.status == "success"
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with."""
+        if self.success:
+            return EXIT_OK
+        if isinstance(self.error, KeyboardInterrupt):
+            return EXIT_INTERRUPTED
+        return self.error.exit_code if isinstance(self.error, PamolaTaskError) else EXIT_TASK_FAILED
+
+
+class Kernel:
+    """Plugins and one project.
+
+    Args:
+        project: The project's root; found upwards from the current folder unless given.
+        autoload: Load installed plugins (entry-point group `pamola_tasks`).
+        plugins: Plugin objects to register as well: modules, classes or instances.
+        modules: Names of modules, or paths of Python files, to register as well.
+        disable: Names of entry points or distributions to leave out.
+        prefer: For services, the plugin or distribution that answers.
+        script: Folder of the script that runs, the root where no marker is found.
+
+    Raises:
+        PluginError: `.pamola.toml` is not valid. Plugins that cannot be loaded are no error here; see `plugins`.
+    """
+
+    def __init__(
+        self,
+        project: str | Path | None = None,
+        *,
+        autoload: bool = True,
+        plugins: Iterable[Any] = (),
+        modules: Iterable[str] = (),
+        disable: Iterable[str] = (),
+        prefer: Mapping[str, str] | None = None,
+        script: Path | None = None,
+    ) -> None:
+        self._asked = Path(project).absolute() if project is not None else None
+        self._script = script
+        settings = settings_of(self._asked or Path.cwd())
+        self.plugins = Plugins(
+            disable=[*settings.disable, *disable],
+            prefer={**settings.prefer, **(prefer or {})},
+            require=settings.require,
+        )
+        self.plugins.manager.register(_PlainSteps(), "pamola-tasks")
+        if autoload:
+            self.plugins.load_installed()
+        for module in modules:
+            self.plugins.load_module(module)
+        for plugin in plugins:
+            self.plugins.add(plugin)
+
+    @classmethod
+    def discover(cls, project: str | Path | None = None, **options: Any) -> Kernel:
+        """A kernel with the installed plugins, for the project that a folder belongs to."""
+        return cls(project, autoload=True, **options)
+
+    # ------------------------------------------------------------ the project
+
+    @cached_property
+    def project(self) -> Project:
+        """The project, its files guarded.
+
+        Raises:
+            ProjectError: The folder does not exist.
+        """
+        project = self._find_project()
+        guard = self.plugins.provide("path_guard", project=project) or nulls.DenyingGuard(project.root)
+        project._files = Files(guard, self._veto_for(project, None))
+        project.find_secret = lambda name: self._find_secret(name, project)
+        return project
+
+    def _find_project(self) -> Project:
+        if self._asked is not None:
+            if not self._asked.is_dir():
+                raise ProjectError(f"there is no folder {self._asked}")
+            root = self._asked.resolve()
+            found = self._provided(root)
+            return found if found.root == root else Project(root)
+        here = self._provided(Path.cwd())
+        if not here.marker and self._script is not None and self._script != here.root:
+            of_script = self._provided(self._script)
+            return of_script if of_script.marker else Project(self._script.resolve(), warnings=_no_marker(self._script))
+        return here
+
+    def _provided(self, start: Path) -> Project:
+        found = self.plugins.provide("project", start=start)
+        return found if found is not None else Project(start.resolve(), warnings=_no_marker(start))
+
+    def _find_secret(self, name: str, project: Project) -> Secret | None:
+        for _, answer in self.plugins.each("pamola_find_secret", name=name, project=project):
+            if answer is not None:
+                return answer if isinstance(answer, Secret) else Secret(answer, name)
+        return None
+
+    def veto(self, config: Config | None) -> Callable[[str, str], None] | None:
+        """What asks the plugins before a path is used; None where nobody has anything to say."""
+        return self._veto_for(self.project, config)
+
+    def _veto_for(self, project: Project, config: Config | None) -> Callable[[str, str], None] | None:
+        if not self.plugins.manager.hook.pamola_check_path.get_hookimpls():
+            return None
+
+        def veto(path: str, purpose: str) -> None:
+            try:
+                problems = self.plugins.objections(
+                    "pamola_check_path", project=project, path=path, purpose=purpose, config=config
+                )
+            except PluginError as error:
+                raise PathSecurityError(f"{path} is refused, because asking about it failed: {error}") from error
+            if problems:
+                raise PathSecurityError(f"{path} is refused for {purpose}: {'; '.join(problems)}")
+
+        return veto
+
+    # ------------------------------------------------------------ what plugins contribute
+
+    @cached_property
+    def operations(self) -> Operations:
+        """The operations that plugins bring, by name."""
+        return Operations(self.plugins)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """The tasks of the project, by id."""
+        return Tasks(self.plugins, self.project)
+
+    def settings(self) -> dict[str, type]:
+        """For plugins with a section of their own in the configuration, the class that it must fit."""
+        found: dict[str, type] = {}
+        for record, answer in self.plugins.each("pamola_add_settings"):
+            if answer is None:
+                continue
+            cls = self._imported(record, answer)
+            if not attrs.has(cls):
+                raise PluginError(f"plugin {record.label}: its settings {cls!r} are no attrs class")
+            found[record.name] = cls
+        return found
+
+    def dataset_formats(self) -> dict[str, DatasetFormat]:
+        """File formats for datasets, by extension."""
+        return self._collected("pamola_add_dataset_formats", "dataset format")
+
+    def report_writers(self) -> dict[str, ReportWriter]:
+        """Formats of the report, by extension."""
+        return self._collected("pamola_add_report_writers", "report format")
+
+    def _collected(self, hook: str, what: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        owner: dict[str, PluginRecord] = {}
+        for record, answer in self.plugins.each(hook):
+            for name, target in (answer or {}).items():
+                if name in found:
+                    raise PluginError(f"{owner[name].label} and {record.label} both bring the {what} {name!r}")
+                found[name], owner[name] = self._imported(record, target), record
+        return found
+
+    def _imported(self, record: PluginRecord, target: Any) -> Any:
+        if not isinstance(target, str):
+            return target
+        try:
+            return resolve(target)
+        except Exception as error:
+            raise PluginError(f"plugin {record.label}: {target} cannot be imported: {error}") from error
+
+    def report_sections(self, run: RunServices) -> list[ReportSection]:
+        """Sections that plugins add to the report of a run."""
+        found: list[ReportSection] = []
+        for _, answer in self.plugins.each("pamola_add_report_sections", run=run):
+            found += [answer] if isinstance(answer, ReportSection) else list(answer or ())
+        return found
+
+    # ------------------------------------------------------------ running
+
+    def task(self, task: str | BaseTask | type[BaseTask]) -> BaseTask:
+        """A task by name, class or itself, belonging to this kernel.
+
+        Raises:
+            UnknownTaskError: There is none of that name.
+        """
+        if isinstance(task, str):
+            task = self.tasks.get(task)
+        elif isinstance(task, type):
+            task = task()  # type: ignore[call-arg]
+        task.kernel = self
+        return task
+
+    def services(self, task: str | BaseTask | None = None, *, upto: str) -> RunServices:
+        """Bring services up without running anything: no lock, no history, no events.
+
+        Args:
+            task: For whom; None for services that need no task.
+            upto: The last service to bring up.
+        """
+        made = self.task(task) if task is not None else None
+        return RunSession(self, made, RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
+
+    def plan(self, task: str | BaseTask, options: RunOptions | None = None) -> RunServices:
+        """Configure a task without running it; the plan is in `run.plan`.
+
+        Raises:
+            PamolaTaskError: It cannot be configured.
+        """
+        made = self.task(task)
+        session = RunSession(self, made, options or RunOptions(console=False, quiet=True), runs=False)
+        made._clear()
+        made._session = session
+        made.logger = session.run.logger
+        session.bring_up("checkpoints")
+        made._take_services(session)
+        made.configure_operations()
+        if session.error is not None:
+            raise session.error
+        session.settle_plan()
+        return session.run
+
+    def run(
+        self,
+        task: str | BaseTask | type[BaseTask],
+        *,
+        overrides: Mapping[str, Any] | None = None,
+        datasets: Mapping[str, Any] | None = None,
+        restart: bool = False,
+        enable_checkpoints: bool | None = None,
+        options: RunOptions | None = None,
+    ) -> Outcome:
+        """Run a task.
+
+        Args:
+            task: Its name, an instance or a class.
+            overrides: Configuration that overrules all other, by dotted key.
+            datasets: Frames that stand for input datasets.
+            restart: Ignore and replace checkpoints.
+            enable_checkpoints: Overrules the configuration unless None.
+            options: All of these and more in one; instead of them.
+
+        Returns:
+            How it ended: all that happens once the run has begun is in the outcome.
+
+        Raises:
+            UnknownTaskError: There is no such task.
+            PamolaTaskError: The project, its configuration or its plugins cannot be used, or the task is being run by
+                another process: nothing was begun.
+        """
+        self.plugins.refuse_if_broken()
+        made = self.task(task)
+        drive(
+            made,
+            options
+            or RunOptions(
+                overrides=dict(overrides or {}),
+                datasets=dict(datasets or {}),
+                restart=restart,
+                enable_checkpoints=enable_checkpoints,
+            ),
+        )
+        session = made._session
+        if session is None:
+            raise PamolaTaskError(f"{made.origin} did not call super().initialize()")
+        if not session.started and session.error is not None:
+            raise session.error
+        record = session.run.record
+        return Outcome(
+            task_id=record.task_id,
+            run_id=record.run_id,
+            status="success" if record.success else made.status,
+            results=session.run.results,
+            report=session.report,
+            error=session.error,
+            datasets=OutcomeDatasets(session),
+            record=record,
+        )
+
+
+def _no_marker(folder: Path) -> tuple[str, ...]:
+    return (
+        f"no project was found from {folder} upwards; using this folder as its root"
+        f" (`pamola-task init` makes a project)",
+    )

@@ -1,0 +1,532 @@
+"""initialize → configure → execute → finalize, and the order in which services come up.
+
+The kernel knows here *when* things happen; *how* is a matter of the services. `RunSession` is one run of one task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import secrets as random_source
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks import nulls
+from pamola_tasks.errors import (
+    AlreadyRunning,
+    ConfigurationError,
+    DependencyError,
+    EncryptionError,
+    PamolaTaskError,
+    PathSecurityError,
+    PlanError,
+)
+from pamola_tasks.files import Files, check_name
+from pamola_tasks.plan import Plan
+from pamola_tasks.plugins import Observers
+from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
+from pamola_tasks.record import RunRecord, now
+from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.steps import Steps
+
+if TYPE_CHECKING:
+    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import Lock
+    from pamola_tasks.task import BaseTask
+
+
+def new_run_id() -> str:
+    """A UUID version 7 (RFC 9562): it begins with the time, so that ids sort by it."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | (0x7 << 76) | (random_source.randbits(12) << 64)
+    value |= (0b10 << 62) | random_source.randbits(62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+class RunSession:
+    """One run of one task: brings services up, drives the phases, and finishes whatever happened.
+
+    Args:
+        kernel: The kernel.
+        task: The task, or None to bring up services without one.
+        options: What the caller asked for.
+        runs: Whether this is a run: without, nothing is locked, recorded or written, and nobody is told.
+    """
+
+    def __init__(self, kernel: Kernel, task: BaseTask | None, options: RunOptions, *, runs: bool = True) -> None:
+        self.kernel = kernel
+        self.runs = runs
+        self.task = task
+        self.started = False
+        self.finished = False
+        self.error: BaseException | None = None
+        self.report: Path | None = None
+        self.run = run = RunServices()
+        run.id = new_run_id()
+        run.kernel = kernel
+        run.options = options
+        run.plan = Plan()
+        run.results = {}
+        run.provide("redact", Redactor())
+        task_id = task.task_id if task is not None else ""
+        run.record = RunRecord(run_id=run.id, task_id=task_id)
+        run.record.overrides.extend(kernel.plugins.left_out())
+        run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
+        self._log_buffer = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
+        run.logger = _run_logger(run, self._log_buffer)
+        self.observers = Observers(self._observer_failed)
+        self.steps: Steps | None = None
+
+    # ------------------------------------------------------------ initialize
+
+    def bring_up(self, upto: str = "executor") -> RunServices:
+        """Bring services up, in order, to this one.
+
+        Raises:
+            PamolaTaskError: The first one that could not be brought up.
+        """
+        last = SERVICES.index(upto)
+        for service in SERVICES[: last + 1]:
+            if service == "redact":
+                continue
+            self.run._asking = f"the provider of {service!r}"
+            getattr(self, f"_up_{service}")()
+        self.run._asking = "the kernel"
+        return self.run
+
+    def _up_project(self) -> None:
+        self.run.provide("project", self.kernel.project)
+        for warning in self.kernel.project.warnings:
+            self.run.warn(warning)
+
+    def _up_path_guard(self) -> None:
+        self.run.provide("path_guard", self.kernel.project.files.guard)
+        self.run._files = self.kernel.project.files
+
+    def _up_config(self) -> None:
+        run, project, plugins = self.run, self.kernel.project, self.kernel.plugins
+        overrides = run.options.overrides
+        layers = []
+        for _, answer in plugins.each("pamola_add_config_layers", project=project, task=self.task, overrides=overrides):
+            layers += list(answer or ())
+        layers.sort(key=lambda layer: -layer.rank)
+        config = plugins.provide(
+            "config", project=project, task=self.task, layers=layers, settings=self.kernel.settings()
+        )
+        if config is None:
+            raise plugins.missing("config")
+        problems = plugins.objections("pamola_check_config", config=config)
+        if problems:
+            raise ConfigurationError(problems=tuple(problems))
+        run.provide("config", config)
+        for origin in config.origins().values():
+            for value in (origin.value, *(lower.value for lower in origin.overruled)):
+                _register_secrets(run.redact, value)
+        guard = run.path_guard
+        if config.allow_external and config.allowed_external_paths:
+            guard = guard.extended(Path(path) for path in config.allowed_external_paths)
+            run.provide("path_guard", guard)
+        run._files = Files(guard, self.kernel.veto(config))
+        if self.task is not None:
+            self.task.take_identity(config)
+            run.record.task_id = check_name(self.task.task_id, "the task id")
+        for _, redactions in plugins.each("pamola_add_redactions", run=run):
+            for redaction in redactions or ():
+                if callable(redaction):
+                    run.redact.add_predicate(redaction)
+                else:
+                    run.redact.add_pattern(redaction)
+
+    def _up_directories(self) -> None:
+        if self.task is None:
+            return
+        directories = self.kernel.plugins.provide("directories", run=self.run)
+        if directories is None:
+            raise self.kernel.plugins.missing("directories")
+        if self.runs:
+            directories.ensure_directories()
+        self.run.provide("directories", directories)
+
+    def _up_logging(self) -> None:
+        run = self.run
+        service = (self.kernel.plugins.provide("logging", run=run) if self.runs else None) or nulls.NoLogging()
+        run.provide("logging", service)
+        handlers = list(service.handlers)
+        if not self.runs:
+            return
+        for _, more in self.kernel.plugins.each("pamola_add_log_handlers", run=run):
+            handlers += list(more or ())
+        run.logger.removeHandler(self._log_buffer)
+        for handler in handlers:
+            run.logger.addHandler(handler)
+            for record in self._log_buffer.buffer:
+                if record.levelno >= handler.level:
+                    handler.handle(record)
+        self._log_buffer.buffer.clear()
+
+    def _up_history(self) -> None:
+        history = self.kernel.plugins.provide("history", run=self.run) or nulls.NoHistory()
+        self.run.provide("history", history)
+
+    def _up_lock(self) -> None:
+        run = self.run
+        if not self.runs:
+            run.provide("lock", nulls.NoLock())
+            return
+        run.provide("lock", TaskLock.take(run))
+        self.started = True
+        self.run.history.run_started(run)
+        self.emit("pamola_on_run_started")
+
+    def _up_encryption(self) -> None:
+        run = self.run
+        encryption = self.kernel.plugins.provide("encryption", run=run)
+        if encryption is None:
+            if run.config.use_encryption:
+                raise EncryptionError(f"use_encryption is on, and {self.kernel.plugins.missing('encryption')}")
+            encryption = nulls.NoEncryption()
+        if run.config.use_encryption and not encryption.enabled:
+            raise EncryptionError("use_encryption is on, but the encryption service does not encrypt: nothing is run")
+        run.provide("encryption", encryption)
+        processed = run.directories.get_directory("processed") if self.task is not None else None
+        run._files = run.files.encrypting(encryption, task_id=run.record.task_id, processed=processed)
+
+    def _up_data_source(self) -> None:
+        source = self.kernel.plugins.provide("data_source", run=self.run)
+        if source is None:
+            raise self.kernel.plugins.missing("data_source")
+        self.run.provide("data_source", source)
+        if self.task is None:
+            return
+        for name, path in {**self.run.config.auxiliary_datasets, **self.run.config.input_datasets}.items():
+            if name not in self.run.options.datasets:
+                source.add_file_path(name, self._place_of_input(str(path)))
+        for name, frame in self.run.options.datasets.items():
+            source.add_dataframe(name, frame)
+
+    def _place_of_input(self, path: str) -> str:
+        """An input's path: under the project's root; under the data repository where it is there only."""
+        if os.path.isabs(path):
+            return path
+        with contextlib.suppress(PathSecurityError):
+            in_repository = f"{self.run.config.data_repository}/{path}"
+            if not self.run.files.exists(path) and self.run.files.exists(in_repository):
+                return in_repository
+        return path
+
+    def _up_data_writer(self) -> None:
+        writer = self.kernel.plugins.provide("data_writer", run=self.run)
+        if writer is None:
+            raise self.kernel.plugins.missing("data_writer")
+        self.run.provide("data_writer", writer)
+
+    def _up_checkpoints(self) -> None:
+        run = self.run
+        checkpoints = self.kernel.plugins.provide("checkpoints", run=run) or nulls.NoCheckpoints()
+        run.provide("checkpoints", checkpoints)
+        if not self.runs:
+            return
+        self._remove_stale_staging()
+        if run.options.restart and checkpoints.enabled:
+            checkpoints.clear()
+
+    def _remove_stale_staging(self) -> None:
+        """Remove what steps of a killed run had begun to write. The lock is held, so nobody else is writing."""
+        home = self.run.directories.get_directory("state") / "steps"
+        if not self.run.files.exists(home):
+            return
+        for name, stat in list(self.run.files.iter(home)):
+            if name.endswith(".new") and stat.kind == "directory":
+                self.run.files.remove_tree(home / name, missing_ok=True)
+
+    def _up_dependencies(self) -> None:
+        run = self.run
+        dependencies = self.kernel.plugins.provide("dependencies", run=run)
+        run.provide("dependencies", dependencies or nulls.NoDependencies(run, self.kernel.plugins))
+        if not self.runs:
+            return
+        run.dependencies.assert_dependencies_completed()
+        problems = self.kernel.plugins.objections("pamola_check_dependencies", run=run)
+        if problems:
+            raise DependencyError("\n".join(problems))
+
+    def _up_progress(self) -> None:
+        self.run.provide("progress", self.kernel.plugins.provide("progress", run=self.run) or nulls.NoProgress())
+
+    def _up_reporter(self) -> None:
+        self.run.provide("reporter", self.kernel.plugins.provide("reporter", run=self.run) or nulls.NoReporter())
+
+    def _up_executor(self) -> None:
+        executor = self.kernel.plugins.provide("executor", run=self.run)
+        if executor is None:
+            raise self.kernel.plugins.missing("executor")
+        self.run.provide("executor", executor)
+
+    # ------------------------------------------------------------ configure, execute
+
+    def settle_plan(self) -> None:
+        """Let plugins change and check the plan.
+
+        Raises:
+            PlanError: It cannot run, or somebody objects.
+        """
+        run, plan = self.run, self.run.plan
+        before = list(plan)
+        for record, _ in self.kernel.plugins.each("pamola_modify_plan", run=run, plan=plan):
+            after = list(plan)
+            if after != before:
+                was, now_is = (", ".join(step.id for step in steps) or "nothing" for steps in (before, after))
+                run.record.plan_changes.append(f"{record.label} changed the plan from {was} to {now_is}")
+                before = after
+        problems = plan.problems() + self.kernel.plugins.objections("pamola_check_plan", run=run, plan=plan)
+        if problems:
+            raise PlanError(problems=tuple(problems))
+
+    def execute(self) -> bool:
+        """Run the plan; whether all of it went well."""
+        run = self.run
+        self.settle_plan()
+        self.steps = Steps(self)
+        run.perform = self.steps.perform
+        run.progress.set_total_operations(len(run.plan))
+        run.executor.run_plan(run.plan, self.steps)
+        return not self.steps.failed
+
+    # ------------------------------------------------------------ finalize
+
+    def finalize(self, success: bool) -> bool:
+        """Write report and history, tell observers, let go of everything; each of these whatever else fails.
+
+        Returns:
+            Whether the run was a success, and is recorded as one.
+        """
+        if self.finished or not self.started:
+            self._let_go()
+            return success and self.finished
+        self.finished = True
+        run, record = self.run, self.run.record
+        record.finished = now()
+        record.success = success
+        record.peak_memory_bytes = peak_memory()
+        if success:
+            record.status = "success"
+        problems = self._write_report()
+        problems += self._attempt("log_error", "the execution history", lambda: run.history.run_finished(run))
+        heard = len(record.observer_failures)
+        self.emit("pamola_on_run_finished")
+        if len(record.observer_failures) > heard or problems:
+            self._attempt("report_error", "the report", self._save_report)
+        self._let_go()
+        return record.success
+
+    def _write_report(self) -> list[str]:
+        run, record = self.run, self.run.record
+        if "reporter" not in vars(run):
+            # Initialization failed before it came up; a report of the failure is still owed.
+            problems = self._attempt("report_error", "the reporter", self._up_reporter)
+            if problems:
+                return problems
+        return self._attempt(
+            "report_error",
+            "the report",
+            lambda: run.reporter.add_task_summary(
+                record.success,
+                execution_time=record.seconds,
+                metrics=record.metrics,
+                error_info=record.error,
+                encryption=run.encryption.get_encryption_info() if "encryption" in vars(run) else None,
+            ),
+        ) or self._attempt("report_error", "the report", self._save_report)
+
+    def _save_report(self) -> None:
+        path = self.run.reporter.save_report()
+        self.report = path if path != Path() else None
+
+    def _attempt(self, status: str, what: str, action: Any) -> list[str]:
+        """Do one thing of finalize; when it fails the run has failed, and the rest still happens."""
+        try:
+            action()
+        except Exception as error:
+            message = self.run.redact(f"{what} could not be written: {error or type(error).__name__}")
+            self.run.logger.error("%s", message, exc_info=error)
+            record = self.run.record
+            record.errors.append({"type": status, "message": message})
+            if record.success or record.error is None:
+                record.error = {"type": status, "message": message}
+                record.status = status
+                self.error = error
+            record.success = False
+            return [message]
+        return []
+
+    def _let_go(self) -> None:
+        """Close what is open, the newest service first."""
+        up = vars(self.run)
+        closings = [
+            ("progress", lambda: self.run.progress.close()),
+            ("directories", self._clean_temp),
+            ("encryption", lambda: self.run.encryption.cleanup()),
+            ("lock", lambda: self.run.lock.release()),
+            ("logging", lambda: self.run.logging.close()),
+        ]
+        for service, close in closings:
+            if service in up:
+                try:
+                    close()
+                except Exception as error:
+                    self.run.logger.warning("closing %s failed: %s", service, error, exc_info=error)
+        self.run.logger.handlers.clear()
+
+    def _clean_temp(self) -> None:
+        if self.task is not None and "lock" in vars(self.run) and self.started:
+            self.run.directories.clean_temp_directory()
+
+    # ------------------------------------------------------------ what went wrong
+
+    def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
+        """Record what made the run fail; the first one stands."""
+        record, redact = self.run.record, self.run.redact
+        info: dict[str, Any] = {
+            "type": status,
+            "message": redact(str(error) or type(error).__name__),
+            "exception_type": type(error).__name__,
+            **more,
+        }
+        if not isinstance(error, PamolaTaskError):
+            info["traceback"] = redact("".join(traceback.format_exception(error)))
+        if record.error is None:
+            record.error = info
+            record.status = status
+            self.error = error
+        if not more.get("recorded"):
+            record.errors.append(info)
+            self.run.logger.error("%s", info["message"], exc_info=None if isinstance(error, PamolaTaskError) else error)
+        info.pop("recorded", None)
+        return info
+
+    def emit(self, hook: str, **arguments: Any) -> None:
+        """Tell the observers."""
+        self.kernel.plugins.emit(self.observers, hook, run=self.run, **arguments)
+
+    def _observer_failed(self, failure: dict[str, str]) -> None:
+        failure = {key: self.run.redact(text) for key, text in failure.items()}
+        self.run.record.observer_failures.append(failure)
+        self.run.logger.warning("observer %s failed in %s: %s", failure["plugin"], failure["hook"], failure["error"])
+
+
+class TaskLock:
+    """The operating system's lock on a task; who holds it stands in the file."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+
+    @classmethod
+    def take(cls, run: RunServices) -> Lock:
+        """Lock the task, or say who has it.
+
+        Raises:
+            AlreadyRunning: Another process runs this task.
+        """
+        import json
+        import socket
+
+        from pamola_tasks import files as durable
+        from pamola_tasks.record import rfc3339
+
+        path = run.directories.get_directory("state") / "lock"
+        stack = contextlib.ExitStack()
+        file = stack.enter_context(run.files.append(path))
+        try:
+            descriptor = file.fileno()
+        except OSError:  # a file in memory: nobody else can see it
+            stack.close()
+            return nulls.NoLock()
+        if not durable.lock(descriptor, wait=run.options.wait):
+            stack.close()
+            with run.files.open_raw(path) as held:
+                text = held.read(4096).decode("utf-8", "replace")
+            raise AlreadyRunning(f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(holder).encode())
+        return cls(stack)
+
+    def release(self) -> None:
+        """Let go; the system does so too when the process ends."""
+        self._stack.close()
+
+
+def _holder(text: str) -> str:
+    import json
+
+    try:
+        who = json.loads(text)
+        return f" (process {who['pid']} on {who['host']}, since {who['since']})"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def status_of(error: BaseException) -> str:
+    """The status string for an error that ended initialization."""
+    if isinstance(error, DependencyError):
+        return "dependency_error"
+    if isinstance(error, ConfigurationError):
+        return "configuration_error"
+    return "initialization_error"
+
+
+def peak_memory() -> int | None:
+    """The largest resident size of this process so far, in bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _register_secrets(redact: Redactor, value: Any) -> None:
+    if isinstance(value, Secret):
+        redact.register(value)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _register_secrets(redact, item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _register_secrets(redact, item)
+
+
+# ---------------------------------------------------------------- logging
+
+_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(0x7F, 0xA0)]}
+_CONTROL |= {code: f"\\u{code:04x}" for code in [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]}
+_CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+def _run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
+    """A logger of this run alone, not registered anywhere, so that two kernels in one process do not meet."""
+    logger = logging.Logger(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
+
+    def finish(record: logging.LogRecord) -> bool:
+        """Redact and escape, so that neither a secret nor a forged line can reach a handler."""
+        text = run.redact(record.getMessage())
+        record.msg = text if text.isprintable() else text.translate(_CONTROL)
+        record.args = None
+        if record.exc_info and record.exc_info[1] is not None:
+            lines = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+            record.exc_text = "\n".join(line.translate(_CONTROL) for line in run.redact(lines).split("\n"))
+            record.exc_info = None
+        record.run_id = run.id
+        record.task_id = run.record.task_id
+        record.step_id = getattr(record, "step_id", "")
+        return True
+
+    logger.addFilter(finish)
+    logger.addHandler(buffer)
+    return logger

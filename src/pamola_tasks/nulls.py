@@ -1,0 +1,192 @@
+"""What answers for a service that nobody provides, where doing without it is harmless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from pamola_tasks.errors import EncryptionError, PathSecurityError
+from pamola_tasks.files import looks_encrypted
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pamola_tasks.fingerprint import SavedStep
+    from pamola_tasks.plugins import Plugins
+    from pamola_tasks.protocols import RunServices
+
+
+class DenyingGuard:
+    """The path guard where there is none: every access is denied."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def extended(self, roots: Iterable[Path]) -> DenyingGuard:
+        """No root is allowed."""
+        return self
+
+    def _deny(self, *names: str, **options: Any) -> NoReturn:
+        raise PathSecurityError(
+            f"{names[0]!r} is refused: no plugin guards paths, so no file is opened; install pamola-tasks-paths"
+        )
+
+    open = create = mkdirs = replace = unlink = remove_tree = iter = stat = exists = _deny
+
+
+class NoLogging:
+    """Lines go nowhere."""
+
+    handlers: Sequence[logging.Handler] = ()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class NoHistory:
+    """Nothing is remembered."""
+
+    def run_started(self, run: RunServices) -> None:
+        """Not recorded."""
+
+    def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
+        """Not recorded."""
+
+    def run_finished(self, run: RunServices) -> None:
+        """Not recorded."""
+
+    def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
+        """There is none."""
+        return None
+
+
+class NoLock:
+    """Where tasks leave no files, nothing has to be locked."""
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+class NoEncryption:
+    """For runs that do not ask for encryption."""
+
+    enabled = False
+    mode = "none"
+    key_id = ""
+
+    def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """Nothing can be encrypted."""
+        raise EncryptionError("no plugin encrypts: install pamola-tasks-encryption")
+
+    def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """Nothing can be decrypted."""
+        raise EncryptionError("a file is encrypted and no plugin decrypts: install pamola-tasks-encryption")
+
+    def is_encrypted(self, head: bytes) -> bool:
+        """Whether it says of itself that it is."""
+        return looks_encrypted(head)
+
+    def file_key_id(self, head: bytes) -> str:
+        """Not known."""
+        return ""
+
+    def derive_key(self, purpose: str) -> bytes:
+        """There is no key."""
+        raise EncryptionError(f"{purpose} needs a key, and no plugin has keys: install pamola-tasks-encryption")
+
+    def get_encryption_context(self) -> None:
+        """There is none."""
+
+    def get_encryption_info(self) -> dict[str, Any]:
+        """Not enabled."""
+        return {"enabled": False, "mode": "none", "key_available": False}
+
+    def cleanup(self) -> None:
+        """There is no key to forget."""
+
+
+class NoCheckpoints:
+    """Every run starts from the beginning."""
+
+    enabled = False
+
+    def load(self) -> dict[str, SavedStep]:
+        """None."""
+        return {}
+
+    def verify(self, saved: SavedStep) -> list[str]:
+        """There is nothing to verify."""
+        return ["there are no checkpoints"]
+
+    def save(self, saved: SavedStep) -> None:
+        """Not recorded."""
+
+    def clear(self) -> None:
+        """There is nothing to forget."""
+
+
+class NoDependencies:
+    """For tasks that depend on nothing."""
+
+    def __init__(self, run: RunServices, plugins: Plugins) -> None:
+        self._run = run
+        self._plugins = plugins
+
+    def assert_dependencies_completed(self) -> bool:
+        """True for a task without dependencies; others are refused."""
+        if self._run.config.dependencies:
+            raise self._plugins.missing("dependencies")
+        return True
+
+    def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
+        """Nobody can tell."""
+        raise self._plugins.missing("dependencies")
+
+
+class NoProgress:
+    """Nothing is shown."""
+
+    def set_total_operations(self, total: int) -> None:
+        """Not shown."""
+
+    def start_operation(
+        self, name: str, total: int = 0, description: str | None = None, unit: str = "items", leave: bool = False
+    ) -> None:
+        """Not shown."""
+
+    def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None:
+        """Not shown."""
+
+    def set_operation_total(self, name: str, total: float, unit: str = "items") -> None:
+        """Not shown."""
+
+    def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None:
+        """Not shown."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class NoReporter:
+    """No report is written; what a task adds is kept nowhere."""
+
+    def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
+        """Not kept."""
+
+    def add_artifact(self, artifact_type: str, path: str | Path, description: str = "", **more: Any) -> None:
+        """Not kept."""
+
+    def add_metric(self, name: str, value: Any) -> None:
+        """Not kept."""
+
+    def add_task_summary(self, success: bool, execution_time: float | None = None, **more: Any) -> None:
+        """Not kept."""
+
+    def generate_report(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def save_report(self) -> Path:
+        """No file; the empty path."""
+        return Path()

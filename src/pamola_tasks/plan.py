@@ -1,0 +1,222 @@
+"""The steps of a task and their order, which follows from the datasets that they read and write."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import PlanError
+from pamola_tasks.parameters import build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pamola_tasks.operation import Operation
+
+_STEP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@attrs.frozen(kw_only=True)
+class StepOptions:
+    """What can be said of a step beside its operation's parameters.
+
+    Attributes:
+        id: The step's id; the operation's name unless given.
+        retry: Overrules keys of the task's `retry` section for this step: `{"max_retries": 0}`.
+        timeout: Seconds after which an attempt is stopped.
+        continue_on_error: Overrules the task's `continue_on_error` for this step.
+    """
+
+    id: str | None = None
+    retry: dict[str, Any] | None = None
+    timeout: float | None = None
+    continue_on_error: bool | None = None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Step:
+    """One operation in a plan.
+
+    Attributes:
+        id: Unique in the plan; positions take no part in it, so that inserting a step moves no other's seed.
+        name: The operation's name, as it was asked for.
+        distribution: `name version` of the distribution that the operation comes from, or empty.
+    """
+
+    id: str
+    name: str
+    operation: Operation
+    options: StepOptions = StepOptions()
+    distribution: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the datasets that it reads."""
+        return self.operation.input_datasets()
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """Names of the datasets that it writes."""
+        return self.operation.output_datasets()
+
+
+class Plan:
+    """The steps of a run, in the order in which they run one by one.
+
+    A step needs the steps that write what it reads. Steps that need nothing of each other keep the order in which they
+    were added, and may run at the same time.
+    """
+
+    def __init__(self, inputs: Iterable[str] = ()) -> None:
+        self.inputs = tuple(inputs)
+        self._steps: list[Step] = []
+        self.deselected: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __contains__(self, step_id: object) -> bool:
+        return any(step.id == step_id for step in self._steps)
+
+    def __getitem__(self, step_id: str) -> Step:
+        for step in self._steps:
+            if step.id == step_id:
+                return step
+        raise PlanError(f"the plan has no step {step_id!r}: it has {', '.join(s.id for s in self._steps) or 'none'}")
+
+    @property
+    def step_ids(self) -> list[str]:
+        """Ids of all steps, in order."""
+        return [step.id for step in self._steps]
+
+    def add(
+        self,
+        operation: Operation,
+        *,
+        name: str = "",
+        options: Mapping[str, Any] | StepOptions | None = None,
+        distribution: str = "",
+        before: str | None = None,
+    ) -> Step:
+        """Add a step.
+
+        Args:
+            operation: Its operation.
+            name: What the operation was asked for as.
+            options: `id, retry, timeout, continue_on_error`.
+            distribution: Where the operation comes from.
+            before: Id of the step to put it before; at the end unless given.
+
+        Raises:
+            PlanError: The id is taken, or the step writes a dataset that is an input, is written by another step, or
+                is read by itself.
+            ParameterError: The options are wrong.
+        """
+        name = name or operation.name
+        if not isinstance(options, StepOptions):
+            options = build(StepOptions, options or {}, what=f"step {name}")
+        step = Step(
+            id=options.id or self._free_id(name),
+            name=name,
+            operation=operation,
+            options=options,
+            distribution=distribution,
+        )
+        self._check(step)
+        place = len(self._steps) if before is None else self._steps.index(self[before])
+        self._steps.insert(place, step)
+        return step
+
+    def remove(self, step_id: str, reason: str = "") -> Step:
+        """Deselect a step. What it would have written is then missing for others, which `problems` tells."""
+        step = self[step_id]
+        self._steps.remove(step)
+        self.deselected[step_id] = reason
+        return step
+
+    def reorder(self, step_ids: Iterable[str]) -> None:
+        """Put all steps into this order."""
+        ids = list(step_ids)
+        if sorted(ids) != sorted(self.step_ids):
+            raise PlanError("a new order has to name every step of the plan once")
+        self._steps = [self[step_id] for step_id in ids]
+
+    def writer_of(self, dataset: str) -> Step | None:
+        """The step that writes a dataset; None for inputs."""
+        return next((step for step in self._steps if dataset in step.writes), None)
+
+    def readers_of(self, dataset: str) -> list[Step]:
+        """The steps that read a dataset."""
+        return [step for step in self._steps if dataset in step.reads]
+
+    def needs(self, step: Step) -> tuple[str, ...]:
+        """Ids of the steps that must have ended well before this one can begin."""
+        writers = (self.writer_of(dataset) for dataset in step.reads)
+        return tuple(dict.fromkeys(writer.id for writer in writers if writer is not None))
+
+    def edges(self) -> list[tuple[str, str, str]]:
+        """All dependencies as (from step, to step, dataset); an empty step id stands for the task's inputs."""
+        found = []
+        for step in self._steps:
+            for dataset in step.reads:
+                writer = self.writer_of(dataset)
+                found.append((writer.id if writer else "", step.id, dataset))
+        return found
+
+    def final_datasets(self, outputs: Iterable[str] = ()) -> set[str]:
+        """Datasets that are published: those listed, and those that no later step makes another dataset of.
+
+        A step that only looks (a profile of the result, say) does not turn a result into something intermediate.
+        """
+        written = [dataset for step in self._steps for dataset in step.writes]
+        listed = set(outputs)
+        return {d for d in written if d in listed or not any(reader.writes for reader in self.readers_of(d))}
+
+    def problems(self) -> list[str]:
+        """Why this plan cannot run: datasets that nobody provides, or that are written after they are read."""
+        found = []
+        available = set(self.inputs)
+        for step in self._steps:
+            for dataset in step.reads:
+                if dataset in available:
+                    continue
+                writer = self.writer_of(dataset)
+                if writer is not None:
+                    found.append(f"step {step.id} reads {dataset!r} before step {writer.id} writes it")
+                else:
+                    known = ", ".join(sorted(available)) or "none"
+                    found.append(f"step {step.id} reads {dataset!r}, which is neither an input nor written: {known}")
+            available.update(step.writes)
+        return found
+
+    def _free_id(self, name: str) -> str:
+        taken = set(self.step_ids) | set(self.deselected)
+        if name not in taken:
+            return name
+        number = 2
+        while f"{name}-{number}" in taken:
+            number += 1
+        return f"{name}-{number}"
+
+    def _check(self, step: Step) -> None:
+        if not _STEP_ID.fullmatch(step.id):
+            raise PlanError(
+                f"{step.id!r} is no usable step id: letters, digits, `.`, `_` and `-`, beginning with a letter or digit"
+            )
+        if step.id in self:
+            raise PlanError(f"there is a step {step.id!r} already: give this one another `id`")
+        for dataset in step.writes:
+            if dataset in step.reads:
+                raise PlanError(f"step {step.id} writes {dataset!r}, which it also reads: give its output another name")
+            if dataset in self.inputs:
+                raise PlanError(f"step {step.id} writes {dataset!r}, which is an input of the task: inputs stay as is")
+            writer = self.writer_of(dataset)
+            if writer is not None:
+                raise PlanError(
+                    f"step {step.id} writes {dataset!r}, which step {writer.id} writes already: a dataset is written once"
+                )

@@ -1,0 +1,674 @@
+"""Which plugins there are, whether they can be used, and who answers what.
+
+Loading a plugin is a boundary: whatever it does wrong ends in a status and a reason, never in a traceback, and leaves
+nothing of it registered. The provider of a service is chosen before it is called. This module is imported by every
+command, so it imports little.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from pamola_tasks import hookspecs
+from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pluggy import HookImpl
+
+GROUP = "pamola_tasks"
+LEFT_OUT_AFTER = 3
+
+# The distribution that answers a service when nobody else was chosen.
+DEFAULT_PROVIDERS = {
+    "project": "pamola-tasks-config",
+    "path_guard": "pamola-tasks-paths",
+    "config": "pamola-tasks-config",
+    "directories": "pamola-tasks-directories",
+    "logging": "pamola-tasks-logs",
+    "history": "pamola-tasks-history",
+    "encryption": "pamola-tasks-encryption",
+    "data_source": "pamola-tasks-data",
+    "data_writer": "pamola-tasks-data",
+    "checkpoints": "pamola-tasks-checkpoints",
+    "dependencies": "pamola-tasks-dependencies",
+    "progress": "pamola-tasks-progress",
+    "reporter": "pamola-tasks-reports",
+    "executor": "pamola-tasks-executor",
+}
+
+
+class Command:
+    """A command that a plugin adds: nothing of it is imported until it is used.
+
+    Args:
+        target: The click command as `"module:object"`.
+        help: One line for `pamola-task --help`.
+    """
+
+    __slots__ = ("help", "target")
+
+    def __init__(self, target: str, help: str = "") -> None:
+        self.target = target
+        self.help = help
+
+    def __repr__(self) -> str:
+        return f"Command({self.target!r})"
+
+
+class PluginRecord:
+    """What is known of one plugin.
+
+    Attributes:
+        name: Its entry-point name, or the name of the module or class that was registered.
+        distribution: The distribution that brought it, normalized; empty for those registered by hand.
+        status: `loaded`, `failed`, `blocked` or `incompatible`.
+        reason: Why, unless it is loaded.
+        services: Services that it was chosen for in this kernel so far.
+        object: What is registered with pluggy.
+    """
+
+    __slots__ = ("distribution", "name", "object", "reason", "services", "status", "target", "version")
+
+    def __init__(self, name: str, target: str = "", distribution: str = "", version: str = "") -> None:
+        self.name = name
+        self.target = target
+        self.distribution = distribution
+        self.version = version
+        self.status = "loaded"
+        self.reason = ""
+        self.services: list[str] = []
+        self.object: Any = None
+
+    @property
+    def label(self) -> str:
+        """The plugin for messages: `name (distribution version)`."""
+        return f"{self.name} ({self.distribution} {self.version})" if self.distribution else self.name
+
+    def __repr__(self) -> str:
+        return f"PluginRecord({self.label}, {self.status})"
+
+
+class _Manager(pluggy.PluginManager):
+    """pluggy's manager; one place to say which project the hooks belong to."""
+
+    def __init__(self) -> None:
+        super().__init__(hookspecs.PROJECT_NAME)
+        self.add_hookspecs(hookspecs)
+
+
+class Plugins:
+    """The plugins of one kernel.
+
+    Args:
+        disable: Names of entry points or distributions to leave out.
+        prefer: For services, the plugin or distribution that answers.
+        require: Names that must be loaded for data to be touched.
+    """
+
+    def __init__(
+        self,
+        *,
+        disable: Iterable[str] = (),
+        prefer: dict[str, str] | None = None,
+        require: Iterable[str] = (),
+    ) -> None:
+        self.manager = _Manager()
+        self.disable = {normalized(name) for name in disable}
+        self.prefer = dict(prefer or {})
+        self.require = tuple(require)
+        self.records: list[PluginRecord] = []
+        self._by_name: dict[str, PluginRecord] = {}
+        self._event_lock = threading.RLock()
+        self._observers: Observers | None = None
+        self._chosen: dict[str, PluginRecord | None] = {}
+
+    # ------------------------------------------------------------ loading
+
+    def load_installed(self) -> None:
+        """Load what installed distributions offer in the entry-point group `pamola_tasks`."""
+        for record in installed():
+            self.load(record, lambda record=record: resolve(record.target))  # type: ignore[misc]
+
+    def load_module(self, source: str) -> None:
+        """Load a module by its name, or a Python file by its path (ending in `.py`)."""
+        if not source.endswith(".py"):
+            self.load(PluginRecord(source, source), lambda: importlib.import_module(source))
+            return
+        path = Path(source)
+        self.load(PluginRecord(path.stem, str(path)), lambda: module_from(path))
+
+    def add(self, plugin: Any) -> None:
+        """Register a plugin object: a module, a class or an instance."""
+        name = getattr(plugin, "PAMOLA_PLUGIN_NAME", None) or getattr(plugin, "__name__", type(plugin).__name__)
+        self.load(PluginRecord(str(name)), lambda: plugin)
+
+    def load(self, record: PluginRecord, get: Callable[[], Any]) -> PluginRecord:
+        """Try to load and register one plugin, and record how that went."""
+        self.records.append(record)
+        if record.name in self._by_name:
+            other = self._by_name[record.name]
+            return self._failed(record, f"the name {record.name!r} is used by {other.label} already", keep=False)
+        self._by_name[record.name] = record
+        if self.disable & {normalized(record.name), normalized(record.distribution)}:
+            record.status = "blocked"
+            record.reason = "left out on purpose"
+            return record
+        try:
+            plugin = get()
+            declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
+            if declared != hookspecs.HOOK_API:
+                record.status = "incompatible"
+                record.reason = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
+                return record
+            self._register(plugin, record)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed(record, _reason(error))
+        return record
+
+    def _register(self, plugin: Any, record: PluginRecord) -> None:
+        if not isinstance(plugin, type(sys)):
+            for attribute in dir(plugin):  # pluggy releases disagree on properties; here they all are looked at
+                getattr(plugin, attribute)
+        record.object = plugin
+        self.manager.register(plugin, record.name)
+        for caller in self.manager.get_hookcallers(plugin) or ():
+            own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
+            if not caller.has_spec():
+                raise PluginError(_unknown_hook(caller.name))
+            if len(own) > 1:
+                raise PluginError(f"{caller.name} is implemented twice: use two plugins")
+            for impl in own:
+                self._check_implementation(caller.name, impl)
+        for caller in self.manager.get_hookcallers(plugin) or ():
+            if hookspecs.kind_of(caller.name) == "event":
+                for impl in caller.get_hookimpls():
+                    if impl.plugin is plugin:
+                        impl.function = self._guarded(impl.function, record, caller.name)
+
+    def _check_implementation(self, hook: str, impl: HookImpl) -> None:
+        wraps = impl.wrapper or impl.hookwrapper
+        if wraps and hookspecs.kind_of(hook) == "event":
+            raise PluginError(f"{hook} is an event, which cannot be wrapped")
+        if not wraps and hook == "pamola_run_step":
+            raise PluginError(f"{hook} has its only plain implementation in the kernel: write a wrapper")
+        function = getattr(impl.function, "__func__", impl.function)
+        if getattr(function, "__defaults__", None) or getattr(function, "__kwdefaults__", None):
+            raise PluginError(f"{hook}: a parameter has a default value, which implementations must not have")
+
+    def _failed(self, record: PluginRecord, reason: str, *, keep: bool = True) -> PluginRecord:
+        if keep and record.object is not None and self.manager.is_registered(record.object):
+            self.manager.unregister(record.object)
+        record.status = "failed"
+        record.reason = reason
+        record.object = None
+        return record
+
+    def fail(self, name: str, reason: str) -> None:
+        """Take a loaded plugin out, because it turned out to be unusable."""
+        self._failed(self._by_name[name], reason)
+
+    # ------------------------------------------------------------ what there is
+
+    def __iter__(self) -> Iterator[PluginRecord]:
+        return iter(self.records)
+
+    def __getitem__(self, name: str) -> PluginRecord:
+        return self._by_name[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    @property
+    def loaded(self) -> list[PluginRecord]:
+        """Those in use."""
+        return [record for record in self.records if record.status == "loaded"]
+
+    @property
+    def broken(self) -> list[PluginRecord]:
+        """Those that are installed and could not be loaded."""
+        return [record for record in self.records if record.status in ("failed", "incompatible")]
+
+    def refuse_if_broken(self) -> None:
+        """Refuse to touch data while a plugin that may hold a veto is not there.
+
+        Raises:
+            PluginError: Naming each plugin, why, and how to leave it out on purpose.
+        """
+        problems = [
+            f"plugin {r.label} {'failed' if r.status == 'failed' else 'is incompatible'}: {r.reason}\n"
+            f"  nothing is run without it, since it may forbid something; leave it out on purpose with"
+            f" --no-plugin {r.name}"
+            for r in self.broken
+        ]
+        names = {normalized(r.name) for r in self.loaded} | {normalized(r.distribution) for r in self.loaded}
+        problems += [
+            f"plugin {name!r} is required by .pamola.toml and is not loaded: install it, or take it out of [plugins] require"
+            for name in self.require
+            if normalized(name) not in names
+        ]
+        if problems:
+            raise PluginError("\n".join(problems))
+
+    def left_out(self) -> list[str]:
+        """Plugins that somebody left out on purpose, for the report."""
+        return [f"plugin {record.label} was left out on purpose" for record in self.records if record.status == "blocked"]
+
+    def hooks_of(self, record: PluginRecord) -> list[str]:
+        """Names of the hooks that a plugin implements."""
+        if record.object is None:
+            return []
+        return sorted(caller.name for caller in self.manager.get_hookcallers(record.object) or ())
+
+    def report(self) -> list[dict[str, Any]]:
+        """All plugins as reports and `pamola-task plugins --json` show them."""
+        return [
+            {
+                "name": record.name,
+                "distribution": record.distribution,
+                "version": record.version,
+                "status": record.status,
+                "reason": record.reason,
+                "services": self.services_of(record),
+                "hooks": self.hooks_of(record),
+            }
+            for record in self.records
+        ]
+
+    def record_of(self, impl: HookImpl) -> PluginRecord:
+        """The plugin that an implementation belongs to."""
+        return self._by_name[impl.plugin_name]
+
+    # ------------------------------------------------------------ services
+
+    def choose(self, service: str) -> PluginRecord | None:
+        """The plugin that answers a service; None where nobody does.
+
+        Raises:
+            ProviderConflict: Two or more want to, and none is preferred.
+            PluginError: The preferred one does not offer it.
+        """
+        candidates = [
+            impl
+            for impl in getattr(self.manager.hook, f"pamola_provide_{service}").get_hookimpls()
+            if not (impl.wrapper or impl.hookwrapper)
+        ]
+        records = [self.record_of(impl) for impl in candidates]
+        if service in self.prefer:
+            wanted = normalized(self.prefer[service])
+            for record in records:
+                if wanted in (normalized(record.name), normalized(record.distribution)):
+                    return record
+            offered = ", ".join(r.label for r in records) or "nobody"
+            raise PluginError(
+                f"plugins.prefer.{service} names {self.prefer[service]!r}, which does not offer it: {offered} does"
+            )
+        eager = [self.record_of(impl) for impl in candidates if not impl.trylast]
+        if len(eager) > 1:
+            names = " and ".join(record.label for record in eager)
+            raise ProviderConflict(
+                f"{names} all offer the service {service!r}:"
+                f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
+            )
+        if eager:
+            return eager[0]
+        default = DEFAULT_PROVIDERS[service]
+        for record in records:
+            if record.distribution == default or record.name == default.removeprefix("pamola-tasks-"):
+                return record
+        by_hand = [record for record in records if not record.distribution]
+        return by_hand[0] if len(by_hand) == 1 else None
+
+    def provider(self, service: str) -> PluginRecord | None:
+        """The chosen provider of a service, remembered."""
+        if service not in self._chosen:
+            self._chosen[service] = self.choose(service)
+        return self._chosen[service]
+
+    def alternatives(self, service: str) -> list[PluginRecord]:
+        """Those that offer a service and were not chosen."""
+        impls = getattr(self.manager.hook, f"pamola_provide_{service}").get_hookimpls()
+        chosen = self.provider(service)
+        plain = [self.record_of(impl) for impl in impls if not (impl.wrapper or impl.hookwrapper)]
+        return [record for record in plain if record is not chosen]
+
+    def services_of(self, record: PluginRecord) -> list[str]:
+        """Services that a plugin answers."""
+        won = []
+        for service in DEFAULT_PROVIDERS:
+            try:
+                if self.provider(service) is record:
+                    won.append(service)
+            except PluginError:
+                continue
+        return won
+
+    def provide(self, service: str, **arguments: Any) -> Any:
+        """Call the chosen provider, and the wrappers around it.
+
+        Returns:
+            What it gives; None where there is no provider.
+
+        Raises:
+            PluginError: It raised, or gave nothing. Our own errors pass through as they are.
+        """
+        chosen = self.provider(service)
+        if chosen is None:
+            return None
+        others = [record.object for record in self.alternatives(service)]
+        caller = self.manager.subset_hook_caller(f"pamola_provide_{service}", remove_plugins=others)
+        try:
+            answer = caller(**arguments)
+        except PamolaTaskError:
+            raise
+        except Exception as error:
+            raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {_reason(error)}") from error
+        if answer is None:
+            raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
+        return answer
+
+    def missing(self, service: str) -> ServiceMissing:
+        """The error that says that a service is missing and what would bring it."""
+        return ServiceMissing(
+            f"no plugin provides {service!r}: install {DEFAULT_PROVIDERS[service]}, or another plugin that does"
+        )
+
+    # ------------------------------------------------------------ contributions, checks, decisions
+
+    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[PluginRecord, Any]]:
+        """Ask every plugin that implements a hook, one after the other, in call order.
+
+        A wrapper sees one plugin's answer at a time.
+
+        Raises:
+            PluginError: A plugin raised something that is no error of ours; it names plugin, distribution, version.
+        """
+        caller = getattr(self.manager.hook, hook)
+        impls = list(reversed(caller.get_hookimpls()))
+        plain = [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
+        wrapped = len(plain) < len(impls)
+        for impl in plain:
+            record = self.record_of(impl)
+            try:
+                if wrapped:
+                    others = [other.plugin for other in plain if other is not impl]
+                    found = self.manager.subset_hook_caller(hook, remove_plugins=others)(**arguments)
+                    answer = found[0] if found else None
+                else:
+                    answer = impl.function(*(arguments[name] for name in impl.argnames))
+            except PamolaTaskError:
+                raise
+            except Exception as error:
+                raise PluginError(f"plugin {record.label} failed in {hook}: {_reason(error)}") from error
+            yield record, answer
+
+    def objections(self, hook: str, **arguments: Any) -> list[str]:
+        """What anybody objects in a check; a check that fails is an objection."""
+        found: list[str] = []
+        caller = getattr(self.manager.hook, hook)
+        if not caller.get_hookimpls():
+            return found
+        for record, answer in self.each(hook, **arguments):
+            if answer:
+                texts = [answer] if isinstance(answer, str) else list(answer)
+                found += [f"{text} (says {record.name})" for text in texts]
+        return found
+
+    # ------------------------------------------------------------ events
+
+    def emit(self, observers: Observers, hook: str, **arguments: Any) -> None:
+        """Tell all observers, never two at a time. What they do wrong is recorded with `observers`."""
+        caller = getattr(self.manager.hook, hook)
+        if not caller.get_hookimpls():
+            return
+        with self._event_lock:
+            before, self._observers = self._observers, observers
+            try:
+                caller(**arguments)
+            finally:
+                self._observers = before
+
+    def _guarded(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
+        def guarded(*arguments: Any) -> None:
+            observers = self._observers
+            if observers is not None and observers.failures.get(record.name, 0) >= LEFT_OUT_AFTER:
+                return
+            try:
+                function(*arguments)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                if observers is None:
+                    raise
+                observers.failed(record, hook, error)
+
+        return guarded
+
+
+class Observers:
+    """How the observers of one run behave: who failed how often, and the record of each failure.
+
+    Args:
+        report: Called with `plugin, hook, error, traceback` for each failure.
+    """
+
+    def __init__(self, report: Callable[[dict[str, str]], None]) -> None:
+        self.failures: dict[str, int] = {}
+        self._report = report
+
+    def failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
+        """Record that an observer raised."""
+        self.failures[record.name] = self.failures.get(record.name, 0) + 1
+        left_out = self.failures[record.name] >= LEFT_OUT_AFTER
+        self._report(
+            {
+                "plugin": record.label,
+                "hook": hook,
+                "error": _reason(error) + ("; it is left out for the rest of this run" if left_out else ""),
+                "traceback": "".join(traceback.format_exception(error)),
+            }
+        )
+
+
+# ---------------------------------------------------------------- finding plugins
+
+
+def installed() -> list[PluginRecord]:
+    """All entry points of the group `pamola_tasks`, by distribution and name.
+
+    Reads the `entry_points.txt` of installed distributions directly: `importlib.metadata` would do the same in three
+    times the time, which every start of the command line would pay. What is no folder on `sys.path` (a zip file) is
+    left to `importlib.metadata`.
+    """
+    found: list[PluginRecord] = []
+    seen: set[str] = set()
+    for entry in dict.fromkeys(sys.path):
+        folder = entry or "."
+        if os.path.isfile(folder):
+            found += _installed_in_archive(folder, seen)
+            continue
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            stem, dot, kind = name.rpartition(".")
+            if not dot or kind not in ("dist-info", "egg-info"):
+                continue
+            distribution, _, version = stem.partition("-")
+            distribution = normalized(distribution)
+            if distribution in seen:
+                continue
+            seen.add(distribution)
+            try:
+                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
+                    text = file.read()
+            except (OSError, UnicodeDecodeError):
+                continue
+            if f"[{GROUP}]" in text:
+                found += [
+                    PluginRecord(point, target, distribution, version.partition("-")[0])
+                    for point, target in _entry_points(text)
+                ]
+    return sorted(found, key=lambda record: (record.distribution, record.name))
+
+
+def _entry_points(text: str) -> Iterator[tuple[str, str]]:
+    """Names and targets in the group's section of an `entry_points.txt`."""
+    section = ""
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith("["):
+            section = line.strip("[]").strip()
+        elif section == GROUP and "=" in line and not line.startswith(("#", ";")):
+            name, _, target = line.partition("=")
+            yield name.strip(), target.partition("[")[0].strip()
+
+
+def _installed_in_archive(path: str, seen: set[str]) -> list[PluginRecord]:
+    from importlib import metadata
+
+    found = []
+    for distribution in metadata.distributions(path=[path]):
+        name = normalized(distribution.name)
+        if name not in seen:
+            seen.add(name)
+            points = distribution.entry_points.select(group=GROUP)
+            found += [PluginRecord(p.name, p.value, name, distribution.version) for p in points]
+    return found
+
+
+def normalized(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def resolve(target: str) -> Any:
+    """The object that `"module"` or `"module:object.attribute"` names, imported."""
+    module, _, path = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in filter(None, path.split(".")):
+        found = getattr(found, attribute)
+    return found
+
+
+def module_from(path: Path) -> Any:
+    """A Python file as a module of its own; it is named after the file and can be imported from then on.
+
+    Raises:
+        PluginError: There is no such file, or it is no Python file.
+    """
+    path = path.resolve()
+    name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{abs(hash(str(path))):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise PluginError(f"there is no Python file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+class PluginSettings:
+    """What `.pamola.toml` and the environment say about plugins, read before any of them is loaded."""
+
+    __slots__ = ("disable", "prefer", "require")
+
+    def __init__(self, disable: Sequence[str] = (), prefer: dict[str, str] | None = None, require: Sequence[str] = ()):
+        self.disable = tuple(disable)
+        self.prefer = dict(prefer or {})
+        self.require = tuple(require)
+
+
+def settings_of(start: Path) -> PluginSettings:
+    """The plugin settings that hold in a folder: the nearest `.pamola.toml` upwards, and PAMOLA_NO_PLUGINS.
+
+    Raises:
+        PluginError: The file is not valid; it names file and key.
+    """
+    environment = [name.strip() for name in os.environ.get("PAMOLA_NO_PLUGINS", "").split(",") if name.strip()]
+    path = _settings_file(start)
+    if path is None:
+        return PluginSettings(environment)
+    import tomllib
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PluginError(f"{path}: {error}") from error
+    for key in content:
+        if key != "plugins":
+            raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
+    section = content.get("plugins", {})
+    known = ("disable", "prefer", "require")
+    for key in section:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {close[0]!r}?" if close else ""))
+    for key in ("disable", "require"):
+        if not isinstance(section.get(key, []), list) or not all(isinstance(n, str) for n in section.get(key, [])):
+            raise PluginError(f"{path}: plugins.{key}: expected a list of names")
+    prefer = section.get("prefer", {})
+    if not isinstance(prefer, dict) or not all(isinstance(name, str) for name in prefer.values()):
+        raise PluginError(f"{path}: plugins.prefer: expected a table of services and plugin names")
+    for service in prefer:
+        if service not in DEFAULT_PROVIDERS:
+            raise PluginError(f"{path}: plugins.prefer.{service}: services are {', '.join(DEFAULT_PROVIDERS)}")
+    return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []))
+
+
+_OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
+
+
+def _settings_file(start: Path) -> Path | None:
+    root = os.environ.get("PAMOLA_PROJECT_ROOT")
+    folders = [Path(root)] if root else [start, *start.parents]
+    for folder in folders:
+        path = folder / ".pamola.toml"
+        if path.is_file():
+            return path
+        if any((folder / marker).exists() for marker in _OTHER_MARKERS):
+            return None
+    return None
+
+
+# ---------------------------------------------------------------- words
+
+
+def _close(name: str, known: Iterable[str]) -> list[str]:
+    import difflib
+
+    return difflib.get_close_matches(name, list(known), n=1)
+
+
+def _unknown_hook(name: str) -> str:
+    known = [hook for hook in vars(hookspecs) if hook.startswith("pamola_")]
+    close = _close(name, known)
+    return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
+
+
+def _reason(error: BaseException) -> str:
+    """An error in one line: its class and message, and where in a file it is wrong."""
+    if isinstance(error, PluginError):
+        return str(error)
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,0 +1,124 @@
+"""What a run did: the facts that report, history, command line and observers read. No behaviour."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Artifact
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as RFC 3339 text in UTC with milliseconds: `2026-03-01T09:30:00.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@attrs.frozen(kw_only=True)
+class DatasetRecord:
+    """One dataset that a run read or wrote.
+
+    Attributes:
+        name: The dataset's name in the task.
+        kind: `input`, `intermediate` or `output`.
+        path: Where it lies, relative to the project's root where it is inside, else absolute; empty for memory.
+        format: `csv`, `parquet`, … or `memory`.
+        sha256: Hash of the bytes on disk (hex), or of the content for a dataset in memory.
+        bytes: Size on disk, or None.
+        rows: Number of rows, or None where nobody had to know.
+        columns: Names of the columns, or None likewise.
+        encrypted: Whether the bytes on disk are encrypted (found by looking, not by the setting).
+        key_id: Which key, where they are.
+        step: Id of the step that wrote it; empty for inputs.
+    """
+
+    name: str
+    kind: str
+    path: str = ""
+    format: str = "memory"
+    sha256: str = ""
+    bytes: int | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] | None = None
+    encrypted: bool = False
+    key_id: str = ""
+    step: str = ""
+
+
+@attrs.define(kw_only=True)
+class StepRecord:
+    """What became of one step. `status` is the value of an `OperationStatus`.
+
+    Attributes:
+        step: The step's id.
+        operation: The operation's name.
+        reason: Why it was skipped or run again, in words.
+        attempts: How many attempts were made; 0 when skipped.
+        error: `type`, `message`, `traceback` (redacted) of a failure.
+        settings: The operation's parameters, redacted.
+    """
+
+    step: str
+    operation: str
+    status: str = "pending"
+    description: str = ""
+    started: datetime | None = None
+    seconds: float = 0.0
+    attempts: int = 0
+    reason: str = ""
+    metrics: dict[str, Any] = attrs.Factory(dict)
+    artifacts: list[Artifact] = attrs.Factory(list)
+    reads: list[str] = attrs.Factory(list)
+    writes: list[str] = attrs.Factory(list)
+    settings: dict[str, Any] = attrs.Factory(dict)
+    error: dict[str, str] | None = None
+    warnings: list[str] = attrs.Factory(list)
+    version: str = ""
+    distribution: str = ""
+
+
+@attrs.define(kw_only=True)
+class RunRecord:
+    """Everything a run did, filled while it runs.
+
+    Attributes:
+        status: `running`, then one of the status strings of `BaseTask` (`success`, `operation_error`, …).
+        error: `type`, `message` and more (`operation`, `traceback`) of what made the run fail.
+        observer_failures: Plugins whose event hooks raised: `plugin`, `hook`, `error`, `traceback`.
+        plan_changes: Who changed the plan, and how, in words.
+        overrides: Plugins that were left out on purpose, and other things that weaken the run.
+    """
+
+    run_id: str
+    task_id: str
+    started: datetime = attrs.Factory(now)
+    finished: datetime | None = None
+    status: str = "running"
+    success: bool = False
+    resumed_from: str | None = None
+    seed: int | None = None
+    inputs: list[DatasetRecord] = attrs.Factory(list)
+    outputs: list[DatasetRecord] = attrs.Factory(list)
+    intermediates: list[DatasetRecord] = attrs.Factory(list)
+    steps: list[StepRecord] = attrs.Factory(list)
+    artifacts: list[Artifact] = attrs.Factory(list)
+    metrics: dict[str, Any] = attrs.Factory(dict)
+    warnings: list[str] = attrs.Factory(list)
+    errors: list[dict[str, Any]] = attrs.Factory(list)
+    error: dict[str, Any] | None = None
+    observer_failures: list[dict[str, str]] = attrs.Factory(list)
+    plan_changes: list[str] = attrs.Factory(list)
+    overrides: list[str] = attrs.Factory(list)
+    peak_memory_bytes: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took, or has taken so far."""
+        return ((self.finished or now()) - self.started).total_seconds()

@@ -1,0 +1,192 @@
+"""Secrets and their redaction, active from the first log line.
+
+`Secret` holds a value that must not be shown. `Redactor` replaces every registered secret, in the forms it is
+likely to be written in, by `***`, and masks what key names and well-known token shapes give away.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+
+_SECRET_SEGMENTS = frozenset(
+    "password passwd passphrase pwd secret secrets token tokens credential credentials authorization apikey"
+    " privatekey accesskey secretkey masterkey encryptionkey signingkey bearer cookie".split()
+)
+_KEY_BEFORE = frozenset("api access private secret master encryption signing auth session account".split())
+_NOT_SECRET_AFTER = frozenset("path file dir id ids name names count size type mode fingerprint env length".split())
+
+_URL_CREDENTIALS = re.compile(r"(?<=://)([^\s/?#@:]*):([^\s/?#@]+)(?=@)")
+_TOKEN_SHAPES = re.compile(
+    r"AKIA[0-9A-Z]{16}"  # AWS access key id
+    r"|gh[pousr]_[A-Za-z0-9]{36,}"  # GitHub tokens
+    r"|xox[abprs]-[A-Za-z0-9-]{10,}"  # Slack tokens
+    r"|sk-[A-Za-z0-9_-]{20,}"  # API keys of several vendors
+    r"|AGE-SECRET-KEY-1[0-9A-Z]{58}"  # age identities
+    r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON web tokens
+    r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\s\S]*?-----END (?:[A-Z]+ )?PRIVATE KEY-----"
+)
+_KEY_VALUE = re.compile(r"(?P<key>[A-Za-z][A-Za-z0-9_.-]*)(?P<sep>\s*[=:]\s*)(?P<value>(?:Bearer |Basic )?[^\s,;&'\"}\])]+)")
+
+
+class Secret:
+    """A value that is never shown: `str`, `repr` and formatting give `***`; `reveal()` gives the value.
+
+    Args:
+        value: The secret text.
+        name: What the secret is called, for messages.
+    """
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, value: str, name: str = "") -> None:
+        self._value = value
+        self.name = name
+
+    def reveal(self) -> str:
+        """The secret itself."""
+        return self._value
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __repr__(self) -> str:
+        return f"Secret({self.name or MASK!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+def segments(key: str) -> list[str]:
+    """The words a key name is made of: `db_password`, `dbPassword` and `DB-PASSWORD` give `['db', 'password']`."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", key)]
+
+
+def is_secret_name(key: str) -> bool:
+    """Whether a key's name says that its value is a secret (`api_key` yes; `sort_key`, `key_path` no)."""
+    words = segments(key)
+    if not words or words[-1] in _NOT_SECRET_AFTER:
+        return False
+    if words == ["key"] or any(word in _SECRET_SEGMENTS for word in words) or "".join(words) in _SECRET_SEGMENTS:
+        return True
+    return words[-1] in ("key", "keys") and len(words) > 1 and words[-2] in _KEY_BEFORE
+
+
+def _forms(value: str) -> set[str]:
+    """The ways in which a secret's exact bytes may be written in text."""
+    raw = value.encode("utf-8", "surrogateescape")
+    forms = {
+        value,
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+        raw.hex(),
+    }
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(raw).decode("ascii")
+        forms |= {text, text.rstrip("=")}
+    return {form for form in forms if len(form) >= 4}
+
+
+class Redactor:
+    """Replaces what must not be read by `***`. Called on every text that a run writes.
+
+    A redaction that raises replaces the whole text, so that nothing is shown by accident.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: set[str] = set()
+        self._exact: re.Pattern[str] | None = None
+        self._patterns: list[re.Pattern[str]] = []
+        self._predicates: list[Callable[[str], bool]] = []
+        self._secret_names: set[str] = set()
+
+    def register(self, secret: Secret | str) -> None:
+        """Hide this secret from now on, in all its usual encodings. Values under four characters are not masked."""
+        value = secret.reveal() if isinstance(secret, Secret) else secret
+        with self._lock:
+            before = len(self._forms)
+            self._forms |= _forms(value)
+            if len(self._forms) > before:
+                ordered = sorted(self._forms, key=len, reverse=True)
+                self._exact = re.compile("|".join(map(re.escape, ordered)))
+
+    def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
+        """Mask whatever this regular expression matches."""
+        self._patterns.append(re.compile(pattern))
+
+    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
+        """Mask the values of keys for which this function says yes."""
+        self._predicates.append(is_secret_key)
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Mask the values of exactly these keys, whatever their case."""
+        self._secret_names.update(name.lower() for name in names)
+
+    def hides(self, key: str) -> bool:
+        """Whether the value of a key of this name is masked."""
+        return key.lower() in self._secret_names or is_secret_name(key) or any(says(key) for says in self._predicates)
+
+    def __call__(self, text: str) -> str:
+        """The text with everything secret replaced."""
+        try:
+            return self._masked(text)
+        except Exception:
+            return MASK
+
+    def _masked(self, text: str) -> str:
+        if self._exact is not None:
+            text = self._exact.sub(MASK, text)
+        if "://" in text:
+            text = _URL_CREDENTIALS.sub(rf"\1:{MASK}", text)
+        text = _TOKEN_SHAPES.sub(MASK, text)
+        if "=" in text or ":" in text:
+            text = _KEY_VALUE.sub(self._mask_pair, text)
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
+        return text
+
+    def _mask_pair(self, match: re.Match[str]) -> str:
+        if not self.hides(match["key"]):
+            return match[0]
+        return f"{match['key']}{match['sep']}{MASK}"
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """A copy of a nested value (dict, list, text, bytes, Secret …) that is safe to write.
+
+        Args:
+            value: Anything that is going to be written as JSON or text.
+            key: The key the value stands under, if any.
+        """
+        if isinstance(value, Mapping):
+            return {self(str(name)): self.value(item, str(name)) for name, item in value.items()}
+        if isinstance(value, Secret) or (key and value is not None and not isinstance(value, bool) and self.hides(key)):
+            return MASK
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(item) for item in value]
+        if isinstance(value, (bytes, bytearray)):
+            return self(bytes(value).decode("utf-8", "replace"))
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        return self(str(value))

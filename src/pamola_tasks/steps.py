@@ -1,0 +1,366 @@
+"""What happens to each step of a run: skipped or attempted, published, recorded. The executor drives it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.errors import OperationError, PamolaTaskError
+from pamola_tasks.fingerprint import SavedStep, changes, parts_of
+from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
+from pamola_tasks.outputs import StepData, StepOutputs
+from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
+
+if TYPE_CHECKING:
+    from pamola_tasks.lifecycle import RunSession
+    from pamola_tasks.plan import Step
+
+
+class Steps:
+    """The `StepDriver` of a run.
+
+    `prepare` and `complete` run in the parent, one at a time; `attempt` runs where the step runs.
+
+    Args:
+        session: The run.
+    """
+
+    def __init__(self, session: RunSession) -> None:
+        self._session = session
+        self.run = run = session.run
+        self.plan = run.plan
+        self.failed = False
+        self._stopped = False
+        self._without: dict[str, str] = {}
+        self._records: dict[str, StepRecord] = {}
+        self._outputs: dict[str, StepOutputs] = {}
+        self._parts: dict[str, dict[str, str]] = {}
+        self._claims: dict[str, str] = {}
+        self._started: dict[str, float] = {}
+        self._final = self.plan.final_datasets(run.config.outputs)
+        self._saved = run.checkpoints.load()
+        self._waiting = [step.id for step in self.plan]
+        self._inputs_recorded: set[str] = set()
+        self._settle_seed()
+
+    def _settle_seed(self) -> None:
+        """The seed that was configured; else that of the run being continued; else a fresh one."""
+        import secrets
+
+        seed = self.run.config.seed
+        if seed is None:
+            used = [saved.run_seed for saved in self._saved.values() if saved.run_seed is not None]
+            seed = used[-1] if used else secrets.randbits(32)
+        self.run.record.seed = seed
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no further step may begin."""
+        return self._stopped
+
+    # ------------------------------------------------------------ prepare
+
+    def prepare(self, step: Step) -> bool:
+        """Decide whether a step has to be run; what it left earlier is put in place when not."""
+        run = self.run
+        record = self._record(step)
+        missing = [name for name in self.plan.needs(step) if name in self._without]
+        if missing:
+            self._skip(step, record, f"needs what step {missing[0]} did not give")
+            self._without[step.id] = "not run"
+            return False
+        with self._failing(step):
+            verdict = self._verdict(step)
+            if isinstance(verdict, SavedStep):
+                self._restore(step, record, verdict)
+                return False
+            record.reason = verdict
+            self._started[step.id] = time.perf_counter()
+            record.started = now()
+            run.progress.start_operation(step.id, description=step.operation.description)
+            run.logger.info("step %s begins%s", step.id, f": {verdict}" if verdict else "", extra={"step_id": step.id})
+            self._session.emit("pamola_on_step_started", step=step)
+            return True
+        return False
+
+    def _record(self, step: Step) -> StepRecord:
+        operation = step.operation
+        record = StepRecord(
+            step=step.id,
+            operation=step.name,
+            description=operation.description,
+            reads=list(step.reads),
+            writes=list(step.writes),
+            settings=self.run.redact.value(operation.parameters()),
+            version=operation.version,
+            distribution=step.distribution,
+        )
+        self._records[step.id] = record
+        self.run.record.steps.append(record)
+        return record
+
+    def _verdict(self, step: Step) -> SavedStep | str:
+        """The saved step that may stand for this one, or why it has to be run, in words."""
+        run = self.run
+        inputs = {}
+        for name in step.reads:
+            inputs[name] = run.data_source.fingerprint(name)
+            self._record_input(name)
+        parts = parts_of(
+            step.operation,
+            distribution=step.distribution,
+            inputs=inputs,
+            seed=operation_seed(run.record.seed, step.id),
+        )
+        if run.config.use_encryption:
+            parts["encryption"] = f"{run.encryption.mode} {run.encryption.key_id}"
+        parts["outputs"] = " ".join(
+            f"{name}:{self._kind(name)}" for name in step.writes
+        )
+        for record, more in self._session.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
+            parts.update({f"{record.name} {key}": str(value) for key, value in (more or {}).items()})
+        self._parts[step.id] = parts
+        saved = self._saved.get(step.id)
+        if saved is None:
+            return ""
+        reasons = changes(saved.fingerprint, parts) or run.checkpoints.verify(saved)
+        return "; ".join(reasons) if reasons else saved
+
+    def _kind(self, dataset: str) -> str:
+        return f"output {self.run.config.output_format}" if dataset in self._final else "intermediate"
+
+    def _record_input(self, name: str) -> None:
+        if self.plan.writer_of(name) is None and name not in self._inputs_recorded:
+            self._inputs_recorded.add(name)
+            self.run.record.inputs.append(self.run.data_source.describe(name))
+
+    def _restore(self, step: Step, record: StepRecord, saved: SavedStep) -> None:
+        """Let a finished step stand: its datasets, metrics and artifacts are those of the run that made them."""
+        run = self.run
+        run.record.resumed_from = run.record.resumed_from or saved.run_id
+        artifacts = []
+        for output in saved.outputs:
+            self._claims[str(run.files.root / output.path)] = step.id
+            if output.kind == "artifact":
+                artifacts.append(Artifact(**dict(output.artifact)))
+                continue
+            run.data_source.add_file_path(
+                output.name,
+                str(run.files.root / output.path),
+                format=output.format,
+                role="data" if output.kind == "output" else "state",
+            )
+            self._note_dataset(
+                DatasetRecord(
+                    name=output.name,
+                    kind=output.kind,
+                    path=output.path,
+                    format=output.format,
+                    sha256=output.sha256,
+                    bytes=output.bytes,
+                    rows=output.rows,
+                    columns=output.columns,
+                    encrypted=output.encrypted,
+                    key_id=output.key_id,
+                    step=step.id,
+                )
+            )
+        record.metrics = dict(saved.metrics)
+        record.artifacts = artifacts
+        run.record.artifacts.extend(artifacts)
+        for warning in saved.warnings:
+            run.warn(warning, step=step.id)
+        self._skip(step, record, f"nothing changed since run {saved.run_id}", artifacts=artifacts)
+
+    def _skip(self, step: Step, record: StepRecord, reason: str, artifacts: list[Artifact] | None = None) -> None:
+        run = self.run
+        record.status = OperationStatus.SKIPPED.value
+        record.reason = reason
+        result = OperationResult(
+            OperationStatus.SKIPPED, artifacts=artifacts or [], metrics=dict(record.metrics), attempts=0, reason=reason
+        )
+        run.results[step.id] = result
+        self._keep_metrics(step, record)
+        self._waiting.remove(step.id)
+        run.logger.info("step %s skipped: %s", step.id, reason, extra={"step_id": step.id})
+        run.progress.complete_operation(step.id, success=True)
+        self._session.emit("pamola_on_step_skipped", step=step, reason=reason)
+
+    # ------------------------------------------------------------ attempt
+
+    def attempt(self, step: Step) -> OperationResult:
+        """One attempt, through `pamola_run_step` and whatever is wrapped around it."""
+        before = self._outputs.pop(step.id, None)
+        if before is not None:
+            before.discard()
+        self._records[step.id].attempts += 1
+        try:
+            result = self._session.kernel.plugins.manager.hook.pamola_run_step(run=self.run, step=step)
+        except SystemExit as error:
+            raise OperationError(f"step {step.id} called sys.exit({error.code!r})") from error
+        if not isinstance(result, OperationResult):
+            raise OperationError(f"step {step.id} gave a {type(result).__name__} instead of an OperationResult")
+        if result.failed:
+            if result.exception is not None:
+                raise result.exception
+            raise OperationError(result.error_message or f"step {step.id} ended with status {result.status.value}")
+        return result
+
+    def perform(self, step: Step) -> OperationResult:
+        """The plain implementation of `pamola_run_step`."""
+        outputs = StepOutputs(
+            self.run,
+            step,
+            final=self._final,
+            claims=self._claims,
+            tell_progress=lambda done, total, unit: self._progress(step, done, total, unit),
+        )
+        self._outputs[step.id] = outputs
+        return step.operation.execute(OperationContext(self.run, step, outputs, StepData(self.run, step, outputs)))
+
+    def _progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
+        if total is not None:
+            self.run.progress.set_operation_total(step.id, total, unit)
+        self.run.progress.update_operation(step.id, done)
+        self._session.emit("pamola_on_step_progress", step=step, done=done, total=total, unit=unit)
+
+    def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
+        """Tell that an attempt failed and another will be made."""
+        run = self.run
+        message = run.redact(str(error) or type(error).__name__)
+        run.logger.warning(
+            "step %s: attempt %d failed (%s), next in %.1f s", step.id, attempt, message, wait, extra={"step_id": step.id}
+        )
+        self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
+
+    # ------------------------------------------------------------ complete
+
+    def complete(self, step: Step, result: OperationResult) -> None:
+        """Publish, record and report what a step gave."""
+        record = self._records[step.id]
+        record.seconds = result.execution_time = time.perf_counter() - self._started[step.id]
+        result.attempts = record.attempts
+        if result.failed:
+            error = result.exception or OperationError(result.error_message or f"step {step.id} failed")
+            self._step_failed(step, result, error)
+            return
+        with self._failing(step, result):
+            self._publish(step, record, result)
+
+    def _publish(self, step: Step, record: StepRecord, result: OperationResult) -> None:
+        run, outputs = self.run, self._outputs.pop(step.id, None)
+        datasets: list[DatasetRecord] = []
+        artifacts: list[Artifact] = []
+        saved: tuple[Any, ...] = ()
+        if outputs is not None:
+            for warning in outputs.warnings:
+                run.warn(warning, step=step.id)
+            datasets, artifacts, saved = outputs.publish()
+        known = {artifact.path for artifact in artifacts}
+        for artifact in result.artifacts:
+            artifact.step = step.id
+        result.artifacts = artifacts + [a for a in result.artifacts if run.files.name(a.path) not in known]
+        record.status = result.status.value
+        record.metrics = run.redact.value(result.metrics)
+        record.artifacts = result.artifacts
+        run.checkpoints.save(
+            SavedStep(
+                step_id=step.id,
+                run_id=run.id,
+                time=rfc3339(now()),
+                fingerprint=self._parts[step.id],
+                outputs=saved,
+                metrics=record.metrics,
+                warnings=tuple(record.warnings),
+                status=record.status,
+                seconds=record.seconds,
+                index=len(run.results),
+                run_seed=run.record.seed,
+            )
+        )
+        run.history.step_finished(run, step.id, record.status, record.seconds)
+        run.results[step.id] = result
+        run.record.artifacts.extend(result.artifacts)
+        self._keep_metrics(step, record)
+        self._tell_finished(step, result, success=True)
+        for dataset in outputs.read.values() if outputs is not None else ():
+            self._session.emit("pamola_on_dataset_read", step=step, dataset=dataset)
+        for dataset in datasets:
+            self._note_dataset(dataset)
+            self._session.emit("pamola_on_dataset_written", step=step, dataset=dataset)
+        for artifact in result.artifacts:
+            self._session.emit("pamola_on_artifact", step=step, artifact=artifact)
+        self._session.emit("pamola_on_step_finished", step=step, result=result)
+        self._release()
+
+    def _tell_finished(self, step: Step, result: OperationResult, *, success: bool) -> None:
+        self._waiting.remove(step.id)
+        self.run.progress.complete_operation(step.id, success=success, metrics=None)
+        self.run.logger.info(
+            "step %s %s in %.3f s", step.id, result.status.value, result.execution_time or 0.0, extra={"step_id": step.id}
+        )
+
+    def _note_dataset(self, dataset: DatasetRecord) -> None:
+        record = self.run.record
+        (record.outputs if dataset.kind == "output" else record.intermediates).append(dataset)
+
+    def _keep_metrics(self, step: Step, record: StepRecord) -> None:
+        if record.metrics:
+            self.run.record.metrics[step.id] = record.metrics
+
+    def _release(self) -> None:
+        """Drop datasets from memory that no step still to come reads."""
+        needed = {name for step_id in self._waiting for name in self.plan[step_id].reads}
+        for name in self.run.data_source.names():
+            if name not in needed and name not in self.run.options.datasets:
+                self.run.data_source.release(name)
+
+    # ------------------------------------------------------------ failure
+
+    @contextlib.contextmanager
+    def _failing(self, step: Step, result: OperationResult | None = None) -> Any:
+        """A step's failure outside its own code: reading inputs, publishing, recording."""
+        try:
+            yield
+        except Exception as error:
+            if step.id in self._waiting:
+                self._step_failed(step, result or OperationResult(), error)
+            else:
+                raise
+
+    def _step_failed(self, step: Step, result: OperationResult, error: BaseException) -> None:
+        run, record = self.run, self._records[step.id]
+        outputs = self._outputs.pop(step.id, None)
+        if outputs is not None:
+            outputs.discard()
+            for warning in outputs.warnings:
+                run.warn(warning, step=step.id)
+        self.failed = True
+        self._without[step.id] = "failed"
+        keeps_on = step.options.continue_on_error
+        self._stopped = self._stopped or not (run.config.continue_on_error if keeps_on is None else keeps_on)
+        message = str(error) or type(error).__name__
+        trace = result.error_trace or "".join(traceback.format_exception(error))
+        result.status = OperationStatus.ERROR
+        result.exception = error
+        result.error_message = run.redact(message)
+        result.error_trace = run.redact(trace)
+        record.status = result.status.value
+        record.metrics = run.redact.value(result.metrics)
+        record.error = {
+            "type": type(error).__name__,
+            "message": result.error_message,
+            "traceback": result.error_trace,
+        }
+        run.results[step.id] = result
+        run.record.errors.append({"type": "operation_error", "step": step.id, "operation": step.name, **record.error})
+        info = self._session.fail("operation_error", error, operation=step.name, step=step.id, recorded=True)
+        exc_info = None if isinstance(error, PamolaTaskError) else error
+        run.logger.error("step %s failed: %s", step.id, info["message"], exc_info=exc_info, extra={"step_id": step.id})
+        self._tell_finished(step, result, success=False)
+        run.history.step_finished(run, step.id, record.status, record.seconds)
+        self._session.emit("pamola_on_step_finished", step=step, result=result)
+
+

@@ -1,0 +1,632 @@
+"""`BaseTask`, the class that users subclass; tasks declared in a file; a list of operations run without a class."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.errors import (
+    ConfigurationError,
+    FeatureNotImplementedError,
+    PamolaTaskError,
+    UsageError,
+)
+from pamola_tasks.lifecycle import RunSession, status_of
+from pamola_tasks.operation import Artifact, Operation, OperationResult
+from pamola_tasks.parameters import annotations_of
+from pamola_tasks.protocols import RunOptions
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import Config
+
+# Names that belong to the framework: a caller of `add_operation` does not pass them on to an operation.
+SERVICE_KEYS = frozenset({"data_source", "task_dir", "reporter", "progress_tracker"})
+INFRASTRUCTURE_KEYS = ("use_vectorization", "parallel_processes", "use_dask", "npartitions", "chunk_size")
+INJECTED_KEYS = ("use_encryption", "encryption_mode", *INFRASTRUCTURE_KEYS)
+SWITCH_KEYS = frozenset(
+    "dataset_name force_recalculation save_output generate_visualization visualization_theme visualization_backend"
+    " visualization_strict".split()
+)
+
+
+class BaseTask:
+    """A task: what it is, what it reads, and which operations it runs.
+
+    Subclass it, name the task in `__init__`, add operations in `configure_operations`, and call `run()`. Every method
+    may be overridden; call `super()`.
+
+    Args:
+        task_id: Names the task, its folder, its report and its log.
+        task_type: What kind of task it is: `analysis`, `anonymization` …
+        description: What it does, for people.
+        input_datasets: Names of datasets and the files they are in, relative to the project or its data repository.
+        auxiliary_datasets: The same for data that is only looked up.
+        version: The task's version, for the report.
+        data_types: For datasets, the dtypes of columns: `{"customers": {"zip": "string"}}`.
+        use_encryption: Encrypt everything that the task writes and that holds data.
+        encryption_keys: For input datasets that are encrypted with another key than the project's: that key (32 bytes
+            in base64).
+        task_dir: A folder that takes the place of the project's data repository.
+
+    Attributes:
+        status: `pending`, `success`, or what went wrong: `dependency_error`, `initialization_error`,
+            `configuration_error`, `operation_error`, `exception`, `interrupted`, `context_exception`, `report_error`,
+            `log_error`, `finalization_error`.
+        error_info: `type`, `message` and more of the first thing that went wrong; None when nothing did.
+        results: Results by step id. `metrics` likewise; `artifacts` is a list of all of them.
+        kernel: The kernel that runs it.
+    """
+
+    dependencies: Sequence[str] = ()
+
+    def __init__(
+        self,
+        task_id: str,
+        task_type: str = "",
+        description: str = "",
+        input_datasets: Mapping[str, str] | None = None,
+        auxiliary_datasets: Mapping[str, str] | None = None,
+        version: str | None = None,
+        *,
+        data_types: Mapping[str, Any] | None = None,
+        use_encryption: bool | None = None,
+        encryption_keys: Mapping[str, str] | None = None,
+        task_dir: str | Path | None = None,
+    ) -> None:
+        self._stated: dict[str, Any] = {
+            key: value
+            for key, value in {
+                "task_type": task_type or None,
+                "description": description or None,
+                "input_datasets": dict(input_datasets) if input_datasets else None,
+                "auxiliary_datasets": dict(auxiliary_datasets) if auxiliary_datasets else None,
+                "version": version,
+                "data_types": dict(data_types) if data_types else None,
+                "use_encryption": use_encryption,
+                "data_repository": str(task_dir) if task_dir is not None else None,
+                "dependencies": list(self.dependencies) or None,
+            }.items()
+            if value is not None
+        }
+        self.task_id = task_id
+        self.task_type = task_type
+        self.description = description
+        self.version = version or "1.0.0"
+        self.input_datasets = dict(input_datasets or {})
+        self.auxiliary_datasets = dict(auxiliary_datasets or {})
+        self.data_types = dict(data_types or {})
+        self.use_encryption = bool(use_encryption)
+        self.encryption_keys = dict(encryption_keys or {})
+        self.encryption_mode = "none"
+        self.task_dir: Path | None = Path(task_dir) if task_dir is not None else None
+        self._given_task_dir = self.task_dir
+        self.file = ""
+        self.kernel: Kernel | None = None
+        self.project_root: Path | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        """Back to before a run."""
+        self.status = "pending"
+        self.error_info: dict[str, Any] | None = None
+        self.start_time: float | None = None
+        self.execution_time: float | None = None
+        self.results: dict[str, OperationResult] = {}
+        self.artifacts: list[Artifact] = []
+        self.metrics: dict[str, Any] = {}
+        self.operations: list[Operation] = []
+        self.config: Any = None
+        self.reporter: Any = None
+        self.directories: dict[str, Path] | None = None
+        self.directory_manager: Any = None
+        self.context_manager: Any = None
+        self.encryption_manager: Any = None
+        self.dependency_manager: Any = None
+        self.operation_executor: Any = None
+        self.progress_manager: Any = None
+        self.data_source: Any = None
+        self.data_writer: Any = None
+        self.logger: logging.Logger | None = None
+        self._session: RunSession | None = None
+        self._add_failed = False
+
+    # ------------------------------------------------------------ what subclasses write
+
+    def get_default_config(self) -> dict[str, Any]:
+        """Configuration that the task's class states; override it and return more keys.
+
+        It overrules the environment, and is overruled by configuration files and the command line.
+        """
+        return {}
+
+    def configure_operations(self) -> None:
+        """Add the task's operations with `add_operation`."""
+        raise FeatureNotImplementedError(
+            f"{type(self).__name__} has no configure_operations(self): write it, and add operations there"
+        )
+
+    # ------------------------------------------------------------ identity
+
+    @property
+    def origin(self) -> str:
+        """Where the task comes from: its file, or `module:Class`."""
+        return self.file or f"{type(self).__module__}:{type(self).__qualname__}"
+
+    def stated_configuration(self) -> dict[str, Any]:
+        """What the task's class states: constructor arguments that were passed, and `get_default_config`."""
+        return {**self._stated, **self.get_default_config()}
+
+    def take_identity(self, config: Config) -> None:
+        """Become what the merged configuration says. Called by the lifecycle."""
+        if config.task_id:
+            self.task_id = config.task_id
+        self.task_type = config.task_type or self.task_type
+        self.description = config.description or self.description
+        self.version = config.version or self.version
+        self.input_datasets = dict(config.input_datasets)
+        self.auxiliary_datasets = dict(config.auxiliary_datasets)
+        self.data_types = dict(config.data_types)
+        self.use_encryption = config.use_encryption
+        self.encryption_mode = config.encryption_mode
+
+    # ------------------------------------------------------------ the four phases
+
+    def run(
+        self,
+        args: Mapping[str, Any] | None = None,
+        force_restart: bool = False,
+        enable_checkpoints: bool | None = None,
+    ) -> bool:
+        """Run the whole task.
+
+        Args:
+            args: Configuration that overrules all other, by dotted key.
+            force_restart: Ignore and replace checkpoints.
+            enable_checkpoints: Overrules the configuration unless None.
+
+        Returns:
+            Whether it succeeded; the reason for a False is in `error_info`, the log and the report.
+
+        Raises:
+            KeyboardInterrupt: After report and history have recorded the interruption.
+        """
+        options = RunOptions(
+            overrides=dict(args or {}), restart=force_restart, enable_checkpoints=enable_checkpoints
+        )
+        success = drive(self, options)
+        session = self._session
+        if session is not None and isinstance(session.error, KeyboardInterrupt):
+            raise session.error
+        return success
+
+    def initialize(
+        self,
+        args: Mapping[str, Any] | None = None,
+        force_restart: bool = False,
+        enable_checkpoints: bool | None = None,
+        *,
+        options: RunOptions | None = None,
+    ) -> bool:
+        """Load configuration, set up directories, log and services, check dependencies.
+
+        Returns:
+            Whether the task can be configured and executed.
+        """
+        if options is None:
+            options = self._options or RunOptions(
+                overrides=dict(args or {}), restart=force_restart, enable_checkpoints=enable_checkpoints
+            )
+        self._clear()
+        if self.kernel is None:
+            self.kernel = self._own_kernel()
+        self._session = session = RunSession(self.kernel, self, options)
+        self.logger = session.run.logger
+        self.start_time = session.run.record.started.timestamp()
+        try:
+            self.kernel.plugins.refuse_if_broken()
+            session.bring_up()
+        except Exception as error:
+            self._failed(status_of(error), error)
+            self._take_services(session)
+            return False
+        self._take_services(session)
+        return True
+
+    # Set for the time of `drive`, so that an overriding initialize(args) need not know of more options.
+    _options: RunOptions | None = None
+
+    def _own_kernel(self) -> Kernel:
+        from pamola_tasks.kernel import Kernel
+
+        start = None
+        if self._given_task_dir is not None:
+            kernel = Kernel.discover()
+            folder = self._given_task_dir.absolute()
+            if kernel.project.root in (folder, *folder.parents):
+                return kernel
+            folder.mkdir(parents=True, exist_ok=True)
+            self._stated["data_repository"] = "."
+            start = folder
+        return Kernel.discover(project=start, script=_script_of(type(self)))
+
+    def _take_services(self, session: RunSession) -> None:
+        up = vars(session.run)
+        self.project_root = up["project"].root if "project" in up else None
+        self.config = up.get("config")
+        self.reporter = up.get("reporter")
+        self.directory_manager = up.get("directories")
+        self.context_manager = up.get("checkpoints")
+        self.encryption_manager = up.get("encryption")
+        self.dependency_manager = up.get("dependencies")
+        self.operation_executor = up.get("executor")
+        self.progress_manager = up.get("progress")
+        self.data_source = up.get("data_source")
+        self.data_writer = up.get("data_writer")
+        if self.directory_manager is not None:
+            self.directories = self.directory_manager.ensure_directories()
+            self.task_dir = self.directory_manager.get_directory("task")
+
+    def add_operation(
+        self, operation_class: str | type[Operation], *, step: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> bool:
+        """Add a step.
+
+        Args:
+            operation_class: An operation's name or class.
+            step: `id, retry, timeout, continue_on_error` of the step.
+            **kwargs: The operation's parameters. What belongs to the task (`reporter`, `chunk_size` …) does not reach
+                the operation from here; operations that have such a parameter get the task's value.
+
+        Returns:
+            Whether it was added. A step that could not be added makes the run fail: nothing is left out silently.
+        """
+        try:
+            session = self._running("add_operation")
+            kernel = session.kernel
+            registered = kernel.operations.get(operation_class)
+            parameters = self._parameters_for(registered.cls, kwargs)
+            operation = registered.build(parameters)
+            session.run.plan.inputs = tuple(session.run.data_source.names())
+            session.run.plan.add(
+                operation, name=registered.name, options=step, distribution=registered.distribution
+            )
+            self.operations.append(operation)
+        except Exception as error:
+            self._add_failed = True
+            self._failed("configuration_error", error)
+            return False
+        return True
+
+    def _parameters_for(self, cls: type[Operation], given: Mapping[str, Any]) -> dict[str, Any]:
+        own = annotations_of(cls)
+        session = self._running("add_operation")
+        parameters: dict[str, Any] = {}
+        for key, value in given.items():
+            framework = key in SERVICE_KEYS or key in INFRASTRUCTURE_KEYS
+            if framework or (key in SWITCH_KEYS and key not in own):
+                session.run.warn(
+                    f"{cls.__name__}: {key!r} belongs to the task, not to one of its operations; it was not passed on"
+                )
+            else:
+                parameters[key] = value
+        for key in INJECTED_KEYS:
+            if key in own and key not in parameters:
+                parameters[key] = getattr(session.run.config, key)
+        if "use_cache" in own:
+            parameters.setdefault("use_cache", False)
+        return parameters
+
+    def execute(self) -> bool:
+        """Run the operations that were added.
+
+        Returns:
+            Whether all of them went well.
+        """
+        try:
+            session = self._running("execute")
+            if self._add_failed:
+                return False
+            if not len(session.run.plan):
+                raise ConfigurationError(f"task {self.task_id} has no operations: add some in configure_operations")
+        except Exception as error:
+            self._failed("configuration_error", error)
+            return False
+        try:
+            success = session.execute()
+        except Exception as error:
+            self._failed(status_of(error) if isinstance(error, ConfigurationError) else "exception", error)
+            success = False
+        self._take_results(session)
+        return success
+
+    def _take_results(self, session: RunSession) -> None:
+        self.results = session.run.results
+        self.artifacts = session.run.record.artifacts
+        self.metrics = session.run.record.metrics
+        if session.run.record.error is not None:
+            self.status = session.run.record.status
+            self.error_info = session.run.record.error
+
+    def finalize(self, success: bool) -> bool:
+        """Write report and history and let go of everything, whatever happened before.
+
+        Returns:
+            `success`, unless report or history could not be written.
+        """
+        session = self._session
+        if session is None:
+            return False
+        ended = session.finalize(success and not self._add_failed)
+        record = session.run.record
+        self.execution_time = record.seconds
+        if record.error is not None:
+            self.error_info = record.error
+        self.status = "success" if ended else record.status if record.status != "running" else self.status
+        return ended
+
+    # ------------------------------------------------------------ facts
+
+    def get_results(self) -> dict[str, OperationResult]:
+        """Results by step id."""
+        return self.results
+
+    def get_artifacts(self) -> list[Artifact]:
+        """All artifacts of all steps."""
+        return self.artifacts
+
+    def get_metrics(self) -> dict[str, Any]:
+        """Metrics by step id."""
+        return self.metrics
+
+    def get_execution_status(self) -> tuple[str, dict[str, Any] | None]:
+        """`status` and `error_info`."""
+        return self.status, self.error_info
+
+    def get_encryption_info(self) -> dict[str, Any]:
+        """Whether and how the task encrypts; never the key."""
+        if self.encryption_manager is None:
+            return {"enabled": self.use_encryption, "mode": self.encryption_mode, "key_available": False}
+        info: dict[str, Any] = self.encryption_manager.get_encryption_info()
+        return info
+
+    def get_checkpoint_status(self) -> dict[str, Any]:
+        """Whether this run continued another: `resuming_from_checkpoint, checkpoint_name, has_restored_state,
+        operation_index` (of the last step that was not run again, -1 when all were)."""
+        skipped = [i for i, result in enumerate(self.results.values()) if result.attempts == 0]
+        resumed = self._session.run.record.resumed_from if self._session is not None else None
+        return {
+            "resuming_from_checkpoint": resumed is not None,
+            "checkpoint_name": resumed,
+            "has_restored_state": bool(skipped),
+            "operation_index": skipped[-1] if skipped else -1,
+        }
+
+    # ------------------------------------------------------------ as a context
+
+    def __enter__(self) -> BaseTask:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            if self._session is None:
+                self.status = "context_exception"
+                self.error_info = {"type": "context_exception", "message": str(error) or type(error).__name__}
+                return
+            self._failed("interrupted" if isinstance(error, KeyboardInterrupt) else "context_exception", error)
+            self.finalize(False)
+        elif self._session is not None and not self._session.finished:
+            self.finalize(self.status == "pending")
+
+    # ------------------------------------------------------------ inside
+
+    def _running(self, method: str) -> RunSession:
+        if self._session is None or self._session.finished:
+            raise UsageError(f"{method} was called on a task that is not initialized: call initialize() or run() first")
+        return self._session
+
+    def _failed(self, status: str, error: BaseException) -> None:
+        """Record why the task cannot go on; the first reason stands."""
+        if self._session is not None:
+            self._session.fail(status, error)
+            self.status = self._session.run.record.status
+            self.error_info = self._session.run.record.error
+        elif self.error_info is None:
+            self.status = status
+            self.error_info = {"type": status, "message": str(error), "exception_type": type(error).__name__}
+
+
+def drive(task: BaseTask, options: RunOptions) -> bool:
+    """Run a task through its own four phases, whatever it overrides. KeyboardInterrupt is recorded, not raised."""
+    success = False
+    task._options = options
+    try:
+        try:
+            if task.initialize(options.overrides or None):
+                try:
+                    task.configure_operations()
+                except Exception as error:
+                    task._failed("configuration_error", error)
+                else:
+                    success = task.execute()
+            elif task._session is not None and task._session.error is None:
+                task._failed("initialization_error", PamolaTaskError(f"{task.origin}: initialize() gave False"))
+        except KeyboardInterrupt as interrupt:
+            success = False
+            task._failed("interrupted", interrupt)
+            if task._session is not None:
+                task._take_results(task._session)
+        except Exception as error:
+            success = False
+            task._failed("unhandled_exception", error)
+        try:
+            return bool(task.finalize(success))
+        except Exception as error:
+            task._failed("finalization_error", error)
+            if task._session is not None:
+                task._session.finalize(False)
+            return False
+    finally:
+        task._options = None
+
+
+def _script_of(cls: type) -> Path | None:
+    """The folder of the script that a class is written in."""
+    import sys
+
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    return Path(os.path.abspath(file)).parent if cls.__module__ == "__main__" and file else None
+
+
+# ---------------------------------------------------------------- tasks without a class of their own
+
+
+class DeclaredTask(BaseTask):
+    """A task declared in a file: its operations stand in the configuration under `operations`.
+
+    Args:
+        file: The task file, relative to the project or absolute.
+        task_id: Its id, if known already; the file's `task_id` counts, else the file's name.
+    """
+
+    def __init__(self, file: str, task_id: str = "") -> None:
+        super().__init__(task_id or Path(file).stem)
+        self.file = file
+
+    def configure_operations(self) -> None:
+        """Add what the file lists."""
+        add_listed(self, self.config.operations, f"{self.file}: operations")
+
+
+class TaskRunner(BaseTask):
+    """Runs a list of operations without a class.
+
+    Args:
+        operation_configs: Each `{"operation": NAME, "parameters": {…}}` or `{NAME: {…}}`, with `id, retry, timeout,
+            continue_on_error` beside it. `scope: {"type": "field", "target": [fields]}` makes one step a field for an
+            operation that has a `field_name`, or fills `fields`. A step that names no dataset reads what the step
+            before it wrote, the first one the first input.
+        additional_options: Further configuration (`seed`, `encoding`, `delimiter`, `quotechar`, or any task key).
+
+    The other arguments are those of `BaseTask`.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        task_type: str = "anonymization",
+        description: str = "",
+        input_datasets: Mapping[str, str] | None = None,
+        data_types: Mapping[str, Any] | None = None,
+        auxiliary_datasets: Mapping[str, str] | None = None,
+        operation_configs: Sequence[Mapping[str, Any]] = (),
+        additional_options: Mapping[str, Any] | None = None,
+        use_encryption: bool | None = None,
+        encryption_keys: Mapping[str, str] | None = None,
+        task_dir: str | Path | None = None,
+    ) -> None:
+        super().__init__(
+            task_id,
+            task_type,
+            description,
+            input_datasets,
+            auxiliary_datasets,
+            data_types=data_types,
+            use_encryption=use_encryption,
+            encryption_keys=encryption_keys,
+            task_dir=task_dir,
+        )
+        self.operation_configs = list(operation_configs)
+        self.additional_options = dict(additional_options or {})
+
+    def get_default_config(self) -> dict[str, Any]:
+        """The additional options, under the names of task keys."""
+        names = {
+            "encoding": "default_encoding",
+            "delimiter": "default_delimiter",
+            "sep": "default_delimiter",
+            "quotechar": "default_quotechar",
+        }
+        return {names.get(key, key): value for key, value in self.additional_options.items()}
+
+    def configure_operations(self) -> None:
+        """Add the listed operations."""
+        add_listed(self, self.operation_configs, "operation_configs")
+
+
+_STEP_KEYS = ("id", "retry", "timeout", "continue_on_error")
+_LISTED_KEYS = frozenset(
+    {"operation", "class_name", "parameters", "scope", "dataset_name", "task_operation_id", "task_operation_order_index"}
+)
+
+
+def add_listed(task: BaseTask, entries: Sequence[Any], place: str) -> None:
+    """Add operations from their description in a file or list.
+
+    Raises:
+        ConfigurationError: An entry has not the form of an operation; it names place and number.
+    """
+    for number, entry in enumerate(entries, 1):
+        name, parameters, step, fields = _listed(entry, f"{place}[{number}]")
+        cls = task._running("add_operation").kernel.operations.get(name).cls
+        own = annotations_of(cls)
+        if fields and "field_name" in own and "field_name" not in parameters:
+            for field in fields:
+                options = {**step, "id": f"{step['id']}-{field}"} if "id" in step else step
+                task.add_operation(name, step=options, **_with_input(task, cls, {**parameters, "field_name": field}))
+            continue
+        if fields and "fields" in own:
+            parameters.setdefault("fields", fields)
+        task.add_operation(name, step=step, **_with_input(task, cls, parameters))
+
+
+def _listed(entry: Any, place: str) -> tuple[str, dict[str, Any], dict[str, Any], list[str]]:
+    if isinstance(entry, str):
+        entry = {entry: {}}
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(f"{place}: expected an operation's name with its parameters")
+    step = {key: entry[key] for key in _STEP_KEYS if key in entry}
+    if "operation" in entry or "class_name" in entry:
+        unknown = sorted(set(entry) - _LISTED_KEYS - set(_STEP_KEYS))
+        if unknown:
+            raise ConfigurationError(f"{place}: unknown key {unknown[0]!r} beside the operation")
+        name = entry.get("class_name") or entry["operation"]
+        parameters = entry.get("parameters") or {}
+        if "task_operation_id" in entry:
+            step.setdefault("id", str(entry["task_operation_id"]))
+    else:
+        names = [key for key in entry if key not in _STEP_KEYS]
+        if len(names) != 1:
+            found = ", ".join(map(str, names)) or "none"
+            raise ConfigurationError(f"{place}: expected one operation beside {', '.join(_STEP_KEYS)}; found {found}")
+        name, parameters = names[0], entry[names[0]] or {}
+    if not isinstance(parameters, Mapping):
+        raise ConfigurationError(f"{place}: {name}: expected the operation's parameters")
+    parameters = dict(parameters)
+    if "dataset_name" in entry:
+        parameters.setdefault("dataset_name", entry["dataset_name"])
+    scope = entry.get("scope") or {}
+    return name, parameters, step, list(scope.get("target") or ()) if isinstance(scope, Mapping) else []
+
+
+def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Fill the first dataset that an operation reads, where nothing was said: what the step before wrote."""
+    import attrs
+
+    readers = [f.alias for f in attrs.fields(cls) if f.metadata.get("pamola_dataset") == "reads"]
+    if not readers or readers[0] in parameters:
+        return parameters
+    own = annotations_of(cls)
+    given = parameters.pop("dataset_name", None) if "dataset_name" not in own else None
+    plan = task._running("add_operation").run.plan
+    written = [name for step in plan for name in step.writes]
+    available = [given] if given else written[-1:] or list(task.input_datasets)[:1]
+    return {**parameters, readers[0]: available[0]} if available else parameters
