@@ -62,7 +62,7 @@ class Grouping:
         records that are easiest to tell apart from the count.
         """
         numbers = frame.groupby(list(columns), dropna=False, observed=True, sort=False).ngroup()
-        group: npt.NDArray[np.int64] = numbers.to_numpy(dtype=np.int64)
+        group = np.asarray(numbers, dtype=np.int64)
         sizes: npt.NDArray[np.int64] = np.bincount(group).astype(np.int64, copy=False)
         return cls(group, sizes)
 
