@@ -1,0 +1,111 @@
+"""The command `demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.output import json_option, print_json
+from pamola_tasks.errors import UsageError
+from pamola_tasks.protocols import RunOptions
+from pamola_tasks_demo import project
+from pamola_tasks_demo.summary import example, facts, show
+
+ROWS = 20_000
+SEED = 1
+
+
+@click.command()
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="[FILE.csv]"
+)
+@click.option(
+    "--quasi-identifiers",
+    metavar="A,B,C",
+    multiple=True,
+    help="Columns by which somebody could be recognized together; required with a file.",
+)
+@click.option("--k", type=click.IntRange(min=2), default=5, show_default=True, help="How many records must look alike.")
+@click.option(
+    "--sensitive", metavar="A,B", multiple=True, help="Columns to protect: kept, their diversity is measured."
+)
+@click.option("--keep", metavar="DIR", help="Make the project there, in a new or empty folder.")
+@click.option("--rows", type=click.IntRange(min=1), help=f"How many synthetic patients; {ROWS} unless given.")
+@click.option("--seed", type=click.IntRange(min=0), default=SEED, show_default=True, help="Seed of everything random.")
+@json_option
+@pass_state
+def demo(
+    state: State,
+    file: Path | None,
+    quasi_identifiers: tuple[str, ...],
+    k: int,
+    sensitive: tuple[str, ...],
+    keep: str | None,
+    rows: int | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Anonymize a table and show what came of it: 20,000 synthetic patients, or your own FILE.csv.
+
+    Makes a project in a fresh folder, profiles the table, makes it k-anonymous, and profiles the result. Your file is
+    only read; what looks like a direct identifier in it is dropped.
+    """
+    if file is not None and rows is not None:
+        raise UsageError("--rows is for the synthetic table; a file has the rows that it has")
+    with contextlib.ExitStack() as undo:
+        root = _folder(keep, undo)
+        kernel = state.kernel_for(root)
+        kernel.plugins.refuse_if_broken()
+        project.mark(root)
+        if file is None:
+            made = project.with_patients(kernel, rows=ROWS if rows is None else rows, seed=seed)
+        else:
+            made = project.with_table(kernel, file, seed=seed)
+        columns = list(project.table_of(kernel, made).schema(made.dataset))
+        made = project.with_roles(made, columns, quasi_identifiers=quasi_identifiers, sensitive=sensitive, k=k)
+        project.write_task(kernel, made)
+        undo.pop_all()
+    outcome = kernel.run(project.TASK_ID, options=RunOptions(console=state.verbosity > 0, quiet=state.verbosity < 0))
+    if not outcome.success:
+        if outcome.error is not None:
+            click.secho(f"the run failed: {outcome.error}", fg="red", err=True)
+        click.echo(f"project: {root}\nreport: {outcome.report or 'none'}", err=True)
+        return outcome.exit_code
+    found = facts(kernel, outcome, made)
+    if as_json:
+        print_json(found)
+    else:
+        show(found, made, root, record=example(kernel, outcome, made), temporary=keep is None)
+    return outcome.exit_code
+
+
+def _folder(keep: str | None, undo: contextlib.ExitStack) -> Path:
+    """A new or empty folder for the project; made empty, or taken away, again when what follows fails.
+
+    Raises:
+        UsageError: The folder has something in it, or is none.
+    """
+    if keep is None:
+        root = Path(tempfile.mkdtemp(prefix="pamola-demo-")).resolve()
+        undo.callback(shutil.rmtree, root)
+        return root
+    root = Path(keep).absolute()
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise UsageError(f"--keep: {root} is not empty, and a demo overwrites nothing: name a new or an empty folder")
+    existed = root.exists()
+    root.mkdir(parents=True, exist_ok=True)
+    undo.callback(_empty if existed else shutil.rmtree, root)
+    return root.resolve()
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
