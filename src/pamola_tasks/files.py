@@ -33,7 +33,8 @@ _HEAD = 4096
 
 def temporary_name(name: str) -> str:
     """A fresh name beside `name`, which `is_temporary` recognises."""
-    return f".{name[:80]}{TEMPORARY_MARK}{secrets.token_hex(6)}"
+    stem = os.fsencode(name)[:80].decode("utf-8", "ignore")
+    return f".{stem}{TEMPORARY_MARK}{secrets.token_hex(6)}"
 
 
 def is_temporary(name: str) -> bool:
@@ -60,9 +61,19 @@ def check_name(name: str, what: str) -> str:
     if bad or name in (".", "..") or name.endswith("."):
         hint = f"it contains {bad[0]!r}" if bad else "it is dots only, or ends with one"
         raise PathSecurityError(f"{what} {name!r} is no usable name: {hint}")
+    if name.partition(".")[0].upper() in _DEVICES or name.lower() in _RESERVED:
+        raise PathSecurityError(f"{what} {name!r} is no usable name: it means something else to the system")
+    if not name.isprintable():
+        raise PathSecurityError(f"{what} {name!r} is no usable name: it has characters that cannot be seen")
     if len(os.fsencode(name)) > 200:
         raise PathSecurityError(f"{what} {name[:40]!r}… is no usable name: it is longer than 200 bytes")
     return name
+
+
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))]
+)
+_RESERVED = frozenset({".git", ".hg", ".svn", ".bzr", ".state", ".pamola"})
 
 
 # ---------------------------------------------------------------- hashing

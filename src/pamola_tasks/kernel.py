@@ -23,7 +23,7 @@ from pamola_tasks.files import Files
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import OperationResult
-from pamola_tasks.plugins import PluginRecord, Plugins, resolve, settings_of
+from pamola_tasks.plugins import PluginRecord, Plugins, assemble, resolve
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secrets import Secret
@@ -119,6 +119,7 @@ class Kernel:
         disable: Names of entry points or distributions to leave out.
         prefer: For services, the plugin or distribution that answers.
         script: Folder of the script that runs, the root where no marker is found.
+        loaded: Plugins that are loaded already, instead of all that is said of plugins here.
 
     Raises:
         PluginError: `.pamola.toml` is not valid. Plugins that cannot be loaded are no error here; see `plugins`.
@@ -134,22 +135,17 @@ class Kernel:
         disable: Iterable[str] = (),
         prefer: Mapping[str, str] | None = None,
         script: Path | None = None,
+        loaded: Plugins | None = None,
     ) -> None:
         self._asked = Path(project).absolute() if project is not None else None
         self._script = script
-        settings = settings_of(self._asked or Path.cwd())
-        self.plugins = Plugins(
-            disable=[*settings.disable, *disable],
-            prefer={**settings.prefer, **(prefer or {})},
-            require=settings.require,
-        )
-        self.plugins.manager.register(_PlainSteps(), "pamola-tasks")
-        if autoload:
-            self.plugins.load_installed()
-        for module in modules:
-            self.plugins.load_module(module)
-        for plugin in plugins:
-            self.plugins.add(plugin)
+        if loaded is None:
+            loaded = assemble(
+                self._asked, autoload=autoload, plugins=plugins, modules=modules, disable=disable, prefer=prefer
+            )
+        self.plugins = loaded
+        if not self.plugins.manager.has_plugin("pamola-tasks"):
+            self.plugins.manager.register(_PlainSteps(), "pamola-tasks")
 
     @classmethod
     def discover(cls, project: str | Path | None = None, **options: Any) -> Kernel:

@@ -73,7 +73,7 @@ class RunSession:
         run.options = options
         run.plan = Plan()
         run.results = {}
-        run.provide("redact", Redactor())
+        self._up_redact()
         task_id = task.task_id if task is not None else ""
         run.record = RunRecord(run_id=run.id, task_id=task_id)
         run.record.overrides.extend(kernel.plugins.left_out())
@@ -93,12 +93,15 @@ class RunSession:
         """
         last = SERVICES.index(upto)
         for service in SERVICES[: last + 1]:
-            if service == "redact":
+            if service in vars(self.run):
                 continue
             self.run._asking = f"the provider of {service!r}"
             getattr(self, f"_up_{service}")()
         self.run._asking = "the kernel"
         return self.run
+
+    def _up_redact(self) -> None:
+        self.run.provide("redact", Redactor())
 
     def _up_project(self) -> None:
         self.run.provide("project", self.kernel.project)
@@ -292,7 +295,7 @@ class RunSession:
         """Run the plan; whether all of it went well."""
         run = self.run
         self.settle_plan()
-        self.steps = Steps(self)
+        self.steps = Steps(run, self)
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         run.executor.run_plan(run.plan, self.steps)

@@ -23,7 +23,7 @@ from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pluggy import HookImpl
 
@@ -584,6 +584,33 @@ def module_from(path: Path) -> Any:
         del sys.modules[name]
         raise
     return module
+
+
+def assemble(
+    project: Path | None,
+    *,
+    autoload: bool = True,
+    plugins: Iterable[Any] = (),
+    modules: Iterable[str] = (),
+    disable: Iterable[str] = (),
+    prefer: Mapping[str, str] | None = None,
+) -> Plugins:
+    """The plugins of a kernel: see its arguments.
+
+    Raises:
+        PluginError: `.pamola.toml` is not valid.
+    """
+    settings = settings_of(project or Path.cwd())
+    loaded = Plugins(
+        disable=[*settings.disable, *disable], prefer={**settings.prefer, **(prefer or {})}, require=settings.require
+    )
+    if autoload:
+        loaded.load_installed()
+    for module in modules:
+        loaded.load_module(module)
+    for plugin in plugins:
+        loaded.add(plugin)
+    return loaded
 
 
 class PluginSettings:

@@ -340,7 +340,7 @@ class Encryption(Protocol):
         ...
 
     def is_encrypted(self, head: bytes) -> bool:
-        """Whether a file that begins with these (at least 64, or all) bytes is one that `reader` is for."""
+        """Whether a file that begins with these (4,096, or all) bytes is one that `reader` is for."""
         ...
 
     def file_key_id(self, head: bytes) -> str:

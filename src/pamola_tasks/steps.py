@@ -16,6 +16,7 @@ from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
 if TYPE_CHECKING:
     from pamola_tasks.lifecycle import RunSession
     from pamola_tasks.plan import Step
+    from pamola_tasks.protocols import RunServices
 
 
 class Steps:
@@ -24,12 +25,13 @@ class Steps:
     `prepare` and `complete` run in the parent, one at a time; `attempt` runs where the step runs.
 
     Args:
-        session: The run.
+        run: The run, its plan configured.
+        session: Where events and failures are told; None to look at verdicts only.
     """
 
-    def __init__(self, session: RunSession) -> None:
-        self._session = session
-        self.run = run = session.run
+    def __init__(self, run: RunServices, session: RunSession | None = None) -> None:
+        self._given = session
+        self.run = run
         self.plan = run.plan
         self.failed = False
         self._stopped = False
@@ -56,6 +58,11 @@ class Steps:
         self.run.record.seed = seed
 
     @property
+    def _session(self) -> RunSession:
+        assert self._given is not None
+        return self._given
+
+    @property
     def stopped(self) -> bool:
         """Whether no further step may begin."""
         return self._stopped
@@ -72,7 +79,7 @@ class Steps:
             self._without[step.id] = "not run"
             return False
         with self._failing(step):
-            verdict = self._verdict(step)
+            verdict = self.verdict(step)
             if isinstance(verdict, SavedStep):
                 self._restore(step, record, verdict)
                 return False
@@ -101,7 +108,7 @@ class Steps:
         self.run.record.steps.append(record)
         return record
 
-    def _verdict(self, step: Step) -> SavedStep | str:
+    def verdict(self, step: Step) -> SavedStep | str:
         """The saved step that may stand for this one, or why it has to be run, in words."""
         run = self.run
         inputs = {}
@@ -119,7 +126,7 @@ class Steps:
         parts["outputs"] = " ".join(
             f"{name}:{self._kind(name)}" for name in step.writes
         )
-        for record, more in self._session.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
+        for record, more in run.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
             parts.update({f"{record.name} {key}": str(value) for key, value in (more or {}).items()})
         self._parts[step.id] = parts
         saved = self._saved.get(step.id)
@@ -140,18 +147,26 @@ class Steps:
         """Let a finished step stand: its datasets, metrics and artifacts are those of the run that made them."""
         run = self.run
         run.record.resumed_from = run.record.resumed_from or saved.run_id
+        artifacts = self.put_in_place(step, saved)
+        record.metrics = dict(saved.metrics)
+        record.artifacts = artifacts
+        run.record.artifacts.extend(artifacts)
+        for warning in saved.warnings:
+            run.warn(warning, step=step.id)
+        self._skip(step, record, f"nothing changed since run {saved.run_id}", artifacts=artifacts)
+
+    def put_in_place(self, step: Step, saved: SavedStep) -> list[Artifact]:
+        """Make what a finished step left known to this run; its artifacts."""
+        run = self.run
         artifacts = []
         for output in saved.outputs:
-            self._claims[str(run.files.root / output.path)] = step.id
+            path = str(run.files.root / output.path)
+            self._claims[path] = step.id
             if output.kind == "artifact":
                 artifacts.append(Artifact(**dict(output.artifact)))
                 continue
-            run.data_source.add_file_path(
-                output.name,
-                str(run.files.root / output.path),
-                format=output.format,
-                role="data" if output.kind == "output" else "state",
-            )
+            role = "data" if output.kind == "output" else "state"
+            run.data_source.add_file_path(output.name, path, format=output.format, role=role)
             self._note_dataset(
                 DatasetRecord(
                     name=output.name,
@@ -167,12 +182,7 @@ class Steps:
                     step=step.id,
                 )
             )
-        record.metrics = dict(saved.metrics)
-        record.artifacts = artifacts
-        run.record.artifacts.extend(artifacts)
-        for warning in saved.warnings:
-            run.warn(warning, step=step.id)
-        self._skip(step, record, f"nothing changed since run {saved.run_id}", artifacts=artifacts)
+        return artifacts
 
     def _skip(self, step: Step, record: StepRecord, reason: str, artifacts: list[Artifact] | None = None) -> None:
         run = self.run
@@ -197,7 +207,7 @@ class Steps:
             before.discard()
         self._records[step.id].attempts += 1
         try:
-            result = self._session.kernel.plugins.manager.hook.pamola_run_step(run=self.run, step=step)
+            result = self.run.kernel.plugins.manager.hook.pamola_run_step(run=self.run, step=step)
         except SystemExit as error:
             raise OperationError(f"step {step.id} called sys.exit({error.code!r})") from error
         if not isinstance(result, OperationResult):
@@ -364,3 +374,29 @@ class Steps:
         self._session.emit("pamola_on_step_finished", step=step, result=result)
 
 
+
+
+def preview(run: RunServices) -> list[tuple[Step, str, str]]:
+    """For each step of a configured plan, `run` or `skip`, and why, without running anything."""
+    steps = Steps(run)
+    anew: set[str] = set()
+    found = []
+    for step in run.plan:
+        behind = [name for name in run.plan.needs(step) if name in anew]
+        if behind:
+            anew.add(step.id)
+            found.append((step, "run", f"it reads what step {behind[0]} makes anew"))
+            continue
+        try:
+            verdict = steps.verdict(step)
+        except PamolaTaskError as error:
+            anew.add(step.id)
+            found.append((step, "run", f"its input cannot be used: {error}"))
+            continue
+        if isinstance(verdict, SavedStep):
+            steps.put_in_place(step, verdict)
+            found.append((step, "skip", f"nothing changed since run {verdict.run_id}"))
+        else:
+            anew.add(step.id)
+            found.append((step, "run", verdict or "never finished"))
+    return found

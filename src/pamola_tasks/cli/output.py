@@ -1,0 +1,94 @@
+"""How commands print: tables for people, one JSON document for machines. Facts on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """Add `--json` to a command: its parameter is `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def heading(text: str) -> None:
+    """Print a heading."""
+    click.secho(text, bold=True)
+
+
+def note(text: str) -> None:
+    """Print a remark that is no fact, on stderr."""
+    click.secho(text, dim=True, err=True)
+
+
+def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
+    """Print names and values, one a line, values under each other."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        first, *more = str(value).split("\n")
+        click.echo(f"{' ' * indent}{name.ljust(width)}  {first}".rstrip())
+        for line in more:
+            click.echo(f"{' ' * (indent + width + 2)}{line}")
+
+
+def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> None:
+    """Print a table; the last column is cut where the terminal ends."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max([_width(header), *(_width(row[i]) for row in texts)]) for i, header in enumerate(headers)]
+    room = shutil.get_terminal_size((100, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
+    widths[-1] = max(min(widths[-1], room), _width(headers[-1]), 20 if widths[-1] > 20 else 0)
+    click.secho("  ".join(_padded(h, w) for h, w in zip(headers, widths, strict=True)).rstrip(), bold=True)
+    for row in texts:
+        cells = [_padded(_cut(cell, width), width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    while text and _width(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: `0.3 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int | None) -> str:
+    """A number of bytes for people: `812 B`, `1.4 MB`."""
+    if count is None:
+        return ""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""

@@ -1,0 +1,187 @@
+"""`pamola-task run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pamola_tasks.cli.app import State, Terminated, pass_state
+from pamola_tasks.cli.output import duration, facts, json_option, print_json, size
+from pamola_tasks.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED
+from pamola_tasks.kernel import Outcome
+from pamola_tasks.protocols import RunOptions
+
+
+@click.command("run")
+@click.argument("tasks", metavar="TASK…", nargs=-1, required=True)
+@click.option("--restart", is_flag=True, help="Forget checkpoints and begin from the beginning.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Overrule configuration (dotted key).")
+@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--continue-on-error", is_flag=True, help="Go on with other steps after one has failed.")
+@click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
+@pass_state
+def command(
+    state: State,
+    tasks: tuple[str, ...],
+    restart: bool,
+    dry_run: bool,
+    settings: tuple[str, ...],
+    seed: int | None,
+    continue_on_error: bool,
+    wait: bool,
+    log_format: str,
+    as_json: bool,
+) -> int:
+    """Run tasks, one after the other, until one fails.
+
+    TASK is an id found in configs/, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file. What an
+    earlier run left unfinished is continued; steps that are done, and whose inputs and parameters are unchanged, are
+    not run again.
+    """
+    overrides: dict[str, Any] = dict(_setting(text) for text in settings)
+    if seed is not None:
+        overrides["seed"] = seed
+    if continue_on_error:
+        overrides["continue_on_error"] = True
+    if state.verbosity:
+        overrides.setdefault("log_level", "DEBUG" if state.verbosity > 0 else "WARNING")
+    options = RunOptions(
+        overrides=overrides, restart=restart, wait=wait, log_format=log_format, quiet=state.verbosity < 0
+    )
+    if dry_run:
+        from pamola_tasks.cli.show import show_plan
+
+        for task in tasks:
+            show_plan(state, task, options, as_json=as_json)
+        return EXIT_OK
+    shown = []
+    code = EXIT_OK
+    for task in tasks:
+        outcome = state.kernel.run(task, options=options)
+        if as_json:
+            shown.append(as_document(outcome))
+        else:
+            print_outcome(outcome, f"pamola-task run {task}")
+        if not outcome.success:
+            code = _exit_code(outcome)
+            break
+    if as_json:
+        print_json(shown[0] if len(tasks) == 1 else shown)
+    return code
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`KEY=VALUE`, the value as YAML writes it."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE", param_hint="--set")
+    return key.strip(), parse_value(value.strip())
+
+
+def parse_value(text: str) -> Any:
+    """A value as it is written in YAML 1.2 or JSON: `5`, `true`, `[a, b]`, `null`, else text."""
+    import json
+
+    simple = {"true": True, "false": False, "null": None, "~": None, "": None}
+    if text in simple:
+        return simple[text]
+    try:
+        value = json.loads(text)
+    except ValueError:
+        if text.startswith("[") and text.endswith("]"):
+            inner = text[1:-1].strip()
+            return [parse_value(item.strip()) for item in inner.split(",")] if inner else []
+        return text
+    if isinstance(value, float) and not (value - value == 0):
+        raise click.BadParameter(f"{text!r} is no finite number", param_hint="--set")
+    return value
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.status == "interrupted":
+        return EXIT_TERMINATED if isinstance(outcome.error, Terminated) else EXIT_INTERRUPTED
+    return outcome.exit_code
+
+
+def as_document(outcome: Outcome) -> dict[str, Any]:
+    """A run's outcome for machines."""
+    record = outcome.record
+    return {
+        "task": outcome.task_id,
+        "run": outcome.run_id,
+        "status": outcome.status,
+        "success": outcome.success,
+        "seconds": round(record.seconds, 3),
+        "seed": record.seed,
+        "resumed_from": record.resumed_from,
+        "steps": [
+            {
+                "step": s.step,
+                "operation": s.operation,
+                "status": s.status,
+                "seconds": round(s.seconds, 6),
+                "reason": s.reason,
+                "metrics": s.metrics,
+            }
+            for s in record.steps
+        ],
+        "outputs": [
+            {"name": d.name, "path": d.path, "rows": d.rows, "sha256": d.sha256, "bytes": d.bytes, "encrypted": d.encrypted}
+            for d in record.outputs
+        ],
+        "warnings": record.warnings,
+        "error": record.error,
+        "report": str(outcome.report) if outcome.report else None,
+    }
+
+
+def print_outcome(outcome: Outcome, again: str) -> None:
+    """A run's outcome for people.
+
+    Args:
+        outcome: How the run ended.
+        again: The command that runs it again.
+    """
+    record = outcome.record
+    word, colour = ("succeeded", "green") if outcome.success else ("failed", "red")
+    if outcome.status == "interrupted":
+        word, colour = "interrupted", "yellow"
+    click.echo(f"{click.style(outcome.task_id, bold=True)} {click.style(word, fg=colour)} in {duration(record.seconds)}")
+    rows = [("steps", _steps(outcome))]
+    if not outcome.success and record.error:
+        where = f" in step {record.error['step']}" if record.error.get("step") else ""
+        rows.append(("error", f"{record.error['message']}{where and f' ({where.strip()})'}"))
+    for index, warning in enumerate(record.warnings):
+        rows.append(("warnings" if index == 0 else "", warning))
+    for index, failure in enumerate(record.observer_failures):
+        rows.append(("observers" if index == 0 else "", f"{failure['plugin']} failed in {failure['hook']}"))
+    for index, output in enumerate(record.outputs):
+        many = f"{output.rows:,} rows, " if output.rows is not None else ""
+        lock = ", encrypted" if output.encrypted else ""
+        rows.append(("outputs" if index == 0 else "", f"{output.path or output.name}  ({many}{size(output.bytes)}{lock})"))
+    if outcome.report:
+        rows.append(("report", str(outcome.report)))
+    if not outcome.success:
+        rows.append(("go on", again))
+    facts(rows)
+
+
+def _steps(outcome: Outcome) -> str:
+    record = outcome.record
+    total = len(outcome.results)
+    skipped = sum(1 for s in record.steps if s.status == "skipped" and s.reason.startswith("nothing changed"))
+    failed = [s.step for s in record.steps if s.status == "error"]
+    done = sum(1 for s in record.steps if s.status in ("success", "warning", "partial_success"))
+    parts = [f"{done} done"]
+    if skipped:
+        parts.append(f"{skipped} unchanged since an earlier run")
+    if failed:
+        parts.append(f"failed: {', '.join(failed)}")
+    left = len(record.steps) - done - skipped - len(failed)
+    if left:
+        parts.append(f"{left} not run")
+    return ", ".join(parts) if total or failed else "none"
