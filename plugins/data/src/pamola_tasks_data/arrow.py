@@ -1,0 +1,126 @@
+"""Between pandas and Arrow, so that nothing is lost and nothing is written that the frame does not show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pamola_tasks.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_NULLABLE: dict[Any, Any] = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+
+COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
+
+
+def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame that may be changed without changing the other; costs nothing where pandas copies on write."""
+    return frame.copy(deep=not COPY_ON_WRITE)
+
+
+def can_be_nullable(type_: Any) -> bool:
+    """Whether pandas needs a nullable dtype to hold missing values of this Arrow type without loss."""
+    return type_ in _NULLABLE
+
+
+def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
+    """An Arrow table as a DataFrame with a plain index.
+
+    Args:
+        table: The table.
+        nullable: Columns of whole numbers or booleans in which values may be missing: they become `Int64`,
+            `boolean` …, where pandas would make them floats.
+    """
+    special = [
+        name for name in table.column_names if name in nullable and can_be_nullable(table.schema.field(name).type)
+    ]
+    plain = [name for name in table.column_names if name not in special]
+    if plain:
+        frame = table.select(plain).to_pandas()
+        frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
+    else:
+        frame = pd.DataFrame(index=pd.RangeIndex(table.num_rows))
+    for name in special:
+        column = table.column(name)
+        before = [other for other in table.column_names[: table.column_names.index(name)] if other in frame.columns]
+        frame.insert(len(before), name, pd.Series(_NULLABLE[column.type].__from_arrow__(column)))
+    return frame
+
+
+def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
+    """A DataFrame as an Arrow table.
+
+    Args:
+        frame: Its named index levels become columns, an index without a name is left out; categories that do not
+            occur are left out too, since they may be values of rows that were removed on purpose.
+        mixed_as_text: Write a column of values of several types as text, where it would be refused.
+
+    Raises:
+        DataError: Column names are not unique, or a column's values have no common type.
+    """
+    frame = plain(frame)
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        # Arrow's message would show a value.
+        mixed = [name for name in frame.columns if not _fits_arrow(frame[name])]
+    if mixed and mixed_as_text:
+        texts = {name: frame[name].map(str, na_action="ignore").astype(object) for name in mixed}
+        return pa.Table.from_pandas(frame.assign(**texts), preserve_index=False)
+    types = sorted({type(value).__name__ for name in mixed[:1] for value in frame[name].dropna()})
+    raise DataError(
+        f"column {mixed[0] if mixed else '?'!r} holds values of types that do not go together ({', '.join(types[:5])}):"
+        f" make them one type before writing"
+    )
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as it is written: unique text column names, no index, no attributes, no categories without rows."""
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"only a DataFrame, or an iterable of DataFrames, can be written, not {type(frame).__name__}")
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError("the columns have several levels of names: give each column one name before writing")
+    frame = frame.copy(deep=False)
+    frame.attrs = {}
+    named = [name for name in frame.index.names if name is not None]
+    clash = [name for name in named if name in frame.columns]
+    if clash:
+        raise DataError(f"{clash[0]!r} is the name of an index level and of a column: rename one of them")
+    if named:
+        frame = frame.reset_index(level=named)
+    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"there is more than one column {repeated!r}: rename them before writing")
+    frame = frame.reset_index(drop=True)
+    for name, dtype in frame.dtypes.items():
+        if not isinstance(dtype, pd.CategoricalDtype):
+            continue
+        if isinstance(dtype.categories.dtype, (pd.IntervalDtype, pd.PeriodDtype)):
+            # No format has categories that are intervals, which is what pandas.cut makes.
+            frame[name] = frame[name].astype(object).map(str, na_action="ignore")
+        else:
+            frame[name] = frame[name].cat.remove_unused_categories()
+    return frame
+
+
+def _fits_arrow(column: pd.Series) -> bool:
+    try:
+        pa.Array.from_pandas(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return False
+    return True

@@ -1,0 +1,273 @@
+"""Reading CSV: parsed by Arrow as text, then typed column by column where that loses nothing (`inference`).
+
+Options, all optional: `delimiter`, `quotechar`, `encoding` (found out where not stated), `missing_values` (spellings of
+unquoted cells that mean "no value"), `text_columns` (never anything but text), `dtypes` (the schema, when it is known
+already), `warn` (called with a sentence that the user should read).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from pamola_tasks.errors import DataError
+from pamola_tasks_data.arrow import to_frame
+from pamola_tasks_data.dialect import FALLBACK_ENCODING, HEAD_SIZE, CsvHead, examine
+from pamola_tasks_data.inference import TEXT_DTYPE, Column, Kind, infer, merge_all, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_BLOCK = 1 << 22
+
+T = TypeVar("T")
+
+
+@attrs.define
+class _CsvFile:
+    """An open CSV file of which the head was looked at."""
+
+    file: IO[bytes]
+    head: CsvHead
+    columns: list[str]
+    missing_values: list[str]
+    text_columns: frozenset[str]
+    known: Mapping[str, str]
+    warn: Callable[[str], None]
+    stated_encoding: bool
+
+    # ------------------------------------------------------------ whole
+
+    def table(self) -> pa.Table:
+        """All rows as text."""
+        self.file.seek(0)
+        data = self.file.read()
+        return self._decoding(lambda: self._parsed(data))
+
+    def _parsed(self, data: bytes) -> pa.Table:
+        # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
+        breaks = self.head.dialect.encoding == "utf-16" or self.head.dialect.quotechar.encode() in data
+        bad: list[Any] = []
+        read, parse, convert = self._options(bad, breaks=breaks)
+        table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
+        if bad:
+            # Arrow counts lines only when it reads them one after the other.
+            bad.clear()
+            read.use_threads = False
+            arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
+            raise self._ragged(bad)
+        return table
+
+    # ------------------------------------------------------------ in pieces
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows as text, in pieces of a size that suits Arrow."""
+        self.file.seek(0)
+        bad: list[Any] = []
+        read, parse, convert = self._options(bad, breaks=True)
+        read.use_threads = False
+        reader = arrow_csv.open_csv(_Borrowed(self.file), read, parse, convert)
+        while True:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                break
+            if bad:
+                raise self._ragged(bad)
+            yield batch
+        if bad:
+            raise self._ragged(bad)
+
+    def found_types(self) -> dict[str, Column]:
+        """The type of each column, from what is known or else from all rows."""
+        if all(name in self.known for name in self.columns):
+            return {name: Column.of_dtype(self.known[name]) for name in self.columns}
+        parts = self._decoding(lambda: merge_all(self._infer(batch) for batch in self.batches()))
+        return dict(zip(self.columns, parts or [Column(Kind.EMPTY, True)] * len(self.columns), strict=True))
+
+    # ------------------------------------------------------------ types
+
+    def typed_frame(self, text: Any, types: Mapping[str, Column]) -> pd.DataFrame:
+        """A table or batch of text as a DataFrame of these types."""
+        arrays = _each(lambda name: typed(text.column(name), types[name]), self.columns)
+        table = pa.table(dict(zip(self.columns, arrays, strict=True)))
+        return to_frame(table, [name for name in self.columns if types[name].missing])
+
+    def types_of(self, table: pa.Table) -> dict[str, Column]:
+        """The type of each column of the whole table."""
+        if all(name in self.known for name in self.columns):
+            return {name: Column.of_dtype(self.known[name]) for name in self.columns}
+        return dict(zip(self.columns, self._infer(table), strict=True))
+
+    def _infer(self, text: Any) -> list[Column]:
+        def column(name: str) -> Column:
+            return Column(Kind.TEXT, True) if name in self.text_columns else infer(text.column(name))
+
+        return _each(column, self.columns)
+
+    # ------------------------------------------------------------ Arrow
+
+    def _options(self, bad: list[Any], *, breaks: bool) -> tuple[Any, Any, Any]:
+        def skip(row: Any) -> str:
+            bad.append(row)
+            return "skip"
+
+        dialect = self.head.dialect
+        read = arrow_csv.ReadOptions(block_size=_BLOCK, encoding=dialect.encoding.replace("utf-8", "utf8"))
+        parse = arrow_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quotechar,
+            newlines_in_values=breaks,
+            # An empty line is a row without a value where there is one column.
+            ignore_empty_lines=len(self.head.header) > 1,
+            invalid_row_handler=skip,
+        )
+        convert = arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(self.head.header, pa.string()),
+            include_columns=self.columns,
+            null_values=self.missing_values,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        return read, parse, convert
+
+    def _decoding(self, read: Callable[[], T]) -> T:
+        """Read; where bytes far behind the head are no UTF-8 and nothing was stated, read once more as cp1252."""
+        try:
+            return read()
+        except pa.ArrowInvalid as problem:
+            if "invalid UTF8" not in str(problem):
+                raise DataError(_reason(problem)) from None
+            if self.stated_encoding:
+                raise DataError("a cell is not UTF-8, which was stated as the encoding: state the right one") from None
+        dialect = attrs.evolve(self.head.dialect, encoding=FALLBACK_ENCODING)
+        self.head = attrs.evolve(self.head, dialect=dialect, guessed_encoding=True)
+        self.tell()
+        try:
+            return read()
+        except pa.ArrowInvalid as problem:
+            raise DataError(_reason(problem)) from None
+
+    def tell(self) -> None:
+        """Warn of what was guessed."""
+        if self.head.guessed_encoding:
+            self.warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
+
+    def _ragged(self, bad: list[Any]) -> DataError:
+        first = bad[0]
+        place = f" (the first in row {first.number}, which has {first.actual_columns})" if first.number else ""
+        rows = "1 row has" if len(bad) == 1 else f"{len(bad)} rows have"
+        return DataError(
+            f"{rows} another number of cells than the header's {first.expected_columns}{place}: mend them, or state"
+            f" the delimiter if it is not {self.head.dialect.delimiter!r}"
+        )
+
+
+def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
+    """The whole table, or some columns of it."""
+    source = _opened(file, columns, options)
+    if source.head.only_header:
+        return _no_rows(source.columns)
+    table = source.table()
+    return source.typed_frame(table, source.types_of(table))
+
+
+def chunks(
+    file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
+    """The table in pieces of `size` rows, each column of one type throughout, in constant memory.
+
+    The file is read twice, once to learn the types, unless `dtypes` tells them.
+    """
+    source = _opened(file, columns, options)
+    if source.head.only_header:
+        yield _no_rows(source.columns)
+        return
+    types = source.found_types()
+    waiting: list[Any] = []
+    rows = 0
+    for batch in source.batches():
+        waiting.append(batch)
+        rows += batch.num_rows
+        while rows >= size:
+            table = pa.Table.from_batches(waiting)
+            yield source.typed_frame(table.slice(0, size), types)
+            rows -= size
+            waiting = table.slice(size).to_batches()
+    if rows:
+        yield source.typed_frame(pa.Table.from_batches(waiting), types)
+
+
+def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
+    """Columns and the dtypes that they are read as; every row is looked at, in constant memory."""
+    source = _opened(file, None, options)
+    if source.head.only_header:
+        return dict.fromkeys(source.columns, TEXT_DTYPE)
+    return {name: column.dtype for name, column in source.found_types().items()}
+
+
+def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> _CsvFile:
+    head = examine(file.read(HEAD_SIZE), options)
+    wanted = list(head.header if columns is None else columns)
+    check_columns(wanted, head.header)
+    source = _CsvFile(
+        file=file,
+        head=head,
+        columns=wanted,
+        missing_values=list(options.get("missing_values") or [""]),
+        text_columns=frozenset(options.get("text_columns") or ()),
+        known=options.get("dtypes") or {},
+        warn=options.get("warn") or _silent,
+        stated_encoding=bool(options.get("encoding")),
+    )
+    source.tell()
+    return source
+
+
+def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse columns that are not there."""
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        shown = ", ".join(map(repr, there[:20])) + (" …" if len(there) > 20 else "")
+        raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")
+
+
+def _silent(message: str) -> None:
+    """For readers outside a run: nobody to warn."""
+
+
+def _no_rows(columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series([], dtype=TEXT_DTYPE) for name in columns})
+
+
+def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:
+    """One result a column, made on threads: Arrow's functions let others run."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1, max(1, len(columns)))) as pool:
+        return list(pool.map(do, columns))
+
+
+def _reason(problem: Exception) -> str:
+    """What Arrow found, without the row that it quotes."""
+    if "straddling" in str(problem) or "truncated" in str(problem).lower():
+        return f"a row is longer than {_BLOCK >> 20} MiB, or a quote is not closed"
+    return "it cannot be read as CSV: a quote is not closed, or rows differ in their number of cells"
+
+
+class _Borrowed(io.RawIOBase):
+    """A file that Arrow may close, and the caller's is not."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)

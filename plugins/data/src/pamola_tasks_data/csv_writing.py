@@ -1,0 +1,196 @@
+"""Writing CSV so that reading it gives the same values: RFC 4180, lines end with `\\n`.
+
+A missing value is an empty cell, an empty text is `""`. Floats keep their decimal point (`1.0`), whole numbers stay
+whole beside missing values, booleans are `True` and `False`, times are ISO 8601 in the coarsest form that loses nothing.
+Cells are quoted only where they have to be. Lines are joined by Arrow, which is several times as fast as row by row.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pamola_tasks.errors import DataError
+from pamola_tasks_data.arrow import to_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_ROWS = 1 << 17
+_LARGE = pa.large_string()
+_NOTHING = pa.scalar("", _LARGE)
+_LINE_END = pa.scalar("\n", _LARGE)
+_POINT_ZERO = pa.scalar(".0", _LARGE)
+
+
+def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
+    """Write frames with the same columns, under one header.
+
+    Args:
+        frames: At least one.
+        options: `delimiter`, `quotechar`, `encoding` (`,`, `"` and UTF-8 unless stated), `missing_values` (texts that
+            must be quoted, or they would be read as missing).
+
+    Returns:
+        The number of rows.
+    """
+    form = _Form(options)
+    header: list[str] | None = None
+    rows = 0
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        for frame in frames:
+            table = _written_form(to_table(_readable(frame), mixed_as_text=True))
+            if header is None:
+                header = table.column_names
+                file.write(form.header(header))
+            elif table.column_names != header:
+                raise DataError(
+                    "pieces of one dataset have different columns: they must be the same, in the same order"
+                )
+            rows += table.num_rows
+            # As many pieces at a time as there are workers, so that the text of a long table is never whole in memory.
+            for window in range(0, table.num_rows, _ROWS * workers):
+                starts = range(window, min(window + _ROWS * workers, table.num_rows), _ROWS)
+                for data in pool.map(form.lines, (table.slice(start, _ROWS) for start in starts)):
+                    file.write(data)
+    if header is None:
+        raise DataError("there is nothing to write: not even an empty frame was given")
+    return rows
+
+
+class _Form:
+    """How cells and lines are written."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.delimiter: str = options.get("delimiter") or ","
+        self.quote: str = options.get("quotechar") or '"'
+        self.encoding: str = options.get("encoding") or "utf-8"
+        self.reserved = pa.array(
+            [spelling for spelling in options.get("missing_values") or [""] if spelling] + [""], _LARGE
+        )
+        self.special = (self.delimiter, self.quote, "\r", "\n")
+        self._bytes = tuple(mark.encode() for mark in self.special)
+        self._pattern = "[" + "".join("\\" + mark if mark in "\\]^-|" else mark for mark in self.special) + "]"
+
+    def header(self, names: list[str]) -> bytes:
+        cells = self.quoted(pa.array(names, _LARGE)).to_pylist()
+        return self._encoded((self.delimiter.join(cells) + "\n").encode())
+
+    def lines(self, table: Any) -> bytes:
+        """The lines of a table without chunks worth speaking of."""
+        if not table.num_columns:
+            return b"\n" * table.num_rows
+        cells = [self.cells(column.combine_chunks()) for column in table.columns]
+        cells = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in cells]
+        last = pc.binary_join_element_wise(cells[-1], _LINE_END, _NOTHING, null_handling="replace", null_replacement="")
+        joined = last
+        if len(cells) > 1:
+            joined = pc.binary_join_element_wise(
+                *cells[:-1], last, pa.scalar(self.delimiter, _LARGE), null_handling="replace", null_replacement=""
+            )
+        return self._encoded(_bytes_of(joined))
+
+    def cells(self, array: Any) -> Any:
+        """A column as text, quoted where it has to be."""
+        if pa.types.is_dictionary(array.type):
+            return self.cells(array.dictionary).take(array.indices)
+        text = as_text(array)
+        may_need_quotes = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+        return self.quoted(text) if may_need_quotes or self.delimiter in "-.:+ " else text
+
+    def quoted(self, text: Any) -> Any:
+        """Text with quotes round every cell that would not be read as it is."""
+        needs = pc.is_in(text, self.reserved)
+        data = _bytes_of(text)
+        if any(mark in data for mark in self._bytes):
+            needs = pc.or_(needs, pc.fill_null(pc.match_substring_regex(text, self._pattern), False))
+        if not pc.any(needs).as_py():
+            return text
+        quote = pa.scalar(self.quote, _LARGE)
+        doubled = pc.replace_substring(text, self.quote, self.quote * 2)
+        return pc.if_else(needs, pc.binary_join_element_wise(quote, doubled, quote, _NOTHING), text)
+
+    def _encoded(self, data: bytes) -> bytes:
+        if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+            return data
+        try:
+            return data.decode().encode(self.encoding)
+        except UnicodeEncodeError:
+            raise DataError(f"a text has characters that {self.encoding} cannot write: use UTF-8") from None
+
+
+def as_text(array: Any) -> Any:
+    """An Arrow array as text, as it is written in CSV, without quotes."""
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        return pc.if_else(array, pa.scalar("True", _LARGE), pa.scalar("False", _LARGE))
+    if pa.types.is_floating(kind):
+        return _floats(pc.cast(array, pa.float32()) if pa.types.is_float16(kind) else array)
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        raise DataError(f"CSV cannot hold cells of type {kind}: make them text, or write Parquet")
+    return pc.cast(array, _LARGE)
+
+
+def _floats(array: Any) -> Any:
+    """Floats in the shortest form that is read as the same float, with a point: Arrow writes 1.0 as 1, 2e10 as 2e+10."""
+    text = pc.cast(array, _LARGE)
+    size = pc.abs(array)
+    long = pc.fill_null(pc.and_(pc.greater_equal(size, 1e10), pc.less(size, 1e16)), False)
+    if pc.any(long).as_py():
+        shown = [repr(value) for value in pc.cast(array.filter(long), pa.float64()).to_pylist()]
+        text = pc.replace_with_mask(text, long, pa.array(shown, _LARGE))
+    whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(size, 1e10))
+    if pc.any(whole).as_py():
+        text = pc.if_else(whole, pc.binary_join_element_wise(text, _POINT_ZERO, _NOTHING), text)
+    return text
+
+
+def _written_form(table: Any) -> Any:
+    """Times as text in the coarsest form that loses nothing, the same for a whole column."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            table = table.set_column(position, field.name, _times(table.column(position), field.type))
+        elif pa.types.is_duration(field.type):
+            seconds = pc.divide(
+                pc.cast(pc.cast(table.column(position), pa.duration("ns")), pa.int64()).cast(pa.float64()), 1e9
+            )
+            table = table.set_column(position, field.name, seconds)
+    return table
+
+
+def _times(column: Any, kind: Any) -> Any:
+    units = [pa.timestamp(unit, kind.tz) for unit in ("s", "ms", "us", "ns")]
+    for coarser in units if kind.tz else [pa.date32(), *units]:
+        made = pc.cast(column, coarser, safe=False)
+        if pc.all(pc.equal(pc.cast(made, kind, safe=False), column)).as_py() is not False:
+            break
+    return pc.strftime(made, format="%Y-%m-%dT%H:%M:%S%z") if kind.tz else pc.cast(made, _LARGE)
+
+
+def _readable(frame: Any) -> Any:
+    """Intervals and periods, which Arrow would write as structures, as the text that they are shown as."""
+    if not isinstance(frame, pd.DataFrame):
+        return frame
+    shown = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, (pd.IntervalDtype, pd.PeriodDtype))]
+    if not shown:
+        return frame
+    return frame.assign(**{name: frame[name].astype(object).map(str, na_action="ignore") for name in shown})
+
+
+def _bytes_of(text: Any) -> bytes:
+    """The characters of a text array, one cell after the other."""
+    if isinstance(text, pa.ChunkedArray):
+        return b"".join(_bytes_of(chunk) for chunk in text.chunks)
+    offsets_width = np.int64 if pa.types.is_large_string(text.type) else np.int32
+    _, offsets, data = text.buffers()
+    if data is None or not len(text):
+        return b""
+    ends = np.frombuffer(offsets, dtype=offsets_width)
+    return bytes(memoryview(data)[ends[text.offset] : ends[text.offset + len(text)]])

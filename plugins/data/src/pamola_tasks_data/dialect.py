@@ -1,0 +1,126 @@
+"""How a CSV file is written: delimiter, quote character, encoding; as stated, or found out from its first bytes."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEAD_SIZE = 1 << 16
+DELIMITERS = (",", ";", "\t", "|")
+FALLBACK_ENCODING = "cp1252"
+
+_CONSISTENT_SHARE = 0.9  # of the first rows, that must be as wide as the header for a delimiter to be believed
+_ROWS_LOOKED_AT = 100
+
+
+@attrs.frozen(kw_only=True)
+class Dialect:
+    """How a CSV file is written."""
+
+    delimiter: str = ","
+    quotechar: str = '"'
+    encoding: str = "utf-8"
+
+
+@attrs.frozen(kw_only=True)
+class CsvHead:
+    """What the beginning of a CSV file tells.
+
+    Attributes:
+        header: Names of the columns.
+        only_header: The file has no rows.
+        guessed_encoding: The encoding is a guess, since the bytes are no UTF-8 and nothing was stated.
+    """
+
+    dialect: Dialect
+    header: tuple[str, ...]
+    only_header: bool
+    guessed_encoding: bool
+
+
+def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
+    """Find out how a file is written.
+
+    Args:
+        head: Its first `HEAD_SIZE` bytes, or all of them.
+        stated: What is known already: `delimiter`, `quotechar`, `encoding`; missing or None means to find out.
+
+    Raises:
+        DataError: It is empty, is not in the stated encoding, or has a header that no table can have.
+    """
+    if not head.strip():
+        raise DataError("the file is empty: a CSV file begins with the names of its columns")
+    encoding, guessed = _encoding(head, stated.get("encoding"))
+    text = decode_head(head, encoding)
+    quotechar = stated.get("quotechar") or '"'
+    whole = len(head) < HEAD_SIZE
+    delimiter = stated.get("delimiter") or _delimiter(text, quotechar, whole)
+    rows = _rows(text, delimiter, quotechar, whole)
+    if not rows:
+        raise DataError(f"the header is longer than {HEAD_SIZE // 1024} KiB, or its quotes are not closed")
+    header = tuple(rows[0])
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
+    dialect = Dialect(delimiter=delimiter, quotechar=quotechar, encoding=encoding)
+    return CsvHead(dialect=dialect, header=header, only_header=whole and len(rows) == 1, guessed_encoding=guessed)
+
+
+def decode_head(head: bytes, encoding: str) -> str:
+    """The beginning of a file as text; a character that is cut off at its end is left out."""
+    try:
+        decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+        return decoder.decode(head)
+    except LookupError:
+        raise DataError(f"{encoding!r} is no encoding that Python knows") from None
+    except UnicodeDecodeError as problem:
+        raise DataError(f"the file is not {encoding}: byte {problem.start} does not fit; state its encoding") from None
+
+
+def _encoding(head: bytes, stated: str | None) -> tuple[str, bool]:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16", False
+    if stated:
+        normal = stated.lower().replace("_", "-")
+        return ("utf-8" if normal in ("utf8", "utf-8", "utf-8-sig", "ascii", "us-ascii") else stated), False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return FALLBACK_ENCODING, True
+    return "utf-8", False
+
+
+def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[str]]:
+    """The first rows, blank lines left out; a last row that may be cut off is left out too."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quotechar)
+    found: list[list[str]] = []
+    for row in reader:
+        found.append(row)
+        if len(found) > _ROWS_LOOKED_AT:
+            break
+    else:
+        if not whole:
+            found.pop()
+    return [row for row in found if row]
+
+
+def _delimiter(text: str, quotechar: str, whole: bool) -> str:
+    """The delimiter that makes the most columns, all rows alike; the comma where none does."""
+    best, best_score = ",", (0.0, 0)
+    for delimiter in DELIMITERS:
+        rows = _rows(text, delimiter, quotechar, whole)
+        if not rows or len(rows[0]) < 2:
+            continue
+        share = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        if share >= _CONSISTENT_SHARE and (share, len(rows[0])) > best_score:
+            best, best_score = delimiter, (share, len(rows[0]))
+    return best

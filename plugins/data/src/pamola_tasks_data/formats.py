@@ -1,0 +1,64 @@
+"""The formats that are built in, and how a format is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import PurePath
+
+from pamola_tasks.errors import DataError
+from pamola_tasks.protocols import DatasetFormat
+from pamola_tasks_data import csv_reading, csv_writing, json_records, parquet
+
+CSV = DatasetFormat(
+    extension="csv",
+    read=csv_reading.read,
+    write=csv_writing.write,
+    chunks=csv_reading.chunks,
+    schema=csv_reading.schema,
+)
+PARQUET = DatasetFormat(
+    extension="parquet", read=parquet.read, write=parquet.write, chunks=parquet.chunks, schema=parquet.schema
+)
+JSON = DatasetFormat(extension="json", read=json_records.read_array, write=json_records.write_array)
+JSON_LINES = DatasetFormat(extension="jsonl", read=json_records.read_lines, write=json_records.write_lines)
+
+BUILT_IN: Mapping[str, DatasetFormat] = {"csv": CSV, "parquet": PARQUET, "json": JSON, "jsonl": JSON_LINES}
+
+# Other usual endings of the same formats.
+_SYNONYMS = {"tsv": "csv", "txt": "csv", "pq": "parquet", "ndjson": "jsonl"}
+
+
+class Formats:
+    """The formats that are known, by name.
+
+    Args:
+        more: Formats of other plugins: each a `DatasetFormat`, or `"module:object"`, imported when it is first used.
+    """
+
+    def __init__(self, more: Mapping[str, str | DatasetFormat] | None = None) -> None:
+        self._known: dict[str, str | DatasetFormat] = {**BUILT_IN, **(more or {})}
+
+    def __getitem__(self, name: str) -> DatasetFormat:
+        key = name.lower().lstrip(".")
+        if key not in self._known:
+            key = _SYNONYMS.get(key, key)
+        if key not in self._known:
+            raise DataError(f"{name!r} is no known format of datasets: known are {', '.join(sorted(self._known))}")
+        found = self._known[key]
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            loaded = getattr(import_module(module), attribute)
+            if not isinstance(loaded, DatasetFormat):
+                raise DataError(f"the format {key!r} is {found}, which is no DatasetFormat")
+            self._known[key] = found = loaded
+        return found
+
+    def name_for(self, path: str, stated: str | None = None) -> str:
+        """The name of a file's format: the stated one, else what its extension says."""
+        name = stated or PurePath(path).suffix.lstrip(".")
+        if not name:
+            raise DataError(
+                f"{path} has no extension that tells its format: known are {', '.join(sorted(self._known))}"
+            )
+        return self[name].extension

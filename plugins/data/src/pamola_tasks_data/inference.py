@@ -1,0 +1,143 @@
+"""Which type a column of text has, such that nothing is lost: text becomes a number only if the number says it all.
+
+`01234` is no number (its zero would be lost), nor is `+49…`, `1E10` (an identifier as likely), `nan`, or a number of
+more digits than a double holds. `True` and `False`, spelled so, are booleans; dates stay text unless `data_types`
+says otherwise. One cell that does not fit makes the whole column text.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A double holds 17 significant decimal digits; every whole number of up to 15 digits is exact.
+_DOUBLE_DIGITS = 17
+_EXACT_DIGITS = 15
+_DECIMAL = r"^-?(?:inf|(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-][0-9]+)?|(?:[0-9]\.[0-9]+)[eE][0-9]+)$"
+_SAMPLE = 1000
+
+TEXT_DTYPE = str(pd.Series(["a"]).dtype)
+
+
+class Kind(enum.Enum):
+    """What a column of text holds."""
+
+    EMPTY = "empty"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    LONG_INTEGER = "long integer"  # too long to be exact as a double
+    FLOAT = "float"
+    TEXT = "text"
+
+
+@attrs.frozen
+class Column:
+    """What is known of a column: its kind, and whether values are missing."""
+
+    kind: Kind
+    missing: bool
+
+    def merged(self, other: Column) -> Column:
+        """What holds for a column of which these two are parts."""
+        return Column(_merged(self.kind, other.kind), self.missing or other.missing)
+
+    @property
+    def dtype(self) -> str:
+        """The pandas dtype, as text, that the column is read as."""
+        if self.kind in (Kind.INTEGER, Kind.LONG_INTEGER):
+            return "Int64" if self.missing else "int64"
+        if self.kind is Kind.BOOLEAN:
+            return "boolean" if self.missing else "bool"
+        return "float64" if self.kind is Kind.FLOAT else TEXT_DTYPE
+
+    @classmethod
+    def of_dtype(cls, dtype: str) -> Column:
+        """The other way: how text must be read to become of this dtype."""
+        kinds = {
+            "int64": Column(Kind.INTEGER, False),
+            "Int64": Column(Kind.INTEGER, True),
+            "bool": Column(Kind.BOOLEAN, False),
+            "boolean": Column(Kind.BOOLEAN, True),
+            "float64": Column(Kind.FLOAT, True),
+        }
+        return kinds.get(dtype, Column(Kind.TEXT, True))
+
+
+def _merged(one: Kind, two: Kind) -> Kind:
+    kinds = {one, two} - {Kind.EMPTY}
+    if len(kinds) <= 1:
+        return kinds.pop() if kinds else Kind.EMPTY
+    if kinds == {Kind.INTEGER, Kind.LONG_INTEGER}:
+        return Kind.LONG_INTEGER
+    if kinds == {Kind.INTEGER, Kind.FLOAT}:
+        return Kind.FLOAT
+    return Kind.TEXT
+
+
+def infer(text: Any) -> Column:
+    """What a column of text holds.
+
+    Args:
+        text: An Arrow array of strings; null where a value is missing.
+    """
+    missing = text.null_count > 0
+    if text.null_count == len(text):
+        return Column(Kind.EMPTY, missing)
+    if _kind(text.slice(0, _SAMPLE)) is Kind.TEXT:
+        return Column(Kind.TEXT, missing)
+    return Column(_kind(text), missing)
+
+
+def merge_all(parts: Iterable[list[Column]]) -> list[Column]:
+    """What holds for columns that came in parts."""
+    found: list[Column] = []
+    for part in parts:
+        found = [a.merged(b) for a, b in zip(found, part, strict=True)] if found else part
+    return found
+
+
+def typed(text: Any, column: Column) -> Any:
+    """A column of text as an Arrow array of what it holds."""
+    if column.kind in (Kind.INTEGER, Kind.LONG_INTEGER):
+        return pc.cast(text, pa.int64())
+    if column.kind is Kind.FLOAT:
+        return pc.cast(text, pa.float64())
+    if column.kind is Kind.BOOLEAN:
+        return pc.equal(text, "True")
+    return text
+
+
+def _kind(text: Any) -> Kind:
+    if text.null_count == len(text):
+        return Kind.EMPTY
+    try:
+        whole = pc.cast(text, pa.int64())
+    except pa.ArrowInvalid:
+        if pc.all(pc.is_in(text, pa.array(["True", "False", None], pa.string()))).as_py():
+            return Kind.BOOLEAN
+        return Kind.FLOAT if _is_decimal(text) else Kind.TEXT
+    if pc.all(pc.equal(pc.cast(whole, pa.string()), text)).as_py():
+        return Kind.LONG_INTEGER if pc.max(pc.binary_length(text)).as_py() > _EXACT_DIGITS else Kind.INTEGER
+    return Kind.FLOAT if _is_decimal(text) else Kind.TEXT
+
+
+def _is_decimal(text: Any) -> bool:
+    """Whether all cells are decimal numbers that a double holds."""
+    if not pc.all(pc.match_substring_regex(text, _DECIMAL)).as_py():
+        return False
+    long = text.filter(pc.greater(pc.binary_length(text), _EXACT_DIGITS))
+    if not len(long):
+        return True
+    if pc.any(pc.match_substring_regex(long, rf"^-?[0-9]{{{_EXACT_DIGITS + 1},}}$")).as_py():
+        return False
+    mantissa = pc.replace_substring_regex(long, r"[eE].*$", "")
+    digits = pc.replace_substring_regex(pc.replace_substring(mantissa, ".", ""), r"^-?0*", "")
+    return bool(pc.max(pc.binary_length(digits)).as_py() <= _DOUBLE_DIGITS)

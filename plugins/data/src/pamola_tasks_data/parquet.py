@@ -1,0 +1,122 @@
+"""Parquet: types, categories and missing values as they are."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
+
+from pamola_tasks.errors import DataError
+from pamola_tasks_data.arrow import can_be_nullable, to_frame, to_table
+from pamola_tasks_data.csv_reading import check_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+
+def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
+    """The whole table, or some columns of it: others are not read from the disk."""
+    opened = arrow_parquet.ParquetFile(file)
+    wanted = _wanted(opened, columns)
+    frame = to_frame(opened.read(columns=wanted), _nullable(opened))
+    return frame if columns is None else frame[list(columns)]
+
+
+def chunks(
+    file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
+    """The table in pieces of at most `size` rows."""
+    opened = arrow_parquet.ParquetFile(file)
+    wanted = _wanted(opened, columns)
+    nullable = _nullable(opened)
+    empty = True
+    for batch in opened.iter_batches(batch_size=size, columns=wanted):
+        empty = False
+        frame = to_frame(pa.Table.from_batches([batch]), nullable)
+        yield frame if columns is None else frame[list(columns)]
+    if empty:
+        yield to_frame(opened.schema_arrow.empty_table(), nullable)[wanted or slice(None)]
+
+
+def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
+    """Columns and the dtypes that they are read as, from the footer."""
+    opened = arrow_parquet.ParquetFile(file)
+    frame = to_frame(opened.schema_arrow.empty_table(), _nullable(opened))
+    return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
+
+
+def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
+    """Write frames with the same columns; the first one's types hold for all.
+
+    Returns:
+        The number of rows.
+    """
+    rows = 0
+    writer: Any = None
+    with ExitStack() as stack:
+        for frame in frames:
+            table = to_table(frame)
+            if writer is None:
+                table = _without_null_type(table)
+                writer = stack.enter_context(arrow_parquet.ParquetWriter(file, table.schema, compression="zstd"))
+            writer.write_table(_cast(table, writer.schema))
+            rows += table.num_rows
+    if writer is None:
+        raise DataError("there is nothing to write: not even an empty frame was given")
+    return rows
+
+
+def _wanted(opened: Any, columns: Sequence[str] | None) -> list[str] | None:
+    if columns is None:
+        return None
+    check_columns(columns, opened.schema_arrow.names)
+    return list(columns)
+
+
+def _nullable(opened: Any) -> set[str]:
+    """Columns of whole numbers or booleans in which values are missing, or may be, judged by the footer."""
+    metadata = opened.metadata
+    found = {field.name for field in opened.schema_arrow if field.nullable and can_be_nullable(field.type)}
+    if not found:
+        return found
+    missing: set[str] = set()
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for position in range(row_group.num_columns):
+            column = row_group.column(position)
+            if column.path_in_schema in found and _may_have_nulls(column.statistics):
+                missing.add(column.path_in_schema)
+    return missing
+
+
+def _may_have_nulls(statistics: Any) -> bool:
+    return statistics is None or not statistics.has_null_count or statistics.null_count > 0
+
+
+def _without_null_type(table: Any) -> Any:
+    """A column of which nothing is known but that all its values are missing becomes text."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_null(field.type):
+            table = table.set_column(position, field.name, table.column(position).cast(pa.string()))
+    return table
+
+
+def _cast(table: Any, schema: Any) -> Any:
+    if table.schema.equals(schema):
+        return table
+    if table.column_names != schema.names:
+        raise DataError("pieces of one dataset have different columns: they must be the same, in the same order")
+    columns = []
+    for name in schema.names:
+        try:
+            columns.append(table.column(name).cast(schema.field(name).type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise DataError(
+                f"column {name!r} is {schema.field(name).type} in the first piece and {table.schema.field(name).type}"
+                f" in a later one, with values that do not fit"
+            ) from None
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,43 @@
+"""What this plugin adds: reading and writing datasets, and four formats for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.protocols import DatasetFormat, DataSource, DataWriter, RunServices
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_add_settings() -> str:
+    return "pamola_tasks_data.settings:DataSettings"
+
+
+@hookimpl(trylast=True)
+def pamola_provide_data_source(run: RunServices) -> DataSource:
+    from pamola_tasks_data.provider import data_source
+
+    return data_source(run)
+
+
+@hookimpl(trylast=True)
+def pamola_provide_data_writer(run: RunServices) -> DataWriter:
+    from pamola_tasks_data.provider import data_writer
+
+    return data_writer(run)
+
+
+@hookimpl
+def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
+    return {
+        "csv": "pamola_tasks_data.formats:CSV",
+        "parquet": "pamola_tasks_data.formats:PARQUET",
+        "json": "pamola_tasks_data.formats:JSON",
+        "jsonl": "pamola_tasks_data.formats:JSON_LINES",
+    }

@@ -1,0 +1,49 @@
+"""The two services of a run, made from its configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks_data.formats import Formats
+from pamola_tasks_data.reading import CsvOptions, DataReader
+from pamola_tasks_data.source import DataSource
+from pamola_tasks_data.writing import DataWriter
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Config, RunServices
+
+
+def data_source(run: RunServices) -> DataSource:
+    """The source of a run. The kernel gives it the task's inputs."""
+    reader = DataReader(run.files, formats=_formats(run), csv=csv_options(run.config), warn=run.warn)
+    return DataSource(data_types=run.config.data_types, reader=reader)
+
+
+def data_writer(run: RunServices) -> DataWriter:
+    """The writer of a run."""
+    task_dir = run.directories.get_directory("task") if run.task is not None else None
+    return DataWriter(run.files, task_dir=task_dir, formats=_formats(run), csv=csv_options(run.config))
+
+
+def csv_options(config: Config) -> CsvOptions:
+    """The CSV dialect, as far as somebody stated it: what nobody stated is found out from each file."""
+    origins = config.origins()
+
+    def stated(key: str) -> Any:
+        return config.get(key) if key in origins and origins[key].layer not in _UNSTATED else None
+
+    return CsvOptions(
+        delimiter=stated("default_delimiter"),
+        quotechar=stated("default_quotechar"),
+        encoding=stated("default_encoding"),
+        missing_values=tuple(config.plugin("data").missing_values),
+    )
+
+
+# What the schema falls back to was stated by nobody.
+_UNSTATED = frozenset(("default", "fallback", "schema"))
+
+
+def _formats(run: RunServices) -> Formats:
+    kernel = getattr(run, "kernel", None)
+    return Formats(kernel.dataset_formats() if kernel is not None else None)

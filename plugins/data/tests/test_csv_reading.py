@@ -1,0 +1,179 @@
+"""Reading CSV loses nothing, guesses openly, and fails without showing values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pamola_tasks.errors import DataError
+from pamola_tasks_data.inference import TEXT_DTYPE
+from pamola_tasks_data.reading import CsvOptions
+
+
+def read(project: Any, content: bytes | str, **options: object) -> pd.DataFrame:
+    project.put("t.csv", content)
+    return project.source(t="t.csv", **options).frame("t")
+
+
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        (["1", "2", "-3"], "int64"),
+        (["1", "", "3"], "Int64"),
+        (["9007199254740993", "", "1"], "Int64"),
+        (["1.5", "", "2"], "float64"),
+        (["1e-05", "2.5"], "float64"),
+        (["inf", "1.0"], "float64"),
+        (["True", "False"], "bool"),
+        (["True", "", "False"], "boolean"),
+        (["01234", "10115"], TEXT_DTYPE),
+        (["1.5", "007"], TEXT_DTYPE),
+        (["+49", "1"], TEXT_DTYPE),
+        (["0x10", "1"], TEXT_DTYPE),
+        (["1E10", "2E5"], TEXT_DTYPE),
+        (["nan", "1.5"], TEXT_DTYPE),
+        (["NA", "1"], TEXT_DTYPE),
+        (["99999999999999999999", "1"], TEXT_DTYPE),
+        (["12345678901234567", "0.5"], TEXT_DTYPE),
+        (["3.14159265358979323846", "1.0"], TEXT_DTYPE),
+        (["true", "false"], TEXT_DTYPE),
+        (["2024-01-01", "2024-02-01"], TEXT_DTYPE),
+        ([" 1", "2"], TEXT_DTYPE),
+    ],
+)
+def test_a_column_is_a_number_only_if_the_numbers_say_all_that_the_text_said(
+    project: Any, cells: list[str], dtype: str
+) -> None:
+    frame = read(project, "x,y\n" + "".join(f"{cell},k\n" for cell in cells))
+    assert str(frame["x"].dtype) == dtype
+    if dtype == TEXT_DTYPE:
+        assert frame["x"].tolist() == cells
+
+
+def test_one_leading_zero_far_down_makes_the_whole_column_text(project: Any) -> None:
+    frame = read(project, "zip\n" + "10115\n" * 5000 + "01067\n")
+    assert frame["zip"].iloc[0] == "10115"
+    assert frame["zip"].iloc[-1] == "01067"
+
+
+def test_whole_numbers_beside_missing_values_stay_whole_however_long(project: Any) -> None:
+    frame = read(project, "id,x\n9007199254740993,1\n,2\n")
+    assert frame["id"].iloc[0] == 9007199254740993
+    assert frame["id"].isna().tolist() == [False, True]
+
+
+def test_only_the_empty_cell_is_missing_unless_the_settings_say_more(project: Any) -> None:
+    content = 'country,name\nNA,None\n,""\nDE,null\n'
+    frame = read(project, content)
+    assert frame["country"].isna().tolist() == [False, True, False]
+    assert frame["name"].tolist() == ["None", "", "null"]
+    told = read(project, content, csv=CsvOptions(missing_values=("", "NA")))
+    assert told["country"].isna().tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_out_when_nobody_states_it(project: Any, delimiter: str) -> None:
+    rows = [["name", "note", "n"], ["a", '"x, y; z"', "1"], ["b", '"u|v\tw"', "2"]]
+    frame = read(project, "\n".join(delimiter.join(row) for row in rows) + "\n")
+    assert list(frame.columns) == ["name", "note", "n"]
+    assert frame["note"].tolist() == ["x, y; z", "u|v\tw"]
+    assert frame["n"].tolist() == [1, 2]
+
+
+def test_a_stated_delimiter_is_not_second_guessed(project: Any) -> None:
+    frame = read(project, "a;b\n1;2\n", csv=CsvOptions(delimiter=","))
+    assert list(frame.columns) == ["a;b"]
+
+
+def test_the_byte_order_mark_is_no_part_of_the_first_name(project: Any) -> None:
+    assert list(read(project, b"\xef\xbb\xbfa,b\n1,2\n").columns) == ["a", "b"]
+    assert list(read(project, "\ufeffa,b\n1,\u00e4\n".encode("utf-16-le")).columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize("padding", [0, 200_000])
+def test_bytes_that_are_no_utf8_are_read_as_cp1252_and_the_user_is_told(project: Any, padding: int) -> None:
+    frame = read(project, "name,n\n".encode() + b"x,1\n" * (padding // 4) + "M\u00fcller,2\n".encode("cp1252"))
+    assert frame["name"].iloc[-1] == "M\u00fcller"
+    assert len(project.warnings) == 1
+    assert "cp1252" in project.warnings[0]
+    assert "t.csv" in project.warnings[0]
+
+
+def test_a_stated_encoding_that_does_not_fit_is_an_error(project: Any) -> None:
+    with pytest.raises(DataError, match=r"dataset 't' \(t.csv\).*utf-8"):
+        read(project, "n\nM\u00fcller\n".encode("cp1252"), csv=CsvOptions(encoding="utf-8"))
+
+
+def test_a_line_break_within_quotes_is_part_of_the_cell(project: Any) -> None:
+    frame = read(project, 'a,b\n"x\ny",1\n"he said ""no""",2\n')
+    assert frame["a"].tolist() == ["x\ny", 'he said "no"']
+
+
+def test_in_a_table_of_one_column_an_empty_line_is_a_missing_value(project: Any) -> None:
+    assert read(project, 'a\nx\n\n""\ny\n')["a"].isna().tolist() == [False, True, False, False]
+
+
+def test_rows_of_another_length_are_counted_and_placed_and_not_shown(project: Any) -> None:
+    with pytest.raises(DataError, match=r"2 rows have another number of cells .* 2 .*row 3, which has 3") as caught:
+        read(project, "a,b\n1,2\n3,4,SECRET\n5,6\nSECRET\n")
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"a,a\n1,2\n", "'a' more than once"),
+        (b'a,b\n"SECRET,1\n', "cells|quote"),
+    ],
+)
+def test_what_cannot_be_a_table_is_refused_in_words(project: Any, content: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        read(project, content)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_header_without_rows_is_an_empty_table(project: Any) -> None:
+    for content in ("a,b\n", "a,b"):
+        frame = read(project, content)
+        assert list(frame.columns) == ["a", "b"]
+        assert len(frame) == 0
+
+
+def test_a_missing_column_is_named_with_file_and_columns(project: Any) -> None:
+    project.put("t.csv", "a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"t\.csv.*no column 'z': it has 'a', 'b'"):
+        project.source(t="t.csv").frame("t", ["a", "z"])
+
+
+def test_chunks_have_the_types_of_the_whole(project: Any) -> None:
+    rows = [f"{n},{n}," for n in range(10_000)] + ["007,,x", "8,1.5,"]
+    project.put("t.csv", "code,number,late\n" + "\n".join(rows) + "\n")
+    source = project.source(t="t.csv")
+    pieces = list(source.chunks("t", 3000))
+    assert [len(piece) for piece in pieces] == [3000, 3000, 3000, 1002]
+    whole = project.source(t="t.csv").frame("t")
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+    assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
+    assert source.schema("t") == {c: str(d) for c, d in whole.dtypes.items()}
+
+
+def test_chunks_of_an_empty_table_still_have_its_columns(project: Any) -> None:
+    project.put("t.csv", "a,b\n")
+    assert [list(piece.columns) for piece in project.source(t="t.csv").chunks("t", 10)] == [["a", "b"]]
+
+
+def test_the_adult_table_is_read_as_pandas_reads_it(project: Any) -> None:
+    path = Path(__file__).resolve().parents[4] / "shared" / "data" / "adult.csv"
+    if not path.is_file():
+        pytest.skip("the Adult table is not here: it lies in ../shared/data, which is no part of the project")
+    project.put("adult.csv", path.read_bytes())
+    ours = project.source(adult="adult.csv").frame("adult")
+    with path.open("rb") as file:
+        theirs = pd.read_csv(file, sep=";", keep_default_na=False)
+    pd.testing.assert_frame_equal(ours, theirs)
+    assert len(ours) == 30_162
