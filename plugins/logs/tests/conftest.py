@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pamola_tasks.files import Files
 from pamola_tasks.protocols import Project, RunOptions, RunServices
 from pamola_tasks.record import RunRecord
@@ -41,7 +42,8 @@ def _make_run(
     config = types.SimpleNamespace(log_level=level, plugin=lambda name: LogSettings(**settings))
     run.provide("config", config)
     run.provide("redact", Redactor())
-    run.provide("directories", _Directories(root))
+    if task_id:  # the kernel has no directories without a task
+        run.provide("directories", _Directories(root))
     return run
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_logs.files import RotatingLogHandler

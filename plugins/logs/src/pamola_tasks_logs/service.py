@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.errors import ConfigurationError, ServiceNotReady
 from pamola_tasks.files import check_name
 from pamola_tasks_logs.console import ConsoleHandler
 from pamola_tasks_logs.files import RotatingLogHandler
@@ -31,7 +31,7 @@ class RunLogs:
     def __init__(self, run: RunServices) -> None:
         level = level_of(run.config.log_level)
         settings: LogSettings = run.config.plugin("logs")
-        folder = run.files.name(run.directories.get_directory("project_logs"))
+        folder = folder_of(run)
         as_json = run.options.log_format == "json"
         self._handlers: list[logging.Handler] = []
         self._add_file(run, f"{folder}/project.log", level, settings, as_json)
@@ -62,6 +62,14 @@ class RunLogs:
         self._handlers.append(handler)
 
 
+def folder_of(run: RunServices) -> str:
+    """The project's folder for logs; commands that run no task have no directories service."""
+    try:
+        return run.files.name(run.directories.get_directory("project_logs"))
+    except ServiceNotReady:
+        return "logs"
+
+
 def level_of(name: str) -> int:
     """The number of a level's name, in either case."""
     levels = logging.getLevelNamesMapping()
@@ -72,9 +80,5 @@ def level_of(name: str) -> int:
 
 
 def console_level(level: int, run: RunServices) -> int:
-    """What reaches the terminal: warnings only with `-q`, everything with `-v`, else the configured level."""
-    if run.options.quiet:
-        return max(level, logging.WARNING)
-    if getattr(run.options, "verbosity", 0) > 0:
-        return min(level, logging.DEBUG)
-    return level
+    """What reaches the terminal: the configured level (`-v` sets it to DEBUG), warnings only with `-q`."""
+    return max(level, logging.WARNING) if run.options.quiet else level

@@ -1,0 +1,123 @@
+"""Artifacts as reports list them: each file once, with its size and hash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.record import now, rfc3339
+from pamola_tasks_reports.values import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pamola_tasks.files import Files
+    from pamola_tasks.operation import Artifact
+    from pamola_tasks.protocols import Stat
+
+
+class ArtifactGroup:
+    """Artifacts that belong together.
+
+    Args:
+        name: The group's name.
+        description: What its artifacts have in common, for people.
+    """
+
+    def __init__(self, name: str, description: str = "") -> None:
+        self.name = name
+        self.description = description
+        self.artifacts: list[Artifact] = []
+        self.created_at = rfc3339(now())
+
+    def add_artifact(self, artifact: Artifact) -> None:
+        """Put an artifact into the group."""
+        artifact.group = self.name
+        if artifact not in self.artifacts:
+            self.artifacts.append(artifact)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.artifacts)
+
+    def __len__(self) -> int:
+        return len(self.artifacts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in reports."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "count": self.count,
+            "created_at": self.created_at,
+            "artifacts": [artifact.path for artifact in self.artifacts],
+        }
+
+
+class Inventory:
+    """Sizes and hashes of artifacts, read from the disk where nobody recorded them, once for each state of a file.
+
+    Args:
+        files: Opens them; None where nothing can be opened, and nothing is known then.
+    """
+
+    def __init__(self, files: Files | None) -> None:
+        self._files = files
+        self._hashes: dict[tuple[str, int, int], str] = {}
+
+    def entries(
+        self, artifacts: Iterable[Artifact], metadata: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[str]]:
+        """Every artifact once, in the order first named; what is said of it later fills what was left open.
+
+        Args:
+            artifacts: Those that steps made and those that the task added.
+            metadata: Further facts by path.
+
+        Returns:
+            The entries, and what went wrong while they were looked at.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        problems: list[str] = []
+        for artifact in artifacts:
+            entry = artifact.to_dict()
+            entry["path"] = path = self.name(artifact.path)
+            known = found.setdefault(path, entry)
+            if known is not entry:
+                known.update({key: value for key, value in entry.items() if value and not known.get(key)})
+                known["tags"] = list(dict.fromkeys([*known["tags"], *entry["tags"]]))
+        for path, entry in found.items():
+            if path in metadata:
+                entry["metadata"] = plain(metadata[path])
+            if not entry["sha256"]:
+                try:
+                    entry["sha256"], entry["bytes"] = self._look(path)
+                except (PamolaTaskError, OSError) as error:
+                    problems.append(f"artifact {path} could not be looked at: {error}")
+        return list(found.values()), problems
+
+    def name(self, path: str) -> str:
+        """A path as reports show it: relative to the project's root where it is inside."""
+        return path if self._files is None else self._files.name(path)
+
+    def _look(self, path: str) -> tuple[str, int | None]:
+        stat = None if self._files is None else look(self._files, path)
+        if self._files is None or stat is None or stat.kind != "file":
+            return "", None
+        key = (path, stat.size, stat.mtime_ns)
+        if key not in self._hashes:
+            self._hashes[key] = self._files.sha256(path)
+        return self._hashes[key], stat.size
+
+
+def look(files: Files, path: str) -> Stat | None:
+    """What is there under a name; None where nothing is.
+
+    Raises:
+        PathSecurityError: The name is refused.
+    """
+    try:
+        return files.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -1,0 +1,62 @@
+"""The command `report`: the report of a task's newest run, or of a given one."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.errors import PathSecurityError, ReportingError, UsageError
+from pamola_tasks_reports.html import as_html
+from pamola_tasks_reports.markdown import as_markdown
+from pamola_tasks_reports.store import Places, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.protocols import RunServices
+
+_FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
+
+
+@click.command()
+@click.argument("task", metavar="TASK")
+@click.option("--run", "run_id", metavar="ID", help="The report of this run; the beginning of its id is enough.")
+@click.option("--format", "format_", type=click.Choice(list(_FORMATS)), help="What to print; md unless given.")
+@click.option("--json", "as_json_", is_flag=True, help="The same as --format json.")
+@click.option("--open", "open_", is_flag=True, help="Show the HTML report in the browser instead.")
+@pass_state
+def report(state: State, task: str, run_id: str | None, format_: str | None, as_json_: bool, open_: bool) -> None:
+    """Show the report of the newest run of TASK, or of a given run."""
+    if as_json_ and format_ not in (None, "json"):
+        raise UsageError(f"--json and --format {format_} contradict each other")
+    run = state.kernel.services(None, upto="config")
+    places = _places(state, run, task)
+    found = places.read(run.files, run_id)
+    if open_:
+        identity = str(found.get("run", {}).get("id") or "")
+        page = places.newest("html") if run_id is None else places.of_run(identity, "html")
+        run.files.write(page, _rendered("html", found), "report")
+        if click.launch(str(run.files.root / page)) != 0:
+            raise UsageError(f"no browser could be started; the page is {page}")
+        return
+    click.echo(_rendered("json" if as_json_ else format_ or "md", found).decode(), nl=False)
+
+
+def _rendered(format_: str, found: Mapping[str, Any]) -> bytes:
+    try:
+        return _FORMATS[format_](found)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ReportingError(f"the report was changed by hand and cannot be shown as {format_}: {error}") from error
+
+
+def _places(state: State, run: RunServices, task: str) -> Places:
+    """The reports of a task named by its id, also when the task is gone; else by all that can be run."""
+    reports = f"{run.config.data_repository}/reports"
+    with contextlib.suppress(PathSecurityError):  # no plain name: `module:Class`, or a path to a task's file
+        places = Places(reports, task)
+        if run.files.exists(places.newest()):
+            return places
+    return Places(reports, state.kernel.task(task).task_id)

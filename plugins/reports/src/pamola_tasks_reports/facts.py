@@ -1,0 +1,293 @@
+"""The JSON report (schema 1) from what a run recorded and what the task itself added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.record import RunRecord, now, rfc3339
+from pamola_tasks.secrets import Redactor
+from pamola_tasks_reports import environment
+from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
+from pamola_tasks_reports.values import plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pamola_tasks.operation import Artifact
+    from pamola_tasks.protocols import Config, Encryption, RunServices
+    from pamola_tasks.record import DatasetRecord, StepRecord
+
+SCHEMA = 1
+
+
+@attrs.define(kw_only=True)
+class Added:
+    """What was told to the reporter, beside what the run recorded.
+
+    Attributes:
+        operations: Entries of the task itself.
+        artifacts: Files that the task itself made.
+        metadata: Further facts of these artifacts, by path.
+        metrics: Numbers of the whole task.
+        success: How the task ended; None while it has not.
+    """
+
+    operations: list[dict[str, Any]] = attrs.Factory(list)
+    artifacts: list[Artifact] = attrs.Factory(list)
+    metadata: dict[str, Mapping[str, Any]] = attrs.Factory(dict)
+    groups: dict[str, ArtifactGroup] = attrs.Factory(dict)
+    metrics: dict[str, Any] = attrs.Factory(dict)
+    errors: list[dict[str, Any]] = attrs.Factory(list)
+    success: bool | None = None
+    seconds: float | None = None
+    error: dict[str, Any] | None = None
+    encryption: dict[str, Any] | None = None
+
+
+@attrs.define(kw_only=True)
+class Source:
+    """Where the facts of a report come from; what is None was not up when the run ended."""
+
+    task: Mapping[str, str]
+    record: RunRecord
+    added: Added
+    inventory: Inventory
+    run: RunServices | None = None
+
+    def service(self, name: str) -> Any:
+        """A service of the run, or None where it never came up."""
+        return service(self.run, name)
+
+    @property
+    def redact(self) -> Redactor:
+        """The run's redactor; a fresh one knows no secrets but still masks what key names give away."""
+        redactor: Redactor = self.service("redact") or Redactor()
+        return redactor
+
+
+def service(run: RunServices | None, name: str) -> Any:
+    """A service of a run (or its `files`), or None where it is not up."""
+    if run is None:
+        return None
+    try:
+        return getattr(run, name)
+    except PamolaTaskError:  # ServiceNotReady: initialization failed before it came up
+        return None
+
+
+def collect(source: Source) -> dict[str, Any]:
+    """The report as it stands, redacted, values included."""
+    record, added = source.record, source.added
+    succeeded = _success(record, added)
+    error = _error(record, added, succeeded)
+    artifacts, problems = source.inventory.entries(_artifacts(source), added.metadata)
+    operations = [_step(step, source.inventory) for step in record.steps] + added.operations
+    report = {
+        "schema": SCHEMA,
+        "task": dict(source.task),
+        "run": _run(source, succeeded),
+        "status": _status(record, succeeded),
+        "success": succeeded,
+        "error": error,
+        "environment": environment.environment(),
+        "plugins": _plugins(source.run),
+        "configuration": configuration(source.service("config")),
+        "inputs": [_dataset(dataset) for dataset in record.inputs],
+        "outputs": [_dataset(dataset) for dataset in record.outputs],
+        "operations": operations,
+        "artifacts": artifacts,
+        "artifact_groups": _groups(artifacts, added.groups),
+        "metrics": {**record.metrics, **added.metrics},
+        "warnings": _warnings(record, operations, problems),
+        "errors": _errors(record, added, error),
+        "observer_failures": list(record.observer_failures),
+        "plan_changes": list(record.plan_changes),
+        "overrides": list(record.overrides),
+        "encryption": encryption(source),
+        "sections": _sections(source.run),
+    }
+    redacted: dict[str, Any] = source.redact.value(plain(report))
+    return redacted
+
+
+def encrypts(source: Source) -> bool:
+    """Whether the run encrypts what it writes, or was asked to and failed before it could."""
+    service: Encryption | None = source.service("encryption")
+    if service is not None:
+        return service.enabled
+    config: Config | None = source.service("config")
+    return config is not None and config.use_encryption
+
+
+def encryption(source: Source) -> dict[str, Any]:
+    """Whether and how the run encrypts."""
+    if source.added.encryption is not None:
+        return dict(source.added.encryption)
+    service: Encryption | None = source.service("encryption")
+    if service is None:
+        return {"enabled": encrypts(source)}
+    return {"enabled": service.enabled, "mode": service.mode, "key_id": service.key_id}
+
+
+def configuration(config: Config | None) -> dict[str, Any]:
+    """Every dotted key with its value and where that came from."""
+    if config is None:
+        return {}
+    return {
+        key: {"value": origin.value, "layer": origin.layer, "place": origin.place}
+        for key, origin in config.origins().items()
+    }
+
+
+def step_warnings(operations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What steps and the task's own entries warned of."""
+    return [text for entry in operations for text in entry.get("warnings", ())]
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _success(record: RunRecord, added: Added) -> bool | None:
+    if record.finished is not None or record.status not in ("running", "success"):
+        return record.success
+    return added.success
+
+
+def _status(record: RunRecord, succeeded: bool | None) -> str:
+    if succeeded is None:
+        return "running"
+    if succeeded:
+        return "completed"
+    return "interrupted" if record.status == "interrupted" else "failed"
+
+
+def _error(record: RunRecord, added: Added, succeeded: bool | None) -> dict[str, Any] | None:
+    if succeeded:
+        return None
+    found = record.error or added.error or (added.errors[0] if added.errors else None)
+    return dict(found) if found else None
+
+
+def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
+    record, added = source.record, source.added
+    ended = record.finished or (now() if added.success is not None else None)
+    status = record.status
+    if status == "running" and succeeded is not None:
+        status = "success" if succeeded else "failed"
+    seconds = record.seconds if record.finished is not None or added.seconds is None else added.seconds
+    return {
+        "id": record.run_id,
+        "status": status,
+        "started": rfc3339(record.started),
+        "finished": _moment(ended),
+        "seconds": round(seconds, 6),
+        "peak_memory_bytes": record.peak_memory_bytes or environment.peak_memory_bytes(),
+        "host": environment.host(),
+        "user": environment.user(),
+        "resumed_from": record.resumed_from,
+        "seed": record.seed,
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _plugins(run: RunServices | None) -> list[dict[str, Any]]:
+    listed = getattr(getattr(getattr(run, "kernel", None), "plugins", None), "report", None)
+    keys = ("name", "distribution", "version", "services", "status", "reason")
+    return [{key: entry.get(key, "") for key in keys} for entry in listed()] if callable(listed) else []
+
+
+def _sections(run: RunServices | None) -> dict[str, Any]:
+    ask = getattr(getattr(run, "kernel", None), "report_sections", None)
+    if not callable(ask):
+        return {}
+    return {
+        section.key: {"title": section.title, "facts": dict(section.facts), "text": section.text}
+        for section in ask(run)
+    }
+
+
+def _dataset(dataset: DatasetRecord) -> dict[str, Any]:
+    columns = dataset.columns
+    return {
+        "name": dataset.name,
+        "path": dataset.path,
+        "sha256": dataset.sha256,
+        "rows": dataset.rows,
+        "columns": None if columns is None else list(columns),
+        "bytes": dataset.bytes,
+        "format": dataset.format,
+        "encrypted": dataset.encrypted,
+        "key_id": dataset.key_id,
+        "step": dataset.step,
+    }
+
+
+def _step(step: StepRecord, inventory: Inventory) -> dict[str, Any]:
+    return {
+        "step": step.step,
+        "name": step.operation,
+        "status": step.status,
+        "seconds": round(step.seconds, 6),
+        "attempts": step.attempts,
+        "metrics": step.metrics,
+        "artifacts": [inventory.name(artifact.path) for artifact in step.artifacts],
+        "error": step.error,
+        "description": step.description,
+        "started": _moment(step.started),
+        "reason": step.reason,
+        "reads": step.reads,
+        "writes": step.writes,
+        "settings": step.settings,
+        "warnings": step.warnings,
+        "version": step.version,
+        "distribution": step.distribution,
+    }
+
+
+def _artifacts(source: Source) -> list[Artifact]:
+    record = source.record
+    return [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *source.added.artifacts]
+
+
+def _groups(artifacts: list[dict[str, Any]], named: Mapping[str, ArtifactGroup]) -> dict[str, Any]:
+    members: dict[str, list[str]] = {name: [] for name in named}
+    for entry in artifacts:
+        if entry["group"]:
+            members.setdefault(entry["group"], []).append(entry["path"])
+    return {
+        name: {
+            "name": name,
+            "description": named[name].description if name in named else "",
+            "count": len(paths),
+            "artifacts": paths,
+        }
+        for name, paths in members.items()
+    }
+
+
+def _warnings(record: RunRecord, operations: list[dict[str, Any]], problems: list[str]) -> list[str]:
+    return list(dict.fromkeys([*record.warnings, *step_warnings(operations), *problems]))
+
+
+def _errors(record: RunRecord, added: Added, error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Every error once: recorded ones first, then those of failed steps that nobody recorded, then the task's own."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    of_steps = [
+        {"type": "operation_error", "step": step.step, "operation": step.operation, **step.error}
+        for step in record.steps
+        if step.error is not None
+    ]
+    for entry in [*record.errors, *of_steps, *added.errors, *([error] if error else [])]:
+        place = str(entry.get("step") or entry.get("operation") or "")
+        known = [key for key in found if key[1] == entry.get("message", "")]
+        if (place, str(entry.get("message", ""))) in found or (known and not place):
+            continue
+        found[place, str(entry.get("message", ""))] = dict(entry)
+    return list(found.values())

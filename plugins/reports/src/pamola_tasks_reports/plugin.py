@@ -1,0 +1,36 @@
+"""What the reports plugin adds: the reporter, the three formats of a report, and the command `report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks import Command, hookimpl
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Reporter, RunServices
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    """`pamola-task report TASK`."""
+    return {"report": Command("pamola_tasks_reports.command:report", help="Show the report of a task's newest run.")}
+
+
+@hookimpl(trylast=True)
+def pamola_provide_reporter(run: RunServices) -> Reporter:
+    """Report what the run's record says, and what the task itself adds."""
+    from pamola_tasks_reports.reporter import TaskReporter
+
+    return TaskReporter.of_run(run)
+
+
+@hookimpl
+def pamola_add_report_writers() -> dict[str, str]:
+    """JSON, Markdown and HTML."""
+    return {
+        "json": "pamola_tasks_reports.store:as_json",
+        "md": "pamola_tasks_reports.markdown:as_markdown",
+        "html": "pamola_tasks_reports.html:as_html",
+    }

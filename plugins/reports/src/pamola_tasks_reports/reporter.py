@@ -1,0 +1,314 @@
+"""`TaskReporter`: collects what a task tells, and writes the report of its run."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pamola_tasks.errors import PamolaTaskError, ReportingError
+from pamola_tasks.operation import Artifact
+from pamola_tasks.plugins import resolve
+from pamola_tasks.record import RunRecord, now, rfc3339
+from pamola_tasks_reports import facts
+from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
+from pamola_tasks_reports.manifest import manifest_of
+from pamola_tasks_reports.privacy import without_values
+from pamola_tasks_reports.store import Places, as_json
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+    from pamola_tasks.protocols import Directories, ReportWriter, RunServices
+
+_WRITERS: dict[str, str] = {
+    "json": "pamola_tasks_reports.store:as_json",
+    "md": "pamola_tasks_reports.markdown:as_markdown",
+    "html": "pamola_tasks_reports.html:as_html",
+}
+
+
+class TaskReporter:
+    """The report of one run of a task.
+
+    Within a run it reads what happened from `run.record`, and only what the task adds is told to it. It works
+    alone too: then it knows what it is told. May be used from several threads.
+
+    Args:
+        task_id: The task.
+        task_type: Its type.
+        description: What it does, for people.
+        report_path: Where the JSON report goes, relative to the project's root; Markdown and HTML go beside it.
+            Unless given, `DATA/reports/<task_id>_report.json`.
+        version: The task's version.
+        files: What files are opened with; those of the run unless given.
+        run: The run.
+
+    Raises:
+        PathSecurityError: `task_id` is no plain name, or the guard refuses `report_path`.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        task_type: str = "",
+        description: str = "",
+        report_path: str | Path | None = None,
+        *,
+        version: str = "",
+        files: Files | None = None,
+        run: RunServices | None = None,
+    ) -> None:
+        self.task_id = task_id
+        self._files = files
+        self._run = run
+        self._lock = threading.RLock()
+        self._added = facts.Added()
+        self._places = Places(self._directory("reports", "reports"), task_id)
+        self._report_path = str(report_path) if report_path is not None else self._places.newest()
+        record = run.record if run is not None else RunRecord(run_id="", task_id=task_id)
+        opened = self._opener()
+        if opened is not None:
+            look(opened, self._report_path)  # refuses what leads out of the project
+        self._source = facts.Source(
+            task={"id": task_id, "type": task_type, "description": description, "version": version},
+            record=record,
+            added=self._added,
+            inventory=Inventory(opened),
+            run=run,
+        )
+
+    @classmethod
+    def of_run(cls, run: RunServices) -> TaskReporter:
+        """The reporter of a run, whatever of it came up."""
+        task = run.task
+        return cls(
+            run.record.task_id,
+            getattr(task, "task_type", ""),
+            getattr(task, "description", ""),
+            version=str(getattr(task, "version", "")),
+            run=run,
+        )
+
+    # ------------------------------------------------------------ told by the task
+
+    def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
+        """An entry of the task's own, beside those of the steps.
+
+        Args:
+            name: What was done.
+            status: `success`, `warning`, `error` or another word.
+            details: Facts. For an error the message is what stands under `error_message`, `message` or `error`.
+        """
+        told = dict(details or {})
+        message = next((str(told[key]) for key in ("error_message", "message", "error") if told.get(key)), "")
+        time = rfc3339(now())
+        entry: dict[str, Any] = {
+            "step": "",
+            "name": name,
+            "status": status,
+            "seconds": told.get("execution_time"),
+            "attempts": 1,
+            "metrics": {},
+            "artifacts": [],
+            "error": None,
+            "time": time,
+            "details": told,
+            "warnings": [],
+        }
+        with self._lock:
+            if status == "error":
+                entry["error"] = {"type": str(told.get("error_type", "error")), "message": message or f"{name} failed"}
+                self._added.errors.append({"operation": name, "time": time, **entry["error"]})
+            elif status == "warning":
+                entry["warnings"] = [f"{name}: {message}" if message else f"{name} ended with a warning"]
+            self._added.operations.append(entry)
+
+    def add_artifact(
+        self,
+        artifact_type: str,
+        path: str | Path,
+        description: str = "",
+        category: str = "output",
+        tags: Sequence[str] | None = None,
+        group_name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """A file that the task itself made. It is hashed when the report is written.
+
+        Raises:
+            PathSecurityError: The path leads out of the project.
+        """
+        text = str(path)
+        files = self._opener()
+        if files is not None:
+            look(files, text)
+            text = files.name(text)
+        artifact = Artifact(artifact_type, text, description, category, list(tags or ()))
+        with self._lock:
+            self._added.artifacts.append(artifact)
+            if metadata:
+                self._added.metadata[text] = dict(metadata)
+            if group_name:
+                self.add_artifact_group(group_name).add_artifact(artifact)
+
+    def add_artifact_group(self, name: str, description: str = "") -> ArtifactGroup:
+        """The group of this name, made when it is new."""
+        with self._lock:
+            group = self._added.groups.setdefault(name, ArtifactGroup(name, description))
+            group.description = group.description or description
+            return group
+
+    def add_metric(self, name: str, value: Any) -> None:
+        """A number of the whole task."""
+        with self._lock:
+            self._added.metrics[name] = value
+
+    def add_nested_metric(self, category: str, name: str, value: Any) -> None:
+        """A number of the whole task, under a heading."""
+        with self._lock:
+            before = self._added.metrics.get(category)
+            self._added.metrics[category] = {**(before if isinstance(before, Mapping) else {}), name: value}
+
+    def add_task_summary(
+        self,
+        success: bool,
+        execution_time: float | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        error_info: Mapping[str, Any] | None = None,
+        encryption: Mapping[str, Any] | None = None,
+    ) -> None:
+        """How the task ended. Where the run recorded how it ended, the record holds."""
+        with self._lock:
+            self._added.success = success
+            self._added.seconds = execution_time
+            self._added.metrics.update(metrics or {})
+            self._added.error = dict(error_info) if error_info else None
+            self._added.encryption = dict(encryption) if encryption else None
+
+    # ------------------------------------------------------------ asked
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """All artifacts, of steps and of the task itself, each file once."""
+        with self._lock:
+            record = self._source.record
+            told = [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *self._added.artifacts]
+            return list({self._source.inventory.name(artifact.path): artifact for artifact in reversed(told)}.values())[
+                ::-1
+            ]
+
+    def get_artifact_group(self, name: str) -> ArtifactGroup | None:
+        """The group of this name, or None."""
+        return self._added.groups.get(name)
+
+    def get_artifacts_by_tag(self, tag: str) -> list[Artifact]:
+        """Artifacts with a tag."""
+        return [artifact for artifact in self.artifacts if tag in artifact.tags]
+
+    def get_artifacts_by_category(self, category: str) -> list[Artifact]:
+        """Artifacts of a category."""
+        return [artifact for artifact in self.artifacts if artifact.category == category]
+
+    def get_artifacts_by_type(self, artifact_type: str) -> list[Artifact]:
+        """Artifacts of a type."""
+        return [artifact for artifact in self.artifacts if artifact.artifact_type == artifact_type]
+
+    def generate_report(self) -> dict[str, Any]:
+        """The report as it stands: redacted, and without values where the run encrypts.
+
+        Raises:
+            ReportingError: It cannot be made.
+        """
+        try:
+            with self._lock:
+                report = facts.collect(self._source)
+        except PamolaTaskError:
+            raise
+        except Exception as error:
+            raise ReportingError(f"the report of {self.task_id} cannot be made: {error}") from error
+        return without_values(report) if facts.encrypts(self._source) else report
+
+    # ------------------------------------------------------------ written
+
+    def save_report(self) -> Path:
+        """Write the run's own report, then the newest one in all formats, then the manifest; each appears whole.
+
+        Returns:
+            The path of the newest JSON report.
+
+        Raises:
+            ReportingError: One of them cannot be written; it names which and why.
+        """
+        report = self.generate_report()
+        files = self._opener()
+        if files is None:
+            raise ReportingError(f"the report of {self.task_id} cannot be written: the run has no access to files")
+        document = self._rendered("json", _WRITERS["json"], report)
+        if report["run"]["id"]:
+            self._write(files, self._places.of_run(report["run"]["id"]), document)
+        self._write(files, self._report_path, document)
+        for extension, writer in self._writers().items():
+            if extension != "json":
+                self._write(files, self._beside(extension), self._rendered(extension, writer, report))
+        self._write(
+            files, f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json", as_json(manifest_of(report))
+        )
+        return files.root / self._report_path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Add the summary, with the exception where one passes, and save."""
+        info = None
+        if error is not None:
+            info = {
+                "type": "exception",
+                "exception_type": type(error).__name__,
+                "message": str(error) or type(error).__name__,
+            }
+            lines = "".join(traceback.format_exception(error))
+            self._added.errors.append({**info, "operation": f"Exception: {type(error).__name__}", "traceback": lines})
+        self.add_task_summary(error is None, error_info=info)
+        self.save_report()
+
+    # ------------------------------------------------------------ inside
+
+    def _opener(self) -> Files | None:
+        files: Files | None = self._files or facts.service(self._run, "files")
+        return files
+
+    def _directory(self, kind: str, below_repository: str) -> str:
+        """A directory's name, also where the directories service never came up."""
+        directories: Directories | None = facts.service(self._run, "directories")
+        files = self._opener()
+        if directories is not None and files is not None:
+            return files.name(directories.get_directory(kind))
+        config = facts.service(self._run, "config")
+        return f"{config.data_repository if config is not None else 'DATA'}/{below_repository}"
+
+    def _beside(self, extension: str) -> str:
+        return f"{self._report_path.removesuffix('.json')}.{extension}"
+
+    def _writers(self) -> Mapping[str, str | ReportWriter]:
+        """Those that plugins add, which are also ours where the kernel collects them; else ours alone."""
+        ask = getattr(getattr(self._run, "kernel", None), "report_writers", None)
+        return {**_WRITERS, **ask()} if callable(ask) else _WRITERS
+
+    def _rendered(self, extension: str, writer: str | ReportWriter, report: Mapping[str, Any]) -> bytes:
+        try:
+            write: ReportWriter = resolve(writer) if isinstance(writer, str) else writer
+            return write(report)
+        except Exception as error:
+            raise ReportingError(f"the {extension} report of {self.task_id} cannot be made: {error}") from error
+
+    def _write(self, files: Files, name: str, document: bytes) -> None:
+        try:
+            files.write(name, document, "report")
+        except (OSError, PamolaTaskError) as error:
+            raise ReportingError(f"the report cannot be written to {name}: {error}", path=name) from error

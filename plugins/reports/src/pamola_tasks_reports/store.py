@@ -1,0 +1,118 @@
+"""Where reports lie, and how they get there and back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import ReportingError, UsageError
+from pamola_tasks.files import check_name
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+
+_LARGEST = 256 << 20
+
+
+def as_json(report: Mapping[str, Any]) -> bytes:
+    """A report or manifest as JSON: one line for each entry of its lists and sections, so that it can be read and
+    compared line by line, at a fifth of the time that full indentation takes."""
+    parts = [f"  {_encoded(key)}: {_expanded(item)}" for key, item in report.items()]
+    return "{{\n{}\n}}\n".format(",\n".join(parts)).encode("utf-8", "backslashreplace")
+
+
+def _expanded(item: Any) -> str:
+    if isinstance(item, Mapping) and item:
+        return "{{\n    {}\n  }}".format(",\n    ".join(f"{_encoded(key)}: {_encoded(v)}" for key, v in item.items()))
+    if isinstance(item, list) and item:
+        return "[\n    {}\n  ]".format(",\n    ".join(map(_encoded, item)))
+    return _encoded(item)
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+@attrs.frozen
+class Places:
+    """Where the reports of one task lie, relative to the project's root.
+
+    Args:
+        reports: The directory of all reports, normally `DATA/reports`.
+        task_id: The task, a plain name.
+    """
+
+    reports: str
+    task_id: str = attrs.field()
+
+    @task_id.validator
+    def _plain_name(self, attribute: attrs.Attribute[str], value: str) -> None:
+        check_name(value, "task id")
+
+    def newest(self, extension: str = "json") -> str:
+        """The report of the newest run."""
+        return f"{self.reports}/{self.task_id}_report.{extension}"
+
+    def of_run(self, run_id: str, extension: str = "json") -> str:
+        """The report of one run."""
+        return f"{self.reports}/{self.task_id}/{check_name(run_id, 'run id')}.{extension}"
+
+    def runs(self, files: Files) -> list[str]:
+        """Ids of the runs that have a report, oldest first (they begin with the time)."""
+        folder = f"{self.reports}/{self.task_id}"
+        if not files.exists(folder):
+            return []
+        return [
+            name.removesuffix(".json")
+            for name, stat in files.iter(folder)
+            if stat.kind == "file" and name.endswith(".json")
+        ]
+
+    def read(self, files: Files, run_id: str | None = None) -> dict[str, Any]:
+        """The report of a run, or of the newest one.
+
+        Args:
+            files: Opens it.
+            run_id: The run's id or an unambiguous beginning of it; the newest run unless given.
+
+        Raises:
+            UsageError: There is none, or the beginning fits several runs.
+            ReportingError: The file is there and is no report.
+        """
+        name = self.newest() if run_id is None else self.of_run(self._run(files, run_id))
+        try:
+            if files.stat(name).size > _LARGEST:
+                raise ReportingError(f"{name} is no report of pamola-tasks: it is larger than {_LARGEST >> 20} MiB")
+            report = json.loads(files.read(name, "report"))
+        except FileNotFoundError:
+            raise UsageError(
+                f"task {self.task_id} has no report yet: run it with `pamola-task run {self.task_id}`"
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise ReportingError(
+                f"{name} is damaged, it is no JSON: {error}; reports of single runs lie beside it"
+            ) from None
+        if not isinstance(report, dict) or not isinstance(report.get("task"), dict):
+            raise ReportingError(f"{name} is no report of pamola-tasks")
+        if report.get("schema") != 1:
+            raise ReportingError(
+                f"{name} has schema {report.get('schema')!r}, and this release reads schema 1: update it"
+            )
+        return report
+
+    def _run(self, files: Files, beginning: str) -> str:
+        runs = self.runs(files)
+        if beginning in runs:
+            return beginning
+        fitting = [run for run in runs if re.fullmatch(r"[0-9a-fA-F-]{4,}", beginning) and run.startswith(beginning)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise UsageError(
+                f"{beginning!r} is the beginning of {len(fitting)} runs of {self.task_id}: {', '.join(fitting[-5:])}"
+            )
+        known = f"those with a report are: {', '.join(runs[-5:])}" if runs else "it has no report yet"
+        raise UsageError(f"task {self.task_id} has no run {beginning!r}; {known}")

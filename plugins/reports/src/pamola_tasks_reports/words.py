@@ -1,0 +1,80 @@
+"""Numbers, times and sizes as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_SHOWN_ITEMS = 12
+
+
+def duration(seconds: Any) -> str:
+    """`0.42 s`, `12.3 s`, `3 min 12 s`, `2 h 5 min`; nothing for what is no number."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        return ""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(number: Any) -> str:
+    """A number of bytes: `512 B`, `1.2 MB` (powers of 1000); nothing for what is no number."""
+    if not isinstance(number, (int, float)) or isinstance(number, bool):
+        return ""
+    if number < 1000:
+        return f"{number:.0f} B"
+    amount = float(number)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 999.95:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} TB"
+
+
+def moment(text: Any) -> str:
+    """`2026-03-01T09:30:00.123Z` as `2026-03-01 09:30:00 UTC`; other text as it is."""
+    shown = "" if text is None else str(text)
+    if len(shown) >= 20 and shown[10] == "T" and shown.endswith("Z"):
+        return f"{shown[:10]} {shown[11:19]} UTC"
+    return shown
+
+
+def count(number: Any, one: str, many: str = "") -> str:
+    """`1 step`, `30,162 rows`."""
+    return f"{value(number)} {one if number == 1 else many or one + 's'}"
+
+
+def value(item: Any) -> str:
+    """Any JSON value in one line: grouped digits, four significant digits, at most a dozen items of a list."""
+    if item is None:
+        return "–"
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, int):
+        return f"{item:,}" if abs(item) >= 10_000 else str(item)
+    if isinstance(item, float):
+        if item.is_integer() and abs(item) < 1e15:
+            return value(int(item))
+        return f"{item:,.0f}" if 10_000 <= abs(item) < 1e15 else f"{item:.4g}"
+    if isinstance(item, Mapping):
+        return ", ".join(f"{key}: {value(inner)}" for key, inner in item.items()) or "none"
+    if isinstance(item, (list, tuple)):
+        shown = ", ".join(value(inner) for inner in item[:_SHOWN_ITEMS])
+        return f"{shown}, … ({len(item)} in all)" if len(item) > _SHOWN_ITEMS else shown or "none"
+    return str(item)
+
+
+def flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested facts as pairs, the names joined: `loss › age`."""
+    for key, item in facts.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(item, Mapping) and item:
+            yield from flat(item, f"{name} › ")
+        else:
+            yield name, item
