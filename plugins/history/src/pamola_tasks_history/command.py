@@ -1,0 +1,89 @@
+"""The command `history`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import PurePath
+from typing import Any
+
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.output import duration, json_option, print_json, print_table
+from pamola_tasks.errors import UsageError
+from pamola_tasks_history.events import moment
+from pamola_tasks_history.log import ExecutionLog
+
+HEADERS = ("when", "task", "outcome", "took", "run", "inputs", "outputs")
+_AGO = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def since(text: str) -> datetime:
+    """A moment given as `7d`, `12h`, `2026-03-01` or `2026-03-01T09:30`; one without zone is local time.
+
+    Raises:
+        click.BadParameter: It is none of these.
+    """
+    ago = re.fullmatch(r"(\d{1,5})([mhdw])", text)
+    if ago:
+        return datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})
+    found = moment(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no moment: write 30m, 12h, 7d, 2w, 2026-03-01 or 2026-03-01T09:30")
+    return found
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.option("--since", "begin", metavar="WHEN", help="Only runs since then: 12h, 7d, 2026-03-01 …")
+@click.option("--failed", is_flag=True, help="Only runs that did not end well.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many runs.")
+@json_option
+@pass_state
+def history(state: State, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
+    """Show the runs of TASK, or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
+    wanted = _filter(task, since(begin) if begin else None, failed)
+    log = state.kernel.services(None, upto="history").history
+    if not isinstance(log, ExecutionLog):
+        raise UsageError(f"the history is kept by {type(log).__module__}, which this command cannot read")
+    found = list(islice((record for record in log.records() if wanted(record)), limit))
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table([_row(record) for record in found], HEADERS)
+    else:
+        click.echo("No runs of this kind are in the history." if task or begin or failed else "Nothing was run yet.")
+
+
+def _filter(task: str | None, begin: datetime | None, failed: bool) -> Callable[[Mapping[str, Any]], bool]:
+    def wanted(record: Mapping[str, Any]) -> bool:
+        when = moment(record["timestamp"])
+        return (
+            task in (None, record["task_id"])
+            and not (failed and (record["success"] or record["status"] == "running"))
+            and not (begin is not None and (when is None or when < begin))
+        )
+
+    return wanted
+
+
+def _row(record: Mapping[str, Any]) -> list[str]:
+    when = moment(record["started"] or record["timestamp"])
+    return [
+        f"{when.astimezone():%Y-%m-%d %H:%M:%S}" if when else "",
+        record["task_id"],
+        record["status"].replace("_", " "),
+        "" if record["execution_time"] is None else duration(record["execution_time"]),
+        record["task_run_id"],
+        _names(record["input_files"]),
+        _names(record["output_files"]),
+    ]
+
+
+def _names(files: list[Mapping[str, Any]]) -> str:
+    """The first names, and how many there are more."""
+    names = [PurePath(item["path"]).name or item.get("name", "") for item in files]
+    return ", ".join(names[:2]) + (f" + {len(names) - 2}" if len(names) > 2 else "")

@@ -1,0 +1,289 @@
+"""The events of the log, made from runs, and the records of runs, made from events."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.journal import Damage
+from pamola_tasks.record import now, rfc3339
+from pamola_tasks_history.process import Process, this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pamola_tasks.files import Files
+    from pamola_tasks.operation import Artifact
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import DatasetRecord
+
+SCHEMA = 1
+ENDED = ("run_finished", "run_failed")
+EVENTS = ("run_started", "step_finished", *ENDED, "run_aborted", "run_updated")
+
+
+def new_run_id() -> str:
+    """A UUID of version 7 (RFC 9562): those made later sort later."""
+    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    return str(uuid.UUID(int=value))
+
+
+# ---------------------------------------------------------------- events
+
+
+def event(kind: str, run_id: str, task_id: str, **facts: Any) -> dict[str, Any]:
+    """An event of this process, now."""
+    here = this_process()
+    return {
+        "schema": SCHEMA,
+        "event": kind,
+        "run_id": run_id,
+        "task_id": task_id,
+        "time": rfc3339(now()),
+        "host": here.host,
+        "pid": here.pid,
+        **facts,
+    }
+
+
+def started(run: RunServices) -> dict[str, Any]:
+    """The event of a run that begins."""
+    here = this_process()
+    return event(
+        "run_started",
+        run.id,
+        run.record.task_id,
+        task_type=run.config.task_type,
+        started=rfc3339(run.record.started),
+        resumed_from=run.record.resumed_from,
+        process_started=here.started,
+        boot=here.boot,
+    )
+
+
+def finished(run: RunServices) -> dict[str, Any]:
+    """The event of a run that has ended, well or not."""
+    record = run.record
+    return event(
+        "run_finished" if record.success else "run_failed",
+        run.id,
+        record.task_id,
+        task_type=run.config.task_type,
+        status=record.status,
+        success=record.success,
+        started=rfc3339(record.started),
+        finished=rfc3339(record.finished or now()),
+        execution_time=round(record.seconds, 6),
+        resumed_from=record.resumed_from,
+        report_path=_report_path(run),
+        input_files=[_input(dataset) for dataset in record.inputs],
+        output_files=[_output(dataset) for dataset in record.outputs]
+        + [_artifact(artifact, run.files) for artifact in record.artifacts],
+        error=None if record.error is None else {k: record.error.get(k, "") for k in ("type", "message", "operation")},
+    )
+
+
+def _report_path(run: RunServices) -> str:
+    """The task's report where one was written."""
+    path = run.directories.get_directory("reports") / f"{run.record.task_id}_report.json"
+    return run.files.name(path) if run.files.exists(path) else ""
+
+
+def _input(dataset: DatasetRecord) -> dict[str, Any]:
+    return {"name": dataset.name, "path": dataset.path, "sha256": dataset.sha256, "bytes": dataset.bytes}
+
+
+def _output(dataset: DatasetRecord) -> dict[str, Any]:
+    facts = {"sha256": dataset.sha256, "bytes": dataset.bytes, "rows": dataset.rows}
+    return {"path": dataset.path, "type": dataset.format, "description": dataset.name, **facts}
+
+
+def _artifact(artifact: Artifact, files: Files) -> dict[str, Any]:
+    facts = {"sha256": artifact.sha256, "bytes": artifact.bytes}
+    described = artifact.description or artifact.name
+    return {"path": files.name(artifact.path), "type": artifact.artifact_type, "description": described, **facts}
+
+
+# ---------------------------------------------------------------- records
+
+
+def records(
+    entries: Iterable[dict[str, Any] | Damage],
+    damaged: Callable[[Damage], None],
+    dead: Callable[[str, str], None] = lambda run_id, task_id: None,
+) -> Iterator[dict[str, Any]]:
+    """The records of runs from the events of a log that is read from its end: newest first.
+
+    A run stands where it ended, or, when it did not, where it began. Whoever needs only the first few records lets
+    the rest of the log unread.
+
+    Args:
+        entries: As from `journal.newest_first`.
+        damaged: Told of each damaged line.
+        dead: Told of each run (id, task) that is found to be aborted and has no event that says so.
+    """
+    updates: dict[str, list[dict[str, Any]]] = {}
+    aborted: set[str] = set()
+    seen: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, Damage):
+            damaged(entry)
+            continue
+        kind, run_id = entry.get("event"), entry.get("run_id")
+        if not isinstance(run_id, str) or run_id in seen:
+            continue
+        if kind == "run_updated":
+            updates.setdefault(run_id, []).append(entry.get("updates") or {})
+        elif kind == "run_aborted":
+            aborted.add(run_id)
+        elif kind in ENDED or kind == "run_started":
+            seen.add(run_id)
+            record = _ended(entry) if kind in ENDED else _unended(entry, aborted=run_id in aborted)
+            if record["status"] == "aborted" and run_id not in aborted:
+                dead(run_id, record["task_id"])
+            for update in reversed(updates.pop(run_id, [])):
+                record.update(update)
+            yield record
+
+
+def _ended(entry: Mapping[str, Any]) -> dict[str, Any]:
+    known = entry.get("finished") or entry.get("time", "")
+    return {**_facts(entry), "timestamp": known, "finished": known}
+
+
+def _unended(entry: Mapping[str, Any], *, aborted: bool) -> dict[str, Any]:
+    """The record of a run that began and did not end: it runs, was aborted, or nobody here can know."""
+    process = Process(
+        entry.get("host", ""), entry.get("pid", 0), entry.get("process_started", ""), entry.get("boot", "")
+    )
+    alive = False if aborted else process.is_alive()
+    status = "unknown" if alive is None else "running" if alive else "aborted"
+    return {**_facts(entry), "timestamp": entry.get("started") or entry.get("time", ""), "status": status}
+
+
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "task_id": entry.get("task_id", ""),
+        "task_type": entry.get("task_type", ""),
+        "task_run_id": entry["run_id"],
+        "timestamp": "",
+        "success": entry.get("event") == "run_finished",
+        "status": entry.get("status") or ("success" if entry.get("event") == "run_finished" else "failed"),
+        "started": entry.get("started"),
+        "finished": None,
+        "execution_time": entry.get("execution_time"),
+        "report_path": entry.get("report_path", ""),
+        "input_files": list(entry.get("input_files") or ()),
+        "output_files": list(entry.get("output_files") or ()),
+        "hostname": entry.get("host", ""),
+        "pid": entry.get("pid"),
+        "resumed_from": entry.get("resumed_from"),
+        "error": entry.get("error"),
+        **(entry.get("more") or {}),
+    }
+
+
+_FROM_EVENT = {"task_run_id", "task_id", "hostname", "pid", "timestamp", "status", "success"}
+
+
+def of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The events that give this record again: for imports, and for runs that somebody else has timed."""
+    status, run_id = record["status"], record["task_run_id"]
+    head = {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "task_id": record["task_id"],
+        "host": record.get("hostname", ""),
+        "pid": record.get("pid"),
+    }
+    facts = {key: value for key, value in record.items() if key not in _FROM_EVENT}
+    known = {key: facts.pop(key) for key in _KNOWN if key in facts}
+    if facts:
+        known["more"] = facts
+    if status in ("running", "aborted", "unknown"):
+        begun = {"event": "run_started", "time": record["timestamp"], **head, **known}
+        return [begun, {"event": "run_aborted", "time": rfc3339(now()), **head}] if status == "aborted" else [begun]
+    kind = "run_finished" if record["success"] else "run_failed"
+    return [{"event": kind, "time": record["timestamp"], **head, "status": status, **known}]
+
+
+_KNOWN = (
+    "task_type",
+    "started",
+    "finished",
+    "execution_time",
+    "report_path",
+    "input_files",
+    "output_files",
+    "resumed_from",
+    "error",
+)
+
+
+# ---------------------------------------------------------------- what a record must be
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "task_id": (str,),
+    "task_type": (str,),
+    "task_run_id": (str,),
+    "timestamp": (str,),
+    "success": (bool,),
+    "status": (str,),
+    "execution_time": (int, float, type(None)),
+    "report_path": (str,),
+    "input_files": (list,),
+    "output_files": (list,),
+    "hostname": (str,),
+}
+REQUIRED = ("task_id", "task_run_id", "timestamp", "success")
+
+
+def problems_of(record: Any, *, required: Iterable[str] = REQUIRED) -> list[str]:
+    """What is wrong with a record or with updates of one, in words."""
+    if not isinstance(record, dict):
+        return [f"a record must be an object with keys, not {type(record).__name__}"]
+    found = [f"{key!r} is missing" for key in required if not record.get(key) and record.get(key) is not False]
+    for key, types in _TYPES.items():
+        value = record.get(key)
+        if key in record and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+            found.append(f"{key!r} must not be {type(value).__name__}")
+    for key in ("input_files", "output_files"):
+        items = record.get(key)
+        if isinstance(items, list) and not all(isinstance(i, dict) and isinstance(i.get("path"), str) for i in items):
+            found.append(f"{key!r} must be a list of objects, each with a `path`")
+    if isinstance(record.get("timestamp"), str) and record["timestamp"] and moment(record["timestamp"]) is None:
+        found.append("'timestamp' is no time in the form 2026-03-01T09:30:00Z")
+    return found
+
+
+def moment(text: str) -> datetime | None:
+    """A time as the log has it; one without zone is meant as local time. None when it is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC)
+
+
+def stored_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
+    """A path as records have it: relative to the project's root where it is inside, absolute otherwise.
+
+    Raises:
+        ValueError: It is no usable path.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text.strip() or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
+        raise ValueError("is no usable path: it is empty, or has control characters or bytes that are no text")
+    absolute = os.path.realpath(os.path.join(root, text))
+    with contextlib.suppress(ValueError):
+        return Path(absolute).relative_to(os.path.realpath(root)).as_posix()
+    return absolute

@@ -1,0 +1,530 @@
+"""`ExecutionLog`: the execution history of a project, and every question about it.
+
+`configs/execution_log.jsonl` is the truth: one event a line, appended. `configs/execution_log.json` shows its last
+100 runs to other tools and is never read back while the truth is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks import journal
+from pamola_tasks.errors import ExecutionLogError, PathSecurityError
+from pamola_tasks.record import now, rfc3339
+from pamola_tasks_history import events, storage
+from pamola_tasks_history.process import this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pamola_tasks.files import Files
+    from pamola_tasks.journal import Damage
+    from pamola_tasks.operation import Artifact
+    from pamola_tasks.protocols import Progress, RunServices
+
+LOG = "configs/execution_log.jsonl"
+SHOWN = 100
+VERSION = "1.0.0"
+
+
+class ExecutionLog:
+    """The execution history.
+
+    Every failure raises `ExecutionLogError`; a path that the project does not allow raises `PathSecurityError`.
+
+    Args:
+        files: The project's files.
+        path: Another place than `configs/execution_log.jsonl`, relative to the project's root: the log (`.jsonl`), or
+            the file for other tools (`.json`); the other one lies beside it.
+        logger: Told of damaged lines.
+        redact: Makes what is written safe to read.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        path: str = "",
+        *,
+        logger: logging.Logger | None = None,
+        redact: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._files = files
+        named = PurePosixPath(path.replace(os.sep, "/") or LOG)
+        self.log_path = str(named.with_suffix(".jsonl") if named.suffix == ".json" else named)
+        self.summary_path = str(PurePosixPath(self.log_path).with_suffix(".json"))
+        self._logger = logger or logging.getLogger("pamola_tasks.history")
+        self._redact = redact or (lambda value: value)
+        self._begun: set[str] = set()
+        self._told = False
+
+    # ------------------------------------------------------------ what a run records
+
+    def run_started(self, run: RunServices) -> None:
+        """Append `run_started`, and wait until the disk has it."""
+        with self._failing("written"):
+            self._adopt()
+            self._append([events.started(run)], flush=True)
+        self._begun.add(run.id)
+
+    def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
+        """Append `step_finished`."""
+        entry = events.event(
+            "step_finished", run.id, run.record.task_id, step=step, status=status, seconds=round(seconds, 6)
+        )
+        with self._failing("written"):
+            self._append([entry], flush=False)
+
+    def run_finished(self, run: RunServices) -> None:
+        """Append `run_finished` or `run_failed`, wait until the disk has it, and refresh the file for other tools."""
+        with self._failing("written"):
+            entry = self._redact(events.finished(run))
+            for update in self._updates_while_running(run.id):
+                for key, value in update.items():
+                    entry[key] = _united(entry.get(key), value) if key in ("input_files", "output_files") else value
+            self._adopt()
+            self._append([entry], flush=True)
+            self._refresh()
+
+    def record_task_execution(
+        self,
+        task_id: str,
+        task_type: str,
+        success: bool,
+        execution_time: float,
+        report_path: str | Path | None,
+        input_datasets: Mapping[str, str | Path] | Iterable[str | Path] | None = None,
+        output_artifacts: Iterable[Artifact | Mapping[str, Any] | str | Path] | None = None,
+        progress_manager: Progress | None = None,
+    ) -> str:
+        """Record a run that was not run by the framework.
+
+        Args:
+            input_datasets: Paths by name, or paths.
+            output_artifacts: Artifacts, mappings with `path` (and `type`, `description`), or paths.
+            progress_manager: Shown on, as in the other methods.
+
+        Returns:
+            The id that the run was given.
+        """
+        inputs: Iterable[tuple[str, str | Path]] = (
+            input_datasets.items()
+            if isinstance(input_datasets, Mapping)
+            else [(Path(path).stem, path) for path in input_datasets or ()]
+        )
+        with _shown(progress_manager, "Recording the run"), self._failing("written"):
+            ended = now()
+            record = {
+                "task_id": task_id,
+                "task_type": task_type,
+                "task_run_id": events.new_run_id(),
+                "timestamp": rfc3339(ended),
+                "success": success,
+                "status": "success" if success else "failed",
+                "started": rfc3339(ended - timedelta(seconds=execution_time)),
+                "finished": rfc3339(ended),
+                "execution_time": execution_time,
+                "report_path": self._checked(report_path) if report_path else "",
+                "input_files": [{"name": name, "path": self._checked(path)} for name, path in inputs],
+                "output_files": [self._output(item) for item in output_artifacts or ()],
+                "hostname": this_process().host,
+                "pid": os.getpid(),
+            }
+            self._refuse(events.problems_of(record), "the run cannot be recorded")
+            self._adopt()
+            self._append(self._redact(events.of_record(record)), flush=True)
+            self._refresh()
+        return str(record["task_run_id"])
+
+    def track_input_files(
+        self, task_id: str, file_paths: Iterable[str | Path], progress_manager: Progress | None = None
+    ) -> bool:
+        """Add input files to the newest run of a task; False when it has none."""
+        added = [{"name": Path(path).stem, "path": self._checked(path)} for path in file_paths]
+        return self._track(task_id, "input_files", added, progress_manager)
+
+    def track_output_files(
+        self, task_id: str, file_paths: Iterable[str | Path], progress_manager: Progress | None = None
+    ) -> bool:
+        """Add output files to the newest run of a task; False when it has none."""
+        return self._track(task_id, "output_files", [self._output(path) for path in file_paths], progress_manager)
+
+    def _track(self, task_id: str, key: str, added: list[dict[str, Any]], progress: Progress | None) -> bool:
+        with _shown(progress, f"Tracking {key.replace('_', ' ')}"):
+            record = self.find_latest_execution(task_id, success_only=False)
+            if record is None:
+                return False
+            return self._update(record["task_run_id"], task_id, {key: _united(record[key], added)})
+
+    # ------------------------------------------------------------ questions
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records of all runs, newest first; only as much of the log is read as is asked for."""
+        entries = journal.newest_first(self._files, self.log_path)
+        found = events.records(entries, self._damaged)
+        while True:
+            with self._failing("read"):
+                record = next(found, None)
+            if record is None:
+                return
+            yield record
+
+    def get_task_execution_history(
+        self,
+        task_id: str | None = None,
+        limit: int | None = 10,
+        success_only: bool = False,
+        progress_manager: Progress | None = None,
+    ) -> list[dict[str, Any]]:
+        """Records of runs, newest first.
+
+        Args:
+            task_id: Of this task only.
+            limit: At most so many; None for all.
+        """
+        with _shown(progress_manager, "Reading the history"):
+            found = (
+                record
+                for record in self.records()
+                if task_id in (None, record["task_id"]) and (record["success"] or not success_only)
+            )
+            return list(islice(found, limit))
+
+    def find_latest_execution(
+        self, task_id: str, success_only: bool = True, progress_manager: Progress | None = None
+    ) -> dict[str, Any] | None:
+        """The newest record of a task, or None. Without `success_only` it may be of a run that still runs."""
+        found = self.get_task_execution_history(task_id, 1, success_only, progress_manager)
+        return found[0] if found else None
+
+    def find_task_by_output(
+        self, file_path: str | Path, progress_manager: Progress | None = None
+    ) -> dict[str, Any] | None:
+        """The record of the newest run that left this file, or None.
+
+        Args:
+            file_path: Relative to the project's root, or absolute.
+        """
+        with _shown(progress_manager, "Looking for the task that wrote a file"):
+            try:
+                wanted = {events.stored_path(file_path, self._files.root), self._files.name(file_path)}
+            except ValueError as problem:
+                raise ExecutionLogError(f"{str(file_path)!r} {problem}") from problem
+            for record in self.records():
+                if any(output.get("path") in wanted for output in record["output_files"]):
+                    return record
+            return None
+
+    # ------------------------------------------------------------ changing what is recorded
+
+    def update_execution_record(
+        self, task_run_id: str, updates: Mapping[str, Any], progress_manager: Progress | None = None
+    ) -> bool:
+        """Change keys of a record; False when there is no run of this id.
+
+        Raises:
+            ExecutionLogError: A value is not what the key needs, or a path is not allowed; nothing is changed.
+        """
+        changed = dict(updates)
+        self._refuse(
+            [f"{key!r} names the run and cannot be changed" for key in ("task_id", "task_run_id") if key in changed]
+            + events.problems_of(changed, required=()),
+            f"the record of run {task_run_id} cannot be changed",
+        )
+        for key in ("input_files", "output_files"):
+            if key in changed:
+                changed[key] = [{**item, "path": self._checked(item["path"])} for item in changed[key]]
+        if changed.get("report_path"):
+            changed["report_path"] = self._checked(changed["report_path"])
+        with _shown(progress_manager, "Changing a record"):
+            record = next((r for r in self.records() if r["task_run_id"] == task_run_id), None)
+            return record is not None and self._update(task_run_id, record["task_id"], changed)
+
+    def remove_execution_record(self, task_run_id: str, progress_manager: Progress | None = None) -> bool:
+        """Remove a run from the log, for good; False when there is no run of this id."""
+        with _shown(progress_manager, "Removing a record"):
+            if not any(record["task_run_id"] == task_run_id for record in self.records()):
+                return False
+            self._remove({task_run_id})
+            return True
+
+    def cleanup_old_executions(
+        self,
+        max_age_days: float = 30,
+        max_per_task: int = 10,
+        dry_run: bool = False,
+        progress_manager: Progress | None = None,
+    ) -> tuple[int, list[str]]:
+        """Remove runs that are older than `max_age_days` and not among the newest `max_per_task` of their task.
+
+        The newest run of a task, and runs that still run, stay in any case.
+
+        Args:
+            dry_run: Only tell.
+
+        Returns:
+            How many, and their ids.
+        """
+        oldest = now() - timedelta(days=max_age_days)
+        counted: dict[str, int] = {}
+        removed = []
+        with _shown(progress_manager, "Cleaning up the history"):
+            for record in self.records():
+                place = counted[record["task_id"]] = counted.get(record["task_id"], 0) + 1
+                when = events.moment(record["timestamp"])
+                if place > max(max_per_task, 1) and record["status"] != "running" and (when is None or when < oldest):
+                    removed.append(record["task_run_id"])
+            if removed and not dry_run:
+                self._remove(set(removed))
+        return len(removed), removed
+
+    # ------------------------------------------------------------ the files
+
+    def initialize_execution_log(
+        self, project_path: str | Path | None = None, progress_manager: Progress | None = None
+    ) -> Path:
+        """Make the log where it is missing, from the file for other tools where that is there.
+
+        Args:
+            project_path: The project whose log is meant, for the caller's safety: it has to be this one.
+
+        Returns:
+            Where the log is.
+        """
+        if project_path is not None and os.path.realpath(project_path) != os.path.realpath(self._files.root):
+            raise ExecutionLogError(
+                f"this is the history of the project {self._files.root}, not of {project_path}: open the history of"
+                " that project with Kernel.discover(project=…)"
+            )
+        with _shown(progress_manager, "Making the execution log"), self._failing("made"):
+            self._adopt()
+            self._append([], flush=False)
+            if not self._files.exists(self.summary_path):
+                self._refresh()
+        return self._files.root / self.log_path
+
+    def validate_execution_log(self, progress_manager: Progress | None = None) -> tuple[bool, list[str]]:
+        """Whether the log is sound, and what is wrong with it, in words with line numbers."""
+        with _shown(progress_manager, "Checking the execution log"), self._failing("read"):
+            found = storage.problems(journal.read(self._files, self.log_path))
+        return not found, found
+
+    def export_execution_log(
+        self,
+        output_path: str | Path | None = None,
+        format: str = "json",
+        progress_manager: Progress | None = None,
+    ) -> Path:
+        """Write all records to a file, which `import_execution_log` reads.
+
+        Args:
+            output_path: Where to, in the project; `logs/execution_log_<time>.<format>` unless given.
+            format: `json`, or `csv` with counts in place of the lists of files.
+
+        Returns:
+            The file.
+        """
+        if format not in ("json", "csv"):
+            raise ExecutionLogError(f"the execution log is exported as json or csv, not as {format!r}")
+        target = str(output_path or f"logs/execution_log_{now():%Y%m%d_%H%M%S}.{format}")
+        with _shown(progress_manager, "Exporting the history"):
+            found = list(self.records())
+            text = json.dumps(_document(found), indent=2) if format == "json" else storage.to_csv(found)
+            with self._failing("exported", target):
+                self._files.write(target, text, "log")
+        return self._files.root / target
+
+    def import_execution_log(
+        self, input_path: str | Path, merge: bool = False, progress_manager: Progress | None = None
+    ) -> bool:
+        """Read records from a file that was exported (`.csv`, else JSON), also one of the framework's forerunner.
+
+        Args:
+            input_path: The file, where the project may read.
+            merge: Add the runs that are not in the log. Without, the file's runs replace all but those that run now.
+
+        Raises:
+            ExecutionLogError: The file cannot be read or is not of this form; nothing is changed.
+        """
+        with _shown(progress_manager, "Importing runs"):
+            with self._failing("imported", str(input_path)):
+                imported = storage.parse(self._files.read(input_path, "log"), csv=str(input_path).endswith(".csv"))
+            self._normalize(imported)
+            present = {record["task_run_id"]: record["status"] for record in self.records()}
+            kept = set(present) if merge else {run_id for run_id, status in present.items() if status == "running"}
+            entries = self._redact([e for r in imported if r["task_run_id"] not in kept for e in events.of_record(r)])
+            with self._failing("written"):
+                storage.rewrite(self._files, self.log_path, lambda run_id: run_id in kept, entries)
+                self._refresh()
+        return True
+
+    # ------------------------------------------------------------ how it is done
+
+    def _append(self, entries: list[dict[str, Any]], *, flush: bool) -> None:
+        journal.append(storage.CurrentFile(self._files), self.log_path, entries, flush=flush)
+
+    def _update(self, run_id: str, task_id: str, updates: dict[str, Any]) -> bool:
+        with self._failing("written"):
+            self._append([self._redact(events.event("run_updated", run_id, task_id, updates=updates))], flush=True)
+            self._refresh()
+        return True
+
+    def _updates_while_running(self, run_id: str) -> list[dict[str, Any]]:
+        """Updates of a run between its beginning and now, oldest first: what its end says must not hide them."""
+        found: list[dict[str, Any]] = []
+        if run_id not in self._begun:
+            return found
+        for entry in journal.newest_first(self._files, self.log_path):
+            if isinstance(entry, dict) and entry.get("run_id") == run_id:
+                if entry["event"] == "run_updated":
+                    found.insert(0, entry["updates"])
+                elif entry["event"] == "run_started":
+                    break
+        return found
+
+    def _remove(self, run_ids: set[str]) -> None:
+        with self._failing("written"):
+            storage.rewrite(self._files, self.log_path, lambda run_id: run_id not in run_ids, [])
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Rewrite the file for other tools, and record runs that were found to be aborted."""
+        dead: list[tuple[str, str]] = []
+        with storage.locked(self._files, self.log_path):
+            # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
+            entries = journal.newest_first(self._files, self.log_path)
+            found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))
+            self._files.write(self.summary_path, json.dumps(_document(found), indent=2), "log")
+        if dead:
+            self._append([events.event("run_aborted", run_id, task_id) for run_id, task_id in dead], flush=False)
+
+    def _adopt(self) -> None:
+        """Where there is a file for other tools and no log, as the framework's forerunner leaves it: begin with it."""
+        if self._files.exists(self.log_path) or not self._files.exists(self.summary_path):
+            return
+        try:
+            records = storage.parse(self._files.read(self.summary_path, "log"), csv=False)
+            self._normalize(records)
+        except (ExecutionLogError, ValueError) as problem:
+            aside = f"{self.summary_path}.damaged"
+            self._files.replace(self.summary_path, aside)
+            self._logger.warning(
+                "%s cannot be read (%s): it is kept as %s, and the history begins anew",
+                self.summary_path,
+                problem,
+                aside,
+            )
+            return
+        self._append([entry for record in records for entry in events.of_record(record)], flush=True)
+
+    def _normalize(self, records: list[dict[str, Any]]) -> None:
+        """Bring the paths and times of foreign records into the form of ours."""
+        for record in records:
+            try:
+                for item in (*record["input_files"], *record["output_files"]):
+                    item["path"] = events.stored_path(item["path"], self._files.root)
+                if record.get("report_path"):
+                    record["report_path"] = events.stored_path(record["report_path"], self._files.root)
+            except ValueError as problem:
+                raise ExecutionLogError(f"run {record['task_run_id']}: a path of it {problem}") from problem
+            when = events.moment(record["timestamp"])
+            if when is not None:
+                record["timestamp"] = rfc3339(when)
+
+    def _checked(self, path: str | Path) -> str:
+        """A path as it is stored, after asking whether the project allows it."""
+        try:
+            stored = events.stored_path(path, self._files.root)
+            self._files.stat(stored)
+        except FileNotFoundError:
+            return stored  # files may be gone, or not be there yet
+        except (ValueError, TypeError, OSError, PathSecurityError) as problem:
+            raise ExecutionLogError(f"{str(path)!r} cannot be recorded: {problem}") from problem
+        return stored
+
+    def _output(self, item: Artifact | Mapping[str, Any] | str | Path) -> dict[str, Any]:
+        if isinstance(item, (str, Path)):
+            facts: Mapping[str, Any] = {"path": item}
+        elif isinstance(item, Mapping):
+            facts = item
+        else:
+            facts = {"path": item.path, "type": item.artifact_type, "description": item.description}
+        path = facts.get("path", "")
+        kind = facts.get("type") or Path(path).suffix.lstrip(".")
+        return {"path": self._checked(path), "type": kind, "description": facts.get("description", "")}
+
+    def _damaged(self, _damage: Damage) -> None:
+        if not self._told:
+            self._told = True
+            self._logger.warning(
+                "%s has damaged lines, which are left out: validate_execution_log() lists them", self.log_path
+            )
+
+    def _refuse(self, problems: list[str], what: str) -> None:
+        if problems:
+            raise ExecutionLogError(f"{what}: {'; '.join(problems)}")
+
+    @contextlib.contextmanager
+    def _failing(self, done: str, path: str = "") -> Iterator[None]:
+        """What can go wrong with the disk, or with a value, as an error that says where."""
+        try:
+            yield
+        except (OSError, ValueError, TypeError) as problem:
+            raise ExecutionLogError(
+                f"the execution log {path or self.log_path} could not be {done}: {problem}", path=path or self.log_path
+            ) from problem
+
+
+def _united(present: list[dict[str, Any]] | None, added: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Both lists of files, each path once."""
+    return list({item["path"]: item for item in [*added, *(present or ())]}.values())
+
+
+def _document(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Records as the file for other tools has them: newest first, and the last run of each task."""
+    tasks: dict[str, dict[str, Any]] = {}
+    for record in found:
+        if record["status"] in ("running", "unknown"):
+            continue
+        when = events.moment(record["timestamp"])
+        tasks.setdefault(
+            record["task_id"],
+            {
+                "task_type": record["task_type"],
+                "last_execution": int(when.timestamp()) if when else None,
+                "last_status": "success" if record["success"] else "failed",
+                "last_report_path": record["report_path"],
+                "last_task_run_id": record["task_run_id"],
+            },
+        )
+    written = rfc3339(now())
+    return {
+        "schema": events.SCHEMA,
+        "version": VERSION,
+        "timestamp": written,
+        "last_modified": written,
+        "tasks": tasks,
+        "executions": found,
+    }
+
+
+@contextlib.contextmanager
+def _shown(progress: Progress | None, name: str) -> Iterator[None]:
+    """Show an action as an operation in progress, where somebody wants to see it."""
+    if progress is None:
+        yield
+        return
+    progress.start_operation(name)
+    try:
+        yield
+    except BaseException:
+        progress.complete_operation(name, success=False)
+        raise
+    progress.complete_operation(name)

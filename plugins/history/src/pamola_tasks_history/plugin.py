@@ -1,0 +1,29 @@
+"""What the history plugin adds: the history service and the command `history`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pamola_tasks import Command, hookimpl
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import History, RunServices
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl(trylast=True)
+def pamola_provide_history(run: RunServices) -> History:
+    """Record runs in `configs/execution_log.jsonl`, or where PAMOLA_EXECUTION_LOG_PATH says."""
+    from pamola_tasks_history.log import ExecutionLog
+
+    return ExecutionLog(
+        run.files, os.environ.get("PAMOLA_EXECUTION_LOG_PATH", ""), logger=run.logger, redact=run.redact.value
+    )
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    """The command `history`."""
+    return {"history": Command("pamola_tasks_history.command:history", help="Runs: when, how long, with what outcome.")}

@@ -1,0 +1,227 @@
+"""What is on the disk: writing to a log that may be replaced meanwhile, replacing it, and its exported forms."""
+
+from __future__ import annotations
+
+import contextlib
+import csv as csv_format
+import io
+import json
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+from pamola_tasks import files as durable
+from pamola_tasks import journal
+from pamola_tasks.errors import ExecutionLogError
+from pamola_tasks.files import Files
+from pamola_tasks_history import events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pamola_tasks.journal import Journal
+
+CSV_COLUMNS = (
+    "task_id",
+    "task_type",
+    "task_run_id",
+    "timestamp",
+    "success",
+    "execution_time",
+    "report_path",
+    "input_files_count",
+    "output_files_count",
+    "hostname",
+    "status",
+)
+
+
+class CurrentFile(Files):
+    """Files whose `append` gives the file that has the name now, locked, also when it was replaced while waiting."""
+
+    def __init__(self, files: Files) -> None:
+        super().__init__(files.guard)
+        self._files = files
+
+    @contextlib.contextmanager
+    def append(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+        """Open a file for appending; see the class."""
+        with contextlib.ExitStack() as stack:
+            while True:
+                file = stack.enter_context(self._files.append(path))
+                if os.name != "posix" or _in_memory(file):
+                    break  # Windows does not replace a file that somebody has open
+                durable.lock(file.fileno())
+                if os.fstat(file.fileno()).st_nlink:
+                    break
+                stack.close()
+            yield file
+
+
+def _in_memory(file: IO[bytes]) -> bool:
+    try:
+        file.fileno()
+    except OSError:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def locked(files: Files, path: str) -> Iterator[IO[bytes]]:
+    """Hold the log's lock; the file is open for appending."""
+    with CurrentFile(files).append(path) as file:
+        if os.name != "posix" and not _in_memory(file):
+            durable.lock(file.fileno())
+        try:
+            yield file
+        finally:
+            if not _in_memory(file):
+                durable.unlock(file.fileno())
+
+
+def rewrite(files: Files, path: str, keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> None:
+    """Replace the log by one without the events of some runs, in one step that a crash cannot halve.
+
+    Lines that are damaged stay: they are evidence.
+
+    Args:
+        keep: Whether to keep the events of a run.
+        added: Events to put among them, each before the first that is newer: the order of the log is that of time.
+    """
+    new = f"{path}.new"
+    with locked(files, path):
+        with files.open_raw(path) as file:
+            lines = file.read().split(b"\n")
+        lines.pop()  # nothing, or what a crash left of a line
+        data = b"".join(_merged(lines, keep, added))
+        files.unlink(new, missing_ok=True)
+        with files.append(new) as copy:
+            copy.write(data)
+            if not _in_memory(copy):
+                durable.flush_data(copy.fileno())
+        files.replace(new, path)
+
+
+def _merged(lines: Iterable[bytes], keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    waiting = sorted(added, key=lambda entry: str(entry["time"]), reverse=True)
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            entry = journal.decode(line)
+            if not keep(entry.get("run_id", "")):
+                continue
+            while waiting and waiting[-1]["time"] < entry.get("time", ""):
+                yield journal.encode(waiting.pop())
+        yield line + b"\n"
+    yield from map(journal.encode, reversed(waiting))
+
+
+# ---------------------------------------------------------------- soundness
+
+
+def problems(read: Journal) -> list[str]:
+    """What is wrong with a log, in words."""
+    found = [f"line {damage.line} is damaged: {damage.reason}" for damage in read.damaged]
+    if read.torn:
+        found.append("the last line was cut off; the next run removes it")
+    begun: set[str] = set()
+    ended: set[str] = set()
+    for entry in read.entries:
+        kind, run_id = entry.get("event"), entry.get("run_id")
+        name = f"{kind or 'an event'} of run {run_id or 'without id'}"
+        if entry.get("schema") != events.SCHEMA:
+            found.append(f"{name} has the schema {entry.get('schema')!r}: written by another release")
+        if kind not in events.EVENTS:
+            found.append(f"{name} is an event of unknown kind")
+        found += [
+            f"{name}: {key!r} is missing or no text"
+            for key in ("run_id", "task_id", "time")
+            if not (isinstance(entry.get(key), str) and entry[key])
+        ]
+        if isinstance(entry.get("time"), str) and entry["time"] and events.moment(entry["time"]) is None:
+            found.append(f"{name}: its time is none")
+        seen = ended if kind in events.ENDED else begun if kind == "run_started" else None
+        if seen is not None and isinstance(run_id, str):
+            if run_id in seen:
+                found.append(f"{name} is there twice")
+            seen.add(run_id)
+    return found
+
+
+# ---------------------------------------------------------------- exported forms
+
+
+def to_csv(records: Iterable[Mapping[str, Any]]) -> str:
+    """Records as CSV, with counts in place of the lists of files."""
+    text = io.StringIO()
+    writer = csv_format.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        counts = {f"{key}_count": len(record[key]) for key in ("input_files", "output_files")}
+        writer.writerow({**record, **counts})
+    return text.getvalue()
+
+
+def parse(data: bytes, *, csv: bool) -> list[dict[str, Any]]:
+    """The records in an exported file, oldest first, each complete.
+
+    Raises:
+        ExecutionLogError: It is not of this form; the message lists what is wrong.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+        records = _from_csv(text) if csv else _from_json(text)
+    except (UnicodeDecodeError, csv_format.Error, json.JSONDecodeError, RecursionError) as problem:
+        raise ExecutionLogError(f"not an exported execution log: {problem}") from problem
+    found = [f"record {n}: {p}" for n, record in enumerate(records, 1) for p in events.problems_of(record)]
+    if found:
+        more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
+        raise ExecutionLogError(f"not an exported execution log: {'; '.join(found[:10])}{more}")
+    complete = {
+        record["task_run_id"]: {
+            "task_type": "",
+            "status": "success" if record["success"] else "failed",
+            "execution_time": None,
+            "report_path": "",
+            "input_files": [],
+            "output_files": [],
+            "hostname": "",
+            **record,
+        }
+        for record in sorted(records, key=_when)
+    }
+    return list(complete.values())
+
+
+def _when(record: Mapping[str, Any]) -> float:
+    found = events.moment(record["timestamp"])
+    return found.timestamp() if found else 0.0
+
+
+def _from_json(text: str) -> list[Any]:
+    document = json.loads(text)
+    executions = document.get("executions") if isinstance(document, dict) else None
+    if not isinstance(executions, list):
+        raise ExecutionLogError(
+            "not an exported execution log: it has to be an object with a list `executions`, and this has"
+            f" {type(executions).__name__ if isinstance(document, dict) else type(document).__name__}"
+        )
+    return executions
+
+
+def _from_csv(text: str) -> list[Any]:
+    rows = csv_format.DictReader(io.StringIO(text))
+    missing = [column for column in events.REQUIRED if column not in (rows.fieldnames or ())]
+    if missing:
+        raise ExecutionLogError(f"not an exported execution log: the column {missing[0]!r} is missing")
+    records: list[dict[str, Any]] = []
+    for row in rows:
+        known = {key: value for key, value in row.items() if key in CSV_COLUMNS and not key.endswith("_count")}
+        truth = {"true": True, "false": False}.get((row["success"] or "").lower())
+        try:
+            seconds = float(row["execution_time"]) if row.get("execution_time") else None
+        except ValueError:
+            raise ExecutionLogError(f"line {rows.line_num}: the execution time is no number") from None
+        if truth is None:
+            raise ExecutionLogError(f"line {rows.line_num}: success must be True or False")
+        status = row.get("status") or ("success" if truth else "failed")
+        records.append({**known, "success": truth, "execution_time": seconds, "status": status})
+    return records

@@ -1,0 +1,56 @@
+"""A project on the disk, its history, and runs as the kernel would make them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pamola_tasks.files import Files
+from pamola_tasks.protocols import RunServices
+from pamola_tasks.record import RunRecord, now
+from pamola_tasks.secrets import Redactor
+from pamola_tasks_history import ExecutionLog
+from pamola_tasks_history.events import new_run_id
+from pamola_tasks_paths import ProjectGuard
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(ProjectGuard(tmp_path))
+
+
+@pytest.fixture
+def log(files: Files) -> ExecutionLog:
+    return ExecutionLog(files)
+
+
+@pytest.fixture
+def make_run(files: Files) -> Callable[..., RunServices]:
+    def make(task_id: str = "t_1") -> RunServices:
+        run = RunServices()
+        run.id = new_run_id()
+        run.record = RunRecord(run_id=run.id, task_id=task_id)
+        run.logger = logging.getLogger(f"test.{run.id}")
+        run._files = files
+        config: Any = SimpleNamespace(task_type="anonymization")
+        directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA" / kind)
+        run.provide("config", config)
+        run.provide("redact", Redactor())
+        run.provide("directories", directories)
+        return run
+
+    return make
+
+
+@pytest.fixture
+def end(log: ExecutionLog) -> Callable[[RunServices, str], None]:
+    def end(run: RunServices, status: str) -> None:
+        run.record.status, run.record.success, run.record.finished = status, status == "success", now()
+        log.run_finished(run)
+
+    return end
