@@ -12,6 +12,7 @@ import pytest
 from release_check import faults, smallest_class
 
 from pamola_ops_anonymize import AnonymizeOperation
+from pamola_tasks import Kernel, TaskRunner
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
 from pamola_tasks.operation import OperationResult, OperationStatus
 
@@ -157,7 +158,7 @@ def test_an_empty_table_and_a_doubled_column_fail_the_step(tmp_path: Path) -> No
     assert "people has no records" in str(empty.error_message)
     frame = people()
     doubled = pd.concat([frame, frame[["age"]]], axis=1)
-    assert "more than one column named age" in str(run(doubled, tmp_path / "b").error_message)
+    assert "more than one column" in str(run(doubled, tmp_path / "b").error_message)
     taken = run(frame.assign(row_id=1), tmp_path / "c", row_id=True)
     assert "has a column row_id already" in str(taken.error_message)
 
@@ -191,3 +192,29 @@ def test_the_output_is_named_after_the_input_unless_given() -> None:
     operation = AnonymizeOperation(input_dataset="people", k=5, quasi_identifiers=QUASI)
     assert operation.output_datasets() == ("people_anonymized",)
     assert operation.input_datasets() == ("people",)
+
+
+def warnings_of(frame: pd.DataFrame, folder: Path, **parameters: Any) -> str:
+    settings = {"input_dataset": "people", "k": 5, "quasi_identifiers": QUASI, **parameters}
+    task = TaskRunner(
+        "t_people",
+        input_datasets={"people": "people.csv"},
+        operation_configs=[{"operation": "AnonymizeOperation", "parameters": settings}],
+    )
+    folder.mkdir()
+    (folder / ".pamola.toml").touch()
+    outcome = Kernel.discover(project=folder).run(task, datasets={"people": frame})
+    assert outcome.success, outcome.error
+    return "\n".join([*outcome.record.warnings, *(line for step in outcome.record.steps for line in step.warnings)])
+
+
+def test_a_run_warns_of_identifiers_that_are_kept_and_of_values_that_a_class_gives_away(tmp_path: Path) -> None:
+    told = warnings_of(people(), tmp_path / "a", k=2, sensitive_attributes=["income"])
+    assert "keeps columns that look like direct identifiers: customer_id (its name says that it holds an id)" in told
+    assert "set `on_identifiers: drop`" in told
+    assert "same value of income" in told
+    assert "example.org" not in told
+
+    quiet = warnings_of(people(), tmp_path / "b", k=60, sensitive_attributes=["income"], on_identifiers="drop")
+    assert quiet == ""
+    assert "all of them were suppressed" in warnings_of(people(4), tmp_path / "c", on_identifiers="drop")

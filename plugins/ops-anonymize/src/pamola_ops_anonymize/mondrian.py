@@ -87,8 +87,8 @@ def partition(
             for d, domain in enumerate(domains)
             for cuts in _propose(d, domain, runs[d], level, k, greedy=depth <= greedy_levels)
         ]
-        chosen = _choose(codes, domains, level, runs, proposals, candidates)
-        side = _sides(codes, level, chosen)
+        chosen = _choose(count, domains, level, runs, proposals, candidates)
+        side = _sides(count, level, runs, chosen)
         made = _divide(level, chosen, side, weights, classes, made, k)
         if progress is not None:
             progress(total - int(level.weight.sum()))
@@ -152,7 +152,7 @@ def _best_cut(dimension: int, runs: Runs, measure: Floats, node_loss: Floats, re
 
 
 def _choose(
-    codes: npt.NDArray[np.int32],
+    count: int,
     domains: Sequence[Domain],
     level: _Level,
     runs: list[Runs],
@@ -176,7 +176,7 @@ def _choose(
         allowed = np.isfinite(cuts.gain)
         if not allowed.any():
             break
-        loss = np.where(allowed, _loss_after(domains, level, runs, _sides(codes, level, cuts)), np.inf)
+        loss = np.where(allowed, _loss_after(domains, level, runs, _sides(count, level, runs, cuts)), np.inf)
         better = loss < least
         least[better] = loss[better]
         dimension[better] = cuts.dimension[better]
@@ -184,11 +184,15 @@ def _choose(
     return _Cuts(dimension, code, -least)
 
 
-def _sides(codes: npt.NDArray[np.int32], level: _Level, cuts: _Cuts) -> Mask:
-    """For every combination whether it goes right; False for those of no node of this level."""
-    rows = level.order[0]
-    side = np.zeros(codes.shape[1], dtype=bool)
-    side[rows] = codes[cuts.dimension[level.node], rows] > cuts.code[level.node]
+def _sides(count: int, level: _Level, runs: list[Runs], cuts: _Cuts) -> Mask:
+    """For every combination whether it goes right; False where there is no cut."""
+    side = np.zeros(count, dtype=bool)
+    for dimension in np.unique(cuts.dimension[cuts.code >= 0]).tolist():
+        run = runs[dimension]
+        code = np.where(cuts.dimension == dimension, cuts.code, -1)[run.node]
+        goes_right = (code >= 0) & (run.code > code)
+        rows = np.repeat(goes_right, np.diff(run.start, append=len(level.node)))
+        side[level.order[dimension][rows]] = True
     return side
 
 
@@ -210,14 +214,13 @@ def _divide(level: _Level, chosen: _Cuts, side: Mask, weights: Ints, classes: In
     goes_right = side[rows]
     left_weight = np.add.reduceat(np.where(goes_right, 0, weights[rows]), level.start)
     left_size = level.size - np.add.reduceat(goes_right.astype(np.int64), level.start)
-    # an uncut node is its own left child, with an empty right one
-    left_weight, left_size = np.where(cut, left_weight, level.weight), np.where(cut, left_size, level.size)
+    # a node that is not cut is its own left child, with an empty right one
     weight = np.stack([left_weight, level.weight - left_weight], axis=1).ravel()
     size = np.stack([left_size, level.size - left_size], axis=1).ravel()
     goes_on = np.repeat(cut, 2) & (weight >= 2 * k) & (size > 1)
     ends = (size > 0) & ~goes_on
     number = np.cumsum(ends) - 1 + made
-    child = 2 * level.node + (goes_right & cut[level.node])
+    child = 2 * level.node + goes_right
     ending = ends[child]
     classes[rows[ending]] = number[child[ending]]
     _descend(level, side, goes_on, size[goes_on], weight[goes_on])
