@@ -12,8 +12,8 @@ from pamola_tasks import nulls
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, with_parameters
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.tasks import STANDARD_DIRECTORIES, clean_temp_dir, get_artifact_path
 from pamola_tasks.task import INFRASTRUCTURE_KEYS, INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS, BaseTask
+from pamola_tasks.tasks import STANDARD_DIRECTORIES, clean_temp_dir, get_artifact_path
 
 if TYPE_CHECKING:
     from pamola_tasks.lifecycle import RunSession
@@ -46,7 +46,9 @@ def run_alone(
     result.execution_time = time.perf_counter() - started
     if reporter is not None:
         details = result.to_reporter_details()
-        reporter.add_operation(f"{operation.name} {'failed' if result.failed else 'completed'}", result.status.value, details)
+        reporter.add_operation(
+            f"{operation.name} {'failed' if result.failed else 'completed'}", result.status.value, details
+        )
     return result
 
 

@@ -454,7 +454,9 @@ class TaskLock:
             stack.close()
             with run.files.open_raw(path) as held:
                 text = held.read(4096).decode("utf-8", "replace")
-            raise AlreadyRunning(f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait")
+            raise AlreadyRunning(
+                f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait"
+            )
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
         os.ftruncate(descriptor, 0)
         os.write(descriptor, json.dumps(holder).encode())
@@ -508,7 +510,9 @@ def _register_secrets(redact: Redactor, value: Any) -> None:
 # ---------------------------------------------------------------- logging
 
 _CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(0x7F, 0xA0)]}
-_CONTROL |= {code: f"\\u{code:04x}" for code in [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]}
+_CONTROL |= {
+    code: f"\\u{code:04x}" for code in [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+}
 _CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
 
 

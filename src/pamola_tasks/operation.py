@@ -152,9 +152,7 @@ class OperationResult:
     reason: str = ""
 
     @classmethod
-    def success(
-        cls, metrics: Mapping[str, Any] | None = None, artifacts: Iterable[Artifact] = ()
-    ) -> OperationResult:
+    def success(cls, metrics: Mapping[str, Any] | None = None, artifacts: Iterable[Artifact] = ()) -> OperationResult:
         """The operation did what it was asked to."""
         return cls(metrics=dict(metrics or {}), artifacts=list(artifacts))
 

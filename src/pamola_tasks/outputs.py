@@ -79,7 +79,8 @@ class StepOutputs:
         """Write a dataset where nobody looks yet."""
         if name not in self.step.writes:
             raise DataError(
-                f"step {self.step.id} writes {name!r}, which it does not declare: name it in a parameter made with writes()"
+                f"step {self.step.id} writes {name!r}, which it does not declare:"
+                f" name it in a parameter made with writes()"
             )
         check_name(name, "the dataset name")
         final = name in self._final
@@ -161,7 +162,9 @@ class StepOutputs:
         datasets: list[DatasetRecord] = []
         artifacts: list[Artifact] = []
         saved: list[SavedOutput] = []
-        missing = [name for name in self.step.writes if all(s.record is None or s.record.name != name for s in self._staged)]
+        missing = [
+            name for name in self.step.writes if all(s.record is None or s.record.name != name for s in self._staged)
+        ]
         if missing:
             raise OperationError(f"step {self.step.id} ended without writing {missing[0]!r}, which it declares")
         for staged in self._staged:
@@ -265,7 +268,8 @@ class StepData:
     def _declared(self, name: str) -> None:
         if name not in self._step.reads:
             raise DataError(
-                f"step {self._step.id} reads {name!r}, which it does not declare: name it in a parameter made with reads()"
+                f"step {self._step.id} reads {name!r}, which it does not declare:"
+                f" name it in a parameter made with reads()"
             )
 
     def _note(self, name: str) -> None:

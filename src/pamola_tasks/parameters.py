@@ -133,7 +133,7 @@ def _flat(error: BaseException) -> list[str]:
     import cattrs
 
     return cattrs.transform_error(
-        error,  # type: ignore[arg-type]
+        error,
         path="",
         format_exception=lambda exc, kind: str(exc) if isinstance(exc, FitError) else f"expected {describe(kind)}",
     )

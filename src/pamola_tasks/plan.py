@@ -218,5 +218,6 @@ class Plan:
             writer = self.writer_of(dataset)
             if writer is not None:
                 raise PlanError(
-                    f"step {step.id} writes {dataset!r}, which step {writer.id} writes already: a dataset is written once"
+                    f"step {step.id} writes {dataset!r}, which step {writer.id} writes already:"
+                    f" a dataset is written once"
                 )

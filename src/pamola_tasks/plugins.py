@@ -197,7 +197,7 @@ class Plugins:
             if hookspecs.kind_of(caller.name) == "event":
                 for impl in caller.get_hookimpls():
                     if impl.plugin is plugin:
-                        impl.function = self._guarded(impl.function, record, caller.name)
+                        impl.function = self._guarded(impl.function, record, caller.name)  # type: ignore[misc]
 
     def _check_implementation(self, hook: str, impl: HookImpl) -> None:
         wraps = impl.wrapper or impl.hookwrapper
@@ -256,7 +256,8 @@ class Plugins:
         ]
         names = {normalized(r.name) for r in self.loaded} | {normalized(r.distribution) for r in self.loaded}
         problems += [
-            f"plugin {name!r} is required by .pamola.toml and is not loaded: install it, or take it out of [plugins] require"
+            f"plugin {name!r} is required by .pamola.toml and is not loaded:"
+            f" install it, or take it out of [plugins] require"
             for name in self.require
             if normalized(name) not in names
         ]
@@ -265,7 +266,9 @@ class Plugins:
 
     def left_out(self) -> list[str]:
         """Plugins that somebody left out on purpose, for the report."""
-        return [f"plugin {record.label} was left out on purpose" for record in self.records if record.status == "blocked"]
+        return [
+            f"plugin {record.label} was left out on purpose" for record in self.records if record.status == "blocked"
+        ]
 
     def hooks_of(self, record: PluginRecord) -> list[str]:
         """Names of the hooks that a plugin implements."""
@@ -647,7 +650,7 @@ def settings_of(start: Path) -> PluginSettings:
     known = ("disable", "prefer", "require")
     for key in section:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
+            close = _close(key, known)
             raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {close[0]!r}?" if close else ""))
     for key in ("disable", "require"):
         if not isinstance(section.get(key, []), list) or not all(isinstance(n, str) for n in section.get(key, [])):

@@ -146,7 +146,8 @@ class Operations:
             raise
         except Exception as error:
             raise PluginError(
-                f"operation {name!r} of {record.label} cannot be imported from {target}: {type(error).__name__}: {error}"
+                f"operation {name!r} of {record.label} cannot be imported from {target}:"
+                f" {type(error).__name__}: {error}"
             ) from error
         if not (isinstance(cls, type) and issubclass(cls, Operation)):
             raise PluginError(f"operation {name!r} of {record.label} is no subclass of Operation")
@@ -208,7 +209,11 @@ class Tasks:
         if ":" in name:
             return self._make(name, name)
         close = difflib.get_close_matches(name, self.known(), n=1)
-        hint = f": did you mean {close[0]!r}?" if close else f": `pamola-task list` shows the tasks of {self._project.root}"
+        hint = (
+            f": did you mean {close[0]!r}?"
+            if close
+            else f": `pamola-task list` shows the tasks of {self._project.root}"
+        )
         raise UnknownTaskError(f"there is no task {name!r}{hint}")
 
     def _make(self, target: Any, name: str) -> BaseTask:

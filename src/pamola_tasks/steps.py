@@ -123,9 +123,7 @@ class Steps:
         )
         if run.config.use_encryption:
             parts["encryption"] = f"{run.encryption.mode} {run.encryption.key_id}"
-        parts["outputs"] = " ".join(
-            f"{name}:{self._kind(name)}" for name in step.writes
-        )
+        parts["outputs"] = " ".join(f"{name}:{self._kind(name)}" for name in step.writes)
         for record, more in run.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
             parts.update({f"{record.name} {key}": str(value) for key, value in (more or {}).items()})
         self._parts[step.id] = parts
@@ -241,7 +239,12 @@ class Steps:
         run = self.run
         message = run.redact(str(error) or type(error).__name__)
         run.logger.warning(
-            "step %s: attempt %d failed (%s), next in %.1f s", step.id, attempt, message, wait, extra={"step_id": step.id}
+            "step %s: attempt %d failed (%s), next in %.1f s",
+            step.id,
+            attempt,
+            message,
+            wait,
+            extra={"step_id": step.id},
         )
         self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
 
@@ -309,7 +312,11 @@ class Steps:
         self._waiting.remove(step.id)
         self.run.progress.complete_operation(step.id, success=success, metrics=None)
         self.run.logger.info(
-            "step %s %s in %.3f s", step.id, result.status.value, result.execution_time or 0.0, extra={"step_id": step.id}
+            "step %s %s in %.3f s",
+            step.id,
+            result.status.value,
+            result.execution_time or 0.0,
+            extra={"step_id": step.id},
         )
 
     def _note_dataset(self, dataset: DatasetRecord) -> None:
@@ -372,8 +379,6 @@ class Steps:
         self._tell_finished(step, result, success=False)
         run.history.step_finished(run, step.id, record.status, record.seconds)
         self._session.emit("pamola_on_step_finished", step=step, result=result)
-
-
 
 
 def preview(run: RunServices) -> list[tuple[Step, str, str]]:

@@ -30,8 +30,15 @@ SERVICE_KEYS = frozenset({"data_source", "task_dir", "reporter", "progress_track
 INFRASTRUCTURE_KEYS = ("use_vectorization", "parallel_processes", "use_dask", "npartitions", "chunk_size")
 INJECTED_KEYS = ("use_encryption", "encryption_mode", *INFRASTRUCTURE_KEYS)
 SWITCH_KEYS = frozenset(
-    "dataset_name force_recalculation save_output generate_visualization visualization_theme visualization_backend"
-    " visualization_strict".split()
+    [
+        "dataset_name",
+        "force_recalculation",
+        "save_output",
+        "generate_visualization",
+        "visualization_theme",
+        "visualization_backend",
+        "visualization_strict",
+    ]
 )
 
 
@@ -196,9 +203,7 @@ class BaseTask:
         Raises:
             KeyboardInterrupt: After report and history have recorded the interruption.
         """
-        options = RunOptions(
-            overrides=dict(args or {}), restart=force_restart, enable_checkpoints=enable_checkpoints
-        )
+        options = RunOptions(overrides=dict(args or {}), restart=force_restart, enable_checkpoints=enable_checkpoints)
         success = drive(self, options)
         session = self._session
         if session is not None and isinstance(session.error, KeyboardInterrupt):
@@ -293,9 +298,7 @@ class BaseTask:
             parameters = self._parameters_for(registered.cls, kwargs)
             operation = registered.build(parameters)
             session.run.plan.inputs = tuple(session.run.data_source.names())
-            session.run.plan.add(
-                operation, name=registered.name, options=step, distribution=registered.distribution
-            )
+            session.run.plan.add(operation, name=registered.name, options=step, distribution=registered.distribution)
             self.operations.append(operation)
         except Exception as error:
             self._add_failed = True
@@ -564,7 +567,15 @@ class TaskRunner(BaseTask):
 
 _STEP_KEYS = ("id", "retry", "timeout", "continue_on_error")
 _LISTED_KEYS = frozenset(
-    {"operation", "class_name", "parameters", "scope", "dataset_name", "task_operation_id", "task_operation_order_index"}
+    {
+        "operation",
+        "class_name",
+        "parameters",
+        "scope",
+        "dataset_name",
+        "task_operation_id",
+        "task_operation_order_index",
+    }
 )
 
 

@@ -8,8 +8,8 @@ from click.shell_completion import get_completion_class
 from pamola_tasks.cli.app import cli
 
 _ADVICE = {
-    "bash": "# add to ~/.bashrc:  eval \"$(pamola-task completion bash)\"",
-    "zsh": "# add to ~/.zshrc:  eval \"$(pamola-task completion zsh)\"",
+    "bash": '# add to ~/.bashrc:  eval "$(pamola-task completion bash)"',
+    "zsh": '# add to ~/.zshrc:  eval "$(pamola-task completion zsh)"',
     "fish": "# save as ~/.config/fish/completions/pamola-task.fish",
 }
 

@@ -52,7 +52,7 @@ def _platform() -> list[Diagnosis]:
     if sys.platform == "linux":
         return []
     weaker = (
-        "paths are checked, but not opened relative to a directory handle: a race with a malicious local user is possible"
+        "paths are checked, but not opened relative to a directory handle: a malicious local user can win a race"
         if sys.platform == "win32"
         else "paths are walked by directory handles instead of openat2"
     )

@@ -65,7 +65,7 @@ operations:
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @pass_state
 def command(state: State, folder: Path) -> None:
-    """Make a project in DIR (the current folder unless given): marker, configs/, DATA/raw/, an example task, .gitignore.
+    """Make a project in DIR (here unless given): marker, configs/, DATA/raw/, an example task, .gitignore.
 
     Files that are there already are left as they are.
     """

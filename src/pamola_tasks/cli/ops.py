@@ -80,7 +80,13 @@ def _print_one(found: dict[str, Any]) -> None:
     click.echo(f"\n{found['documentation']}\n")
     print_table(
         [
-            [name, "yes" if p["required"] else "", "" if p["default"] is None else str(p["default"]), p["dataset"] or "", p["type"]]
+            [
+                name,
+                "yes" if p["required"] else "",
+                "" if p["default"] is None else str(p["default"]),
+                p["dataset"] or "",
+                p["type"],
+            ]
             for name, p in found["parameters"].items()
         ],
         ["parameter", "required", "default", "dataset", "type"],

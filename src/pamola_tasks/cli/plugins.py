@@ -14,7 +14,7 @@ from pamola_tasks.plugins import DEFAULT_PROVIDERS
 @json_option
 @pass_state
 def command(state: State, as_json: bool) -> None:
-    """What is installed: name, distribution, version, status, services it answers, hooks; and who answers which service."""
+    """What is installed: name, distribution, version, status, services, hooks; and who answers which service."""
     plugins = state.plugins
     rows = plugins.report()
     services = {}

@@ -130,7 +130,14 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
             for s in record.steps
         ],
         "outputs": [
-            {"name": d.name, "path": d.path, "rows": d.rows, "sha256": d.sha256, "bytes": d.bytes, "encrypted": d.encrypted}
+            {
+                "name": d.name,
+                "path": d.path,
+                "rows": d.rows,
+                "sha256": d.sha256,
+                "bytes": d.bytes,
+                "encrypted": d.encrypted,
+            }
             for d in record.outputs
         ],
         "warnings": record.warnings,
@@ -150,7 +157,9 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     word, colour = ("succeeded", "green") if outcome.success else ("failed", "red")
     if outcome.status == "interrupted":
         word, colour = "interrupted", "yellow"
-    click.echo(f"{click.style(outcome.task_id, bold=True)} {click.style(word, fg=colour)} in {duration(record.seconds)}")
+    click.echo(
+        f"{click.style(outcome.task_id, bold=True)} {click.style(word, fg=colour)} in {duration(record.seconds)}"
+    )
     rows = [("steps", _steps(outcome))]
     if not outcome.success and record.error:
         where = f" in step {record.error['step']}" if record.error.get("step") else ""
@@ -162,7 +171,9 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     for index, output in enumerate(record.outputs):
         many = f"{output.rows:,} rows, " if output.rows is not None else ""
         lock = ", encrypted" if output.encrypted else ""
-        rows.append(("outputs" if index == 0 else "", f"{output.path or output.name}  ({many}{size(output.bytes)}{lock})"))
+        rows.append(
+            ("outputs" if index == 0 else "", f"{output.path or output.name}  ({many}{size(output.bytes)}{lock})")
+        )
     if outcome.report:
         rows.append(("report", str(outcome.report)))
     if not outcome.success:

@@ -65,7 +65,9 @@ def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) ->
         details.append(("reads", ", ".join(row["reads"]) or "nothing"))
         details.append(("writes", ", ".join(row["writes"]) or "nothing"))
         shown = {k: v for k, v in row["parameters"].items() if v not in (None, [], {}, "")}
-        details += [("with" if i == 0 else "", f"{key}: {_plain(value)}") for i, (key, value) in enumerate(shown.items())]
+        details += [
+            ("with" if i == 0 else "", f"{key}: {_plain(value)}") for i, (key, value) in enumerate(shown.items())
+        ]
         facts(details)
     for warning in run.record.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)

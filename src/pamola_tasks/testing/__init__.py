@@ -1,10 +1,10 @@
 """In-memory plugins: a kernel that runs tasks without reading or writing a file.
 
-    from pamola_tasks import Kernel
-    from pamola_tasks.testing import memory_plugins
+from pamola_tasks import Kernel
+from pamola_tasks.testing import memory_plugins
 
-    kernel = Kernel(autoload=False, plugins=[*memory_plugins({"seed": 7}), MyOperations()])
-    outcome = kernel.run(MyTask, datasets={"customers": frame})
+kernel = Kernel(autoload=False, plugins=[*memory_plugins({"seed": 7}), MyOperations()])
+outcome = kernel.run(MyTask, datasets={"customers": frame})
 """
 
 from __future__ import annotations

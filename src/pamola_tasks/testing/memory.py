@@ -101,7 +101,9 @@ class MemoryConfig:
         return self._values()
 
     def _values(self) -> dict[str, Any]:
-        values = {f.name: getattr(self, f.name) for f in attrs.fields(MemoryConfig) if f.name not in ("more", "settings")}
+        values = {
+            f.name: getattr(self, f.name) for f in attrs.fields(MemoryConfig) if f.name not in ("more", "settings")
+        }
         return {**values, "retry": attrs.asdict(self.retry), **self.more}
 
 
