@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import posixpath
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -388,19 +389,20 @@ class MemoryDataWriter:
     ) -> DatasetRecord:
         """Keep a frame, or all pieces of an iterable in one."""
         if isinstance(frame, Iterator):
-            pieces = list(frame)
-            if pieces and hasattr(pieces[0], "columns"):
-                import pandas as pd
-
-                frame = pd.concat(pieces, ignore_index=True)
-            else:
-                frame = pieces
+            frame = _joined(list(frame))
         self._source.add_dataframe(name, frame)
         return attrs.evolve(self._source.describe(name), kind=kind, step=step)
 
     def extension(self, format: str) -> str:
         """Any format will do where nothing is written."""
         return format
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """Pieces of a table in one, by the library that they come from; a list of anything else."""
+    library = sys.modules.get(type(pieces[0]).__module__.partition(".")[0]) if pieces else None
+    concatenate = getattr(library, "concat", None)
+    return concatenate(pieces) if concatenate is not None else pieces
 
 
 class MemoryDataPlugin:
@@ -462,6 +464,7 @@ class MemoryHistory:
 
     def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
         """The newest record of a task."""
+        record: dict[str, Any]
         for record in reversed(self.records):
             if record["task_id"] == task_id and (record["success"] or not success_only):
                 return record

@@ -1,0 +1,10 @@
+"""Offers the same service as Acme's first plugin."""
+
+from pamola_tasks import hookimpl
+
+
+@hookimpl
+def pamola_provide_checkpoints(run):
+    from pamola_tasks.nulls import NoCheckpoints
+
+    return NoCheckpoints()
