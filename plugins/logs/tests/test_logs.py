@@ -226,6 +226,19 @@ def test_the_console_shows_what_was_asked_for_and_each_line_once(
     assert RUN_ID not in err
 
 
+@pytest.mark.parametrize(("level", "shown"), [("INFO", False), ("DEBUG", True)])
+def test_a_traceback_is_for_the_files_and_for_those_who_look_for_an_error(
+    tmp_path: Path, start: Any, capsys: pytest.CaptureFixture[str], level: str, shown: bool
+) -> None:
+    logger, _ = start(options=RunOptions(), level=level)
+    try:
+        raise ValueError("no")
+    except ValueError:
+        logger.exception("failed")
+    assert ("Traceback" in capsys.readouterr().err) is shown
+    assert "Traceback" in (tmp_path / "logs" / "project.log").read_text()
+
+
 def test_a_line_on_the_console_does_not_break_a_progress_bar(
     start: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,3 +282,13 @@ def test_the_log_goes_on_where_it_cannot_be_put_aside(
     handler.close()
     assert len(lines(tmp_path, "project.log")) == 20
     assert capsys.readouterr().err.count("cannot be put aside") == 1
+
+
+def test_importing_the_plugin_imports_nothing_heavy() -> None:
+    program = """
+import sys
+import pamola_tasks_logs, pamola_tasks_logs.plugin
+found = {"attrs", "attr", "cattrs", "click", "tqdm", "json", "logging.handlers"} & set(sys.modules)
+assert not found, found
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

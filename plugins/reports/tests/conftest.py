@@ -39,7 +39,7 @@ class _Config:
             "db_password": Origin(
                 value=Secret("hunter2-hunter2"), layer="project file", place="configs/prj_config.yaml:3:1"
             ),
-            "retry.max_retries": Origin(value=3, layer="schema", place=""),
+            "retry.max_retries": Origin(value=3, layer="default", place="built in"),
         }
 
 

@@ -53,11 +53,13 @@ class TextLines(_Lines):
     Args:
         redact: Applied to tracebacks.
         with_run: Whether the run's id stands in each line; on a terminal everybody knows which run it is.
+        with_traceback: Whether tracebacks are shown; on a terminal only to those who look for an error.
     """
 
-    def __init__(self, redact: Callable[[str], str], *, with_run: bool = True) -> None:
+    def __init__(self, redact: Callable[[str], str], *, with_run: bool = True, with_traceback: bool = True) -> None:
         super().__init__(redact)
         self._with_run = with_run
+        self._with_traceback = with_traceback
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the indented lines of a traceback."""
@@ -68,7 +70,7 @@ class TextLines(_Lines):
             f"{_moment(record)} | {record.levelname:<7}{run} | {printable(record.name)}"
             f" | {printable(record.filename)}:{record.lineno} | {f'[{printable(step)}] ' if step else ''}{message}"
         )
-        if record.exc_info or record.exc_text or record.stack_info:
+        if self._with_traceback and (record.exc_info or record.exc_text or record.stack_info):
             return "\n".join([line, *(_BESIDE_TRACEBACK + more for more in self._traceback(record))])
         return line
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Logging, RunServices
 
 PAMOLA_HOOK_API = 1
+PAMOLA_PLUGIN_NAME = "logs"
 
 
 @hookimpl

@@ -42,7 +42,8 @@ class RunLogs:
                 self._add_file(run, f"{folder}/{task_id}.log", logging.DEBUG, settings, as_json)
         if run.options.console:
             console = ConsoleHandler(console_level(level, run))
-            console.setFormatter(JsonLines(run.redact) if as_json else TextLines(run.redact, with_run=False))
+            text = TextLines(run.redact, with_run=False, with_traceback=console.level <= logging.DEBUG)
+            console.setFormatter(JsonLines(run.redact) if as_json else text)
             self._handlers.append(console)
 
     @property

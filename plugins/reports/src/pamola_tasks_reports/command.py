@@ -35,21 +35,22 @@ def report(state: State, task: str, run_id: str | None, format_: str | None, as_
     run = state.kernel.services(None, upto="config")
     places = _places(state, run, task)
     found = places.read(run.files, run_id)
+    identity = str(found.get("run", {}).get("id") or "")
+    name = places.newest() if run_id is None else places.of_run(identity)
     if open_:
-        identity = str(found.get("run", {}).get("id") or "")
         page = places.newest("html") if run_id is None else places.of_run(identity, "html")
-        run.files.write(page, _rendered("html", found), "report")
+        run.files.write(page, _rendered("html", found, name), "report")
         if click.launch(str(run.files.root / page)) != 0:
             raise UsageError(f"no browser could be started; the page is {page}")
         return
-    click.echo(_rendered("json" if as_json_ else format_ or "md", found).decode(), nl=False)
+    click.echo(_rendered("json" if as_json_ else format_ or "md", found, name).decode(), nl=False)
 
 
-def _rendered(format_: str, found: Mapping[str, Any]) -> bytes:
+def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
     try:
         return _FORMATS[format_](found)
     except (TypeError, ValueError, AttributeError) as error:
-        raise ReportingError(f"the report was changed by hand and cannot be shown as {format_}: {error}") from error
+        raise ReportingError(f"{name} was changed by hand and cannot be shown as {format_}: {error}") from error
 
 
 def _places(state: State, run: RunServices, task: str) -> Places:

@@ -16,6 +16,7 @@ _GOOD = frozenset({"success", "completed", "loaded"})
 _ODD = frozenset({"warning", "partial_success", "blocked", "interrupted", "aborted"})
 _BAD = frozenset({"error", "failed", "incompatible"})
 _WIDEST = 9
+_DEFAULT = "default"
 
 
 @attrs.frozen
@@ -324,12 +325,19 @@ def _added(section: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _configuration(report: Mapping[str, Any]) -> Iterator[Block]:
+    """What somebody set, with where; then the rest, which nobody did."""
+    entries = _named(report, "configuration")
     rows: list[Sequence[Cell]] = [
-        [Code(key), value(entry.get("value")), str(entry.get("layer", "")), Code(str(entry.get("place", "")))]
-        for key, entry in _named(report, "configuration").items()
+        [Code(key), value(entry.get("value")), str(entry["layer"]), Code(str(entry.get("place", "")))]
+        for key, entry in entries.items()
+        if entry.get("layer", _DEFAULT) != _DEFAULT
     ]
     if rows:
         yield Table(["Key", "Value", "Set by", "Where"], rows)
+    defaults = [(key, value(e.get("value"))) for key, e in entries.items() if e.get("layer", _DEFAULT) == _DEFAULT]
+    if defaults:
+        yield Paragraph("By default:")
+        yield Facts(defaults)
 
 
 def _environment(report: Mapping[str, Any]) -> Iterator[Block]:

@@ -95,7 +95,7 @@ class Places:
             raise ReportingError(
                 f"{name} is damaged, it is no JSON: {error}; reports of single runs lie beside it"
             ) from None
-        if not isinstance(report, dict) or not isinstance(report.get("task"), dict):
+        if not isinstance(report, dict) or not all(isinstance(report.get(key, {}), dict) for key in ("task", "run")):
             raise ReportingError(f"{name} is no report of pamola-tasks")
         if report.get("schema") != 1:
             raise ReportingError(
