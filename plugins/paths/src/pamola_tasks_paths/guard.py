@@ -55,7 +55,7 @@ class ProjectGuard:
         if mode not in ("r", "rt", "rb", "ab"):
             raise ValueError(f"mode {mode!r} is not for a path guard: it reads (rb, r) and appends (ab)")
         if mode == "ab":
-            return self._inside.open(self._own(name), mode, buffering=0)
+            return self._inside.open(self._own(name), "a+b", buffering=0)  # the journal reads what it appends to
         safe, inside = self._find(name)
         return safe.open(inside, mode)
 
