@@ -95,7 +95,7 @@ def test_the_byte_order_mark_is_no_part_of_the_first_name(project: Any) -> None:
 
 @pytest.mark.parametrize("padding", [0, 200_000])
 def test_bytes_that_are_no_utf8_are_read_as_cp1252_and_the_user_is_told(project: Any, padding: int) -> None:
-    frame = read(project, "name,n\n".encode() + b"x,1\n" * (padding // 4) + "M\u00fcller,2\n".encode("cp1252"))
+    frame = read(project, b"name,n\n" + b"x,1\n" * (padding // 4) + "M\u00fcller,2\n".encode("cp1252"))
     assert frame["name"].iloc[-1] == "M\u00fcller"
     assert len(project.warnings) == 1
     assert "cp1252" in project.warnings[0]

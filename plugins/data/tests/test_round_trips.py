@@ -149,9 +149,16 @@ def test_a_stated_dialect_holds_for_writing_and_reading(project: Any) -> None:
     pd.testing.assert_frame_equal(project.source(csv=options, t="t.csv").frame("t"), frame)
 
 
+def test_utf16_has_one_byte_order_mark_however_long_the_file(project: Any) -> None:
+    options = CsvOptions(encoding="utf-16")
+    frame = pd.DataFrame({"name": ["M\u00fcller"] * 300_000, "n": range(300_000)})
+    project.writer(options).write_dataset(frame, "t.csv", name="t", format="csv")
+    pd.testing.assert_frame_equal(project.source(csv=options, t="t.csv").frame("t"), frame)
+
+
 def test_a_character_that_the_stated_encoding_lacks_fails_the_write_and_leaves_no_file(project: Any) -> None:
+    frame = pd.DataFrame({"a": ["\u4e2d"]})
     with pytest.raises(DataWriteError, match="cp1252"):
-        frame = pd.DataFrame({"a": ["\u4e2d"]})
         project.writer(CsvOptions(encoding="cp1252")).write_dataset(frame, "t.csv", name="t", format="csv")
     assert not list(project.root.iterdir())
 
@@ -224,6 +231,6 @@ def test_pieces_with_and_without_missing_values_fit_together_in_parquet(project:
     back = project.source(t="t.parquet").frame("t")
     assert str(back["n"].dtype) == "Int64"
     assert back["n"].dropna().tolist() == [1, 2, 4]
+    pieces[1]["n"] = [1.5, 2.5]
     with pytest.raises(DataWriteError, match="column 'n' is int64 in the first piece and double"):
-        pieces[1]["n"] = [1.5, 2.5]
         project.writer().write_dataset(pieces, "u.parquet", name="u", format="parquet")

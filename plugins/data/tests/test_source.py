@@ -17,7 +17,7 @@ from pamola_tasks_data import DataSource, prepare_data_source_from_paths
 
 
 @pytest.fixture
-def people(project: Any) -> Project:
+def people(project: Any) -> Any:
     project.put("people.csv", "id,age,zip\n1,30,01234\n2,,10115\n3,50,99999\n")
     return project
 

@@ -29,7 +29,8 @@ COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame that may be changed without changing the other; costs nothing where pandas copies on write."""
-    return frame.copy(deep=not COPY_ON_WRITE)
+    copy: pd.DataFrame = frame.copy(deep=not COPY_ON_WRITE)
+    return copy
 
 
 def can_be_nullable(type_: Any) -> bool:
@@ -50,7 +51,7 @@ def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
     ]
     plain = [name for name in table.column_names if name not in special]
     if plain:
-        frame = table.select(plain).to_pandas()
+        frame: pd.DataFrame = table.select(plain).to_pandas()
         frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
     else:
         frame = pd.DataFrame(index=pd.RangeIndex(table.num_rows))
@@ -102,7 +103,8 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"{clash[0]!r} is the name of an index level and of a column: rename one of them")
     if named:
         frame = frame.reset_index(level=named)
-    frame.columns = pd.Index([str(name) for name in frame.columns], dtype=object)
+    if not all(isinstance(name, str) for name in frame.columns):
+        frame.columns = pd.Index([str(name) for name in frame.columns])
     if not frame.columns.is_unique:
         repeated = frame.columns[frame.columns.duplicated()][0]
         raise DataError(f"there is more than one column {repeated!r}: rename them before writing")

@@ -1,12 +1,13 @@
 """Writing CSV so that reading it gives the same values: RFC 4180, lines end with `\\n`.
 
 A missing value is an empty cell, an empty text is `""`. Floats keep their decimal point (`1.0`), whole numbers stay
-whole beside missing values, booleans are `True` and `False`, times are ISO 8601 in the coarsest form that loses nothing.
+whole beside missing values, booleans are `True` and `False`, times are ISO 8601, as coarse as loses nothing.
 Cells are quoted only where they have to be. Lines are joined by Arrow, which is several times as fast as row by row.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _ROWS = 1 << 17
 _LARGE = pa.large_string()
@@ -41,6 +42,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
         The number of rows.
     """
     form = _Form(options)
+    encoded = form.encoder()
     header: list[str] | None = None
     rows = 0
     workers = min(4, os.cpu_count() or 1)
@@ -49,7 +51,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             table = _written_form(to_table(_readable(frame), mixed_as_text=True))
             if header is None:
                 header = table.column_names
-                file.write(form.header(header))
+                file.write(encoded(form.header(header)))
             elif table.column_names != header:
                 raise DataError(
                     "pieces of one dataset have different columns: they must be the same, in the same order"
@@ -59,7 +61,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             for window in range(0, table.num_rows, _ROWS * workers):
                 starts = range(window, min(window + _ROWS * workers, table.num_rows), _ROWS)
                 for data in pool.map(form.lines, (table.slice(start, _ROWS) for start in starts)):
-                    file.write(data)
+                    file.write(encoded(data))
     if header is None:
         raise DataError("there is nothing to write: not even an empty frame was given")
     return rows
@@ -80,8 +82,9 @@ class _Form:
         self._pattern = "[" + "".join("\\" + mark if mark in "\\]^-|" else mark for mark in self.special) + "]"
 
     def header(self, names: list[str]) -> bytes:
-        cells = self.quoted(pa.array(names, _LARGE)).to_pylist()
-        return self._encoded((self.delimiter.join(cells) + "\n").encode())
+        cells: list[str] = self.quoted(pa.array(names, _LARGE)).to_pylist()
+        line: str = self.delimiter.join(cells) + "\n"
+        return line.encode()
 
     def lines(self, table: Any) -> bytes:
         """The lines of a table without chunks worth speaking of."""
@@ -95,7 +98,7 @@ class _Form:
             joined = pc.binary_join_element_wise(
                 *cells[:-1], last, pa.scalar(self.delimiter, _LARGE), null_handling="replace", null_replacement=""
             )
-        return self._encoded(_bytes_of(joined))
+        return _bytes_of(joined)
 
     def cells(self, array: Any) -> Any:
         """A column as text, quoted where it has to be."""
@@ -117,13 +120,22 @@ class _Form:
         doubled = pc.replace_substring(text, self.quote, self.quote * 2)
         return pc.if_else(needs, pc.binary_join_element_wise(quote, doubled, quote, _NOTHING), text)
 
-    def _encoded(self, data: bytes) -> bytes:
+    def encoder(self) -> Callable[[bytes], bytes]:
+        """What turns UTF-8 into the encoding of one file, piece by piece."""
         if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-            return data
+            return bytes
         try:
-            return data.decode().encode(self.encoding)
-        except UnicodeEncodeError:
-            raise DataError(f"a text has characters that {self.encoding} cannot write: use UTF-8") from None
+            encode = codecs.getincrementalencoder(self.encoding)().encode
+        except LookupError:
+            raise DataError(f"{self.encoding!r} is no encoding that Python knows") from None
+
+        def encoded(data: bytes) -> bytes:
+            try:
+                return encode(data.decode())
+            except UnicodeEncodeError:
+                raise DataError(f"a text has characters that {self.encoding} cannot write: use UTF-8") from None
+
+        return encoded
 
 
 def as_text(array: Any) -> Any:
@@ -139,7 +151,7 @@ def as_text(array: Any) -> Any:
 
 
 def _floats(array: Any) -> Any:
-    """Floats in the shortest form that is read as the same float, with a point: Arrow writes 1.0 as 1, 2e10 as 2e+10."""
+    """The shortest text that is read as the same float, with a point: Arrow writes 1.0 as 1 and 2e10 as 2e+10."""
     text = pc.cast(array, _LARGE)
     size = pc.abs(array)
     long = pc.fill_null(pc.and_(pc.greater_equal(size, 1e10), pc.less(size, 1e16)), False)
@@ -178,7 +190,7 @@ def _readable(frame: Any) -> Any:
     """Intervals and periods, which Arrow would write as structures, as the text that they are shown as."""
     if not isinstance(frame, pd.DataFrame):
         return frame
-    shown = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, (pd.IntervalDtype, pd.PeriodDtype))]
+    shown = [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, (pd.IntervalDtype, pd.PeriodDtype))]
     if not shown:
         return frame
     return frame.assign(**{name: frame[name].astype(object).map(str, na_action="ignore") for name in shown})

@@ -11,6 +11,7 @@ import enum
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,7 @@ _DOUBLE_DIGITS = 17
 _EXACT_DIGITS = 15
 _DECIMAL = r"^-?(?:inf|(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-][0-9]+)?|(?:[0-9]\.[0-9]+)[eE][0-9]+)$"
 _SAMPLE = 1000
+_OTHER_MARKS = tuple(bytes([mark]) for mark in b"eEnNiIxX+")  # what may stand in a number beside digits, - and .
 
 TEXT_DTYPE = str(pd.Series(["a"]).dtype)
 
@@ -119,25 +121,76 @@ def _kind(text: Any) -> Kind:
     if text.null_count == len(text):
         return Kind.EMPTY
     try:
-        whole = pc.cast(text, pa.int64())
+        pc.cast(text, pa.int64())
     except pa.ArrowInvalid:
         if pc.all(pc.is_in(text, pa.array(["True", "False", None], pa.string()))).as_py():
             return Kind.BOOLEAN
-        return Kind.FLOAT if _is_decimal(text) else Kind.TEXT
-    if pc.all(pc.equal(pc.cast(whole, pa.string()), text)).as_py():
-        return Kind.LONG_INTEGER if pc.max(pc.binary_length(text)).as_py() > _EXACT_DIGITS else Kind.INTEGER
-    return Kind.FLOAT if _is_decimal(text) else Kind.TEXT
+        return Kind.FLOAT if _is_decimal(text, _Shape(text)) else Kind.TEXT
+    shape = _Shape(text)
+    if shape.plain and not shape.minus_zero:
+        return Kind.LONG_INTEGER if shape.longest > _EXACT_DIGITS else Kind.INTEGER
+    return Kind.FLOAT if _is_decimal(text, shape) else Kind.TEXT
 
 
-def _is_decimal(text: Any) -> bool:
+def _is_decimal(text: Any, shape: _Shape) -> bool:
     """Whether all cells are decimal numbers that a double holds."""
-    if not pc.all(pc.match_substring_regex(text, _DECIMAL)).as_py():
+    try:
+        pc.cast(text, pa.float64())
+    except pa.ArrowInvalid:
         return False
-    long = text.filter(pc.greater(pc.binary_length(text), _EXACT_DIGITS))
-    if not len(long):
+    if not shape.plain and not pc.all(pc.match_substring_regex(text, _DECIMAL)).as_py():
+        return False
+    if shape.longest <= _EXACT_DIGITS:
         return True
-    if pc.any(pc.match_substring_regex(long, rf"^-?[0-9]{{{_EXACT_DIGITS + 1},}}$")).as_py():
+    long = text.filter(pc.greater(pc.binary_length(text), _EXACT_DIGITS))
+    pointless = long.filter(pc.invert(pc.match_substring(long, ".")))
+    if len(pointless) and pc.any(pc.match_substring_regex(pointless, rf"^-?[0-9]{{{_EXACT_DIGITS + 1},}}$")).as_py():
         return False
-    mantissa = pc.replace_substring_regex(long, r"[eE].*$", "")
+    # A point, a sign and a zero before the point are no significant digits.
+    spare = pc.add(1, pc.add(pc.starts_with(long, "-").cast(pa.int32()), pc.starts_with(long, "0").cast(pa.int32())))
+    longer = long.filter(pc.greater(pc.subtract(pc.binary_length(long), spare), _DOUBLE_DIGITS))
+    if not len(longer):
+        return True
+    mantissa = pc.replace_substring_regex(longer, r"[eE].*$", "")
     digits = pc.replace_substring_regex(pc.replace_substring(mantissa, ".", ""), r"^-?0*", "")
     return bool(pc.max(pc.binary_length(digits)).as_py() <= _DOUBLE_DIGITS)
+
+
+class _Shape:
+    """How the cells of a column that Arrow takes for numbers are written: looked at in bulk, not cell by cell.
+
+    Attributes:
+        plain: Digits with at most a point and a minus sign, and no zero before another digit.
+        minus_zero: Some cell begins with `-0`.
+        longest: The length of the longest cell.
+    """
+
+    def __init__(self, text: Any) -> None:
+        self.plain = True
+        self.minus_zero = False
+        self.longest = pc.max(pc.binary_length(text)).as_py() or 0
+        for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
+            if len(chunk):
+                self._look_at(chunk)
+
+    def _look_at(self, chunk: Any) -> None:
+        _, offsets_buffer, data_buffer = chunk.buffers()
+        offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        if data_buffer is None or offsets[0] == offsets[-1]:
+            return
+        begin, end = int(offsets[0]), int(offsets[-1])
+        data = memoryview(data_buffer)[begin:end].tobytes()
+        if any(mark in data for mark in _OTHER_MARKS):
+            self.plain = False
+        # Two more bytes, so that the second and third character of the last cell are always there to be looked at.
+        marks = np.frombuffer(data + b"  ", dtype=np.uint8)
+        sizes = np.diff(offsets)
+        starts = (offsets[:-1] - begin)[sizes > 0]
+        sizes = sizes[sizes > 0]
+        minus = marks[starts] == ord("-")
+        starts += minus
+        zero = marks[starts] == ord("0")
+        second = marks[starts + 1]
+        led = zero & (sizes - minus > 1) & (second >= ord("0")) & (second <= ord("9"))
+        self.plain = self.plain and not led.any()
+        self.minus_zero = self.minus_zero or bool((zero & minus).any())

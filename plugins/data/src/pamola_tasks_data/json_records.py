@@ -1,4 +1,4 @@
-"""JSON: an array of objects, or one object a line. Values keep their JSON type; texts that look like dates stay text."""
+"""JSON: an array of objects, or one object a line. Values keep their type; texts like dates stay text."""
 
 from __future__ import annotations
 

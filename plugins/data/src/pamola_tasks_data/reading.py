@@ -147,7 +147,7 @@ class DataReader:
         path = str(source)
         try:
             name = self.formats.name_for(path, file_format)
-            stated = {"encoding": encoding, "delimiter": delimiter, "quotechar": quotechar}
+            stated: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "quotechar": quotechar}
             return self.read(path, format=name, columns=columns, **stated), None
         except PamolaTaskError as problem:
             return None, error_of(problem, path)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks_data.arrow import own_copy, plain
+from pamola_tasks_data.arrow import own_copy
 from pamola_tasks_data.csv_reading import check_columns
 from pamola_tasks_data.reading import DataReader, error_of
 from pamola_tasks_data.stated_types import DTYPES, apply_types, stated_for
@@ -149,7 +149,9 @@ class DataSource:
 
     def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
         """A name for a frame in memory, as it is now."""
-        typed = self._typed(name, own_copy(plain(frame)), frame.columns)
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
+        typed = self._typed(name, own_copy(frame), None)
         self._datasets[name] = _Dataset(name, frame=typed, complete=True)
 
     @property

@@ -116,7 +116,8 @@ def _bad(text: Any, good: Any) -> int:
 
 
 def _to_text(series: pd.Series) -> tuple[pd.Series, int]:
-    return _as_series(_text_of(series), series).astype(TEXT_DTYPE if TEXT_DTYPE != "object" else object), 0
+    made = _as_series(_text_of(series), series)
+    return made, 0
 
 
 def _to_integer(series: pd.Series) -> tuple[pd.Series, int]:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import attrs
 import pandas as pd
@@ -78,7 +78,7 @@ class DataWriter:
         *,
         name: str,
         format: str,
-        role: Role = "data",
+        role: str = "data",
         step: str = "",
         kind: str = "output",
     ) -> DatasetRecord:
@@ -102,8 +102,8 @@ class DataWriter:
         writer = self._formats[format]
         frames = _Watched(frame)
         try:
-            with self._files.create(path, role) as file:
-                rows = writer.write(frames, file, self._options)
+            with self._files.create(path, cast("Role", role)) as file:
+                rows = writer.write(frames, cast("IO[bytes]", file), self._options)
         except DataError as problem:
             raise DataWriteError(f"dataset {name!r} ({self._files.name(path)}): {problem}") from None
         encrypted, key_id = self._files.encryption_of(path) if file.encrypted else (False, "")
@@ -320,6 +320,8 @@ def _merged(there: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(there)
     for key, value in new.items():
         before = merged.get(key)
-        both = isinstance(before, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(before, value) if both else value
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(before, value)
+        else:
+            merged[key] = value
     return merged
