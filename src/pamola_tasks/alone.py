@@ -67,6 +67,7 @@ def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_t
     outputs = StepOutputs(run, step, final=set(step.writes), claims={}, tell_progress=tell)
     try:
         result = operation.execute(OperationContext(run, step, outputs, StepData(run, step, outputs)))
+        result.warnings += outputs.warnings
         if not result.failed:
             _, artifacts, _ = outputs.publish()
             result.artifacts = [*artifacts, *result.artifacts]

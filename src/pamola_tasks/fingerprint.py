@@ -99,7 +99,7 @@ def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, st
     """
     parts = {
         "operation": f"{operation.name} {operation.version}",
-        "code": code_hash(type(operation)),
+        "code": code_hash(type(operation)),  # type: ignore[arg-type]  # mypy: a class is hashable
         "distribution": distribution,
         "seed": str(seed),
     }

@@ -35,6 +35,8 @@ from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks.steps import Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import Lock
     from pamola_tasks.task import BaseTask
@@ -371,7 +373,7 @@ class RunSession:
     def _let_go(self) -> None:
         """Close what is open, the newest service first."""
         up = vars(self.run)
-        closings = [
+        closings: list[tuple[str, Callable[[], Any]]] = [
             ("progress", lambda: self.run.progress.close()),
             ("directories", self._clean_temp),
             ("encryption", lambda: self.run.encryption.cleanup()),

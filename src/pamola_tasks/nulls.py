@@ -27,7 +27,7 @@ class DenyingGuard:
         """No root is allowed."""
         return self
 
-    def _deny(self, *names: str, **options: Any) -> NoReturn:
+    def _deny(self, *names: Any, **options: Any) -> NoReturn:
         raise PathSecurityError(
             f"{names[0]!r} is refused: no plugin guards paths, so no file is opened; install pamola-tasks-paths"
         )

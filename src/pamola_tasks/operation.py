@@ -150,6 +150,7 @@ class OperationResult:
     exception: BaseException | None = attrs.field(default=None, eq=False)
     attempts: int = 1
     reason: str = ""
+    warnings: list[str] = attrs.Factory(list)
 
     @classmethod
     def success(cls, metrics: Mapping[str, Any] | None = None, artifacts: Iterable[Artifact] = ()) -> OperationResult:
@@ -225,12 +226,14 @@ class OperationResult:
             details["execution_time"] = self.execution_time
         if self.error_message:
             details["error_message"] = self.error_message
+        if self.warnings:
+            details["warnings"] = list(self.warnings)
         if self.artifacts:
             details["artifacts"] = [a.to_dict() for a in self.artifacts]
         return details
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(attrs.field, reads, writes))
+@dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(attrs.field, reads, writes))
 class Operation:
     """A step's work. Subclass it, annotate the parameters, write `execute`.
 
@@ -252,6 +255,8 @@ class Operation:
 
     version: ClassVar[str] = "1.0"
     category: ClassVar[str] = "general"
+    if TYPE_CHECKING:
+        __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

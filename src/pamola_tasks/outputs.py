@@ -123,7 +123,7 @@ class StepOutputs:
         self._touched = True
         staged = str(self._staging / f"artifact-{directory}" / file_name)
         with self.run.files.create(staged, "artifact") as file:
-            yield file
+            yield file  # type: ignore[misc]  # mypy takes no BufferedIOBase for an IO[bytes]
         made = Artifact(
             kind,
             self.run.files.name(target),

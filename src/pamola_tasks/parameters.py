@@ -178,7 +178,8 @@ def _converter() -> cattrs.Converter:
 
     def exactly(kind: type, *accepted: type) -> None:
         def hook(value: Any, _: Any) -> Any:
-            if isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)):
+            fits = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
+            if fits:
                 return float(value) if kind is float else value
             raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
 

@@ -150,9 +150,15 @@ class Plugins:
         self.load(PluginRecord(path.stem, str(path)), lambda: module_from(path))
 
     def add(self, plugin: Any) -> None:
-        """Register a plugin object: a module, a class or an instance."""
+        """Register a plugin object: a module, a class or an instance.
+
+        A module that is an installed plugin goes by the name of its entry point.
+        """
         name = getattr(plugin, "PAMOLA_PLUGIN_NAME", None) or getattr(plugin, "__name__", type(plugin).__name__)
-        self.load(PluginRecord(str(name)), lambda: plugin)
+        record = PluginRecord(str(name))
+        if isinstance(plugin, type(sys)):
+            record = next((found for found in installed() if found.target == plugin.__name__), record)
+        self.load(record, lambda: plugin)
 
     def load(self, record: PluginRecord, get: Callable[[], Any]) -> PluginRecord:
         """Try to load and register one plugin, and record how that went."""

@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -80,6 +81,7 @@ def segments(key: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", key)]
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(key: str) -> bool:
     """Whether a key's name says that its value is a secret (`api_key` yes; `sort_key`, `key_path` no)."""
     words = segments(key)
@@ -191,4 +193,7 @@ class Redactor:
             return self(bytes(value).decode("utf-8", "replace"))
         if value is None or isinstance(value, (bool, int, float)):
             return value
+        plain = getattr(value, "tolist", None)  # numbers and arrays of numpy
+        if plain is not None and not isinstance(value, type):
+            return self.value(plain(), key)
         return self(str(value))

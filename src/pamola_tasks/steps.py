@@ -41,6 +41,7 @@ class Steps:
         self._parts: dict[str, dict[str, str]] = {}
         self._claims: dict[str, str] = {}
         self._started: dict[str, float] = {}
+        self._done: dict[str, float] = {}
         self._final = self.plan.final_datasets(run.config.outputs)
         self._saved = run.checkpoints.load()
         self._waiting = [step.id for step in self.plan]
@@ -204,6 +205,7 @@ class Steps:
         if before is not None:
             before.discard()
         self._records[step.id].attempts += 1
+        self._done.pop(step.id, None)
         try:
             result = self.run.kernel.plugins.manager.hook.pamola_run_step(run=self.run, step=step)
         except SystemExit as error:
@@ -231,7 +233,8 @@ class Steps:
     def _progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         if total is not None:
             self.run.progress.set_operation_total(step.id, total, unit)
-        self.run.progress.update_operation(step.id, done)
+        self.run.progress.update_operation(step.id, done - self._done.get(step.id, 0.0))
+        self._done[step.id] = done
         self._session.emit("pamola_on_step_progress", step=step, done=done, total=total, unit=unit)
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
@@ -268,6 +271,7 @@ class Steps:
         artifacts: list[Artifact] = []
         saved: tuple[Any, ...] = ()
         if outputs is not None:
+            result.warnings += outputs.warnings
             for warning in outputs.warnings:
                 run.warn(warning, step=step.id)
             datasets, artifacts, saved = outputs.publish()

@@ -69,9 +69,10 @@ def _default(field: attrs.Attribute[Any]) -> Any:
         return None
     if "template" in field.metadata:
         return field.metadata["template"]
-    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
-        return field.default.factory() if not field.default.takes_self else None
-    return field.default
+    default: Any = field.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        return default.factory() if not default.takes_self else None
+    return default
 
 
 def _print_one(found: dict[str, Any]) -> None:
