@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Logging, RunServices
 
 PAMOLA_HOOK_API = 1
-PAMOLA_PLUGIN_NAME = "logs"
 
 
 @hookimpl

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Reporter, RunServices
 
 PAMOLA_HOOK_API = 1
-PAMOLA_PLUGIN_NAME = "reports"
 
 
 @hookimpl
