@@ -1,0 +1,158 @@
+"""`pamola-task config show | check | save | schema`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.output import json_option, note, print_json, print_table
+from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, UsageError
+from pamola_tasks_config.task_config import TaskConfig
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Config, Origin
+    from pamola_tasks.secrets import Redactor
+
+
+@click.group("config")
+def command() -> None:
+    """The configuration: every value with where it came from, and what is wrong with it."""
+
+
+@command.command("show")
+@click.argument("task", required=False)
+@click.option("--origin", is_flag=True, help="With layer, file and line, and what was overruled.")
+@json_option
+@pass_state
+def show(state: State, task: str | None, origin: bool, as_json: bool) -> None:
+    """The configuration of TASK; without it, that of the project."""
+    run = state.kernel.services(task, upto="config")
+    origins = dict(sorted(run.config.origins().items()))
+    if as_json:
+        print_json({key: _facts(key, found, run.redact) for key, found in origins.items()})
+    elif origin:
+        for key, found in origins.items():
+            click.echo(f"{key} = {_text(key, found.value, run.redact)}")
+            click.secho(f"    {found.layer}  {found.place}", dim=True)
+            for lower in found.overruled:
+                value = _text(key, lower.value, run.redact)
+                click.secho(f"    overrules {value}  {lower.layer}  {lower.place}", dim=True)
+    else:
+        rows = [(key, _text(key, found.value, run.redact)) for key, found in origins.items()]
+        print_table(rows, ("key", "value"))
+    _warn(run.config)
+
+
+def _facts(key: str, found: Origin, redact: Redactor) -> dict[str, Any]:
+    return {
+        "value": redact.value(found.value, key.rpartition(".")[2]),
+        "layer": found.layer,
+        "place": found.place,
+        "overruled": [_facts(key, lower, redact) for lower in found.overruled],
+    }
+
+
+def _text(key: str, value: Any, redact: Redactor) -> str:
+    shown = redact.value(value, key.rpartition(".")[2])
+    # Control characters and line ends in values must not look like lines of ours.
+    return json.dumps(shown, ensure_ascii=not str(shown).isprintable())
+
+
+def _warn(config: Config) -> None:
+    for warning in getattr(config, "warnings", ()):
+        note(f"warning: {warning}")
+
+
+@command.command("check")
+@click.argument("task", required=False)
+@json_option
+@pass_state
+def check(state: State, task: str | None, as_json: bool) -> None:
+    """Every problem at once: of TASK, or of the project and all its tasks."""
+    problems: list[str] = []
+    warnings: list[str] = []
+    for name in [task] if task is not None else [None, *_task_ids(state, problems)]:
+        try:
+            config = state.kernel.services(name, upto="config").config
+            if isinstance(config, TaskConfig):
+                warnings += config.warnings
+        except ConfigurationError as error:
+            problems += error.problems
+    problems, warnings = list(dict.fromkeys(problems)), list(dict.fromkeys(warnings))
+    if as_json:
+        print_json({"valid": not problems, "problems": problems, "warnings": warnings})
+        if problems:
+            raise click.exceptions.Exit(EXIT_USAGE)
+        return
+    for warning in warnings:
+        note(f"warning: {warning}")
+    if problems:
+        raise ConfigurationError(problems=tuple(problems))
+    click.echo("no problems found")
+
+
+def _task_ids(state: State, problems: list[str]) -> Iterable[str]:
+    try:
+        return sorted(state.kernel.tasks.known())
+    except ConfigurationError as error:
+        problems += error.problems
+        return []
+
+
+@command.command("save")
+@click.argument("task")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key (dotted; values as in YAML).")
+@click.option("--format", "form", type=click.Choice(("yaml", "json", "toml")), help="For a new file; yaml unless set.")
+@pass_state
+def save(state: State, task: str, settings: tuple[str, ...], form: str | None) -> None:
+    """Write what is set for TASK to its file in configs/. An existing file keeps all that is not changed."""
+    config = state.kernel.services(task, upto="config").config
+    if not isinstance(config, TaskConfig):
+        raise UsageError("another plugin provides the configuration here; it is not kept in files of this one")
+    if settings:
+        config.override_with_args(dict(_setting(text) for text in settings))
+    path = config.save(format=form)
+    click.echo(str(path))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    from pamola_tasks_config.documents import parse
+
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set takes KEY=VALUE, and {key!r} has no value")
+    try:
+        document = parse(f"value: {value}\n".encode(), "set.yaml")
+    except ConfigurationError:
+        return key, value
+    return key, document.root.plain()["value"]
+
+
+@command.command("schema")
+@click.option("--json", "as_json", is_flag=True, help="A JSON Schema, for editors.")
+@pass_state
+def schema(state: State, as_json: bool) -> None:
+    """The keys that a configuration may have."""
+    from pamola_tasks_config.schema import json_schema
+
+    document = json_schema(state.kernel.settings())
+    if as_json:
+        print_json(document)
+        return
+    rows = [
+        (key, _kind(found), json.dumps(found.get("default", "")) if "default" in found else "", found["description"])
+        for key, found in document["properties"].items()
+    ]
+    print_table(rows, ("key", "type", "unless set", "what"))
+
+
+def _kind(found: dict[str, Any]) -> str:
+    if "enum" in found:
+        return "|".join(map(str, found["enum"]))
+    if "anyOf" in found:
+        return " or ".join(_kind(member) for member in found["anyOf"])
+    return str(found.get("type", "any"))

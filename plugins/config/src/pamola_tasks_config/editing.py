@@ -1,0 +1,141 @@
+"""Changing single keys in the text of a configuration file, and nothing else in it.
+
+Every edit is checked by reading the new text: what it says must be what was wanted, else nothing is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pamola_tasks.errors import ConfigurationError
+from pamola_tasks_config.cascade import Leaf
+from pamola_tasks_config.documents import Document, Node, dotted, parse
+from pamola_tasks_config.rendering import inline, key_text
+
+
+def edited(document: Document, changes: Mapping[Leaf, Any]) -> str:
+    """The text of a file with some keys set.
+
+    Args:
+        document: The file as it is.
+        changes: New values by path.
+
+    Raises:
+        ConfigurationError: The text cannot be changed in this way; it has to be done by hand.
+    """
+    for path, value in changes.items():
+        wanted = _with(document.root.plain(), path, value)
+        text = _set(document, path, value)
+        document = parse(text.encode(), document.name)
+        if document.root.plain() != wanted or document.problems:
+            raise ConfigurationError(
+                f"{document.name}: {dotted(path)} cannot be set without rewriting the file; edit it by hand"
+            )
+    return document.text
+
+
+def _with(values: dict[str, Any], path: Leaf, value: Any) -> dict[str, Any]:
+    found = dict(values)
+    if len(path) == 1:
+        found[path[0]] = value
+    else:
+        inner = found.get(path[0])
+        found[path[0]] = _with(inner if isinstance(inner, dict) else {}, path[1:], value)
+    return found
+
+
+def _set(document: Document, path: Leaf, value: Any) -> str:
+    node, depth = document.root, 0
+    while depth < len(path) and isinstance(node.value, dict) and path[depth] in node.value:
+        node, depth = node.value[path[depth]], depth + 1
+    rest = path[depth:]
+    if not rest or not isinstance(node.value, dict):
+        for key in reversed(rest):
+            value = {key: value}
+        return _replace(document, node, value)
+    for key in reversed(rest[1:]):
+        value = {key: value}
+    return _insert(document, node, path[:depth], rest[0], value)
+
+
+def _replace(document: Document, node: Node, value: Any) -> str:
+    text = document.text
+    written = inline(value, document.format)
+    before, after = text[: node.start], text[node.end :]
+    if document.format == "yaml":
+        if not node.flow:
+            # A block stands on lines of its own: what replaces it goes behind its key.
+            before = before.rstrip(" \t\r\n") + " "
+            if re.search(r"#[^\n]*$", before):
+                before += "\n" + " " * (document.place(node.start)[1] - 1 + 1)
+        elif node.start == node.end and not before.endswith((" ", "\n", "[", "{")):
+            written = " " + written
+        elif text[node.start : node.start + 1] in "|>":
+            after = "\n" + after.lstrip("\n")
+    return before + written + after
+
+
+def _insert(document: Document, parent: Node, path: Leaf, key: str, value: Any) -> str:
+    if document.format == "toml":
+        return _insert_toml(document, parent, path, key, value)
+    assert isinstance(parent.value, dict)
+    text = document.text
+    name, written = key_text(key, document.format), inline(value, document.format)
+    if not parent.flow or not text[parent.start : parent.end]:
+        if not parent.value:  # an empty file, or one of comments only
+            return _ended(text) + f"{name}: {written}\n"
+        column = document.place(min(parent.keys.values()))[1] - 1
+        end = text.find("\n", max(parent.end - 1, 0))
+        head = text if end < 0 else text[: end + 1]
+        return _ended(head) + f"{' ' * column}{name}: {written}\n" + text[len(head) :]
+    if not parent.value:
+        return f"{text[: parent.start + 1]}{name}: {written}{text[parent.end - 1 :]}"
+    last = max(child.end for child in parent.value.values())
+    start = min(parent.keys.values())
+    lead = re.search(r"\n[ \t]*$", text[:start])
+    separator = "," + (lead[0] if lead else " ")
+    return f"{text[:last]}{separator}{name}: {written}{text[last:]}"
+
+
+def _insert_toml(document: Document, parent: Node, path: Leaf, key: str, value: Any) -> str:
+    text = document.text
+    name, written = key_text(key, "toml"), inline(value, "toml")
+    if parent.flow and path:
+        assert isinstance(parent.value, dict)
+        separator = ", " if parent.value else " "
+        head = text[: parent.end - 1].rstrip()
+        return f"{head}{separator}{name} = {written} {text[parent.end - 1 :]}"
+    header = text.startswith("[", parent.start) and bool(path)
+    if header:
+        end = text.find("\n", parent.end)
+        head = text if end < 0 else text[: end + 1]
+        return _ended(head) + f"{name} = {written}\n" + text[len(head) :]
+    # At the top level, before the first table; a parent made of dotted keys is continued by dotted keys.
+    first = re.search(r"^[ \t]*\[", _without_values(document), re.MULTILINE)
+    at = first.start() if first else len(text)
+    full = ".".join(key_text(part, "toml") for part in (*path, key))
+    return _ended(text[:at]) + f"{full} = {written}\n" + text[at:]
+
+
+def _without_values(document: Document) -> str:
+    """The text with values blanked, so that only headers begin with a bracket."""
+    text = list(document.text)
+    waiting = [document.root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node.value, dict) and not node.flow:
+            waiting.extend(node.value.values())
+        elif isinstance(node.value, list) and not node.flow:
+            waiting.extend(node.value)
+        else:
+            text[node.start : node.end] = ["x" if c != "\n" else "\n" for c in text[node.start : node.end]]
+            for number in range(node.start, node.end):
+                if text[number] == "\n" and number + 1 < node.end:
+                    text[number] = "x"
+    return "".join(text)
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else text + "\n"

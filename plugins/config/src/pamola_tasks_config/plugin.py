@@ -1,0 +1,66 @@
+"""What the config plugin adds: the project, the layers of the cascade, the configuration, tasks from `configs/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks import Command, hookimpl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pamola_tasks.protocols import Config, ConfigLayer, Project
+    from pamola_tasks.task import BaseTask
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    """`pamola-task config`."""
+    return {"config": Command("pamola_tasks_config.commands:command", help="Show, check and save the configuration.")}
+
+
+@hookimpl(trylast=True)
+def pamola_provide_project(start: Path) -> Project:
+    """The folder upwards that holds a marker."""
+    from pamola_tasks_config.projects import project_at
+
+    return project_at(start)
+
+
+@hookimpl
+def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
+    """Tasks that files in `configs/` describe."""
+    from pamola_tasks_config.task_files import find
+
+    return find(project)
+
+
+@hookimpl
+def pamola_add_config_layers(
+    project: Project, task: BaseTask | None, overrides: Mapping[str, Any]
+) -> Iterable[ConfigLayer]:
+    """Command line, task file, project file and what the task's class states."""
+    from pamola_tasks_config.layers import collect
+
+    return collect(project, task, overrides)
+
+
+@hookimpl(trylast=True)
+def pamola_provide_config(
+    project: Project, task: BaseTask | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
+) -> Config:
+    """The layers and the environment, merged and typed."""
+    from pamola_tasks_config.task_config import TaskConfig
+
+    return TaskConfig.provided(project, task, layers, settings)
+
+
+@hookimpl
+def pamola_check_config(config: Config) -> list[str]:
+    """Keys that cannot be as they are together."""
+    from pamola_tasks_config.task_config import contradictions
+
+    return contradictions(config)

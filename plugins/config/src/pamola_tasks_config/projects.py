@@ -1,0 +1,143 @@
+"""Finding a project: the folder upwards that holds a marker.
+
+Nothing guards files yet when this runs, so it only looks whether markers exist, and reads the project's id.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import uuid
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from pamola_tasks.errors import ProjectError
+from pamola_tasks.protocols import Project
+
+MARKERS = (
+    ".pamola.toml",
+    ".pamolaProject",
+    "configs/prj_config.yaml",
+    "configs/prj_config.yml",
+    "configs/prj_config.toml",
+    "configs/prj_config.json",
+)
+ID_FILE = ".pamola/id"
+DEFAULT_DEPTH = 20
+
+
+@attrs.frozen
+class Found:
+    """A project's root, the marker in it (empty without), and what its user should know."""
+
+    root: Path
+    marker: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def marker_in(folder: Path) -> str:
+    """The marker that a folder holds, or empty."""
+    return next((marker for marker in MARKERS if os.path.isfile(folder / marker)), "")
+
+
+def is_valid_project_root(path: str | Path) -> bool:
+    """Whether a folder is marked as a project."""
+    return bool(marker_in(Path(path)))
+
+
+def locate(start: Path, environ: Mapping[str, str] | None = None) -> Found:
+    """The project that a folder belongs to.
+
+    Args:
+        start: Where to look from, upwards. It is the root, with a warning, where no marker is found.
+        environ: The environment; the process's own unless given. PAMOLA_PROJECT_ROOT overrules everything;
+            PAMOLA_MAX_SEARCH_DEPTH says how many folders are looked at (20).
+
+    Raises:
+        ProjectError: One of the two variables cannot be used.
+    """
+    environ = os.environ if environ is None else environ
+    explicit = environ.get("PAMOLA_PROJECT_ROOT", "")
+    if explicit:
+        root = Path(explicit).expanduser()
+        if not root.is_dir():
+            raise ProjectError(f"PAMOLA_PROJECT_ROOT names {explicit!r}, which is no folder: correct it or unset it")
+        return Found(root.resolve(), marker_in(root))
+    start = start.resolve()
+    for folder in [start, *start.parents][: _depth(environ)]:
+        marker = marker_in(folder)
+        if marker:
+            return Found(folder, marker)
+    warning = (
+        f"no project was found from {start} upwards; using this folder as its root (`pamola-task init` makes a project)"
+    )
+    return Found(start, "", (warning,))
+
+
+def _depth(environ: Mapping[str, str]) -> int:
+    text = environ.get("PAMOLA_MAX_SEARCH_DEPTH", "").strip() or str(DEFAULT_DEPTH)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10_000):
+        raise ProjectError("PAMOLA_MAX_SEARCH_DEPTH must be a whole number of 1 or more: how many folders to look at")
+    return int(text)
+
+
+def find_project_root(start: str | Path | None = None) -> Path:
+    """The root of the project that the current folder, or another one, belongs to.
+
+    Where no marker is found, it is the folder of the running script, else the current one, with a warning.
+    """
+    found = locate(Path.cwd() if start is None else Path(start))
+    searched = not os.environ.get("PAMOLA_PROJECT_ROOT")
+    script = _script_folder() if start is None and searched and not found.marker else None
+    if script is not None:
+        found = locate(script)
+    for warning in found.warnings:
+        warnings.warn(warning, stacklevel=2)
+    return found.root
+
+
+def _script_folder() -> Path | None:
+    """The folder of the script that is running, if it is somebody's own and not an installed command."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not file:
+        return None
+    folder = Path(file).resolve().parent
+    installed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    if "site-packages" in folder.parts or any(prefix in (folder, *folder.parents) for prefix in installed):
+        return None
+    return folder
+
+
+def read_id(root: Path) -> str:
+    """The project's UUID from `.pamola/id`, or empty where there is none.
+
+    Raises:
+        ProjectError: The file is there and holds something else.
+    """
+    path = root / ID_FILE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        text = os.read(descriptor, 100).decode("ascii", "replace") if stat.S_ISREG(os.fstat(descriptor).st_mode) else ""
+    finally:
+        os.close(descriptor)
+    try:
+        return str(uuid.UUID(text.strip()))
+    except ValueError:
+        raise ProjectError(
+            f"{path} holds no UUID: restore it from a backup, or remove it if nothing of this project is encrypted"
+        ) from None
+
+
+def project_at(start: Path) -> Project:
+    """The project that a folder belongs to, with its id. See `pamola_provide_project`."""
+    found = locate(start)
+    return Project(found.root, id=read_id(found.root), marker=found.marker, warnings=found.warnings)

@@ -1,0 +1,230 @@
+"""TOML 1.0 as a tree with places: `tomllib` says what the text means, a scan of the text where it says so.
+
+The scan comes first and holds the limits. On anything that it does not understand it stops, and leaves the complaint
+to `tomllib`, which is the judge.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from typing import Any
+
+from pamola_tasks_config.documents import MAX_DEPTH, Budget, Document, Node, Path, check_number
+
+_BLANK = re.compile(r"[ \t]*")
+_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BASIC = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+_LITERAL = re.compile(r"'[^'\n]*'")
+_LONG_BASIC = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}', re.DOTALL)
+_LONG_LITERAL = re.compile(r"'''.*?'{3,5}(?!')", re.DOTALL)
+_SCALAR = re.compile(r"[^,\]}\n#]+")
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
+
+
+def read(document: Document) -> Node:
+    """The whole document as a mapping."""
+    scan = _Scan(document)
+    try:
+        scan.run()
+    except _Unclear:
+        scan.complete = False
+    try:
+        data = tomllib.loads(document.text)
+    except tomllib.TOMLDecodeError as error:
+        raise _failure(document, str(error)) from None
+    except RecursionError:
+        raise document.fail(0, f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError:
+        # Python refuses to convert very long digit strings.
+        raise document.fail(0, "a number with more digits than can be read") from None
+    return _Builder(document, scan).node(data, (), 1)
+
+
+def _failure(document: Document, message: str) -> Exception:
+    found = _AT.search(message)
+    offset = len(document.text)
+    if found is not None:
+        lines = document.text.splitlines(keepends=True)
+        offset = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1
+    # The message may quote a key or a character, never a value.
+    return document.fail(min(offset, len(document.text)), f"not TOML: {message.partition(' (at ')[0]}")
+
+
+class _Unclear(Exception):
+    """The scan met something that it does not understand."""
+
+
+class _Scan:
+    """Finds the places of keys and values."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.text = document.text
+        self.budget = Budget(document)
+        self.at = 0
+        self.complete = True
+        self.places: dict[Path, tuple[int, int, int]] = {}
+        self.inline: set[Path] = set()
+        self._arrays: dict[Path, int] = {}
+
+    def run(self) -> None:
+        table: Path = ()
+        self.skip(_SPACE)
+        while self.at < len(self.text):
+            start = self.at
+            if self.text.startswith("[", start):
+                many = self.text.startswith("[[", start)
+                self.at += 2 if many else 1
+                table = self.resolved(self.key())
+                if many:
+                    count = self._arrays[table] = self._arrays.get(table, -1) + 1
+                    self.places.setdefault(table, (start, start, start))
+                    table = (*table, count)
+                self.expect("]]" if many else "]")
+                self.budget.take(start, depth=len(table) + 1)
+                self.places[table] = (start, start, self.at)
+            else:
+                self.pair(table, len(table) + 1)
+                if table in self.places:
+                    key, begin, _ = self.places[table]
+                    self.places[table] = (key, begin, self.at)
+            self.skip(_SPACE)
+
+    def skip(self, pattern: re.Pattern[str]) -> None:
+        match = pattern.match(self.text, self.at)
+        if match is not None:
+            self.at = match.end()
+
+    def expect(self, mark: str) -> None:
+        self.skip(_BLANK)
+        if not self.text.startswith(mark, self.at):
+            raise _Unclear
+        self.at += len(mark)
+
+    def resolved(self, parts: Path) -> Path:
+        """A header's path, arrays of tables standing for their newest element."""
+        path: Path = ()
+        for number, part in enumerate(parts):
+            path = (*path, part)
+            if path in self._arrays and number < len(parts) - 1:
+                path = (*path, self._arrays[path])
+        return path
+
+    def key(self) -> Path:
+        parts: list[str] = []
+        while True:
+            self.skip(_BLANK)
+            for pattern in (_BARE, _BASIC, _LITERAL):
+                match = pattern.match(self.text, self.at)
+                if match is not None:
+                    break
+            else:
+                raise _Unclear
+            self.at = match.end()
+            parts.append(_unquoted(match[0]))
+            if len(parts) > MAX_DEPTH:
+                raise self.document.fail(self.at, f"nested deeper than {MAX_DEPTH} levels")
+            self.skip(_BLANK)
+            if not self.text.startswith(".", self.at):
+                return tuple(parts)
+            self.at += 1
+
+    def pair(self, prefix: Path, depth: int) -> None:
+        start = self.at
+        parts = self.key()
+        self.expect("=")
+        self.skip(_BLANK)
+        path = (*prefix, *parts)
+        for length in range(len(prefix) + 1, len(path)):
+            self.places.setdefault(path[:length], (start, start, start))
+        self.value(path, start, depth + len(parts))
+
+    def value(self, path: Path, key: int, depth: int) -> None:
+        start = self.at
+        self.budget.take(start, depth=depth)
+        if self.text.startswith("[", start):
+            self.at += 1
+            self.sequence(path, depth)
+            self.inline.add(path)
+        elif self.text.startswith("{", start):
+            self.at += 1
+            self.table(path, depth)
+            self.inline.add(path)
+        else:
+            for pattern in (_LONG_BASIC, _LONG_LITERAL, _BASIC, _LITERAL, _SCALAR):
+                match = pattern.match(self.text, start)
+                if match is not None:
+                    break
+            else:
+                raise _Unclear
+            self.at = start + len(match[0].rstrip())
+        self.places[path] = (key, start, self.at)
+
+    def sequence(self, path: Path, depth: int) -> None:
+        index = 0
+        self.skip(_SPACE)
+        while not self.text.startswith("]", self.at):
+            self.value((*path, index), self.at, depth + 1)
+            index += 1
+            self.skip(_SPACE)
+            if not self.text.startswith(",", self.at):
+                break
+            self.at += 1
+            self.skip(_SPACE)
+        self.expect("]")
+
+    def table(self, path: Path, depth: int) -> None:
+        self.skip(_BLANK)
+        while not self.text.startswith("}", self.at):
+            self.pair(path, depth)
+            self.skip(_BLANK)
+            if not self.text.startswith(",", self.at):
+                break
+            self.at += 1
+            self.skip(_BLANK)
+        self.expect("}")
+
+
+def _unquoted(key: str) -> str:
+    if key[0] not in "\"'":
+        return key
+    try:
+        return next(iter(tomllib.loads(f"{key} = 0")))
+    except tomllib.TOMLDecodeError:
+        raise _Unclear from None
+
+
+class _Builder:
+    """Joins what the text means with where it says so."""
+
+    def __init__(self, document: Document, scan: _Scan) -> None:
+        self.document = document
+        self.places = scan.places
+        self.inline = scan.inline
+        # A scan that gave up has not counted all of it.
+        self.budget = Budget(document)
+
+    def node(self, data: Any, path: Path, depth: int) -> Node:
+        _, start, end = self.place(path)
+        self.budget.take(start, depth=depth)
+        if isinstance(data, dict):
+            items = {name: self.node(child, (*path, name), depth + 1) for name, child in data.items()}
+            keys = {name: self.place((*path, name))[0] for name in data}
+            return Node(items, start, end, flow=path in self.inline, keys=keys)
+        if isinstance(data, list):
+            children = [self.node(child, (*path, index), depth + 1) for index, child in enumerate(data)]
+            return Node(children, start, end, flow=path in self.inline)
+        if isinstance(data, datetime.datetime | datetime.date | datetime.time):
+            # The other formats have no dates: there they are text.
+            return Node(data.isoformat(), start, end)
+        if isinstance(data, int | float) and not isinstance(data, bool):
+            return Node(check_number(self.document, start, data), start, end)
+        return Node(data, start, end)
+
+    def place(self, path: Path) -> tuple[int, int, int]:
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, (0, 0, 0))

@@ -1,0 +1,275 @@
+"""From layers to typed values: check every layer, merge, expand references, fit to the schema, remember origins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import ConfigurationError, ValidationError
+from pamola_tasks.protocols import ConfigLayer, Origin
+from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks_config.cascade import Entry, Leaf, leaves, merge, nest
+from pamola_tasks_config.checking import check_layers, is_section, kind_at
+from pamola_tasks_config.documents import Problem, dotted, in_words
+from pamola_tasks_config.fitting import Fitting, Wrong, from_text, plain
+from pamola_tasks_config.layers import (
+    COMMAND_LINE,
+    ENVIRONMENT,
+    PROJECT_FILE,
+    PROJECT_FILE_LAYER,
+    TASK_FILE,
+    FileLayer,
+    config_files,
+    environment_layer,
+    find_file,
+    problem_in,
+    several,
+    stated_id,
+)
+from pamola_tasks_config.references import expand, has_reference, is_one_reference
+from pamola_tasks_config.schema import TaskKeys, kinds
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Project
+
+FALLBACK = "default"
+
+
+@attrs.frozen(kw_only=True)
+class Resolved:
+    """A configuration, merged and typed.
+
+    Attributes:
+        keys: The keys of the schema.
+        sections: Sections of plugins that are written somewhere, as the plugin's class or, without one, as they are.
+        parameters: The task's own parameters.
+        winners: Who set what.
+        origins: The same for people, with secrets hidden, and the fallbacks of what nobody set.
+        warnings: What is odd, but no error.
+    """
+
+    keys: TaskKeys
+    sections: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    winners: Mapping[Leaf, Entry]
+    origins: Mapping[str, Origin]
+    warnings: tuple[str, ...]
+
+
+def resolve(
+    project: Project,
+    task_id: str,
+    layers: Iterable[ConfigLayer],
+    settings: Mapping[str, type],
+    *,
+    environ: Mapping[str, str] | None = None,
+    from_environment: bool = True,
+) -> Resolved:
+    """Merge layers into one typed configuration.
+
+    Args:
+        project: The project.
+        task_id: The task's id; empty for the project's own configuration.
+        layers: The layers, without the environment.
+        settings: Names of plugins and the class that their section must fit.
+        environ: The environment; the process's own unless given.
+        from_environment: Whether its variables are a layer.
+
+    Raises:
+        ValidationError: Everything that is wrong, each with its place.
+    """
+    environ = os.environ if environ is None else environ
+    layers = [*layers]
+    if not task_id:
+        task_id = next(
+            (stated_id(layer.document) for layer in layers if isinstance(layer, FileLayer) and layer.name == TASK_FILE),
+            "",
+        )
+    lifted = _written(layers, "env_override") is True
+    if from_environment:
+        known = _known_ids(project, layers)
+        layers.append(environment_layer(environ, task_id, known, settings, lifted=lifted))
+    strict = _written(layers, "strict_config") is True
+    problems = check_layers(layers, settings, task_id, strict=strict)
+    if problems:
+        raise ValidationError(problems=in_words(problems))
+    winners = merge(layers, lambda key: key in settings or is_section(kinds().get(key)))
+    expanded = _expanded(winners, settings, environ, project, problems)
+    values = nest(expanded)
+    keys, sections, parameters = _typed(values, settings, winners, problems)
+    if problems:
+        raise ValidationError(problems=in_words(problems))
+    if task_id:
+        keys.task_id = task_id
+    if ("encryption_mode",) not in winners and keys.use_encryption:
+        keys.encryption_mode = "simple"
+    return Resolved(
+        keys=keys,
+        sections=sections,
+        parameters=parameters,
+        winners=winners,
+        origins=_origins(winners, expanded, keys),
+        warnings=_warnings(project, task_id, layers),
+    )
+
+
+def _written(layers: Iterable[ConfigLayer], key: str) -> Any:
+    """A switch that decides how layers are read: from the command line, the task file and the project file alone."""
+    for layer in sorted(layers, key=lambda layer: -layer.rank):
+        if layer.name in (COMMAND_LINE, TASK_FILE, PROJECT_FILE_LAYER) and key in layer.values:
+            return layer.values[key]
+    return None
+
+
+def _known_ids(project: Project, layers: Iterable[ConfigLayer]) -> set[str]:
+    """Ids of tasks, as far as names of files and the project file tell them."""
+    found = {PurePosixPath(name).stem for name in config_files(project.files)}
+    for layer in layers:
+        if isinstance(layer, FileLayer) and layer.name == PROJECT_FILE_LAYER:
+            tasks = layer.document.root.plain().get("tasks")
+            found |= set(tasks) if isinstance(tasks, dict) else set()
+    return found
+
+
+def _expanded(
+    winners: Mapping[Leaf, Entry],
+    settings: Mapping[str, type],
+    environ: Mapping[str, str],
+    project: Project,
+    problems: list[Problem],
+) -> dict[Leaf, Any]:
+    """The winners' values with references replaced, once: what came from the environment is never looked at again."""
+    found: dict[Leaf, Any] = {}
+    for path, entry in winners.items():
+        if entry.layer.name == ENVIRONMENT:
+            found[path] = entry.value
+            continue
+
+        def find_secret(name: str, place: str = f"{entry.place}: {dotted(path)}") -> str:
+            return _secret(project, name, place)
+
+        try:
+            found[path] = _references(entry.value, kind_at(path, settings), environ, find_secret)
+        except ConfigurationError as error:
+            problems.append(problem_in(entry.layer, Wrong(path, str(error))))
+    return found
+
+
+def _references(value: Any, kind: Any, environ: Mapping[str, str], find_secret: Callable[[str], str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _references(item, Any, environ, find_secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_references(item, Any, environ, find_secret) for item in value]
+    if not has_reference(value):
+        return value
+    text = expand(value, environ, find_secret)
+    # `${env:CHUNK}` alone is what the variable says, read by the type of the key as if it were set there.
+    known = kind is not Any and kind is not str
+    return from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
+
+
+def _secret(project: Project, name: str, place: str) -> str:
+    found = project.find_secret(name)
+    if found is None:
+        raise ConfigurationError(
+            f"{place}: no installed plugin knows the secret {name!r} (see `pamola-task hooks pamola_find_secret`)"
+        )
+    return found.reveal()
+
+
+def _typed(
+    values: Mapping[str, Any], settings: Mapping[str, type], winners: Mapping[Leaf, Entry], problems: list[Problem]
+) -> tuple[TaskKeys, dict[str, Any], dict[str, Any]]:
+    fitting = Fitting(final=True)
+    ready: dict[str, Any] = {}
+    sections: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for key, value in values.items():
+        if key in kinds():
+            ready[key] = fitting.fit(value, kinds()[key], (key,))
+        elif key in settings:
+            sections[key] = fitting.section(value, settings[key], (key,))
+        else:
+            parameters[key] = value
+    for wrong in fitting.wrong:
+        entry = _entry_at(winners, wrong.path)
+        if entry is not None:
+            problems.append(problem_in(entry.layer, wrong))
+    return TaskKeys(**ready) if not fitting.wrong else TaskKeys(), sections, parameters
+
+
+def _entry_at(winners: Mapping[Leaf, Entry], path: tuple[str | int, ...]) -> Entry | None:
+    """The winner at, above or below a path: whoever a problem there is to be laid to."""
+    keys = tuple(part for part in path if isinstance(part, str))
+    for length in range(len(keys), 0, -1):
+        if keys[:length] in winners:
+            return winners[keys[:length]]
+    for length in range(len(keys), 0, -1):
+        for leaf, entry in winners.items():
+            if leaf[:length] == keys[:length]:
+                return entry
+    return None
+
+
+def _origins(winners: Mapping[Leaf, Entry], expanded: Mapping[Leaf, Any], keys: TaskKeys) -> dict[str, Origin]:
+    redact = Redactor()
+
+    def origin(path: Leaf, entry: Entry, value: Any, overruled: tuple[Origin, ...] = ()) -> Origin:
+        return Origin(
+            value=_hidden(redact, path, value), layer=entry.layer.name, place=entry.place, overruled=overruled
+        )
+
+    found: dict[str, Origin] = {}
+    for path, entry in winners.items():
+        # What was overruled is shown as it was written: its references are not looked up.
+        lower = tuple(origin(path, other, other.value) for other in entry.overruled)
+        found[dotted(path)] = origin(path, entry, expanded[path], lower)
+    for field in attrs.fields(TaskKeys):
+        for path, value in leaves({field.name: plain(getattr(keys, field.name))}):
+            covered = any(path[:length] in winners for length in range(1, len(path) + 1))
+            if not covered and not (value == {} and any(leaf[: len(path)] == path for leaf in winners)):
+                found[dotted(path)] = Origin(value=value, layer=FALLBACK, place="built in")
+    return found
+
+
+def _hidden(redact: Redactor, path: Leaf, value: Any) -> Any:
+    """A value with everything secret in it as `Secret`, so that whoever shows or writes it cannot show it."""
+    name = path[-1]
+    if isinstance(value, Mapping):
+        return {key: _hidden(redact, (*path, str(key)), item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(redact, path, item) for item in value]
+    told = isinstance(value, str | int | float) and not isinstance(value, bool) and not has_reference(value)
+    if told and any(redact.hides(part) for part in path):
+        return Secret(str(value), name)
+    return Secret(value, name) if isinstance(value, str) and redact(value) != value else value
+
+
+def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer]) -> tuple[str, ...]:
+    warnings: tuple[str, ...] = ()
+    for stem in (task_id, PROJECT_FILE):
+        if stem:
+            used, others = find_file(project.files, stem)
+            warnings += several(used, others)
+    for layer in layers:
+        if layer.name == PROJECT_FILE_LAYER and isinstance(layer, FileLayer) and layer.rank == 320:
+            for key in ("directory_structure", "task_dir_suffixes"):
+                if key in layer.values and not _usual(key, layer.values[key]):
+                    place = layer.places.get(key, layer.origin)
+                    warnings += (f"{place}: {key}: has no effect: the names of a project's folders are fixed",)
+    return warnings
+
+
+_STRUCTURE = {"raw": "raw", "processed": "processed", "reports": "reports", "logs": "logs", "configs": "configs"}
+_SUFFIXES = {"input", "output", "temp", "logs", "dictionaries"}
+
+
+def _usual(key: str, value: Any) -> bool:
+    """Whether a section of the origin says what is the case anyway."""
+    if key == "directory_structure":
+        return isinstance(value, Mapping) and all(_STRUCTURE.get(k) == v for k, v in value.items())
+    return isinstance(value, list) and set(map(str, value)) <= _SUFFIXES

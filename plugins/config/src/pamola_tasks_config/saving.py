@@ -1,0 +1,119 @@
+"""Writing configuration back: new files for people, existing ones changed where they must be, secrets nowhere."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.errors import ConfigurationError, ValidationError
+from pamola_tasks.files import check_name
+from pamola_tasks.secrets import MASK, Redactor, Secret
+from pamola_tasks_config.cascade import Entry, Leaf, leaves, nest
+from pamola_tasks_config.documents import dotted, format_of, in_words, read_file
+from pamola_tasks_config.editing import edited
+from pamola_tasks_config.fitting import plain
+from pamola_tasks_config.layers import COMMAND_LINE, CONFIGS, TASK_CLASS, TASK_FILE, FileLayer, find_file
+from pamola_tasks_config.references import has_reference
+from pamola_tasks_config.rendering import whole
+from pamola_tasks_config.schema import kinds
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+    from pamola_tasks_config.task_config import TaskConfig
+
+_log = logging.getLogger("pamola_tasks.config")
+
+
+def save_task(
+    config: TaskConfig,
+    files: Files,
+    winners: Mapping[Leaf, Entry],
+    path: str | Path | None,
+    format: str | None,
+) -> Path:
+    """Write the configuration of a task; see `TaskConfig.save`."""
+    if path is None:
+        check_name(config.task_id, "the task id")
+        name = _own_file(winners) or find_file(files, config.task_id)[0]
+        if name and format is not None and format_of(name) != format:
+            name = ""
+        name = name or f"{CONFIGS}/{config.task_id}.{format or 'yaml'}"
+    else:
+        name = os.fspath(path)
+        if format is not None and format_of(name) != format:
+            raise ConfigurationError(f"{name}: the name of a {format} file ends with .{format}")
+    values: dict[Leaf, Any] = {("task_id",): config.task_id}
+    values |= {("task_type",): config.task_type} if config.task_type else {}
+    values |= {leaf: entry.value for leaf, entry in winners.items() if leaf != ("task_id",) and _of_task(entry)}
+    write(files, name, values)
+    return files.root / name
+
+
+def _own_file(winners: Mapping[Leaf, Entry]) -> str:
+    """The task file that the configuration came from."""
+    for entry in winners.values():
+        if entry.layer.name == TASK_FILE and isinstance(entry.layer, FileLayer):
+            return entry.layer.document.name
+    return ""
+
+
+def _of_task(entry: Entry) -> bool:
+    """Whether a value was set for the task, not for the whole project or this machine."""
+    if entry.layer.name in (COMMAND_LINE, TASK_FILE, TASK_CLASS):
+        return True
+    return isinstance(entry.layer, FileLayer) and entry.layer.base[:1] == ("tasks",)
+
+
+def write(files: Files, name: str, values: Mapping[Leaf, Any]) -> None:
+    """Write values to a configuration file; one that is there keeps everything that is not changed.
+
+    Raises:
+        ValidationError: The file that is there cannot be read; it is left alone.
+    """
+    document = read_file(files, name)
+    if document is not None and document.problems:
+        raise ValidationError(problems=in_words(document.problems))
+    there = dict(leaves(document.root.plain())) if document is not None else {}
+    wanted: dict[Leaf, Any] = {}
+    for leaf, value in values.items():
+        value = plain(value)
+        if there.get(leaf, _ABSENT) == value and type(there[leaf]) is type(value):
+            continue
+        if _is_secret(leaf, value):
+            _log.warning(
+                "%s: %s is not written, because it looks like a secret: refer to it as ${secret:NAME} or ${env:NAME}",
+                name,
+                dotted(leaf),
+            )
+        elif value is not None or format_of(name) != "toml":
+            wanted[leaf] = value
+    if document is None:
+        files.write(name, whole(_ordered(nest(wanted)), format_of(name) or "yaml"), "config")
+    elif wanted:
+        files.write(name, ("\ufeff" if document.bom else "") + edited(document, wanted), "config")
+
+
+_ABSENT = object()
+
+
+def _is_secret(leaf: Leaf, value: Any) -> bool:
+    """Whether a value must not be written: its key says so, or its own shape. References to secrets may be."""
+    if isinstance(value, Secret):
+        return True
+    if isinstance(value, Mapping):
+        return any(_is_secret((*leaf, str(key)), item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(_is_secret(leaf, item) for item in value)
+    if value is None or isinstance(value, bool) or has_reference(value):
+        return False
+    redact = Redactor()
+    return any(redact.hides(part) for part in leaf) or (isinstance(value, str) and MASK in redact(value) != value)
+
+
+def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys in the order of the schema, then sections and own parameters as they came."""
+    order = {key: number for number, key in enumerate(kinds())}
+    return dict(sorted(values.items(), key=lambda item: order.get(item[0], len(order))))

@@ -1,0 +1,159 @@
+"""The keys of a task's configuration: names, types, fallbacks. The page to read for what may be written.
+
+A fallback acts where no layer says anything. `doc` is shown by `config schema` and in editors.
+"""
+
+# ruff: noqa: RUF009  (`_key` gives fields of attrs, made anew for every instance)
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import attrs
+
+from pamola_tasks.parameters import annotations_of
+from pamola_tasks.protocols import RetrySettings
+
+EncryptionMode = Literal["none", "simple", "age"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+def _key(doc: str, fallback: Any, *, minimum: float | None = None, above: float | None = None, kind: Any = None) -> Any:
+    metadata = {"doc": doc, "minimum": minimum, "above": above, "kind": kind}
+    if isinstance(fallback, type):
+        return attrs.field(factory=fallback, metadata=metadata)
+    return attrs.field(default=fallback, metadata=metadata)
+
+
+@attrs.frozen(kw_only=True)
+class Scope:
+    """What of the data a task is about; operations may ask for it.
+
+    Attributes:
+        fields: Names of columns.
+        datasets: Names of datasets.
+        field_groups: Names of columns, by the name of their group.
+    """
+
+    fields: list[str] = attrs.Factory(list)
+    datasets: list[str] = attrs.Factory(list)
+    field_groups: dict[str, list[str]] = attrs.Factory(dict)
+
+
+@attrs.define(kw_only=True, slots=False, eq=False)
+class TaskKeys:
+    """Every key that a task's configuration knows, beside one section per plugin and the task's own parameters."""
+
+    task_id: str = _key("The task's id.", "")
+    task_type: str = _key("What kind of task it is: analysis, profiling, anonymization …", "")
+    description: str = _key("What the task is for.", "")
+    version: str = _key("The task's version.", "1.0.0")
+    task_class: str = _key("The class of a task written in Python: module:Class or file.py:Class.", "")
+    dependencies: list[str] = _key("Ids of tasks that must have succeeded before.", list)
+    input_datasets: dict[str, str] = _key("Files to read, by the name of the dataset.", dict)
+    auxiliary_datasets: dict[str, str] = _key("Further files to read, by the name of the dataset.", dict)
+    data_types: dict[str, Any] = _key("Types of columns, by dataset.", dict)
+    operations: list[Any] = _key("The steps of a task without a class: operation names with their parameters.", list)
+    outputs: list[str] = _key("Names of datasets to publish, beside those that no step reads.", list)
+    output_format: str = _key("The format of published datasets: csv, parquet.", "csv")
+    continue_on_error: bool = _key("Run the other steps when one fails.", False)
+    use_encryption: bool = _key("Encrypt what the run writes and holds data.", False)
+    encryption_mode: str = _key("How to encrypt; simple where unset and encryption is on.", "none", kind=EncryptionMode)
+    encryption_key_path: str | None = _key("A file that holds the key.", None)
+    use_vectorization: bool = _key("Let operations work on whole columns.", False)
+    parallel_processes: int = _key("How many steps may run at once.", 1, minimum=1)
+    use_dask: bool = _key("Let operations that can use Dask do so.", False)
+    npartitions: int = _key("How many pieces Dask cuts a dataset into.", 4, minimum=1)
+    chunk_size: int = _key("Rows that are worked on at once.", 100_000, minimum=1)
+    memory_limit_mb: int = _key("Memory that operations should stay under, in MiB.", 1000, minimum=1)
+    seed: int | None = _key("The seed of everything random; drawn once and recorded where unset.", None)
+    log_level: str = _key("The least important log lines that are written.", "INFO", kind=LogLevel)
+    scope: Scope = _key("What of the data the task is about.", Scope)
+    retry: RetrySettings = _key("How a failing step is tried again.", RetrySettings)
+    timeout: float | None = _key("Seconds that a step may take.", None, above=0)
+    allow_external: bool = _key("Read from the folders in allowed_external_paths.", False)
+    allowed_external_paths: list[str] = _key("Folders outside the project that may be read from.", list)
+    data_repository: str = _key("The folder of the data, within the project.", "DATA")
+    enable_checkpoints: bool = _key("Remember finished steps, and skip them in the next run.", True)
+    clean_temp_on_exit: bool = _key("Empty the temp folder when the run ends.", True)
+    default_encoding: str = _key("The encoding of text files.", "utf-8")
+    default_delimiter: str = _key("What separates the columns of CSV files.", ",")
+    default_quotechar: str = _key("What values of CSV files are quoted with.", '"')
+    env_override: bool = _key("Let environment variables overrule the files.", False)
+    strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
+
+
+# Keys of a project file beside those of a task. The origin's sections are synonyms for task keys.
+PROJECT_KEYS = (
+    "tasks",
+    "task_defaults",
+    "performance",
+    "encryption",
+    "logging",
+    "directory_structure",
+    "task_dir_suffixes",
+)
+# Sections of the origin whose keys are those of a task; and the names that its keys had there.
+SYNONYMS: dict[str, dict[str, str]] = {
+    "performance": {
+        name: name
+        for name in (
+            "chunk_size",
+            "default_encoding",
+            "default_delimiter",
+            "default_quotechar",
+            "memory_limit_mb",
+            "use_dask",
+            "npartitions",
+            "parallel_processes",
+            "use_vectorization",
+        )
+    },
+    "encryption": {
+        "use_encryption": "use_encryption",
+        "encryption_mode": "encryption_mode",
+        "mode": "encryption_mode",
+        "key_path": "encryption_key_path",
+        "encryption_key_path": "encryption_key_path",
+    },
+    "logging": {"level": "log_level", "log_level": "log_level"},
+}
+
+
+@cache
+def kinds() -> dict[str, Any]:
+    """The type of every key."""
+    hints = annotations_of(TaskKeys)
+    return {field.name: field.metadata["kind"] or hints[field.name] for field in attrs.fields(TaskKeys)}
+
+
+@cache
+def limits() -> dict[str, tuple[float | None, float | None]]:
+    """For keys with one, the least value allowed and the value that must be exceeded."""
+    found = {f.name: (f.metadata.get("minimum"), f.metadata.get("above")) for f in attrs.fields(TaskKeys)}
+    found |= {"retry.max_retries": (0, None), "retry.backoff": (1, None)}
+    found |= {"retry.initial_wait": (0, None), "retry.max_wait": (0, None)}
+    return {name: limit for name, limit in found.items() if limit != (None, None)}
+
+
+def json_schema(settings: dict[str, type]) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a task file, for editors.
+
+    Args:
+        settings: Names of plugins, and the class that their section must fit.
+    """
+    from pamola_tasks.parameters import json_schema as schema_of_class
+    from pamola_tasks.parameters import schema_of
+
+    schema = schema_of_class(TaskKeys)
+    for field in attrs.fields(TaskKeys):
+        own = schema["properties"][field.name]
+        own |= schema_of(field.metadata["kind"]) if field.metadata["kind"] else {}
+        own["description"] = field.metadata["doc"]
+        minimum, above = limits().get(field.name, (None, None))
+        own |= {"minimum": minimum} if minimum is not None else {}
+        own |= {"exclusiveMinimum": above} if above is not None else {}
+    for name, cls in sorted(settings.items()):
+        schema["properties"][name] = {"description": f"Settings of the plugin {name}."} | schema_of_class(cls)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A task of pamola-tasks"}
+    return head | schema | {"additionalProperties": True}
