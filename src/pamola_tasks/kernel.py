@@ -76,6 +76,7 @@ class Outcome:
     """How a run ended.
 
     Attributes:
+        project_root: Where the project is; paths in `record` are relative to it.
         status: `success`, or what went wrong, as `BaseTask.status`.
         results: Results by step id.
         report: Path of the JSON report; None where none was written.
@@ -86,6 +87,7 @@ class Outcome:
 
     task_id: str
     run_id: str
+    project_root: Path
     status: str
     results: Mapping[str, OperationResult]
     report: Path | None
@@ -360,6 +362,7 @@ class Kernel:
         return Outcome(
             task_id=record.task_id,
             run_id=record.run_id,
+            project_root=self.project.root,
             status="success" if record.success else made.status,
             results=session.run.results,
             report=session.report,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pamola_tasks.cli.app import State, Terminated, pass_state
-from pamola_tasks.cli.output import duration, facts, json_option, print_json, size
+from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, size
 from pamola_tasks.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED
 from pamola_tasks.kernel import Outcome
 from pamola_tasks.protocols import RunOptions
@@ -47,10 +47,15 @@ def command(
         overrides["seed"] = seed
     if continue_on_error:
         overrides["continue_on_error"] = True
-    if state.verbosity:
-        overrides.setdefault("log_level", "DEBUG" if state.verbosity > 0 else "WARNING")
+    if state.verbosity > 1:
+        overrides.setdefault("log_level", "DEBUG")
     options = RunOptions(
-        overrides=overrides, restart=restart, wait=wait, log_format=log_format, quiet=state.verbosity < 0
+        overrides=overrides,
+        restart=restart,
+        wait=wait,
+        log_format=log_format,
+        console=state.verbosity > 0 or log_format == "json",
+        quiet=state.verbosity < 0,
     )
     if dry_run:
         from pamola_tasks.cli.show import show_plan
