@@ -14,6 +14,7 @@ import pytest
 from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.files import Files
+from pamola_tasks.lifecycle import new_run_id
 from pamola_tasks.operation import Artifact
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_history import ExecutionLog, events
@@ -24,7 +25,7 @@ def record(log: ExecutionLog, task_id: str = "t_1", success: bool = True, **more
 
 
 def an_old_run(log: ExecutionLog, days: float, task_id: str = "t_1") -> str:
-    run_id, when = events.new_run_id(), rfc3339(now() - timedelta(days=days))
+    run_id, when = new_run_id(), rfc3339(now() - timedelta(days=days))
     old = {"task_id": task_id, "task_run_id": run_id, "timestamp": when, "success": True, "status": "success"}
     log._append(events.of_record(old), flush=False)
     return run_id

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import time
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,14 +23,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ENDED = ("run_finished", "run_failed")
 EVENTS = ("run_started", "step_finished", *ENDED, "run_aborted", "run_updated")
-
-
-def new_run_id() -> str:
-    """A UUID of version 7 (RFC 9562): those made later sort later."""
-    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 7 << 76
-    value = value & ~(0x3 << 62) | 2 << 62
-    return str(uuid.UUID(int=value))
 
 
 # ---------------------------------------------------------------- events

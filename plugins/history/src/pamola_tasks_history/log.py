@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
+from pamola_tasks.lifecycle import new_run_id
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_history import events, storage
 from pamola_tasks_history.process import this_process
@@ -124,7 +125,7 @@ class ExecutionLog:
             record = {
                 "task_id": task_id,
                 "task_type": task_type,
-                "task_run_id": events.new_run_id(),
+                "task_run_id": new_run_id(),
                 "timestamp": rfc3339(ended),
                 "success": success,
                 "status": "success" if success else "failed",

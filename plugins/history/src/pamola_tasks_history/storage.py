@@ -87,18 +87,24 @@ def rewrite(files: Files, path: str, keep: Callable[[str], bool], added: Iterabl
         keep: Whether to keep the events of a run.
         added: Events to put among them, each before the first that is newer: the order of the log is that of time.
     """
-    new = f"{path}.new"
+    head, _, last = path.rpartition("/")
+    new = f"{head}/{durable.temporary_name(last)}".lstrip("/")
     with locked(files, path):
         with files.open_raw(path) as file:
             lines = file.read().split(b"\n")
         lines.pop()  # nothing, or what a crash left of a line
         data = b"".join(_merged(lines, keep, added))
-        files.unlink(new, missing_ok=True)
-        with files.append(new) as copy:
-            copy.write(data)
-            if not _in_memory(copy):
-                durable.flush_data(copy.fileno())
-        files.replace(new, path)
+        try:
+            with files.append(new) as copy:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[copy.write(rest) :]
+                if not _in_memory(copy):
+                    durable.flush_data(copy.fileno())
+            files.replace(new, path)
+        except BaseException:
+            files.unlink(new, missing_ok=True)
+            raise
 
 
 def _merged(lines: Iterable[bytes], keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

@@ -1,0 +1,20 @@
+"""What the checkpoints plugin adds: the checkpoint service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks import hookimpl
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Checkpoints, RunServices
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl(trylast=True)
+def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
+    """Remember finished steps in the task's `.state/journal.jsonl`."""
+    from pamola_tasks_checkpoints.manager import for_run
+
+    return for_run(run)

@@ -1,0 +1,182 @@
+"""The journal of a task: which steps are finished, and whether what they left is still as they left it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks import files as durable
+from pamola_tasks import journal
+from pamola_tasks.errors import CheckpointError, PathSecurityError
+from pamola_tasks.fingerprint import from_entry, to_entry
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+    from pamola_tasks.fingerprint import SavedOutput, SavedStep
+
+SCHEMA = 1
+_GROWN = 4  # the journal is compacted when it has this many times the lines that are live …
+_SMALL = 200  # … and is not a small one
+
+
+class FinishedSteps:
+    """The steps that a task has finished, and the named states saved beside them, in `journal.jsonl`.
+
+    Nothing is flushed to the disk: a line that a power failure takes away only means that a step is done again, and
+    what a line says is verified when it is used. Only the process that holds the task's lock writes.
+
+    Args:
+        files: The run's files.
+        directory: The task's `.state`.
+        logger: Told of damaged lines.
+    """
+
+    def __init__(self, files: Files, directory: Path, logger: logging.Logger) -> None:
+        self._files = files
+        self._directory = directory
+        self._logger = logger
+        self.path = directory / "journal.jsonl"
+        self._lines = 0
+        self._live = 0
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All that the journal says and can be trusted, in the order written; damaged lines are logged."""
+        with self._failing("read"):
+            read = journal.read(self._files, self.path)
+        if read.damaged:
+            lines = ", ".join(str(damage.line) for damage in read.damaged[:10])
+            self._logger.warning(
+                "%s is damaged in line %s: what these lines recorded is done again", self._name(), lines
+            )
+        return read.entries
+
+    def load(self) -> dict[str, SavedStep]:
+        """The newest record of every finished step, by step id, in the order in which they were last finished."""
+        entries = self.entries()
+        steps: dict[str, SavedStep] = {}
+        for entry in entries:
+            saved = self._step(entry)
+            if saved is not None:
+                steps.pop(saved.step_id, None)
+                steps[saved.step_id] = saved
+        self._lines, self._live = len(entries), len(live(entries))
+        return steps
+
+    def _step(self, entry: Mapping[str, Any]) -> SavedStep | None:
+        if entry.get("event") != "step":
+            return None
+        if entry.get("schema") != SCHEMA:
+            self._logger.warning(
+                "%s: a step was recorded by another release (schema %r); it is done again",
+                self._name(),
+                entry.get("schema"),
+            )
+            return None
+        try:
+            return from_entry(entry)
+        except ValueError as problem:
+            self._logger.warning("%s: %s; it is done again", self._name(), problem)
+            return None
+
+    def save(self, saved: SavedStep) -> None:
+        """Record a step as finished.
+
+        Raises:
+            CheckpointError: It failed, or the line cannot be written.
+        """
+        if saved.status in ("error", "pending"):
+            raise CheckpointError(f"step {saved.step_id} ended with status {saved.status}: it is not finished")
+        entry = to_entry(saved)
+        try:
+            journal.encode(entry)
+        except ValueError:
+            entry["metrics"] = _finite(entry["metrics"])
+        self.append(entry)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Append one entry; the journal is compacted first when it has grown many times beyond what is live."""
+        with self._failing("written"):
+            if self._lines > max(_SMALL, _GROWN * self._live):
+                self._compact()
+            journal.append(self._files, self.path, [entry], flush=False)
+            self._lines += 1
+
+    def _compact(self) -> None:
+        """Replace the journal, in one step, by one that has only what is live."""
+        kept = live(journal.read(self._files, self.path).entries)
+        new = self._directory / durable.temporary_name(self.path.name)
+        try:
+            # Flushed, unlike an append: a rename that outlives its data would lose all steps at once.
+            journal.append(self._files, new, kept, flush=True)
+            self._files.replace(new, self.path)
+        except BaseException:
+            self._files.unlink(new, missing_ok=True)
+            raise
+        self._lines = self._live = len(kept)
+
+    def verify(self, saved: SavedStep) -> list[str]:
+        """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
+        return [reason for output in saved.outputs if (reason := self._reason(output))]
+
+    def _reason(self, output: SavedOutput) -> str:
+        what = f"{output.kind} {output.name} ({output.path})"
+        try:
+            found = self._files.stat(output.path)
+            if found.kind != "file":
+                return f"{what} is no file any more"
+            if found.size != output.bytes:
+                return f"{what} was changed: it has {found.size} bytes, not {output.bytes}"
+            if self._files.sha256(output.path) != output.sha256:
+                return f"{what} was changed: its content is another"
+        except FileNotFoundError:
+            return f"{what} is gone"
+        except (OSError, PathSecurityError) as problem:
+            return f"{what} cannot be read: {problem}"
+        return ""
+
+    def clear(self) -> None:
+        """Forget everything: the journal, and the intermediate datasets in `.state/steps`."""
+        with self._failing("cleared"):
+            self._files.unlink(self.path, missing_ok=True)
+            self._files.remove_tree(self._directory / "steps", missing_ok=True)
+        self._lines = self._live = 0
+
+    def _name(self) -> str:
+        return self._files.name(self.path)
+
+    @contextlib.contextmanager
+    def _failing(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, TypeError) as problem:
+            raise CheckpointError(
+                f"the checkpoints in {self._name()} could not be {done}: {problem}", path=self._name()
+            ) from problem
+
+
+def live(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries that later ones do not replace or take back, in the order written."""
+    kept: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for entry in entries:
+        kind, name = str(entry.get("event")), str(entry.get("step_id") or entry.get("name"))
+        if kind == "state_removed":
+            kept.pop(("state", name), None)
+        else:
+            kept.pop((kind, name), None)
+            kept[kind, name] = entry
+    return list(kept.values())
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON does not have (NaN, infinities)."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
