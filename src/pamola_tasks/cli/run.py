@@ -176,11 +176,11 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     for index, output in enumerate(record.outputs):
         many = f"{output.rows:,} rows, " if output.rows is not None else ""
         lock = ", encrypted" if output.encrypted else ""
-        rows.append(
-            ("outputs" if index == 0 else "", f"{output.path or output.name}  ({many}{size(output.bytes)}{lock})")
-        )
+        place = from_here(outcome.project_root / output.path) if output.path else output.name
+        rows.append(("outputs" if index == 0 else "", f"{place}  ({many}{size(output.bytes)}{lock})"))
     if outcome.report:
-        rows.append(("report", str(outcome.report)))
+        page = outcome.report.with_suffix(".html")
+        rows.append(("report", from_here(page if page.exists() else outcome.report)))
     if not outcome.success:
         rows.append(("go on", again))
     facts(rows)
