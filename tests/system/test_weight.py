@@ -12,9 +12,7 @@ HEAVY = {"pandas", "numpy", "pyarrow", "cryptography", "jinja2", "matplotlib", "
 
 def imported(python, arguments: list[str], cwd: Path | None = None) -> set[str]:
     """The top-level modules that a command imports, as the interpreter tells."""
-    done: subprocess.CompletedProcess[str] = python(
-        "-X", "importtime", "-m", "pamola_tasks", *arguments, cwd=cwd
-    )
+    done: subprocess.CompletedProcess[str] = python("-X", "importtime", "-m", "pamola_tasks", *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}

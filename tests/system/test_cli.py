@@ -1,0 +1,294 @@
+"""The command line as people and scripts use it: what it prints, what it ends with, with bad input too."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import SCRIPT, clean_environment
+
+FAILING = """\
+task_id: failing
+input_datasets: {people: DATA/raw/example.csv}
+operations:
+  - ProfileOperation: {dataset_name: people, output_prefix: before}
+  - AnonymizeOperation: {input_dataset: people, k: 3, quasi_identifiers: [agee]}
+  - ProfileOperation: {dataset_name: people, output_prefix: after}
+"""
+
+
+def test_help_names_every_command_and_each_has_help_of_its_own(cli):
+    listed = cli("--help", code=0).stdout.partition("Commands:")[2]
+    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
+    promised = "demo init new list show run history report config plugins hooks ops clean doctor completion".split()
+    assert sorted(names) == sorted(promised)
+    for name in names:
+        assert "Usage: pamola-task " + name in cli(name, "--help", code=0).stdout
+
+
+def test_no_arguments_give_help_and_version_gives_the_version(cli):
+    assert "Usage:" in cli(code=0).stdout
+    assert cli("--version", code=0).stdout == "pamola-task 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rum"], "did you mean 'run'?"),
+        (["run"], "TASK"),
+        (["run", "nothing"], "there is no task 'nothing'"),
+        (["run", "exampel"], "did you mean 'example'?"),
+        (["run", "example", "--set", "k"], "KEY=VALUE"),
+        (["run", "missing.yaml"], "there is no task file"),
+        (["run", "missing.py"], "there is no Python file"),
+        (["run", "no.such.module:Task"], "cannot be imported"),
+        (["ops", "AnonymizeOperatio"], "did you mean 'AnonymizeOperation'?"),
+        (["hooks", "pamola_provide_confg"], "did you mean 'pamola_provide_config'?"),
+        (["--project", "nowhere", "list"], "there is no folder"),
+        (["completion", "tcsh"], "bash"),
+        (["run", "example", "--set", "contine_on_error=true"], "continue_on_error"),
+        (["run", "example", "--set", "seed=many"], "seed"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_to_do(cli, project, arguments, said):
+    done = cli(*arguments, cwd=project, code=2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_run_ends_with_1_names_step_error_and_the_command_that_goes_on(cli, project):
+    (project / "configs/failing.yaml").write_text(FAILING)
+    done = cli("run", "failing", cwd=project, code=1)
+    assert "failing failed" in done.stdout
+    assert "agee" in done.stdout
+    assert "step AnonymizeOperation" in done.stdout
+    assert "go on   pamola-task run failing" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    report = json.loads((project / "DATA/reports/failing_report.json").read_text())
+    assert report["run"]["status"] == "operation_error"
+    assert "agee" in report["errors"][0]["message"]
+    manifest = json.loads((project / "DATA/processed/failing/manifest.json").read_text())
+    assert manifest["verdict"] == "FAIL"
+    assert [s["step"] for s in report["operations"]] == ["ProfileOperation", "AnonymizeOperation"]
+    assert not (project / "DATA/processed/failing/output/after_profile.json").exists()
+
+
+def test_with_continue_on_error_later_steps_run_and_the_run_has_failed_all_the_same(cli, project):
+    (project / "configs/failing.yaml").write_text(FAILING)
+    done = cli("run", "failing", "--continue-on-error", "--json", cwd=project, code=1)
+    outcome = json.loads(done.stdout)
+    assert [s["status"] for s in outcome["steps"]] == ["success", "error", "success"]
+    assert outcome["success"] is False
+    assert (project / "DATA/processed/failing/output/after_profile.json").exists()
+
+
+def test_a_repaired_task_goes_on_where_it_failed(cli, project):
+    (project / "configs/failing.yaml").write_text(FAILING)
+    cli("run", "failing", cwd=project, code=1)
+    (project / "configs/failing.yaml").write_text(FAILING.replace("agee", "age"))
+    outcome = json.loads(cli("run", "failing", "--json", cwd=project, code=0).stdout)
+    assert [s["status"] for s in outcome["steps"]] == ["skipped", "success", "success"]
+
+
+def test_an_unchanged_run_is_not_repeated_and_its_report_keeps_the_values(cli, project):
+    first = json.loads(cli("run", "example", "--json", cwd=project, code=0).stdout)
+    again = json.loads(cli("run", "example", "--json", cwd=project, code=0).stdout)
+    assert {s["status"] for s in again["steps"]} == {"skipped"}
+    assert [s["metrics"] for s in again["steps"]] == [s["metrics"] for s in first["steps"]]
+    assert again["outputs"] == first["outputs"]
+    assert again["resumed_from"] == first["run"]
+    history = json.loads(cli("history", "example", "--json", cwd=project, code=0).stdout)
+    assert len(history) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "steps", "why"),
+    [
+        ("parameter", ["skipped", "success", "success"], "`k` changed from 3 to 4"),
+        ("input", ["success", "success", "success"], "input people changed"),
+        ("output", ["skipped", "success", "skipped"], "safe.csv"),
+    ],
+)
+def test_what_changed_is_run_again_and_says_why(cli, project, change, steps, why):
+    cli("run", "example", cwd=project, code=0)
+    if change == "parameter":
+        config = project / "configs/example.yaml"
+        config.write_text(config.read_text().replace("k: 3", "k: 4"))
+    elif change == "input":
+        table = project / "DATA/raw/example.csv"
+        times = table.stat()
+        table.write_text(table.read_text().replace("P00001,", "P00009,"))
+        os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
+    else:
+        (project / "DATA/processed/example/output/safe.csv").write_text("edited\n")
+    shown = json.loads(cli("show", "example", "--json", cwd=project, code=0).stdout)
+    outcome = json.loads(cli("run", "example", "--json", cwd=project, code=0).stdout)
+    assert [s["status"] for s in outcome["steps"]] == steps
+    assert any(why in s["reason"] for s in outcome["steps"])
+    assert any(why in s["reason"] for s in shown["steps"])
+
+
+def test_restart_runs_everything_again(cli, project):
+    cli("run", "example", cwd=project, code=0)
+    outcome = json.loads(cli("run", "example", "--restart", "--json", cwd=project, code=0).stdout)
+    assert {s["status"] for s in outcome["steps"]} == {"success"}
+
+
+def test_dry_run_and_show_write_nothing(cli, project):
+    before = sorted(path for path in project.rglob("*"))
+    assert "AnonymizeOperation" in cli("run", "example", "--dry-run", cwd=project, code=0).stdout
+    cli("show", "example", cwd=project, code=0)
+    assert sorted(path for path in project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["show", "example"],
+        ["history"],
+        ["plugins"],
+        ["hooks"],
+        ["hooks", "pamola_run_step"],
+        ["ops"],
+        ["ops", "AnonymizeOperation"],
+        ["doctor"],
+        ["clean"],
+        ["config", "show", "example"],
+    ],
+)
+def test_json_is_one_document_on_stdout_and_nothing_else(cli, project, arguments):
+    cli("run", "example", cwd=project, code=0)
+    done = cli(*arguments, "--json", cwd=project, code=0)
+    json.loads(done.stdout)
+
+
+def test_the_same_seed_gives_the_same_seed_to_each_step(cli, project):
+    first = json.loads(cli("run", "example", "--seed", "7", "--json", cwd=project, code=0).stdout)
+    other = json.loads(cli("run", "example", "--seed", "7", "--restart", "--json", cwd=project, code=0).stdout)
+    assert first["seed"] == other["seed"] == 7
+    assert [o["sha256"] for o in first["outputs"]] == [o["sha256"] for o in other["outputs"]]
+
+
+def test_clean_removes_what_a_killed_run_left_and_no_output(cli, project):
+    cli("run", "example", cwd=project, code=0)
+    home = project / "DATA/processed/example"
+    outputs = {path.name: path.read_bytes() for path in (home / "output").iterdir()}
+    (home / "temp/left.bin").write_bytes(b"x")
+    (home / "output/.safe.csv.tmp-pamola-0123456789ab").write_bytes(b"x")
+    (home / ".state/steps/AnonymizeOperation.new").mkdir(parents=True)
+    done = json.loads(cli("clean", "--json", cwd=project, code=0).stdout)
+    assert len(done["removed"]) == 3
+    assert {path.name: path.read_bytes() for path in (home / "output").iterdir()} == outputs
+    assert not list((home / "temp").iterdir())
+
+
+def test_new_task_makes_a_task_that_runs_and_a_test_that_passes(cli, python, project):
+    for arguments in (["one"], ["two", "--class"]):
+        name = arguments[0]
+        made = cli("new", "task", *arguments, cwd=project, code=0).stdout
+        assert f"configs/{name}.yaml" in made
+        cli("run", name, cwd=project, code=0)
+    tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=project)
+    assert "2 passed" in tested.stdout, tested.stdout + tested.stderr
+    assert "there is a task 'one' already" in cli("new", "task", "one", cwd=project, code=2).stderr
+    for bad in ("../x", "a/b", "a b", ""):
+        assert cli("new", "task", bad, cwd=project).returncode in (2, 4)
+
+
+def test_init_leaves_what_is_there_as_it_is(cli, project):
+    config = project / "configs/prj_config.yaml"
+    config.write_text("data_repository: DATA\nseed: 5\n")
+    (project / "DATA/raw/example.csv").unlink()
+    again = cli("init", project, code=0)
+    assert "DATA/raw/example.csv" in again.stdout
+    assert config.read_text() == "data_repository: DATA\nseed: 5\n"
+
+
+def test_completion_completes_commands(cli, home, tmp_path):
+    for shell in ("bash", "zsh", "fish"):
+        assert "_PAMOLA_TASK_COMPLETE" in cli("completion", shell, code=0).stdout
+    env = {"_PAMOLA_TASK_COMPLETE": "bash_complete", "COMP_WORDS": "pamola-task do", "COMP_CWORD": "1"}
+    assert "doctor" in cli(env=env).stdout
+
+
+def test_json_log_lines_carry_the_run_and_stand_on_stderr(cli, project):
+    done = cli("run", "example", "--log-format", "json", "--json", cwd=project, code=0)
+    outcome = json.loads(done.stdout)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines
+    assert {line["run_id"] for line in lines} == {outcome["run"]}
+
+
+SLOW = """\
+import time
+from pamola_tasks import BaseTask, Operation, OperationResult
+
+class Quick(Operation):
+    def execute(self, ctx):
+        return OperationResult.success()
+
+class Slow(Operation):
+    def execute(self, ctx):
+        (ctx.run.project.root / "begun").touch()
+        time.sleep(60)
+        return OperationResult.success()
+
+class SlowTask(BaseTask):
+    def __init__(self):
+        super().__init__("slow", "test", "Sleeps")
+
+    def configure_operations(self):
+        self.add_operation(Quick)
+        self.add_operation(Slow)
+"""
+
+
+def begin_slow(project: Path, home: Path) -> subprocess.Popen[str]:
+    (project / "slow.py").write_text(SLOW)
+    process = subprocess.Popen(
+        [str(SCRIPT), "run", "slow.py"],
+        cwd=project,
+        env=clean_environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (project / "begun").exists():
+        assert time.monotonic() < deadline, process.communicate()
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, home, sent, code):
+    process = begin_slow(project, home)
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code, out + err
+    assert "interrupted" in out
+    report = json.loads((project / "DATA/reports/slow_report.json").read_text())
+    assert report["run"]["status"] == "interrupted"
+    history = json.loads(cli("history", "slow", "--json", cwd=project, code=0).stdout)
+    assert history[0]["status"] == "interrupted"
+    (project / "slow.py").write_text(SLOW.replace("time.sleep(60)", "pass"))
+
+
+def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, project, home):
+    process = begin_slow(project, home)
+    try:
+        refused = cli("run", "slow.py", cwd=project, code=75)
+        assert f"process {process.pid}" in refused.stderr
+    finally:
+        process.kill()
+        process.communicate()
+    (project / "slow.py").write_text(SLOW.replace("time.sleep(60)", "pass"))
+    outcome = json.loads(cli("run", "slow.py", "--json", cwd=project, code=0).stdout)
+    assert outcome["success"] is True
