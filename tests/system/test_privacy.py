@@ -51,7 +51,8 @@ def test_pycanon_finds_k_in_what_was_released_of_adult_and_every_row_is_accounte
         pytest.skip("counted by hand only: PAMOLA_PYCANON_PYTHON names no Python that has pycanon")
     script = (
         "import sys, json, pandas as pd; from pycanon import anonymity;"
-        "print(anonymity.k_anonymity(pd.read_csv(sys.argv[1], dtype=str, keep_default_na=False), json.loads(sys.argv[2])))"
+        "table = pd.read_csv(sys.argv[1], dtype=str, keep_default_na=False);"
+        "print(anonymity.k_anonymity(table, json.loads(sys.argv[2])))"
     )
     found = subprocess.run(
         [verifier, "-c", script, str(released), json.dumps(QUASI_IDENTIFIERS)],
