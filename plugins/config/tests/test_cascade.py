@@ -283,3 +283,30 @@ def test_an_own_parameter_never_hides_a_method(home: Any) -> None:
     config = home.config()
     assert config.get_task_dir() == home.root / "DATA/processed/t_1"
     assert config.get("save") == "x"
+
+
+def test_encryption_asked_for_in_the_old_section_is_never_overlooked(home: Any, stated: Callable[..., Any]) -> None:
+    section = {"use_encryption": True, "mode": "age"}
+    home.write("configs/t_1.json", json.dumps({"encryption": section}))
+    config = home.config()
+    assert (config.use_encryption, config.encryption_mode) == (True, "age")
+    assert config.origins()["encryption_mode"].place == "configs/t_1.json:1:49"
+    assert home.config("t_2").use_encryption is False
+    assert home.config(stated("t_2", encryption=section)).encryption_mode == "age"
+    assert home.config("t_2", encryption__use_encryption=True).encryption_mode == "simple"
+    home.write("configs/prj_config.yaml", "tasks: {t_2: {encryption: {use_encryption: true}}}\n")
+    assert home.config("t_2").use_encryption is True
+    home.write("configs/t_1.json", json.dumps({"encryption": {"use_encrypton": True}}))
+    assert home.problems() == [
+        "configs/t_1.json:1:17: encryption.use_encrypton: unknown key (did you mean 'use_encryption'?)"
+    ]
+    home.write("configs/t_1.json", json.dumps({"encryption": True}))
+    assert home.problems() == ["configs/t_1.json:1:16: encryption: expected a mapping, got true or false"]
+
+
+def test_a_plugins_settings_may_stand_in_the_section_too(home: Any) -> None:
+    home.owns_section("encryption")
+    home.write("configs/t_1.yaml", "encryption: {mode: age, formats: [x]}\nuse_encryption: true\n")
+    config = home.config()
+    assert config.encryption_mode == "age"
+    assert config.plugin("encryption").formats == ["x"]

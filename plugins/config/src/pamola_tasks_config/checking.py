@@ -58,9 +58,8 @@ def check_layers(
 
 def _check(layer: ConfigLayer, settings: Mapping[str, type], *, strict: bool) -> list[Wrong]:
     fitting = Fitting(final=layer.name == ENVIRONMENT)
-    whole_file = isinstance(layer, FileLayer) and not layer.base
-    in_project = layer.name == PROJECT_FILE_LAYER and whole_file
-    known = [*kinds(), *settings, *(PROJECT_KEYS if in_project else ())]
+    in_project = isinstance(layer, FileLayer) and layer.name == PROJECT_FILE_LAYER and not layer.base
+    known = [*kinds(), *settings, *SYNONYMS, *(PROJECT_KEYS if in_project else ())]
     for key, value in layer.values.items():
         if key in kinds():
             kind = kinds()[key]
@@ -72,8 +71,10 @@ def _check(layer: ConfigLayer, settings: Mapping[str, type], *, strict: bool) ->
                 fitting.fit(value, kind, (key,))
         elif key in settings:
             fitting.section(value, settings[key], (key,), complete=False)
+        elif key in SYNONYMS:
+            _left_over(fitting, key, value)
         elif in_project and key in PROJECT_KEYS:
-            _synonyms_left(fitting, key, value)
+            continue
         else:
             near = likeness(key, known)
             if near:
@@ -85,13 +86,16 @@ def _check(layer: ConfigLayer, settings: Mapping[str, type], *, strict: bool) ->
     return fitting.wrong
 
 
-def _synonyms_left(fitting: Fitting, section: str, value: Any) -> None:
-    """Keys that are left in a section of the origin after those with a meaning were taken out."""
-    if section in SYNONYMS and isinstance(value, Mapping):
-        for key in value:
-            near = likeness(str(key), SYNONYMS[section])
-            if near:
-                fitting.say((section, key), f"unknown key (did you mean {near!r}?)", at_key=True)
+def _left_over(fitting: Fitting, section: str, value: Any) -> None:
+    """What is left in a section of the origin after the keys with a meaning were taken out."""
+    if not isinstance(value, Mapping):
+        fitting.say((section,), f"expected a mapping, got {kind_of(value)}")
+        return
+    for key in value:
+        near = likeness(str(key), SYNONYMS[section])
+        if near:
+            fitting.say((section, str(key)), f"unknown key (did you mean {near!r}?)", at_key=True)
+    _references(fitting, value, (section,))
 
 
 def _references(fitting: Fitting, value: Any, path: Path) -> None:
@@ -129,7 +133,7 @@ def _sections(document: Document) -> list[Problem]:
     found: list[Problem] = []
     root = document.root.value
     assert isinstance(root, dict)
-    for name in ("tasks", "task_defaults", *SYNONYMS):
+    for name in ("tasks", "task_defaults"):
         node = root.get(name)
         if node is not None and node.value is not None and not isinstance(node.value, dict):
             found.append(document.problem(node.start, f"expected a mapping, got {kind_of(node.plain())}", (name,)))

@@ -143,13 +143,15 @@ class Document:
                 break
         return key, node.start
 
-    def __iter__(self) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """Every value below the root that has a path of keys, parents first."""
-        waiting: list[tuple[tuple[str, ...], Node]] = [((), self.root)]
+    def below(self, head: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+        """The value at a path, and every value below it that has a path of keys, relative to it; parents first."""
+        start: Node | None = self.root
+        for part in head:
+            start = start.value.get(part) if start is not None and isinstance(start.value, dict) else None
+        waiting: list[tuple[tuple[str, ...], Node]] = [((), start)] if start is not None else []
         while waiting:
             path, node = waiting.pop()
-            if path:
-                yield path, node
+            yield path, node
             if isinstance(node.value, dict):
                 waiting.extend(((*path, key), child) for key, child in reversed(node.value.items()))
 

@@ -3,12 +3,14 @@
 500 command line · 450 environment, where `env_override` is on · 400 task file
 340 project file, `tasks.<id>` · 330 `task_defaults` · 320 its top level · 310 the origin's sections
 200 what the task's class states · 100 environment
+
+The origin's sections `performance`, `encryption` and `logging` say keys of a task in other words; they stand just
+under the layer that they are written in.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,8 @@ from pamola_tasks.errors import ConfigurationError, PamolaTaskError, ValidationE
 from pamola_tasks.files import check_name
 from pamola_tasks.protocols import ConfigLayer
 from pamola_tasks_config.documents import FORMATS, Document, Node, Path, Problem, dotted, format_of, read_file
-from pamola_tasks_config.fitting import Wrong, from_text, plain
-from pamola_tasks_config.schema import SYNONYMS, Scope, kinds
+from pamola_tasks_config.fitting import Wrong, plain
+from pamola_tasks_config.schema import SYNONYMS, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
@@ -32,19 +34,6 @@ COMMAND_LINE, TASK_FILE, PROJECT_FILE_LAYER = "command line", "task file", "proj
 TASK_CLASS, ENVIRONMENT = "task class", "environment"
 WRITTEN = frozenset((COMMAND_LINE, TASK_FILE, PROJECT_FILE_LAYER))
 _ORDER = {COMMAND_LINE: 0, TASK_FILE: 1, PROJECT_FILE_LAYER: 2, TASK_CLASS: 3, ENVIRONMENT: 4}
-RESERVED = frozenset(
-    (
-        "PAMOLA_KEY",
-        "PAMOLA_KEY_FILE",
-        "PAMOLA_PASSPHRASE",
-        "PAMOLA_NO_PLUGINS",
-        "PAMOLA_PROJECT_ROOT",
-        "PAMOLA_EXECUTION_LOG_PATH",
-        "PAMOLA_MAX_SEARCH_DEPTH",
-    )
-)
-# A variable cannot say which task runs, nor lift itself over the files.
-_NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override"))
 
 
 @attrs.frozen(kw_only=True)
@@ -203,17 +192,11 @@ def _layer(
     renamed: Mapping[str, tuple[str, ...]] | None = None,
 ) -> FileLayer:
     renamed = renamed or {}
-    heads = {path: key for key, path in renamed.items()}
     places: dict[str, str] = {}
-    for path, node in document:
-        relative: tuple[str, ...] | None = None
-        for head, key in heads.items():
-            if path[: len(head)] == head:
-                relative = (key, *path[len(head) :])
-        if relative is None and not heads and path[: len(base)] == base:
-            relative = path[len(base) :]
-        if relative and relative[0] in values:
-            places[dotted(relative)] = document.where(node.start)
+    for key in values:
+        head = renamed.get(key, (*base, key))
+        for path, node in document.below(head):
+            places[dotted((key, *path))] = document.where(node.start)
     origin = document.name + (f" ({'.'.join(base)})" if base else "")
     return FileLayer(
         name=name,
@@ -232,35 +215,66 @@ def _values(node: Node | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def task_layer(document: Document) -> FileLayer:
+def task_layers(document: Document) -> list[ConfigLayer]:
     """What a task file says."""
-    return _layer(TASK_FILE, 400, document, _values(document.root))
+    return _with_old_sections(_layer(TASK_FILE, 400, document, _values(document.root)))
 
 
-def project_layers(document: Document, task_id: str) -> list[FileLayer]:
+def project_layers(document: Document, task_id: str) -> list[ConfigLayer]:
     """What a project file says to one task; without a task, to the project."""
-    layers: list[FileLayer] = []
     root = document.root
-    if task_id and isinstance(_child(_child(root, "tasks"), task_id), Node):
-        base = ("tasks", task_id)
-        layers.append(_layer(PROJECT_FILE_LAYER, 340, document, _values(_section(root, base)), base))
-    layers.append(_layer(PROJECT_FILE_LAYER, 330, document, _values(_child(root, "task_defaults")), ("task_defaults",)))
+    found: list[ConfigLayer] = []
+    if task_id and _section(root, ("tasks", task_id)) is not None:
+        found += _with_old_sections(_task_section(document, task_id))
+    defaults = _values(_child(root, "task_defaults"))
+    found += _with_old_sections(_layer(PROJECT_FILE_LAYER, 330, document, defaults, ("task_defaults",)))
     top = {key: value for key, value in _values(root).items() if key not in ("tasks", "task_defaults")}
+    return found + _with_old_sections(_layer(PROJECT_FILE_LAYER, 320, document, top))
+
+
+def _task_section(document: Document, task_id: str) -> FileLayer:
+    base = ("tasks", task_id)
+    return _layer(PROJECT_FILE_LAYER, 340, document, _values(_section(document.root, base)), base)
+
+
+def other_task_sections(document: Document, task_id: str) -> list[ConfigLayer]:
+    """The sections of a project file that belong to other tasks: their mistakes are shown with the rest."""
+    tasks = _values(_child(document.root, "tasks"))
+    return [
+        layer for other in tasks if other != task_id for layer in _with_old_sections(_task_section(document, other))
+    ]
+
+
+def _with_old_sections(layer: ConfigLayer) -> list[ConfigLayer]:
+    """A layer, and just under it what its sections `performance`, `encryption` and `logging` say of keys of the schema.
+
+    Whatever else stands in such a section stays: it may be a plugin's.
+    """
+    values = dict(layer.values)
     lifted: dict[str, Any] = {}
     renamed: dict[str, tuple[str, ...]] = {}
     for section, names in SYNONYMS.items():
-        if isinstance(top.get(section), dict):
-            for old, key in names.items():
-                if old in top[section] and key not in lifted:
-                    lifted[key] = top[section][old]
-                    renamed[key] = (section, old)
-            top[section] = {key: value for key, value in top[section].items() if key not in names}
-        elif section in top and top[section] is None:
-            del top[section]
-    layers.append(_layer(PROJECT_FILE_LAYER, 320, document, {k: v for k, v in top.items() if v != {}}))
-    if lifted:
-        layers.append(_layer(PROJECT_FILE_LAYER, 310, document, lifted, renamed=renamed))
-    return layers
+        inner = values.get(section)
+        if section in values and inner is None:
+            del values[section]
+        if not isinstance(inner, Mapping):
+            continue
+        for old, key in names.items():
+            if old in inner and key not in lifted:
+                lifted[key] = inner[old]
+                renamed[key] = (section, old)
+        values[section] = {key: value for key, value in inner.items() if key not in names}
+        if not values[section]:
+            del values[section]
+    rest = attrs.evolve(layer, values=values)
+    if not lifted:
+        return [rest]
+    if isinstance(layer, FileLayer):
+        base = layer.base
+        renamed = {key: (*base, *path) for key, path in renamed.items()}
+        return [rest, _layer(layer.name, layer.rank - 5, layer.document, lifted, base, renamed)]
+    places = {key: f"{layer.origin}: {dotted(path)}" for key, path in renamed.items()}
+    return [rest, attrs.evolve(layer, rank=layer.rank - 5, values=lifted, places=places)]
 
 
 def _section(root: Node, path: Iterable[str]) -> Node | None:
@@ -270,16 +284,7 @@ def _section(root: Node, path: Iterable[str]) -> Node | None:
     return node
 
 
-def other_task_sections(document: Document, task_id: str) -> Iterator[FileLayer]:
-    """The sections of a project file that belong to other tasks: their mistakes are shown with the rest."""
-    tasks = _child(document.root, "tasks")
-    if tasks is not None and isinstance(tasks.value, dict):
-        for other, node in tasks.value.items():
-            if other != task_id:
-                yield _layer(PROJECT_FILE_LAYER, 340, document, _values(node), ("tasks", other))
-
-
-# ---------------------------------------------------------------- command line, class, environment
+# ---------------------------------------------------------------- command line and class
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -303,75 +308,18 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def override_layer(overrides: Mapping[str, Any]) -> ConfigLayer:
+def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: str = "--set") -> list[ConfigLayer]:
     """What the command line or a caller asked for."""
-    return ConfigLayer(name=COMMAND_LINE, rank=500, origin="--set", values=nested(overrides))
+    layer = ConfigLayer(name=COMMAND_LINE, rank=rank, origin=origin, values=nested(overrides))
+    return _with_old_sections(layer)
 
 
-def class_layer(task: BaseTask) -> ConfigLayer:
+def class_layers(task: BaseTask) -> list[ConfigLayer]:
     """What the task's class states. A class that states None for what cannot be None states nothing."""
     stated = plain(task.stated_configuration())
     values = {key: value for key, value in stated.items() if value is not None or key not in kinds()}
-    return ConfigLayer(name=TASK_CLASS, rank=200, origin=str(getattr(task, "origin", "")) or TASK_CLASS, values=values)
-
-
-def environment_layer(
-    environ: Mapping[str, str], task_id: str, task_ids: Iterable[str], settings: Mapping[str, type], *, lifted: bool
-) -> ConfigLayer:
-    """What environment variables say, by the type of their key.
-
-    Args:
-        environ: The environment.
-        task_id: The task that runs, or empty.
-        task_ids: Ids of all tasks that are known: a variable belongs to the longest that it fits.
-        settings: Names of plugins and the class of their section.
-        lifted: Whether `env_override` puts it over the files.
-    """
-    from pamola_tasks.parameters import annotations_of
-    from pamola_tasks.protocols import RetrySettings
-
-    keys: dict[str, tuple[tuple[str, ...], Any]] = {}
-    for section, cls in ((("scope",), Scope), (("retry",), RetrySettings), *(((n,), c) for n, c in settings.items())):
-        for name, kind in annotations_of(cls).items():
-            keys[f"{_variable(section[0])}__{name.upper()}"] = ((*section, name), kind)
-    for name, kind in kinds().items():
-        if name not in _NOT_FROM_ENVIRONMENT:
-            keys[name.upper()] = ((name,), kind)
-    others = {_variable(other) for other in task_ids} - {_variable(task_id)}
-    own = _variable(task_id)
-    found: dict[tuple[str, ...], tuple[bool, str, Any]] = {}
-    for variable, text in sorted(environ.items()):
-        if not variable.startswith("PAMOLA_") or variable in RESERVED:
-            continue
-        rest = variable.removeprefix("PAMOLA_")
-        specific = bool(task_id) and rest.startswith(f"TASK_{own}_")
-        key = rest.removeprefix(f"TASK_{own}_") if specific else rest
-        if key not in keys:
-            continue
-        if specific and any(
-            len(other) > len(own) and rest.startswith(f"TASK_{other}_") and rest.removeprefix(f"TASK_{other}_") in keys
-            for other in others
-        ):
-            continue
-        path, kind = keys[key]
-        if specific or path not in found or not found[path][0]:
-            found[path] = (specific, variable, from_text(text, kind))
-    values: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    for path, (_, variable, value) in found.items():
-        inner = values
-        for part in path[:-1]:
-            inner = inner.setdefault(part, {})
-        inner[path[-1]] = value
-        places[dotted(path)] = f"environment variable {variable}"
-    return ConfigLayer(
-        name=ENVIRONMENT, rank=450 if lifted else 100, origin="environment", values=values, places=places
-    )
-
-
-def _variable(name: str) -> str:
-    """A task id or section as part of a variable's name."""
-    return re.sub(r"[^A-Za-z0-9]", "_", name).upper()
+    layer = ConfigLayer(name=TASK_CLASS, rank=200, origin=task.origin or TASK_CLASS, values=values)
+    return _with_old_sections(layer)
 
 
 # ---------------------------------------------------------------- all of them
@@ -386,19 +334,18 @@ def collect(project: Project, task: BaseTask | None, overrides: Mapping[str, Any
     sources = read_sources(project, task)
     layers: list[ConfigLayer] = []
     if overrides:
-        layers.append(override_layer(overrides))
+        layers += override_layers(overrides)
     if sources.task is not None:
-        layers.append(task_layer(sources.task))
+        layers += task_layers(sources.task)
     if sources.project is not None:
-        layers.extend(project_layers(sources.project, sources.task_id))
+        layers += project_layers(sources.project, sources.task_id)
     if task is not None:
-        layers.append(class_layer(task))
+        layers += class_layers(task)
     documents = [document for document in (sources.task, sources.project) if document is not None]
     if any(document.problems for document in documents):
         from pamola_tasks_config.checking import check_layers
-
-        problems = check_layers(layers, {}, sources.task_id, strict=False, sections=False)
         from pamola_tasks_config.documents import in_words
 
+        problems = check_layers(layers, {}, sources.task_id, strict=False, sections=False)
         raise ValidationError(problems=in_words(p for d in documents for p in (*d.problems, *problems)))
     return layers

@@ -15,6 +15,7 @@ from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, merge, nest
 from pamola_tasks_config.checking import check_layers, is_section, kind_at
 from pamola_tasks_config.documents import Problem, dotted, in_words
+from pamola_tasks_config.environment import environment_layer
 from pamola_tasks_config.fitting import Fitting, Wrong, from_text, plain
 from pamola_tasks_config.layers import (
     COMMAND_LINE,
@@ -24,7 +25,6 @@ from pamola_tasks_config.layers import (
     TASK_FILE,
     FileLayer,
     config_files,
-    environment_layer,
     find_file,
     problem_in,
     several,

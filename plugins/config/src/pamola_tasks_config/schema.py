@@ -83,17 +83,9 @@ class TaskKeys:
     strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
 
 
-# Keys of a project file beside those of a task. The origin's sections are synonyms for task keys.
-PROJECT_KEYS = (
-    "tasks",
-    "task_defaults",
-    "performance",
-    "encryption",
-    "logging",
-    "directory_structure",
-    "task_dir_suffixes",
-)
-# Sections of the origin whose keys are those of a task; and the names that its keys had there.
+# Keys of a project file beside those of a task.
+PROJECT_KEYS = ("tasks", "task_defaults", "directory_structure", "task_dir_suffixes")
+# Sections of the origin that say keys of a task in other words: the names there, and the keys that they mean.
 SYNONYMS: dict[str, dict[str, str]] = {
     "performance": {
         name: name

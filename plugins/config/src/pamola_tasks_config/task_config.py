@@ -14,7 +14,7 @@ from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
 from pamola_tasks.secrets import Redactor
-from pamola_tasks_config.layers import TASK_FILE, override_layer, project_layers, read_sources
+from pamola_tasks_config.layers import TASK_FILE, override_layers, project_layers, read_sources
 from pamola_tasks_config.resolving import Resolved, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
@@ -174,7 +174,8 @@ class TaskConfig(TaskKeys):
         """
         given = args if isinstance(args, Mapping) else vars(args)
         overrides = {key: value for key, value in given.items() if value is not None}
-        layers = [attrs.evolve(override_layer(overrides), rank=501 + len(self._layers), origin="args"), *self._layers]
+        rank = 10 + max(500, *(layer.rank for layer in self._layers))
+        layers = [*override_layers(overrides, rank=rank, origin="args"), *self._layers]
         resolved = self._resolve(self.task_id, layers)
         self._layers = layers
         self._take(resolved)
