@@ -20,8 +20,10 @@ paths_plugin = pytest.importorskip("pamola_tasks_paths.plugin", reason="needs th
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the person who runs the tests takes part."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No variable and no key of the person who runs the tests takes part."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     for name in list(os.environ):
         if name.startswith("PAMOLA_"):
             monkeypatch.delenv(name)

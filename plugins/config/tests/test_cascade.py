@@ -217,7 +217,8 @@ def test_the_projects_encryption_mode_is_read_under_each_of_its_names(home: Any,
     assert (home.config().encryption_mode, home.config().use_encryption) == ("age", True)
 
 
-def test_an_unset_mode_is_simple_when_encryption_is_on(home: Any) -> None:
+def test_an_unset_mode_is_simple_when_encryption_is_on_and_no_key_file_is_presumed(home: Any) -> None:
+    assert home.config().encryption_key_path is None
     assert home.config().encryption_mode == "none"
     assert home.config(use_encryption=True).encryption_mode == "simple"
 
