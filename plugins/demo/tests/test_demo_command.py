@@ -47,6 +47,12 @@ def test_the_released_table_is_k_anonymous_and_names_nobody(demo_project: tuple[
     assert "@example.org" not in released.read_text()
 
 
+def test_dates_become_intervals_not_sets_of_dates(demo_project: tuple[Path, dict[str, Any]]) -> None:
+    folder, said = demo_project
+    dates = {row["admission_date"] for row in rows_of(folder / said["released"])}
+    assert all(re.fullmatch(r"(\[2025-\d\d-\d\d,2025-\d\d-\d\d\]|2025-\d\d-\d\d)", date) for date in dates)
+
+
 def test_what_it_says_is_what_the_report_says(demo_project: tuple[Path, dict[str, Any]]) -> None:
     folder, said = demo_project
     report = json.loads((folder / said["report"]).read_text())

@@ -66,8 +66,10 @@ def demo(
             made = project.with_patients(kernel, rows=ROWS if rows is None else rows, seed=seed)
         else:
             made = project.with_table(kernel, file, seed=seed)
-        columns = list(project.table_of(kernel, made).schema(made.dataset))
+        table = project.table_of(kernel, made)
+        columns = list(table.schema(made.dataset))
         made = project.with_roles(made, columns, quasi_identifiers=quasi_identifiers, sensitive=sensitive, k=k)
+        made = project.with_dates(made, table)
         project.write_task(kernel, made)
         undo.pop_all()
     outcome = kernel.run(project.TASK_ID, options=RunOptions(console=state.verbosity > 0, quiet=state.verbosity < 0))

@@ -36,6 +36,7 @@ class Demo:
         description: What the task is, for its report.
         comment: What stands at the head of the task file.
         on_identifiers: What happens to unlisted columns that look like direct identifiers.
+        dates: Quasi-identifiers that are dates, and become intervals of dates.
         synthetic: Whether the table was made up.
     """
 
@@ -50,6 +51,7 @@ class Demo:
     on_identifiers: str
     synthetic: bool
     seed: int
+    dates: Sequence[str] = ()
 
 
 def mark(folder: Path) -> None:
@@ -146,6 +148,21 @@ def with_roles(
     )
 
 
+def with_dates(demo: Demo, source: DataSource) -> Demo:
+    """The demo with its quasi-identifiers of ISO dates stated as such: as text they could only become sets of dates."""
+    import pandas as pd
+
+    schema = source.schema(demo.dataset)
+    texts = [name for name in demo.quasi_identifiers if schema[name] in ("str", "string", "object")]
+    frame = source.frame(demo.dataset, texts) if texts else pd.DataFrame()
+    dates = []
+    for name in texts:
+        present = frame[name].dropna().drop_duplicates()
+        if len(present) and pd.to_datetime(present, format="%Y-%m-%d", errors="coerce").notna().all():
+            dates.append(name)
+    return attrs.evolve(demo, dates=dates)
+
+
 def named_columns(given: Sequence[str], columns: Sequence[str], option: str) -> list[str]:
     """Columns named on the command line: separated by commas, unless the text is a column's name as it stands.
 
@@ -181,6 +198,7 @@ def task_file(demo: Demo) -> str:
         f"description: {scalar(demo.description)}",
         "input_datasets:",
         f"  {scalar(demo.dataset)}: {scalar(demo.path)}",
+        *_data_types(demo),
         f"seed: {demo.seed}",
         "",
         "operations:",
@@ -211,6 +229,13 @@ def task_file(demo: Demo) -> str:
         f"outputs: [{RELEASED}]   # later steps read it, and it is published all the same",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _data_types(demo: Demo) -> list[str]:
+    if not demo.dates:
+        return []
+    columns = [f"    {scalar(name)}: date" for name in demo.dates]
+    return ["data_types:", f"  {scalar(demo.dataset)}:", *columns]
 
 
 def scalar(text: str) -> str:
