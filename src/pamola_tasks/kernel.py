@@ -175,7 +175,7 @@ class Kernel:
                 raise ProjectError(f"there is no folder {self._asked}")
             root = self._asked.resolve()
             found = self._provided(root)
-            return found if found.root == root else Project(root)
+            return found if found.root == root else Project(root, id=_project_id(root))
         here = self._provided(Path.cwd())
         if not here.marker and self._script is not None and self._script != here.root:
             of_script = self._provided(self._script)
@@ -370,6 +370,12 @@ class Kernel:
             datasets=OutcomeDatasets(session),
             record=record,
         )
+
+
+def _project_id(root: Path) -> str:
+    """The id in a project that was named, where the provider found another one (PAMOLA_PROJECT_ROOT)."""
+    path = root / ".pamola" / "id"
+    return path.read_text(encoding="ascii", errors="replace").strip()[:36] if path.is_file() else ""
 
 
 def _no_marker(folder: Path) -> tuple[str, ...]:

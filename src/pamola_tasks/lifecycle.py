@@ -132,7 +132,14 @@ class RunSession:
         run.provide("config", config)
         for origin in config.origins().values():
             for value in (origin.value, *(lower.value for lower in origin.overruled)):
-                _register_secrets(run.redact, value)
+                try:
+                    _register_secrets(run.redact, value)
+                except PamolaTaskError as error:
+                    if self.task is not None:
+                        raise
+                    run.warn(str(error))  # who looks at a history needs no secret
+        for warning in getattr(config, "warnings", ()):
+            run.warn(warning)
         guard = run.path_guard
         if config.allow_external and config.allowed_external_paths:
             guard = guard.extended(Path(path) for path in config.allowed_external_paths)
