@@ -1,0 +1,334 @@
+"""Writes the parts of the manual that follow from the code: hooks, services, commands, configuration keys, errors.
+
+    python docs/generate.py            # write them
+    python docs/generate.py --check    # say which are out of date, and end with 1 when any is
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the text round it is written by hand.
+Kernel and default plugins have to be installed; what other plugins add is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from pamola_tasks import Kernel, errors, hookspecs, protocols
+from pamola_tasks.parameters import annotations_of, describe
+from pamola_tasks.plugins import DEFAULT_PROVIDERS, resolve
+
+DOCS = Path(__file__).parent
+PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)
+RULE = re.compile(r"^# -{20,} (.+)$")
+SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")
+
+
+def ours(distribution: str) -> bool:
+    """Whether a plugin is one of this project's."""
+    return distribution.startswith(("pamola-tasks-", "pamola-ops-"))
+
+
+# ---------------------------------------------------------------- docstrings
+
+
+def markdown_of(doc: str) -> str:
+    """A Google-style docstring as Markdown."""
+    lines: list[str] = []
+    section = ""
+    item = re.compile(r"    (\w[\w, ]*): (.*)")
+    for line in inspect.cleandoc(doc).split("\n"):
+        if line.rstrip(":") in SECTIONS and line.endswith(":"):
+            section = line.rstrip(":")
+            lines += ["", f"**{section}**", ""]
+        elif section and line.startswith("    "):
+            found = item.match(line) if section != "Returns" else None
+            if found:
+                lines.append(f"- `{found[1]}`: {found[2]}")
+            elif section == "Returns":
+                lines.append(line[4:])
+            else:
+                lines.append(f"  {line.strip()}")
+        else:
+            section = "" if line else section
+            lines.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in lines)).strip()
+
+
+def signature_of(node: ast.FunctionDef) -> str:
+    """`name(a: int, b: str) -> bool`, `self` left out."""
+    arguments = ast.unparse(node.args).removeprefix("self").removeprefix(", ")
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns is not None else ""
+    whole = f"{node.name}({arguments}){returns}"
+    if len(whole) <= 100:
+        return whole
+    parts = ",\n".join(f"    {part}" for part in split_arguments(arguments))
+    return f"{node.name}(\n{parts},\n){returns}"
+
+
+def split_arguments(arguments: str) -> list[str]:
+    """Arguments one by one; commas within brackets do not part them."""
+    parts, depth, start = [], 0, 0
+    for index, character in enumerate(arguments):
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            parts.append(arguments[start:index].strip())
+            start = index + 1
+    return [*parts, arguments[start:].strip()]
+
+
+def code(text: str, language: str = "python") -> list[str]:
+    """A block that is shown and not run."""
+    return [f"```{{code-block}} {language}", text, "```", ""]
+
+
+# ---------------------------------------------------------------- hooks
+
+
+def hooks() -> Iterator[str]:
+    source = inspect.getsource(hookspecs)
+    functions = [
+        node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name.startswith("pamola_")
+    ]
+    phases = {number: found[1] for number, line in enumerate(source.split("\n"), 1) if (found := RULE.match(line))}
+    for node in functions:
+        for number in [number for number in phases if number < node.lineno]:
+            yield f"## {phases.pop(number).capitalize()}\n"
+        yield f"### {node.name}\n"
+        kind = hookspecs.kind_of(node.name)
+        default = DEFAULT_PROVIDERS.get(node.name.removeprefix("pamola_provide_")) if kind == "service" else None
+        yield f"*{kind.capitalize()}*" + (
+            f", answered by `{default}` unless another plugin does.\n" if default else ".\n"
+        )
+        yield from code(signature_of(node))
+        yield markdown_of(ast.get_docstring(node) or "") + "\n"
+
+
+def services() -> Iterator[str]:
+    tree = ast.parse(inspect.getsource(protocols))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    providers = {
+        node.name.removeprefix("pamola_provide_"): ast.unparse(node.returns)
+        for node in ast.parse(inspect.getsource(hookspecs)).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("pamola_provide_") and node.returns is not None
+    }
+    shown = {service: providers[service] for service in protocols.SERVICES if service in providers}
+    for service, name in shown.items():
+        yield f"## {service}\n"
+        yield f"`{name}`, from `pamola_provide_{service}`.\n"
+        yield from described(classes[name])
+    yield "## Values that hooks give and get\n"
+    for name in (
+        "ConfigLayer",
+        "Origin",
+        "RetrySettings",
+        "DatasetFormat",
+        "ReportSection",
+        "ReportWriter",
+        "Diagnosis",
+    ):
+        yield f"### {name}\n"
+        yield from described(classes[name])
+
+
+def described(node: ast.ClassDef) -> Iterator[str]:
+    yield markdown_of(ast.get_docstring(node) or "") + "\n"
+    fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+    if fields:
+        yield from code("\n".join(ast.unparse(item) for item in fields))
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and (not item.name.startswith("_") or item.name == "__call__"):
+            is_property = any(ast.unparse(decorator) == "property" for decorator in item.decorator_list)
+            signature = signature_of(item)
+            if is_property:
+                signature = signature.replace("()", "").replace(" ->", ":")
+            yield from code(signature)
+            yield markdown_of(ast.get_docstring(item) or "") + "\n"
+
+
+# ---------------------------------------------------------------- commands
+
+
+def commands() -> Iterator[str]:
+    from pamola_tasks.cli.app import BUILT_IN, State, cli
+
+    kernel = Kernel(project=DOCS)
+    named = {name: (f"pamola_tasks.cli.{name}:command", "the kernel") for name in BUILT_IN}
+    for record, answer in kernel.plugins.each("pamola_add_commands"):
+        if ours(record.distribution):
+            named |= {name: (command.target, f"`{record.distribution}`") for name, command in answer.items()}
+    top = click.Context(cli, info_name="pamola-task", obj=State(project=str(DOCS)))
+    for name, (target, owner) in sorted(named.items()):
+        yield f"## {name}\n"
+        yield f"From {owner}.\n"
+        yield from help_of(resolve(target), name, top)
+
+
+def help_of(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=96, max_content_width=96)
+    yield from code(command.get_help(context).strip(), "text")
+    if isinstance(command, click.Group):
+        for inner in sorted(command.commands):
+            yield f"### {name} {inner}\n"
+            yield from help_of(command.commands[inner], inner, context)
+
+
+# ---------------------------------------------------------------- configuration
+
+
+def keys() -> Iterator[str]:
+    from pamola_tasks_config.schema import TaskKeys, kinds, limits
+
+    yield "| key | what is expected | unless set | meaning |"
+    yield "|---|---|---|---|"
+    for field in attrs.fields(TaskKeys):
+        kind = kinds()[field.name]
+        if isinstance(kind, type) and attrs.has(kind):
+            yield from rows_of(kind, f"{field.name}.")
+            continue
+        minimum, above = limits().get(field.name, (None, None))
+        bound = f", {minimum} or more" if minimum is not None else f", more than {above}" if above is not None else ""
+        yield row(field.name, kind, fallback_of(field), f"{field.metadata['doc'].rstrip('.')}{bound}.")
+
+
+def synonyms() -> Iterator[str]:
+    from pamola_tasks_config.schema import SYNONYMS
+
+    yield "| key | read as |"
+    yield "|---|---|"
+    for section, names in SYNONYMS.items():
+        for name, key in names.items():
+            yield f"| `{section}.{name}` | `{key}` |"
+
+
+def rows_of(cls: type, prefix: str) -> Iterator[str]:
+    hints, docs = annotations_of(cls), attributes_of(cls)
+    for field in attrs.fields(cls):
+        yield row(f"{prefix}{field.name}", hints[field.name], fallback_of(field), docs[field.name])
+
+
+def row(name: str, kind: Any, fallback: str, meaning: str) -> str:
+    cells = [f"`{name}`", describe(kind), fallback, meaning]
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def fallback_of(field: attrs.Attribute[Any]) -> str:
+    value = field.default
+    if isinstance(value, attrs.Factory):  # type: ignore[arg-type]
+        value = value.factory()
+    if value in ("", None) or value == [] or value == {}:
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def attributes_of(cls: type) -> dict[str, str]:
+    """What the docstring says of each attribute."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2].split("\n"):
+        start = re.match(r"    (\w+): (.*)", line)
+        if start:
+            name = start[1]
+            found[name] = start[2]
+        elif line.startswith("        ") and name:
+            found[name] += f" {line.strip()}"
+    return found
+
+
+def sections() -> Iterator[str]:
+    kernel = Kernel(project=DOCS)
+    for name, cls in sorted(kernel.settings().items()):
+        record = kernel.plugins[name]
+        if ours(record.distribution):
+            yield f"### {name}\n"
+            yield f"Of `{record.distribution}`. {(cls.__doc__ or '').strip().partition(chr(10))[0]}\n"
+            yield "| key | what is expected | unless set | meaning |"
+            yield "|---|---|---|---|"
+            yield from rows_of(cls, f"{name}.")
+            yield ""
+
+
+# ---------------------------------------------------------------- operations, services, errors
+
+
+def operations() -> Iterator[str]:
+    kernel = Kernel(project=DOCS)
+    for name in kernel.operations:
+        found = kernel.operations.get(name)
+        if not ours(found.distribution.partition(" ")[0]):
+            continue
+        yield f"## {name}\n"
+        yield f"From `{found.distribution.partition(' ')[0]}`.\n"
+        yield markdown_of(found.cls.__doc__ or "") + "\n"
+        yield "| parameter | what is expected | unless given |"
+        yield "|---|---|---|"
+        hints = annotations_of(found.cls)
+        for field in attrs.fields(found.cls):
+            default = field.metadata.get("template")
+            text = f"`{default}`" if default else "*required*" if field.default is attrs.NOTHING else fallback_of(field)
+            yield f"| `{field.alias}` | {describe(hints[field.name])} | {text} |"
+        yield ""
+
+
+def providers() -> Iterator[str]:
+    yield "| service | default |"
+    yield "|---|---|"
+    for service, distribution in DEFAULT_PROVIDERS.items():
+        yield f"| `{service}` | `{distribution}` |"
+
+
+def error_table() -> Iterator[str]:
+    yield "| code | class | exit code | meaning |"
+    yield "|---|---|---|---|"
+    for name, cls in vars(errors).items():
+        if isinstance(cls, type) and issubclass(cls, errors.PamolaTaskError) and cls.__name__ == name:
+            meaning = (cls.__doc__ or "").strip().partition("\n")[0]
+            yield f"| `{cls.code}` | `{name}` | {cls.exit_code} | {meaning} |"
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "hooks": hooks,
+    "services": services,
+    "commands": commands,
+    "keys": keys,
+    "synonyms": synonyms,
+    "sections": sections,
+    "operations": operations,
+    "providers": providers,
+    "errors": error_table,
+}
+
+
+# ---------------------------------------------------------------- pages
+
+
+def renewed(text: str) -> str:
+    """A page with its generated parts made anew."""
+    return PART.sub(lambda found: f"{found[1]}\n{chr(10).join(PARTS[found[2]]()).strip()}\n\n{found[3]}", text)
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check all pages; the exit code."""
+    stale = []
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        new = renewed(text)
+        if new != text:
+            stale.append(path.relative_to(DOCS))
+            if "--check" not in arguments:
+                path.write_text(new, encoding="utf-8")
+    if stale:
+        done = "out of date, run python docs/generate.py" if "--check" in arguments else "written"
+        print(textwrap.fill(f"{done}: {', '.join(map(str, stale))}", 100))
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
