@@ -58,6 +58,23 @@ def cli(home: Path, tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
+def start(home: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the installed `pamola-task` in the background; its output is in one pipe."""
+
+    def begin(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(SCRIPT), *map(str, arguments)],
+            cwd=cwd,
+            env=clean_environment(home),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return begin
+
+
+@pytest.fixture
 def project(tmp_path: Path, cli: Cli) -> Path:
     """A project made by `pamola-task init`, with its example task and table."""
     folder = tmp_path / "project"

@@ -3,11 +3,9 @@
 Names are resolved when they are used, so that importing this package costs nothing.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost every start of the command line
 
 if TYPE_CHECKING:
     from pamola_tasks.hookspecs import hookimpl
@@ -46,12 +44,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'pamola_tasks' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"pamola_tasks.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(f"pamola_tasks.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -305,7 +305,7 @@ class Kernel:
         made._clear()
         made._session = session
         made.logger = session.run.logger
-        session.bring_up("checkpoints")
+        session.bring_up()
         made._take_services(session)
         made.configure_operations()
         if session.error is not None:

@@ -66,6 +66,7 @@ class RunSession:
         self.runs = runs
         self.task = task
         self.started = False
+        self.announced = False
         self.finished = False
         self.error: BaseException | None = None
         self.report: Path | None = None
@@ -194,6 +195,7 @@ class RunSession:
         run.provide("lock", TaskLock.take(run))
         self.started = True
         self.run.history.run_started(run)
+        self.announced = True
         self.emit("pamola_on_run_started")
 
     def _up_encryption(self) -> None:
@@ -320,7 +322,7 @@ class RunSession:
         """
         if self.finished or not self.started:
             self._let_go()
-            return success and self.finished
+            return self.finished and self.run.record.success
         self.finished = True
         run, record = self.run, self.run.record
         record.finished = now()
@@ -328,13 +330,16 @@ class RunSession:
         record.peak_memory_bytes = peak_memory()
         if success:
             record.status = "success"
-        problems = self._write_report()
-        problems += self._attempt("log_error", "the execution history", lambda: run.history.run_finished(run))
-        heard = len(record.observer_failures)
-        self.emit("pamola_on_run_finished")
-        if len(record.observer_failures) > heard or problems:
-            self._attempt("report_error", "the report", self._save_report)
-        self._let_go()
+        try:
+            unreported = self._write_report()
+            unrecorded = self._attempt("log_error", "the execution history", lambda: run.history.run_finished(run))
+            heard = len(record.observer_failures)
+            if self.announced:
+                self.emit("pamola_on_run_finished")
+            if not unreported and (unrecorded or len(record.observer_failures) > heard):
+                self._attempt("report_error", "the report", self._save_report)
+        finally:
+            self._let_go()
         return record.success
 
     def _write_report(self) -> list[str]:
@@ -393,7 +398,7 @@ class RunSession:
                     close()
                 except Exception as error:
                     self.run.logger.warning("closing %s failed: %s", service, error, exc_info=error)
-        self.run.logger.handlers.clear()
+        self.run.logger.handlers[:] = [logging.NullHandler()]
 
     def _clean_temp(self) -> None:
         if self.task is not None and "lock" in vars(self.run) and self.started:
@@ -402,7 +407,7 @@ class RunSession:
     # ------------------------------------------------------------ what went wrong
 
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
-        """Record what made the run fail; the first one stands."""
+        """Record what made the run fail; the first one stands, but for an interrupt, which is why all ended."""
         record, redact = self.run.record, self.run.redact
         info: dict[str, Any] = {
             "type": status,
@@ -412,7 +417,7 @@ class RunSession:
         }
         if not isinstance(error, PamolaTaskError):
             info["traceback"] = redact("".join(traceback.format_exception(error)))
-        if record.error is None:
+        if record.error is None or isinstance(error, KeyboardInterrupt):
             record.error = info
             record.status = status
             self.error = error
@@ -545,4 +550,5 @@ def _run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
 
     logger.addFilter(finish)
     logger.addHandler(buffer)
+    logger.addHandler(logging.NullHandler())  # without any handler, logging would write to stderr
     return logger

@@ -383,7 +383,7 @@ class Plugins:
             answer = caller(**arguments)
         except PamolaTaskError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {_reason(error)}") from error
         if answer is None:
             raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
@@ -420,7 +420,7 @@ class Plugins:
                     answer = impl.function(*(arguments[name] for name in impl.argnames))
             except PamolaTaskError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginError(f"plugin {record.label} failed in {hook}: {_reason(error)}") from error
             yield record, answer
 

@@ -376,7 +376,8 @@ class Steps:
             "traceback": result.error_trace,
         }
         run.results[step.id] = result
-        run.record.errors.append({"type": "operation_error", "step": step.id, "operation": step.name, **record.error})
+        where = {"type": "operation_error", "step": step.id, "operation": step.name}
+        run.record.errors.append({**record.error, "exception_type": type(error).__name__, **where})
         info = self._session.fail("operation_error", error, operation=step.name, step=step.id, recorded=True)
         exc_info = None if isinstance(error, PamolaTaskError) else error
         run.logger.error("step %s failed: %s", step.id, info["message"], exc_info=exc_info, extra={"step_id": step.id})

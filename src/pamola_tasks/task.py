@@ -466,6 +466,9 @@ def drive(task: BaseTask, options: RunOptions) -> bool:
             task._failed("interrupted", interrupt)
             if task._session is not None:
                 task._take_results(task._session)
+        except SystemExit as error:
+            success = False
+            task._failed("unhandled_exception", PamolaTaskError(f"{task.origin} called sys.exit({error.code!r})"))
         except Exception as error:
             success = False
             task._failed("unhandled_exception", error)

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SCRIPT, clean_environment
 
 FAILING = """\
 task_id: failing
@@ -249,16 +248,9 @@ class SlowTask(BaseTask):
 """
 
 
-def begin_slow(project: Path, home: Path) -> subprocess.Popen[str]:
+def begin_slow(project: Path, start) -> subprocess.Popen[str]:
     (project / "slow.py").write_text(SLOW)
-    process = subprocess.Popen(
-        [str(SCRIPT), "run", "slow.py"],
-        cwd=project,
-        env=clean_environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start("run", "slow.py", cwd=project)
     deadline = time.monotonic() + 30
     while not (project / "begun").exists():
         assert time.monotonic() < deadline, process.communicate()
@@ -268,11 +260,11 @@ def begin_slow(project: Path, home: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, home, sent, code):
-    process = begin_slow(project, home)
+def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, start, sent, code):
+    process = begin_slow(project, start)
     process.send_signal(sent)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == code, out + err
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == code, out
     assert "interrupted" in out
     report = json.loads((project / "DATA/reports/slow_report.json").read_text())
     assert report["run"]["status"] == "interrupted"
@@ -281,8 +273,8 @@ def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, hom
     (project / "slow.py").write_text(SLOW.replace("time.sleep(60)", "pass"))
 
 
-def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, project, home):
-    process = begin_slow(project, home)
+def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, project, start):
+    process = begin_slow(project, start)
     try:
         refused = cli("run", "slow.py", cwd=project, code=75)
         assert f"process {process.pid}" in refused.stderr

@@ -65,7 +65,7 @@ def test_its_veto_stops_a_path_that_the_guard_would_allow(cli, loud_project, acm
 def test_plugins_shows_who_answers_what_and_who_was_not_chosen(cli, loud_project, acme):
     shown = cli("plugins", cwd=loud_project, env=acme, code=0).stdout
     assert "acme-privacy 2.3.4" in shown
-    line = next(line for line in shown.splitlines() if line.strip().startswith("checkpoints  "))
+    line = next(line for line in shown.splitlines() if line.startswith("  checkpoints"))
     assert "acme" in line
     assert "not chosen: checkpoints" in line
     services = json.loads(cli("plugins", "--json", cwd=loud_project, env=acme, code=0).stdout)["services"]

@@ -146,23 +146,11 @@ def test_no_key_and_nothing_runs(cli, secret_project):
     assert not list((secret_project / "DATA/processed/secret/output").iterdir())
 
 
-def test_ten_runs_at_once_are_all_recorded(project, home):
-    from conftest import SCRIPT, clean_environment
-
+def test_ten_runs_at_once_are_all_recorded(project, start):
     template = (project / "configs/example.yaml").read_text()
     for number in range(10):
         (project / f"configs/t{number}.yaml").write_text(template.replace("task_id: example", f"task_id: t{number}"))
-    processes = [
-        subprocess.Popen(
-            [str(SCRIPT), "run", f"t{number}"],
-            cwd=project,
-            env=clean_environment(home),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for number in range(10)
-    ]
+    processes = [start("run", f"t{number}", cwd=project) for number in range(10)]
     for process in processes:
         out, _ = process.communicate(timeout=120)
         assert process.returncode == 0, out
