@@ -1,4 +1,4 @@
-"""What the kernel's tests run: operations on plain lists, and services with real files that need no plugin installed."""
+"""What the kernel's tests run: operations on plain lists, and services with real files of their own."""
 
 from __future__ import annotations
 

@@ -435,7 +435,9 @@ def test_a_step_must_write_what_it_declares_and_declare_what_it_writes_and_reads
 
 def test_two_steps_of_one_operation_keep_results_and_metrics_apart() -> None:
     task = Steps(
-        (Count, {"input_dataset": "a"}), (Count, {"input_dataset": "b"}), (Count, {"input_dataset": "c", "step": {"id": "last"}})
+        (Count, {"input_dataset": "a"}),
+        (Count, {"input_dataset": "b"}),
+        (Count, {"input_dataset": "c", "step": {"id": "last"}}),
     )
     outcome = kernel_of().run(task, datasets={"a": [1], "b": [1, 2], "c": []})
     assert task.metrics == {"Count": {"count": 1}, "Count-2": {"count": 2}, "last": {"count": 0}}
@@ -663,7 +665,18 @@ def test_finalize_twice_gives_the_same_answer_and_tells_nobody_again() -> None:
     assert sum(event.startswith("run_finished") for event in watcher.heard) == 1
 
 
+def test_without_a_logging_service_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = kernel_of().run(Steps(Fail))
+    assert not outcome.success
+    assert capfd.readouterr() == ("", "")
+
+
 # ---------------------------------------------------------------- as a context manager
+
+
+def _begin_and_raise(task: BaseTask, error: BaseException) -> None:
+    assert task.initialize()
+    raise error
 
 
 def test_an_exception_in_a_with_block_finalizes_the_run_and_propagates() -> None:
@@ -671,8 +684,7 @@ def test_an_exception_in_a_with_block_finalizes_the_run_and_propagates() -> None
     task = Steps(Nothing)
     task.kernel = kernel_of(reports, watcher)
     with pytest.raises(LookupError, match="mine"), task:
-        task.initialize()
-        raise LookupError("mine")
+        _begin_and_raise(task, LookupError("mine"))
     assert task.status == "context_exception"
     assert reports.saved[-1]["status"] == "context_exception"
     assert watcher.heard == ["run_started", "run_finished context_exception"]
@@ -690,8 +702,7 @@ def test_ctrl_c_in_a_with_block_is_an_interruption() -> None:
     task = Steps(Nothing)
     task.kernel = kernel_of()
     with pytest.raises(KeyboardInterrupt), task:
-        task.initialize()
-        raise KeyboardInterrupt
+        _begin_and_raise(task, KeyboardInterrupt())
     assert task.status == "interrupted"
 
 
