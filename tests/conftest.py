@@ -112,7 +112,7 @@ def adult() -> Path:
 
 @pytest.fixture(scope="session")
 def extra_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """Install a distribution from a folder into a place of its own, as `pip install --target` does; gives that place."""
+    """Install a distribution from a folder into a place of its own (`pip install --target`); gives that place."""
 
     def install(source: Path) -> Path:
         copied = tmp_path_factory.mktemp("source") / source.name

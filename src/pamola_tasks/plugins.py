@@ -14,6 +14,7 @@ import re
 import sys
 import threading
 import traceback
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,7 @@ class Plugins:
             other = self._by_name[record.name]
             return self._failed(record, f"the name {record.name!r} is used by {other.label} already", keep=False)
         self._by_name[record.name] = record
-        if self.disable & {normalized(record.name), normalized(record.distribution)}:
+        if self.disable & {normalized(name) for name in (record.name, record.distribution) if name}:
             record.status = "blocked"
             record.reason = "left out on purpose"
             return record
@@ -216,7 +217,7 @@ class Plugins:
             raise PluginError(f"{hook}: a parameter has a default value, which implementations must not have")
 
     def _failed(self, record: PluginRecord, reason: str, *, keep: bool = True) -> PluginRecord:
-        if keep and record.object is not None and self.manager.is_registered(record.object):
+        if keep and record.object is not None and self.manager.get_plugin(record.name) is record.object:
             self.manager.unregister(record.object)
         record.status = "failed"
         record.reason = reason
@@ -581,7 +582,8 @@ def module_from(path: Path) -> Any:
         PluginError: There is no such file, or it is no Python file.
     """
     path = path.resolve()
-    name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{abs(hash(str(path))):x}"
+    # The same name in every process, so that what is defined there can be named to another one.
+    name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(os.fsencode(path)):08x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise PluginError(f"there is no Python file {path}")
@@ -610,6 +612,9 @@ def assemble(
         PluginError: `.pamola.toml` is not valid.
     """
     settings = settings_of(project or Path.cwd())
+    for service in prefer or ():
+        if service not in DEFAULT_PROVIDERS:
+            raise PluginError(f"prefer: there is no service {service!r}: services are {', '.join(DEFAULT_PROVIDERS)}")
     loaded = Plugins(
         disable=[*settings.disable, *disable], prefer={**settings.prefer, **(prefer or {})}, require=settings.require
     )
@@ -653,6 +658,8 @@ def settings_of(start: Path) -> PluginSettings:
         if key != "plugins":
             raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
     section = content.get("plugins", {})
+    if not isinstance(section, dict):
+        raise PluginError(f"{path}: plugins: expected a table, written [plugins]")
     known = ("disable", "prefer", "require")
     for key in section:
         if key not in known:
@@ -707,4 +714,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
     text = str(error).strip().splitlines()
+    if isinstance(error, pluggy.PluginValidationError):
+        return f"{text[0]}: {text[-1]}"  # which hook, and what is wrong with it; between them its definition
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -274,7 +274,8 @@ class BaseTask:
         self.data_source = up.get("data_source")
         self.data_writer = up.get("data_writer")
         if self.directory_manager is not None:
-            self.directories = self.directory_manager.ensure_directories()
+            if session.runs:
+                self.directories = self.directory_manager.ensure_directories()
             self.task_dir = self.directory_manager.get_directory("task")
 
     def add_operation(
