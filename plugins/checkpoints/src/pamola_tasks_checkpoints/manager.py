@@ -447,14 +447,17 @@ def create_task_context_manager(
     from pamola_tasks.kernel import Kernel
 
     directory = Path(task_dir).absolute()
-    existing = next(folder for folder in (directory, *directory.parents) if folder.is_dir())
+    folder = next(folder for folder in (directory, *directory.parents) if folder.is_dir())
+    plugins = Kernel.discover(folder).plugins
+    found = plugins.provide("project", start=folder)
+    kernel = Kernel(found.root if found is not None else folder, loaded=plugins)
     return TaskContextManager(
         task_id,
         directory,
         log_directory if log_directory is None else Path(log_directory).absolute(),
         max_state_size,
         progress_manager,
-        files=Kernel.discover(existing).project.files,
+        files=kernel.project.files,
     )
 
 

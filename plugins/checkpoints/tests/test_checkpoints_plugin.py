@@ -1,0 +1,85 @@
+"""The plugin's hook, and the checkpoints of a run as its options and configuration want them."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pamola_tasks.files import Files
+from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks.record import RunRecord
+from pamola_tasks.secrets import Redactor
+from pamola_tasks_checkpoints import TaskContextManager, create_task_context_manager
+from pamola_tasks_checkpoints.plugin import pamola_provide_checkpoints
+
+
+def provide(files: Files, *, asked: bool | None = None, configured: bool = True, k: int = 5) -> TaskContextManager:
+    run = RunServices()
+    run.record = RunRecord(run_id="r", task_id="t_1")
+    run.options = RunOptions(enable_checkpoints=asked)
+    run.logger = logging.getLogger("test")
+    run._files = files
+    config: Any = SimpleNamespace(enable_checkpoints=configured, version="1.0", to_dict=lambda: {"k": k})
+    directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA/processed/t_1")
+    run.provide("config", config)
+    run.provide("redact", Redactor())
+    run.provide("directories", directories)
+    provided = pamola_provide_checkpoints(run)
+    assert isinstance(provided, TaskContextManager)
+    return provided
+
+
+@pytest.mark.parametrize(
+    ("asked", "configured", "enabled"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
+)
+def test_the_caller_overrules_the_configuration(
+    files: Files, asked: bool | None, configured: bool, enabled: bool
+) -> None:
+    assert provide(files, asked=asked, configured=configured).enabled is enabled
+
+
+def test_states_lie_in_the_tasks_own_directory(files: Files) -> None:
+    path = provide(files).save_execution_state({}, "mine")
+    assert path == files.root / "DATA/processed/t_1/.state/checkpoints/mine.json"
+
+
+def test_a_state_of_another_configuration_is_not_offered_for_resumption(files: Files) -> None:
+    provide(files, k=5).save_execution_state({}, "mine")
+    assert provide(files, k=5).can_resume_execution() == (True, "mine")
+    assert provide(files, k=10).can_resume_execution() == (False, None)
+
+
+def test_the_entry_point_imports_nothing_heavy() -> None:
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}; import pamola_tasks_checkpoints.plugin;"
+        "print([m for m in ('attrs', 'cattrs', 'pamola_tasks_checkpoints.manager') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not installed("pamola-tasks-paths"), reason="pamola-tasks-paths is not installed, only importable")
+def test_checkpoints_can_be_looked_at_outside_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".pamola.toml").touch()
+    task_dir = tmp_path / "DATA/processed/t_1"
+    with create_task_context_manager("t_1", task_dir) as manager:
+        manager.save_execution_state({"n": 1}, "mine")
+    assert create_task_context_manager("t_1", task_dir).restore_execution_state()["n"] == 1
+    monkeypatch.chdir(tmp_path)
+    assert create_task_context_manager("t_1", "DATA/processed/t_1").get_latest_checkpoint() == "mine"

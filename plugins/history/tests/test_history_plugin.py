@@ -1,0 +1,106 @@
+"""The plugin's hooks and its command, through a kernel."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import pamola_tasks_config.plugin
+import pamola_tasks_history.plugin
+import pamola_tasks_paths.plugin
+from pamola_tasks import Kernel
+from pamola_tasks.cli.app import State
+from pamola_tasks_history import ExecutionLog
+from pamola_tasks_history.command import history, since
+
+Ask = Callable[..., Result]
+
+
+def a_kernel(root: Path) -> Kernel:
+    (root / ".pamola.toml").touch()
+    plugins: list[Any] = [pamola_tasks_paths.plugin, pamola_tasks_config.plugin, pamola_tasks_history.plugin]
+    return Kernel(root, autoload=False, plugins=plugins)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> ExecutionLog:
+    log = a_kernel(tmp_path).services(upto="history").history
+    assert isinstance(log, ExecutionLog)
+    return log
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    def run(*arguments: str) -> Result:
+        state = State()
+        state._kernel = a_kernel(tmp_path)
+        return CliRunner().invoke(history, arguments, obj=state, env={"COLUMNS": "200"})
+
+    return run
+
+
+def test_the_entry_point_imports_nothing_heavy() -> None:
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}; import pamola_tasks_history.plugin;"
+        "print([m for m in ('attrs', 'click', 'cattrs', 'pamola_tasks_history.log', 'subprocess') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_environment_may_name_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAMOLA_EXECUTION_LOG_PATH", "state/runs.json")
+    log: Any = a_kernel(tmp_path).services(upto="history").history
+    assert log.initialize_execution_log() == tmp_path / "state/runs.jsonl"
+    assert (tmp_path / "state/runs.json").exists()
+
+
+def test_runs_are_shown_with_when_how_long_outcome_inputs_and_outputs(kept: ExecutionLog, ask: Ask) -> None:
+    kept.record_task_execution("t_1", "x", True, 75.2, None, ["DATA/in.csv"], ["out/a.csv", "out/b.csv", "out/c.csv"])
+    kept.record_task_execution("t_2", "x", False, 0.5, None)
+    header, failed, done = ask().output.splitlines()
+    assert header.split() == ["when", "task", "outcome", "took", "run", "inputs", "outputs"]
+    assert failed.split()[2:6] == ["t_2", "failed", "0.5", "s"]
+    assert done.split()[2:8] == ["t_1", "success", "1", "min", "15", "s"]
+    assert done.endswith("in.csv  a.csv, b.csv + 1")
+
+
+def test_runs_can_be_chosen(kept: ExecutionLog, ask: Ask) -> None:
+    ids = [
+        kept.record_task_execution(task, "x", good, 1, None) for task, good in (("a", True), ("a", False), ("b", True))
+    ]
+
+    def found(*arguments: str) -> list[str]:
+        return [record["task_run_id"] for record in json.loads(ask(*arguments, "--json").stdout)]
+
+    assert found() == ids[::-1]
+    assert found("a") == [ids[1], ids[0]]
+    assert found("--failed") == [ids[1]]
+    assert found("--limit", "1") == [ids[2]]
+    assert found("--since", "1h") == ids[::-1]
+    assert found("--since", (datetime.now(UTC) + timedelta(hours=1)).isoformat()) == []
+    assert ask("nobody").output == "No runs of this kind are in the history.\n"
+
+
+def test_nothing_was_run_yet(ask: Ask) -> None:
+    assert ask().output == "Nothing was run yet.\n"
+    assert json.loads(ask("--json").stdout) == []
+
+
+def test_moments_can_be_given_in_several_ways() -> None:
+    now = datetime.now(UTC)
+    assert abs(since("90m") - (now - timedelta(minutes=90))) < timedelta(seconds=5)
+    assert abs(since("2w") - (now - timedelta(days=14))) < timedelta(seconds=5)
+    assert since("2026-03-01T09:30:00+02:00") == datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+    assert since("2026-03-01").astimezone().day == 1
+    with pytest.raises(click.BadParameter):
+        since("last tuesday")
