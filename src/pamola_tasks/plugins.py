@@ -7,6 +7,7 @@ command, so it imports little.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -155,7 +156,9 @@ class Plugins:
 
         A module that is an installed plugin goes by the name of its entry point.
         """
-        name = getattr(plugin, "PAMOLA_PLUGIN_NAME", None) or getattr(plugin, "__name__", type(plugin).__name__)
+        name = getattr(plugin, "__name__", type(plugin).__name__)
+        with contextlib.suppress(Exception):  # one that raises is met again, and told, when the plugin is loaded
+            name = getattr(plugin, "PAMOLA_PLUGIN_NAME", None) or name
         record = PluginRecord(str(name))
         if isinstance(plugin, type(sys)):
             record = next((found for found in installed() if found.target == plugin.__name__), record)
