@@ -220,7 +220,7 @@ def row(name: str, kind: Any, fallback: str, meaning: str) -> str:
 
 
 def fallback_of(field: attrs.Attribute[Any]) -> str:
-    value = field.default
+    value: Any = field.default
     if isinstance(value, attrs.Factory):  # type: ignore[arg-type]
         value = value.factory()
     if value in ("", None) or value == [] or value == {}:

@@ -167,6 +167,9 @@ def blocks_of(page: Path) -> list[Block]:
     found = []
     for match in re.finditer(r"^```(\S[^\n]*)\n(.*?)^```$", text, re.M | re.S):
         language, body, caption = match[1].strip(), match[2], ""
+        titled = re.fullmatch(r'(\w+) title="([^"]+)"', language)  # the README is no Sphinx page
+        if titled:
+            language, caption = titled[1], titled[2]
         directive = re.fullmatch(r"\{code-block\}\s*(\w+)", language)
         if directive:
             option = re.match(r":caption: (\S+)\n\n?", body)

@@ -124,7 +124,7 @@ def _ages(rng: np.random.Generator, district: NDArray[np.int64]) -> NDArray[np.i
             rng.normal(mean + 28.0, 8.5),
         ],
     )
-    return np.clip(np.rint(drawn), 0, 99).astype(np.int64)
+    return np.asarray(np.clip(np.rint(drawn), 0, 99), dtype=np.int64)
 
 
 def _days(rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
