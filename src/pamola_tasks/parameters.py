@@ -101,6 +101,11 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> str:
 
 def annotations_of(cls: type) -> dict[str, Any]:
     """The types of a class's fields, resolved where that is possible."""
+    return _annotations(cls)
+
+
+@cache
+def _annotations(cls: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(cls)
     except (NameError, AttributeError, TypeError):

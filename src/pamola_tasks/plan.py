@@ -43,6 +43,8 @@ class Step:
         id: Unique in the plan; positions take no part in it, so that inserting a step moves no other's seed.
         name: The operation's name, as it was asked for.
         distribution: `name version` of the distribution that the operation comes from, or empty.
+        reads: Names of the datasets that it reads.
+        writes: Names of the datasets that it writes.
     """
 
     id: str
@@ -50,16 +52,12 @@ class Step:
     operation: Operation
     options: StepOptions = StepOptions()
     distribution: str = ""
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of the datasets that it reads."""
-        return self.operation.input_datasets()
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """Names of the datasets that it writes."""
-        return self.operation.output_datasets()
+    reads: tuple[str, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda step: step.operation.input_datasets(), takes_self=True)
+    )
+    writes: tuple[str, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda step: step.operation.output_datasets(), takes_self=True)
+    )
 
 
 class Plan:
@@ -71,28 +69,30 @@ class Plan:
 
     def __init__(self, inputs: Iterable[str] = ()) -> None:
         self.inputs = tuple(inputs)
-        self._steps: list[Step] = []
         self.deselected: dict[str, str] = {}
+        self._steps: dict[str, Step] = {}
+        self._writers: dict[str, Step] = {}
+        self._readers: dict[str, list[Step]] = {}
+        self._numbers: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Step]:
-        return iter(self._steps)
+        return iter(self._steps.values())
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def __contains__(self, step_id: object) -> bool:
-        return any(step.id == step_id for step in self._steps)
+        return step_id in self._steps
 
     def __getitem__(self, step_id: str) -> Step:
-        for step in self._steps:
-            if step.id == step_id:
-                return step
-        raise PlanError(f"the plan has no step {step_id!r}: it has {', '.join(s.id for s in self._steps) or 'none'}")
+        if step_id not in self._steps:
+            raise PlanError(f"the plan has no step {step_id!r}: it has {', '.join(self._steps) or 'none'}")
+        return self._steps[step_id]
 
     @property
     def step_ids(self) -> list[str]:
         """Ids of all steps, in order."""
-        return [step.id for step in self._steps]
+        return list(self._steps)
 
     def add(
         self,
@@ -128,14 +128,24 @@ class Plan:
             distribution=distribution,
         )
         self._check(step)
-        place = len(self._steps) if before is None else self._steps.index(self[before])
-        self._steps.insert(place, step)
+        after = [] if before is None else self.step_ids[self.step_ids.index(self[before].id) :]
+        self._steps[step.id] = step
+        for dataset in step.writes:
+            self._writers[dataset] = step
+        for dataset in step.reads:
+            self._readers.setdefault(dataset, []).append(step)
+        for step_id in after:
+            self._steps[step_id] = self._steps.pop(step_id)
         return step
 
     def remove(self, step_id: str, reason: str = "") -> Step:
         """Deselect a step. What it would have written is then missing for others, which `problems` tells."""
         step = self[step_id]
-        self._steps.remove(step)
+        del self._steps[step_id]
+        for dataset in step.writes:
+            del self._writers[dataset]
+        for dataset in step.reads:
+            self._readers[dataset].remove(step)
         self.deselected[step_id] = reason
         return step
 
@@ -144,15 +154,15 @@ class Plan:
         ids = list(step_ids)
         if sorted(ids) != sorted(self.step_ids):
             raise PlanError("a new order has to name every step of the plan once")
-        self._steps = [self[step_id] for step_id in ids]
+        self._steps = {step_id: self._steps[step_id] for step_id in ids}
 
     def writer_of(self, dataset: str) -> Step | None:
         """The step that writes a dataset; None for inputs."""
-        return next((step for step in self._steps if dataset in step.writes), None)
+        return self._writers.get(dataset)
 
     def readers_of(self, dataset: str) -> list[Step]:
         """The steps that read a dataset."""
-        return [step for step in self._steps if dataset in step.reads]
+        return list(self._readers.get(dataset, ()))
 
     def needs(self, step: Step) -> tuple[str, ...]:
         """Ids of the steps that must have ended well before this one can begin."""
@@ -162,7 +172,7 @@ class Plan:
     def edges(self) -> list[tuple[str, str, str]]:
         """All dependencies as (from step, to step, dataset); an empty step id stands for the task's inputs."""
         found = []
-        for step in self._steps:
+        for step in self:
             for dataset in step.reads:
                 writer = self.writer_of(dataset)
                 found.append((writer.id if writer else "", step.id, dataset))
@@ -173,7 +183,7 @@ class Plan:
 
         A step that only looks (a profile of the result, say) does not turn a result into something intermediate.
         """
-        written = [dataset for step in self._steps for dataset in step.writes]
+        written = [dataset for step in self for dataset in step.writes]
         listed = set(outputs)
         return {d for d in written if d in listed or not any(reader.writes for reader in self.readers_of(d))}
 
@@ -181,7 +191,7 @@ class Plan:
         """Why this plan cannot run: datasets that nobody provides, or that are written after they are read."""
         found = []
         available = set(self.inputs)
-        for step in self._steps:
+        for step in self:
             for dataset in step.reads:
                 if dataset in available:
                     continue
@@ -195,12 +205,12 @@ class Plan:
         return found
 
     def _free_id(self, name: str) -> str:
-        taken = set(self.step_ids) | set(self.deselected)
-        if name not in taken:
+        if name not in self._steps and name not in self.deselected:
             return name
-        number = 2
-        while f"{name}-{number}" in taken:
+        number = self._numbers.get(name, 2)
+        while f"{name}-{number}" in self._steps or f"{name}-{number}" in self.deselected:
             number += 1
+        self._numbers[name] = number
         return f"{name}-{number}"
 
     def _check(self, step: Step) -> None:
@@ -208,7 +218,7 @@ class Plan:
             raise PlanError(
                 f"{step.id!r} is no usable step id: letters, digits, `.`, `_` and `-`, beginning with a letter or digit"
             )
-        if step.id in self:
+        if step.id in self._steps:
             raise PlanError(f"there is a step {step.id!r} already: give this one another `id`")
         for dataset in step.writes:
             if dataset in step.reads:

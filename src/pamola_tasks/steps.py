@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import time
 import traceback
@@ -44,8 +45,9 @@ class Steps:
         self._done: dict[str, float] = {}
         self._final = self.plan.final_datasets(run.config.outputs)
         self._saved = run.checkpoints.load()
-        self._waiting = [step.id for step in self.plan]
+        self._waiting = {step.id for step in self.plan}
         self._inputs_recorded: set[str] = set()
+        self._readers_left = collections.Counter(name for step in self.plan for name in step.reads)
         self._settle_seed()
 
     def _settle_seed(self) -> None:
@@ -193,6 +195,7 @@ class Steps:
         run.results[step.id] = result
         self._keep_metrics(step, record)
         self._waiting.remove(step.id)
+        self._release(step)
         run.logger.info("step %s skipped: %s", step.id, reason, extra={"step_id": step.id})
         run.progress.complete_operation(step.id, success=True)
         self._session.emit("pamola_on_step_skipped", step=step, reason=reason)
@@ -310,10 +313,10 @@ class Steps:
         for artifact in result.artifacts:
             self._session.emit("pamola_on_artifact", step=step, artifact=artifact)
         self._session.emit("pamola_on_step_finished", step=step, result=result)
-        self._release()
 
     def _tell_finished(self, step: Step, result: OperationResult, *, success: bool) -> None:
         self._waiting.remove(step.id)
+        self._release(step)
         self.run.progress.complete_operation(step.id, success=success, metrics=None)
         self.run.logger.info(
             "step %s %s in %.3f s",
@@ -331,11 +334,12 @@ class Steps:
         if record.metrics:
             self.run.record.metrics[step.id] = record.metrics
 
-    def _release(self) -> None:
+    def _release(self, step: Step) -> None:
         """Drop datasets from memory that no step still to come reads."""
-        needed = {name for step_id in self._waiting for name in self.plan[step_id].reads}
-        for name in self.run.data_source.names():
-            if name not in needed and name not in self.run.options.datasets:
+        for name in step.reads:
+            self._readers_left[name] -= 1
+        for name in {*step.reads, *step.writes}:
+            if not self._readers_left.get(name) and name not in self.run.options.datasets:
                 self.run.data_source.release(name)
 
     # ------------------------------------------------------------ failure
