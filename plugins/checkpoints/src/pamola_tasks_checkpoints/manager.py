@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -79,7 +79,8 @@ class TaskContextManager:
             files.root / log_directory / "checkpoints" / task_id if log_directory else state / "checkpoints"
         )
         self._steps = FinishedSteps(files, state, self._logger)
-        self._state = self._empty_state()
+        self._noted = self._empty_state()
+        self._unnoted: list[SavedStep] = []
 
     # ------------------------------------------------------------ what the kernel asks
 
@@ -88,8 +89,7 @@ class TaskContextManager:
         if not self.enabled:
             return {}
         steps = self._steps.load()
-        for saved in steps.values():
-            self._note(saved, self._state)
+        self._unnoted.extend(steps.values())
         return steps
 
     def verify(self, saved: SavedStep) -> list[str]:
@@ -104,7 +104,7 @@ class TaskContextManager:
         """
         if self.enabled:
             self._steps.save(saved)
-            self._note(saved, self._state)
+            self._unnoted.append(saved)
 
     def clear(self) -> None:
         """Forget all steps and states of this task, with the intermediate datasets they left."""
@@ -112,7 +112,8 @@ class TaskContextManager:
             self._steps.clear()
             with self._failing("deleted"):
                 self._files.remove_tree(self._directory, missing_ok=True)
-            self._state = self._empty_state()
+            self._noted = self._empty_state()
+            self._unnoted.clear()
 
     # ------------------------------------------------------------ named states
 
@@ -191,7 +192,8 @@ class TaskContextManager:
             raise StateRestorationError(f"checkpoints of {self.task_id} are off (enable_checkpoints), so none is read")
         with self._shown("Restoring the state"):
             state = self._read(checkpoint_name)
-        self._state = {**self._empty_state(), **copy.deepcopy(state)}
+        self._noted = {**self._empty_state(), **copy.deepcopy(state)}
+        self._unnoted.clear()
         return state
 
     def _read(self, wanted: str | Path | None) -> dict[str, Any]:
@@ -220,11 +222,10 @@ class TaskContextManager:
 
     def _state_after(self, step_id: str) -> dict[str, Any]:
         """The state as it was when a step had been finished, from the journal."""
+        steps = list(self._steps.load().values())
+        last = next(place for place, saved in enumerate(steps) if saved.step_id == step_id)
         state = self._empty_state()
-        for saved in self._steps.load().values():
-            self._note(saved, state)
-            if saved.step_id == step_id:
-                break
+        _note(steps[: last + 1], state)
         return state
 
     def create_automatic_checkpoint(self, operation_index: int, metrics: Mapping[str, Any] | None = None) -> str:
@@ -331,28 +332,38 @@ class TaskContextManager:
         self, operation_index: int, operation_name: str, result_metrics: Mapping[str, Any] | None = None
     ) -> None:
         """Note that an operation ended well."""
-        _complete(self._state, operation_index, operation_name, rfc3339(now()), result_metrics or {})
+        state, time = self._state, rfc3339(now())
+        done = {"index": operation_index, "name": operation_name, "timestamp": time}
+        state["operations_completed"] = [*_without(state["operations_completed"], operation_name), done]
+        state["operations_failed"] = _without(state["operations_failed"], operation_name)
+        if result_metrics:
+            state["metrics"] = {**state["metrics"], operation_name: dict(result_metrics)}
+        state["last_updated"] = time
+        _settle(state)
 
     def record_operation_failure(
         self, operation_index: int, operation_name: str, error_info: Mapping[str, Any] | str
     ) -> None:
         """Note that an operation failed: it does not count as done, whatever comes after it."""
+        state = self._state
         failure = {"index": operation_index, "name": operation_name, "timestamp": rfc3339(now()), "error": error_info}
-        self._state["operations_failed"] = [*_without(self._state["operations_failed"], operation_name), failure]
-        self._state["operations_completed"] = _without(self._state["operations_completed"], operation_name)
-        _settle(self._state)
+        state["operations_failed"] = [*_without(state["operations_failed"], operation_name), failure]
+        state["operations_completed"] = _without(state["operations_completed"], operation_name)
+        _settle(state)
 
     def record_artifact(self, artifact_path: str | Path, artifact_type: str, description: str | None = None) -> None:
         """Note a file that was made, once."""
-        _add_artifact(self._state, self._files.name(artifact_path), artifact_type, description or "", rfc3339(now()))
+        path = self._files.name(artifact_path)
+        entry = {"path": path, "type": artifact_type, "description": description or "", "timestamp": rfc3339(now())}
+        self._state["artifacts"] = [*(item for item in self._state["artifacts"] if item["path"] != path), entry]
 
-    def _note(self, saved: SavedStep, state: dict[str, Any]) -> None:
-        _complete(state, saved.index, saved.step_id, saved.time, saved.metrics)
-        for output in saved.outputs:
-            if output.kind != "intermediate":
-                kind = str(output.artifact.get("artifact_type") or output.format)
-                description = str(output.artifact.get("description") or output.name)
-                _add_artifact(state, output.path, kind, description, saved.time)
+    @property
+    def _state(self) -> dict[str, Any]:
+        """The present state. What the kernel saved is put into it when somebody asks, which most tasks never do."""
+        if self._unnoted:
+            _note(self._unnoted, self._noted)
+            self._unnoted.clear()
+        return self._noted
 
     def _identity(self) -> dict[str, Any]:
         return {"task_id": self.task_id, "config_hash": self._config_hash(), "task_version": self._task_version}
@@ -470,13 +481,29 @@ def _label(entry: Mapping[str, Any]) -> str:
     return str(entry["step_id"] if entry["event"] == "step" else entry["name"])
 
 
-def _complete(state: dict[str, Any], index: int, name: str, time: str, metrics: Mapping[str, Any]) -> None:
-    done = {"index": index, "name": name, "timestamp": time}
-    state["operations_completed"] = [*_without(state["operations_completed"], name), done]
-    state["operations_failed"] = _without(state["operations_failed"], name)
-    if metrics:
-        state["metrics"] = {**state["metrics"], name: dict(metrics)}
-    state["last_updated"] = time
+def _note(steps: Iterable[SavedStep], state: dict[str, Any]) -> None:
+    """Put finished steps into a state."""
+    done = {item["name"]: item for item in state["operations_completed"]}
+    artifacts = {item["path"]: item for item in state["artifacts"]}
+    metrics = dict(state["metrics"])
+    for saved in steps:
+        done.pop(saved.step_id, None)
+        done[saved.step_id] = {"index": saved.index, "name": saved.step_id, "timestamp": saved.time}
+        if saved.metrics:
+            metrics[saved.step_id] = dict(saved.metrics)
+        for output in saved.outputs:
+            if output.kind != "intermediate":
+                artifacts[output.path] = {
+                    "path": output.path,
+                    "type": str(output.artifact.get("artifact_type") or output.format),
+                    "description": str(output.artifact.get("description") or output.name),
+                    "timestamp": saved.time,
+                }
+        state["last_updated"] = saved.time
+    state["operations_completed"] = list(done.values())
+    state["operations_failed"] = [item for item in state["operations_failed"] if item["name"] not in done]
+    state["metrics"] = metrics
+    state["artifacts"] = list(artifacts.values())
     _settle(state)
 
 
@@ -489,8 +516,3 @@ def _settle(state: dict[str, Any]) -> None:
 
 def _without(items: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [item for item in items if item["name"] != name]
-
-
-def _add_artifact(state: dict[str, Any], path: str, kind: str, description: str, time: str) -> None:
-    entry = {"path": path, "type": kind, "description": description, "timestamp": time}
-    state["artifacts"] = [*(item for item in state["artifacts"] if item["path"] != path), entry]

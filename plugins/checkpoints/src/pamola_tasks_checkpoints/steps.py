@@ -41,7 +41,7 @@ class FinishedSteps:
         self._logger = logger
         self.path = directory / "journal.jsonl"
         self._lines = 0
-        self._live = 0
+        self._live: set[tuple[str, str]] = set()
 
     def entries(self) -> list[dict[str, Any]]:
         """All that the journal says and can be trusted, in the order written; damaged lines are logged."""
@@ -63,7 +63,7 @@ class FinishedSteps:
             if saved is not None:
                 steps.pop(saved.step_id, None)
                 steps[saved.step_id] = saved
-        self._lines, self._live = len(entries), len(live(entries))
+        self._lines, self._live = len(entries), {_key(entry) for entry in live(entries)}
         return steps
 
     def _step(self, entry: Mapping[str, Any]) -> SavedStep | None:
@@ -100,10 +100,11 @@ class FinishedSteps:
     def append(self, entry: Mapping[str, Any]) -> None:
         """Append one entry; the journal is compacted first when it has grown many times beyond what is live."""
         with self._failing("written"):
-            if self._lines > max(_SMALL, _GROWN * self._live):
+            if self._lines > max(_SMALL, _GROWN * len(self._live)):
                 self._compact()
             journal.append(self._files, self.path, [entry], flush=False)
             self._lines += 1
+            self._live.add(_key(entry))
 
     def _compact(self) -> None:
         """Replace the journal, in one step, by one that has only what is live."""
@@ -116,7 +117,7 @@ class FinishedSteps:
         except BaseException:
             self._files.unlink(new, missing_ok=True)
             raise
-        self._lines = self._live = len(kept)
+        self._lines, self._live = len(kept), {_key(entry) for entry in kept}
 
     def verify(self, saved: SavedStep) -> list[str]:
         """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
@@ -143,7 +144,8 @@ class FinishedSteps:
         with self._failing("cleared"):
             self._files.unlink(self.path, missing_ok=True)
             self._files.remove_tree(self._directory / "steps", missing_ok=True)
-        self._lines = self._live = 0
+        self._lines = 0
+        self._live.clear()
 
     def _name(self) -> str:
         return self._files.name(self.path)
@@ -162,13 +164,15 @@ def live(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The entries that later ones do not replace or take back, in the order written."""
     kept: dict[tuple[str, str], Mapping[str, Any]] = {}
     for entry in entries:
-        kind, name = str(entry.get("event")), str(entry.get("step_id") or entry.get("name"))
-        if kind == "state_removed":
-            kept.pop(("state", name), None)
-        else:
-            kept.pop((kind, name), None)
+        kind, name = _key(entry)
+        kept.pop(("state", name) if kind == "state_removed" else (kind, name), None)
+        if kind != "state_removed":
             kept[kind, name] = entry
     return list(kept.values())
+
+
+def _key(entry: Mapping[str, Any]) -> tuple[str, str]:
+    return str(entry.get("event")), str(entry.get("step_id") or entry.get("name"))
 
 
 def _finite(value: Any) -> Any:
