@@ -157,27 +157,53 @@ def described(node: ast.ClassDef) -> Iterator[str]:
 
 
 def commands() -> Iterator[str]:
-    from pamola_tasks.cli.app import BUILT_IN, State, cli
+    from pamola_tasks.cli.app import BUILT_IN
 
     kernel = Kernel(project=DOCS)
     named = {name: (f"pamola_tasks.cli.{name}:command", "the kernel") for name in BUILT_IN}
     for record, answer in kernel.plugins.each("pamola_add_commands"):
         if ours(record.distribution):
             named |= {name: (command.target, f"`{record.distribution}`") for name, command in answer.items()}
-    top = click.Context(cli, info_name="pamola-task", obj=State(project=str(DOCS)))
     for name, (target, owner) in sorted(named.items()):
         yield f"## {name}\n"
         yield f"From {owner}.\n"
-        yield from help_of(resolve(target), name, top)
+        yield from help_of(resolve(target), f"pamola-task {name}")
 
 
-def help_of(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=96, max_content_width=96)
-    yield from code(command.get_help(context).strip(), "text")
+def help_of(command: click.Command, path: str) -> Iterator[str]:
+    """Usage, help and options; not click's own text, whose form differs between its releases."""
+    arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    words = [path, *(["[OPTIONS]"] if options else []), *map(argument_of, arguments)]
+    yield from code(" ".join(words + (["COMMAND"] if isinstance(command, click.Group) else [])), "text")
+    yield inspect.cleandoc(command.help or "") + "\n"
+    if options:
+        yield "| option | meaning |"
+        yield "|---|---|"
+        yield from (option_of(option) for option in options)
+        yield ""
     if isinstance(command, click.Group):
-        for inner in sorted(command.commands):
-            yield f"### {name} {inner}\n"
-            yield from help_of(command.commands[inner], inner, context)
+        for inner, subcommand in sorted(command.commands.items()):
+            yield f"### {path.removeprefix('pamola-task ')} {inner}\n"
+            yield from help_of(subcommand, f"{path} {inner}")
+
+
+def argument_of(argument: click.Argument) -> str:
+    if isinstance(argument.type, click.Choice):
+        return "{" + "|".join(argument.type.choices) + "}"
+    text = argument.metavar or (argument.name or "").upper()
+    return text if argument.required or text.startswith("[") else f"[{text}]"
+
+
+def option_of(option: click.Option) -> str:
+    names = ", ".join(option.opts)
+    if not option.is_flag:
+        choices = "|".join(option.type.choices) if isinstance(option.type, click.Choice) else ""
+        names += f" {option.metavar or choices or option.type.name.upper().replace(' RANGE', '')}"
+    default = f" Unless given: {option.default}." if option.show_default else ""
+    text = f"{option.help or ''}{default}{' May be repeated.' if option.multiple else ''}".strip()
+    cells = [f"`{names}`", text]
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 # ---------------------------------------------------------------- configuration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks_demo.project import Demo, named_columns, task_file, with_roles
@@ -37,14 +37,14 @@ def roles(
 )
 def test_any_column_name_survives_the_task_file(name: str) -> None:
     demo = attrs.evolve(DEMO, quasi_identifiers=[name], sensitive_attributes=[f"{name} 2"])
-    loaded = YAML(typ="safe").load(task_file(demo))
+    loaded = yaml.safe_load(task_file(demo))
     anonymize = loaded["operations"][1]["AnonymizeOperation"]
     assert anonymize["quasi_identifiers"] == [name]
     assert anonymize["sensitive_attributes"] == [f"{name} 2"]
 
 
 def test_the_task_profiles_anonymizes_and_profiles_again() -> None:
-    loaded = YAML(typ="safe").load(task_file(roles()))
+    loaded = yaml.safe_load(task_file(roles()))
     assert [step["id"] for step in loaded["operations"]] == ["profile-before", "anonymize", "profile-after"]
     assert loaded["operations"][1]["AnonymizeOperation"] == {
         "input_dataset": "people",

@@ -74,8 +74,8 @@ def demo(
         undo.pop_all()
     outcome = kernel.run(project.TASK_ID, options=RunOptions(console=state.verbosity > 0, quiet=state.verbosity < 0))
     if not outcome.success:
-        if outcome.error is not None:
-            click.secho(f"the run failed: {outcome.error}", fg="red", err=True)
+        message = (outcome.record.error or {}).get("message", outcome.status)
+        click.secho(f"the run failed: {message}", fg="red", err=True)
         click.echo(f"project: {root}\nreport: {outcome.report or 'none'}", err=True)
         return outcome.exit_code
     found = facts(kernel, outcome, made)
