@@ -9,6 +9,7 @@ import contextlib
 import logging
 import logging.handlers
 import os
+import re
 import secrets as random_source
 import sys
 import time
@@ -25,6 +26,7 @@ from pamola_tasks.errors import (
     PamolaTaskError,
     PathSecurityError,
     PlanError,
+    PluginError,
 )
 from pamola_tasks.files import Files, check_name
 from pamola_tasks.plan import Plan
@@ -149,12 +151,17 @@ class RunSession:
         if self.task is not None:
             self.task.take_identity(config)
             run.record.task_id = check_name(self.task.task_id, "the task id")
-        for _, redactions in plugins.each("pamola_add_redactions", run=run):
+        for record, redactions in plugins.each("pamola_add_redactions", run=run):
             for redaction in redactions or ():
                 if callable(redaction):
                     run.redact.add_predicate(redaction)
-                else:
+                    continue
+                try:
                     run.redact.add_pattern(redaction)
+                except re.error as error:
+                    raise PluginError(
+                        f"plugin {record.label}: {redaction!r} is no regular expression: {error}"
+                    ) from error
 
     def _up_directories(self) -> None:
         if self.task is None:
@@ -176,6 +183,9 @@ class RunSession:
         for _, more in self.kernel.plugins.each("pamola_add_log_handlers", run=run):
             handlers += list(more or ())
         run.logger.removeHandler(self._log_buffer)
+        for record in self._log_buffer.buffer:  # secrets that were registered since are hidden in them too
+            record.msg = run.redact(record.msg)
+            record.exc_text = record.exc_text and run.redact(record.exc_text)
         for handler in handlers:
             run.logger.addHandler(handler)
             for record in self._log_buffer.buffer:
