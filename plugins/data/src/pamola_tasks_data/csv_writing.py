@@ -89,7 +89,7 @@ class _Form:
     def lines(self, table: Any) -> bytes:
         """The lines of a table without chunks worth speaking of."""
         if not table.num_columns:
-            return b"\n" * table.num_rows
+            return b"\n" * int(table.num_rows)
         cells = [self.cells(column.combine_chunks()) for column in table.columns]
         cells = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in cells]
         last = pc.binary_join_element_wise(cells[-1], _LINE_END, _NOTHING, null_handling="replace", null_replacement="")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def data_source(run: RunServices) -> DataSource:
     """The source of a run. The kernel gives it the task's inputs."""
     reader = DataReader(run.files, formats=_formats(run), csv=csv_options(run.config), warn=run.warn)
-    return DataSource(data_types=run.config.data_types, reader=reader)
+    return DataSource(data_types=run.config.data_types, reader=reader, run=run)
 
 
 def data_writer(run: RunServices) -> DataWriter:

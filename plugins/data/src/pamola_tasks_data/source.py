@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pamola_tasks.files import Files
+    from pamola_tasks.protocols import RunServices
 
 _OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding"})
 _SAMPLE_ROWS = 10_000
@@ -58,6 +59,7 @@ class DataSource:
         data_types: The type that columns must have (see `stated_types`).
         files: How files are opened (`run.files`); without it only frames in memory can be used.
         reader: Reads files; made from `files` unless given.
+        run: The run it belongs to, for operations that are run alone on its datasets.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class DataSource:
         data_types: Mapping[str, Any] | None = None,
         files: Files | None = None,
         reader: DataReader | None = None,
+        run: RunServices | None = None,
     ) -> None:
+        self.run = run
         self._reader = reader or DataReader(files)
         self._data_types = dict(data_types or {})
         self._datasets: dict[str, _Dataset] = {}

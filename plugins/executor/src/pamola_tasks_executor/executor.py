@@ -1,0 +1,497 @@
+"""`TaskOperationExecutor`: runs the steps of a plan, or operations by hand, with retries."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, PamolaTaskError, PlanError
+from pamola_tasks.operation import OperationResult, OperationStatus
+from pamola_tasks.parameters import build
+from pamola_tasks.protocols import RetrySettings
+from pamola_tasks_executor.retrying import retrying
+from pamola_tasks_executor.transient import Transient, never_retried
+
+if TYPE_CHECKING:
+    import logging
+
+    from pamola_tasks.plan import Plan, Step
+    from pamola_tasks.protocols import StepDriver
+
+OnRetry = Callable[[BaseException, int, float], None]
+
+
+@attrs.define
+class _Tally:
+    """What was done so far: each operation counted once, however often it was tried."""
+
+    total_operations: int = 0
+    successful_operations: int = 0
+    failed_operations: int = 0
+    retried_operations: int = 0
+    total_retries: int = 0
+
+
+@attrs.define
+class _Tries:
+    """The attempts at one operation: how many, and how long they took without the waits between them."""
+
+    made: int = 0
+    seconds: float = 0.0
+
+
+class TaskOperationExecutor:
+    """Runs operations.
+
+    Args:
+        task_config: `retry`, `continue_on_error` and `parallel_processes` are read from it.
+        logger: Retries and failures are logged here.
+        reporter: Has an entry for the beginning and the end of every operation that is run by hand.
+        default_max_retries: Overrules `retry.max_retries`; likewise the other defaults.
+    """
+
+    def __init__(
+        self,
+        task_config: Any,
+        logger: logging.Logger,
+        reporter: Any = None,
+        default_max_retries: int | None = None,
+        default_backoff_factor: float | None = None,
+        default_initial_wait: float | None = None,
+        default_max_wait: float | None = None,
+        default_jitter: bool | None = None,
+    ) -> None:
+        self._config = task_config
+        self._logger = logger
+        self._reporter = reporter
+        self._defaults = _overruled(
+            getattr(task_config, "retry", None) or RetrySettings(),
+            "default",
+            max_retries=default_max_retries,
+            backoff=default_backoff_factor,
+            initial_wait=default_initial_wait,
+            max_wait=default_max_wait,
+            jitter=default_jitter,
+        )
+        self._transient = Transient(self._defaults.on)
+        self._tally = _Tally()
+        self._lock = threading.Lock()
+
+    # ------------------------------------------------------------ a plan
+
+    def run_plan(self, plan: Plan, driver: StepDriver) -> None:
+        """Run every step, in order, each with its retries.
+
+        Raises:
+            PlanError: The plan asks for something that this executor cannot do.
+        """
+        problems = self.objections(plan)
+        if problems:
+            raise PlanError(problems=tuple(problems))
+        for step in plan:
+            if driver.stopped:
+                break
+            if driver.prepare(step):
+                driver.complete(step, self._run_step(step, driver))
+
+    def objections(self, plan: Plan) -> list[str]:
+        """Why a plan cannot be run as it is asked for."""
+        found = []
+        if getattr(self._config, "timeout", None) is not None:
+            found.append(f"timeout is {self._config.timeout} s, {_NO_TIMEOUT}")
+        for step in plan:
+            if step.options.timeout is not None:
+                found.append(f"step {step.id} has a timeout of {step.options.timeout} s, {_NO_TIMEOUT}")
+            try:
+                settings = self._settings_of(step)
+            except PamolaTaskError as problem:
+                found.append(str(problem))
+                continue
+            found += [
+                f"step {step.id}: retry.on names {name}, which is never tried again: it says that the program or its"
+                f" parameters are wrong"
+                for name in never_retried(settings.on)
+            ]
+        return found
+
+    def _settings_of(self, step: Step) -> RetrySettings:
+        return _overruled(self._defaults, f"step {step.id}: retry", **(step.options.retry or {}))
+
+    def _run_step(self, step: Step, driver: StepDriver) -> OperationResult:
+        tries = _Tries()
+        settings = self._settings_of(step)
+        try:
+            result = self._tried(lambda: driver.attempt(step), settings, tries, partial(_told_by_driver, driver, step))
+        except Exception as error:  # a step is a boundary: its failure is a result, with the traceback
+            final = self._given_up(step.id, error, settings, tries) if settings.max_retries else error
+            result = OperationResult.failure(final, "".join(traceback.format_exception(final)))
+        result.attempts = tries.made
+        result.execution_time = tries.seconds
+        self._count(tries, not result.failed)
+        return result
+
+    # ------------------------------------------------------------ one operation
+
+    def execute_operation(
+        self, operation: Any, params: Mapping[str, Any], progress_tracker: Any = None
+    ) -> OperationResult:
+        """Run an operation once.
+
+        Args:
+            operation: Has `run(**params)`.
+            params: What `run` is given: `data_source`, `task_dir`, `reporter` and the operation's own parameters.
+            progress_tracker: Handed on to the operation, when given.
+
+        Returns:
+            Its result; what it raised is a result with status ERROR.
+        """
+        tries = _Tries()
+        call = partial(self._call, operation, params, progress_tracker)
+        result = self._as_result(lambda: self._timed(call, tries))
+        result.execution_time = tries.seconds
+        self._count(tries, not result.failed)
+        return result
+
+    def execute_with_retry(
+        self,
+        operation: Any,
+        params: Mapping[str, Any],
+        max_retries: int | None = None,
+        backoff_factor: float | None = None,
+        initial_wait: float | None = None,
+        max_wait: float | None = None,
+        jitter: bool | None = None,
+        progress_tracker: Any = None,
+        on_retry: OnRetry | None = None,
+    ) -> OperationResult:
+        """Run an operation, and again while it fails in a way that may pass.
+
+        Args:
+            operation: Has `run(**params)`.
+            params: What `run` is given.
+            max_retries: Attempts after the first; this and the next four overrule the configuration for this call.
+            backoff_factor: By which each wait is longer than the one before.
+            initial_wait: Seconds before the first retry.
+            max_wait: The longest wait, in seconds.
+            jitter: Whether waits are multiplied by a random factor in [0.75, 1.25].
+            progress_tracker: Handed on to the operation, when given.
+            on_retry: Told (error, number of the attempt that failed, seconds until the next).
+
+        Returns:
+            Its result. A result with status ERROR is returned too, unless its exception may pass.
+            `execution_time` is that of all attempts together, without the waits.
+
+        Raises:
+            MaxRetriesExceededError: It went on failing.
+            NonRetriableError: It raised something that is not worth another try.
+        """
+        settings = _overruled(
+            self._defaults,
+            "retry",
+            max_retries=max_retries,
+            backoff=backoff_factor,
+            initial_wait=initial_wait,
+            max_wait=max_wait,
+            jitter=jitter,
+        )
+        return self._with_retry(operation, params, settings, progress_tracker, on_retry)
+
+    def _with_retry(
+        self,
+        operation: Any,
+        params: Mapping[str, Any],
+        settings: RetrySettings,
+        progress_tracker: Any = None,
+        on_retry: OnRetry | None = None,
+        stop: threading.Event | None = None,
+    ) -> OperationResult:
+        tries, name, good = _Tries(), _name(operation), False
+
+        def tell(error: BaseException, attempt: int, wait: float) -> None:
+            kind = type(error).__name__
+            self._logger.warning("%s: attempt %d failed (%s), next in %.1f s", name, attempt, kind, wait)
+            if on_retry is not None:
+                on_retry(error, attempt, wait)
+
+        try:
+            call = partial(self._call, operation, params, progress_tracker)
+            result = self._tried(call, settings, tries, tell, stop)
+            good = not result.failed
+        except Exception as error:
+            if not self.is_retriable_error(error):
+                raise NonRetriableError(f"{name}: {_message(error)}") from error
+            final = self._given_up(name, error, settings, tries)
+            if final is error:
+                raise
+            raise final from error
+        finally:
+            self._count(tries, good)
+        result.attempts = tries.made
+        result.execution_time = tries.seconds
+        return result
+
+    # ------------------------------------------------------------ several operations
+
+    def execute_operations(
+        self,
+        operations: Any,
+        common_params: Mapping[str, Any],
+        progress_tracker: Any = None,
+        continue_on_error: bool | None = None,
+    ) -> dict[str, OperationResult]:
+        """Run operations one after the other, each with its retries.
+
+        Args:
+            operations: Operations or steps, or operations by id.
+            common_params: What each operation's `run` is given.
+            progress_tracker: `update(1)` is called after each.
+            continue_on_error: Go on after a failure; as configured unless given.
+
+        Returns:
+            A result for every operation, by id (the id of a step or the key of a mapping; else the operation's name,
+            then `name-2`, `name-3` …). Those that were not begun after a failure are `skipped`.
+        """
+        results: dict[str, OperationResult] = {}
+        failed = ""
+        for identity, operation in identified(operations):
+            if failed and not self._goes_on(continue_on_error):
+                results[identity] = _not_begun(failed)
+                continue
+            self._report(f"Start {identity}", "running", {})
+            results[identity] = self._as_result(
+                lambda operation=operation: self._with_retry(  # type: ignore[misc]
+                    operation, common_params, self._defaults
+                )
+            )
+            self._ended(identity, results[identity], progress_tracker)
+            failed = failed or (identity if results[identity].failed else "")
+        return results
+
+    def execute_operations_parallel(
+        self,
+        operations: Any,
+        common_params: Mapping[str, Any],
+        max_workers: int | None = None,
+        progress_tracker: Any = None,
+        continue_on_error: bool | None = None,
+    ) -> dict[str, OperationResult]:
+        """Run operations that do not need each other at the same time, on threads, each with its retries.
+
+        After a failure (without `continue_on_error`) no other operation is begun and waits between attempts end at
+        once; what is running is waited for, since a thread cannot be stopped.
+
+        Args:
+            operations: Operations or steps, or operations by id.
+            common_params: What each operation's `run` is given. Operations that write files need folders of their own.
+            max_workers: How many at a time; `parallel_processes` unless given.
+            progress_tracker: `update(1)` is called after each, in this thread.
+            continue_on_error: Go on after a failure; as configured unless given.
+
+        Returns:
+            As `execute_operations`, in the order of the operations.
+        """
+        named = identified(operations)
+        workers = max_workers or max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
+        goes_on = self._goes_on(continue_on_error)
+        stop = threading.Event()
+        results: dict[str, OperationResult] = {}
+        failed = ""
+        with ThreadPoolExecutor(max(1, min(workers, len(named)))) as pool:
+            try:
+                running: dict[Future[OperationResult], str] = {}
+                for identity, operation in named:
+                    self._report(f"Start {identity}", "running", {})
+                    call = partial(self._with_retry, operation, common_params, self._defaults, None, None, stop)
+                    running[pool.submit(self._unless_stopped, stop, call)] = identity
+                for future in as_completed(running):
+                    identity = running[future]
+                    try:
+                        results[identity] = self._as_result(future.result)
+                    except CancelledError:
+                        results[identity] = _not_begun(failed)
+                        continue
+                    self._ended(identity, results[identity], progress_tracker)
+                    if results[identity].failed and not goes_on:
+                        failed = failed or identity
+                        stop.set()
+            except BaseException:
+                # Ctrl-C: nothing new begins, no wait goes on.
+                stop.set()
+                raise
+        return {identity: results[identity] for identity, _ in named}
+
+    # ------------------------------------------------------------ what is tried again
+
+    def add_retriable_exception(self, exception_type: type[BaseException]) -> None:
+        """Try again after this kind of error too; refused, with a warning, for kinds that never pass."""
+        if not self._transient.add(exception_type):
+            self._logger.warning(
+                "%s is not tried again: it says that the program or its parameters are wrong, or that it is to end",
+                exception_type.__name__,
+            )
+
+    def remove_retriable_exception(self, exception_type: type[BaseException]) -> None:
+        """Do not try again after this kind of error."""
+        self._transient.remove(exception_type)
+
+    def is_retriable_error(self, error: BaseException) -> bool:
+        """Whether an error may pass, so that another attempt is worth it."""
+        return self._transient(error)
+
+    def get_execution_stats(self) -> dict[str, int]:
+        """How many operations were run, went well, failed, were tried again, and how many retries there were."""
+        with self._lock:
+            return attrs.asdict(self._tally)
+
+    # ------------------------------------------------------------ inside
+
+    def _tried(
+        self,
+        attempt: Callable[[], OperationResult],
+        settings: RetrySettings,
+        tries: _Tries,
+        on_retry: OnRetry,
+        stop: threading.Event | None = None,
+    ) -> OperationResult:
+        passes = self._transient.naming(settings.on)
+
+        def once() -> OperationResult:
+            result = self._timed(attempt, tries)
+            if result.failed and result.exception is not None and passes(result.exception):
+                raise result.exception
+            return result
+
+        return retrying(once, settings, passes=passes, on_retry=on_retry, stop=stop)
+
+    def _timed(self, attempt: Callable[[], OperationResult], tries: _Tries) -> OperationResult:
+        tries.made += 1
+        started = time.perf_counter()
+        try:
+            return attempt()
+        finally:
+            tries.seconds += time.perf_counter() - started
+
+    def _call(self, operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> OperationResult:
+        given = dict(params)
+        if progress_tracker is not None:
+            given["progress_tracker"] = progress_tracker
+        result = operation.run(**given)
+        if not isinstance(result, OperationResult):
+            raise TypeError(f"{_name(operation)} gave a {type(result).__name__} instead of an OperationResult")
+        return result
+
+    def _as_result(self, run: Callable[[], OperationResult]) -> OperationResult:
+        try:
+            return run()
+        except CancelledError:
+            raise
+        except Exception as error:  # an operation is a boundary: its failure is a result, with the traceback
+            return OperationResult.failure(error, "".join(traceback.format_exception(error)))
+
+    @staticmethod
+    def _unless_stopped(stop: threading.Event, call: Callable[[], OperationResult]) -> OperationResult:
+        """Begin only if no other operation has failed: asked by the worker itself, so that none slips through."""
+        if stop.is_set():
+            raise CancelledError
+        return call()
+
+    def _given_up(self, what: str, error: Exception, settings: RetrySettings, tries: _Tries) -> Exception:
+        """What to say of an error that ended the tries."""
+        if not self._transient.naming(settings.on)(error) or tries.made <= settings.max_retries:
+            return error
+        attempts = "1 attempt" if tries.made == 1 else f"{tries.made} attempts"
+        limit = MaxRetriesExceededError(f"{what}: gave up after {attempts}: {_message(error)}", attempts=tries.made)
+        limit.__cause__ = error
+        return limit
+
+    def _goes_on(self, continue_on_error: bool | None) -> bool:
+        configured = bool(getattr(self._config, "continue_on_error", False))
+        return configured if continue_on_error is None else continue_on_error
+
+    def _ended(self, identity: str, result: OperationResult, progress_tracker: Any) -> None:
+        word = "Error" if result.failed else "Complete"
+        self._report(f"{word} {identity}", result.status.value, result.to_reporter_details())
+        if progress_tracker is not None:
+            progress_tracker.update(1)
+
+    def _report(self, name: str, status: str, details: Mapping[str, Any]) -> None:
+        if self._reporter is not None:
+            self._reporter.add_operation(name, status, details)
+
+    def _count(self, tries: _Tries, good: bool) -> None:
+        with self._lock:
+            self._tally.total_operations += 1
+            self._tally.successful_operations += good
+            self._tally.failed_operations += not good
+            self._tally.retried_operations += tries.made > 1
+            self._tally.total_retries += max(tries.made - 1, 0)
+
+
+_NO_TIMEOUT = "and this executor has no way to stop a step that takes longer: leave the time limit out"
+
+
+def create_operation_executor(
+    task_config: Any, logger: logging.Logger, reporter: Any = None, **defaults: Any
+) -> TaskOperationExecutor:
+    """An executor for a task. Further arguments as those of the class."""
+    return TaskOperationExecutor(task_config, logger, reporter, **defaults)
+
+
+def identified(operations: Any) -> list[tuple[str, Any]]:
+    """Operations with ids that are unique: those of steps, keys of a mapping, or names, then `name-2`, `name-3` …"""
+    if isinstance(operations, Mapping):
+        return [(str(identity), operation) for identity, operation in operations.items()]
+    found: dict[str, Any] = {}
+    for item in operations:
+        operation = getattr(item, "operation", item)
+        name = identity = str(getattr(item, "id", None) or _name(operation))
+        number = 2
+        while identity in found:
+            identity = f"{name}-{number}"
+            number += 1
+        found[identity] = operation
+    return list(found.items())
+
+
+def _overruled(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:
+    """Settings with some of them replaced, checked.
+
+    Raises:
+        ParameterError: There is no such setting, or its value does not fit.
+        PlanError: A number is out of its range.
+    """
+    stated = {key: value for key, value in values.items() if value is not None}
+    if not stated:
+        return settings
+    made = build(RetrySettings, {**attrs.asdict(settings), **stated}, what=what)
+    lowest = {"max_retries": 0, "initial_wait": 0, "max_wait": 0, "backoff": 1}
+    wrong = [f"{what}: {key} must be at least {least}" for key, least in lowest.items() if getattr(made, key) < least]
+    if wrong:
+        raise PlanError(problems=tuple(wrong))
+    return made
+
+
+def _told_by_driver(driver: StepDriver, step: Step, error: BaseException, attempt: int, wait: float) -> None:
+    driver.retried(step, attempt, error, wait)
+
+
+def _not_begun(failed: str) -> OperationResult:
+    return OperationResult(OperationStatus.SKIPPED, attempts=0, reason=f"not begun, because {failed} failed")
+
+
+def _name(operation: Any) -> str:
+    return str(getattr(operation, "name", None) or type(operation).__name__)
+
+
+def _message(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+__all__ = ["TaskOperationExecutor", "create_operation_executor", "identified"]

@@ -1,0 +1,29 @@
+"""What this plugin adds: the executor, and objections to what it cannot do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pamola_tasks.plan import Plan
+    from pamola_tasks.protocols import Executor, RunServices
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl(trylast=True)
+def pamola_provide_executor(run: RunServices) -> Executor:
+    from pamola_tasks_executor.executor import create_operation_executor
+
+    return create_operation_executor(run.config, run.logger, run.reporter)
+
+
+@hookimpl
+def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
+    from pamola_tasks_executor.executor import TaskOperationExecutor
+
+    return run.executor.objections(plan) if isinstance(run.executor, TaskOperationExecutor) else ()

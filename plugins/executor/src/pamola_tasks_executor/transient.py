@@ -1,0 +1,121 @@
+"""Which errors may pass, so that trying again makes sense."""
+
+from __future__ import annotations
+
+import errno
+import io
+from collections.abc import Iterable
+
+from pamola_tasks.errors import NonRetriableError
+
+# Never, whatever anybody asks for: the program or its parameters are wrong, or somebody wants it to end.
+NEVER: frozenset[type[BaseException]] = frozenset(
+    {
+        KeyboardInterrupt,
+        SystemExit,
+        GeneratorExit,
+        MemoryError,
+        NonRetriableError,
+        SyntaxError,
+        NameError,
+        TypeError,
+        ValueError,
+    }
+)
+
+_PASSING: frozenset[type[BaseException]] = frozenset(
+    {ConnectionError, TimeoutError, BlockingIOError, InterruptedError, BrokenPipeError}
+)
+
+# System errors of which the class alone says that they last.
+_LASTING: frozenset[type[BaseException]] = frozenset(
+    {
+        FileNotFoundError,
+        FileExistsError,
+        PermissionError,
+        IsADirectoryError,
+        NotADirectoryError,
+        ProcessLookupError,
+        ChildProcessError,
+        io.UnsupportedOperation,
+    }
+)
+
+# Not every system has each of them. No space (ENOSPC, EDQUOT) is not among them: it lasts until somebody makes room.
+_PASSING_NUMBERS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EINTR", "EAGAIN", "EWOULDBLOCK", "EIO", "EBUSY", "ETXTBSY", "EDEADLK", "ENOLCK", "ESTALE"),
+        *("EMFILE", "ENFILE", "ENOBUFS", "ETIMEDOUT", "ENETDOWN", "ENETUNREACH", "ENETRESET", "EHOSTDOWN"),
+        *("EHOSTUNREACH", "ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EREMOTEIO"),
+    )
+    if hasattr(errno, name)
+)
+
+
+class Transient:
+    """Says of an error whether it may pass.
+
+    An exception's own `retriable` (true or false) decides. Else it is the most specific of its classes that is known:
+    added, named, removed, or known from the start. An `OSError` is judged by its number; without one it may pass.
+
+    Args:
+        names: Names of further exception classes, bare or with their module.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = frozenset(names)
+        self._added: set[type[BaseException]] = set()
+        self._removed: set[type[BaseException]] = set()
+
+    def naming(self, names: Iterable[str]) -> Transient:
+        """The same, with other names."""
+        other = Transient(names)
+        other._added, other._removed = self._added, self._removed
+        return other
+
+    def add(self, kind: type[BaseException]) -> bool:
+        """Count a class among those that pass; False for one that never does."""
+        if kind in NEVER or not issubclass(kind, Exception):
+            return False
+        self._removed.discard(kind)
+        self._added.add(kind)
+        return True
+
+    def remove(self, kind: type[BaseException]) -> None:
+        """Count a class among those that last."""
+        self._added.discard(kind)
+        self._removed.add(kind)
+
+    def __call__(self, error: BaseException) -> bool:
+        """Whether this error may pass."""
+        if not isinstance(error, Exception):
+            return False
+        own = getattr(error, "retriable", None)
+        if isinstance(own, bool):
+            return own
+        for kind in type(error).__mro__:
+            verdict = self._verdict(kind, error)
+            if verdict is not None:
+                return verdict
+        return False
+
+    def _verdict(self, kind: type, error: Exception) -> bool | None:
+        if kind in NEVER or kind in self._removed:
+            return False
+        if kind in self._added or kind.__name__ in self._names or f"{kind.__module__}.{kind.__name__}" in self._names:
+            return True
+        if kind in _LASTING:
+            return False
+        if kind in _PASSING:
+            return True
+        if kind is OSError:
+            number = getattr(error, "errno", None)
+            return number is None or number in _PASSING_NUMBERS
+        return None
+
+
+def never_retried(names: Iterable[str]) -> list[str]:
+    """Those of the names that stand for classes which are never tried again."""
+    never = {kind.__name__ for kind in NEVER}
+    return [name for name in names if name.removeprefix("builtins.") in never]
