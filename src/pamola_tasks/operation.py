@@ -6,6 +6,8 @@ import contextlib
 import enum
 import hashlib
 import logging
+import re
+import string
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
@@ -261,16 +263,19 @@ class Operation:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         attrs.define(cls, slots=False, kw_only=True, auto_attribs=True, eq=False)
+        before: set[str] = set()
         for field in attrs.fields(cls):
-            template = field.metadata.get("template", "")
-            if "{input}" in template and not any(
-                other.metadata.get(_DATASET) == "reads"
-                for other in attrs.fields(cls)[: list(attrs.fields(cls)).index(field)]
-            ):
+            if field.name in vars(Operation):
                 raise TypeError(
-                    f"{cls.__name__}.{field.name} is named after {{input}}, so a parameter made with reads()"
-                    f" has to stand before it"
+                    f"{cls.__name__}.{field.name}: every operation has {field.name!r} already; give the parameter"
+                    f" another name, or write a class attribute without annotation"
                 )
+            for name in _names_in(field.metadata.get("template", "")) - before:
+                needed = "a parameter made with reads()" if name == "input" else f"the parameter {name!r}"
+                raise TypeError(
+                    f"{cls.__name__}.{field.name} is named after {{{name}}}, so {needed} has to stand before it"
+                )
+            before |= {field.name, "input"} if field.metadata.get(_DATASET) == "reads" else {field.name}
 
     @property
     def name(self) -> str:
@@ -419,6 +424,11 @@ class OperationContext:
         """
         with self._outputs.artifact(name, kind, description, category=category, tags=tags, group=group) as file:
             yield file
+
+
+def _names_in(template: str) -> set[str]:
+    """The names in braces: `{input}_{field}` gives `input` and `field`."""
+    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
 def operation_seed(seed: int | None, step_id: str) -> int | None:

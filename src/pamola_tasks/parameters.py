@@ -124,24 +124,12 @@ def fit(value: Any, kind: Any) -> Any:
         return _converter().structure(value, kind)
     except FitError:
         raise
-    except cattrs.BaseValidationError as error:
-        raise FitError("; ".join(_flat(error))) from error
     except cattrs.StructureHandlerNotFoundError:
         if isinstance(kind, type) and not isinstance(value, kind):
             raise FitError(f"expected {describe(kind)}, got {kind_of(value)}") from None
         return value
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, cattrs.BaseValidationError) as error:
         raise FitError(f"expected {describe(kind)}, got {kind_of(value)}") from error
-
-
-def _flat(error: BaseException) -> list[str]:
-    import cattrs
-
-    return cattrs.transform_error(
-        error,
-        path="",
-        format_exception=lambda exc, kind: str(exc) if isinstance(exc, FitError) else f"expected {describe(kind)}",
-    )
 
 
 def kind_of(value: Any) -> str:
@@ -282,6 +270,36 @@ def _converter() -> cattrs.Converter:
         return hook
 
     converter.register_structure_hook_factory(is_union, union_hook)
+
+    def literal_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
+        def hook(value: Any, _: Any) -> Any:
+            for allowed in typing.get_args(kind):
+                if value == allowed and type(value) is type(allowed):
+                    return allowed
+            raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
+
+        return hook
+
+    def is_literal(kind: Any) -> bool:
+        origin: Any = typing.get_origin(kind)
+        return origin is typing.Literal
+
+    converter.register_structure_hook_factory(is_literal, literal_hook)
+
+    def section_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
+        def hook(value: Any, _: Any) -> Any:
+            if isinstance(value, kind):
+                return value
+            if not isinstance(value, collections.abc.Mapping):
+                raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
+            try:
+                return build(kind, value, what="")
+            except ParameterError as error:
+                raise FitError("; ".join(p.removeprefix(f"{kind.__name__}: ") for p in error.problems)) from None
+
+        return hook
+
+    converter.register_structure_hook_factory(lambda kind: isinstance(kind, type) and attrs.has(kind), section_hook)
     return converter
 
 
@@ -297,11 +315,26 @@ def json_schema(cls: type) -> dict[str, Any]:
         if field.default is attrs.NOTHING:
             required.append(field.alias)
         elif not isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
-            schema["default"] = field.default
+            schema["default"] = _as_json(field.default)
         elif "template" in field.metadata:
             schema["default"] = field.metadata["template"]
         properties[field.alias] = schema
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _as_json(value: Any) -> Any:
+    """A default as JSON has it."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, collections.abc.Mapping):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_as_json(item) for item in value]
+    if attrs.has(type(value)):
+        return {field.name: _as_json(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    return str(value)
 
 
 def schema_of(kind: Any) -> dict[str, Any]:
