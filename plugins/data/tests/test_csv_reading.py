@@ -102,6 +102,18 @@ def test_bytes_that_are_no_utf8_are_read_as_cp1252_and_the_user_is_told(project:
     assert "t.csv" in project.warnings[0]
 
 
+def test_pieces_of_a_file_that_turns_out_to_be_no_utf8_far_down_are_read_too(project: Any) -> None:
+    project.put("t.csv", b"name,n\n" + b"x,1\n" * 100_000 + "M\u00fcller,2\n".encode("cp1252"))
+    source = project.source(t="t.csv")
+    assert [piece["name"].iloc[-1] for piece in source.chunks("t", 60_000)] == ["x", "M\u00fcller"]
+    assert len(set(project.warnings)) == 1
+
+
+def test_a_delimiter_of_two_characters_is_refused_in_words(project: Any) -> None:
+    with pytest.raises(DataError, match="one character each"):
+        read(project, "a;;b\n1;;2\n", csv=CsvOptions(delimiter=";;"))
+
+
 def test_a_stated_encoding_that_does_not_fit_is_an_error(project: Any) -> None:
     with pytest.raises(DataError, match=r"dataset 't' \(t.csv\).*utf-8"):
         read(project, "n\nM\u00fcller\n".encode("cp1252"), csv=CsvOptions(encoding="utf-8"))

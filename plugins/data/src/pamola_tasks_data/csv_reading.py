@@ -2,7 +2,8 @@
 
 Options, all optional: `delimiter`, `quotechar`, `encoding` (found out where not stated), `missing_values` (spellings of
 unquoted cells that mean "no value"), `text_columns` (never anything but text), `dtypes` (the schema, when it is known
-already), `warn` (called with a sentence that the user should read).
+already), `warn` (called with a sentence that the user should read), `notes` (a dict in which what was found out about a
+file is kept for the next time that it is opened).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class _CsvFile:
     known: Mapping[str, str]
     warn: Callable[[str], None]
     stated_encoding: bool
+    notes: dict[str, Any]
 
     # ------------------------------------------------------------ whole
 
@@ -149,15 +151,16 @@ class _CsvFile:
                 raise DataError("a cell is not UTF-8, which was stated as the encoding: state the right one") from None
         dialect = attrs.evolve(self.head.dialect, encoding=FALLBACK_ENCODING)
         self.head = attrs.evolve(self.head, dialect=dialect, guessed_encoding=True)
-        self.tell()
+        self.note()
         try:
             return read()
         except pa.ArrowInvalid as problem:
             raise DataError(_reason(problem)) from None
 
-    def tell(self) -> None:
-        """Warn of what was guessed."""
+    def note(self) -> None:
+        """Keep what was guessed, and warn of it."""
         if self.head.guessed_encoding:
+            self.notes["encoding"] = FALLBACK_ENCODING
             self.warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
 
     def _ragged(self, bad: list[Any]) -> DataError:
@@ -214,7 +217,10 @@ def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> _CsvFile:
-    head = examine(file.read(HEAD_SIZE), options)
+    notes = options.get("notes")
+    notes = {} if notes is None else notes
+    encoding = options.get("encoding") or notes.get("encoding")
+    head = examine(file.read(HEAD_SIZE), {**options, "encoding": encoding})
     wanted = list(head.header if columns is None else columns)
     check_columns(wanted, head.header)
     source = _CsvFile(
@@ -225,9 +231,10 @@ def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str
         text_columns=frozenset(options.get("text_columns") or ()),
         known=options.get("dtypes") or {},
         warn=options.get("warn") or _silent,
-        stated_encoding=bool(options.get("encoding")),
+        stated_encoding=bool(encoding),
+        notes=notes,
     )
-    source.tell()
+    source.note()
     return source
 
 

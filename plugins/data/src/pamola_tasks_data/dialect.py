@@ -101,15 +101,20 @@ def _encoding(head: bytes, stated: str | None) -> tuple[str, bool]:
 
 def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[str]]:
     """The first rows, blank lines left out; a last row that may be cut off is left out too."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quotechar)
     found: list[list[str]] = []
-    for row in reader:
-        found.append(row)
-        if len(found) > _ROWS_LOOKED_AT:
-            break
-    else:
-        if not whole:
-            found.pop()
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quotechar):
+            found.append(row)
+            if len(found) > _ROWS_LOOKED_AT:
+                break
+        else:
+            if not whole:
+                found.pop()
+    except (csv.Error, TypeError):
+        raise DataError(
+            f"its beginning cannot be read as CSV with delimiter {delimiter!r} and quote character {quotechar!r},"
+            f" which must be one character each"
+        ) from None
     return [row for row in found if row]
 
 

@@ -42,6 +42,7 @@ class _Dataset:
     complete: bool = False  # the frame has all columns
     schema: dict[str, str] | None = None
     fingerprint: str = ""
+    notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  # what was found out about each file while reading it
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 
     @property
@@ -263,6 +264,7 @@ class DataSource:
         kinds = self._kinds(dataset, None)
         for path in dataset.paths:
             options = {"format": dataset.format, "role": dataset.role, "what": f"dataset {dataset.name!r} ({path})"}
+            options["notes"] = dataset.notes.setdefault(path, {})
             yield path, {**options, **dataset.stated, "text_columns": tuple(kinds), "dtypes": dtypes}
 
     # ------------------------------------------------------------ types
