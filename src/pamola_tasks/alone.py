@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import traceback
 from collections.abc import Mapping
@@ -55,7 +56,8 @@ def run_alone(
 def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_tracker: Any) -> OperationResult:
     session = _session_in(task_dir, data_source)
     run = session.run
-    step = run.plan.add(operation)
+    # Several may run at once in one folder: each stages its outputs apart.
+    step = run.plan.add(operation, options={"id": f"{operation.name}-{secrets.token_hex(4)}"})
     told = 0.0
 
     def tell(done: float, total: float | None, unit: str) -> None:

@@ -298,3 +298,7 @@ class AlreadyRunning(PamolaTaskError):
 
     code = "already_running"
     exit_code = EXIT_ALREADY_RUNNING
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a run as Ctrl-C does, with another exit code."""

@@ -6,12 +6,15 @@ import hashlib
 import inspect
 import json
 import sys
+import types
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from pamola_tasks.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +118,18 @@ def canonical(value: Any) -> str:
     return text if len(text) <= 200 else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
+@cache
+def concealed(secret: str) -> str:
+    """Text that is equal for equal secrets and from which a secret can be guessed only slowly (scrypt, RFC 7914)."""
+    digest = hashlib.scrypt(
+        secret.encode("utf-8", "surrogatepass"), salt=b"pamola-tasks fingerprint", n=2**14, r=8, p=1
+    )
+    return f"sha256:{hashlib.sha256(digest).hexdigest()}"
+
+
 def _unusual(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return concealed(value.reveal())
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))
     if attrs.has(type(value)):
@@ -134,10 +148,19 @@ def code_hash(cls: type) -> str:
         try:
             source = inspect.getsource(cls).encode()
         except (TypeError, OSError):
-            source = repr(
-                sorted((n, v.__code__.co_code) for n, v in vars(cls).items() if hasattr(v, "__code__"))
-            ).encode()
+            source = repr(sorted((n, _seen(v)) for n, v in vars(cls).items() if not n.startswith("__attrs"))).encode()
     return hashlib.sha256(source).hexdigest()
+
+
+def _seen(value: Any) -> str:
+    """What can be seen of a class's attribute: a function's code with its constants and names, or a plain value."""
+    function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    code = function if isinstance(function, types.CodeType) else getattr(function, "__code__", None)
+    if code is not None:
+        return repr((code.co_code, code.co_names, [_seen(constant) for constant in code.co_consts]))
+    if isinstance(value, frozenset):
+        return repr(sorted(map(repr, value)))
+    return repr(value) if value is None or isinstance(value, (bool, int, float, str, bytes, tuple)) else ""
 
 
 @cache
@@ -180,6 +203,6 @@ def _changed(what: str, old: str | None, new: str | None) -> str:
         return f"{what} is new"
     if new is None:
         return f"{what} is gone"
-    if old.startswith("sha256:") or new.startswith("sha256:"):
+    if "sha256:" in old or "sha256:" in new:
         return f"{what} changed"
     return f"{what} changed from {old} to {new}"

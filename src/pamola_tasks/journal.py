@@ -6,6 +6,7 @@ elsewhere is reported, never hidden. Several processes may append at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zlib
@@ -41,7 +42,10 @@ class Journal:
 
 def encode(entry: Mapping[str, Any]) -> bytes:
     """One entry as a line."""
-    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    # Names of files may hold bytes that are no UTF-8; Python has them as lone surrogates, and json reads them back.
+    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "surrogatepass"
+    )
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
@@ -78,12 +82,10 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
         flush: Whether to wait until the disk has them.
     """
     data = b"".join(map(encode, entries))
-    with files.append(path) as file:
-        descriptor = _descriptor(file)
+    with _locked(files, path) as (file, descriptor):
         if descriptor is None:
             file.write(data)
             return
-        durable.lock(descriptor)
         try:
             _cut_torn_tail(descriptor)
             _write_all(descriptor, data)
@@ -91,6 +93,53 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
             durable.unlock(descriptor)
         if flush:
             durable.flush_data(descriptor)
+
+
+@contextlib.contextmanager
+def locked(files: Files, path: str | Path) -> Iterator[None]:
+    """Keep everybody else from appending to a journal, or replacing it, for the time of the block."""
+    with _locked(files, path) as (_, descriptor):
+        try:
+            yield
+        finally:
+            if descriptor is not None:
+                durable.unlock(descriptor)
+
+
+def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
+    """Put other lines in a journal's place, in one step that a crash cannot halve. For holders of its lock.
+
+    The new file is flushed before it gets the name: a rename that outlives its data would lose all entries at once.
+    """
+    head, tail = os.path.split(path)
+    new = os.path.join(head, durable.temporary_name(tail))
+    try:
+        with files.append(new) as copy:
+            copy_descriptor = _descriptor(copy)
+            data = b"".join(lines)
+            if copy_descriptor is None:
+                copy.write(data)
+            else:
+                _write_all(copy_descriptor, data)
+                durable.flush_data(copy_descriptor)
+        files.replace(new, path)
+    except BaseException:
+        files.unlink(new, missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(files: Files, path: str | Path) -> Iterator[tuple[IO[bytes], int | None]]:
+    """The file that has the name now, open for appending and locked, also when it was replaced while waiting."""
+    while True:
+        with files.append(path) as file:
+            descriptor = _descriptor(file)
+            if descriptor is not None:
+                durable.lock(descriptor)
+                if os.fstat(descriptor).st_nlink == 0:
+                    continue
+            yield file, descriptor
+            return
 
 
 def read(files: Files, path: str | Path) -> Journal:

@@ -14,10 +14,12 @@ from pamola_tasks.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_TASK_FAILED,
+    EXIT_TERMINATED,
     PamolaTaskError,
     PathSecurityError,
     PluginError,
     ProjectError,
+    Terminated,
 )
 from pamola_tasks.files import Files
 from pamola_tasks.hookspecs import hookimpl
@@ -106,7 +108,7 @@ class Outcome:
         if self.success:
             return EXIT_OK
         if isinstance(self.error, KeyboardInterrupt):
-            return EXIT_INTERRUPTED
+            return EXIT_TERMINATED if isinstance(self.error, Terminated) else EXIT_INTERRUPTED
         return self.error.exit_code if isinstance(self.error, PamolaTaskError) else EXIT_TASK_FAILED
 
 

@@ -94,7 +94,10 @@ def is_secret_name(key: str) -> bool:
 
 def _forms(value: str) -> set[str]:
     """The ways in which a secret's exact bytes may be written in text."""
-    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = value.encode("utf-8", "surrogatepass")
     forms = {
         value,
         quote(value, safe="", errors="replace"),
@@ -147,8 +150,13 @@ class Redactor:
         self._secret_names.update(name.lower() for name in names)
 
     def hides(self, key: str) -> bool:
-        """Whether the value of a key of this name is masked."""
-        return key.lower() in self._secret_names or is_secret_name(key) or any(says(key) for says in self._predicates)
+        """Whether the value of a key of this name is masked; yes when a predicate cannot tell."""
+        if key.lower() in self._secret_names or is_secret_name(key):
+            return True
+        try:
+            return any(says(key) for says in self._predicates)
+        except Exception:
+            return True
 
     def __call__(self, text: str) -> str:
         """The text with everything secret replaced."""

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pamola_tasks.errors import EXIT_INTERRUPTED, EXIT_TASK_FAILED, EXIT_TERMINATED, EXIT_USAGE, PamolaTaskError
+from pamola_tasks.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_TASK_FAILED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    PamolaTaskError,
+    Terminated,
+)
 
 if TYPE_CHECKING:
     from pamola_tasks.kernel import Kernel
@@ -190,10 +197,6 @@ def cli(ctx: click.Context, verbose: int, quiet: int, traceback: bool) -> None:
         if broken and ctx.invoked_subcommand != "plugins":
             names = ", ".join(record.name for record in broken)
             click.secho(f"warning: not usable: {names}; see `pamola-task plugins`", fg="yellow", err=True)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a run as Ctrl-C does, with another exit code."""
 
 
 def run(args: Sequence[str] | None = None) -> NoReturn:

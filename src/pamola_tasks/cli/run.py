@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from pamola_tasks.cli.app import State, Terminated, pass_state
+from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, size
-from pamola_tasks.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TERMINATED
+from pamola_tasks.errors import EXIT_OK
 from pamola_tasks.kernel import Outcome
 from pamola_tasks.protocols import RunOptions
 
@@ -72,7 +72,7 @@ def command(
         else:
             print_outcome(outcome, f"pamola-task run {task}")
         if not outcome.success:
-            code = _exit_code(outcome)
+            code = outcome.exit_code
             break
     if as_json:
         print_json(shown[0] if len(tasks) == 1 else shown)
@@ -104,12 +104,6 @@ def parse_value(text: str) -> Any:
     if isinstance(value, float) and not (value - value == 0):
         raise click.BadParameter(f"{text!r} is no finite number", param_hint="--set")
     return value
-
-
-def _exit_code(outcome: Outcome) -> int:
-    if outcome.status == "interrupted":
-        return EXIT_TERMINATED if isinstance(outcome.error, Terminated) else EXIT_INTERRUPTED
-    return outcome.exit_code
 
 
 def as_document(outcome: Outcome) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import files as durable
 from pamola_tasks import journal
 from pamola_tasks.errors import CheckpointError, PathSecurityError
 from pamola_tasks.fingerprint import from_entry, to_entry
@@ -109,14 +108,8 @@ class FinishedSteps:
     def _compact(self) -> None:
         """Replace the journal, in one step, by one that has only what is live."""
         kept = live(journal.read(self._files, self.path).entries)
-        new = self._directory / durable.temporary_name(self.path.name)
-        try:
-            # Flushed, unlike an append: a rename that outlives its data would lose all steps at once.
-            journal.append(self._files, new, kept, flush=True)
-            self._files.replace(new, self.path)
-        except BaseException:
-            self._files.unlink(new, missing_ok=True)
-            raise
+        with journal.locked(self._files, self.path):
+            journal.replace(self._files, self.path, map(journal.encode, kept))
         self._lines, self._live = len(kept), {_key(entry) for entry in kept}
 
     def verify(self, saved: SavedStep) -> list[str]:

@@ -369,7 +369,7 @@ class ExecutionLog:
     # ------------------------------------------------------------ how it is done
 
     def _append(self, entries: list[dict[str, Any]], *, flush: bool) -> None:
-        journal.append(storage.CurrentFile(self._files), self.log_path, entries, flush=flush)
+        journal.append(self._files, self.log_path, entries, flush=flush)
 
     def _update(self, run_id: str, task_id: str, updates: dict[str, Any]) -> bool:
         with self._failing("written"):
@@ -398,7 +398,7 @@ class ExecutionLog:
     def _refresh(self) -> None:
         """Rewrite the file for other tools, and record runs that were found to be aborted."""
         dead: list[tuple[str, str]] = []
-        with storage.locked(self._files, self.log_path):
+        with journal.locked(self._files, self.log_path):
             # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
             entries = journal.newest_first(self._files, self.log_path)
             found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))

@@ -6,10 +6,8 @@ import contextlib
 import csv as csv_format
 import io
 import json
-import os
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import files as durable
 from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.files import Files
@@ -35,49 +33,6 @@ CSV_COLUMNS = (
 )
 
 
-class CurrentFile(Files):
-    """Files whose `append` gives the file that has the name now, locked, also when it was replaced while waiting."""
-
-    def __init__(self, files: Files) -> None:
-        super().__init__(files.guard)
-        self._files = files
-
-    @contextlib.contextmanager
-    def append(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-        """Open a file for appending; see the class."""
-        with contextlib.ExitStack() as stack:
-            while True:
-                file = stack.enter_context(self._files.append(path))
-                if os.name != "posix" or _in_memory(file):
-                    break  # Windows does not replace a file that somebody has open
-                durable.lock(file.fileno())
-                if os.fstat(file.fileno()).st_nlink:
-                    break
-                stack.close()
-            yield file
-
-
-def _in_memory(file: IO[bytes]) -> bool:
-    try:
-        file.fileno()
-    except OSError:
-        return True
-    return False
-
-
-@contextlib.contextmanager
-def locked(files: Files, path: str) -> Iterator[IO[bytes]]:
-    """Hold the log's lock; the file is open for appending."""
-    with CurrentFile(files).append(path) as file:
-        if os.name != "posix" and not _in_memory(file):
-            durable.lock(file.fileno())
-        try:
-            yield file
-        finally:
-            if not _in_memory(file):
-                durable.unlock(file.fileno())
-
-
 def rewrite(files: Files, path: str, keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> None:
     """Replace the log by one without the events of some runs, in one step that a crash cannot halve.
 
@@ -87,24 +42,11 @@ def rewrite(files: Files, path: str, keep: Callable[[str], bool], added: Iterabl
         keep: Whether to keep the events of a run.
         added: Events to put among them, each before the first that is newer: the order of the log is that of time.
     """
-    head, _, last = path.rpartition("/")
-    new = f"{head}/{durable.temporary_name(last)}".lstrip("/")
-    with locked(files, path):
+    with journal.locked(files, path):
         with files.open_raw(path) as file:
             lines = file.read().split(b"\n")
         lines.pop()  # nothing, or what a crash left of a line
-        data = b"".join(_merged(lines, keep, added))
-        try:
-            with files.append(new) as copy:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[copy.write(rest) :]
-                if not _in_memory(copy):
-                    durable.flush_data(copy.fileno())
-            files.replace(new, path)
-        except BaseException:
-            files.unlink(new, missing_ok=True)
-            raise
+        journal.replace(files, path, _merged(lines, keep, added))
 
 
 def _merged(lines: Iterable[bytes], keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
