@@ -43,10 +43,9 @@ class Journal:
 def encode(entry: Mapping[str, Any]) -> bytes:
     """One entry as a line."""
     # Names of files may hold bytes that are no UTF-8; Python has them as lone surrogates, and json reads them back.
-    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "surrogatepass"
-    )
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    data = text.encode("utf-8", "surrogatepass")
+    return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
 def decode(line: bytes) -> dict[str, Any]:

@@ -199,8 +199,10 @@ class Redactor:
             return [self.value(item) for item in value]
         if isinstance(value, (bytes, bytearray)):
             return self(bytes(value).decode("utf-8", "replace"))
-        if value is None or isinstance(value, (bool, int, float)):
+        if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, (int, float)):  # a secret made of digits may have become a number
+            return value if self._exact is None or not self._exact.search(str(value)) else MASK
         plain = getattr(value, "tolist", None)  # numbers and arrays of numpy
         if plain is not None and not isinstance(value, type):
             return self.value(plain(), key)

@@ -1,0 +1,207 @@
+"""What must not be read is not written: secrets in all the forms they may take."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pamola_tasks import Secret
+from pamola_tasks.secrets import MASK, Redactor, is_secret_name, segments
+
+FORMS: dict[str, Any] = {
+    "plain": str,
+    "percent-encoded": lambda s: quote(s, safe=""),
+    "form-encoded": quote_plus,
+    "JSON": lambda s: json.dumps(s)[1:-1],
+    "JSON with unicode": lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
+    "repr": lambda s: repr(s)[1:-1],
+    "base64": lambda s: base64.b64encode(s.encode()).decode(),
+    "base64 for URLs": lambda s: base64.urlsafe_b64encode(s.encode()).decode(),
+    "base64 without padding": lambda s: base64.b64encode(s.encode()).decode().rstrip("="),
+    "hex": lambda s: s.encode().hex(),
+}
+SECRET = "pä'ss/w\"ö+rd\\n 4711?"
+
+
+def redactor(*secrets: str) -> Redactor:
+    made = Redactor()
+    for secret in secrets:
+        made.register(secret)
+    return made
+
+
+def test_a_secret_shows_itself_only_when_asked() -> None:
+    secret = Secret("hunter22", "db")
+    assert (str(secret), f"{secret}", f"{secret:>5}", repr(secret)) == ("***", "***", "  ***", "Secret('db')")
+    assert repr(Secret("hunter22")) == "Secret('***')"
+    assert secret.reveal() == "hunter22"
+    assert secret == Secret("hunter22", "other")
+    assert secret != Secret("hunter23")
+    assert secret != "hunter22"
+    assert len({secret, Secret("hunter22")}) == 1
+    assert secret
+    assert not Secret("")
+    assert "hunter22" not in repr({"x": [secret]})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_registered_secret_is_hidden_in_every_usual_form(form: str) -> None:
+    written = FORMS[form](SECRET)
+    hidden = redactor(SECRET)(f"before {written} after")
+    assert hidden == f"before {MASK} after"
+
+
+@given(st.text(min_size=4, max_size=30), st.sampled_from(sorted(FORMS)), st.text(max_size=20), st.text(max_size=20))
+def test_no_text_written_still_holds_the_secret(secret: str, form: str, before: str, after: str) -> None:
+    assume(MASK not in secret)
+    try:
+        written = FORMS[form](secret)
+    except UnicodeEncodeError:
+        return
+    assume(len(written) >= 4)
+    shown = redactor(secret)(f"{before}{written}{after}")
+    # What was around it may hold it by chance; what was put there must be gone.
+    assume(written not in f"{before}{MASK}{after}")
+    assert written not in shown
+
+
+@given(st.text(min_size=4, max_size=20), st.text(min_size=4, max_size=20))
+def test_nested_values_of_any_kind_hold_no_secret_afterwards(secret: str, other: str) -> None:
+    assume(secret not in MASK * 3 and other not in MASK * 3)
+    made = redactor(secret, other)
+    value = {"a": [secret, (other, {"b": secret.encode()})], secret: 1, "c": {other}, "d": Secret(secret), "e": None}
+    assert secret not in _texts(made.value(value))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in (key, *_texts(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [str(value)]
+
+
+def test_a_secret_of_digits_is_hidden_as_a_number_too() -> None:
+    assert redactor("47114711").value({"pin": 47114711, "n": 4711, "share": 0.5}) == {
+        "pin": MASK,
+        "n": 4711,
+        "share": 0.5,
+    }
+
+
+def test_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
+    assert redactor("pass", "password1")("a password1 b pass c") == f"a {MASK} b {MASK} c"
+
+
+def test_a_secret_registered_twice_or_too_short_changes_nothing() -> None:
+    made = redactor("abc", "abcd", "abcd")
+    assert made("abc abcd") == f"abc {MASK}"
+
+
+def test_a_secret_with_half_a_character_can_be_registered() -> None:
+    made = redactor("pass\ud800word")
+    assert "word" not in made("pass\ud800word")
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("postgres://me:hunter22@db/x", "postgres://me:***@db/x"),
+        ("https://example.org/?a=1", "https://example.org/?a=1"),
+        ("key AKIAIOSFODNN7EXAMPLE here", "key *** here"),
+        ("ghp_" + "a" * 36, "***"),
+        ("password=hunter22, user=me", "password=***, user=me"),
+        ("dbPassword: hunter22", "dbPassword: ***"),
+        ("Authorization: Bearer abcdef", "Authorization: ***"),
+        ("api_key=xyz&sort_key=name", "api_key=***&sort_key=name"),
+        ("key_path=/a/b", "key_path=/a/b"),
+        ("at 12:30:05", "at 12:30:05"),
+        ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "***"),
+        ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdefghijkl", "***"),
+        ("plain text", "plain text"),
+    ],
+)
+def test_what_gives_itself_away_is_hidden_without_being_registered(text: str, hidden: str) -> None:
+    assert Redactor()(text) == hidden
+
+
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [
+        ("password", True),
+        ("DB_PASSWORD", True),
+        ("dbPassword", True),
+        ("api_key", True),
+        ("apiKey", True),
+        ("accesskey", True),
+        ("encryption_keys", True),
+        ("key", True),
+        ("client-secret", True),
+        ("Authorization", True),
+        ("sort_key", False),
+        ("primary_key", False),
+        ("key_path", False),
+        ("password_file", False),
+        ("token_count", False),
+        ("keyboard", False),
+        ("passenger", False),
+        ("", False),
+    ],
+)
+def test_names_of_keys_tell_whether_their_values_are_secret(key: str, secret: bool) -> None:
+    assert is_secret_name(key) is secret
+
+
+def test_keys_are_taken_apart_into_words() -> None:
+    assert segments("HTTPProxyPassword2") == ["http", "proxy", "password", "2"]
+
+
+def test_values_under_secret_keys_are_hidden_whatever_they_are() -> None:
+    made = Redactor()
+    made.add_names(["Zip"])
+    made.add_predicate(lambda key: key.startswith("x_"))
+    made.add_pattern(r"ID-\d+")
+    value = {"password": 5, "zip": "1010", "x_ray": [1], "note": "see ID-77", "use_token": True, "secret": None}
+    assert made.value(value) == {
+        "password": MASK,
+        "zip": MASK,
+        "x_ray": MASK,
+        "note": f"see {MASK}",
+        "use_token": True,
+        "secret": None,
+    }
+    assert made.hides("ZIP")
+    assert made.value(object()).startswith("<object")
+    assert made.value(bytearray(b"ID-5")) == MASK
+
+
+def test_a_redaction_that_raises_shows_nothing() -> None:
+    made = Redactor()
+
+    def broken(key: str) -> bool:
+        raise RuntimeError("no idea")
+
+    made.add_predicate(broken)
+    assert made("user=me") == f"user={MASK}"
+    assert made.value({"user": "me"}) == {"user": MASK}
+    assert made.hides("user")
+
+
+def test_secrets_do_not_travel_in_pickles_by_accident() -> None:
+    with pytest.raises(TypeError):
+        pickle.dumps(Redactor())
+
+
+def test_a_text_that_cannot_be_redacted_is_not_shown() -> None:
+    class Odd(str):
+        def __contains__(self, other: object) -> bool:
+            raise RuntimeError("cannot look")
+
+    assert Redactor()(Odd("hunter22")) == MASK
