@@ -195,7 +195,11 @@ def test_types_that_cannot_be_resolved_are_not_checked_rather_than_refused() -> 
     class Unresolved(Operation):
         thing: NoSuchType  # type: ignore[name-defined]  # noqa: F821
 
+        number: int = 0
+
     assert build(Unresolved, {"thing": 5}).thing == 5
+    with pytest.raises(ParameterError, match="number: expected a whole number"):
+        build(Unresolved, {"thing": 5, "number": "5"})
 
 
 @pytest.mark.parametrize(
@@ -276,9 +280,7 @@ def test_a_parameter_must_not_take_the_name_of_something_every_operation_has(nam
 
 
 def test_a_template_names_only_parameters_that_stand_before_it() -> None:
-    with pytest.raises(
-        TypeError, match=r"Wrong.output is named after \{field\}, so the parameter 'field'"
-    ):
+    with pytest.raises(TypeError, match=r"Wrong.output is named after \{field\}, so the parameter 'field'"):
 
         class Wrong(Operation):
             output: str = writes("x_{field}")

@@ -79,6 +79,7 @@ class Artifact:
         group: Name of a group of artifacts that belong together.
         sha256: Hash of the bytes on the disk (hex).
         bytes: Their number.
+        root: The folder that a relative path begins at; the current one where it is empty.
     """
 
     artifact_type: str
@@ -93,6 +94,7 @@ class Artifact:
     encrypted: bool = False
     step: str = ""
     creation_time: str = attrs.Factory(lambda: rfc3339(now()))
+    root: str = attrs.field(default="", repr=False, eq=False)
 
     @property
     def size(self) -> int | None:
@@ -106,11 +108,11 @@ class Artifact:
 
     def exists(self) -> bool:
         """Whether the file is there now."""
-        return Path(self.path).is_file()
+        return Path(self.root, self.path).is_file()
 
     def validate(self) -> bool:
         """Whether the file is there, not empty, and has the extension of its type."""
-        path = Path(self.path)
+        path = Path(self.root, self.path)
         return self.exists() and path.stat().st_size > 0 and path.suffix.lstrip(".") == self.artifact_type
 
     def add_tag(self, tag: str) -> None:

@@ -136,6 +136,7 @@ class StepOutputs:
             bytes=file.size,
             encrypted=file.encrypted,
             step=self.step.id,
+            root=str(self.run.files.root),
         )
         self._staged.append(_Staged(staged, str(target), artifact=made))
 
@@ -204,7 +205,7 @@ class StepOutputs:
                         sha256=made.sha256,
                         bytes=made.bytes or 0,
                         encrypted=made.encrypted,
-                        artifact=attrs.asdict(made),
+                        artifact=attrs.asdict(made, filter=attrs.filters.exclude("root")),  # a project can be moved
                     )
                 )
                 artifacts.append(made)

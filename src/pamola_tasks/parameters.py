@@ -109,7 +109,16 @@ def _annotations(cls: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(cls)
     except (NameError, AttributeError, TypeError):
-        return {f.name: Any if isinstance(f.type, str) or f.type is None else f.type for f in attrs.fields(cls)}
+        return {f.name: _annotation(cls, f.type) for f in attrs.fields(cls)}
+
+
+def _annotation(cls: type, annotation: Any) -> Any:
+    """One annotation, resolved; Any where it names something that only type checkers see."""
+    alone = type("alone", (), {"__annotations__": {"it": annotation}, "__module__": cls.__module__})
+    try:
+        return typing.get_type_hints(alone)["it"]
+    except (NameError, AttributeError, TypeError):
+        return Any
 
 
 def fit(value: Any, kind: Any) -> Any:

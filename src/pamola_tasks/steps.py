@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError
-from pamola_tasks.fingerprint import SavedStep, changes, parts_of
+from pamola_tasks.fingerprint import SavedStep, changes, concealed, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
@@ -129,6 +129,10 @@ class Steps:
         parts["outputs"] = " ".join(f"{name}:{self._kind(name)}" for name in step.writes)
         for record, more in run.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
             parts.update({f"{record.name} {key}": str(value) for key, value in (more or {}).items()})
+        for key, text in parts.items():
+            secret = key.startswith("parameter ") and run.redact.hides(key.removeprefix("parameter "))
+            if (secret and text not in ("null", '""')) or run.redact(text) != text:
+                parts[key] = concealed(text)
         self._parts[step.id] = parts
         saved = self._saved.get(step.id)
         if saved is None:
@@ -164,7 +168,7 @@ class Steps:
             path = str(run.files.root / output.path)
             self._claims[path] = step.id
             if output.kind == "artifact":
-                artifacts.append(Artifact(**dict(output.artifact)))
+                artifacts.append(Artifact(**{**output.artifact, "root": str(run.files.root)}))
                 continue
             role = "data" if output.kind == "output" else "state"
             run.data_source.add_file_path(output.name, path, format=output.format, role=role)
