@@ -31,8 +31,19 @@ def test_yaml_scalars_are_those_of_yaml_1_2() -> None:
     text = "a: NO\nb: yes\nc: 0o17\nd: 0x1F\ne: 017\nf: 1_000\ng: 12:30\nh: ~\n"
     text += "i: 1e3\nj: 'x'\nk: true\nl: 2026-01-01\nm: .5\n"
     assert values(text) == {
-        **{"a": "NO", "b": "yes", "c": 15, "d": 31, "e": 17, "f": "1_000", "g": "12:30", "h": None},
-        **{"i": 1000.0, "j": "x", "k": True, "l": "2026-01-01", "m": 0.5},
+        "a": "NO",
+        "b": "yes",
+        "c": 15,
+        "d": 31,
+        "e": 17,
+        "f": "1_000",
+        "g": "12:30",
+        "h": None,
+        "i": 1000.0,
+        "j": "x",
+        "k": True,
+        "l": "2026-01-01",
+        "m": 0.5,
     }
 
 

@@ -116,18 +116,12 @@ def test_every_check_notices_one_tampered_row(adult: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(("k", "most"), [(2, 0.0085), (5, 0.0275), (10, 0.0500), (50, 0.1352)])
-def test_adult_with_nine_quasi_identifiers_loses_little_and_takes_little_time(
-    adult: pd.DataFrame, k: int, most: float
-) -> None:
+def test_adult_with_nine_quasi_identifiers_loses_little(adult: pd.DataFrame, k: int, most: float) -> None:
     columns = list(adult.columns)
-    started = time.process_time()
     release = k_anonymous(adult, columns, k)
-    seconds = time.process_time() - started
 
     assert release.information_loss <= most
     assert faults(adult, release.frame, columns, k) == []
-    # half a second is wanted on an idle machine; the benchmark measures that, this notices what is far off
-    assert seconds < 2.5
 
 
 def test_information_loss_is_what_the_published_cells_say(adult: pd.DataFrame) -> None:
