@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import nulls
+from pamola_tasks.errors import OperationError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, with_parameters
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.protocols import RunOptions
@@ -69,11 +70,15 @@ def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_t
     outputs = StepOutputs(run, step, final=set(step.writes), claims={}, tell_progress=tell)
     try:
         result = operation.execute(OperationContext(run, step, outputs, StepData(run, step, outputs)))
+        if not isinstance(result, OperationResult):
+            raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += outputs.warnings
         if not result.failed:
             _, artifacts, _ = outputs.publish()
             result.artifacts = [*artifacts, *result.artifacts]
         return result
+    except SystemExit as error:
+        raise OperationError(f"{operation.name} called sys.exit({error.code!r})") from error
     finally:
         outputs.discard()
 
