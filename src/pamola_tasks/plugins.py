@@ -27,7 +27,7 @@ from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pluggy import HookImpl
+    from pluggy import HookImpl, HookimplOpts
 
 GROUP = "pamola_tasks"
 LEFT_OUT_AFTER = 3
@@ -108,6 +108,10 @@ class _Manager(pluggy.PluginManager):
     def __init__(self) -> None:
         super().__init__(hookspecs.PROJECT_NAME)
         self.add_hookspecs(hookspecs)
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> HookimplOpts | None:
+        """Most names of a module are none of a hook: looking closely at each would cost every start."""
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
 
 
 class Plugins:
@@ -196,18 +200,14 @@ class Plugins:
         record.object = plugin
         self.manager.register(plugin, record.name)
         for caller in self.manager.get_hookcallers(plugin) or ():
-            own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
             if not caller.has_spec():
                 raise PluginError(_unknown_hook(caller.name))
+            own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
             if len(own) > 1:
                 raise PluginError(f"{caller.name} is implemented twice: use two plugins")
-            for impl in own:
-                self._check_implementation(caller.name, impl)
-        for caller in self.manager.get_hookcallers(plugin) or ():
+            self._check_implementation(caller.name, own[0])
             if hookspecs.kind_of(caller.name) == "event":
-                for impl in caller.get_hookimpls():
-                    if impl.plugin is plugin:
-                        impl.function = self._guarded(impl.function, record, caller.name)  # type: ignore[misc]
+                own[0].function = self._guarded(own[0].function, record, caller.name)  # type: ignore[misc]
 
     def _check_implementation(self, hook: str, impl: HookImpl) -> None:
         wraps = impl.wrapper or impl.hookwrapper
