@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 SOURCES = ["src", "tests", "benchmarks", "docs", "noxfile.py", "plugins"]
 
-nox.options.sessions = ["lint", "types", "wheels", "tests", "docs"]
+nox.options.sessions = ["lint", "types", "wheels", "oldest", "tests", "docs"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
@@ -53,6 +53,16 @@ def tests(session: nox.Session) -> None:
     )
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """The kernel's own tests with the oldest releases that it says it works with."""
+    session.install("pluggy==1.6.0", "attrs==24.1.0", "cattrs==24.1.0", "click==8.1.7")
+    session.install(".", *[f"./plugins/{name}" for name in ("paths", "config", "directories", "checkpoints", "history")])
+    session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", "constraints.txt")
+    left_out = ["--ignore", "tests/system", "--ignore", "tests/test_docs.py"]
+    session.run("pytest", "-n", "auto", "--timeout", "300", "-q", "tests", *left_out)
 
 
 def verifiers(session: nox.Session) -> dict[str, str]:
