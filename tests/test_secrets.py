@@ -74,10 +74,10 @@ def test_no_text_written_still_holds_the_secret(secret: str, form: str, before: 
 
 @given(st.text(min_size=4, max_size=20), st.text(min_size=4, max_size=20))
 def test_nested_values_of_any_kind_hold_no_secret_afterwards(secret: str, other: str) -> None:
-    assume(secret not in MASK * 3 and other not in MASK * 3)
+    assume(MASK not in secret and MASK not in other)
     made = redactor(secret, other)
     value = {"a": [secret, (other, {"b": secret.encode()})], secret: 1, "c": {other}, "d": Secret(secret), "e": None}
-    assert secret not in _texts(made.value(value))
+    assert not any(hidden in text for text in _texts(made.value(value)) for hidden in (secret, other))
 
 
 def _texts(value: Any) -> list[str]:
@@ -85,7 +85,7 @@ def _texts(value: Any) -> list[str]:
         return [text for key, item in value.items() for text in (key, *_texts(item))]
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
-    return [str(value)]
+    return [] if value is None else [str(value)]
 
 
 def test_a_secret_of_digits_is_hidden_as_a_number_too() -> None:
