@@ -59,7 +59,8 @@ def tests(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The kernel's own tests with the oldest releases that it says it works with."""
     session.install("pluggy==1.6.0", "attrs==24.1.0", "cattrs==24.1.0", "click==8.1.7")
-    session.install(".", *[f"./plugins/{name}" for name in ("paths", "config", "directories", "checkpoints", "history")])
+    plugins = ("paths", "config", "directories", "checkpoints", "history")
+    session.install(".", *[f"./plugins/{name}" for name in plugins])
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", "constraints.txt")
     left_out = ["--ignore", "tests/system", "--ignore", "tests/test_docs.py"]
     session.run("pytest", "-n", "auto", "--timeout", "300", "-q", "tests", *left_out)
