@@ -8,6 +8,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from pamola_tasks.errors import OperationError, PamolaTaskError
 from pamola_tasks.fingerprint import SavedStep, changes, concealed, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
@@ -310,6 +312,7 @@ class Steps:
         self._keep_metrics(step, record)
         self._tell_finished(step, result, success=True)
         for dataset in outputs.read.values() if outputs is not None else ():
+            self._note_read(dataset)
             self._session.emit("pamola_on_dataset_read", step=step, dataset=dataset)
         for dataset in datasets:
             self._note_dataset(dataset)
@@ -329,6 +332,13 @@ class Steps:
             result.execution_time or 0.0,
             extra={"step_id": step.id},
         )
+
+    def _note_read(self, dataset: DatasetRecord) -> None:
+        """Know more of an input, once it has been read: its rows and columns."""
+        inputs = self.run.record.inputs
+        for index, known in enumerate(inputs):
+            if known.name == dataset.name and dataset.rows is not None:
+                inputs[index] = attrs.evolve(known, rows=dataset.rows, columns=dataset.columns)
 
     def _note_dataset(self, dataset: DatasetRecord) -> None:
         record = self.run.record
