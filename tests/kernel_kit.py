@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl, journal, reads, writes
-from pamola_tasks.errors import DataError, PathSecurityError
+from pamola_tasks.errors import DataError, EncryptionError, PathSecurityError
 from pamola_tasks.files import temporary_name
 from pamola_tasks.fingerprint import SavedStep, from_entry, to_entry
 from pamola_tasks.protocols import Project, RunServices, Stat
@@ -441,6 +442,40 @@ class Kept:
         """Forget all."""
         self.run.files.unlink(self.path, missing_ok=True)
         self.run.files.remove_tree(self.run.directories.get_directory("state") / "steps", missing_ok=True)
+
+
+class Xor:
+    """Encryption that a test can see through: every byte flipped, behind a head that names role and task."""
+
+    enabled = True
+    mode = "simple"
+    key_id = "k1"
+
+    def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """Flip."""
+        raw.write(f"ptask/1 {role} {task_id}\n".encode())
+
+        class Writer(io.BytesIO):
+            def write(self, data: Any) -> int:
+                return raw.write(bytes(byte ^ 255 for byte in data))
+
+        return Writer()
+
+    @contextlib.contextmanager
+    def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> Iterator[IO[bytes]]:
+        """Flip back."""
+        head, _, body = raw.read().partition(b"\n")
+        if head != f"ptask/1 {role} {task_id}".encode():
+            raise EncryptionError(f"written as {head!r}")
+        yield io.BytesIO(bytes(byte ^ 255 for byte in body))
+
+    def is_encrypted(self, head: bytes) -> bool:
+        """By its head."""
+        return head.startswith(b"ptask/1")
+
+    def file_key_id(self, head: bytes) -> str:
+        """Always one."""
+        return "k1"
 
 
 class Disk:

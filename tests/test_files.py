@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_kit import OsGuard, files_below
+from kernel_kit import OsGuard, Xor, files_below
 
 from pamola_tasks import files as durable
 from pamola_tasks.errors import EncryptionError, PathSecurityError
@@ -24,40 +24,6 @@ from pamola_tasks.files import Files, check_name, is_temporary, looks_encrypted,
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(OsGuard(tmp_path))
-
-
-class Xor:
-    """Encryption that a test can see through: every byte flipped, behind a head that names role and task."""
-
-    enabled = True
-    mode = "simple"
-    key_id = "k1"
-
-    def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
-        """Flip."""
-        raw.write(f"ptask/1 {role} {task_id}\n".encode())
-
-        class Writer(io.BytesIO):
-            def write(self, data: Any) -> int:
-                return raw.write(bytes(byte ^ 255 for byte in data))
-
-        return Writer()
-
-    @contextlib.contextmanager
-    def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> Iterator[IO[bytes]]:
-        """Flip back."""
-        head, _, body = raw.read().partition(b"\n")
-        if head != f"ptask/1 {role} {task_id}".encode():
-            raise EncryptionError(f"written as {head!r}")
-        yield io.BytesIO(bytes(byte ^ 255 for byte in body))
-
-    def is_encrypted(self, head: bytes) -> bool:
-        """By its head."""
-        return head.startswith(b"ptask/1")
-
-    def file_key_id(self, head: bytes) -> str:
-        """Always one."""
-        return "k1"
 
 
 # ---------------------------------------------------------------- writing and reading

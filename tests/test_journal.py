@@ -192,3 +192,45 @@ def test_several_processes_append_at_once_and_nothing_is_lost(files: Files, tmp_
         mine = [entry["n"] for entry in found.entries if entry["writer"] == str(who)]
         assert mine == list(range(60)), "each writer's own lines, in their order"
     assert json.loads(json.dumps(found.entries)) == found.entries
+
+
+# ---------------------------------------------------------------- putting another journal in its place
+
+
+def test_a_journal_is_replaced_whole_or_not_at_all(files: Files, tmp_path: Path) -> None:
+    journal.append(files, "log", [{"n": 1}, {"n": 2}], flush=False)
+    journal.replace(files, "log", [journal.encode({"n": 2})])
+    assert journal.read(files, "log").entries == [{"n": 2}]
+
+    def breaks() -> Any:
+        yield journal.encode({"n": 3})
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError):
+        journal.replace(files, "log", breaks())
+    assert journal.read(files, "log").entries == [{"n": 2}]
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_who_holds_the_lock_keeps_others_from_appending_and_they_go_on_in_the_new_file(
+    files: Files, tmp_path: Path
+) -> None:
+    import threading
+
+    journal.append(files, "log", [{"n": 1}], flush=False)
+    with journal.locked(files, "log"):
+        other = threading.Thread(target=lambda: journal.append(files, "log", [{"n": 3}], flush=False))
+        other.start()
+        other.join(0.1)
+        assert other.is_alive()
+        journal.replace(files, "log", [journal.encode({"n": 2})])
+    other.join(10)
+    assert journal.read(files, "log").entries == [{"n": 2}, {"n": 3}]
+
+
+def test_in_memory_a_journal_is_replaced_too() -> None:
+    files = Files(MemoryGuard({}))
+    journal.append(files, "log", [{"n": 1}], flush=False)
+    with journal.locked(files, "log"):
+        journal.replace(files, "log", [journal.encode({"n": 2})])
+    assert journal.read(files, "log").entries == [{"n": 2}]

@@ -384,3 +384,25 @@ def test_plugins_report_what_they_are_for_people_and_machines() -> None:
     assert repr(plugins["memory-executor"]) == "PluginRecord(memory-executor, loaded)"
     assert repr(Command("m:c", help="one line")) == "Command('m:c')"
     assert PluginRecord("a", "m", "d", "1").label == "a (d 1)"
+
+
+def test_the_kernels_own_name_cannot_be_taken() -> None:
+    class Usurper:
+        PAMOLA_PLUGIN_NAME = "pamola-tasks"
+
+    kernel = kernel_of(Usurper())
+    assert kernel.plugins["pamola-tasks"].status == "failed"
+    assert "the kernel's own" in kernel.plugins["pamola-tasks"].reason
+    assert kernel_of().run(Steps(Nothing)).success
+
+
+def test_a_module_that_is_an_installed_plugin_goes_by_its_entry_points_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    distribution(tmp_path, "brought", {"its-name": "brought_plugin"})
+    (tmp_path / "brought_plugin.py").write_text(HEAD)
+    monkeypatch.syspath_prepend(tmp_path)
+    kernel = kernel_of(importlib.import_module("brought_plugin"))
+    assert kernel.plugins["its-name"].distribution == "brought"

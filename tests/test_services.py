@@ -541,3 +541,25 @@ def test_a_redaction_that_is_no_pattern_names_the_plugin() -> None:
 
     with pytest.raises(PluginError, match="Wrong"):
         kernel_of(Wrong()).run(Steps(Nothing))
+
+
+def test_while_two_want_a_service_neither_is_said_to_answer_it() -> None:
+    plugins = kernel_of(executor("one", []), executor("two", [])).plugins
+    assert plugins.services_of(plugins["one"]) == []
+    assert plugins.services_of(plugins["memory-history"]) == ["history"]
+
+
+def test_a_wrapper_that_raises_stops_the_run_as_a_plugin_would() -> None:
+    class Wraps:
+        @hookimpl(wrapper=True)
+        def pamola_check_plan(self) -> Any:
+            yield
+            raise OSError("wrapped badly")
+
+    class Checks:
+        @hookimpl
+        def pamola_check_plan(self) -> None: ...
+
+    outcome = kernel_of(Wraps(), Checks()).run(Steps(Nothing))
+    assert outcome.record.error is not None
+    assert "OSError: wrapped badly" in outcome.record.error["message"]

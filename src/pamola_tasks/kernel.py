@@ -25,7 +25,7 @@ from pamola_tasks.files import Files
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import OperationResult
-from pamola_tasks.plugins import PluginRecord, Plugins, assemble, resolve
+from pamola_tasks.plugins import KERNEL, PluginRecord, Plugins, assemble, resolve
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secrets import Secret
@@ -148,8 +148,8 @@ class Kernel:
                 self._asked, autoload=autoload, plugins=plugins, modules=modules, disable=disable, prefer=prefer
             )
         self.plugins = loaded
-        if not self.plugins.manager.has_plugin("pamola-tasks"):
-            self.plugins.manager.register(_PlainSteps(), "pamola-tasks")
+        if not self.plugins.manager.has_plugin(KERNEL):
+            self.plugins.manager.register(_PlainSteps(), KERNEL)
 
     @classmethod
     def discover(cls, project: str | Path | None = None, **options: Any) -> Kernel:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl, HookimplOpts
 
 GROUP = "pamola_tasks"
+KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
 LEFT_OUT_AFTER = 3
 
 # The distribution that answers a service when nobody else was chosen.
@@ -175,6 +176,8 @@ class Plugins:
             other = self._by_name[record.name]
             return self._failed(record, f"the name {record.name!r} is used by {other.label} already", keep=False)
         self._by_name[record.name] = record
+        if record.name == KERNEL:
+            return self._failed(record, f"{KERNEL!r} is the kernel's own name", keep=False)
         if self.disable & {normalized(name) for name in (record.name, record.distribution) if name}:
             record.status = "blocked"
             record.reason = "left out on purpose"
