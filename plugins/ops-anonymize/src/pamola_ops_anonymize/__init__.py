@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .anonymize import AnonymizeOperation as AnonymizeOperation
-    from .identifiers import LikelyIdentifier as LikelyIdentifier
-    from .identifiers import likely_identifiers as likely_identifiers
     from .measures import Grouping as Grouping
     from .release import Release as Release
     from .release import k_anonymous as k_anonymous
@@ -15,19 +13,15 @@ if TYPE_CHECKING:
 _NAMES = {
     "AnonymizeOperation": "anonymize",
     "Grouping": "measures",
-    "LikelyIdentifier": "identifiers",
     "Release": "release",
     "k_anonymous": "release",
-    "likely_identifiers": "identifiers",
 }
 
 __all__ = [
     "AnonymizeOperation",
     "Grouping",
-    "LikelyIdentifier",
     "Release",
     "k_anonymous",
-    "likely_identifiers",
 ]
 
 

@@ -9,9 +9,9 @@ import attrs
 import pandas as pd
 
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
+from pamola_tasks.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
-from .identifiers import LikelyIdentifier, likely_identifiers
 from .measures import Grouping
 from .release import Release, check_release, k_anonymous
 

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .identifiers import reason_by_name, reason_by_values
+from pamola_tasks.identifiers import reason_by_name, reason_by_values
+
 from .quasi_identifiers import likely_quasi_identifier
 
 Floats = npt.NDArray[np.float64]

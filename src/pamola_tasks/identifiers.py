@@ -5,6 +5,8 @@ for mail or network, a telephone, a number of a document or account, or an id. B
 distinct values are written as an e-mail address, telephone, social security number, card number, IBAN, UUID, network
 address or link. By being unique: of 20 or more values at least 95 % are distinct in a text column; or a column of whole
 numbers never repeats and counts (range at most twice the rows) or is a code (all of one length, six digits or more).
+
+Operation packs share this rule. It is told of pandas columns, and asks them only what columns of any library answer.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-import pandas as pd
 
 SAMPLE = 1000
 SHARE_OF_PATTERN = 0.8
@@ -30,7 +31,7 @@ class LikelyIdentifier:
     reason: str
 
 
-def likely_identifiers(frame: pd.DataFrame, columns: Iterable[str]) -> list[LikelyIdentifier]:
+def likely_identifiers(frame: Any, columns: Iterable[str]) -> list[LikelyIdentifier]:
     """Those of the columns that look like direct identifiers, each with the first reason found."""
     found = []
     for column in columns:
@@ -94,12 +95,12 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
-def reason_by_values(column: str, values: pd.Series[Any]) -> str | None:
+def reason_by_values(column: str, values: Any) -> str | None:
     """Why the values say that the column identifies people, or None. The reason holds no value."""
     present = values.dropna()
     if present.empty:
         return None
-    if pd.api.types.is_integer_dtype(present.dtype) and not isinstance(present.dtype, pd.CategoricalDtype):
+    if _is_whole(present):
         return _reason_by_whole_numbers(column, present, len(values))
     if not _is_text(present):
         return None
@@ -114,7 +115,7 @@ def reason_by_values(column: str, values: pd.Series[Any]) -> str | None:
     return _reason_by_id_name(column, len(distinct), len(present))
 
 
-def _reason_by_whole_numbers(column: str, present: pd.Series[Any], rows: int) -> str | None:
+def _reason_by_whole_numbers(column: str, present: Any, rows: int) -> str | None:
     if len(present) < ROWS_TO_JUDGE or not present.is_unique:
         return _reason_by_id_name(column, int(present.nunique()), len(present))
     low, high = int(present.min()), int(present.max())
@@ -132,12 +133,19 @@ def _reason_by_id_name(column: str, distinct: int, present: int) -> str | None:
     return None
 
 
-def _is_text(values: pd.Series[Any]) -> bool:
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return _is_text(pd.Series(values.cat.categories))
-    if isinstance(values.dtype, pd.StringDtype):
-        return True
-    return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) in ("string", "mixed")
+def _is_category(values: Any) -> bool:
+    return str(values.dtype) == "category"
+
+
+def _is_whole(values: Any) -> bool:
+    return not _is_category(values) and getattr(values.dtype, "kind", "") in ("i", "u")
+
+
+def _is_text(values: Any) -> bool:
+    found = values.cat.categories if _is_category(values) else values
+    if getattr(found.dtype, "kind", "O") in "biufcmM":
+        return False
+    return any(isinstance(value, str) for value in found[:SAMPLE])
 
 
 def _is_telephone(value: str) -> bool:
