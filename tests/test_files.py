@@ -72,6 +72,26 @@ def test_a_text_wrapper_of_a_library_may_close_the_file(files: Files) -> None:
     assert files.read("a.txt", "data").decode() == "grüße"
 
 
+def test_a_published_file_ends_without_a_word_on_stderr(tmp_path: Path) -> None:
+    """Since 3.13 (before only with -X dev) Python tells of files whose end fails."""
+    import subprocess
+
+    code = (
+        "from pathlib import Path\n"
+        "from kernel_kit import OsGuard\n"
+        "from pamola_tasks.files import Files\n"
+        f"Files(OsGuard(Path({str(tmp_path)!r}))).write('a', b'1', 'data')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "ignore", "-c", code],
+        env={"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_names_under_the_root_are_told_relative_to_it(files: Files, tmp_path: Path) -> None:
     assert files.name(tmp_path.resolve() / "a" / "b") == "a/b"
     assert files.name("a/b") == "a/b"

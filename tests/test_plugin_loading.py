@@ -282,6 +282,9 @@ def test_what_is_installed_in_an_archive_is_found_too(tmp_path: Path, monkeypatc
     with zipfile.ZipFile(archive, "w") as file:
         for path in (tmp_path / "site").rglob("*"):
             file.write(path, path.relative_to(tmp_path / "site"))
+    from importlib import metadata
+
+    assert metadata.version("pluggy"), "importlib imports what it needs before the path is another one"
     monkeypatch.setattr(sys, "path", [str(archive), str(archive)])
     assert [(r.name, r.distribution, r.version) for r in installed()] == [("zipped", "zipped", "1.2")]
 

@@ -117,7 +117,8 @@ class _Hashed(io.RawIOBase):
         return self.size
 
     def flush(self) -> None:
-        self._raw.flush()
+        if not self._raw.closed:  # as it is when this object is let go after its block
+            self._raw.flush()
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
