@@ -93,16 +93,13 @@ def sha256_of(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-class _Hashed(io.RawIOBase):
-    """Passes writes on to a raw file and hashes them."""
+class _Hashed:
+    """Passes writes on to a raw file and hashes them. Not a file itself: those flush when they are forgotten."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
         self._digest = hashlib.sha256()
         self.size = 0
-
-    def writable(self) -> bool:
-        return True
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
@@ -117,8 +114,7 @@ class _Hashed(io.RawIOBase):
         return self.size
 
     def flush(self) -> None:
-        if not self._raw.closed:  # as it is when this object is let go after its block
-            self._raw.flush()
+        self._raw.flush()
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
