@@ -211,7 +211,7 @@ class Files:
         return name
 
     def _writer_of(self, name: str) -> str:
-        """The task that wrote a file, judged by where it lies; this run's own task elsewhere."""
+        """The task that wrote a file, judged by where it lies; no task outside the folders of tasks."""
         if self._processed is not None:
             absolute = Path(name) if os.path.isabs(name) else self.root / name
             with contextlib.suppress(ValueError):

@@ -398,6 +398,13 @@ class Plugins:
 
     def missing(self, service: str) -> ServiceMissing:
         """The error that says that a service is missing and what would bring it."""
+        offering = [record.label for record in self.alternatives(service)]
+        if offering:
+            return ServiceMissing(
+                f"{' and '.join(offering)} could provide {service!r}, but only when asked to:"
+                f' say which one with `prefer.{service} = "…"` under [plugins] in .pamola.toml,'
+                f" or install {DEFAULT_PROVIDERS[service]}"
+            )
         return ServiceMissing(
             f"no plugin provides {service!r}: install {DEFAULT_PROVIDERS[service]}, or another plugin that does"
         )
