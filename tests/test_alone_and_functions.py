@@ -463,7 +463,7 @@ def test_a_task_runs_alone_with_what_is_installed(site: Path) -> None:
 def test_a_task_with_a_folder_of_its_own_uses_it_as_data_repository(site: Path) -> None:
     inside = Alone("t_in", task_dir=site / "mine")
     (site / "mine").mkdir()
-    assert inside.stated_configuration()["data_repository"] == str(site / "mine")
+    assert inside.overriding() == {"data_repository": str(site / "mine")}
     outside = Steps(Nothing, task_id="t_out", task_dir=site.parent / "elsewhere")
     assert outside.run() is True, outside.error_info
     assert outside.project_root == (site.parent / "elsewhere").resolve()

@@ -20,6 +20,7 @@ from pamola_tasks.errors import (
     PluginError,
     ProjectError,
     Terminated,
+    UsageError,
 )
 from pamola_tasks.files import Files
 from pamola_tasks.hookspecs import hookimpl
@@ -29,7 +30,7 @@ from pamola_tasks.plugins import KERNEL, PluginRecord, Plugins, assemble, resolv
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secrets import Secret
-from pamola_tasks.task import BaseTask, drive
+from pamola_tasks.task import BaseTask, drive, overrides_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,9 @@ class OutcomeDatasets(Mapping[str, Any]):
     def __init__(self, session: RunSession) -> None:
         self._session = session
         record = session.run.record
-        self._records: dict[str, DatasetRecord] = {d.name: d for d in (*record.intermediates, *record.outputs)}
+        # Without checkpoints, what only later steps read is gone when the run has ended.
+        kept = record.intermediates if _keeps_steps(session.run) else [d for d in record.intermediates if not d.path]
+        self._records: dict[str, DatasetRecord] = {d.name: d for d in (*kept, *record.outputs)}
 
     def __getitem__(self, name: str) -> Any:
         found = self._records[name]
@@ -281,8 +284,10 @@ class Kernel:
         """
         if isinstance(task, str):
             task = self.tasks.get(task)
-        elif isinstance(task, type):
+        elif isinstance(task, type) and issubclass(task, BaseTask):
             task = task()  # type: ignore[call-arg]
+        if not isinstance(task, BaseTask):
+            raise UsageError(f"{task!r} is no task: give a task's name, a subclass of BaseTask or an instance of one")
         task.kernel = self
         return task
 
@@ -349,7 +354,7 @@ class Kernel:
             made,
             options
             or RunOptions(
-                overrides=dict(overrides or {}),
+                overrides=overrides_of(overrides),
                 datasets=dict(datasets or {}),
                 restart=restart,
                 enable_checkpoints=enable_checkpoints,
@@ -372,6 +377,11 @@ class Kernel:
             datasets=OutcomeDatasets(session),
             record=record,
         )
+
+
+def _keeps_steps(run: RunServices) -> bool:
+    checkpoints = vars(run).get("checkpoints")
+    return checkpoints is not None and checkpoints.enabled
 
 
 def _project_id(root: Path) -> str:

@@ -119,7 +119,7 @@ class RunSession:
 
     def _up_config(self) -> None:
         run, project, plugins = self.run, self.kernel.project, self.kernel.plugins
-        overrides = run.options.overrides
+        overrides = {**(self.task.overriding() if self.task is not None else {}), **run.options.overrides}
         layers = []
         for _, answer in plugins.each("pamola_add_config_layers", project=project, task=self.task, overrides=overrides):
             layers += list(answer or ())

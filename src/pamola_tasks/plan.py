@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +12,7 @@ from pamola_tasks.errors import PlanError
 from pamola_tasks.parameters import build
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from pamola_tasks.operation import Operation
 
@@ -118,6 +119,8 @@ class Plan:
             ParameterError: The options are wrong.
         """
         name = name or operation.name
+        if options is not None and not isinstance(options, (Mapping, StepOptions)):
+            raise PlanError(f"step {name}: its options are a mapping of id, retry, timeout, continue_on_error")
         if not isinstance(options, StepOptions):
             options = build(StepOptions, options or {}, what=f"step {name}")
         step = Step(

@@ -20,6 +20,7 @@ from pamola_tasks.parameters import annotations_of
 from pamola_tasks.protocols import RunOptions
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from types import TracebackType
 
     from pamola_tasks.kernel import Kernel
@@ -86,6 +87,17 @@ class BaseTask:
         encryption_keys: Mapping[str, str] | None = None,
         task_dir: str | Path | None = None,
     ) -> None:
+        for name, mapping in {
+            "input_datasets": input_datasets,
+            "auxiliary_datasets": auxiliary_datasets,
+            "data_types": data_types,
+            "encryption_keys": encryption_keys,
+        }.items():
+            if mapping is not None and not isinstance(mapping, Mapping):
+                raise UsageError(
+                    f"task {task_id}: {name} maps names of datasets to what belongs to them, and is no"
+                    f" {type(mapping).__name__}"
+                )
         self._stated: dict[str, Any] = {
             key: value
             for key, value in {
@@ -96,7 +108,6 @@ class BaseTask:
                 "version": version,
                 "data_types": dict(data_types) if data_types else None,
                 "use_encryption": use_encryption,
-                "data_repository": str(task_dir) if task_dir is not None else None,
                 "dependencies": list(self.dependencies) or None,
             }.items()
             if value is not None
@@ -111,6 +122,12 @@ class BaseTask:
         self.use_encryption = bool(use_encryption)
         self.encryption_keys = dict(encryption_keys or {})
         self.encryption_mode = "none"
+        self.enable_checkpoints = True
+        self.use_vectorization = False
+        self.parallel_processes = 1
+        self.use_dask = False
+        self.npartitions = 4
+        self.chunk_size = 100_000
         self.task_dir: Path | None = Path(task_dir) if task_dir is not None else None
         self._given_task_dir = self.task_dir
         self.file = ""
@@ -169,6 +186,13 @@ class BaseTask:
         """What the task's class states: constructor arguments that were passed, and `get_default_config`."""
         return {**self._stated, **self.get_default_config()}
 
+    def overriding(self) -> dict[str, Any]:
+        """Configuration that the task overrules all files with, if the caller does not: the place it was given."""
+        if self._given_task_dir is None:
+            return {}
+        root = self.kernel.project.root if self.kernel is not None else None
+        return {"data_repository": "." if root == self._given_task_dir.resolve() else str(self._given_task_dir)}
+
     def take_identity(self, config: Config) -> None:
         """Become what the merged configuration says. Called by the lifecycle."""
         if config.task_id:
@@ -180,20 +204,21 @@ class BaseTask:
         self.auxiliary_datasets = dict(config.auxiliary_datasets)
         self.data_types = dict(config.data_types)
         self.use_encryption = config.use_encryption
-        self.encryption_mode = config.encryption_mode
+        for key in INJECTED_KEYS:
+            setattr(self, key, getattr(config, key))
 
     # ------------------------------------------------------------ the four phases
 
     def run(
         self,
-        args: Mapping[str, Any] | None = None,
+        args: Mapping[str, Any] | Namespace | None = None,
         force_restart: bool = False,
         enable_checkpoints: bool | None = None,
     ) -> bool:
         """Run the whole task.
 
         Args:
-            args: Configuration that overrules all other, by dotted key.
+            args: Configuration that overrules all other, by dotted key; what argparse gives will do.
             force_restart: Ignore and replace checkpoints.
             enable_checkpoints: Overrules the configuration unless None.
 
@@ -203,7 +228,7 @@ class BaseTask:
         Raises:
             KeyboardInterrupt: After report and history have recorded the interruption.
         """
-        options = RunOptions(overrides=dict(args or {}), restart=force_restart, enable_checkpoints=enable_checkpoints)
+        options = RunOptions(overrides=overrides_of(args), restart=force_restart, enable_checkpoints=enable_checkpoints)
         success = drive(self, options)
         session = self._session
         if session is not None and isinstance(session.error, KeyboardInterrupt):
@@ -212,7 +237,7 @@ class BaseTask:
 
     def initialize(
         self,
-        args: Mapping[str, Any] | None = None,
+        args: Mapping[str, Any] | Namespace | None = None,
         force_restart: bool = False,
         enable_checkpoints: bool | None = None,
         *,
@@ -225,7 +250,7 @@ class BaseTask:
         """
         if options is None:
             options = self._options or RunOptions(
-                overrides=dict(args or {}), restart=force_restart, enable_checkpoints=enable_checkpoints
+                overrides=overrides_of(args), restart=force_restart, enable_checkpoints=enable_checkpoints
             )
         self._clear()
         if self.kernel is None:
@@ -256,7 +281,6 @@ class BaseTask:
             if kernel.project.root in (folder, *folder.parents):
                 return kernel
             folder.mkdir(parents=True, exist_ok=True)
-            self._stated["data_repository"] = "."
             start = folder
         return Kernel.discover(project=start, script=_script_of(type(self)))
 
@@ -267,6 +291,8 @@ class BaseTask:
         self.reporter = up.get("reporter")
         self.directory_manager = up.get("directories")
         self.context_manager = up.get("checkpoints")
+        if self.context_manager is not None:
+            self.enable_checkpoints = self.context_manager.enabled
         self.encryption_manager = up.get("encryption")
         self.dependency_manager = up.get("dependencies")
         self.operation_executor = up.get("executor")
@@ -445,6 +471,18 @@ class BaseTask:
         elif self.error_info is None:
             self.status = status
             self.error_info = {"type": status, "message": str(error), "exception_type": type(error).__name__}
+
+
+def overrides_of(args: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
+    """Overrides from arguments of a call or of a script's command line.
+
+    Raises:
+        UsageError: They are neither.
+    """
+    given = args if isinstance(args, Mapping) or args is None else getattr(args, "__dict__", args)
+    if not isinstance(given, Mapping | None):
+        raise UsageError(f"args: expected configuration by key, got {type(args).__name__}")
+    return dict(given or {})
 
 
 def drive(task: BaseTask, options: RunOptions) -> bool:

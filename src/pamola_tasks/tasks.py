@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError
+from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageError
 from pamola_tasks.files import check_name
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.operation import operation_seed, timestamp
@@ -57,21 +58,29 @@ _OF_PLUGIN = {
     "is_potentially_dangerous_path": ("path_guard", "pamola_tasks_paths"),
     "get_system_specific_dangerous_paths": ("path_guard", "pamola_tasks_paths"),
     "TaskDirectoryManager": ("directories", "pamola_tasks_directories"),
+    "DirectoryManager": ("directories", "pamola_tasks_directories"),
     "create_directory_manager": ("directories", "pamola_tasks_directories"),
     "TaskReporter": ("reporter", "pamola_tasks_reports"),
     "ArtifactGroup": ("reporter", "pamola_tasks_reports"),
     "TaskOperationExecutor": ("executor", "pamola_tasks_executor"),
     "create_operation_executor": ("executor", "pamola_tasks_executor"),
     "TaskContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
+    "ContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
     "create_task_context_manager": ("checkpoints", "pamola_tasks_checkpoints"),
     "TaskDependencyManager": ("dependencies", "pamola_tasks_dependencies"),
     "ExecutionLog": ("history", "pamola_tasks_history"),
     "TaskProgressManager": ("progress", "pamola_tasks_progress"),
     "ProgressTracker": ("progress", "pamola_tasks_progress"),
+    "NoOpProgressTracker": ("progress", "pamola_tasks_progress"),
     "create_task_progress_manager": ("progress", "pamola_tasks_progress"),
     "TaskEncryptionManager": ("encryption", "pamola_tasks_encryption"),
+    "EncryptionManager": ("encryption", "pamola_tasks_encryption"),
     "EncryptionMode": ("encryption", "pamola_tasks_encryption"),
+    "EncryptionContext": ("encryption", "pamola_tasks_encryption"),
+    "MemoryProtectedKey": ("encryption", "pamola_tasks_encryption"),
+    "is_master_key_exposed": ("encryption", "pamola_tasks_encryption"),
     "DataSource": ("data_source", "pamola_tasks_data"),
+    "DataReader": ("data_source", "pamola_tasks_data"),
     "DataWriter": ("data_writer", "pamola_tasks_data"),
 }
 
@@ -187,6 +196,8 @@ def _data_services() -> RunServices:
 
 def format_execution_time(seconds: float) -> str:
     """A duration in words: `12.00 milliseconds`, `5.00 seconds`, `2 minutes, 0 seconds`, `3 hours, 5 minutes`."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        raise UsageError(f"a duration is a number of seconds, 0 or more, not {seconds!r}")
     if seconds < 1:
         return f"{seconds * 1000:.2f} milliseconds"
     if seconds < 59.995:

@@ -102,7 +102,7 @@ def test_without_a_key_nothing_is_written_and_the_exit_code_is_four(manager_of: 
     assert raw.getvalue() == b""
     info = manager.get_encryption_info()
     assert info["key_available"] is False
-    assert info["initialization_error"].startswith("no key")
+    assert info["initialization_error"].startswith("there is no key")
 
 
 def test_each_thing_that_can_be_wrong_with_a_key_is_said_differently(manager_of: Make, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ class TaskDependencyManager:
     Args:
         task_config: Gives `dependencies`, `continue_on_error` and `data_repository`.
         logger: Told of what is missing, under `continue_on_error`.
-        files: What opens everything.
+        files: What opens everything; the files of the project that `task_config.project_root` names, or the current
+            folder lies in, unless given.
         history: The execution history, where there is one: what counts when there is no report, and what tells of
             runs that were killed.
         reports: The directory of reports; in the data repository unless given.
@@ -57,14 +58,14 @@ class TaskDependencyManager:
         task_config: Config,
         logger: logging.Logger,
         *,
-        files: Files,
+        files: Files | None = None,
         history: _Latest | None = None,
         reports: str | Path | None = None,
         processed: str | Path | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self._config = task_config
-        self._files = files
+        self._files = files = files or _files_of_project(getattr(task_config, "project_root", None))
         self._history = history
         repository = task_config.data_repository
         self._reports = files.name(reports or f"{repository}/reports")
@@ -269,6 +270,13 @@ def for_run(run: RunServices) -> TaskDependencyManager:
         processed=run.directories.get_directory("processed"),
         warn=run.warn,
     )
+
+
+def _files_of_project(root: str | Path | None) -> Files:
+    """Guarded files of a project, for a manager that is used without a run."""
+    from pamola_tasks.kernel import Kernel
+
+    return Kernel.discover(project=root).project.files
 
 
 def _metrics(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pamola_tasks_encryption.header import Binding
     from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key
     from pamola_tasks_encryption.manager import EncryptionManager, TaskEncryptionManager
+    from pamola_tasks_encryption.provide import is_master_key_exposed
     from pamola_tasks_encryption.settings import EncryptionSettings
 
 _HOMES = {
@@ -24,6 +25,7 @@ _HOMES = {
     "ProjectKey": "keys",
     "TaskEncryptionManager": "manager",
     "find_key": "keys",
+    "is_master_key_exposed": "provide",
 }
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ProjectKey",
     "TaskEncryptionManager",
     "find_key",
+    "is_master_key_exposed",
 ]
 
 

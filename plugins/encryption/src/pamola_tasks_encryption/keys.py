@@ -221,7 +221,7 @@ def _damaged(source: str, why: str) -> KeyDamaged:
 
 def _missing(path: Path, source: str) -> str:
     return (
-        f"no key: {source} would be {path}, which is not there. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or make a key with"
-        f" `(umask 077; mkdir -p '{path.parent}'; openssl rand -base64 32 > '{path}')` and keep a copy of it: without"
-        f" the key, what was encrypted is lost"
+        f"there is no key; {source} would be {path}, which is not there. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or make"
+        f" a key with `(umask 077; mkdir -p '{path.parent}'; openssl rand -base64 32 > '{path}')` and keep a"
+        " copy of it: without the key, what was encrypted is lost"
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
+from pamola_tasks.files import check_name
 from pamola_tasks.lifecycle import new_run_id
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_history import events, storage
@@ -120,6 +121,9 @@ class ExecutionLog:
             if isinstance(input_datasets, Mapping)
             else [(Path(path).stem, path) for path in input_datasets or ()]
         )
+        check_name(task_id, "the task id")
+        if isinstance(execution_time, bool) or not isinstance(execution_time, (int, float)) or not execution_time >= 0:
+            raise ExecutionLogError("the run cannot be recorded: 'execution_time' must be seconds, 0 or more")
         with _shown(progress_manager, "Recording the run"), self._failing("written"):
             ended = now()
             record = {
@@ -273,6 +277,8 @@ class ExecutionLog:
         Returns:
             How many, and their ids.
         """
+        if not max_age_days >= 0 or max_per_task < 0:
+            raise ExecutionLogError("nothing was cleaned up: max_age_days and max_per_task must be 0 or more")
         oldest = now() - timedelta(days=max_age_days)
         counted: dict[str, int] = {}
         removed = []
