@@ -60,6 +60,7 @@ class StepRecord:
         step: The step's id.
         operation: The operation's name.
         reason: Why it was skipped or run again, in words.
+        made_by: The run whose result stands for a step that was skipped because nothing changed.
         attempts: How many attempts were made; 0 when skipped.
         error: `type`, `message`, `traceback` (redacted) of a failure.
         settings: The operation's parameters, redacted.
@@ -73,6 +74,7 @@ class StepRecord:
     seconds: float = 0.0
     attempts: int = 0
     reason: str = ""
+    made_by: str = ""
     metrics: dict[str, Any] = attrs.Factory(dict)
     artifacts: list[Artifact] = attrs.Factory(list)
     reads: list[str] = attrs.Factory(list)

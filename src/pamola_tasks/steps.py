@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import OperationError, PamolaTaskError
+from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.fingerprint import SavedStep, changes, concealed, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pamola_tasks.lifecycle import RunSession
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
@@ -50,7 +52,10 @@ class Steps:
         self._waiting = {step.id for step in self.plan}
         self._inputs_recorded: set[str] = set()
         self._readers_left = collections.Counter(name for step in self.plan for name in step.reads)
+        self.left_out = run.options.selection.left_out(self.plan)
         self._settle_seed()
+        if run.options.restart:
+            self._saved = {step_id: saved for step_id, saved in self._saved.items() if step_id in self.left_out}
 
     def _settle_seed(self) -> None:
         """The seed that was configured; else that of the run being continued; else a fresh one."""
@@ -72,6 +77,43 @@ class Steps:
         """Whether no further step may begin."""
         return self._stopped
 
+    # ------------------------------------------------------------ selection
+
+    def check_selection(self) -> None:
+        """Refuse to begin where a step that was left out is needed and cannot be taken from an earlier run.
+
+        What a step gives that is left out behind one that is run is known only when that one has ended; it is then
+        found by `prepare`.
+
+        Raises:
+            PlanError: With every reason.
+        """
+        if not self.left_out:
+            return
+        self.run.record.overrides.append(f"only some steps were asked for; left out: {', '.join(self.left_out)}")
+        problems = []
+        open_steps: set[str] = set()
+        for step in self.plan:
+            needed = [reader.id for name in step.writes for reader in self.plan.readers_of(name)]
+            if step.id not in self.left_out or open_steps & set(self.plan.needs(step)):
+                open_steps.add(step.id)
+                continue
+            verdict = self.verdict(step)
+            if isinstance(verdict, SavedStep):
+                for output in verdict.outputs:
+                    if output.kind != "artifact":
+                        self._offer(output)
+                continue
+            open_steps.add(step.id)
+            wanting = [reader for reader in needed if reader not in self.left_out]
+            if wanting:
+                problems.append(
+                    f"step {wanting[0]} needs what step {step.id} gives, which was left out and cannot be taken from an"
+                    f" earlier run: {verdict or 'it was never finished'}"
+                )
+        if problems:
+            raise PlanError(problems=tuple(problems))
+
     # ------------------------------------------------------------ prepare
 
     def prepare(self, step: Step) -> bool:
@@ -79,14 +121,23 @@ class Steps:
         run = self.run
         record = self._record(step)
         missing = [name for name in self.plan.needs(step) if name in self._without]
-        if missing:
-            self._skip(step, record, f"needs what step {missing[0]} did not give")
-            self._without[step.id] = "not run"
+        if missing and (step.id in self.left_out or self._without[missing[0]] != "left out"):
+            reason = self.left_out.get(step.id, f"needs what step {missing[0]} did not give")
+            self._skip(step, record, reason)
+            self._without[step.id] = "left out" if step.id in self.left_out else "not run"
             return False
         with self._failing(step):
+            if missing:
+                raise PlanError(
+                    f"step {step.id} needs what step {missing[0]} gives, which was left out and has changed"
+                )
             verdict = self.verdict(step)
             if isinstance(verdict, SavedStep):
                 self._restore(step, record, verdict)
+                return False
+            if step.id in self.left_out:
+                self._skip(step, record, self.left_out[step.id])
+                self._without[step.id] = "left out"
                 return False
             record.reason = verdict
             self._started[step.id] = time.perf_counter()
@@ -160,7 +211,8 @@ class Steps:
         run.record.artifacts.extend(artifacts)
         for warning in saved.warnings:
             run.warn(warning, step=step.id)
-        self._skip(step, record, f"nothing changed since run {saved.run_id}", artifacts=artifacts)
+        record.made_by = saved.run_id
+        self._skip(step, record, unchanged_since(saved), artifacts=artifacts)
 
     def put_in_place(self, step: Step, saved: SavedStep) -> list[Artifact]:
         """Make what a finished step left known to this run; its artifacts."""
@@ -172,8 +224,7 @@ class Steps:
             if output.kind == "artifact":
                 artifacts.append(Artifact(**{**output.artifact, "root": str(run.files.root)}))
                 continue
-            role = "data" if output.kind == "output" else "state"
-            run.data_source.add_file_path(output.name, path, format=output.format, role=role)
+            self._offer(output)
             self._note_dataset(
                 DatasetRecord(
                     name=output.name,
@@ -190,6 +241,12 @@ class Steps:
                 )
             )
         return artifacts
+
+    def _offer(self, output: SavedOutput) -> None:
+        """Let later steps read a dataset of an earlier run."""
+        path = str(self.run.files.root / output.path)
+        role = "data" if output.kind == "output" else "state"
+        self.run.data_source.add_file_path(output.name, path, format=output.format, role=role)
 
     def _skip(self, step: Step, record: StepRecord, reason: str, artifacts: list[Artifact] | None = None) -> None:
         run = self.run
@@ -404,27 +461,44 @@ class Steps:
         self._session.emit("pamola_on_step_finished", step=step, result=result)
 
 
+def unchanged_since(saved: SavedStep) -> str:
+    """Why a finished step is not run again, with the time it was finished (UTC)."""
+    return f"nothing changed since {saved.time[:10]} {saved.time[11:16]} UTC"
+
+
+@attrs.frozen(kw_only=True)
+class Forecast:
+    """What would become of a step: `run` or `skip`, why, and for `skip` the run whose result stands."""
+
+    step: Step
+    action: str
+    reason: str
+    made_by: str = ""
+
+
 def preview(run: RunServices) -> list[tuple[Step, str, str]]:
-    """For each step of a configured plan, `run` or `skip`, and why, without running anything."""
+    """For each step of a configured plan, `run`, `skip` or `leave out`, and why, without running anything."""
     steps = Steps(run)
     anew: set[str] = set()
     found = []
     for step in run.plan:
-        behind = [name for name in run.plan.needs(step) if name in anew]
-        if behind:
+        action, reason = _previewed(steps, step, anew)
+        if action != "skip":
             anew.add(step.id)
-            found.append((step, "run", f"it reads what step {behind[0]} makes anew"))
-            continue
-        try:
-            verdict = steps.verdict(step)
-        except PamolaTaskError as error:
-            anew.add(step.id)
-            found.append((step, "run", f"its input cannot be used: {error}"))
-            continue
-        if isinstance(verdict, SavedStep):
-            steps.put_in_place(step, verdict)
-            found.append((step, "skip", f"nothing changed since run {verdict.run_id}"))
-        else:
-            anew.add(step.id)
-            found.append((step, "run", verdict or "never finished"))
+        found.append((step, action, reason))
     return found
+
+
+def _previewed(steps: Steps, step: Step, anew: set[str]) -> tuple[str, str]:
+    left_out = steps.left_out.get(step.id)
+    behind = [name for name in steps.plan.needs(step) if name in anew]
+    if behind:
+        return ("leave out", left_out) if left_out else ("run", f"it reads what step {behind[0]} makes anew")
+    try:
+        verdict = steps.verdict(step)
+    except PamolaTaskError as error:
+        verdict = f"its input cannot be used: {error}"
+    if isinstance(verdict, SavedStep):
+        steps.put_in_place(step, verdict)
+        return "skip", f"nothing changed since run {verdict.run_id}"
+    return ("leave out", left_out) if left_out else ("run", verdict or "never finished")

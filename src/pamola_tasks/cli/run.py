@@ -10,6 +10,7 @@ from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, size
 from pamola_tasks.errors import EXIT_OK
 from pamola_tasks.kernel import Outcome
+from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RunOptions
 
 
@@ -18,6 +19,10 @@ from pamola_tasks.protocols import RunOptions
 @click.option("--restart", is_flag=True, help="Forget checkpoints and begin from the beginning.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Overrule configuration (dotted key).")
+@click.option("--from", "first", metavar="STEP", help="Begin with this step; what is before comes from an earlier run.")
+@click.option("--to", "last", metavar="STEP", help="End with this step.")
+@click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
+@click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option("--continue-on-error", is_flag=True, help="Go on with other steps after one has failed.")
 @click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
@@ -30,6 +35,10 @@ def command(
     restart: bool,
     dry_run: bool,
     settings: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     seed: int | None,
     continue_on_error: bool,
     wait: bool,
@@ -56,6 +65,7 @@ def command(
         log_format=log_format,
         console=state.verbosity > 0 or log_format == "json",
         quiet=state.verbosity < 0,
+        selection=Selection(first=first, last=last, only=only, skip=skip),
     )
     if dry_run:
         from pamola_tasks.cli.show import show_plan
@@ -124,6 +134,7 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
                 "status": s.status,
                 "seconds": round(s.seconds, 6),
                 "reason": s.reason,
+                "made_by": s.made_by,
                 "metrics": s.metrics,
             }
             for s in record.steps

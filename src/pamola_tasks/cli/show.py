@@ -27,17 +27,18 @@ def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) ->
     run = state.kernel.plan(task, options)
     rows: list[dict[str, Any]] = [
         {
-            "step": step.id,
-            "operation": step.name,
-            "description": step.operation.description,
-            "from": step.distribution,
-            "reads": list(step.reads),
-            "writes": list(step.writes),
-            "parameters": run.redact.value(step.operation.parameters()),
-            "would": action,
-            "reason": reason,
+            "step": found.step.id,
+            "operation": found.step.name,
+            "description": found.step.operation.description,
+            "from": found.step.distribution,
+            "reads": list(found.step.reads),
+            "writes": list(found.step.writes),
+            "parameters": run.redact.value(found.step.operation.parameters()),
+            "would": found.action,
+            "reason": found.reason,
+            "made_by": found.made_by,
         }
-        for step, action, reason in preview(run)
+        for found in preview(run)
     ]
     config = run.config
     document = {

@@ -242,6 +242,7 @@ def _step(step: StepRecord, inventory: Inventory) -> dict[str, Any]:
         "description": step.description,
         "started": _moment(step.started),
         "reason": step.reason,
+        "made_by": step.made_by,
         "reads": step.reads,
         "writes": step.writes,
         "settings": step.settings,
