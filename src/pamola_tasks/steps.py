@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks.fingerprint import SavedStep, changes, concealed, parts_of
+from pamola_tasks.fingerprint import SavedOutput, SavedStep, changes, concealed, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
@@ -468,7 +468,7 @@ def unchanged_since(saved: SavedStep) -> str:
 
 @attrs.frozen(kw_only=True)
 class Forecast:
-    """What would become of a step: `run` or `skip`, why, and for `skip` the run whose result stands."""
+    """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run whose result stands."""
 
     step: Step
     action: str
@@ -476,29 +476,38 @@ class Forecast:
     made_by: str = ""
 
 
-def preview(run: RunServices) -> list[tuple[Step, str, str]]:
-    """For each step of a configured plan, `run`, `skip` or `leave out`, and why, without running anything."""
+def preview(run: RunServices, remade: Mapping[str, str] | None = None) -> list[Forecast]:
+    """For each step of a configured plan, `run`, `skip` or `leave out`, and why, without running anything.
+
+    Args:
+        run: The run, configured.
+        remade: Inputs that will not be what they are now, by name, and who makes them anew.
+    """
     steps = Steps(run)
     anew: set[str] = set()
     found = []
     for step in run.plan:
-        action, reason = _previewed(steps, step, anew)
-        if action != "skip":
+        forecast = _forecast(steps, step, anew, remade or {})
+        if forecast.action != "skip":
             anew.add(step.id)
-        found.append((step, action, reason))
+        found.append(forecast)
     return found
 
 
-def _previewed(steps: Steps, step: Step, anew: set[str]) -> tuple[str, str]:
+def _forecast(steps: Steps, step: Step, anew: set[str], remade: Mapping[str, str]) -> Forecast:
     left_out = steps.left_out.get(step.id)
-    behind = [name for name in steps.plan.needs(step) if name in anew]
-    if behind:
-        return ("leave out", left_out) if left_out else ("run", f"it reads what step {behind[0]} makes anew")
-    try:
-        verdict = steps.verdict(step)
-    except PamolaTaskError as error:
-        verdict = f"its input cannot be used: {error}"
-    if isinstance(verdict, SavedStep):
-        steps.put_in_place(step, verdict)
-        return "skip", f"nothing changed since run {verdict.run_id}"
-    return ("leave out", left_out) if left_out else ("run", verdict or "never finished")
+    behind = [f"what step {name} makes anew" for name in steps.plan.needs(step) if name in anew]
+    behind += [f"{name}, which {remade[name]} makes anew" for name in step.reads if name in remade]
+    reason = f"it reads {behind[0]}" if behind else ""
+    if not behind:
+        try:
+            verdict = steps.verdict(step)
+        except PamolaTaskError as error:
+            verdict = f"its input cannot be used: {error}"
+        if isinstance(verdict, SavedStep):
+            steps.put_in_place(step, verdict)
+            return Forecast(step=step, action="skip", reason=unchanged_since(verdict), made_by=verdict.run_id)
+        reason = verdict or "never finished"
+    if left_out:
+        return Forecast(step=step, action="leave out", reason=left_out)
+    return Forecast(step=step, action="run", reason=reason)
