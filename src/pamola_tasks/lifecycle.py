@@ -257,7 +257,7 @@ class RunSession:
         if not self.runs:
             return
         self._remove_stale_staging()
-        if run.options.restart and checkpoints.enabled:
+        if run.options.restart and not run.options.selection and checkpoints.enabled:
             checkpoints.clear()
 
     def _remove_stale_staging(self) -> None:
@@ -317,6 +317,7 @@ class RunSession:
         run = self.run
         self.settle_plan()
         self.steps = Steps(run, self)
+        self.steps.check_selection()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         run.executor.run_plan(run.plan, self.steps)

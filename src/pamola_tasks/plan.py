@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PlanError
-from pamola_tasks.parameters import build
+from pamola_tasks.parameters import build, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,6 +59,52 @@ class Step:
     writes: tuple[str, ...] = attrs.field(
         init=False, default=attrs.Factory(lambda step: step.operation.output_datasets(), takes_self=True)
     )
+
+
+@attrs.frozen(kw_only=True)
+class Selection:
+    """Which steps of a plan a run is meant for; all unless something is said.
+
+    Attributes:
+        first: The first step, in the plan's order.
+        last: The last one.
+        only: These and no others.
+        skip: Not these.
+    """
+
+    first: str | None = None
+    last: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.first or self.last or self.only or self.skip)
+
+    def left_out(self, plan: Plan) -> dict[str, str]:
+        """Ids of the steps that are not meant, and why.
+
+        Raises:
+            PlanError: A step that was named is not in the plan, or nothing is left.
+        """
+        ids = plan.step_ids
+        for name in (self.first, self.last, *self.only, *self.skip):
+            if name is not None and name not in ids:
+                raise PlanError(unknown_name(name, ids, "step"))
+        first = ids.index(self.first) if self.first else 0
+        last = ids.index(self.last) if self.last else len(ids) - 1
+        found: dict[str, str] = {}
+        for index, step_id in enumerate(ids):
+            if index < first:
+                found[step_id] = f"left out: before --from {self.first}"
+            elif index > last:
+                found[step_id] = f"left out: after --to {self.last}"
+            elif self.only and step_id not in self.only:
+                found[step_id] = f"left out: not among --only {', '.join(self.only)}"
+            elif step_id in self.skip:
+                found[step_id] = "left out: --skip"
+        if len(found) == len(ids):
+            raise PlanError("the selection leaves no step of the plan")
+        return found
 
 
 class Plan:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 import attrs
 
 from pamola_tasks.errors import PluginError, ServiceNotReady
+from pamola_tasks.plan import Selection
 
 if TYPE_CHECKING:
     import logging
@@ -742,6 +743,7 @@ class RunOptions:
         log_format: `text` or `json`.
         console: Whether log lines go to stderr too.
         quiet: Show no progress, warnings only.
+        selection: Which steps the run is meant for.
     """
 
     overrides: Mapping[str, Any] = attrs.Factory(dict)
@@ -753,3 +755,4 @@ class RunOptions:
     log_format: str = "text"
     console: bool = True
     quiet: bool = False
+    selection: Selection = attrs.field(factory=Selection)
