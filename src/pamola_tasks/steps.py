@@ -17,11 +17,16 @@ from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pamola_tasks.lifecycle import RunSession
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
+
+
+def at_once(tell: Callable[[], None]) -> None:
+    """Tell what a step tells here and now: right where steps run in the parent's main thread."""
+    tell()
 
 
 class Steps:
@@ -32,6 +37,10 @@ class Steps:
     Args:
         run: The run, its plan configured.
         session: Where events and failures are told; None to look at verdicts only.
+
+    Attributes:
+        deliver: Has what a step tells while it runs told in the parent's main thread. The executor sets it where it
+            runs steps elsewhere.
     """
 
     def __init__(self, run: RunServices, session: RunSession | None = None) -> None:
@@ -47,6 +56,11 @@ class Steps:
         self._claims: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._done: dict[str, float] = {}
+        self._datasets: dict[str, DatasetRecord] = {}
+        self._failures: dict[str, tuple[dict[str, Any], BaseException]] = {}
+        self._place = {step.id: number for number, step in enumerate(self.plan)}
+        self._warned_before = len(run.record.warnings)
+        self.deliver: Callable[[Callable[[], None]], None] = at_once
         self._final = self.plan.final_datasets(run.config.outputs)
         self._saved = run.checkpoints.load()
         self._waiting = {step.id for step in self.plan}
@@ -92,25 +106,30 @@ class Steps:
             return
         self.run.record.overrides.append(f"only some steps were asked for; left out: {', '.join(self.left_out)}")
         problems = []
-        open_steps: set[str] = set()
+        running: set[str] = set()
+        missing: dict[str, str] = {}
         for step in self.plan:
-            needed = [reader.id for name in step.writes for reader in self.plan.readers_of(name)]
-            if step.id not in self.left_out or open_steps & set(self.plan.needs(step)):
-                open_steps.add(step.id)
+            needs = self.plan.needs(step)
+            if step.id not in self.left_out:
+                running.add(step.id)
+                problems += [
+                    f"step {step.id} needs what step {name} gives, which was left out and cannot be taken from an"
+                    f" earlier run: {missing[name]}"
+                    for name in needs
+                    if name in missing
+                ]
                 continue
-            verdict = self.verdict(step)
-            if isinstance(verdict, SavedStep):
-                for output in verdict.outputs:
-                    if output.kind != "artifact":
-                        self._offer(output)
+            behind = [name for name in needs if name in missing]
+            if not behind and running & set(needs):
+                running.add(step.id)
                 continue
-            open_steps.add(step.id)
-            wanting = [reader for reader in needed if reader not in self.left_out]
-            if wanting:
-                problems.append(
-                    f"step {wanting[0]} needs what step {step.id} gives, which was left out and cannot be taken from an"
-                    f" earlier run: {verdict or 'it was never finished'}"
-                )
+            verdict = f"step {behind[0]} would have to run first" if behind else self.verdict(step)
+            if not isinstance(verdict, SavedStep):
+                missing[step.id] = verdict or "it was never finished"
+                continue
+            for output in verdict.outputs:
+                if output.kind != "artifact":
+                    self._offer(output)
         if problems:
             raise PlanError(problems=tuple(problems))
 
@@ -267,34 +286,26 @@ class Steps:
 
     def attempt(self, step: Step) -> OperationResult:
         """One attempt, through `pamola_run_step` and whatever is wrapped around it."""
+        self._begin_attempt(step)
+        return call_step(self.run, step)
+
+    def _begin_attempt(self, step: Step) -> None:
         before = self._outputs.pop(step.id, None)
         if before is not None:
             before.discard()
         self._records[step.id].attempts += 1
-        self._done.pop(step.id, None)
-        try:
-            result = self.run.kernel.plugins.manager.hook.pamola_run_step(run=self.run, step=step)
-        except SystemExit as error:
-            raise OperationError(f"step {step.id} called sys.exit({error.code!r})") from error
-        if not isinstance(result, OperationResult):
-            raise OperationError(f"step {step.id} gave a {type(result).__name__} instead of an OperationResult")
-        if result.failed:
-            if result.exception is not None:
-                raise result.exception
-            raise OperationError(result.error_message or f"step {step.id} ended with status {result.status.value}")
-        return result
+        self.deliver(lambda: self._done.update({step.id: 0.0}))
 
     def perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step`."""
-        outputs = StepOutputs(
-            self.run,
-            step,
-            final=self._final,
-            claims=self._claims,
-            tell_progress=lambda done, total, unit: self._progress(step, done, total, unit),
-        )
-        self._outputs[step.id] = outputs
+        outputs = self._outputs[step.id] = self._outputs_of(step)
         return step.operation.execute(OperationContext(self.run, step, outputs, StepData(self.run, step, outputs)))
+
+    def _outputs_of(self, step: Step) -> StepOutputs:
+        def tell(done: float, total: float | None, unit: str) -> None:
+            self.deliver(lambda: self._progress(step, done, total, unit))
+
+        return StepOutputs(self.run, step, final=self._final, claims=self._claims, tell_progress=tell)
 
     def _progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         if total is not None:
@@ -316,6 +327,45 @@ class Steps:
             extra={"step_id": step.id},
         )
         self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
+
+    # ------------------------------------------------------------ attempts in another process
+
+    def describe_run(self) -> bytes:
+        """What another process needs to know of the run before it performs steps (`remote.RemoteRun`).
+
+        Raises:
+            OperationError: Something of it cannot be sent there.
+        """
+        from pamola_tasks import remote
+
+        return remote.describe_run(self.run, self._session.layers, self._final)
+
+    def send(self, step: Step) -> bytes:
+        """Begin an attempt that another process makes: what it needs to know of the step.
+
+        Raises:
+            OperationError: The operation cannot be sent there.
+        """
+        from pamola_tasks import remote
+
+        self._begin_attempt(step)
+        outputs = self._outputs[step.id] = self._outputs_of(step)
+        outputs.expect()
+        known = [self._datasets[name] for name in step.reads if name in self._datasets]
+        return remote.describe_step(step, known, dict(self._claims))
+
+    def hear(self, step: Step, message: bytes) -> None:
+        """Pass on what the other process told while the step runs."""
+        from pamola_tasks import remote
+
+        told = remote.loads(message)
+        self.deliver(lambda: remote.pass_on(told, self.run, step, lambda *done: self._progress(step, *done)))
+
+    def receive(self, step: Step, answer: bytes) -> OperationResult:
+        """Take what the other process gave; failures are exceptions, as those of `attempt`."""
+        from pamola_tasks import remote
+
+        return remote.taken(answer, self._outputs[step.id])
 
     # ------------------------------------------------------------ complete
 
@@ -359,7 +409,7 @@ class Steps:
                 warnings=tuple(record.warnings),
                 status=record.status,
                 seconds=record.seconds,
-                index=len(run.results),
+                index=self._place[step.id],
                 run_seed=run.record.seed,
             )
         )
@@ -395,10 +445,12 @@ class Steps:
         inputs = self.run.record.inputs
         for index, known in enumerate(inputs):
             if known.name == dataset.name and dataset.rows is not None:
-                inputs[index] = attrs.evolve(known, rows=dataset.rows, columns=dataset.columns)
+                columns = dataset.columns or known.columns  # who read some columns only does not know all of them
+                inputs[index] = attrs.evolve(known, rows=dataset.rows, columns=columns)
 
     def _note_dataset(self, dataset: DatasetRecord) -> None:
         record = self.run.record
+        self._datasets[dataset.name] = dataset
         (record.outputs if dataset.kind == "output" else record.intermediates).append(dataset)
 
     def _keep_metrics(self, step: Step, record: StepRecord) -> None:
@@ -454,6 +506,7 @@ class Steps:
         where = {"type": "operation_error", "step": step.id, "operation": step.name}
         run.record.errors.append({**record.error, "exception_type": type(error).__name__, **where})
         info = self._session.fail("operation_error", error, operation=step.name, step=step.id, recorded=True)
+        self._failures[step.id] = (info, error)
         exc_info = None if isinstance(error, PamolaTaskError) else error
         run.logger.error("step %s failed: %s", step.id, info["message"], exc_info=exc_info, extra={"step_id": step.id})
         self._tell_finished(step, result, success=False)
@@ -474,6 +527,57 @@ class Forecast:
     action: str
     reason: str
     made_by: str = ""
+
+    # ------------------------------------------------------------ the end
+
+    def settle(self) -> None:
+        """Put what was recorded into the order of the plan, whatever ended first.
+
+        Of several failures the first one in the plan is the one that the run failed with.
+        """
+        run, place = self.run, self._place
+        record = run.record
+        reads: dict[str, int] = {}
+        for step in self.plan:
+            for name in step.reads:
+                reads.setdefault(name, len(reads))
+        record.inputs.sort(key=lambda dataset: reads.get(dataset.name, -1))
+        for datasets in (record.outputs, record.intermediates):
+            datasets.sort(key=lambda dataset: place.get(dataset.step, -1))
+        record.steps.sort(key=lambda step: place[step.step])
+        record.artifacts.sort(key=lambda artifact: place.get(artifact.step, -1))
+        record.errors.sort(key=lambda error: place.get(error.get("step", ""), -1))
+        for by_step in (run.results, record.metrics):
+            ordered: list[tuple[str, Any]] = sorted(by_step.items(), key=lambda item: place.get(item[0], -1))
+            by_step.clear()
+            by_step.update(ordered)
+        self._settle_warnings()
+        caused = [found for found in self._failures.items() if not getattr(found[1][1], "details", {}).get("stopped")]
+        if caused and record.error is not None and record.error.get("step") in place:
+            _, (record.error, self._session.error) = min(caused, key=lambda found: place[found[0]])
+
+    def _settle_warnings(self) -> None:
+        """Warnings of steps in their order; those that several steps may have met first, in that of the alphabet."""
+        record = self.run.record
+        first = {text: number for number, step in reversed(list(enumerate(record.steps))) for text in step.warnings}
+        during = record.warnings[self._warned_before :]
+        during.sort(key=lambda text: (first[text], "") if text in first else (-1, text))
+        record.warnings[self._warned_before :] = during
+
+
+def call_step(run: RunServices, step: Step) -> OperationResult:
+    """One attempt at a step where it runs, through `pamola_run_step`; what does not go well is an exception."""
+    try:
+        result = run.kernel.plugins.manager.hook.pamola_run_step(run=run, step=step)
+    except SystemExit as error:
+        raise OperationError(f"step {step.id} called sys.exit({error.code!r})") from error
+    if not isinstance(result, OperationResult):
+        raise OperationError(f"step {step.id} gave a {type(result).__name__} instead of an OperationResult")
+    if result.failed:
+        if result.exception is not None:
+            raise result.exception
+        raise OperationError(result.error_message or f"step {step.id} ended with status {result.status.value}")
+    return result
 
 
 def preview(run: RunServices, remade: Mapping[str, str] | None = None) -> list[Forecast]:
