@@ -30,7 +30,7 @@ from pamola_tasks.plugins import KERNEL, PluginRecord, Plugins, assemble, resolv
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secrets import Secret
-from pamola_tasks.task import BaseTask, drive, overrides_of
+from pamola_tasks.task import BaseTask, drive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -349,12 +349,14 @@ class Kernel:
                 another process: nothing was begun.
         """
         self.plugins.refuse_if_broken()
+        if overrides is not None and not isinstance(overrides, Mapping):
+            raise UsageError(f"overrides: expected configuration by key, got {type(overrides).__name__}")
         made = self.task(task)
         drive(
             made,
             options
             or RunOptions(
-                overrides=overrides_of(overrides),
+                overrides=dict(overrides or {}),
                 datasets=dict(datasets or {}),
                 restart=restart,
                 enable_checkpoints=enable_checkpoints,

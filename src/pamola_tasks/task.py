@@ -218,7 +218,7 @@ class BaseTask:
         """Run the whole task.
 
         Args:
-            args: Configuration that overrules all other, by dotted key; what argparse gives will do.
+            args: Configuration that overrules all other, by dotted key, or what argparse gives; None is not given.
             force_restart: Ignore and replace checkpoints.
             enable_checkpoints: Overrules the configuration unless None.
 
@@ -474,7 +474,7 @@ class BaseTask:
 
 
 def overrides_of(args: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
-    """Overrides from arguments of a call or of a script's command line.
+    """Overrides from arguments of a call, or of a script's command line, where None means that nothing was given.
 
     Raises:
         UsageError: They are neither.
@@ -482,7 +482,7 @@ def overrides_of(args: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
     given = args if isinstance(args, Mapping) or args is None else getattr(args, "__dict__", args)
     if not isinstance(given, Mapping | None):
         raise UsageError(f"args: expected configuration by key, got {type(args).__name__}")
-    return dict(given or {})
+    return {key: value for key, value in (given or {}).items() if value is not None}
 
 
 def drive(task: BaseTask, options: RunOptions) -> bool:
