@@ -121,6 +121,12 @@ class PlanError(ConfigurationError):
     code = "plan"
 
 
+class TaskCycleError(ConfigurationError):
+    """Tasks need each other in a circle, so that none of them can be the first."""
+
+    code = "task_cycle"
+
+
 class PluginError(PamolaTaskError):
     """An installed plugin cannot be used, or did what its hook forbids."""
 

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.many import Wanted, preview_many, run_many
 from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, size
+from pamola_tasks.cli.show import show_plan
 from pamola_tasks.errors import EXIT_OK
 from pamola_tasks.kernel import Outcome
 from pamola_tasks.plan import Selection
@@ -15,7 +17,9 @@ from pamola_tasks.protocols import RunOptions
 
 
 @click.command("run")
-@click.argument("tasks", metavar="TASK…", nargs=-1, required=True)
+@click.argument("tasks", metavar="TASK…", nargs=-1)
+@click.option("--with-dependencies", is_flag=True, help="First what the tasks need; skip what is up to date.")
+@click.option("--all", "all_tasks", is_flag=True, help="Every task of the project; skip what is up to date.")
 @click.option("--restart", is_flag=True, help="Forget checkpoints and begin from the beginning.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Overrule configuration (dotted key).")
@@ -24,7 +28,7 @@ from pamola_tasks.protocols import RunOptions
 @click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
 @click.option("--seed", type=int, help="Seed of everything random.")
-@click.option("--continue-on-error", is_flag=True, help="Go on with other steps after one has failed.")
+@click.option("--continue-on-error", is_flag=True, help="After a failure go on with what does not need it.")
 @click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @json_option
@@ -32,6 +36,8 @@ from pamola_tasks.protocols import RunOptions
 def command(
     state: State,
     tasks: tuple[str, ...],
+    with_dependencies: bool,
+    all_tasks: bool,
     restart: bool,
     dry_run: bool,
     settings: tuple[str, ...],
@@ -45,7 +51,7 @@ def command(
     log_format: str,
     as_json: bool,
 ) -> int:
-    """Run tasks, one after the other, until one fails.
+    """Run tasks: each behind those whose results it needs, until one fails.
 
     TASK is an id found in configs/, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file. What an
     earlier run left unfinished is continued; steps that are done, and whose inputs and parameters are unchanged, are
@@ -67,26 +73,22 @@ def command(
         quiet=state.verbosity < 0,
         selection=Selection(first=first, last=last, only=only, skip=skip),
     )
+    wanted = Wanted(names=tasks, with_dependencies=with_dependencies, all=all_tasks)
+    wanted.check(options.selection)
+    if wanted.several:
+        if dry_run:
+            return preview_many(state, wanted, options, as_json=as_json)
+        return run_many(state, wanted, options, continue_on_error=continue_on_error, as_json=as_json)
+    (task,) = tasks
     if dry_run:
-        from pamola_tasks.cli.show import show_plan
-
-        for task in tasks:
-            show_plan(state, task, options, as_json=as_json)
+        show_plan(state, task, options, as_json=as_json)
         return EXIT_OK
-    shown = []
-    code = EXIT_OK
-    for task in tasks:
-        outcome = state.kernel.run(task, options=options)
-        if as_json:
-            shown.append(as_document(outcome))
-        else:
-            print_outcome(outcome, f"pamola-task run {task}")
-        if not outcome.success:
-            code = outcome.exit_code
-            break
+    outcome = state.kernel.run(task, options=options)
     if as_json:
-        print_json(shown[0] if len(tasks) == 1 else shown)
-    return code
+        print_json(as_document(outcome))
+    else:
+        print_outcome(outcome, f"pamola-task run {task}")
+    return outcome.exit_code
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import facts, heading, json_option, print_json
 from pamola_tasks.protocols import RunOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.kernel import Kernel
 
 
 @click.command("show")
@@ -22,9 +27,20 @@ def command(state: State, task: str, as_json: bool) -> None:
 
 def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) -> None:
     """Print the plan of a task."""
+    document = plan_document(state.kernel, task, options)
+    if as_json:
+        print_json(document)
+    else:
+        print_plan(document)
+
+
+def plan_document(
+    kernel: Kernel, task: str, options: RunOptions, remade: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The plan of a task for machines; `remade` as in `preview`."""
     from pamola_tasks.steps import preview
 
-    run = state.kernel.plan(task, options)
+    run = kernel.plan(task, options)
     rows: list[dict[str, Any]] = [
         {
             "step": found.step.id,
@@ -38,10 +54,10 @@ def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) ->
             "reason": found.reason,
             "made_by": found.made_by,
         }
-        for found in preview(run)
+        for found in preview(run, remade)
     ]
     config = run.config
-    document = {
+    return {
         "task": run.record.task_id,
         "type": config.task_type,
         "description": config.description,
@@ -50,15 +66,16 @@ def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) ->
         "steps": rows,
         "warnings": run.record.warnings,
     }
-    if as_json:
-        print_json(document)
-        return
-    heading(f"{document['task']}" + (f": {config.description}" if config.description else ""))
-    general = [("type", config.task_type)] if config.task_type else []
-    general += [("input", f"{name}  {path}") for name, path in config.input_datasets.items()]
-    general += [("after", name) for name in config.dependencies]
+
+
+def print_plan(document: Mapping[str, Any]) -> None:
+    """The plan of a task for people."""
+    heading(f"{document['task']}" + (f": {document['description']}" if document["description"] else ""))
+    general = [("type", document["type"])] if document["type"] else []
+    general += [("input", f"{name}  {path}") for name, path in document["inputs"].items()]
+    general += [("after", name) for name in document["dependencies"]]
     facts(general)
-    for row in rows:
+    for row in document["steps"]:
         colour = "green" if row["would"] == "skip" else "cyan"
         why = f": {row['reason']}" if row["reason"] else ""
         click.echo(f"\n{click.style(row['step'], bold=True)}  {click.style(row['would'], fg=colour)}{why}")
@@ -70,7 +87,7 @@ def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) ->
             ("with" if i == 0 else "", f"{key}: {_plain(value)}") for i, (key, value) in enumerate(shown.items())
         ]
         facts(details)
-    for warning in run.record.warnings:
+    for warning in document["warnings"]:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
 
 

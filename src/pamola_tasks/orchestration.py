@@ -1,0 +1,326 @@
+"""Several tasks: which needs which, in which order they run, and what becomes of the others when one fails.
+
+A task needs those that its `dependencies` name, and those whose published files it reads.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, TaskCycleError, UnknownTaskError
+from pamola_tasks.lifecycle import RunSession
+from pamola_tasks.parameters import unknown_name
+from pamola_tasks.protocols import RunOptions
+from pamola_tasks.task import BaseTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+
+    from pamola_tasks.kernel import Kernel, Outcome
+    from pamola_tasks.protocols import RunServices
+
+_PUBLISHED = ("output", "dictionaries")  # the folders of a task that others may read from
+
+
+@attrs.frozen(kw_only=True)
+class TaskNode:
+    """A task among others.
+
+    Attributes:
+        task_id: The task.
+        name: What the kernel is asked for to get it: its id, a class, a path.
+        needs: The tasks that it needs, in the order in which it names them, each with the datasets that it reads of it
+            (none where it is only named in `dependencies`).
+        problem: Why it cannot be configured, if so; then `needs` is not known.
+        stands: For a task that is needed and is not one of the project: why what it left can be used.
+    """
+
+    task_id: str
+    name: str = attrs.field(default=attrs.Factory(lambda self: self.task_id, takes_self=True))
+    needs: Mapping[str, tuple[str, ...]] = attrs.Factory(dict)
+    problem: PamolaTaskError | None = None
+    stands: str = ""
+
+
+# ---------------------------------------------------------------- order
+
+
+def in_order(
+    wanted: Iterable[str], look_up: Callable[[str], TaskNode | None], *, within: Container[str] | None = None
+) -> dict[str, TaskNode]:
+    """Tasks in the order in which they run: each behind all that it needs, else in the order given.
+
+    Args:
+        wanted: Their ids.
+        look_up: Gives a task, or None where there is none of that id.
+        within: Needs outside of it are not followed; all are, unless given.
+
+    Raises:
+        TaskCycleError: Tasks need each other, directly or through others.
+        UnknownTaskError: One is needed that is not there.
+    """
+    done: dict[str, TaskNode] = {}
+    for start in wanted:
+        if start in done:
+            continue
+        nodes = {start: _looked_up(start, look_up, [])}
+        trail = {start: iter(nodes[start].needs)}
+        while trail:
+            current = next(reversed(trail))
+            following = next(trail[current], None)
+            if following is None:
+                del trail[current]
+                done[current] = nodes[current]
+            elif following in trail:
+                circle = list(trail)[list(trail).index(following) :]
+                raise TaskCycleError(_circle(circle, nodes), tasks=circle)
+            elif following not in done and (within is None or following in within):
+                nodes[following] = _looked_up(following, look_up, [nodes[name] for name in trail])
+                trail[following] = iter(nodes[following].needs)
+    return done
+
+
+def _looked_up(task_id: str, look_up: Callable[[str], TaskNode | None], trail: list[TaskNode]) -> TaskNode:
+    node = look_up(task_id)
+    if node is not None:
+        return node
+    path = " → ".join([*(before.task_id for before in trail), task_id])
+    why = f", which {_why(trail[-1], task_id)}" if trail else ""
+    raise UnknownTaskError(f"{path}: there is no task {task_id!r}{why}; `pamola-task list` shows those of the project")
+
+
+def _why(node: TaskNode, needed: str) -> str:
+    datasets = node.needs[needed]
+    return f"should write {', '.join(datasets)} for {node.task_id}" if datasets else f"{node.task_id} depends on"
+
+
+def _circle(circle: list[str], nodes: Mapping[str, TaskNode]) -> str:
+    links = []
+    for name, following in zip(circle, [*circle[1:], circle[0]], strict=True):
+        datasets = nodes[name].needs[following]
+        how = f"reads {', '.join(datasets)} of" if datasets else "names as a dependency"
+        links.append(f"{name} {how} {following}")
+    return f"tasks need each other in a circle: {' → '.join([*circle, circle[0]])} ({'; '.join(links)})"
+
+
+# ---------------------------------------------------------------- the tasks of a project
+
+
+class Survey:
+    """The tasks of a project as nodes, each looked at when it is first asked for.
+
+    Args:
+        kernel: The project's.
+        options: What the caller of the run asked for.
+    """
+
+    def __init__(self, kernel: Kernel, options: RunOptions | None = None) -> None:
+        self._kernel = kernel
+        self._options = options or RunOptions(console=False, quiet=True)
+        self._nodes: dict[str, TaskNode | None] = {}
+
+    def all(self) -> dict[str, TaskNode]:
+        """Every task of the project, sorted by id."""
+        found = {task_id: self.look_up(task_id) for task_id in sorted(self._kernel.tasks.known())}
+        return {task_id: node for task_id, node in found.items() if node is not None}
+
+    def named(self, name: str) -> TaskNode:
+        """A task as it is named on the command line.
+
+        Raises:
+            UnknownTaskError: There is none.
+        """
+        if name in self._nodes:
+            node = self._nodes[name]
+        else:
+            node = self._node(name)
+            self._nodes.setdefault(node.task_id, node)
+        if node is None:
+            raise UnknownTaskError(unknown_name(name, self._kernel.tasks.known(), "task"))
+        return node
+
+    def look_up(self, task_id: str) -> TaskNode | None:
+        """A task by its id; None where there is none and none has left what others could use."""
+        if task_id not in self._nodes:
+            known = task_id in self._kernel.tasks.known()
+            self._nodes[task_id] = self._node(task_id) if known else self._left(task_id)
+        return self._nodes[task_id]
+
+    def _node(self, name: str) -> TaskNode:
+        try:
+            task = self._kernel.task(name)
+            run = RunSession(self._kernel, task, self._options, runs=False).bring_up("directories")
+        except UnknownTaskError as error:
+            if name not in self._kernel.tasks.known():
+                raise
+            return TaskNode(task_id=name, problem=error)
+        except PamolaTaskError as error:
+            return TaskNode(task_id=name, problem=error)
+        return TaskNode(task_id=run.record.task_id, name=name, needs=self._needs(run))
+
+    def _needs(self, run: RunServices) -> dict[str, tuple[str, ...]]:
+        config, found = run.config, dict[str, tuple[str, ...]]()
+        own = run.record.task_id
+        for dependency in config.dependencies:
+            if any(mark in dependency for mark in ("/", ":", os.sep)):
+                writer = writer_of(run, dependency)
+                if writer and writer != own and self._can_write(run, writer, dependency):
+                    found.setdefault(writer, ())
+            else:
+                found.setdefault(dependency, ())
+        for name, path in {**config.auxiliary_datasets, **config.input_datasets}.items():
+            writer = writer_of(run, str(path))
+            if writer and writer != own and self._can_write(run, writer, str(path)):
+                found[writer] = (*found.get(writer, ()), name)
+        return found
+
+    def _can_write(self, run: RunServices, writer: str, path: str) -> bool:
+        """Whether a file has to be asked of a task: not when there is the file, and no such task to make it."""
+        if writer in self._kernel.tasks.known():
+            return True
+        places = (path, f"{run.config.data_repository}/{path}")
+        return not any(run.files.exists(place) for place in places)
+
+    def _left(self, task_id: str) -> TaskNode | None:
+        """A task that is not one of the project, but has run well in it."""
+        history = self._kernel.services(None, upto="history").history
+        latest = history.find_latest_execution(task_id)
+        if latest is None:
+            return None
+        when = str(latest.get("timestamp", ""))
+        return TaskNode(
+            task_id=task_id,
+            stands=f"it is no task of this project; what it left at {when[:10]} {when[11:16]} UTC is used",
+        )
+
+
+def writer_of(run: RunServices, path: str) -> str | None:
+    """The task in whose published files a path lies, judged by the path alone; None for all others."""
+    processed = Path(run.directories.get_directory("processed"))
+    for place in (path, f"{run.config.data_repository}/{path}"):
+        # Lexical on purpose: nothing is opened here, and the file need not be there yet.
+        absolute = PurePath(os.path.normpath(run.files.root / place))
+        if absolute.is_relative_to(processed):
+            parts = absolute.relative_to(processed).parts
+            if len(parts) > 2 and parts[1] in _PUBLISHED:
+                return parts[0]
+    return None
+
+
+# ---------------------------------------------------------------- running
+
+
+@attrs.frozen(kw_only=True)
+class TaskEnd:
+    """What became of one task.
+
+    Attributes:
+        status: `run` (see `outcome`), `skipped`, `refused` (see `error`: nothing was begun) or `not_run`.
+        reason: Why it was skipped or not run.
+    """
+
+    task_id: str
+    name: str
+    status: Literal["run", "skipped", "refused", "not_run"]
+    reason: str = ""
+    outcome: Outcome | None = None
+    error: PamolaTaskError | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether what others need of it is there."""
+        return self.status == "skipped" or (self.outcome is not None and self.outcome.success)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with, if this is the first task that failed."""
+        if self.outcome is not None:
+            return self.outcome.exit_code
+        if self.error is not None:
+            return self.error.exit_code
+        return EXIT_TASK_FAILED if self.status == "not_run" else EXIT_OK
+
+
+def run_in_order(
+    kernel: Kernel,
+    nodes: Mapping[str, TaskNode],
+    options_of: Callable[[TaskNode], RunOptions],
+    *,
+    skips: Collection[str] = (),
+    continue_on_error: bool = False,
+) -> Iterator[TaskEnd]:
+    """Run tasks one after the other; gives what became of each as soon as it is known.
+
+    Args:
+        nodes: From `in_order`.
+        options_of: What is asked for each.
+        skips: Tasks that are not run when nothing has changed.
+        continue_on_error: Go on, after a failure, with what does not need the task that failed.
+
+    Raises:
+        PamolaTaskError: A task cannot be configured; nothing was run. With `continue_on_error` it has failed instead.
+    """
+    if not continue_on_error:
+        for node in nodes.values():
+            if node.problem is not None:
+                raise node.problem
+    without: dict[str, str] = {}
+    stopped = ""
+    for node in nodes.values():
+        needed = next((name for name in node.needs if name in without), None)
+        reason = f"it needs {needed}, which {without[needed]}" if needed is not None else stopped
+        if reason:
+            end = TaskEnd(task_id=node.task_id, name=node.name, status="not_run", reason=reason)
+        else:
+            end = _run_one(kernel, node, options_of(node), skips=node.task_id in skips)
+        if not end.success:
+            without[node.task_id] = "was not run" if end.status == "not_run" else "failed"
+        if end.status in ("run", "refused") and not end.success and not stopped:
+            interrupted = end.outcome is not None and isinstance(end.outcome.error, KeyboardInterrupt)
+            if interrupted:
+                stopped = f"{node.task_id} was interrupted"
+            elif not continue_on_error:
+                stopped = f"{node.task_id} failed; --continue-on-error runs what does not need it"
+        yield end
+
+
+def _run_one(kernel: Kernel, node: TaskNode, options: RunOptions, *, skips: bool) -> TaskEnd:
+    here: dict[str, Any] = {"task_id": node.task_id, "name": node.name}
+    if node.stands:
+        return TaskEnd(status="skipped", reason=node.stands, **here)
+    if node.problem is not None:
+        return TaskEnd(status="refused", error=node.problem, **here)
+    try:
+        reason = unchanged(kernel, node.name, options) if skips else ""
+        if reason:
+            return TaskEnd(status="skipped", reason=reason, **here)
+        return TaskEnd(status="run", outcome=kernel.run(node.name, options=options), **here)
+    except PamolaTaskError as error:
+        return TaskEnd(status="refused", error=error, **here)
+
+
+def unchanged(kernel: Kernel, name: str, options: RunOptions) -> str:
+    """Why a task need not be run, in words; empty when it has to be, or when that cannot be known without running it.
+
+    A task whose class does more than its steps (with a `run`, `execute` or `finalize` of its own) is always run.
+    """
+    from pamola_tasks.steps import preview
+
+    if options.restart or options.selection:
+        return ""
+    task = kernel.task(name)
+    if any(getattr(type(task), method) is not getattr(BaseTask, method) for method in ("run", "execute", "finalize")):
+        return ""
+    try:
+        run = kernel.plan(task, options)
+        latest = run.history.find_latest_execution(run.record.task_id, success_only=False)
+        found = preview(run) if latest is not None and latest.get("success") else []
+    except Exception:  # whatever it is, running the task meets it too, and records it
+        return ""
+    if not found or any(step.action != "skip" for step in found):
+        return ""
+    return max(step.reason for step in found)
