@@ -37,10 +37,10 @@ from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import Lock
+    from pamola_tasks.protocols import ConfigLayer, Lock
     from pamola_tasks.task import BaseTask
 
 
@@ -61,6 +61,9 @@ class RunSession:
         task: The task, or None to bring up services without one.
         options: What the caller asked for.
         runs: Whether this is a run: without, nothing is locked, recorded or written, and nobody is told.
+
+    Attributes:
+        layers: What the configuration is merged from; asked of the plugins unless set before it comes up.
     """
 
     def __init__(self, kernel: Kernel, task: BaseTask | None, options: RunOptions, *, runs: bool = True) -> None:
@@ -87,6 +90,7 @@ class RunSession:
         run.logger = _run_logger(run, self._log_buffer)
         self.observers = Observers(self._observer_failed)
         self.steps: Steps | None = None
+        self.layers: Sequence[ConfigLayer] | None = None
 
     # ------------------------------------------------------------ initialize
 
@@ -120,12 +124,14 @@ class RunSession:
     def _up_config(self) -> None:
         run, project, plugins = self.run, self.kernel.project, self.kernel.plugins
         overrides = {**(self.task.overriding() if self.task is not None else {}), **run.options.overrides}
-        layers = []
-        for _, answer in plugins.each("pamola_add_config_layers", project=project, task=self.task, overrides=overrides):
-            layers += list(answer or ())
-        layers.sort(key=lambda layer: -layer.rank)
+        if self.layers is None:
+            layers: list[ConfigLayer] = []
+            hook = "pamola_add_config_layers"
+            for _, answer in plugins.each(hook, project=project, task=self.task, overrides=overrides):
+                layers += list(answer or ())
+            self.layers = sorted(layers, key=lambda layer: -layer.rank)
         config = plugins.provide(
-            "config", project=project, task=self.task, layers=layers, settings=self.kernel.settings()
+            "config", project=project, task=self.task, layers=list(self.layers), settings=self.kernel.settings()
         )
         if config is None:
             raise plugins.missing("config")
@@ -320,7 +326,10 @@ class RunSession:
         self.steps.check_selection()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
-        run.executor.run_plan(run.plan, self.steps)
+        try:
+            run.executor.run_plan(run.plan, self.steps)
+        finally:
+            self.steps.settle()
         return not self.steps.failed
 
     # ------------------------------------------------------------ finalize

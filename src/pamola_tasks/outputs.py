@@ -29,7 +29,7 @@ PROGRESS_INTERVAL = 0.1  # seconds: observers hear of progress at most ten times
 
 
 @attrs.define
-class _Staged:
+class Staged:
     """A file waiting to be published: where it is, where it goes, and what it is."""
 
     temporary: str
@@ -64,7 +64,7 @@ class StepOutputs:
         self.read: dict[str, DatasetRecord] = {}
         self._final = final
         self._claims = claims
-        self._staged: list[_Staged] = []
+        self._staged: list[Staged] = []
         self._tell_progress = tell_progress
         self._told = 0.0
         self._touched = False
@@ -100,7 +100,7 @@ class StepOutputs:
         )
         record = attrs.evolve(record, path=self.run.files.name(target) if record.path else "")
         self._staged = [s for s in self._staged if s.record is None or s.record.name != name]
-        self._staged.append(_Staged(str(self._staging / file_name), str(target), record=record))
+        self._staged.append(Staged(str(self._staging / file_name), str(target), record=record))
         return record
 
     def _format(self) -> str:
@@ -138,7 +138,7 @@ class StepOutputs:
             step=self.step.id,
             root=str(self.run.files.root),
         )
-        self._staged.append(_Staged(staged, str(target), artifact=made))
+        self._staged.append(Staged(staged, str(target), artifact=made))
 
     def _claim(self, target: Path) -> None:
         """Two steps must not write one file, or the first one's result would be lost."""
@@ -155,6 +155,27 @@ class StepOutputs:
         if moment - self._told >= PROGRESS_INTERVAL or (total is not None and done >= total):
             self._told = moment
             self._tell_progress(done, total, unit)
+
+    # ------------------------------------------------------------ when another process performs the step
+
+    def expect(self) -> None:
+        """Another process is going to write: `discard` removes what it leaves behind."""
+        self._touched = True
+
+    @property
+    def staged(self) -> list[Staged]:
+        """What waits to be published."""
+        return list(self._staged)
+
+    def take(self, staged: Sequence[Staged]) -> None:
+        """Publish these, which another process has written.
+
+        Raises:
+            OperationError: Another step of this run has written one of the files.
+        """
+        for file in staged:
+            self._claim(Path(file.final))
+        self._staged = list(staged)
 
     # ------------------------------------------------------------ when it has ended
 

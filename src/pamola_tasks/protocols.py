@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Protocol
@@ -610,7 +611,18 @@ class Diagnosis:
 
 
 class StepDriver(Protocol):
-    """What the lifecycle gives to the executor. `prepare` and `complete` are called in the parent only."""
+    """What the lifecycle gives to the executor.
+
+    `prepare`, `complete` and `retried` are called in the parent only, in the thread that `run_plan` was called in.
+    A step is attempted in any thread (`attempt`), or by another process that a `remote.RemoteRun` made from
+    `describe_run()` lives in: `send` begins an attempt, `hear` takes what is told meanwhile, `receive` the answer.
+
+    Attributes:
+        deliver: Takes what has to be called in the parent's thread: progress, and what other processes tell. It calls
+            at once; an executor that attempts steps elsewhere sets another, and calls what that is given.
+    """
+
+    deliver: Callable[[Callable[[], None]], None]
 
     def prepare(self, step: Step) -> bool:
         """Whether the step has to be run; False when it was skipped, or stands behind a failed one."""
@@ -618,6 +630,22 @@ class StepDriver(Protocol):
 
     def attempt(self, step: Step) -> OperationResult:
         """One attempt; failures are exceptions. May be called on a worker thread."""
+        ...
+
+    def describe_run(self) -> bytes:
+        """The run, for `remote.RemoteRun` in another process."""
+        ...
+
+    def send(self, step: Step) -> bytes:
+        """Begin an attempt elsewhere: what `RemoteRun.perform` is given there."""
+        ...
+
+    def hear(self, step: Step, message: bytes) -> None:
+        """Take what `RemoteRun` sent while it performs the step."""
+        ...
+
+    def receive(self, step: Step, answer: bytes) -> OperationResult:
+        """Take what `RemoteRun.perform` returned; failures are exceptions."""
         ...
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
@@ -698,6 +726,7 @@ class RunServices:
     def __init__(self) -> None:
         self._asking = "the kernel"
         self._files: Files | None = None
+        self._warning = threading.Lock()
 
     @property
     def files(self) -> Files:
@@ -714,13 +743,15 @@ class RunServices:
     def warn(self, message: str, *, step: str = "") -> None:
         """Warn the user: in the log, the summary and the report."""
         text = self.redact(message)
-        if text in self.record.warnings:
-            return
-        self.record.warnings.append(text)
-        self.logger.warning("%s", text)
-        for record in self.record.steps:
-            if step and record.step == step:
-                record.warnings.append(text)
+        with self._warning:
+            known = text in self.record.warnings
+            if not known:
+                self.record.warnings.append(text)
+            for record in self.record.steps if step else ():
+                if record.step == step and text not in record.warnings:
+                    record.warnings.append(text)
+        if not known:
+            self.logger.warning("%s", text)
 
     def provide(self, service: str, value: Any) -> None:
         """Set a service up. For the kernel."""

@@ -513,21 +513,6 @@ class Steps:
         run.history.step_finished(run, step.id, record.status, record.seconds)
         self._session.emit("pamola_on_step_finished", step=step, result=result)
 
-
-def unchanged_since(saved: SavedStep) -> str:
-    """Why a finished step is not run again, with the time it was finished (UTC)."""
-    return f"nothing changed since {saved.time[:10]} {saved.time[11:16]} UTC"
-
-
-@attrs.frozen(kw_only=True)
-class Forecast:
-    """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run whose result stands."""
-
-    step: Step
-    action: str
-    reason: str
-    made_by: str = ""
-
     # ------------------------------------------------------------ the end
 
     def settle(self) -> None:
@@ -563,6 +548,21 @@ class Forecast:
         during = record.warnings[self._warned_before :]
         during.sort(key=lambda text: (first[text], "") if text in first else (-1, text))
         record.warnings[self._warned_before :] = during
+
+
+def unchanged_since(saved: SavedStep) -> str:
+    """Why a finished step is not run again, with the time it was finished (UTC)."""
+    return f"nothing changed since {saved.time[:10]} {saved.time[11:16]} UTC"
+
+
+@attrs.frozen(kw_only=True)
+class Forecast:
+    """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run whose result stands."""
+
+    step: Step
+    action: str
+    reason: str
+    made_by: str = ""
 
 
 def call_step(run: RunServices, step: Step) -> OperationResult:
