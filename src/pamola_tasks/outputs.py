@@ -75,6 +75,11 @@ class StepOutputs:
 
     # ------------------------------------------------------------ while the step runs
 
+    def begin(self) -> None:
+        """Make the folder to write into: while it is there, others can see that this step runs (`status`)."""
+        self.run.files.mkdirs(self._staging)
+        self._touched = True
+
     def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
         """Write a dataset where nobody looks yet."""
         if name not in self.step.writes:

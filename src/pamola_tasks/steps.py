@@ -299,6 +299,7 @@ class Steps:
     def perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step`."""
         outputs = self._outputs[step.id] = self._outputs_of(step)
+        outputs.begin()
         return step.operation.execute(OperationContext(self.run, step, outputs, StepData(self.run, step, outputs)))
 
     def _outputs_of(self, step: Step) -> StepOutputs:
