@@ -165,7 +165,7 @@ class StepOutputs:
 
     def expect(self) -> None:
         """Another process is going to write: `discard` removes what it leaves behind."""
-        self._touched = True
+        self.begin()
 
     @property
     def staged(self) -> list[Staged]:

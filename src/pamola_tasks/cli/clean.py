@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pamola_tasks import files as durable
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, print_json
+from pamola_tasks.inspection import entries, place_of, places, unpublished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pamola_tasks.files import Files
 
 
@@ -24,19 +22,19 @@ def command(state: State, task: str | None, as_json: bool) -> None:
     """Remove temporary files: of one task, or of the whole project. Never outputs, never a task that is running."""
     kernel = state.kernel
     run = kernel.services(None, upto="config")
-    files, processed = run.files, f"{run.config.data_repository}/processed"
-    tasks = [kernel.task(task).task_id] if task else [n for n, s in _entries(files, processed) if s == "directory"]
+    files = run.files
+    found = [place_of(kernel, run, task)] if task else list(places(kernel, run).values())
     removed: list[str] = []
     running: list[str] = []
-    for task_id in tasks:
-        home = f"{processed}/{task_id}"
-        if not _idle(files, f"{home}/.state/lock"):
-            running.append(task_id)
+    for place in found:
+        home = place.home
+        if place.is_running():
+            running.append(place.task_id)
             continue
-        for name, kind in _entries(files, f"{home}/temp"):
+        for name, kind in entries(files, f"{home}/temp"):
             _remove(files, f"{home}/temp/{name}", kind)
             removed.append(f"{home}/temp/{name}")
-        for name, _ in _entries(files, f"{home}/.state/steps"):
+        for name, _ in entries(files, f"{home}/.state/steps"):
             if name.endswith(".new"):
                 files.remove_tree(f"{home}/.state/steps/{name}", missing_ok=True)
                 removed.append(f"{home}/.state/steps/{name}")
@@ -54,12 +52,6 @@ def command(state: State, task: str | None, as_json: bool) -> None:
         click.secho(f"{name} is running and was left alone", fg="yellow", err=True)
 
 
-def _entries(files: Files, folder: str) -> list[tuple[str, str]]:
-    if not files.exists(folder):
-        return []
-    return [(name, stat.kind) for name, stat in files.iter(folder)]
-
-
 def _remove(files: Files, name: str, kind: str) -> None:
     if kind == "directory":
         files.remove_tree(name, missing_ok=True)
@@ -69,27 +61,7 @@ def _remove(files: Files, name: str, kind: str) -> None:
 
 def _remove_unpublished(files: Files, folder: str) -> list[str]:
     """Remove what a killed process had begun to write beside a file's place."""
-    found = list(_unpublished(files, folder))
+    found = list(unpublished(files, folder))
     for name in found:
         files.unlink(name, missing_ok=True)
     return found
-
-
-def _unpublished(files: Files, folder: str) -> Iterator[str]:
-    for name, kind in _entries(files, folder):
-        path = f"{folder}/{name}"
-        if kind == "directory":
-            yield from _unpublished(files, path)
-        elif durable.is_temporary(name):
-            yield path
-
-
-def _idle(files: Files, lock: str) -> bool:
-    """Whether nobody holds a task's lock."""
-    if not files.exists(lock):
-        return True
-    with files.append(lock) as file:
-        free = durable.lock(file.fileno(), wait=False)
-        if free:
-            durable.unlock(file.fileno())
-        return free
