@@ -14,6 +14,7 @@ from pamola_tasks.errors import MaxRetriesExceededError, PlanError, SecurityErro
 from pamola_tasks.operation import Operation, OperationContext, OperationResult
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RetrySettings
+from pamola_tasks.steps import at_once
 from pamola_tasks_executor import TaskOperationExecutor, plugin
 
 
@@ -32,6 +33,7 @@ class Driver:
         self.events: list[tuple[Any, ...]] = []
         self.results: dict[str, OperationResult] = {}
         self.stopped = False
+        self.deliver = at_once
 
     def prepare(self, step: Any) -> bool:
         self.events.append(("prepare", step.id))
@@ -127,18 +129,17 @@ def test_a_steps_own_retry_settings_overrule_single_keys() -> None:
 def test_what_cannot_be_done_is_refused_before_anything_runs() -> None:
     driver = Driver()
     steps = plan(
-        {"id": "slow", "timeout": 5.0},
+        {"id": "slow", "timeout": 0.0},
         {"id": "typo", "retry": {"max_retry": 3}},
         {"id": "low", "retry": {"backoff": 0.5}},
         {"id": "never", "retry": {"on": ["ValueError"]}},
     )
     with pytest.raises(PlanError) as caught:
-        executor(timeout=60.0).run_plan(steps, driver)
+        executor().run_plan(steps, driver)
     assert driver.events == []
     said = str(caught.value)
     for words in (
-        "timeout is 60.0 s",
-        "step slow has a timeout of 5.0 s",
+        "step slow: timeout must be more than 0, not 0.0",
         "max_retries",
         "step low: retry: backoff must be at least 1",
         "step never: retry.on names ValueError",
@@ -154,10 +155,11 @@ def test_ctrl_c_in_a_step_leaves_the_plan_at_once() -> None:
 
 
 def test_the_plugin_provides_the_executor_and_objects_for_it_alone() -> None:
-    run: Any = SimpleNamespace(config=SimpleNamespace(retry=RetrySettings()), logger=logging.getLogger(), reporter=None)
+    config = SimpleNamespace(retry=RetrySettings(), plugin=lambda name: None)
+    run: Any = SimpleNamespace(config=config, logger=logging.getLogger(), reporter=None)
     run.executor = plugin.pamola_provide_executor(run=run)
     assert isinstance(run.executor, TaskOperationExecutor)
-    slow = plan({"timeout": 5.0})
+    slow = plan({"timeout": -5.0})
     assert len(list(plugin.pamola_check_plan(run=run, plan=slow))) == 1
     run.executor = object()
     assert list(plugin.pamola_check_plan(run=run, plan=slow)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -12,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, PamolaTaskError, PlanError
+from pamola_tasks import remote
+from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, OperationError, PamolaTaskError, PlanError
 from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RetrySettings
+from pamola_tasks_executor.processes import Limits, Worker
 from pamola_tasks_executor.retrying import retrying
+from pamola_tasks_executor.settings import ExecutorSettings
+from pamola_tasks_executor.together import Together
 from pamola_tasks_executor.transient import Transient, never_retried
 
 if TYPE_CHECKING:
@@ -51,10 +56,11 @@ class TaskOperationExecutor:
     """Runs operations.
 
     Args:
-        task_config: `retry`, `continue_on_error` and `parallel_processes` are read from it.
+        task_config: `retry`, `continue_on_error`, `parallel_processes` and `timeout` are read from it.
         logger: Retries and failures are logged here.
         reporter: Has an entry for the beginning and the end of every operation that is run by hand.
         default_max_retries: Overrules `retry.max_retries`; likewise the other defaults.
+        settings: Where the steps of a plan run.
     """
 
     def __init__(
@@ -67,8 +73,11 @@ class TaskOperationExecutor:
         default_initial_wait: float | None = None,
         default_max_wait: float | None = None,
         default_jitter: bool | None = None,
+        *,
+        settings: ExecutorSettings | None = None,
     ) -> None:
         self._config = task_config
+        self._settings = settings or ExecutorSettings()
         self._logger = logger
         self._reporter = reporter
         self._defaults = _overruled(
@@ -87,7 +96,7 @@ class TaskOperationExecutor:
     # ------------------------------------------------------------ a plan
 
     def run_plan(self, plan: Plan, driver: StepDriver) -> None:
-        """Run every step, in order, each with its retries.
+        """Run every step, each with its retries; as many at a time as `parallel_processes` says.
 
         Raises:
             PlanError: The plan asks for something that this executor cannot do.
@@ -95,40 +104,90 @@ class TaskOperationExecutor:
         problems = self.objections(plan)
         if problems:
             raise PlanError(problems=tuple(problems))
-        for step in plan:
-            if driver.stopped:
-                break
-            if driver.prepare(step):
-                driver.complete(step, self._run_step(step, driver))
+        description = self._description(plan, driver)
+        workers = [Worker(description) for _ in range(min(self._at_a_time(), len(plan)))]
+        if len(workers) > 1:
+            Together(plan, driver, workers, partial(self._run_step, driver)).run()
+            return
+        try:
+            for step in plan:
+                if driver.stopped:
+                    break
+                if driver.prepare(step):
+                    driver.complete(step, self._run_step(driver, step, workers[0]))
+        finally:
+            for worker in workers:
+                worker.end()
 
     def objections(self, plan: Plan) -> list[str]:
         """Why a plan cannot be run as it is asked for."""
         found = []
-        if getattr(self._config, "timeout", None) is not None:
-            found.append(f"timeout is {self._config.timeout} s, {_NO_TIMEOUT}")
+        if self._settings.step_memory_limit_mb is not None and sys.platform != "linux":
+            found.append("executor.step_memory_limit_mb: memory is watched on Linux only: leave it out")
         for step in plan:
-            if step.options.timeout is not None:
-                found.append(f"step {step.id} has a timeout of {step.options.timeout} s, {_NO_TIMEOUT}")
+            found += self._objections_to(step)
+        return found
+
+    def _objections_to(self, step: Step) -> list[str]:
+        found = []
+        timeout = step.options.timeout
+        if timeout is not None and not timeout > 0:
+            found.append(f"step {step.id}: timeout must be more than 0, not {timeout}")
+        if self._limits_of(step) is not None:
             try:
-                settings = self._settings_of(step)
+                remote.dumps(step.operation, f"step {step.id}")
             except PamolaTaskError as problem:
                 found.append(str(problem))
-                continue
-            found += [
-                f"step {step.id}: retry.on names {name}, which is never tried again: it says that the program or its"
-                f" parameters are wrong"
-                for name in never_retried(settings.on)
-            ]
-        return found
+        try:
+            settings = self._settings_of(step)
+        except PamolaTaskError as problem:
+            return [*found, str(problem)]
+        return found + [
+            f"step {step.id}: retry.on names {name}, which is never tried again: it says that the program or its"
+            f" parameters are wrong"
+            for name in never_retried(settings.on)
+        ]
 
     def _settings_of(self, step: Step) -> RetrySettings:
         return _overruled(self._defaults, f"step {step.id}: retry", **(step.options.retry or {}))
 
-    def _run_step(self, step: Step, driver: StepDriver) -> OperationResult:
+    def _limits_of(self, step: Step) -> Limits | None:
+        """What a step in a process of its own may take; None for one that runs on a thread here."""
+        timeout = step.options.timeout
+        if timeout is None:
+            timeout = getattr(self._config, "timeout", None)
+        limits = Limits(timeout=timeout, memory_mb=self._settings.step_memory_limit_mb)
+        return None if limits == Limits() and self._settings.kind == "threads" else limits
+
+    def _at_a_time(self) -> int:
+        return max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
+
+    def _description(self, plan: Plan, driver: StepDriver) -> bytes:
+        apart = [step.id for step in plan if self._limits_of(step) is not None]
+        if not apart:
+            return b""
+        try:
+            return driver.describe_run()
+        except OperationError as problem:
+            raise PlanError(f"step {apart[0]} needs a process of its own, and {problem}") from problem
+
+    def _run_step(
+        self, driver: StepDriver, step: Step, worker: Worker, stop: threading.Event | None = None
+    ) -> OperationResult:
         tries = _Tries()
         settings = self._settings_of(step)
+
+        def attempt() -> OperationResult:
+            limits = self._limits_of(step)
+            if limits is None:
+                return driver.attempt(step)
+            return driver.receive(step, worker.perform(step.id, driver.send(step), partial(driver.hear, step), limits))
+
+        def tell(error: BaseException, number: int, wait: float) -> None:
+            driver.deliver(lambda: driver.retried(step, number, error, wait))
+
         try:
-            result = self._tried(lambda: driver.attempt(step), settings, tries, partial(_told_by_driver, driver, step))
+            result = self._tried(attempt, settings, tries, tell, stop)
         except Exception as error:  # a step is a boundary: its failure is a result, with the traceback
             final = self._given_up(step.id, error, settings, tries) if settings.max_retries else error
             result = OperationResult.failure(final, "".join(traceback.format_exception(final)))
@@ -298,7 +357,7 @@ class TaskOperationExecutor:
             As `execute_operations`, in the order of the operations.
         """
         named = identified(operations)
-        workers = max_workers or max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
+        workers = max_workers or self._at_a_time()
         goes_on = self._goes_on(continue_on_error)
         stop = threading.Event()
         results: dict[str, OperationResult] = {}
@@ -434,9 +493,6 @@ class TaskOperationExecutor:
             self._tally.total_retries += max(tries.made - 1, 0)
 
 
-_NO_TIMEOUT = "and this executor has no way to stop a step that takes longer: leave the time limit out"
-
-
 def create_operation_executor(
     task_config: Any, logger: logging.Logger, reporter: Any = None, **defaults: Any
 ) -> TaskOperationExecutor:
@@ -476,10 +532,6 @@ def _overruled(settings: RetrySettings, what: str, **values: Any) -> RetrySettin
     if wrong:
         raise PlanError(problems=tuple(wrong))
     return made
-
-
-def _told_by_driver(driver: StepDriver, step: Step, error: BaseException, attempt: int, wait: float) -> None:
-    driver.retried(step, attempt, error, wait)
 
 
 def _not_begun(failed: str) -> OperationResult:

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 PAMOLA_HOOK_API = 1
 
 
+@hookimpl
+def pamola_add_settings() -> str:
+    return "pamola_tasks_executor.settings:ExecutorSettings"
+
+
 @hookimpl(trylast=True)
 def pamola_provide_executor(run: RunServices) -> Executor:
     from pamola_tasks_executor.executor import create_operation_executor
 
-    return create_operation_executor(run.config, run.logger, run.reporter)
+    return create_operation_executor(run.config, run.logger, run.reporter, settings=run.config.plugin("executor"))
 
 
 @hookimpl

@@ -56,8 +56,9 @@ _PASSING_NUMBERS = frozenset(
 class Transient:
     """Says of an error whether it may pass.
 
-    An exception's own `retriable` (true or false) decides. Else it is the most specific of its classes that is known:
-    added, named, removed, or known from the start. An `OSError` is judged by its number; without one it may pass.
+    A class that is named decides for itself, then an exception's own `retriable` (true or false). Else it is the most
+    specific of its classes that is known: added, named, removed, or known from the start. An `OSError` is judged by its
+    number; without one it may pass.
 
     Args:
         names: Names of further exception classes, bare or with their module.
@@ -91,6 +92,8 @@ class Transient:
         """Whether this error may pass."""
         if not isinstance(error, Exception):
             return False
+        if self._named(type(error)) and not any(issubclass(type(error), kind) for kind in NEVER):
+            return True
         own = getattr(error, "retriable", None)
         if isinstance(own, bool):
             return own
@@ -100,10 +103,13 @@ class Transient:
                 return verdict
         return False
 
+    def _named(self, kind: type) -> bool:
+        return kind.__name__ in self._names or f"{kind.__module__}.{kind.__name__}" in self._names
+
     def _verdict(self, kind: type, error: Exception) -> bool | None:
         if kind in NEVER or kind in self._removed:
             return False
-        if kind in self._added or kind.__name__ in self._names or f"{kind.__module__}.{kind.__name__}" in self._names:
+        if kind in self._added or self._named(kind):
             return True
         if kind in _LASTING:
             return False
