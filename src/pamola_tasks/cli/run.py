@@ -13,6 +13,7 @@ from pamola_tasks.cli.show import show_plan
 from pamola_tasks.errors import EXIT_OK
 from pamola_tasks.kernel import Outcome
 from pamola_tasks.plan import Selection
+from pamola_tasks.plugins import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import RunOptions
 
 
@@ -27,6 +28,9 @@ from pamola_tasks.protocols import RunOptions
 @click.option("--to", "last", metavar="STEP", help="End with this step.")
 @click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Run N independent steps at a time.")
+@click.option("--executor", metavar="NAME", help="Run steps on `threads`, in `processes`, or by the plugin NAME.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Stop a step that takes longer; it has failed.")
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option("--continue-on-error", is_flag=True, help="After a failure go on with what does not need it.")
 @click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
@@ -45,6 +49,9 @@ def command(
     last: str | None,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    jobs: int | None,
+    executor: str | None,
+    timeout: float | None,
     seed: int | None,
     continue_on_error: bool,
     wait: bool,
@@ -58,8 +65,11 @@ def command(
     not run again.
     """
     overrides: dict[str, Any] = dict(_setting(text) for text in settings)
-    if seed is not None:
-        overrides["seed"] = seed
+    for key, value in (("seed", seed), ("parallel_processes", jobs), ("timeout", timeout)):
+        if value is not None:
+            overrides[key] = value
+    if executor is not None:
+        overrides |= _executor(state, executor)
     if continue_on_error:
         overrides["continue_on_error"] = True
     if state.verbosity > 1:
@@ -89,6 +99,13 @@ def command(
     else:
         print_outcome(outcome, f"pamola-task run {task}")
     return outcome.exit_code
+
+
+def _executor(state: State, name: str) -> dict[str, Any]:
+    """Have steps run by the default executor on `threads` or in `processes`, or by the plugin of this name."""
+    default = name in ("threads", "processes")
+    state.plugins.prefer["executor"] = DEFAULT_PROVIDERS["executor"] if default else name
+    return {"executor.kind": name} if default else {}
 
 
 def _setting(text: str) -> tuple[str, Any]:
