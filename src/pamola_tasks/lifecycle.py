@@ -27,6 +27,7 @@ from pamola_tasks.errors import (
     PathSecurityError,
     PlanError,
     PluginError,
+    UsageError,
 )
 from pamola_tasks.files import Files, check_name
 from pamola_tasks.plan import Plan
@@ -113,6 +114,8 @@ class RunSession:
         self.run.provide("redact", Redactor())
 
     def _up_project(self) -> None:
+        if self.runs:
+            _refuse_while_imported()
         self.run.provide("project", self.kernel.project)
         for warning in self.kernel.project.warnings:
             self.run.warn(warning)
@@ -509,6 +512,20 @@ def _holder(text: str) -> str:
         return f" (process {who['pid']} on {who['host']}, since {who['since']})"
     except (ValueError, KeyError, TypeError):
         return ""
+
+
+def _refuse_while_imported() -> None:
+    """A process that performs steps imports the script that runs the task: that must not run it again.
+
+    Raises:
+        UsageError: This is such a process, and it is importing.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and getattr(process.current_process(), "_inheriting", False):
+        raise UsageError(
+            "a task is run while a process that performs steps imports the script: put what runs the task under"
+            " `if __name__ == '__main__':`"
+        )
 
 
 def status_of(error: BaseException) -> str:

@@ -232,9 +232,10 @@ class DataSource:
             raise DataError(f"there is no dataset {name!r}: there are {known}") from None
 
     def _has(self, dataset: _Dataset, columns: Sequence[str] | None) -> bool:
-        if dataset.frame is None or (columns is None and not dataset.complete):
+        frame = dataset.frame
+        if frame is None or (columns is None and not dataset.complete):
             return False
-        return dataset.complete or set(columns or ()) <= set(dataset.frame.columns)
+        return dataset.complete or set(columns or ()) <= set(frame.columns)
 
     def _loaded(self, dataset: _Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
         """The kept frame, read first where columns are missing in it."""
@@ -346,6 +347,8 @@ class DataSource:
         Made once for each name; whether a file changed is never judged by its time.
         """
         dataset = self._dataset(name)
+        if dataset.fingerprint:  # known: nobody who only asks waits for somebody who reads
+            return dataset.fingerprint
         with dataset.lock:
             if not dataset.fingerprint:
                 if not dataset.paths:
@@ -374,7 +377,8 @@ class DataSource:
             path = ", ".join(files.name(file) for file in dataset.paths)
         else:
             digest = self.fingerprint(name)
-        columns = dataset.frame.columns if dataset.complete and dataset.frame is not None else dataset.schema
+        frame = dataset.frame  # another thread may release it meanwhile
+        columns = frame.columns if dataset.complete and frame is not None else dataset.schema
         return DatasetRecord(
             name=name,
             kind="input",
@@ -389,7 +393,8 @@ class DataSource:
         )
 
     def _rows(self, dataset: _Dataset) -> int | None:
-        return None if dataset.frame is None else len(dataset.frame)
+        frame = dataset.frame
+        return None if frame is None else len(frame)
 
     def get_file_metadata(self, name: str) -> dict[str, Any]:
         """`paths`, `format`, `size_bytes`, `exists`, `task_id` and `encrypted` of a dataset's files."""
