@@ -48,6 +48,7 @@ class SavedStep:
     Attributes:
         fingerprint: The parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
         outputs: The files it left, with their hashes.
+        inputs: Of the task's inputs that it read: `rows` and `columns`, by name.
         index: Its place in the plan of that run.
         run_seed: The seed of that run, which a continued run uses again.
     """
@@ -57,6 +58,7 @@ class SavedStep:
     time: str
     fingerprint: Mapping[str, str]
     outputs: tuple[SavedOutput, ...] = ()
+    inputs: Mapping[str, Any] = attrs.Factory(dict)
     metrics: Mapping[str, Any] = attrs.Factory(dict)
     warnings: tuple[str, ...] = ()
     status: str = "success"

@@ -225,6 +225,10 @@ class Steps:
         run = self.run
         run.record.resumed_from = run.record.resumed_from or saved.run_id
         artifacts = self.put_in_place(step, saved)
+        for name, known in saved.inputs.items():
+            columns = known["columns"]
+            shape = DatasetRecord(name=name, kind="input", rows=known["rows"], columns=columns and tuple(columns))
+            self._note_read(shape)
         record.metrics = dict(saved.metrics)
         record.artifacts = artifacts
         run.record.artifacts.extend(artifacts)
@@ -406,6 +410,11 @@ class Steps:
                 time=rfc3339(now()),
                 fingerprint=self._parts[step.id],
                 outputs=saved,
+                inputs={
+                    name: {"rows": dataset.rows, "columns": dataset.columns}
+                    for name, dataset in (outputs.read.items() if outputs is not None else ())
+                    if dataset.rows is not None and self.plan.writer_of(name) is None
+                },
                 metrics=record.metrics,
                 warnings=tuple(record.warnings),
                 status=record.status,

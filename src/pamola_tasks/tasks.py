@@ -238,10 +238,11 @@ def find_previous_output(
     file_pattern: str | None = None,
 ) -> list[Path]:
     """The output files of a task, newest first."""
+    pattern = check_pattern(file_pattern or "*")
     directory = _processed(data_repository, project_root) / check_name(task_id, "the task id") / "output"
     if not directory.is_dir():
         return []
-    found = [path for path in directory.glob(check_pattern(file_pattern or "*")) if path.is_file()]
+    found = [path for path in directory.glob(pattern) if path.is_file()]
     return sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))
 
 
