@@ -30,7 +30,12 @@ from pamola_tasks.protocols import RunOptions
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Run N independent steps at a time.")
 @click.option("--executor", metavar="NAME", help="Run steps on `threads`, in `processes`, or by the plugin NAME.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Stop a step that takes longer; it has failed.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Stop a step that takes longer; it has failed.",
+)
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option("--continue-on-error", is_flag=True, help="After a failure go on with what does not need it.")
 @click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
