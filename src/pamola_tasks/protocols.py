@@ -610,6 +610,14 @@ class Diagnosis:
     advice: str = ""
 
 
+class Diagnosing(Protocol):
+    """What a service offers as well when it keeps something on the disk: `pamola-task doctor --data` asks for it."""
+
+    def diagnose(self) -> Iterable[Diagnosis]:
+        """What is damaged, missing or swapped; nothing where all is well. No subject has to be named."""
+        ...
+
+
 class StepDriver(Protocol):
     """What the lifecycle gives to the executor.
 

@@ -19,10 +19,16 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 
 @click.command("doctor")
+@click.option(
+    "--data", is_flag=True, help="Look at every file of history, checkpoints and reports too, hashes included."
+)
 @json_option
 @pass_state
-def command(state: State, as_json: bool) -> int:
-    """What is installed, missing or odd. Ends with 1 where something is wrong."""
+def command(state: State, data: bool, as_json: bool) -> int:
+    """What is installed, missing or odd; with --data also every damaged, missing or swapped state file.
+
+    Ends with 1 where something is wrong.
+    """
     findings = [
         Diagnosis(
             level="ok",
@@ -37,6 +43,10 @@ def command(state: State, as_json: bool) -> int:
     findings += more
     for record, answer in state.plugins.each("pamola_add_diagnoses", project=project):
         findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
+    if data and project is not None:
+        from pamola_tasks.cli.doctor_data import examine
+
+        findings += examine(state.kernel)
     if as_json:
         print_json([attrs.asdict(finding) for finding in findings])
     else:

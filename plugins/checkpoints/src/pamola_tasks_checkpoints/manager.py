@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pamola_tasks.errors import CheckpointError, PamolaTaskError, StateRestorationError
+from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityError, StateRestorationError
+from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 
@@ -114,6 +115,26 @@ class TaskContextManager:
                 self._files.remove_tree(self._directory, missing_ok=True)
             self._noted = self._empty_state()
             self._unnoted.clear()
+
+    def diagnose(self) -> list[Diagnosis]:
+        """What is damaged, missing or swapped among the checkpoints, also where they are off."""
+        found = self._steps.diagnose()
+        for entry in live(self._steps.entries()):
+            if entry.get("event") == "state":
+                problem = self._problem_of(entry)
+                if problem:
+                    finding = f"the saved state {entry.get('name')!r} ({entry.get('path')}) {problem}"
+                    found.append(Diagnosis(level="error", subject="", finding=finding))
+        return found
+
+    def _problem_of(self, entry: Mapping[str, Any]) -> str:
+        try:
+            changed = self._files.sha256(str(entry.get("path"))) != entry.get("sha256")
+        except FileNotFoundError:
+            return "is gone"
+        except (OSError, PathSecurityError) as problem:
+            return f"cannot be read: {problem}"
+        return "was changed since it was saved" if changed else ""
 
     # ------------------------------------------------------------ named states
 

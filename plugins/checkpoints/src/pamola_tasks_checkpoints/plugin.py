@@ -1,10 +1,10 @@
-"""What the checkpoints plugin adds: the checkpoint service."""
+"""What the checkpoints plugin adds: the checkpoint service and the command `checkpoints`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pamola_tasks import hookimpl
+from pamola_tasks import Command, hookimpl
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Checkpoints, RunServices
@@ -18,3 +18,13 @@ def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
     from pamola_tasks_checkpoints.manager import for_run
 
     return for_run(run)
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    """The command `checkpoints`."""
+    return {
+        "checkpoints": Command(
+            "pamola_tasks_checkpoints.command:checkpoints", help="Which steps of a task are finished; or forget them."
+        )
+    }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks import journal
 from pamola_tasks.errors import CheckpointError, PathSecurityError
 from pamola_tasks.fingerprint import from_entry, to_entry
+from pamola_tasks.protocols import Diagnosis
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
@@ -132,6 +133,63 @@ class FinishedSteps:
             return f"{what} cannot be read: {problem}"
         return ""
 
+    def diagnose(self) -> list[Diagnosis]:
+        """What is damaged, missing or swapped: lines, what finished steps left, folders that no line knows."""
+        with self._failing("read"):
+            read = journal.read(self._files, self.path)
+        found = [
+            _wrong(f"{self._name()}, line {damage.line}: {damage.reason}", "what it recorded is done again")
+            for damage in read.damaged
+        ]
+        if read.torn:
+            finding = f"{self._name()}: the last line was cut off"
+            found.append(Diagnosis(level="warning", subject="", finding=finding, advice="the next run removes it"))
+        steps: dict[str, SavedStep] = {}
+        for entry in live(read.entries):
+            if entry.get("event") == "step":
+                try:
+                    saved = from_entry(entry)
+                except ValueError as problem:
+                    found.append(_wrong(f"{self._name()}: {problem}", "it is done again"))
+                    continue
+                steps[saved.step_id] = saved
+        home = self._files.name(self._directory.parent)
+        for saved in steps.values():
+            foreign = [o.path for o in saved.outputs if not o.path.startswith(f"{home}/")]
+            if foreign:
+                found.append(
+                    _wrong(
+                        f"{self._name()}: step {saved.step_id} is said to have left {foreign[0]}, which is not this"
+                        " task's: the journal is another task's",
+                        "put the right one back, or forget it with `pamola-task checkpoints TASK --clear`",
+                    )
+                )
+            found += [
+                _wrong(f"step {saved.step_id}: {reason}", "the next run makes it again")
+                for reason in self.verify(saved)
+            ]
+        return found + self._strays(steps)
+
+    def _strays(self, steps: Mapping[str, SavedStep]) -> list[Diagnosis]:
+        folder = self._directory / "steps"
+        if not self._files.exists(folder):
+            return []
+        found = []
+        for name, stat in self._files.iter(folder):
+            path = f"{self._files.name(folder)}/{name}"
+            if stat.kind == "directory" and name.endswith(".new"):
+                advice = "the next run removes it, and so does `pamola-task clean`"
+                found.append(
+                    Diagnosis(level="warning", subject="", finding=f"{path} was never finished", advice=advice)
+                )
+            elif name not in steps:
+                found.append(
+                    _wrong(
+                        f"{path} belongs to no step that {self._name()} knows: lines of it are missing", "run it again"
+                    )
+                )
+        return found
+
     def clear(self) -> None:
         """Forget everything: the journal, and the intermediate datasets in `.state/steps`."""
         with self._failing("cleared"):
@@ -151,6 +209,10 @@ class FinishedSteps:
             raise CheckpointError(
                 f"the checkpoints in {self._name()} could not be {done}: {problem}", path=self._name()
             ) from problem
+
+
+def _wrong(finding: str, advice: str) -> Diagnosis:
+    return Diagnosis(level="error", subject="", finding=finding, advice=advice)
 
 
 def live(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -20,6 +20,7 @@ from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.files import check_name
 from pamola_tasks.lifecycle import new_run_id
+from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_history import events, storage
 from pamola_tasks_history.process import this_process
@@ -322,6 +323,40 @@ class ExecutionLog:
         with _shown(progress_manager, "Checking the execution log"), self._failing("read"):
             found = storage.problems(journal.read(self._files, self.log_path))
         return not found, found
+
+    def diagnose(self) -> list[Diagnosis]:
+        """What is damaged or missing: lines of the log, and the file for other tools."""
+        with self._failing("read"):
+            read = journal.read(self._files, self.log_path)
+            found = [
+                Diagnosis(
+                    level="warning" if "cut off" in problem else "error",
+                    subject="",
+                    finding=f"{self.log_path}: {problem}",
+                )
+                for problem in storage.problems(read)
+            ]
+            summary = self._files.exists(self.summary_path)
+            if not self._files.exists(self.log_path):
+                if summary:
+                    text = f"{self.log_path} is missing: the next run begins it with what {self.summary_path} has"
+                    found.append(Diagnosis(level="error", subject="", finding=text))
+                return found
+            ended = any(entry.get("event") in events.ENDED for entry in read.entries)
+            problem = self._problem_of_summary(read) if summary else "is missing" if ended else ""
+        if problem:
+            text = f"{self.summary_path} {problem}"
+            advice = "the next run writes it anew; the log is the truth"
+            found.append(Diagnosis(level="error", subject="", finding=text, advice=advice))
+        return found
+
+    def _problem_of_summary(self, read: journal.Journal) -> str:
+        try:
+            shown = {r["task_run_id"] for r in storage.parse(self._files.read(self.summary_path, "log"), csv=False)}
+        except (ExecutionLogError, ValueError) as problem:
+            return f"is damaged: {problem}"
+        unknown = shown - {entry.get("run_id") for entry in read.entries}
+        return f"has runs that the log does not have, such as {min(unknown)}" if unknown else ""
 
     def export_execution_log(
         self,

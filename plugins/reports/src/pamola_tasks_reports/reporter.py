@@ -13,7 +13,7 @@ from pamola_tasks.errors import PamolaTaskError, ReportingError
 from pamola_tasks.operation import Artifact
 from pamola_tasks.plugins import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
-from pamola_tasks_reports import facts
+from pamola_tasks_reports import facts, soundness
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.manifest import manifest_of
 from pamola_tasks_reports.privacy import without_values
@@ -21,7 +21,7 @@ from pamola_tasks_reports.store import Places, as_json
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
-    from pamola_tasks.protocols import Directories, ReportWriter, RunServices
+    from pamola_tasks.protocols import Diagnosis, Directories, ReportWriter, RunServices
 
 _WRITERS: dict[str, str] = {
     "json": "pamola_tasks_reports.store:as_json",
@@ -257,6 +257,16 @@ class TaskReporter:
             files, f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json", as_json(manifest_of(report))
         )
         return files.root / self._report_path
+
+    def diagnose(self) -> list[Diagnosis]:
+        """What is damaged, missing or swapped among the reports and the manifest of the task."""
+        files = self._opener()
+        if files is None:
+            return []
+        history = facts.service(self._run, "history")
+        latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
+        manifest = f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json"
+        return soundness.diagnose(files, self._places, manifest, latest)
 
     def __enter__(self) -> Self:
         return self

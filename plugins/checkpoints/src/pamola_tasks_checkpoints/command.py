@@ -1,0 +1,92 @@
+"""The command `checkpoints`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.output import json_option, note, print_json, print_table, size
+from pamola_tasks.errors import AlreadyRunning, UsageError
+from pamola_tasks.inspection import TaskPlace
+from pamola_tasks.lifecycle import TaskLock
+from pamola_tasks.protocols import RunServices
+from pamola_tasks.record import rfc3339
+from pamola_tasks_checkpoints.manager import TaskContextManager
+
+HEADERS = ("checkpoint", "kind", "when", "size", "run")
+
+
+@click.command()
+@click.argument("task")
+@click.option("--clear", is_flag=True, help="Forget them all: the next run begins from the beginning.")
+@json_option
+@pass_state
+def checkpoints(state: State, task: str, clear: bool, as_json: bool) -> None:
+    """Show which steps of TASK are finished, since when, how much they left, and the run that finished them."""
+    run = state.kernel.services(task, upto="checkpoints")
+    manager = run.checkpoints
+    if not isinstance(manager, TaskContextManager):
+        raise UsageError(f"checkpoints are kept by {type(manager).__module__}, which this command cannot read")
+    if not manager.enabled:
+        raise UsageError(
+            f"checkpoints of {run.record.task_id} are off (enable_checkpoints is false): none is read, and none deleted"
+        )
+    rows = listed(run, manager)
+    if clear:
+        _clear(run, manager)
+    if as_json:
+        print_json({"task": run.record.task_id, "cleared": clear, "checkpoints": rows})
+    elif clear:
+        click.echo(f"{len(rows)} checkpoints of {run.record.task_id} are forgotten")
+    elif rows:
+        print_table([_row(row) for row in rows], HEADERS)
+    else:
+        note(f"{run.record.task_id} has no checkpoints: no step is finished")
+
+
+def listed(run: RunServices, manager: TaskContextManager) -> list[dict[str, Any]]:
+    """Finished steps and named states, newest first."""
+    steps = manager.load()
+    found = []
+    for name, moment in manager.get_checkpoints():
+        saved = steps.get(name)
+        row: dict[str, Any] = {"name": name, "kind": "state", "time": rfc3339(moment), "run": None, "files": []}
+        path = manager.get_checkpoint_dir() / f"{name}.json"
+        if saved is not None and not run.files.exists(path):
+            row |= {"kind": "step", "run": saved.run_id, "bytes": sum(output.bytes for output in saved.outputs)}
+            row["files"] = [output.path for output in saved.outputs]
+        else:
+            row["bytes"] = run.files.stat(path).size
+            row["files"] = [run.files.name(path)]
+        found.append(row)
+    return found
+
+
+def _clear(run: RunServices, manager: TaskContextManager) -> None:
+    """Forget everything.
+
+    Raises:
+        AlreadyRunning: The task runs, and would lose what it stands on.
+    """
+    task_id = run.record.task_id
+    place = TaskPlace(run.files, run.config.data_repository, task_id)
+    if not run.files.exists(place.state):
+        return  # nothing to forget, and nothing to lock
+    if place.is_running():
+        who = place.holder() or {}
+        raise AlreadyRunning(
+            f"{task_id} is running (process {who.get('pid')} on {who.get('host')}, since {who.get('since')}):"
+            " its checkpoints are in use and stay"
+        )
+    lock = TaskLock.take(run)  # so that no run begins meanwhile
+    try:
+        manager.clear()
+    finally:
+        lock.release()
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    when = f"{row['time'][:10]} {row['time'][11:19]}"
+    return [row["name"], row["kind"], when, size(row["bytes"]), row["run"] or ""]
