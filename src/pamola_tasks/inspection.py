@@ -61,12 +61,19 @@ class TaskPlace:
 
     def holder(self) -> dict[str, Any] | None:
         """Who took the task's lock last, as it says of itself: `pid, host, since, run_id`; None where nobody tells."""
+        lines = self._lock_lines()
         try:
-            with self.files.open_raw(f"{self.state}/lock") as file:
-                told = json.loads(file.read(4096))
-        except (OSError, ValueError):
+            told = json.loads(lines[0])
+        except (IndexError, ValueError):
             return None
         return told if isinstance(told, dict) else None
+
+    def _lock_lines(self) -> list[str]:
+        try:
+            with self.files.open_raw(f"{self.state}/lock") as file:
+                return file.read(1 << 16).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return []
 
     def is_running(self) -> bool:
         """Whether somebody holds the task's lock now."""
@@ -81,13 +88,7 @@ class TaskPlace:
 
     def running_steps(self) -> list[str]:
         """The steps that were begun and have not ended; of a task that does not run, those that were cut off."""
-        folders = (f"{self.state}/steps", f"{self.home}/temp/steps")  # temp: where checkpoints are off
-        return [
-            name.removesuffix(".new")
-            for folder in folders
-            for name, kind in entries(self.files, folder)
-            if kind == "directory" and name.endswith(".new")
-        ]
+        return [name for line in self._lock_lines()[1:2] for name in line.split()]
 
     def unpublished(self) -> Iterator[str]:
         """What killed processes had begun to write beside a file's place."""

@@ -13,11 +13,11 @@ import re
 import secrets as random_source
 import sys
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import nulls
+from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import (
     AlreadyRunning,
     ConfigurationError,
@@ -38,10 +38,11 @@ from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import ConfigLayer, Lock
+    from pamola_tasks.record import DatasetRecord
     from pamola_tasks.task import BaseTask
 
 
@@ -89,7 +90,7 @@ class RunSession:
         run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
         self._log_buffer = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
         run.logger = _run_logger(run, self._log_buffer)
-        self.observers = Observers(self._observer_failed)
+        self.observers = Observers(self._observer_failed, self.disclosure)
         self.steps: Steps | None = None
         self.layers: Sequence[ConfigLayer] | None = None
 
@@ -393,7 +394,7 @@ class RunSession:
         try:
             action()
         except Exception as error:
-            message = self.run.redact(f"{what} could not be written: {error or type(error).__name__}")
+            message = self.run.redact(f"{what} could not be written: {self.disclosure().message(error)}")
             self.run.logger.error("%s", message, exc_info=error)
             record = self.run.record
             record.errors.append({"type": status, "message": message})
@@ -420,7 +421,8 @@ class RunSession:
                 try:
                     close()
                 except Exception as error:
-                    self.run.logger.warning("closing %s failed: %s", service, error, exc_info=error)
+                    told = self.disclosure().message(error)
+                    self.run.logger.warning("closing %s failed: %s", service, told, exc_info=error)
         self.run.logger.handlers[:] = [logging.NullHandler()]
 
     def _clean_temp(self) -> None:
@@ -431,15 +433,15 @@ class RunSession:
 
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
         """Record what made the run fail; the first one stands, but for an interrupt, which is why all ended."""
-        record, redact = self.run.record, self.run.redact
+        record, redact, disclosure = self.run.record, self.run.redact, self.disclosure(more.pop("datasets", ()))
         info: dict[str, Any] = {
             "type": status,
-            "message": redact(str(error) or type(error).__name__),
+            "message": redact(disclosure.message(error)),
             "exception_type": type(error).__name__,
             **more,
         }
         if not isinstance(error, PamolaTaskError):
-            info["traceback"] = redact("".join(traceback.format_exception(error)))
+            info["traceback"] = redact(disclosure.trace(error))
         if record.error is None or isinstance(error, KeyboardInterrupt):
             record.error = info
             record.status = status
@@ -449,6 +451,10 @@ class RunSession:
             self.run.logger.error("%s", info["message"], exc_info=None if isinstance(error, PamolaTaskError) else error)
         info.pop("recorded", None)
         return info
+
+    def disclosure(self, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
+        """What may be said of errors in this run, where no cell of a table may be read."""
+        return Disclosure.of(self.run, datasets)
 
     def emit(self, hook: str, **arguments: Any) -> None:
         """Tell the observers."""
@@ -461,10 +467,14 @@ class RunSession:
 
 
 class TaskLock:
-    """The operating system's lock on a task; who holds it stands in the file."""
+    """The operating system's lock on a task; who holds it stands in the file, and which steps run."""
 
-    def __init__(self, stack: contextlib.ExitStack) -> None:
+    def __init__(self, stack: contextlib.ExitStack, descriptor: int, holder: bytes) -> None:
         self._stack = stack
+        self._descriptor = descriptor
+        self._told = len(holder)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, holder)
 
     @classmethod
     def take(cls, run: RunServices) -> Lock:
@@ -495,12 +505,16 @@ class TaskLock:
                 f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait"
             )
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps(holder).encode())
-        return cls(stack)
+        return cls(stack, descriptor, json.dumps(holder).encode() + b"\n")
+
+    def tell(self, steps: Iterable[str]) -> None:
+        """Say which steps run now, in the line behind the holder's: for `pamola-task status`."""
+        os.ftruncate(self._descriptor, self._told)
+        os.write(self._descriptor, (" ".join(steps) + "\n").encode())
 
     def release(self) -> None:
         """Let go; the system does so too when the process ends."""
+        os.ftruncate(self._descriptor, self._told)
         self._stack.close()
 
 
@@ -508,7 +522,7 @@ def _holder(text: str) -> str:
     import json
 
     try:
-        who = json.loads(text)
+        who = json.loads(text.partition("\n")[0])
         return f" (process {who['pid']} on {who['host']}, since {who['since']})"
     except (ValueError, KeyError, TypeError):
         return ""
@@ -577,7 +591,7 @@ def _run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
         record.msg = text if text.isprintable() else text.translate(_CONTROL)
         record.args = None
         if record.exc_info and record.exc_info[1] is not None:
-            lines = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+            lines = Disclosure.of(run).trace(record.exc_info[1]).rstrip()
             record.exc_text = "\n".join(line.translate(_CONTROL) for line in run.redact(lines).split("\n"))
             record.exc_info = None
         record.run_id = run.id

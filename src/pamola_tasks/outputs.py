@@ -75,11 +75,6 @@ class StepOutputs:
 
     # ------------------------------------------------------------ while the step runs
 
-    def begin(self) -> None:
-        """Make the folder to write into: while it is there, others can see that this step runs (`status`)."""
-        self.run.files.mkdirs(self._staging)
-        self._touched = True
-
     def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
         """Write a dataset where nobody looks yet."""
         if name not in self.step.writes:
@@ -165,7 +160,7 @@ class StepOutputs:
 
     def expect(self) -> None:
         """Another process is going to write: `discard` removes what it leaves behind."""
-        self.begin()
+        self._touched = True
 
     @property
     def staged(self) -> list[Staged]:

@@ -681,6 +681,10 @@ class Executor(Protocol):
 class Lock(Protocol):
     """The operating system's lock on a task, held while it runs."""
 
+    def tell(self, steps: Iterable[str]) -> None:
+        """Say which steps run now, to whoever looks from outside."""
+        ...
+
     def release(self) -> None:
         """Let go."""
         ...

@@ -5,11 +5,11 @@ from __future__ import annotations
 import collections
 import contextlib
 import time
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.fingerprint import SavedOutput, SavedStep, changes, concealed, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
@@ -56,6 +56,7 @@ class Steps:
         self._claims: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._done: dict[str, float] = {}
+        self._running: list[str] = []
         self._datasets: dict[str, DatasetRecord] = {}
         self._failures: dict[str, tuple[dict[str, Any], BaseException]] = {}
         self._place = {step.id: number for number, step in enumerate(self.plan)}
@@ -160,6 +161,8 @@ class Steps:
                 return False
             record.reason = verdict
             self._started[step.id] = time.perf_counter()
+            self._running.append(step.id)
+            run.lock.tell(self._running)
             record.started = now()
             run.progress.start_operation(step.id, description=step.operation.description)
             run.logger.info("step %s begins%s", step.id, f": {verdict}" if verdict else "", extra={"step_id": step.id})
@@ -303,7 +306,6 @@ class Steps:
     def perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step`."""
         outputs = self._outputs[step.id] = self._outputs_of(step)
-        outputs.begin()
         return step.operation.execute(OperationContext(self.run, step, outputs, StepData(self.run, step, outputs)))
 
     def _outputs_of(self, step: Step) -> StepOutputs:
@@ -322,7 +324,7 @@ class Steps:
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
         """Tell that an attempt failed and another will be made."""
         run = self.run
-        message = run.redact(str(error) or type(error).__name__)
+        message = run.redact(self._session.disclosure(self._read_by(step)).message(error))
         run.logger.warning(
             "step %s: attempt %d failed (%s), next in %.1f s",
             step.id,
@@ -439,6 +441,8 @@ class Steps:
         self._session.emit("pamola_on_step_finished", step=step, result=result)
 
     def _tell_finished(self, step: Step, result: OperationResult, *, success: bool) -> None:
+        if step.id in self._running:
+            self._running.remove(step.id)
         self._waiting.remove(step.id)
         self._release(step)
         self.run.progress.complete_operation(step.id, success=success, metrics=None)
@@ -490,6 +494,7 @@ class Steps:
 
     def _step_failed(self, step: Step, result: OperationResult, error: BaseException) -> None:
         run, record = self.run, self._records[step.id]
+        datasets = self._read_by(step)
         outputs = self._outputs.pop(step.id, None)
         if outputs is not None:
             outputs.discard()
@@ -499,12 +504,11 @@ class Steps:
         self._without[step.id] = "failed"
         keeps_on = step.options.continue_on_error
         self._stopped = self._stopped or not (run.config.continue_on_error if keeps_on is None else keeps_on)
-        message = str(error) or type(error).__name__
-        trace = result.error_trace or "".join(traceback.format_exception(error))
+        disclosure = self._session.disclosure(datasets)
         result.status = OperationStatus.ERROR
         result.exception = error
-        result.error_message = run.redact(message)
-        result.error_trace = run.redact(trace)
+        result.error_message = run.redact(disclosure.message(error))
+        result.error_trace = run.redact(disclosure.trace(error))
         record.status = result.status.value
         record.metrics = run.redact.value(result.metrics)
         record.error = {
@@ -515,13 +519,20 @@ class Steps:
         run.results[step.id] = result
         where = {"type": "operation_error", "step": step.id, "operation": step.name}
         run.record.errors.append({**record.error, "exception_type": type(error).__name__, **where})
-        info = self._session.fail("operation_error", error, operation=step.name, step=step.id, recorded=True)
+        info = self._session.fail(
+            "operation_error", error, operation=step.name, step=step.id, recorded=True, datasets=datasets
+        )
         self._failures[step.id] = (info, error)
         exc_info = None if isinstance(error, PamolaTaskError) else error
         run.logger.error("step %s failed: %s", step.id, info["message"], exc_info=exc_info, extra={"step_id": step.id})
         self._tell_finished(step, result, success=False)
         run.history.step_finished(run, step.id, record.status, record.seconds)
         self._session.emit("pamola_on_step_finished", step=step, result=result)
+
+    def _read_by(self, step: Step) -> list[DatasetRecord]:
+        """What is known of the datasets that a step has read so far."""
+        outputs = self._outputs.get(step.id)
+        return list(outputs.read.values()) if outputs is not None else []
 
     # ------------------------------------------------------------ the end
 
@@ -586,7 +597,8 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
     if result.failed:
         if result.exception is not None:
             raise result.exception
-        raise OperationError(result.error_message or f"step {step.id} ended with status {result.status.value}")
+        said = Disclosure.of(run).words(result.error_message or "")
+        raise OperationError(said or f"step {step.id} ended with status {result.status.value}")
     return result
 
 
