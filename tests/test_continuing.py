@@ -26,6 +26,7 @@ from kernel_kit import (
 )
 
 from pamola_tasks import Operation, OperationResult, Secret, hookimpl
+from pamola_tasks.files import temporary_name
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.steps import preview
 
@@ -289,11 +290,19 @@ def test_a_failed_step_leaves_no_file_and_the_output_of_the_run_before_stays(tmp
 
 
 def test_what_a_killed_run_had_begun_to_write_is_removed_by_the_next_one(tmp_path: Path, numbers: str) -> None:
-    stale = tmp_path / "DATA" / "processed" / "t_1" / ".state" / "steps" / "first.new"
+    home = tmp_path / "DATA" / "processed" / "t_1"
+    stale = home / ".state" / "steps" / "of-another-plan.new"
     stale.mkdir(parents=True)
     (stale / "a.json").write_text("[half")
+    unpublished = home / "output" / temporary_name("b.json")
+    unpublished.parent.mkdir()
+    unpublished.touch()
+    lock = home / ".state" / "lock"
+    lock.write_text('{"pid": 1, "host": "h", "since": "s"}')  # nobody let go of it
     assert disk_kernel(tmp_path).run(chain(numbers)).success
     assert not stale.exists()
+    assert not unpublished.exists()
+    assert lock.read_text() == "", "this run did let go of it"
 
 
 def test_an_artifact_can_be_found_from_any_folder(

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import EncryptionError, PathSecurityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pamola_tasks.protocols import Encryption, PathGuard, Role, Stat
 
@@ -33,13 +33,23 @@ _HEAD = 4096
 
 def temporary_name(name: str) -> str:
     """A fresh name beside `name`, which `is_temporary` recognises."""
-    stem = os.fsencode(name)[:80].decode("utf-8", "ignore")
-    return f".{stem}{TEMPORARY_MARK}{secrets.token_hex(6)}"
+    return f"{_beginning(name)}{secrets.token_hex(6)}"
 
 
-def is_temporary(name: str) -> bool:
-    """Whether a file of this name was left behind by a publication that never ended."""
-    return name.startswith(".") and TEMPORARY_MARK in name
+def is_temporary(name: str, of: Collection[str] | None = None) -> bool:
+    """Whether a file of this name was left behind by a publication that never ended.
+
+    Args:
+        name: The file's name, without folders.
+        of: Only if it was to get one of these names.
+    """
+    if of is None:
+        return name.startswith(".") and TEMPORARY_MARK in name
+    return any(name.startswith(_beginning(wanted)) for wanted in of)
+
+
+def _beginning(name: str) -> str:
+    return f".{os.fsencode(name)[:80].decode('utf-8', 'ignore')}{TEMPORARY_MARK}"
 
 
 def check_name(name: str, what: str) -> str:

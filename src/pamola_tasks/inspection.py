@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import files as durable
+from pamola_tasks import leftovers
 from pamola_tasks.errors import PathSecurityError
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class TaskPlace:
     def reported_runs(self) -> list[str]:
         """Ids of the runs that have a report, oldest first (they begin with the time)."""
         folder = f"{self.repository}/reports/{self.task_id}"
-        return [name.removesuffix(".json") for name, kind in entries(self.files, folder) if is_report(name, kind)]
+        return [
+            name.removesuffix(".json") for name, kind in leftovers.entries(self.files, folder) if is_report(name, kind)
+        ]
 
     def holder(self) -> dict[str, Any] | None:
         """Who took the task's lock last, as it says of itself: `pid, host, since, run_id`; None where nobody tells."""
@@ -92,29 +95,12 @@ class TaskPlace:
 
     def unpublished(self) -> Iterator[str]:
         """What killed processes had begun to write beside a file's place."""
-        return unpublished(self.files, self.home)
+        return leftovers.unpublished(self.files, self.home)
 
 
 def is_report(name: str, kind: str) -> bool:
     """Whether a file in a task's folder of reports is the JSON report of one run."""
     return kind == "file" and name.endswith(".json") and not durable.is_temporary(name)
-
-
-def entries(files: Files, folder: str) -> list[tuple[str, str]]:
-    """Names and kinds of what is in a folder; nothing where it is not there."""
-    if not files.exists(folder):
-        return []
-    return [(name, stat.kind) for name, stat in files.iter(folder)]
-
-
-def unpublished(files: Files, folder: str) -> Iterator[str]:
-    """Files below a folder whose publication was begun and never ended."""
-    for name, kind in entries(files, folder):
-        path = f"{folder}/{name}"
-        if kind == "directory":
-            yield from unpublished(files, path)
-        elif durable.is_temporary(name):
-            yield path
 
 
 def places(kernel: Kernel, run: RunServices) -> dict[str, TaskPlace]:
@@ -124,7 +110,7 @@ def places(kernel: Kernel, run: RunServices) -> dict[str, TaskPlace]:
         run: With the configuration up.
     """
     repository = run.config.data_repository
-    left = [name for name, kind in entries(run.files, f"{repository}/processed") if kind == "directory"]
+    left = [name for name, kind in leftovers.entries(run.files, f"{repository}/processed") if kind == "directory"]
     found = {}
     for task_id in sorted({*kernel.tasks.known(), *left}):
         with contextlib.suppress(PathSecurityError):  # a folder that no task can have made

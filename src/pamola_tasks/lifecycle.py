@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import nulls
+from pamola_tasks import leftovers, nulls
 from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import (
     AlreadyRunning,
@@ -266,18 +266,10 @@ class RunSession:
         run.provide("checkpoints", checkpoints)
         if not self.runs:
             return
-        self._remove_stale_staging()
+        if run.lock.after_a_crash:
+            leftovers.remove_of_task(run.files, run.files.name(run.directories.get_directory("task")))
         if run.options.restart and not run.options.selection and checkpoints.enabled:
             checkpoints.clear()
-
-    def _remove_stale_staging(self) -> None:
-        """Remove what steps of a killed run had begun to write. The lock is held, so nobody else is writing."""
-        home = self.run.directories.get_directory("state") / "steps"
-        if not self.run.files.exists(home):
-            return
-        for name, stat in list(self.run.files.iter(home)):
-            if name.endswith(".new") and stat.kind == "directory":
-                self.run.files.remove_tree(home / name, missing_ok=True)
 
     def _up_dependencies(self) -> None:
         run = self.run
@@ -467,11 +459,12 @@ class RunSession:
 
 
 class TaskLock:
-    """The operating system's lock on a task; who holds it stands in the file, and which steps run."""
+    """The operating system's lock on a task. Who holds it stands in the file until they let go, and which steps run."""
 
     def __init__(self, stack: contextlib.ExitStack, descriptor: int, holder: bytes) -> None:
         self._stack = stack
         self._descriptor = descriptor
+        self.after_a_crash = os.fstat(descriptor).st_size > 0
         self._told = len(holder)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, holder)
@@ -514,8 +507,8 @@ class TaskLock:
 
     def release(self) -> None:
         """Let go; the system does so too when the process ends."""
-        os.ftruncate(self._descriptor, self._told)
-        self._stack.close()
+        with self._stack:
+            os.ftruncate(self._descriptor, 0)
 
 
 def _holder(text: str) -> str:

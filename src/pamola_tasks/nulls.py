@@ -64,6 +64,8 @@ class NoHistory:
 class NoLock:
     """Where tasks leave no files, nothing has to be locked."""
 
+    after_a_crash = False
+
     def tell(self, steps: Iterable[str]) -> None:
         """Nobody looks."""
 

@@ -16,6 +16,7 @@ import attrs
 from pamola_tasks.errors import DataError, OperationError
 from pamola_tasks.files import check_name
 from pamola_tasks.fingerprint import SavedOutput
+from pamola_tasks.leftovers import staging_of
 from pamola_tasks.operation import Artifact
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class StepOutputs:
         keep = run.checkpoints.enabled
         home = run.directories.get_directory("state" if keep else "temp")
         self._home = home / "steps" / step.id
-        self._staging = home / "steps" / f"{step.id}.new"
+        self._staging = home / "steps" / staging_of(step.id)
 
     # ------------------------------------------------------------ while the step runs
 

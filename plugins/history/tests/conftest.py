@@ -12,6 +12,7 @@ import pytest
 
 from pamola_tasks.files import Files
 from pamola_tasks.lifecycle import new_run_id
+from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord, now
 from pamola_tasks.secrets import Redactor
@@ -42,6 +43,7 @@ def make_run(files: Files) -> Callable[..., RunServices]:
         run.provide("config", config)
         run.provide("redact", Redactor())
         run.provide("directories", directories)
+        run.provide("lock", NoLock())
         return run
 
     return make

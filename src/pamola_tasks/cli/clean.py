@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pamola_tasks import leftovers
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, print_json
-from pamola_tasks.inspection import entries, place_of, places, unpublished
+from pamola_tasks.inspection import place_of, places
+from pamola_tasks.leftovers import entries
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
@@ -34,14 +36,10 @@ def command(state: State, task: str | None, as_json: bool) -> None:
         for name, kind in entries(files, f"{home}/temp"):
             _remove(files, f"{home}/temp/{name}", kind)
             removed.append(f"{home}/temp/{name}")
-        for name, _ in entries(files, f"{home}/.state/steps"):
-            if name.endswith(".new"):
-                files.remove_tree(f"{home}/.state/steps/{name}", missing_ok=True)
-                removed.append(f"{home}/.state/steps/{name}")
-        removed += _remove_unpublished(files, home)
+        removed += leftovers.remove_of_task(files, home)
     if not task and not running:
         for folder in ("configs", f"{run.config.data_repository}/reports", "logs"):
-            removed += _remove_unpublished(files, folder)
+            removed += leftovers.remove_unpublished(files, folder)
     if as_json:
         print_json({"removed": removed, "running": running})
         return
@@ -57,11 +55,3 @@ def _remove(files: Files, name: str, kind: str) -> None:
         files.remove_tree(name, missing_ok=True)
     else:
         files.unlink(name, missing_ok=True)
-
-
-def _remove_unpublished(files: Files, folder: str) -> list[str]:
-    """Remove what a killed process had begun to write beside a file's place."""
-    found = list(unpublished(files, folder))
-    for name in found:
-        files.unlink(name, missing_ok=True)
-    return found

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError
-from pamola_tasks.inspection import TaskPlace, entries, places, unpublished
+from pamola_tasks.inspection import TaskPlace, places
+from pamola_tasks.leftovers import entries, unpublished
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.protocols import Diagnosis, RunOptions
 from pamola_tasks.task import BaseTask

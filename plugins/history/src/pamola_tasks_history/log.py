@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import journal
+from pamola_tasks import journal, leftovers
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.files import check_name
 from pamola_tasks.lifecycle import new_run_id
@@ -73,6 +73,8 @@ class ExecutionLog:
     def run_started(self, run: RunServices) -> None:
         """Append `run_started`, and wait until the disk has it."""
         with self._failing("written"):
+            if run.lock.after_a_crash:
+                self._remove_leftovers()
             self._adopt()
             self._append([events.started(run)], flush=True)
         self._begun.add(run.id)
@@ -417,6 +419,13 @@ class ExecutionLog:
             self._append([self._redact(events.event("run_updated", run_id, task_id, updates=updates))], flush=True)
             self._refresh()
         return True
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed processes had begun to write of the two files, which happens under the log's lock only."""
+        folder, name = os.path.split(self.log_path)
+        with journal.locked(self._files, self.log_path):
+            names = (name, os.path.basename(self.summary_path))
+            leftovers.remove_unpublished(self._files, folder or ".", of=names)
 
     def _updates_while_running(self, run_id: str) -> list[dict[str, Any]]:
         """Updates of a run between its beginning and now, oldest first: what its end says must not hide them."""

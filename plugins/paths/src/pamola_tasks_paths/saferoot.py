@@ -169,7 +169,7 @@ class SafeRoot:
                 if not stat.S_ISREG(old.st_mode):
                     raise wrong_kind(path, old, "a regular file")
                 mode = stat.S_IMODE(old.st_mode) & 0o777
-            temporary = temporary_name(last.encode()[:80].decode("utf-8", "ignore"))
+            temporary = temporary_name(last)
             fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
             try:
                 with open(fd, "w+b" if encoding is None else "w+", encoding=encoding, newline=newline) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pamola_tasks import leftovers
 from pamola_tasks.errors import PamolaTaskError, ReportingError
 from pamola_tasks.operation import Artifact
 from pamola_tasks.plugins import resolve
@@ -21,7 +23,7 @@ from pamola_tasks_reports.store import Places, as_json
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
-    from pamola_tasks.protocols import Diagnosis, Directories, ReportWriter, RunServices
+    from pamola_tasks.protocols import Diagnosis, Directories, Lock, ReportWriter, RunServices
 
 _WRITERS: dict[str, str] = {
     "json": "pamola_tasks_reports.store:as_json",
@@ -246,6 +248,7 @@ class TaskReporter:
         files = self._opener()
         if files is None:
             raise ReportingError(f"the report of {self.task_id} cannot be written: the run has no access to files")
+        self._remove_leftovers(files)
         document = self._rendered("json", _WRITERS["json"], report)
         if report["run"]["id"]:
             self._write(files, self._places.of_run(report["run"]["id"]), document)
@@ -288,6 +291,15 @@ class TaskReporter:
         self.save_report()
 
     # ------------------------------------------------------------ inside
+
+    def _remove_leftovers(self, files: Files) -> None:
+        """Remove what a killed run had begun to write of its reports. Each file is written under the task's lock."""
+        lock: Lock | None = facts.service(self._run, "lock")
+        if self._run is not None and lock is not None and lock.after_a_crash:
+            folder, newest = os.path.split(self._report_path)
+            names = [newest, *(os.path.basename(self._beside(extension)) for extension in self._writers())]
+            leftovers.remove_unpublished(files, folder, of=names)
+            leftovers.remove_unpublished(files, os.path.dirname(self._places.of_run(self._run.id)))
 
     def _opener(self) -> Files | None:
         files: Files | None = self._files or facts.service(self._run, "files")
