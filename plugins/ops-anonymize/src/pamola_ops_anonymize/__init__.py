@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .anonymize import AnonymizeOperation as AnonymizeOperation
+    from .coding import TopBottomCodeOperation as TopBottomCodeOperation
+    from .dropping import DropOperation as DropOperation
+    from .generalizing import GeneralizeOperation as GeneralizeOperation
+    from .masking import MaskOperation as MaskOperation
     from .measures import Grouping as Grouping
     from .release import Release as Release
     from .release import k_anonymous as k_anonymous
+    from .suppressing import SuppressOperation as SuppressOperation
 
 _NAMES = {
+    "TopBottomCodeOperation": "coding",
+    "SuppressOperation": "suppressing",
+    "MaskOperation": "masking",
+    "GeneralizeOperation": "generalizing",
+    "DropOperation": "dropping",
     "AnonymizeOperation": "anonymize",
     "Grouping": "measures",
     "Release": "release",
@@ -19,8 +29,13 @@ _NAMES = {
 
 __all__ = [
     "AnonymizeOperation",
+    "DropOperation",
+    "GeneralizeOperation",
     "Grouping",
+    "MaskOperation",
     "Release",
+    "SuppressOperation",
+    "TopBottomCodeOperation",
     "k_anonymous",
 ]
 

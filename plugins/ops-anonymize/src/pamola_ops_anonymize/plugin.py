@@ -9,4 +9,11 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_operations() -> dict[str, str]:
-    return {"AnonymizeOperation": "pamola_ops_anonymize.anonymize:AnonymizeOperation"}
+    return {
+        "AnonymizeOperation": "pamola_ops_anonymize.anonymize:AnonymizeOperation",
+        "DropOperation": "pamola_ops_anonymize.dropping:DropOperation",
+        "GeneralizeOperation": "pamola_ops_anonymize.generalizing:GeneralizeOperation",
+        "MaskOperation": "pamola_ops_anonymize.masking:MaskOperation",
+        "SuppressOperation": "pamola_ops_anonymize.suppressing:SuppressOperation",
+        "TopBottomCodeOperation": "pamola_ops_anonymize.coding:TopBottomCodeOperation",
+    }

@@ -1,0 +1,120 @@
+"""The operation that cuts the extremes of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
+
+from .columns import is_number, number, require, require_numbers, rewrite, some_columns, wrong
+
+
+def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (is_number(value) and 0 < value < 1):
+        raise wrong(operation, attribute.name, "a number between 0 and 1", value)
+
+
+class TopBottomCodeOperation(Operation):
+    """Replace numbers above a highest and below a lowest value by that value: extremes are easy to recognize.
+
+    Top and bottom coding as in A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012, chapter 3. Missing
+    values stay missing, whole numbers stay whole.
+
+    Args:
+        input_dataset: The table.
+        output_dataset: What the coded table is called.
+        columns: Columns of numbers, coded alike.
+        top: The highest value that is published.
+        bottom: The lowest value that is published.
+        top_quantile: The same by share: 0.99 takes as `top` the least value that 99 % of the values do not exceed. An
+            alternative to `top`.
+        bottom_quantile: An alternative to `bottom`: the least value that this share of the values does not exceed.
+        output_format: `csv`, `parquet` …, where it should differ from the task's.
+    """
+
+    input_dataset: str = reads()
+    output_dataset: str = writes("{input}_coded")
+    columns: list[str] = attrs.field(validator=some_columns)
+    top: int | float | None = attrs.field(default=None, validator=number)
+    bottom: int | float | None = attrs.field(default=None, validator=number)
+    top_quantile: float | None = attrs.field(default=None, validator=_share)
+    bottom_quantile: float | None = attrs.field(default=None, validator=_share)
+    output_format: str | None = None
+
+    version = "1.0"
+    category = "anonymization"
+
+    def __attrs_post_init__(self) -> None:
+        for end in ("top", "bottom"):
+            if getattr(self, end) is not None and getattr(self, f"{end}_quantile") is not None:
+                raise ParameterError(f"TopBottomCodeOperation: give `{end}` or `{end}_quantile`, not both")
+        if all(getattr(self, name) is None for name in ("top", "bottom", "top_quantile", "bottom_quantile")):
+            raise ParameterError(
+                "TopBottomCodeOperation: nothing to cut: give `top`, `bottom`, `top_quantile` or `bottom_quantile`"
+            )
+        for low, high in (("bottom", "top"), ("bottom_quantile", "top_quantile")):
+            least, most = getattr(self, low), getattr(self, high)
+            if least is not None and most is not None and least > most:
+                raise ParameterError(f"TopBottomCodeOperation: `{low}` ({least}) is above `{high}` ({most})")
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Find the thresholds over the whole table where they are shares, then cut chunk by chunk."""
+        require(ctx, self.input_dataset, {"columns": self.columns})
+        limits = {name: self._limits(ctx, name) for name in self.columns}
+        cut = {name: {"bottom": 0, "top": 0} for name in self.columns}
+
+        def code(piece: pd.DataFrame) -> pd.DataFrame:
+            coded: dict[str, pd.Series[Any]] = {}
+            for name in self.columns:
+                column = piece[name]
+                require_numbers(self.input_dataset, column, "columns")
+                low, high = limits[name]
+                cut[name]["bottom"] += 0 if low is None else int((column < low).fillna(False).sum())
+                cut[name]["top"] += 0 if high is None else int((column > high).fillna(False).sum())
+                coded[name] = _clipped(column, low, high)
+            return piece.assign(**coded)
+
+        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, code)
+        thresholds = {name: {"bottom": low, "top": high} for name, (low, high) in limits.items()}
+        return OperationResult.success({"rows": rows, "thresholds": thresholds, "cells_coded": cut})
+
+    def _limits(self, ctx: OperationContext, name: str) -> tuple[int | float | None, int | float | None]:
+        if self.top_quantile is None and self.bottom_quantile is None:
+            return self.bottom, self.top
+        column = ctx.data.frame(self.input_dataset, [name])[name]
+        require_numbers(self.input_dataset, column, "columns")
+        values = np.sort(column.dropna().to_numpy())
+        if not len(values):
+            raise DataError(f"{self.input_dataset}: column {name} has no values, so it has no quantiles")
+        low, high = self.bottom, self.top
+        if self.bottom_quantile is not None:
+            low = _quantile(values, self.bottom_quantile)
+        if self.top_quantile is not None:
+            high = _quantile(values, self.top_quantile)
+        if low is not None and high is not None and low > high:
+            raise DataError(f"{self.input_dataset}: for column {name} the bottom threshold lies above the top one")
+        return low, high
+
+
+def _quantile(values: Any, share: float) -> int | float:
+    """The least value that at least this share of the sorted values does not exceed: the inverse of the empirical
+    distribution function, definition 1 of R. J. Hyndman and Y. Fan, The American Statistician 50(4), 1996."""
+    found: int | float = np.quantile(values, share, method="inverted_cdf").item()
+    return found
+
+
+def _clipped(column: pd.Series[Any], low: int | float | None, high: int | float | None) -> pd.Series[Any]:
+    """Cut a column; one of whole numbers becomes one of floats only for thresholds that are not whole."""
+    if pd.api.types.is_integer_dtype(column.dtype):
+        limits = [limit for limit in (low, high) if limit is not None]
+        if all(float(limit).is_integer() for limit in limits):
+            low, high = (None if limit is None else int(limit) for limit in (low, high))
+            kind = column.dtype
+            return column.astype("Int64").clip(low, high).astype(kind)
+        column = column.astype("Float64" if column.isna().any() else "float64")
+    return column.clip(low, high)

@@ -1,0 +1,201 @@
+"""Columns that an operation names: checked when it is made, found when it runs, and read as text value by value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.operation import OperationContext
+
+Ints = npt.NDArray[np.int64]
+Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+MISSING = -1
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def wrong(operation: Any, parameter: str, expected: str, value: Any) -> ParameterError:
+    """The error for a parameter that cannot be used."""
+    return ParameterError(f"{type(operation).__name__}: `{parameter}` has to be {expected}, not {value!r}")
+
+
+def column_names(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a list of column names, none of them twice."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise wrong(operation, attribute.name, "a list of column names", value)
+    twice = sorted({name for name in value if list(value).count(name) > 1})
+    if twice:
+        raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` names {', '.join(twice)} twice")
+
+
+def some_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a list of at least one column name."""
+    column_names(operation, attribute, value)
+    if not value:
+        raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` is empty: name at least one column")
+
+
+def one_of(allowed: Any) -> Check:
+    """A validator: one of the words of a Literal."""
+    words = get_args(allowed)
+
+    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            raise wrong(operation, attribute.name, f"one of {', '.join(words)}", value)
+
+    return check
+
+
+def whole_number(least: int) -> Check:
+    """A validator: a whole number of at least `least`, or nothing where that is the default."""
+
+    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and attribute.default is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise wrong(operation, attribute.name, f"a whole number of {least} or more", value)
+
+    return check
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a finite number, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a finite number, or nothing where that is the default."""
+    if not (value is None and attribute.default is None) and not is_number(value):
+        raise wrong(operation, attribute.name, "a finite number", value)
+
+
+def positive(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a finite number above 0, or nothing where that is the default."""
+    if not (value is None and attribute.default is None) and not (is_number(value) and value > 0):
+        raise wrong(operation, attribute.name, "a finite number above 0", value)
+
+
+def belongs_to(operation: Any, choice: str, allowed: Mapping[str, Iterable[str]]) -> None:
+    """Refuse parameters that the chosen method does not know: an option that does nothing misleads.
+
+    Args:
+        operation: The operation, all parameters set.
+        choice: The parameter that chooses.
+        allowed: For each choice the optional parameters that belong to it.
+    """
+    chosen = getattr(operation, choice)
+    everywhere = {name for names in allowed.values() for name in names}
+    fields = {field.name: field for field in attrs.fields(type(operation))}
+    for name in sorted(everywhere - set(allowed[chosen])):
+        default = fields[name].default
+        unset = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+        if getattr(operation, name) != unset:
+            homes = [method for method, names in allowed.items() if name in names]
+            raise ParameterError(
+                f"{type(operation).__name__}: `{name}` does nothing with `{choice}: {chosen}`;"
+                f" it belongs to {', '.join(homes)}"
+            )
+
+
+# ---------------------------------------------------------------- tables
+
+
+def require(ctx: OperationContext, dataset: str, roles: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """The table's columns with their dtypes, once it is sure that those named are there.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    schema = ctx.data.schema(dataset)
+    for role, names in roles.items():
+        absent = [name for name in names if name not in schema]
+        if absent:
+            raise DataError(
+                f"{dataset} has no column {', '.join(absent)} (named in `{role}`); it has {', '.join(schema)}"
+            )
+    return schema
+
+
+def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
+    """Refuse a column that holds no numbers.
+
+    Raises:
+        DataError: With the column's name and dtype.
+    """
+    if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        raise DataError(f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}")
+
+
+def rewrite(
+    ctx: OperationContext,
+    source: str,
+    target: str,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+) -> tuple[int, int]:
+    """Write a table anew, `chunk_size` records at a time: never more of them are in memory.
+
+    Args:
+        change: Gives for a piece of the table (index from 0) the piece that is written.
+
+    Returns:
+        Records read and records written.
+    """
+    read = 0
+
+    def pieces() -> Iterable[pd.DataFrame]:
+        nonlocal read
+        for piece in ctx.data.chunks(source):
+            read += len(piece)
+            yield change(piece)
+            ctx.progress(read, None, "rows")
+
+    record = ctx.data.write(target, pieces())
+    ctx.progress(read, read, "rows")
+    return read, read if record.rows is None else record.rows
+
+
+# ---------------------------------------------------------------- values as text
+
+
+def text_of(value: Any) -> str:
+    """A value as text, the same whatever column it stands in.
+
+    Whole numbers that missing values have turned into floats are written as whole numbers, so that an id gives the
+    same text with and without gaps in its column; days without time of day are written as days.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (float, np.floating)):
+        return str(int(value)) if math.isfinite(value) and value == int(value) else str(float(value))
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat() if value == value.normalize() else value.isoformat()
+    return str(value)
+
+
+def distinct_texts(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
+    """The distinct values of a column as text, and for each record which one it has (`MISSING` for none)."""
+    codes, values = pd.factorize(column)
+    return codes.astype(np.int64, copy=False), [text_of(value) for value in values]
+
+
+def text_column(codes: Ints, texts: list[str] | list[str | None], index: pd.Index) -> pd.Series[str]:
+    """A column of text from distinct texts and which of them each record has."""
+    distinct = pd.array(np.array(texts, dtype=object), dtype="string")
+    return pd.Series(distinct.take(codes, allow_fill=True), index=index)
+
+
+def with_texts(column: pd.Series[Any], change: Callable[[str], str]) -> pd.Series[str]:
+    """A column with each distinct value changed once; missing values stay missing."""
+    codes, texts = distinct_texts(column)
+    return text_column(codes, [change(text) for text in texts], column.index)

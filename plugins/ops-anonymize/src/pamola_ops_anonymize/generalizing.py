@@ -1,0 +1,255 @@
+"""The operation that replaces values by more general ones: intervals, periods, groups."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from pamola_tasks.errors import DataError, DataRefused, ParameterError
+from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
+
+from .columns import (
+    MISSING,
+    belongs_to,
+    distinct_texts,
+    is_number,
+    number,
+    one_of,
+    positive,
+    require,
+    require_numbers,
+    rewrite,
+    some_columns,
+    text_column,
+    text_of,
+    wrong,
+)
+from .notation import SUPPRESSED, category_set, interval
+
+Method = Literal["interval", "period", "groups"]
+Period = Literal["month", "quarter", "year", "decade"]
+Outside = Literal["suppress", "keep", "fail"]
+
+_BELONGS = {
+    "interval": ("width", "origin", "edges"),
+    "period": ("period",),
+    "groups": ("groups", "labels"),
+}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}
+
+
+def _ascending(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    fits = isinstance(value, (list, tuple)) and len(value) >= 2 and all(is_number(edge) for edge in value)
+    if not fits or any(low >= high for low, high in itertools.pairwise(value)):
+        raise wrong(operation, attribute.name, "a list of at least two numbers in ascending order", value)
+
+
+class GeneralizeOperation(Operation):
+    """Replace values by intervals, periods or groups that contain them.
+
+    Global recoding as in A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012, chapter 3: the same value is
+    always written alike. Missing values stay missing. No class size is promised; `AnonymizeOperation` does that.
+
+    Args:
+        input_dataset: The table.
+        output_dataset: What the generalized table is called.
+        columns: The columns to generalize, in one way.
+        method: `interval` for numbers, `period` for dates, `groups` for categories.
+        width: With `interval`: how wide each is: with 10, an age of 34 becomes `[30,39]`.
+        origin: With `interval` and `width`: where one of the intervals begins.
+        edges: With `interval`, in place of `width`: where they begin, and last where the last one ends: with
+            `[0, 18, 65, 120]` an age of 34 becomes `[18,64]`. The last edge belongs to the last interval.
+        period: With `period`: `month`, `quarter`, `year` or `decade`.
+        groups: With `groups`: for each label the values that it stands for, as they are written.
+        labels: With `groups`: write the label; else the set of values, `{Divorced|Separated}`.
+        outside: What happens to a value outside all edges or groups: `suppress` writes `*`, `keep` leaves it as it is,
+            `fail` refuses to go on.
+        output_format: `csv`, `parquet` …, where it should differ from the task's.
+    """
+
+    input_dataset: str = reads()
+    output_dataset: str = writes("{input}_generalized")
+    columns: list[str] = attrs.field(validator=some_columns)
+    method: Method = attrs.field(validator=one_of(Method))
+    width: int | float | None = attrs.field(default=None, validator=positive)
+    origin: int | float = attrs.field(default=0, validator=number)
+    edges: list[int | float] | None = attrs.field(default=None, validator=_ascending)
+    period: Period | None = None
+    groups: dict[str, list[str | int | float | bool]] | None = None
+    labels: bool = True
+    outside: Outside = attrs.field(default="suppress", validator=one_of(Outside))
+    output_format: str | None = None
+
+    version = "1.0"
+    category = "anonymization"
+
+    def __attrs_post_init__(self) -> None:
+        belongs_to(self, "method", _BELONGS)
+        if self.method == "interval" and (self.width is None) == (self.edges is None):
+            raise ParameterError("GeneralizeOperation: `method: interval` needs either `width` or `edges`")
+        if self.edges is not None and self.origin != 0:
+            raise ParameterError("GeneralizeOperation: `origin` does nothing with `edges`: these say where to begin")
+        if self.method == "period" and self.period not in _MONTHS:
+            raise wrong(self, "period", f"one of {', '.join(_MONTHS)}", self.period)
+        if self.method == "groups":
+            self._group_of()
+
+    def _group_of(self) -> dict[str, str]:
+        """For each value, as text, what is written for it."""
+        if not isinstance(self.groups, dict) or not self.groups:
+            raise wrong(self, "groups", "a mapping from labels to lists of values", self.groups)
+        written: dict[str, str] = {}
+        for label, values in self.groups.items():
+            if not isinstance(label, str) or not isinstance(values, (list, tuple)) or not values:
+                raise ParameterError(f"GeneralizeOperation: `groups`: {label!r} has to be text with a list of values")
+            members = sorted({text_of(value) for value in values})
+            for member in members:
+                if member in written:
+                    raise ParameterError(
+                        f"GeneralizeOperation: `groups`: a value of {label!r} stands in another group too"
+                    )
+                written[member] = label if self.labels else category_set(members)
+        return written
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Generalize chunk by chunk; check that each cell was written or counted."""
+        require(ctx, self.input_dataset, {"columns": self.columns})
+        whole = {name: self.method == "interval" and self._whole_numbers(ctx, name) for name in self.columns}
+        outside = dict.fromkeys(self.columns, 0)
+        before: dict[str, set[str]] = {name: set() for name in self.columns}
+        after: dict[str, set[str]] = {name: set() for name in self.columns}
+
+        def generalize(piece: pd.DataFrame) -> pd.DataFrame:
+            written: dict[str, pd.Series[str]] = {}
+            for name in self.columns:
+                codes, texts = distinct_texts(piece[name])
+                general = self._generalized(piece[name], whole[name])
+                count = np.bincount(codes[codes != MISSING], minlength=len(texts))
+                strays = [position for position, cell in enumerate(general) if cell is None]
+                outside[name] += int(count[strays].sum())
+                cells = [self._stray(text) if cell is None else cell for text, cell in zip(texts, general, strict=True)]
+                before[name].update(texts)
+                after[name].update(cells)
+                written[name] = text_column(codes, cells, piece.index)
+                if int(written[name].isna().sum()) != int(piece[name].isna().sum()):
+                    raise DataRefused(
+                        f"{self.output_dataset}: column {name} has not as many missing values as {self.input_dataset}:"
+                        f" the table is not released. This is a fault of the operation, please report it"
+                    )
+            return piece.assign(**written)
+
+        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, generalize)
+        for name, count in outside.items():
+            if count and self.outside == "keep":
+                ctx.warn(f"{self.output_dataset}: {count:,} values of {name} lie outside and were left as they are")
+        if self.outside == "fail" and any(outside.values()):
+            told = "; ".join(f"{count:,} of {name}" for name, count in outside.items() if count)
+            raise DataError(
+                f"{self.input_dataset} has values outside all {'edges' if self.edges else 'groups'}: {told}. Name"
+                f" them, or set `outside: suppress`"
+            )
+        return OperationResult.success(
+            {
+                "rows": rows,
+                "method": self.method,
+                "cells_outside": outside,
+                "distinct_before": {name: len(found) for name, found in before.items()},
+                "distinct_after": {name: len(found) for name, found in after.items()},
+            }
+        )
+
+    def _stray(self, text: str) -> str:
+        return text if self.outside == "keep" else SUPPRESSED
+
+    def _whole_numbers(self, ctx: OperationContext, name: str) -> bool:
+        """Whether intervals of a column end at whole numbers; looked up over the whole column, not per chunk."""
+        settings = [self.origin, self.width or 1, *(self.edges or [])]
+        if not all(float(value).is_integer() for value in settings):
+            return False
+        if pd.api.types.is_integer_dtype(ctx.data.schema(self.input_dataset)[name]):
+            return True
+        column = ctx.data.frame(self.input_dataset, [name])[name]
+        require_numbers(self.input_dataset, column, "columns")
+        values = column.dropna().to_numpy(dtype=np.float64)
+        values = values[np.isfinite(values)]
+        return bool((values == np.trunc(values)).all())
+
+    def _generalized(self, column: pd.Series[Any], whole: bool) -> list[str | None]:
+        """What is written for each distinct value of a column; None for one outside."""
+        _, values = pd.factorize(column)
+        if self.method == "groups":
+            group = self._group_of()
+            return [group.get(text_of(value)) for value in values]
+        if self.method == "period":
+            return [self._period_of(stamp) for stamp in self._stamps(column, values)]
+        require_numbers(self.input_dataset, column, "columns")
+        cell: Callable[[Any], str | None] = self._between_edges(whole) if self.edges else self._of_width(whole)
+        return [cell(value) if math.isfinite(value) else None for value in values]
+
+    def _of_width(self, whole: bool) -> Callable[[Any], str | None]:
+        assert self.width is not None
+        width, origin = self.width, self.origin
+
+        def cell(value: Any) -> str:
+            number_of = math.floor((value - origin) / width)
+            low, high = origin + number_of * width, origin + (number_of + 1) * width
+            if whole:
+                return _interval_of(int(low), int(high) - 1)
+            # the quotient may have been rounded across an edge: the interval has to contain its value
+            return _interval_of(min(low, value), max(high, value))
+
+        return cell
+
+    def _between_edges(self, whole: bool) -> Callable[[Any], str | None]:
+        assert self.edges is not None
+        edges = self.edges
+
+        def cell(value: Any) -> str | None:
+            position = int(np.searchsorted(edges, value, side="right")) - 1
+            last = len(edges) - 2
+            if value == edges[-1]:
+                position = last
+            if not 0 <= position <= last:
+                return None
+            low, high = edges[position], edges[position + 1]
+            if whole:
+                return _interval_of(int(low), int(high) - (position < last))
+            return _interval_of(low, high)
+
+        return cell
+
+    def _stamps(self, column: pd.Series[Any], values: Any) -> pd.DatetimeIndex:
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            return pd.DatetimeIndex(values)
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            raise DataError(f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates")
+        try:
+            return pd.DatetimeIndex(pd.to_datetime(pd.Series(list(values), dtype=object), format="ISO8601"))
+        except (ValueError, TypeError, OverflowError):
+            # the cause is not chained: its text has a value of the data in it
+            raise DataError(
+                f"{self.input_dataset}: column {column.name} (named in `columns`) holds values that are no dates in"
+                f" ISO form (2026-03-01); convert it first"
+            ) from None
+
+    def _period_of(self, stamp: pd.Timestamp) -> str:
+        assert self.period is not None
+        months = _MONTHS[self.period]
+        first = (stamp.year * 12 + stamp.month - 1) // months * months
+        begin = pd.Timestamp(year=first // 12, month=first % 12 + 1, day=1)
+        following = first + months
+        end = pd.Timestamp(year=following // 12, month=following % 12 + 1, day=1) - pd.Timedelta(days=1)
+        return interval(begin.date().isoformat(), end.date().isoformat())
+
+
+def _interval_of(low: Any, high: Any) -> str:
+    """A closed interval of numbers; one that holds a single number is that number."""
+    return text_of(low) if low == high else interval(text_of(low), text_of(high))

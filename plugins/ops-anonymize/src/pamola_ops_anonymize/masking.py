@@ -1,0 +1,142 @@
+"""The operation that hides characters of values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import attrs
+import pandas as pd
+
+from pamola_tasks.errors import ParameterError
+from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
+
+from .columns import belongs_to, one_of, require, rewrite, some_columns, whole_number, with_texts, wrong
+
+Method = Literal["full", "partial", "pattern"]
+
+_BELONGS = {"full": ("length",), "partial": ("keep_first", "keep_last", "preserve"), "pattern": ("pattern",)}
+
+
+def _one_character(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, str) or len(value) != 1:
+        raise wrong(operation, attribute.name, "one character", value)
+
+
+class MaskOperation(Operation):
+    """Hide characters of values: all of them, all but the first or last, or what a pattern finds.
+
+    Masking as in ISO/IEC 20889:2018 (character masking). Missing values stay missing. What is left of a value may still
+    tell who somebody is: the report counts the values that are the only ones to look as they do.
+
+    Args:
+        input_dataset: The table.
+        output_dataset: What the masked table is called.
+        columns: The columns to mask; numbers and dates are masked as they are written.
+        method: `full` hides every character; `partial` all but `keep_first` and `keep_last`; `pattern` what a regular
+            expression finds, or its groups where it has some.
+        character: What stands in place of a hidden character.
+        length: With `full`: write so many characters whatever the value, so that its length is hidden too.
+        keep_first: With `partial`: how many characters at the beginning stay.
+        keep_last: With `partial`: how many at the end stay. A value with no more characters than stay is hidden whole.
+        preserve: With `partial`: characters that stay wherever they stand, such as `-@.`.
+        pattern: With `pattern`: a regular expression of Python's `re`. A value without a match stays as it is.
+        output_format: `csv`, `parquet` …, where it should differ from the task's.
+    """
+
+    input_dataset: str = reads()
+    output_dataset: str = writes("{input}_masked")
+    columns: list[str] = attrs.field(validator=some_columns)
+    method: Method = attrs.field(default="full", validator=one_of(Method))
+    character: str = attrs.field(default="*", validator=_one_character)
+    length: int | None = attrs.field(default=None, validator=whole_number(1))
+    keep_first: int = attrs.field(default=0, validator=whole_number(0))
+    keep_last: int = attrs.field(default=0, validator=whole_number(0))
+    preserve: str = ""
+    pattern: str | None = None
+    output_format: str | None = None
+
+    version = "1.0"
+    category = "anonymization"
+
+    def __attrs_post_init__(self) -> None:
+        belongs_to(self, "method", _BELONGS)
+        if self.method == "partial" and not (self.keep_first or self.keep_last or self.preserve):
+            raise ParameterError(
+                "MaskOperation: `method: partial` needs `keep_first`, `keep_last` or `preserve`; to hide everything,"
+                " say `method: full`"
+            )
+        if self.method == "pattern":
+            if not self.pattern:
+                raise ParameterError("MaskOperation: `method: pattern` needs a `pattern`: what is to be hidden")
+            try:
+                re.compile(self.pattern)
+            except re.error as problem:
+                raise ParameterError(f"MaskOperation: `pattern` is no regular expression: {problem}") from None
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Mask chunk by chunk; count what was changed and what was not."""
+        require(ctx, self.input_dataset, {"columns": self.columns})
+        changed = dict.fromkeys(self.columns, 0)
+        cells = dict.fromkeys(self.columns, 0)
+        looks: dict[str, dict[str, set[str]]] = {name: {} for name in self.columns}
+
+        def mask_piece(piece: pd.DataFrame) -> pd.DataFrame:
+            masked: dict[str, pd.Series[str]] = {}
+            for name in self.columns:
+                before = with_texts(piece[name], str)
+                after = with_texts(before, self._masked)
+                cells[name] += int(after.notna().sum())
+                changed[name] += int((before != after).fillna(False).sum())
+                pairs = pd.DataFrame({"before": before, "after": after}).dropna().drop_duplicates()
+                for value, look in zip(pairs["before"], pairs["after"], strict=True):
+                    alike = looks[name].setdefault(look, set())
+                    if len(alike) < 2:
+                        alike.add(value)
+                masked[name] = after
+            return piece.assign(**masked)
+
+        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, mask_piece)
+        for name in self.columns:
+            unchanged = cells[name] - changed[name]
+            if unchanged:
+                ctx.warn(
+                    f"{self.output_dataset}: {unchanged:,} of {cells[name]:,} values of {name} were left as they are:"
+                    f" there was nothing in them to hide"
+                )
+        return OperationResult.success(
+            {
+                "rows": rows,
+                "cells_masked": changed,
+                "cells_unchanged": {name: cells[name] - changed[name] for name in self.columns},
+                "distinct_after": {name: len(found) for name, found in looks.items()},
+                "distinct_that_hide_one_value": {
+                    name: sum(len(alike) == 1 for alike in found.values()) for name, found in looks.items()
+                },
+            }
+        )
+
+    def _masked(self, text: str) -> str:
+        if self.method == "full":
+            return self.character * (len(text) if self.length is None else self.length)
+        if self.method == "partial":
+            return self._partly(text)
+        assert self.pattern is not None
+        return re.sub(self.pattern, self._match_masked, text)
+
+    def _partly(self, text: str) -> str:
+        end = len(text) - self.keep_last
+        if end <= self.keep_first:
+            end = len(text)
+            first = 0
+        else:
+            first = self.keep_first
+        middle = "".join(each if each in self.preserve else self.character for each in text[first:end])
+        return text[:first] + middle + text[end:]
+
+    def _match_masked(self, match: re.Match[str]) -> str:
+        spans = [match.span(group) for group in range(1, (match.re.groups or 0) + 1)] or [match.span()]
+        hidden = {position for start, end in spans for position in range(start, end)}
+        return "".join(
+            self.character if position in hidden else match.string[position] for position in range(*match.span())
+        )
