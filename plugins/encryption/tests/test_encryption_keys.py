@@ -52,7 +52,7 @@ def test_a_key_is_base64_or_our_json_with_or_without_a_line_end(content: str) ->
         (base64.b64encode(KEY + b"x").decode(), "33 bytes"),
         ("{", "JSON cannot be read"),
         ("{}", "schema"),
-        (AS_JSON.replace('"schema": 1', '"schema": 2'), "schema"),
+        (AS_JSON.replace('"schema": 1', '"schema": 3'), "schema"),
         (json.dumps({"schema": 1, "id": fingerprint_of(KEY)}), "no text `key`"),
         (json.dumps({"schema": 1, "id": fingerprint_of(OTHER_KEY), "key": KEY_TEXT}), "does not belong"),
         ("\udcff" * 44, "no base64"),
@@ -109,7 +109,7 @@ def test_a_project_id_never_leads_out_of_the_key_directory(project: str) -> None
 
 
 def test_without_a_key_the_message_says_how_to_make_one_and_none_is_made() -> None:
-    with pytest.raises(KeyMissing, match="openssl rand -base64 32"):
+    with pytest.raises(KeyMissing, match="keys init"):
         find_key({})
     assert not default_key_file().parent.exists()
 

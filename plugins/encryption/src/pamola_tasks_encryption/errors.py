@@ -23,8 +23,14 @@ class KeyDamaged(EncryptionError):
     code = "key_damaged"
 
 
+class KeyLocked(EncryptionError):
+    """The key is there, under a passphrase or for an age identity, and neither is at hand."""
+
+    code = "key_locked"
+
+
 class WrongKey(EncryptionError):
-    """The file was encrypted with another key."""
+    """The file was encrypted with another key, or what was given opens no lock of the key."""
 
     code = "wrong_key"
 

@@ -9,6 +9,7 @@ import hmac
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 
 import attrs
 from cryptography.exceptions import InvalidTag
@@ -112,8 +113,13 @@ class Header:
     slots: tuple[Slot | None, Slot | None] = attrs.field(repr=False)
 
     @classmethod
-    def parse(cls, data: bytes) -> Header:
+    def parse(cls, data: bytes, *, mend: bool = False) -> Header:
         """Read the first 4,096 bytes of a file.
+
+        Args:
+            data: The bytes.
+            mend: Take a damaged slot for an empty one where the other is good: a power failure can leave one while keys
+                are changed. For changing keys only; readers refuse it.
 
         Raises:
             Tampered: They are no header of this format.
@@ -124,7 +130,8 @@ class Header:
         if header_size != HEADER_SIZE or segment_size != SEGMENT_SIZE:
             raise Tampered("the header of an encrypted file states sizes that ptask/1 does not have")
         associated, binding = _unpack_binding(data[_BINDING_OFFSET:_MAC_OFFSET])
-        slot_a, slot_b = (Slot.unpack(data[offset : offset + SLOT_SIZE]) for offset in SLOT_OFFSETS)
+        areas = [data[offset : offset + SLOT_SIZE] for offset in SLOT_OFFSETS]
+        slot_a, slot_b = _mended(areas) if mend else (Slot.unpack(area) for area in areas)
         return cls(data[: SLOT_OFFSETS[0]], binding, associated, (slot_a, slot_b))
 
     @property
@@ -209,6 +216,18 @@ def payload_key(data_key: bytes, file_id: bytes) -> bytes:
 def hkdf_sha256(key: bytes, salt: bytes, info: bytes, length: int = KEY_SIZE) -> bytes:
     """HKDF-SHA256 of RFC 5869. An empty salt stands for 32 zero bytes, as its section 2.2 says."""
     return HKDF(SHA256(), length, salt or None, info).derive(key)
+
+
+def _mended(areas: Sequence[bytes]) -> list[Slot | None]:
+    slots: list[Slot | None] = []
+    for area in areas:
+        try:
+            slots.append(Slot.unpack(area))
+        except Tampered:
+            slots.append(None)
+    if not any(slots):
+        raise Tampered("both key slots in the header of an encrypted file are damaged")
+    return slots
 
 
 def _unwrap(slot: Slot, key: bytes, file_id: bytes) -> bytes:

@@ -1,28 +1,28 @@
 """Where the project's key comes from, and when it is refused.
 
-A key is never made here and never written: what is missing, damaged or readable by others is an error that says so.
+What is missing, damaged or readable by others is an error that says so. Keys are written by commands only, as files
+that nobody else can read from their first moment, and never over another.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import contextlib
 import errno
-import json
 import os
 import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from pamola_tasks.errors import EncryptionError
+from pamola_tasks.files import temporary_name
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
+from pamola_tasks_encryption.keyfile import KeyDocument, Means, damaged
 
-KEY_SCHEMA = 1
 _MAX_KEY_FILE = 64 * 1024
 _PROJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -76,11 +76,13 @@ class ProjectKey:
         key: The key.
         source: What named it, for messages and reports: `PAMOLA_KEY`, a setting, a file's role. Never the key.
         path: The file it was read from, if any.
+        previous: The key that this one replaces, while a rotation is under way.
     """
 
     key: MemoryProtectedKey
     source: str
     path: Path | None = None
+    previous: MemoryProtectedKey | None = None
 
 
 def fingerprint_of(key: bytes) -> str:
@@ -88,24 +90,221 @@ def fingerprint_of(key: bytes) -> str:
     return key_id(key).hex()
 
 
-def find_key(environ: Mapping[str, str], project_id: str = "", configured: Path | None = None) -> ProjectKey:
+def find_key(
+    environ: Mapping[str, str],
+    project_id: str = "",
+    configured: Path | None = None,
+    *,
+    keyring: bool = False,
+    means: Means | None = None,
+) -> ProjectKey:
     """The project's key, from the first source that is there.
 
-    The order is `PAMOLA_KEY_FILE`, `PAMOLA_KEY`, the configured file (`encryption_key_path`), the project's own file in
-    `key_directory`. A source that is there and cannot be used is an error; the next one is not tried.
+    A source that is there and cannot be used is an error; the next one is not tried. See `find_store` for the order.
+
+    Args:
+        environ: Environment variables.
+        project_id: The project's id, or empty.
+        configured: `encryption_key_path`, absolute.
+        keyring: Whether the system's keyring is a source.
+        means: What a locked key is opened with; the passphrase in `PAMOLA_PASSPHRASE` unless given.
 
     Raises:
         KeyMissing: There is none.
+        KeyLocked: It is locked, and nothing is given that opens it.
         KeyRefused: A key file that others can read, that is not ours, or that is no regular file.
         KeyDamaged: What is there is no key.
     """
+    store = find_store(environ, project_id, configured, keyring=keyring)
+    document = KeyDocument.parse(store.read(), store.name)
+    key = document.open(means or Means(passphrase=environ.get("PAMOLA_PASSPHRASE")), store.name)
+    previous = document.previous(key, store.name)
+    return ProjectKey(
+        MemoryProtectedKey(key), store.source, store.path, MemoryProtectedKey(previous) if previous else None
+    )
+
+
+def find_store(
+    environ: Mapping[str, str], project_id: str = "", configured: Path | None = None, *, keyring: bool = False
+) -> KeyStore:
+    """Where the key is, or would be.
+
+    The order is `PAMOLA_KEY_FILE`, `PAMOLA_KEY`, the configured file (`encryption_key_path`), the system's keyring
+    where it is asked for (`encryption.keyring`), the project's own file in `key_directory`.
+    """
     if "PAMOLA_KEY_FILE" in environ:
-        return _from_file(Path(environ["PAMOLA_KEY_FILE"]), "PAMOLA_KEY_FILE")
+        return KeyFileStore(Path(environ["PAMOLA_KEY_FILE"]), "PAMOLA_KEY_FILE")
     if "PAMOLA_KEY" in environ:
-        return ProjectKey(parse_key(environ["PAMOLA_KEY"].encode("utf-8", "replace"), "PAMOLA_KEY"), "PAMOLA_KEY")
+        return EnvironmentStore(environ["PAMOLA_KEY"])
     if configured is not None:
-        return _from_file(configured, "encryption_key_path")
-    return _from_file(default_key_file(project_id), "the project's key file")
+        return KeyFileStore(configured, "encryption_key_path")
+    if keyring:
+        from pamola_tasks_encryption.keyring_store import KeyringStore
+
+        return KeyringStore(project_id)
+    return KeyFileStore(default_key_file(project_id), "the project's key file")
+
+
+class KeyStore(Protocol):
+    """A place that holds the text of a key file."""
+
+    source: str
+    path: Path | None
+
+    @property
+    def name(self) -> str:
+        """The place, for messages."""
+        ...
+
+    def read(self) -> bytes:
+        """The text; KeyMissing where there is none."""
+        ...
+
+    def create(self, text: str) -> None:
+        """Put a text where there is none; KeyRefused where there is one."""
+        ...
+
+    def replace(self, text: str) -> None:
+        """Put a text in place of the one there, in one step."""
+        ...
+
+    def retire(self, text: str, fingerprint: str) -> str:
+        """Keep the text of a key that is replaced, and say where."""
+        ...
+
+
+class KeyFileStore:
+    """A key file.
+
+    Args:
+        path: Where it is.
+        source: What named it.
+    """
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path: Path | None = path
+        self.source = source
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """What named it, and where it is."""
+        return f"{self.source}: {self._path}"
+
+    def read(self) -> bytes:
+        """The content; see `read_private_file`."""
+        return read_private_file(self._path, self.source)
+
+    def create(self, text: str) -> None:
+        """Write a new file; never over another."""
+        write_private_file(self._path, text)
+
+    def replace(self, text: str) -> None:
+        """Write the file anew and rename it into place."""
+        write_private_file(self._path, text, replace=True)
+
+    def retire(self, text: str, fingerprint: str) -> str:
+        """Keep a copy in the folder `retired` beside the file."""
+        path = self._path.parent / "retired" / f"{self._path.stem}-{fingerprint}.key"
+        if not os.path.lexists(path):
+            write_private_file(path, text)
+        elif read_private_file(path, "the retired key") != text.encode():
+            raise KeyRefused(f"{path} is there, with other content than the key that is to be kept there")
+        return str(path)
+
+
+class EnvironmentStore:
+    """The variable `PAMOLA_KEY`, which can only be read."""
+
+    source = "PAMOLA_KEY"
+    path: Path | None = None
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @property
+    def name(self) -> str:
+        """The variable."""
+        return self.source
+
+    def read(self) -> bytes:
+        """Its value."""
+        return self._text.encode("utf-8", "replace")
+
+    def create(self, text: str) -> None:
+        """Refused."""
+        raise self._refusal()
+
+    def replace(self, text: str) -> None:
+        """Refused."""
+        raise self._refusal()
+
+    def retire(self, text: str, fingerprint: str) -> str:
+        """Refused."""
+        raise self._refusal()
+
+    def _refusal(self) -> KeyRefused:
+        return KeyRefused(
+            "the key comes from PAMOLA_KEY, which a command cannot change: unset it, or put the key into a file and"
+            " name that with PAMOLA_KEY_FILE"
+        )
+
+
+def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a small file that nobody else can read at any moment: made with mode 0600 in a folder of 0700.
+
+    It appears whole under its name, and never over another unless `replace`.
+
+    Raises:
+        KeyRefused: There is a file of this name already, or the folder of keys is open to others.
+    """
+    _make_private_folder(path.parent)
+    temporary = path.parent / temporary_name(path.name)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        try:
+            with memoryview(text.encode()) as data:
+                done = 0
+                while done < len(data):
+                    done += os.write(descriptor, data[done:])
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)  # unlike a rename, never over another
+            os.unlink(temporary)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise KeyRefused(f"{path} is there already, and no key is ever written over another") from None
+        raise
+    _flush_folder(path.parent)
+
+
+def _make_private_folder(folder: Path) -> None:
+    missing = []
+    while not folder.is_dir() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # made by another process just now
+            os.mkdir(new, 0o700)
+    home = key_directory()
+    if hasattr(os, "geteuid") and home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
+        raise KeyRefused(f"the folder of keys {home} is open to others: `chmod 700` it first")
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders have no descriptors there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def default_key_file(project_id: str = "") -> Path:
@@ -132,20 +331,7 @@ def parse_key(content: bytes, source: str) -> MemoryProtectedKey:
     Raises:
         KeyDamaged: It is neither, or the id does not belong to the key.
     """
-    text = content.strip()
-    stated_id = None
-    if text.startswith(b"{"):
-        text, stated_id = _from_json(text, source)
-    try:
-        # Both alphabets of base64 are accepted, because tools that make keys use either.
-        material = base64.b64decode(text.translate(bytes.maketrans(b"-_", b"+/")), validate=True)
-    except (binascii.Error, ValueError):
-        raise _damaged(source, "its content is no base64") from None
-    if len(material) != KEY_SIZE:
-        raise _damaged(source, f"it holds {len(material)} bytes and not {KEY_SIZE}")
-    if stated_id is not None and stated_id != fingerprint_of(material):
-        raise _damaged(source, "the id it states does not belong to the key it holds")
-    return MemoryProtectedKey(material)
+    return MemoryProtectedKey(KeyDocument.parse(content, source).open(Means(), source))
 
 
 def read_private_file(path: Path, source: str) -> bytes:
@@ -179,7 +365,7 @@ def read_private_file(path: Path, source: str) -> bytes:
     finally:
         os.close(descriptor)
     if len(content) > _MAX_KEY_FILE:
-        raise _damaged(f"{source}: {path}", "it is far too large for a key")
+        raise damaged(f"{source}: {path}", "it is far too large for a key")
     return content
 
 
@@ -197,31 +383,8 @@ def _judge(found: os.stat_result, path: Path, source: str) -> None:
         )
 
 
-def _from_file(path: Path, source: str) -> ProjectKey:
-    return ProjectKey(parse_key(read_private_file(path, source), f"{source}: {path}"), source, path)
-
-
-def _from_json(text: bytes, source: str) -> tuple[bytes, str]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _damaged(source, "its JSON cannot be read") from None
-    schema = content.get("schema")
-    if schema != KEY_SCHEMA:
-        raise _damaged(source, f"it states a schema other than {KEY_SCHEMA}: a newer release may have written it")
-    key, stated_id = content.get("key"), content.get("id")
-    if not isinstance(key, str) or not isinstance(stated_id, str):
-        raise _damaged(source, "its JSON has no text `key` or no text `id`")
-    return key.encode("utf-8", "replace"), stated_id
-
-
-def _damaged(source: str, why: str) -> KeyDamaged:
-    return KeyDamaged(f"{source} is no usable key: {why}. Nothing was changed; restore the key from your backup")
-
-
 def _missing(path: Path, source: str) -> str:
     return (
         f"there is no key; {source} would be {path}, which is not there. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or make"
-        f" a key with `(umask 077; mkdir -p '{path.parent}'; openssl rand -base64 32 > '{path}')` and keep a"
-        " copy of it: without the key, what was encrypted is lost"
+        " a key with `pamola-task keys init` and keep its recovery sheet: without the key, what was encrypted is lost"
     )

@@ -22,8 +22,9 @@ from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
-from pamola_tasks_encryption.errors import ExtraMissing, KeyMissing, Tampered
+from pamola_tasks_encryption.errors import ExtraMissing, KeyLocked, KeyMissing, Tampered
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
+from pamola_tasks_encryption.keyfile import Means
 from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key, parse_key
 from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
@@ -78,6 +79,7 @@ class TaskEncryptionManager:
         self._logger = logger or logging.getLogger(__name__)
         self._project_id = project_id
         self._root = project_root or Path()
+        self._location = str(project_root) if project_root is not None else ""
         self._settings = settings or EncryptionSettings()
         self._input_key_texts = dict(input_keys or {})
         self._redactor = redactor or Redactor()
@@ -133,8 +135,10 @@ class TaskEncryptionManager:
     def cleanup(self) -> None:
         """Forget the keys. Until `initialize` is called again, nothing can be encrypted or decrypted."""
         with self._lock:
-            for key in [*([self._key.key] if self._key else []), *(self._input_keys or {}).values()]:
-                key.clear()
+            ours = [self._key.key, self._key.previous] if self._key else []
+            for key in (*ours, *(self._input_keys or {}).values()):
+                if key is not None:
+                    key.clear()
             self._key = self._input_keys = self._recipients = self._identities = None
             self._closed = True
 
@@ -198,7 +202,7 @@ class TaskEncryptionManager:
         if self._mode() is EncryptionMode.AGE:
             return age.AgeWriter(raw, self._age_recipients())  # type: ignore[return-value]
         with self._project_key().key as key:
-            return EncryptingWriter(raw, key, Binding(self._project_id, task_id, role))  # type: ignore[return-value]
+            return EncryptingWriter(raw, key, self._binding(task_id, role))  # type: ignore[return-value]
 
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A seekable file of plain bytes, every one of them verified before it is given out.
@@ -223,9 +227,12 @@ class TaskEncryptionManager:
             raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
         header = Header.parse(head)
         input_key = self._input_key(header)
-        project = header.binding.project if input_key else self._project_id
-        with input_key or self._project_key().key as key:
-            return DecryptingReader(raw, key, Binding(project, task_id, role))  # type: ignore[return-value]
+        if input_key is not None:
+            expected = Binding(header.binding.project, task_id, role)
+        else:
+            expected = self._binding(task_id, role, strict=self._settings.strict_location)
+        with input_key or self._own_key(header) as key:
+            return DecryptingReader(raw, key, expected)  # type: ignore[return-value]
 
     def is_encrypted(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes is one that `reader` is for."""
@@ -327,8 +334,15 @@ class TaskEncryptionManager:
             if self._key is None:
                 configured = getattr(self._config, "encryption_key_path", None)
                 path = self._root / Path(configured).expanduser() if configured else None
-                self._key = find_key(self._environ, self._project_id, path)
-                self._hide(self._key.key)
+                name = self._settings.identity_file
+                means = Means(
+                    passphrase=self._environ.get("PAMOLA_PASSPHRASE"),
+                    identity=self._root / Path(name).expanduser() if name else None,
+                )
+                self._key = find_key(self._environ, self._project_id, path, keyring=self._settings.keyring, means=means)
+                for key in (self._key.key, self._key.previous):
+                    if key is not None:
+                        self._hide(key)
             return self._key
 
     def _keys_of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
@@ -346,6 +360,18 @@ class TaskEncryptionManager:
     def _input_key(self, header: Header) -> MemoryProtectedKey | None:
         keys = self._keys_of_inputs()
         return next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+
+    def _own_key(self, header: Header) -> MemoryProtectedKey:
+        """The project's key, or the one it replaces where a rotation has not reached the file yet."""
+        ours = self._project_key()
+        ids = {slot.key_id.hex() for slot in header.slots if slot}
+        if ours.previous is not None and ours.key.fingerprint not in ids and ours.previous.fingerprint in ids:
+            return ours.previous
+        return ours.key
+
+    def _binding(self, task_id: str, role: str, *, strict: bool = True) -> Binding:
+        """What a file of this run belongs to. The place is always stated, so that it can be insisted on later."""
+        return Binding(self._project_id, task_id, role, self._location if strict else "")
 
     def _hide(self, key: MemoryProtectedKey) -> None:
         with key as raw:
@@ -384,9 +410,9 @@ class TaskEncryptionManager:
             header = Header.parse(head)
             if self._input_key(header) is not None:
                 return True
-            ours = bytes.fromhex(self._project_key().key.fingerprint)
-            return any(slot is not None and slot.key_id == ours for slot in header.slots)
-        except (KeyMissing, ExtraMissing, Tampered):
+            ours = self._own_key(header).fingerprint
+            return any(slot is not None and slot.key_id.hex() == ours for slot in header.slots)
+        except (KeyMissing, KeyLocked, ExtraMissing, Tampered):
             return False
 
 

@@ -1,10 +1,11 @@
-"""What this plugin adds: the encryption service, its settings, and what `doctor` says about the key."""
+"""What this plugin adds: the encryption service, its settings, what `doctor` says about the key;
+the commands `keys`, `encrypt` and `decrypt`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pamola_tasks import hookimpl
+from pamola_tasks import Command, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,15 @@ def pamola_provide_encryption(run: RunServices) -> Encryption:
     from pamola_tasks_encryption.provide import manager_for
 
     return manager_for(run)
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    return {
+        "keys": Command("pamola_tasks_encryption.commands:keys", help="Make, check, lock and change keys."),
+        "encrypt": Command("pamola_tasks_encryption.file_commands:encrypt", help="Encrypt files."),
+        "decrypt": Command("pamola_tasks_encryption.file_commands:decrypt", help="Decrypt files."),
+    }
 
 
 @hookimpl

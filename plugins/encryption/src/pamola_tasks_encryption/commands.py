@@ -1,0 +1,325 @@
+"""The commands `keys …`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.output import facts, json_option, print_json, print_table
+from pamola_tasks.errors import EXIT_SECURITY, EncryptionError, UsageError
+from pamola_tasks_encryption import rotation
+from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
+from pamola_tasks_encryption.header import KEY_SIZE, key_id
+from pamola_tasks_encryption.keyfile import MIN_PASSPHRASE, KeyDocument, Lock, Means, PassphraseLock, RecipientLock
+from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, key_directory, read_private_file, write_private_file
+from pamola_tasks_encryption.place import OpenKey, Place
+from pamola_tasks_encryption.rotation import Found, Tally
+from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
+
+_STREAM = "-"
+
+
+@click.group("keys")
+def keys() -> None:
+    """Make, check, lock and change keys. A key is never shown unless you export it."""
+
+
+@keys.command("init")
+@click.option("--file", "file", metavar="FILE", help="Where to; the usual place unless given.")
+@click.option("--sheet", metavar="FILE", help="Where the recovery sheet goes; - for standard output.")
+@click.option("--from-sheet", metavar="FILE", help="Restore the key of a recovery sheet; - for standard input.")
+@json_option
+@pass_state
+def init(state: State, file: str | None, sheet: str | None, from_sheet: str | None, as_json: bool) -> None:
+    """Make a key for this project, never over another, and a recovery sheet."""
+    place = Place(state, file)
+    store = place.store
+    key = _from_sheet(from_sheet) if from_sheet else os.urandom(KEY_SIZE)
+    store.create(KeyDocument.plain(key).to_text())
+    written = _write_sheet(place, store, key, sheet) if sheet or not from_sheet else ""
+    if as_json:
+        print_json({"key_id": key_id(key).hex(), "kept_in": store.name, "recovery_sheet": written})
+        return
+    rows = [("key", key_id(key).hex()), ("kept in", str(store.path or store.name))]
+    facts([*rows, ("recovery sheet", written)] if written else rows, indent=0)
+    if written and written != _STREAM:
+        click.secho("Print the sheet, put it in a safe place, and delete the file.", err=True)
+
+
+@keys.command("list")
+@json_option
+@pass_state
+def list_keys(state: State, as_json: bool) -> None:
+    """The key of this project, and the other keys in the folder of keys."""
+    place = Place(state)
+    in_use = place.store
+    stores: list[KeyStore] = [in_use]
+    paths = sorted([*key_directory().glob("*.key"), *key_directory().glob("retired/*.key")])
+    stores += [
+        KeyFileStore(path, "retired" if path.parent.name == "retired" else "key file")
+        for path in paths
+        if path != in_use.path
+    ]
+    rows = [_described(store, in_use=store is in_use) for store in stores]
+    if as_json:
+        print_json(rows)
+    else:
+        headers = ("key", "in use", "opened by", "where")
+        print_table(
+            [(r["key_id"], "yes" if r["in_use"] else "", r["opened_by"], r["problem"] or r["where"]) for r in rows],
+            headers,
+        )
+
+
+def _described(store: KeyStore, *, in_use: bool) -> dict[str, Any]:
+    row = {"key_id": "", "in_use": in_use, "opened_by": "", "where": store.name, "problem": "", "rotation": ""}
+    try:
+        document = KeyDocument.parse(store.read(), store.name)
+    except EncryptionError as error:
+        return {**row, "problem": str(error)}
+    ways = [*(["itself"] if document.key is not None else []), *(lock.kind for lock in document.locks)]
+    row |= {"key_id": document.id.hex(), "opened_by": ", ".join(ways)}
+    if document.previous_id:
+        row["rotation"] = f"from {document.previous_id.hex()}, not finished"
+    return row
+
+
+@keys.command("check")
+@click.option("--content", is_flag=True, help="Verify every byte of every encrypted file.")
+@json_option
+@pass_state
+def check(state: State, content: bool, as_json: bool) -> None:
+    """Whether there is a usable key, and whether every encrypted file of the project opens with it."""
+    place = Place(state)
+    key = place.open_key()
+    names = rotation.encrypted_files(place.files)
+    with _bar("checking", len(names), state) as advance:
+        tally = rotation.survey(place.files, key.by_id, advance, content=content, names=names)
+    _report(tally, {"key_id": key.document.id.hex(), "kept_in": place.store.name}, as_json)
+    if key.previous is not None:
+        click.secho("a rotation is not finished: run `pamola-task keys rotate`", fg="yellow", err=True)
+    _fail_on(tally, others=True)
+
+
+@keys.command("add-passphrase")
+@click.option("--passphrase-file", metavar="FILE", help="A file with the passphrase; - for standard input.")
+@click.option("--only", is_flag=True, help="Remove the readable key: only its locks open it from now on.")
+@pass_state
+def add_passphrase(state: State, passphrase_file: str | None, only: bool) -> None:
+    """Lock the key with a passphrase too (Argon2id). Runs take it from PAMOLA_PASSPHRASE."""
+    passphrase = _new_passphrase(passphrase_file)
+    _add_lock(Place(state), lambda key: PassphraseLock.of(passphrase, key), only)
+
+
+@keys.command("add-recipient")
+@click.argument("recipient")
+@click.option("--only", is_flag=True, help="Remove the readable key: only its locks open it from now on.")
+@pass_state
+def add_recipient(state: State, recipient: str, only: bool) -> None:
+    """Lock the key for an age or SSH public key too; `encryption.identity_file` names the private one."""
+    _add_lock(Place(state), lambda key: RecipientLock.of(recipient, key), only)
+
+
+def _add_lock(place: Place, lock_of: Callable[[bytes], Lock], only: bool) -> None:
+    with place.changing() as store:
+        opened = place.open_key()
+        lock = lock_of(opened.key)
+        document = attrs.evolve(opened.document, locks=(*opened.document.locks, lock))
+        store.replace((attrs.evolve(document, key=None) if only else document).to_text())
+    facts([("key", opened.document.id.hex()), ("locked with", lock.kind), ("kept in", store.name)], indent=0)
+
+
+@keys.command("rotate")
+@click.option("--deep", is_flag=True, help="Encrypt all content anew as well.")
+@click.option("--forget-old", is_flag=True, help="Do not keep the old key for copies elsewhere.")
+@click.option("--drop-passphrases", is_flag=True, help="Remove locks whose passphrase is not at hand.")
+@json_option
+@pass_state
+def rotate(state: State, deep: bool, forget_old: bool, drop_passphrases: bool, as_json: bool) -> None:
+    """Make a new key and have every encrypted file of the project open with it alone.
+
+    Only key slots are rewritten, 1 KiB a file. What was cut short goes on where it stopped when the command is run
+    again; until then the project can be read.
+    """
+    state.plugins.refuse_if_broken()
+    place = Place(state)
+    with place.changing() as store, rotation.no_task_running(place.files, place.processed):
+        opened = place.open_key()
+        retired = ""
+        if opened.previous is None:
+            opened, retired = _begin_rotation(place, store, opened, forget_old, drop_passphrases)
+        else:
+            click.secho(f"going on with the rotation from {opened.document.previous_id.hex()}", err=True)
+        old = opened.previous
+        assert old is not None
+        names = rotation.encrypted_files(place.files)
+        with _bar("rotating", len(names), state) as advance:
+            tally = rotation.rotate_files(place.files, old, opened.key, advance, names)
+        if deep:
+            with _bar("encrypting anew", len(names), state) as advance:
+                anew = rotation.rekey_files(place.files, opened.by_id, opened.key, place.location, advance, names)
+            for name, why in anew.damaged.items():
+                tally.add(name, Found.DAMAGED, why)
+        store.replace(opened.document.finished().to_text())
+    about = {"key_id": opened.document.id.hex(), "replaces": opened.document.previous_id.hex(), "kept_in": store.name}
+    _report(tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
+    click.secho("Write a new recovery sheet: `pamola-task keys export --sheet --out FILE`.", err=True)
+    _fail_on(tally, others=False)
+
+
+def _begin_rotation(
+    place: Place, store: KeyStore, opened: OpenKey, forget_old: bool, drop_passphrases: bool
+) -> tuple[OpenKey, str]:
+    """Put a new key in place of the old, which it remembers until the rotation is finished."""
+    new = os.urandom(KEY_SIZE)
+    locks = _locks_for(new, opened.document, place.means, drop_passphrases)
+    document = KeyDocument(id=key_id(new), key=new if opened.document.key is not None else None, locks=locks)
+    if document.key is None and not locks:
+        raise KeyRefused("without its passphrases the new key would have no lock at all; nothing was changed")
+    document = document.replacing(opened.key, new)
+    # The old text with its locks, not the old key: what was locked stays locked.
+    retired = "" if forget_old else store.retire(opened.document.to_text(), opened.document.id.hex())
+    store.replace(document.to_text())
+    return OpenKey(document, new, opened.key), retired
+
+
+def _locks_for(new: bytes, old: KeyDocument, means: Means, drop_passphrases: bool) -> tuple[Lock, ...]:
+    locks: list[Lock] = []
+    passphrase = means.passphrase
+    if passphrase is None and means.ask and any(isinstance(lock, PassphraseLock) for lock in old.locks):
+        passphrase = means.ask()
+    for lock in old.locks:
+        if isinstance(lock, RecipientLock):
+            locks.append(RecipientLock.of(lock.recipient, new))
+        elif passphrase is not None and lock.open(passphrase, old.id) is not None:
+            locks.append(PassphraseLock.of(passphrase, new))
+        elif not drop_passphrases:
+            raise WrongKey(
+                "the new key cannot be locked with a passphrase that is not at hand: set PAMOLA_PASSPHRASE, or say"
+                " --drop-passphrases and add them again afterwards; nothing was changed"
+            )
+    return tuple(locks)
+
+
+@keys.command("rekey")
+@click.option("--deep", is_flag=True, help="Encrypt the content anew, under fresh data keys.")
+@click.option("--from", "sources", metavar="KEYFILE", multiple=True, help="A key that files may have; repeatable.")
+@json_option
+@pass_state
+def rekey(state: State, deep: bool, sources: tuple[str, ...], as_json: bool) -> None:
+    """Have files of other keys open with the present one; --deep encrypts everything anew.
+
+    --deep is for a key that others may have seen, and for a project with `strict_location` that was moved. It writes
+    all data once, and from the beginning when it is run again.
+    """
+    state.plugins.refuse_if_broken()
+    place = Place(state)
+    if not deep and not sources:
+        raise UsageError("say --deep to encrypt everything anew, or --from KEYFILE for files of another key")
+    with place.changing(), rotation.no_task_running(place.files, place.processed):
+        opened = place.open_key()
+        known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
+        names = rotation.encrypted_files(place.files)
+        with _bar("changing keys", len(names), state) as advance:
+            if deep:
+                tally = rotation.rekey_files(place.files, known, opened.key, place.location, advance, names)
+            else:
+                tally = rotation.exchange_files(place.files, known, opened.key, advance, names)
+    _report(tally, {"key_id": opened.document.id.hex(), "kept_in": place.store.name}, as_json)
+    _fail_on(tally, others=False)
+
+
+@keys.command("export")
+@click.option("--out", required=True, metavar="FILE", help="A new file, readable by you alone; - for standard output.")
+@click.option("--sheet", is_flag=True, help="As a recovery sheet for paper.")
+@pass_state
+def export(state: State, out: str, sheet: bool) -> None:
+    """Write the key itself, for a copy in another place. Whoever has it can read everything."""
+    place = Place(state)
+    opened = place.open_key()
+    if sheet:
+        text = recovery_sheet(opened.key, place.project.id, place.store.name, datetime.now().astimezone())
+    else:
+        text = KeyDocument.plain(opened.key).to_text()
+    if out == _STREAM:
+        click.echo(text, nl=False)
+    else:
+        write_private_file(Path(os.path.abspath(out)), text)
+        click.echo(f"{opened.document.id.hex()} → {out}")
+
+
+# ---------------------------------------------------------------- what they share
+
+
+def _from_sheet(name: str) -> bytes:
+    if name == _STREAM:
+        return key_from_sheet(sys.stdin.buffer.read(65536), "standard input")
+    return key_from_sheet(read_private_file(Path(name), "--from-sheet"), name)
+
+
+def _write_sheet(place: Place, store: KeyStore, key: bytes, wanted: str | None) -> str:
+    text = recovery_sheet(key, place.project.id, str(store.path or store.name), datetime.now().astimezone())
+    if wanted == _STREAM:
+        click.echo(text)
+        return _STREAM
+    stem = f"{store.path.stem if store.path else place.project.id or 'default'}-recovery-{key_id(key).hex()}.txt"
+    path = Path(os.path.abspath(wanted)) if wanted else (store.path.parent if store.path else key_directory()) / stem
+    write_private_file(path, text)
+    return str(path)
+
+
+def _new_passphrase(file: str | None) -> str:
+    if file == _STREAM:
+        text = sys.stdin.readline().rstrip("\r\n")
+    elif file is not None:
+        content = read_private_file(Path(file), "--passphrase-file")
+        text = content.decode("utf-8", "replace").split("\n")[0].rstrip("\r")
+    elif sys.stdin.isatty():
+        text = str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    else:
+        raise KeyMissing("there is no terminal to ask for a passphrase: say --passphrase-file FILE")
+    if len(text) < MIN_PASSPHRASE:
+        raise KeyRefused(
+            f"the passphrase has {len(text)} characters; take {MIN_PASSPHRASE} or more. Nothing was changed"
+        )
+    return text
+
+
+def _key_of(name: str, means: Means) -> tuple[bytes, bytes]:
+    store = KeyFileStore(Path(name), "--from")
+    document = KeyDocument.parse(store.read(), store.name)
+    return document.id, document.open(means, store.name)
+
+
+@contextlib.contextmanager
+def _bar(label: str, length: int, state: State) -> Iterator[Callable[[], None]]:
+    hidden = not sys.stderr.isatty() or state.verbosity < 0
+    with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True, hidden=hidden) as bar:
+        yield lambda: bar.update(1)
+
+
+def _report(tally: Tally, about: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        print_json({**about, **tally.to_dict()})
+        return
+    rows = [(name.replace("_", " "), value) for name, value in about.items()]
+    rows += [(f"files: {found.value}", str(count)) for found, count in tally.counts.items() if count]
+    facts(rows, indent=0)
+    for name, why in tally.damaged.items():
+        click.secho(f"{name}: {why}", fg="red", err=True)
+    for name, other in tally.others.items():
+        click.secho(f"{name}: was encrypted with the key {other}", fg="yellow", err=True)
+
+
+def _fail_on(tally: Tally, *, others: bool) -> None:
+    if tally.counts[Found.DAMAGED] or (others and tally.counts[Found.OTHER]):
+        click.get_current_context().exit(EXIT_SECURITY)

@@ -1,0 +1,266 @@
+"""The commands `encrypt` and `decrypt`: streams in constant memory; a file appears when all of it was verified."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from pamola_tasks.cli.app import State, pass_state
+from pamola_tasks.cli.output import from_here, size
+from pamola_tasks.errors import UsageError
+from pamola_tasks_encryption import age
+from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.context import EncryptionMode
+from pamola_tasks_encryption.errors import Tampered, WrongPlace
+from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header
+from pamola_tasks_encryption.place import OpenKey, Place
+from pamola_tasks_encryption.rotation import copy
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+
+_ENDINGS = {".ptask", ".age"}
+_STREAM = "-"
+
+
+def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.argument("names", metavar="FILE…", nargs=-1, required=True),
+        click.option("--out", metavar="PATH", help="The file, or the folder for several; - for standard output."),
+        click.option("--in-place", is_flag=True, help="Replace each file."),
+        click.option("--force", is_flag=True, help="Replace files that are there."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("encrypt")
+@_shared_options
+@click.option("--task", metavar="ID", help="Bind to this task; from the file's place unless given.")
+@click.option("--recipient", "recipients", metavar="KEY", multiple=True, help="Write age files for this public key.")
+@pass_state
+def encrypt(
+    state: State,
+    names: tuple[str, ...],
+    out: str | None,
+    in_place: bool,
+    force: bool,
+    task: str | None,
+    recipients: tuple[str, ...],
+) -> None:
+    """Encrypt each FILE to FILE.ptask (FILE.age in mode age); - is standard input.
+
+    A run reads what was encrypted like the file itself: inputs are best encrypted with --in-place.
+    """
+    state.plugins.refuse_if_broken()
+    place = Place(state)
+    seal: Callable[[IO[bytes], str], EncryptingWriter]
+    if recipients or EncryptionMode.from_string(place.config.encryption_mode or "simple") is EncryptionMode.AGE:
+        ending, found = ".age", age.parse_recipients(recipients or place.settings.recipients)
+
+        def seal(raw: IO[bytes], task_id: str) -> EncryptingWriter:
+            return age.AgeWriter(raw, found)
+    else:
+        ending, key = ".ptask", place.open_key().key
+
+        def seal(raw: IO[bytes], task_id: str) -> EncryptingWriter:
+            return EncryptingWriter(raw, key, Binding(place.project.id, task_id, "data", place.location))
+
+    work = _Work(state, place, out, in_place, force)
+    for name in names:
+        with work.source(name) as source:
+            head, raw = _with_head(source.file)
+            if is_container(head) or age.is_age(head):
+                raise UsageError(f"{source.shown} is encrypted already")
+            task_id = task if task is not None else place.task_of(source.path) if source.path else ""
+            with work.target(source, f"{name}{ending}") as target, seal(target.file, task_id) as sealed:
+                count = copy(raw, sealed, source.advance)
+        target.tell(source, count)
+
+
+@click.command("decrypt")
+@_shared_options
+@click.option("--any-project", is_flag=True, help="Also files that another project wrote with this key.")
+@pass_state
+def decrypt(
+    state: State, names: tuple[str, ...], out: str | None, in_place: bool, force: bool, any_project: bool
+) -> None:
+    """Decrypt each FILE.ptask or FILE.age to FILE; - is standard input.
+
+    Files appear when all was verified. On standard output each part appears when it was verified: what came is a
+    beginning only, unless the command ends with 0.
+    """
+    state.plugins.refuse_if_broken()
+    place = Place(state)
+    keys: list[OpenKey] = []  # opened when the first file needs it: age files do not
+
+    def unseal(source: _Source) -> DecryptingReader:
+        head, raw = _with_head(source.file)
+        if age.is_age(head):
+            return age.AgeReader(raw, age.load_identities(place.identity))
+        if not is_container(head):
+            raise Tampered(f"{source.shown} is no encrypted file: it begins neither as ptask/1 nor as age")
+        if not keys:
+            keys.append(place.open_key())
+        header = Header.parse(head)
+        ids = [slot.key_id for slot in header.slots if slot]
+        key = next((keys[0].by_id[one] for one in ids if one in keys[0].by_id), keys[0].key)
+        written_by = place.task_of(source.path) if source.path else ""
+        if written_by and header.binding.task != written_by:
+            raise WrongPlace(
+                f"{source.shown} lies in the folder of task {written_by!r} and was written by {header.binding.task!r}"
+            )
+        project = header.binding.project if any_project else place.project.id
+        location = place.location if place.settings.strict_location and not any_project else ""
+        expected = attrs.evolve(header.binding, project=project, location=location)
+        return DecryptingReader(raw, key, expected)
+
+    work = _Work(state, place, out, in_place, force)
+    for name in names:
+        with work.source(name) as source, unseal(source) as plain:
+            path = Path(name)
+            if name != _STREAM and path.suffix not in _ENDINGS and not in_place and out is None:
+                raise UsageError(f"{name} ends neither with .ptask nor with .age: say --out PATH or --in-place")
+            wanted = str(path.with_suffix("")) if path.suffix in _ENDINGS else name
+            with work.target(source, wanted) as target:
+                count = copy(plain, target.file, source.advance)
+        target.tell(source, count)
+
+
+def _with_head(raw: IO[bytes]) -> tuple[bytes, IO[bytes]]:
+    """A file's first bytes, and the file as if they had not been read."""
+    head = b""
+    while len(head) < HEADER_SIZE and (part := raw.read(HEADER_SIZE - len(head))):
+        head += part
+    if raw.seekable():
+        raw.seek(0)
+        return head, raw
+    return head, io.BufferedReader(_Joined(head, raw))
+
+
+class _Joined(io.RawIOBase):
+    """Bytes that were read from a pipe, and then the pipe."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if len(self._head):
+            count = min(len(buffer), len(self._head))
+            buffer[:count] = self._head[:count]
+            self._head = self._head[count:]
+            return count
+        return int(self._rest.readinto(buffer) or 0)  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class _Source:
+    file: IO[bytes]
+    path: Path | None  # None: standard input
+    shown: str
+    advance: Callable[[int], None]
+
+
+@attrs.frozen
+class _Target:
+    file: IO[bytes]
+    shown: str  # empty: standard output
+
+    def tell(self, source: _Source, count: int) -> None:
+        """Say what was done; nothing beside the data on standard output."""
+        if self.shown:
+            click.echo(f"{source.shown} → {self.shown} ({size(count)})")
+
+
+class _Work:
+    """Opens what is read and what is written, each through a guard of its folder."""
+
+    def __init__(self, state: State, place: Place, out: str | None, in_place: bool, force: bool) -> None:
+        if out is not None and in_place:
+            raise UsageError("--out and --in-place exclude each other")
+        self._state = state
+        self._place = place
+        self._out = out
+        self._in_place = in_place
+        self._force = force
+        self._guards: dict[Path, Files] = {}
+
+    @contextlib.contextmanager
+    def source(self, name: str) -> Iterator[_Source]:
+        """What is read, with a bar on a terminal."""
+        if name == _STREAM:
+            yield _Source(sys.stdin.buffer, None, "standard input", lambda _: None)
+            return
+        path = _absolute(name)
+        files, inside = self._guarded(path)
+        try:
+            length = files.stat(inside).size
+        except FileNotFoundError:
+            raise UsageError(f"there is no file {name}") from None
+        bar = click.progressbar(length=length, label=path.name, file=sys.stderr, hidden=not self._shows_bar())
+        with files.guard.open(inside, "rb") as file, bar as shown:
+            yield _Source(file, path, from_here(path), shown.update)
+
+    @contextlib.contextmanager
+    def target(self, source: _Source, wanted: str) -> Iterator[_Target]:
+        """What is written: a file appears when the block ends without an exception, for its owner only."""
+        if self._out == _STREAM or (self._out is None and source.path is None):
+            if sys.stdout.isatty():
+                raise UsageError("the result would be written to the terminal: say --out PATH")
+            yield _Target(sys.stdout.buffer, "")
+            sys.stdout.buffer.flush()
+            return
+        path = self._target_path(source, wanted)
+        replaces = self._force or self._in_place
+        if path == source.path and not self._in_place:
+            raise UsageError(f"{from_here(path)} would replace itself: say --in-place")
+        files, inside = self._guarded(path)
+        if not replaces and files.exists(inside):
+            raise UsageError(f"{from_here(path)} is there already: --force replaces it")
+        with files.guard.create(inside, exclusive=not replaces, mode=0o600) as file:
+            yield _Target(file, from_here(path))
+
+    def _target_path(self, source: _Source, wanted: str) -> Path:
+        if self._in_place:
+            if source.path is None:
+                raise UsageError("standard input has no place: leave out --in-place")
+            return source.path
+        if self._out is None:
+            return _absolute(wanted)
+        out = _absolute(self._out)
+        if out.is_dir():
+            if source.path is None:
+                raise UsageError(f"{self._out} is a folder, and standard input has no name: name a file")
+            return out / Path(wanted).name
+        return out
+
+    def _guarded(self, path: Path) -> tuple[Files, str]:
+        with contextlib.suppress(ValueError):
+            return self._place.project.files, path.relative_to(self._place.project.root).as_posix()
+        folder = path.parent
+        if folder not in self._guards:
+            if not folder.is_dir():
+                raise UsageError(f"there is no folder {folder}")
+            self._guards[folder] = self._state.kernel_for(folder).project.files
+        return self._guards[folder], path.name
+
+    def _shows_bar(self) -> bool:
+        return sys.stderr.isatty() and self._state.verbosity >= 0
+
+
+def _absolute(name: str) -> Path:
+    """A name from the command line, its folder resolved; the file itself is left to the guard."""
+    path = Path(os.path.abspath(name))
+    return path.parent.resolve() / path.name

@@ -1,0 +1,356 @@
+"""What is in a key file: a key, or a key under locks that a passphrase or an age identity opens.
+
+Three forms are read: 32 bytes in base64; JSON of schema 1 (`id`, `key`); JSON of schema 2, which can have `locks`
+beside or instead of `key`, and the `previous` key while a rotation is under way. docs/reference/ptask-1.md has them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from pamola_tasks_encryption.errors import KeyDamaged, KeyLocked, WrongKey
+from pamola_tasks_encryption.header import KEY_SIZE, hkdf_sha256, key_id
+
+MIN_PASSPHRASE = 12
+_NONCE_SIZE = 12
+_SALT_SIZE = 16
+
+# Argon2id as RFC 9106 recommends where memory is scarce: 64 MiB, 3 passes, 4 lanes.
+_MEMORY_KIB, _PASSES, _LANES = 65536, 3, 4
+# What a file may ask for: a hostile one must not take the machine's memory or its day.
+_BOUNDS = {"memory_kib": (8192, 1 << 20), "passes": (1, 16), "lanes": (1, 16)}
+
+
+@attrs.frozen(kw_only=True)
+class Means:
+    """What locks can be opened with.
+
+    Attributes:
+        passphrase: A passphrase, if there is one.
+        identity: The file of an age or SSH private key, if one is named.
+        ask: Asks a person for the passphrase; None where nobody can be asked.
+    """
+
+    passphrase: str | None = attrs.field(default=None, repr=False)
+    identity: Path | None = None
+    ask: Callable[[], str] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PassphraseLock:
+    """A key, encrypted with AES-256-GCM under what Argon2id makes of a passphrase."""
+
+    memory_kib: int
+    passes: int
+    lanes: int
+    salt: bytes
+    nonce: bytes
+    sealed: bytes
+
+    kind = "passphrase"
+
+    @classmethod
+    def of(cls, passphrase: str, key: bytes) -> PassphraseLock:
+        """A new lock for a key."""
+        salt, nonce = os.urandom(_SALT_SIZE), os.urandom(_NONCE_SIZE)
+        locking = _from_passphrase(passphrase, salt, _MEMORY_KIB, _PASSES, _LANES)
+        sealed = AESGCM(locking).encrypt(nonce, key, key_id(key))
+        return cls(memory_kib=_MEMORY_KIB, passes=_PASSES, lanes=_LANES, salt=salt, nonce=nonce, sealed=sealed)
+
+    def open(self, passphrase: str, stated_id: bytes) -> bytes | None:
+        """The key, or None where the passphrase is another."""
+        locking = _from_passphrase(passphrase, self.salt, self.memory_kib, self.passes, self.lanes)
+        try:
+            return AESGCM(locking).decrypt(self.nonce, self.sealed, stated_id)
+        except InvalidTag:
+            return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written."""
+        return {
+            "kind": self.kind,
+            "algorithm": "argon2id",
+            **{name: getattr(self, name) for name in _BOUNDS},
+            **{name: _text(getattr(self, name)) for name in ("salt", "nonce", "sealed")},
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], source: str) -> PassphraseLock:
+        """As it was written; parameters out of bounds are refused before anything is computed."""
+        if data.get("algorithm") != "argon2id":
+            raise damaged(source, "a lock of it uses an algorithm that this release does not know")
+        for name, (least, most) in _BOUNDS.items():
+            number = data.get(name)
+            if type(number) is not int or not least <= number <= most:
+                raise damaged(source, f"a lock of it asks for {name} outside {least} to {most}")
+        return cls(
+            **{name: data[name] for name in _BOUNDS},
+            salt=_bytes(data.get("salt"), _SALT_SIZE, source),
+            nonce=_bytes(data.get("nonce"), _NONCE_SIZE, source),
+            sealed=_bytes(data.get("sealed"), KEY_SIZE + 16, source),
+        )
+
+
+@attrs.frozen(kw_only=True)
+class RecipientLock:
+    """A key as a small age file for one recipient."""
+
+    recipient: str
+    sealed: bytes
+
+    kind = "recipient"
+
+    @classmethod
+    def of(cls, recipient: str, key: bytes) -> RecipientLock:
+        """A new lock for a key; needs the extra `[age]`."""
+        from pamola_tasks_encryption import age
+
+        recipients = age.parse_recipients([recipient])
+        return cls(recipient=recipient.strip(), sealed=age.load_pyrage().encrypt(key, recipients))
+
+    def open(self, identities: list[Any]) -> bytes | None:
+        """The key, or None where it was locked for somebody else."""
+        from pamola_tasks_encryption import age
+
+        pyrage = age.load_pyrage()
+        try:
+            return bytes(pyrage.decrypt(self.sealed, identities))
+        except pyrage.DecryptError:
+            return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written."""
+        return {"kind": self.kind, "recipient": self.recipient, "sealed": _text(self.sealed)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], source: str) -> RecipientLock:
+        """As it was written."""
+        if not isinstance(data.get("recipient"), str):
+            raise damaged(source, "a lock of it names no recipient")
+        return cls(recipient=data["recipient"], sealed=_bytes(data.get("sealed"), None, source))
+
+
+Lock = PassphraseLock | RecipientLock
+
+
+@attrs.frozen(kw_only=True)
+class KeyDocument:
+    """The content of a key file.
+
+    Attributes:
+        id: Which key it is, 8 bytes.
+        key: The key; None where only locks hold it.
+        locks: What opens it.
+        previous_id: Which key it replaces, while a rotation is under way; else empty.
+        previous_sealed: That key, encrypted under this one: nonce, key, tag.
+    """
+
+    id: bytes
+    key: bytes | None = attrs.field(default=None, repr=False)
+    locks: tuple[Lock, ...] = attrs.field(default=(), repr=False)
+    previous_id: bytes = b""
+    previous_sealed: bytes = attrs.field(default=b"", repr=False)
+
+    @classmethod
+    def plain(cls, key: bytes) -> KeyDocument:
+        """A key without locks."""
+        return cls(id=key_id(key), key=key)
+
+    def replacing(self, old: bytes, new: bytes) -> KeyDocument:
+        """The same document, which now remembers the key that its own one replaces."""
+        nonce = os.urandom(_NONCE_SIZE)
+        sealed = nonce + AESGCM(_previous_key(new)).encrypt(nonce, old, key_id(old))
+        return attrs.evolve(self, previous_id=key_id(old), previous_sealed=sealed)
+
+    def finished(self) -> KeyDocument:
+        """The same document without the previous key."""
+        return attrs.evolve(self, previous_id=b"", previous_sealed=b"")
+
+    def previous(self, key: bytes, source: str) -> bytes | None:
+        """The key that this one replaces, while a rotation is under way."""
+        if not self.previous_id:
+            return None
+        nonce, sealed = self.previous_sealed[:_NONCE_SIZE], self.previous_sealed[_NONCE_SIZE:]
+        try:
+            return AESGCM(_previous_key(key)).decrypt(nonce, sealed, self.previous_id)
+        except InvalidTag:
+            raise damaged(source, "the previous key in it does not open") from None
+
+    def open(self, means: Means, source: str) -> bytes:
+        """The key, by whatever of the means opens it.
+
+        Raises:
+            KeyLocked: Nothing was given that a lock is for.
+            WrongKey: What was given opens no lock.
+            KeyDamaged: A lock opened and held another key than the file states.
+        """
+        key = self.key if self.key is not None else self._unlocked(means, source)
+        if key_id(key) != self.id:
+            raise damaged(source, "the id it states does not belong to the key it holds")
+        return key
+
+    def _unlocked(self, means: Means, source: str) -> bytes:
+        by_recipient = [lock for lock in self.locks if isinstance(lock, RecipientLock)]
+        by_passphrase = [lock for lock in self.locks if isinstance(lock, PassphraseLock)]
+        tried = []
+        if by_recipient and means.identity is not None:
+            from pamola_tasks_encryption import age
+
+            identities = age.load_identities(means.identity)
+            tried.append("identity")
+            for recipient_lock in by_recipient:
+                if (key := recipient_lock.open(identities)) is not None:
+                    return key
+        passphrase = means.passphrase
+        if by_passphrase and passphrase is None and not tried and means.ask is not None:
+            passphrase = means.ask()
+        if by_passphrase and passphrase is not None:
+            tried.append("passphrase")
+            for passphrase_lock in by_passphrase:
+                if (key := passphrase_lock.open(passphrase, self.id)) is not None:
+                    return key
+        if tried:
+            raise WrongKey(
+                f"{source}: the {' and the '.join(tried)} at hand opens no lock of this key; nothing was run"
+            )
+        ways = [
+            *(["set PAMOLA_PASSPHRASE"] if by_passphrase else []),
+            *(["set encryption.identity_file"] * bool(by_recipient)),
+        ]
+        raise KeyLocked(f"{source}: the key is locked: {' or '.join(ways)}")
+
+    def to_text(self) -> str:
+        """As it is written: schema 1 where that can say it, else 2."""
+        document: dict[str, Any] = {"schema": 2 if self.locks or self.previous_id else 1, "id": self.id.hex()}
+        if self.key is not None:
+            document["key"] = _text(self.key)
+        if document["schema"] == 2:
+            document["locks"] = [lock.to_dict() for lock in self.locks]
+        if self.previous_id:
+            document["previous"] = {"id": self.previous_id.hex(), "sealed": _text(self.previous_sealed)}
+        return json.dumps(document, indent=1) + "\n"
+
+    @classmethod
+    def parse(cls, content: bytes, source: str) -> KeyDocument:
+        """Read the text of a key file.
+
+        Raises:
+            KeyDamaged: It is no key in any of the three forms.
+        """
+        text = content.strip()
+        if not text.startswith(b"{"):
+            return cls.plain(_material(text, source))
+        document = _object(text, source)
+        stated = document.get("id")
+        if document["schema"] == 1:
+            if not isinstance(document.get("key"), str) or not isinstance(stated, str):
+                raise damaged(source, "its JSON has no text `key` or no text `id`")
+            key = _material(document["key"].encode("utf-8", "replace"), source)
+            if stated != key_id(key).hex():
+                raise damaged(source, "the id it states does not belong to the key it holds")
+            return cls.plain(key)
+        previous = document.get("previous")
+        if previous is not None and not isinstance(previous, dict):
+            raise damaged(source, "its `previous` is no object")
+        key_text = document.get("key")
+        found = cls(
+            id=_id(stated, source),
+            key=_material(str(key_text).encode("utf-8", "replace"), source) if key_text is not None else None,
+            locks=_locks(document.get("locks"), source),
+            previous_id=_id(previous.get("id"), source) if previous else b"",
+            previous_sealed=_bytes(previous.get("sealed"), _NONCE_SIZE + KEY_SIZE + 16, source) if previous else b"",
+        )
+        if found.key is None and not found.locks:
+            raise damaged(source, "it holds neither a key nor a lock with one")
+        if found.key is not None:
+            found.open(Means(), source)  # compares the id
+        return found
+
+
+def damaged(source: str, why: str) -> KeyDamaged:
+    """The error of a key that is none."""
+    return KeyDamaged(f"{source} is no usable key: {why}. Nothing was changed; restore the key from your backup")
+
+
+def _from_passphrase(passphrase: str, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+    # One passphrase typed on two keyboards may come as different code points.
+    text = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")
+    return Argon2id(salt=salt, length=KEY_SIZE, iterations=passes, lanes=lanes, memory_cost=memory_kib).derive(text)
+
+
+def _previous_key(key: bytes) -> bytes:
+    return hkdf_sha256(key, b"", b"pamola-tasks previous key")
+
+
+def _object(text: bytes, source: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise damaged(source, "its JSON cannot be read") from None
+    if content.get("schema") not in (1, 2) or isinstance(content["schema"], bool):
+        raise damaged(source, "it states a schema other than 1 and 2: a newer release may have written it")
+    return dict(content)
+
+
+def _locks(entries: Any, source: str) -> tuple[Lock, ...]:
+    if not isinstance(entries, list) or len(entries) > 64 or not all(isinstance(entry, dict) for entry in entries):
+        raise damaged(source, "its `locks` are no list of objects")
+    kinds: dict[Any, type[PassphraseLock] | type[RecipientLock]] = {
+        "passphrase": PassphraseLock,
+        "recipient": RecipientLock,
+    }
+    locks = []
+    for entry in entries:
+        kind = kinds.get(str(entry.get("kind")))
+        if kind is None:
+            raise damaged(source, "it has a lock of a kind that this release does not know")
+        locks.append(kind.from_dict(entry, source))
+    return tuple(locks)
+
+
+def _id(stated: Any, source: str) -> bytes:
+    try:
+        found = bytes.fromhex(stated)
+    except (TypeError, ValueError):
+        found = b""
+    if len(found) != 8:
+        raise damaged(source, "it states no id")
+    return found
+
+
+def _material(text: bytes, source: str) -> bytes:
+    try:
+        # Both alphabets of base64 are accepted, because tools that make keys use either.
+        material = base64.b64decode(text.translate(bytes.maketrans(b"-_", b"+/")), validate=True)
+    except (binascii.Error, ValueError):
+        raise damaged(source, "its content is no base64") from None
+    if len(material) != KEY_SIZE:
+        raise damaged(source, f"it holds {len(material)} bytes and not {KEY_SIZE}")
+    return material
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: Any, size: int | None, source: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data or (size is not None and len(data) != size):
+        raise damaged(source, "a part of it is no base64 of the right length")
+    return data

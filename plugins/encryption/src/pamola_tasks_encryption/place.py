@@ -1,0 +1,136 @@
+"""What the commands about keys and files need to know: the project, its configuration, and where its key is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from pamola_tasks import files as durable
+from pamola_tasks.errors import AlreadyRunning
+from pamola_tasks_encryption.keyfile import KeyDocument, Means
+from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
+
+if TYPE_CHECKING:
+    from pamola_tasks.cli.app import State
+    from pamola_tasks.files import Files
+    from pamola_tasks.protocols import Config, Project
+    from pamola_tasks_encryption.settings import EncryptionSettings
+
+
+@attrs.frozen
+class OpenKey:
+    """A key as a command works with it.
+
+    Attributes:
+        document: The key file's content.
+        key: The key.
+        previous: The key that it replaces, while a rotation is under way.
+    """
+
+    document: KeyDocument
+    key: bytes = attrs.field(repr=False)
+    previous: bytes | None = attrs.field(repr=False)
+
+    @property
+    def by_id(self) -> dict[bytes, bytes]:
+        """Both keys by their id."""
+        found = {self.document.id: self.key}
+        if self.previous is not None:
+            found[self.document.previous_id] = self.previous
+        return found
+
+
+class Place:
+    """A project and its key.
+
+    Args:
+        state: The command line's state.
+        key_file: A key file named on the command line, instead of the usual sources.
+    """
+
+    def __init__(self, state: State, key_file: str | None = None) -> None:
+        # Not `state.kernel`: kernels for other folders shall have the same plugins without loading them again.
+        kernel = state.kernel_for(state.project)
+        run = kernel.services(None, upto="config")
+        self.project: Project = run.project
+        self.config: Config = run.config
+        self.files: Files = run.files
+        self.settings: EncryptionSettings = run.config.plugin("encryption")
+        self._key_file = key_file
+
+    @property
+    def processed(self) -> str:
+        """The folder of the tasks' folders, relative to the root."""
+        return f"{self.config.data_repository}/processed"
+
+    @property
+    def location(self) -> str:
+        """Where the project lies, as encrypted files state it."""
+        return str(self.project.root)
+
+    @property
+    def identity(self) -> Path | None:
+        """The file of the private key of age files, if one is named."""
+        return self._absolute(self.settings.identity_file)
+
+    @property
+    def store(self) -> KeyStore:
+        """Where the key is, or would be."""
+        if self._key_file is not None:
+            return KeyFileStore(Path(self._key_file), "--file")
+        configured = self._absolute(self.config.encryption_key_path)
+        return find_store(os.environ, self.project.id, configured, keyring=self.settings.keyring)
+
+    @property
+    def means(self) -> Means:
+        """What a locked key is opened with; a person is asked where there is one."""
+        ask = _ask if sys.stdin.isatty() else None
+        return Means(passphrase=os.environ.get("PAMOLA_PASSPHRASE"), identity=self.identity, ask=ask)
+
+    def open_key(self) -> OpenKey:
+        """The key.
+
+        Raises:
+            EncryptionError: There is none, or none that can be used.
+        """
+        store = self.store
+        document = KeyDocument.parse(store.read(), store.name)
+        key = document.open(self.means, store.name)
+        return OpenKey(document, key, document.previous(key, store.name))
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[KeyStore]:
+        """The key's store, for one process at a time."""
+        store = self.store
+        if store.path is None or not store.path.parent.is_dir():
+            yield store
+            return
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(store.path.with_name(f".{store.path.name}.lock"), flags, 0o600)
+        try:
+            if not durable.lock(descriptor, wait=False):
+                raise AlreadyRunning(f"another process is changing {store.name}; nothing was changed")
+            yield store
+        finally:
+            os.close(descriptor)
+
+    def task_of(self, path: Path) -> str:
+        """The task whose folder a file lies in, or empty: what a run expects of an encrypted file there."""
+        with contextlib.suppress(ValueError):
+            parts = path.relative_to(self.project.root / self.processed).parts
+            return parts[0] if len(parts) > 1 else ""
+        return ""
+
+    def _absolute(self, name: str | None) -> Path | None:
+        return self.project.root / Path(name).expanduser() if name else None
+
+
+def _ask() -> str:
+    return str(click.prompt("Passphrase of the key", hide_input=True, err=True))

@@ -1,0 +1,338 @@
+"""Changing the key of files: the wrapped data key in their header is exchanged, or their content is encrypted anew.
+
+Exchanging writes one slot of 512 bytes, flushes it, and only then empties the old one: whenever it is cut short, one
+slot is good, and doing it again mends the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks import files as durable
+from pamola_tasks.errors import AlreadyRunning, EncryptionError
+from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.errors import Tampered, WrongKey
+from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+
+CHUNK = 1 << 20
+_SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".bzr", ".pamola"})
+
+
+class Found(enum.Enum):
+    """How a file was found, or what was done about it."""
+
+    CHANGED = "changed"
+    PRESENT = "has the present key"
+    OTHER = "has another key"
+    AGE = "is an age file"
+    DAMAGED = "damaged"
+
+
+@attrs.define
+class Tally:
+    """How many files were found in which state.
+
+    Attributes:
+        counts: By state.
+        damaged: Names of damaged files, and why.
+        others: Names of files of other keys, with the id of their key.
+    """
+
+    counts: dict[Found, int] = attrs.Factory(lambda: dict.fromkeys(Found, 0))
+    damaged: dict[str, str] = attrs.Factory(dict)
+    others: dict[str, str] = attrs.Factory(dict)
+
+    def add(self, name: str, found: Found, why: str = "") -> None:
+        """Count a file."""
+        self.counts[found] += 1
+        if found is Found.DAMAGED:
+            self.damaged[name] = why
+        elif found is Found.OTHER:
+            self.others[name] = why
+
+    def to_dict(self) -> dict[str, Any]:
+        """For machines."""
+        counts = {found.name.lower(): count for found, count in self.counts.items()}
+        return {**counts, "damaged_files": self.damaged, "files_of_other_keys": self.others}
+
+
+# ---------------------------------------------------------------- which files
+
+
+def encrypted_files(files: Files) -> list[str]:
+    """Every file under the project's root that says it is encrypted."""
+    return [name for name in _all_files(files, "") if durable.looks_encrypted(head_of(files, name))]
+
+
+def head_of(files: Files, name: str) -> bytes:
+    """The first bytes of a file, as many as a header has."""
+    with files.open_raw(name) as raw:
+        return raw.read(HEADER_SIZE)
+
+
+def _all_files(files: Files, folder: str) -> Iterator[str]:
+    for name, stat in files.iter(folder or "."):
+        path = f"{folder}/{name}" if folder else name
+        if stat.kind == "directory":
+            if name not in _SKIPPED_FOLDERS:
+                yield from _all_files(files, path)
+        elif stat.kind == "file":
+            yield path
+
+
+@contextlib.contextmanager
+def no_task_running(files: Files, processed: str) -> Iterator[None]:
+    """Hold the locks of all tasks: one that runs would go on writing with the key that it knows.
+
+    Raises:
+        AlreadyRunning: A task is running.
+    """
+    with contextlib.ExitStack() as stack:
+        entries = files.iter(processed) if files.exists(processed) else iter(())
+        for task in [name for name, stat in entries if stat.kind == "directory"]:
+            lock = f"{processed}/{task}/.state/lock"
+            if files.exists(lock):
+                file = stack.enter_context(files.append(lock))
+                if not durable.lock(file.fileno(), wait=False):
+                    raise AlreadyRunning(f"{task} is running: keys are changed when it has ended; nothing was changed")
+                stack.callback(durable.unlock, file.fileno())
+        yield
+
+
+# ---------------------------------------------------------------- one file
+
+
+def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
+    """Have a file open with the new key only, where it opens with the old one.
+
+    Raises:
+        Tampered: The header was altered or is damaged beyond this.
+    """
+    head = head_of(files, name)
+    if not is_container(head):
+        return Found.AGE
+    header = Header.parse(head, mend=True)
+    exchange = _exchange(header, head, old, new)
+    if isinstance(exchange, Found):
+        return exchange
+    if _can_write_in_place():
+        with _writable(files, name) as descriptor:
+            for offset, area in exchange:
+                _write_at(descriptor, area, offset)
+                durable.flush_data(descriptor)
+    else:
+        _write_anew(files, name, exchange)
+    return Found.CHANGED
+
+
+def _exchange(header: Header, head: bytes, old: bytes, new: bytes) -> Found | list[tuple[int, bytes]]:
+    """What has to be written where, in this order; or why nothing has to."""
+    ids = [slot.key_id if slot else b"" for slot in header.slots]
+    empty = bytes(SLOT_SIZE)
+    if key_id(new) in ids:
+        header.unlock(new, header.binding)  # an altered slot must not be what the other is emptied for
+        kept = max((n for n in (0, 1) if ids[n] == key_id(new)), key=lambda n: _generation(header, n))
+        offset = SLOT_OFFSETS[1 - kept]
+        return Found.PRESENT if head[offset : offset + SLOT_SIZE] == empty else [(offset, empty)]
+    if key_id(old) not in ids:
+        return Found.OTHER
+    data_key = header.unlock(old, header.binding)
+    generation = max(slot.generation for slot in header.slots if slot) + 1
+    source = max((n for n in (0, 1) if ids[n] == key_id(old)), key=lambda n: _generation(header, n))
+    slot = wrap(data_key, new, header.file_id, generation)
+    return [(SLOT_OFFSETS[1 - source], slot.pack()), (SLOT_OFFSETS[source], empty)]
+
+
+def _generation(header: Header, number: int) -> int:
+    slot = header.slots[number]
+    return slot.generation if slot else 0
+
+
+def encrypt_anew(files: Files, name: str, keys: dict[bytes, bytes], new: bytes, location: str) -> Found:
+    """Encrypt a file's content under a fresh data key and the new key; the file is replaced when all was verified.
+
+    Args:
+        files: The project's files.
+        name: Which.
+        keys: Keys that it may open with, by their id.
+        new: The key it opens with afterwards.
+        location: Where the project lies now.
+    """
+    head = head_of(files, name)
+    if not is_container(head):
+        return Found.AGE
+    header = Header.parse(head, mend=True)
+    key = next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+    if key is None:
+        return Found.OTHER
+    binding = attrs.evolve(header.binding, location=location)
+    with (
+        files.open_raw(name) as raw,
+        DecryptingReader(raw, key, header.binding) as plain,
+        files.guard.create(name, mode=0o600) as target,
+        EncryptingWriter(target, new, binding) as sealed,
+    ):
+        copy(plain, sealed)
+    return Found.CHANGED
+
+
+def copy(source: Any, target: Any, advance: Callable[[int], None] = lambda _: None) -> int:
+    """Copy what is left of a file, in constant memory.
+
+    Returns:
+        How many bytes.
+    """
+    buffer = memoryview(bytearray(CHUNK))
+    total = 0
+    while size := source.readinto(buffer):
+        target.write(buffer[:size])
+        advance(size)
+        total += size
+    return total
+
+
+# ---------------------------------------------------------------- all files
+
+
+def rotate_files(
+    files: Files, old: bytes, new: bytes, advance: Callable[[], None] = lambda: None, names: list[str] | None = None
+) -> Tally:
+    """Exchange the slots of all encrypted files of a project. What was done before is found and left."""
+    return _each(files, lambda name: exchange_slot(files, name, old, new), names, advance)
+
+
+def exchange_files(
+    files: Files,
+    keys: dict[bytes, bytes],
+    new: bytes,
+    advance: Callable[[], None] = lambda: None,
+    names: list[str] | None = None,
+) -> Tally:
+    """Exchange the slots of all files that open with one of several keys."""
+
+    def exchange(name: str) -> Found:
+        head = head_of(files, name)
+        ids = [slot.key_id for slot in Header.parse(head, mend=True).slots if slot] if is_container(head) else []
+        old = next((keys[one] for one in ids if one in keys), new)
+        return exchange_slot(files, name, old, new)
+
+    return _each(files, exchange, names, advance)
+
+
+def rekey_files(
+    files: Files,
+    keys: dict[bytes, bytes],
+    new: bytes,
+    location: str,
+    advance: Callable[[], None] = lambda: None,
+    names: list[str] | None = None,
+) -> Tally:
+    """Encrypt all encrypted files of a project anew."""
+    return _each(files, lambda name: encrypt_anew(files, name, keys, new, location), names, advance)
+
+
+def survey(
+    files: Files,
+    keys: dict[bytes, bytes],
+    advance: Callable[[], None] = lambda: None,
+    names: list[str] | None = None,
+    *,
+    content: bool = False,
+) -> Tally:
+    """What the encrypted files of a project need.
+
+    Args:
+        files: The project's files.
+        keys: The keys at hand, by their id.
+        advance: Called after each file.
+        names: The files, unless all.
+        content: Verify the whole content, and not the header only.
+    """
+
+    def look(name: str) -> Found:
+        head = head_of(files, name)
+        if not is_container(head):
+            return Found.AGE
+        header = Header.parse(head)
+        key = next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+        if key is None:
+            return Found.OTHER
+        if not content:
+            header.unlock(key, header.binding)
+            return Found.PRESENT
+        with files.open_raw(name) as raw, DecryptingReader(raw, key, header.binding) as plain:
+            copy(plain, _Nowhere())
+        return Found.PRESENT
+
+    return _each(files, look, names, advance)
+
+
+class _Nowhere:
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+def _each(
+    files: Files,
+    do: Callable[[str], Found],
+    names: list[str] | None,
+    advance: Callable[[], None],
+) -> Tally:
+    tally = Tally()
+    for name in encrypted_files(files) if names is None else names:
+        try:
+            found, why = do(name), ""
+            if found is Found.OTHER:
+                why = _id_of(head_of(files, name))
+        except (Tampered, WrongKey) as error:
+            found, why = Found.DAMAGED, str(error)
+        tally.add(name, found, why)
+        advance()
+    return tally
+
+
+def _id_of(head: bytes) -> str:
+    newest = Header.parse(head, mend=True).newest
+    return newest.key_id.hex() if newest else ""
+
+
+# ---------------------------------------------------------------- writing into a file
+
+
+def _can_write_in_place() -> bool:
+    return hasattr(os, "pwrite")
+
+
+@contextlib.contextmanager
+def _writable(files: Files, name: str) -> Iterator[int]:
+    """A descriptor to write at any place of a file. The path guard opens for appending only, which Unix can undo."""
+    import fcntl
+
+    with files.append(name) as file:
+        descriptor = file.fileno()
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_APPEND)
+        yield descriptor
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    if os.pwrite(descriptor, data, offset) != len(data):
+        raise EncryptionError("a key slot could not be written whole: is the disk full?")
+
+
+def _write_anew(files: Files, name: str, exchange: list[tuple[int, bytes]]) -> None:
+    """Where files cannot be written into (Windows): a copy with other slots, renamed into place."""
+    with files.open_raw(name) as raw, files.guard.create(name, mode=0o600) as target:
+        head = bytearray(raw.read(HEADER_SIZE))
+        for offset, area in exchange:
+            head[offset : offset + SLOT_SIZE] = area
+        target.write(head)
+        copy(raw, target)
