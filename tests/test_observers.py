@@ -21,6 +21,8 @@ class Raises:
     def pamola_on_step_started(self, run: Any, step: Any) -> None:
         """Fail."""
         self.asked += 1
+        if isinstance(self.error, ValueError):
+            raise ValueError("odd")
         raise self.error
 
 

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 import string
+import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
@@ -141,6 +142,18 @@ class Artifact:
 OperationArtifact = Artifact
 
 
+def _note_what_is_repeated(result: OperationResult, _: Any, message: str | None) -> str | None:
+    """Look, while it is known, whether a message repeats the exception that is being handled."""
+    error = sys.exception()
+    if message and isinstance(error, Exception):
+        said = str(error)
+        if said and said in message:
+            from pamola_tasks.disclosure import Disclosure
+
+            result._repeated = (said, Disclosure().message(error))
+    return message
+
+
 @attrs.define
 class OperationResult:
     """What an operation says of itself when it ends."""
@@ -148,13 +161,22 @@ class OperationResult:
     status: OperationStatus = OperationStatus.SUCCESS
     artifacts: list[Artifact] = attrs.Factory(list)
     metrics: dict[str, Any] = attrs.Factory(dict)
-    error_message: str | None = None
+    error_message: str | None = attrs.field(default=None, on_setattr=_note_what_is_repeated)
     execution_time: float | None = None
     error_trace: str | None = None
     exception: BaseException | None = attrs.field(default=None, eq=False)
     attempts: int = 1
     reason: str = ""
     warnings: list[str] = attrs.Factory(list)
+    _repeated: tuple[str, str] | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        _note_what_is_repeated(self, None, self.error_message)
+
+    def said(self, *, show_data: bool = False) -> str:
+        """The message; an exception that it repeats (`error_message=str(error)`) is told without data."""
+        message = self.error_message or ""
+        return message if show_data or self._repeated is None else message.replace(*self._repeated)
 
     @classmethod
     def success(cls, metrics: Mapping[str, Any] | None = None, artifacts: Iterable[Artifact] = ()) -> OperationResult:

@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import threading
-import traceback
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pluggy import HookImpl, HookimplOpts
+
+    from pamola_tasks.disclosure import Disclosure
 
 GROUP = "pamola_tasks"
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
@@ -486,22 +487,25 @@ class Observers:
 
     Args:
         report: Called with `plugin, hook, error, traceback` for each failure.
+        disclosure: Gives what may be said of errors.
     """
 
-    def __init__(self, report: Callable[[dict[str, str]], None]) -> None:
+    def __init__(self, report: Callable[[dict[str, str]], None], disclosure: Callable[[], Disclosure]) -> None:
         self.failures: dict[str, int] = {}
         self._report = report
+        self._disclosure = disclosure
 
     def failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
         """Record that an observer raised."""
         self.failures[record.name] = self.failures.get(record.name, 0) + 1
         left_out = self.failures[record.name] >= LEFT_OUT_AFTER
+        disclosure = self._disclosure()
         self._report(
             {
                 "plugin": record.label,
                 "hook": hook,
-                "error": _reason(error) + ("; it is left out for the rest of this run" if left_out else ""),
-                "traceback": "".join(traceback.format_exception(error)),
+                "error": _reason(error, disclosure) + ("; it is left out for the rest of this run" if left_out else ""),
+                "traceback": disclosure.trace(error),
             }
         )
 
@@ -720,13 +724,14 @@ def _unknown_hook(name: str) -> str:
     return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, disclosure: Disclosure | None = None) -> str:
     """An error in one line: its class and message, and where in a file it is wrong."""
     if isinstance(error, PluginError):
         return str(error)
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
-    text = str(error).strip().splitlines()
+    said = str(error) and disclosure.message(error) if disclosure is not None else str(error)
+    text = said.strip().splitlines()
     if isinstance(error, pluggy.PluginValidationError):
         return f"{text[0]}: {text[-1]}"  # which hook, and what is wrong with it; between them its definition
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -14,13 +14,13 @@ import os
 import pickle
 import sys
 import threading
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pamola_tasks.disclosure import Disclosure, remember
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult
 from pamola_tasks.outputs import StepData, StepOutputs
@@ -222,13 +222,17 @@ class _Answer:
 class RemoteTraceback(Exception):
     """The traceback of an error in another process; it is the cause of that error here."""
 
+    holds_no_data = True  # it was made there by the same rules
+
     def __str__(self) -> str:
         return f'\n"""\n{self.args[0]}"""'
 
 
-def failed(error: BaseException, outputs: StepOutputs | None = None) -> bytes:
+def failed(error: BaseException, outputs: StepOutputs | None = None, disclosure: Disclosure | None = None) -> bytes:
     """The answer that an attempt failed with this error; what cannot be sent is told in words."""
-    trace = "".join(traceback.format_exception(error))
+    disclosure = disclosure or Disclosure()
+    trace = disclosure.trace(error)
+    remember(error, disclosure)
     if not isinstance(error, Exception):
         error = OperationError(f"the step ended with {type(error).__name__} in its process")
     answer = _Answer(error=error, trace=trace, warnings=list(outputs.warnings) if outputs is not None else [])
@@ -236,7 +240,7 @@ def failed(error: BaseException, outputs: StepOutputs | None = None) -> bytes:
         data = dumps(answer, "the error")
         loads(data)  # many exceptions can be pickled and not be made again
     except Exception:
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        said = f"{type(error).__name__}: {disclosure.message(error)}" if str(error) else type(error).__name__
         data = dumps(attrs.evolve(answer, error=OperationError(said)), "the error")
     return data
 
@@ -396,7 +400,8 @@ class RemoteRun:
             result = call_step(run, step)
             return self._answer(step, result)
         except BaseException as error:
-            return failed(error, self._outputs)
+            datasets = list(self._outputs.read.values()) if self._outputs is not None else []
+            return failed(error, self._outputs, Disclosure.of(self.run, datasets))
         finally:
             for name in names:
                 if name not in self.run.options.datasets:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.fingerprint import SavedOutput, SavedStep, changes, concealed, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
@@ -597,7 +596,7 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
     if result.failed:
         if result.exception is not None:
             raise result.exception
-        said = Disclosure.of(run).words(result.error_message or "")
+        said = result.said(show_data=run.options.show_data)
         raise OperationError(said or f"step {step.id} ended with status {result.status.value}")
     return result
 
