@@ -564,9 +564,12 @@ class Steps:
     def _settle_warnings(self) -> None:
         """Warnings of steps in their order; those that several steps may have met first, in that of the alphabet."""
         record = self.run.record
-        first = {text: number for number, step in reversed(list(enumerate(record.steps))) for text in step.warnings}
+        met: dict[str, int] = {}
+        for step in record.steps:
+            for text in step.warnings:
+                met.setdefault(text, len(met))
         during = record.warnings[self._warned_before :]
-        during.sort(key=lambda text: (first[text], "") if text in first else (-1, text))
+        during.sort(key=lambda text: (met.get(text, -1), text))
         record.warnings[self._warned_before :] = during
 
 
