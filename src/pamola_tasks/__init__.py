@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     )
     from pamola_tasks.plugins import Command
     from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.runner import TaskRunner
     from pamola_tasks.secrets import Secret
-    from pamola_tasks.task import BaseTask, DeclaredTask, TaskRunner
+    from pamola_tasks.task import BaseTask, DeclaredTask
 
 _HOMES = {
     "Artifact": "operation",
@@ -37,7 +38,7 @@ _HOMES = {
     "OperationStatus": "operation",
     "Outcome": "kernel",
     "Secret": "secrets",
-    "TaskRunner": "task",
+    "TaskRunner": "runner",
     "hookimpl": "hookspecs",
     "reads": "operation",
     "writes": "operation",

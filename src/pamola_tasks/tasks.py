@@ -16,7 +16,8 @@ from pamola_tasks.operation import operation_seed, timestamp
 from pamola_tasks.plugins import resolve
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
-from pamola_tasks.task import BaseTask, TaskRunner
+from pamola_tasks.runner import TaskRunner
+from pamola_tasks.task import BaseTask
 
 STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")
 
