@@ -39,6 +39,7 @@ from pamola_tasks.protocols import RunOptions
 @click.option("--seed", type=int, help="Seed of everything random.")
 @click.option("--continue-on-error", is_flag=True, help="After a failure go on with what does not need it.")
 @click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
+@click.option("--show-data", is_flag=True, help="Let errors and logs quote values of the data.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @json_option
 @pass_state
@@ -60,6 +61,7 @@ def command(
     seed: int | None,
     continue_on_error: bool,
     wait: bool,
+    show_data: bool,
     log_format: str,
     as_json: bool,
 ) -> int:
@@ -70,9 +72,8 @@ def command(
     not run again.
     """
     overrides: dict[str, Any] = dict(_setting(text) for text in settings)
-    for key, value in (("seed", seed), ("parallel_processes", jobs), ("timeout", timeout)):
-        if value is not None:
-            overrides[key] = value
+    chosen = {"seed": seed, "parallel_processes": jobs, "timeout": timeout}
+    overrides |= {key: value for key, value in chosen.items() if value is not None}
     if executor is not None:
         overrides |= _executor(state, executor)
     if continue_on_error:
@@ -83,6 +84,7 @@ def command(
         overrides=overrides,
         restart=restart,
         wait=wait,
+        show_data=show_data,
         log_format=log_format,
         console=state.verbosity > 0 or log_format == "json",
         quiet=state.verbosity < 0,
