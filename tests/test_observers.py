@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from typing import Any
 
 import pytest
 from kernel_kit import Add, Count, Fail, Interrupted, Nothing, Reports, Steps, Watcher, kernel_of
 
-from pamola_tasks import hookimpl
+from pamola_tasks import hookimpl, observers
+from pamola_tasks.protocols import RunOptions
 
 
 class Raises:
@@ -186,3 +191,52 @@ def test_a_wrapper_around_steps_sees_each_attempt_and_may_change_the_result() ->
     )
     assert outcome.record.metrics == {"Add": {"values": 1, "wrapped": "Add"}}
     assert outcome.results["Count"].error_message == "not this one"
+
+
+class Hangs:
+    """An observer that waits for what never comes; after a moment somebody presses Ctrl-C."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    @hookimpl
+    def pamola_on_step_started(self, run: Any, step: Any) -> None:
+        """Wait."""
+        timer = threading.Timer(self.seconds, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        try:
+            time.sleep(20)
+        finally:
+            timer.cancel()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends an interrupt to this process alone")
+def test_an_observer_over_its_budget_is_named_with_its_place_while_it_hangs_and_ctrl_c_abandons_that_call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(observers, "OBSERVER_BUDGET", 0.2)
+    watcher = Watcher()
+    outcome = kernel_of(Hangs(1.0), watcher).run(Steps(Nothing), options=RunOptions(console=False))
+    assert outcome.success, outcome.error
+    assert "step_started Nothing" in watcher.heard
+    slow, abandoned = outcome.record.observer_failures
+    assert (slow["plugin"], slow["hook"]) == ("Hangs", "pamola_on_step_started")
+    assert "it took longer than" in slow["error"]
+    assert "time.sleep(20)" in slow["traceback"]
+    assert abandoned["error"].startswith("it was abandoned after 1 s")
+    said = capsys.readouterr().err
+    assert "observer Hangs has been in pamola_on_step_started" in said
+    assert "time.sleep(20)" in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends an interrupt to this process alone")
+def test_ctrl_c_within_the_budget_interrupts_the_run_as_ever() -> None:
+    outcome = kernel_of(Hangs(0.1)).run(Steps(Nothing))
+    assert outcome.status == "interrupted"
+
+
+def test_no_thread_is_left_looking_after_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observers, "OBSERVER_BUDGET", 0.05)
+    kernel_of(Watcher()).run(Steps(Nothing))
+    time.sleep(0.2)
+    assert not [thread for thread in threading.enumerate() if thread.name == "observer watch"]

@@ -30,8 +30,8 @@ from pamola_tasks.errors import (
     UsageError,
 )
 from pamola_tasks.files import Files, check_name
+from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
-from pamola_tasks.plugins import Observers
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
 from pamola_tasks.record import RunRecord, now
 from pamola_tasks.secrets import Redactor, Secret
@@ -90,7 +90,7 @@ class RunSession:
         run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
         self._log_buffer = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
         run.logger = _run_logger(run, self._log_buffer)
-        self.observers = Observers(self._observer_failed, self.disclosure)
+        self.observers = Observers(self._observer_failed, self.disclosure, self._observer_overdue)
         self.steps: Steps | None = None
         self.layers: Sequence[ConfigLayer] | None = None
 
@@ -415,6 +415,7 @@ class RunSession:
                 except Exception as error:
                     told = self.disclosure().message(error)
                     self.run.logger.warning("closing %s failed: %s", service, told, exc_info=error)
+        self.observers.watch.close()
         self.run.logger.handlers[:] = [logging.NullHandler()]
 
     def _clean_temp(self) -> None:
@@ -456,6 +457,17 @@ class RunSession:
         failure = {key: self.run.redact(text) for key, text in failure.items()}
         self.run.record.observer_failures.append(failure)
         self.run.logger.warning("observer %s failed in %s: %s", failure["plugin"], failure["hook"], failure["error"])
+
+    def _observer_overdue(self, plugin: str, hook: str, seconds: float, stack: str) -> None:
+        """Name an observer that hangs, and where, while it does: in the log, and on stderr where that is no log."""
+        said = f"observer {plugin} has been in {hook} for {seconds:.0f} s: Ctrl-C abandons this call; it is at\n{stack}"
+        said = self.run.redact(said).rstrip()
+        if not self.run.options.console and sys.stderr is not None:
+            print(f"warning: {said}", file=sys.stderr, flush=True)
+        self.run.record.observer_failures.append(
+            {"plugin": plugin, "hook": hook, "error": f"it took longer than {seconds:.0f} s", "traceback": stack}
+        )
+        self.run.logger.warning("%s", said)
 
 
 class TaskLock:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pluggy import HookImpl, HookimplOpts
 
     from pamola_tasks.disclosure import Disclosure
+    from pamola_tasks.observers import Observers
 
 GROUP = "pamola_tasks"
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
-LEFT_OUT_AFTER = 3
 
 # The distribution that answers a service when nobody else was chosen.
 DEFAULT_PROVIDERS = {
@@ -194,7 +194,7 @@ class Plugins:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            self._failed(record, _reason(error))
+            self._failed(record, reason(error))
         return record
 
     def _register(self, plugin: Any, record: PluginRecord) -> None:
@@ -392,7 +392,7 @@ class Plugins:
         except PamolaTaskError:
             raise
         except (Exception, SystemExit) as error:
-            raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {_reason(error)}") from error
+            raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {reason(error)}") from error
         if answer is None:
             raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
         return answer
@@ -436,7 +436,7 @@ class Plugins:
             except PamolaTaskError:
                 raise
             except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {record.label} failed in {hook}: {_reason(error)}") from error
+                raise PluginError(f"plugin {record.label} failed in {hook}: {reason(error)}") from error
             yield record, answer
 
     def objections(self, hook: str, **arguments: Any) -> list[str]:
@@ -468,46 +468,24 @@ class Plugins:
     def _guarded(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
         def guarded(*arguments: Any) -> None:
             observers = self._observers
-            if observers is not None and observers.failures.get(record.name, 0) >= LEFT_OUT_AFTER:
+            if observers is None:
+                function(*arguments)
                 return
+            if observers.leaves_out(record):
+                return
+            call = observers.watch.begin(record.label, hook)
             try:
                 function(*arguments)
             except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                if observers is None:
+                if not call.named:
                     raise
+                observers.failed(record, hook, PluginError(f"it was abandoned after {call.seconds:.0f} s (Ctrl-C)"))
+            except BaseException as error:
                 observers.failed(record, hook, error)
+            finally:
+                observers.watch.end(call)
 
         return guarded
-
-
-class Observers:
-    """How the observers of one run behave: who failed how often, and the record of each failure.
-
-    Args:
-        report: Called with `plugin, hook, error, traceback` for each failure.
-        disclosure: Gives what may be said of errors.
-    """
-
-    def __init__(self, report: Callable[[dict[str, str]], None], disclosure: Callable[[], Disclosure]) -> None:
-        self.failures: dict[str, int] = {}
-        self._report = report
-        self._disclosure = disclosure
-
-    def failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
-        """Record that an observer raised."""
-        self.failures[record.name] = self.failures.get(record.name, 0) + 1
-        left_out = self.failures[record.name] >= LEFT_OUT_AFTER
-        disclosure = self._disclosure()
-        self._report(
-            {
-                "plugin": record.label,
-                "hook": hook,
-                "error": _reason(error, disclosure) + ("; it is left out for the rest of this run" if left_out else ""),
-                "traceback": disclosure.trace(error),
-            }
-        )
 
 
 # ---------------------------------------------------------------- finding plugins
@@ -724,7 +702,7 @@ def _unknown_hook(name: str) -> str:
     return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
 
 
-def _reason(error: BaseException, disclosure: Disclosure | None = None) -> str:
+def reason(error: BaseException, disclosure: Disclosure | None = None) -> str:
     """An error in one line: its class and message, and where in a file it is wrong."""
     if isinstance(error, PluginError):
         return str(error)

@@ -5,6 +5,7 @@ Nothing but click and the plugins' entry points is imported before a command is 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -208,7 +209,8 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
     argv = list(sys.argv[1:] if args is None else args)
     show_traceback = "--traceback" in argv
     try:
-        code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
+        with _only_a_document("--json" in argv):
+            code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         code = EXIT_USAGE
@@ -236,6 +238,15 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         _say(f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where")
         code = EXIT_TASK_FAILED
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _only_a_document(promised: bool) -> contextlib.AbstractContextManager[None]:
+    """Where one JSON document is promised, plugins that print while they are loaded print on stderr."""
+    if not promised:
+        return contextlib.nullcontext()
+    from pamola_tasks.cli.output import stdout_for_the_document
+
+    return stdout_for_the_document()
 
 
 def _say(message: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
+import os
 import shutil
+import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
@@ -15,13 +19,58 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def json_option(command: F) -> F:
-    """Add `--json` to a command: its parameter is `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+    """Add `--json` to a command: its parameter is `as_json`. Then nothing but `print_json` reaches stdout."""
+
+    @functools.wraps(command)
+    def alone(*args: Any, **options: Any) -> Any:
+        with stdout_for_the_document(options["as_json"]):
+            return command(*args, **options)
+
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(cast("F", alone))
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str), file=_kept)
+
+
+# What stdout was before everything else that is printed was sent to stderr.
+_kept: TextIO | None = None
+
+
+@contextlib.contextmanager
+def stdout_for_the_document(wanted: bool = True) -> Iterator[None]:
+    """Keep stdout for `print_json`; what operations, plugins, libraries and child processes print goes to stderr."""
+    global _kept
+    if not wanted or _kept is not None:
+        yield
+        return
+    before = sys.stdout
+    try:
+        before.flush()
+        through_descriptor = before.fileno() == 1
+    except (AttributeError, OSError, ValueError):  # a stream in memory, or none
+        through_descriptor = False
+    if not through_descriptor:
+        _kept = before
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield
+        finally:
+            _kept = None
+        return
+    descriptor = os.dup(1)
+    try:
+        with open(descriptor, "w", encoding=before.encoding, errors=before.errors, closefd=False) as _kept:
+            os.dup2(2, 1)
+            try:
+                yield
+            finally:
+                before.flush()  # what was printed and not flushed belongs to stderr too
+                os.dup2(descriptor, 1)
+    finally:
+        _kept = None
+        os.close(descriptor)
 
 
 def heading(text: str) -> None:
