@@ -40,8 +40,8 @@ def command(state: State, task: str | None, as_json: bool) -> None:
     elif task:
         _print_one(rows[0], task)
     elif rows:
-        cells = [[row["task"], row["state"], _when(row), row["run"] or "", _detail(row)] for row in rows]
-        print_table(cells, ["task", "state", "since", "run", ""])
+        cells = [[row["task"], row["state"], _when(row), _detail(row)] for row in rows]
+        print_table(cells, ["task", "state", "since", ""])
     else:
         note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` writes one")
 

@@ -1,0 +1,523 @@
+"""Several tasks through the installed command line: their order, what is skipped or not run and why, how they stand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# chain: a → b (reads a's output) → c (names b); alone needs nobody.
+A = """\
+task_id: a
+input_datasets: {people: DATA/raw/example.csv}
+operations:
+  - AnonymizeOperation: {input_dataset: people, output_dataset: safe, k: 3, quasi_identifiers: [age]}
+"""
+B = """\
+task_id: b
+input_datasets: {safe: DATA/processed/a/output/safe.csv}
+operations:
+  - ProfileOperation: {dataset_name: safe, output_prefix: after}
+"""
+C = """\
+task_id: c
+dependencies: [b]
+input_datasets: {people: DATA/raw/example.csv}
+operations:
+  - ProfileOperation: {dataset_name: people, output_prefix: before}
+"""
+ALONE = C.replace("task_id: c", "task_id: alone").replace("dependencies: [b]\n", "")
+
+
+@pytest.fixture
+def chain(project: Path) -> Path:
+    (project / "configs/example.yaml").unlink()
+    for text in (A, B, C, ALONE):
+        write(project, text)
+    return project
+
+
+def write(project: Path, text: str) -> None:
+    name = text.partition("\n")[0].removeprefix("task_id: ")
+    (project / f"configs/{name}.yaml").write_text(text)
+
+
+def ends(shown: str) -> dict[str, str]:
+    """Task and status, in the order in which they ended."""
+    return {entry["task"]: entry["status"] for entry in json.loads(shown)}
+
+
+def reasons(shown: str) -> dict[str, str]:
+    return {entry["task"]: entry["reason"] for entry in json.loads(shown) if "reason" in entry}
+
+
+# ---------------------------------------------------------------- order, and what is up to date
+
+
+def test_all_runs_each_task_behind_what_it_needs_and_then_only_what_changed(cli, chain):
+    first = cli("run", "--all", "--json", cwd=chain, code=0)
+    assert list(ends(first.stdout)) == ["a", "alone", "b", "c"]
+    assert set(ends(first.stdout).values()) == {"success"}
+    again = cli("run", "--all", cwd=chain, code=0).stdout
+    assert again.count("skipped: nothing changed since 20") == 4
+    assert again.endswith("4 tasks: 4 skipped\n")
+    write(chain, A.replace("k: 3", "k: 4"))
+    changed = cli("run", "--all", "--json", cwd=chain, code=0)
+    assert ends(changed.stdout) == {"a": "success", "alone": "skipped", "b": "success", "c": "skipped"}
+    b = json.loads(changed.stdout)[2]
+    assert [step["reason"] for step in b["steps"]] == ["input safe changed"]
+
+
+def test_with_dependencies_runs_first_what_a_task_needs_and_nothing_else(cli, chain):
+    assert "which this one depends on" in cli("run", "c", cwd=chain, code=3).stdout
+    done = cli("run", "c", "--with-dependencies", "--json", cwd=chain, code=0)
+    assert ends(done.stdout) == {"a": "success", "b": "success", "c": "success"}
+    assert list(ends(done.stdout)) == ["a", "b", "c"]
+    assert not (chain / "DATA/processed/alone").exists()
+
+
+def test_several_tasks_run_in_the_order_of_their_needs_whatever_the_order_given(cli, chain):
+    done = cli("run", "c", "b", "a", "a", "--json", cwd=chain, code=0)
+    assert list(ends(done.stdout)) == ["a", "b", "c"]
+    again = cli("run", "b", "a", "--json", cwd=chain, code=0)
+    assert ends(again.stdout) == {"a": "success", "b": "success"}, "what is named is run; its steps are skipped"
+
+
+def test_what_failed_last_is_run_although_its_steps_are_done(cli, chain):
+    cli("run", "a", cwd=chain, code=0)
+    report = chain / "DATA/reports/a_report.json"
+    report.unlink()
+    report.mkdir()
+    cli("run", "a", cwd=chain, code=1)
+    report.rmdir()
+    done = json.loads(cli("run", "--with-dependencies", "a", "--json", cwd=chain, code=0).stdout)
+    assert done[0]["status"] == "success"
+    assert [step["status"] for step in done[0]["steps"]] == ["skipped"]
+
+
+def test_a_task_whose_class_does_more_than_its_steps_is_always_run(cli, chain):
+    (chain / "more.py").write_text(
+        "from pamola_tasks import BaseTask\n"
+        "class More(BaseTask):\n"
+        "    def __init__(self):\n"
+        "        super().__init__('more', input_datasets={'people': 'DATA/raw/example.csv'})\n"
+        "    def configure_operations(self):\n"
+        "        self.add_operation('ProfileOperation', dataset_name='people', output_prefix='x')\n"
+        "    def finalize(self, success):\n"
+        "        with open('ran', 'a') as file: file.write('x')\n"
+        "        return super().finalize(success)\n"
+    )
+    for _ in range(2):
+        cli("run", "more.py", "--with-dependencies", cwd=chain, code=0)
+    assert (chain / "ran").read_text() == "xx"
+
+
+# ---------------------------------------------------------------- what cannot be ordered
+
+
+def test_a_circle_is_refused_before_anything_runs_and_shows_its_path(cli, chain):
+    write(chain, A.replace("operations:", "dependencies: [c]\noperations:"))
+    for arguments in (["--all"], ["a", "--with-dependencies"], ["a", "b", "c"]):
+        done = cli("run", *arguments, cwd=chain, code=2)
+        assert "a → c → b → a" in done.stderr
+        assert "b reads safe of a" in done.stderr
+    assert not (chain / "DATA/processed").exists() or not list((chain / "DATA/processed").iterdir())
+
+
+def test_a_task_that_is_missing_is_named_with_the_path_that_leads_to_it(cli, chain):
+    write(chain, B.replace("processed/a/", "processed/gone/"))
+    done = cli("run", "c", "--with-dependencies", cwd=chain, code=2)
+    assert "c → b → gone: there is no task 'gone', which should write safe for b" in done.stderr
+    write(chain, B.replace("operations:", "dependencies: [lost]\noperations:"))
+    assert "b → lost: there is no task 'lost', which b depends on" in cli("run", "--all", cwd=chain, code=2).stderr
+
+
+def test_what_a_task_left_that_is_gone_is_used_as_it_is(cli, chain):
+    cli("run", "--all", cwd=chain, code=0)
+    (chain / "configs/b.yaml").unlink()
+    (chain / "configs/a.yaml").unlink()
+    done = json.loads(cli("run", "c", "--with-dependencies", "--json", cwd=chain, code=0).stdout)
+    assert [entry["task"] for entry in done] == ["b", "c"]
+    assert "no task of this project" in done[0]["reason"]
+    write(chain, B)
+    assert ends(cli("run", "b", "--with-dependencies", "--json", cwd=chain, code=0).stdout) == {"b": "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name a TASK"),
+        (["--all", "a"], "name none beside it"),
+        (["a", "b", "--only", "AnonymizeOperation"], "choose steps of one task"),
+        (["--all", "--from", "AnonymizeOperation"], "choose steps of one task"),
+        (["a", "nothing"], "there is no task 'nothing'"),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused_in_words(cli, chain, arguments, said):
+    assert said in cli("run", *arguments, cwd=chain, code=2).stderr
+
+
+# ---------------------------------------------------------------- failure
+
+
+@pytest.fixture
+def broken(chain: Path) -> Path:
+    write(chain, A.replace("[age]", "[agee]"))
+    return chain
+
+
+def test_after_a_failure_nothing_more_is_run_and_what_was_not_run_is_named(cli, broken):
+    done = cli("run", "--all", "--json", cwd=broken, code=1)
+    assert ends(done.stdout) == {"a": "operation_error", "alone": "not_run", "b": "not_run", "c": "not_run"}
+    assert reasons(done.stdout)["alone"] == "a failed; --continue-on-error runs what does not need it"
+    assert reasons(done.stdout)["b"] == "it needs a, which failed"
+
+
+def test_continue_on_error_runs_what_does_not_need_what_failed_and_says_why_the_rest_is_not_run(cli, broken):
+    done = cli("run", "--all", "--continue-on-error", cwd=broken, code=1)
+    lines = [line for line in done.stdout.splitlines() if line and line[0] != " "]
+    assert lines[0].startswith("a failed in")
+    assert lines[1].startswith("alone succeeded in")
+    assert lines[2:] == [
+        "b not run: it needs a, which failed",
+        "c not run: it needs b, which was not run",
+        "4 tasks: 1 failed, 1 succeeded, 2 not run",
+    ]
+
+
+def test_a_task_that_cannot_be_configured_stops_all_or_only_what_needs_it(cli, chain):
+    write(chain, A.replace("input_datasets", "input_dataset"))
+    refused = cli("run", "--all", cwd=chain, code=2)
+    assert "configs/a.yaml" in refused.stderr
+    assert not (chain / "DATA/processed/alone").exists()
+    done = cli("run", "--all", "--continue-on-error", "--json", cwd=chain, code=2)
+    assert ends(done.stdout) == {"a": "refused", "alone": "success", "b": "not_run", "c": "not_run"}
+    assert "configs/a.yaml" in json.loads(done.stdout)[0]["error"]["message"]
+
+
+# ---------------------------------------------------------------- looking ahead
+
+
+def test_a_dry_run_of_all_says_what_each_would_do_and_does_nothing(cli, chain):
+    cli("run", "--all", cwd=chain, code=0)
+    write(chain, A.replace("k: 3", "k: 4"))
+    before = {path: path.stat().st_mtime_ns for path in chain.rglob("*")}
+    shown = json.loads(cli("run", "--all", "--dry-run", "--json", cwd=chain, code=0).stdout)
+    assert {task["task"]: task["would"] for task in shown} == {"a": "run", "alone": "skip", "b": "run", "c": "skip"}
+    assert shown[0]["steps"][0]["reason"] == "`k` changed from 3 to 4"
+    assert shown[2]["steps"][0]["reason"] == "it reads safe, which task a makes anew"
+    assert shown[3]["reason"].startswith("nothing changed since 20")
+    made_by = shown[3]["steps"][0]["made_by"]
+    assert made_by == json.loads(cli("history", "c", "--json", cwd=chain, code=0).stdout)[0]["task_run_id"]
+    assert {path: path.stat().st_mtime_ns for path in chain.rglob("*")} == before
+
+
+def test_the_graph_of_tasks_and_of_steps_in_each_form(cli, chain, tmp_path):
+    tasks = cli("graph", cwd=chain, code=0).stdout.split("\n")
+    assert tasks[:5] == ["flowchart LR", '    n0["a"]', '    n1["alone"]', '    n2["b"]', '    n3["c"]']
+    assert tasks[5:7] == ['    n0 -->|"safe"| n2', "    n2 --> n3"]
+    steps = json.loads(cli("graph", "a", "--json", cwd=chain, code=0).stdout)
+    kinds = {node["label"]: node["kind"] for node in steps["nodes"]}
+    assert kinds == {"people": "input", "AnonymizeOperation": "step", "safe": "output"}
+    dot = cli("graph", "--format", "dot", cwd=chain, code=0).stdout
+    assert dot.startswith('digraph "tasks" {')
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused = cli("graph", "--format", "svg", cwd=chain, env={"PATH": str(empty)}, code=2)
+    assert "--format mermaid" in refused.stderr
+    if shutil.which("dot"):
+        assert "<svg" in cli("graph", "--format", "svg", cwd=chain, code=0).stdout
+
+
+def test_a_graph_with_a_circle_is_drawn_with_a_warning(cli, chain):
+    write(chain, A.replace("operations:", "dependencies: [c]\noperations:"))
+    done = cli("graph", cwd=chain, code=0)
+    assert "    n3 --> n0" in done.stdout.split("\n")
+    assert "a → c → b → a" in done.stderr
+
+
+# ---------------------------------------------------------------- how tasks stand
+
+SLOW = """\
+import time
+from pamola_tasks import BaseTask, Operation, OperationResult, reads
+
+class Quick(Operation):
+    def execute(self, ctx):
+        with ctx.artifact("quick", "txt", "A file") as file:
+            file.write(b"done")
+        return OperationResult.success()
+
+class Slow(Operation):
+    def execute(self, ctx):
+        (ctx.run.project.root / "begun").touch()
+        time.sleep(60)
+        return OperationResult.success()
+
+class SlowTask(BaseTask):
+    def __init__(self):
+        super().__init__("slow", "test", "Sleeps")
+
+    def configure_operations(self):
+        self.add_operation(Quick)
+        self.add_operation(Slow)
+"""
+
+
+@pytest.fixture
+def slow(chain: Path, start: Any):
+    """A task that is in its second step."""
+    (chain / "slow.py").write_text(SLOW)
+    (chain / "configs/slow.yaml").write_text("task_id: slow\ntask_class: slow.py:SlowTask\n")
+    process = start("run", "slow", cwd=chain)
+    deadline = time.monotonic() + 30
+    while not (chain / "begun").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_status_names_process_and_step_of_what_runs_and_how_everything_else_ended(cli, chain, slow):
+    write(chain, A.replace("[age]", "[agee]"))
+    cli("run", "a", cwd=chain, code=1)
+    cli("run", "alone", cwd=chain, code=0)
+    rows = {row["task"]: row for row in json.loads(cli("status", "--json", cwd=chain, code=0).stdout)}
+    assert {task: row["state"] for task, row in rows.items()} == {
+        "a": "failed",
+        "alone": "done",
+        "b": "never run",
+        "c": "never run",
+        "slow": "running",
+    }
+    assert rows["slow"]["pid"] == slow.pid
+    assert rows["slow"]["steps"] == ["Slow"]
+    assert rows["slow"]["since"].endswith("Z")
+    text = cli("status", cwd=chain, code=0).stdout
+    assert f"process {slow.pid} on" in text
+    assert "agee" in text
+    assert "step     Slow" in cli("status", "slow", cwd=chain, code=0).stdout
+    slow.kill()
+    slow.wait()
+    killed = cli("status", "slow", cwd=chain, code=0).stdout
+    assert "aborted" in killed
+    assert "in Slow" in killed
+    assert "pamola-task run slow" in killed
+
+
+def test_status_tells_an_interrupt_from_a_kill(cli, chain, slow):
+    slow.send_signal(signal.SIGINT)
+    slow.communicate(timeout=30)
+    assert json.loads(cli("status", "slow", "--json", cwd=chain, code=0).stdout)["state"] == "interrupted"
+
+
+def test_checkpoints_are_shown_and_forgotten_but_not_under_a_run(cli, chain, slow):
+    shown = json.loads(cli("checkpoints", "slow", "--json", cwd=chain, code=0).stdout)["checkpoints"]
+    assert [(row["name"], row["bytes"], row["files"]) for row in shown] == [
+        ("Quick", 4, ["DATA/processed/slow/output/quick.txt"])
+    ]
+    status = json.loads(cli("status", "slow", "--json", cwd=chain, code=0).stdout)
+    assert shown[0]["run"] == status["run"]
+    refused = cli("checkpoints", "slow", "--clear", cwd=chain, code=75)
+    assert f"process {slow.pid}" in refused.stderr
+    slow.kill()
+    slow.wait()
+    assert "1 checkpoints" in cli("checkpoints", "slow", "--clear", cwd=chain, code=0).stdout
+    assert json.loads(cli("checkpoints", "slow", "--json", cwd=chain, code=0).stdout)["checkpoints"] == []
+    assert (chain / "DATA/processed/slow/output/quick.txt").exists(), "what was published stays"
+    plan = json.loads(cli("show", "slow", "--json", cwd=chain, code=0).stdout)
+    assert [step["reason"] for step in plan["steps"]] == ["never finished"] * 2
+
+
+# ---------------------------------------------------------------- what is on the disk
+
+
+def test_verify_names_what_changed_and_what_is_missing(cli, chain):
+    cli("run", "a", cwd=chain, code=0)
+    first = json.loads(cli("verify", "a", "--json", cwd=chain, code=0).stdout)
+    assert first["ok"] is True
+    assert {(f["kind"], f["status"]) for f in first["files"]} == {("input", "ok"), ("output", "ok"), ("artifact", "ok")}
+    table, safe = chain / "DATA/raw/example.csv", chain / "DATA/processed/a/output/safe.csv"
+    times = table.stat()
+    table.write_bytes(table.read_bytes().replace(b"1", b"2", 1))
+    os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
+    safe.unlink()
+    done = cli("verify", "a", cwd=chain, code=1).stdout
+    assert "its content is another" in done
+    assert "it is gone" in done
+    assert done.endswith("1 changed, 1 missing, 1 as recorded\n")
+
+
+def test_verify_of_an_earlier_run_by_the_beginning_of_its_id_and_without_any_report(cli, chain):
+    first = json.loads(cli("run", "a", "--json", cwd=chain, code=0).stdout)["run"]
+    write(chain, A.replace("k: 3", "k: 4"))
+    cli("run", "a", cwd=chain, code=0)
+    cli("verify", "a", cwd=chain, code=0)
+    earlier = json.loads(cli("verify", "a", "--run", first[:13], "--json", cwd=chain).stdout)
+    assert earlier["run"] == first
+    assert {f["status"] for f in earlier["files"] if f["kind"] != "input"} == {"changed"}
+    shutil.rmtree(chain / "DATA/reports")
+    assert json.loads(cli("verify", "a", "--json", cwd=chain, code=0).stdout)["ok"] is True, "the history knows too"
+    assert "nothing is recorded" in cli("verify", "b", cwd=chain, code=2).stderr
+    assert "nothing is recorded of run 0123" in cli("verify", "a", "--run", "0123", cwd=chain, code=2).stderr
+
+
+def test_verify_hashes_encrypted_outputs_as_they_lie_and_needs_no_key(cli, chain):
+    write(chain, A + "use_encryption: true\n")
+    key = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+    cli("run", "a", cwd=chain, env=key, code=0)
+    safe = chain / "DATA/processed/a/output/safe.csv"
+    assert safe.read_bytes().startswith(b"ptask/1")
+    cli("verify", "a", cwd=chain, code=0)
+    cli("doctor", "--data", cwd=chain, code=0)
+    safe.write_bytes(safe.read_bytes()[:-1] + b"x")
+    cli("verify", "a", cwd=chain, code=1)
+
+
+def test_verify_refuses_while_a_plugin_is_broken(cli, chain, tmp_path):
+    cli("run", "a", cwd=chain, code=0)
+    (tmp_path / "torn.py").write_text("raise RuntimeError('torn')\n")
+    refused = cli("--plugin", tmp_path / "torn.py", "verify", "a", cwd=chain, code=2)
+    assert "torn" in refused.stderr
+
+
+def flip(path: Path) -> None:
+    """Change one byte in the middle, keeping size and time."""
+    times = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x01
+    path.write_bytes(bytes(data))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def swap(one: Path, other: Path) -> None:
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+
+
+HOME = "DATA/processed/a"
+DAMAGES = {
+    "a line of the history": (lambda p: flip(p / "configs/execution_log.jsonl"), "execution_log.jsonl: line"),
+    "the history is gone": (lambda p: (p / "configs/execution_log.jsonl").unlink(), "execution_log.jsonl is missing"),
+    "the history for other tools": (lambda p: (p / "configs/execution_log.json").write_text("{"), "is damaged"),
+    "a line of a journal": (lambda p: flip(p / HOME / ".state/journal.jsonl"), "journal.jsonl, line"),
+    "a journal is gone": (lambda p: (p / HOME / ".state/journal.jsonl").unlink(), "belongs to no step"),
+    "another task's journal": (
+        lambda p: swap(p / HOME / ".state/journal.jsonl", p / "DATA/processed/b/.state/journal.jsonl"),
+        "not this task's",
+    ),
+    "a byte of an output": (lambda p: flip(p / HOME / "output/safe.csv"), "its content is another"),
+    "an intermediate dataset": (
+        lambda p: flip(next((p / HOME / ".state/steps").rglob("*.parquet"))),
+        "content is another",
+    ),
+    "an output is gone": (lambda p: (p / HOME / "output/safe.csv").unlink(), "is gone"),
+    "two outputs swapped": (
+        lambda p: swap(p / HOME / "output/safe.csv", p / HOME / "output/safe_anonymization.json"),
+        "was changed",
+    ),
+    "a report": (lambda p: (p / "DATA/reports/a_report.json").write_text("{"), "a_report.json is damaged"),
+    "a report is gone": (lambda p: (p / "DATA/reports/a_report.json").unlink(), "a_report.json is missing"),
+    "two reports swapped": (
+        lambda p: swap(p / "DATA/reports/a_report.json", p / "DATA/reports/b_report.json"),
+        "in the place of another",
+    ),
+    "the report of a run": (lambda p: next((p / "DATA/reports/a").iterdir()).unlink(), "the history has the run"),
+    "a manifest": (lambda p: (p / HOME / "manifest.json").write_bytes(b"\xff\x00"), "manifest.json is damaged"),
+    "a manifest is gone": (lambda p: (p / HOME / "manifest.json").unlink(), "manifest.json is missing"),
+}
+
+
+COPY = """\
+from pamola_tasks import Operation, OperationResult, hookimpl, reads, writes
+
+PAMOLA_HOOK_API = 1
+
+class Copy(Operation):
+    input_dataset: str = reads()
+    output_dataset: str = writes()
+
+    def execute(self, ctx):
+        ctx.data.write(self.output_dataset, ctx.data.frame(self.input_dataset))
+        return OperationResult.success()
+
+@hookimpl
+def pamola_add_operations():
+    return {"Copy": Copy}
+"""
+
+
+WITH_COPY = A.replace("input_dataset: people", "input_dataset: copied").replace(
+    "operations:\n", "operations:\n  - Copy: {input_dataset: people, output_dataset: copied}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Where the project of the damages lies, once one test has made it."""
+    return {"project": tmp_path_factory.mktemp("finished") / "project"}
+
+
+@pytest.fixture
+def sound(cli, finished, tmp_path) -> Path:
+    """A copy of a project in which two tasks have run."""
+    made = finished["project"]
+    if not made.exists():
+        cli("init", made, code=0)
+        (made / "configs/example.yaml").unlink()
+        write(made, WITH_COPY)
+        write(made, B)
+        (made / "copy_plugin.py").write_text(COPY)
+        cli("--plugin", "copy_plugin.py", "run", "a", "b", cwd=made, code=0)
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def test_doctor_finds_nothing_where_all_is_sound_also_when_the_project_was_moved(cli, sound):
+    assert "all sound" in cli("--plugin", "copy_plugin.py", "doctor", "--data", cwd=sound, code=0).stdout
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_doctor_finds_each_damage_and_says_whose_it_is(cli, sound, damage):
+    change, said = DAMAGES[damage]
+    change(sound)
+    findings = json.loads(cli("--plugin", "copy_plugin.py", "doctor", "--data", "--json", cwd=sound, code=1).stdout)
+    errors = [finding for finding in findings if finding["level"] == "error"]
+    assert any(said in error["finding"] for error in errors), errors
+    assert all(error["subject"] in ("history", "task a", "task b") for error in errors)
+
+
+def test_doctor_calls_what_killed_processes_left_stray_and_no_error(cli, chain, slow):
+    assert "it is running now" in cli("doctor", "--data", cwd=chain, code=0).stdout
+    slow.kill()
+    slow.wait()
+    (chain / "DATA/processed/slow/output/.quick.txt.tmp-pamola-0123456789ab").write_bytes(b"x")
+    (chain / "DATA/processed/slow/.state/steps/Slow.new").mkdir(parents=True)
+    (chain / "configs/.execution_log.json.tmp-pamola-0123456789ab").write_bytes(b"x")
+    with (chain / "DATA/processed/slow/.state/journal.jsonl").open("ab") as journal:
+        journal.write(b"0123abcd {")
+    findings = json.loads(cli("doctor", "--data", "--json", cwd=chain, code=0).stdout)
+    warned = [f["finding"] for f in findings if f["level"] == "warning" and f["subject"] in ("task slow", "project")]
+    assert len(warned) == 4, warned
+    assert sum(text.startswith("stray ") for text in warned) == 2
+    assert any("cut off" in text for text in warned)
+    assert any("Slow.new was never finished" in text for text in warned)
+
+
+def test_what_others_look_at_is_never_written(cli, chain):
+    if os.geteuid() == 0:
+        pytest.skip("root writes wherever it likes")
+    cli("run", "a", cwd=chain, code=0)
+    for path in chain.rglob("*"):
+        path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+    for arguments in (["status"], ["verify", "a"], ["graph"], ["doctor", "--data"], ["checkpoints", "a"]):
+        cli(*arguments, cwd=chain, code=0)
