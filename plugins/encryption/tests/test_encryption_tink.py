@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import random
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from encryption_samples import BINDING, KEY, decrypted, encrypted
 from pamola_tasks_encryption.container import FIRST_PLAIN_SIZE, PLAIN_SIZE
 from pamola_tasks_encryption.header import HEADER_SIZE, Header, payload_key
 
-SIZES = [0, 1, 15, 16, 17, 1000, *(FIRST_PLAIN_SIZE + n * PLAIN_SIZE + d for n in (0, 1, 2) for d in (-1, 0, 1))]
+BORDERS = [FIRST_PLAIN_SIZE + n * PLAIN_SIZE + d for n in (0, 1, 2) for d in (-1, 0, 1)]
+SMALL = [0, 1, 15, 16, 17, 1000, *BORDERS]
+SIZES = SMALL + random.Random(11).sample(range(18, 150_000), 200 - len(SMALL))
 
 
 def by_tink(jobs: list[dict[str, Any]]) -> list[bytes]:
