@@ -94,6 +94,8 @@ class State:
 
 pass_state = click.make_pass_decorator(State)
 
+_loading = contextlib.ExitStack()
+
 
 class LazyGroup(click.Group):
     """Commands named in `BUILT_IN` and by plugins, imported when they are used."""
@@ -191,6 +193,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.pass_context
 def cli(ctx: click.Context, verbose: int, quiet: int, traceback: bool) -> None:
     """Profile tables, anonymize them, measure what is left, and leave proof of what was done."""
+    _loading.close()  # the command is about to begin, and sees to its own output
     state: State = ctx.obj
     state.verbosity = verbose - quiet
     state.traceback = traceback
@@ -209,8 +212,9 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
     argv = list(sys.argv[1:] if args is None else args)
     show_traceback = "--traceback" in argv
     try:
-        with _only_a_document("--json" in argv):
-            code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
+        if "--json" in argv:
+            _keep_stdout_while_loading()
+        code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         code = EXIT_USAGE
@@ -237,16 +241,16 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         _show_traceback(show_traceback)
         _say(f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where")
         code = EXIT_TASK_FAILED
+    finally:
+        _loading.close()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _only_a_document(promised: bool) -> contextlib.AbstractContextManager[None]:
+def _keep_stdout_while_loading() -> None:
     """Where one JSON document is promised, plugins that print while they are loaded print on stderr."""
-    if not promised:
-        return contextlib.nullcontext()
     from pamola_tasks.cli.output import stdout_for_the_document
 
-    return stdout_for_the_document()
+    _loading.enter_context(stdout_for_the_document())
 
 
 def _say(message: str) -> None:
