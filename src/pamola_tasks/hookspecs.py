@@ -137,6 +137,9 @@ def pamola_add_settings() -> str | type:
 def pamola_add_diagnoses(project: Project | None) -> Iterable[Diagnosis]:
     """Tell `pamola-task doctor` what is odd.
 
+    A service that keeps something on the disk can tell more: `doctor --data` asks history, checkpoints and reporter, of
+    every task, for what their method `diagnose` finds, where they have one.
+
     Args:
         project: The project, or None where there is none.
 
