@@ -268,15 +268,18 @@ class Plugins:
             f" --no-plugin {r.name}"
             for r in self.broken
         ]
-        names = {normalized(r.name) for r in self.loaded} | {normalized(r.distribution) for r in self.loaded}
         problems += [
             f"plugin {name!r} is required by .pamola.toml and is not loaded:"
             f" install it, or take it out of [plugins] require"
-            for name in self.require
-            if normalized(name) not in names
+            for name in self.required_missing()
         ]
         if problems:
             raise PluginError("\n".join(problems))
+
+    def required_missing(self) -> list[str]:
+        """Names that `.pamola.toml` requires, and no loaded plugin or distribution has."""
+        names = {normalized(r.name) for r in self.loaded} | {normalized(r.distribution) for r in self.loaded}
+        return [name for name in self.require if normalized(name) not in names]
 
     def left_out(self) -> list[str]:
         """Plugins that somebody left out on purpose, for the report."""

@@ -80,6 +80,15 @@ def _plugins(state: State) -> list[Diagnosis]:
         for record in state.plugins.broken
     ]
     found += [
+        Diagnosis(
+            level="error",
+            subject=f"plugin {name}",
+            finding="required by .pamola.toml and not loaded: nothing is run without it",
+            advice="install it, or take it out of [plugins] require",
+        )
+        for name in state.plugins.required_missing()
+    ]
+    found += [
         Diagnosis(level="note", subject=f"plugin {record.label}", finding=record.reason)
         for record in state.plugins
         if record.status == "blocked"
