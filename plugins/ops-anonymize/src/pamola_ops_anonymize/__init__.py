@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from .generalizing import GeneralizeOperation as GeneralizeOperation
     from .masking import MaskOperation as MaskOperation
     from .measures import Grouping as Grouping
+    from .pseudonymizing import PseudonymizeOperation as PseudonymizeOperation
+    from .pseudonymizing import ReidentifyOperation as ReidentifyOperation
     from .release import Release as Release
     from .release import k_anonymous as k_anonymous
     from .suppressing import SuppressOperation as SuppressOperation
 
 _NAMES = {
+    "ReidentifyOperation": "pseudonymizing",
+    "PseudonymizeOperation": "pseudonymizing",
     "TopBottomCodeOperation": "coding",
     "SuppressOperation": "suppressing",
     "MaskOperation": "masking",
@@ -33,6 +37,8 @@ __all__ = [
     "GeneralizeOperation",
     "Grouping",
     "MaskOperation",
+    "PseudonymizeOperation",
+    "ReidentifyOperation",
     "Release",
     "SuppressOperation",
     "TopBottomCodeOperation",

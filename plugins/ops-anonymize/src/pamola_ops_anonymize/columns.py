@@ -185,8 +185,11 @@ def text_of(value: Any) -> str:
 
 def distinct_texts(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
     """The distinct values of a column as text, and for each record which one it has (`MISSING` for none)."""
-    codes, values = pd.factorize(column)
-    return codes.astype(np.int64, copy=False), [text_of(value) for value in values]
+    codes, found = pd.factorize(column)
+    values = found.tolist()  # looping over an array of pandas makes an object for each value, slowly
+    if not isinstance(column.dtype, pd.StringDtype):
+        values = [text_of(value) for value in values]
+    return codes.astype(np.int64, copy=False), values
 
 
 def text_column(codes: Ints, texts: list[str] | list[str | None], index: pd.Index) -> pd.Series[str]:

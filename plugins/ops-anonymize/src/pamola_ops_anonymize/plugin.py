@@ -14,6 +14,8 @@ def pamola_add_operations() -> dict[str, str]:
         "DropOperation": "pamola_ops_anonymize.dropping:DropOperation",
         "GeneralizeOperation": "pamola_ops_anonymize.generalizing:GeneralizeOperation",
         "MaskOperation": "pamola_ops_anonymize.masking:MaskOperation",
+        "PseudonymizeOperation": "pamola_ops_anonymize.pseudonymizing:PseudonymizeOperation",
+        "ReidentifyOperation": "pamola_ops_anonymize.pseudonymizing:ReidentifyOperation",
         "SuppressOperation": "pamola_ops_anonymize.suppressing:SuppressOperation",
         "TopBottomCodeOperation": "pamola_ops_anonymize.coding:TopBottomCodeOperation",
     }
