@@ -400,7 +400,7 @@ class RemoteRun:
             result = call_step(run, step)
             return self._answer(step, result)
         except BaseException as error:
-            datasets = list(self._outputs.read.values()) if self._outputs is not None else []
+            datasets: list[DatasetRecord] = list(self._outputs.read.values()) if self._outputs is not None else []
             return failed(error, self._outputs, Disclosure.of(self.run, datasets))
         finally:
             for name in names:
