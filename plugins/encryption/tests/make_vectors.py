@@ -173,8 +173,10 @@ def main() -> None:
         "project length": 98, "project": 99, "role": 145, "padding": 1000, "padding end": 3039, "header mac": 3040,
         "header mac end": 3071, "slot magic": 3072, "slot algorithm": 3076, "slot zeros": 3077, "slot generation": 3087,
         "slot nonce": 3096, "wrapped": 3108, "wrapped tag": 3155, "slot padding": 3200, "slot checksum": 3583,
-        "slot b first": 3584, "slot b last": 4095, "payload length": 4096, "salt": 4097, "salt end": 4128, "prefix": 4129,
-        "prefix end": 4135, "sealed": 4136, "sealed end": len(base) - 17, "tag": len(base) - 16, "tag end": len(base) - 1,
+        "slot b first": 3584, "slot b last": 4095, "payload length": 4096,
+        "salt": 4097, "salt end": 4128, "prefix": 4129,
+        "prefix end": 4135, "sealed": 4136, "sealed end": len(base) - 17, "tag": len(base) - 16,
+        "tag end": len(base) - 1,
     }  # fmt: skip
     for name, offset in fields.items():
         add(f"a bit of {name}", flipped(base, offset, chosen.randrange(8)), refusal="tampered")

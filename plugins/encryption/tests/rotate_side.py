@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from encryption_samples import KEY, OTHER_KEY
-from pamola_tasks_paths.guard import ProjectGuard
 
 from pamola_tasks.files import Files
 from pamola_tasks_encryption.rotation import rotate_files
+from pamola_tasks_paths.guard import ProjectGuard
 
 
 def main() -> None:

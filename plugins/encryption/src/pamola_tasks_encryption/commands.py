@@ -74,10 +74,10 @@ def list_keys(state: State, as_json: bool) -> None:
         print_json(rows)
     else:
         headers = ("key", "in use", "opened by", "where")
-        print_table(
-            [(r["key_id"], "yes" if r["in_use"] else "", r["opened_by"], r["problem"] or r["where"]) for r in rows],
-            headers,
-        )
+        print_table([(r["key_id"], "yes" if r["in_use"] else "", r["opened_by"], r["where"]) for r in rows], headers)
+        for row in rows:
+            if row["problem"] or row["rotation"]:
+                click.secho(row["problem"] or f"{row['where']}: rotation {row['rotation']}", fg="yellow", err=True)
 
 
 def _described(store: KeyStore, *, in_use: bool) -> dict[str, Any]:

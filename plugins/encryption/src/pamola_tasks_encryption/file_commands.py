@@ -216,6 +216,8 @@ class _Work:
     @contextlib.contextmanager
     def target(self, source: _Source, wanted: str) -> Iterator[_Target]:
         """What is written: a file appears when the block ends without an exception, for its owner only."""
+        if self._in_place and source.path is None:
+            raise UsageError("standard input has no place: leave out --in-place")
         if self._out == _STREAM or (self._out is None and source.path is None):
             if sys.stdout.isatty():
                 raise UsageError("the result would be written to the terminal: say --out PATH")
@@ -233,9 +235,7 @@ class _Work:
             yield _Target(file, from_here(path))
 
     def _target_path(self, source: _Source, wanted: str) -> Path:
-        if self._in_place:
-            if source.path is None:
-                raise UsageError("standard input has no place: leave out --in-place")
+        if self._in_place and source.path is not None:
             return source.path
         if self._out is None:
             return _absolute(wanted)
