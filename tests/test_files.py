@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -313,3 +314,43 @@ def test_where_there_is_no_fdatasync_the_whole_file_is_flushed(tmp_path: Path, m
     monkeypatch.setattr(os, "fsync", flushed.append)
     durable.flush_data(7)
     assert flushed == [7]
+
+
+# ---------------------------------------------------------------- errors of the system
+
+
+class _Broken(OsGuard):
+    """A guard whose files cannot be written, for the reason given."""
+
+    def __init__(self, root: Path, error: OSError) -> None:
+        super().__init__(root)
+        self.error = error
+
+    @contextlib.contextmanager
+    def create(self, name: str, **options: Any) -> Iterator[Any]:
+        error = self.error
+
+        class File(io.BytesIO):
+            def write(self, data: Any) -> int:
+                raise error
+
+        yield File()
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_bytes_needed_and_free(tmp_path: Path) -> None:
+    files = Files(_Broken(tmp_path, OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(OSError, match=r"12,345 bytes or more are needed, [\d,]+ bytes are free: 'out/a.csv'") as caught:
+        files.write(tmp_path / "out" / "a.csv", b"x" * 12345, "data")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, "out/a.csv")
+
+
+def test_an_error_of_the_system_without_a_name_gets_the_files(tmp_path: Path) -> None:
+    files = Files(_Broken(tmp_path, OSError(errno.EIO, "Input/output error")))
+    with pytest.raises(OSError, match=r"\[Errno 5\] Input/output error: 'a.csv'"):
+        files.write("a.csv", b"x", "data")
+
+
+def test_an_error_about_another_file_keeps_its_name(tmp_path: Path) -> None:
+    files = Files(OsGuard(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"elsewhere/b\.csv"), files.create("a.csv", "data"):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "elsewhere/b.csv")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 import zlib
@@ -234,3 +236,77 @@ def test_in_memory_a_journal_is_replaced_too() -> None:
     with journal.locked(files, "log"):
         journal.replace(files, "log", [journal.encode({"n": 2})])
     assert journal.read(files, "log").entries == [{"n": 2}]
+
+
+# ---------------------------------------------------------------- a disk that fails
+
+
+@pytest.mark.parametrize("name", ["write", "ftruncate", "fdatasync"])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_whichever_operation_of_an_append_fails_the_journal_is_the_old_or_the_new_one(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: int
+) -> None:
+    for nth in range(1, 30):
+        (tmp_path / "log").write_bytes(journal.encode({"n": 1}) + b"torn")
+        failing = FailingNth(name, nth, error)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, failing)
+            if name == "write":
+                failing.most = 7  # and each write takes a few bytes only
+            failed = ""
+            try:
+                journal.append(files, "log", [{"n": 2, "text": "x" * 30}], flush=True)
+            except OSError as problem:
+                failed = str(problem)
+        if failed:
+            assert failed.endswith(": 'log'")
+            assert ("bytes are free" in failed) == (error == errno.ENOSPC)
+        found = [entry["n"] for entry in journal.read(files, "log").entries]
+        assert found in ([1], [1, 2])
+        assert found == [1, 2] or failed, "what was acknowledged is there"
+        journal.append(files, "log", [{"n": 3}], flush=True)
+        after = journal.read(files, "log")
+        assert ([entry["n"] for entry in after.entries], after.damaged, after.torn) == ([*found, 3], [], False)
+        if not failed:
+            return
+    pytest.fail("it never succeeded")
+
+
+@pytest.mark.parametrize("name", ["write", "fdatasync", "replace"])
+def test_whichever_operation_of_a_replacement_fails_the_journal_is_the_old_or_the_new_one(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for nth in range(1, 30):
+        (tmp_path / "log").write_bytes(journal.encode({"n": 1}))
+        failing = FailingNth(name, nth, errno.ENOSPC)
+        failing.most = 7
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, failing)
+            try:
+                journal.replace(files, "log", [journal.encode({"n": 2})])
+                failed = False
+            except OSError:
+                failed = True
+        assert [entry["n"] for entry in journal.read(files, "log").entries] == [1 if failed else 2]
+        assert [path.name for path in tmp_path.iterdir()] == ["log"]
+        if not failed:
+            return
+    pytest.fail("it never succeeded")
+
+
+class FailingNth:
+    """A function of `os` whose nth call fails, and that writes at most so many bytes at once."""
+
+    def __init__(self, name: str, nth: int, error: int) -> None:
+        self.real = getattr(os, name)
+        self.left = nth
+        self.error = error
+        self.most: int | None = None
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            raise OSError(self.error, os.strerror(self.error))
+        if self.most is not None and isinstance(arguments[-1], bytes):
+            arguments = (*arguments[:-1], arguments[-1][: self.most])
+        return self.real(*arguments, **more)

@@ -8,6 +8,7 @@ handles, and path guards are built from them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
 TEMPORARY_MARK = ".tmp-pamola-"
 _HEAD = 4096
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 # ---------------------------------------------------------------- names
@@ -110,9 +112,11 @@ class _Hashed:
         self._raw = raw
         self._digest = hashlib.sha256()
         self.size = 0
+        self.wanted = 0  # bytes that were to be written, also when the disk did not take them
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
+        self.wanted += len(view)
         written = 0
         while written < len(view):
             written += self._raw.write(view[written:]) or 0
@@ -269,7 +273,11 @@ class Files:
         """
         name = self._checked(path, "write")
         encrypts = self.encrypts(role)
-        with self.guard.create(name, exclusive=exclusive, mode=0o600 if encrypts else 0o666) as raw:
+        hashed: _Hashed | None = None
+        with (
+            self.naming(name, lambda: hashed.wanted if hashed is not None else 0),
+            self.guard.create(name, exclusive=exclusive, mode=0o600 if encrypts else 0o666) as raw,
+        ):
             hashed = _Hashed(raw)
             target: IO[bytes] = hashed  # type: ignore[assignment]
             if encrypts:
@@ -278,6 +286,36 @@ class Files:
             output = OutputFile(target, hashed, encrypted=encrypts)
             yield output
             output._finish()
+
+    @contextlib.contextmanager
+    def naming(self, path: str | os.PathLike[str], needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
+        """Give errors of the system from a block that writes a file the file's name, and a full disk its numbers.
+
+        Args:
+            path: The file.
+            needed: Asked, when the disk is full, how many bytes had to be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            name = error.filename
+            if not isinstance(name, str) or is_temporary(name) or "/" not in name:
+                name = self.name(path)
+            if error.errno in _FULL:
+                reason = f"{os.strerror(error.errno or 0)}: {self._numbers(needed())}"
+            elif error.errno is not None and name != error.filename:
+                reason = error.strerror or os.strerror(error.errno)
+            else:
+                raise
+            raise OSError(error.errno, reason, name) from error
+
+    def _numbers(self, needed: int) -> str:
+        import shutil
+
+        found = [f"{needed:,} bytes or more are needed"] if needed else []
+        with contextlib.suppress(OSError):  # files in memory have no disk
+            found.append(f"{shutil.disk_usage(self.root).free:,} bytes are free")
+        return ", ".join(found)
 
     def write(self, path: str | os.PathLike[str], data: bytes | str, role: Role) -> OutputFile:
         """Publish a whole small file."""
@@ -328,19 +366,23 @@ class Files:
 
     def mkdirs(self, path: str | os.PathLike[str]) -> None:
         """Make a directory and its parents."""
-        self.guard.mkdirs(self._checked(path, "mkdir"))
+        with self.naming(path):
+            self.guard.mkdirs(self._checked(path, "mkdir"))
 
     def replace(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
         """Rename within the root, replacing the target."""
-        self.guard.replace(self._checked(source, "write"), self._checked(target, "write"))
+        with self.naming(target):
+            self.guard.replace(self._checked(source, "write"), self._checked(target, "write"))
 
     def unlink(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
         """Delete a file."""
-        self.guard.unlink(self._checked(path, "delete"), missing_ok=missing_ok)
+        with self.naming(path):
+            self.guard.unlink(self._checked(path, "delete"), missing_ok=missing_ok)
 
     def remove_tree(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
         """Delete a directory with all that is in it."""
-        self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)
+        with self.naming(path):
+            self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)
 
 
 def looks_encrypted(head: bytes) -> bool:

@@ -81,7 +81,7 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
         flush: Whether to wait until the disk has them.
     """
     data = b"".join(map(encode, entries))
-    with _locked(files, path) as (file, descriptor):
+    with files.naming(path, lambda: len(data)), _locked(files, path) as (file, descriptor):
         if descriptor is None:
             file.write(data)
             return
@@ -113,9 +113,9 @@ def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
     head, tail = os.path.split(path)
     new = os.path.join(head, durable.temporary_name(tail))
     try:
-        with files.append(new) as copy:
+        data = b"".join(lines)
+        with files.naming(path, lambda: len(data)), files.append(new) as copy:
             copy_descriptor = _descriptor(copy)
-            data = b"".join(lines)
             if copy_descriptor is None:
                 copy.write(data)
             else:

@@ -214,6 +214,8 @@ class RunSession:
             return
         run.provide("lock", TaskLock.take(run))
         self.started = True
+        if run.lock.after_a_crash:
+            leftovers.remove_of_task(run.files, run.files.name(run.directories.get_directory("task")))
         self.run.history.run_started(run)
         self.announced = True
         self.emit("pamola_on_run_started")
@@ -266,8 +268,6 @@ class RunSession:
         run.provide("checkpoints", checkpoints)
         if not self.runs:
             return
-        if run.lock.after_a_crash:
-            leftovers.remove_of_task(run.files, run.files.name(run.directories.get_directory("task")))
         if run.options.restart and not run.options.selection and checkpoints.enabled:
             checkpoints.clear()
 
@@ -473,13 +473,15 @@ class RunSession:
 class TaskLock:
     """The operating system's lock on a task. Who holds it stands in the file until they let go, and which steps run."""
 
-    def __init__(self, stack: contextlib.ExitStack, descriptor: int, holder: bytes) -> None:
-        self._stack = stack
+    def __init__(self, descriptor: int, holder: bytes) -> None:
+        self._stack = contextlib.ExitStack()  # what keeps the file open
         self._descriptor = descriptor
         self.after_a_crash = os.fstat(descriptor).st_size > 0
         self._told = len(holder)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, holder)
+        # Its first byte, a brace, stays until the new holder lets go: no crash on the way may hide the one before.
+        kept = int(self.after_a_crash)
+        os.ftruncate(descriptor, kept)
+        os.write(descriptor, holder[kept:])
 
     @classmethod
     def take(cls, run: RunServices) -> Lock:
@@ -495,22 +497,22 @@ class TaskLock:
         from pamola_tasks.record import rfc3339
 
         path = run.directories.get_directory("state") / "lock"
-        stack = contextlib.ExitStack()
-        file = stack.enter_context(run.files.append(path))
-        try:
-            descriptor = file.fileno()
-        except OSError:  # a file in memory: nobody else can see it
-            stack.close()
-            return nulls.NoLock()
-        if not durable.lock(descriptor, wait=run.options.wait):
-            stack.close()
-            with run.files.open_raw(path) as held:
-                text = held.read(4096).decode("utf-8", "replace")
-            raise AlreadyRunning(
-                f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait"
-            )
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
-        return cls(stack, descriptor, json.dumps(holder).encode() + b"\n")
+        with run.files.naming(path), contextlib.ExitStack() as stack:
+            file = stack.enter_context(run.files.append(path))
+            try:
+                descriptor = file.fileno()
+            except OSError:  # a file in memory: nobody else can see it
+                return nulls.NoLock()
+            if not durable.lock(descriptor, wait=run.options.wait):
+                with run.files.open_raw(path) as held:
+                    text = held.read(4096).decode("utf-8", "replace")
+                raise AlreadyRunning(
+                    f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait"
+                )
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
+            taken = cls(descriptor, json.dumps(holder).encode() + b"\n")
+            taken._stack = stack.pop_all()
+            return taken
 
     def tell(self, steps: Iterable[str]) -> None:
         """Say which steps run now, in the line behind the holder's: for `pamola-task status`."""

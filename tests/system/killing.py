@@ -8,6 +8,7 @@ Reads jobs from standard input, one JSON object a line, and answers each with on
     {"do": "call", "call": …, "nth": …}   kill before the nth call of this name
     {"do": "moment", "seconds": …}        kill after so many seconds
     {"do": "error", "call": …, "nth": …, "error": "ENOSPC"}   let that call fail instead of killing
+    {"do": "config", "error": "ENOSPC"}   save the task's configuration, letting each of its calls fail once in turn
 
 Runs are forked from one process that has everything imported, so that a thousand of them take minutes. strace is
 attached before the run begins, so that calls are counted from there.
@@ -97,8 +98,8 @@ class Killer:
 
     # ------------------------------------------------------------ one run
 
-    def begin(self) -> tuple[int, int]:
-        """Fork a run that waits for a word on the pipe; its pid, and the pipe's end to speak at."""
+    def begin(self, command: list[str] = COMMAND) -> tuple[int, int]:
+        """Fork a run, or another command, that waits for a word on the pipe; its pid, and where to speak."""
         hears, tells = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -111,7 +112,7 @@ class Killer:
             os.dup2(descriptor, 2)
             code = 1
             try:
-                command_line(COMMAND)
+                command_line(command)
             except SystemExit as end:
                 code = int(end.code or 0)
             finally:
@@ -134,10 +135,10 @@ class Killer:
         os.close(pipe)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-    def run_traced(self, *options: str) -> tuple[int, list[str]]:
+    def run_traced(self, *options: str, command: list[str] = COMMAND) -> tuple[int, list[str]]:
         """A run under strace; its exit code, and the lines of the trace."""
         trace = self.folder / "trace"
-        pid, pipe = self.begin()
+        pid, pipe = self.begin(command)
         arguments = ["strace", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={CALLS}", *options, "-p", str(pid)]
         tracer = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
         status = Path(f"/proc/{pid}/status")
@@ -157,11 +158,15 @@ class Killer:
     def trace(self) -> list[dict[str, Any]]:
         """The calls of an undisturbed run on paths under the project, each with its number among those of its name."""
         self.renew()
-        counts: dict[str, int] = {}
-        found = []
         code, lines = self.run_traced()
         if code != 0:
             raise SystemExit(self.output.read_text())
+        return self.numbered(lines)
+
+    def numbered(self, lines: list[str]) -> list[dict[str, Any]]:
+        """The calls in a trace that are on paths under the project."""
+        counts: dict[str, int] = {}
+        found = []
         for line in lines:
             name = line.partition("(")[0]
             if not name.isidentifier():
@@ -209,6 +214,27 @@ class Killer:
         last = next((line for line in lines if "(INJECTED)" in line), "")
         said = self.output.read_text()
         return {"code": code, "said": said, "site": self.site(last), "failed": last, **self.after()}
+
+    def fail_config_save(self, error: str) -> dict[str, Any]:
+        """Let each call of `config save` fail once: the file is the old or the new one, the error names it."""
+        self.renew()
+        path = self.project / "configs/chain.json"
+        old = json.loads(path.read_bytes())
+        command = [*COMMAND[:2], "config", "save", "chain", "--set", "seed=8"]
+        wrong = []
+        calls = [call for call in self.numbered(self.run_traced(command=command)[1]) if "close" not in call["call"]]
+        for call in calls:
+            self.renew()
+            inject = f"inject={call['call']}:error={error}:when={call['nth']}"
+            code, _ = self.run_traced("-e", inject, command=command)
+            now, said = json.loads(path.read_bytes()), self.output.read_text()
+            if now not in (old, {**old, "seed": 8}) or (code == 0) != (now["seed"] == 8):
+                wrong.append(f"{call}: code {code}, the file says {now}")
+            if code != 0 and "write" in call["call"] and "configs/chain.json" not in said:
+                wrong.append(f"{call}: it said {said}")
+            if any(is_stray(found.name) for found in path.parent.iterdir()):
+                wrong.append(f"{call}: something is left beside the file")
+        return {"tried": len(calls), "wrong": wrong}
 
     def after(self) -> dict[str, Any]:
         """What the plain command makes of it: what is wrong with that, in words."""
@@ -275,6 +301,8 @@ def main() -> None:
                 answer = {**job, **killer.kill_at_call(**job)}
             case "moment":
                 answer = {**job, **killer.kill_at_moment(**job)}
+            case "config":
+                answer = {**job, **killer.fail_config_save(**job)}
             case "error":
                 answer = {**job, **killer.fail_call(**job)}
         print(json.dumps(answer), flush=True)

@@ -146,3 +146,43 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(killers: lis
     done = all_of(killers, jobs)
     assert [answer for answer in done if answer["wrong"]] == []
     assert any(answer["killed"] for answer in done)
+
+
+def test_a_run_whose_file_operation_fails_says_which_file_and_is_finished_by_the_same_command(
+    killers: list[Killer], calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sites = {call["site"]: call for call in reversed(calls) if changes_something(call["site"])}
+    errors = {error: sorted(sites) if ALL else random.Random(error).sample(sorted(sites), 4) for error in ERRORS}
+    jobs = [
+        {"do": "error", "call": sites[site]["call"], "nth": sites[site]["nth"], "error": error}
+        for error, chosen_sites in errors.items()
+        for site in chosen_sites
+    ]
+    done = all_of(killers, jobs)
+    assert [answer for answer in done if answer["wrong"]] == []
+    for answer in done:
+        assert "INJECTED" in answer["failed"], answer
+        if answer["code"] != 0:  # a passing error is tried again, a log that cannot be written is a warning
+            assert answer["code"] == 1
+            assert "this is a defect" not in answer["said"]
+            assert any(place in answer["said"] for place in ("DATA/", "configs/", "logs")), answer["said"]
+            if answer["error"] == "ENOSPC" and "mkdirat" not in answer["site"]:
+                assert "bytes are free" in answer["said"], answer["said"]
+            if answer["error"] == "ENOSPC" and answer["call"] == "write" and "/lock" not in answer["site"]:
+                assert "bytes or more are needed" in answer["said"], answer["said"]
+    with capsys.disabled():
+        print(f"\nfailing calls: {len(jobs)} ({len(sites)} sites, {', '.join(ERRORS)}): all resumed after the cause")
+
+
+def changes_something(site: str) -> bool:
+    """Whether a call could leave something half done."""
+    return site.startswith(("write", "rename", "mkdir", "fdatasync", "fsync", "unlink", "openat creating"))
+
+
+@pytest.mark.parametrize("error", ERRORS if ALL else ["ENOSPC"])
+def test_saving_a_configuration_leaves_the_old_or_the_new_one_whatever_call_fails(
+    killers: list[Killer], calls: list[dict[str, Any]], error: str
+) -> None:
+    answer = killers[0].ask(do="config", error=error)
+    assert answer["wrong"] == []
+    assert answer["tried"] > 10

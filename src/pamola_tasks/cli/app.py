@@ -237,6 +237,10 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         _show_traceback(show_traceback)
         _say(str(error))
         code = error.exit_code
+    except OSError as error:  # the disk, or what may be done on it
+        _show_traceback(show_traceback)
+        _say(str(error))
+        code = EXIT_TASK_FAILED
     except Exception as error:
         _show_traceback(show_traceback)
         _say(f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where")
