@@ -72,16 +72,20 @@ def test_age_files_come_back_and_are_read_by_pyrage_itself(
     assert age_manager.decrypt_data(theirs) == data
 
 
-def test_the_age_command_reads_our_files(
-    age_manager: TaskEncryptionManager, pair: tuple[str, Path], tmp_path: Path
+@pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 300_000])
+def test_the_age_command_reads_our_files_and_we_read_its(
+    age_manager: TaskEncryptionManager, pair: tuple[str, Path], tmp_path: Path, size: int
 ) -> None:
     command = shutil.which("age")
     if command is None:
         pytest.skip("the age command is not installed")
-    path = tmp_path / "file.age"
-    path.write_bytes(age_manager.encrypt_data(b"for the age command"))
-    result = subprocess.run([command, "-d", "-i", pair[1], path], capture_output=True, check=True)
-    assert result.stdout == b"for the age command"
+    data = os.urandom(size)
+    ours, theirs = tmp_path / "ours.age", tmp_path / "theirs.age"
+    ours.write_bytes(age_manager.encrypt_data(data))
+    result = subprocess.run([command, "-d", "-i", pair[1], ours], capture_output=True, check=True)
+    assert result.stdout == data
+    subprocess.run([command, "-r", pair[0], "-o", theirs], input=data, capture_output=True, check=True)
+    assert age_manager.decrypt_data(theirs.read_bytes()) == data
 
 
 def test_ssh_keys_are_recipients_too(pyrage: Any, manager_of: Make, tmp_path: Path) -> None:

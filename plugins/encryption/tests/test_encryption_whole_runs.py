@@ -118,7 +118,8 @@ def test_a_report_states_of_each_file_what_is_on_the_disk(tmp_path: Path, table:
     assert report["outputs"]
     for entry in (*report["outputs"], *report["artifacts"]):
         data = (root / entry["path"]).read_bytes()
-        assert data.startswith(b"ptask/1") == bool(entry.get("encrypted", True))
+        assert data.startswith(b"ptask/1") == entry["encrypted"]
+        assert entry["encrypted"]
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
 
 
