@@ -281,6 +281,11 @@ class Plugins:
         names = {normalized(r.name) for r in self.loaded} | {normalized(r.distribution) for r in self.loaded}
         return [name for name in self.require if normalized(name) not in names]
 
+    def unknown_names(self) -> list[str]:
+        """Names that were to be left out and that no plugin or distribution has: misspelled, perhaps."""
+        known = {normalized(name) for record in self.records for name in (record.name, record.distribution)}
+        return sorted(self.disable - known)
+
     def left_out(self) -> list[str]:
         """Plugins that somebody left out on purpose, for the report."""
         return [

@@ -122,3 +122,8 @@ def test_a_broken_plugin_warns_where_facts_are_shown_and_refuses_where_data_is_t
     assert "Traceback" not in refused.stderr
     assert not (project / "DATA/processed").exists()
     cli("--plugin", broken, "--no-plugin", "broken", "run", "example", cwd=project, code=0)
+
+
+def test_a_plugin_to_leave_out_that_is_not_there_is_told(cli, project):
+    listed = cli("--no-plugin", "reportz", "list", cwd=project, code=0)
+    assert "there is no plugin 'reportz' to leave out" in listed.stderr

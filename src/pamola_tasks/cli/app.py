@@ -197,6 +197,8 @@ def cli(ctx: click.Context, verbose: int, quiet: int, traceback: bool) -> None:
     state: State = ctx.obj
     state.verbosity = verbose - quiet
     state.traceback = traceback
+    for name in state.plugins.unknown_names():
+        click.secho(f"warning: there is no plugin {name!r} to leave out", fg="yellow", err=True)
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
     elif ctx.invoked_subcommand not in TOUCH_DATA:
