@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pamola_tasks import Secret
-from pamola_tasks.secrets import MASK, Redactor, is_secret_name, segments
+from pamola_tasks.secrets import MASK, Redactor, in_the_environment, is_secret_name, segments
 
 FORMS: dict[str, Any] = {
     "plain": str,
@@ -88,6 +88,30 @@ def _texts(value: Any) -> list[str]:
     return [] if value is None else [str(value)]
 
 
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+def test_a_secret_is_hidden_in_the_base64_of_what_it_is_a_part_of(before: str) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        shown = redactor(SECRET)(encode(f"{before}{SECRET} and more".encode()).decode())
+        readable = shown.replace(MASK, "")
+        assert MASK in shown
+        for skip in range(4):
+            part = readable[skip : skip + (len(readable) - skip) // 4 * 4]
+            assert SECRET[3:8].encode() not in base64.urlsafe_b64decode(part.replace("+", "-").replace("/", "_"))
+
+
+def test_of_an_address_the_password_alone_is_hidden_too() -> None:
+    assert redactor("postgres://me:hunter%4022@db/x")("no hunter@22, no hunter%4022") == f"no {MASK}, no {MASK}"
+
+
+def test_what_the_environment_says_is_secret_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "hunter22-and-more")
+    monkeypatch.setenv("DB_PASSWORD_FILE", "/run/secrets/db")
+    monkeypatch.setenv("SOME_TOKEN", "short")
+    found = {secret.name: secret.reveal() for secret in in_the_environment()}
+    assert found["DB_PASSWORD"] == "hunter22-and-more"
+    assert {"DB_PASSWORD_FILE", "SOME_TOKEN"} & set(found) == set()
+
+
 def test_a_secret_of_digits_is_hidden_as_a_number_too() -> None:
     assert redactor("47114711").value({"pin": 47114711, "n": 4711, "share": 0.5}) == {
         "pin": MASK,
@@ -126,6 +150,15 @@ def test_a_secret_with_half_a_character_can_be_registered() -> None:
         ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "***"),
         ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdefghijkl", "***"),
         ("plain text", "plain text"),
+        ("error: password=hunter22", "error: password=***"),
+        ("{'password': 'correct horse', 'user': 'me'}", "{'password': '***', 'user': 'me'}"),
+        (r"{\"api_key\": \"x y\", \"n\": 1}", r"{\"api_key\": \"***\", \"n\": 1}"),
+        ("password='it\\'s mine', n", "password='***', n"),
+        ("passwords: ['aaa', 'bbb'], n", "passwords: ***, n"),
+        ("password = b'abc def'", "password = b'***'"),
+        ("https://me:p@ss@host/x", "https://me:***@host/x"),
+        ("https://host:8080/path@v2", "https://host:8080/path@v2"),
+        ("keys: age, zip", "keys: age, zip"),
     ],
 )
 def test_what_gives_itself_away_is_hidden_without_being_registered(text: str, hidden: str) -> None:

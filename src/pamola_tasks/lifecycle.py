@@ -34,7 +34,7 @@ from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
 from pamola_tasks.record import RunRecord, now
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secrets import Redactor, Secret, in_the_environment
 from pamola_tasks.steps import Steps
 
 if TYPE_CHECKING:
@@ -112,7 +112,10 @@ class RunSession:
         return self.run
 
     def _up_redact(self) -> None:
-        self.run.provide("redact", Redactor())
+        redact = Redactor()
+        for secret in in_the_environment():
+            redact.register(secret)
+        self.run.provide("redact", redact)
 
     def _up_project(self) -> None:
         if self.runs:

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 
 _SECRET_SEGMENTS = frozenset(
-    "password passwd passphrase pwd secret secrets token tokens credential credentials authorization apikey"
-    " privatekey accesskey secretkey masterkey encryptionkey signingkey bearer cookie".split()
+    "password passwords passwd passphrase passphrases pwd secret secrets token tokens credential credentials"
+    " authorization apikey privatekey accesskey secretkey masterkey encryptionkey signingkey bearer cookie".split()
 )
 _KEY_BEFORE = frozenset("api access private secret master encryption signing auth session account".split())
 _NOT_SECRET_AFTER = frozenset("path file dir id ids name names count size type mode fingerprint env length".split())
 
-_URL_CREDENTIALS = re.compile(r"(?<=://)([^\s/?#@:]*):([^\s/?#@]+)(?=@)")
+_URL_CREDENTIALS = re.compile(r"(?<=://)([^\s/?#@:]*):([^\s/?#'\"]+)(?=@)")
 _TOKEN_SHAPES = re.compile(
     r"AKIA[0-9A-Z]{16}"  # AWS access key id
     r"|gh[pousr]_[A-Za-z0-9]{36,}"  # GitHub tokens
@@ -34,8 +35,12 @@ _TOKEN_SHAPES = re.compile(
     r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON web tokens
     r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\s\S]*?-----END (?:[A-Z]+ )?PRIVATE KEY-----"
 )
-_KEY_VALUE = re.compile(
-    r"(?P<key>[A-Za-z][A-Za-z0-9_.-]*)(?P<sep>\s*[=:]\s*)(?P<value>(?:Bearer |Basic )?[^\s,;&'\"}\])]+)"
+# A key and what stands between it and its value: `key=`, `"key": `, `'key' = `. Possessive, so that long words cost
+# their length only.
+_KEY = re.compile(r"(?<![A-Za-z0-9_.-])(?P<key>[A-Za-z0-9_.-]++)\\?[\"']?\s*+(?:=>|[=:])\s*+")
+_VALUE = re.compile(
+    r"(?P<open>b?(?P<slash>\\?)(?P<mark>[\"']))(?:(?!(?P=slash)(?P=mark))(?:\\.|.))*+"
+    r"|\[[^\]\n]*\]|\{[^}\n]*\}|(?:(?:Bearer|Basic|Digest|Token)\s+)?[^\s,;&'\"}\])]+"
 )
 
 
@@ -92,6 +97,16 @@ def is_secret_name(key: str) -> bool:
     return words[-1] in ("key", "keys") and len(words) > 1 and words[-2] in _KEY_BEFORE
 
 
+def _inside_base64(raw: bytes) -> Iterator[str]:
+    """What of these bytes is seen in the base64 of a longer text (`user:password`), wherever in it they stand."""
+    for offset in range(3):
+        first, last = (offset * 8 + 5) // 6, (offset + len(raw)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(bytes(offset) + raw).decode("ascii")[first:last]
+            if len(core) >= 8:
+                yield core
+
+
 def _forms(value: str) -> set[str]:
     """The ways in which a secret's exact bytes may be written in text."""
     try:
@@ -104,13 +119,27 @@ def _forms(value: str) -> set[str]:
         quote_plus(value, errors="replace"),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(value))[3:-3],
         repr(value)[1:-1],
+        repr(raw)[2:-1],
         raw.hex(),
+        raw.hex().upper(),
+        *_inside_base64(raw),
     }
+    forms |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in forms if "%" in form}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         text = encode(raw).decode("ascii")
         forms |= {text, text.rstrip("=")}
     return {form for form in forms if len(form) >= 4}
+
+
+def in_the_environment() -> list[Secret]:
+    """The values of the variables whose names say that they are secret."""
+    return [
+        Secret(value, name)
+        for name, value in os.environ.items()
+        if len(value) >= 8 and value.lower() not in _SECRET_SEGMENTS and is_secret_name(name)
+    ]
 
 
 class Redactor:
@@ -130,9 +159,11 @@ class Redactor:
     def register(self, secret: Secret | str) -> None:
         """Hide this secret from now on, in all its usual encodings. Values under four characters are not masked."""
         value = secret.reveal() if isinstance(secret, Secret) else secret
+        # Of an address with a password the password alone is a secret too.
+        inside = {part for found in _URL_CREDENTIALS.finditer(value) for part in (found[2], unquote(found[2]))}
         with self._lock:
             before = len(self._forms)
-            self._forms |= _forms(value)
+            self._forms |= {form for text in {value, *inside} for form in _forms(text)}
             if len(self._forms) > before:
                 ordered = sorted(self._forms, key=len, reverse=True)
                 self._exact = re.compile("|".join(map(re.escape, ordered)))
@@ -172,15 +203,22 @@ class Redactor:
             text = _URL_CREDENTIALS.sub(rf"\1:{MASK}", text)
         text = _TOKEN_SHAPES.sub(MASK, text)
         if "=" in text or ":" in text:
-            text = _KEY_VALUE.sub(self._mask_pair, text)
+            text = self._mask_pairs(text)
         for pattern in self._patterns:
             text = pattern.sub(MASK, text)
         return text
 
-    def _mask_pair(self, match: re.Match[str]) -> str:
-        if not self.hides(match["key"]):
-            return match[0]
-        return f"{match['key']}{match['sep']}{MASK}"
+    def _mask_pairs(self, text: str) -> str:
+        """Mask the values behind keys whose names say that they are secret."""
+        shown, end = [], 0
+        for key in _KEY.finditer(text):
+            if key.start() < end or not self.hides(key["key"]):
+                continue
+            value = _VALUE.match(text, key.end())
+            if value is not None and value[0]:
+                shown += [text[end : key.end()], value["open"] or "", MASK]
+                end = value.end()
+        return "".join([*shown, text[end:]]) if shown else text
 
     def value(self, value: Any, key: str = "") -> Any:
         """A copy of a nested value (dict, list, text, bytes, Secret …) that is safe to write.
