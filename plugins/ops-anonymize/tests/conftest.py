@@ -18,3 +18,9 @@ def adult() -> pd.DataFrame:
         pytest.skip("the Adult table is not here: it lies in ../shared/data, which is no part of the project")
     with path.open("rb") as file:
         return pd.read_csv(file, sep=";")
+
+
+@pytest.fixture(scope="session")
+def adult_hierarchies(adult: pd.DataFrame) -> dict[str, bytes]:
+    folder = SHARED / "data" / "adult_hierarchies"
+    return {column: (folder / f"adult_hierarchy_{column}.csv").read_bytes() for column in adult.columns}

@@ -170,8 +170,36 @@ def test_an_empty_table_and_a_doubled_column_fail_the_step(tmp_path: Path) -> No
         ({"k": 2.5}, "`k` has to be a whole number of 2 or more"),
         ({"k": "5"}, "`k` has to be a whole number of 2 or more"),
         ({"k": True}, "`k` has to be a whole number of 2 or more"),
-        ({"method": "k-map-ish"}, "`method` has to be one of k-anonymity, not 'k-map-ish'"),
+        (
+            {"method": "k-map-ish"},
+            "`method` has to be one of k-anonymity, l-diversity, t-closeness, k-map",
+        ),
         ({"on_identifiers": "ignore"}, "`on_identifiers` has to be one of warn, drop, fail"),
+        ({"strategy": "datafly"}, "`strategy` has to be one of mondrian, hierarchy, microaggregation"),
+        ({"method": "l-diversity"}, "method l-diversity needs `l`"),
+        ({"method": "t-closeness"}, "method t-closeness needs `t`"),
+        ({"method": "k-map"}, "method k-map needs `population`"),
+        ({"method": "delta-disclosure"}, "method delta-disclosure needs `delta`"),
+        ({"population": "everybody"}, "`population` is for method k-map"),
+        ({"l": 2}, "`l` protects sensitive attributes, and `sensitive_attributes` is empty"),
+        ({"l": 2.5, "sensitive_attributes": ["income"]}, "`l` has to be a whole number"),
+        ({"l": 0, "sensitive_attributes": ["income"]}, "`l` has to be a number, at least 1"),
+        ({"t": 1.5, "sensitive_attributes": ["income"]}, "`t` has to be a number, at least 0, at most 1"),
+        ({"delta": 0, "sensitive_attributes": ["income"]}, "`delta` has to be a number, above 0"),
+        ({"l": 2, "l_diversity": "recursive", "sensitive_attributes": ["income"]}, "needs `c`"),
+        ({"l": 2, "c": 3, "sensitive_attributes": ["income"]}, "needs `c`, and nothing else has one"),
+        ({"l_diversity": "entropy"}, "`l_diversity: entropy` needs `l`"),
+        ({"suppression_limit": 0.1}, "`suppression_limit` is for strategy hierarchy"),
+        ({"recoding": "full-domain"}, "`recoding` is for strategy hierarchy"),
+        (
+            {"suppression_limit": 0.1, "strategy": "hierarchy", "t": 0.2, "sensitive_attributes": ["income"]},
+            "`suppression_limit` does not go with `t`",
+        ),
+        ({"output": "stars"}, "`output` has to be one of ranges, labels, representative"),
+        ({"weights": {"income": 2.0}}, "`weights` names income, which is no quasi-identifier"),
+        ({"weights": {"age": 0.0}}, "the weight of age has to be above 0"),
+        ({"ranges": {"age": []}}, "`ranges` of age have to be numbers above 0"),
+        ({"ranges": {"age": [5]}, "hierarchies": {"age": "ages"}}, "age has both a hierarchy and `ranges`"),
         ({"quasi_identifiers": []}, "`quasi_identifiers` is empty"),
         ({"quasi_identifiers": "age"}, "`quasi_identifiers` has to be a list of column names"),
         ({"quasi_identifiers": ["age", "age"]}, "`quasi_identifiers` names age twice"),
@@ -218,3 +246,106 @@ def test_a_run_warns_of_identifiers_that_are_kept_and_of_values_that_a_class_giv
     quiet = warnings_of(people(), tmp_path / "b", k=60, sensitive_attributes=["income"], on_identifiers="drop")
     assert quiet == ""
     assert "all of them were suppressed" in warnings_of(people(4), tmp_path / "c", on_identifiers="drop")
+
+
+def with_hierarchy(folder: Path, lines: str, frame: pd.DataFrame, **parameters: Any) -> Any:
+    """Run a task whose auxiliary dataset is a hierarchy file in the project."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".pamola.toml").touch()
+    (folder / "DATA").mkdir(exist_ok=True)
+    (folder / "DATA" / "zip.csv").write_text(lines)
+    frame.to_csv(folder / "DATA" / "people.csv", index=False)
+    settings = {
+        "input_dataset": "people",
+        "k": 5,
+        "quasi_identifiers": QUASI,
+        "strategy": "hierarchy",
+        "hierarchies": {"zipcode": "zips"},
+        "on_identifiers": "drop",
+        **parameters,
+    }
+    task = TaskRunner(
+        "t_people",
+        input_datasets={"people": "DATA/people.csv"},
+        auxiliary_datasets={"zips": "DATA/zip.csv"},
+        operation_configs=[{"operation": "AnonymizeOperation", "parameters": settings}],
+    )
+    return Kernel.discover(project=folder).run(task)
+
+
+def zips() -> str:
+    return "".join(f"{n};{n // 10}*;{n // 100}**\n" for n in range(10_000, 10_040))
+
+
+def test_hierarchies_are_files_of_the_task_and_what_is_wrong_with_them_is_told_by_line(tmp_path: Path) -> None:
+    outcome = with_hierarchy(tmp_path / "a", zips(), people())
+    assert outcome.success, outcome.error
+    (step,) = outcome.record.steps
+    assert step.metrics["k_measured"] >= 5
+    assert step.metrics["information_loss"] == step.metrics["ncp_hier"] > step.metrics["ncp_set"] > 0
+    (path,) = (tmp_path / "a" / "DATA").rglob("people_anonymized.csv")
+    released = pd.read_csv(path, dtype=str)
+    assert set(released["zipcode"]) <= {
+        "*",
+        "100**",
+        *(f"{n}*" for n in range(1000, 1004)),
+        *map(str, range(10_000, 10_040)),
+    }
+
+    missing = with_hierarchy(tmp_path / "b", zips().replace("10007;1000*;100**\n", ""), people())
+    assert not missing.success
+    assert "DATA/zip.csv, line 40: the hierarchy of zipcode ends here, and 1 of the 40" in str(missing.error)
+    assert "10007" not in str(missing.error)
+
+
+def test_a_changed_hierarchy_makes_the_step_run_again(tmp_path: Path) -> None:
+    first = with_hierarchy(tmp_path, zips(), people())
+    wide = "".join(f"{n};*\n" for n in range(10_000, 10_040))
+    second = with_hierarchy(tmp_path, wide, people())
+    assert first.record.steps[0].metrics["ncp_hier"] != second.record.steps[0].metrics["ncp_hier"]
+
+
+def test_k_alone_reports_l_and_t_of_sensitive_attributes_too(tmp_path: Path) -> None:
+    result = succeeded(run(people(), tmp_path, k=2, sensitive_attributes=["income", "visits"]))
+    told = result.metrics["sensitive"]
+    assert set(told) == {"income", "visits"}
+    assert told["income"]["l_distinct"] == result.metrics["l_diversity"]["income"]["l"] == 1
+    assert 0 < told["income"]["t"] <= 1
+    assert told["income"]["t_distance"] == "categorical"
+    assert told["visits"]["t_distance"] == "ordered"
+    assert "t = " in told["income"]["meaning"]
+
+
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+def test_models_bind_in_a_run(tmp_path: Path, strategy: str) -> None:
+    frame = people()
+    result = succeeded(
+        run(frame, tmp_path, method="t-closeness", strategy=strategy, t=0.25, l=2, sensitive_attributes=["income"])
+    )
+    assert result.metrics["sensitive"]["income"]["t"] <= 0.25
+    assert result.metrics["sensitive"]["income"]["l_distinct"] >= 2
+    released = output(tmp_path)
+    shares = released.groupby(QUASI)["income"].value_counts(normalize=True).unstack(fill_value=0)
+    whole = released["income"].value_counts(normalize=True)
+    assert (shares - whole[shares.columns]).abs().sum(axis=1).max() / 2 == pytest.approx(
+        result.metrics["sensitive"]["income"]["t"]
+    )
+
+
+def test_k_map_counts_in_another_dataset(tmp_path: Path) -> None:
+    everybody = people(2000)
+    operation = AnonymizeOperation(
+        input_dataset="people", method="k-map", k=10, population="everybody", quasi_identifiers=QUASI
+    )
+    sources = {"people": everybody.head(100), "everybody": everybody}
+    result = succeeded(operation.run(data_source=sources, task_dir=tmp_path))
+    assert result.metrics["k_measured"] >= 10
+    assert smallest_class(output(tmp_path), QUASI) < 10
+
+
+def test_records_with_nulls_are_left_out_where_that_is_asked(tmp_path: Path) -> None:
+    frame = people()
+    frame.loc[:9, "gender"] = None
+    result = succeeded(run(frame, tmp_path, nulls="suppress", on_identifiers="drop"))
+    assert result.metrics["rows_suppressed_for_nulls"] == result.metrics["rows_suppressed"] == 10
+    assert "" not in set(output(tmp_path)["gender"])

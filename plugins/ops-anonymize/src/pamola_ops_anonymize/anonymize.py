@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import attrs
@@ -12,10 +14,26 @@ from pamola_tasks.errors import DataError, DataRefused, ParameterError
 from pamola_tasks.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
+from .conditions import Distance, Diversity, Measured, Promise
+from .hierarchies import read_hierarchy
 from .measures import Grouping
-from .release import Release, check_release, k_anonymous
+from .release import (
+    OUTPUTS,
+    HierarchySource,
+    Nulls,
+    Output,
+    Recoding,
+    Release,
+    Settings,
+    Strategy,
+    anonymized,
+    check_promise,
+    check_release,
+    k_map,
+    mean_loss,
+)
 
-Method = Literal["k-anonymity"]
+Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
 OnIdentifiers = Literal["warn", "drop", "fail"]
 
 ROW_ID = "row_id"
@@ -53,19 +71,58 @@ def _not_empty(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         )
 
 
+def _number(at_least: float, below: float = math.inf, *, above: bool = False) -> Any:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None:
+            return
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not (value > at_least if above else value >= at_least) or not value <= below:
+            words = f"{'above' if above else 'at least'} {at_least:g}" + (
+                f", at most {below:g}" if below < math.inf else ""
+            )
+            raise ParameterError(f"AnonymizeOperation: `{attribute.name}` has to be a number, {words}, not {value!r}")
+
+    return check
+
+
 class AnonymizeOperation(Operation):
     """Generalize the quasi-identifiers of a table so that at least k records share each combination.
 
-    Mondrian multidimensional partitioning (LeFevre, DeWitt and Ramakrishnan 2006). Direct identifiers are dropped.
-    The step counts k on what it writes, and fails where it is below the claim.
+    Direct identifiers are dropped. The step measures k, l, t and δ on what it writes, and fails where they fall short
+    of the claim. Sources of the methods: k-anonymity (Sweeney 2002), by Mondrian partitioning (LeFevre, DeWitt and
+    Ramakrishnan 2006), recoding by hierarchies, or microaggregation (Domingo-Ferrer and Torra 2005); l-diversity
+    (Machanavajjhala and others 2007); t-closeness (Li, Li and Venkatasubramanian 2007); k-map (Sweeney 2001);
+    δ-disclosure privacy (Brickell and Shmatikov 2008).
 
     Args:
         input_dataset: The table to anonymize.
         output_dataset: What the anonymized table is called.
-        method: `k-anonymity`.
         k: How many records must share each combination of quasi-identifiers, 2 or more.
         quasi_identifiers: Columns that together could tell who somebody is: these are generalized.
-        sensitive_attributes: Columns worth protecting: left as they are, their l-diversity is measured.
+        method: `k-anonymity`, `l-diversity` (needs `l`), `t-closeness` (needs `t`), `delta-disclosure` (needs `delta`),
+            `k-map` (needs `population`, in which k is then counted). `l`, `t` and `delta` bind with every method.
+        strategy: How classes are found: `mondrian` divides the table, `hierarchy` climbs generalization hierarchies,
+            `microaggregation` groups records that are close to each other (MDAV).
+        sensitive_attributes: Columns worth protecting: left as they are, their l and t are measured.
+        l: Least l-diversity of every sensitive attribute in every class.
+        l_diversity: `distinct`, `entropy`, or `recursive` (which needs `c`).
+        c: Of recursive (c, l)-diversity: the most frequent value has to be rarer than c times the l-th and rarer ones.
+        t: Greatest distance between the values in a class and in the table, 0 to 1.
+        t_distance: `ordered` (values next to each other are close), `categorical` (all are equally far apart), or
+            `auto`: ordered for numbers, dates and ordered categoricals.
+        delta: Least upper bound of |ln(part in the class / part in the table)| over all sensitive values.
+        population: For k-map the dataset that the table is a sample of; it has the quasi-identifiers.
+        hierarchies: For columns the dataset that holds their hierarchy: a line a value, first the value, then what it
+            becomes at each level, no header. Built where nothing is stated: ranges for numbers, month, year and decade
+            for dates, `*` for the rest.
+        ranges: For columns of numbers how wide the ranges of each level of a built hierarchy are: `[5, 10, 20]`.
+        recoding: With `hierarchy`: `local` takes for each class the lowest level that does, `full-domain` one level
+            for a whole column.
+        suppression_limit: With `hierarchy`: the part of the records that may be suppressed to lose less, 0 to 1.
+        nulls: `value`: a missing quasi-identifier is a value like any other; `suppress`: its record is left out.
+        weights: For quasi-identifiers how much their loss matters, 1 where nothing is stated.
+        output: What is written for a class: `ranges` (intervals and sets), `labels` of the hierarchies, or a
+            `representative` (median, most frequent category). Unless given what suits the strategy.
         direct_identifiers: Columns that say who somebody is: dropped.
         on_identifiers: What happens to a column that is listed nowhere and looks like a direct identifier: `warn`
             keeps it and warns, `drop` leaves it out, `fail` refuses to go on.
@@ -78,13 +135,28 @@ class AnonymizeOperation(Operation):
     k: int = attrs.field(validator=_at_least_two)
     quasi_identifiers: list[str] = attrs.field(validator=[_names_columns, _not_empty])
     method: Method = attrs.field(default="k-anonymity", validator=_one_of(Method))
+    strategy: Strategy = attrs.field(default="mondrian", validator=_one_of(Strategy))
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=_names_columns)
+    l: float | None = attrs.field(default=None, validator=_number(1))  # noqa: E741 - the field's own term
+    l_diversity: Diversity = attrs.field(default="distinct", validator=_one_of(Diversity))
+    c: float | None = attrs.field(default=None, validator=_number(0, above=True))
+    t: float | None = attrs.field(default=None, validator=_number(0, 1))
+    t_distance: Distance = attrs.field(default="auto", validator=_one_of(Distance))
+    delta: float | None = attrs.field(default=None, validator=_number(0, above=True))
+    population: str | None = reads(None)
+    hierarchies: dict[str, str] = reads(attrs.Factory(dict))
+    ranges: dict[str, list[float]] = attrs.field(factory=dict)
+    recoding: Recoding = attrs.field(default="local", validator=_one_of(Recoding))
+    suppression_limit: float = attrs.field(default=0.0, validator=_number(0, 1))
+    nulls: Nulls = attrs.field(default="value", validator=_one_of(Nulls))
+    weights: dict[str, float] = attrs.field(factory=dict)
+    output: Output | None = None
     direct_identifiers: list[str] = attrs.field(factory=list, validator=_names_columns)
     on_identifiers: OnIdentifiers = attrs.field(default="warn", validator=_one_of(OnIdentifiers))
     output_format: str | None = None
     row_id: bool = False
 
-    version = "1.0"
+    version = "1.1"
     category = "anonymization"
 
     def __attrs_post_init__(self) -> None:
@@ -98,6 +170,68 @@ class AnonymizeOperation(Operation):
                         f" a column has one role"
                     )
 
+        self._check_models()
+        self._check_columns_of_options()
+
+    def _check_models(self) -> None:
+        needed = {"l-diversity": "l", "t-closeness": "t", "delta-disclosure": "delta", "k-map": "population"}
+        name = needed.get(self.method)
+        if name is not None and getattr(self, name) is None:
+            raise ParameterError(f"AnonymizeOperation: method {self.method} needs `{name}`")
+        if self.population is not None and self.method != "k-map":
+            raise ParameterError("AnonymizeOperation: `population` is for method k-map: k is counted in it")
+        asked = [name for name in ("l", "t", "delta") if getattr(self, name) is not None]
+        if asked and not self.sensitive_attributes:
+            raise ParameterError(
+                f"AnonymizeOperation: `{asked[0]}` protects sensitive attributes, and `sensitive_attributes` is empty"
+            )
+        recursive = self.l_diversity == "recursive"
+        if recursive != (self.c is not None):
+            raise ParameterError("AnonymizeOperation: recursive (c, l)-diversity needs `c`, and nothing else has one")
+        if self.l is None and self.l_diversity != "distinct":
+            raise ParameterError(f"AnonymizeOperation: `l_diversity: {self.l_diversity}` needs `l`")
+        if self.l is not None and self.l_diversity != "entropy" and self.l != int(self.l):
+            raise ParameterError(f"AnonymizeOperation: `l` has to be a whole number, not {self.l!r}")
+        if self.strategy != "hierarchy":
+            for name, default in (("suppression_limit", 0.0), ("recoding", "local")):
+                if getattr(self, name) != default:
+                    raise ParameterError(f"AnonymizeOperation: `{name}` is for strategy hierarchy")
+        if self.suppression_limit and (self.t is not None or self.delta is not None):
+            raise ParameterError(
+                "AnonymizeOperation: `suppression_limit` does not go with `t` or `delta`: leaving records out would"
+                " change the table that classes are compared with"
+            )
+        if self.output is not None and self.output not in get_args(Output):
+            raise ParameterError(
+                f"AnonymizeOperation: `output` has to be one of {', '.join(get_args(Output))}, not {self.output!r}"
+            )
+        if self.method == "k-map" and self.output == "representative":
+            raise ParameterError(
+                "AnonymizeOperation: k-map counts records that a cell covers: `output` has to say which"
+            )
+
+    def _check_columns_of_options(self) -> None:
+        for option in ("hierarchies", "ranges", "weights"):
+            other = sorted(set(getattr(self, option)) - set(self.quasi_identifiers))
+            if other:
+                raise ParameterError(
+                    f"AnonymizeOperation: `{option}` names {', '.join(other)}, which is no quasi-identifier"
+                )
+        both = sorted(set(self.hierarchies) & set(self.ranges))
+        if both:
+            raise ParameterError(f"AnonymizeOperation: {', '.join(both)} has both a hierarchy and `ranges`")
+        for column, weight in self.weights.items():
+            if not (math.isfinite(weight) and weight > 0):
+                raise ParameterError(f"AnonymizeOperation: the weight of {column} has to be above 0, not {weight!r}")
+        for column, widths in self.ranges.items():
+            if not widths or not all(math.isfinite(width) and width > 0 for width in widths):
+                raise ParameterError(f"AnonymizeOperation: `ranges` of {column} have to be numbers above 0")
+
+    @property
+    def promise(self) -> Promise:
+        """What is asked of the sensitive attributes."""
+        return Promise(self.l, self.l_diversity, self.c, self.t, self.t_distance, self.delta)
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` tell what came of it."""
         frame = ctx.data.frame(self.input_dataset)
@@ -107,20 +241,23 @@ class AnonymizeOperation(Operation):
         dropped = [*self.direct_identifiers, *self._judge(suspects, ctx)]
         rows = len(frame)
 
-        release = k_anonymous(
-            frame.drop(columns=dropped).reset_index(drop=True),
-            self.quasi_identifiers,
-            self.k,
-            progress=lambda done: ctx.progress(done, rows, "rows"),
+        kept = frame.drop(columns=dropped).reset_index(drop=True)
+        release = anonymized(
+            kept, self.quasi_identifiers, self.k, self._settings(ctx), lambda done: ctx.progress(done, rows, "rows")
         )
-        grouping = check_release(release.frame, self.quasi_identifiers, self.k, rows, release.suppressed)
-        if release.suppressed:
+        grouping = check_release(
+            release.frame, self.quasi_identifiers, self.k, rows, release.suppressed, release.population
+        )
+        measured = {name: grouping.measured(release.frame[name], self.promise) for name in self.sensitive_attributes}
+        check_promise(self.promise, measured)
+        if release.frame.empty:
             ctx.warn(
-                f"{self.input_dataset} has {rows} records, fewer than k={self.k}: all of them were suppressed,"
-                f" and {self.output_dataset} is empty"
+                f"{self.input_dataset} has {rows - release.suppressed_for_nulls} records, fewer than k={self.k}:"
+                f" all of them were suppressed, and {self.output_dataset} is empty"
             )
         metrics = self._metrics(release, grouping, rows)
         metrics["l_diversity"] = self._diversity(release.frame, grouping, ctx)
+        metrics["sensitive"] = self._told(measured)
         metrics["dropped_columns"] = dropped
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
         metrics["likely_identifiers"] = {suspect.column: suspect.reason for suspect in suspects}
@@ -181,17 +318,53 @@ class AnonymizeOperation(Operation):
         )
         return []
 
+    def _settings(self, ctx: OperationContext) -> Settings:
+        sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}
+        for column, name in self.hierarchies.items():
+            sources[column] = _source(ctx, name, column)
+        population = None
+        if self.population is not None:
+            population = ctx.data.frame(self.population, columns=self.quasi_identifiers)
+        return Settings(
+            strategy=self.strategy,
+            recoding=self.recoding,
+            promise=self.promise,
+            sensitive=self.sensitive_attributes,
+            suppression_limit=self.suppression_limit,
+            nulls=self.nulls,
+            importance=self.weights,
+            output=self.output or OUTPUTS[self.strategy],
+            hierarchies=sources,
+            population=population,
+        )
+
+    def _told(self, measured: Mapping[str, Measured | None]) -> dict[str, Any]:
+        return {
+            name: {**found.told(), "meaning": found.meaning(name)}
+            for name, found in measured.items()
+            if found is not None
+        }
+
     def _metrics(self, release: Release, grouping: Grouping, rows: int) -> dict[str, Any]:
+        measured_k = grouping.k
+        if release.population is not None:
+            measured_k = k_map(release.frame, release.population, self.quasi_identifiers)
         return {
             "method": self.method,
+            "strategy": self.strategy,
             "k_claimed": self.k,
-            "k_measured": grouping.k,
+            "k_measured": measured_k,
             "k_before": release.k_before,
             "classes": grouping.classes,
             "classes_before": release.classes_before,
             "rows_in": rows,
             "rows_out": len(release.frame),
             "rows_suppressed": release.suppressed,
+            "rows_suppressed_for_nulls": release.suppressed_for_nulls,
+            "ncp_set": mean_loss(release.ncp_set),
+            "ncp_hier": mean_loss(release.ncp_hier),
+            "ncp_set_by_column": release.ncp_set,
+            "ncp_hier_by_column": release.ncp_hier,
             "information_loss": release.information_loss,
             "information_loss_by_column": release.loss,
             "average_class_size": grouping.average_size,
@@ -209,3 +382,14 @@ class AnonymizeOperation(Operation):
             if diversity.l == 1:
                 ctx.warn(f"{self.output_dataset}: {meaning}")
         return found
+
+
+def _source(ctx: OperationContext, name: str, column: str) -> HierarchySource:
+    """A hierarchy from a dataset: its file as it lies there, because it has no header, or a frame in memory."""
+    record = ctx.run.data_source.describe(name)
+    if not record.path:
+        frame = ctx.data.frame(name)
+        return HierarchySource(file=name, lines=frame.astype(str).to_numpy().tolist())
+    return HierarchySource(
+        file=record.path, lines=read_hierarchy(ctx.run.files.read(record.path, "data"), record.path, column)
+    )

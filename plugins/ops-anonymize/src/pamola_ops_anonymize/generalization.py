@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .hierarchies import Hierarchy
 from .notation import SUPPRESSED, category_set, interval
 
 MISSING = -1
@@ -83,6 +84,66 @@ def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> Gener
         spread = (distinct - 1) / max(1, domain.size - 1)
     loss = np.where(mixed, 1.0, np.where(several, spread, 0.0))
     return GeneralizedColumn(labels, of_class, loss)
+
+
+def labelled(
+    hierarchy: Hierarchy, codes: Codes, classes: Ints, count: int, level: int | None = None
+) -> GeneralizedColumn:
+    """Cover each class by the lowest label of a hierarchy that holds all of it, or by the one at `level`.
+
+    Args:
+        hierarchy: Of the column.
+        codes: Code of each combination.
+        classes: Class of each combination, 0 to `count` - 1, none of them empty.
+        count: Number of classes.
+        level: The level of every cell, where it is the same for all.
+    """
+    levels, member = hierarchy.common(codes.astype(np.int64), classes, count)
+    if level is not None:
+        levels = np.full(count, level, dtype=np.int64)
+    labels: list[str] = []
+    of_class = np.full(count, MISSING, dtype=np.int64)
+    group = hierarchy.groups[levels, member]
+    for each, names in enumerate(hierarchy.labels):
+        here = (levels == each) & (group < len(names))
+        used, inverse = np.unique(group[here], return_inverse=True)
+        of_class[here] = inverse + len(labels)
+        labels.extend(names[name] for name in used.tolist())
+    return GeneralizedColumn(labels, of_class, hierarchy.loss[levels, member])
+
+
+def representative(domain: Domain, codes: Codes, weights: Ints, classes: Ints, count: int) -> GeneralizedColumn:
+    """Stand one value for each class: the median of numbers and dates, the most frequent category.
+
+    A cell then need not cover its own value. The loss is that of the range or set which the value stands for.
+    """
+    covering = generalize(domain, codes, classes, count)
+    order = np.lexsort((codes, classes))
+    owner, code, weight = classes[order], codes[order].astype(np.int64), weights[order]
+    if isinstance(domain, OrderedDomain):
+        start = np.searchsorted(owner, np.arange(count))
+        total = np.cumsum(weight)
+        inside = total - (total[start] - weight[start])[owner]
+        whole = np.bincount(owner, weights=weight, minlength=count)
+        reached = np.flatnonzero(2 * inside >= whole[owner])
+        _, first = np.unique(owner[reached], return_index=True)
+        chosen = code[reached[first]]
+    else:
+        width = domain.size + 1
+        pairs, inverse = np.unique(owner * width + code, return_inverse=True)
+        frequency = np.bincount(inverse, weights=weight)
+        best = np.lexsort((pairs % width, -frequency, pairs // width))
+        _, first = np.unique(pairs[best] // width, return_index=True)
+        chosen = pairs[best[first]] % width
+    suppressed = covering.of_class != MISSING
+    mixed = np.zeros(count, dtype=bool)
+    mixed[classes[codes == domain.size]] = True
+    labels: list[str] = []
+    of_class = np.full(count, MISSING, dtype=np.int64)
+    _label(of_class, ~mixed, chosen[~mixed], domain.texts, labels)
+    of_class[mixed & suppressed] = len(labels)
+    labels.append(SUPPRESSED)
+    return GeneralizedColumn(labels, of_class, covering.loss)
 
 
 def _label(

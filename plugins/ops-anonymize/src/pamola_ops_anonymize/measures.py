@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .conditions import Measured, Promise
+from .models import Histogram, SensitiveValues
+
 
 @attrs.frozen
 class Diversity:
@@ -97,3 +100,28 @@ class Grouping:
         distinct = np.bincount(pairs // len(values), minlength=len(self.sizes))
         alone = distinct == 1
         return Diversity(int(distinct.min()), int(alone.sum()), int(self.sizes[alone].sum()))
+
+    def measured(self, sensitive: pd.Series[Any], promise: Promise) -> Measured | None:
+        """Privacy models of a column of the same records, by their worst class; None where there is no record.
+
+        Args:
+            sensitive: The column.
+            promise: Which l the recursive model is for (2 unless it says), and how distance is measured.
+        """
+        if not len(self.sizes):
+            return None
+        values = SensitiveValues.of(sensitive)
+        ordered = promise.is_ordered(values)
+        histogram = Histogram.of(
+            self.group, values.codes, np.ones(len(self.group), dtype=np.int64), self.classes, values.share
+        )
+        recursive_l = int(promise.l) if promise.l is not None and promise.diversity == "recursive" else 2
+        return Measured(
+            distinct=int(histogram.distinct().min()),
+            entropy=float(histogram.entropy().min()),
+            recursive_l=recursive_l,
+            recursive=float(histogram.recursive(recursive_l).max()),
+            t=float(histogram.distance(ordered=ordered).max()),
+            ordered=ordered,
+            delta=float(histogram.disclosure().max()),
+        )

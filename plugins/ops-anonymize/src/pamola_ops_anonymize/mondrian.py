@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from .conditions import Conditions
 from .domains import Codes, Domain, Floats, Ints, Mask, Runs
 
 CANDIDATES = 5
@@ -55,6 +56,8 @@ def partition(
     domains: Sequence[Domain],
     k: int,
     *,
+    importance: Floats | None = None,
+    conditions: Conditions | None = None,
     candidates: int = CANDIDATES,
     progress: Callable[[int], None] | None = None,
 ) -> Ints:
@@ -65,6 +68,8 @@ def partition(
         weights: int64, records of each combination; their sum must be at least `k`.
         domains: One a dimension.
         k: Least number of records of a class.
+        importance: Weight of each dimension's loss; all the same unless given.
+        conditions: What else both sides of a cut have to meet; where there are any, every proposed cut may be tried.
         candidates: Cuts tried over all dimensions at each node.
         progress: Told after each level how many records have found their class.
 
@@ -72,6 +77,9 @@ def partition(
         The class of each combination, numbered from 0.
     """
     count = codes.shape[1]
+    factors = np.ones(len(codes)) if importance is None else importance
+    if conditions is not None:
+        candidates = 2 * len(codes)
     classes = np.zeros(count, dtype=np.int64)
     made = 0
     total = int(weights.sum())
@@ -85,9 +93,9 @@ def partition(
         proposals = [
             cuts
             for d, domain in enumerate(domains)
-            for cuts in _propose(d, domain, runs[d], level, k, greedy=depth <= greedy_levels)
+            for cuts in _propose(d, domain, runs[d], level, k, factors[d], greedy=depth <= greedy_levels)
         ]
-        chosen = _choose(count, domains, level, runs, proposals, candidates)
+        chosen = _choose(count, domains, factors, level, runs, proposals, candidates, conditions)
         side = _sides(count, level, runs, chosen)
         made = _divide(level, chosen, side, weights, classes, made, k)
         if progress is not None:
@@ -126,7 +134,9 @@ def _runs(codes: Codes, order: Codes, weights: Ints, level: _Level) -> Runs:
     )
 
 
-def _propose(dimension: int, domain: Domain, runs: Runs, level: _Level, k: int, greedy: bool) -> list[_Cuts]:
+def _propose(
+    dimension: int, domain: Domain, runs: Runs, level: _Level, k: int, factor: float, greedy: bool
+) -> list[_Cuts]:
     """The median of each node and, when `greedy`, the cut of least loss in this dimension."""
     sums = np.cumsum(runs.weight)
     left = sums - (sums[runs.first] - runs.weight[runs.first])[runs.node]
@@ -137,7 +147,10 @@ def _propose(dimension: int, domain: Domain, runs: Runs, level: _Level, k: int, 
     left_loss, right_loss, node_loss = domain.loss_of_cuts(runs)
     remaining = (left * left_loss + (whole - left) * right_loss) / whole
     measures = [np.abs(2 * left - whole) / whole] + ([remaining] if greedy else [])
-    return [_best_cut(dimension, runs, np.where(allowed, m, np.inf), node_loss, remaining) for m in measures]
+    return [
+        _best_cut(dimension, runs, np.where(allowed, m, np.inf), factor * node_loss, factor * remaining)
+        for m in measures
+    ]
 
 
 def _best_cut(dimension: int, runs: Runs, measure: Floats, node_loss: Floats, remaining: Floats) -> _Cuts:
@@ -154,10 +167,12 @@ def _best_cut(dimension: int, runs: Runs, measure: Floats, node_loss: Floats, re
 def _choose(
     count: int,
     domains: Sequence[Domain],
+    importance: Floats,
     level: _Level,
     runs: list[Runs],
     proposals: list[_Cuts],
     candidates: int,
+    conditions: Conditions | None,
 ) -> _Cuts:
     """Of each node's most promising proposals the one that leaves the least loss over all dimensions."""
     nodes = len(level.start)
@@ -176,7 +191,10 @@ def _choose(
         allowed = np.isfinite(cuts.gain)
         if not allowed.any():
             break
-        loss = np.where(allowed, _loss_after(domains, level, runs, _sides(count, level, runs, cuts)), np.inf)
+        side = _sides(count, level, runs, cuts)
+        if conditions is not None:
+            allowed = allowed & _both_meet(conditions, level, side)
+        loss = np.where(allowed, _loss_after(domains, importance, level, runs, side), np.inf)
         better = loss < least
         least[better] = loss[better]
         dimension[better] = cuts.dimension[better]
@@ -196,14 +214,20 @@ def _sides(count: int, level: _Level, runs: list[Runs], cuts: _Cuts) -> Mask:
     return side
 
 
-def _loss_after(domains: Sequence[Domain], level: _Level, runs: list[Runs], side: Mask) -> Floats:
+def _both_meet(conditions: Conditions, level: _Level, side: Mask) -> Mask:
+    units = level.order[0].astype(np.int64)
+    met = conditions.met(units, 2 * level.node + side[units], 2 * len(level.start))
+    return np.asarray(met[0::2] & met[1::2])
+
+
+def _loss_after(domains: Sequence[Domain], importance: Floats, level: _Level, runs: list[Runs], side: Mask) -> Floats:
     """Loss of the records of each node, summed over the dimensions, once it is cut."""
     loss = np.zeros(len(level.start))
-    for domain, order, run in zip(domains, level.order, runs, strict=True):
+    for domain, factor, order, run in zip(domains, importance, level.order, runs, strict=True):
         run_left = np.add.reduceat(run.row_weight * ~side[order], run.start)
         left = np.add.reduceat(run_left, run.first)
-        loss += left * domain.loss_of_part(run, run_left > 0)
-        loss += (level.weight - left) * domain.loss_of_part(run, run.weight > run_left)
+        loss += factor * left * domain.loss_of_part(run, run_left > 0)
+        loss += factor * (level.weight - left) * domain.loss_of_part(run, run.weight > run_left)
     return loss
 
 

@@ -1,19 +1,82 @@
-"""From a table to one that may be released: partition, generalize, put together, account for every row."""
+"""From a table to one that may be released: group, generalize, put together, account for every row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks.errors import DataRefused
+from pamola_tasks.errors import DataRefused, ParameterError
 
-from .domains import combinations, encode
-from .generalization import generalize
+from .conditions import Conditions, Measured, Promise, SensitiveCounts
+from .domains import Domain, Floats, Ints, Mask, combinations, encode
+from .generalization import GeneralizedColumn, generalize, labelled, representative
+from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
 from .measures import Grouping
+from .microaggregation import microaggregate
+from .models import SensitiveValues
 from .mondrian import partition
+from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
+
+Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
+Recoding = Literal["local", "full-domain"]
+Nulls = Literal["value", "suppress"]
+Output = Literal["ranges", "labels", "representative"]
+
+OUTPUTS: dict[str, Output] = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class HierarchySource:
+    """Where a column's hierarchy comes from: lines of a file, or widths of ranges to be built.
+
+    Attributes:
+        file: The file's name, for messages.
+        lines: Its fields, line by line.
+        widths: How wide the ranges of each level are.
+    """
+
+    file: str = ""
+    lines: Sequence[Sequence[str]] | None = None
+    widths: Sequence[float] | None = None
+
+    def hierarchy(self, domain: Domain) -> Hierarchy:
+        if self.lines is not None:
+            return hierarchy_of_lines(self.lines, domain, self.file)
+        return built_hierarchy(domain, self.widths)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Settings:
+    """How a table is to be anonymized.
+
+    Attributes:
+        strategy: How classes are found.
+        recoding: With hierarchies, one level for the whole column or the lowest for each class.
+        promise: What the sensitive attributes of a class have to meet.
+        sensitive: The sensitive attributes.
+        suppression_limit: Part of the records that may be suppressed to lose less (`hierarchy` only).
+        nulls: Whether a missing value is a value, or its record is suppressed.
+        importance: Weight of quasi-identifiers, 1 where it is not stated.
+        output: What is published of a class.
+        hierarchies: Where they come from; built where nothing is stated.
+        population: For k-map the records that k is counted in.
+    """
+
+    strategy: Strategy = "mondrian"
+    recoding: Recoding = "local"
+    promise: Promise = attrs.Factory(Promise)
+    sensitive: Sequence[str] = ()
+    suppression_limit: float = 0.0
+    nulls: Nulls = "value"
+    importance: Mapping[str, float] = attrs.Factory(dict)
+    output: Output = "ranges"
+    hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
+    population: pd.DataFrame | None = None
 
 
 @attrs.frozen(eq=False)
@@ -23,22 +86,74 @@ class Release:
     Attributes:
         frame: The records that are released, in the input's order, with the input's row labels.
         suppressed: Records that are left out.
+        suppressed_for_nulls: Those of them that were left out because a quasi-identifier is missing.
         k_before: Records of the smallest class of the input.
         classes_before: Classes of the input.
-        loss: For each quasi-identifier the normalized certainty penalty over the input's records (a record that
-            was left out loses 1).
+        ncp_set: For each quasi-identifier the normalized certainty penalty over the input's records if ranges and
+            sets are published (a record that was left out loses 1).
+        ncp_hier: The same if labels of hierarchies are published.
+        published: Which of both is true of the release: the losses of its cells.
+        population: For k-map the quasi-identifiers of the population, generalized in the same way.
     """
 
     frame: pd.DataFrame
     suppressed: int
+    suppressed_for_nulls: int
     k_before: int
     classes_before: int
-    loss: dict[str, float]
+    ncp_set: dict[str, float]
+    ncp_hier: dict[str, float]
+    published: Literal["set", "hier"]
+    population: pd.DataFrame | None = None
+
+    @property
+    def loss(self) -> dict[str, float]:
+        """Losses of the quasi-identifiers as they are published."""
+        return self.ncp_set if self.published == "set" else self.ncp_hier
 
     @property
     def information_loss(self) -> float:
-        """NCP-set: the mean of the losses over the quasi-identifiers, 0 (as the input) to 1 (nothing is left)."""
-        return sum(self.loss.values()) / len(self.loss)
+        """The mean of the losses over the quasi-identifiers, 0 (as the input) to 1 (nothing is left)."""
+        return mean_loss(self.loss)
+
+
+def mean_loss(loss: Mapping[str, float]) -> float:
+    """One number for the losses of the columns: their mean."""
+    return sum(loss.values()) / len(loss)
+
+
+@attrs.frozen(eq=False)
+class _Table:
+    """Quasi-identifiers of the records to be grouped (those of a population after them), as codes.
+
+    Attributes:
+        domains: One a quasi-identifier.
+        codes: int32, shape (quasi-identifiers, records).
+        combination: Unit of each record.
+        distinct: int32, shape (quasi-identifiers, units): the codes of each unit.
+        weights: Records of each unit that count for k.
+        records: How many of the records are those of the input.
+    """
+
+    domains: list[Domain]
+    codes: npt.NDArray[np.int32]
+    combination: Ints
+    distinct: npt.NDArray[np.int32]
+    weights: Ints
+    records: int
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, columns: Sequence[str], population: pd.DataFrame | None) -> _Table:
+        records = len(frame)
+        if population is not None:
+            frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
+        encoded = [encode(frame[column]) for column in columns]
+        domains = [domain for domain, _ in encoded]
+        codes = np.stack([column_codes for _, column_codes in encoded])
+        first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
+        if population is not None:
+            weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
+        return cls(domains, codes, combination, np.ascontiguousarray(codes[:, first]), weights, records)
 
 
 def k_anonymous(
@@ -47,7 +162,7 @@ def k_anonymous(
     k: int,
     progress: Callable[[int], None] | None = None,
 ) -> Release:
-    """Generalize the quasi-identifiers until at least `k` records share each combination of them.
+    """Generalize the quasi-identifiers by Mondrian until at least `k` records share each combination of them.
 
     A table of fewer than `k` records cannot be released at all: every record is suppressed. Otherwise none is.
 
@@ -57,39 +172,184 @@ def k_anonymous(
         k: At least 2.
         progress: Told how many records have found their class.
     """
-    encoded = [encode(frame[column]) for column in quasi_identifiers]
-    domains = [domain for domain, _ in encoded]
-    codes = np.stack([column_codes for _, column_codes in encoded])
-    first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
-    k_before, classes_before = int(weights.min()), len(weights)
+    return anonymized(frame, quasi_identifiers, k, Settings(), progress)
 
-    columns: dict[str, pd.Series[str]] = {}
-    if len(frame) < k:
-        released = frame.iloc[:0]
-        for column in quasi_identifiers:
-            columns[column] = pd.Series([], dtype="string", index=released.index)
-        loss = dict.fromkeys(quasi_identifiers, 1.0)
-    else:
-        released = frame
-        distinct = np.ascontiguousarray(codes[:, first])
-        classes = partition(distinct, weights, domains, k, progress=progress)
-        sizes = np.bincount(classes, weights=weights)
-        loss = {}
-        for column, domain, column_codes in zip(quasi_identifiers, domains, distinct, strict=True):
-            generalized = generalize(domain, column_codes, classes, len(sizes))
-            columns[column] = generalized.cells(classes[combination], frame.index)
-            loss[column] = float((generalized.loss * sizes).sum() / sizes.sum())
+
+def anonymized(
+    frame: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None = None,
+) -> Release:
+    """Generalize the quasi-identifiers until each class of records meets what is asked.
+
+    Args:
+        frame: At least one record; column names are unique.
+        quasi_identifiers: At least one column of it.
+        k: At least 2; counted in the population where there is one.
+        settings: How.
+        progress: Told how many records have found their class.
+
+    Raises:
+        DataRefused: Not even the whole table as one class meets what is asked of the sensitive attributes.
+    """
+    columns = list(quasi_identifiers)
+    before = _Table.of(frame, columns, None)
+    complete = np.ones(len(frame), dtype=bool)
+    if settings.nulls == "suppress":
+        complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
+    kept = frame if complete.all() else frame.loc[complete]
+    table = before if complete.all() and settings.population is None else _Table.of(kept, columns, settings.population)
+    importance = np.array([float(settings.importance.get(column, 1.0)) for column in columns])
+    importance /= importance.mean()
+    hierarchies = [
+        settings.hierarchies.get(column, HierarchySource()).hierarchy(domain)
+        for column, domain in zip(columns, table.domains, strict=True)
+    ]
+
+    levels: list[int] | None = None
+    classes = np.full(table.codes.shape[1], OUTSIDE, dtype=np.int64)
+    if len(kept) and int(table.weights.sum()) >= k:
+        classes, levels = _grouped(kept, table, hierarchies, importance, k, settings, progress)
+    # a class that holds records of the population only is nobody's
+    used = np.zeros(int(classes.max(initial=-1)) + 1, dtype=bool)
+    used[classes[: table.records][classes[: table.records] >= 0]] = True
+    number = np.append(np.cumsum(used) - 1, OUTSIDE)
+    number[:-1][~used] = OUTSIDE
+    classes = number[classes]
+
+    inside = classes >= 0
+    released_rows = inside[: table.records]
+    suppressed = len(frame) - int(released_rows.sum())
+    cells, ncp_set, ncp_hier = _cells(columns, table, hierarchies, classes, int(used.sum()), levels, settings.output)
+    released = kept if released_rows.all() else kept.loc[released_rows]
+    own = classes[: table.records][released_rows]
+    total = len(frame)
+    population = None
+    if settings.population is not None:
+        others = classes[table.records :]
+        others = others[others >= 0]
+        index = pd.RangeIndex(len(others))
+        population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
+    sizes = np.bincount(own, minlength=int(used.sum()))
     return Release(
-        frame=released.assign(**columns),
-        suppressed=len(frame) - len(released),
-        k_before=k_before,
-        classes_before=classes_before,
-        loss=loss,
+        frame=released.assign(**{name: column.cells(own, released.index) for name, column in cells.items()}),
+        suppressed=suppressed,
+        suppressed_for_nulls=int((~complete).sum()),
+        k_before=int(before.weights.min()),
+        classes_before=len(before.weights),
+        ncp_set={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_set.items()},
+        ncp_hier={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_hier.items()},
+        published="hier" if settings.output == "labels" else "set",
+        population=population,
     )
 
 
+def _grouped(
+    frame: pd.DataFrame,
+    table: _Table,
+    hierarchies: list[Hierarchy],
+    importance: Floats,
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+) -> tuple[Ints, list[int] | None]:
+    """The class of each record, `OUTSIDE` where it is suppressed; and the levels of a full-domain recoding."""
+    by_record = settings.strategy == "microaggregation"
+    records = table.codes.shape[1]
+    unit = np.arange(records, dtype=np.int64) if by_record else table.combination
+    weights = table.weights
+    if by_record:
+        counted = np.arange(records) >= (table.records if settings.population is not None else 0)
+        weights = counted.astype(np.int64)
+    conditions = _conditions(frame, unit[: table.records], weights, k, settings)
+    may_suppress = int(settings.suppression_limit * len(frame))
+    if by_record:
+        return microaggregate(table.codes, table.domains, importance, conditions, progress), None
+    if settings.strategy == "mondrian":
+        classes = partition(
+            table.distinct,
+            weights,
+            table.domains,
+            k,
+            importance=importance,
+            conditions=None if conditions.only_k else conditions,
+            progress=progress,
+        )
+        return classes[unit], None
+    if node_count(hierarchies) > MOST_NODES:
+        raise ParameterError(
+            f"AnonymizeOperation: the hierarchies of the quasi-identifiers have {node_count(hierarchies):,}"
+            f" combinations of levels, more than the {MOST_NODES:,} that can be tried: use fewer"
+            f" levels, or strategy mondrian"
+        )
+    if settings.recoding == "full-domain":
+        classes, levels = full_domain(table.distinct, weights, hierarchies, importance, conditions, may_suppress)
+        return classes[unit], levels
+    classes = local_recoding(table.distinct, weights, hierarchies, importance, conditions, may_suppress, progress)
+    return classes[unit], None
+
+
+def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings: Settings) -> Conditions:
+    promise = settings.promise
+    if promise.empty:
+        return Conditions(k, weights)
+    sensitive = []
+    for name in settings.sensitive:
+        values = SensitiveValues.of(frame[name])
+        counts = SensitiveCounts.of(values, unit, len(weights), ordered=promise.is_ordered(values))
+        sensitive.append(counts)
+        alone = Conditions(0, weights, promise, (counts,))
+        everyone = np.arange(len(weights), dtype=np.int64)
+        if not alone.met(everyone, np.zeros(len(weights), dtype=np.int64), 1)[0]:
+            raise DataRefused(
+                f"{promise.words()} cannot be had for {name}: not even the whole table as one class meets it."
+                f" Ask for less, or leave {name} out",
+                column=name,
+            )
+    return Conditions(k, weights, promise, tuple(sensitive))
+
+
+def _cells(
+    columns: list[str],
+    table: _Table,
+    hierarchies: list[Hierarchy],
+    classes: Ints,
+    count: int,
+    levels: list[int] | None,
+    output: Output,
+) -> tuple[dict[str, GeneralizedColumn], dict[str, Floats], dict[str, Floats]]:
+    """Published columns, and the two losses of each class in each column."""
+    if not count:
+        nothing = np.zeros(0)
+        empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), nothing)
+        return dict.fromkeys(columns, empty), dict.fromkeys(columns, nothing), dict.fromkeys(columns, nothing)
+    inside: Mask = classes >= 0
+    # a pair of class and combination each once: what a class holds is all that cells depend on
+    width = table.distinct.shape[1]
+    pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
+    owner, unit = pairs // width, pairs % width
+    cells, ncp_set, ncp_hier = {}, {}, {}
+    for position, column in enumerate(columns):
+        domain, codes = table.domains[position], table.distinct[position][unit]
+        level = None if levels is None else levels[position]
+        covered = generalize(domain, codes, owner, count)
+        label = labelled(hierarchies[position], codes, owner, count, level)
+        cells[column] = label if output == "labels" else covered
+        if output == "representative":
+            cells[column] = representative(domain, codes, weight.astype(np.int64), owner, count)
+        ncp_set[column], ncp_hier[column] = covered.loss, label.loss
+    return cells, ncp_set, ncp_hier
+
+
 def check_release(
-    released: pd.DataFrame, quasi_identifiers: Sequence[str], k: int, rows_in: int, suppressed: int
+    released: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    k: int,
+    rows_in: int,
+    suppressed: int,
+    population: pd.DataFrame | None = None,
 ) -> Grouping:
     """Hold a table against what is claimed of it, by counting what is written in it.
 
@@ -97,7 +357,8 @@ def check_release(
         Its classes.
 
     Raises:
-        DataRefused: Fewer than `k` records share a combination, or records are unaccounted for.
+        DataRefused: Fewer than `k` records share a combination (fewer than `k` of the population where that is
+            given), or records are unaccounted for.
     """
     if len(released) + suppressed != rows_in:
         raise DataRefused(
@@ -108,11 +369,43 @@ def check_release(
             rows_suppressed=suppressed,
         )
     grouping = Grouping.of(released, quasi_identifiers)
-    if grouping.k is not None and grouping.k < k:
+    measured = grouping.k if population is None else k_map(released, population, quasi_identifiers)
+    if measured is not None and measured < k:
         raise DataRefused(
-            f"k={k} was asked for, but the generalized table reaches only k={grouping.k}: it is not released."
+            f"k={k} was asked for, but the generalized table reaches only k={measured}: it is not released."
             f" This is a fault of the operation, please report it",
             k_claimed=k,
-            k_measured=grouping.k,
+            k_measured=measured,
         )
     return grouping
+
+
+def k_map(released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int | None:
+    """The least number of records of a generalized population that any released record looks like.
+
+    L. Sweeney: Computational disclosure control, PhD thesis, MIT 2001, section 4.3.
+
+    Returns:
+        None where no record is released.
+    """
+    if released.empty:
+        return None
+    both = pd.concat([released[list(quasi_identifiers)], population[list(quasi_identifiers)]], ignore_index=True)
+    group = Grouping.of(both, quasi_identifiers).group
+    counts = np.bincount(group[len(released) :], minlength=int(group.max()) + 1)
+    return int(counts[group[: len(released)]].min())
+
+
+def check_promise(promise: Promise, measured: Mapping[str, Measured | None]) -> None:
+    """Hold what was measured of each sensitive attribute against what was asked.
+
+    Raises:
+        DataRefused: One of them falls short.
+    """
+    for name, found in measured.items():
+        if found is not None and not promise.kept(found):
+            raise DataRefused(
+                f"{promise.words()} was asked for, but the generalized table does not reach it for {name}: it is not"
+                f" released. This is a fault of the operation, please report it",
+                column=name,
+            )

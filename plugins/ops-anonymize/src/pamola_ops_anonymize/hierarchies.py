@@ -1,0 +1,268 @@
+"""Generalization hierarchies: what each value of a column becomes at each level, read from a file or built.
+
+A hierarchy file has no header; its first field is the value, the following ones its generalizations, narrow to wide.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+
+from .domains import Domain, Floats, Ints, OrderedDomain
+from .notation import SUPPRESSED, interval
+
+DELIMITERS = ";,\t|"
+"""Tried in this order: the first that divides every line into the same number of fields, more than one."""
+
+
+@attrs.frozen(eq=False)
+class Hierarchy:
+    """The generalizations of the values of one domain.
+
+    Attributes:
+        groups: int64, shape (levels, codes of the domain with the missing value last): the group of each code at
+            each level. Level 0 are the values themselves; at the last one all are together.
+        loss: float64 of the same shape: (leaves under the group - 1) / (leaves - 1).
+        labels: For each level the text of each group.
+    """
+
+    groups: Ints
+    loss: Floats
+    labels: list[list[str]]
+
+    @property
+    def levels(self) -> int:
+        return len(self.groups)
+
+    def common(self, codes: Ints, classes: Ints, count: int) -> tuple[Ints, Ints]:
+        """The lowest level at which each class is one group, and the code of one of its members."""
+        representative = np.zeros(count, dtype=np.int64)
+        representative[classes] = codes
+        level = np.full(count, self.levels - 1, dtype=np.int64)
+        for lower in range(self.levels - 2, -1, -1):
+            groups = self.groups[lower]
+            apart = np.zeros(count, dtype=bool)
+            apart[classes[groups[codes] != groups[representative[classes]]]] = True
+            level[~apart] = lower
+        return level, representative
+
+
+def read_hierarchy(content: bytes, file: str, column: str) -> list[list[str]]:
+    """The lines of a hierarchy file, each with as many fields as the others.
+
+    Args:
+        content: The file, UTF-8, delimiter `;` or another of `DELIMITERS`.
+        file: Its name, for messages.
+        column: The column it is for, for messages.
+
+    Raises:
+        DataError: It is empty or no UTF-8, or a line has another number of fields.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(f"{file}, line {line}: the hierarchy of {column} is not UTF-8: save it as UTF-8") from error
+    rows: list[list[str]] = []
+    for delimiter in DELIMITERS:
+        rows = [fields for fields in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if fields]
+        if rows and len(rows[0]) > 1 and all(len(fields) == len(rows[0]) for fields in rows):
+            return _lines(text, delimiter)
+    if not rows:
+        raise DataError(f"{file}: the hierarchy of {column} is empty")
+    delimiter = max(DELIMITERS, key=text.count)
+    for number, fields in enumerate(_lines(text, delimiter), start=1):
+        if fields and len(fields) != len(_lines(text, delimiter)[0]):
+            raise DataError(
+                f"{file}, line {number}: the hierarchy of {column} has {len(fields)} levels here and"
+                f" {len(_lines(text, delimiter)[0])} in line 1: every line needs the same number of fields"
+            )
+    raise DataError(
+        f"{file}, line 1: the hierarchy of {column} has one field a line: there is nothing to generalize to"
+    )
+
+
+def _lines(text: str, delimiter: str) -> list[list[str]]:
+    """Fields of each line; an empty list for an empty one, so that places are line numbers."""
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str) -> Hierarchy:
+    """The hierarchy that a file states, for the values of a column.
+
+    Leaves are the lines of the file, whether or not the table has them. A last level with several labels gets `*`
+    above it.
+
+    Raises:
+        DataError: A value of the column has no line, or has two; or records that are together at one level are apart
+            at a higher one. The message names file, line and column.
+    """
+    column = domain.name
+    numbered = [(number, list(fields)) for number, fields in enumerate(lines, start=1) if fields]
+    if not numbered:
+        raise DataError(f"{file}: the hierarchy of {column} is empty")
+    place: dict[Any, int] = {}
+    for position, (number, fields) in enumerate(numbered):
+        key = _key(fields[0], domain)
+        if key in place:
+            first = numbered[place[key]][0]
+            raise DataError(
+                f"{file}, line {number}: the hierarchy of {column} has this value in line {first} already:"
+                f" each value needs one line"
+            )
+        place[key] = position
+    widths = len(numbered[0][1])
+    columns = [[fields[level] for _, fields in numbered] for level in range(widths)]
+    _check_monotone(columns, [number for number, _ in numbered], file, column)
+    if len(set(columns[-1])) > 1:
+        columns.append([SUPPRESSED] * len(numbered))
+    texts = domain.texts(np.arange(domain.size))
+    found = [place.get(_key(text, domain)) for text in texts]
+    absent = sum(position is None for position in found)
+    if absent:
+        raise DataError(
+            f"{file}, line {numbered[-1][0] + 1}: the hierarchy of {column} ends here, and {absent} of the"
+            f" {domain.size} different values of the column have no line: add one for each",
+            file=file,
+            column=column,
+            values_without_line=absent,
+        )
+    leaf = np.array([position for position in found if position is not None], dtype=np.int64)
+    return _hierarchy(columns, leaf)
+
+
+def _key(text: str, domain: Domain) -> Any:
+    """What makes a field and a value the same: their number where the column has numbers, else their text."""
+    if isinstance(domain, OrderedDomain) and domain.style in ("plain", "integral"):
+        try:
+            return int(text)
+        except ValueError:
+            try:
+                return float(text)
+            except ValueError:
+                return text
+    return text
+
+
+def _check_monotone(columns: list[list[str]], numbers: list[int], file: str, column: str) -> None:
+    for level in range(1, len(columns)):
+        above: dict[str, int] = {}
+        for position, label in enumerate(columns[level - 1]):
+            first = above.setdefault(label, position)
+            if level > 1 and columns[level][first] != columns[level][position]:
+                raise DataError(
+                    f"{file}, line {numbers[position]}: the hierarchy of {column} is not monotone: field {level} is"
+                    f" the same as in line {numbers[first]}, but field {level + 1} is another: what was put together"
+                    f" has to stay together"
+                )
+
+
+def _hierarchy(columns: list[list[str]], leaf: Ints) -> Hierarchy:
+    """Levels of labels over the leaves, and the leaf of each code of a domain."""
+    leaves = len(columns[0])
+    groups, losses, labels = [], [], []
+    for level, names in enumerate(columns):
+        of_leaf, distinct = (np.arange(leaves), np.array(names, dtype=object)) if level == 0 else _groups(names)
+        under = np.bincount(of_leaf, minlength=len(distinct))
+        loss = (under[of_leaf] - 1) / max(1, leaves - 1)
+        top = level == len(columns) - 1
+        # a missing value is a leaf of its own, which only the top holds together with others
+        missing = (of_leaf[0], 1.0) if top else (len(distinct), 0.0)
+        groups.append(np.append(of_leaf[leaf], missing[0]))
+        losses.append(np.append(loss[leaf], missing[1]))
+        labels.append([str(name) for name in distinct])
+    return Hierarchy(np.array(groups, dtype=np.int64), np.array(losses, dtype=np.float64), labels)
+
+
+def _groups(names: list[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
+    codes, distinct = pd.factorize(np.array(names, dtype=object))
+    return codes, np.asarray(distinct, dtype=object)
+
+
+def built_hierarchy(domain: Domain, widths: Sequence[float] | None = None) -> Hierarchy:
+    """A hierarchy over the values of a column: ranges for numbers, month, year and decade for dates, else `*` alone.
+
+    Args:
+        domain: The column.
+        widths: For numbers, how wide the ranges of each level are, each a multiple of the one before; unless given
+            a round width of about a twentieth of the range, doubled until one range holds everything.
+
+    Raises:
+        ParameterError: The column has no numbers, or a width is no multiple of the one before.
+    """
+    texts = domain.texts(np.arange(domain.size))
+    columns = [texts if texts else [SUPPRESSED]]
+    if isinstance(domain, OrderedDomain) and domain.size:
+        if domain.style in ("day", "instant"):
+            if widths is not None:
+                raise ParameterError(f"AnonymizeOperation: `ranges` are for numbers, and {domain.name} has dates")
+            columns += _calendar(domain)
+        else:
+            columns += _ranges(domain, _checked(widths, domain.name))
+    elif widths is not None:
+        raise ParameterError(f"AnonymizeOperation: `ranges` are for numbers, and {domain.name} has none")
+    columns.append([SUPPRESSED] * len(columns[0]))
+    return _hierarchy(columns, np.arange(domain.size, dtype=np.int64))
+
+
+def _checked(widths: Sequence[float] | None, column: str) -> Sequence[float] | None:
+    for narrow, wide in zip(widths or (), (widths or ())[1:], strict=False):
+        if wide <= narrow or abs(wide / narrow - round(wide / narrow)) > 1e-9:
+            raise ParameterError(
+                f"AnonymizeOperation: `ranges` of {column}: each width has to be a multiple of the one before,"
+                f" {wide} is none of {narrow}"
+            )
+    return widths
+
+
+def _ranges(domain: OrderedDomain, widths: Sequence[float] | None) -> list[list[str]]:
+    numbers = domain.values.astype(np.float64)
+    if not np.isfinite(numbers).all() or not math.isfinite(float(numbers[-1]) - float(numbers[0])):
+        return []
+    span = float(numbers[-1] - numbers[0])
+    if widths is None:
+        if span == 0:
+            return []
+        step = _round_width(span / 20)
+        if (numbers == np.trunc(numbers)).all():
+            step = max(1.0, step)
+        widths = [step * 2**level for level in range(8) if step * 2**level < 2 * span]
+    whole = bool((numbers == np.trunc(numbers)).all()) and all(float(width).is_integer() for width in widths)
+    base = widths[0]
+    first = np.floor(numbers / base)
+    levels = []
+    for width in widths:
+        # from the narrowest range, not from the number: rounding must not tear a range apart
+        number = np.floor(first / round(width / base))
+        levels.append([_range(float(each) * width, width, whole) for each in number])
+    return levels
+
+
+def _range(low: float, width: float, whole: bool) -> str:
+    if whole:
+        return interval(str(int(low)), str(int(low + width) - 1))
+    # a half-open range, written with the digits that its bounds need
+    return f"[{low:.12g},{low + width:.12g})"
+
+
+def _round_width(width: float) -> float:
+    """The number among 1, 2, 5 times a power of ten at or above this one."""
+    power = 10.0 ** math.floor(math.log10(width))
+    return next(float(digit * power) for digit in (1, 2, 5, 10) if digit * power >= width * (1 - 1e-12))
+
+
+def _calendar(domain: OrderedDomain) -> list[list[str]]:
+    days = [text[:10] for text in domain.texts(np.arange(domain.size))]
+    levels = [days] if domain.style == "instant" else []
+    decades = [f"[{day[:3]}0,{day[:3]}9]" for day in days]
+    return [*levels, [day[:7] for day in days], [day[:4] for day in days], decades]

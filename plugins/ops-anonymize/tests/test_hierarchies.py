@@ -1,0 +1,122 @@
+"""Hierarchies: read, built, and refused with file, line and column where they are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pamola_ops_anonymize.domains import encode
+from pamola_ops_anonymize.generalization import labelled
+from pamola_ops_anonymize.hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, read_hierarchy
+from pamola_tasks.errors import DataError, ParameterError
+
+JOBS = b"nurse;health;*\nsurgeon;health;*\ncook;kitchen;*\nbaker;kitchen;*\n"
+
+
+def hierarchy(content: bytes, values: list[object]) -> Hierarchy:
+    domain, _ = encode(pd.Series(values, name="job"))
+    return hierarchy_of_lines(read_hierarchy(content, "jobs.csv", "job"), domain, "jobs.csv")
+
+
+def cells(made: Hierarchy, column: pd.Series, classes: list[int]) -> list[str | None]:
+    _, codes = encode(column)
+    count = max(classes) + 1
+    found = labelled(made, codes, np.array(classes), count).cells(np.array(classes), column.index)
+    return [None if pd.isna(cell) else cell for cell in found]
+
+
+@pytest.mark.parametrize("delimiter", [b";", b",", b"\t", b"|"])
+def test_the_delimiter_is_found_and_the_lowest_common_label_is_published(delimiter: bytes) -> None:
+    column = pd.Series(["nurse", "surgeon", "cook", "nurse", "baker", "baker"], name="job")
+    made = hierarchy(JOBS.replace(b";", delimiter), column.tolist())
+    assert cells(made, column, [0, 0, 1, 1, 2, 2]) == ["health", "health", "*", "*", "baker", "baker"]
+
+
+def test_loss_counts_the_leaves_of_the_file_even_those_that_nobody_has() -> None:
+    made = hierarchy(JOBS, ["nurse", "surgeon"])
+    assert made.loss[:, 0].tolist() == [0.0, pytest.approx(1 / 3), 1.0]
+
+
+def test_a_last_level_of_several_labels_gets_a_star_above_it() -> None:
+    made = hierarchy(b"a;x\nb;x\nc;y\n", ["a", "b", "c"])
+    assert made.labels[-1] == ["*"]
+    assert made.levels == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"nurse;health;*\ncook;kitchen;*\n", "jobs.csv, line 3: the hierarchy of job ends here, and 1 of the 3"),
+        (JOBS + b"cook;kitchen;*\n", "jobs.csv, line 5: the hierarchy of job has this value in line 3 already"),
+        (
+            b"nurse;health;a\nsurgeon;health;b\ncook;kitchen;b\n",
+            "jobs.csv, line 2: the hierarchy of job is not monotone: field 2 is the same as in line 1",
+        ),
+        (
+            b"nurse;health;*\nsurgeon;health\ncook;k;*\n",
+            "jobs.csv, line 2: the hierarchy of job has 2 levels here and 3",
+        ),
+        (b"nurse\nsurgeon\ncook\n", "jobs.csv, line 1: the hierarchy of job has one field a line"),
+        (b"", "jobs.csv: the hierarchy of job is empty"),
+        (b"nurse;health\nsurg\xffeon;health\n", "jobs.csv, line 2: the hierarchy of job is not UTF-8"),
+    ],
+)
+def test_a_wrong_hierarchy_is_refused_with_file_line_and_column(content: bytes, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        hierarchy(content, ["nurse", "surgeon", "cook"])
+    assert str(caught.value).startswith(message)
+    assert "surgeon" not in str(caught.value), "no value of the data in an error"
+
+
+def test_numbers_are_found_however_they_are_written() -> None:
+    domain, codes = encode(pd.Series([1.0, 2.0, None, 10.0], name="age"))
+    made = hierarchy_of_lines([["1", "low"], ["2.0", "low"], ["10", "high"]], domain, "f")
+    assert made.groups[1][codes].tolist() == [0, 0, 2, 1]
+
+
+def test_a_missing_value_stays_missing_alone_and_is_suppressed_among_others() -> None:
+    column = pd.Series(["nurse", None, None, None, "surgeon", "nurse"], name="job")
+    made = hierarchy(JOBS, column.tolist())
+    assert cells(made, column, [0, 0, 1, 1, 2, 2]) == ["*", "*", None, None, "health", "health"]
+
+
+def test_ranges_are_built_as_wide_as_stated_and_refused_where_they_do_not_nest() -> None:
+    column = pd.Series([17, 18, 24, 41, 59], name="age")
+    domain, _ = encode(column)
+    made = built_hierarchy(domain, [5, 10, 20])
+    assert made.labels[1] == ["[15,19]", "[20,24]", "[40,44]", "[55,59]"]
+    assert cells(made, column, [0, 0, 1, 1, 2]) == ["[15,19]", "[15,19]", "*", "*", "59"]
+    with pytest.raises(ParameterError, match="`ranges` of age: each width has to be a multiple of the one before"):
+        built_hierarchy(domain, [5, 12])
+    with pytest.raises(ParameterError, match="job has none"):
+        built_hierarchy(encode(pd.Series(["a"], name="job"))[0], [5])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.5, 0.75, 3.25, -8.125],
+        list(range(100)),
+        [5],
+        [1e300, -1e300, 0.0],
+        [float("inf"), 1.0],
+        [0.1, 0.2, 0.30000000000000004, 0.7, 1.1],
+        pd.to_datetime(["2019-12-31", "2020-01-01", "2020-01-31"]).tolist(),
+        pd.to_datetime(["2019-12-31 10:00", "2019-12-31 11:00"]).tolist(),
+        ["a", "b"],
+        [None, None],
+    ],
+)
+def test_built_hierarchies_are_monotone_and_end_in_one_group(values: list[object]) -> None:
+    domain, _ = encode(pd.Series(values, name="x"))
+    made = built_hierarchy(domain)
+    for lower, upper in zip(made.groups, made.groups[1:], strict=False):
+        assert len(set(zip(lower.tolist(), upper.tolist(), strict=True))) == len(set(lower.tolist()))
+    assert len(set(made.groups[-1].tolist())) == 1
+
+
+def test_dates_become_month_year_and_decade() -> None:
+    domain, _ = encode(pd.Series(pd.to_datetime(["2019-12-31", "2020-01-01", "2020-01-31"]), name="born"))
+    made = built_hierarchy(domain)
+    assert made.labels[1:] == [["2019-12", "2020-01"], ["2019", "2020"], ["[2010,2019]", "[2020,2029]"], ["*"]]
