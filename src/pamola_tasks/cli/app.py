@@ -260,7 +260,9 @@ def _keep_stdout_while_loading() -> None:
 
 
 def _say(message: str) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True)
+    from pamola_tasks.cli.output import visible
+
+    click.echo(click.style("error: ", fg="red", bold=True) + visible(message), err=True)
 
 
 def _show_traceback(wanted: bool) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -73,21 +74,37 @@ def stdout_for_the_document(wanted: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
+_STYLED = re.compile(r"((?:\x1b\[\d{1,3}m)+)(.*)(\x1b\[0m)", re.DOTALL)
+
+
+def visible(text: str) -> str:
+    """The text with characters that are not printed (control, bidi) as escapes; its own line ends and style stay.
+
+    Names come from data and files: on a terminal they could delete lines, or turn the direction of reading.
+    """
+    styled = _STYLED.fullmatch(text)
+    if styled is not None:
+        return f"{styled[1]}{visible(styled[2])}{styled[3]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def heading(text: str) -> None:
     """Print a heading."""
-    click.secho(text, bold=True)
+    click.secho(visible(text), bold=True)
 
 
 def note(text: str) -> None:
     """Print a remark that is no fact, on stderr."""
-    click.secho(text, dim=True, err=True)
+    click.secho(visible(text), dim=True, err=True)
 
 
 def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
     """Print names and values, one a line, values under each other."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
-        first, *more = str(value).split("\n")
+        first, *more = visible(str(value)).split("\n")
         click.echo(f"{' ' * indent}{name.ljust(width)}  {first}".rstrip())
         for line in more:
             click.echo(f"{' ' * (indent + width + 2)}{line}")
@@ -95,7 +112,7 @@ def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
 
 def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> None:
     """Print a table; the last column is cut where the terminal ends."""
-    texts = [[str(cell) for cell in row] for row in rows]
+    texts = [[visible(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max([_width(header), *(_width(row[i]) for row in texts)]) for i, header in enumerate(headers)]
     room = shutil.get_terminal_size((100, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
     widths[-1] = max(min(widths[-1], room), _width(headers[-1]), 20 if widths[-1] > 20 else 0)

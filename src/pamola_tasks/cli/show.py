@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import facts, heading, json_option, print_json
+from pamola_tasks.cli.output import facts, heading, json_option, print_json, visible
 from pamola_tasks.protocols import RunOptions
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def print_plan(document: Mapping[str, Any]) -> None:
         ]
         facts(details)
     for warning in document["warnings"]:
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
+        click.secho(f"warning: {visible(warning)}", fg="yellow", err=True)
 
 
 def _plain(value: Any) -> str:

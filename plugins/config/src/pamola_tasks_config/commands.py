@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import json_option, note, print_json, print_table
+from pamola_tasks.cli.output import json_option, note, print_json, print_table, visible
 from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, UsageError
 from pamola_tasks_config.task_config import TaskConfig
 
@@ -36,7 +36,7 @@ def show(state: State, task: str | None, origin: bool, as_json: bool) -> None:
         print_json({key: _facts(key, found, run.redact) for key, found in origins.items()})
     elif origin:
         for key, found in origins.items():
-            click.echo(f"{key} = {_text(key, found.value, run.redact)}")
+            click.echo(f"{visible(key)} = {_text(key, found.value, run.redact)}")
             click.secho(f"    {found.layer}  {found.place}", dim=True)
             for lower in found.overruled:
                 value = _text(key, lower.value, run.redact)
