@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from .generalizing import GeneralizeOperation as GeneralizeOperation
     from .masking import MaskOperation as MaskOperation
     from .measures import Grouping as Grouping
+    from .noise import NoiseOperation as NoiseOperation
     from .pseudonymizing import PseudonymizeOperation as PseudonymizeOperation
     from .pseudonymizing import ReidentifyOperation as ReidentifyOperation
     from .release import Release as Release
     from .release import k_anonymous as k_anonymous
+    from .risk import RiskOperation as RiskOperation
     from .suppressing import SuppressOperation as SuppressOperation
 
 _NAMES = {
+    "NoiseOperation": "noise",
+    "RiskOperation": "risk",
     "ReidentifyOperation": "pseudonymizing",
     "PseudonymizeOperation": "pseudonymizing",
     "TopBottomCodeOperation": "coding",
@@ -37,9 +41,11 @@ __all__ = [
     "GeneralizeOperation",
     "Grouping",
     "MaskOperation",
+    "NoiseOperation",
     "PseudonymizeOperation",
     "ReidentifyOperation",
     "Release",
+    "RiskOperation",
     "SuppressOperation",
     "TopBottomCodeOperation",
     "k_anonymous",

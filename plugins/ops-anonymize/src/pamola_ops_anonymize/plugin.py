@@ -14,8 +14,10 @@ def pamola_add_operations() -> dict[str, str]:
         "DropOperation": "pamola_ops_anonymize.dropping:DropOperation",
         "GeneralizeOperation": "pamola_ops_anonymize.generalizing:GeneralizeOperation",
         "MaskOperation": "pamola_ops_anonymize.masking:MaskOperation",
+        "NoiseOperation": "pamola_ops_anonymize.noise:NoiseOperation",
         "PseudonymizeOperation": "pamola_ops_anonymize.pseudonymizing:PseudonymizeOperation",
         "ReidentifyOperation": "pamola_ops_anonymize.pseudonymizing:ReidentifyOperation",
+        "RiskOperation": "pamola_ops_anonymize.risk:RiskOperation",
         "SuppressOperation": "pamola_ops_anonymize.suppressing:SuppressOperation",
         "TopBottomCodeOperation": "pamola_ops_anonymize.coding:TopBottomCodeOperation",
     }

@@ -1,0 +1,218 @@
+"""The operation that adds random noise to numbers, with or without a guarantee of differential privacy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
+
+from .calibration import Calibrated, gaussian, laplace
+from .columns import is_number, one_of, positive, require, require_numbers, rewrite, some_columns, whole_number, wrong
+from .privacy_budget import FILE, PrivacyLedger, Spending
+
+Mechanism = Literal["laplace", "gaussian"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def _fraction(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not (is_number(value) and 0 < value < 1):
+        raise wrong(operation, attribute.name, "a number between 0 and 1", value)
+
+
+def _bounds(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    pairs: list[Any] = list(value.values()) if isinstance(value, Mapping) else [None]
+    for pair in pairs:
+        fits = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(is_number(end) for end in pair)
+        if not fits or pair[0] >= pair[1]:
+            raise wrong(operation, attribute.name, "for each column a list of its lowest and its highest value", value)
+
+
+class NoiseOperation(Operation):
+    """Add random noise to numbers: with differential privacy for each record, or of a scale that is given.
+
+    With `epsilon` each cell is released by the Laplace mechanism (C. Dwork, F. McSherry, K. Nissim and A. Smith, TCC
+    2006) or the Gaussian mechanism (C. Dwork and A. Roth 2014, appendix A), calibrated by OpenDP and sampled by
+    OpenDP's own generator. Values are cut to `bounds` first: two people's values then differ by no more than their
+    distance, the sensitivity. Each column costs `epsilon` and `delta`, columns add up, and a ledger keeps what was
+    spent on the table's people; it refuses more before any data is read. The guarantee is for the cells of the
+    columns, not for other columns, the number of records or which cells are missing. With `scale` noise is added and
+    nothing is guaranteed. Missing values stay missing.
+
+    Args:
+        input_dataset: The table.
+        output_dataset: What the table with noise is called.
+        columns: Columns of numbers. They are written as floats.
+        mechanism: `laplace`, or `gaussian`, which needs a `delta`.
+        scale: Noise of this scale without a guarantee: the b of Laplace noise, the standard deviation of Gaussian.
+        epsilon: Noise for this privacy loss, for each column.
+        delta: With `gaussian`: the probability with which the loss may be greater.
+        bounds: With `epsilon`: for each column the lowest and the highest value, known without looking at the data.
+        sensitivity: With `epsilon`, in place of `bounds`: by how much two people's values may differ, which is on you.
+        budget: What the budget in the ledger is called: `input_dataset` unless given. Give tables of the same people
+            one name.
+        budget_epsilon: How much epsilon may be spent of the budget altogether; the one stated last holds.
+        budget_delta: The same for delta: 0 unless given.
+        reproducible: Draw from the step's seeded generator, with the same scale. Whoever knows the seed can take the
+            noise away, so that the guarantee is void; nothing is entered as spent.
+        decimals: To how many decimals the result is rounded, which costs nothing.
+        output_format: `csv`, `parquet` …, where it should differ from the task's.
+    """
+
+    input_dataset: str = reads()
+    output_dataset: str = writes("{input}_noisy")
+    columns: list[str] = attrs.field(validator=some_columns)
+    mechanism: Mechanism = attrs.field(default="laplace", validator=one_of(Mechanism))
+    scale: float | None = attrs.field(default=None, validator=positive)
+    epsilon: float | None = attrs.field(default=None, validator=positive)
+    delta: float | None = attrs.field(default=None, validator=_fraction)
+    bounds: dict[str, list[int | float]] | None = attrs.field(default=None, validator=_bounds)
+    sensitivity: float | None = attrs.field(default=None, validator=positive)
+    budget: str | None = None
+    budget_epsilon: float | None = attrs.field(default=None, validator=positive)
+    budget_delta: float | None = attrs.field(default=None, validator=_fraction)
+    reproducible: bool = False
+    decimals: int | None = attrs.field(default=None, validator=whole_number(0))
+    output_format: str | None = None
+
+    version = "1.0"
+    category = "anonymization"
+
+    def __attrs_post_init__(self) -> None:
+        if (self.scale is None) == (self.epsilon is None):
+            raise ParameterError(
+                "NoiseOperation: give `epsilon` for differential privacy, or `scale` for noise without a guarantee"
+            )
+        if self.scale is not None:
+            names = ("delta", "bounds", "sensitivity", "budget", "budget_epsilon", "budget_delta")
+            idle = [name for name in names if getattr(self, name) is not None]
+            if idle:
+                raise ParameterError(f"NoiseOperation: `{idle[0]}` does nothing with `scale`; it belongs to `epsilon`")
+            return
+        if (self.bounds is None) == (self.sensitivity is None):
+            raise ParameterError("NoiseOperation: `epsilon` needs either `bounds` or `sensitivity`")
+        if self.bounds is not None and set(self.bounds) != set(self.columns):
+            raise ParameterError("NoiseOperation: `bounds` has to name each of `columns`, and no other")
+        if (self.mechanism == "gaussian") != (self.delta is not None):
+            raise ParameterError("NoiseOperation: `delta` belongs to `mechanism: gaussian`, which needs it")
+        if self.budget_delta is not None and self.budget_epsilon is None:
+            raise ParameterError("NoiseOperation: `budget_delta` needs a `budget_epsilon` beside it")
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Calibrate, enter what it costs, and only then read; noise is added chunk by chunk."""
+        calibrated = {name: self._calibrated(name) for name in self.columns}
+        metrics: dict[str, Any] = {
+            "mechanism": self.mechanism,
+            "scale": {name: found.scale for name, found in calibrated.items()},
+            "generator": "OpenDP" if self._private else "seeded",
+            "guarantee": "none",
+        }
+        if self.epsilon is not None:
+            metrics |= self._spent(ctx, calibrated)
+        require(ctx, self.input_dataset, {"columns": self.columns})
+        noisy = dict.fromkeys(self.columns, 0)
+        cut = dict.fromkeys(self.columns, 0)
+
+        def add(piece: pd.DataFrame) -> pd.DataFrame:
+            written: dict[str, pd.Series[Any]] = {}
+            for name in self.columns:
+                require_numbers(self.input_dataset, piece[name], "columns")
+                values = piece[name].to_numpy(dtype=np.float64, na_value=np.nan)
+                there = ~np.isnan(values)
+                inside, changed = self._within_bounds(name, values[there])
+                cut[name] += changed
+                values = values.copy()
+                values[there] = self._with_noise(ctx, inside, calibrated[name])
+                noisy[name] += int(there.sum())
+                written[name] = pd.Series(values, index=piece.index)
+            return piece.assign(**written)
+
+        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, add)
+        if self._private or self.epsilon is None:
+            # how many values lie outside the bounds is itself a fact about the data, and is not told with a guarantee
+            cut = {}
+        return OperationResult.success(
+            {**metrics, "rows": rows, "cells_with_noise": noisy, **({"cells_cut_to_bounds": cut} if cut else {})}
+        )
+
+    @property
+    def _private(self) -> bool:
+        return self.epsilon is not None and not self.reproducible
+
+    def _calibrated(self, name: str) -> Calibrated:
+        if self.scale is not None:
+            return Calibrated(self.scale, None, None)
+        assert self.epsilon is not None
+        if self.bounds is not None:
+            low, high = self.bounds[name]
+            sensitivity = float(high - low)
+        else:
+            assert self.sensitivity is not None
+            sensitivity = float(self.sensitivity)
+        if self.mechanism == "laplace":
+            return laplace(sensitivity, self.epsilon, sampled_here=self.reproducible)
+        assert self.delta is not None
+        return gaussian(sensitivity, self.epsilon, self.delta)
+
+    def _spent(self, ctx: OperationContext, calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
+        """Enter the cost into the ledger, or say why there is none."""
+        assert self.epsilon is not None
+        cost = Spending(self.epsilon * len(self.columns), (self.delta or 0.0) * len(self.columns))
+        if self.reproducible:
+            void = (
+                f"the noise in {self.output_dataset} comes from the step's seed (`reproducible: true`): whoever knows"
+                f" the seed can take it away, so that the guarantee of differential privacy is void. Nothing was"
+                f" entered as spent; do not release the table"
+            )
+            ctx.warn(void)
+            return {"guarantee": "void", "meaning": void, "epsilon": self.epsilon, "delta": self.delta or 0.0}
+        ledger = PrivacyLedger(ctx.run.files, ctx.directories.get_directory("configs") / FILE)
+        limit = None if self.budget_epsilon is None else Spending(self.budget_epsilon, self.budget_delta or 0.0)
+        name = self.budget or self.input_dataset
+        facts = {
+            "task_id": ctx.run.record.task_id,
+            "run_id": ctx.run.record.run_id,
+            "step": ctx.step.id,
+            "dataset": self.input_dataset,
+            "columns": list(self.columns),
+            "mechanism": self.mechanism,
+        }
+        _, after = ledger.spend(name, cost, limit, facts)
+        return {
+            "guarantee": "differential privacy of each record's cells in these columns",
+            "epsilon": self.epsilon,
+            "delta": self.delta or 0.0,
+            "epsilon_by_opendp": {column: found.epsilon for column, found in calibrated.items()},
+            "budget": name,
+            "spent": attrs.asdict(cost),
+            "spent_altogether": attrs.asdict(after.spent),
+            "limit": None if after.limit is None else attrs.asdict(after.limit),
+        }
+
+    def _within_bounds(self, name: str, values: Floats) -> tuple[Floats, int]:
+        if self.bounds is not None:
+            low, high = self.bounds[name]
+            inside = np.clip(values, low, high)
+            return inside, int((inside != values).sum())
+        if not np.isfinite(values).all():
+            raise DataError(f"{self.input_dataset}: column {name} holds infinite values, which no noise hides")
+        return values, 0
+
+    def _with_noise(self, ctx: OperationContext, values: Floats, calibrated: Calibrated) -> Floats:
+        if self._private:
+            assert calibrated.release is not None
+            noisy = np.asarray(calibrated.release(values) if len(values) else values, dtype=np.float64)
+        elif self.mechanism == "laplace":
+            noisy = values + ctx.rng.laplace(0.0, calibrated.scale, len(values))
+        else:
+            noisy = values + ctx.rng.normal(0.0, calibrated.scale, len(values))
+        return noisy if self.decimals is None else noisy.round(self.decimals)

@@ -1,0 +1,234 @@
+"""The operation that measures how easily somebody in a table is recognized, and what that would tell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
+
+from .columns import column_names, is_number, positive, require, some_columns, text_of, whole_number, wrong
+from .measures import Grouping
+from .models import Histogram, SensitiveValues
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not (is_number(value) and 0 < value <= 1):
+        raise wrong(operation, attribute.name, "a number above 0 and at most 1", value)
+
+
+class RiskOperation(Operation):
+    """Measure the risk of re-identification of a table, and what its classes tell of sensitive attributes.
+
+    Classes are records that are alike in all quasi-identifiers; a missing cell is a value like any other. k-anonymity:
+    L. Sweeney, 2002. Prosecutor, journalist and marketer risk: K. El Emam and F. K. Dankar, JAMIA 15(5), 2008, and
+    F. K. Dankar and K. El Emam, PAIS 2010. k-map: L. Sweeney, 2002. l-diversity: A. Machanavajjhala et al., 2007.
+    t-closeness: N. Li, T. Li and S. Venkatasubramanian, ICDE 2007.
+
+    Args:
+        input_dataset: The table: as it was, or as it is to be released.
+        population_dataset: A table of the people among whom somebody would search, with the same quasi-identifiers
+            written in the same way. Without it the table itself is the population, and no k-map is told.
+        quasi_identifiers: Columns that together could tell who somebody is.
+        sensitive_attributes: Columns whose values an attacker would like to learn.
+        risk_threshold: Records with a risk above this count as at risk; 0.2 means classes of fewer than 5.
+        l: For which l recursive (c, l)-diversity is measured: the least c that the table does not reach.
+        c: The c of recursive (c, l)-diversity, for which the greatest l is told.
+        output_prefix: The result is written as `<output_prefix>_risk.json`; the table's name unless given.
+    """
+
+    input_dataset: str = reads()
+    population_dataset: str | None = reads(None)
+    quasi_identifiers: list[str] = attrs.field(validator=some_columns)
+    sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
+    risk_threshold: float = attrs.field(default=0.2, validator=_share)
+    l: int = attrs.field(default=2, validator=whole_number(2))  # noqa: E741 - the letter is the measure's name
+    c: float = attrs.field(default=3.0, validator=positive)
+    output_prefix: str | None = None
+
+    version = "1.0"
+    category = "metrics"
+
+    def __attrs_post_init__(self) -> None:
+        both = [name for name in self.sensitive_attributes if name in self.quasi_identifiers]
+        if both:
+            raise ParameterError(
+                f"RiskOperation: {', '.join(both)} stands in both `quasi_identifiers` and `sensitive_attributes`:"
+                f" a column has one role"
+            )
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Read only the columns that are named, measure, and write the artifact `<output_prefix>_risk`."""
+        roles = {"quasi_identifiers": self.quasi_identifiers, "sensitive_attributes": self.sensitive_attributes}
+        require(ctx, self.input_dataset, roles)
+        frame = ctx.data.frame(self.input_dataset, [*self.quasi_identifiers, *self.sensitive_attributes])
+        if frame.empty:
+            raise DataError(f"{self.input_dataset} has no records: there is no risk to measure")
+        grouping = Grouping.of(frame, self.quasi_identifiers)
+        metrics = self._reidentification(grouping)
+        if self.population_dataset is not None:
+            metrics |= self._in_population(ctx, frame, self.population_dataset)
+        metrics["sensitive_attributes"] = {
+            name: disclosure(grouping, frame[name], self.l, self.c) for name in self.sensitive_attributes
+        }
+        with ctx.artifact(
+            f"{self.output_prefix or self.input_dataset}_risk",
+            "json",
+            f"How easily somebody in {self.input_dataset} is recognized",
+            category="metrics",
+        ) as file:
+            settings = {name: value for name, value in self.parameters().items() if value is not None}
+            told = {"schema": 1, "settings": settings, **metrics}
+            file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode())
+        return OperationResult.success(metrics)
+
+    def _reidentification(self, grouping: Grouping) -> dict[str, Any]:
+        """What an attacker who knows that a person is in the table can do with the table alone."""
+        sizes = grouping.sizes
+        records = int(sizes.sum())
+        uniques = int((sizes == 1).sum())
+        risk = 1.0 / sizes
+        at_risk = int(sizes[risk > self.risk_threshold].sum())
+        return {
+            "rows": records,
+            "k": grouping.k,
+            "classes": grouping.classes,
+            "average_class_size": grouping.average_size,
+            "largest_class": int(sizes.max()),
+            "sample_uniques": uniques,
+            "uniqueness": uniques / records,
+            "class_sizes": _histogram(sizes),
+            "prosecutor": _risks(float(risk.max()), grouping.classes / records, at_risk, records),
+            "journalist": _risks(float(risk.max()), grouping.classes / records, at_risk, records),
+            "marketer": grouping.classes / records,
+            "risk_threshold": self.risk_threshold,
+        }
+
+    def _in_population(self, ctx: OperationContext, frame: pd.DataFrame, population: str) -> dict[str, Any]:
+        """What changes where the attacker has to find the person in a larger table first."""
+        require(ctx, population, {"quasi_identifiers": self.quasi_identifiers})
+        people = ctx.data.frame(population, self.quasi_identifiers)
+        sample, count = _matched(frame[self.quasi_identifiers], people)
+        unmatched = int(sample[count == 0].sum())
+        if unmatched:
+            ctx.warn(
+                f"{unmatched:,} of {len(frame):,} records of {self.input_dataset} are like nobody in {population}: it"
+                f" is not the population, or the quasi-identifiers are written in another way. They count as found"
+                f" for certain"
+            )
+        found = np.maximum(count, 1)
+        risk = 1.0 / found
+        records = len(frame)
+        at_risk = int(sample[risk > self.risk_threshold].sum())
+        average = float((sample * risk).sum() / records)
+        return {
+            "k_map": int(count.min()),
+            "population_rows": len(people),
+            "population_uniques": int((sample[(sample == 1) & (count == 1)]).sum()),
+            "records_like_nobody": unmatched,
+            "journalist": _risks(float(risk.max()), average, at_risk, records),
+            "marketer": average,
+        }
+
+
+def _risks(highest: float, average: float, at_risk: int, records: int) -> dict[str, Any]:
+    return {
+        "highest": highest,
+        "average": average,
+        "records_at_risk": at_risk,
+        "share_at_risk": at_risk / records,
+    }
+
+
+def _matched(sample: pd.DataFrame, population: pd.DataFrame) -> tuple[Ints, Ints]:
+    """For each class of the sample its records there and in the population, cells compared as they are written."""
+    columns = list(sample.columns)
+    together = pd.concat([_texts(sample), _texts(population[columns])], ignore_index=True)
+    group = Grouping.of(together, columns).group
+    total = int(group.max()) + 1
+    here = np.bincount(group[: len(sample)], minlength=total)
+    there = np.bincount(group[len(sample) :], minlength=total)
+    inside = here > 0
+    return here[inside].astype(np.int64), there[inside].astype(np.int64)
+
+
+def _texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cells as text: a release holds text where its source held numbers."""
+    return pd.DataFrame({name: frame[name].map(text_of, na_action="ignore").astype("string") for name in frame.columns})
+
+
+def _histogram(sizes: Ints) -> dict[str, dict[str, int]]:
+    """Classes and records by size of the class, in ranges that double."""
+    edges = [1, 2, 3, 5, 10, 20, 50, 100, 1000]
+    found: dict[str, dict[str, int]] = {}
+    for low, following in zip(edges, [*edges[1:], None], strict=True):
+        inside = (sizes >= low) & (True if following is None else sizes < following)
+        if inside.any():
+            label = f"{low}+" if following is None else str(low) if following == low + 1 else f"{low}-{following - 1}"
+            found[label] = {"classes": int(inside.sum()), "records": int(sizes[inside].sum())}
+    return found
+
+
+def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float) -> dict[str, Any]:
+    """What the classes tell of a sensitive attribute; a missing value is a value.
+
+    Distinct, entropy and recursive (c, l)-diversity: A. Machanavajjhala, D. Kifer, J. Gehrke and
+    M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007. t-closeness: N. Li, T. Li and S. Venkatasubramanian, ICDE
+    2007, section 4, by earth mover's distance, ordered for numbers and dates (and ordered categoricals), equal for
+    categories. δ-disclosure: J. Brickell and V. Shmatikov, KDD 2008.
+
+    Args:
+        grouping: The classes.
+        column: The attribute, of the same records.
+        least: The l for which the c of recursive diversity is told.
+        c: The c for which the l of recursive diversity is told.
+    """
+    values = SensitiveValues.of(column)
+    classes = grouping.classes
+    histogram = Histogram.of(grouping.group, values.codes, np.ones(len(column), dtype=np.int64), classes, values.share)
+    distinct = histogram.distinct()
+    diversity = grouping.diversity(column)
+    assert diversity is not None  # there is a record
+    ratio = float(histogram.recursive(least).max())
+    delta = float(histogram.disclosure().max())
+    told: dict[str, Any] = {
+        "distinct_l": int(distinct.min()),
+        "entropy_l": float(histogram.entropy().min()),
+        "recursive_c": _finite(ratio),
+        "recursive_c_is_for_l": least,
+        "recursive_l": _recursive_l(histogram, c),
+        "recursive_l_is_for_c": c,
+        "t": float(histogram.distance(ordered=values.ordered).max()),
+        "t_categorical": float(histogram.distance(ordered=False).max()),
+        "distance": "ordered" if values.ordered else "categorical",
+        "delta": _finite(delta),
+        "exposed_classes": diversity.exposed_classes,
+        "exposed_records": diversity.exposed_records,
+        "meaning": diversity.meaning(str(column.name), len(column)),
+    }
+    return told
+
+
+def _recursive_l(histogram: Histogram, c: float) -> int:
+    """The greatest l for which every class is recursively (c, l)-diverse; 1 where not even 2 is reached.
+
+    The l-th and rarer values become fewer as l grows, so that the first l that fails is the end.
+    """
+    reached = 1
+    while reached < int(histogram.distinct().min()) and bool((histogram.recursive(reached + 1) < c).all()):
+        reached += 1
+    return reached
+
+
+def _finite(value: float) -> float | None:
+    """None for an infinite measure: JSON has no word for it."""
+    return value if np.isfinite(value) else None
