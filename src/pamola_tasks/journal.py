@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pamola_tasks.files import Files
 
 
+_BEGINNING = 100  # bytes of a line, in which its kind stands
+
+
 @attrs.frozen
 class Damage:
     """A line that cannot be trusted: its number from 1, or 0 where lines were read from the end, and why."""
@@ -164,8 +167,17 @@ def parse(data: bytes) -> Journal:
     return journal
 
 
-def newest_first(files: Files, path: str | Path, *, block: int = 1 << 16) -> Iterator[dict[str, Any] | Damage]:
-    """The entries from the last to the first, reading only as much of the file as is asked for."""
+def newest_first(
+    files: Files, path: str | Path, *, block: int = 1 << 16, but: bytes = b""
+) -> Iterator[dict[str, Any] | Damage]:
+    """The entries from the last to the first, reading only as much of the file as is asked for.
+
+    Args:
+        files: Where to open the journal.
+        path: The journal.
+        block: So many bytes are read at once.
+        but: Lines with these bytes near their beginning are passed over, unread.
+    """
     try:
         with files.open_raw(path) as file:
             position = file.seek(0, os.SEEK_END)
@@ -181,8 +193,9 @@ def newest_first(files: Files, path: str | Path, *, block: int = 1 << 16) -> Ite
                     lines.pop()  # what stands behind the last line end: nothing, or a torn line
                     at_end = False
                 for line in reversed(lines):
-                    yield _entry_or_damage(line)
-            if rest and not at_end:
+                    if not (but and but in line[:_BEGINNING]):
+                        yield _entry_or_damage(line)
+            if rest and not at_end and not (but and but in rest[:_BEGINNING]):
                 yield _entry_or_damage(rest)
     except FileNotFoundError:
         return

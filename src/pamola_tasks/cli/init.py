@@ -32,7 +32,7 @@ GITIGNORE = """\
 # Data, results and logs do not belong into version control.
 /DATA/
 /logs/
-/configs/execution_log.json*
+/configs/execution_log.*
 """
 
 EXAMPLE_TASK = """\

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pamola_tasks.record import DatasetRecord
 
 SCHEMA = 1
+STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them
 ENDED = ("run_finished", "run_failed")
 EVENTS = ("run_started", "step_finished", *ENDED, "run_aborted", "run_updated")
 

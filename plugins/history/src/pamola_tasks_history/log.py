@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from pamola_tasks.lifecycle import new_run_id
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_history import events, storage
+from pamola_tasks_history.index import Index
 from pamola_tasks_history.process import this_process
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 LOG = "configs/execution_log.jsonl"
 SHOWN = 100
+_NEAR = 1000  # events at the end of a long log that are looked through before the index is asked
 VERSION = "1.0.0"
 
 
@@ -65,6 +66,7 @@ class ExecutionLog:
         self.summary_path = str(PurePosixPath(self.log_path).with_suffix(".json"))
         self._logger = logger or logging.getLogger("pamola_tasks.history")
         self._redact = redact or (lambda value: value)
+        self._index = Index(files, self.log_path)
         self._begun: set[str] = set()
         self._told = False
 
@@ -174,8 +176,10 @@ class ExecutionLog:
     # ------------------------------------------------------------ questions
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The records of all runs, newest first; only as much of the log is read as is asked for."""
-        entries = journal.newest_first(self._files, self.log_path)
+        """The records of all runs, newest first; no more of the log is read than is asked for."""
+        return self._records(self._entries())
+
+    def _records(self, entries: Iterator[dict[str, Any] | Damage]) -> Iterator[dict[str, Any]]:
         found = events.records(entries, self._damaged)
         while True:
             with self._failing("read"):
@@ -183,6 +187,19 @@ class ExecutionLog:
             if record is None:
                 return
             yield record
+
+    def _records_of(self, task_id: str) -> Iterator[dict[str, Any]]:
+        """The records of a task, newest first: from the end of the log, and by the index what is far from it."""
+        near: set[str] = set()
+        long = self._index.worth_it()
+        for record in self._records(islice(self._entries(), _NEAR if long else None)):
+            near.add(record["task_run_id"])
+            if record["task_id"] == task_id:
+                yield record
+        if long:
+            for record in self._records(self._index.entries_of(task_id)):
+                if record["task_run_id"] not in near:
+                    yield record
 
     def get_task_execution_history(
         self,
@@ -198,12 +215,8 @@ class ExecutionLog:
             limit: At most so many; None for all.
         """
         with _shown(progress_manager, "Reading the history"):
-            found = (
-                record
-                for record in self.records()
-                if task_id in (None, record["task_id"]) and (record["success"] or not success_only)
-            )
-            return list(islice(found, limit))
+            records = self.records() if task_id is None else self._records_of(task_id)
+            return list(islice((record for record in records if record["success"] or not success_only), limit))
 
     def find_latest_execution(
         self, task_id: str, success_only: bool = True, progress_manager: Progress | None = None
@@ -225,10 +238,16 @@ class ExecutionLog:
                 wanted = {events.stored_path(file_path, self._files.root), self._files.name(file_path)}
             except ValueError as problem:
                 raise ExecutionLogError(f"{str(file_path)!r} {problem}") from problem
-            for record in self.records():
-                if any(output.get("path") in wanted for output in record["output_files"]):
+            if self._index.worth_it():
+                with self._failing("read"):
+                    writer = self._index.writer_of(wanted)
+                if writer is None:
+                    return None
+                record = next((r for r in self._records_of(writer[0]) if r["task_run_id"] == writer[1]), None)
+                if record is not None and _left(record, wanted):
                     return record
-            return None
+            # The log is short; or the run that left the file last was changed so that it did not.
+            return next((record for record in self.records() if _left(record, wanted)), None)
 
     # ------------------------------------------------------------ changing what is recorded
 
@@ -380,7 +399,7 @@ class ExecutionLog:
         target = str(output_path or f"logs/execution_log_{now():%Y%m%d_%H%M%S}.{format}")
         with _shown(progress_manager, "Exporting the history"):
             found = list(self.records())
-            text = json.dumps(_document(found), indent=2) if format == "json" else storage.to_csv(found)
+            text = storage.to_json(_document(found)) if format == "json" else storage.to_csv(found)
             with self._failing("exported", target):
                 self._files.write(target, text, "log")
         return self._files.root / target
@@ -405,8 +424,9 @@ class ExecutionLog:
             kept = set(present) if merge else {run_id for run_id, status in present.items() if status == "running"}
             entries = self._redact([e for r in imported if r["task_run_id"] not in kept for e in events.of_record(r)])
             with self._failing("written"):
+                self._index.forget()
                 storage.rewrite(self._files, self.log_path, lambda run_id: run_id in kept, entries)
-                self._refresh()
+                self._refresh(rewritten=True)
         return True
 
     # ------------------------------------------------------------ how it is done
@@ -442,17 +462,30 @@ class ExecutionLog:
 
     def _remove(self, run_ids: set[str]) -> None:
         with self._failing("written"):
+            self._index.forget()
             storage.rewrite(self._files, self.log_path, lambda run_id: run_id not in run_ids, [])
-            self._refresh()
+            self._refresh(rewritten=True)
 
-    def _refresh(self) -> None:
-        """Rewrite the file for other tools, and record runs that were found to be aborted."""
+    def _entries(self) -> Iterator[dict[str, Any] | Damage]:
+        return journal.newest_first(self._files, self.log_path, but=events.STEP)
+
+    def _refresh(self, *, rewritten: bool = False) -> None:
+        """Rewrite the file for other tools, and record runs that were found to be aborted.
+
+        Of several runs that end at once, one does it for all.
+
+        Args:
+            rewritten: Also where the file tells of a longer log than this one.
+        """
         dead: list[tuple[str, str]] = []
+        wanted = self._files.stat(self.log_path).size
         with journal.locked(self._files, self.log_path):
+            if not rewritten and storage.shown_bytes(self._files, self.summary_path) >= wanted:
+                return
             # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
-            entries = journal.newest_first(self._files, self.log_path)
-            found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))
-            self._files.write(self.summary_path, json.dumps(_document(found), indent=2), "log")
+            size = self._files.stat(self.log_path).size
+            found = list(islice(events.records(self._entries(), self._damaged, lambda *run: dead.append(run)), SHOWN))
+            self._files.write(self.summary_path, storage.to_json({**_document(found), "log_bytes": size}), "log")
         if dead:
             self._append([events.event("run_aborted", run_id, task_id) for run_id, task_id in dead], flush=False)
 
@@ -531,6 +564,10 @@ class ExecutionLog:
             raise ExecutionLogError(
                 f"the execution log {path or self.log_path} could not be {done}: {problem}", path=path or self.log_path
             ) from problem
+
+
+def _left(record: Mapping[str, Any], paths: set[str]) -> bool:
+    return any(output.get("path") in paths for output in record["output_files"])
 
 
 def _united(present: list[dict[str, Any]] | None, added: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import contextlib
 import csv as csv_format
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import journal
@@ -95,6 +96,24 @@ def problems(read: Journal) -> list[str]:
 
 
 # ---------------------------------------------------------------- exported forms
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """A document with records, each on a line of its own; what is no record comes first."""
+    head = {key: value for key, value in document.items() if key not in ("executions", "log_bytes")}
+    lines = ",\n".join(map(json.dumps, document["executions"]))
+    shown = f'"log_bytes": {document["log_bytes"]}, ' if "log_bytes" in document else ""
+    return f'{{{shown}{json.dumps(head)[1:-1]}, "executions": [\n{lines}\n]}}\n'
+
+
+def shown_bytes(files: Files, path: str) -> int:
+    """How much of the log the file for other tools shows, as it says itself at its beginning; -1 where it does not."""
+    try:
+        with files.open_raw(path) as file:
+            found = re.match(rb'\{"log_bytes": (\d+),', file.read(64))
+    except FileNotFoundError:
+        return -1
+    return int(found[1]) if found else -1
 
 
 def to_csv(records: Iterable[Mapping[str, Any]]) -> str:
