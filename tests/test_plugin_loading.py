@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -409,3 +410,25 @@ def test_a_module_that_is_an_installed_plugin_goes_by_its_entry_points_name(
     monkeypatch.syspath_prepend(tmp_path)
     kernel = kernel_of(importlib.import_module("brought_plugin"))
     assert kernel.plugins["its-name"].distribution == "brought"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[plugins]\ndisable = [1, 2\n", r"\.pamola\.toml.*Unclosed array"),
+        (b"[plugins]\ndisable = \n", r"\.pamola\.toml:2:11: Invalid value"),
+        (b"a = " + b"[" * 3500 + b"]" * 3500, r"\.pamola\.toml: it cannot be read as TOML"),
+        (b"a = " + b"9" * 8_000, r"\.pamola\.toml: it cannot be read as TOML"),
+        (b"# " + b"x" * 20_000, r"\.pamola\.toml: larger than 8 KiB"),
+        (b"a = '\xff'", r"\.pamola\.toml: not UTF-8"),
+        (b".".join([b"a"] * 4000) + b" = 1", r"\.pamola\.toml"),
+    ],
+)
+def test_a_hostile_file_of_plugin_settings_is_refused_in_words_and_at_once(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / ".pamola.toml").write_bytes(content)
+    started = time.perf_counter()
+    with pytest.raises(PluginError, match=said):
+        Kernel(tmp_path, autoload=True)
+    assert time.perf_counter() - started < 1

@@ -654,9 +654,23 @@ def settings_of(start: Path) -> PluginSettings:
     import tomllib
 
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PluginError(f"{path}: {error}") from error
+        with path.open("rb") as file:
+            text = file.read(_SETTINGS_LIMIT + 1).decode("utf-8")
+    except OSError as error:
+        raise PluginError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PluginError(f"{path}: not UTF-8") from error
+    if len(text) > _SETTINGS_LIMIT:
+        raise PluginError(f"{path}: larger than {_SETTINGS_LIMIT // 1024} KiB; it holds [plugins] and nothing else")
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said, _, place = str(error).rstrip(")").partition(" (at ")
+        line_and_column = re.findall(r"\d+", place)
+        where = ":".join([str(path), *line_and_column])
+        raise PluginError(f"{where}: {said}{f' at its {place}' if place and not line_and_column else ''}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+        raise PluginError(f"{path}: it cannot be read as TOML: {type(error).__name__}") from error
     for key in content:
         if key != "plugins":
             raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
@@ -680,6 +694,7 @@ def settings_of(start: Path) -> PluginSettings:
     return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []))
 
 
+_SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
 _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
 
 
