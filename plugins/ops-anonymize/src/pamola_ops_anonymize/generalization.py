@@ -52,7 +52,9 @@ def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> Gener
         count: Number of classes.
     """
     width = domain.size + 1
-    pairs = np.unique(classes * width + codes)
+    # sorting is several times faster here than np.unique, which hashes
+    pairs = np.sort(classes * width + codes)
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
     owner, code = pairs // width, pairs % width
     first = np.searchsorted(owner, np.arange(count))
     last = np.append(first[1:], len(owner)) - 1

@@ -20,6 +20,11 @@ from .domains import Codes, Domain, Floats, Ints, Mask, Runs
 CANDIDATES = 5
 """Cuts tried over all dimensions at each node. More gains nothing measurable on Adult, fewer loses."""
 
+LARGE = 200_000
+"""Combinations from which on `CANDIDATES_OF_LARGE` are tried: time matters more there, and loss is small anyway."""
+
+CANDIDATES_OF_LARGE = 2
+
 
 @attrs.define(eq=False)
 class _Level:
@@ -58,7 +63,7 @@ def partition(
     *,
     importance: Floats | None = None,
     conditions: Conditions | None = None,
-    candidates: int = CANDIDATES,
+    candidates: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Ints:
     """Divide combinations into classes of at least `k` records, cutting until no allowed cut is left.
@@ -70,7 +75,7 @@ def partition(
         k: Least number of records of a class.
         importance: Weight of each dimension's loss; all the same unless given.
         conditions: What else both sides of a cut have to meet; where there are any, every proposed cut may be tried.
-        candidates: Cuts tried over all dimensions at each node.
+        candidates: Cuts tried over all dimensions at each node; unless given fewer for a large table.
         progress: Told after each level how many records have found their class.
 
     Returns:
@@ -78,6 +83,8 @@ def partition(
     """
     count = codes.shape[1]
     factors = np.ones(len(codes)) if importance is None else importance
+    if candidates is None:
+        candidates = CANDIDATES if count <= LARGE else CANDIDATES_OF_LARGE
     if conditions is not None:
         candidates = 2 * len(codes)
     classes = np.zeros(count, dtype=np.int64)
