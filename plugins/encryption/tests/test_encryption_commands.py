@@ -245,6 +245,29 @@ def test_a_rotation_that_was_cut_short_goes_on_and_the_project_can_be_read_meanw
     assert cli("keys", "check", "--json").json["present"] == 5
 
 
+def test_two_rotations_at_once_are_refused(cli: Cli, project: Path) -> None:
+    from pamola_tasks import files as durable
+
+    encrypted_project(cli, project, 1)
+    before = default_key_file().read_bytes()
+    with default_key_file().with_name(f".{default_key_file().name}.lock").open("wb") as other:
+        assert durable.lock(other.fileno())
+        assert "another process is changing" in cli("keys", "rotate", code=75).err
+    assert default_key_file().read_bytes() == before
+
+
+def test_a_passphrase_is_masked_in_whatever_a_run_writes() -> None:
+    from encryption_samples import Config
+
+    from pamola_tasks.secrets import Redactor
+    from pamola_tasks_encryption import TaskEncryptionManager
+
+    redactor = Redactor()
+    environ = {"PAMOLA_KEY": KeyDocument.plain(KEY).to_text(), "PAMOLA_PASSPHRASE": PASSPHRASE}
+    TaskEncryptionManager(Config(), environ=environ, redactor=redactor).initialize()
+    assert PASSPHRASE not in redactor(f"it was {PASSPHRASE}, they say")
+
+
 def test_a_manager_reads_both_kinds_of_files_while_a_rotation_is_not_finished() -> None:
     import io
 

@@ -190,6 +190,12 @@ def test_a_folder_of_keys_that_is_open_to_others_gets_no_key() -> None:
     assert list(key_directory().iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(KeyRefused, match="cannot be written"):
+        write_private_file(tmp_path / "file/project.key", "x")
+
+
 def test_a_retired_key_stays_beside_and_is_not_replaced(tmp_path: Path) -> None:
     store = KeyFileStore(tmp_path / "keys/project.key", "test")
     place = Path(store.retire("old", "0011"))

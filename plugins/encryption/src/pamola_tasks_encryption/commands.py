@@ -225,7 +225,7 @@ def rekey(state: State, deep: bool, sources: tuple[str, ...], as_json: bool) -> 
     place = Place(state)
     if not deep and not sources:
         raise UsageError("say --deep to encrypt everything anew, or --from KEYFILE for files of another key")
-    with place.changing(), rotation.no_task_running(place.files, place.processed):
+    with rotation.no_task_running(place.files, place.processed):
         opened = place.open_key()
         known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
         names = rotation.encrypted_files(place.files)

@@ -258,6 +258,15 @@ def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
     Raises:
         KeyRefused: There is a file of this name already, or the folder of keys is open to others.
     """
+    try:
+        _write_private_file(path, text, replace=replace)
+    except FileExistsError:
+        raise KeyRefused(f"{path} is there already, and no key is ever written over another") from None
+    except OSError as error:
+        raise KeyRefused(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
     _make_private_folder(path.parent)
     temporary = path.parent / temporary_name(path.name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -276,10 +285,8 @@ def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
         else:
             os.link(temporary, path)  # unlike a rename, never over another
             os.unlink(temporary)
-    except BaseException as error:
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, FileExistsError):
-            raise KeyRefused(f"{path} is there already, and no key is ever written over another") from None
         raise
     _flush_folder(path.parent)
 

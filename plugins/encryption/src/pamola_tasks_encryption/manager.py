@@ -339,6 +339,8 @@ class TaskEncryptionManager:
                     passphrase=self._environ.get("PAMOLA_PASSPHRASE"),
                     identity=self._root / Path(name).expanduser() if name else None,
                 )
+                if means.passphrase:
+                    self._redactor.register(Secret(means.passphrase, "PAMOLA_PASSPHRASE"))
                 self._key = find_key(self._environ, self._project_id, path, keyring=self._settings.keyring, means=means)
                 for key in (self._key.key, self._key.previous):
                     if key is not None:

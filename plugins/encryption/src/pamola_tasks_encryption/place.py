@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import click
 
 from pamola_tasks import files as durable
 from pamola_tasks.errors import AlreadyRunning
+from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
 
@@ -88,10 +90,10 @@ class Place:
         configured = self._absolute(self.config.encryption_key_path)
         return find_store(os.environ, self.project.id, configured, keyring=self.settings.keyring)
 
-    @property
+    @functools.cached_property
     def means(self) -> Means:
         """What a locked key is opened with; a person is asked where there is one."""
-        ask = _ask if sys.stdin.isatty() else None
+        ask = functools.cache(_ask) if sys.stdin.isatty() else None  # once a command
         return Means(passphrase=os.environ.get("PAMOLA_PASSPHRASE"), identity=self.identity, ask=ask)
 
     def open_key(self) -> OpenKey:
@@ -113,7 +115,10 @@ class Place:
             yield store
             return
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(store.path.with_name(f".{store.path.name}.lock"), flags, 0o600)
+        try:
+            descriptor = os.open(store.path.with_name(f".{store.path.name}.lock"), flags, 0o600)
+        except OSError as error:
+            raise KeyRefused(f"{store.name} cannot be changed where it is: {error.strerror}") from None
         try:
             if not durable.lock(descriptor, wait=False):
                 raise AlreadyRunning(f"another process is changing {store.name}; nothing was changed")

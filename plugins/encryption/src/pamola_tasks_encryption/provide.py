@@ -62,7 +62,7 @@ def is_master_key_exposed(project: str | Path | None = None) -> bool:
         project: Its folder; the project of the current folder unless given.
     """
     from pamola_tasks.kernel import Kernel
-    from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
+    from pamola_tasks_encryption.errors import KeyRefused
     from pamola_tasks_encryption.keys import find_key
 
     run = Kernel.discover(project).services(None, upto="config")
@@ -72,7 +72,7 @@ def is_master_key_exposed(project: str | Path | None = None) -> bool:
         find_key(os.environ, run.project.id, path)
     except KeyRefused:
         return True
-    except (KeyMissing, KeyDamaged):
+    except EncryptionError:  # missing, damaged or locked, but not open to others
         return False
     return False
 
