@@ -104,7 +104,7 @@ class Disclosure:
             return text
         if not re.search(r"\w", shown):
             place = _place(error)
-            return f"{HIDDEN}{f' at {place}' if place else ''} {REMARK}"
+            return f"{type(error).__name__} {HIDDEN}{f' at {place}' if place else ''} {REMARK}"
         return f"{shown} {REMARK}"
 
     def trace(self, error: BaseException) -> str:

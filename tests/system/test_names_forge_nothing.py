@@ -106,3 +106,30 @@ def test_reports_escape_what_a_browser_would_take_for_markup(cli, project):
     assert "<img src=x" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'href="javascript:' not in page
+
+
+WRITES = """
+import pandas
+from pamola_tasks import BaseTask, Operation, OperationResult, writes
+
+class Writes(Operation):
+    output_dataset: str = writes("table")
+    def execute(self, ctx):
+        ctx.data.write(self.output_dataset, pandas.DataFrame({"=name": ["=1+1", "plain"], "n": [-1, 2]}))
+        return OperationResult.success()
+
+class T(BaseTask):
+    def __init__(self):
+        super().__init__("t_1")
+    def configure_operations(self):
+        self.add_operation(Writes)
+"""
+
+
+def test_csv_is_faithful_unless_it_is_for_spreadsheets_and_then_holds_no_formula(cli, project):
+    (project / "writes.py").write_text(WRITES)
+    table = project / "DATA/processed/t_1/output/table.csv"
+    cli("run", "writes.py:T", cwd=project, code=0)
+    assert table.read_text() == "=name,n\n=1+1,-1\nplain,2\n"
+    cli("run", "writes.py:T", "--set", "data.csv_for_spreadsheets=true", cwd=project, code=0)
+    assert table.read_text() == "'=name,n\n'=1+1,-1\nplain,2\n"

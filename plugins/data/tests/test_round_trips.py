@@ -234,3 +234,19 @@ def test_pieces_with_and_without_missing_values_fit_together_in_parquet(project:
     pieces[1]["n"] = [1.5, 2.5]
     with pytest.raises(DataWriteError, match="column 'n' is int64 in the first piece and double"):
         project.writer().write_dataset(pieces, "u.parquet", name="u", format="parquet")
+
+
+FORMULAS = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", '=cmd|" /C calc"!A0', "=HYPERLINK(A1,B1)"]
+HARMLESS = ["a=1", "1-2", "x@y.org", "'quoted", "", "a+b"]
+
+
+def test_plain_csv_is_faithful_and_csv_for_spreadsheets_holds_no_formula() -> None:
+    frame = pd.DataFrame({"=name": [*FORMULAS, *HARMLESS], "n": [-float(n) for n in range(16)]})
+    plain, guarded = io.BytesIO(), io.BytesIO()
+    csv_writing.write([frame], plain, {})
+    csv_writing.write([frame], guarded, {"for_spreadsheets": True})
+    header, *rows = csv.reader(io.StringIO(plain.getvalue().decode(), newline=""))
+    assert (header[0], [row[0] for row in rows]) == ("=name", [*FORMULAS, *HARMLESS])
+    header, *rows = csv.reader(io.StringIO(guarded.getvalue().decode(), newline=""))
+    assert (header[0], [row[0] for row in rows]) == ("'=name", ["'" + text for text in FORMULAS] + HARMLESS)
+    assert [float(row[1]) for row in rows] == [-float(n) for n in range(16)], "numbers are no formulas"

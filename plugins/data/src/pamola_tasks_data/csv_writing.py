@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _ROWS = 1 << 17
+# What a spreadsheet takes for a formula: also behind blanks, which it skips, and in full-width signs.
+_FORMULA = r"^[ \x{a0}]*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 _LARGE = pa.large_string()
 _NOTHING = pa.scalar("", _LARGE)
 _LINE_END = pa.scalar("\n", _LARGE)
+_APOSTROPHE = pa.scalar("'", _LARGE)
 _POINT_ZERO = pa.scalar(".0", _LARGE)
 
 
@@ -36,7 +39,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
     Args:
         frames: At least one.
         options: `delimiter`, `quotechar`, `encoding` (`,`, `"` and UTF-8 unless stated), `missing_values` (texts that
-            must be quoted, or they would be read as missing).
+            must be quoted, or they would be read as missing), `for_spreadsheets` (formulas become text).
 
     Returns:
         The number of rows.
@@ -78,11 +81,12 @@ class _Form:
             [spelling for spelling in options.get("missing_values") or [""] if spelling] + [""], _LARGE
         )
         self.special = (self.delimiter, self.quote, "\r", "\n")
+        self.for_spreadsheets = bool(options.get("for_spreadsheets"))
         self._bytes = tuple(mark.encode() for mark in self.special)
         self._pattern = "[" + "".join("\\" + mark if mark in "\\]^-|" else mark for mark in self.special) + "]"
 
     def header(self, names: list[str]) -> bytes:
-        cells: list[str] = self.quoted(pa.array(names, _LARGE)).to_pylist()
+        cells: list[str] = self.quoted(self.guarded(pa.array(names, _LARGE))).to_pylist()
         line: str = self.delimiter.join(cells) + "\n"
         return line.encode()
 
@@ -106,7 +110,16 @@ class _Form:
             return self.cells(array.dictionary).take(array.indices)
         text = as_text(array)
         may_need_quotes = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+        if may_need_quotes:
+            text = self.guarded(text)
         return self.quoted(text) if may_need_quotes or self.delimiter in "-.:+ " else text
+
+    def guarded(self, text: Any) -> Any:
+        """Where the file is for spreadsheets, texts that one would take for a formula, marked as text."""
+        if not self.for_spreadsheets:
+            return text
+        formulas = pc.fill_null(pc.match_substring_regex(text, _FORMULA), False)
+        return pc.if_else(formulas, pc.binary_join_element_wise(_APOSTROPHE, text, _NOTHING), text)
 
     def quoted(self, text: Any) -> Any:
         """Text with quotes round every cell that would not be read as it is."""

@@ -9,6 +9,7 @@ from pamola_tasks import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pamola_tasks.plan import Step
     from pamola_tasks.protocols import DatasetFormat, DataSource, DataWriter, RunServices
 
 PAMOLA_HOOK_API = 1
@@ -41,3 +42,9 @@ def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
         "json": "pamola_tasks_data.formats:JSON",
         "jsonl": "pamola_tasks_data.formats:JSON_LINES",
     }
+
+
+@hookimpl
+def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
+    """How CSV is written, where it is not as ever."""
+    return {"csv": "for spreadsheets"} if step.writes and run.config.plugin("data").csv_for_spreadsheets else {}

@@ -37,6 +37,7 @@ def csv_options(config: Config) -> CsvOptions:
         quotechar=stated("default_quotechar"),
         encoding=stated("default_encoding"),
         missing_values=tuple(config.plugin("data").missing_values),
+        for_spreadsheets=config.plugin("data").csv_for_spreadsheets,
     )
 
 

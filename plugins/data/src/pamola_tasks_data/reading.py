@@ -30,6 +30,7 @@ class CsvOptions:
     quotechar: str | None = None
     encoding: str | None = None
     missing_values: tuple[str, ...] = ("",)
+    for_spreadsheets: bool = False
 
 
 class DataReader:
