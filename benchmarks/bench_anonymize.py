@@ -1,0 +1,138 @@
+"""Time and loss of every strategy at several k, and how that stands to what is wanted.
+
+    python benchmarks/bench_anonymize.py TABLE.csv HIERARCHIES [--rows N]
+
+TABLE: all columns are quasi-identifiers; HIERARCHIES: a folder with a file `…_COLUMN.csv` for each. Without them a
+seeded table of 30,000 people is made, with built hierarchies. Time is a whole step: frame in memory to written file,
+with its checks. `--rows` adds a table of so many rows, resampled with seeded jitter of its numbers, at k = 5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pamola_tasks import Kernel, TaskRunner
+
+WANTED_SET = {2: 0.0085, 5: 0.0275, 10: 0.0500, 50: 0.1352}
+WANTED_HIER = {2: 0.0240, 5: 0.0570, 10: 0.0825, 50: 0.1580}
+SECONDS = {"mondrian": 0.5, "hierarchy": 3.0}
+
+
+def people(rows: int) -> pd.DataFrame:
+    """A made table with columns such as a census has."""
+    rng = np.random.default_rng(30)
+    return pd.DataFrame(
+        {
+            "age": rng.integers(17, 91, rows),
+            "sex": rng.choice(["f", "m"], rows),
+            "region": rng.choice([f"region {n}" for n in range(40)], rows, p=_falling(40)),
+            "work": rng.choice([f"work {n}" for n in range(14)], rows, p=_falling(14)),
+            "school": rng.choice([f"school {n}" for n in range(16)], rows, p=_falling(16)),
+        }
+    )
+
+
+def _falling(count: int) -> Any:
+    parts = 1 / np.arange(1, count + 1)
+    return parts / parts.sum()
+
+
+def jittered(table: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """The table resampled, its numbers moved a little."""
+    rng = np.random.default_rng(1)
+    large = table.sample(rows, replace=True, random_state=1).reset_index(drop=True)
+    for column in large.select_dtypes("number"):
+        large[column] += rng.integers(-3, 4, rows)
+    return large
+
+
+def step(table: pd.DataFrame, hierarchies: dict[str, Path], **parameters: Any) -> tuple[float, dict[str, Any]]:
+    """Seconds of the step, and its metrics."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / ".pamola.toml").touch()
+        files = {}
+        for column, path in hierarchies.items():
+            (folder / f"h_{column}.csv").write_bytes(path.read_bytes())
+            files[f"h_{column}"] = f"h_{column}.csv"
+        settings = {
+            "input_dataset": "table",
+            "quasi_identifiers": list(table.columns),
+            "on_identifiers": "warn",
+            "hierarchies": {column: f"h_{column}" for column in hierarchies},
+            **parameters,
+        }
+        task = TaskRunner(
+            "t_bench",
+            input_datasets={"table": "table.csv"},
+            auxiliary_datasets=files,
+            operation_configs=[{"operation": "AnonymizeOperation", "parameters": settings}],
+        )
+        logging.disable(logging.WARNING)
+        kernel = Kernel.discover(project=folder)
+        started = time.perf_counter()
+        outcome = kernel.run(task, datasets={"table": table})
+        seconds = time.perf_counter() - started
+        if not outcome.success:
+            raise SystemExit(str(outcome.error))
+        (record,) = outcome.record.steps
+        return (record.seconds or seconds), dict(record.metrics)
+
+
+def line(strategy: str, k: int, seconds: float, metrics: dict[str, Any], *, wanted: bool) -> str:
+    """One row of the result, with ratios to what is wanted where that is known."""
+    name = strategy.partition(" ")[0]
+    told = (
+        f"{strategy:<24} {k:>3} {seconds:>7.2f} s  NCP-set {metrics['ncp_set']:.4f}  NCP-hier {metrics['ncp_hier']:.4f}"
+        f"  classes {metrics['classes']:>6}  k {metrics['k_measured']:>3}  suppressed {metrics['rows_suppressed']}"
+    )
+    if wanted and strategy in SECONDS:
+        goal, loss = (WANTED_SET, "ncp_set") if name == "mondrian" else (WANTED_HIER, "ncp_hier")
+        told += f"  loss × {metrics[loss] / goal[k]:.2f}, time × {seconds / SECONDS[name]:.2f} of what is allowed"
+    return told
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", nargs="?", type=Path)
+    parser.add_argument("hierarchies", nargs="?", type=Path)
+    parser.add_argument("--rows", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.table is None:
+        table, hierarchies = people(30_000), {}
+    else:
+        with arguments.table.open("rb") as file:
+            table = pd.read_csv(file, sep=None, engine="python")
+        folder = arguments.hierarchies
+        found = {column: sorted(folder.glob(f"*_{column}.csv")) for column in table.columns} if folder else {}
+        hierarchies = {column: paths[0] for column, paths in found.items() if paths}
+    print(f"{len(table):,} rows, {len(table.columns)} quasi-identifiers, Python {platform.python_version()}")
+    wanted = len(table) == 30_162 and bool(hierarchies)
+    for strategy, recoding in (
+        ("mondrian", ""),
+        ("hierarchy", ""),
+        ("hierarchy", "full-domain"),
+        ("microaggregation", ""),
+    ):
+        for k in WANTED_SET:
+            options = {"recoding": recoding} if recoding else {}
+            seconds, metrics = step(table, hierarchies, k=k, strategy=strategy, **options)
+            print(line(f"{strategy} {recoding}".strip(), k, seconds, metrics, wanted=wanted), flush=True)
+    if arguments.rows:
+        large = jittered(table, arguments.rows)
+        seconds, metrics = step(large, {}, k=5)
+        print(line(f"mondrian {arguments.rows:,} rows", 5, seconds, metrics, wanted=False))
+
+
+if __name__ == "__main__":
+    main()
