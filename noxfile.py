@@ -1,6 +1,7 @@
 """`nox` runs every check: lint, types, tests of kernel and plugins, the manual's examples, wheels in an empty venv.
 
-`nox -s bench` prints the measured comparisons; it is run by hand.
+`nox -s bench` prints the measured comparisons, `nox -s races` tries twenty seconds a case to get past the path guard;
+both are run by hand.
 """
 
 from __future__ import annotations
@@ -109,6 +110,15 @@ def wheels(session: nox.Session) -> None:
     session.run(str(scripts / "python"), "-m", "pip", "install", "-q", "-c", "constraints.txt", *built, external=True)
     session.run(str(scripts / "pamola-task"), "doctor", external=True)
     session.run(str(scripts / "pamola-task"), "demo", external=True)
+
+
+@nox.session
+def races(session: nox.Session) -> None:
+    """Twenty seconds and a hundred thousand tries of somebody swapping folders for links, by hand."""
+    install_project(session)
+    session.install("pytest", "hypothesis", "-c", "constraints.txt")
+    environment = {"PAMOLA_TEST_RACE_SECONDS": "20"}
+    session.run("pytest", "-q", "-s", "plugins/paths/tests/test_saferoot.py", "-k", "race or swaps", env=environment)
 
 
 @nox.session

@@ -311,3 +311,8 @@ def test_a_plugins_settings_may_stand_in_the_section_too(home: Any) -> None:
     config = home.config()
     assert config.encryption_mode == "age"
     assert config.plugin("encryption").formats == ["x"]
+
+
+def test_a_file_of_variables_beside_the_project_is_not_read(home: Any) -> None:
+    home.write(".env", "PAMOLA_CHUNK_SIZE=77\n")
+    assert home.config().chunk_size != 77

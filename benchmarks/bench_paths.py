@@ -1,6 +1,6 @@
 """SafeRoot's open + close against resolve() + is_relative_to() + open(), the usual way to check a path.
 
-    python benchmarks/paths_open.py [ROUNDS]
+    python benchmarks/bench_paths.py [ROUNDS]
 
 Prints microseconds per file for both, and their ratio (at most 0.45 is wanted).
 """
