@@ -190,9 +190,9 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         from pamola_tasks.files import Files
-        from pamola_tasks_paths import SafeRoot
+        from pamola_tasks_paths.guard import ProjectGuard
 
-        self.ledger = PrivacyLedger(Files(SafeRoot(folder)), "ledger.jsonl")
+        self.ledger = PrivacyLedger(Files(ProjectGuard(folder)), "ledger.jsonl")
         self.path = folder / "ledger.jsonl"
 
 

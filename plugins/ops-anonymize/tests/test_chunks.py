@@ -1,0 +1,69 @@
+"""Operations on single records never hold more than a chunk of them, and read a whole column only to count in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pamola_ops_anonymize import (
+    DropOperation,
+    GeneralizeOperation,
+    MaskOperation,
+    NoiseOperation,
+    SuppressOperation,
+    TopBottomCodeOperation,
+)
+from pamola_tasks.files import Files
+from pamola_tasks_data import DataSource
+from pamola_tasks_paths.guard import ProjectGuard
+
+ROWS, CHUNK = 250_000, 100_000  # the chunk is what a task has unless it says otherwise
+WHO: Any = {"input_dataset": "people", "columns": ["age"]}
+
+
+class Watched(DataSource):
+    """A data source that notes how much it was asked for at once."""
+
+    whole: list[list[str]]
+    pieces: list[int]
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        self.whole.append(list(columns or ["all"]))
+        return super().frame(name, columns)
+
+    def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        for piece in super().chunks(name, size, columns):
+            self.pieces.append(len(piece))
+            yield piece
+
+
+EACH: list[tuple[Any, list[list[str]]]] = [
+    (DropOperation(**WHO), []),
+    (MaskOperation(**WHO), []),
+    (GeneralizeOperation(**WHO, method="interval", width=10), []),
+    (TopBottomCodeOperation(**WHO, top=50), []),
+    (TopBottomCodeOperation(**WHO, top_quantile=0.9), [["age"]]),
+    (NoiseOperation(**WHO, scale=1), []),
+    (SuppressOperation(**WHO, suppress="attributes"), []),
+    (SuppressOperation(**WHO, suppress="cells", min_count=3), [["age"]]),
+]
+
+
+@pytest.mark.parametrize(("operation", "whole"), EACH, ids=[f"{number}" for number in range(len(EACH))])
+def test_no_more_than_a_chunk_is_in_memory(operation: Any, whole: list[list[str]], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": range(ROWS), "other": 1})
+    frame["age"] %= 97
+    with (tmp_path / "people.csv").open("wb") as file:
+        frame.to_csv(file, index=False)
+    source = Watched.from_file_path("people.csv", "people", files=Files(ProjectGuard(tmp_path)))
+    assert isinstance(source, Watched)
+    source.whole, source.pieces = [], []
+    result = operation.run(data_source=source, task_dir=tmp_path / "task")
+    assert not result.failed, result.error_message
+    assert sum(source.pieces) == ROWS
+    assert max(source.pieces) <= CHUNK
+    assert source.whole == whole, "only the columns that are counted in are read whole"
