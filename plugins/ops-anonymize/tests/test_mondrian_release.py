@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from release_check import faults, smallest_class
 
+from pamola_ops_anonymize import mondrian
 from pamola_ops_anonymize.measures import Grouping
 from pamola_ops_anonymize.release import check_release, k_anonymous
 from pamola_tasks.errors import DataRefused
@@ -250,3 +251,11 @@ def test_progress_tells_how_many_records_have_found_their_class(adult: pd.DataFr
     k_anonymous(adult, ["age", "education"], 5, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == len(adult)
+
+
+def test_threads_change_nothing(adult: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = ["age", "sex", "education", "occupation"]
+    monkeypatch.setattr(mondrian, "CANDIDATES", mondrian.CANDIDATES_OF_LARGE)
+    alone = k_anonymous(adult, columns, 5).frame
+    monkeypatch.setattr(mondrian, "LARGE", 0)
+    assert k_anonymous(adult, columns, 5).frame.equals(alone)
