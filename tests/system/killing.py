@@ -35,7 +35,7 @@ from pamola_tasks.cli.app import run as command_line
 
 HERE = Path(__file__).resolve().parent
 CALLS = "openat,openat2,write,pwrite64,rename,renameat,renameat2,fsync,fdatasync,close,unlink,unlinkat,mkdir,mkdirat"
-COMMAND = ["--plugin", str(HERE / "chain_plugin.py"), "run", "chain"]
+COMMAND = ["--plugin", str(HERE.parent / "chain_plugin.py"), "run", "chain"]
 
 
 def make_project(root: Path) -> None:

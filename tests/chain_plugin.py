@@ -1,4 +1,4 @@
-"""The plugin of the kill sweep: twenty steps on small JSON tables, which need no pandas and start fast.
+"""A plugin with steps on small JSON tables, which need no pandas and start fast: run thousands of times.
 
 Every execution of a step adds a line to the file that `CHAIN_LOG` names, outside the project.
 """
@@ -23,13 +23,12 @@ class Mix(Operation):
 
     inputs: list[str] = reads()
     output_dataset: str = writes()
+    more: int = 0
 
     def execute(self, ctx: Any) -> OperationResult:
         """Mix."""
         _note(ctx.step.id)
-        noise = random.Random(ctx.seed)
-        tables = [ctx.data.frame(name) for name in self.inputs]
-        mixed = [sum(values) % 1000 + noise.randrange(10) for values in zip(*tables, strict=True)]
+        mixed = mixture([ctx.data.frame(name) for name in self.inputs], self.more, ctx.seed)
         ctx.data.write(self.output_dataset, mixed)
         return OperationResult.success({"sum": sum(mixed)})
 
@@ -48,6 +47,12 @@ class Describe(Operation):
         with ctx.artifact(f"codes_{self.input_dataset}", "json", "Its values", category="dictionary") as file:
             file.write(json.dumps(sorted(set(values))).encode())
         return OperationResult.success({"count": len(values)})
+
+
+def mixture(tables: list[list[int]], more: int, seed: int | None) -> list[int]:
+    """What `Mix` makes of tables."""
+    noise = random.Random(seed)
+    return [(sum(values) + more) % 1000 + noise.randrange(10) for values in zip(*tables, strict=True)]
 
 
 def _note(step: str) -> None:
