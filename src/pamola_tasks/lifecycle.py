@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import leftovers, nulls
+from pamola_tasks import leftovers, nulls, room
 from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import (
     AlreadyRunning,
@@ -321,6 +321,7 @@ class RunSession:
         """Run the plan; whether all of it went well."""
         run = self.run
         self.settle_plan()
+        room.assert_room(run, self._input_sizes())
         self.steps = Steps(run, self)
         self.steps.check_selection()
         run.perform = self.steps.perform
@@ -330,6 +331,14 @@ class RunSession:
         finally:
             self.steps.settle()
         return not self.steps.failed
+
+    def _input_sizes(self) -> dict[str, int]:
+        """Bytes of the input files that are there."""
+        found = {}
+        for name, path in {**self.run.config.auxiliary_datasets, **self.run.config.input_datasets}.items():
+            with contextlib.suppress(OSError, PathSecurityError):  # the step that reads it will say so
+                found[name] = self.run.files.stat(self._place_of_input(str(path))).size
+        return found
 
     # ------------------------------------------------------------ finalize
 

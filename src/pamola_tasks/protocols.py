@@ -144,6 +144,7 @@ class Config(Protocol):
     data_repository: str
     enable_checkpoints: bool
     clean_temp_on_exit: bool
+    check_free_space: bool
     default_encoding: str
     default_delimiter: str
     default_quotechar: str

@@ -83,7 +83,7 @@ def test_of_eight_writers_that_are_killed_at_random_nothing_acknowledged_is_lost
     rng = random.Random(8)
     writers = [Writer(tmp_path, number) for number in range(WRITERS)]
     while any(writer.thread.is_alive() for writer in writers):
-        time.sleep(rng.uniform(0.05, 0.5))
+        time.sleep(rng.uniform(0.02, 0.15))
         rng.choice(writers).kill()
     log = ExecutionLog(Files(ProjectGuard(tmp_path)))
     acknowledged = {run_id for writer in writers for run_id in writer.acknowledged}

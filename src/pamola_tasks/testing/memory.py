@@ -65,6 +65,7 @@ class MemoryConfig:
     data_repository: str = "DATA"
     enable_checkpoints: bool = False
     clean_temp_on_exit: bool = True
+    check_free_space: bool = True
     default_encoding: str = "utf-8"
     default_delimiter: str = ","
     default_quotechar: str = '"'

@@ -76,6 +76,7 @@ class TaskKeys:
     data_repository: str = _key("The folder of the data, within the project.", "DATA")
     enable_checkpoints: bool = _key("Remember finished steps, and skip them in the next run.", True)
     clean_temp_on_exit: bool = _key("Empty the temp folder when the run ends.", True)
+    check_free_space: bool = _key("Refuse to run when the disk has less room than the datasets may need.", True)
     default_encoding: str = _key("The encoding of text files.", "utf-8")
     default_delimiter: str = _key("What separates the columns of CSV files.", ",")
     default_quotechar: str = _key("What values of CSV files are quoted with.", '"')
