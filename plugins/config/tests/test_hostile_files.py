@@ -122,9 +122,17 @@ from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_config import load_task_config
 from pamola_tasks_config import reading_json, reading_toml, reading_yaml
 
+def peak():
+    # What getrusage tells is inherited from the process that started this one, however large that had become.
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
+
+
 for line in sys.stdin:
     folder = Path(json.loads(line))
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         os.chdir(folder)
         load_task_config("t_1", "analysis")
@@ -133,8 +141,7 @@ for line in sys.stdin:
         problems = list(error.problems)
     except BaseException as error:
         problems = [f"TRACEBACK {type(error).__name__}: {error}"[:300]]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps([time.perf_counter() - started, peak, problems]), flush=True)
+    print(json.dumps([time.process_time() - started, peak(), problems]), flush=True)
 """
 
 
