@@ -1,7 +1,7 @@
 """`nox` runs every check: lint, types, tests of kernel and plugins, the manual's examples, wheels in an empty venv.
 
 `nox -s bench` prints the measured comparisons, `nox -s races` tries twenty seconds a case to get past the path guard;
-both are run by hand.
+both are run by hand. So are `nox -s durability` and `nox -s fuzz`, which try for long what the tests try in short.
 """
 
 from __future__ import annotations
@@ -120,6 +120,27 @@ def races(session: nox.Session) -> None:
     session.install("pytest", "hypothesis", "-c", "constraints.txt")
     environment = {"PAMOLA_TEST_RACE_SECONDS": "20"}
     session.run("pytest", "-q", "-s", "plugins/paths/tests/test_saferoot.py", "-k", "race or swaps", env=environment)
+
+
+@nox.session
+def durability(session: nox.Session) -> None:
+    """Kill and fail runs at every system call, not at a sample of them; by hand, some ten minutes."""
+    run_long(session, "test_kill_sweep.py", "test_history_killed_writers.py", PAMOLA_DURABILITY="all")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Many more random mutations of state, and sequences of runs, kills and edits: `nox -s fuzz [-- NUMBER]`."""
+    number = session.posargs[0] if session.posargs else "3000"
+    run_long(session, "test_damaged_state.py", "test_resumption_model.py", PAMOLA_FUZZ=number)
+
+
+def run_long(session: nox.Session, *names: str, **environment: str) -> None:
+    """Run some of the system tests with an environment that makes them long."""
+    install_project(session)
+    session.install("pytest", "pytest-xdist", "hypothesis", "-c", "constraints.txt")
+    tests = [f"tests/system/{name}" for name in names]
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", "-rA", *tests, env=environment)
 
 
 @nox.session

@@ -167,6 +167,25 @@ def test_a_failed_step_is_not_taken_for_done_even_when_the_run_went_on(tmp_path:
     assert statuses(outcome.results) == {"Fail": "error", "Nothing": "skipped"}
 
 
+def test_a_step_that_raises_what_is_no_exception_has_failed_and_is_not_taken_for_done(tmp_path: Path) -> None:
+    class Cancelled(BaseException):
+        """As asyncio and debuggers raise."""
+
+    class Breaks(Operation):
+        def execute(self, ctx: Any) -> OperationResult:
+            raise Cancelled("away")
+
+    for _ in range(2):
+        outcome = disk_kernel(tmp_path).run(Steps(Nothing, Breaks, (Nothing, {"step": {"id": "last"}})))
+        assert not outcome.success
+        assert outcome.record.error is not None
+        assert "raised Cancelled" in outcome.record.error["message"]
+        assert "last" not in outcome.results
+    assert statuses(outcome.results)["Nothing"] == "skipped"
+    outcome = disk_kernel(tmp_path).run(Steps(Nothing, (Nothing, {"step": {"id": "Breaks"}})))
+    assert statuses(outcome.results) == {"Nothing": "skipped", "Breaks": "success"}
+
+
 def test_a_shorter_or_other_pipeline_runs_on_what_is_its_own(tmp_path: Path, numbers: str) -> None:
     disk_kernel(tmp_path).run(chain(numbers))
     shorter = chain(numbers)

@@ -594,6 +594,10 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
         result = run.kernel.plugins.manager.hook.pamola_run_step(run=run, step=step)
     except SystemExit as error:
         raise OperationError(f"step {step.id} called sys.exit({error.code!r})") from error
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # it would pass by everything that records a failure
+        raise OperationError(f"step {step.id} raised {type(error).__name__}, which is no Exception") from error
     if not isinstance(result, OperationResult):
         raise OperationError(f"step {step.id} gave a {type(result).__name__} instead of an OperationResult")
     if result.failed:

@@ -508,7 +508,7 @@ def drive(task: BaseTask, options: RunOptions) -> bool:
         except SystemExit as error:
             success = False
             task._failed("unhandled_exception", PamolaTaskError(f"{task.origin} called sys.exit({error.code!r})"))
-        except Exception as error:
+        except BaseException as error:  # whatever it was, the run has failed, and is reported and recorded as such
             success = False
             task._failed("unhandled_exception", error)
         try:

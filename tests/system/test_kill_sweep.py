@@ -58,7 +58,7 @@ class Killer:
             said = self.process.communicate()[1]
             if "strace cannot attach" in said:
                 pytest.skip("strace cannot attach to a process here (ptrace is not allowed)")
-            pytest.fail(f"the killer ended: {said}")
+            pytest.fail(f"the killer ended with {self.process.returncode}: {said}")
         return json.loads(answer)
 
     def close(self) -> None:
