@@ -309,6 +309,7 @@ def test_task_classes_are_registered_with_a_kernel_and_found_again() -> None:
         "class_name": "Known",
         "module": Known.__module__,
         "dependencies": ["t_0"],
+        "author": "",
     }
 
 

@@ -277,7 +277,11 @@ class RunSession:
     def _up_dependencies(self) -> None:
         run = self.run
         dependencies = self.kernel.plugins.provide("dependencies", run=run)
-        run.provide("dependencies", dependencies or nulls.NoDependencies(run, self.kernel.plugins))
+        dependencies = dependencies or nulls.NoDependencies(run, self.kernel.plugins)
+        if (task := self.task) is not None:
+            task.config, task.logger, task.dependency_manager = run.config, run.logger, dependencies
+            dependencies = task.create_dependency_manager()
+        run.provide("dependencies", dependencies)
         if not self.runs:
             return
         run.dependencies.assert_dependencies_completed()

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import attrs
 
-from pamola_tasks.errors import ParameterError
+from pamola_tasks.errors import DataWriteError, ParameterError
 from pamola_tasks.record import now, rfc3339
 
 if TYPE_CHECKING:
@@ -214,6 +214,38 @@ class OperationResult:
         artifact = Artifact(artifact_type, str(path), description, category, list(tags or ()), group or "")
         self.artifacts.append(artifact)
         return artifact
+
+    def register_artifact_via_writer(
+        self,
+        writer: Any,
+        obj: Any,
+        subdir: str,
+        name: str,
+        artifact_type: str | None = None,
+        description: str = "",
+        category: str = "output",
+        tags: Sequence[str] | None = None,
+        group: str | None = None,
+    ) -> Artifact:
+        """Write a table or a JSON value with the run's data writer, and tell of the file.
+
+        Args:
+            writer: `run.data_writer`, or another `DataWriter`.
+            obj: A DataFrame, or what JSON can hold.
+            subdir: The folder below the task's directory.
+            name: File name without extension.
+            artifact_type: For a table its format (`csv` unless given); a JSON value is written as `json`.
+
+        Raises:
+            DataWriteError: It cannot be written in this format.
+        """
+        if hasattr(obj, "columns") and hasattr(obj, "dtypes"):
+            written = writer.write_dataframe(obj, name, artifact_type or "csv", subdir)
+        elif artifact_type in (None, "json"):
+            written = writer.write_json(obj, name, subdir)
+        else:
+            raise DataWriteError(f"artifact {name!r}: only a table can be written as {artifact_type}, not a JSON value")
+        return self.add_artifact(written.format, written.path, description, category, tags, group)
 
     def add_metric(self, name: str, value: Any) -> None:
         """Add a number."""

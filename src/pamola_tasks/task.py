@@ -175,6 +175,13 @@ class BaseTask:
             f"{type(self).__name__} has no configure_operations(self): write it, and add operations there"
         )
 
+    def create_dependency_manager(self) -> Any:
+        """The service that checks what the task depends on: the plugin's, in `dependency_manager`, unless overridden.
+
+        `config` and `logger` are set when it is called; what it returns has the methods of `Dependencies`.
+        """
+        return self.dependency_manager
+
     # ------------------------------------------------------------ identity
 
     @property

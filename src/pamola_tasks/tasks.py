@@ -18,6 +18,7 @@ from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.runner import TaskRunner
 from pamola_tasks.task import BaseTask
+from pamola_tasks.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
 STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")
 
@@ -148,20 +149,6 @@ def list_registered_tasks(kernel: Kernel | None = None) -> dict[str, dict[str, A
             "source": getattr(target, "path", "") or str(target),
         }
         for task_id, target in (kernel or Kernel.discover()).tasks.known().items()
-    }
-
-
-def get_task_metadata(cls: type[BaseTask]) -> dict[str, Any]:
-    """What a task class says of itself: id, type, description, version, class, module, dependencies."""
-    task = cls()  # type: ignore[call-arg]
-    return {
-        "task_id": task.task_id,
-        "task_type": task.task_type,
-        "description": task.description,
-        "version": task.version,
-        "class_name": cls.__name__,
-        "module": cls.__module__,
-        "dependencies": list(task.dependencies),
     }
 
 
@@ -380,6 +367,7 @@ __all__ = [
     "clean_temp_dir",
     "create_task_directories",
     "create_task_instance",
+    "discover_task_classes",
     "ensure_secure_directory",
     "extract_previous_output_info",
     "find_previous_output",
@@ -394,6 +382,7 @@ __all__ = [
     "initialize_execution_log",
     "list_registered_tasks",
     "prepare_data_source_from_paths",
+    "register_discovered_tasks",
     "register_task_class",
     "task_id_of",
 ]

@@ -703,7 +703,8 @@ def test_every_name_that_scripts_import_is_there():
         remove_execution_record cleanup_old_executions validate_execution_log export_execution_log
         import_execution_log TaskEncryptionManager EncryptionManager EncryptionMode EncryptionContext
         MemoryProtectedKey register_task_class get_task_class list_registered_tasks create_task_instance
-        get_task_metadata check_task_dependencies validate_path_security is_within_allowed_paths
+        get_task_metadata discover_task_classes register_discovered_tasks
+        check_task_dependencies validate_path_security is_within_allowed_paths
         get_system_specific_dangerous_paths validate_paths is_potentially_dangerous_path normalize_and_validate_path
         create_task_directories prepare_data_source_from_paths format_execution_time get_artifact_path
         find_previous_output find_task_report get_temp_dir clean_temp_dir format_error_for_report
@@ -730,3 +731,54 @@ def test_components_can_be_made_for_a_project_without_a_run(place, monkeypatch):
     assert tasks.TaskEncryptionManager(config).initialize() is True
     assert tasks.create_task_progress_manager("t_1", "analysis", logger).get_metrics()["operations_total"] == 0
     assert tasks.TaskReporter("t_1", "analysis", "x", "DATA/reports/x.json").generate_report()["task"]["id"] == "t_1"
+
+
+class Written(Operation):
+    """Leaves a table and a JSON value by way of the data writer."""
+
+    def execute(self, ctx):
+        import pandas as pd
+
+        result = OperationResult.success()
+        writer = ctx.run.data_writer
+        table = result.register_artifact_via_writer(writer, pd.DataFrame({"a": [1, 2]}), "output", "table", tags=["t"])
+        result.register_artifact_via_writer(writer, {"n": 2}, "dictionaries", "value", category="dictionary", group="g")
+        assert table.artifact_type == "csv"
+        return result
+
+
+def test_an_operation_may_register_what_the_data_writer_wrote(place):
+    assert run(place, Listed(Written))
+    task = place / "DATA/processed/t_1"
+    assert (task / "output/table.csv").read_text().split() == ["a", "1", "2"]
+    assert json.loads((task / "dictionaries/value.json").read_text()) == {"n": 2}
+    found = {entry["path"]: entry for entry in report_of(place)["artifacts"]}
+    assert found["DATA/processed/t_1/output/table.csv"]["tags"] == ["t"]
+    assert found["DATA/processed/t_1/dictionaries/value.json"]["group"] == "g"
+
+
+class Forgiving(Listed):
+    """Depends on a task that never ran, and has a dependency manager that does not mind."""
+
+    dependencies = ("t_never",)
+
+    def create_dependency_manager(self):
+        standard = super().create_dependency_manager()
+        said = (type(standard).__name__, self.config.task_id, self.logger.name)
+
+        class Manager:
+            def assert_dependencies_completed(self):
+                return True
+
+            def get_dependency_output(self, dependency_id, file_pattern=None):
+                return standard.get_dependency_output(dependency_id, file_pattern)
+
+        self.said = said
+        return Manager()
+
+
+def test_a_task_may_bring_a_dependency_manager_of_its_own(place):
+    task = Forgiving(Good)
+    assert run(place, task)
+    assert task.said[:2] == ("TaskDependencyManager", "t_1")
+    assert type(task.dependency_manager).__name__ == "Manager"
