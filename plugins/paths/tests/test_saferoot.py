@@ -376,43 +376,60 @@ def racing(folder: Path, swapped: str, act: Callable[[int], None]) -> int:
 
 
 def laid_out_for_a_race(folder: Path) -> Path:
-    (folder / "d").mkdir()
-    (folder / "d/x.csv").write_text("mine")
+    (folder / "d/e").mkdir(parents=True)
     outside = folder.parent / "OUT"
-    (outside / "x.csv").write_text("secret")
+    (outside / "e").mkdir()
+    for name in ("x.csv", "e/x.csv"):
+        (folder / "d" / name).write_text("mine")
+        (outside / name).write_text("secret")
     return outside
 
 
 @posix_only
-@pytest.mark.parametrize("swapped", ["d", "d/x.csv"])
+@pytest.mark.parametrize(
+    ("swapped", "place"),
+    [
+        pytest.param("d", "d", id="parent"),
+        pytest.param("d/x.csv", "d", id="file"),
+        pytest.param("d", "d/e", id="grandparent"),
+    ],
+)
 def test_nothing_escapes_while_another_process_swaps_names_for_links(
-    root: SafeRoot, folder: Path, swapped: str
+    root: SafeRoot, folder: Path, swapped: str, place: str
 ) -> None:
     if root.protection == "final path":
         pytest.skip("without handles of folders a race cannot be excluded; the README says so")
     outside = laid_out_for_a_race(folder)
+    before = names(outside)
     escaped: list[int] = []
 
-    def act(number: int) -> None:
-        if number % 4 == 0:
-            with root.open("d/x.csv") as file:
-                content = file.read()
-            if content == b"secret":
-                escaped.append(number)
-        elif number % 4 == 1:
-            with root.create("d/x.csv") as file:
-                file.write(b"mine")
-        elif number % 4 == 2:
-            with root.create("own.txt") as file:
-                file.write(b"own")
-            root.replace("own.txt", "d/y.csv")
-        else:
-            root.unlink("d/y.csv")
+    def read(number: int) -> None:
+        with root.open(f"{place}/x.csv") as file:
+            content = file.read()
+        if content == b"secret":
+            escaped.append(number)
 
-    tries = racing(folder, swapped, act)
+    def create(_: int) -> None:
+        with root.create(f"{place}/x.csv") as file:
+            file.write(b"mine")
+
+    def replace(_: int) -> None:
+        with root.create("own.txt") as file:
+            file.write(b"own")
+        root.replace("own.txt", f"{place}/y.csv")
+
+    acts = (
+        read,
+        create,
+        replace,
+        lambda _: root.unlink(f"{place}/y.csv"),
+        lambda _: root.mkdirs(f"{place}/made/deep"),
+        lambda _: root.remove_tree(f"{place}/made"),
+    )
+    tries = racing(folder, swapped, lambda number: acts[number % len(acts)](number))
     assert escaped == []
-    assert names(outside) == ["secret.txt", "x.csv"]
-    assert (outside / "x.csv").read_text() == "secret"
+    assert names(outside) == before
+    assert {(outside / name).read_text() for name in ("x.csv", "e/x.csv")} == {"secret"}
     print(f"{tries} tries, none of them escaped")
 
 
