@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from pamola_tasks.errors import PathSecurityError
 
@@ -24,11 +25,23 @@ _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"]
     + [f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)]
 )
-_SHORT_NAME = re.compile(r"[^.~]{1,6}~\d{1,6}(\.[^.]{0,3})?", re.IGNORECASE)
-_EXPANSION = re.compile(r"\$\{|\$\(|`.*`|\$[A-Za-z_]\w*\Z|\A%\w+%\Z")
-# Slashes, backslashes and dots that compatibility normalization (NFKC) does not know as such.
-_LOOKALIKES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8\u2571", "/") | dict.fromkeys("\u2216\u29f5\u29f9", "\\"))
-_DRIVE = re.compile(r"[A-Za-z]:")
+# Letters and symbols that show nothing, and code points that are no characters.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufdd0-\ufdef\ufffe\uffff]")
+# Persian, the scripts of India and composed emoji are written with joiners; between Latin letters they only disguise.
+_JOINED = "[\u0590-\u1fff\u2190-\uffff\U00010000-\U0010ffff]"
+_JOINER = re.compile(f"(?<={_JOINED})[\u200c\u200d](?={_JOINED})")
+_SHORT_NAME = re.compile(r"(?=[^.]{3,8}(?:\.|\Z))[^.~]{1,6}~[1-9]\d*(\.[^.]{0,3})?")
+_EXPANSION = re.compile(r"\$\{|\$\(|`.*`|\A\$[A-Z_][A-Z0-9_]*(?![a-z])|\A%\w+(?:\(x86\))?%\Z")
+# Slashes, backslashes, dots and colons that compatibility normalization (NFKC) does not know as such.
+_LOOKALIKES = str.maketrans(
+    {**dict.fromkeys("\u2044\u2215\u29f8\u2571", "/"), **dict.fromkeys("\u2216\u29f5\u29f9", "\\")}
+    | {**dict.fromkeys("\u3002\uff61", "."), **dict.fromkeys("\u2236\ua789", ":")}
+)
+_DRIVE = re.compile(r"[A-Za-z]:(?![^\x00-\x7f])")
+_CLIMB = re.compile(r"\.{2,}")
+_ESCAPED_UTF16 = re.compile("%u([0-9a-fA-F]{4})")
+_OVERLONG = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}")
+_MOST_DECODINGS = 8
 # Writing there makes a later `git` command run code, or changes what the framework trusts.
 _PROTECTED = frozenset({".git", ".hg", ".svn", ".bzr", ".pamola-tasks"})
 
@@ -101,6 +114,7 @@ def name_problem(name: str, writing: bool = False) -> str | None:
         return "it is not valid Unicode text"
     if len(encoded) > MAX_PATH_BYTES:
         return f"it is longer than {MAX_PATH_BYTES} bytes"
+    problem = None
     parts = name.split("/")
     if len(parts) > MAX_DEPTH:
         return f"it is nested more than {MAX_DEPTH} folders deep"
@@ -110,7 +124,9 @@ def name_problem(name: str, writing: bool = False) -> str | None:
         problem = _part_problem(part, writing)
         if problem is not None:
             return problem
-    return None if name.isascii() else _fold_problem(name)
+    if "%" in name:
+        problem = _reading_problem(name, _decoded(name), "percent escapes are decoded")
+    return problem or (None if name.isascii() else _reading_problem(name, _folded(name), "characters are normalized"))
 
 
 def _part_problem(part: str, writing: bool) -> str | None:
@@ -133,7 +149,7 @@ def _part_problem(part: str, writing: bool) -> str | None:
 def _piece_problem(piece: str, writing: bool) -> str | None:
     if piece == "..":
         return "on Windows its backslashes climb to a parent folder"
-    if not piece.isprintable() and any(unicodedata.category(c) in _UNSEEN_CATEGORIES for c in piece):
+    if _holds_unseen(piece):
         return "it holds a control or an invisible character"
     if any(character in _RESERVED_CHARACTERS for character in piece):
         return 'it holds one of < > : " | ? *, which Windows and URLs give a meaning'
@@ -151,14 +167,58 @@ def _piece_problem(piece: str, writing: bool) -> str | None:
     return None
 
 
-def _fold_problem(name: str) -> str | None:
-    """Why a name that is not ASCII is refused: what it turns into when a program normalizes it."""
-    folded = unicodedata.normalize("NFKC", name.translate(_LOOKALIKES)).replace("\\", "/")
-    if folded.startswith("/") or _DRIVE.match(folded):
-        return "it turns into an absolute path when its characters are normalized"
-    if folded.split("/").count("..") > name.split("/").count(".."):
-        return "it turns into a climb to a parent folder when its characters are normalized"
+def _holds_unseen(piece: str) -> bool:
+    """Whether some of a text cannot be seen, but for joiners where the script needs them."""
+    if _BLANK.search(piece):
+        return True
+    return not piece.isprintable() and any(
+        unicodedata.category(c) in _UNSEEN_CATEGORIES for c in _JOINER.sub("", piece)
+    )
+
+
+def _reading_problem(name: str, reading: str, when: str) -> str | None:
+    """Why a name is refused for what another program could take it for."""
+    reading = reading.replace("\\", "/")
+    if reading.startswith("/") or (_DRIVE.match(reading) and not _DRIVE.match(name)):
+        return f"it turns into an absolute path when its {when}"
+    if _climbing(reading) > _climbing(name):
+        return f"it turns into a climb to a parent folder when its {when}"
+    if any(sign in reading for sign in "\0\r\n"):
+        return f"it holds a control character when its {when}"
     return None
+
+
+def _climbing(name: str) -> int:
+    return sum(_CLIMB.fullmatch(part) is not None for part in name.split("/"))
+
+
+def _folded(name: str) -> str:
+    """The name as a program has it that normalizes its characters."""
+    return unicodedata.normalize("NFKC", name.translate(_LOOKALIKES))
+
+
+def _decoded(name: str) -> str:
+    """The name as a program has it that decodes percent escapes, as often as there are any.
+
+    `%uXXXX` and UTF-8 that is longer than it need be (RFC 3629, section 10) are read as careless decoders do.
+    """
+    for _ in range(_MOST_DECODINGS):
+        before = name
+        raw = unquote_to_bytes(
+            _ESCAPED_UTF16.sub(lambda found: chr(int(found[1], 16)), name).encode("utf-8", "replace")
+        )
+        name = _OVERLONG.sub(_shortest, raw).decode("utf-8", "replace")
+        if name == before:
+            break
+    return _folded(name)
+
+
+def _shortest(overlong: re.Match[bytes]) -> bytes:
+    lead, *rest = overlong[0]
+    value = lead & 1 if lead in (0xC0, 0xC1) else 0
+    for byte in rest:
+        value = value << 6 | byte & 0x3F
+    return chr(value).encode("utf-8", "replace")
 
 
 def climbs(name: str) -> bool:
@@ -176,4 +236,5 @@ def climbs(name: str) -> bool:
 
 def collation_key(name: str) -> str:
     """Names with the same key are one file on a system that ignores case or normalizes (macOS, Windows)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    visible = _JOINER.sub("", name)  # which HFS+ ignores
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", visible).casefold())
