@@ -21,9 +21,23 @@ nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
 
-def install_project(session: nox.Session) -> None:
-    """Install kernel and plugins from their folders, not editable, as `requirements.txt` does."""
-    session.install("-r", "requirements.txt", "-c", "constraints.txt")
+def install_project(session: nox.Session, *options: str) -> None:
+    """Install kernel and plugins, from their wheels."""
+    session.install(*options, *built_wheels(session), "-c", "constraints.txt")
+
+
+BUILT: list[str] = []
+
+
+def built_wheels(session: nox.Session) -> list[str]:
+    """The wheels of kernel and plugins, built by the first session that asks for them."""
+    if not BUILT:
+        folder = Path(session.cache_dir) / "wheels"
+        shutil.rmtree(folder, ignore_errors=True)
+        sources = [".", *(str(plugin) for plugin in PLUGINS)]
+        session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), *sources)
+        BUILT.extend(str(wheel) for wheel in sorted(folder.glob("*.whl")))
+    return BUILT
 
 
 @nox.session
@@ -37,7 +51,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on the kernel and on every plugin."""
-    install_project(session)
+    install_project(session, "--no-compile")
     session.install("mypy", "pandas-stubs", "types-tqdm", "types-PyYAML", "-c", "constraints.txt")
     session.run("mypy", "src/pamola_tasks")
     for plugin in PLUGINS:
@@ -61,8 +75,9 @@ def tests(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The kernel's own tests with the oldest releases that it says it works with."""
     session.install("pluggy==1.6.0", "attrs==24.1.0", "cattrs==24.1.0", "click==8.1.7")
-    plugins = ("paths", "config", "directories", "checkpoints", "history")
-    session.install(".", *[f"./plugins/{name}" for name in plugins])
+    plugins = ("", "_paths", "_config", "_directories", "_checkpoints", "_history")
+    wanted = tuple(f"pamola_tasks{name}-" for name in plugins)
+    session.install(*[wheel for wheel in built_wheels(session) if Path(wheel).name.startswith(wanted)])
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", "constraints.txt")
     left_out = ["--ignore", "tests/system", "--ignore", "tests/test_docs.py"]
     session.run("pytest", "-n", "auto", "--timeout", "300", "-q", "tests", *left_out)
@@ -97,18 +112,13 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build every wheel, install them into an empty venv, and run the demo from there."""
-    folder = Path(session.create_tmp()) / "wheels"
-    shutil.rmtree(folder, ignore_errors=True)
-    session.run(
-        "python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), ".", *[str(plugin) for plugin in PLUGINS]
-    )
+    """Every wheel, installed into an empty venv with nothing but what it asks for, and the demo run from there."""
     venv = Path(session.create_tmp()) / "empty"
     shutil.rmtree(venv, ignore_errors=True)
     session.run("python", "-m", "venv", str(venv))
     scripts = venv / ("Scripts" if os.name == "nt" else "bin")
-    built = [str(wheel) for wheel in folder.glob("*.whl")]
-    session.run(str(scripts / "python"), "-m", "pip", "install", "-q", "-c", "constraints.txt", *built, external=True)
+    install = ("-m", "pip", "install", "-q", "-c", "constraints.txt", *built_wheels(session))
+    session.run(str(scripts / "python"), *install, external=True)
     session.run(str(scripts / "pamola-task"), "doctor", external=True)
     session.run(str(scripts / "pamola-task"), "demo", external=True)
 

@@ -256,3 +256,8 @@ def assert_printed(expected: str, printed: str, place: str) -> None:
             continue
         pattern = re.compile(".*".join(re.escape(part) for part in wanted.split("…")))
         assert any(pattern.fullmatch(text) for text in lines), f"{place} did not print {line!r}, but:\n{printed}"
+
+
+def test_the_first_command_of_the_readme_installs_the_kernel_and_every_plugin() -> None:
+    listed = {line.strip() for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith(".")}
+    assert listed == {".", *(f"./plugins/{path.parent.name}" for path in ROOT.glob("plugins/*/pyproject.toml"))}
