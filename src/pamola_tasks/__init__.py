@@ -10,23 +10,16 @@ TYPE_CHECKING = False  # type checkers take it for true; importing typing would 
 if TYPE_CHECKING:
     from pamola_tasks.hookspecs import hookimpl
     from pamola_tasks.kernel import Kernel, Outcome
-    from pamola_tasks.operation import (
-        Artifact,
-        Operation,
-        OperationContext,
-        OperationResult,
-        OperationStatus,
-        reads,
-        writes,
-    )
+    from pamola_tasks.operation import Operation, OperationContext, reads, writes
     from pamola_tasks.plugins import Command
     from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.result import Artifact, OperationResult, OperationStatus
     from pamola_tasks.runner import TaskRunner
     from pamola_tasks.secrets import Secret
     from pamola_tasks.task import BaseTask, DeclaredTask
 
 _HOMES = {
-    "Artifact": "operation",
+    "Artifact": "result",
     "BaseTask": "task",
     "Command": "plugins",
     "DatasetRecord": "record",
@@ -34,8 +27,8 @@ _HOMES = {
     "Kernel": "kernel",
     "Operation": "operation",
     "OperationContext": "operation",
-    "OperationResult": "operation",
-    "OperationStatus": "operation",
+    "OperationResult": "result",
+    "OperationStatus": "result",
     "Outcome": "kernel",
     "Secret": "secrets",
     "TaskRunner": "runner",

@@ -1,0 +1,250 @@
+"""What an operation says when it ends, and the artifacts it leaves."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import DataWriteError
+from pamola_tasks.record import now, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class OperationStatus(enum.Enum):
+    """How an operation ended."""
+
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    PARTIAL_SUCCESS = "partial_success"
+    PENDING = "pending"
+
+
+@attrs.define
+class Artifact:
+    """A file that a step or task left, beside its datasets.
+
+    Attributes:
+        artifact_type: Its kind, normally the extension: `json`, `csv`, `png` …
+        path: Where it lies.
+        description: What it is, for people.
+        category: `output`, `metrics`, `dictionary`, `visualization` …
+        group: Name of a group of artifacts that belong together.
+        sha256: Hash of the bytes on the disk (hex).
+        bytes: Their number.
+        root: The folder that a relative path begins at; the current one where it is empty.
+    """
+
+    artifact_type: str
+    path: str
+    description: str = ""
+    category: str = "output"
+    tags: list[str] = attrs.Factory(list)
+    group: str = ""
+    name: str = ""
+    sha256: str = ""
+    bytes: int | None = None
+    encrypted: bool = False
+    step: str = ""
+    creation_time: str = attrs.Factory(lambda: rfc3339(now()))
+    root: str = attrs.field(default="", repr=False, eq=False)
+
+    @property
+    def size(self) -> int | None:
+        """Number of bytes, as recorded."""
+        return self.bytes
+
+    @property
+    def checksum(self) -> str:
+        """The recorded SHA-256 (hex)."""
+        return self.sha256
+
+    def exists(self) -> bool:
+        """Whether the file is there now."""
+        return Path(self.root, self.path).is_file()
+
+    def validate(self) -> bool:
+        """Whether the file is there, not empty, and has the extension of its type."""
+        path = Path(self.root, self.path)
+        return self.exists() and path.stat().st_size > 0 and path.suffix.lstrip(".") == self.artifact_type
+
+    def add_tag(self, tag: str) -> None:
+        """Add a tag, once."""
+        if tag not in self.tags:
+            self.tags.append(tag)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in reports."""
+        return {
+            "type": self.artifact_type,
+            "name": self.name,
+            "path": self.path,
+            "description": self.description,
+            "category": self.category,
+            "group": self.group,
+            "tags": list(self.tags),
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "encrypted": self.encrypted,
+            "step": self.step,
+            "created": self.creation_time,
+        }
+
+
+OperationArtifact = Artifact
+
+
+def _note_what_is_repeated(result: OperationResult, _: Any, message: str | None) -> str | None:
+    """Look, while it is known, whether a message repeats the exception that is being handled."""
+    error = sys.exception()
+    if message and isinstance(error, Exception):
+        said = str(error)
+        if said and said in message:
+            from pamola_tasks.disclosure import Disclosure
+
+            result._repeated = (said, Disclosure().message(error))
+    return message
+
+
+@attrs.define
+class OperationResult:
+    """What an operation says of itself when it ends."""
+
+    status: OperationStatus = OperationStatus.SUCCESS
+    artifacts: list[Artifact] = attrs.Factory(list)
+    metrics: dict[str, Any] = attrs.Factory(dict)
+    error_message: str | None = attrs.field(default=None, on_setattr=_note_what_is_repeated)
+    execution_time: float | None = None
+    error_trace: str | None = None
+    exception: BaseException | None = attrs.field(default=None, eq=False)
+    attempts: int = 1
+    reason: str = ""
+    warnings: list[str] = attrs.Factory(list)
+    _repeated: tuple[str, str] | None = attrs.field(default=None, init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        _note_what_is_repeated(self, None, self.error_message)
+
+    def said(self, *, show_data: bool = False) -> str:
+        """The message; an exception that it repeats (`error_message=str(error)`) is told without data."""
+        message = self.error_message or ""
+        return message if show_data or self._repeated is None else message.replace(*self._repeated)
+
+    @classmethod
+    def success(cls, metrics: Mapping[str, Any] | None = None, artifacts: Iterable[Artifact] = ()) -> OperationResult:
+        """The operation did what it was asked to."""
+        return cls(metrics=dict(metrics or {}), artifacts=list(artifacts))
+
+    @classmethod
+    def warning(cls, message: str, metrics: Mapping[str, Any] | None = None) -> OperationResult:
+        """It did, but somebody should look at it."""
+        return cls(status=OperationStatus.WARNING, error_message=message, metrics=dict(metrics or {}))
+
+    @classmethod
+    def failure(cls, error: BaseException | str, trace: str | None = None) -> OperationResult:
+        """It did not."""
+        if isinstance(error, str):
+            return cls(status=OperationStatus.ERROR, error_message=error, error_trace=trace)
+        message = str(error) or type(error).__name__
+        return cls(status=OperationStatus.ERROR, error_message=message, error_trace=trace, exception=error)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the operation did not do its work."""
+        return self.status in (OperationStatus.ERROR, OperationStatus.PENDING)
+
+    def add_artifact(
+        self,
+        artifact_type: str,
+        path: str | Path,
+        description: str = "",
+        category: str = "output",
+        tags: Sequence[str] | None = None,
+        group: str | None = None,
+    ) -> Artifact:
+        """Tell of a file that the operation wrote without `ctx.artifact`."""
+        artifact = Artifact(artifact_type, str(path), description, category, list(tags or ()), group or "")
+        self.artifacts.append(artifact)
+        return artifact
+
+    def register_artifact_via_writer(
+        self,
+        writer: Any,
+        obj: Any,
+        subdir: str,
+        name: str,
+        artifact_type: str | None = None,
+        description: str = "",
+        category: str = "output",
+        tags: Sequence[str] | None = None,
+        group: str | None = None,
+    ) -> Artifact:
+        """Write a table or a JSON value with the run's data writer, and tell of the file.
+
+        Args:
+            writer: `run.data_writer`, or another `DataWriter`.
+            obj: A DataFrame, or what JSON can hold.
+            subdir: The folder below the task's directory.
+            name: File name without extension.
+            artifact_type: For a table its format (`csv` unless given); a JSON value is written as `json`.
+
+        Raises:
+            DataWriteError: It cannot be written in this format.
+        """
+        if hasattr(obj, "columns") and hasattr(obj, "dtypes"):
+            written = writer.write_dataframe(obj, name, artifact_type or "csv", subdir)
+        elif artifact_type in (None, "json"):
+            written = writer.write_json(obj, name, subdir)
+        else:
+            raise DataWriteError(f"artifact {name!r}: only a table can be written as {artifact_type}, not a JSON value")
+        return self.add_artifact(written.format, written.path, description, category, tags, group)
+
+    def add_metric(self, name: str, value: Any) -> None:
+        """Add a number."""
+        self.metrics[name] = value
+
+    def add_nested_metric(self, category: str, name: str, value: Any) -> None:
+        """Add a number under a heading."""
+        self.metrics.setdefault(category, {})[name] = value
+
+    def get_artifacts_by_type(self, artifact_type: str) -> list[Artifact]:
+        """Artifacts of one type."""
+        return [a for a in self.artifacts if a.artifact_type == artifact_type]
+
+    def get_artifacts_by_tag(self, tag: str) -> list[Artifact]:
+        """Artifacts with a tag."""
+        return [a for a in self.artifacts if tag in a.tags]
+
+    def get_artifacts_by_category(self, category: str) -> list[Artifact]:
+        """Artifacts of one category."""
+        return [a for a in self.artifacts if a.category == category]
+
+    def get_artifact_group(self, group: str) -> list[Artifact]:
+        """Artifacts that belong together."""
+        return [a for a in self.artifacts if a.group == group]
+
+    def validate_artifacts(self) -> dict[str, Any]:
+        """Which artifacts are there and look right, by path, with `all_valid` and `invalid_count`."""
+        found = {a.path: a.validate() for a in self.artifacts}
+        invalid = [path for path, valid in found.items() if not valid]
+        return {**found, "all_valid": not invalid, "invalid_count": len(invalid), "invalid_artifacts": invalid}
+
+    def to_reporter_details(self) -> dict[str, Any]:
+        """As it stands in reports."""
+        details: dict[str, Any] = {"status": self.status.value, "metrics": self.metrics}
+        if self.execution_time is not None:
+            details["execution_time"] = self.execution_time
+        if self.error_message:
+            details["error_message"] = self.error_message
+        if self.warnings:
+            details["warnings"] = list(self.warnings)
+        if self.artifacts:
+            details["artifacts"] = [a.to_dict() for a in self.artifacts]
+        return details
