@@ -133,11 +133,11 @@ def _forms(value: str) -> set[str]:
     return {form for form in forms if len(form) >= 4}
 
 
-def in_the_environment() -> list[Secret]:
+def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
     """The values of the variables whose names say that they are secret."""
     return [
         Secret(value, name)
-        for name, value in os.environ.items()
+        for name, value in environ.items()
         if len(value) >= 8 and value.lower() not in _SECRET_SEGMENTS and is_secret_name(name)
     ]
 

@@ -207,6 +207,21 @@ def parse(data: bytes, name: str, *, order: int = 0) -> Document:
     form = format_of(name)
     if not form:
         raise ValidationError(f"{name}: a configuration file is named .yaml, .yml, .json or .toml")
+    document = _decoded(data, name, form, order)
+    if form == "yaml":
+        from pamola_tasks_config.reading_yaml import read
+    elif form == "json":
+        from pamola_tasks_config.reading_json import read
+    else:
+        from pamola_tasks_config.reading_toml import read
+    document.root = read(document)
+    if not isinstance(document.root.value, dict):
+        raise document.fail(document.root.start, "a configuration is a mapping of keys to values at its top level")
+    return document
+
+
+def _decoded(data: bytes, name: str, form: str, order: int) -> Document:
+    """The text of a file, with nothing read of it yet."""
     if len(data) > MAX_BYTES:
         raise ValidationError(f"{name}:1:1: larger than 1 MiB, which is the limit for configuration files")
     bom = data.startswith(b"\xef\xbb\xbf")
@@ -220,23 +235,24 @@ def parse(data: bytes, name: str, *, order: int = 0) -> Document:
     document = Document(name, form, text, bom=bom, order=order)
     if text.startswith("\ufeff"):
         raise document.fail(0, "a second byte order mark")
-    if form == "yaml":
-        from pamola_tasks_config.reading_yaml import read
-    elif form == "json":
-        from pamola_tasks_config.reading_json import read
-    else:
-        from pamola_tasks_config.reading_toml import read
-    document.root = read(document)
-    if not isinstance(document.root.value, dict):
-        raise document.fail(document.root.start, "a configuration is a mapping of keys to values at its top level")
     return document
 
 
 def read_file(files: Files, name: str, *, order: int = 0) -> Document | None:
     """Read a configuration file of the project, or None where there is none of this name."""
+    data = _bytes(files, name)
+    return parse(data, files.name(name), order=order) if data is not None else None
+
+
+def read_text(files: Files, name: str, form: str, *, order: int = 0) -> Document | None:
+    """Read the text of a file of another kind, within the same limits, or None where there is none of this name."""
+    data = _bytes(files, name)
+    return _decoded(data, files.name(name), form, order) if data is not None else None
+
+
+def _bytes(files: Files, name: str) -> bytes | None:
     try:
         with files.open(name, "config") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return parse(data, files.name(name), order=order)

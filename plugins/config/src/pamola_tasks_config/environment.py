@@ -28,11 +28,17 @@ RESERVED = frozenset(
     )
 )
 # A variable cannot say which task runs, nor lift itself over the files.
-_NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override"))
+_NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override", "env_file"))
 
 
 def environment_layer(
-    environ: Mapping[str, str], task_id: str, task_ids: Iterable[str], settings: Mapping[str, type], *, lifted: bool
+    environ: Mapping[str, str],
+    task_id: str,
+    task_ids: Iterable[str],
+    settings: Mapping[str, type],
+    *,
+    lifted: bool,
+    places: Mapping[str, str],
 ) -> ConfigLayer:
     """What environment variables say, by the type of their key.
 
@@ -42,6 +48,7 @@ def environment_layer(
         task_ids: Ids of all tasks that are known: a variable belongs to the longest that it fits.
         settings: Names of plugins and the class of their section.
         lifted: Whether `env_override` puts it over the files.
+        places: Where variables are said that are not the process's own.
     """
     keys: dict[str, tuple[tuple[str, ...], Any]] = {}
     for section, cls in ((("scope",), Scope), (("retry",), RetrySettings), *(((n,), c) for n, c in settings.items())):
@@ -70,16 +77,15 @@ def environment_layer(
         if specific or path not in found or not found[path][0]:
             found[path] = (specific, variable, from_text(text, kind))
     values: dict[str, Any] = {}
-    places: dict[str, str] = {}
+    told: dict[str, str] = {}
     for path, (_, variable, value) in found.items():
         inner = values
         for part in path[:-1]:
             inner = inner.setdefault(part, {})
         inner[path[-1]] = value
-        places[dotted(path)] = f"environment variable {variable}"
-    return ConfigLayer(
-        name=ENVIRONMENT, rank=450 if lifted else 100, origin="environment", values=values, places=places
-    )
+        file = f"{places[variable]}: " if variable in places else "environment "
+        told[dotted(path)] = f"{file}variable {variable}"
+    return ConfigLayer(name=ENVIRONMENT, rank=450 if lifted else 100, origin="environment", values=values, places=told)
 
 
 def _variable(name: str) -> str:

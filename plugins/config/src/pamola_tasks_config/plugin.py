@@ -10,7 +10,7 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pamola_tasks.protocols import Config, ConfigLayer, Project
+    from pamola_tasks.protocols import Config, ConfigLayer, Project, RunServices
     from pamola_tasks.task import BaseTask
 
 PAMOLA_HOOK_API = 1
@@ -56,6 +56,14 @@ def pamola_provide_config(
     from pamola_tasks_config.task_config import TaskConfig
 
     return TaskConfig.provided(project, task, layers, settings)
+
+
+@hookimpl
+def pamola_add_redactions(run: RunServices) -> list[str]:
+    """What the file of variables says under secret names is hidden from now on."""
+    for secret in getattr(run.config, "secrets", ()):
+        run.redact.register(secret)
+    return []
 
 
 @hookimpl

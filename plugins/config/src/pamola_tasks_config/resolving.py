@@ -11,11 +11,12 @@ import attrs
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.protocols import ConfigLayer, Origin
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secrets import Redactor, Secret, in_the_environment
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, merge, nest
 from pamola_tasks_config.checking import check_layers, is_section, kind_at
 from pamola_tasks_config.documents import Problem, dotted, in_words
-from pamola_tasks_config.environment import environment_layer
+from pamola_tasks_config.env_file import EnvFile, read_env_file
+from pamola_tasks_config.environment import RESERVED, environment_layer
 from pamola_tasks_config.fitting import Fitting, Wrong, from_text, plain
 from pamola_tasks_config.layers import (
     COMMAND_LINE,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Project
 
 FALLBACK = "default"
+_ENV_FILE_ORDER = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +52,7 @@ class Resolved:
         winners: Who set what.
         origins: The same for people, with secrets hidden, and the fallbacks of what nobody set.
         warnings: What is odd, but no error.
+        secrets: What the file of variables says under names that are secret.
     """
 
     keys: TaskKeys
@@ -58,6 +61,7 @@ class Resolved:
     winners: Mapping[Leaf, Entry]
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
+    secrets: tuple[Secret, ...]
 
 
 def resolve(
@@ -89,16 +93,20 @@ def resolve(
             (stated_id(layer.document) for layer in layers if isinstance(layer, FileLayer) and layer.name == TASK_FILE),
             "",
         )
-    lifted = _written(layers, "env_override") is True
+    problems: list[Problem] = []
+    file = _env_file(project, layers, problems)
+    variables = environ if file is None else {**file.values, **environ}
     if from_environment:
+        lifted = _written(layers, "env_override") is True
         known = _known_ids(project, layers)
-        layers.append(environment_layer(environ, task_id, known, settings, lifted=lifted))
+        places = {} if file is None else {name: file.place(name) for name in file.values if name not in environ}
+        layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
     strict = _written(layers, "strict_config") is True
-    problems = check_layers(layers, settings, task_id, strict=strict)
+    problems += check_layers(layers, settings, task_id, strict=strict)
     if problems:
         raise ValidationError(problems=in_words(problems))
     winners = merge(layers, lambda key: key in settings or is_section(kinds().get(key)))
-    expanded = _expanded(winners, settings, environ, project, problems)
+    expanded = _expanded(winners, settings, variables, project, problems)
     values = nest(expanded)
     keys, sections, parameters = _typed(values, settings, winners, problems)
     if problems:
@@ -113,7 +121,8 @@ def resolve(
         parameters=parameters,
         winners=winners,
         origins=_origins(winners, expanded, keys),
-        warnings=_warnings(project, task_id, layers),
+        warnings=_warnings(project, task_id, layers) + _without_effect(file),
+        secrets=tuple(in_the_environment(file.values)) if file is not None else (),
     )
 
 
@@ -123,6 +132,32 @@ def _written(layers: Iterable[ConfigLayer], key: str) -> Any:
         if layer.name in (COMMAND_LINE, TASK_FILE, PROJECT_FILE_LAYER) and key in layer.values:
             return layer.values[key]
     return None
+
+
+def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Problem]) -> EnvFile | None:
+    """The file of variables that the highest layer names which says anything of one."""
+    for layer in sorted(layers, key=lambda layer: -layer.rank):
+        if "env_file" in layer.values:
+            name = layer.values["env_file"]
+            break
+    else:
+        return None
+    if not isinstance(name, str) or has_reference(name):
+        if isinstance(name, str):
+            problems.append(problem_in(layer, Wrong(("env_file",), "a reference cannot be used here")))
+        return None  # what is no text is told with the other values that do not fit
+    file = read_env_file(project.files, name, order=_ENV_FILE_ORDER)
+    if file is None:
+        problems.append(problem_in(layer, Wrong(("env_file",), "there is no such file in the project")))
+        return None
+    problems += file.document.problems
+    return file
+
+
+def _without_effect(file: EnvFile | None) -> tuple[str, ...]:
+    """Warnings of variables that are looked for in the environment alone."""
+    found = sorted(RESERVED & file.values.keys()) if file is not None else []
+    return tuple(f"{file.place(name)}: {name} has no effect here: set it in the environment" for name in found if file)
 
 
 def _known_ids(project: Project, layers: Iterable[ConfigLayer]) -> set[str]:

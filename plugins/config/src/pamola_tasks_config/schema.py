@@ -81,6 +81,7 @@ class TaskKeys:
     default_delimiter: str = _key("What separates the columns of CSV files.", ",")
     default_quotechar: str = _key("What values of CSV files are quoted with.", '"')
     env_override: bool = _key("Let environment variables overrule the files.", False)
+    env_file: str | None = _key("A file of variables in the project, such as .env; none is read unless named.", None)
     strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
 
 

@@ -13,7 +13,7 @@ import attrs
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
-from pamola_tasks.secrets import Redactor
+from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_config.layers import TASK_FILE, override_layers, project_layers, read_sources
 from pamola_tasks_config.resolving import Resolved, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
@@ -107,6 +107,11 @@ class TaskConfig(TaskKeys):
     def warnings(self) -> tuple[str, ...]:
         """What is odd about the configuration, but no error."""
         return self._resolved.warnings
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What the file that `env_file` names says under names that are secret."""
+        return self._resolved.secrets
 
     def __getattr__(self, name: str) -> Any:
         # Only asked where there is no attribute of this name, so a parameter never hides a key or a method.
