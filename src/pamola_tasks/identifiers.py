@@ -104,9 +104,9 @@ def reason_by_values(column: str, values: Any) -> str | None:
         return _reason_by_whole_numbers(column, present, len(values))
     if not _is_text(present):
         return None
-    distinct = present.astype(object).drop_duplicates()
+    distinct = present.unique()
     step = max(1, len(distinct) // SAMPLE)
-    sample = [str(value).strip() for value in distinct.iloc[::step].iloc[:SAMPLE]]
+    sample = [str(value).strip() for value in distinct[::step][:SAMPLE]]
     for what, matches in _TESTS:
         if sum(matches(value) for value in sample) >= SHARE_OF_PATTERN * len(sample):
             return f"its values look like {what}"

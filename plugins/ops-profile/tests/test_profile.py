@@ -129,3 +129,20 @@ def test_equal_tables_have_equal_profiles_whatever_the_order_of_their_rows(adult
         attrs.evolve(profile_table(table, top=5), memory_bytes=0) for table in (head, shuffled.reset_index(drop=True))
     )
     assert as_json(attrs.asdict(first)) == as_json(attrs.asdict(second))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from([1.0, 2.0, float("nan"), -0.0, 0.0]),
+            st.sampled_from(["a", "b", None, ""]),
+            st.integers(2**53, 2**53 + 3),
+        ),
+        max_size=30,
+    )
+)
+def test_duplicates_are_the_rows_that_pandas_takes_for_such(rows: list[tuple[float, str | None, int]]) -> None:
+    frame = pd.DataFrame(rows, columns=["x", "y", "z"])
+    assert profile_table(frame).duplicate_records == int(frame.duplicated().sum())
+    assert [column.distinct for column in profile_table(frame).columns] == frame.nunique().tolist()

@@ -6,7 +6,9 @@ neighbouring values, and bars of a histogram are joined until each holds as many
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -140,14 +142,19 @@ def profile_table(
         progress: Told how many columns are done.
     """
     columns = []
-    for done, name in enumerate(frame.columns, start=1):
-        columns.append(profile_column(frame[name], min_count=min_count, top=top, bins=bins))
-        if progress is not None:
-            progress(done)
+
+    def profiled(values: pd.Series[Any]) -> ColumnProfile:
+        return profile_column(values, min_count=min_count, top=top, bins=bins)
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # counting and sorting let other threads run
+        for done, column in enumerate(pool.map(profiled, [frame[name] for name in frame.columns]), start=1):
+            columns.append(column)
+            if progress is not None:
+                progress(done)
     quasi = [column.name for column in columns if column.role == "quasi-identifier"]
     return TableProfile(
         records=len(frame),
-        duplicate_records=_duplicates(frame),
+        duplicate_records=_duplicates(frame, [column.distinct for column in columns]),
         missing_cells=sum(column.missing for column in columns),
         memory_bytes=int(frame.memory_usage(deep=True).sum()),
         min_count=min_count,
@@ -161,9 +168,14 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
     name = str(values.name)
     present = values.dropna()
     kind = kind_of(present)
-    counts = _counts(present)
+    ordered: Floats | None = None
+    if isinstance(present.dtype, np.dtype) and present.dtype.kind in "iuf":
+        in_order = np.sort(present.to_numpy())
+        ordered, counts = in_order.astype(np.float64), _counts_of_sorted(in_order)
+    else:
+        numbers = as_numbers(present, kind)
+        ordered, counts = None if numbers is None else np.sort(numbers), _counts(present)
     common = counts[counts >= min_count]
-    numbers = as_numbers(present, kind)
     role, reason = _role(name, values)
     return ColumnProfile(
         name=name,
@@ -174,10 +186,10 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
         distinct=len(counts),
         rare_values=len(counts) - len(common),
         rare_records=int(counts.sum() - common.sum()),
-        common_values=[CommonValue(str(value), int(count)) for value, count in common.head(top).items()],
+        common_values=[CommonValue(str(value), int(count)) for value, count in _most_frequent(common, top).items()],
         role=role,
         reason=reason,
-        **(_spread(numbers, kind, min_count, bins) if numbers is not None else {}),
+        **(_spread(ordered, kind, min_count, bins) if ordered is not None else {}),
     )
 
 
@@ -220,18 +232,29 @@ def as_numbers(present: pd.Series[Any], kind: str) -> Floats | None:
 
 
 def _counts(present: pd.Series[Any]) -> pd.Series[int]:
-    """How often each value occurs, most frequent first, equally frequent ones in the order of their text."""
+    """How often each value occurs."""
     try:
         counts = present.value_counts(sort=False)
     except TypeError:
         # cells that cannot be hashed, such as lists: what can be read of them decides
         counts = present.map(str).value_counts(sort=False)
-    counts = counts[counts > 0]
-    frequent = counts.sort_values(ascending=False, kind="stable")
+    return counts[counts > 0]
+
+
+def _counts_of_sorted(ordered: npt.NDArray[Any]) -> pd.Series[int]:
+    """The same of numbers in their order, which have to be sorted anyway."""
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else np.zeros(0, dtype=int)
+    sizes: Any = np.diff(np.append(first, len(ordered)))
+    return pd.Series(sizes, index=ordered[first])
+
+
+def _most_frequent(counts: pd.Series[int], top: int) -> pd.Series[int]:
+    """The `top` highest counts, highest first, equal ones in the order of their values' text."""
     # only what may be listed needs its text
-    text = frequent.index[:1000].map(str)
-    order = np.lexsort((np.asarray(text, dtype=object).astype(str), -frequent.to_numpy()[:1000]))
-    return pd.concat([frequent.iloc[:1000].iloc[order], frequent.iloc[1000:]]) if len(frequent) else frequent
+    first = counts.sort_values(ascending=False, kind="stable").iloc[: max(top, 1000)]
+    text = np.asarray(first.index.map(str), dtype=object).astype(str)
+    order = np.lexsort((text, -first.to_numpy()))
+    return first.iloc[order[:top]]
 
 
 def _role(name: str, values: pd.Series[Any]) -> tuple[str, str]:
@@ -242,9 +265,9 @@ def _role(name: str, values: pd.Series[Any]) -> tuple[str, str]:
     return ("quasi-identifier", reason) if reason else ("", "")
 
 
-def _spread(numbers: Floats, kind: str, min_count: int, bins: int) -> dict[str, Any]:
-    """Mean, quantiles and histogram of the finite numbers, where there are enough of them."""
-    ordered = np.sort(numbers[np.isfinite(numbers)])
+def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> dict[str, Any]:
+    """Mean, quantiles and histogram of the finite ones of sorted numbers, where there are enough of them."""
+    ordered = ordered[np.isfinite(ordered)]
     if len(ordered) < max(min_count, 1):
         return {}
 
@@ -292,11 +315,28 @@ def _bars(ordered: Floats, low: float, high: float, min_count: int, bins: int) -
     return bars
 
 
-def _duplicates(frame: pd.DataFrame) -> int:
-    try:
-        return int(frame.duplicated().sum())
-    except TypeError:
-        return int(frame.astype(str).duplicated().sum())
+def _duplicates(frame: pd.DataFrame, distinct: Sequence[int]) -> int:
+    """Rows that are equal to an earlier one.
+
+    Rows are told apart column by column, those of many values first, until no two are alike: most often one column is
+    enough, where looking at whole rows costs more than all the rest of a profile.
+
+    Args:
+        distinct: For each column how many values it has.
+    """
+    records, groups = len(frame), min(1, len(frame))
+    group = np.zeros(records, dtype=np.int64)
+    for position in sorted(range(len(distinct)), key=lambda position: -distinct[position]):
+        if groups == records:
+            break
+        values = frame.iloc[:, position]
+        try:
+            codes, found = pd.factorize(values)
+        except TypeError:  # as in `_counts`
+            codes, found = pd.factorize(values.map(str))
+        group, kept = pd.factorize(group * (len(found) + 1) + codes + 1)
+        groups = len(kept)
+    return records - groups
 
 
 def _exposure(frame: pd.DataFrame, columns: Sequence[str]) -> Exposure:
