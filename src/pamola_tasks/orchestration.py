@@ -1,4 +1,4 @@
-"""Several tasks: which needs which, in which order they run, and what becomes of the others when one fails.
+"""Several tasks: which needs which, and in which order they run.
 
 A task needs those that its `dependencies` name, and those whose published files it reads.
 """
@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 
-from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, TaskCycleError, UnknownTaskError
+from pamola_tasks.errors import PamolaTaskError, TaskCycleError, UnknownTaskError
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
-    from pamola_tasks.kernel import Kernel, Outcome
+    from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import RunServices
 
 _PUBLISHED = ("output", "dictionaries")  # the folders of a task that others may read from
@@ -209,118 +208,3 @@ def writer_of(run: RunServices, path: str) -> str | None:
             if len(parts) > 2 and parts[1] in _PUBLISHED:
                 return parts[0]
     return None
-
-
-# ---------------------------------------------------------------- running
-
-
-@attrs.frozen(kw_only=True)
-class TaskEnd:
-    """What became of one task.
-
-    Attributes:
-        status: `run` (see `outcome`), `skipped`, `refused` (see `error`: nothing was begun) or `not_run`.
-        reason: Why it was skipped or not run.
-    """
-
-    task_id: str
-    name: str
-    status: Literal["run", "skipped", "refused", "not_run"]
-    reason: str = ""
-    outcome: Outcome | None = None
-    error: PamolaTaskError | None = None
-
-    @property
-    def success(self) -> bool:
-        """Whether what others need of it is there."""
-        return self.status == "skipped" or (self.outcome is not None and self.outcome.success)
-
-    @property
-    def exit_code(self) -> int:
-        """What the command line ends with, if this is the first task that failed."""
-        if self.outcome is not None:
-            return self.outcome.exit_code
-        if self.error is not None:
-            return self.error.exit_code
-        return EXIT_TASK_FAILED if self.status == "not_run" else EXIT_OK
-
-
-def run_in_order(
-    kernel: Kernel,
-    nodes: Mapping[str, TaskNode],
-    options_of: Callable[[TaskNode], RunOptions],
-    *,
-    skips: Collection[str] = (),
-    continue_on_error: bool = False,
-) -> Iterator[TaskEnd]:
-    """Run tasks one after the other; gives what became of each as soon as it is known.
-
-    Args:
-        nodes: From `in_order`.
-        options_of: What is asked for each.
-        skips: Tasks that are not run when nothing has changed.
-        continue_on_error: Go on, after a failure, with what does not need the task that failed.
-
-    Raises:
-        PamolaTaskError: A task cannot be configured; nothing was run. With `continue_on_error` it has failed instead.
-    """
-    if not continue_on_error:
-        for node in nodes.values():
-            if node.problem is not None:
-                raise node.problem
-    without: dict[str, str] = {}
-    stopped = ""
-    for node in nodes.values():
-        needed = next((name for name in node.needs if name in without), None)
-        reason = f"it needs {needed}, which {without[needed]}" if needed is not None else stopped
-        if reason:
-            end = TaskEnd(task_id=node.task_id, name=node.name, status="not_run", reason=reason)
-        else:
-            end = _run_one(kernel, node, options_of(node), skips=node.task_id in skips)
-        if not end.success:
-            without[node.task_id] = "was not run" if end.status == "not_run" else "failed"
-        if end.status in ("run", "refused") and not end.success and not stopped:
-            interrupted = end.outcome is not None and isinstance(end.outcome.error, KeyboardInterrupt)
-            if interrupted:
-                stopped = f"{node.task_id} was interrupted"
-            elif not continue_on_error:
-                stopped = f"{node.task_id} failed; --continue-on-error runs what does not need it"
-        yield end
-
-
-def _run_one(kernel: Kernel, node: TaskNode, options: RunOptions, *, skips: bool) -> TaskEnd:
-    here: dict[str, Any] = {"task_id": node.task_id, "name": node.name}
-    if node.stands:
-        return TaskEnd(status="skipped", reason=node.stands, **here)
-    if node.problem is not None:
-        return TaskEnd(status="refused", error=node.problem, **here)
-    try:
-        reason = unchanged(kernel, node.name, options) if skips else ""
-        if reason:
-            return TaskEnd(status="skipped", reason=reason, **here)
-        return TaskEnd(status="run", outcome=kernel.run(node.name, options=options), **here)
-    except PamolaTaskError as error:
-        return TaskEnd(status="refused", error=error, **here)
-
-
-def unchanged(kernel: Kernel, name: str, options: RunOptions) -> str:
-    """Why a task need not be run, in words; empty when it has to be, or when that cannot be known without running it.
-
-    A task whose class does more than its steps (with a `run`, `execute` or `finalize` of its own) is always run.
-    """
-    from pamola_tasks.steps import preview
-
-    if options.restart or options.selection:
-        return ""
-    task = kernel.task(name)
-    if any(getattr(type(task), method) is not getattr(BaseTask, method) for method in ("run", "execute", "finalize")):
-        return ""
-    try:
-        run = kernel.plan(task, options)
-        latest = run.history.find_latest_execution(run.record.task_id, success_only=False)
-        found = preview(run) if latest is not None and latest.get("success") else []
-    except Exception:  # whatever it is, running the task meets it too, and records it
-        return ""
-    if not found or any(step.action != "skip" for step in found):
-        return ""
-    return max(step.reason for step in found)

@@ -8,14 +8,10 @@ nothing of it is ever read from a file. Encryption keys are not among them; the 
 
 from __future__ import annotations
 
-import io
 import logging
 import os
-import pickle
-import sys
 import threading
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,96 +20,43 @@ from pamola_tasks.disclosure import Disclosure, remember
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult
 from pamola_tasks.outputs import StepData, StepOutputs
+from pamola_tasks.pickles import dumps, loads
 from pamola_tasks.plan import Plan, StepOptions
-from pamola_tasks.plugins import PluginRecord, Plugins, module_from
+from pamola_tasks.plugins import PluginRecord, Plugins
 from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pamola_tasks.kernel import Kernel
     from pamola_tasks.outputs import Staged
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import ConfigLayer
     from pamola_tasks.record import DatasetRecord
 
-_FROM_FILE = "pamola_file_"  # what `module_from` names the modules that it makes of files
-
-
-# ---------------------------------------------------------------- pickles
-
-
-class _Pickler(pickle.Pickler):
-    """Sends modules by name; those made of a file, which nobody else can import, with the file's path."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, ModuleType):
-            return _module, (obj.__name__, _file_of(obj))
-        return NotImplemented
-
-
-class _Unpickler(pickle.Unpickler):
-    """Finds classes in modules that were made of files too."""
-
-    def __init__(self, data: bytes, files: dict[str, str]) -> None:
-        super().__init__(io.BytesIO(data))
-        self._files = files
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in self._files:
-            _module(module, self._files[module])
-        return super().find_class(module, name)
-
-
-def _file_of(module: ModuleType) -> str:
-    return str(module.__file__) if module.__name__.startswith(_FROM_FILE) else ""
-
-
-def _module(name: str, file: str) -> ModuleType:
-    if name not in sys.modules and file:
-        module_from(Path(file))
-    __import__(name)
-    return sys.modules[name]
-
-
-def dumps(value: Any, what: str) -> bytes:
-    """A value in bytes for another process.
-
-    Raises:
-        OperationError: It cannot be sent; the message says what, and why.
-    """
-    buffer = io.BytesIO()
-    try:
-        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
-    except Exception as error:
-        raise OperationError(
-            f"{what} cannot be sent to another process: {error or type(error).__name__} (classes and functions have to"
-            f" stand at the top of a module; or run the steps on threads, without timeout and memory limit)"
-        ) from error
-    files = {name: _file_of(module) for name, module in list(sys.modules.items()) if name.startswith(_FROM_FILE)}
-    return pickle.dumps((files, buffer.getvalue()), pickle.HIGHEST_PROTOCOL)
-
-
-def loads(data: bytes) -> Any:
-    """What `dumps` made bytes of."""
-    files, inner = pickle.loads(data)
-    return _Unpickler(inner, files).load()
-
-
 # ---------------------------------------------------------------- what is sent
 
 
 @attrs.frozen(kw_only=True)
+class _Kernel:
+    """A kernel, as another process has to know it: each plugin by its record and, if it is loaded, as a pickle."""
+
+    root: Path
+    plugins: list[tuple[str, str, str, str, bytes]]
+    disable: frozenset[str]
+    prefer: dict[str, str]
+
+
+@attrs.frozen(kw_only=True)
 class _Run:
-    """A run, as another process has to know it. Plugins, layers and options are pickles of their own."""
+    """A run, as another process has to know it. Layers and options are pickles of their own."""
 
     folder: str
-    root: Path
+    kernel: _Kernel
     run_id: str
     seed: int | None
     task: dict[str, Any]
-    plugins: list[tuple[str, str, str, str, bytes]]
-    prefer: dict[str, str]
     layers: list[bytes]
     options: bytes
     final: frozenset[str]
@@ -133,6 +76,51 @@ class _Attempt:
     claims: dict[str, str]
 
 
+def describe_kernel(kernel: Kernel) -> bytes:
+    """What `kernel_from` makes the same kernel of in another process.
+
+    Raises:
+        OperationError: Something of it cannot be sent.
+    """
+    return dumps(_kernel(kernel), "the kernel")
+
+
+def _kernel(kernel: Kernel) -> _Kernel:
+    root = kernel.project.files.root
+    if not root.is_dir():
+        raise OperationError(
+            f"the project is in memory ({root}), where no other process can see it: run it in this one"
+        )
+    plugins = kernel.plugins
+    return _Kernel(
+        root=root,
+        plugins=[
+            (r.name, r.target, r.distribution, r.version, dumps(r.object, f"plugin {r.label}")) for r in plugins.records
+        ],
+        disable=frozenset(plugins.disable),
+        prefer=dict(plugins.prefer),
+    )
+
+
+def kernel_from(description: bytes) -> Kernel:
+    """The kernel that `describe_kernel` described.
+
+    Raises:
+        PamolaTaskError: It does not come up here.
+    """
+    return _rebuilt(loads(description))
+
+
+def _rebuilt(said: _Kernel) -> Kernel:
+    from pamola_tasks.kernel import Kernel
+
+    plugins = Plugins(disable=said.disable, prefer=said.prefer)
+    for name, target, distribution, version, data in said.plugins:
+        plugins.load(PluginRecord(name, target, distribution, version), lambda data=data: loads(data))  # type: ignore[misc]
+    plugins.refuse_if_broken()
+    return Kernel(said.root, loaded=plugins)
+
+
 def describe_run(run: RunServices, layers: Iterable[ConfigLayer] | None, final: set[str]) -> bytes:
     """What `RemoteRun` is made from.
 
@@ -144,19 +132,16 @@ def describe_run(run: RunServices, layers: Iterable[ConfigLayer] | None, final: 
     Raises:
         OperationError: Something of it cannot be sent.
     """
-    task, root = run.task, run.files.root
-    if not root.is_dir():
-        raise OperationError(f"the project is in memory ({root}), where no other process can see it: run it on threads")
+    task = run.task
     if task.encryption_keys:
         raise OperationError(
             "the task was given encryption_keys, and keys are not sent to other processes: run its steps on threads,"
             " without timeout and memory limit"
         )
     options = attrs.evolve(run.options, overrides={}, restart=False, wait=False, console=False, quiet=True)
-    plugins = run.kernel.plugins
     described = _Run(
         folder=os.getcwd(),
-        root=root,
+        kernel=_kernel(run.kernel),
         run_id=run.id,
         seed=run.record.seed,
         task={
@@ -166,10 +151,6 @@ def describe_run(run: RunServices, layers: Iterable[ConfigLayer] | None, final: 
             "version": task.version,
             "file": task.file,
         },
-        plugins=[
-            (r.name, r.target, r.distribution, r.version, dumps(r.object, f"plugin {r.label}")) for r in plugins.loaded
-        ],
-        prefer=dict(plugins.prefer),
         layers=[dumps(layer, f"the configuration from {layer.origin}") for layer in layers or ()],
         options=dumps(options, "the frames given for input datasets"),
         final=frozenset(final),
@@ -329,20 +310,15 @@ class RemoteRun:
     """
 
     def __init__(self, description: bytes, send: Callable[[bytes], None]) -> None:
-        from pamola_tasks.kernel import Kernel
         from pamola_tasks.lifecycle import RunSession
 
         said: _Run = loads(description)
         self._send = send
         self._sending = threading.Lock()
         os.chdir(said.folder)
-        plugins = Plugins(prefer=said.prefer)
-        for name, target, distribution, version, data in said.plugins:
-            plugins.load(PluginRecord(name, target, distribution, version), lambda data=data: loads(data))  # type: ignore[misc]
-        plugins.refuse_if_broken()
         task = BaseTask(said.task["task_id"], said.task["task_type"], said.task["description"])
         task.version, task.file = said.task["version"], said.task["file"]
-        task.kernel = kernel = Kernel(said.root, loaded=plugins)
+        task.kernel = kernel = _rebuilt(said.kernel)
         options: RunOptions = loads(said.options)
         session = RunSession(kernel, task, options, runs=False)
         session.layers = [loads(layer) for layer in said.layers]
@@ -430,4 +406,4 @@ class RemoteRun:
         return dumps(answer, f"the result of step {step.id}")
 
 
-__all__ = ["RemoteRun", "RemoteTraceback", "describe_run", "describe_step", "dumps", "failed", "loads"]
+__all__ = ["RemoteRun", "RemoteTraceback", "describe_run", "describe_step", "failed"]

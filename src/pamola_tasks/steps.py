@@ -362,9 +362,9 @@ class Steps:
 
     def hear(self, step: Step, message: bytes) -> None:
         """Pass on what the other process told while the step runs."""
-        from pamola_tasks import remote
+        from pamola_tasks import pickles, remote
 
-        told = remote.loads(message)
+        told = pickles.loads(message)
         self.deliver(lambda: remote.pass_on(told, self.run, step, lambda *done: self._progress(step, *done)))
 
     def receive(self, step: Step, answer: bytes) -> OperationResult:

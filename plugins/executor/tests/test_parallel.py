@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
+from noisy_steps import Join, Noise
 from parallel_steps import (
     Crash,
     Fail,
@@ -23,9 +24,7 @@ from parallel_steps import (
     Hang,
     Hog,
     Interrupt,
-    Join,
     Meet,
-    Noise,
     Slow,
     Watch,
     gone,
@@ -336,10 +335,10 @@ def test_a_time_limit_runs_the_step_in_a_process_of_its_own_and_the_others_here(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is watched on Linux only")
 def test_a_step_that_takes_too_much_memory_is_stopped(folder: Path) -> None:
-    task = Given((Hog, {"megabytes": 20}, {"id": "small"}), (Hog, {"megabytes": 3000}, {"id": "large"}))
-    outcome = run(folder, task, parallel_processes=1, **{"executor.step_memory_limit_mb": 600})
+    task = Given((Hog, {"megabytes": 20}, {"id": "small"}), (Hog, {"megabytes": 2000}, {"id": "large"}))
+    outcome = run(folder, task, parallel_processes=1, **{"executor.step_memory_limit_mb": 300})
     assert outcome.results["small"].status.value == "success"
-    assert "more than the 600 MiB of executor.step_memory_limit_mb" in outcome.results["large"].error_message
+    assert "more than the 300 MiB of executor.step_memory_limit_mb" in outcome.results["large"].error_message
 
 
 def test_what_cannot_be_sent_to_a_process_is_refused_by_name_before_anything_runs(folder: Path, tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ import click
 
 from pamola_tasks.cli.output import note, print_json
 from pamola_tasks.errors import EXIT_OK, PamolaTaskError, UsageError
-from pamola_tasks.orchestration import Survey, TaskEnd, TaskNode, in_order, run_in_order, unchanged
+from pamola_tasks.orchestration import Survey, TaskNode, in_order
 from pamola_tasks.plan import Selection
+from pamola_tasks.several import TaskEnd, run_at_once, run_in_order, unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from pamola_tasks.cli.app import State
+    from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import RunOptions
 
 
@@ -54,8 +56,17 @@ class Wanted:
         return in_order(named, survey.look_up, within=None if self.with_dependencies else set(named))
 
 
-def run_many(state: State, wanted: Wanted, options: RunOptions, *, continue_on_error: bool, as_json: bool) -> int:
-    """Run several tasks, and say what became of each; the exit code is that of the first that failed."""
+def run_many(
+    state: State, wanted: Wanted, options: RunOptions, *, jobs: int, continue_on_error: bool, as_json: bool
+) -> int:
+    """Run several tasks, and say what became of each.
+
+    Args:
+        jobs: With more than one, tasks that do not need each other run at the same time.
+
+    Returns:
+        The exit code: that of an interrupt, else that of the first task that failed.
+    """
     from pamola_tasks.cli.run import as_document, print_outcome
 
     kernel = state.kernel
@@ -68,10 +79,8 @@ def run_many(state: State, wanted: Wanted, options: RunOptions, *, continue_on_e
     shown: list[dict[str, Any]] = []
     counted: Counter[str] = Counter()
     skips = set(nodes) if wanted.all or wanted.with_dependencies else set()
-    for end in run_in_order(
-        kernel, nodes, _options_of(wanted, survey, options), skips=skips, continue_on_error=continue_on_error
-    ):
-        if not end.success and code == EXIT_OK:
+    for end in _running(kernel, nodes, _options_of(wanted, survey, options), skips, continue_on_error, jobs):
+        if not end.success and (code == EXIT_OK or end.interrupt is not None):
             code = end.exit_code
         counted[_word(end)] += 1
         shown.append(as_document(end.outcome) if end.outcome is not None else _document(end))
@@ -88,7 +97,27 @@ def run_many(state: State, wanted: Wanted, options: RunOptions, *, continue_on_e
     return code
 
 
-def _options_of(wanted: Wanted, survey: Survey, options: RunOptions) -> Any:
+def _running(
+    kernel: Kernel,
+    nodes: Mapping[str, TaskNode],
+    options_of: Callable[[TaskNode], RunOptions],
+    skips: Collection[str],
+    continue_on_error: bool,
+    jobs: int,
+) -> Iterator[TaskEnd]:
+    if jobs == 1 or len(nodes) == 1:
+        return run_in_order(kernel, nodes, options_of, skips=skips, continue_on_error=continue_on_error)
+
+    def tell(task_id: str, line: str) -> None:
+        as_it_is = options_of(nodes[task_id]).log_format == "json"  # where every line names its task already
+        click.echo(line if as_it_is else f"{click.style(task_id, bold=True)} | {line}", err=True)
+
+    return run_at_once(
+        kernel, nodes, options_of, jobs=jobs, tell=tell, skips=skips, continue_on_error=continue_on_error
+    )
+
+
+def _options_of(wanted: Wanted, survey: Survey, options: RunOptions) -> Callable[[TaskNode], RunOptions]:
     """Steps are chosen of the task that was named, not of those that it needs."""
     named = {survey.named(name).task_id for name in wanted.names}
 
@@ -101,7 +130,7 @@ def _options_of(wanted: Wanted, survey: Survey, options: RunOptions) -> Any:
 def _word(end: TaskEnd) -> str:
     if end.outcome is not None:
         return "succeeded" if end.success else "interrupted" if end.outcome.status == "interrupted" else "failed"
-    return {"skipped": "skipped", "refused": "failed", "not_run": "not run"}[end.status]
+    return {"skipped": "skipped", "refused": "failed", "died": "failed", "not_run": "not run"}[end.status]
 
 
 def _document(end: TaskEnd) -> dict[str, Any]:
@@ -119,7 +148,7 @@ def _document(end: TaskEnd) -> dict[str, Any]:
 
 
 def _print_end(end: TaskEnd) -> None:
-    colour = {"skipped": "green", "refused": "red", "not_run": "yellow"}[end.status]
+    colour = {"skipped": "green", "not_run": "yellow"}.get(end.status, "red")
     word = click.style(_word(end), fg=colour)
     click.echo(f"{click.style(end.task_id, bold=True)} {word}: {end.error if end.error is not None else end.reason}")
 

@@ -28,7 +28,7 @@ from pamola_tasks.protocols import RunOptions
 @click.option("--to", "last", metavar="STEP", help="End with this step.")
 @click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
 @click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Run N independent steps at a time.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Run N steps at a time, of all tasks together.")
 @click.option("--executor", metavar="NAME", help="Run steps on `threads`, in `processes`, or by the plugin NAME.")
 @click.option(
     "--timeout",
@@ -65,7 +65,8 @@ def command(
     log_format: str,
     as_json: bool,
 ) -> int:
-    """Run tasks: each behind those whose results it needs, until one fails.
+    """Run tasks: each behind those whose results it needs, until one fails. With --jobs, tasks that do not need each
+    other run at the same time.
 
     TASK is an id found in configs/, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file. What an
     earlier run left unfinished is continued; steps that are done, and whose inputs and parameters are unchanged, are
@@ -95,7 +96,7 @@ def command(
     if wanted.several:
         if dry_run:
             return preview_many(state, wanted, options, as_json=as_json)
-        return run_many(state, wanted, options, continue_on_error=continue_on_error, as_json=as_json)
+        return run_many(state, wanted, options, jobs=jobs or 1, continue_on_error=continue_on_error, as_json=as_json)
     (task,) = tasks
     if dry_run:
         show_plan(state, task, options, as_json=as_json)
@@ -219,7 +220,7 @@ def print_outcome(outcome: Outcome, again: str) -> None:
 
 def _steps(outcome: Outcome) -> str:
     record = outcome.record
-    total = len(outcome.results)
+    total = len(record.steps)
     skipped = sum(1 for s in record.steps if s.status == "skipped" and s.reason.startswith("nothing changed"))
     failed = [s.step for s in record.steps if s.status == "error"]
     done = sum(1 for s in record.steps if s.status in ("success", "warning", "partial_success"))

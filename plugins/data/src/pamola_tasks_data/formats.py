@@ -1,27 +1,46 @@
-"""The formats that are built in, and how a format is found."""
+"""The formats that are built in, and how a format is found.
+
+What reads and writes them is imported when it is first called: pandas and Arrow take longer than many runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import PurePath
+from typing import Any
 
 from pamola_tasks.errors import DataError
 from pamola_tasks.protocols import DatasetFormat
-from pamola_tasks_data import csv_reading, csv_writing, json_records, parquet
+
+
+def _of(module: str, function: str) -> Callable[..., Any]:
+    """A function of a module of this package."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(f"pamola_tasks_data.{module}"), function)(*arguments)
+
+    return call
+
 
 CSV = DatasetFormat(
     extension="csv",
-    read=csv_reading.read,
-    write=csv_writing.write,
-    chunks=csv_reading.chunks,
-    schema=csv_reading.schema,
+    read=_of("csv_reading", "read"),
+    write=_of("csv_writing", "write"),
+    chunks=_of("csv_reading", "chunks"),
+    schema=_of("csv_reading", "schema"),
 )
 PARQUET = DatasetFormat(
-    extension="parquet", read=parquet.read, write=parquet.write, chunks=parquet.chunks, schema=parquet.schema
+    extension="parquet",
+    read=_of("parquet", "read"),
+    write=_of("parquet", "write"),
+    chunks=_of("parquet", "chunks"),
+    schema=_of("parquet", "schema"),
 )
-JSON = DatasetFormat(extension="json", read=json_records.read_array, write=json_records.write_array)
-JSON_LINES = DatasetFormat(extension="jsonl", read=json_records.read_lines, write=json_records.write_lines)
+JSON = DatasetFormat(extension="json", read=_of("json_records", "read_array"), write=_of("json_records", "write_array"))
+JSON_LINES = DatasetFormat(
+    extension="jsonl", read=_of("json_records", "read_lines"), write=_of("json_records", "write_lines")
+)
 
 BUILT_IN: Mapping[str, DatasetFormat] = {"csv": CSV, "parquet": PARQUET, "json": JSON, "jsonl": JSON_LINES}
 

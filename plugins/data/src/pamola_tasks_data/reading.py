@@ -7,16 +7,15 @@ import json
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
-import pandas as pd
-import pyarrow as pa
 
 from pamola_tasks.errors import DataError, PamolaTaskError
-from pamola_tasks_data.csv_reading import check_columns
 from pamola_tasks_data.formats import Formats
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pandas as pd
 
     from pamola_tasks.files import Files
     from pamola_tasks.protocols import Role
@@ -182,11 +181,17 @@ def explained(what: str) -> Iterator[None]:
         if problem.errno is not None:
             raise
         raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
-    except (pa.ArrowException, json.JSONDecodeError, UnicodeError):
+    except Exception as problem:
+        import pyarrow as pa
+
+        if not isinstance(problem, (pa.ArrowException, json.JSONDecodeError, UnicodeError)):
+            raise
         raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
 
 
 def _checked(frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
+    from pamola_tasks_data.csv_reading import check_columns
+
     if columns is None:
         return frame
     check_columns(columns, [str(name) for name in frame.columns])

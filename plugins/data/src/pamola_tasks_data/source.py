@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import pandas as pd
 
 from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks_data.arrow import own_copy
-from pamola_tasks_data.csv_reading import check_columns
 from pamola_tasks_data.reading import DataReader, error_of
-from pamola_tasks_data.stated_types import DTYPES, apply_types, stated_for
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    import pandas as pd
 
     from pamola_tasks.files import Files
     from pamola_tasks.protocols import RunServices
@@ -154,9 +152,11 @@ class DataSource:
 
     def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
         """A name for a frame in memory, as it is now."""
+        import pandas as pd
+
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
-        typed = self._typed(name, own_copy(frame), None)
+        typed = self._typed(name, _copied(frame), None)
         self._datasets[name] = _Dataset(name, frame=typed, complete=True)
 
     @property
@@ -178,7 +178,7 @@ class DataSource:
         """
         dataset = self._dataset(name)
         with dataset.lock:
-            return own_copy(self._loaded(dataset, columns))
+            return _copied(self._loaded(dataset, columns))
 
     def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """The table in pieces of at most `size` rows; read whole only where the format knows no other way."""
@@ -200,6 +200,8 @@ class DataSource:
 
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns and the dtypes that they have once read, without making the whole frame."""
+        from pamola_tasks_data.stated_types import DTYPES
+
         dataset = self._dataset(name)
         with dataset.lock:
             if dataset.schema is None:
@@ -258,7 +260,7 @@ class DataSource:
         ]
         if len(frames) == 1:
             return frames[0]
-        return pd.concat(frames, ignore_index=True)
+        return _joined(frames)
 
     def _files_of(self, dataset: _Dataset, dtypes: Mapping[str, str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every file, with what is to be said to the reader."""
@@ -276,9 +278,11 @@ class DataSource:
         Raises:
             DataError: Values do not fit.
         """
-        return self._typed(name, own_copy(frame), frame.columns)
+        return self._typed(name, _copied(frame), frame.columns)
 
     def _kinds(self, dataset: _Dataset, there: Any) -> dict[str, str]:
+        from pamola_tasks_data.stated_types import stated_for
+
         kinds, required = stated_for(self._data_types, dataset.name)
         if there is not None:
             absent = [column for column in required if column not in there]
@@ -287,6 +291,8 @@ class DataSource:
         return kinds
 
     def _typed(self, name: str, frame: pd.DataFrame, wanted: Any) -> pd.DataFrame:
+        from pamola_tasks_data.stated_types import apply_types, stated_for
+
         kinds, required = stated_for(self._data_types, name)
         what = self._datasets[name].what if name in self._datasets else f"dataset {name!r}"
         absent = [column for column in required if column not in frame.columns]
@@ -477,7 +483,7 @@ class DataSource:
             seen += len(piece)
             if count is not None and seen >= skip + count:
                 break
-        return pd.concat(found, ignore_index=True)
+        return _joined(found)
 
     def get_dataframe_chunks(
         self, name: str, chunk_size: int = 10_000, columns: Sequence[str] | None = None
@@ -498,7 +504,7 @@ class DataSource:
         sample = frame if len(frame) <= size else frame.sample(size, random_state=seed).sort_index()
         sample = sample.reset_index(drop=True)
         if sample_name is not None:
-            self._datasets[sample_name] = _Dataset(sample_name, frame=own_copy(sample), complete=True)
+            self._datasets[sample_name] = _Dataset(sample_name, frame=_copied(sample), complete=True)
         return sample
 
 
@@ -512,6 +518,8 @@ def prepare_data_source_from_paths(file_paths: Mapping[str, str | Path], *, file
 
 def frame_hash(frame: pd.DataFrame) -> str:
     """SHA-256 (hex) of a frame's column names, dtypes and values, in their order; the index takes no part."""
+    import pandas as pd
+
     digest = hashlib.sha256()
     for position, (name, dtype) in enumerate(frame.dtypes.items()):
         column = frame.iloc[:, position]
@@ -525,7 +533,21 @@ def frame_hash(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
+def _copied(frame: pd.DataFrame) -> pd.DataFrame:
+    from pamola_tasks_data.arrow import own_copy
+
+    return own_copy(frame)
+
+
+def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat(frames, ignore_index=True)
+
+
 def _check(dataset: _Dataset, wanted: Any, there: Any) -> None:
+    from pamola_tasks_data.csv_reading import check_columns
+
     try:
         check_columns(list(wanted), list(there))
     except DataError as problem:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import attrs
-import pandas as pd
 
 from pamola_tasks.errors import DataError, DataWriteError
 from pamola_tasks.files import check_name
@@ -21,6 +20,8 @@ from pamola_tasks_data.reading import CsvOptions
 
 if TYPE_CHECKING:
     import os
+
+    import pandas as pd
 
     from pamola_tasks.files import Files, OutputFile
     from pamola_tasks.protocols import Role
@@ -203,6 +204,8 @@ class DataWriter:
             timestamp_in_name: Begin the file's name with the time.
             overwrite: Replace a file of that name.
         """
+        import pandas as pd
+
         if format == "json" and not isinstance(data, pd.DataFrame):
             return self.write_json(dict(data), name, "dictionaries", timestamp_in_name, overwrite)
         frame = (
@@ -275,6 +278,9 @@ class _Watched:
     """Frames on their way to a format, of which the columns are noted."""
 
     def __init__(self, frames: Any) -> None:
+        import pandas as pd
+
+        self._frame_type = pd.DataFrame
         self._frames: Iterable[Any] = [frames] if isinstance(frames, pd.DataFrame) else frames
         self.columns: tuple[str, ...] | None = None
 
@@ -286,7 +292,7 @@ class _Watched:
                 f"only a DataFrame, or an iterable of DataFrames, can be written, not {type(self._frames).__name__}"
             ) from None
         for frame in frames:
-            if self.columns is None and isinstance(frame, pd.DataFrame):
+            if self.columns is None and isinstance(frame, self._frame_type):
                 levels = [name for name in frame.index.names if name is not None]
                 self.columns = tuple(str(name) for name in (*levels, *frame.columns))
             yield frame

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks import remote
+from pamola_tasks import pickles
 from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, OperationError, PamolaTaskError, PlanError
 from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.parameters import build
@@ -135,7 +135,7 @@ class TaskOperationExecutor:
             found.append(f"step {step.id}: timeout must be more than 0, not {timeout}")
         if self._limits_of(step) is not None:
             try:
-                remote.dumps(step.operation, f"step {step.id}")
+                pickles.dumps(step.operation, f"step {step.id}")
             except PamolaTaskError as problem:
                 found.append(str(problem))
         try:

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from pamola_tasks.child import end_with
 from pamola_tasks.errors import OperationError, StepTimeout
 
 # The first byte of a message of the worker.
@@ -227,12 +228,7 @@ def _belong_to(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         os.setsid()
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: even while an extension keeps Python waiting
-        if os.getppid() != parent:
-            os._exit(1)
+    end_with(parent)
     threading.Thread(target=_watch_parent, daemon=True).start()
 
 
