@@ -107,8 +107,10 @@ def test_what_the_environment_says_is_secret_is_hidden(monkeypatch: pytest.Monke
     monkeypatch.setenv("DB_PASSWORD", "hunter22-and-more")
     monkeypatch.setenv("DB_PASSWORD_FILE", "/run/secrets/db")
     monkeypatch.setenv("SOME_TOKEN", "short")
+    monkeypatch.setenv("PWD", "/home/somebody/project")
     found = {secret.name: secret.reveal() for secret in in_the_environment()}
     assert found["DB_PASSWORD"] == "hunter22-and-more"
+    assert "PWD" not in found, "the current folder stands in every path of a report"
     assert {"DB_PASSWORD_FILE", "SOME_TOKEN"} & set(found) == set()
 
 

@@ -24,6 +24,7 @@ _SECRET_SEGMENTS = frozenset(
 )
 _KEY_BEFORE = frozenset("api access private secret master encryption signing auth session account".split())
 _NOT_SECRET_AFTER = frozenset("path file dir id ids name names count size type mode fingerprint env length".split())
+_FOLDERS_OF_SHELLS = ("PWD", "OLDPWD")  # which would be passwords by their names
 
 _URL_CREDENTIALS = re.compile(r"(?<=://)([^\s/?#@:]*):([^\s/?#'\"]+)(?=@)")
 _TOKEN_SHAPES = re.compile(
@@ -138,7 +139,10 @@ def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
     return [
         Secret(value, name)
         for name, value in environ.items()
-        if len(value) >= 8 and value.lower() not in _SECRET_SEGMENTS and is_secret_name(name)
+        if len(value) >= 8
+        and value.lower() not in _SECRET_SEGMENTS
+        and name not in _FOLDERS_OF_SHELLS
+        and is_secret_name(name)
     ]
 
 

@@ -60,10 +60,10 @@ def pamola_provide_config(
 
 @hookimpl
 def pamola_add_redactions(run: RunServices) -> list[str]:
-    """What the file of variables says under secret names is hidden from now on."""
+    """What `sensitive_patterns` match, and what the file of variables says under secret names."""
     for secret in getattr(run.config, "secrets", ()):
         run.redact.register(secret)
-    return []
+    return list(getattr(run.config, "sensitive_patterns", ()))
 
 
 @hookimpl

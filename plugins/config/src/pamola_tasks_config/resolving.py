@@ -32,7 +32,7 @@ from pamola_tasks_config.layers import (
     stated_id,
 )
 from pamola_tasks_config.references import expand, has_reference, is_one_reference
-from pamola_tasks_config.schema import TaskKeys, kinds
+from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Project
@@ -291,20 +291,21 @@ def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer]) -> 
             used, others = find_file(project.files, stem)
             warnings += several(used, others)
     for layer in layers:
+        told = {key: reason for key, reason in WITHOUT_EFFECT.items() if key in layer.values}
         if layer.name == PROJECT_FILE_LAYER and isinstance(layer, FileLayer) and layer.rank == 320:
-            for key in ("directory_structure", "task_dir_suffixes"):
-                if key in layer.values and not _usual(key, layer.values[key]):
-                    place = layer.places.get(key, layer.origin)
-                    warnings += (f"{place}: {key}: has no effect: the names of a project's folders are fixed",)
+            told |= {
+                key: "the names of a project's folders are fixed"
+                for key in FOLDERS
+                if key in layer.values and not _usual(key, layer.values[key])
+            }
+        for key, reason in told.items():
+            warnings += (f"{layer.places.get(key, layer.origin)}: {key}: has no effect: {reason}",)
     return warnings
-
-
-_STRUCTURE = {"raw": "raw", "processed": "processed", "reports": "reports", "logs": "logs", "configs": "configs"}
-_SUFFIXES = {"input", "output", "temp", "logs", "dictionaries"}
 
 
 def _usual(key: str, value: Any) -> bool:
     """Whether a section of the origin says what is the case anyway."""
-    if key == "directory_structure":
-        return isinstance(value, Mapping) and all(_STRUCTURE.get(k) == v for k, v in value.items())
-    return isinstance(value, list) and set(map(str, value)) <= _SUFFIXES
+    usual = FOLDERS[key]
+    if isinstance(usual, dict):
+        return isinstance(value, Mapping) and all(usual.get(name) == folder for name, folder in value.items())
+    return isinstance(value, list) and set(map(str, value)) <= set(usual)

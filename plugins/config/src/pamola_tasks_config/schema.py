@@ -80,6 +80,7 @@ class TaskKeys:
     default_encoding: str = _key("The encoding of text files.", "utf-8")
     default_delimiter: str = _key("What separates the columns of CSV files.", ",")
     default_quotechar: str = _key("What values of CSV files are quoted with.", '"')
+    sensitive_patterns: list[str] = _key("Regular expressions of texts to hide in all that is written.", list)
     env_override: bool = _key("Let environment variables overrule the files.", False)
     env_file: str | None = _key("A file of variables in the project, such as .env; none is read unless named.", None)
     strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
@@ -87,6 +88,18 @@ class TaskKeys:
 
 # Keys of a project file beside those of a task.
 PROJECT_KEYS = ("tasks", "task_defaults", "directory_structure", "task_dir_suffixes")
+# The folders of every project and of every task: what these sections of the origin may say.
+FOLDERS: dict[str, Any] = {
+    "directory_structure": {name: name for name in ("raw", "processed", "reports", "logs", "configs")},
+    "task_dir_suffixes": ["input", "output", "temp", "logs", "dictionaries"],
+}
+# Keys of the origin that change nothing here, and what is the case instead.
+WITHOUT_EFFECT = {
+    "legacy_path_support": "relative paths are always taken from the project's root",
+    "mask_sensitive_data": "secrets are always hidden",
+    "store_traceback": "tracebacks are kept, with secrets and data hidden",
+    "config_save_dir": "configuration is saved in configs/, and only by `config save`",
+}
 # Sections of the origin that say keys of a task in other words: the names there, and the keys that they mean.
 SYNONYMS: dict[str, dict[str, str]] = {
     "performance": {

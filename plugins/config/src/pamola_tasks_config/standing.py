@@ -14,6 +14,7 @@ from pamola_tasks_config.cascade import leaves
 from pamola_tasks_config.documents import FORMATS, format_of, in_words, read_file
 from pamola_tasks_config.layers import CONFIGS, PROJECT_FILE, find_file, several
 from pamola_tasks_config.projects import locate
+from pamola_tasks_config.schema import FOLDERS, SYNONYMS, TaskKeys
 
 if TYPE_CHECKING:
     from pamola_tasks_config.task_config import TaskConfig
@@ -84,12 +85,15 @@ def _project(root: str | Path | None) -> Project:
     return Kernel.discover(root if root is not None else locate(Path.cwd()).root).project
 
 
-def load_project_config(project_root: str | Path | None = None, config_filename: str | None = None) -> dict[str, Any]:
+def load_project_config(
+    project_root: str | Path | None = None, config_filename: str | None = None, use_cache: bool = True
+) -> dict[str, Any]:
     """What a project's file says, as it is written: references are not expanded.
 
     Args:
         project_root: The project; that of the current folder unless given.
         config_filename: A file in `configs/` other than `prj_config.*`.
+        use_cache: For callers that have it from older releases. The file is read at every call.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -113,6 +117,34 @@ def load_project_config(project_root: str | Path | None = None, config_filename:
     values = document.root.plain()
     assert isinstance(values, dict)
     return values
+
+
+def clear_config_cache() -> None:
+    """For scripts that call it before they load again: every call reads the files, so there is nothing to clear."""
+
+
+def apply_default_values(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a project's file says, with the sections of older project files filled with what holds where nobody says.
+
+    Args:
+        config: What the file says; it stays as it is, and wins.
+    """
+    fallbacks = TaskKeys()
+    filled: dict[str, Any] = {
+        section: {name: getattr(fallbacks, key) for name, key in names.items() if name != "mode"}
+        for section, names in SYNONYMS.items()
+    }
+    filled["task_defaults"] = {
+        name: getattr(fallbacks, name) for name in ("continue_on_error", "parallel_processes", "use_vectorization")
+    }
+    filled |= {"data_repository": fallbacks.data_repository, **FOLDERS}
+    for key, value in config.items():
+        inner = filled.get(key)
+        if isinstance(inner, dict) and (value is None or isinstance(value, Mapping)):
+            filled[key] = {**inner, **(value or {})}
+        else:
+            filled[key] = value
+    return filled
 
 
 def _warn(message: str) -> None:

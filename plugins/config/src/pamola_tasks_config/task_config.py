@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings as python_warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
 from pamola_tasks.secrets import Redactor, Secret
-from pamola_tasks_config.layers import TASK_FILE, override_layers, project_layers, read_sources
+from pamola_tasks_config.layers import CONFIGS, TASK_FILE, override_layers, project_layers, read_sources
 from pamola_tasks_config.resolving import Resolved, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
@@ -215,6 +216,14 @@ class TaskConfig(TaskKeys):
         """The project's root."""
         return self._project.root
 
+    def get_project_config_dir(self) -> Path:
+        """The folder of configuration files."""
+        return self._project.root / CONFIGS
+
+    def get_project_logs_dir(self) -> Path:
+        """The folder of the project's logs."""
+        return self._project.root / "logs"
+
     def get_data_repository(self) -> Path:
         """The folder of the data."""
         return self._project.root / self.data_repository
@@ -250,6 +259,10 @@ class TaskConfig(TaskKeys):
     def get_task_dict_dir(self, task_id: str | None = None) -> Path:
         """The task's `dictionaries` folder."""
         return self.get_task_dir(task_id) / "dictionaries"
+
+    def get_task_dictionaries_dir(self, task_id: str | None = None) -> Path:
+        """The task's `dictionaries` folder."""
+        return self.get_task_dict_dir(task_id)
 
     def get_task_logs_dir(self, task_id: str | None = None) -> Path:
         """The task's `logs` folder."""
@@ -345,11 +358,18 @@ def _listed(value: Any) -> list[str]:
 
 
 def contradictions(config: Config) -> list[str]:
-    """Keys that cannot be as they are together."""
+    """Keys that cannot be as they are, alone or together."""
+    problems = []
+    for pattern in getattr(config, "sensitive_patterns", ()):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            place = config.origins()["sensitive_patterns"].place
+            problems.append(f"{place}: sensitive_patterns: not a regular expression: {error}")
     if config.use_encryption and config.encryption_mode == "none":
         places = [config.origins()[key].place for key in ("use_encryption", "encryption_mode")]
-        return [
+        problems.append(
             f"use_encryption is on ({places[0]}) and encryption_mode is none ({places[1]}):"
             f" switch one of them, or leave the mode out for `simple`"
-        ]
-    return []
+        )
+    return problems

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pamola_tasks_logs.formats import JsonLines, TextLines
     from pamola_tasks_logs.service import RunLogs
     from pamola_tasks_logs.settings import LogSettings
+    from pamola_tasks_logs.standalone import configure_logging, configure_task_logging, task_logging_context
 
 _HOMES = {
     "JsonLines": "formats",
@@ -17,9 +18,21 @@ _HOMES = {
     "RotatingLogHandler": "files",
     "RunLogs": "service",
     "TextLines": "formats",
+    "configure_logging": "standalone",
+    "configure_task_logging": "standalone",
+    "task_logging_context": "standalone",
 }
 
-__all__ = ["JsonLines", "LogSettings", "RotatingLogHandler", "RunLogs", "TextLines"]
+__all__ = [
+    "JsonLines",
+    "LogSettings",
+    "RotatingLogHandler",
+    "RunLogs",
+    "TextLines",
+    "configure_logging",
+    "configure_task_logging",
+    "task_logging_context",
+]
 
 
 def __getattr__(name: str) -> Any:
