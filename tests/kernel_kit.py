@@ -477,6 +477,10 @@ class Xor:
         """Always one."""
         return "k1"
 
+    def refusal(self, head: bytes) -> str:
+        """Everything can be read."""
+        return ""
+
 
 class Disk:
     """Project, guard, directories, data and checkpoints with real files under one folder."""

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_kit import OsGuard, Xor, files_below
+from kernel_kit import Disk, OsGuard, Xor, files_below
 
+from pamola_tasks import Kernel, hookimpl
 from pamola_tasks import files as durable
-from pamola_tasks.errors import EncryptionError, PathSecurityError
-from pamola_tasks.files import Files, check_name, is_temporary, looks_encrypted, sha256_of, temporary_name
+from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
+from pamola_tasks.files import Files, check_name, is_temporary, looks_encrypted, temporary_name
+from pamola_tasks.hashing import Containers, Recognised, recognise
+from pamola_tasks.protocols import Project
 
 
 @pytest.fixture
@@ -215,8 +218,59 @@ def test_hashes_are_those_of_sha_256_whatever_the_file_can_do(data: bytes) -> No
             return self.file.read(min(size, 7))
 
     expected = hashlib.sha256(data).hexdigest()
-    assert sha256_of(io.BytesIO(data)) == expected
-    assert sha256_of(OnlyRead()) == expected  # type: ignore[arg-type]
+    assert recognise(io.BytesIO(data)).sha256 == expected
+    assert recognise(OnlyRead()).sha256 == expected  # type: ignore[arg-type]
+
+
+class Stamped:
+    """A format of ten letters, a stamp of four bytes that may be changed, and content."""
+
+    def __init__(self, project: Any) -> None:
+        self.again = {"0" * 64: Recognised("1" * 64, "made again")}
+
+    def lasting_head(self, head: bytes) -> bytes:
+        return head[:10] + bytes(4) + head[14:]
+
+    def recognised(self, sha256: str) -> Recognised:
+        return self.again.get(sha256, Recognised(sha256))
+
+
+@pytest.mark.parametrize("size", [0, 3, 4082, 4083, 9000])
+@pytest.mark.parametrize("piece", [1, 4096, 1 << 20])
+def test_what_a_plugin_says_may_change_in_a_file_changes_no_hash(size: int, piece: int, tmp_path: Path) -> None:
+    made: list[Any] = []
+    containers = Containers(lambda: {"container!": lambda: made.append(1) or Stamped(None)})  # type: ignore[func-returns-value]
+    files = Files(OsGuard(tmp_path), containers=containers)
+    content = bytes(range(256)) * (size // 256 + 1)
+    seen = set()
+    for stamp in (b"aaaa", b"bbbb"):
+        data = b"container!" + stamp + content[:size]
+        with files.create("x", "report") as file:
+            for start in range(0, len(data), piece):
+                file.write(data[start : start + piece])
+        assert (tmp_path / "x").read_bytes() == data
+        seen |= {file.sha256, files.sha256("x")}
+    assert seen == {hashlib.sha256(b"container!" + bytes(4) + content[:size]).hexdigest()}
+    files.write("y", b"container?" + content, "report")
+    assert files.sha256("y") == hashlib.sha256(b"container?" + content).hexdigest()
+    assert made == [1], "it is made once, when the first such file is met"
+
+
+def test_two_plugins_cannot_bring_one_container_format(tmp_path: Path) -> None:
+    class Brings:
+        @hookimpl
+        def pamola_add_container_formats(self, project: Project) -> dict[str, Any]:
+            return {"container!": Stamped}
+
+    class BringsToo(Brings):
+        pass
+
+    (tmp_path / "x").write_bytes(b"container!aaaa")
+    one = Kernel(tmp_path, autoload=False, plugins=[Disk(tmp_path), Brings()])
+    two = Kernel(tmp_path, autoload=False, plugins=[Disk(tmp_path), Brings(), BringsToo()])
+    assert one.project.files.sha256("x") == hashlib.sha256(b"container!" + bytes(4)).hexdigest()
+    with pytest.raises(PluginError, match="'container!', which is there already"):
+        two.project.files.sha256("x")
 
 
 def test_a_raw_file_that_takes_less_than_it_is_given_still_gets_all(tmp_path: Path) -> None:

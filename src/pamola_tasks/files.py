@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import io
 import os
 import secrets
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError
+from pamola_tasks.hashing import HEAD_SIZE, Containers, HashedWriter, Recognised, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
 TEMPORARY_MARK = ".tmp-pamola-"
-_HEAD = 4096
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -88,50 +87,7 @@ _DEVICES = frozenset(
 _RESERVED = frozenset({".git", ".hg", ".svn", ".bzr", ".state", ".pamola"})
 
 
-# ---------------------------------------------------------------- hashing
-
-
-def sha256_of(file: IO[bytes]) -> str:
-    """SHA-256 (hex) of what is left to read in a binary file, in constant memory."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(1 << 18))
-    readinto = getattr(file, "readinto", None)
-    if readinto is None:
-        while chunk := file.read(1 << 18):
-            digest.update(chunk)
-        return digest.hexdigest()
-    while count := readinto(buffer):
-        digest.update(buffer[:count])
-    return digest.hexdigest()
-
-
-class _Hashed:
-    """Passes writes on to a raw file and hashes them. Not a file itself: those flush when they are forgotten."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self._digest = hashlib.sha256()
-        self.size = 0
-        self.wanted = 0  # bytes that were to be written, also when the disk did not take them
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        self.wanted += len(view)
-        written = 0
-        while written < len(view):
-            written += self._raw.write(view[written:]) or 0
-        self._digest.update(view)
-        self.size += written
-        return written
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None:
-        self._raw.flush()
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
+# ---------------------------------------------------------------- Files
 
 
 class OutputFile(io.BufferedIOBase):
@@ -140,7 +96,7 @@ class OutputFile(io.BufferedIOBase):
     `close` only flushes, because libraries close what they are given: the file appears when its block ends.
     """
 
-    def __init__(self, target: IO[bytes], hashed: _Hashed, *, encrypted: bool) -> None:
+    def __init__(self, target: IO[bytes], hashed: HashedWriter, *, encrypted: bool) -> None:
         self._target = target
         self._hashed = hashed
         self._position = 0
@@ -169,11 +125,8 @@ class OutputFile(io.BufferedIOBase):
     def _finish(self) -> None:
         if self.encrypted:
             self._target.close()
-        self.sha256 = self._hashed.hexdigest()
+        self.sha256 = self._hashed.recognised().sha256
         self.size = self._hashed.size
-
-
-# ---------------------------------------------------------------- Files
 
 
 class Files:
@@ -182,10 +135,17 @@ class Files:
     Args:
         guard: Turns names into open files.
         veto: Called with (name, purpose) before each access; raises to forbid.
+        containers: Formats whose bytes can change while what they hold stays, for hashes.
     """
 
-    def __init__(self, guard: PathGuard, veto: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        guard: PathGuard,
+        veto: Callable[[str, str], None] | None = None,
+        containers: Containers | None = None,
+    ) -> None:
         self.guard = guard
+        self.containers = containers
         self._veto = veto
         self._encryption: Encryption | None = None
         self._task_id = ""
@@ -204,7 +164,7 @@ class Files:
             task_id: The task that writes.
             processed: The directory below which every folder is a task's own, to know who wrote a file.
         """
-        files = Files(self.guard, self._veto)
+        files = Files(self.guard, self._veto, self.containers)
         files._encryption = encryption
         files._task_id = task_id
         files._processed = processed
@@ -273,12 +233,12 @@ class Files:
         """
         name = self._checked(path, "write")
         encrypts = self.encrypts(role)
-        hashed: _Hashed | None = None
+        hashed: HashedWriter | None = None
         with (
             self.naming(name, lambda: hashed.wanted if hashed is not None else 0),
             self.guard.create(name, exclusive=exclusive, mode=0o600 if encrypts else 0o666) as raw,
         ):
-            hashed = _Hashed(raw)
+            hashed = HashedWriter(raw, self.containers)
             target: IO[bytes] = hashed  # type: ignore[assignment]
             if encrypts:
                 assert self._encryption is not None
@@ -341,16 +301,26 @@ class Files:
     def encryption_of(self, path: str | os.PathLike[str]) -> tuple[bool, str]:
         """Whether the bytes on the disk are encrypted, and with which key, found by looking at them."""
         with self.open_raw(path) as raw:
-            head = raw.read(_HEAD)
+            head = raw.read(HEAD_SIZE)
         if self._encryption is None:
             return looks_encrypted(head), ""
         encrypted = self._encryption.is_encrypted(head)
         return encrypted, self._encryption.file_key_id(head) if encrypted else ""
 
-    def sha256(self, path: str | os.PathLike[str]) -> str:
-        """Hash of the bytes on the disk."""
+    def refusal(self, path: str | os.PathLike[str]) -> str:
+        """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
         with self.open_raw(path) as raw:
-            return sha256_of(raw)
+            head = raw.read(HEAD_SIZE)
+        return self._encryption.refusal(head) if self._encryption is not None else ""
+
+    def sha256(self, path: str | os.PathLike[str]) -> str:
+        """The hash by which a file is recorded and recognised (see `hashing`), in hex."""
+        return self.recognise(path).sha256
+
+    def recognise(self, path: str | os.PathLike[str]) -> Recognised:
+        """The same with what happened to the file's bytes since it was written."""
+        with self.open_raw(path) as raw:
+            return recognise(raw, self.containers)
 
     def stat(self, path: str | os.PathLike[str]) -> Stat:
         """What is there under this name."""
@@ -391,7 +361,7 @@ def looks_encrypted(head: bytes) -> bool:
 
 
 def _peek(raw: IO[bytes]) -> bytes:
-    head = raw.read(_HEAD)
+    head = raw.read(HEAD_SIZE)
     raw.seek(0)
     return head
 

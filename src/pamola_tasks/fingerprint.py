@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.operation import Operation
 
+ENCRYPTION_KEY = "encryption key"  # the part of a step that took keys of its own from the project's key
 _NUMERIC_LIBRARIES = ("pandas", "numpy", "pyarrow")
 
 
@@ -129,6 +130,11 @@ def concealed(secret: str) -> str:
     return f"sha256:{hashlib.sha256(digest).hexdigest()}"
 
 
+def mark_of(key: bytes) -> str:
+    """Text that is equal for equal keys and from which a key of 32 random bytes cannot be found."""
+    return f"sha256:{hashlib.sha256(b'pamola-tasks fingerprint' + key).hexdigest()}"
+
+
 def _unusual(value: Any) -> Any:
     if isinstance(value, Secret):
         return concealed(value.reveal())
@@ -193,6 +199,8 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
             found.append(f"input {name} changed" if old and new else f"input {name} is {'new' if new else 'gone'}")
         elif key == "code":
             found.append("the operation's source changed")
+        elif key == ENCRYPTION_KEY:
+            found.append("the encryption key that its values come from changed")
         elif key == "distribution":
             found.append(f"{old or 'nothing'} → {new or 'nothing'}")
         else:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Checkpoints,
         Config,
         ConfigLayer,
+        ContainerFormat,
         DatasetFormat,
         DataSource,
         DataWriter,
@@ -174,6 +175,22 @@ def pamola_provide_path_guard(project: Project) -> PathGuard:
     Called before any configuration is read, so the guard knows the project's root only; roots outside the project
     are added by the kernel with `PathGuard.extended` when the configuration allows them. With no answer, every
     access to a file is denied.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def pamola_add_container_formats(project: Project) -> Mapping[str, str | Callable[[Project], ContainerFormat]]:
+    """Say of formats that their bytes can change while what they hold stays: an encrypted file gets another key.
+
+    What is recorded of files is a hash: in checkpoints, reports, manifests and history. Files of these formats are
+    hashed, when they are written and ever after, as the format says, so that records stay true.
+
+    Called once per kernel and project, when the first file is hashed.
+
+    Returns:
+        The text that files of the format begin with (at most 64 bytes, no other format's beginning), and what makes
+        a `ContainerFormat` from the project, or `"module:object"`, which is imported when the first such file is met.
     """
     raise NotImplementedError
 

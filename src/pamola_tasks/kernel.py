@@ -23,6 +23,7 @@ from pamola_tasks.errors import (
     UsageError,
 )
 from pamola_tasks.files import Files
+from pamola_tasks.hashing import Containers
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import OperationResult
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config
+    from pamola_tasks.protocols import Config, ContainerFormat
     from pamola_tasks.record import DatasetRecord, RunRecord
 
 
@@ -170,9 +171,23 @@ class Kernel:
         """
         project = self._find_project()
         guard = self.plugins.provide("path_guard", project=project) or nulls.DenyingGuard(project.root)
-        project._files = Files(guard, self._veto_for(project, None))
+        project._files = Files(guard, self._veto_for(project, None), self._containers_of(project))
         project.find_secret = lambda name: self._find_secret(name, project)
         return project
+
+    def _containers_of(self, project: Project) -> Containers:
+        def collect() -> dict[str, Callable[[], ContainerFormat]]:
+            found: dict[str, Callable[[], ContainerFormat]] = {}
+            for record, answer in self.plugins.each("pamola_add_container_formats", project=project):
+                for mark, target in (answer or {}).items():
+                    if mark in found:
+                        raise PluginError(
+                            f"{record.label} brings the container format {mark!r}, which is there already"
+                        )
+                    found[mark] = lambda record=record, target=target: self._imported(record, target)(project)  # type: ignore[misc]
+            return found
+
+        return Containers(collect)
 
     def _find_project(self) -> Project:
         if self._asked is not None:

@@ -160,7 +160,7 @@ class RunSession:
         if config.allow_external and config.allowed_external_paths:
             guard = guard.extended(Path(path) for path in config.allowed_external_paths)
             run.provide("path_guard", guard)
-        run._files = Files(guard, self.kernel.veto(config))
+        run._files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
         if self.task is not None:
             self.task.take_identity(config)
             run.record.task_id = check_name(self.task.task_id, "the task id")

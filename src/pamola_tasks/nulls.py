@@ -96,6 +96,10 @@ class NoEncryption:
         """Not known."""
         return ""
 
+    def refusal(self, head: bytes) -> str:
+        """What is encrypted cannot be read."""
+        return "no plugin decrypts: install pamola-tasks-encryption" if looks_encrypted(head) else ""
+
     def derive_key(self, purpose: str) -> bytes:
         """There is no key."""
         raise EncryptionError(f"{purpose} needs a key, and no plugin has keys: install pamola-tasks-encryption")

@@ -221,7 +221,11 @@ class OperationContext:
         self._outputs.warnings.append(message)
 
     def derive_key(self, purpose: str) -> bytes:
-        """32 secret bytes for this purpose, from the project's key: the same in every run of the project."""
+        """32 secret bytes for this purpose, from the project's key: the same in every run until that key is changed.
+
+        A step that asks for them is run again when there is another key.
+        """
+        self._outputs.derives = True
         return self.run.encryption.derive_key(purpose)
 
     @contextlib.contextmanager

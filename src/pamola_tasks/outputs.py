@@ -63,6 +63,7 @@ class StepOutputs:
         self.step = step
         self.warnings: list[str] = []
         self.read: dict[str, DatasetRecord] = {}
+        self.derives = False  # whether the step took a key of its own from the project's key
         self._final = final
         self._claims = claims
         self._staged: list[Staged] = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.files import Files
     from pamola_tasks.fingerprint import SavedStep
+    from pamola_tasks.hashing import Recognised
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
@@ -350,6 +351,10 @@ class Encryption(Protocol):
         """The id of the key that a file beginning with these bytes was written with; empty when it does not say."""
         ...
 
+    def refusal(self, head: bytes) -> str:
+        """Why a file that begins with these bytes cannot be read with the keys at hand, as far as that tells; or ""."""
+        ...
+
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
         ...
@@ -364,6 +369,18 @@ class Encryption(Protocol):
 
     def cleanup(self) -> None:
         """Forget the key."""
+        ...
+
+
+class ContainerFormat(Protocol):
+    """A format whose bytes can change while what they hold stays, and how its files are recognised all the same."""
+
+    def lasting_head(self, head: bytes) -> bytes:
+        """The first 4,096 bytes of a file, or all, as they count in its hash: what may be rewritten as zeros, say."""
+        ...
+
+    def recognised(self, sha256: str) -> Recognised:
+        """For the hash of a file the one that it was recorded with when it was written: mostly the same."""
         ...
 
 

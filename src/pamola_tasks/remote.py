@@ -198,6 +198,7 @@ class _Answer:
     staged: Sequence[Staged] = ()
     warnings: Sequence[str] = ()
     read: dict[str, DatasetRecord] = attrs.Factory(dict)
+    derives: bool = False
 
 
 class RemoteTraceback(Exception):
@@ -239,6 +240,7 @@ def taken(answer: bytes, outputs: StepOutputs) -> OperationResult:
     if said.error is not None:
         said.error.__cause__ = RemoteTraceback(said.trace)
         raise said.error
+    outputs.derives = said.derives
     outputs.take(said.staged)
     assert said.result is not None
     return said.result
@@ -402,7 +404,13 @@ class RemoteRun:
         for file in outputs.staged:
             if file.record is not None and not file.record.path:
                 raise DataError(f"step {step.id} wrote {file.record.name!r} to the memory of its process, which goes")
-        answer = _Answer(result=result, staged=outputs.staged, warnings=outputs.warnings, read=outputs.read)
+        answer = _Answer(
+            result=result,
+            staged=outputs.staged,
+            warnings=outputs.warnings,
+            read=outputs.read,
+            derives=outputs.derives,
+        )
         return dumps(answer, f"the result of step {step.id}")
 
 

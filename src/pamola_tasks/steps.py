@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks.fingerprint import SavedOutput, SavedStep, changes, concealed, parts_of
+from pamola_tasks.errors import EncryptionError, OperationError, PamolaTaskError, PlanError
+from pamola_tasks.fingerprint import ENCRYPTION_KEY, SavedOutput, SavedStep, changes, concealed, mark_of, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
@@ -199,7 +199,7 @@ class Steps:
             seed=operation_seed(run.record.seed, step.id),
         )
         if run.config.use_encryption:
-            parts["encryption"] = f"{run.encryption.mode} {run.encryption.key_id}"
+            parts["encryption"] = run.encryption.mode  # which key is at hand, the files are asked
         parts["outputs"] = " ".join(f"{name}:{self._kind(name)}" for name in step.writes)
         for record, more in run.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
             parts.update({f"{record.name} {key}": str(value) for key, value in (more or {}).items()})
@@ -211,8 +211,16 @@ class Steps:
         saved = self._saved.get(step.id)
         if saved is None:
             return ""
+        if ENCRYPTION_KEY in saved.fingerprint:
+            parts[ENCRYPTION_KEY] = self._key_at_hand()
         reasons = changes(saved.fingerprint, parts) or run.checkpoints.verify(saved)
         return "; ".join(reasons) if reasons else saved
+
+    def _key_at_hand(self) -> str:
+        try:
+            return mark_of(self.run.encryption.derive_key("fingerprint"))
+        except EncryptionError:  # the step itself says better what is wrong with the key
+            return "none"
 
     def _kind(self, dataset: str) -> str:
         return f"output {self.run.config.output_format}" if dataset in self._final else "intermediate"
@@ -261,7 +269,7 @@ class Steps:
                     rows=output.rows,
                     columns=output.columns,
                     encrypted=output.encrypted,
-                    key_id=output.key_id,
+                    key_id=run.files.encryption_of(output.path)[1],  # it may have been changed since
                     step=step.id,
                 )
             )
@@ -397,6 +405,9 @@ class Steps:
             for warning in outputs.warnings:
                 run.warn(warning, step=step.id)
             datasets, artifacts, saved = outputs.publish()
+            self._parts[step.id].pop(ENCRYPTION_KEY, None)
+            if outputs.derives:
+                self._parts[step.id][ENCRYPTION_KEY] = self._key_at_hand()
         known = {artifact.path for artifact in artifacts}
         for artifact in result.artifacts:
             artifact.step = step.id

@@ -12,7 +12,7 @@ import pytest
 # The samples beside this file are found however pytest imports tests.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from encryption_samples import KEY_TEXT, Config
+from encryption_samples import KEY_TEXT, Cli, Config, Done
 
 from pamola_tasks_encryption import TaskEncryptionManager
 
@@ -38,3 +38,20 @@ def manager_of() -> Callable[..., TaskEncryptionManager]:
         return TaskEncryptionManager(config or Config(), **options)
 
     return make
+
+
+@pytest.fixture
+def cli(project: Path, capfd: pytest.CaptureFixture[str]) -> Cli:
+    """Run a command in this process, in the folder of the module's `project`."""
+
+    from pamola_tasks.cli.app import run
+
+    def call(*arguments: object, code: int = 0) -> Done:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert ended.value.code == code, f"{out}\n{err}"
+        return Done(int(ended.value.code), out, err)
+
+    return call

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -25,6 +31,22 @@ class Config:
     use_encryption: bool = True
     encryption_mode: str = ""
     encryption_key_path: str | None = None
+
+
+@attrs.frozen
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Done]
 
 
 class Pipe(io.RawIOBase):
@@ -59,3 +81,19 @@ def key_file(path: Path, content: bytes | str = KEY_TEXT, mode: int = 0o600) -> 
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     path.chmod(mode)
     return path
+
+
+def call(*arguments: object, cwd: Path, code: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, with no variables of ours but those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAMOLA_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pamola_tasks", *map(str, arguments)],
+        cwd=cwd,
+        env={**kept, **environ},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert code is None or done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done

@@ -7,15 +7,12 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
-from encryption_samples import KEY, OTHER_KEY, decrypted, encrypted, key_file
+from encryption_samples import KEY, OTHER_KEY, Cli, decrypted, encrypted, key_file
 
-from pamola_tasks.cli.app import run
 from pamola_tasks_encryption import Binding
 from pamola_tasks_encryption.header import HEADER_SIZE, Header
 from pamola_tasks_encryption.keyfile import KeyDocument
@@ -24,22 +21,6 @@ from pamola_tasks_encryption.keys import default_key_file, key_directory
 pytest.importorskip("pamola_tasks_config", reason="the plugins of a project are not installed")
 
 PASSPHRASE = "correct horse battery"
-
-
-@attrs.frozen
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Cli = Callable[..., Done]
 
 
 @pytest.fixture
@@ -52,21 +33,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("PAMOLA_") and name != "PAMOLA_DURABILITY"]:
         monkeypatch.delenv(name)
     return root
-
-
-@pytest.fixture
-def cli(project: Path, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Run a command in this process."""
-
-    def call(*arguments: object, code: int = 0) -> Done:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert ended.value.code == code, f"{out}\n{err}"
-        return Done(int(ended.value.code), out, err)
-
-    return call
 
 
 def piped(*arguments: str, data: bytes, cwd: Path) -> subprocess.CompletedProcess[bytes]:

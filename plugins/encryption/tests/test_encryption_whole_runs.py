@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import random
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from encryption_samples import KEY_TEXT, OTHER_KEY, encrypted, key_file
+from encryption_samples import KEY_TEXT, OTHER_KEY, call, encrypted, key_file
 
 from pamola_tasks_encryption import Binding
 from pamola_tasks_encryption.header import HEADER_SIZE, Header
@@ -26,22 +24,6 @@ CONFIGURATION = {"configs", ".pamola", ".pamola.toml"}
 CHOOSE = random.Random(2026)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PLANTED = ["".join(CHOOSE.choices(LETTERS, k=CHOOSE.randint(9, 14))).title() for _ in range(200)]
-
-
-def call(*arguments: object, cwd: Path, code: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own, with no variables of ours but those given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PAMOLA_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pamola_tasks", *map(str, arguments)],
-        cwd=cwd,
-        env={**kept, **environ},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert code is None or done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 @pytest.fixture
@@ -120,7 +102,8 @@ def test_a_report_states_of_each_file_what_is_on_the_disk(tmp_path: Path, table:
         data = (root / entry["path"]).read_bytes()
         assert data.startswith(b"ptask/1") == entry["encrypted"]
         assert entry["encrypted"]
-        assert hashlib.sha256(data).hexdigest() == entry["sha256"]
+        assert len(entry["key_id"]) == 16
+        assert hashlib.sha256(data[:3072] + bytes(1024) + data[4096:]).hexdigest() == entry["sha256"]
 
 
 def damage(home: Path, problem: str) -> tuple[dict[str, str], Path | None]:

@@ -13,6 +13,7 @@ from pamola_tasks.cli.output import heading, json_option, print_json, print_tabl
 from pamola_tasks.errors import (
     EXIT_OK,
     EXIT_TASK_FAILED,
+    EncryptionError,
     PamolaTaskError,
     PathSecurityError,
     ReportingError,
@@ -41,7 +42,7 @@ def command(state: State, task: str, run_id: str | None, as_json: bool) -> int:
     """Hash again what a run of TASK read and left, and say what has changed and what is missing.
 
     Ends with 0 where everything is as it was recorded, with 1 otherwise. What is encrypted is hashed as it lies on the
-    disk, so that no key is needed.
+    disk, so that no key is needed; it is said whether the key at hand opens it.
     """
     kernel = state.kernel
     kernel.plugins.refuse_if_broken()
@@ -50,8 +51,8 @@ def command(state: State, task: str, run_id: str | None, as_json: bool) -> int:
     if place.is_running():
         click.secho(f"warning: {place.task_id} is running now: what it left may be changing", fg="yellow", err=True)
     identity, when, recorded = _recorded(run, place, run_id)
-    files = _files_of(kernel, run, task)
-    found = [_verified(files, kind, entry) for kind, entry in recorded]
+    files, no_key = _files_of(kernel, run, task)
+    found = [_verified(files, kind, entry, no_key) for kind, entry in recorded]
     wrong = [row for row in found if row["status"] not in _FINE]
     if as_json:
         print_json({"task": place.task_id, "run": identity, "finished": when, "ok": not wrong, "files": found})
@@ -61,6 +62,8 @@ def command(state: State, task: str, run_id: str | None, as_json: bool) -> int:
             cells = [[row["status"], row["kind"], row["path"] or row["name"], row["why"]] for row in found]
             print_table(cells, ["", "kind", "file", ""])
         click.echo(_summary(found, wrong))
+        if encrypted := [row for row in found if row["encrypted"]]:
+            click.echo(_of_keys(encrypted))
     return EXIT_TASK_FAILED if wrong else EXIT_OK
 
 
@@ -73,6 +76,13 @@ def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> str:
         f"{sum(row['status'] == word for row in wrong)} {word}" for word in dict.fromkeys(r["status"] for r in wrong)
     ]
     return f"{', '.join(words)}, {len(found) - len(wrong)} as recorded"
+
+
+def _of_keys(encrypted: list[dict[str, Any]]) -> str:
+    locked = [row["locked"] for row in encrypted if row["locked"]]
+    if not locked:
+        return f"{len(encrypted)} encrypted: the key at hand opens them"
+    return f"{len(encrypted)} encrypted, {len(locked)} of them hashed but not opened: {locked[0]}"
 
 
 # ---------------------------------------------------------------- what was recorded
@@ -137,15 +147,18 @@ def _files_in(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 # ---------------------------------------------------------------- what is there
 
 
-def _files_of(kernel: Kernel, run: RunServices, task: str) -> Files:
-    """What may open the task's files, those outside of the project too where its configuration allows that."""
+def _files_of(kernel: Kernel, run: RunServices, task: str) -> tuple[Files, str]:
+    """What may open the task's files, those outside of the project too where its configuration allows that, and why
+    nothing encrypted can be opened."""
     try:
-        return kernel.services(task, upto="config").files
+        return kernel.services(task, upto="encryption").files, ""
+    except EncryptionError as problem:
+        return kernel.services(task, upto="config").files, str(problem)
     except PamolaTaskError:  # the task is gone, or cannot be configured any more: what it left can be looked at
-        return run.files
+        return run.files, "its task cannot be configured"
 
 
-def _verified(files: Files, kind: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _verified(files: Files, kind: str, entry: Mapping[str, Any], no_key: str) -> dict[str, Any]:
     path, wanted = str(entry.get("path") or ""), str(entry.get("sha256") or "")
     row: dict[str, Any] = {
         "kind": kind,
@@ -155,18 +168,24 @@ def _verified(files: Files, kind: str, entry: Mapping[str, Any]) -> dict[str, An
         "found": None,
         "status": "ok",
         "why": "",
+        "encrypted": False,
+        "locked": "",  # why it cannot be decrypted here
     }
     if not path:
         return {**row, "status": "in memory", "why": "there was no file"}
     if not wanted:
         return {**row, "status": "unknown", "why": "no hash was recorded"}
     try:
-        row["found"] = files.sha256(path)
+        known = files.recognise(path)
+        row["encrypted"] = files.encryption_of(path)[0]
+        if row["encrypted"]:
+            row["locked"] = no_key or files.refusal(path)
     except FileNotFoundError:
         return {**row, "status": "missing", "why": "it is gone"}
     except (OSError, PathSecurityError) as problem:
         return {**row, "status": "unreadable", "why": str(problem)}
-    if row["found"] != wanted:
+    row["found"], row["why"] = known.sha256, known.note
+    if known.sha256 != wanted:
         size = files.stat(path).size
         was = entry.get("bytes")
         return {

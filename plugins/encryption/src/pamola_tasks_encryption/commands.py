@@ -22,6 +22,7 @@ from pamola_tasks_encryption.header import KEY_SIZE, key_id
 from pamola_tasks_encryption.keyfile import MIN_PASSPHRASE, KeyDocument, Lock, Means, PassphraseLock, RecipientLock
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, key_directory, read_private_file, write_private_file
 from pamola_tasks_encryption.place import OpenKey, Place
+from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
 
@@ -165,8 +166,7 @@ def rotate(state: State, deep: bool, forget_old: bool, drop_passphrases: bool, a
         with _bar("rotating", len(names), state) as advance:
             tally = rotation.rotate_files(place.files, old, opened.key, advance, names)
         if deep:
-            with _bar("encrypting anew", len(names), state) as advance:
-                anew = rotation.rekey_files(place.files, opened.by_id, opened.key, place.location, advance, names)
+            anew = _renew(state, place, opened.by_id, opened.key, names)
             for name, why in anew.damaged.items():
                 tally.add(name, Found.DAMAGED, why)
         store.replace(opened.document.finished().to_text())
@@ -213,26 +213,29 @@ def _locks_for(new: bytes, old: KeyDocument, means: Means, drop_passphrases: boo
 @keys.command("rekey")
 @click.option("--deep", is_flag=True, help="Encrypt the content anew, under fresh data keys.")
 @click.option("--from", "sources", metavar="KEYFILE", multiple=True, help="A key that files may have; repeatable.")
+@click.option("--restart", is_flag=True, help="With --deep: do what was cut short from the beginning.")
 @json_option
 @pass_state
-def rekey(state: State, deep: bool, sources: tuple[str, ...], as_json: bool) -> None:
+def rekey(state: State, deep: bool, sources: tuple[str, ...], restart: bool, as_json: bool) -> None:
     """Have files of other keys open with the present one; --deep encrypts everything anew.
 
     --deep is for a key that others may have seen, and for a project with `strict_location` that was moved. It writes
-    all data once, and from the beginning when it is run again.
+    all data once. What was cut short goes on where it stopped when the command is run again.
     """
     state.plugins.refuse_if_broken()
     place = Place(state)
+    if restart and not deep:
+        raise UsageError("--restart belongs to --deep")
     if not deep and not sources:
         raise UsageError("say --deep to encrypt everything anew, or --from KEYFILE for files of another key")
     with rotation.no_task_running(place.files, place.processed):
         opened = place.open_key()
         known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
         names = rotation.encrypted_files(place.files)
-        with _bar("changing keys", len(names), state) as advance:
-            if deep:
-                tally = rotation.rekey_files(place.files, known, opened.key, place.location, advance, names)
-            else:
+        if deep:
+            tally = _renew(state, place, known, opened.key, names, restart=restart)
+        else:
+            with _bar("changing keys", len(names), state) as advance:
                 tally = rotation.exchange_files(place.files, known, opened.key, advance, names)
     _report(tally, {"key_id": opened.document.id.hex(), "kept_in": place.store.name}, as_json)
     _fail_on(tally, others=False)
@@ -292,6 +295,16 @@ def _new_passphrase(file: str | None) -> str:
             f"the passphrase has {len(text)} characters; take {MIN_PASSPHRASE} or more. Nothing was changed"
         )
     return text
+
+
+def _renew(
+    state: State, place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False
+) -> Tally:
+    renewal = Renewal.begin(place.files, new, place.location, restart=restart)
+    if renewal.done:
+        click.secho(f"going on with what was begun at {renewal.begun}: {len(renewal.done)} files are done", err=True)
+    with _bar("encrypting anew", len(names), state) as advance:
+        return renew_files(renewal, keys, new, place.location, advance, names)
 
 
 def _key_of(name: str, means: Means) -> tuple[bytes, bytes]:

@@ -54,14 +54,18 @@ class EncryptingWriter(io.BufferedIOBase):
         raw: A binary file to write to; only `write` is used.
         key: The project's key, 32 bytes.
         binding: What the file belongs to.
+
+    Attributes:
+        file_id: The 16 random bytes that tell the file from all others.
     """
 
     _closed = True  # until there is something to complete
 
     def __init__(self, raw: IO[bytes], key: bytes, binding: Binding) -> None:
         header, data_key, associated = make_header(key, binding)
+        self.file_id = associated[:16]
         salt, self._prefix = os.urandom(KEY_SIZE), os.urandom(PREFIX_SIZE)
-        self._aead = _segment_cipher(payload_key(data_key, associated[:16]), salt, associated)
+        self._aead = _segment_cipher(payload_key(data_key, self.file_id), salt, associated)
         self._raw = raw
         self._number = 0
         self._position = 0

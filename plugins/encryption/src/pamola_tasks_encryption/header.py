@@ -203,6 +203,20 @@ def wrap(data_key: bytes, key: bytes, file_id: bytes, generation: int) -> Slot:
     return Slot(generation, ours, nonce, wrapped)
 
 
+def without_slots(head: bytes) -> bytes:
+    """A header with zeros for its slots, as it counts in the hash of its file: a new key makes no other file of it.
+
+    A header with a slot that is neither whole nor empty, or with no slot at all, stays as it is: it was damaged.
+    """
+    if len(head) < HEADER_SIZE:
+        return head
+    try:
+        slots = [Slot.unpack(head[offset : offset + SLOT_SIZE]) for offset in SLOT_OFFSETS]
+    except Tampered:
+        return head
+    return head[: SLOT_OFFSETS[0]] + _EMPTY_SLOT * len(slots) if any(slots) else head
+
+
 def key_id(key: bytes) -> bytes:
     """Which key this is, in 8 bytes from which the key cannot be found (HKDF is one-way, the key has 256 bits)."""
     return hkdf_sha256(key, b"", b"pamola-tasks key id", KEY_ID_SIZE)

@@ -22,7 +22,7 @@ from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
-from pamola_tasks_encryption.errors import ExtraMissing, KeyLocked, KeyMissing, Tampered
+from pamola_tasks_encryption.errors import ExtraMissing, Tampered
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
 from pamola_tasks_encryption.keyfile import Means
 from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key, parse_key
@@ -248,6 +248,22 @@ class TaskEncryptionManager:
             return ""
         return newest.key_id.hex() if newest else ""
 
+    def refusal(self, head: bytes) -> str:
+        """Why a file with these first 4,096 bytes cannot be read with the keys at hand, as far as its header tells.
+
+        Returns:
+            Words for people; empty where nothing speaks against it. An age file does not say who can read it.
+        """
+        if not is_container(head):
+            return ""
+        try:
+            header = Header.parse(head[:HEADER_SIZE])
+            with self._input_key(header) or self._own_key(header) as key:
+                header.unlock(key, header.binding)
+        except EncryptionError as error:
+            return str(error)
+        return ""
+
     def is_file_encrypted(self, path: str | Path) -> bool:
         """Whether a file is encrypted, whatever the present mode."""
         return self.is_encrypted(self._head(path))
@@ -261,10 +277,15 @@ class TaskEncryptionManager:
         for paths in data_source.file_paths.values():
             for path in [paths] if isinstance(paths, str | Path) else paths:
                 try:
-                    if not self._is_readable(self._head(path)):
+                    head = self._head(path)
+                    if age.is_age(head):
+                        self._age_identities()
+                    elif self.refusal(head):
                         return False
                 except FileNotFoundError:
                     continue
+                except EncryptionError:
+                    return False
         return True
 
     # ------------------------------------------------------------ bytes and keys
@@ -402,20 +423,6 @@ class TaskEncryptionManager:
     def _head(self, path: str | Path) -> bytes:
         with self._open_file(os.fspath(path)) as file:
             return file.read(HEADER_SIZE)
-
-    def _is_readable(self, head: bytes) -> bool:
-        if not self.is_encrypted(head):
-            return True
-        try:
-            if age.is_age(head):
-                return bool(self._age_identities())
-            header = Header.parse(head)
-            if self._input_key(header) is not None:
-                return True
-            ours = self._own_key(header).fingerprint
-            return any(slot is not None and slot.key_id.hex() == ours for slot in header.slots)
-        except (KeyMissing, KeyLocked, ExtraMissing, Tampered):
-            return False
 
 
 EncryptionManager = TaskEncryptionManager

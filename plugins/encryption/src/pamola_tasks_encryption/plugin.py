@@ -1,5 +1,5 @@
-"""What this plugin adds: the encryption service, its settings, what `doctor` says about the key;
-the commands `keys`, `encrypt` and `decrypt`."""
+"""What this plugin adds: the encryption service, its settings, how encrypted files are recognised,
+what `doctor` says about the key; the commands `keys`, `encrypt` and `decrypt`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_settings() -> str:
     return "pamola_tasks_encryption.settings:EncryptionSettings"
+
+
+@hookimpl
+def pamola_add_container_formats() -> dict[str, str]:
+    return {"ptask/1\n": "pamola_tasks_encryption.renewal:RecognisedPtask"}
 
 
 @hookimpl(trylast=True)

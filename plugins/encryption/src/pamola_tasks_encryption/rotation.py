@@ -1,4 +1,4 @@
-"""Changing the key of files: the wrapped data key in their header is exchanged, or their content is encrypted anew.
+"""Changing the key of files: the wrapped data key in their header is exchanged. (For their content see `renewal`.)
 
 Exchanging writes one slot of 512 bytes, flushes it, and only then empties the old one: whenever it is cut short, one
 slot is good, and doing it again mends the rest.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks import files as durable
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
-from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.container import DecryptingReader, is_container
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
 
@@ -157,34 +157,6 @@ def _generation(header: Header, number: int) -> int:
     return slot.generation if slot else 0
 
 
-def encrypt_anew(files: Files, name: str, keys: dict[bytes, bytes], new: bytes, location: str) -> Found:
-    """Encrypt a file's content under a fresh data key and the new key; the file is replaced when all was verified.
-
-    Args:
-        files: The project's files.
-        name: Which.
-        keys: Keys that it may open with, by their id.
-        new: The key it opens with afterwards.
-        location: Where the project lies now.
-    """
-    head = head_of(files, name)
-    if not is_container(head):
-        return Found.AGE
-    header = Header.parse(head, mend=True)
-    key = next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
-    if key is None:
-        return Found.OTHER
-    binding = attrs.evolve(header.binding, location=location)
-    with (
-        files.open_raw(name) as raw,
-        DecryptingReader(raw, key, header.binding) as plain,
-        files.guard.create(name, mode=0o600) as target,
-        EncryptingWriter(target, new, binding) as sealed,
-    ):
-        copy(plain, sealed)
-    return Found.CHANGED
-
-
 def copy(source: Any, target: Any, advance: Callable[[int], None] = lambda _: None) -> int:
     """Copy what is left of a file, in constant memory.
 
@@ -207,7 +179,7 @@ def rotate_files(
     files: Files, old: bytes, new: bytes, advance: Callable[[], None] = lambda: None, names: list[str] | None = None
 ) -> Tally:
     """Exchange the slots of all encrypted files of a project. What was done before is found and left."""
-    return _each(files, lambda name: exchange_slot(files, name, old, new), names, advance)
+    return each(files, lambda name: exchange_slot(files, name, old, new), names, advance)
 
 
 def exchange_files(
@@ -225,19 +197,7 @@ def exchange_files(
         old = next((keys[one] for one in ids if one in keys), new)
         return exchange_slot(files, name, old, new)
 
-    return _each(files, exchange, names, advance)
-
-
-def rekey_files(
-    files: Files,
-    keys: dict[bytes, bytes],
-    new: bytes,
-    location: str,
-    advance: Callable[[], None] = lambda: None,
-    names: list[str] | None = None,
-) -> Tally:
-    """Encrypt all encrypted files of a project anew."""
-    return _each(files, lambda name: encrypt_anew(files, name, keys, new, location), names, advance)
+    return each(files, exchange, names, advance)
 
 
 def survey(
@@ -273,7 +233,7 @@ def survey(
             copy(plain, _Nowhere())
         return Found.PRESENT
 
-    return _each(files, look, names, advance)
+    return each(files, look, names, advance)
 
 
 class _Nowhere:
@@ -281,12 +241,13 @@ class _Nowhere:
         return len(data)
 
 
-def _each(
+def each(
     files: Files,
     do: Callable[[str], Found],
-    names: list[str] | None,
+    names: Iterable[str] | None,
     advance: Callable[[], None],
 ) -> Tally:
+    """Do something to each encrypted file of a project; damage is counted and named, and stops nothing."""
     tally = Tally()
     for name in encrypted_files(files) if names is None else names:
         try:

@@ -90,11 +90,13 @@ class Inventory:
         for path, entry in found.items():
             if path in metadata:
                 entry["metadata"] = plain(metadata[path])
-            if not entry["sha256"]:
-                try:
+            try:
+                if not entry["sha256"]:
                     entry["sha256"], entry["bytes"] = self._look(path)
-                except (PamolaTaskError, OSError) as error:
-                    problems.append(f"artifact {path} could not be looked at: {error}")
+                if self._files is not None and entry["sha256"]:
+                    entry["encrypted"], entry["key_id"] = self._files.encryption_of(path)
+            except (PamolaTaskError, OSError) as error:
+                problems.append(f"artifact {path} could not be looked at: {error}")
         return list(found.values()), problems
 
     def name(self, path: str) -> str:

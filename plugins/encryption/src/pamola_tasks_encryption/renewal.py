@@ -1,0 +1,168 @@
+"""Encrypting files anew: fresh data keys and fresh content, by a file put in the place of each, and a log of it.
+
+The log (`.pamola/renewed.jsonl`) has two uses. What was cut short goes on where it stopped; and a file that was
+encrypted anew is recognised by the hash that it was recorded with when it was written, so that reports, checkpoints and
+history stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import attrs
+
+from pamola_tasks import journal
+from pamola_tasks.hashing import HashedWriter, Recognised
+from pamola_tasks.record import now, rfc3339
+from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.header import Header, key_id, without_slots
+from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, head_of
+
+if TYPE_CHECKING:
+    from pamola_tasks.files import Files
+    from pamola_tasks.protocols import Project
+
+LOG = ".pamola/renewed.jsonl"
+SCHEMA = 1
+
+
+@attrs.define
+class Renewal:
+    """One encrypting anew of a project's files, from its beginning to its end, however often it is cut short.
+
+    Attributes:
+        id: Which.
+        begun: When, RFC 3339.
+        done: Ids of the files that it wrote.
+    """
+
+    files: Files
+    id: str
+    begun: str
+    done: set[str]
+
+    @classmethod
+    def begin(cls, files: Files, new: bytes, location: str, *, restart: bool = False) -> Renewal:
+        """The one that was not finished, if it was for the same key and place; else a new one.
+
+        Args:
+            files: The project's files.
+            new: The key that files open with afterwards.
+            location: Where the project lies.
+            restart: A new one in any case.
+        """
+        entries = _entries(files)
+        last = next((entry for entry in reversed(entries) if entry["event"] in ("begun", "finished")), None)
+        about = {"key_id": key_id(new).hex(), "location": location}
+        if not restart and last is not None and last["event"] == "begun" and about.items() <= last.items():
+            written = {
+                entry["file_id"] for entry in entries if entry.get("renewal") == last["renewal"] and "file_id" in entry
+            }
+            return cls(files, last["renewal"], last["time"], written)
+        made = cls(files, str(uuid4()), rfc3339(now()), set())
+        files.mkdirs(".pamola")
+        made._tell("begun", **about)
+        return made
+
+    def note(self, name: str, file_id: bytes, recorded: str, sha256: str) -> None:
+        """Note a file that is about to get its name: when it has it, it can be recognised."""
+        self._tell("file", path=name, file_id=file_id.hex(), recorded=recorded, sha256=sha256)
+
+    def finish(self) -> None:
+        """All files are done."""
+        self._tell("finished")
+
+    def _tell(self, event: str, **facts: str) -> None:
+        entry = {"schema": SCHEMA, "event": event, "renewal": self.id, "time": rfc3339(now()), **facts}
+        journal.append(self.files, LOG, [entry], flush=True)
+
+
+def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, location: str) -> Found:
+    """Encrypt a file's content under a fresh data key and the new key; the file is replaced when all was verified.
+
+    Args:
+        renewal: Notes it.
+        name: Which file.
+        keys: Keys that it may open with, by their id.
+        new: The key it opens with afterwards.
+        location: Where the project lies now.
+    """
+    files = renewal.files
+    head = head_of(files, name)
+    if not is_container(head):
+        return Found.AGE
+    header = Header.parse(head, mend=True)
+    if header.file_id.hex() in renewal.done:
+        header.unlock(new, header.binding)
+        return Found.PRESENT
+    key = next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+    if key is None:
+        return Found.OTHER
+    if without_slots(head) == head:  # a slot was half written: mended, the file is recognised as the one recorded
+        exchange_slot(files, name, key, new)
+        key = new
+    recorded = files.sha256(name)
+    binding = attrs.evolve(header.binding, location=location)
+    with (
+        files.open_raw(name) as raw,
+        DecryptingReader(raw, key, header.binding) as plain,
+        files.guard.create(name, mode=0o600) as target,
+    ):
+        hashed = HashedWriter(target, files.containers)
+        with EncryptingWriter(hashed, new, binding) as sealed:  # type: ignore[arg-type]
+            copy(plain, sealed)
+        renewal.note(name, sealed.file_id, recorded, hashed.recognised().sha256)
+    return Found.CHANGED
+
+
+def renew_files(
+    renewal: Renewal,
+    keys: Mapping[bytes, bytes],
+    new: bytes,
+    location: str,
+    advance: Callable[[], None] = lambda: None,
+    names: Iterable[str] | None = None,
+) -> Tally:
+    """Encrypt all encrypted files of a project anew. What this renewal did before is found and left."""
+    tally = each(renewal.files, lambda name: renew(renewal, name, keys, new, location), names, advance)
+    renewal.finish()
+    return tally
+
+
+class RecognisedPtask:
+    """How `ptask/1` files are recognised: by all but their key slots, and by the log where they were encrypted anew.
+
+    Args:
+        project: Whose files.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._files = project.files
+        self._size = 0
+        self._origins: dict[str, Recognised] = {}
+
+    def lasting_head(self, head: bytes) -> bytes:
+        """The header with zeros for the slots, if these are sound."""
+        return without_slots(head)
+
+    def recognised(self, sha256: str) -> Recognised:
+        """The hash before the file was encrypted anew."""
+        size = self._files.stat(LOG).size if self._files.exists(LOG) else 0
+        if size != self._size:
+            self._origins = dict(_origins(_entries(self._files)))
+            self._size = size
+        return self._origins.get(sha256, Recognised(sha256))
+
+
+def _origins(entries: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Recognised]]:
+    for entry in entries:
+        if entry["event"] == "file":
+            yield entry["sha256"], Recognised(entry["recorded"], f"encrypted anew on {entry['time'][:10]}")
+
+
+def _entries(files: Files) -> list[dict[str, Any]]:
+    if not files.exists(LOG):
+        return []
+    return [entry for entry in journal.read(files, LOG).entries if entry.get("schema") == SCHEMA]
