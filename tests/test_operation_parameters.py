@@ -140,14 +140,31 @@ def test_a_nested_section_names_the_place_of_each_problem() -> None:
     assert build(Everything, {"number": 1, "range": Range(3)}).range == Range(3)
 
 
+class Reader(Operation):
+    """Reads a dataset under a name of its own."""
+
+    dataset_name: str = reads()
+
+
 def test_every_problem_is_told_at_once() -> None:
     found = problems(nmber=3, share="x", fields="y")
     assert found == (
         "Everything: unknown parameter 'nmber': did you mean 'number'?",
-        "Everything: the parameter 'number' (a whole number) is missing",
         "Everything: share: expected a number, got text",
         "Everything: fields: expected a list of text, got text",
     )
+
+
+def test_what_is_missing_comes_first_unless_it_was_only_misspelt() -> None:
+    assert problems(share="x") == (
+        "Everything: the parameter 'number' (a whole number) is missing",
+        "Everything: share: expected a number, got text",
+    )
+
+
+def test_another_word_for_the_dataset_gives_the_one_that_is_meant() -> None:
+    with pytest.raises(ParameterError, match="unknown parameter 'input_dataset': did you mean 'dataset_name'"):
+        build(Reader, {"input_dataset": "people"})
 
 
 def test_a_value_is_never_part_of_a_message() -> None:

@@ -428,7 +428,7 @@ def test_a_hostile_file_of_plugin_settings_is_refused_in_words_and_at_once(
     tmp_path: Path, content: bytes, said: str
 ) -> None:
     (tmp_path / ".pamola.toml").write_bytes(content)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(PluginError, match=said):
         Kernel(tmp_path, autoload=True)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

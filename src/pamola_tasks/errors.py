@@ -83,9 +83,18 @@ class ProjectError(ConfigurationError):
 
 
 class ParameterError(ConfigurationError):
-    """An operation was given a parameter that it does not know or cannot use."""
+    """An operation was given a parameter that it does not know or cannot use.
+
+    `parameters` names the parameter of each problem, empty where a problem is about several.
+    """
 
     code = "parameter"
+
+    def __init__(
+        self, message: str = "", *, problems: tuple[str, ...] = (), parameters: tuple[str, ...] = (), **details: Any
+    ) -> None:
+        super().__init__(message, problems=problems, **details)
+        self.parameters = parameters or ("",) * len(self.problems)
 
 
 InvalidParameterError = ParameterError

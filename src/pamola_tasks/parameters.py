@@ -62,25 +62,39 @@ def build(cls: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
     what = what or cls.__name__
     fields = {field.alias: field for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
     hints = annotations_of(cls)
-    problems = [f"{what}: {unknown_name(key, fields, 'parameter')}" for key in values if key not in fields]
+    problems: list[tuple[str, str]] = []
     ready: dict[str, Any] = {}
-    for alias, field in fields.items():
-        if alias in values:
+    meant: set[str | None] = set()
+    for key, value in values.items():
+        if key in fields:
             try:
-                ready[alias] = fit(values[alias], hints.get(field.name, Any))
+                ready[key] = fit(value, hints.get(fields[key].name, Any))
             except FitError as error:
-                problems.append(f"{what}: {alias}{_joined(error)}")
-        elif field.default is attrs.NOTHING:
-            expected = describe(hints.get(field.name, Any))
-            problems.append(f"{what}: the parameter {alias!r} ({expected}) is missing")
+                problems.append((key, f"{what}: {key}{_joined(error)}"))
+        else:
+            meant.add(probably := _parameter_meant(key, fields))
+            problems.append((key, f"{what}: {unknown_name(key, fields, 'parameter', probably)}"))
+    missing = [
+        (alias, f"{what}: the parameter {alias!r} ({describe(hints.get(field.name, Any))}) is missing")
+        for alias, field in fields.items()
+        if alias not in values and alias not in meant and field.default is attrs.NOTHING
+    ]
+    problems = missing + problems
     if not problems:
         try:
             return cls(**ready)
         except ParameterError as error:
-            problems.extend(error.problems)
+            problems.extend(zip(error.parameters, error.problems, strict=True))
         except (ValueError, TypeError) as error:
-            problems.append(f"{what}: {error.args[0] if error.args else error}")
-    raise ParameterError(problems=tuple(problems))
+            problems.append(("", f"{what}: {error.args[0] if error.args else error}"))
+    names, messages = zip(*problems, strict=True)
+    raise ParameterError(problems=messages, parameters=names)
+
+
+def _parameter_meant(name: str, fields: Mapping[str, attrs.Attribute[Any]]) -> str | None:
+    """Operations have several words for the dataset that they read; whoever uses another one means that one."""
+    datasets = [alias for alias, field in fields.items() if field.metadata.get("pamola_dataset")]
+    return datasets[0] if "dataset" in name and len(datasets) == 1 else closest(name, fields)
 
 
 def _joined(error: FitError) -> str:
@@ -89,12 +103,17 @@ def _joined(error: FitError) -> str:
     return text if text.startswith(("[", ".")) else f": {text}"
 
 
-def unknown_name(name: str, known: Iterable[str], what: str) -> str:
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant."""
+    return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)), None)
+
+
+def unknown_name(name: str, known: Iterable[str], what: str, meant: str | None = None) -> str:
     """The message for a name that nobody knows: with the one probably meant, or all there are."""
     names = list(known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if close:
-        return f"unknown {what} {name!r}: did you mean {close[0]!r}?"
+    meant = meant or closest(name, names)
+    if meant:
+        return f"unknown {what} {name!r}: did you mean {meant!r}?"
     listed = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
     return f"unknown {what} {name!r}" + (f": there are {listed}" if names else ": there are none")
 

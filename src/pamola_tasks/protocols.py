@@ -163,6 +163,14 @@ class Config(Protocol):
         """A plugin's own section, as an instance of the class that it gave with `pamola_add_settings`."""
         ...
 
+    def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
+        """A message about a value, or about its key, with the place where that was written.
+
+        Args:
+            path: Keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`.
+        """
+        ...
+
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, who won and who was overruled; secrets as `Secret`."""
         ...

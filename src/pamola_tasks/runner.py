@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.errors import ConfigurationError, ParameterError, UnknownOperationError
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
+
+ProblemAt = Callable[..., str]
 
 
 class TaskRunner(BaseTask):
@@ -69,7 +71,7 @@ class TaskRunner(BaseTask):
 
     def configure_operations(self) -> None:
         """Add the listed operations."""
-        add_listed(self, self.operation_configs, "operation_configs")
+        add_listed(self, self.operation_configs, "operation_configs", _by_number)
 
 
 _STEP_KEYS = ("id", "retry", "timeout", "continue_on_error")
@@ -86,53 +88,129 @@ _LISTED_KEYS = frozenset(
 )
 
 
-def add_listed(task: BaseTask, entries: Sequence[Any], place: str) -> None:
+@attrs.frozen
+class Listed:
+    """An operation as a list has it.
+
+    Attributes:
+        name: The operation's name.
+        name_key: The key under which the name stands; the name itself where that is a key.
+        parameters: Its parameters.
+        parameters_key: The key under which they stand.
+        step: Options of the step.
+        fields: The fields of its scope.
+    """
+
+    name: str
+    name_key: str
+    parameters: dict[str, Any]
+    parameters_key: str
+    step: dict[str, Any]
+    fields: list[str]
+
+
+def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: ProblemAt) -> None:
     """Add operations from their description in a file or list.
 
+    Args:
+        task: The task.
+        entries: The descriptions.
+        key: The key under which they stand.
+        problem_at: Puts the place before a message about what stands there; see `Config.problem_at`.
+
     Raises:
-        ConfigurationError: An entry has not the form of an operation; it names place and number.
+        ConfigurationError: All that is wrong with them, each with its place.
     """
-    for number, entry in enumerate(entries, 1):
-        name, parameters, step, fields = _listed(entry, f"{place}[{number}]")
-        cls = task._running("add_operation").kernel.operations.get(name).cls
-        own = annotations_of(cls)
-        if fields and "field_name" in own and "field_name" not in parameters:
-            for field in fields:
-                options = {**step, "id": f"{step['id']}-{field}"} if "id" in step else step
-                task.add_operation(name, step=options, **_with_input(task, cls, {**parameters, "field_name": field}))
+    problems: list[str] = []
+    for number, entry in enumerate(entries):
+        try:
+            listed = _listed(entry)
+        except ConfigurationError as error:
+            problems.append(problem_at((key, number), str(error)))
             continue
-        if fields and "fields" in own:
-            parameters.setdefault("fields", fields)
-        task.add_operation(name, step=step, **_with_input(task, cls, parameters))
+        for refusal in _add(task, listed):
+            if not isinstance(refusal, ConfigurationError):
+                raise refusal
+            for path, message, at_key in _problems_of(refusal, listed):
+                problems.append(problem_at((key, number, *path), message, at_key=at_key))
+    if problems:
+        raise ConfigurationError(problems=tuple(problems))
 
 
-def _listed(entry: Any, place: str) -> tuple[str, dict[str, Any], dict[str, Any], list[str]]:
+def _add(task: BaseTask, listed: Listed) -> list[Exception]:
+    """Add one, or one a field; what was refused."""
+    try:
+        cls = task._running("add_operation").kernel.operations.get(listed.name).cls
+    except ConfigurationError as error:
+        return [error]
+    own = annotations_of(cls)
+    parameters, step = listed.parameters, listed.step
+    refused: list[Exception] = []
+    task._refused = refused
+    try:
+        if listed.fields and "field_name" in own and "field_name" not in parameters:
+            for field in listed.fields:
+                options = {**step, "id": f"{step['id']}-{field}"} if "id" in step else step
+                ready = _with_input(task, cls, {**parameters, "field_name": field})
+                task.add_operation(listed.name, step=options, **ready)
+        else:
+            if listed.fields and "fields" in own:
+                parameters = {"fields": listed.fields, **parameters}
+            task.add_operation(listed.name, step=step, **_with_input(task, cls, parameters))
+    finally:
+        task._refused = None
+    return refused
+
+
+def _problems_of(error: ConfigurationError, listed: Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """For each problem where it stands within the entry, the message, and whether it is about the key there."""
+    if isinstance(error, UnknownOperationError):
+        yield (listed.name_key,), str(error), listed.name_key == listed.name
+    elif isinstance(error, ParameterError):
+        for name, problem in zip(error.parameters, error.problems, strict=True):
+            if name in listed.parameters:
+                yield (listed.parameters_key, name), problem, f"unknown parameter {name!r}" in problem
+            else:
+                yield (listed.name_key,), problem, listed.name_key == listed.name
+    else:
+        yield (), str(error), False
+
+
+def _by_number(path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
+    """`operation_configs[2]: …`, counted from 1."""
+    key, number, *_ = path
+    return f"{key}[{int(number) + 1}]: {message}"
+
+
+def _listed(entry: Any) -> Listed:
     if isinstance(entry, str):
         entry = {entry: {}}
     if not isinstance(entry, Mapping):
-        raise ConfigurationError(f"{place}: expected an operation's name with its parameters")
+        raise ConfigurationError("expected an operation's name with its parameters")
     step = {key: entry[key] for key in _STEP_KEYS if key in entry}
     if "operation" in entry or "class_name" in entry:
         unknown = sorted(set(entry) - _LISTED_KEYS - set(_STEP_KEYS))
         if unknown:
-            raise ConfigurationError(f"{place}: unknown key {unknown[0]!r} beside the operation")
-        name = entry.get("class_name") or entry["operation"]
-        parameters = entry.get("parameters") or {}
+            raise ConfigurationError(f"unknown key {unknown[0]!r} beside the operation")
+        name_key = "class_name" if entry.get("class_name") else "operation"
+        name, parameters_key = entry[name_key], "parameters"
         if "task_operation_id" in entry:
             step.setdefault("id", str(entry["task_operation_id"]))
     else:
         names = [key for key in entry if key not in _STEP_KEYS]
         if len(names) != 1:
             found = ", ".join(map(str, names)) or "none"
-            raise ConfigurationError(f"{place}: expected one operation beside {', '.join(_STEP_KEYS)}; found {found}")
-        name, parameters = names[0], entry[names[0]] or {}
+            raise ConfigurationError(f"expected one operation beside {', '.join(_STEP_KEYS)}; found {found}")
+        name = name_key = parameters_key = names[0]
+    parameters = entry.get(parameters_key) or {}
     if not isinstance(parameters, Mapping):
-        raise ConfigurationError(f"{place}: {name}: expected the operation's parameters")
+        raise ConfigurationError(f"{name}: expected the operation's parameters")
     parameters = dict(parameters)
     if "dataset_name" in entry:
         parameters.setdefault("dataset_name", entry["dataset_name"])
     scope = entry.get("scope") or {}
-    return name, parameters, step, list(scope.get("target") or ()) if isinstance(scope, Mapping) else []
+    fields = list(scope.get("target") or ()) if isinstance(scope, Mapping) else []
+    return Listed(name, name_key, parameters, parameters_key, step, fields)
 
 
 def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]) -> dict[str, Any]:

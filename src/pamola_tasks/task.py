@@ -159,6 +159,7 @@ class BaseTask:
         self.logger: logging.Logger | None = None
         self._session: RunSession | None = None
         self._add_failed = False
+        self._refused: list[Exception] | None = None  # while a list of operations is added, to tell of all together
 
     # ------------------------------------------------------------ what subclasses write
 
@@ -336,7 +337,10 @@ class BaseTask:
             self.operations.append(operation)
         except Exception as error:
             self._add_failed = True
-            self._failed("configuration_error", error)
+            if self._refused is None:
+                self._failed("configuration_error", error)
+            else:
+                self._refused.append(error)
             return False
         return True
 
@@ -557,4 +561,4 @@ class DeclaredTask(BaseTask):
         """Add what the file lists."""
         from pamola_tasks.runner import add_listed
 
-        add_listed(self, self.config.operations, f"{self.file}: operations")
+        add_listed(self, self.config.operations, "operations", self.config.problem_at)

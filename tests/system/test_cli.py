@@ -64,6 +64,38 @@ def test_wrong_usage_ends_with_2_and_says_what_to_do(cli, project, arguments, sa
     assert "Traceback" not in done.stderr
 
 
+WRONG_OPERATIONS = """\
+task_id: wrong
+input_datasets: {people: DATA/raw/example.csv}
+operations:
+  - operation: ProfileOperation
+    parameters: {dataset: people, bins: many}
+  - AnonymiseOperation: {}
+  - AnonymizeOperation:
+      input_dataset: people
+      k: 0.5
+  - 17
+  - {operation: ProfileOperation, paramters: {}}
+"""
+
+
+def test_all_that_is_wrong_with_operations_is_told_at_once_each_with_its_place(cli, project):
+    (project / "configs/wrong.yaml").write_text(WRONG_OPERATIONS)
+    told = [
+        "configs/wrong.yaml:5:18: operations[0].parameters.dataset: ",
+        "configs/wrong.yaml:5:41: operations[0].parameters.bins: ",
+        "configs/wrong.yaml:6:5: operations[1].AnonymiseOperation: ",
+        "configs/wrong.yaml:7:5: operations[2].AnonymizeOperation: ",
+        "configs/wrong.yaml:9:10: operations[2].AnonymizeOperation.k: ",
+        "configs/wrong.yaml:10:5: operations[3]: ",
+        "configs/wrong.yaml:11:5: operations[4]: ",
+    ]
+    checked = json.loads(cli("config", "check", "wrong", "--json", cwd=project, code=2).stdout)["problems"]
+    assert [place for place, problem in zip(told, checked, strict=True) if not problem.startswith(place)] == []
+    ran = json.loads(cli("run", "wrong", "--json", cwd=project, code=2).stdout)["error"]["message"]
+    assert [problem for problem in checked if problem not in ran] == []
+
+
 def test_a_failed_run_ends_with_1_names_step_error_and_the_command_that_goes_on(cli, project):
     (project / "configs/failing.yaml").write_text(FAILING)
     done = cli("run", "failing", cwd=project, code=1)

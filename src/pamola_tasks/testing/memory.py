@@ -94,6 +94,10 @@ class MemoryConfig:
         section = self.more.get(name, {})
         return build(self.settings[name], section, what=name) if name in self.settings else section
 
+    def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
+        """The message after the path; values in memory are in no line."""
+        return f"{'.'.join(map(str, path))}: {message}"
+
     def origins(self) -> Mapping[str, Origin]:
         """Everything comes from memory."""
         return {key: Origin(value=value, layer="memory", place="memory") for key, value in self._values().items()}

@@ -10,7 +10,7 @@ import click
 
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, note, print_json, print_table, visible
-from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, UsageError
+from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, UsageError
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _warn(config: Config) -> None:
 @json_option
 @pass_state
 def check(state: State, task: str | None, as_json: bool) -> None:
-    """Every problem at once: of TASK, or of the project and all its tasks."""
+    """Every problem at once: of TASK, or of the project and all its tasks, their operations included."""
     problems: list[str] = []
     warnings: list[str] = []
     for name in [task] if task is not None else [None, *_task_ids(state, problems)]:
@@ -80,8 +80,14 @@ def check(state: State, task: str | None, as_json: bool) -> None:
             config = state.kernel.services(name, upto="config").config
             if isinstance(config, TaskConfig):
                 warnings += config.warnings
+            if name is not None:
+                state.kernel.plan(name)
         except ConfigurationError as error:
             problems += error.problems
+        except PamolaTaskError as error:  # it could not be run now: a key or another task's result is missing
+            if name is None or isinstance(error, UsageError):
+                raise
+            warnings.append(f"{name}: {error}")
     problems, warnings = list(dict.fromkeys(problems)), list(dict.fromkeys(warnings))
     if as_json:
         print_json({"valid": not problems, "problems": problems, "warnings": warnings})

@@ -231,13 +231,13 @@ def _typed(
         else:
             parameters[key] = value
     for wrong in fitting.wrong:
-        entry = _entry_at(winners, wrong.path)
+        entry = entry_at(winners, wrong.path)
         if entry is not None:
             problems.append(problem_in(entry.layer, wrong))
     return TaskKeys(**ready) if not fitting.wrong else TaskKeys(), sections, parameters
 
 
-def _entry_at(winners: Mapping[Leaf, Entry], path: tuple[str | int, ...]) -> Entry | None:
+def entry_at(winners: Mapping[Leaf, Entry], path: tuple[str | int, ...]) -> Entry | None:
     """The winner at, above or below a path: whoever a problem there is to be laid to."""
     keys = tuple(part for part in path if isinstance(part, str))
     for length in range(len(keys), 0, -1):

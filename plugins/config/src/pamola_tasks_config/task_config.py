@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings as python_warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
 from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_config.layers import CONFIGS, TASK_FILE, override_layers, project_layers, read_sources
-from pamola_tasks_config.resolving import Resolved, resolve
+from pamola_tasks_config.resolving import Resolved, entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
 if TYPE_CHECKING:
@@ -147,6 +147,18 @@ class TaskConfig(TaskKeys):
             if fitting.wrong:
                 raise ConfigurationError(problems=tuple(f"{name}: {wrong.message}" for wrong in fitting.wrong))
         return self._sections[name]
+
+    def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
+        """A message about a value, or about its key, with the place where that was written."""
+        from pamola_tasks_config.documents import dotted, in_words
+        from pamola_tasks_config.fitting import Wrong
+        from pamola_tasks_config.layers import problem_in
+
+        entry = entry_at(self._resolved.winners, tuple(path))
+        if entry is None:
+            return f"{dotted(path)}: {message}"
+        (text,) = in_words([problem_in(entry.layer, Wrong(tuple(path), message, at_key))])
+        return text
 
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, who won and who was overruled; secrets as `Secret`."""
