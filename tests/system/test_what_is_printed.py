@@ -68,11 +68,21 @@ def test_other_commands_keep_the_promise_with_a_plugin_that_prints(cli, project)
         assert "printed while" in done.stderr
 
 
-def test_a_command_with_a_json_option_of_its_own_prints_its_document(cli, project):
+def test_a_report_is_one_document_in_every_format_whatever_plugins_print(cli, project):
     (project / "noisy.py").write_text(NOISY)
     cli("run", "noisy.py:T", cwd=project, code=0)
-    done = cli("report", "t_1", "--json", cwd=project, code=0)
-    assert json.loads(done.stdout)["task"]["id"] == "t_1"
+    (project / "guard.py").write_text(
+        "from pamola_tasks import hookimpl\nPAMOLA_HOOK_API = 1\n"
+        "@hookimpl\ndef pamola_check_path(path, purpose):\n    print('printed by a guard')\n"
+    )
+    begins = {"json": "{", "md": "# t_1", "html": "<!DOCTYPE html>"}
+    for arguments, begin in [(["--json"], "{"), *((["--format", name], text) for name, text in begins.items())]:
+        done = cli("--plugin", "guard.py", "report", "t_1", *arguments, cwd=project, code=0)
+        assert done.stdout.startswith(begin), arguments
+        assert "printed by" not in done.stdout
+        assert "printed by a guard" in done.stderr
+        if begin == "{":
+            assert json.loads(done.stdout)["task"]["id"] == "t_1"
 
 
 def test_without_json_what_is_printed_stays_on_stdout(cli, project):

@@ -14,6 +14,7 @@ from pamola_tasks.errors import DataError, DataRefused, ParameterError
 from pamola_tasks.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
+from . import charts
 from .conditions import Distance, Diversity, Measured, Promise
 from .hierarchies import read_hierarchy
 from .measures import Grouping
@@ -37,6 +38,8 @@ Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-di
 OnIdentifiers = Literal["warn", "drop", "fail"]
 
 ROW_ID = "row_id"
+
+_RISKS = ("Prosecutor and journalist, highest", "Marketer, average")
 
 
 def _one_of(allowed: Any) -> Any:
@@ -270,11 +273,11 @@ class AnonymizeOperation(Operation):
             f"{self.output_dataset}_anonymization",
             "json",
             f"How {self.output_dataset} was anonymized, and what it keeps",
+            tags=[charts.TAG],
         ) as file:
             settings = {name: value for name, value in self.parameters().items() if value is not None}
-            file.write(
-                json.dumps({"schema": 1, "settings": settings, **metrics}, indent=2, ensure_ascii=False).encode()
-            )
+            told = {"schema": 1, "settings": settings, **metrics, charts.TAG: self._charts(release, grouping)}
+            file.write(json.dumps(told, indent=2, ensure_ascii=False).encode())
         ctx.progress(rows, rows, "rows")
         return OperationResult.success(metrics=metrics)
 
@@ -356,7 +359,7 @@ class AnonymizeOperation(Operation):
             "k_measured": measured_k,
             "k_before": release.k_before,
             "classes": grouping.classes,
-            "classes_before": release.classes_before,
+            "classes_before": len(release.sizes_before),
             "rows_in": rows,
             "rows_out": len(release.frame),
             "rows_suppressed": release.suppressed,
@@ -370,6 +373,18 @@ class AnonymizeOperation(Operation):
             "average_class_size": grouping.average_size,
             "discernibility": grouping.discernibility(release.suppressed),
         }
+
+    def _charts(self, release: Release, grouping: Grouping) -> list[charts.Chart]:
+        before = charts.highest_and_average(release.sizes_before)
+        after = charts.highest_and_average(grouping.sizes)
+        # k-map counts in a population that an attacker would search: its risk is not that of the table alone
+        names = ("Highest, within the table", "Average, within the table") if self.population else _RISKS
+        return [
+            charts.risk_gauge(dict(zip(names, zip(before, after, strict=True), strict=True)), 1.0 / self.k),
+            charts.class_sizes({"before": release.sizes_before, "after": grouping.sizes}, self.k),
+            charts.losses(release.ncp_set, release.ncp_hier),
+            *charts.distributions(release.distributions, self.k),
+        ]
 
     def _diversity(self, released: pd.DataFrame, grouping: Grouping, ctx: OperationContext) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataError
 
+from .distributions import Distribution
 from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
 from .notation import SUPPRESSED
@@ -200,7 +201,7 @@ class ColumnUtility:
 
 def column_utility(
     domain: Domain, original: Codes, published: pd.Series[Any], hierarchy: Hierarchy, texts: tuple[Ints, list[str]]
-) -> ColumnUtility:
+) -> tuple[ColumnUtility, Distribution]:
     """Compare a published column with its original.
 
     A cell that covers several values counts as each of them with the same probability. Total variation, Hellinger and
@@ -213,6 +214,9 @@ def column_utility(
         published: The published column; records that are not in it were suppressed.
         hierarchy: The column's hierarchy.
         texts: Of the published column which distinct text each record has, -1 for a missing cell, and the texts.
+
+    Returns:
+        The comparison, and both distributions.
 
     Raises:
         DataError: A cell is neither a value, an interval or set of the column, nor a label of its hierarchy.
@@ -233,19 +237,20 @@ def column_utility(
     ncp_set, ncp_hier = ((count[:, None] * losses).sum(axis=0) + suppressed) / len(original)
 
     width = domain.size + 1
-    before = np.bincount(original, minlength=width) / len(original)
-    after = np.zeros(width)
+    records = np.bincount(original, minlength=width)
+    mass = np.zeros(width)
     for cell, times in zip(covered, count, strict=True):
         if len(cell.codes):
-            after[cell.codes] += times / len(cell.codes)
-    after /= max(1.0, after.sum())
-    return ColumnUtility(
+            mass[cell.codes] += times / len(cell.codes)
+    before, after = records / len(original), mass / max(1.0, mass.sum())
+    utility = ColumnUtility(
         float(ncp_set),
         float(ncp_hier),
         float(np.abs(before - after).sum() / 2),
         float(np.sqrt(((np.sqrt(before) - np.sqrt(after)) ** 2).sum() / 2)),
         _moved(domain, before[:-1], after[:-1]),
     )
+    return utility, Distribution(domain, records, mass)
 
 
 def _moved(domain: Domain, before: Floats, after: Floats) -> float | None:

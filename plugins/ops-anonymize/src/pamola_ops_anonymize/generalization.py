@@ -114,12 +114,16 @@ def labelled(
     return GeneralizedColumn(labels, of_class, hierarchy.loss[levels, member])
 
 
-def representative(domain: Domain, codes: Codes, weights: Ints, classes: Ints, count: int) -> GeneralizedColumn:
-    """Stand one value for each class: the median of numbers and dates, the most frequent category.
+def central(domain: Domain, codes: Codes, weights: Ints, classes: Ints, count: int) -> Ints:
+    """The code that stands for each class: the median of numbers and dates, the most frequent category.
 
-    A cell then need not cover its own value. The loss is that of the range or set which the value stands for.
+    Args:
+        domain: The column.
+        codes: Code of each combination.
+        weights: Records of each combination.
+        classes: Class of each combination, 0 to `count` - 1, none of them empty.
+        count: Number of classes.
     """
-    covering = generalize(domain, codes, classes, count)
     order = np.lexsort((codes, classes))
     owner, code, weight = classes[order], codes[order].astype(np.int64), weights[order]
     if isinstance(domain, OrderedDomain):
@@ -129,14 +133,22 @@ def representative(domain: Domain, codes: Codes, weights: Ints, classes: Ints, c
         whole = np.bincount(owner, weights=weight, minlength=count)
         reached = np.flatnonzero(2 * inside >= whole[owner])
         _, first = np.unique(owner[reached], return_index=True)
-        chosen = code[reached[first]]
-    else:
-        width = domain.size + 1
-        pairs, inverse = np.unique(owner * width + code, return_inverse=True)
-        frequency = np.bincount(inverse, weights=weight)
-        best = np.lexsort((pairs % width, -frequency, pairs // width))
-        _, first = np.unique(pairs[best] // width, return_index=True)
-        chosen = pairs[best[first]] % width
+        return code[reached[first]]
+    width = domain.size + 1
+    pairs, inverse = np.unique(owner * width + code, return_inverse=True)
+    frequency = np.bincount(inverse, weights=weight)
+    best = np.lexsort((pairs % width, -frequency, pairs // width))
+    _, first = np.unique(pairs[best] // width, return_index=True)
+    chosen: Ints = pairs[best[first]] % width
+    return chosen
+
+
+def representative(domain: Domain, codes: Codes, chosen: Ints, classes: Ints, count: int) -> GeneralizedColumn:
+    """Publish one value for each class, as `central` chose it; arguments as there.
+
+    A cell then need not cover its own value. The loss is that of the range or set which the value stands for.
+    """
+    covering = generalize(domain, codes, classes, count)
     suppressed = covering.of_class != MISSING
     mixed = np.zeros(count, dtype=bool)
     mixed[classes[codes == domain.size]] = True

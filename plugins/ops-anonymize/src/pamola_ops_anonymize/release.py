@@ -13,8 +13,9 @@ import pandas as pd
 from pamola_tasks.errors import DataRefused, ParameterError
 
 from .conditions import Conditions, Measured, Promise, SensitiveCounts
+from .distributions import Distribution, of_labels, of_ranges, of_representatives
 from .domains import Domain, Floats, Ints, Mask, combinations, encode
-from .generalization import GeneralizedColumn, generalize, labelled, representative
+from .generalization import GeneralizedColumn, central, generalize, labelled, representative
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
 from .measures import Grouping
 from .microaggregation import microaggregate
@@ -87,24 +88,29 @@ class Release:
         frame: The records that are released, in the input's order, with the input's row labels.
         suppressed: Records that are left out.
         suppressed_for_nulls: Those of them that were left out because a quasi-identifier is missing.
-        k_before: Records of the smallest class of the input.
-        classes_before: Classes of the input.
+        sizes_before: Records of each class of the input.
         ncp_set: For each quasi-identifier the normalized certainty penalty over the input's records if ranges and
             sets are published (a record that was left out loses 1).
         ncp_hier: The same if labels of hierarchies are published.
         published: Which of both is true of the release: the losses of its cells.
         population: For k-map the quasi-identifiers of the population, generalized in the same way.
+        distributions: Of each quasi-identifier before and after, over the records that could be grouped.
     """
 
     frame: pd.DataFrame
     suppressed: int
     suppressed_for_nulls: int
-    k_before: int
-    classes_before: int
+    sizes_before: Ints
     ncp_set: dict[str, float]
     ncp_hier: dict[str, float]
     published: Literal["set", "hier"]
     population: pd.DataFrame | None = None
+    distributions: dict[str, Distribution] = attrs.Factory(dict)
+
+    @property
+    def k_before(self) -> int:
+        """Records of the smallest class of the input."""
+        return int(self.sizes_before.min())
 
     @property
     def loss(self) -> dict[str, float]:
@@ -222,9 +228,10 @@ def anonymized(
     inside = classes >= 0
     released_rows = inside[: table.records]
     suppressed = len(frame) - int(released_rows.sum())
-    cells, ncp_set, ncp_hier = _cells(columns, table, hierarchies, classes, int(used.sum()), levels, settings.output)
     released = kept if released_rows.all() else kept.loc[released_rows]
     own = classes[: table.records][released_rows]
+    sizes = np.bincount(own, minlength=int(used.sum()))
+    cells, ncp_set, ncp_hier, told = _cells(columns, table, hierarchies, classes, sizes, levels, settings.output)
     total = len(frame)
     population = None
     if settings.population is not None:
@@ -232,17 +239,23 @@ def anonymized(
         others = others[others >= 0]
         index = pd.RangeIndex(len(others))
         population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
-    sizes = np.bincount(own, minlength=int(used.sum()))
     return Release(
         frame=released.assign(**{name: column.cells(own, released.index) for name, column in cells.items()}),
         suppressed=suppressed,
         suppressed_for_nulls=int((~complete).sum()),
-        k_before=int(before.weights.min()),
-        classes_before=len(before.weights),
+        sizes_before=before.weights,
         ncp_set={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_set.items()},
         ncp_hier={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_hier.items()},
         published="hier" if settings.output == "labels" else "set",
         population=population,
+        distributions={
+            column: Distribution(
+                table.domains[position],
+                np.bincount(table.codes[position][: table.records], minlength=table.domains[position].size + 1),
+                *told[column],
+            )
+            for position, column in enumerate(columns)
+        },
     )
 
 
@@ -316,31 +329,42 @@ def _cells(
     table: _Table,
     hierarchies: list[Hierarchy],
     classes: Ints,
-    count: int,
+    sizes: Ints,
     levels: list[int] | None,
     output: Output,
-) -> tuple[dict[str, GeneralizedColumn], dict[str, Floats], dict[str, Floats]]:
-    """Published columns, and the two losses of each class in each column."""
+) -> tuple[dict[str, GeneralizedColumn], dict[str, Floats], dict[str, Floats], dict[str, tuple[Floats, float]]]:
+    """Published columns, the two losses of each class in each column, and what each column tells of its values."""
+    count = len(sizes)
     if not count:
         nothing = np.zeros(0)
         empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), nothing)
-        return dict.fromkeys(columns, empty), dict.fromkeys(columns, nothing), dict.fromkeys(columns, nothing)
+        silent = {
+            column: (np.zeros(domain.size + 1), 0.0) for column, domain in zip(columns, table.domains, strict=True)
+        }
+        return dict.fromkeys(columns, empty), dict.fromkeys(columns, nothing), dict.fromkeys(columns, nothing), silent
     inside: Mask = classes >= 0
     # a pair of class and combination each once: what a class holds is all that cells depend on
     width = table.distinct.shape[1]
     pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
     owner, unit = pairs // width, pairs % width
-    cells, ncp_set, ncp_hier = {}, {}, {}
+    cells, ncp_set, ncp_hier, told = {}, {}, {}, {}
     for position, column in enumerate(columns):
         domain, codes = table.domains[position], table.distinct[position][unit]
         level = None if levels is None else levels[position]
         covered = generalize(domain, codes, owner, count)
         label = labelled(hierarchies[position], codes, owner, count, level)
-        cells[column] = label if output == "labels" else covered
-        if output == "representative":
-            cells[column] = representative(domain, codes, weight.astype(np.int64), owner, count)
+        if output == "labels":
+            cells[column] = label
+            told[column] = of_labels(domain, hierarchies[position], codes, owner, sizes, level)
+        elif output == "ranges":
+            cells[column] = covered
+            told[column] = of_ranges(domain, codes, owner, sizes)
+        else:
+            chosen = central(domain, codes, weight.astype(np.int64), owner, count)
+            cells[column] = representative(domain, codes, chosen, owner, count)
+            told[column] = of_representatives(domain, codes, chosen, owner, sizes)
         ncp_set[column], ncp_hier[column] = covered.loss, label.loss
-    return cells, ncp_set, ncp_hier
+    return cells, ncp_set, ncp_hier, told
 
 
 def check_release(

@@ -13,6 +13,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
 
+from . import charts
 from .columns import column_names, is_number, positive, require, some_columns, text_of, whole_number, wrong
 from .measures import Grouping
 from .models import Histogram, SensitiveValues
@@ -85,9 +86,10 @@ class RiskOperation(Operation):
             "json",
             f"How easily somebody in {self.input_dataset} is recognized",
             category="metrics",
+            tags=[charts.TAG],
         ) as file:
             settings = {name: value for name, value in self.parameters().items() if value is not None}
-            told = {"schema": 1, "settings": settings, **metrics}
+            told = {"schema": 1, "settings": settings, **metrics, charts.TAG: self._charts(metrics, grouping)}
             file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode())
         return OperationResult.success(metrics)
 
@@ -112,6 +114,18 @@ class RiskOperation(Operation):
             "marketer": grouping.classes / records,
             "risk_threshold": self.risk_threshold,
         }
+
+    def _charts(self, metrics: dict[str, Any], grouping: Grouping) -> list[charts.Chart]:
+        readings: dict[str, tuple[float | None, float]] = {
+            "Prosecutor, highest": (None, metrics["prosecutor"]["highest"]),
+            "Journalist, highest": (None, metrics["journalist"]["highest"]),
+            "Marketer, average": (None, metrics["marketer"]),
+            "Part of the records at risk": (None, metrics["prosecutor"]["share_at_risk"]),
+        }
+        return [
+            charts.risk_gauge(readings, self.risk_threshold),
+            charts.class_sizes({"": grouping.sizes}),
+        ]
 
     def _in_population(self, ctx: OperationContext, frame: pd.DataFrame, population: str) -> dict[str, Any]:
         """What changes where the attacker has to find the person in a larger table first."""

@@ -11,8 +11,10 @@ import numpy as np
 from pamola_tasks.errors import DataError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
 
+from . import charts
 from .columns import distinct_texts, require, some_columns, whole_number
 from .covering import ColumnUtility, column_utility
+from .distributions import Distribution
 from .domains import Domain, encode
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, read_hierarchy
 from .measures import Grouping
@@ -64,10 +66,13 @@ class UtilityOperation(Operation):
                 f" it was not made from it"
             )
         columns: dict[str, ColumnUtility] = {}
+        distributions: dict[str, Distribution] = {}
         for name in self.quasi_identifiers:
             domain, codes = encode(original[name])
             hierarchy = self._hierarchy(ctx, name, domain)
-            columns[name] = column_utility(domain, codes, published[name], hierarchy, distinct_texts(published[name]))
+            columns[name], distributions[name] = column_utility(
+                domain, codes, published[name], hierarchy, distinct_texts(published[name])
+            )
         grouping = Grouping.of(published, self.quasi_identifiers)
         metrics = self._metrics(columns, grouping, len(original), suppressed)
         with ctx.artifact(
@@ -75,11 +80,17 @@ class UtilityOperation(Operation):
             "json",
             f"What {self.anonymized_dataset} keeps of {self.original_dataset}",
             category="metrics",
+            tags=[charts.TAG],
         ) as file:
             settings = {name: value for name, value in self.parameters().items() if value is not None}
-            told = {"schema": 1, "settings": settings, **metrics}
+            told = {"schema": 1, "settings": settings, **metrics, charts.TAG: self._charts(columns, distributions)}
             file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode())
         return OperationResult.success(metrics)
+
+    def _charts(self, columns: dict[str, ColumnUtility], distributions: dict[str, Distribution]) -> list[charts.Chart]:
+        ncp_set = {name: found.ncp_set for name, found in columns.items()}
+        ncp_hier = {name: found.ncp_hier for name, found in columns.items()}
+        return [charts.losses(ncp_set, ncp_hier), *charts.distributions(distributions, self.k or 1)]
 
     def _metrics(
         self, columns: dict[str, ColumnUtility], grouping: Grouping, rows: int, suppressed: int

@@ -12,6 +12,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
 
+from .charts import TAG, charts_of_correlations, charts_of_profile
 from .correlation import Correlation, correlate
 from .joining import join
 from .profile import TableProfile, profile_table
@@ -68,8 +69,9 @@ class ProfileOperation(Operation):
             progress=lambda done: ctx.progress(done, total, "columns"),
         )
         name = artifact_name(self.output_prefix or self.dataset_name, "profile")
-        with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="output") as file:
-            file.write(as_json({"dataset": self.dataset_name, **attrs.asdict(profile)}))
+        with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="output", tags=[TAG]) as file:
+            document = {"dataset": self.dataset_name, **attrs.asdict(profile), TAG: charts_of_profile(profile)}
+            file.write(as_json(document))
         return OperationResult.success(metrics=self._metrics(profile))
 
     def _table(self, ctx: OperationContext) -> pd.DataFrame:
@@ -149,7 +151,7 @@ class CorrelationOperation(Operation):
         }
         name = artifact_name(self.output_prefix or f"{self.primary_dataset}_{self.secondary_dataset}", "correlations")
         description = f"Correlations of {self.primary_dataset} and {self.secondary_dataset}, joined on {self.join_key}"
-        with ctx.artifact(name, "json", description, category="output") as file:
+        with ctx.artifact(name, "json", description, category="output", tags=[TAG]) as file:
             file.write(
                 as_json(
                     {
@@ -157,6 +159,7 @@ class CorrelationOperation(Operation):
                         "min_count": self.min_count,
                         "pairs": [attrs.asdict(pair) for pair in pairs],
                         "left_out": [attrs.asdict(column) for column in left_out],
+                        TAG: charts_of_correlations(pairs),
                     }
                 )
             )

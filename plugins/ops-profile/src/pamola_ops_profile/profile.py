@@ -22,6 +22,8 @@ from .quasi_identifiers import likely_quasi_identifier
 
 Floats = npt.NDArray[np.float64]
 
+_DAY = 86_400.0
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -275,14 +277,30 @@ def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> dict[str, 
         return number if kind == "number" else pd.Timestamp(round(number), unit="s").isoformat()
 
     low, high = float(ordered[:min_count].mean()), float(ordered[-min_count:].mean())
+    edges = _edges(ordered, low, high, 1.0 if kind == "number" else _DAY, bins)
     return {
         "lowest": told(low),
         "highest": told(high),
         "quantiles": {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES},
         "mean": told(float(ordered.mean())),
         "deviation": float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0,
-        "histogram": [Bar(told(a), told(b), count) for a, b, count in _bars(ordered, low, high, min_count, bins)],
+        "histogram": [Bar(told(a), told(b), count) for a, b, count in _bars(ordered, edges, min_count)],
     }
+
+
+def _edges(ordered: Floats, low: float, high: float, unit: float, bins: int) -> Floats:
+    """At most `bins` bars of one width, but for the last; where all values are whole units, so are the edges.
+
+    Bars that hold four ages here and three there would show a comb where there is none.
+    """
+    if not high > low or not np.isfinite(high - low):
+        return np.array([low, high])
+    if (high - low) / unit > 2**50 or bool((ordered % unit != 0).any()):
+        return np.linspace(low, high, bins + 1)
+    first, last = np.floor(low / unit), np.ceil(high / unit) + 1
+    width = np.ceil((last - first) / bins)
+    edges: Floats = np.append(np.arange(first, last, width), last) * unit
+    return edges
 
 
 def _quantile(ordered: Floats, share: float, min_count: int) -> float:
@@ -292,10 +310,8 @@ def _quantile(ordered: Floats, share: float, min_count: int) -> float:
     return float(ordered[first : first + min_count].mean())
 
 
-def _bars(ordered: Floats, low: float, high: float, min_count: int, bins: int) -> list[tuple[float, float, int]]:
-    if not high > low:
-        return [(low, high, len(ordered))]
-    edges = np.linspace(low, high, bins + 1)
+def _bars(ordered: Floats, edges: Floats, min_count: int) -> list[tuple[float, float, int]]:
+    """Values between the edges, and beyond them in the first and last bar; joined until each bar holds `min_count`."""
     inner = np.searchsorted(ordered, edges[1:-1], side="left")
     counts = np.diff(np.concatenate([[0], inner, [len(ordered)]]))
     bars: list[tuple[float, float, int]] = []

@@ -1,4 +1,4 @@
-"""The report as people read it: an order of sections made of facts, tables and text, without any markup yet.
+"""The report as people read it: which sections it has, in which order, and what stands in them.
 
 Markdown and HTML are made from the same document, so both say the same.
 """
@@ -8,127 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import attrs
-
-from pamola_tasks_reports.words import count, duration, flat, moment, size, value
+from pamola_tasks_reports.blocks import (
+    Badge,
+    Block,
+    Bullets,
+    Callout,
+    Cell,
+    Code,
+    Document,
+    Facts,
+    Paragraph,
+    Section,
+    Share,
+    Table,
+    Text,
+    Verbatim,
+)
+from pamola_tasks_reports.shapes import charts_of, facts_of
+from pamola_tasks_reports.words import count, duration, moment, size, value
 
 _GOOD = frozenset({"success", "completed", "loaded"})
 _ODD = frozenset({"warning", "partial_success", "blocked", "interrupted", "aborted"})
 _BAD = frozenset({"error", "failed", "incompatible"})
-_WIDEST = 9
 _DEFAULT = "default"
-
-
-@attrs.frozen
-class Badge:
-    """A word that has a colour: `tone` is `good`, `odd`, `bad` or `quiet`."""
-
-    text: str
-    tone: str
-
-
-@attrs.frozen
-class Code:
-    """A path, hash or name, in fixed width; `full` is what `text` stands for where it was cut."""
-
-    text: str
-    full: str = ""
-
-
-@attrs.frozen
-class Share:
-    """A number with its share (0 to 1) of a whole."""
-
-    text: str
-    share: float
-
-
-Cell = str | Badge | Code | Share
-
-
-@attrs.frozen
-class Facts:
-    """Names and values."""
-
-    pairs: Sequence[tuple[str, Cell]]
-
-
-@attrs.frozen
-class Table:
-    """Rows under headers; columns whose numbers are in `right` are aligned to the right."""
-
-    headers: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-    right: frozenset[int] = frozenset()
-    caption: str = ""
-
-
-@attrs.frozen
-class Bullets:
-    """Short texts."""
-
-    items: Sequence[str]
-    tone: str = "quiet"
-
-
-@attrs.frozen
-class Text:
-    """Paragraphs and lists in simple Markdown."""
-
-    markdown: str
-
-
-@attrs.frozen
-class Paragraph:
-    """A sentence or two, without markup."""
-
-    text: str
-
-
-@attrs.frozen
-class Verbatim:
-    """Lines as they are: a traceback."""
-
-    text: str
-
-
-@attrs.frozen
-class Callout:
-    """What must be seen first: why the run failed."""
-
-    title: str
-    text: str
-    tone: str = "bad"
-
-
-Block = Facts | Table | Bullets | Paragraph | Text | Verbatim | Callout
-
-
-@attrs.frozen
-class Section:
-    """A part of the report. `minor` parts are for those who look things up."""
-
-    title: str
-    blocks: Sequence[Block]
-    level: int = 2
-    minor: bool = False
-
-
-@attrs.frozen
-class Document:
-    """A whole report.
-
-    Attributes:
-        figures: The few numbers that matter, for the top.
-    """
-
-    title: str
-    subtitle: str
-    status: Badge
-    sentence: str
-    figures: Sequence[tuple[str, str]]
-    sections: Sequence[Section]
-    footer: str
 
 
 def document_of(report: Mapping[str, Any]) -> Document:
@@ -179,6 +81,7 @@ def _sentence(report: Mapping[str, Any]) -> str:
 
 def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     run, steps = _map(report, "run"), _steps(report)
+    yield from _claims(steps)
     yield "Duration", duration(run.get("seconds"))
     done = sum(step.get("status") in ("success", "warning", "partial_success", "skipped") for step in steps)
     yield "Steps done", f"{done} of {len(steps)}"
@@ -186,6 +89,21 @@ def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Warnings", str(len(_list(report, "warnings")))
     if run.get("peak_memory_bytes"):
         yield "Peak memory", size(run["peak_memory_bytes"])
+
+
+def _claims(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What was measured of each thing that a step claimed: metrics `<name>_claimed`, `_measured` and `_before`."""
+    claims = []
+    for step in steps:
+        metrics = _map(step, "metrics")
+        names = [key.removesuffix("_claimed") for key in metrics if key.endswith("_claimed")]
+        claims += [(step, name) for name in names if metrics.get(f"{name}_measured") is not None]
+    for step, name in claims:
+        metrics = _map(step, "metrics")
+        before = metrics.get(f"{name}_before")
+        told = [f"asked {value(metrics[f'{name}_claimed'])}"] + ([] if before is None else [f"before {value(before)}"])
+        place = f" in {step.get('step')}" if sum(other == name for _, other in claims) > 1 else ""
+        yield f"{name}{place} ({', '.join(told)})", value(metrics[f"{name}_measured"])
 
 
 # ---------------------------------------------------------------- the sections
@@ -268,9 +186,11 @@ def _step_details(report: Mapping[str, Any]) -> Iterator[Section]:
             **{k: v for k, v in (entry.get("details") or {}).items() if v is not None},
         }
         blocks: list[Block] = []
-        if entry.get("description") and (facts or entry.get("withheld")):
+        if entry.get("description") and (facts or entry.get("charts") or entry.get("withheld")):
             blocks.append(Paragraph(str(entry["description"])))
-        blocks += _facts(facts)
+        if entry.get("charts"):
+            blocks += charts_of(entry["charts"])
+        blocks += facts_of(facts)
         if entry.get("withheld"):
             blocks.append(
                 Bullets([f"{', '.join(entry['withheld'])}: not shown, because the run encrypts what may quote data"])
@@ -314,14 +234,16 @@ def _artifacts(report: Mapping[str, Any]) -> Iterator[Block]:
 def _metrics(report: Mapping[str, Any]) -> Iterator[Block]:
     steps = {entry.get("step") for entry in _rows(report, "operations")}
     own = {key: item for key, item in _map(report, "metrics").items() if key not in steps}
-    yield from _facts(own)
+    yield from facts_of(own)
 
 
 def _added(section: Mapping[str, Any]) -> Iterator[Block]:
     if section.get("text"):
         yield Text(str(section["text"]))
-    if section.get("facts"):
-        yield from _facts(section["facts"])
+    facts = _map(section, "facts")
+    if facts.get("charts"):
+        yield from charts_of(facts["charts"])
+    yield from facts_of({key: item for key, item in facts.items() if key != "charts"})
 
 
 def _configuration(report: Mapping[str, Any]) -> Iterator[Block]:
@@ -376,49 +298,6 @@ def _plugins(report: Mapping[str, Any]) -> Iterator[Block]:
     ]
     if rows:
         yield Table(["Plugin", "Distribution", "Version", "Status", "Answers"], rows)
-
-
-# ---------------------------------------------------------------- facts of any shape
-
-
-def _facts(facts: Mapping[str, Any]) -> Iterator[Block]:
-    """Names and values; what is a table by its shape (rows of like facts, by name or in a list) becomes one."""
-    single: dict[str, Any] = {}
-    tables: list[Block] = []
-    for key, item in facts.items():
-        table = _as_table(str(key), item)
-        if table is None:
-            single[key] = item
-        else:
-            tables.append(table)
-    if single:
-        yield Facts([(name, value(item)) for name, item in flat(single)])
-    yield from tables
-
-
-def _as_table(name: str, item: Any) -> Table | None:
-    if isinstance(item, Mapping):
-        names, rows = [str(key) for key in item], list(item.values())
-    elif isinstance(item, list):
-        names, rows = [], item
-    else:
-        return None
-    if not rows or not all(isinstance(row, Mapping) for row in rows):
-        return None
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    if not keys or len(keys) > _WIDEST:
-        return None
-    headers = ([""] if names else []) + [str(key).replace("_", " ") for key in keys]
-    cells: list[list[Cell]] = [[value(row[key]) if key in row else "" for key in keys] for row in rows]
-    if names:
-        cells = [[name, *row] for name, row in zip(names, cells, strict=True)]
-    first = len(headers) - len(keys)
-    right = frozenset(first + i for i, key in enumerate(keys) if all(_is_number(row.get(key)) for row in rows))
-    return Table(headers, cells, right, name.replace("_", " "))
-
-
-def _is_number(item: Any) -> bool:
-    return item is None or (isinstance(item, (int, float)) and not isinstance(item, bool))
 
 
 # ---------------------------------------------------------------- looking into a report

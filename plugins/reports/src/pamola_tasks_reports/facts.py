@@ -12,6 +12,7 @@ from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.secrets import Redactor
 from pamola_tasks_reports import environment
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
+from pamola_tasks_reports.charts.attached import Attached
 from pamola_tasks_reports.values import plain
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def collect(source: Source) -> dict[str, Any]:
     succeeded = _success(record, added)
     error = _error(record, added, succeeded)
     artifacts, problems = source.inventory.entries(_artifacts(source), added.metadata)
-    operations = [_step(step, source.inventory) for step in record.steps] + added.operations
+    attached = Attached(source.service("files"))
+    operations = [_step(step, source.inventory, attached) for step in record.steps] + added.operations
     report = {
         "schema": SCHEMA,
         "task": dict(source.task),
@@ -102,7 +104,7 @@ def collect(source: Source) -> dict[str, Any]:
         "artifacts": artifacts,
         "artifact_groups": _groups(artifacts, added.groups),
         "metrics": {**record.metrics, **added.metrics},
-        "warnings": _warnings(record, operations, problems),
+        "warnings": _warnings(record, operations, [*problems, *attached.problems]),
         "errors": _errors(record, added, error),
         "observer_failures": list(record.observer_failures),
         "plan_changes": list(record.plan_changes),
@@ -229,8 +231,9 @@ def _dataset(dataset: DatasetRecord) -> dict[str, Any]:
     }
 
 
-def _step(step: StepRecord, inventory: Inventory) -> dict[str, Any]:
-    return {
+def _step(step: StepRecord, inventory: Inventory, attached: Attached) -> dict[str, Any]:
+    charts = attached.charts((artifact.to_dict() for artifact in step.artifacts), step.step)
+    entry = {
         "step": step.step,
         "name": step.operation,
         "status": step.status,
@@ -250,6 +253,7 @@ def _step(step: StepRecord, inventory: Inventory) -> dict[str, Any]:
         "version": step.version,
         "distribution": step.distribution,
     }
+    return {**entry, "charts": charts} if charts else entry
 
 
 def _artifacts(source: Source) -> list[Artifact]:

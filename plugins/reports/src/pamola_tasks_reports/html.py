@@ -1,23 +1,23 @@
 """The report as one HTML file: no script, nothing from the network, for screen (light and dark) and paper.
 
-Every text goes through `_text`, which escapes it; nothing else puts text into the page.
+Every text goes through `_text`, here and in charts, which escapes it; nothing else puts text into the page.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from pamola_tasks_reports.document import (
+from pamola_tasks_reports.blocks import (
     Badge,
     Block,
     Bullets,
     Callout,
     Cell,
+    Charts,
     Document,
     Facts,
     Paragraph,
@@ -25,8 +25,14 @@ from pamola_tasks_reports.document import (
     Share,
     Table,
     Text,
-    document_of,
 )
+from pamola_tasks_reports.charts.drawing import draw
+from pamola_tasks_reports.charts.form import Chart
+from pamola_tasks_reports.charts.numbers import numbers_of
+from pamola_tasks_reports.charts.svg import text_of as _text
+from pamola_tasks_reports.document import document_of
+
+_SHOWN_CHARTS = 24
 
 # The browser is told to load nothing and to run nothing, whatever stands in the page.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -95,7 +101,30 @@ def _block(block: Block) -> str:
             return _prose(block.markdown)
         case Callout():
             return f'<div class="callout {block.tone}"><h3>{_text(block.title)}</h3><p>{_lines(block.text)}</p></div>\n'
+        case Charts():
+            return _charts(block.charts)
     return f"<pre>{_text(block.text)}</pre>\n"
+
+
+def _charts(charts: Sequence[Chart]) -> str:
+    """The first charts side by side; many more are folded away, and are there when somebody opens them."""
+    shown = f'<div class="charts">\n{"".join(map(_chart, charts[:_SHOWN_CHARTS]))}</div>\n'
+    rest = charts[_SHOWN_CHARTS:]
+    if not rest:
+        return shown
+    more = f'<div class="charts">\n{"".join(map(_chart, rest))}</div>\n'
+    return f"{shown}<details><summary>{len(rest)} more charts</summary>\n{more}</details>\n"
+
+
+def _chart(chart: Chart) -> str:
+    headers, rows = numbers_of(chart)
+    table = _table(Table(headers, rows, frozenset(range(1, len(headers)))))
+    note = f'<p class="note">{_text(chart.note)}</p>\n' if chart.note else ""
+    return (
+        f'<figure class="chart {type(chart).__name__.lower()}">\n<figcaption>{_text(chart.title)}</figcaption>\n'
+        f'<div class="drawn">{draw(chart)}</div>\n{note}<details><summary>Numbers</summary>\n{table}</details>\n'
+        f"</figure>\n"
+    )
 
 
 def _table(table: Table) -> str:
@@ -151,10 +180,3 @@ def _inline(text: str) -> str:
 
 def _lines(text: str) -> str:
     return "<br>".join(map(_inline, text.splitlines()))
-
-
-def _text(text: str) -> str:
-    """Text that stands for itself, in content and in attributes; what is not printed is shown as its escape."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return html.escape(text, quote=True)

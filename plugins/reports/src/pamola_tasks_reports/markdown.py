@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pamola_tasks_reports.document import (
+from pamola_tasks_reports.blocks import (
     Block,
     Bullets,
     Callout,
     Cell,
+    Charts,
     Code,
     Document,
     Facts,
@@ -19,8 +20,10 @@ from pamola_tasks_reports.document import (
     Table,
     Text,
     Verbatim,
-    document_of,
 )
+from pamola_tasks_reports.charts.form import Chart
+from pamola_tasks_reports.charts.numbers import numbers_of
+from pamola_tasks_reports.document import document_of
 
 _MEANT = re.compile(r"[\\*|<>]|(?<!\w)_|_(?!\w)|\](?=\()|&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\s*)(#*|\d*)([-#+=.)])(?=\s|$)")
@@ -76,6 +79,20 @@ def _block(block: Block) -> Iterator[str]:
             yield fence
             yield from map(_printable, block.text.splitlines())
             yield fence
+        case Charts():
+            for number, chart in enumerate(block.charts):
+                if number:
+                    yield ""
+                yield from _chart(chart)
+
+
+def _chart(chart: Chart) -> Iterator[str]:
+    """What a chart shows, as its numbers."""
+    if chart.note:
+        yield _text(chart.note)
+        yield ""
+    headers, rows = numbers_of(chart)
+    yield from _table(Table(headers, rows, frozenset(range(1, len(headers))), chart.title))
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+CHARTS = "charts"
+
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
@@ -47,6 +49,8 @@ def _operation(entry: Mapping[str, Any], columns: set[str]) -> dict[str, Any]:
     if entry.get("details"):
         public["details"], more = _kept(entry["details"], columns, labels)
         withheld += more
+    if public.pop("charts", None):
+        withheld.append(CHARTS)
     if entry.get("error"):
         public["error"] = _without_traceback(entry["error"])
     if withheld:

@@ -1,0 +1,142 @@
+"""What a profile and correlations look like, in the form of charts that a report shows.
+
+A chart tells nothing that the profile does not: no bar rests on fewer than `min_count` records. What is left of a
+column after its listed values is a bar of its own only where that many records have it; else it joins the rarest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .correlation import Correlation
+from .profile import ColumnProfile, TableProfile
+
+TAG = "charts"
+MOST_VALUES = 10
+MOST_MISSING = 60
+WIDEST_MATRIX = 40
+LONGEST_LABEL = 80
+
+Chart = dict[str, Any]
+
+
+def charts_of_profile(profile: TableProfile) -> list[Chart]:
+    """Which columns lack values, then how each column is distributed; columns that look like direct identifiers not."""
+    charts = [_missing(profile)] if any(column.missing for column in profile.columns) else []
+    for column in profile.columns:
+        chart = None if column.role == "direct identifier" else _distribution(column, profile.min_count)
+        if chart is not None:
+            charts.append(chart)
+    return charts
+
+
+def _missing(profile: TableProfile) -> Chart:
+    lacking = sorted((column for column in profile.columns if column.missing), key=lambda column: -column.missing)
+    told = lacking[:MOST_MISSING]
+    few = any(column.missing < profile.min_count for column in told)
+    return {
+        "kind": "bars",
+        "title": "Missing values",
+        "note": "Part of the records without a value."
+        + (f" – stands for fewer than {profile.min_count} records." if few else "")
+        + (f" {len(lacking) - len(told)} more columns lack values." if len(lacking) > len(told) else ""),
+        "labels": [_label(column.name) for column in told],
+        "unit": "share",
+        "series": [
+            {
+                "name": "missing",
+                "values": [c.missing / c.records if c.missing >= profile.min_count else None for c in told],
+            }
+        ],
+    }
+
+
+def _distribution(column: ColumnProfile, min_count: int) -> Chart | None:
+    said = {"title": _label(column.name), "note": _note(column)}
+    if column.histogram:
+        return {
+            **said,
+            "kind": "histogram",
+            "scale": "moment" if column.kind == "moment" else "number",
+            "series": [
+                {
+                    "name": "",
+                    "edges": [column.histogram[0].low, *(bar.high for bar in column.histogram)],
+                    "counts": [bar.count for bar in column.histogram],
+                }
+            ],
+        }
+    bars = _bars(column, min_count)
+    if not bars:
+        return None
+    return {
+        **said,
+        "kind": "bars",
+        "labels": [_label(name) for name, _ in bars],
+        "series": [{"name": "", "values": [count for _, count in bars]}],
+    }
+
+
+def _bars(column: ColumnProfile, min_count: int) -> list[tuple[str, int]]:
+    """The most frequent values and the rest, none of them of fewer than `min_count` records."""
+    shown = [(value.value, value.count) for value in column.common_values[:MOST_VALUES]]
+    rest = column.records - column.missing - sum(count for _, count in shown)
+    while shown and 0 < rest < min_count:
+        rest += shown.pop()[1]
+    others = column.distinct - len(shown)
+    return [*shown, (f"{others:,} other values", rest)] if rest and shown else shown
+
+
+def _note(column: ColumnProfile) -> str:
+    told = [f"{column.distinct:,} different values" if column.distinct != 1 else "One value only"]
+    if "0.5" in column.quantiles:
+        told.append(f"median {_short(column.quantiles['0.5'])}")
+    role = f" Looks like a {column.role}: {column.reason}." if column.role else ""
+    return f"{', '.join(told)}.{role}"
+
+
+def _short(value: float | str) -> str:
+    return value.removesuffix("T00:00:00") if isinstance(value, str) else f"{value:,.6g}"
+
+
+def charts_of_correlations(pairs: Sequence[Correlation]) -> list[Chart]:
+    """All pairs as a heat map, and the strongest ones as bars."""
+    measured = [pair for pair in pairs if pair.value is not None]
+    if not measured:
+        return []
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.left, pair.right)))
+    strength = {name: max((p.strength for p in measured if name in (p.left, p.right)), default=0.0) for name in names}
+    kept = set(sorted(names, key=lambda name: -strength[name])[:WIDEST_MATRIX])
+    shown = [name for name in names if name in kept]
+    place = {name: index for index, name in enumerate(shown)}
+    values: list[list[float | None]] = [[None] * len(shown) for _ in shown]
+    for pair in measured:
+        if pair.left in place and pair.right in place:
+            row, column = place[pair.left], place[pair.right]
+            values[row][column] = values[column][row] = pair.value
+    strongest = sorted(measured, key=lambda pair: -pair.strength)[:MOST_VALUES]
+    left_out = f" The {len(shown)} columns with the strongest ties of {len(names)}." if len(shown) < len(names) else ""
+    return [
+        {
+            "kind": "matrix",
+            "title": "How columns go together",
+            "note": "Pearson's correlation (-1 to 1) of two columns of numbers, Cramér's V (0 to 1) of two of"
+            " categories, the correlation ratio (0 to 1) of one of each." + left_out,
+            "rows": [_label(name) for name in shown],
+            "columns": [_label(name) for name in shown],
+            "values": values,
+        },
+        {
+            "kind": "bars",
+            "title": "Strongest ties",
+            "note": "The greater of Pearson's and Spearman's correlation without its sign for numbers; else as above.",
+            "labels": [_label(f"{pair.left} ~ {pair.right}") for pair in strongest],
+            "unit": "number",
+            "series": [{"name": "", "values": [pair.strength for pair in strongest]}],
+        },
+    ]
+
+
+def _label(text: str) -> str:
+    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"

@@ -1,0 +1,289 @@
+"""The form of a chart in JSON, which operations and plugins give, and its check.
+
+A chart that is not in this form is not drawn, and the report says in its place what is wrong with it. The bounds keep
+a page readable, and a report that was made by mistake or malice from becoming a page that no browser can show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import attrs
+
+MOST_LABELS = 200
+MOST_BARS = 500
+MOST_SERIES = 3
+WIDEST_MATRIX = 60
+
+UNITS = ("count", "share", "number")
+
+
+class ChartError(ValueError):
+    """A chart is not in the form; the message says where."""
+
+
+@attrs.frozen
+class Series:
+    """Values of one kind, one a label; None for what may not be told or is not there."""
+
+    name: str
+    values: Sequence[float | None]
+
+
+@attrs.frozen
+class Limit:
+    """A line that values are held against: at a value, or before the label of a number (`columns`)."""
+
+    at: float
+    label: str
+
+
+@attrs.frozen(kw_only=True)
+class Chart:
+    """What all charts have.
+
+    Attributes:
+        title: What is shown.
+        note: What it means, in a sentence or two.
+    """
+
+    title: str
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Bars(Chart):
+    """A value (or several) for each name, as horizontal bars; a `share` is 0 to 1, and shown as percent."""
+
+    labels: Sequence[str]
+    series: Sequence[Series]
+    unit: str = "count"
+    limit: Limit | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Columns(Chart):
+    """Values of classes that have an order, as columns side by side."""
+
+    labels: Sequence[str]
+    series: Sequence[Series]
+    unit: str = "count"
+    axis: str = ""
+    limit: Limit | None = None
+
+
+@attrs.frozen
+class Counts:
+    """Records between edges: `counts[i]` from `edges[i]` to `edges[i + 1]`; moments as seconds since 1970 (UTC)."""
+
+    name: str
+    edges: Sequence[float]
+    counts: Sequence[float]
+
+
+@attrs.frozen(kw_only=True)
+class Histogram(Chart):
+    """How numbers or moments are distributed; the area of a bar is the number of its records."""
+
+    series: Sequence[Counts]
+    moments: bool = False
+
+
+@attrs.frozen
+class Reading:
+    """One line of a gauge: a share from 0 to 1, and what it was before."""
+
+    label: str
+    value: float
+    before: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Gauge(Chart):
+    """Shares of a whole against a limit: risks."""
+
+    readings: Sequence[Reading]
+    limit: Limit | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Matrix(Chart):
+    """A value from -1 to 1 for each pair of rows and columns; None where there is none."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+
+
+def chart_of(raw: Any) -> Chart:
+    """The chart that a JSON value describes.
+
+    Raises:
+        ChartError: It describes none.
+    """
+    if not isinstance(raw, Mapping):
+        raise ChartError("a chart is an object")
+    read = _KINDS.get(str(raw.get("kind")))
+    if read is None:
+        raise ChartError(f"`kind` has to be one of {', '.join(_KINDS)}")
+    return read(raw)
+
+
+def _bars(raw: Mapping[str, Any]) -> Bars:
+    labels = _labels(raw, "labels", MOST_LABELS)
+    return Bars(**_said(raw), labels=labels, series=_series(raw, len(labels)), unit=_unit(raw), limit=_limit(raw, "at"))
+
+
+def _columns(raw: Mapping[str, Any]) -> Columns:
+    labels = _labels(raw, "labels", MOST_LABELS)
+    return Columns(
+        **_said(raw),
+        labels=labels,
+        series=_series(raw, len(labels)),
+        unit=_unit(raw),
+        axis=_text(raw, "axis", required=False),
+        limit=_limit(raw, "before"),
+    )
+
+
+def _histogram(raw: Mapping[str, Any]) -> Histogram:
+    moments = raw.get("scale", "number") == "moment"
+    series = []
+    for item in _list(raw, "series", MOST_SERIES):
+        edges = [_place(edge, moments) for edge in _list(item, "edges", MOST_BARS + 1)]
+        counts = [_number(count, "counts") for count in _list(item, "counts", MOST_BARS)]
+        if len(edges) != len(counts) + 1:
+            raise ChartError("`edges` has to have one entry more than `counts`")
+        if any(low > high for low, high in pairwise(edges)) or min(counts) < 0:
+            raise ChartError("`edges` have to ascend, and `counts` cannot be below 0")
+        series.append(Counts(_text(item, "name", required=False), edges, counts))
+    return Histogram(**_said(raw), series=series, moments=moments)
+
+
+def _gauge(raw: Mapping[str, Any]) -> Gauge:
+    readings = []
+    for item in _list(raw, "readings", MOST_LABELS):
+        before = None if item.get("before") is None else _share(item["before"])
+        readings.append(Reading(_text(item, "label"), _share(item.get("value")), before))
+    return Gauge(**_said(raw), readings=readings, limit=_limit(raw, "at"))
+
+
+def _matrix(raw: Mapping[str, Any]) -> Matrix:
+    rows, columns = _labels(raw, "rows", WIDEST_MATRIX), _labels(raw, "columns", WIDEST_MATRIX)
+    values = [[_maybe(cell) for cell in row] if isinstance(row, list) else [] for row in _any_list(raw, "values")]
+    if len(values) != len(rows) or any(len(row) != len(columns) for row in values):
+        raise ChartError("`values` has to have a list for each of `rows`, with a value for each of `columns`")
+    if any(cell is not None and abs(cell) > 1 for row in values for cell in row):
+        raise ChartError("`values` of a matrix lie between -1 and 1")
+    return Matrix(**_said(raw), rows=rows, columns=columns, values=values)
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Chart]] = {
+    "bars": _bars,
+    "columns": _columns,
+    "histogram": _histogram,
+    "gauge": _gauge,
+    "matrix": _matrix,
+}
+
+
+# ---------------------------------------------------------------- parts of a chart
+
+
+def _said(raw: Mapping[str, Any]) -> dict[str, str]:
+    return {"title": _text(raw, "title"), "note": _text(raw, "note", required=False)}
+
+
+def _text(raw: Mapping[str, Any], key: str, *, required: bool = True) -> str:
+    found = raw.get(key, None if required else "")
+    if not isinstance(found, str):
+        raise ChartError(f"`{key}` has to be text")
+    return found
+
+
+def _any_list(raw: Mapping[str, Any], key: str) -> list[Any]:
+    found = raw.get(key)
+    if not isinstance(found, list) or not found:
+        raise ChartError(f"`{key}` has to be a list with something in it")
+    return found
+
+
+def _list(raw: Mapping[str, Any], key: str, most: int) -> list[Any]:
+    found = _any_list(raw, key)
+    if len(found) > most:
+        raise ChartError(f"`{key}` has {len(found)} entries, and at most {most} are drawn")
+    if key in ("series", "readings") and not all(isinstance(item, Mapping) for item in found):
+        raise ChartError(f"`{key}` is a list of objects")
+    return found
+
+
+def _labels(raw: Mapping[str, Any], key: str, most: int) -> list[str]:
+    found = _list(raw, key, most)
+    if not all(isinstance(label, str) for label in found):
+        raise ChartError(f"`{key}` is a list of texts")
+    return found
+
+
+def _series(raw: Mapping[str, Any], length: int) -> list[Series]:
+    series = []
+    for item in _list(raw, "series", MOST_SERIES):
+        values = [_maybe(value) for value in _any_list(item, "values")]
+        if len(values) != length:
+            raise ChartError("`values` has to have one entry for each of `labels`")
+        if any(value is not None and value < 0 for value in values):
+            raise ChartError("a bar cannot be below 0")
+        series.append(Series(_text(item, "name", required=False), values))
+    return series
+
+
+def _unit(raw: Mapping[str, Any]) -> str:
+    unit = raw.get("unit", "count")
+    if unit not in UNITS:
+        raise ChartError(f"`unit` has to be one of {', '.join(UNITS)}")
+    return str(unit)
+
+
+def _limit(raw: Mapping[str, Any], place: str) -> Limit | None:
+    found = raw.get("limit")
+    if found is None:
+        return None
+    if not isinstance(found, Mapping):
+        raise ChartError("`limit` is an object")
+    return Limit(_number(found.get(place), f"limit.{place}"), _text(found, "label"))
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ChartError(f"`{where}` has to be a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or abs(number) > 1e300:
+        raise ChartError(f"`{where}` has to be a number that can be drawn")
+    return number
+
+
+def _maybe(value: Any) -> float | None:
+    return None if value is None else _number(value, "values")
+
+
+def _share(value: Any) -> float:
+    share = _number(value, "value")
+    if not 0 <= share <= 1:
+        raise ChartError("a reading lies between 0 and 1")
+    return share
+
+
+def _place(edge: Any, moments: bool) -> float:
+    if not moments:
+        return _number(edge, "edges")
+    try:
+        moment = datetime.fromisoformat(edge)
+    except (TypeError, ValueError):
+        raise ChartError("`edges` of moments are ISO 8601 texts") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
