@@ -201,6 +201,7 @@ class StepOutputs:
                         staged.final,
                         format=record.format,
                         role="data" if record.kind == "output" else "state",
+                        sha256=record.sha256,
                     )
                     saved.append(
                         SavedOutput(

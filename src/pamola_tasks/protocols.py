@@ -407,7 +407,11 @@ class DataSource(Protocol):
         ...
 
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
-        """A name for a file. Options: `role` (default `data`), `format`, `task_id` of the task that wrote it."""
+        """A name for a file.
+
+        Options: `role` (default `data`), `format`, `task_id` of the task that wrote it, `sha256` of its bytes where
+        that was made while writing.
+        """
         ...
 
     def add_dataframe(self, name: str, frame: Any) -> None:
@@ -476,6 +480,8 @@ class DatasetFormat:
         write: `(frames, file, options) -> rows`: writes an iterable of DataFrames to a binary file.
         chunks: `(file, size, columns, options) -> Iterator[DataFrame]`, or None when it can only be read whole.
         schema: `(file, options) -> {column: dtype}`, or None when it must be read for that.
+        as_read: `DataFrame -> DataFrame`: what reading would give once the frame is written, so that later steps need
+            not read it; None where only reading tells.
     """
 
     extension: str
@@ -483,6 +489,7 @@ class DatasetFormat:
     write: Callable[[Iterable[Any], IO[bytes], Mapping[str, Any]], int]
     chunks: Callable[[IO[bytes], int, Sequence[str] | None, Mapping[str, Any]], Iterator[Any]] | None = None
     schema: Callable[[IO[bytes], Mapping[str, Any]], dict[str, str]] | None = None
+    as_read: Callable[[Any], Any] | None = None
 
 
 class Checkpoints(Protocol):

@@ -374,7 +374,9 @@ class RemoteRun:
             for dataset in said.datasets:
                 role = "data" if dataset.kind == "output" else "state"
                 path = str(run.files.root / dataset.path)
-                run.data_source.add_file_path(dataset.name, path, format=dataset.format, role=role)
+                run.data_source.add_file_path(
+                    dataset.name, path, format=dataset.format, role=role, sha256=dataset.sha256
+                )
             result = call_step(run, step)
             return self._answer(step, result)
         except BaseException as error:

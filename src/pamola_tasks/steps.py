@@ -279,7 +279,7 @@ class Steps:
         """Let later steps read a dataset of an earlier run."""
         path = str(self.run.files.root / output.path)
         role = "data" if output.kind == "output" else "state"
-        self.run.data_source.add_file_path(output.name, path, format=output.format, role=role)
+        self.run.data_source.add_file_path(output.name, path, format=output.format, role=role, sha256=output.sha256)
 
     def _skip(self, step: Step, record: StepRecord, reason: str, artifacts: list[Artifact] | None = None) -> None:
         run = self.run

@@ -110,6 +110,8 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"there is more than one column {repeated!r}: rename them before writing")
     frame = frame.reset_index(drop=True)
     for name, dtype in frame.dtypes.items():
+        if isinstance(dtype, pd.SparseDtype):
+            frame[name] = frame[name].astype(dtype.subtype)
         if not isinstance(dtype, pd.CategoricalDtype):
             continue
         if isinstance(dtype.categories.dtype, (pd.IntervalDtype, pd.PeriodDtype)):

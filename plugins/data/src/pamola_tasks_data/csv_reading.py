@@ -20,6 +20,7 @@ import pyarrow.csv as arrow_csv
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
+from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, HEAD_SIZE, CsvHead, examine
 from pamola_tasks_data.inference import TEXT_DTYPE, Column, Kind, infer, merge_all, typed
 
@@ -236,14 +237,6 @@ def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str
     )
     source.note()
     return source
-
-
-def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
-    """Refuse columns that are not there."""
-    unknown = [name for name in wanted if name not in there]
-    if unknown:
-        shown = ", ".join(map(repr, there[:20])) + (" …" if len(there) > 20 else "")
-        raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")
 
 
 def _silent(message: str) -> None:

@@ -36,6 +36,7 @@ PARQUET = DatasetFormat(
     write=_of("parquet", "write"),
     chunks=_of("parquet", "chunks"),
     schema=_of("parquet", "schema"),
+    as_read=_of("parquet", "as_read"),
 )
 JSON = DatasetFormat(extension="json", read=_of("json_records", "read_array"), write=_of("json_records", "write_array"))
 JSON_LINES = DatasetFormat(

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import plain, to_frame
-from pamola_tasks_data.csv_reading import check_columns
+from pamola_tasks_data.dataset import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import can_be_nullable, to_frame, to_table
-from pamola_tasks_data.csv_reading import check_columns
+from pamola_tasks_data.dataset import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,13 +61,19 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
         for frame in frames:
             table = to_table(frame)
             if writer is None:
-                table = _without_null_type(table)
+                table = _as_stored(table)
                 writer = stack.enter_context(arrow_parquet.ParquetWriter(file, table.schema, compression="zstd"))
             writer.write_table(_cast(table, writer.schema))
             rows += table.num_rows
     if writer is None:
         raise DataError("there is nothing to write: not even an empty frame was given")
     return rows
+
+
+def as_read(frame: pd.DataFrame) -> pd.DataFrame:
+    """What `read` would give of a file that `write` made of this frame."""
+    table = _as_stored(to_table(frame))
+    return to_frame(table, [f.name for f in table.schema if table.column(f.name).null_count])
 
 
 def _wanted(opened: Any, columns: Sequence[str] | None) -> list[str] | None:
@@ -97,12 +103,27 @@ def _may_have_nulls(statistics: Any) -> bool:
     return statistics is None or not statistics.has_null_count or statistics.null_count > 0
 
 
-def _without_null_type(table: Any) -> Any:
-    """A column of which nothing is known but that all its values are missing becomes text."""
+def _as_stored(table: Any) -> Any:
+    """The table with the types that Parquet has.
+
+    Seconds become milliseconds, categories of anything but text the values themselves, and a column of which nothing is
+    known but that all its values are missing becomes text.
+    """
     for position, field in enumerate(table.schema):
-        if pa.types.is_null(field.type):
-            table = table.set_column(position, field.name, table.column(position).cast(pa.string()))
+        stored = field.type
+        if pa.types.is_null(stored):
+            stored = pa.string()
+        elif pa.types.is_timestamp(stored) and stored.unit == "s":
+            stored = pa.timestamp("ms", stored.tz)
+        elif pa.types.is_dictionary(stored) and not _is_text(stored.value_type):
+            stored = stored.value_type
+        if stored is not field.type:
+            table = table.set_column(position, field.name, table.column(position).cast(stored))
     return table
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _cast(table: Any, schema: Any) -> Any:

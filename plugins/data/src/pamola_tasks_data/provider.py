@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 def data_source(run: RunServices) -> DataSource:
     """The source of a run. The kernel gives it the task's inputs."""
     reader = DataReader(run.files, formats=_formats(run), csv=csv_options(run.config), warn=run.warn)
-    return DataSource(data_types=run.config.data_types, reader=reader, run=run)
+    source = DataSource(data_types=run.config.data_types, reader=reader, run=run)
+    source.handover.is_read = lambda name, step: any(name in other.reads for other in run.plan if other.id != step)
+    return source
 
 
 def data_writer(run: RunServices) -> DataWriter:
     """The writer of a run."""
     task_dir = run.directories.get_directory("task") if run.task is not None else None
-    return DataWriter(run.files, task_dir=task_dir, formats=_formats(run), csv=csv_options(run.config))
+    source = getattr(run, "data_source", None)
+    handover = source.handover if isinstance(source, DataSource) else None
+    return DataWriter(
+        run.files, task_dir=task_dir, formats=_formats(run), csv=csv_options(run.config), handover=handover
+    )
 
 
 def csv_options(config: Config) -> CsvOptions:

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError, PamolaTaskError
+from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.formats import Formats
 
 if TYPE_CHECKING:
@@ -190,8 +191,6 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _checked(frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
-    from pamola_tasks_data.csv_reading import check_columns
-
     if columns is None:
         return frame
     check_columns(columns, [str(name) for name in frame.columns])

@@ -1,9 +1,4 @@
-"""`data_types` of the configuration: which type a column must have, applied and checked.
-
-data_types:
-  customers: {zipcode: text, age: integer, born: date}     # of one dataset
-  income: float                                            # wherever a column has this name
-"""
+"""Types that columns must have, applied and checked; which ones is said in `data_types`."""
 
 from __future__ import annotations
 
@@ -14,20 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pamola_tasks.errors import ConfigurationError, DataError
+from pamola_tasks.errors import DataError
 from pamola_tasks_data.csv_writing import as_text
 from pamola_tasks_data.inference import TEXT_DTYPE
 
-_SYNONYMS = {
-    "text": ("text", "str", "string", "object"),
-    "integer": ("integer", "int", "int64", "int32", "int16", "int8", "whole number"),
-    "float": ("float", "float64", "float32", "double", "number"),
-    "boolean": ("boolean", "bool"),
-    "date": ("date",),
-    "datetime": ("datetime", "timestamp", "datetime64", "datetime64[ns]", "datetime64[us]"),
-    "category": ("category", "categorical"),
-}
-_KINDS = {synonym: kind for kind, synonyms in _SYNONYMS.items() for synonym in synonyms}
 _NOUNS = {
     "integer": "whole numbers",
     "float": "numbers",
@@ -47,29 +32,6 @@ DTYPES = {
 _TRUE = pa.array(["true", "t", "yes", "y", "1", "1.0"], pa.large_string())
 _FALSE = pa.array(["false", "f", "no", "n", "0", "0.0"], pa.large_string())
 _NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-
-
-def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, str], frozenset[str]]:
-    """The kinds that hold for a dataset's columns.
-
-    Returns:
-        Kind by column, and the columns that the dataset must have (those stated for it by name).
-
-    Raises:
-        ConfigurationError: A kind is not known.
-    """
-    anywhere = {name: value for name, value in data_types.items() if isinstance(value, str)}
-    own = data_types.get(dataset)
-    own = own if isinstance(own, Mapping) else {}
-    found: dict[str, str] = {}
-    for column, value in {**anywhere, **own}.items():
-        kind = _KINDS.get(value.lower().strip()) if isinstance(value, str) else None
-        if kind is None:
-            raise ConfigurationError(
-                f"data_types: {value!r} for column {column!r} is no type: known are {', '.join(_SYNONYMS)}"
-            )
-        found[column] = kind
-    return found, frozenset(own)
 
 
 def apply_types(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.files import Files, OutputFile
     from pamola_tasks.protocols import Role
+    from pamola_tasks_data.handover import Handover
 
 
 @attrs.frozen
@@ -54,6 +55,7 @@ class DataWriter:
         task_dir: The task's directory, below which the methods named after the spec write.
         formats: The formats that are known.
         csv: The dialect of CSV files; `,`, `"` and UTF-8 where nothing is stated.
+        handover: Where frames are left for later steps of the run.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class DataWriter:
         task_dir: str | os.PathLike[str] | None = None,
         formats: Formats | None = None,
         csv: CsvOptions | None = None,
+        handover: Handover | None = None,
     ) -> None:
         self._files = files
         self._task_dir = None if task_dir is None else Path(task_dir)
         self._formats = formats or Formats()
         self._options = attrs.asdict(csv or CsvOptions())
+        self._handover = handover
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------ datasets
@@ -107,6 +111,8 @@ class DataWriter:
                 rows = writer.write(frames, cast("IO[bytes]", file), self._options)
         except DataError as problem:
             raise DataWriteError(f"dataset {name!r} ({self._files.name(path)}): {problem}") from None
+        if self._handover is not None and writer.as_read is not None and frames.whole:
+            self._handover.offer(name, step, file.sha256, frame)
         encrypted, key_id = self._files.encryption_of(path) if file.encrypted else (False, "")
         return DatasetRecord(
             name=name,
@@ -281,7 +287,8 @@ class _Watched:
         import pandas as pd
 
         self._frame_type = pd.DataFrame
-        self._frames: Iterable[Any] = [frames] if isinstance(frames, pd.DataFrame) else frames
+        self.whole = isinstance(frames, pd.DataFrame)
+        self._frames: Iterable[Any] = [frames] if self.whole else frames
         self.columns: tuple[str, ...] | None = None
 
     def __iter__(self) -> Iterator[Any]:

@@ -1,0 +1,86 @@
+"""One dataset: its files or its frame, and what is known of it so far."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@attrs.define(eq=False)
+class Dataset:
+    """A dataset: its files, or a frame; and what is known of it so far.
+
+    Attributes:
+        stated: What is stated of the files: `delimiter`, `quotechar`, `encoding`.
+        frame: The dataset itself, or the columns that were read.
+        complete: The frame has all columns.
+        written: The frame that the file was written from, where reading it would give the same.
+        fingerprint: The hash, once it is known.
+        notes: What was found out about each file while reading it.
+    """
+
+    name: str
+    paths: tuple[str, ...] = ()
+    format: str = "memory"
+    role: Any = "data"
+    task_id: str = ""
+    stated: Mapping[str, Any] = attrs.Factory(dict)
+    frame: pd.DataFrame | None = None
+    complete: bool = False
+    written: pd.DataFrame | None = None
+    schema: dict[str, str] | None = None
+    fingerprint: str = ""
+    notes: dict[str, dict[str, Any]] = attrs.Factory(dict)
+    lock: Any = attrs.field(factory=threading.RLock, repr=False)
+
+    @property
+    def what(self) -> str:
+        """What messages call it."""
+        return f"dataset {self.name!r}" + (f" ({', '.join(self.paths)})" if self.paths else "")
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are, where they were read."""
+        frame = self.frame  # another thread may release it meanwhile
+        return None if frame is None else len(frame)
+
+    def has(self, columns: Any) -> bool:
+        """Whether these columns (None: all) were read."""
+        frame = self.frame
+        if frame is None or (columns is None and not self.complete):
+            return False
+        return self.complete or set(columns or ()) <= set(frame.columns)
+
+    def check(self, wanted: Any, there: Any) -> None:
+        """Refuse columns that are not there."""
+        try:
+            check_columns(list(wanted), list(there))
+        except DataError as problem:
+            raise DataError(f"{self.what}: {problem}") from None
+
+    def common_dtype(self, column: str, one: str, two: str) -> str:
+        """The dtype that holds the values of two of its files without loss."""
+        if one == two:
+            return one
+        for wider, narrower in (("Int64", {"int64"}), ("boolean", {"bool"}), ("float64", {"int64", "Int64"})):
+            if {one, two} - {wider} <= narrower:
+                return wider
+        if self.format == "csv":
+            return "text"
+        raise DataError(f"{self.what}: column {column!r} is {one} in one file and {two} in another")
+
+
+def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse columns that are not there."""
+    unknown = [name for name in wanted if name not in there]
+    if unknown:
+        shown = ", ".join(map(repr, there[:20])) + (" …" if len(there) > 20 else "")
+        raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")

@@ -1,0 +1,340 @@
+"""`Datasets`: tables by name, read when first asked for, kept until released. What the kernel asks of a data source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pamola_tasks.errors import DataError, UsageError
+from pamola_tasks.record import DatasetRecord
+from pamola_tasks_data.data_types import stated_for
+from pamola_tasks_data.dataset import Dataset
+from pamola_tasks_data.handover import Handover
+from pamola_tasks_data.reading import DataReader
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import pandas as pd
+
+    from pamola_tasks.files import Files
+    from pamola_tasks.protocols import RunServices
+
+_OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sha256"})
+
+
+class Datasets:
+    """Datasets by name. Safe to use from several threads.
+
+    Args:
+        dataframes: Frames in memory.
+        file_paths: Files, read when first asked for.
+        data_types: The type that columns must have (see `stated_types`).
+        files: How files are opened (`run.files`); without it only frames in memory can be used.
+        reader: Reads files; made from `files` unless given.
+        run: The run it belongs to, for operations that are run alone on its datasets.
+    """
+
+    def __init__(
+        self,
+        dataframes: Mapping[str, pd.DataFrame] | None = None,
+        file_paths: Mapping[str, str | Path] | None = None,
+        *,
+        data_types: Mapping[str, Any] | None = None,
+        files: Files | None = None,
+        reader: DataReader | None = None,
+        run: RunServices | None = None,
+    ) -> None:
+        self.run = run
+        self._reader = reader or DataReader(files)
+        self._data_types = dict(data_types or {})
+        self._datasets: dict[str, Dataset] = {}
+        self.handover = Handover()
+        for name, path in (file_paths or {}).items():
+            self.add_file_path(name, path)
+        for name, frame in (dataframes or {}).items():
+            self.add_dataframe(name, frame)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in self.names():
+            self.release(name)
+
+    # ------------------------------------------------------------ names
+
+    def names(self) -> list[str]:
+        """All names, in the order added."""
+        return list(self._datasets)
+
+    def has_dataset(self, name: str) -> bool:
+        """Whether there is a dataset of this name and, for files, whether they are there."""
+        dataset = self._datasets.get(name)
+        return dataset is not None and all(self._reader.files.exists(path) for path in dataset.paths)
+
+    def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
+        """A name for a file.
+
+        Args:
+            name: Replaces a dataset of that name.
+            path: Relative to the project's root, or absolute.
+            **options: `role` (default `data`), `format` (else the extension tells), `task_id` of the task that wrote
+                it, `sha256` of its bytes where it is known, and for CSV `delimiter`, `quotechar`, `encoding`.
+        """
+        self.add_multi_file_dataset(name, [path], **options)
+
+    def add_multi_file_dataset(self, name: str, paths: Sequence[str | Path], **options: Any) -> None:
+        """A name for several files with the same columns, one table after the other. Options as for one file."""
+        unknown = sorted(set(options) - _OPTIONS)
+        if unknown:
+            raise UsageError(f"a file has no option {unknown[0]!r}: there are {', '.join(sorted(_OPTIONS))}")
+        if not paths:
+            raise DataError(f"dataset {name!r} has no files")
+        files = tuple(str(path) for path in paths)
+        stated = {key: options[key] for key in ("delimiter", "quotechar", "encoding") if options.get(key)}
+        sha256 = options.get("sha256") or "" if len(files) == 1 else ""
+        self._datasets[name] = Dataset(
+            name,
+            files,
+            format=self._reader.formats.name_for(files[0], options.get("format")),
+            role=options.get("role") or "data",
+            task_id=options.get("task_id") or "",
+            stated=stated,
+            fingerprint=sha256,
+            written=self.handover.taken(name, sha256),
+        )
+
+    def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
+        """A name for a frame in memory, as it is now."""
+        from pamola_tasks_data import frames
+
+        typed = self._typed(name, frames.taken(f"dataset {name!r}", frame), None)
+        self._datasets[name] = Dataset(name, frame=typed, complete=True)
+
+    @property
+    def file_paths(self) -> dict[str, list[Path]]:
+        """The files of every dataset that has some."""
+        return self.get_file_paths()
+
+    def get_file_paths(self) -> dict[str, list[Path]]:
+        """The files of every dataset that has some."""
+        return {name: [Path(path) for path in d.paths] for name, d in self._datasets.items() if d.paths}
+
+    # ------------------------------------------------------------ reading
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The whole table, or some columns of it: a frame that the caller may change.
+
+        Raises:
+            DataError: Not there, not readable, a column missing, or values that are not of the type stated for them.
+        """
+        from pamola_tasks_data.arrow import own_copy
+
+        dataset = self._dataset(name)
+        with dataset.lock:
+            return own_copy(self._loaded(dataset, columns))
+
+    def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """The table in pieces of at most `size` rows; read whole only where the format knows no other way."""
+        if size < 1:
+            raise UsageError(f"chunks need a size of at least 1, not {size}")
+        dataset = self._dataset(name)
+        piecewise = dataset.paths and self._reader.formats[dataset.format].chunks is not None
+        if dataset.has(columns) or dataset.written is not None or not piecewise:
+            frame = self.frame(name, columns)
+            for start in range(0, max(len(frame), 1), size):
+                yield frame.iloc[start : start + size].reset_index(drop=True)
+            return
+        known = self.schema(name)
+        dataset.check(known if columns is None else columns, known)
+        read_as = {key: value for key, value in known.items() if key not in self._kinds(dataset, known)}
+        for path, options in self._files_of(dataset, read_as):
+            for piece in self._reader.chunks(path, size, columns=columns, **options):
+                yield self._typed(name, piece, known)
+
+    def schema(self, name: str) -> dict[str, str]:
+        """Names of the columns and the dtypes that they have once read, without making the whole frame."""
+        from pamola_tasks_data.stated_types import DTYPES
+
+        dataset = self._dataset(name)
+        with dataset.lock:
+            if dataset.schema is None:
+                in_memory = dataset.complete or dataset.written is not None
+                seen = None if in_memory else self._looked_up(dataset)
+                if seen is None:
+                    frame = self._loaded(dataset, None)
+                    seen = {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
+                kinds = self._kinds(dataset, seen)
+                dataset.schema = {c: DTYPES[kinds[c]] if c in kinds else dtype for c, dtype in seen.items()}
+            return dict(dataset.schema)
+
+    def release(self, name: str) -> None:
+        """Drop the frame from memory; a dataset that has no file is forgotten."""
+        dataset = self._datasets.get(name)
+        if dataset is None:
+            return
+        if not dataset.paths:
+            del self._datasets[name]
+            return
+        with dataset.lock:
+            dataset.frame, dataset.complete, dataset.written = None, False, None
+
+    release_dataframe = release
+
+    def _dataset(self, name: str) -> Dataset:
+        try:
+            return self._datasets[name]
+        except KeyError:
+            known = ", ".join(self._datasets) or "none"
+            raise DataError(f"there is no dataset {name!r}: there are {known}") from None
+
+    def _loaded(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
+        """The kept frame, read first where columns are missing in it."""
+        if not dataset.has(columns):
+            before = [] if dataset.frame is None else [str(c) for c in dataset.frame.columns]
+            whole = columns is None or dataset.written is not None
+            wanted = None if whole else list(dict.fromkeys([*before, *(columns or ())]))
+            dataset.frame = self._read(dataset, wanted)
+            dataset.complete = wanted is None
+        assert dataset.frame is not None
+        if columns is None:
+            return dataset.frame
+        dataset.check(columns, [str(c) for c in dataset.frame.columns])
+        return dataset.frame[list(columns)]
+
+    def _read(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
+        from pamola_tasks_data.frames import joined
+
+        as_read = self._reader.formats[dataset.format].as_read if dataset.written is not None else None
+        if as_read is not None:
+            return self._typed(dataset.name, as_read(dataset.written), None)
+        dtypes = self._common_schema(dataset) if len(dataset.paths) > 1 else None
+        frames = [
+            self._typed(dataset.name, self._reader.read(path, columns=columns, **options), columns)
+            for path, options in self._files_of(dataset, dtypes)
+        ]
+        if len(frames) == 1:
+            return frames[0]
+        return joined(frames)
+
+    def _files_of(self, dataset: Dataset, dtypes: Mapping[str, str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every file, with what is to be said to the reader."""
+        kinds = self._kinds(dataset, None)
+        for path in dataset.paths:
+            options = {"format": dataset.format, "role": dataset.role, "what": f"dataset {dataset.name!r} ({path})"}
+            options["notes"] = dataset.notes.setdefault(path, {})
+            yield path, {**options, **dataset.stated, "text_columns": tuple(kinds), "dtypes": dtypes}
+
+    # ------------------------------------------------------------ types
+
+    def apply_data_types(self, frame: pd.DataFrame, name: str) -> pd.DataFrame:
+        """A copy of the frame with the types that `data_types` states for this dataset.
+
+        Raises:
+            DataError: Values do not fit.
+        """
+        from pamola_tasks_data.arrow import own_copy
+
+        return self._typed(name, own_copy(frame), frame.columns)
+
+    def _kinds(self, dataset: Dataset, there: Any) -> dict[str, str]:
+        kinds, required = stated_for(self._data_types, dataset.name)
+        if there is not None:
+            absent = [column for column in required if column not in there]
+            if absent:
+                raise DataError(f"{dataset.what}: data_types names column {absent[0]!r}, which it does not have")
+        return kinds
+
+    def _typed(self, name: str, frame: pd.DataFrame, wanted: Any) -> pd.DataFrame:
+        from pamola_tasks_data.stated_types import apply_types
+
+        kinds, required = stated_for(self._data_types, name)
+        what = self._datasets[name].what if name in self._datasets else f"dataset {name!r}"
+        absent = [column for column in required if column not in frame.columns]
+        if absent and wanted is None:
+            raise DataError(f"{what}: data_types names column {absent[0]!r}, which it does not have")
+        try:
+            return apply_types(frame, kinds)
+        except DataError as problem:
+            raise DataError(f"{what}: {problem}") from None
+
+    def _looked_up(self, dataset: Dataset) -> dict[str, str] | None:
+        """Columns and dtypes from the files, None where the format cannot tell; those of all files together."""
+        if not dataset.paths:
+            return None
+        return self._common_schema(dataset)
+
+    def _common_schema(self, dataset: Dataset) -> dict[str, str] | None:
+        common: dict[str, str] | None = None
+        for path, options in self._files_of(dataset, None):
+            options.pop("dtypes")
+            seen = self._reader.schema(path, **options)
+            if seen is None:
+                return None
+            if common is None:
+                common = seen
+            elif list(seen) != list(common):
+                raise DataError(f"{dataset.what}: {path} has other columns than {dataset.paths[0]}")
+            else:
+                common = {c: dataset.common_dtype(c, common[c], seen[c]) for c in common}
+        return common
+
+    # ------------------------------------------------------------ facts
+
+    def fingerprint(self, name: str) -> str:
+        """The hash of what the dataset is: sha256 (hex) of the bytes on disk, or of a frame's content.
+
+        Made once for each name; whether a file changed is never judged by its time.
+        """
+        dataset = self._dataset(name)
+        if dataset.fingerprint:  # known: nobody who only asks waits for somebody who reads
+            return dataset.fingerprint
+        with dataset.lock:
+            if not dataset.fingerprint:
+                if not dataset.paths:
+                    from pamola_tasks_data.frames import frame_hash
+
+                    assert dataset.frame is not None
+                    dataset.fingerprint = frame_hash(dataset.frame)
+                else:
+                    try:
+                        hashes = [self._reader.files.sha256(path) for path in dataset.paths]
+                    except FileNotFoundError:
+                        raise DataError(f"{dataset.what}: there is no such file") from None
+                    joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+                    dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
+            return dataset.fingerprint
+
+    def describe(self, name: str) -> DatasetRecord:
+        """What is known of a dataset without reading more of it, but for its hash."""
+        dataset = self._dataset(name)
+        encrypted, key_id, size, path = False, "", None, ""
+        if dataset.paths:
+            files = self._reader.files
+            digest = self.fingerprint(name)
+            size = sum(files.stat(file).size for file in dataset.paths)
+            looks = [files.encryption_of(file) for file in dataset.paths]
+            encrypted = all(look[0] for look in looks)
+            key_id = looks[0][1]
+            path = ", ".join(files.name(file) for file in dataset.paths)
+        else:
+            digest = self.fingerprint(name)
+        frame = dataset.frame  # another thread may release it meanwhile
+        columns = frame.columns if dataset.complete and frame is not None else dataset.schema
+        return DatasetRecord(
+            name=name,
+            kind="input",
+            path=path,
+            format=dataset.format,
+            sha256=digest,
+            bytes=size,
+            rows=dataset.rows,
+            columns=None if columns is None else tuple(str(column) for column in columns),
+            encrypted=encrypted,
+            key_id=key_id,
+        )
