@@ -32,6 +32,27 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def nothing_around(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """No variable of ours and an empty home, for kernels in this process too."""
+    for name in [name for name in os.environ if name.startswith("PAMOLA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A project without configuration, and a table of sixty people."""
+    root = tmp_path / "place"
+    (root / "configs").mkdir(parents=True)
+    (root / "DATA/raw").mkdir(parents=True)
+    (root / ".pamola.toml").touch()
+    people = "".join(f"{n},{20 + n % 9},{'ab'[n % 2]}\n" for n in range(60))
+    (root / "DATA/raw/people.csv").write_text("person,age,city\n" + people)
+    return root
+
+
+@pytest.fixture
 def cli(home: Path, tmp_path: Path) -> Cli:
     """Run the installed `pamola-task` in a process of its own, from `tmp_path` unless told otherwise."""
 

@@ -9,7 +9,6 @@ B35 … B37 in `plugins/executor`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,27 +18,7 @@ import pytest
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl
 from pamola_tasks.errors import ConfigurationError
 
-TABLE = "person,age,city\n" + "".join(f"{n},{20 + n % 9},{'ab'[n % 2]}\n" for n in range(60))
-
-
-@pytest.fixture(autouse=True)
-def nothing_around(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """No variable of ours and an empty home, for kernels in this process too."""
-    for name in [name for name in os.environ if name.startswith("PAMOLA_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A project with one table and no configuration."""
-    root = tmp_path / "place"
-    (root / "configs").mkdir(parents=True)
-    (root / "DATA/raw").mkdir(parents=True)
-    (root / ".pamola.toml").touch()
-    (root / "DATA/raw/people.csv").write_text(TABLE)
-    return root
+pytestmark = pytest.mark.usefixtures("nothing_around")
 
 
 class Good(Operation):

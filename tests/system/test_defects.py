@@ -24,6 +24,7 @@ from pamola_tasks import BaseTask, Kernel, Operation, OperationResult
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("nothing_around")
 
 TASK = """\
 task_id: t_1
@@ -35,24 +36,11 @@ operations:
 """
 
 
-@pytest.fixture(autouse=True)
-def nothing_around(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("PAMOLA_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
-
-
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A project with one table and one task in a file."""
-    root = tmp_path / "place"
-    (root / "configs").mkdir(parents=True)
-    (root / "DATA/raw").mkdir(parents=True)
-    (root / ".pamola.toml").touch()
-    (root / "configs/t_1.yaml").write_text(TASK)
-    (root / "DATA/raw/people.csv").write_text("age,city\n" + "".join(f"{20 + n % 9},{n % 2}\n" for n in range(60)))
-    return root
+def place(place: Path) -> Path:
+    """The project, with one task in a file."""
+    (place / "configs/t_1.yaml").write_text(TASK)
+    return place
 
 
 class Good(Operation):
