@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -410,6 +412,17 @@ def test_a_module_that_is_an_installed_plugin_goes_by_its_entry_points_name(
     monkeypatch.syspath_prepend(tmp_path)
     kernel = kernel_of(importlib.import_module("brought_plugin"))
     assert kernel.plugins["its-name"].distribution == "brought"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs symbolic links and named pipes")
+def test_a_marker_that_is_no_file_is_refused_because_it_may_have_required_something(tmp_path: Path) -> None:
+    (tmp_path / ".pamolaProject").touch()
+    marker = tmp_path / ".pamola.toml"
+    for make in (os.mkfifo, os.mkdir, partial(os.symlink, "/dev/zero"), partial(os.symlink, "none")):
+        make(marker)
+        with pytest.raises(PluginError, match="it is no file"):
+            Kernel(tmp_path, autoload=True)
+        marker.rmdir() if marker.is_dir() else marker.unlink()
 
 
 @pytest.mark.parametrize(

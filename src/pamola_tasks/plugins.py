@@ -705,6 +705,8 @@ def _settings_file(start: Path) -> Path | None:
         path = folder / ".pamola.toml"
         if path.is_file():
             return path
+        if os.path.lexists(path):  # to pass it over would lose what it requires
+            raise PluginError(f"{path}: it is no file, or a link to none")
         if any((folder / marker).exists() for marker in _OTHER_MARKERS):
             return None
     return None

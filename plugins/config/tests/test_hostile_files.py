@@ -111,6 +111,7 @@ READ: dict[str, tuple[str, str | bytes]] = {
     "yaml: no as a text": ("yaml", "a: NO"),
     "yaml: a template": ("yaml", "description: \"{{ cycler.__init__.__globals__.os.popen('id').read() }}\""),
     "yaml: a byte order mark": ("yaml", b"\xef\xbb\xbfseed: 1"),
+    "yaml: many keys that nearly are keys": ("yaml", "\n".join(f"contine_on_err{i}: 1" for i in range(4000))),
     "json: names of Python": ("json", '{"__class__": {"__init__": 1}, "__proto__": {"x": 1}}'),
     "toml: a million spaces": ("toml", " " * 1_000_000),
 }

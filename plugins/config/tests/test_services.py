@@ -243,6 +243,27 @@ def test_save_sets_keys_in_the_tasks_file(home: Any) -> None:
     assert path.read_text() == '# mine\noperations: []\ntask_id: t_1\nretry: {max_retries: 5}\nown: "NO"\n'
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("seed", "has no value"),
+        ("=1", "has no value"),
+        ("seed=x", "seed: expected a whole number"),
+        ("seed=!!python/object:os.system x", "--set seed: a tag that is not allowed"),
+        ("share=.nan", "--set share: not a finite number"),
+        ("own={a: 1, a: 2}", "--set own: a: the key stands twice"),
+        ("a..b=1", "names joined by single dots"),
+        ("contine_on_error=true", "did you mean 'continue_on_error'"),
+        ("task_id=t_2", "cannot be overridden"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_and_the_file_stays(home: Any, setting: str, said: str) -> None:
+    path = home.write("configs/t_1.yaml", "operations: []\nseed: 1 # kept\n")
+    result = command(home, "save", "t_1", "--set", setting)
+    assert said in str(result.exception)
+    assert path.read_text() == "operations: []\nseed: 1 # kept\n"
+
+
 def test_the_schema_describes_every_key(home: Any) -> None:
     home.owns_section("cohort")
     document = json.loads(command(home, "schema", "--json").stdout)

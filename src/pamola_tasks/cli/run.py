@@ -138,6 +138,8 @@ def parse_value(text: str) -> Any:
             inner = text[1:-1].strip()
             return [parse_value(item.strip()) for item in inner.split(",")] if inner else []
         return text
+    except RecursionError:
+        raise click.BadParameter("the value is nested too deep", param_hint="--set") from None
     if isinstance(value, float) and not (value - value == 0):
         raise click.BadParameter(f"{text!r} is no finite number", param_hint="--set")
     return value

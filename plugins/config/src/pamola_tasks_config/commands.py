@@ -10,7 +10,7 @@ import click
 
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, note, print_json, print_table, visible
-from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, UsageError
+from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, PathSecurityError, UsageError
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ def check(state: State, task: str | None, as_json: bool) -> None:
                 state.kernel.plan(name)
         except ConfigurationError as error:
             problems += error.problems
+        except PathSecurityError as error:
+            problems.append(str(error))
         except PamolaTaskError as error:  # it could not be run now: a key or another task's result is missing
             if name is None or isinstance(error, UsageError):
                 raise
@@ -135,6 +137,8 @@ def _setting(text: str) -> tuple[str, Any]:
         document = parse(f"value: {value}\n".encode(), "set.yaml")
     except ConfigurationError:
         return key, value
+    if document.problems:
+        raise UsageError(f"--set {key}: {document.problems[0].text.partition(': ')[2]}")
     return key, document.root.plain()["value"]
 
 

@@ -80,7 +80,14 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
     """The lines of problems in order, each once."""
-    return tuple(dict.fromkeys(problem.text for problem in sorted(problems)))
+    return tuple(dict.fromkeys(_one_line(problem.text) for problem in sorted(problems)))
+
+
+def _one_line(text: str) -> str:
+    """The text with every character that is not printed as its escape: a key may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class Document:
@@ -102,7 +109,7 @@ class Document:
         self.order = order
         self.problems: list[Problem] = []
         self.root = Node({}, 0, 0)
-        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._lines = [0, *(match.end() for match in re.finditer("\r\n?|\n", text))]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, from 1."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError, PamolaTaskError, ValidationError
+from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PathSecurityError, ValidationError
 from pamola_tasks.files import check_name
 from pamola_tasks.protocols import ConfigLayer
 from pamola_tasks_config.documents import FORMATS, Document, Node, Path, Problem, dotted, format_of, read_file
@@ -78,8 +78,19 @@ def in_file(layer: FileLayer, path: Path) -> Path:
 
 def find_file(files: Files, stem: str) -> tuple[str, tuple[str, ...]]:
     """The configuration file of this name in `configs/`, YAML before TOML before JSON, and the others there are."""
-    there = [f"{CONFIGS}/{stem}.{extension}" for extension in FORMATS if files.exists(f"{CONFIGS}/{stem}.{extension}")]
+    there = [name for extension in FORMATS if _is_there(files, name := f"{CONFIGS}/{stem}.{extension}")]
     return (there[0] if there else ""), tuple(there[1:])
+
+
+def _is_there(files: Files, name: str) -> bool:
+    """Whether there is anything of this name. What must not be opened counts: to pass it over would hide it."""
+    try:
+        files.stat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PathSecurityError:
+        return True
+    return True
 
 
 def several(used: str, others: Iterable[str]) -> tuple[str, ...]:
@@ -89,9 +100,9 @@ def several(used: str, others: Iterable[str]) -> tuple[str, ...]:
 
 
 def config_files(files: Files) -> list[str]:
-    """Names of the files in `configs/` that may be task files, sorted."""
+    """Names of what lies in `configs/` and may be a task file, sorted; what is no file is refused when it is read."""
     try:
-        entries = [name for name, stat in files.iter(CONFIGS) if stat.kind == "file"]
+        entries = [name for name, _ in files.iter(CONFIGS)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -21,15 +22,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def likeness(name: str, known: Iterable[str]) -> str:
     """The known name that this one is almost certainly a slip of, or empty."""
+    folded, letters = _folded(name), set(_folded(name))
     best, best_distance = "", 3
     for candidate in known:
         if candidate == name:
             return ""
-        if _folded(candidate) == _folded(name):
+        other = _folded(candidate)
+        if other == folded:
             return candidate
+        # Two slips change the length by two at most, and put in or take away four letters: that is fast to see.
+        if abs(len(folded) - len(other)) > 2 or len(letters.symmetric_difference(other)) > 4:
+            continue
         if _extends(name, candidate):
             continue
-        distance = _distance(_folded(name), _folded(candidate))
+        distance = _distance(folded, other)
         if distance < best_distance and distance <= _allowed(name, candidate):
             best, best_distance = candidate, distance
     return best
@@ -41,6 +47,7 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near!r}?)" if near else ""
 
 
+@lru_cache(maxsize=1024)
 def _folded(name: str) -> str:
     return re.sub(r"[-_ ]", "", name).lower()
 
@@ -69,8 +76,6 @@ def _distance(left: str, right: str) -> int:
 
     Damerau (1964), "A technique for computer detection and correction of spelling errors", CACM 7(3).
     """
-    if abs(len(left) - len(right)) > 2:
-        return 3
     before: list[int] = []
     row = list(range(len(right) + 1))
     for i, a in enumerate(left, 1):
