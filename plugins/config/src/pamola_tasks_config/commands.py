@@ -164,5 +164,6 @@ def _kind(found: dict[str, Any]) -> str:
     if "enum" in found:
         return "|".join(map(str, found["enum"]))
     if "anyOf" in found:
-        return " or ".join(_kind(member) for member in found["anyOf"])
-    return str(found.get("type", "any"))
+        return " or ".join(_kind(member) for member in found["anyOf"] if "pattern" not in member)
+    kind = found.get("type", "any")
+    return str(kind[0] if isinstance(kind, list) else kind)

@@ -160,7 +160,24 @@ def json_schema(settings: dict[str, type]) -> dict[str, Any]:
         minimum, above = limits().get(field.name, (None, None))
         own |= {"minimum": minimum} if minimum is not None else {}
         own |= {"exclusiveMinimum": above} if above is not None else {}
+    for name, (minimum, above) in limits().items():
+        section, _, key = name.partition(".")
+        if key:
+            inner = schema["properties"][section]["properties"][key]
+            inner |= {"minimum": minimum} if minimum is not None else {"exclusiveMinimum": above}
     for name, cls in sorted(settings.items()):
         schema["properties"][name] = {"description": f"Settings of the plugin {name}."} | schema_of_class(cls)
+    _admit_references(schema)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A task of pamola-tasks"}
     return head | schema | {"additionalProperties": True}
+
+
+def _admit_references(schema: dict[str, Any]) -> None:
+    """Where a number or a switch is wanted, `${env:NAME}` may stand too."""
+    reference = {"type": "string", "pattern": r"^\$\{env:[A-Za-z_][A-Za-z0-9_.-]*\}$"}
+    for found in schema.get("properties", {}).values():
+        if found.get("type") in ("integer", "number", "boolean"):
+            found |= reference | {"type": [found["type"], "string"]}
+        elif not any(member.get("type") in (None, "string") for member in found.get("anyOf", [{}])):
+            found["anyOf"].append(reference)
+        _admit_references(found)
