@@ -159,7 +159,7 @@ class AnonymizeOperation(Operation):
     output_format: str | None = None
     row_id: bool = False
 
-    version = "1.1"
+    version = "1.2"
     category = "anonymization"
 
     def __attrs_post_init__(self) -> None:

@@ -74,6 +74,7 @@ def partition(
     importance: Floats | None = None,
     conditions: Conditions | None = None,
     candidates: int | None = None,
+    within: Ints | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Ints:
     """Divide combinations into classes of at least `k` records, cutting until no allowed cut is left.
@@ -86,6 +87,7 @@ def partition(
         importance: Weight of each dimension's loss; all the same unless given.
         conditions: What else both sides of a cut have to meet; where there are any, every proposed cut may be tried.
         candidates: Cuts tried over all dimensions at each node; unless given fewer for a large table.
+        within: Classes to begin with, numbered from 0, none of them empty; one that holds everything unless given.
         progress: Told after each level how many records have found their class.
 
     Returns:
@@ -102,7 +104,7 @@ def partition(
     total = int(weights.sum())
     # Cuts of least loss may peel off one extreme value at a time; past this depth only medians, which halve.
     greedy_levels = 2 * math.ceil(math.log2(max(2, total / k))) + 2 * len(codes)
-    level = _first_level(codes, weights)
+    level = _first_level(codes, weights, np.zeros(count, dtype=np.int64) if within is None else within)
     depth = 0
     with contextlib.ExitStack() as stack:
         if count > LARGE:
@@ -136,14 +138,14 @@ def _proposals(
     return [runs for runs, _ in found], [cuts for _, proposed in found for cuts in proposed]
 
 
-def _first_level(codes: npt.NDArray[np.int32], weights: Ints) -> _Level:
-    count = codes.shape[1]
+def _first_level(codes: npt.NDArray[np.int32], weights: Ints, within: Ints) -> _Level:
+    size = np.bincount(within)
     return _Level(
-        order=[np.argsort(row, kind="stable").astype(np.int32) for row in codes],
-        start=np.zeros(1, dtype=np.int64),
-        size=np.array([count], dtype=np.int64),
-        node=np.zeros(count, dtype=np.int64),
-        weight=np.array([weights.sum()], dtype=np.int64),
+        order=[np.lexsort((row, within)).astype(np.int32) for row in codes],
+        start=np.cumsum(size) - size,
+        size=size,
+        node=np.repeat(np.arange(len(size)), size),
+        weight=np.bincount(within, weights=weights).astype(np.int64),
     )
 
 

@@ -17,6 +17,7 @@ from .distributions import Distribution, of_labels, of_ranges, of_representative
 from .domains import Domain, Floats, Ints, Mask, combinations, encode
 from .generalization import GeneralizedColumn, central, generalize, labelled, representative
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+from .improving import improved
 from .measures import Grouping
 from .microaggregation import microaggregate
 from .models import SensitiveValues
@@ -301,6 +302,7 @@ def _grouped(
         classes, levels = full_domain(table.distinct, weights, hierarchies, importance, conditions, may_suppress)
         return classes[unit], levels
     classes = local_recoding(table.distinct, weights, hierarchies, importance, conditions, may_suppress, progress)
+    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions)
     return classes[unit], None
 
 
