@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,8 +23,9 @@ from pamola_tasks_data.arrow import to_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Future
 
-_ROWS = 1 << 17
+_ROWS = 1 << 16
 # What a spreadsheet takes for a formula: also behind blanks, which it skips, and in full-width signs.
 _FORMULA = r"^[ \x{a0}]*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 _LARGE = pa.large_string()
@@ -49,6 +51,12 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
     header: list[str] | None = None
     rows = 0
     workers = min(4, os.cpu_count() or 1)
+    waiting: deque[Future[bytes]] = deque()
+
+    def write_all_but(count: int) -> None:
+        while len(waiting) > count:
+            file.write(encoded(waiting.popleft().result()))
+
     with ThreadPoolExecutor(workers) as pool:
         for frame in frames:
             table = _written_form(to_table(_readable(frame), mixed_as_text=True))
@@ -61,10 +69,13 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
                 )
             rows += table.num_rows
             # As many pieces at a time as there are workers, so that the text of a long table is never whole in memory.
-            for window in range(0, table.num_rows, _ROWS * workers):
-                starts = range(window, min(window + _ROWS * workers, table.num_rows), _ROWS)
-                for data in pool.map(form.lines, (table.slice(start, _ROWS) for start in starts)):
-                    file.write(encoded(data))
+            for start in range(0, table.num_rows, _ROWS):
+                waiting.append(pool.submit(form.lines, table.slice(start, _ROWS)))
+                write_all_but(workers)
+            # One goes on while the next frame is made, so that no more than two frames are in memory.
+            del frame, table
+            write_all_but(1)
+        write_all_but(0)
     if header is None:
         raise DataError("there is nothing to write: not even an empty frame was given")
     return rows
@@ -82,8 +93,6 @@ class _Form:
         )
         self.special = (self.delimiter, self.quote, "\r", "\n")
         self.for_spreadsheets = bool(options.get("for_spreadsheets"))
-        self._bytes = tuple(mark.encode() for mark in self.special)
-        self._pattern = "[" + "".join("\\" + mark if mark in "\\]^-|" else mark for mark in self.special) + "]"
 
     def header(self, names: list[str]) -> bytes:
         cells: list[str] = self.quoted(self.guarded(pa.array(names, _LARGE))).to_pylist()
@@ -124,13 +133,14 @@ class _Form:
     def quoted(self, text: Any) -> Any:
         """Text with quotes round every cell that would not be read as it is."""
         needs = pc.is_in(text, self.reserved)
-        data = _bytes_of(text)
-        if any(mark in data for mark in self._bytes):
-            needs = pc.or_(needs, pc.fill_null(pc.match_substring_regex(text, self._pattern), False))
+        data = _bytes_of(text)  # most columns have none of the marks, and are looked at no further
+        present = [mark for mark in self.special if mark.encode() in data]
+        for mark in present:
+            needs = pc.or_(needs, pc.fill_null(pc.match_substring(text, mark), False))
         if not pc.any(needs).as_py():
             return text
         quote = pa.scalar(self.quote, _LARGE)
-        doubled = pc.replace_substring(text, self.quote, self.quote * 2)
+        doubled = pc.replace_substring(text, self.quote, self.quote * 2) if self.quote in present else text
         return pc.if_else(needs, pc.binary_join_element_wise(quote, doubled, quote, _NOTHING), text)
 
     def encoder(self) -> Callable[[bytes], bytes]:
@@ -173,7 +183,8 @@ def _floats(array: Any) -> Any:
         text = pc.replace_with_mask(text, long, pa.array(shown, _LARGE))
     whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(size, 1e10))
     if pc.any(whole).as_py():
-        text = pc.if_else(whole, pc.binary_join_element_wise(text, _POINT_ZERO, _NOTHING), text)
+        pointed = pc.binary_join_element_wise(text.filter(whole), _POINT_ZERO, _NOTHING)
+        text = pc.replace_with_mask(text, pc.fill_null(whole, False), pointed)
     return text
 
 

@@ -87,14 +87,15 @@ class Pseudonymizer:
         """
         if len(texts) <= SAMPLE:
             return True
-        chosen = np.random.default_rng(len(texts)).choice(len(texts), SAMPLE, replace=False)
+        # some positions fall together, which is cheaper than drawing without replacement from all of them
+        chosen = np.unique(np.random.default_rng(len(texts)).integers(0, len(texts), SAMPLE))
         sample = [texts[position] for position in chosen.tolist()]
-        seen = sum(text in self.known for text in sample) / SAMPLE if self.known else 0.0
+        seen = sum(text in self.known for text in sample) / len(sample) if self.known else 0.0
         if self._pieces > TRIAL and seen < WORTHWHILE:
             self._learns = False
             self.known.clear()
-        repeated = SAMPLE - len(set(sample))
-        further = 2 * repeated * len(texts) / SAMPLE**2
+        repeated = len(sample) - len(set(sample))
+        further = 2 * repeated * len(texts) / len(sample) ** 2
         return seen + (1 - seen) * further / (1 + further) >= WORTHWHILE
 
     def _each(self, column: pd.Series[Any], texts: Sequence[str]) -> pd.Series[str]:
