@@ -27,13 +27,19 @@ class StepOptions:
         id: The step's id; the operation's name unless given.
         retry: Overrules keys of the task's `retry` section for this step: `{"max_retries": 0}`.
         timeout: Seconds after which an attempt is stopped.
+        step_memory_limit_mb: Resident MiB that an attempt may take, in a process of its own; it is stopped when it
+            takes more.
         continue_on_error: Overrules the task's `continue_on_error` for this step.
     """
 
     id: str | None = None
     retry: dict[str, Any] | None = None
     timeout: float | None = None
+    step_memory_limit_mb: int | None = None
     continue_on_error: bool | None = None
+
+
+STEP_OPTIONS = tuple(field.name for field in attrs.fields(StepOptions))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -155,7 +161,7 @@ class Plan:
         Args:
             operation: Its operation.
             name: What the operation was asked for as.
-            options: `id, retry, timeout, continue_on_error`.
+            options: Those of `StepOptions`.
             distribution: Where the operation comes from.
             before: Id of the step to put it before; at the end unless given.
 
@@ -166,7 +172,7 @@ class Plan:
         """
         name = name or operation.name
         if options is not None and not isinstance(options, (Mapping, StepOptions)):
-            raise PlanError(f"step {name}: its options are a mapping of id, retry, timeout, continue_on_error")
+            raise PlanError(f"step {name}: its options are a mapping of {', '.join(STEP_OPTIONS)}")
         if not isinstance(options, StepOptions):
             options = build(StepOptions, options or {}, what=f"step {name}")
         step = Step(

@@ -10,6 +10,7 @@ import attrs
 
 from pamola_tasks.errors import ConfigurationError, ParameterError, UnknownOperationError
 from pamola_tasks.parameters import annotations_of
+from pamola_tasks.plan import STEP_OPTIONS
 from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ class TaskRunner(BaseTask):
     """Runs a list of operations without a class.
 
     Args:
-        operation_configs: Each `{"operation": NAME, "parameters": {…}}` or `{NAME: {…}}`, with `id, retry, timeout,
-            continue_on_error` beside it. `scope: {"type": "field", "target": [fields]}` makes one step a field for an
-            operation that has a `field_name`, or fills `fields`. A step that names no dataset reads what the step
-            before it wrote, the first one the first input.
+        operation_configs: Each `{"operation": NAME, "parameters": {…}}` or `{NAME: {…}}`, with the options of a step
+            (`id, retry, timeout …`) beside it. `scope: {"type": "field", "target": [fields]}` makes one step a field
+            for an operation that has a `field_name`, or fills `fields`. A step that names no dataset reads what the
+            step before it wrote, the first one the first input.
         additional_options: Further configuration (`seed`, `encoding`, `delimiter`, `quotechar`, or any task key).
 
     The other arguments are those of `BaseTask`.
@@ -74,7 +75,6 @@ class TaskRunner(BaseTask):
         add_listed(self, self.operation_configs, "operation_configs", _by_number)
 
 
-_STEP_KEYS = ("id", "retry", "timeout", "continue_on_error")
 _LISTED_KEYS = frozenset(
     {
         "operation",
@@ -187,9 +187,9 @@ def _listed(entry: Any) -> Listed:
         entry = {entry: {}}
     if not isinstance(entry, Mapping):
         raise ConfigurationError("expected an operation's name with its parameters")
-    step = {key: entry[key] for key in _STEP_KEYS if key in entry}
+    step = {key: entry[key] for key in STEP_OPTIONS if key in entry}
     if "operation" in entry or "class_name" in entry:
-        unknown = sorted(set(entry) - _LISTED_KEYS - set(_STEP_KEYS))
+        unknown = sorted(set(entry) - _LISTED_KEYS - set(STEP_OPTIONS))
         if unknown:
             raise ConfigurationError(f"unknown key {unknown[0]!r} beside the operation")
         name_key = "class_name" if entry.get("class_name") else "operation"
@@ -197,10 +197,10 @@ def _listed(entry: Any) -> Listed:
         if "task_operation_id" in entry:
             step.setdefault("id", str(entry["task_operation_id"]))
     else:
-        names = [key for key in entry if key not in _STEP_KEYS]
+        names = [key for key in entry if key not in STEP_OPTIONS]
         if len(names) != 1:
             found = ", ".join(map(str, names)) or "none"
-            raise ConfigurationError(f"expected one operation beside {', '.join(_STEP_KEYS)}; found {found}")
+            raise ConfigurationError(f"expected one operation beside {', '.join(STEP_OPTIONS)}; found {found}")
         name = name_key = parameters_key = names[0]
     parameters = entry.get(parameters_key) or {}
     if not isinstance(parameters, Mapping):

@@ -335,10 +335,25 @@ def test_a_time_limit_runs_the_step_in_a_process_of_its_own_and_the_others_here(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is watched on Linux only")
 def test_a_step_that_takes_too_much_memory_is_stopped(folder: Path) -> None:
-    task = Given((Hog, {"megabytes": 20}, {"id": "small"}), (Hog, {"megabytes": 2000}, {"id": "large"}))
-    outcome = run(folder, task, parallel_processes=1, **{"executor.step_memory_limit_mb": 300})
-    assert outcome.results["small"].status.value == "success"
-    assert "more than the 300 MiB of executor.step_memory_limit_mb" in outcome.results["large"].error_message
+    task = Given(
+        (Hog, {"megabytes": 20}, {"id": "small"}),
+        (Hog, {"megabytes": 2000}, {"id": "large"}),
+        (Hog, {"megabytes": 350}, {"id": "allowed", "step_memory_limit_mb": 2000}),
+    )
+    more = {"executor.step_memory_limit_mb": 300, "continue_on_error": True}
+    outcome = run(folder, task, parallel_processes=1, **more)
+    status = {name: result.status.value for name, result in outcome.results.items()}
+    assert status == {"small": "success", "large": "error", "allowed": "success"}
+    assert "more than the 300 MiB of its step_memory_limit_mb" in outcome.results["large"].error_message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is watched on Linux only")
+def test_a_memory_limit_of_one_step_leaves_the_others_on_their_threads(folder: Path, tmp_path: Path) -> None:
+    steps = [(Meet, {"folder": str(tmp_path), "many": 2}, options) for options in ({"step_memory_limit_mb": 900}, {})]
+    outcome = run(folder, Given(*steps))
+    assert [r.metrics["pid"] == os.getpid() for r in outcome.results.values()] == [False, True]
+    refused = run(folder, Given((Meet, {"folder": str(tmp_path), "many": 1}, {"step_memory_limit_mb": 0})))
+    assert "step Meet: step_memory_limit_mb must be more than 0, not 0" in str(refused.error)
 
 
 def test_what_cannot_be_sent_to_a_process_is_refused_by_name_before_anything_runs(folder: Path, tmp_path: Path) -> None:

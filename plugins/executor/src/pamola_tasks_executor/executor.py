@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
@@ -13,43 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks import pickles
-from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, OperationError, PamolaTaskError, PlanError
+from pamola_tasks.errors import NonRetriableError
 from pamola_tasks.operation import OperationResult, OperationStatus
-from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks_executor.processes import Limits, Worker
-from pamola_tasks_executor.retrying import retrying
+from pamola_tasks_executor.attempts import Attempts, OnRetry, Tries, message, overruled
+from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
-from pamola_tasks_executor.together import Together
-from pamola_tasks_executor.transient import Transient, never_retried
 
 if TYPE_CHECKING:
     import logging
 
-    from pamola_tasks.plan import Plan, Step
+    from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import StepDriver
-
-OnRetry = Callable[[BaseException, int, float], None]
-
-
-@attrs.define
-class _Tally:
-    """What was done so far: each operation counted once, however often it was tried."""
-
-    total_operations: int = 0
-    successful_operations: int = 0
-    failed_operations: int = 0
-    retried_operations: int = 0
-    total_retries: int = 0
-
-
-@attrs.define
-class _Tries:
-    """The attempts at one operation: how many, and how long they took without the waits between them."""
-
-    made: int = 0
-    seconds: float = 0.0
 
 
 class TaskOperationExecutor:
@@ -77,10 +50,9 @@ class TaskOperationExecutor:
         settings: ExecutorSettings | None = None,
     ) -> None:
         self._config = task_config
-        self._settings = settings or ExecutorSettings()
         self._logger = logger
         self._reporter = reporter
-        self._defaults = _overruled(
+        defaults = overruled(
             getattr(task_config, "retry", None) or RetrySettings(),
             "default",
             max_retries=default_max_retries,
@@ -89,9 +61,8 @@ class TaskOperationExecutor:
             max_wait=default_max_wait,
             jitter=default_jitter,
         )
-        self._transient = Transient(self._defaults.on)
-        self._tally = _Tally()
-        self._lock = threading.Lock()
+        self._attempts = Attempts(defaults)
+        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._attempts)
 
     # ------------------------------------------------------------ a plan
 
@@ -101,100 +72,11 @@ class TaskOperationExecutor:
         Raises:
             PlanError: The plan asks for something that this executor cannot do.
         """
-        problems = self.objections(plan)
-        if problems:
-            raise PlanError(problems=tuple(problems))
-        description = self._description(plan, driver)
-        workers = [Worker(description) for _ in range(min(self._at_a_time(), len(plan)))]
-        if len(workers) > 1:
-            Together(plan, driver, workers, partial(self._run_step, driver)).run()
-            return
-        try:
-            for step in plan:
-                if driver.stopped:
-                    break
-                if driver.prepare(step):
-                    driver.complete(step, self._run_step(driver, step, workers[0]))
-        finally:
-            for worker in workers:
-                worker.end()
+        self._plans.run(plan, driver)
 
     def objections(self, plan: Plan) -> list[str]:
         """Why a plan cannot be run as it is asked for."""
-        found = []
-        if self._settings.step_memory_limit_mb is not None and sys.platform != "linux":
-            found.append("executor.step_memory_limit_mb: memory is watched on Linux only: leave it out")
-        for step in plan:
-            found += self._objections_to(step)
-        return found
-
-    def _objections_to(self, step: Step) -> list[str]:
-        found = []
-        timeout = step.options.timeout
-        if timeout is not None and not timeout > 0:
-            found.append(f"step {step.id}: timeout must be more than 0, not {timeout}")
-        if self._limits_of(step) is not None:
-            try:
-                pickles.dumps(step.operation, f"step {step.id}")
-            except PamolaTaskError as problem:
-                found.append(str(problem))
-        try:
-            settings = self._settings_of(step)
-        except PamolaTaskError as problem:
-            return [*found, str(problem)]
-        return found + [
-            f"step {step.id}: retry.on names {name}, which is never tried again: it says that the program or its"
-            f" parameters are wrong"
-            for name in never_retried(settings.on)
-        ]
-
-    def _settings_of(self, step: Step) -> RetrySettings:
-        return _overruled(self._defaults, f"step {step.id}: retry", **(step.options.retry or {}))
-
-    def _limits_of(self, step: Step) -> Limits | None:
-        """What a step in a process of its own may take; None for one that runs on a thread here."""
-        timeout = step.options.timeout
-        if timeout is None:
-            timeout = getattr(self._config, "timeout", None)
-        limits = Limits(timeout=timeout, memory_mb=self._settings.step_memory_limit_mb)
-        return None if limits == Limits() and self._settings.kind == "threads" else limits
-
-    def _at_a_time(self) -> int:
-        return max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
-
-    def _description(self, plan: Plan, driver: StepDriver) -> bytes:
-        apart = [step.id for step in plan if self._limits_of(step) is not None]
-        if not apart:
-            return b""
-        try:
-            return driver.describe_run()
-        except OperationError as problem:
-            raise PlanError(f"step {apart[0]} needs a process of its own, and {problem}") from problem
-
-    def _run_step(
-        self, driver: StepDriver, step: Step, worker: Worker, stop: threading.Event | None = None
-    ) -> OperationResult:
-        tries = _Tries()
-        settings = self._settings_of(step)
-
-        def attempt() -> OperationResult:
-            limits = self._limits_of(step)
-            if limits is None:
-                return driver.attempt(step)
-            return driver.receive(step, worker.perform(step.id, driver.send(step), partial(driver.hear, step), limits))
-
-        def tell(error: BaseException, number: int, wait: float) -> None:
-            driver.deliver(lambda: driver.retried(step, number, error, wait))
-
-        try:
-            result = self._tried(attempt, settings, tries, tell, stop)
-        except Exception as error:  # a step is a boundary: its failure is a result, with the traceback
-            final = self._given_up(step.id, error, settings, tries) if settings.max_retries else error
-            result = OperationResult.failure(final, "".join(traceback.format_exception(final)))
-        result.attempts = tries.made
-        result.execution_time = tries.seconds
-        self._count(tries, not result.failed)
-        return result
+        return self._plans.objections(plan)
 
     # ------------------------------------------------------------ one operation
 
@@ -211,11 +93,11 @@ class TaskOperationExecutor:
         Returns:
             Its result; what it raised is a result with status ERROR.
         """
-        tries = _Tries()
+        tries = Tries()
         call = partial(self._call, operation, params, progress_tracker)
-        result = self._as_result(lambda: self._timed(call, tries))
+        result = self._as_result(lambda: tries.timed(call))
         result.execution_time = tries.seconds
-        self._count(tries, not result.failed)
+        self._attempts.count(tries, not result.failed)
         return result
 
     def execute_with_retry(
@@ -251,8 +133,8 @@ class TaskOperationExecutor:
             MaxRetriesExceededError: It went on failing.
             NonRetriableError: It raised something that is not worth another try.
         """
-        settings = _overruled(
-            self._defaults,
+        settings = overruled(
+            self._attempts.defaults,
             "retry",
             max_retries=max_retries,
             backoff=backoff_factor,
@@ -271,7 +153,7 @@ class TaskOperationExecutor:
         on_retry: OnRetry | None = None,
         stop: threading.Event | None = None,
     ) -> OperationResult:
-        tries, name, good = _Tries(), _name(operation), False
+        tries, name, good = Tries(), _name(operation), False
 
         def tell(error: BaseException, attempt: int, wait: float) -> None:
             kind = type(error).__name__
@@ -281,17 +163,17 @@ class TaskOperationExecutor:
 
         try:
             call = partial(self._call, operation, params, progress_tracker)
-            result = self._tried(call, settings, tries, tell, stop)
+            result = self._attempts.make(call, settings, tries, tell, stop)
             good = not result.failed
         except Exception as error:
             if not self.is_retriable_error(error):
-                raise NonRetriableError(f"{name}: {_message(error)}") from error
-            final = self._given_up(name, error, settings, tries)
+                raise NonRetriableError(f"{name}: {message(error)}") from error
+            final = self._attempts.given_up(name, error, settings, tries)
             if final is error:
                 raise
             raise final from error
         finally:
-            self._count(tries, good)
+            self._attempts.count(tries, good)
         result.attempts = tries.made
         result.execution_time = tries.seconds
         return result
@@ -326,7 +208,7 @@ class TaskOperationExecutor:
             self._report(f"Start {identity}", "running", {})
             results[identity] = self._as_result(
                 lambda operation=operation: self._with_retry(  # type: ignore[misc]
-                    operation, common_params, self._defaults
+                    operation, common_params, self._attempts.defaults
                 )
             )
             self._ended(identity, results[identity], progress_tracker)
@@ -357,7 +239,7 @@ class TaskOperationExecutor:
             As `execute_operations`, in the order of the operations.
         """
         named = identified(operations)
-        workers = max_workers or self._at_a_time()
+        workers = max_workers or self._plans.at_a_time()
         goes_on = self._goes_on(continue_on_error)
         stop = threading.Event()
         results: dict[str, OperationResult] = {}
@@ -367,7 +249,9 @@ class TaskOperationExecutor:
                 running: dict[Future[OperationResult], str] = {}
                 for identity, operation in named:
                     self._report(f"Start {identity}", "running", {})
-                    call = partial(self._with_retry, operation, common_params, self._defaults, None, None, stop)
+                    call = partial(
+                        self._with_retry, operation, common_params, self._attempts.defaults, None, None, stop
+                    )
                     running[pool.submit(self._unless_stopped, stop, call)] = identity
                 for future in as_completed(running):
                     identity = running[future]
@@ -390,7 +274,7 @@ class TaskOperationExecutor:
 
     def add_retriable_exception(self, exception_type: type[BaseException]) -> None:
         """Try again after this kind of error too; refused, with a warning, for kinds that never pass."""
-        if not self._transient.add(exception_type):
+        if not self._attempts.transient.add(exception_type):
             self._logger.warning(
                 "%s is not tried again: it says that the program or its parameters are wrong, or that it is to end",
                 exception_type.__name__,
@@ -398,44 +282,17 @@ class TaskOperationExecutor:
 
     def remove_retriable_exception(self, exception_type: type[BaseException]) -> None:
         """Do not try again after this kind of error."""
-        self._transient.remove(exception_type)
+        self._attempts.transient.remove(exception_type)
 
     def is_retriable_error(self, error: BaseException) -> bool:
         """Whether an error may pass, so that another attempt is worth it."""
-        return self._transient(error)
+        return self._attempts.transient(error)
 
     def get_execution_stats(self) -> dict[str, int]:
         """How many operations were run, went well, failed, were tried again, and how many retries there were."""
-        with self._lock:
-            return attrs.asdict(self._tally)
+        return attrs.asdict(self._attempts.tally())
 
     # ------------------------------------------------------------ inside
-
-    def _tried(
-        self,
-        attempt: Callable[[], OperationResult],
-        settings: RetrySettings,
-        tries: _Tries,
-        on_retry: OnRetry,
-        stop: threading.Event | None = None,
-    ) -> OperationResult:
-        passes = self._transient.naming(settings.on)
-
-        def once() -> OperationResult:
-            result = self._timed(attempt, tries)
-            if result.failed and result.exception is not None and passes(result.exception):
-                raise result.exception
-            return result
-
-        return retrying(once, settings, passes=passes, on_retry=on_retry, stop=stop)
-
-    def _timed(self, attempt: Callable[[], OperationResult], tries: _Tries) -> OperationResult:
-        tries.made += 1
-        started = time.perf_counter()
-        try:
-            return attempt()
-        finally:
-            tries.seconds += time.perf_counter() - started
 
     def _call(self, operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> OperationResult:
         given = dict(params)
@@ -461,15 +318,6 @@ class TaskOperationExecutor:
             raise CancelledError
         return call()
 
-    def _given_up(self, what: str, error: Exception, settings: RetrySettings, tries: _Tries) -> Exception:
-        """What to say of an error that ended the tries."""
-        if not self._transient.naming(settings.on)(error) or tries.made <= settings.max_retries:
-            return error
-        attempts = "1 attempt" if tries.made == 1 else f"{tries.made} attempts"
-        limit = MaxRetriesExceededError(f"{what}: gave up after {attempts}: {_message(error)}", attempts=tries.made)
-        limit.__cause__ = error
-        return limit
-
     def _goes_on(self, continue_on_error: bool | None) -> bool:
         configured = bool(getattr(self._config, "continue_on_error", False))
         return configured if continue_on_error is None else continue_on_error
@@ -483,14 +331,6 @@ class TaskOperationExecutor:
     def _report(self, name: str, status: str, details: Mapping[str, Any]) -> None:
         if self._reporter is not None:
             self._reporter.add_operation(name, status, details)
-
-    def _count(self, tries: _Tries, good: bool) -> None:
-        with self._lock:
-            self._tally.total_operations += 1
-            self._tally.successful_operations += good
-            self._tally.failed_operations += not good
-            self._tally.retried_operations += tries.made > 1
-            self._tally.total_retries += max(tries.made - 1, 0)
 
 
 def create_operation_executor(
@@ -516,34 +356,12 @@ def identified(operations: Any) -> list[tuple[str, Any]]:
     return list(found.items())
 
 
-def _overruled(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:
-    """Settings with some of them replaced, checked.
-
-    Raises:
-        ParameterError: There is no such setting, or its value does not fit.
-        PlanError: A number is out of its range.
-    """
-    stated = {key: value for key, value in values.items() if value is not None}
-    if not stated:
-        return settings
-    made = build(RetrySettings, {**attrs.asdict(settings), **stated}, what=what)
-    lowest = {"max_retries": 0, "initial_wait": 0, "max_wait": 0, "backoff": 1}
-    wrong = [f"{what}: {key} must be at least {least}" for key, least in lowest.items() if getattr(made, key) < least]
-    if wrong:
-        raise PlanError(problems=tuple(wrong))
-    return made
-
-
 def _not_begun(failed: str) -> OperationResult:
     return OperationResult(OperationStatus.SKIPPED, attempts=0, reason=f"not begun, because {failed} failed")
 
 
 def _name(operation: Any) -> str:
     return str(getattr(operation, "name", None) or type(operation).__name__)
-
-
-def _message(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 __all__ = ["TaskOperationExecutor", "create_operation_executor", "identified"]

@@ -131,8 +131,8 @@ class Worker:
         resident = resident_mb(self._process.pid)
         if resident > limit_mb:
             raise OperationError(
-                f"step {step_id} took {resident:.0f} MiB of memory, more than the {limit_mb} MiB of"
-                f" executor.step_memory_limit_mb, and was stopped"
+                f"step {step_id} took {resident:.0f} MiB of memory, more than the {limit_mb} MiB of its"
+                f" step_memory_limit_mb, and was stopped"
             )
 
     # ------------------------------------------------------------ the process
