@@ -54,7 +54,7 @@ def _missing(profile: TableProfile) -> Chart:
 
 def _distribution(column: ColumnProfile, min_count: int) -> Chart | None:
     said = {"title": _label(column.name), "note": _note(column)}
-    if column.histogram:
+    if column.histogram and not _few(column):
         return {
             **said,
             "kind": "histogram",
@@ -78,9 +78,16 @@ def _distribution(column: ColumnProfile, min_count: int) -> Chart | None:
     }
 
 
+def _few(column: ColumnProfile) -> bool:
+    """Whether a column of numbers has so few values, none of them rare, that each can have a bar."""
+    return column.kind == "number" and column.distinct == len(column.common_values) <= MOST_VALUES
+
+
 def _bars(column: ColumnProfile, min_count: int) -> list[tuple[str, int]]:
     """The most frequent values and the rest, none of them of fewer than `min_count` records."""
     shown = [(value.value, value.count) for value in column.common_values[:MOST_VALUES]]
+    if _few(column):
+        return [(f"{number:.15g}", count) for number, count in sorted((float(value), count) for value, count in shown)]
     rest = column.records - column.missing - sum(count for _, count in shown)
     while shown and 0 < rest < min_count:
         rest += shown.pop()[1]
@@ -97,7 +104,9 @@ def _note(column: ColumnProfile) -> str:
 
 
 def _short(value: float | str) -> str:
-    return value.removesuffix("T00:00:00") if isinstance(value, str) else f"{value:,.6g}"
+    if isinstance(value, str):
+        return value[:16].replace("T", " ")
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def charts_of_correlations(pairs: Sequence[Correlation]) -> list[Chart]:
@@ -122,7 +131,7 @@ def charts_of_correlations(pairs: Sequence[Correlation]) -> list[Chart]:
             "kind": "matrix",
             "title": "How columns go together",
             "note": "Pearson's correlation (-1 to 1) of two columns of numbers, Cramér's V (0 to 1) of two of"
-            " categories, the correlation ratio (0 to 1) of one of each." + left_out,
+            " categories, the correlation ratio (0 to 1) of one of each. Blue is positive, orange negative." + left_out,
             "rows": [_label(name) for name in shown],
             "columns": [_label(name) for name in shown],
             "values": values,

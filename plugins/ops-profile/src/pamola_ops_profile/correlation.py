@@ -120,7 +120,10 @@ def _column(values: pd.Series[Any]) -> _Column | LeftOut:
         spread[values.notna().to_numpy()] = numbers
         return _Column(name, numbers=spread)
     text = values if kind != "text" or values.dtype != object else values.map(str, na_action="ignore")
-    codes, levels = pd.factorize(text)
+    try:
+        codes, levels = pd.factorize(text)
+    except (TypeError, NotImplementedError):  # cells of Arrow that cannot be hashed
+        codes, levels = pd.factorize(values.map(str, na_action="ignore"))
     if len(levels) < 2:
         return LeftOut(name, "it has one value only")
     if len(levels) > MOST_CATEGORIES:
@@ -163,7 +166,9 @@ def pearson(x: Floats, y: Floats) -> float | None:
 
 
 def _centred(x: Floats) -> Floats:
-    # dividing by the greatest deviation first keeps the squares within what a float can hold
+    # dividing by the greatest value, and then by the greatest deviation, keeps sums and squares within a float
+    largest = float(np.abs(x).max())
+    x = x / largest if largest > 1e150 else x
     x = x - x.mean()
     greatest = float(np.abs(x).max())
     return x / greatest if greatest > 0 else x

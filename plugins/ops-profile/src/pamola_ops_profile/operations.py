@@ -181,7 +181,9 @@ class CorrelationOperation(Operation):
 
 def as_json(document: dict[str, Any]) -> bytes:
     """A document of schema 1 as UTF-8 JSON; what is no finite number becomes null."""
-    return json.dumps(_finite({"schema": 1, **document}), indent=2, ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(_finite({"schema": 1, **document}), indent=2, ensure_ascii=False, allow_nan=False).encode(
+        "utf-8", "backslashreplace"
+    )
 
 
 def _finite(value: Any) -> Any:

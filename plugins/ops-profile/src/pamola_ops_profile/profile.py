@@ -18,6 +18,7 @@ import pandas as pd
 
 from pamola_tasks.identifiers import reason_by_name, reason_by_values
 
+from .patterns import Pattern, patterns_of
 from .quasi_identifiers import likely_quasi_identifier
 
 Floats = npt.NDArray[np.float64]
@@ -57,6 +58,7 @@ class ColumnProfile:
         rare_values: Values that fewer than `min_count` records have.
         rare_records: Records that have one of those.
         common_values: The most frequent values, most frequent first.
+        patterns: The most frequent ways in which texts are written, letters as `a` or `A` and digits as `9`.
         lowest: Mean of the `min_count` lowest values, for numbers and moments; None where there are too few.
         highest: Mean of the `min_count` highest.
         quantiles: For each share of the records the mean of the `min_count` values round it.
@@ -82,6 +84,7 @@ class ColumnProfile:
     mean: float | str | None = None
     deviation: float | None = None
     histogram: list[Bar] = attrs.Factory(list)
+    patterns: list[Pattern] = attrs.Factory(list)
     role: str = ""
     reason: str = ""
 
@@ -173,6 +176,8 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
     ordered: Floats | None = None
     if isinstance(present.dtype, np.dtype) and present.dtype.kind in "iuf":
         in_order = np.sort(present.to_numpy())
+        if in_order.dtype == np.float16:  # no index can hold these
+            in_order = in_order.astype(np.float32)
         ordered, counts = in_order.astype(np.float64), _counts_of_sorted(in_order)
     else:
         numbers = as_numbers(present, kind)
@@ -189,6 +194,7 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
         rare_values=len(counts) - len(common),
         rare_records=int(counts.sum() - common.sum()),
         common_values=[CommonValue(str(value), int(count)) for value, count in _most_frequent(common, top).items()],
+        patterns=patterns_of(counts, min_count, top) if kind == "text" else [],
         role=role,
         reason=reason,
         **(_spread(ordered, kind, min_count, bins) if ordered is not None else {}),
@@ -237,7 +243,7 @@ def _counts(present: pd.Series[Any]) -> pd.Series[int]:
     """How often each value occurs."""
     try:
         counts = present.value_counts(sort=False)
-    except TypeError:
+    except (TypeError, NotImplementedError):
         # cells that cannot be hashed, such as lists: what can be read of them decides
         counts = present.map(str).value_counts(sort=False)
     return counts[counts > 0]
@@ -276,15 +282,21 @@ def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> dict[str, 
     def told(number: float) -> float | str:
         return number if kind == "number" else pd.Timestamp(round(number), unit="s").isoformat()
 
-    low, high = float(ordered[:min_count].mean()), float(ordered[-min_count:].mean())
-    edges = _edges(ordered, low, high, 1.0 if kind == "number" else _DAY, bins)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond floats is no number, and becomes null
+        low, high = float(ordered[:min_count].mean()), float(ordered[-min_count:].mean())
+        edges = _edges(ordered, low, high, 1.0 if kind == "number" else _DAY, bins)
+        quantiles = {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES}
+        mean, deviation = float(ordered.mean()), float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0
     return {
         "lowest": told(low),
         "highest": told(high),
-        "quantiles": {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES},
-        "mean": told(float(ordered.mean())),
-        "deviation": float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0,
-        "histogram": [Bar(told(a), told(b), count) for a, b, count in _bars(ordered, edges, min_count)],
+        "quantiles": quantiles,
+        "mean": told(mean),
+        "deviation": deviation,
+        "histogram": [
+            Bar(told(a), told(b), count)
+            for a, b, count in (_bars(ordered, edges, min_count) if np.isfinite(edges).all() else [])
+        ],
     }
 
 
@@ -293,7 +305,7 @@ def _edges(ordered: Floats, low: float, high: float, unit: float, bins: int) -> 
 
     Bars that hold four ages here and three there would show a comb where there is none.
     """
-    if not high > low or not np.isfinite(high - low):
+    if not high > low:
         return np.array([low, high])
     if (high - low) / unit > 2**50 or bool((ordered % unit != 0).any()):
         return np.linspace(low, high, bins + 1)
@@ -348,7 +360,7 @@ def _duplicates(frame: pd.DataFrame, distinct: Sequence[int]) -> int:
         values = frame.iloc[:, position]
         try:
             codes, found = pd.factorize(values)
-        except TypeError:  # as in `_counts`
+        except (TypeError, NotImplementedError):  # as in `_counts`
             codes, found = pd.factorize(values.map(str))
         group, kept = pd.factorize(group * (len(found) + 1) + codes + 1)
         groups = len(kept)

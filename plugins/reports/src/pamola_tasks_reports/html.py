@@ -103,7 +103,7 @@ def _block(block: Block) -> str:
             return f'<div class="callout {block.tone}"><h3>{_text(block.title)}</h3><p>{_lines(block.text)}</p></div>\n'
         case Charts():
             return _charts(block.charts)
-    return f"<pre>{_text(block.text)}</pre>\n"
+    return f"<details><summary>Where it was in the code</summary><pre>{_text(block.text)}</pre></details>\n"
 
 
 def _charts(charts: Sequence[Chart]) -> str:

@@ -53,6 +53,11 @@ def of_axis(unit: str) -> Callable[[float], str]:
     return (lambda number: f"{100 * number:.4g} %") if unit == "share" else short
 
 
+def tie(number: float | None) -> str:
+    """A correlation: `-0.42`; `–` where there is none."""
+    return "–" if number is None else f"{number:z.2f}"
+
+
 def moment(seconds: float) -> str:
     """A moment as text: the day, with the time where it is not midnight."""
     try:
@@ -62,7 +67,7 @@ def moment(seconds: float) -> str:
     return f"{at:%Y-%m-%d}" if (at.hour, at.minute, at.second) == (0, 0, 0) else f"{at:%Y-%m-%d %H:%M}"
 
 
-def moment_ticks(low: float, high: float, most: int = 4) -> list[tuple[float, str]]:
+def moment_ticks(low: float, high: float, most: int = 5) -> list[tuple[float, str]]:
     """Round moments between two, at most so many, each in few signs: `1990`, `2025-03`, `03-14`, `14:00`."""
     days = (high - low) / _DAY
     if days > 60:

@@ -9,7 +9,7 @@ from pamola_tasks_reports.charts.form import Bars, Gauge, Limit, Series
 from pamola_tasks_reports.charts.svg import SIZE, WIDTH, bar, label, line, place, width_of
 
 _GAP = 8.0
-_MOST_OF_NAMES = 125.0
+_MOST_OF_NAMES = 140.0
 _LEGEND = 20.0
 
 # Colours by number of series: what was before stands back.
@@ -30,9 +30,11 @@ def draw_bars(chart: Bars) -> tuple[float, float, str]:
     kinds = COLOURS[len(chart.series)]
     several = len(kinds) > 1
     thick, pitch = (9.0, 11.0) if several else (12.0, 12.0)
-    row = pitch * len(kinds) + (8 if several else 9)
+    widest = max(map(width_of, chart.labels))
+    above = 14.0 if widest > 1.15 * _MOST_OF_NAMES else 0.0  # long names stand above their bars
+    row = above + pitch * len(kinds) + (8 if several else 9)
     top = _LEGEND if several else 2.0
-    names = min(_MOST_OF_NAMES, max(map(width_of, chart.labels)))
+    names = -_GAP + 1 if above else min(_MOST_OF_NAMES, widest)
     numbers = max(width_of(written(value, chart.unit)) for series in chart.series for value in series.values)
     left = names + _GAP
     room = WIDTH - left - numbers - 6
@@ -40,15 +42,19 @@ def draw_bars(chart: Bars) -> tuple[float, float, str]:
     parts = [legend([series.name for series in chart.series], kinds)] if several else []
     for index, name in enumerate(chart.labels):
         y = top + index * row
-        parts.append(label("t", 0, y + (row - 8) / 2 + SIZE * 0.36, name, room=names))
+        if above:
+            parts.append(label("t", 0, y + SIZE, name, room=WIDTH))
+        else:
+            parts.append(label("t", 0, y + (row - 8) / 2 + SIZE * 0.36, name, room=names))
         for number, (series, kind) in enumerate(zip(chart.series, kinds, strict=True)):
-            value, begin = series.values[index], y + number * pitch
+            value, begin = series.values[index], y + above + number * pitch
             length = 0.0 if value is None else room * value / most
             said = f"{name}{f', {series.name}' if series.name else ''}: {written(value, chart.unit)}"
             parts.append(bar(kind, left, begin, length, thick, said, corner=1.5))
             parts.append(label("v", left + length + 5, begin + thick / 2 + 3.6, written(value, chart.unit)))
     height = top + len(chart.labels) * row
-    parts.append(line("axis", left, top - 2, left, height - 6))
+    if not above:
+        parts.append(line("axis", left, top - 2, left, height - 6))
     if chart.limit is not None:
         at = left + room * chart.limit.at / most
         parts.append(line("limit", at, top - 2, at, height - 2))

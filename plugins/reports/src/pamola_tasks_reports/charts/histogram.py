@@ -23,7 +23,8 @@ def draw_histogram(chart: Histogram) -> tuple[float, float, str]:
     low = min(series.edges[0] for series in chart.series)
     high = max(series.edges[-1] for series in chart.series)
     if not high > low:
-        low, high = low - 0.5, high + 0.5
+        around = max(0.5, abs(low) * 1e-6)
+        low, high = low - around, high + around
     usual = usual_width(chart.series) or high - low
     most = max(_height(series, index, usual) for series in chart.series for index in range(len(series.counts))) or 1.0
     top = 30.0 if len(kinds) > 1 else 10.0

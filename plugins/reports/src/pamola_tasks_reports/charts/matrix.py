@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pamola_tasks_reports.charts.axes import tie as written
 from pamola_tasks_reports.charts.form import Matrix
 from pamola_tasks_reports.charts.svg import SIZE, WIDTH, label, place, text_of, width_of
 
@@ -34,7 +35,7 @@ def draw_matrix(chart: Matrix) -> tuple[float, float, str]:
 def _cell(x: float, y: float, size: float, tie: float | None, said: str) -> str:
     kind = "none" if tie is None else "minus" if tie < 0 else "plus"
     depth = "" if tie is None else f' fill-opacity="{place(abs(tie))}"'
-    told = "–" if tie is None else f"{tie:.2f}"
+    told = written(tie)
     shape = (
         f'<rect class="cell {kind}" x="{place(x)}" y="{place(y)}" width="{place(size - 1.5)}"'
         f' height="{place(size - 1.5)}" rx="2"{depth}><title>{text_of(f"{said}: {told}")}</title></rect>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pamola_tasks_reports.charts.axes import share, written
+from pamola_tasks_reports.charts.axes import share, tie, written
 from pamola_tasks_reports.charts.form import Bars, Chart, Columns, Gauge, Histogram, Matrix
 from pamola_tasks_reports.charts.histogram import edge_of
 from pamola_tasks_reports.words import value
@@ -33,10 +33,7 @@ def numbers_of(chart: Chart) -> tuple[list[str], Rows]:
             ]
             return ["", "before", "after"], rows
         case Matrix():
-            rows = [
-                [name, *("–" if tie is None else f"{tie:.2f}" for tie in row)]
-                for name, row in zip(chart.rows, chart.values, strict=True)
-            ]
+            rows = [[name, *map(tie, row)] for name, row in zip(chart.rows, chart.values, strict=True)]
             return ["", *chart.columns], rows
     raise TypeError(f"{type(chart).__name__} has no numbers")
 
