@@ -1,4 +1,4 @@
-"""Runs in a process of its own: rotates the files of a project and says when it begins, so that it can be killed."""
+"""Runs in a process of its own: rotates the files of a project, or encrypts them anew, so that it can be killed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from encryption_samples import KEY, OTHER_KEY
 
 from pamola_tasks.files import Files
+from pamola_tasks_encryption.header import key_id
+from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import rotate_files
 from pamola_tasks_paths.guard import ProjectGuard
 
@@ -16,7 +18,12 @@ def main() -> None:
     files = Files(ProjectGuard(Path(sys.argv[1])))
     print("begins", flush=True)
     before = written()
-    tally = rotate_files(files, KEY, OTHER_KEY)
+    if sys.argv[2:] == ["anew"]:
+        tally = renew_files(
+            Renewal.begin(files, OTHER_KEY, ""), {key_id(KEY): KEY, key_id(OTHER_KEY): OTHER_KEY}, OTHER_KEY, ""
+        )
+    else:
+        tally = rotate_files(files, KEY, OTHER_KEY)
     print(written() - before, sum(tally.counts.values()), flush=True)
 
 

@@ -13,20 +13,22 @@ import pytest
 from encryption_samples import BINDING, KEY, OTHER_KEY, decrypted, encrypted
 
 from pamola_tasks import files as durable
+from pamola_tasks import journal
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
 from pamola_tasks.files import Files
 from pamola_tasks_encryption import Binding, rotation
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
-from pamola_tasks_encryption.renewal import Renewal, renew_files
+from pamola_tasks_encryption.renewal import LOG, Renewal, renew, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 
 paths = pytest.importorskip("pamola_tasks_paths.guard", reason="the path guard (pamola-tasks-paths) is not installed")
 
 KEYS = {key_id(KEY): KEY, key_id(OTHER_KEY): OTHER_KEY}
 THIRD = bytes(range(5, 37))
-# 50 kills are for a machine that has the time: PAMOLA_DURABILITY=1.
-KILLS = 50 if os.environ.get("PAMOLA_DURABILITY") else 8
+# What takes minutes is for `nox -s durability`.
+LONG = bool(os.environ.get("PAMOLA_DURABILITY"))
+KILLS = 50 if LONG else 5
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="write calls are counted in /proc/self/io")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of Unix")
 
@@ -214,8 +216,8 @@ def test_while_a_task_runs_keys_stay_as_they_are(files: Files) -> None:
 # ---------------------------------------------------------------- processes of their own
 
 
-def rotating(files: Files) -> subprocess.Popen[str]:
-    command = [sys.executable, str(Path(__file__).with_name("rotate_side.py")), str(files.root)]
+def rotating(files: Files, *how: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(Path(__file__).with_name("rotate_side.py")), str(files.root), *how]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -227,7 +229,7 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 
 @LINUX
 def test_at_most_two_thousandths_of_the_data_are_written(files: Files) -> None:
-    count, size = (1000, 1 << 20) if os.environ.get("PAMOLA_DURABILITY") else (25, 1 << 20)
+    count, size = (1000, 1 << 20) if LONG else (25, 1 << 20)
     fill(files, count, size)
     _, written, changed = finish(rotating(files))
     assert int(changed) == count
@@ -236,7 +238,7 @@ def test_at_most_two_thousandths_of_the_data_are_written(files: Files) -> None:
 
 @POSIX
 def test_killed_at_any_moment_and_run_again_all_files_need_the_new_key_only(files: Files) -> None:
-    count = 150
+    count = 1000 if LONG else 150
     content = fill(files, count, 200)
     choose = random.Random()
     timed = rotating(files)
@@ -270,6 +272,50 @@ def test_killed_at_any_moment_and_run_again_all_files_need_the_new_key_only(file
                 decrypted(data, KEY)
             (files.root / name).write_bytes(encrypted(plain))
     assert halfway > 0, "no kill hit the rotation: the test shows nothing"
+
+
+@POSIX
+def test_encrypting_anew_goes_on_where_it_was_killed_and_writes_each_file_once(files: Files) -> None:
+    count = 1000 if LONG else 60
+    content = fill(files, count, 70_000)
+    choose = random.Random()
+    hits = 0
+    for _ in range(KILLS):
+        process = rotating(files, "anew")
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(choose.uniform(0, 0.004 * count / KILLS))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        done = 0
+        for name, plain in content.items():  # at every moment each file opens with one of both keys
+            data = (files.root / name).read_bytes()
+            ids = [slot.key_id for slot in Header.parse(data[:HEADER_SIZE]).slots if slot]
+            assert ids in ([key_id(KEY)], [key_id(OTHER_KEY)])
+            done += ids == [key_id(OTHER_KEY)]
+            assert decrypted(data, KEYS[ids[0]]) == plain
+        hits += 0 < done < count
+    finish(rotating(files, "anew"))
+    assert hits > 0, "no kill hit it: the test shows nothing"
+    for name, plain in content.items():
+        assert decrypted((files.root / name).read_bytes(), OTHER_KEY) == plain
+    events = [entry["event"] for entry in journal.read(files, LOG).entries]
+    assert count <= events.count("file") <= count + KILLS
+    assert (events.count("begun"), events.count("finished")) == (1, 1)
+    finish(rotating(files, "anew"))
+    assert [entry["event"] for entry in journal.read(files, LOG).entries].count("file") >= 2 * count
+
+
+def test_one_for_another_key_or_place_or_from_the_beginning_does_not_go_on(files: Files) -> None:
+    fill(files, 3, 10)
+    first = Renewal.begin(files, OTHER_KEY, "/here")
+    renew(first, "DATA/0/file 0.csv", KEYS, OTHER_KEY, "/here")
+    assert len(Renewal.begin(files, OTHER_KEY, "/here").done) == 1
+    assert Renewal.begin(files, OTHER_KEY, "/there").done == set()
+    assert Renewal.begin(files, OTHER_KEY, "/there", restart=True).id != first.id
+    again = Renewal.begin(files, THIRD, "/there")
+    assert (again.done, again.id == first.id) == (set(), False)
 
 
 def test_a_torn_slot_is_refused_by_readers_until_it_is_mended(files: Files) -> None:
