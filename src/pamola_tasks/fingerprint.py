@@ -27,7 +27,8 @@ _NUMERIC_LIBRARIES = ("pandas", "numpy", "pyarrow")
 
 @attrs.frozen(kw_only=True)
 class SavedOutput:
-    """A file that a finished step left: a dataset (`kind` = `output` or `intermediate`) or an artifact."""
+    """A file that a finished step left: a dataset (`kind` = `output` or `intermediate`), an artifact, or its metrics
+    where they are encrypted."""
 
     kind: str
     name: str

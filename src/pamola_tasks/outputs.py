@@ -7,6 +7,7 @@ is renamed into place; a step that fails leaves nothing.
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ from pamola_tasks.leftovers import staging_of
 from pamola_tasks.operation import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pamola_tasks.files import Files
+    from pamola_tasks.fingerprint import SavedStep
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
     from pamola_tasks.record import DatasetRecord
 
+METRICS = "metrics"  # the kind of a saved output that is no dataset and no artifact
 PROGRESS_INTERVAL = 0.1  # seconds: observers hear of progress at most ten times in one of them
 
 
@@ -242,6 +246,26 @@ class StepOutputs:
             self.run.files.remove_tree(str(self._staging), missing_ok=True)
             self._staged = []
             self._touched = False
+
+
+def keep_metrics(run: RunServices, step: Step, metrics: Mapping[str, Any]) -> SavedOutput:
+    """Keep a step's metrics in an encrypted file beside its datasets: they may quote data.
+
+    The journal itself is readable.
+    """
+    path = str(run.directories.get_directory("state") / "steps" / step.id / "metrics.json")
+    file = run.files.write(path, json.dumps(metrics), "state")
+    name = run.files.name(path)
+    return SavedOutput(kind=METRICS, name=METRICS, path=name, sha256=file.sha256, bytes=file.size, encrypted=True)
+
+
+def kept_metrics(files: Files, saved: SavedStep) -> dict[str, Any]:
+    """The metrics of a finished step, from its journal entry or from their file."""
+    for output in saved.outputs:
+        if output.kind == METRICS:
+            found: dict[str, Any] = json.loads(files.read(output.path, "state"))
+            return found
+    return dict(saved.metrics)
 
 
 class StepData:

@@ -12,7 +12,7 @@ import attrs
 from pamola_tasks.errors import EncryptionError, OperationError, PamolaTaskError, PlanError
 from pamola_tasks.fingerprint import ENCRYPTION_KEY, SavedOutput, SavedStep, changes, concealed, mark_of, parts_of
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
-from pamola_tasks.outputs import StepData, StepOutputs
+from pamola_tasks.outputs import METRICS, StepData, StepOutputs, keep_metrics, kept_metrics
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Steps:
                 missing[step.id] = verdict or "it was never finished"
                 continue
             for output in verdict.outputs:
-                if output.kind != "artifact":
+                if output.kind in ("output", "intermediate"):
                     self._offer(output)
         if problems:
             raise PlanError(problems=tuple(problems))
@@ -239,7 +239,7 @@ class Steps:
             columns = known["columns"]
             shape = DatasetRecord(name=name, kind="input", rows=known["rows"], columns=columns and tuple(columns))
             self._note_read(shape)
-        record.metrics = dict(saved.metrics)
+        record.metrics = kept_metrics(run.files, saved)
         record.artifacts = artifacts
         run.record.artifacts.extend(artifacts)
         for warning in saved.warnings:
@@ -252,6 +252,8 @@ class Steps:
         run = self.run
         artifacts = []
         for output in saved.outputs:
+            if output.kind == METRICS:
+                continue
             path = str(run.files.root / output.path)
             self._claims[path] = step.id
             if output.kind == "artifact":
@@ -415,6 +417,9 @@ class Steps:
         record.status = result.status.value
         record.metrics = run.redact.value(result.metrics)
         record.artifacts = result.artifacts
+        in_journal = record.metrics
+        if in_journal and run.checkpoints.enabled and run.files.encrypts("state"):
+            saved, in_journal = (*saved, keep_metrics(run, step, record.metrics)), {}
         run.checkpoints.save(
             SavedStep(
                 step_id=step.id,
@@ -427,7 +432,7 @@ class Steps:
                     for name, dataset in (outputs.read.items() if outputs is not None else ())
                     if dataset.rows is not None and self.plan.writer_of(name) is None
                 },
-                metrics=record.metrics,
+                metrics=in_journal,
                 warnings=tuple(record.warnings),
                 status=record.status,
                 seconds=record.seconds,

@@ -93,6 +93,66 @@ def test_of_200_planted_values_none_can_be_found_after_a_run(
     assert (head.binding.task, head.binding.role) == ("t_a", "data")
 
 
+TELLS = """
+from pamola_tasks import BaseTask, Operation, OperationResult, reads, writes
+
+class Tells(Operation):
+    \"\"\"Leaves cells of its table wherever an operation may leave something.\"\"\"
+
+    input_dataset: str = reads()
+    output_dataset: str = writes()
+
+    def execute(self, ctx):
+        frame = ctx.data.frame(self.input_dataset)
+        names = frame["name"].tolist()
+        with ctx.artifact("seen", "json", "all of them", category="dictionary") as file:
+            file.write(repr(names).encode())
+        ctx.data.write(self.output_dataset, frame)
+        return OperationResult.success(metrics={
+            "most_common": names[0], "counts": {name: 1 for name in names}, "list": names,
+            "deep": {"x": {"y": names[1]}}, "rows": len(names), "text": "among others " + names[2],
+        })
+
+class T(BaseTask):
+    def __init__(self):
+        super().__init__("t_c", use_encryption=True, input_datasets={"people": %r, "cities": %r})
+
+    def configure_operations(self):
+        self.add_operation(Tells, input_dataset="people", output_dataset="told")
+        self.add_operation("PseudonymizeOperation", input_dataset="told", output_dataset="named", columns=["name"],
+                           method="token", vault_dataset="vault")
+        self.add_operation("AnonymizeOperation", input_dataset="named", output_dataset="safe", k=4,
+                           quasi_identifiers=["city", "age"], strategy="hierarchy", hierarchies={"city": "cities"})
+        self.add_operation("ProfileOperation", dataset_name="told", output_prefix="p", min_count=1)
+"""
+
+
+def test_nor_in_metrics_vaults_dictionaries_hierarchies_and_what_stands_between_steps(
+    tmp_path: Path, table: Path
+) -> None:
+    root = tmp_path / "project"
+    call("init", root, cwd=tmp_path)
+    cities = table.with_name("cities.csv")
+    cities.write_text("".join(f"{name};{PLANTED[5 + n % 2]};*\n" for n, name in enumerate(PLANTED[:5])))
+    (root / "tells.py").write_text(TELLS % (str(table), str(cities)))
+    allowed = {"allow_external": True, "allowed_external_paths": [str(table.parent)]}
+    (root / "configs/prj_config.yaml").write_text(json.dumps(allowed))
+    for _ in range(2):  # performed, and taken from the checkpoints
+        call("-v", "run", "tells.py:T", cwd=root, PAMOLA_KEY=KEY_TEXT)
+        assert places_of_planted_values(root) == {}
+    (root / "DATA/processed/t_c/output/safe.csv").unlink()
+    call("-v", "run", "tells.py:T", "--set", "log_level=DEBUG", cwd=root, PAMOLA_KEY=KEY_TEXT)
+    assert places_of_planted_values(root) == {}
+    with_key = call("report", "t_c", "--json", cwd=root, PAMOLA_KEY=KEY_TEXT)
+    told = json.loads(with_key.stdout)["operations"][0]
+    assert told["metrics"]["most_common"] == PLANTED[0]
+    assert told["metrics"]["counts"].keys() == set(PLANTED)
+    without = call("report", "t_c", cwd=root)
+    assert "encrypted and not shown: there is no key" in without.stderr
+    assert not [value for value in PLANTED if value in without.stdout]
+    assert "withheld" in without.stdout
+
+
 def test_a_report_states_of_each_file_what_is_on_the_disk(tmp_path: Path, table: Path) -> None:
     root = project_with(tmp_path, str(table), allow_external=True, allowed_external_paths=[str(table.parent)])
     call("run", "t_a", cwd=root, PAMOLA_KEY=KEY_TEXT)

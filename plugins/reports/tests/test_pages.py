@@ -159,7 +159,7 @@ def test_a_report_of_which_much_is_missing_is_shown_as_far_as_it_goes(report: An
 def test_what_withholds_says_so(tmp_path: Path, make_run: Any) -> None:
     report = TaskReporter.of_run(make_run(tmp_path, encrypts=True)).generate_report()
     assert "top\\_values" in as_markdown(report).decode() or "top_values" in as_markdown(report).decode()
-    assert "not shown, because the run encrypts" in as_html(report).decode()
+    assert "withheld, because it may quote data" in as_html(report).decode()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityError, StateRestorationError
+from pamola_tasks.outputs import kept_metrics
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
@@ -246,7 +247,7 @@ class TaskContextManager:
         steps = list(self._steps.load().values())
         last = next(place for place, saved in enumerate(steps) if saved.step_id == step_id)
         state = self._empty_state()
-        _note(steps[: last + 1], state)
+        _note(self._files, steps[: last + 1], state)
         return state
 
     def create_automatic_checkpoint(self, operation_index: int, metrics: Mapping[str, Any] | None = None) -> str:
@@ -382,7 +383,7 @@ class TaskContextManager:
     def _state(self) -> dict[str, Any]:
         """The present state. What the kernel saved is put into it when somebody asks, which most tasks never do."""
         if self._unnoted:
-            _note(self._unnoted, self._noted)
+            _note(self._files, self._unnoted, self._noted)
             self._unnoted.clear()
         return self._noted
 
@@ -502,7 +503,7 @@ def _label(entry: Mapping[str, Any]) -> str:
     return str(entry["step_id"] if entry["event"] == "step" else entry["name"])
 
 
-def _note(steps: Iterable[SavedStep], state: dict[str, Any]) -> None:
+def _note(files: Files, steps: Iterable[SavedStep], state: dict[str, Any]) -> None:
     """Put finished steps into a state."""
     done = {item["name"]: item for item in state["operations_completed"]}
     artifacts = {item["path"]: item for item in state["artifacts"]}
@@ -510,10 +511,10 @@ def _note(steps: Iterable[SavedStep], state: dict[str, Any]) -> None:
     for saved in steps:
         done.pop(saved.step_id, None)
         done[saved.step_id] = {"index": saved.index, "name": saved.step_id, "timestamp": saved.time}
-        if saved.metrics:
-            metrics[saved.step_id] = dict(saved.metrics)
+        if found := kept_metrics(files, saved):
+            metrics[saved.step_id] = found
         for output in saved.outputs:
-            if output.kind != "intermediate":
+            if output.kind in ("output", "artifact"):
                 artifacts[output.path] = {
                     "path": output.path,
                     "type": str(output.artifact.get("artifact_type") or output.format),

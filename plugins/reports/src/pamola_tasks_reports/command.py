@@ -9,8 +9,7 @@ import click
 
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, note, print_json, stdout_for_the_document
-from pamola_tasks.errors import PamolaTaskError, PathSecurityError, ReportingError, UsageError
-from pamola_tasks_reports.charts.attached import with_charts, withholds_charts
+from pamola_tasks.errors import EncryptionError, PathSecurityError, ReportingError, UnknownTaskError, UsageError
 from pamola_tasks_reports.html import as_html
 from pamola_tasks_reports.markdown import as_markdown
 from pamola_tasks_reports.store import Places
@@ -18,6 +17,7 @@ from pamola_tasks_reports.store import Places
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pamola_tasks.files import Files
     from pamola_tasks.protocols import RunServices
 
 _FORMATS = {"md": as_markdown, "html": as_html}
@@ -33,7 +33,8 @@ _FORMATS = {"md": as_markdown, "html": as_html}
 def report(state: State, task: str, run_id: str | None, format_: str | None, as_json: bool, open_: bool) -> None:
     """Show the report of the newest run of TASK, or of a given run.
 
-    `--json` is the same as `--format json`.
+    Where the run encrypted, the report on the disk withholds what may quote data. With the key at hand all of it is
+    printed; no page with it is written. `--json` is the same as `--format json`.
     """
     if as_json and format_ not in (None, "json"):
         raise UsageError(f"--json and --format {format_} contradict each other")
@@ -43,13 +44,16 @@ def report(state: State, task: str, run_id: str | None, format_: str | None, as_
         found = places.read(run.files, run_id)
         identity = str(found.get("run", {}).get("id") or "")
         name = places.newest() if run_id is None else places.of_run(identity)
-        if open_:  # the page will lie on the disk in clear: charts of an encrypted run stay out
+        whole = _has_whole(run.files, places, identity)
+        if open_:
             page = places.newest("html") if run_id is None else places.of_run(identity, "html")
             run.files.write(page, _rendered("html", found, name), "report")
+            if whole:
+                note("the page withholds what may quote data: `report` without --open prints it")
             if click.launch(str(run.files.root / page)) != 0:
                 raise UsageError(f"no browser could be started; the page is {page}")
             return
-        shown = _with_withheld(state, found)
+        shown = _whole(state, task, places, identity) or found if whole else found
         if as_json or format_ == "json":
             print_json(shown)
             return
@@ -57,22 +61,27 @@ def report(state: State, task: str, run_id: str | None, format_: str | None, as_
     click.echo(document, nl=False)
 
 
-def _with_withheld(state: State, found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The report with the charts that it withholds because the run encrypts, where the key is at hand."""
-    if not withholds_charts(found):
-        return found
-    task = None
-    with contextlib.suppress(PamolaTaskError):
-        task = state.kernel.task(str(found.get("task", {}).get("id")))
+def _has_whole(files: Files, places: Places, run_id: str) -> bool:
     try:
-        run = state.kernel.services(task, upto="encryption")
-    except PamolaTaskError as error:
-        note(f"charts are not shown: {error}")
-        return found
-    shown, problems = with_charts(found, run.files)
-    if problems:
-        note(problems[0] + (f" (and {len(problems) - 1} more files)" if len(problems) > 1 else ""))
-    return shown
+        return files.exists(places.whole(run_id))
+    except PathSecurityError:  # edited: no id of a run
+        return False
+
+
+def _whole(state: State, task: str, places: Places, run_id: str) -> dict[str, Any] | None:
+    """The encrypted report of a run; without the key it is said why only the other one is shown."""
+    try:
+        return places.read_whole(_decrypting(state, task), run_id)
+    except EncryptionError as error:
+        note(f"what may quote data is encrypted and not shown: {error}")
+        return None
+
+
+def _decrypting(state: State, task: str) -> Files:
+    try:
+        return state.kernel.services(task, upto="encryption").files
+    except UnknownTaskError:  # the task is gone: the project's own key
+        return state.kernel.services(None, upto="encryption").files
 
 
 def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:

@@ -193,7 +193,9 @@ def _step_details(report: Mapping[str, Any]) -> Iterator[Section]:
         blocks += facts_of(facts)
         if entry.get("withheld"):
             blocks.append(
-                Bullets([f"{', '.join(entry['withheld'])}: not shown, because the run encrypts what may quote data"])
+                Bullets(
+                    [f"{', '.join(entry['withheld'])}: withheld, because it may quote data; see `pamola-task report`"]
+                )
             )
         yield Section(str(entry.get("step") or entry.get("name", "")), blocks, level=3)
 

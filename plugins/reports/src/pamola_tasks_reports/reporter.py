@@ -23,7 +23,7 @@ from pamola_tasks_reports.store import Places, as_json
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
-    from pamola_tasks.protocols import Diagnosis, Directories, Lock, ReportWriter, RunServices
+    from pamola_tasks.protocols import Diagnosis, Directories, Lock, ReportWriter, Role, RunServices
 
 _WRITERS: dict[str, str] = {
     "json": "pamola_tasks_reports.store:as_json",
@@ -224,19 +224,24 @@ class TaskReporter:
         Raises:
             ReportingError: It cannot be made.
         """
+        report = self._collected()
+        return without_values(report) if facts.encrypts(self._source) else report
+
+    def _collected(self) -> dict[str, Any]:
         try:
             with self._lock:
-                report = facts.collect(self._source)
+                return facts.collect(self._source)
         except PamolaTaskError:
             raise
         except Exception as error:
             raise ReportingError(f"the report of {self.task_id} cannot be made: {error}") from error
-        return without_values(report) if facts.encrypts(self._source) else report
 
     # ------------------------------------------------------------ written
 
     def save_report(self) -> Path:
         """Write the run's own report, then the newest one in all formats, then the manifest; each appears whole.
+
+        Where the run encrypts, all of them do without what may quote data; an encrypted report has everything.
 
         Returns:
             The path of the newest JSON report.
@@ -244,7 +249,9 @@ class TaskReporter:
         Raises:
             ReportingError: One of them cannot be written; it names which and why.
         """
-        report = self.generate_report()
+        whole = report = self._collected()
+        if facts.encrypts(self._source):
+            report = without_values(whole)
         files = self._opener()
         if files is None:
             raise ReportingError(f"the report of {self.task_id} cannot be written: the run has no access to files")
@@ -252,6 +259,8 @@ class TaskReporter:
         document = self._rendered("json", _WRITERS["json"], report)
         if report["run"]["id"]:
             self._write(files, self._places.of_run(report["run"]["id"]), document)
+            if files.encrypts("artifact"):
+                self._write(files, self._places.whole(report["run"]["id"]), as_json(whole), "artifact")
         self._write(files, self._report_path, document)
         for extension, writer in self._writers().items():
             if extension != "json":
@@ -329,8 +338,8 @@ class TaskReporter:
         except Exception as error:
             raise ReportingError(f"the {extension} report of {self.task_id} cannot be made: {error}") from error
 
-    def _write(self, files: Files, name: str, document: bytes) -> None:
+    def _write(self, files: Files, name: str, document: bytes, role: Role = "report") -> None:
         try:
-            files.write(name, document, "report")
+            files.write(name, document, role)
         except (OSError, PamolaTaskError) as error:
             raise ReportingError(f"the report cannot be written to {name}: {error}", path=name) from error

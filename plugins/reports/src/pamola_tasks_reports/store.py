@@ -14,6 +14,7 @@ from pamola_tasks.files import check_name
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files
+    from pamola_tasks.protocols import Role
 
 _LARGEST = 256 << 20
 
@@ -60,6 +61,10 @@ class Places:
         """The report of one run."""
         return f"{self.reports}/{self.task_id}/{check_name(run_id, 'run id')}.{extension}"
 
+    def whole(self, run_id: str) -> str:
+        """The report of one run that encrypts, with what the others withhold: an encrypted file."""
+        return f"{self.reports}/{self.task_id}/{check_name(run_id, 'run id')}.whole"
+
     def runs(self, files: Files) -> list[str]:
         """Ids of the runs that have a report, oldest first (they begin with the time)."""
         folder = f"{self.reports}/{self.task_id}"
@@ -84,13 +89,34 @@ class Places:
         """
         name = self.newest() if run_id is None else self.of_run(self._run(files, run_id))
         try:
-            if files.stat(name).size > _LARGEST:
-                raise ReportingError(f"{name} is no report of pamola-tasks: it is larger than {_LARGEST >> 20} MiB")
-            report = json.loads(files.read(name, "report"))
+            return self._read(files, name, "report")
         except FileNotFoundError:
             raise UsageError(
                 f"task {self.task_id} has no report yet: run it with `pamola-task run {self.task_id}`"
             ) from None
+
+    def read_whole(self, files: Files, run_id: str) -> dict[str, Any]:
+        """The encrypted report of a run.
+
+        Args:
+            files: Opens and decrypts it.
+            run_id: The run's id.
+
+        Raises:
+            EncryptionError: The key is not at hand, or it was altered.
+            ReportingError: It is that of another run.
+        """
+        name = self.whole(run_id)
+        report = self._read(files, name, "artifact")
+        if (report["task"].get("id"), report["run"].get("id")) != (self.task_id, run_id):
+            raise ReportingError(f"{name} is the report of another run")
+        return report
+
+    def _read(self, files: Files, name: str, role: Role) -> dict[str, Any]:
+        try:
+            if files.stat(name).size > _LARGEST:
+                raise ReportingError(f"{name} is no report of pamola-tasks: it is larger than {_LARGEST >> 20} MiB")
+            report = json.loads(files.read(name, role))
         except (ValueError, RecursionError) as error:
             raise ReportingError(
                 f"{name} is damaged, it is no JSON: {error}; reports of single runs lie beside it"

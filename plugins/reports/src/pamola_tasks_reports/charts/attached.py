@@ -55,36 +55,3 @@ class Attached:
         document = json.loads(files.read(path, "artifact"))
         charts = document.get(TAG) if isinstance(document, dict) else None
         return charts if isinstance(charts, list) else []
-
-
-def with_charts(report: Mapping[str, Any], files: Files) -> tuple[dict[str, Any], list[str]]:
-    """The report of an encrypted run with the charts that it withholds.
-
-    Args:
-        report: As it is stored.
-        files: Opens the artifacts, with the key.
-
-    Returns:
-        The report, and what could not be read.
-    """
-    attached = Attached(files)
-    operations = []
-    for entry in report.get("operations", ()):
-        if _withholds(entry):
-            own = [artifact for artifact in report.get("artifacts", ()) if artifact.get("step") == entry.get("step")]
-            charts = attached.charts(own, str(entry.get("step")))
-            if charts:
-                entry = {**entry, "withheld": [name for name in entry["withheld"] if name != TAG], TAG: charts}
-        operations.append(entry)
-    return {**report, "operations": operations}, attached.problems
-
-
-def withholds_charts(report: Mapping[str, Any]) -> bool:
-    """Whether a report is without charts because its run encrypts."""
-    operations = report.get("operations")
-    return isinstance(operations, list) and any(map(_withholds, operations))
-
-
-def _withholds(entry: Any) -> bool:
-    withheld = entry.get("withheld") if isinstance(entry, Mapping) else None
-    return isinstance(withheld, list) and TAG in withheld
