@@ -372,6 +372,11 @@ class JsonData:
         """One column."""
         return {"value": "int64"}
 
+    def open_raw(self, name: str) -> Any:
+        """The file."""
+        path, role = self.files[name]
+        return self.run.files.open(path, role)  # type: ignore[arg-type]
+
     def fingerprint(self, name: str) -> str:
         """The hash of the bytes."""
         if name in self.frames:

@@ -306,6 +306,25 @@ class StepData:
         self._declared(name)
         return self._run.data_source.schema(name)
 
+    @contextlib.contextmanager
+    def open_raw(self, name: str) -> Iterator[IO[bytes]]:
+        """Open the file of a dataset that is no table for reading: a hierarchy, a list of rules.
+
+        It is opened as tables are: within the project, decrypted, its hash among the step's inputs.
+
+        Raises:
+            DataError: The step does not declare that it reads it; it is in memory, in several files, or not there.
+        """
+        self._declared(name)
+        with self._run.data_source.open_raw(name) as file:
+            yield file
+        self._note(name)
+
+    def path(self, name: str) -> str:
+        """The file of a dataset, as messages name it; empty for a table in memory."""
+        self._declared(name)
+        return self._run.data_source.describe(name).path
+
     def write(self, name: str, frame: Any, *, format: str | None = None) -> DatasetRecord:
         """Write a dataset: a DataFrame, or an iterable of DataFrames with the same columns.
 

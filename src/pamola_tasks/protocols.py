@@ -434,6 +434,14 @@ class DataSource(Protocol):
         """Names of the columns, and their dtypes as text, without reading the whole table where possible."""
         ...
 
+    def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """The one file of a dataset that is no table, decrypted: read by what it means to who asks.
+
+        Raises:
+            DataError: It has no file, or several, or the file is not there.
+        """
+        ...
+
     def fingerprint(self, name: str) -> str:
         """The hash of what the dataset is now (sha256 hex of the bytes on disk, or of a frame's content)."""
         ...

@@ -182,7 +182,10 @@ def test_what_is_not_there_is_said_with_what_is(people: Any) -> None:
         with pytest.raises(DataError, match=r"'gone' \(gone\.csv\): there is no such file"):
             look("gone")
     with pytest.raises(DataError, match="no known format"):
-        source.add_file_path("x", "x.docx")
+        source.add_file_path("x", "x.csv", format="docx")
+    source.add_file_path("x", "x.docx")
+    with pytest.raises(DataError, match="no known format"):
+        source.frame("x")
     with pytest.raises(UsageError, match="no option 'delimeter'"):
         source.add_file_path("x", "x.csv", delimeter=";")
 

@@ -368,6 +368,14 @@ class MemoryDataSource:
         """Columns and dtypes of a DataFrame."""
         return {str(column): str(dtype) for column, dtype in self.frame(name).dtypes.items()}
 
+    @contextlib.contextmanager
+    def open_raw(self, name: str) -> Iterator[IO[bytes]]:
+        """Bytes that were given as a dataset."""
+        content = self.frame(name)
+        if not isinstance(content, bytes):
+            raise DataError(f"dataset {name!r} is no bytes: give the content of its file to the kernel")
+        yield io.BytesIO(content)
+
     def fingerprint(self, name: str) -> str:
         """Text that is equal for equal content, as far as `repr` tells."""
         return canonical(repr(self.frame(name)))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.data_types import stated_for
 from pamola_tasks_data.dataset import Dataset
 from pamola_tasks_data.handover import Handover
-from pamola_tasks_data.reading import DataReader
+from pamola_tasks_data.reading import DataReader, explained
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pamola_tasks.files import Files
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import DatasetFormat, RunServices
 
 _OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sha256"})
 
@@ -101,7 +102,7 @@ class Datasets:
         self._datasets[name] = Dataset(
             name,
             files,
-            format=self._reader.formats.name_for(files[0], options.get("format")),
+            format=self._reader.formats.told_by(files[0], options.get("format")),
             role=options.get("role") or "data",
             task_id=options.get("task_id") or "",
             stated=stated,
@@ -144,7 +145,7 @@ class Datasets:
         if size < 1:
             raise UsageError(f"chunks need a size of at least 1, not {size}")
         dataset = self._dataset(name)
-        piecewise = dataset.paths and self._reader.formats[dataset.format].chunks is not None
+        piecewise = dataset.paths and self._format_of(dataset).chunks is not None
         if dataset.has(columns) or dataset.written is not None or not piecewise:
             frame = self.frame(name, columns)
             for start in range(0, max(len(frame), 1), size):
@@ -172,6 +173,20 @@ class Datasets:
                 kinds = self._kinds(dataset, seen)
                 dataset.schema = {c: DTYPES[kinds[c]] if c in kinds else dtype for c, dtype in seen.items()}
             return dict(dataset.schema)
+
+    @contextlib.contextmanager
+    def open_raw(self, name: str) -> Iterator[IO[bytes]]:
+        """The one file of a dataset that is no table, decrypted.
+
+        Raises:
+            DataError: It has no file, or several, or the file is not there.
+        """
+        dataset = self._dataset(name)
+        if len(dataset.paths) != 1:
+            where = "is in memory" if not dataset.paths else f"has {len(dataset.paths)} files"
+            raise DataError(f"dataset {name!r} {where}: only one file can be read as it is")
+        with explained(dataset.what), self._reader.files.open(dataset.paths[0], dataset.role) as file:
+            yield file
 
     def release(self, name: str) -> None:
         """Drop the frame from memory; a dataset that has no file is forgotten."""
@@ -210,7 +225,7 @@ class Datasets:
     def _read(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
         from pamola_tasks_data.frames import joined
 
-        as_read = self._reader.formats[dataset.format].as_read if dataset.written is not None else None
+        as_read = self._format_of(dataset).as_read if dataset.written is not None else None
         if as_read is not None:
             return self._typed(dataset.name, as_read(dataset.written), None)
         dtypes = self._common_schema(dataset) if len(dataset.paths) > 1 else None
@@ -225,10 +240,15 @@ class Datasets:
     def _files_of(self, dataset: Dataset, dtypes: Mapping[str, str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every file, with what is to be said to the reader."""
         kinds = self._kinds(dataset, None)
+        format = self._format_of(dataset).extension
         for path in dataset.paths:
-            options = {"format": dataset.format, "role": dataset.role, "what": f"dataset {dataset.name!r} ({path})"}
+            options = {"format": format, "role": dataset.role, "what": f"dataset {dataset.name!r} ({path})"}
             options["notes"] = dataset.notes.setdefault(path, {})
             yield path, {**options, **dataset.stated, "text_columns": tuple(kinds), "dtypes": dtypes}
+
+    def _format_of(self, dataset: Dataset) -> DatasetFormat:
+        """How its files are read; an error where nothing tells, which is no matter as long as nobody reads a table."""
+        return self._reader.formats[self._reader.formats.name_for(dataset.paths[0], dataset.format)]
 
     # ------------------------------------------------------------ types
 

@@ -82,3 +82,12 @@ class Formats:
                 f"{path} has no extension that tells its format: known are {', '.join(sorted(self._known))}"
             )
         return self[name].extension
+
+    def told_by(self, path: str, stated: str | None) -> str:
+        """The same, but empty where the file's name does not tell: it may be no table."""
+        if stated:
+            return self[stated].extension
+        try:
+            return self.name_for(path)
+        except DataError:
+            return ""

@@ -95,7 +95,7 @@ class DataSource(Datasets):
         if sample is None or len(sample) < _SAMPLE_ROWS:
             return 0 if sample is None else memory_of(sample)
         counted = _Counted()
-        self._reader.formats[dataset.format].write([sample], counted, {})  # type: ignore[arg-type]
+        self._format_of(dataset).write([sample], counted, {})  # type: ignore[arg-type]
         size = sum(self._reader.files.stat(path).size for path in dataset.paths)
         return int(memory_of(sample) * size / max(counted.size, 1))
 

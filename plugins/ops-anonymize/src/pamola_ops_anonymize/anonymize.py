@@ -16,7 +16,7 @@ from pamola_tasks.operation import Operation, OperationContext, OperationResult,
 
 from . import charts
 from .conditions import Distance, Diversity, Measured, Promise
-from .hierarchies import read_hierarchy
+from .hierarchies import stated_hierarchy
 from .measures import Grouping
 from .release import (
     OUTPUTS,
@@ -324,7 +324,8 @@ class AnonymizeOperation(Operation):
     def _settings(self, ctx: OperationContext) -> Settings:
         sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}
         for column, name in self.hierarchies.items():
-            sources[column] = _source(ctx, name, column)
+            lines, file = stated_hierarchy(ctx, name, column)
+            sources[column] = HierarchySource(file=file, lines=lines)
         population = None
         if self.population is not None:
             population = ctx.data.frame(self.population, columns=self.quasi_identifiers)
@@ -397,14 +398,3 @@ class AnonymizeOperation(Operation):
             if diversity.l == 1:
                 ctx.warn(f"{self.output_dataset}: {meaning}")
         return found
-
-
-def _source(ctx: OperationContext, name: str, column: str) -> HierarchySource:
-    """A hierarchy from a dataset: its file as it lies there, because it has no header, or a frame in memory."""
-    record = ctx.run.data_source.describe(name)
-    if not record.path:
-        frame = ctx.data.frame(name)
-        return HierarchySource(file=name, lines=frame.astype(str).to_numpy().tolist())
-    return HierarchySource(
-        file=record.path, lines=read_hierarchy(ctx.run.files.read(record.path, "data"), record.path, column)
-    )

@@ -9,7 +9,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -20,6 +20,9 @@ from pamola_tasks.errors import DataError, ParameterError
 
 from .domains import Domain, Floats, Ints, OrderedDomain
 from .notation import SUPPRESSED, interval
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import OperationContext
 
 DELIMITERS = ";,\t|"
 """Tried in this order: the first that divides every line into the same number of fields, more than one."""
@@ -55,6 +58,19 @@ class Hierarchy:
             apart[classes[groups[codes] != groups[representative[classes]]]] = True
             level[~apart] = lower
         return level, representative
+
+
+def stated_hierarchy(ctx: OperationContext, dataset: str, column: str) -> tuple[list[list[str]], str]:
+    """The lines of a hierarchy that a dataset holds, and what messages call it.
+
+    Its file is read as it lies there, because it has no header; a frame in memory by its cells.
+    """
+    path = ctx.data.path(dataset)
+    if not path:
+        lines: list[list[str]] = ctx.data.frame(dataset).astype(str).to_numpy().tolist()
+        return lines, dataset
+    with ctx.data.open_raw(dataset) as file:
+        return read_hierarchy(file.read(), path, column), path
 
 
 def read_hierarchy(content: bytes, file: str, column: str) -> list[list[str]]:

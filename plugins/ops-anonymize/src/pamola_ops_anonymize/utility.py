@@ -16,7 +16,7 @@ from .columns import distinct_texts, require, some_columns, whole_number
 from .covering import ColumnUtility, column_utility
 from .distributions import Distribution
 from .domains import Domain, encode
-from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, read_hierarchy
+from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, stated_hierarchy
 from .measures import Grouping
 
 
@@ -118,10 +118,5 @@ class UtilityOperation(Operation):
     def _hierarchy(self, ctx: OperationContext, column: str, domain: Domain) -> Hierarchy:
         if column not in self.hierarchies:
             return built_hierarchy(domain)
-        name = self.hierarchies[column]
-        record = ctx.run.data_source.describe(name)
-        if not record.path:
-            return hierarchy_of_lines(ctx.data.frame(name).astype(str).to_numpy().tolist(), domain, name)
-        # a hierarchy's file has no header: its bytes are read, not its table
-        lines = read_hierarchy(ctx.run.files.read(record.path, "data"), record.path, column)
-        return hierarchy_of_lines(lines, domain, record.path)
+        lines, file = stated_hierarchy(ctx, self.hierarchies[column], column)
+        return hierarchy_of_lines(lines, domain, file)

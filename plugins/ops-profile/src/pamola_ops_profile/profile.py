@@ -353,6 +353,8 @@ def _duplicates(frame: pd.DataFrame, distinct: Sequence[int]) -> int:
         distinct: For each column how many values it has.
     """
     records, groups = len(frame), min(1, len(frame))
+    if records in distinct:
+        return 0
     group = np.zeros(records, dtype=np.int64)
     for position in sorted(range(len(distinct)), key=lambda position: -distinct[position]):
         if groups == records:
