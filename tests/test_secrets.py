@@ -13,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pamola_tasks import Secret
-from pamola_tasks.secrets import MASK, Redactor, in_the_environment, is_secret_name, segments
+from pamola_tasks.secret_shapes import MASK, is_secret_name, segments
+from pamola_tasks.secrets import Redactor, in_the_environment
 
 FORMS: dict[str, Any] = {
     "plain": str,

@@ -12,37 +12,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-MASK = "***"
+from pamola_tasks.secret_shapes import MASK, TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
 
-_SECRET_SEGMENTS = frozenset(
-    "password passwords passwd passphrase passphrases pwd secret secrets token tokens credential credentials"
-    " authorization apikey privatekey accesskey secretkey masterkey encryptionkey signingkey bearer cookie".split()
-)
-_KEY_BEFORE = frozenset("api access private secret master encryption signing auth session account".split())
-_NOT_SECRET_AFTER = frozenset("path file dir id ids name names count size type mode fingerprint env length".split())
 _FOLDERS_OF_SHELLS = ("PWD", "OLDPWD")  # which would be passwords by their names
-
-_URL_CREDENTIALS = re.compile(r"(?<=://)([^\s/?#@:]*):([^\s/?#'\"]+)(?=@)")
-_TOKEN_SHAPES = re.compile(
-    r"AKIA[0-9A-Z]{16}"  # AWS access key id
-    r"|gh[pousr]_[A-Za-z0-9]{36,}"  # GitHub tokens
-    r"|xox[abprs]-[A-Za-z0-9-]{10,}"  # Slack tokens
-    r"|sk-[A-Za-z0-9_-]{20,}"  # API keys of several vendors
-    r"|AGE-SECRET-KEY-1[0-9A-Z]{58}"  # age identities
-    r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON web tokens
-    r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[\s\S]*?-----END (?:[A-Z]+ )?PRIVATE KEY-----"
-)
-# A key and what stands between it and its value: `key=`, `"key": `, `'key' = `. Possessive, so that long words cost
-# their length only.
-_KEY = re.compile(r"(?<![A-Za-z0-9_.-])(?P<key>[A-Za-z0-9_.-]++)\\?[\"']?\s*+(?:=>|[=:])\s*+")
-_VALUE = re.compile(
-    r"(?P<open>b?(?P<slash>\\?)(?P<mark>[\"']))(?:(?!(?P=slash)(?P=mark))(?:\\.|.))*+"
-    r"|\[[^\]\n]*\]|\{[^}\n]*\}|(?:(?:Bearer|Basic|Digest|Token)\s+)?[^\s,;&'\"}\])]+"
-)
 
 
 class Secret:
@@ -80,22 +55,6 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self._value)
-
-
-def segments(key: str) -> list[str]:
-    """The words a key name is made of: `db_password`, `dbPassword` and `DB-PASSWORD` give `['db', 'password']`."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", key)]
-
-
-@lru_cache(maxsize=4096)
-def is_secret_name(key: str) -> bool:
-    """Whether a key's name says that its value is a secret (`api_key` yes; `sort_key`, `key_path` no)."""
-    words = segments(key)
-    if not words or words[-1] in _NOT_SECRET_AFTER:
-        return False
-    if words == ["key"] or any(word in _SECRET_SEGMENTS for word in words) or "".join(words) in _SECRET_SEGMENTS:
-        return True
-    return words[-1] in ("key", "keys") and len(words) > 1 and words[-2] in _KEY_BEFORE
 
 
 def _inside_base64(raw: bytes) -> Iterator[str]:
@@ -139,10 +98,7 @@ def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
     return [
         Secret(value, name)
         for name, value in environ.items()
-        if len(value) >= 8
-        and value.lower() not in _SECRET_SEGMENTS
-        and name not in _FOLDERS_OF_SHELLS
-        and is_secret_name(name)
+        if len(value) >= 8 and value.lower() not in TELLING and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
     ]
 
 
@@ -164,7 +120,7 @@ class Redactor:
         """Hide this secret from now on, in all its usual encodings. Values under four characters are not masked."""
         value = secret.reveal() if isinstance(secret, Secret) else secret
         # Of an address with a password the password alone is a secret too.
-        inside = {part for found in _URL_CREDENTIALS.finditer(value) for part in (found[2], unquote(found[2]))}
+        inside = {part for found in URL_CREDENTIALS.finditer(value) for part in (found[2], unquote(found[2]))}
         with self._lock:
             before = len(self._forms)
             self._forms |= {form for text in {value, *inside} for form in _forms(text)}
@@ -203,26 +159,10 @@ class Redactor:
     def _masked(self, text: str) -> str:
         if self._exact is not None:
             text = self._exact.sub(MASK, text)
-        if "://" in text:
-            text = _URL_CREDENTIALS.sub(rf"\1:{MASK}", text)
-        text = _TOKEN_SHAPES.sub(MASK, text)
-        if "=" in text or ":" in text:
-            text = self._mask_pairs(text)
+        text = mask_shapes(text, self.hides)
         for pattern in self._patterns:
             text = pattern.sub(MASK, text)
         return text
-
-    def _mask_pairs(self, text: str) -> str:
-        """Mask the values behind keys whose names say that they are secret."""
-        shown, end = [], 0
-        for key in _KEY.finditer(text):
-            if key.start() < end or not self.hides(key["key"]):
-                continue
-            value = _VALUE.match(text, key.end())
-            if value is not None and value[0]:
-                shown += [text[end : key.end()], value["open"] or "", MASK]
-                end = value.end()
-        return "".join([*shown, text[end:]]) if shown else text
 
     def value(self, value: Any, key: str = "") -> Any:
         """A copy of a nested value (dict, list, text, bytes, Secret …) that is safe to write.
