@@ -214,8 +214,10 @@ def _edges(places: Floats, low: float, high: float, unit: float) -> Floats:
         return np.linspace(low, high, BARS + 1)
     first, last = np.floor(low / unit), np.ceil(high / unit) + 1
     width = np.ceil((last - first) / BARS)
-    edges: Floats = np.append(np.arange(first, last, width), last) * unit
-    return edges
+    edges: Floats = np.append(np.arange(first, last, width), last)
+    if len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
+        edges = np.delete(edges, -2)
+    return edges * unit
 
 
 def distributions(found: Mapping[str, Distribution], k: int) -> Sequence[Chart]:

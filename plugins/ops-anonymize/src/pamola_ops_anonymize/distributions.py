@@ -13,6 +13,8 @@ from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
 from .notation import SUPPRESSED
 
+_MOST_MARKS = 50_000_000
+
 
 @attrs.frozen(eq=False)
 class Distribution:
@@ -53,11 +55,20 @@ def of_ranges(domain: Domain, codes: Codes, owner: Ints, sizes: Ints) -> tuple[F
         after[:-1] = np.maximum(np.cumsum(steps[:-1]), 0.0)
     else:
         width = domain.size + 1
-        pairs = np.unique(owner * width + codes)
+        pairs = _distinct(owner * width + codes, len(sizes) * width)
         own, code = pairs // width, pairs % width
         each = np.where(whole, sizes / np.bincount(own, minlength=len(sizes)), 0.0)
         after[:-1] = np.bincount(code, weights=each[own], minlength=width)[:-1]
     return after, float(sizes[mixed].sum())
+
+
+def _distinct(keys: Ints, count: int) -> Ints:
+    """The distinct ones of keys below `count`, ascending; marking them is several times faster than sorting."""
+    if count > _MOST_MARKS:
+        return np.unique(keys)
+    marked = np.zeros(count, dtype=bool)
+    marked[keys] = True
+    return np.flatnonzero(marked)
 
 
 def of_labels(

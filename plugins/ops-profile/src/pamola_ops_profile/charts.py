@@ -105,7 +105,7 @@ def _note(column: ColumnProfile) -> str:
 
 def _short(value: float | str) -> str:
     if isinstance(value, str):
-        return value[:16].replace("T", " ")
+        return value[:16].replace("T", " ").removesuffix(" 00:00")
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 

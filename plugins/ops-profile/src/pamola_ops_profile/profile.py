@@ -311,8 +311,10 @@ def _edges(ordered: Floats, low: float, high: float, unit: float, bins: int) -> 
         return np.linspace(low, high, bins + 1)
     first, last = np.floor(low / unit), np.ceil(high / unit) + 1
     width = np.ceil((last - first) / bins)
-    edges: Floats = np.append(np.arange(first, last, width), last) * unit
-    return edges
+    edges: Floats = np.append(np.arange(first, last, width), last)
+    if len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
+        edges = np.delete(edges, -2)
+    return edges * unit
 
 
 def _quantile(ordered: Floats, share: float, min_count: int) -> float:
