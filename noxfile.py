@@ -133,22 +133,24 @@ def races(session: nox.Session) -> None:
 
 @nox.session
 def durability(session: nox.Session) -> None:
-    """Kill and fail runs at every system call, not at a sample of them; by hand, some ten minutes."""
-    run_long(session, "test_kill_sweep.py", "test_history_killed_writers.py", PAMOLA_DURABILITY="all")
+    """Kill and fail runs at every system call, not at a sample of them, and key changes of 1,000 files and 1 GiB at 50
+    moments; by hand, some ten to twenty minutes."""
+    system = [f"tests/system/{name}" for name in ("test_kill_sweep.py", "test_history_killed_writers.py")]
+    run_long(session, *system, "plugins/encryption/tests/test_encryption_rotation.py", PAMOLA_DURABILITY="all")
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Many more random mutations of state, and sequences of runs, kills and edits: `nox -s fuzz [-- NUMBER]`."""
     number = session.posargs[0] if session.posargs else "3000"
-    run_long(session, "test_damaged_state.py", "test_resumption_model.py", PAMOLA_FUZZ=number)
+    system = [f"tests/system/{name}" for name in ("test_damaged_state.py", "test_resumption_model.py")]
+    run_long(session, *system, PAMOLA_FUZZ=number)
 
 
-def run_long(session: nox.Session, *names: str, **environment: str) -> None:
-    """Run some of the system tests with an environment that makes them long."""
+def run_long(session: nox.Session, *tests: str, **environment: str) -> None:
+    """Run some files of tests with an environment that makes them long."""
     install_project(session)
     session.install("pytest", "pytest-xdist", "hypothesis", "-c", "constraints.txt")
-    tests = [f"tests/system/{name}" for name in names]
     session.run("pytest", "-n", "auto", "--dist", "loadfile", "-rA", *tests, env=environment)
 
 
