@@ -36,6 +36,8 @@ class Datasets:
         files: How files are opened (`run.files`); without it only frames in memory can be used.
         reader: Reads files; made from `files` unless given.
         run: The run it belongs to, for operations that are run alone on its datasets.
+        encryption_keys: For datasets that are encrypted with another key than the project's: that key.
+        encryption_modes: For datasets how they must be encrypted.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class Datasets:
         files: Files | None = None,
         reader: DataReader | None = None,
         run: RunServices | None = None,
+        encryption_keys: Mapping[str, str] | None = None,
+        encryption_modes: Mapping[str, str] | None = None,
     ) -> None:
         self.run = run
         self._reader = reader or DataReader(files)
@@ -57,6 +61,10 @@ class Datasets:
             self.add_file_path(name, path)
         for name, frame in (dataframes or {}).items():
             self.add_dataframe(name, frame)
+        for name, key in (encryption_keys or {}).items():
+            self.add_encryption_key(name, key)
+        for name, mode in (encryption_modes or {}).items():
+            self.add_encryption_mode(name, mode)
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +124,33 @@ class Datasets:
 
         typed = self._typed(name, frames.taken(f"dataset {name!r}", frame), None)
         self._datasets[name] = Dataset(name, frame=typed, complete=True)
+
+    def add_encryption_key(self, name: str, key: str) -> None:
+        """Say that a dataset's files are encrypted with another key than the project's.
+
+        Args:
+            name: The dataset.
+            key: 32 bytes in base64, as `encryption_keys` of a task. The encryption service of the run keeps it.
+
+        Raises:
+            DataError: The source belongs to no run, or its encryption service takes no keys.
+            EncryptionError: It is no key.
+        """
+        add = getattr(self.run.encryption, "add_input_key", None) if self.run is not None else None
+        if add is None:
+            raise DataError(f"dataset {name!r}: there is no encryption service here that takes keys of datasets")
+        add(name, key)
+
+    def add_encryption_mode(self, name: str, mode: str) -> None:
+        """State how a dataset's files must be encrypted; what they are is seen in them, and checked when they are read.
+
+        Args:
+            name: A dataset that has files.
+            mode: `none`: must not be encrypted; `simple` or `age`: must be.
+        """
+        if mode not in ("none", "simple", "age"):
+            raise UsageError(f"{mode!r} is no mode of encryption: there are none, simple, age")
+        self._dataset(name).must_be_encrypted = mode != "none"
 
     @property
     def file_paths(self) -> dict[str, list[Path]]:
@@ -185,6 +220,7 @@ class Datasets:
         if len(dataset.paths) != 1:
             where = "is in memory" if not dataset.paths else f"has {len(dataset.paths)} files"
             raise DataError(f"dataset {name!r} {where}: only one file can be read as it is")
+        self._check_encryption(dataset, dataset.paths[0])
         with explained(dataset.what), self._reader.files.open(dataset.paths[0], dataset.role) as file:
             yield file
 
@@ -242,9 +278,16 @@ class Datasets:
         kinds = self._kinds(dataset, None)
         format = self._format_of(dataset).extension
         for path in dataset.paths:
+            self._check_encryption(dataset, path)
             options = {"format": format, "role": dataset.role, "what": f"dataset {dataset.name!r} ({path})"}
             options["notes"] = dataset.notes.setdefault(path, {})
             yield path, {**options, **dataset.stated, "text_columns": tuple(kinds), "dtypes": dtypes}
+
+    def _check_encryption(self, dataset: Dataset, path: str) -> None:
+        wanted = dataset.must_be_encrypted
+        if wanted is not None and self._reader.files.encryption_of(path)[0] != wanted:
+            is_said = "it has to be encrypted, and is not" if wanted else "it is encrypted, and must not be"
+            raise DataError(f"dataset {dataset.name!r} ({path}): {is_said} (add_encryption_mode)")
 
     def _format_of(self, dataset: Dataset) -> DatasetFormat:
         """How its files are read; an error where nothing tells, which is no matter as long as nobody reads a table."""

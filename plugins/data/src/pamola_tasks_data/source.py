@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import DataError, PamolaTaskError
+from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
 from pamola_tasks_data.datasets import Datasets
 from pamola_tasks_data.reading import error_of
 
@@ -98,6 +98,51 @@ class DataSource(Datasets):
         self._format_of(dataset).write([sample], counted, {})  # type: ignore[arg-type]
         size = sum(self._reader.files.stat(path).size for path in dataset.paths)
         return int(memory_of(sample) * size / max(counted.size, 1))
+
+    # ------------------------------------------------------------ memory
+
+    def analyze_dataframe(self, name: str) -> dict[str, Any]:
+        """Rows, bytes and, for each column, dtype, bytes, missing, distinct and a smaller dtype (see `analysis`)."""
+        from pamola_tasks_data.analysis import analyzed
+
+        return analyzed(self.frame(name))
+
+    def suggest_engine(self, name: str, memory_limit: int | None = None) -> str:
+        """`pandas` where the whole table goes into memory, else `chunks`: read it with `get_dataframe_chunks`.
+
+        Args:
+            name: The dataset.
+            memory_limit: Bytes that it may take; a quarter of the machine's memory unless given, because operations
+                make copies.
+        """
+        from pamola_tasks_data.analysis import memory_of_the_machine
+
+        limit = memory_of_the_machine() // 4 if memory_limit is None else memory_limit
+        return "pandas" if self.estimate_memory_usage(name) <= limit else "chunks"
+
+    def optimize_memory(self, threshold_percent: float = 80.0) -> dict[str, Any]:
+        """Drop frames that can be read again, the largest first, until the others take less of the machine's memory.
+
+        Args:
+            threshold_percent: Share of the machine's memory that frames may take, 0 to 100.
+
+        Returns:
+            `released` (names), `bytes_before`, `bytes_after`.
+        """
+        from pamola_tasks_data.analysis import memory_of_the_machine
+        from pamola_tasks_data.frames import memory_of
+
+        if not 0 <= threshold_percent <= 100:
+            raise UsageError(f"threshold_percent lies between 0 and 100, not at {threshold_percent}")
+        held = {d.name: memory_of(d.frame) for d in self._datasets.values() if d.frame is not None}
+        before = after = sum(held.values())
+        released = []
+        for name in sorted(held, key=lambda name: -held[name]):
+            if after > threshold_percent / 100 * memory_of_the_machine() and self._datasets[name].paths:
+                self.release(name)
+                released.append(name)
+                after -= held[name]
+        return {"released": released, "bytes_before": before, "bytes_after": after}
 
     # ------------------------------------------------------------ the other door: errors are returned
 

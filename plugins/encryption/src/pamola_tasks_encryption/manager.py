@@ -368,16 +368,28 @@ class TaskEncryptionManager:
                         self._hide(key)
             return self._key
 
+    def add_input_key(self, name: str, text: str) -> None:
+        """Take the key of an input dataset, as `encryption_keys` of a task gives it.
+
+        Raises:
+            EncryptionError: It is no key.
+        """
+        with self._lock:
+            self._keys_of_inputs().update(self._parsed({name: text}))
+
+    def _parsed(self, texts: Mapping[str, str]) -> dict[bytes, MemoryProtectedKey]:
+        found = {}
+        for name, text in texts.items():
+            key = parse_key(text.encode("utf-8", "replace"), f"encryption_keys[{name!r}]")
+            self._hide(key)
+            found[bytes.fromhex(key.fingerprint)] = key
+        return found
+
     def _keys_of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
         with self._lock:
             self._check_open()
             if self._input_keys is None:
-                found = {}
-                for name, text in self._input_key_texts.items():
-                    key = parse_key(text.encode("utf-8", "replace"), f"encryption_keys[{name!r}]")
-                    self._hide(key)
-                    found[bytes.fromhex(key.fingerprint)] = key
-                self._input_keys = found
+                self._input_keys = self._parsed(self._input_key_texts)
             return self._input_keys
 
     def _input_key(self, header: Header) -> MemoryProtectedKey | None:
