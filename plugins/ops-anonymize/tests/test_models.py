@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from release_check import faults, smallest_class
 
+from pamola_ops_anonymize.claims import check_promise, check_release, k_map
 from pamola_ops_anonymize.conditions import Promise
 from pamola_ops_anonymize.hierarchies import read_hierarchy
 from pamola_ops_anonymize.measures import Grouping
@@ -21,9 +22,6 @@ from pamola_ops_anonymize.release import (
     Release,
     Settings,
     anonymized,
-    check_promise,
-    check_release,
-    k_map,
     mean_loss,
 )
 from pamola_tasks.errors import DataRefused

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from release_check import faults, smallest_class
 
 from pamola_ops_anonymize import mondrian
+from pamola_ops_anonymize.claims import check_release
 from pamola_ops_anonymize.measures import Grouping
-from pamola_ops_anonymize.release import check_release, k_anonymous
+from pamola_ops_anonymize.release import k_anonymous
 from pamola_tasks.errors import DataRefused
 
 ODD_TEXT = st.sampled_from(["", "a", "b", "*", "{a|b}", "|", "\\", "[1,2]", "nan", "None", "ü", "a|b", "}"])

@@ -15,6 +15,8 @@ from pamola_tasks.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from . import charts
+from .claims import check_promise, check_release, k_map
+from .columns import column_names, one_of, some_columns, whole_number
 from .conditions import Distance, Diversity, Measured, Promise
 from .hierarchies import stated_hierarchy
 from .measures import Grouping
@@ -27,10 +29,8 @@ from .release import (
     Release,
     Settings,
     Strategy,
+    SuppressedRecords,
     anonymized,
-    check_promise,
-    check_release,
-    k_map,
     mean_loss,
 )
 
@@ -40,38 +40,6 @@ OnIdentifiers = Literal["warn", "drop", "fail"]
 ROW_ID = "row_id"
 
 _RISKS = ("Prosecutor and journalist, highest", "Marketer, average")
-
-
-def _one_of(allowed: Any) -> Any:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value not in get_args(allowed):
-            names = ", ".join(get_args(allowed))
-            raise ParameterError(f"AnonymizeOperation: `{attribute.name}` has to be one of {names}, not {value!r}")
-
-    return check
-
-
-def _names_columns(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
-        raise ParameterError(f"AnonymizeOperation: `{attribute.name}` has to be a list of column names, not {value!r}")
-    twice = sorted({name for name in value if list(value).count(name) > 1})
-    if twice:
-        raise ParameterError(f"AnonymizeOperation: `{attribute.name}` names {', '.join(twice)} twice")
-
-
-def _at_least_two(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-        raise ParameterError(
-            f"AnonymizeOperation: `{attribute.name}` has to be a whole number of 2 or more"
-            f" (so many records must look alike), not {value!r}"
-        )
-
-
-def _not_empty(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not value:
-        raise ParameterError(
-            f"AnonymizeOperation: `{attribute.name}` is empty: name the columns by which somebody could be recognized"
-        )
 
 
 def _number(at_least: float, below: float = math.inf, *, above: bool = False) -> Any:
@@ -122,6 +90,8 @@ class AnonymizeOperation(Operation):
         recoding: With `hierarchy`: `local` takes for each class the lowest level that does, `full-domain` one level
             for a whole column.
         suppression_limit: With `hierarchy`: the part of the records that may be suppressed to lose less, 0 to 1.
+        suppressed_records: `drop` leaves suppressed records out; `keep` writes them with `*` for every
+            quasi-identifier, where together they meet what is asked of a class.
         nulls: `value`: a missing quasi-identifier is a value like any other; `suppress`: its record is left out.
         weights: For quasi-identifiers how much their loss matters, 1 where nothing is stated.
         output: What is written for a class: `ranges` (intervals and sets), `labels` of the hierarchies, or a
@@ -135,27 +105,28 @@ class AnonymizeOperation(Operation):
 
     input_dataset: str = reads()
     output_dataset: str = writes("{input}_anonymized")
-    k: int = attrs.field(validator=_at_least_two)
-    quasi_identifiers: list[str] = attrs.field(validator=[_names_columns, _not_empty])
-    method: Method = attrs.field(default="k-anonymity", validator=_one_of(Method))
-    strategy: Strategy = attrs.field(default="mondrian", validator=_one_of(Strategy))
-    sensitive_attributes: list[str] = attrs.field(factory=list, validator=_names_columns)
+    k: int = attrs.field(validator=whole_number(2))
+    quasi_identifiers: list[str] = attrs.field(validator=some_columns)
+    method: Method = attrs.field(default="k-anonymity", validator=one_of(Method))
+    strategy: Strategy = attrs.field(default="mondrian", validator=one_of(Strategy))
+    sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     l: float | None = attrs.field(default=None, validator=_number(1))  # noqa: E741 - the field's own term
-    l_diversity: Diversity = attrs.field(default="distinct", validator=_one_of(Diversity))
+    l_diversity: Diversity = attrs.field(default="distinct", validator=one_of(Diversity))
     c: float | None = attrs.field(default=None, validator=_number(0, above=True))
     t: float | None = attrs.field(default=None, validator=_number(0, 1))
-    t_distance: Distance = attrs.field(default="auto", validator=_one_of(Distance))
+    t_distance: Distance = attrs.field(default="auto", validator=one_of(Distance))
     delta: float | None = attrs.field(default=None, validator=_number(0, above=True))
     population: str | None = reads(None)
     hierarchies: dict[str, str] = reads(attrs.Factory(dict))
     ranges: dict[str, list[float]] = attrs.field(factory=dict)
-    recoding: Recoding = attrs.field(default="local", validator=_one_of(Recoding))
+    recoding: Recoding = attrs.field(default="local", validator=one_of(Recoding))
     suppression_limit: float = attrs.field(default=0.0, validator=_number(0, 1))
-    nulls: Nulls = attrs.field(default="value", validator=_one_of(Nulls))
+    suppressed_records: SuppressedRecords = attrs.field(default="drop", validator=one_of(SuppressedRecords))
+    nulls: Nulls = attrs.field(default="value", validator=one_of(Nulls))
     weights: dict[str, float] = attrs.field(factory=dict)
     output: Output | None = None
-    direct_identifiers: list[str] = attrs.field(factory=list, validator=_names_columns)
-    on_identifiers: OnIdentifiers = attrs.field(default="warn", validator=_one_of(OnIdentifiers))
+    direct_identifiers: list[str] = attrs.field(factory=list, validator=column_names)
+    on_identifiers: OnIdentifiers = attrs.field(default="warn", validator=one_of(OnIdentifiers))
     output_format: str | None = None
     row_id: bool = False
 
@@ -208,6 +179,11 @@ class AnonymizeOperation(Operation):
             raise ParameterError(
                 f"AnonymizeOperation: `output` has to be one of {', '.join(get_args(Output))}, not {self.output!r}"
             )
+        if self.method == "k-map" and self.suppressed_records == "keep":
+            raise ParameterError(
+                "AnonymizeOperation: `suppressed_records: keep` does not go with k-map: a record of which nothing is"
+                " told looks like all of the population"
+            )
         if self.method == "k-map" and self.output == "representative":
             raise ParameterError(
                 "AnonymizeOperation: k-map counts records that a cell covers: `output` has to say which"
@@ -249,7 +225,7 @@ class AnonymizeOperation(Operation):
             kept, self.quasi_identifiers, self.k, self._settings(ctx), lambda done: ctx.progress(done, rows, "rows")
         )
         grouping = check_release(
-            release.frame, self.quasi_identifiers, self.k, rows, release.suppressed, release.population
+            release.frame, self.quasi_identifiers, self.k, rows, release.dropped, release.population
         )
         measured = {name: grouping.measured(release.frame[name], self.promise) for name in self.sensitive_attributes}
         check_promise(self.promise, measured)
@@ -257,6 +233,11 @@ class AnonymizeOperation(Operation):
             ctx.warn(
                 f"{self.input_dataset} has {rows - release.suppressed_for_nulls} records, fewer than k={self.k}:"
                 f" all of them were suppressed, and {self.output_dataset} is empty"
+            )
+        elif self.suppressed_records == "keep" and release.dropped:
+            ctx.warn(
+                f"{self.output_dataset}: {release.dropped:,} suppressed records are left out, not kept with `*`:"
+                f" together they do not meet what is asked of a class"
             )
         metrics = self._metrics(release, grouping, rows)
         metrics["l_diversity"] = self._diversity(release.frame, grouping, ctx)
@@ -335,6 +316,7 @@ class AnonymizeOperation(Operation):
             promise=self.promise,
             sensitive=self.sensitive_attributes,
             suppression_limit=self.suppression_limit,
+            suppressed_records=self.suppressed_records,
             nulls=self.nulls,
             importance=self.weights,
             output=self.output or OUTPUTS[self.strategy],
@@ -365,6 +347,7 @@ class AnonymizeOperation(Operation):
             "rows_out": len(release.frame),
             "rows_suppressed": release.suppressed,
             "rows_suppressed_for_nulls": release.suppressed_for_nulls,
+            "rows_suppressed_kept": release.suppressed - release.dropped,
             "ncp_set": mean_loss(release.ncp_set),
             "ncp_hier": mean_loss(release.ncp_hier),
             "ncp_set_by_column": release.ncp_set,
@@ -372,7 +355,7 @@ class AnonymizeOperation(Operation):
             "information_loss": release.information_loss,
             "information_loss_by_column": release.loss,
             "average_class_size": grouping.average_size,
-            "discernibility": grouping.discernibility(release.suppressed),
+            "discernibility": grouping.discernibility(release.dropped),
         }
 
     def _charts(self, release: Release, grouping: Grouping) -> list[charts.Chart]:

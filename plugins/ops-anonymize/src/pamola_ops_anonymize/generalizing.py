@@ -30,9 +30,10 @@ from .columns import (
     text_of,
     wrong,
 )
+from .hierarchies import key_of, labels_at, stated_hierarchy
 from .notation import SUPPRESSED, category_set, interval
 
-Method = Literal["interval", "period", "groups"]
+Method = Literal["interval", "period", "groups", "hierarchy"]
 Period = Literal["month", "quarter", "year", "decade"]
 Outside = Literal["suppress", "keep", "fail"]
 
@@ -40,6 +41,7 @@ _BELONGS = {
     "interval": ("width", "origin", "edges"),
     "period": ("period",),
     "groups": ("groups", "labels"),
+    "hierarchy": ("hierarchies", "levels"),
 }
 _MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}
 
@@ -53,7 +55,7 @@ def _ascending(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> N
 
 
 class GeneralizeOperation(Operation):
-    """Replace values by intervals, periods or groups that contain them.
+    """Replace values by intervals, periods, groups or labels of a hierarchy that contain them.
 
     Global recoding as in A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012, chapter 3: the same value is
     always written alike. Missing values stay missing. No class size is promised; `AnonymizeOperation` does that.
@@ -62,7 +64,7 @@ class GeneralizeOperation(Operation):
         input_dataset: The table.
         output_dataset: What the generalized table is called.
         columns: The columns to generalize, in one way.
-        method: `interval` for numbers, `period` for dates, `groups` for categories.
+        method: `interval` for numbers, `period` for dates, `groups` for categories, `hierarchy` for any of them.
         width: With `interval`: how wide each is: with 10, an age of 34 becomes `[30,39]`.
         origin: With `interval` and `width`: where one of the intervals begins.
         edges: With `interval`, in place of `width`: where they begin, and last where the last one ends: with
@@ -70,8 +72,11 @@ class GeneralizeOperation(Operation):
         period: With `period`: `month`, `quarter`, `year` or `decade`.
         groups: With `groups`: for each label the values that it stands for, as they are written.
         labels: With `groups`: write the label; else the set of values, `{Divorced|Separated}`.
-        outside: What happens to a value outside all edges or groups: `suppress` writes `*`, `keep` leaves it as it is,
-            `fail` refuses to go on.
+        hierarchies: With `hierarchy`: for each column the dataset that holds its hierarchy: a line a value, first the
+            value, then what it becomes at each level, no header.
+        levels: With `hierarchy`: for each column which of its levels is written, 1 for the first generalization.
+        outside: What happens to a value outside all edges, groups or lines of its hierarchy: `suppress` writes `*`,
+            `keep` leaves it as it is, `fail` refuses to go on.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
@@ -85,10 +90,12 @@ class GeneralizeOperation(Operation):
     period: Period | None = None
     groups: dict[str, list[str | int | float | bool]] | None = None
     labels: bool = True
+    hierarchies: dict[str, str] = reads(attrs.Factory(dict))
+    levels: dict[str, int] = attrs.field(factory=dict)
     outside: Outside = attrs.field(default="suppress", validator=one_of(Outside))
     output_format: str | None = None
 
-    version = "1.0"
+    version = "1.1"
     category = "anonymization"
 
     def __attrs_post_init__(self) -> None:
@@ -101,6 +108,19 @@ class GeneralizeOperation(Operation):
             raise wrong(self, "period", f"one of {', '.join(_MONTHS)}", self.period)
         if self.method == "groups":
             self._group_of()
+        if self.method == "hierarchy":
+            self._check_levels()
+
+    def _check_levels(self) -> None:
+        for option in ("hierarchies", "levels"):
+            named = set(getattr(self, option))
+            for problem, names in (("lacks", set(self.columns) - named), ("has", named - set(self.columns))):
+                if names:
+                    told = ", ".join(sorted(names)) + ("" if problem == "lacks" else ", which `columns` does not")
+                    raise ParameterError(f"GeneralizeOperation: `{option}` {problem} {told}: each column needs its own")
+        for column, level in self.levels.items():
+            if isinstance(level, bool) or not isinstance(level, int) or level < 1:
+                raise wrong(self, "levels", f"whole numbers of 1 or more (that of {column})", level)
 
     def _group_of(self) -> dict[str, str]:
         """For each value, as text, what is written for it."""
@@ -122,6 +142,7 @@ class GeneralizeOperation(Operation):
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Generalize chunk by chunk; check that each cell was written or counted."""
         require(ctx, self.input_dataset, {"columns": self.columns})
+        labels = {name: self._labels(ctx, name) for name in self.hierarchies}
         whole = {name: self.method == "interval" and self._whole_numbers(ctx, name) for name in self.columns}
         outside = dict.fromkeys(self.columns, 0)
         before: dict[str, set[str]] = {name: set() for name in self.columns}
@@ -131,7 +152,11 @@ class GeneralizeOperation(Operation):
             written: dict[str, pd.Series[str]] = {}
             for name in self.columns:
                 codes, texts = distinct_texts(piece[name])
-                general = self._generalized(piece[name], whole[name])
+                general = (
+                    [labels[name].get(text) for text in self._keys(ctx, name, texts)]
+                    if name in labels
+                    else self._generalized(piece[name], whole[name])
+                )
                 count = np.bincount(codes[codes != MISSING], minlength=len(texts))
                 strays = [position for position, cell in enumerate(general) if cell is None]
                 outside[name] += int(count[strays].sum())
@@ -153,7 +178,7 @@ class GeneralizeOperation(Operation):
         if self.outside == "fail" and any(outside.values()):
             told = "; ".join(f"{count:,} of {name}" for name, count in outside.items() if count)
             raise DataError(
-                f"{self.input_dataset} has values outside all {'edges' if self.edges else 'groups'}: {told}. Name"
+                f"{self.input_dataset} has values outside all {self._bounds()}: {told}. Name"
                 f" them, or set `outside: suppress`"
             )
         return OperationResult.success(
@@ -165,6 +190,22 @@ class GeneralizeOperation(Operation):
                 "distinct_after": {name: len(found) for name, found in after.items()},
             }
         )
+
+    def _bounds(self) -> str:
+        return "edges" if self.edges else "hierarchies" if self.hierarchies else "groups"
+
+    def _labels(self, ctx: OperationContext, name: str) -> dict[Any, str]:
+        """What each value of a column becomes, by `key_of` the value."""
+        lines, file = stated_hierarchy(ctx, self.hierarchies[name], name)
+        return labels_at(lines, name, file, self.levels[name], numbers=self._has_numbers(ctx, name))
+
+    def _keys(self, ctx: OperationContext, name: str, texts: list[str]) -> list[Any]:
+        numbers = self._has_numbers(ctx, name)
+        return [key_of(text, numbers=numbers) for text in texts]
+
+    def _has_numbers(self, ctx: OperationContext, name: str) -> bool:
+        dtype = ctx.data.schema(self.input_dataset)[name]
+        return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
 
     def _stray(self, text: str) -> str:
         return text if self.outside == "keep" else SUPPRESSED

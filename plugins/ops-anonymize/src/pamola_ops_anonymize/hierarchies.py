@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.operation import OperationContext
 
 from .domains import Domain, Floats, Ints, OrderedDomain
 from .notation import SUPPRESSED, interval
@@ -124,30 +125,16 @@ def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str
             at a higher one. The message names file, line and column.
     """
     column = domain.name
-    numbered = [(number, list(fields)) for number, fields in enumerate(lines, start=1) if fields]
-    if not numbered:
-        raise DataError(f"{file}: the hierarchy of {column} is empty")
-    place: dict[Any, int] = {}
-    for position, (number, fields) in enumerate(numbered):
-        key = _key(fields[0], domain)
-        if key in place:
-            first = numbered[place[key]][0]
-            raise DataError(
-                f"{file}, line {number}: the hierarchy of {column} has this value in line {first} already:"
-                f" each value needs one line"
-            )
-        place[key] = position
-    widths = len(numbered[0][1])
-    columns = [[fields[level] for _, fields in numbered] for level in range(widths)]
-    _check_monotone(columns, [number for number, _ in numbered], file, column)
+    numbers = isinstance(domain, OrderedDomain) and domain.style in ("plain", "integral")
+    place, columns = _checked_lines(lines, column, file, numbers=numbers)
     if len(set(columns[-1])) > 1:
-        columns.append([SUPPRESSED] * len(numbered))
+        columns.append([SUPPRESSED] * len(columns[0]))
     texts = domain.texts(np.arange(domain.size))
-    found = [place.get(_key(text, domain)) for text in texts]
+    found = [place.get(key_of(text, numbers=numbers)) for text in texts]
     absent = sum(position is None for position in found)
     if absent:
         raise DataError(
-            f"{file}, line {numbered[-1][0] + 1}: the hierarchy of {column} ends here, and {absent} of the"
+            f"{file}, line {_last_line(lines) + 1}: the hierarchy of {column} ends here, and {absent} of the"
             f" {domain.size} different values of the column have no line: add one for each",
             file=file,
             column=column,
@@ -157,9 +144,28 @@ def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str
     return _hierarchy(columns, leaf)
 
 
-def _key(text: str, domain: Domain) -> Any:
+def labels_at(lines: Sequence[Sequence[str]], column: str, file: str, level: int, *, numbers: bool) -> dict[Any, str]:
+    """What each value of a hierarchy file becomes at one level, by `key_of` the value.
+
+    Args:
+        lines: Its fields, line by line.
+        column: The column it is for, for messages.
+        file: Its name, for messages.
+        level: 1 for the first generalization.
+        numbers: Whether the column holds numbers.
+
+    Raises:
+        DataError: The hierarchy has no such level, has a value twice, or is not monotone.
+    """
+    place, columns = _checked_lines(lines, column, file, numbers=numbers)
+    if not 1 <= level < len(columns):
+        raise DataError(f"{file}: the hierarchy of {column} has levels 1 to {len(columns) - 1}, and no level {level}")
+    return {key: columns[level][position] for key, position in place.items()}
+
+
+def key_of(text: str, *, numbers: bool) -> Any:
     """What makes a field and a value the same: their number where the column has numbers, else their text."""
-    if isinstance(domain, OrderedDomain) and domain.style in ("plain", "integral"):
+    if numbers:
         try:
             return int(text)
         except ValueError:
@@ -168,6 +174,32 @@ def _key(text: str, domain: Domain) -> Any:
             except ValueError:
                 return text
     return text
+
+
+def _checked_lines(
+    lines: Sequence[Sequence[str]], column: str, file: str, *, numbers: bool
+) -> tuple[dict[Any, int], list[list[str]]]:
+    """The place of each value, and the labels at each level; each value once, and what is together stays together."""
+    numbered = [(number, list(fields)) for number, fields in enumerate(lines, start=1) if fields]
+    if not numbered:
+        raise DataError(f"{file}: the hierarchy of {column} is empty")
+    place: dict[Any, int] = {}
+    for position, (number, fields) in enumerate(numbered):
+        key = key_of(fields[0], numbers=numbers)
+        if key in place:
+            first = numbered[place[key]][0]
+            raise DataError(
+                f"{file}, line {number}: the hierarchy of {column} has this value in line {first} already:"
+                f" each value needs one line"
+            )
+        place[key] = position
+    columns = [[fields[level] for _, fields in numbered] for level in range(len(numbered[0][1]))]
+    _check_monotone(columns, [number for number, _ in numbered], file, column)
+    return place, columns
+
+
+def _last_line(lines: Sequence[Sequence[str]]) -> int:
+    return max(number for number, fields in enumerate(lines, start=1) if fields)
 
 
 def _check_monotone(columns: list[list[str]], numbers: list[int], file: str, column: str) -> None:

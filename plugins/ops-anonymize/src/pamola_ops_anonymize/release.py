@@ -12,7 +12,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataRefused, ParameterError
 
-from .conditions import Conditions, Measured, Promise, SensitiveCounts
+from .conditions import Conditions, Promise, SensitiveCounts
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
 from .domains import Domain, Floats, Ints, Mask, combinations, encode
 from .generalization import GeneralizedColumn, central, generalize, labelled, representative
@@ -22,11 +22,13 @@ from .measures import Grouping
 from .microaggregation import microaggregate
 from .models import SensitiveValues
 from .mondrian import partition
+from .notation import SUPPRESSED
 from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
 
 Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
 Recoding = Literal["local", "full-domain"]
 Nulls = Literal["value", "suppress"]
+SuppressedRecords = Literal["drop", "keep"]
 Output = Literal["ranges", "labels", "representative"]
 
 OUTPUTS: dict[str, Output] = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
@@ -62,6 +64,7 @@ class Settings:
         promise: What the sensitive attributes of a class have to meet.
         sensitive: The sensitive attributes.
         suppression_limit: Part of the records that may be suppressed to lose less (`hierarchy` only).
+        suppressed_records: Whether they are left out, or kept with `*` where together they meet what is asked.
         nulls: Whether a missing value is a value, or its record is suppressed.
         importance: Weight of quasi-identifiers, 1 where it is not stated.
         output: What is published of a class.
@@ -74,6 +77,7 @@ class Settings:
     promise: Promise = attrs.Factory(Promise)
     sensitive: Sequence[str] = ()
     suppression_limit: float = 0.0
+    suppressed_records: SuppressedRecords = "drop"
     nulls: Nulls = "value"
     importance: Mapping[str, float] = attrs.Factory(dict)
     output: Output = "ranges"
@@ -87,11 +91,12 @@ class Release:
 
     Attributes:
         frame: The records that are released, in the input's order, with the input's row labels.
-        suppressed: Records that are left out.
-        suppressed_for_nulls: Those of them that were left out because a quasi-identifier is missing.
+        suppressed: Records that are suppressed.
+        suppressed_for_nulls: Those of them that are so because a quasi-identifier is missing.
+        dropped: Those of them that are left out; the others are kept with `*`.
         sizes_before: Records of each class of the input.
         ncp_set: For each quasi-identifier the normalized certainty penalty over the input's records if ranges and
-            sets are published (a record that was left out loses 1).
+            sets are published (a suppressed record loses 1).
         ncp_hier: The same if labels of hierarchies are published.
         published: Which of both is true of the release: the losses of its cells.
         population: For k-map the quasi-identifiers of the population, generalized in the same way.
@@ -101,6 +106,7 @@ class Release:
     frame: pd.DataFrame
     suppressed: int
     suppressed_for_nulls: int
+    dropped: int
     sizes_before: Ints
     ncp_set: dict[str, float]
     ncp_hier: dict[str, float]
@@ -240,9 +246,18 @@ def anonymized(
         others = others[others >= 0]
         index = pd.RangeIndex(len(others))
         population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
+    out = released.assign(**{name: column.cells(own, released.index) for name, column in cells.items()})
+    dropped = suppressed
+    if suppressed and len(out) and settings.suppressed_records == "keep":
+        outside = np.ones(total, dtype=bool)
+        outside[np.flatnonzero(complete)[released_rows]] = False
+        whole = _with_suppressed(frame, out, outside, columns)
+        if _meets(whole, columns, k, settings):
+            out, dropped = whole, 0
     return Release(
-        frame=released.assign(**{name: column.cells(own, released.index) for name, column in cells.items()}),
+        frame=out,
         suppressed=suppressed,
+        dropped=dropped,
         suppressed_for_nulls=int((~complete).sum()),
         sizes_before=before.weights,
         ncp_set={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_set.items()},
@@ -258,6 +273,24 @@ def anonymized(
             for position, column in enumerate(columns)
         },
     )
+
+
+def _with_suppressed(frame: pd.DataFrame, released: pd.DataFrame, outside: Mask, columns: list[str]) -> pd.DataFrame:
+    """The whole table, with `*` for the quasi-identifiers of the records that are not released."""
+    written = {}
+    for name in columns:
+        cells = np.full(len(frame), SUPPRESSED, dtype=object)
+        cells[~outside] = released[name].to_numpy(dtype=object)
+        written[name] = pd.Series(pd.array(cells, dtype="string"), index=frame.index)
+    return frame.assign(**written)
+
+
+def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings) -> bool:
+    grouping = Grouping.of(frame, columns)
+    if grouping.k is None or grouping.k < k:
+        return False
+    measured = [grouping.measured(frame[name], settings.promise) for name in settings.sensitive]
+    return all(found is None or settings.promise.kept(found) for found in measured)
 
 
 def _grouped(
@@ -367,71 +400,3 @@ def _cells(
             told[column] = of_representatives(domain, codes, chosen, owner, sizes)
         ncp_set[column], ncp_hier[column] = covered.loss, label.loss
     return cells, ncp_set, ncp_hier, told
-
-
-def check_release(
-    released: pd.DataFrame,
-    quasi_identifiers: Sequence[str],
-    k: int,
-    rows_in: int,
-    suppressed: int,
-    population: pd.DataFrame | None = None,
-) -> Grouping:
-    """Hold a table against what is claimed of it, by counting what is written in it.
-
-    Returns:
-        Its classes.
-
-    Raises:
-        DataRefused: Fewer than `k` records share a combination (fewer than `k` of the population where that is
-            given), or records are unaccounted for.
-    """
-    if len(released) + suppressed != rows_in:
-        raise DataRefused(
-            f"{rows_in} records came in, but {len(released)} go out and {suppressed} were suppressed:"
-            f" the table is not released. This is a fault of the operation, please report it",
-            rows_in=rows_in,
-            rows_out=len(released),
-            rows_suppressed=suppressed,
-        )
-    grouping = Grouping.of(released, quasi_identifiers)
-    measured = grouping.k if population is None else k_map(released, population, quasi_identifiers)
-    if measured is not None and measured < k:
-        raise DataRefused(
-            f"k={k} was asked for, but the generalized table reaches only k={measured}: it is not released."
-            f" This is a fault of the operation, please report it",
-            k_claimed=k,
-            k_measured=measured,
-        )
-    return grouping
-
-
-def k_map(released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int | None:
-    """The least number of records of a generalized population that any released record looks like.
-
-    L. Sweeney: Computational disclosure control, PhD thesis, MIT 2001, section 4.3.
-
-    Returns:
-        None where no record is released.
-    """
-    if released.empty:
-        return None
-    both = pd.concat([released[list(quasi_identifiers)], population[list(quasi_identifiers)]], ignore_index=True)
-    group = Grouping.of(both, quasi_identifiers).group
-    counts = np.bincount(group[len(released) :], minlength=int(group.max()) + 1)
-    return int(counts[group[: len(released)]].min())
-
-
-def check_promise(promise: Promise, measured: Mapping[str, Measured | None]) -> None:
-    """Hold what was measured of each sensitive attribute against what was asked.
-
-    Raises:
-        DataRefused: One of them falls short.
-    """
-    for name, found in measured.items():
-        if found is not None and not promise.kept(found):
-            raise DataRefused(
-                f"{promise.words()} was asked for, but the generalized table does not reach it for {name}: it is not"
-                f" released. This is a fault of the operation, please report it",
-                column=name,
-            )

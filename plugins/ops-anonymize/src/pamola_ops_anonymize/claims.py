@@ -1,0 +1,81 @@
+"""What is claimed of a release, held against what is written in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pamola_tasks.errors import DataRefused
+
+from .conditions import Measured, Promise
+from .measures import Grouping
+
+
+def check_release(
+    released: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    k: int,
+    rows_in: int,
+    dropped: int,
+    population: pd.DataFrame | None = None,
+) -> Grouping:
+    """Hold a table against what is claimed of it, by counting what is written in it.
+
+    Returns:
+        Its classes.
+
+    Raises:
+        DataRefused: Fewer than `k` records share a combination (fewer than `k` of the population where that is
+            given), or records are unaccounted for.
+    """
+    if len(released) + dropped != rows_in:
+        raise DataRefused(
+            f"{rows_in} records came in, but {len(released)} go out and {dropped} were suppressed:"
+            f" the table is not released. This is a fault of the operation, please report it",
+            rows_in=rows_in,
+            rows_out=len(released),
+            rows_suppressed=dropped,
+        )
+    grouping = Grouping.of(released, quasi_identifiers)
+    measured = grouping.k if population is None else k_map(released, population, quasi_identifiers)
+    if measured is not None and measured < k:
+        raise DataRefused(
+            f"k={k} was asked for, but the generalized table reaches only k={measured}: it is not released."
+            f" This is a fault of the operation, please report it",
+            k_claimed=k,
+            k_measured=measured,
+        )
+    return grouping
+
+
+def k_map(released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int | None:
+    """The least number of records of a generalized population that any released record looks like.
+
+    L. Sweeney: Computational disclosure control, PhD thesis, MIT 2001, section 4.3.
+
+    Returns:
+        None where no record is released.
+    """
+    if released.empty:
+        return None
+    both = pd.concat([released[list(quasi_identifiers)], population[list(quasi_identifiers)]], ignore_index=True)
+    group = Grouping.of(both, quasi_identifiers).group
+    counts = np.bincount(group[len(released) :], minlength=int(group.max()) + 1)
+    return int(counts[group[: len(released)]].min())
+
+
+def check_promise(promise: Promise, measured: Mapping[str, Measured | None]) -> None:
+    """Hold what was measured of each sensitive attribute against what was asked.
+
+    Raises:
+        DataRefused: One of them falls short.
+    """
+    for name, found in measured.items():
+        if found is not None and not promise.kept(found):
+            raise DataRefused(
+                f"{promise.words()} was asked for, but the generalized table does not reach it for {name}: it is not"
+                f" released. This is a fault of the operation, please report it",
+                column=name,
+            )
