@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from .mondrian import partition
 BLOCK = 8192
 """Records that are compared with each other. Work rises with the square of it; larger tables are first divided."""
 
+_MOST_TOGETHER = 1000
 _MOST_INDICATORS = 64  # a column of more categories is compared by rank of frequency
 
 Points = npt.NDArray[np.float32]
@@ -42,15 +44,19 @@ def microaggregate(
     Returns:
         The class of each record.
     """
-    points = _points(codes, domains, importance)
-    classes = np.zeros(len(points), dtype=np.int64)
+    classes = np.zeros(codes.shape[1], dtype=np.int64)
     made = done = 0
     for block in _blocks(codes, domains, importance, conditions.k):
-        made = _mdav(points, block, conditions.k, classes, made)
+        of_block, count = _Block(codes[:, block], domains, importance).classes(conditions.k)
+        classes[block] = of_block + made
+        made += count
         done += len(block)
         if progress is not None:
             progress(done)
-    return _merged(points, classes, made, conditions)
+    everyone = np.arange(len(classes), dtype=np.int64)
+    if conditions.met(everyone, classes, made).all():
+        return classes
+    return _merged(_points(codes, domains, importance), classes, made, conditions)
 
 
 def _blocks(codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance: Floats, k: int) -> list[Ints]:
@@ -68,46 +74,137 @@ def _points(codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance:
     columns: list[Points] = []
     for row, domain, factor in zip(codes, domains, importance, strict=True):
         scale = np.sqrt(factor)
-        if isinstance(domain, OrderedDomain):
-            columns.append((domain.positions[row] * scale).astype(np.float32)[:, None])
-        elif domain.size <= _MOST_INDICATORS:
+        if _has_numbers(domain):
+            columns.append((_numbers(domain)[row] * scale).astype(np.float32)[:, None])
+        else:
             # two indicators differ, so each counts half of the squared distance
             indicators = np.eye(domain.size + 1, dtype=np.float32) * np.float32(scale / np.sqrt(2))
             columns.append(indicators[row])
-        else:
-            rank = np.append(np.linspace(0.0, 1.0, domain.size), 2.0)
-            columns.append((rank[row] * scale).astype(np.float32)[:, None])
     return np.ascontiguousarray(np.concatenate(columns, axis=1))
 
 
-def _mdav(points: Points, block: Ints, k: int, classes: Ints, made: int) -> int:
-    """Class the records of a block; returns the number of classes made so far."""
-    left, where = points[block], block
-    squares = np.einsum("ij,ij->i", left, left)
+class _Block:
+    """Records that are compared with each other, as codes.
 
-    def distance(center: Points) -> npt.NDArray[np.float32]:
-        return np.asarray(squares - 2 * (left @ center))
+    Squared distances to a center add up over the dimensions, and in each of them there are only as many as there are
+    codes: they are looked up. Columns of few values are looked up together, as one.
+    """
 
-    def take(center: Points) -> None:
-        nonlocal left, where, squares, made
-        nearest = np.argpartition(distance(center), k - 1)[:k]
-        classes[where[nearest]] = made
-        made += 1
-        kept = np.ones(len(left), dtype=bool)
-        kept[nearest] = False
-        left, where, squares = left[kept], where[kept], squares[kept]
+    def __init__(self, codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance: Floats) -> None:
+        sizes = np.array([domain.size + 1 for domain in domains])
+        self._start = np.cumsum(sizes) - sizes
+        self._flat = codes.astype(np.int64) + self._start[:, None]
+        self._number = np.concatenate([_numbers(domain) for domain in domains])
+        self._categories = np.repeat([not _has_numbers(domain) for domain in domains], sizes)
+        self._dimension = np.repeat(np.arange(len(sizes)), sizes)
+        self._factor = np.repeat(importance, sizes)
+        self._groups = _together(sizes)
+        self._looked_up = [_joint(codes, sizes, group) for group in self._groups]
+        self._slices = [slice(int(at), int(at + size)) for at, size in zip(self._start, sizes, strict=True)]
 
-    while len(left) >= 3 * k:
-        far = left[int(np.argmax(distance(left.mean(axis=0))))].copy()
-        opposite = left[int(np.argmax(distance(far)))].copy()
-        take(far)
-        take(opposite)
-    if len(left) >= 2 * k:
-        take(left[int(np.argmax(distance(left.mean(axis=0))))].copy())
-    if len(left):
-        classes[where] = made
-        made += 1
-    return made
+    def classes(self, k: int) -> tuple[Ints, int]:
+        """The class of each record, and how many there are."""
+        left = self._flat.shape[1]
+        classes = np.zeros(left, dtype=np.int64)
+        where = np.arange(left)
+        looked_up = [codes.copy() for codes in self._looked_up]
+        count = np.bincount(self._flat.ravel(), minlength=len(self._number)).astype(np.float64)
+        made = 0
+
+        def distances(parts: Floats) -> Floats:
+            tables = self._tables(parts)
+            total = tables[0][looked_up[0][:left]]
+            for table, codes in zip(tables[1:], looked_up[1:], strict=True):
+                total += table[codes[:left]]
+            return np.asarray(total)
+
+        def of_record(place: int) -> Floats:
+            parts = np.zeros(len(count))
+            parts[self._flat[:, where[place]]] = 1.0
+            return parts
+
+        def take(nearest: npt.NDArray[np.intp]) -> None:
+            nonlocal left, made
+            taken = where[nearest]
+            classes[taken] = made
+            made += 1
+            np.subtract.at(count, self._flat[:, taken].ravel(), 1.0)
+            # those at the end take the places that are free now
+            rest = left - len(nearest)
+            holes = nearest[nearest < rest]
+            tail = np.arange(rest, left)
+            tail = tail[~np.isin(tail, nearest)]
+            where[holes] = where[tail]
+            for codes in looked_up:
+                codes[holes] = codes[tail]
+            left = rest
+
+        while left >= 3 * k:
+            far = of_record(int(np.argmax(distances(count / left))))
+            away = distances(far)
+            opposite = of_record(int(np.argmax(away)))
+            take(np.argpartition(away, k - 1)[:k])
+            take(np.argpartition(distances(opposite), k - 1)[:k])
+        if left >= 2 * k:
+            far = of_record(int(np.argmax(distances(count / left))))
+            take(np.argpartition(distances(far), k - 1)[:k])
+        if left:
+            classes[where[:left]] = made
+            made += 1
+        return classes, made
+
+    def _tables(self, parts: Floats) -> list[Floats]:
+        """Squared distances of every code to a center, by columns that are looked up together.
+
+        Args:
+            parts: For each code its part of the center: of a category how much, of a number how often.
+        """
+        mean = np.add.reduceat(parts * self._number, self._start)[self._dimension]
+        squares = np.add.reduceat(parts * parts, self._start)[self._dimension]
+        apart = np.where(self._categories, (1.0 - 2.0 * parts + squares) / 2, (self._number - mean) ** 2)
+        apart *= self._factor
+        tables = []
+        for group in self._groups:
+            table = apart[self._slices[group[0]]]
+            for dimension in group[1:]:
+                table = (table[:, None] + apart[self._slices[dimension]]).ravel()
+            tables.append(table)
+        return tables
+
+
+def _together(sizes: npt.NDArray[Any]) -> list[list[int]]:
+    """Dimensions in groups that have no more than `_MOST_TOGETHER` combinations of codes each, small ones first."""
+    groups: list[list[int]] = []
+    width = 0
+    for dimension in np.argsort(sizes, kind="stable").tolist():
+        size = int(sizes[dimension])
+        if groups and width * size <= _MOST_TOGETHER:
+            groups[-1].append(dimension)
+            width *= size
+        else:
+            groups.append([dimension])
+            width = size
+    return groups
+
+
+def _joint(codes: npt.NDArray[np.int32], sizes: npt.NDArray[Any], group: list[int]) -> Ints:
+    joint: Ints = codes[group[0]].astype(np.int64)
+    for dimension in group[1:]:
+        joint = joint * int(sizes[dimension]) + codes[dimension]
+    return joint
+
+
+def _has_numbers(domain: Domain) -> bool:
+    return isinstance(domain, OrderedDomain) or domain.size > _MOST_INDICATORS
+
+
+def _numbers(domain: Domain) -> Floats:
+    """Where each code lies: numbers and dates between 0 and 1, many categories by their rank; missing ones outside."""
+    if isinstance(domain, OrderedDomain):
+        return domain.positions
+    if domain.size > _MOST_INDICATORS:
+        return np.append(np.linspace(0.0, 1.0, domain.size), 2.0)
+    return np.zeros(domain.size + 1)
 
 
 def _merged(points: Points, classes: Ints, made: int, conditions: Conditions) -> Ints:
