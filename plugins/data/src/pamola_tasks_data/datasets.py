@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pamola_tasks.files import Files
     from pamola_tasks.protocols import DatasetFormat, RunServices
 
-_OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sha256"})
+_OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
 
 
 class Datasets:
@@ -93,7 +93,8 @@ class Datasets:
             name: Replaces a dataset of that name.
             path: Relative to the project's root, or absolute.
             **options: `role` (default `data`), `format` (else the extension tells), `task_id` of the task that wrote
-                it, `sha256` of its bytes where it is known, and for CSV `delimiter`, `quotechar`, `encoding`.
+                it, `sha256` of its bytes where it is known, for CSV `delimiter`, `quotechar`, `encoding`, and for Excel
+                `sheet`.
         """
         self.add_multi_file_dataset(name, [path], **options)
 
@@ -105,7 +106,7 @@ class Datasets:
         if not paths:
             raise DataError(f"dataset {name!r} has no files")
         files = tuple(str(path) for path in paths)
-        stated = {key: options[key] for key in ("delimiter", "quotechar", "encoding") if options.get(key)}
+        stated = {key: options[key] for key in ("delimiter", "quotechar", "encoding", "sheet") if options.get(key)}
         sha256 = options.get("sha256") or "" if len(files) == 1 else ""
         self._datasets[name] = Dataset(
             name,

@@ -12,6 +12,7 @@ from typing import Any
 
 from pamola_tasks.errors import DataError
 from pamola_tasks.protocols import DatasetFormat
+from pamola_tasks_data.expanding import inner_name, is_compressed
 
 
 def _of(module: str, function: str) -> Callable[..., Any]:
@@ -43,10 +44,21 @@ JSON_LINES = DatasetFormat(
     extension="jsonl", read=_of("json_records", "read_lines"), write=_of("json_records", "write_lines")
 )
 
-BUILT_IN: Mapping[str, DatasetFormat] = {"csv": CSV, "parquet": PARQUET, "json": JSON, "jsonl": JSON_LINES}
+EXCEL = DatasetFormat(extension="xlsx", read=_of("excel", "read"), write=_of("excel", "write"))
+
+BUILT_IN: Mapping[str, DatasetFormat] = {
+    "csv": CSV,
+    "parquet": PARQUET,
+    "json": JSON,
+    "jsonl": JSON_LINES,
+    "xlsx": EXCEL,
+}
 
 # Other usual endings of the same formats.
-_SYNONYMS = {"tsv": "csv", "txt": "csv", "pq": "parquet", "ndjson": "jsonl"}
+_SYNONYMS = {"tsv": "csv", "txt": "csv", "pq": "parquet", "ndjson": "jsonl", "excel": "xlsx"}
+
+
+_COMPRESSED_INSIDE = ("parquet", "xlsx")
 
 
 class Formats:
@@ -76,18 +88,19 @@ class Formats:
 
     def name_for(self, path: str, stated: str | None = None) -> str:
         """The name of a file's format: the stated one, else what its extension says."""
-        name = stated or PurePath(path).suffix.lstrip(".")
+        name = stated or PurePath(inner_name(path)).suffix.lstrip(".")
         if not name:
             raise DataError(
                 f"{path} has no extension that tells its format: known are {', '.join(sorted(self._known))}"
             )
-        return self[name].extension
+        found = self[name].extension
+        if found in _COMPRESSED_INSIDE and is_compressed(path):
+            raise DataError(f"{path}: {found} files are compressed inside: unpack it")
+        return found
 
     def told_by(self, path: str, stated: str | None) -> str:
         """The same, but empty where the file's name does not tell: it may be no table."""
         if stated:
             return self[stated].extension
-        try:
-            return self.name_for(path)
-        except DataError:
-            return ""
+        inner = PurePath(inner_name(path)).suffix.lstrip(".").lower()
+        return self.name_for(path) if _SYNONYMS.get(inner, inner) in self._known else ""

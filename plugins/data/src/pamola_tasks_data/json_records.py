@@ -71,11 +71,12 @@ def _frame(records: list[Any], columns: Sequence[str] | None) -> pd.DataFrame:
         names = list(columns)
     frame = pd.DataFrame(index=pd.RangeIndex(len(records)))
     for name in names:
-        frame[name] = _column([record.get(name) for record in records])
+        frame[name] = column_of([record.get(name) for record in records])
     return frame
 
 
-def _column(values: list[Any]) -> pd.Series:
+def column_of(values: list[Any]) -> pd.Series[Any]:
+    """Values as a column of the one type that they have, or as they are where they have several."""
     if all(isinstance(value, _EXACT) for value in values):
         try:
             column = pa.array(values, from_pandas=True)

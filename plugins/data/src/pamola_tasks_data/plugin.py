@@ -1,4 +1,4 @@
-"""What this plugin adds: reading and writing datasets, and four formats for them."""
+"""What this plugin adds: reading and writing datasets, and five formats for them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
         "parquet": "pamola_tasks_data.formats:PARQUET",
         "json": "pamola_tasks_data.formats:JSON",
         "jsonl": "pamola_tasks_data.formats:JSON_LINES",
+        "xlsx": "pamola_tasks_data.formats:EXCEL",
     }
 
 

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 def data_source(run: RunServices) -> DataSource:
     """The source of a run. The kernel gives it the task's inputs."""
-    reader = DataReader(run.files, formats=_formats(run), csv=csv_options(run.config), warn=run.warn)
+    reader = DataReader(
+        run.files,
+        formats=_formats(run),
+        csv=csv_options(run.config),
+        warn=run.warn,
+        expansion_limit=run.config.plugin("data").expansion_limit,
+    )
     source = DataSource(data_types=run.config.data_types, reader=reader, run=run)
     source.handover.is_read = lambda name, step: any(name in other.reads for other in run.plan if other.id != step)
     return source

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import zipfile
+import zlib
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import DataError, PamolaTaskError
 from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.expanding import expanded
 from pamola_tasks_data.formats import Formats
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ class DataReader:
         formats: The formats that are known.
         csv: What is known of CSV files.
         warn: Called with a sentence when something had to be guessed.
+        expansion_limit: How many times as large as itself the content of a compressed file may be.
     """
 
     def __init__(
@@ -50,8 +54,10 @@ class DataReader:
         formats: Formats | None = None,
         csv: CsvOptions | None = None,
         warn: Callable[[str], None] | None = None,
+        expansion_limit: float = 200.0,
     ) -> None:
         self._files = files
+        self._expansion_limit = expansion_limit
         self.formats = formats or Formats()
         self.csv = csv or CsvOptions()
         self._warn = warn
@@ -71,7 +77,7 @@ class DataReader:
                 self._warn(f"{what}: {message}")
 
         known = {key: value for key, value in stated.items() if value is not None}
-        return {**attrs.asdict(self.csv), "warn": warn, **known}
+        return {**attrs.asdict(self.csv), "expansion_limit": self._expansion_limit, "warn": warn, **known}
 
     def read(
         self,
@@ -155,8 +161,15 @@ class DataReader:
 
     @contextlib.contextmanager
     def _opened(self, path: str, role: Role, what: str) -> Iterator[IO[bytes]]:
-        with explained(what), self.files.open(path, role) as file:
-            yield file
+        with (
+            explained(what),
+            self.files.open(path, role) as file,
+            expanded(file, path, self._expansion_limit) as content,
+        ):
+            yield content
+
+
+_DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
 
 
 def error_of(problem: PamolaTaskError, path: str = "") -> dict[str, Any]:
@@ -185,7 +198,7 @@ def explained(what: str) -> Iterator[None]:
     except Exception as problem:
         import pyarrow as pa
 
-        if not isinstance(problem, (pa.ArrowException, json.JSONDecodeError, UnicodeError)):
+        if not isinstance(problem, (pa.ArrowException, json.JSONDecodeError, UnicodeError, *_DAMAGED)):
             raise
         raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
 

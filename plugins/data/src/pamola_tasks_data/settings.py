@@ -15,7 +15,10 @@ class DataSettings:
         csv_for_spreadsheets: Whether an apostrophe is put before texts in CSV files that a spreadsheet would take for a
             formula (those that begin with `=`, `+`, `-`, `@`, a tab or a line end). Without it, texts are written
             byte for byte.
+        expansion_limit: How many times as large as itself the content of a compressed file (`.gz`, `.zst`, `.zip`,
+            `.xlsx`) may be. A file that holds more is refused, unless that is less than 64 MiB.
     """
 
     missing_values: list[str] = attrs.Factory(lambda: [""])
     csv_for_spreadsheets: bool = False
+    expansion_limit: float = attrs.field(default=200.0, validator=attrs.validators.ge(1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
 from pamola_tasks_data.datasets import Datasets
+from pamola_tasks_data.expanding import is_compressed
 from pamola_tasks_data.reading import error_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class DataSource(Datasets):
         dataset = self._dataset(name)
         if dataset.frame is not None and dataset.complete:
             return memory_of(dataset.frame)
+        if any(is_compressed(path) for path in dataset.paths):  # their size tells nothing
+            return sum(memory_of(piece) for piece in self.chunks(name, _SAMPLE_ROWS))
         sample = next(iter(self.chunks(name, _SAMPLE_ROWS)), None)
         if sample is None or len(sample) < _SAMPLE_ROWS:
             return 0 if sample is None else memory_of(sample)

@@ -1,0 +1,156 @@
+"""Excel workbooks: one sheet is one table. Needs the extra `excel`.
+
+Read row by row with openpyxl. Written with XlsxWriter, which keeps in memory what openpyxl would put, unencrypted, into
+a temporary folder; texts never become formulas or links, and the same table gives the same bytes. A workbook holds less
+than other formats: 16 digits of a number, no difference between an empty text and none, no time zones (text then).
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import math
+from typing import IO, TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pamola_tasks.errors import DataError
+from pamola_tasks_data.arrow import plain
+from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.expanding import check_archive
+from pamola_tasks_data.json_records import column_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_MOST_ROWS, _MOST_COLUMNS, _LONGEST_TEXT = 1_048_576, 16_384, 32_767
+_EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
+_MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
+
+
+def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
+    """A sheet: the first, or the one that the option `sheet` names. Its first row has the names of the columns.
+
+    Formulas are read as the values that the program which wrote the file had worked out. Only cells of the columns
+    asked for are kept; empty rows at the end are none.
+    """
+    openpyxl = _library("openpyxl")
+    check_archive(file, float(options["expansion_limit"]))
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except (KeyError, ValueError, TypeError, SyntaxError):
+        raise DataError("it cannot be read as an Excel workbook: it is damaged") from None
+    try:
+        rows = _sheet(book, options.get("sheet")).iter_rows(values_only=True)
+        header = _header(next(rows, ()))
+        names = list(header if columns is None else columns)
+        check_columns(names, header)
+        cells = _cells(rows, [header.index(name) for name in names])
+    finally:
+        book.close()
+    return pd.DataFrame({name: _column(values) for name, values in zip(names, cells, strict=True)}, columns=names)
+
+
+def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
+    """Write frames with the same columns into one sheet, under one header. Returns the number of rows."""
+    xlsxwriter = _library("xlsxwriter")
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made, {"in_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"})
+    book.set_properties({"created": _MADE})
+    sheet = book.add_worksheet("data")
+    header: list[str] | None = None
+    row = 0
+    for given in frames:
+        frame = plain(given)
+        if header is None:
+            header = list(frame.columns)
+            if len(header) > _MOST_COLUMNS:
+                raise DataError(f"an Excel sheet has at most {_MOST_COLUMNS:,} columns, and this table {len(header):,}")
+            for place, name in enumerate(header):
+                sheet.write_string(0, place, name)
+        elif list(frame.columns) != header:
+            raise DataError("pieces of one dataset have different columns: they must be the same, in the same order")
+        if row + len(frame) >= _MOST_ROWS:
+            raise DataError(
+                f"an Excel sheet has at most {_MOST_ROWS - 1:,} rows under its header: write Parquet or CSV"
+            )
+        for place, name in enumerate(header):
+            for number, value in enumerate(frame[name].astype(object).tolist(), row + 1):
+                _write_cell(sheet, number, place, value)
+        row += len(frame)
+    if header is None:
+        raise DataError("there is nothing to write: not even an empty frame was given")
+    book.close()
+    file.write(made.getbuffer())
+    return row
+
+
+def _library(name: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(name)
+    except ImportError:
+        raise DataError(f"Excel files need the package {name}: pip install 'pamola-tasks-data[excel]'") from None
+
+
+def _sheet(book: Any, wanted: str | None) -> Any:
+    if wanted is not None and wanted not in book.sheetnames:
+        raise DataError(f"there is no sheet {wanted!r}: there are {', '.join(map(repr, book.sheetnames))}")
+    sheet = book[wanted] if wanted is not None else book.worksheets[0]
+    # Some programs state a size that is wrong: what is there counts.
+    sheet.reset_dimensions()
+    return sheet
+
+
+def _header(row: Sequence[Any]) -> list[str]:
+    names = ["" if value is None else str(value) for value in row]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise DataError("the sheet is empty: its first row has the names of the columns")
+    if "" in names:
+        raise DataError(f"column {names.index('') + 1} of the sheet has no name in the first row")
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
+    return names
+
+
+def _cells(rows: Iterator[Sequence[Any]], places: Sequence[int]) -> list[list[Any]]:
+    """The values of each column, without empty rows at the end."""
+    cells: list[list[Any]] = [[] for _ in places]
+    filled = 0
+    for number, row in enumerate(rows, 1):
+        if any(value is not None for value in row):
+            filled = number
+        for values, place in zip(cells, places, strict=True):
+            values.append(row[place] if place < len(row) else None)
+    return [values[:filled] for values in cells]
+
+
+def _column(values: list[Any]) -> pd.Series[Any]:
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, datetime.datetime) for value in present):
+        return pd.Series(pd.to_datetime(pd.Series(values, dtype=object))).dt.as_unit("us")
+    return column_of(values)
+
+
+def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        sheet.write_boolean(row, place, value)
+    elif (isinstance(value, float) and math.isfinite(value)) or (
+        isinstance(value, int) and abs(value) < _EXACT_INTEGER
+    ):
+        sheet.write_number(row, place, value)
+    elif isinstance(value, datetime.datetime) and value.tzinfo is None and value.year >= 1900:
+        sheet.write_datetime(row, place, value)
+    else:
+        text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+        if len(text) > _LONGEST_TEXT:
+            raise DataError(f"a text is longer than the {_LONGEST_TEXT:,} characters that an Excel cell holds")
+        sheet.write_string(row, place, text)

@@ -1,0 +1,145 @@
+"""Compressed files (`.gz`, `.zst`, `.zip`), expanded while they are read, and refused where they expand too far."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import zipfile
+from pathlib import PurePath
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from pamola_tasks.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SUFFIXES = (".gz", ".zst", ".zip")
+HARMLESS = 64 << 20  # bytes: what expands to less is read, however small the file is
+
+
+def is_compressed(path: str) -> bool:
+    """Whether the name says so."""
+    return PurePath(path).suffix.lower() in SUFFIXES
+
+
+def inner_name(path: str) -> str:
+    """The name without the ending of the compression: `people.csv.gz` gives `people.csv`."""
+    return str(PurePath(path).with_suffix("")) if is_compressed(path) else path
+
+
+@contextlib.contextmanager
+def expanded(file: IO[bytes], path: str, limit: float) -> Iterator[IO[bytes]]:
+    """What a file holds: its bytes, expanded where its name says that it is compressed.
+
+    Args:
+        file: The file, at its beginning and able to seek.
+        path: Its name.
+        limit: How many times as large as the file its content may be, where that is more than `HARMLESS` bytes.
+
+    Raises:
+        DataError: The content is larger; or an archive does not hold exactly one file. Raised also while it is read.
+    """
+    suffix = PurePath(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        yield file
+        return
+    size = file.seek(0, io.SEEK_END)
+
+    def begin() -> IO[bytes]:
+        file.seek(0)
+        return _BEGIN[suffix](file)
+
+    with io.BufferedReader(_Expanding(begin, size, limit), 1 << 18) as content:
+        yield cast("IO[bytes]", content)
+
+
+def check_archive(file: IO[bytes], limit: float) -> None:
+    """Refuse an archive, such as an Excel file, of which the parts together expand too far."""
+    size = file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file) as archive:
+        _check(sum(part.file_size for part in archive.infolist()), size, limit)
+    file.seek(0)
+
+
+def _check(content: int, size: int, limit: float) -> None:
+    if content > max(HARMLESS, limit * size):
+        raise DataError(
+            f"its {size:,} bytes expand to more than {max(HARMLESS, int(limit * size)):,}, as those of files do that"
+            f" are made to fill memory or disk: if it is meant to, set data.expansion_limit higher than {limit:g}"
+        )
+
+
+class _Expanding(io.RawIOBase):
+    """A stream of expanded bytes that can be begun again."""
+
+    def __init__(self, begin: Callable[[], IO[bytes]], size: int, limit: float) -> None:
+        self._begin = begin
+        self._stream = begin()
+        self._size, self._limit = size, limit
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR and offset == 0:
+            return self._position
+        if whence != io.SEEK_SET or offset:
+            raise io.UnsupportedOperation("a compressed file is read from its beginning on")
+        self._stream, self._position = self._begin(), 0
+        return 0
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        _check(self._position, self._size, self._limit)
+        return len(data)
+
+
+def _gzip(file: IO[bytes]) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+
+
+def _zstandard(file: IO[bytes]) -> IO[bytes]:
+    import pyarrow as pa
+
+    return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(_Kept(file), "r"), "zstd"))
+
+
+def _zip(file: IO[bytes]) -> IO[bytes]:
+    archive = zipfile.ZipFile(file)
+    parts = [part for part in archive.infolist() if not part.is_dir()]
+    if len(parts) != 1:
+        raise DataError(f"the archive holds {len(parts)} files: a dataset is one; pack each into an archive of its own")
+    if parts[0].flag_bits & 1:
+        raise DataError("the archive has a password: unpack it, and encrypt the file with `pamola-task encrypt`")
+    return archive.open(parts[0])
+
+
+_BEGIN: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {".gz": _gzip, ".zst": _zstandard, ".zip": _zip}
+
+
+class _Kept:
+    """A file that Arrow may close, and the caller's is not."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read = file.read
+
+    def close(self) -> None:
+        """The caller closes it."""
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False

@@ -1,0 +1,100 @@
+"""Excel workbooks: a sheet is a table."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import subprocess
+import sys
+import zipfile
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pamola_tasks.errors import DataError, DataWriteError
+
+openpyxl = pytest.importorskip("openpyxl")
+pytest.importorskip("xlsxwriter")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "zip": ["01234", "=1+1", None, "https://example.org"],
+            "whole": pd.array([1, None, -3, 2**40], dtype="Int64"),
+            "n": [1, 2, 3, 4],
+            "x": [1.5, None, 0.25, 1e-7],
+            "flag": pd.array([True, None, False, True], dtype="boolean"),
+            "when": pd.to_datetime(["2020-01-01", None, "2021-01-01T01:02:03", "2022-05-05"], format="ISO8601"),
+        }
+    ).astype({"when": "datetime64[us]"})
+
+
+def test_a_table_comes_back_from_a_workbook(project: Any, table: pd.DataFrame) -> None:
+    record = project.writer().write_dataset(table, "t.xlsx", name="t", format="xlsx")
+    source = project.source(t="t.xlsx")
+    pd.testing.assert_frame_equal(source.frame("t"), table)
+    assert source.schema("t") == {name: str(dtype) for name, dtype in table.dtypes.items()}
+    assert (record.rows, record.sha256) == (4, project.files.sha256("t.xlsx"))
+    again = project.writer().write_dataset([table[:2], table[2:]], "u.xlsx", name="t", format="excel")
+    assert again.sha256 == record.sha256, "the same table, the same bytes"
+    pd.testing.assert_frame_equal(pd.concat(source.chunks("t", 3), ignore_index=True), table)
+
+
+def test_a_text_is_never_a_formula(project: Any, table: pd.DataFrame) -> None:
+    project.writer().write_dataset(table, "t.xlsx", name="t", format="xlsx")
+    sheet = openpyxl.load_workbook(project.root / "t.xlsx").worksheets[0]
+    assert (sheet["A3"].data_type, sheet["A3"].value) == ("s", "=1+1")
+    assert sheet["A5"].hyperlink is None
+
+
+def test_sheets_columns_and_empty_rows(project: Any) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["a", "b", None])
+    other = book.create_sheet("people")
+    for row in (["n", "s", "d"], [1, "x", datetime.date(2020, 1, 2)], [None, None], [2, "y"], [None], [None]):
+        other.append(row)
+    book.save(project.root / "b.xlsx")
+    source = project.source(first="b.xlsx")
+    source.add_file_path("people", "b.xlsx", sheet="people")
+    assert list(source.frame("first").columns) == ["a", "b"]
+    assert source.frame("people", ["s"])["s"].tolist()[::2] == ["x", "y"]
+    assert source.frame("people")["n"].tolist() == [1, pd.NA, 2]
+    source.add_file_path("none", "b.xlsx", sheet="x")
+    with pytest.raises(DataError, match="no sheet 'x': there are 'Sheet', 'people'"):
+        source.frame("none")
+    with pytest.raises(DataError, match="no column 'z'"):
+        source.frame("people", ["z"])
+
+
+def test_what_is_no_table_is_refused(project: Any) -> None:
+    project.put("no.xlsx", b"no workbook")
+    with pytest.raises(DataError, match=r"no\.xlsx.*damaged"):
+        project.source(t="no.xlsx").frame("t")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * (70 << 20))
+    project.put("bomb.xlsx", bomb.getvalue())
+    with pytest.raises(DataError, match=r"bomb\.xlsx.*data\.expansion_limit"):
+        project.source(t="bomb.xlsx").frame("t")
+    with pytest.raises(DataWriteError, match="longer than the 32,767"):
+        project.writer().write_dataset(pd.DataFrame({"a": ["x" * 40_000]}), "t.xlsx", name="t", format="xlsx")
+    assert not (project.root / "t.xlsx").exists()
+
+
+def test_nothing_is_written_beside_an_encrypted_workbook(project: Any, table: pd.DataFrame, tmp_path: Any) -> None:
+    project.encrypted().writer().write_dataset(table, "t.xlsx", name="t", format="xlsx")
+    assert (project.root / "t.xlsx").read_bytes().startswith(b"ptask/1")
+    pd.testing.assert_frame_equal(project.encrypted().source(t="t.xlsx").frame("t"), table)
+
+
+def test_without_the_extra_the_error_says_what_to_install(project: Any) -> None:
+    script = (
+        "import sys, io; sys.modules['openpyxl'] = None\n"
+        "from pamola_tasks_data import excel\n"
+        "excel.read(io.BytesIO(), None, {'expansion_limit': 1})"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "pip install 'pamola-tasks-data[excel]'" in ended.stderr
