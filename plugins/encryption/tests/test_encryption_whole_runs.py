@@ -151,6 +151,29 @@ def test_nor_in_metrics_vaults_dictionaries_hierarchies_and_what_stands_between_
     assert "encrypted and not shown: there is no key" in without.stderr
     assert not [value for value in PLANTED if value in without.stdout]
     assert "withheld" in without.stdout
+    call("run", "tells.py:T", "--set", "enable_checkpoints=false", "--restart", cwd=root, PAMOLA_KEY=KEY_TEXT)
+    assert places_of_planted_values(root) == {}
+
+
+def test_nor_in_mode_age_which_needs_no_key_to_write(tmp_path: Path, table: Path) -> None:
+    pyrage = pytest.importorskip("pyrage", reason="the extra [age] (pyrage) is not installed")
+    identity = pyrage.x25519.Identity.generate()
+    private = key_file(tmp_path / "outside/identity", str(identity))
+    root = project_with(
+        tmp_path,
+        str(table),
+        allow_external=True,
+        allowed_external_paths=[str(table.parent)],
+        encryption_mode="age",
+        encryption={"recipients": [str(identity.to_public())], "identity_file": str(private)},
+    )
+    call("-v", "run", "t_a", cwd=root)
+    assert places_of_planted_values(root) == {}
+    released = (root / "DATA/processed/t_a/output/safe.csv").read_bytes()
+    assert sum(value.encode() in pyrage.decrypt(released, [identity]) for value in PLANTED) > 100
+    call("verify", "t_a", cwd=root)
+    again = call("run", "t_a", "--json", cwd=root)
+    assert {step["status"] for step in json.loads(again.stdout)["steps"]} == {"skipped"}
 
 
 def test_a_report_states_of_each_file_what_is_on_the_disk(tmp_path: Path, table: Path) -> None:

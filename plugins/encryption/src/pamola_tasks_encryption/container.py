@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 from typing import IO, Any
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.header import (
@@ -24,20 +22,27 @@ from pamola_tasks_encryption.header import (
     SEGMENT_SIZE,
     Binding,
     Header,
-    hkdf_sha256,
     make_header,
     payload_key,
 )
+from pamola_tasks_encryption.segments import (
+    FIRST_PLAIN_SIZE,
+    NONCE_END,
+    PLAIN_SIZE,
+    PREFIX_SIZE,
+    STREAM_HEADER_SIZE,
+    TAG_SIZE,
+    decrypt_into,
+    encrypt_into,
+    fill,
+    plain_start,
+    read_exactly,
+    segment_at,
+    segment_cipher,
+    write_all,
+)
 
-TAG_SIZE = 16
-PREFIX_SIZE = 7
-STREAM_HEADER_SIZE = 1 + KEY_SIZE + PREFIX_SIZE
-PLAIN_SIZE = SEGMENT_SIZE - TAG_SIZE
-FIRST_PLAIN_SIZE = PLAIN_SIZE - STREAM_HEADER_SIZE
-
-_NONCE_END = struct.Struct(">IB")
 _BATCH = 16  # segments for one write call: measured, 1 MiB is where larger ones stop paying
-_IN_PLACE = hasattr(AESGCM, "encrypt_into")  # newer releases of cryptography: no copy for each segment
 
 
 def is_container(head: bytes) -> bool:
@@ -65,7 +70,7 @@ class EncryptingWriter(io.BufferedIOBase):
         header, data_key, associated = make_header(key, binding)
         self.file_id = associated[:16]
         salt, self._prefix = os.urandom(KEY_SIZE), os.urandom(PREFIX_SIZE)
-        self._aead = _segment_cipher(payload_key(data_key, self.file_id), salt, associated)
+        self._aead = segment_cipher(payload_key(data_key, self.file_id), salt, associated)
         self._raw = raw
         self._number = 0
         self._position = 0
@@ -74,7 +79,7 @@ class EncryptingWriter(io.BufferedIOBase):
         self._filled = 0
         self._sealed = bytearray(_BATCH * SEGMENT_SIZE)
         self._sealed_size = 0
-        _write_all(raw, header + bytes([STREAM_HEADER_SIZE]) + salt + self._prefix)
+        write_all(raw, header + bytes([STREAM_HEADER_SIZE]) + salt + self._prefix)
         self._closed = False
 
     @property
@@ -152,18 +157,18 @@ class EncryptingWriter(io.BufferedIOBase):
     def _seal(self, plain: memoryview, *, last: bool) -> None:
         start, end = self._sealed_size, self._sealed_size + len(plain) + TAG_SIZE
         with memoryview(self._sealed) as sealed:
-            _encrypt_into(self._aead, self._nonce(last), plain, sealed[start:end])
+            encrypt_into(self._aead, self._nonce(last), plain, sealed[start:end])
         self._sealed_size = end
         self._number += 1
         if end + SEGMENT_SIZE > len(self._sealed):
             self._write_sealed()
 
     def _nonce(self, last: bool) -> bytes:
-        return self._prefix + _NONCE_END.pack(self._number, last)
+        return self._prefix + NONCE_END.pack(self._number, last)
 
     def _write_sealed(self) -> None:
         with memoryview(self._sealed) as sealed:
-            _write_all(self._raw, sealed[: self._sealed_size])
+            write_all(self._raw, sealed[: self._sealed_size])
         self._sealed_size = 0
 
     def _wipe(self) -> None:
@@ -196,13 +201,13 @@ class DecryptingReader(io.BufferedIOBase):
         self._plain_size = 0
         self._ended = False  # a pipe's last segment was read
         self._ahead = b""  # the byte that tells that a pipe goes on
-        self.header = Header.parse(_read_exactly(raw, HEADER_SIZE))
+        self.header = Header.parse(read_exactly(raw, HEADER_SIZE))
         data_key = self.header.unlock(key, expected)
-        start = _read_exactly(raw, STREAM_HEADER_SIZE)
+        start = read_exactly(raw, STREAM_HEADER_SIZE)
         if len(start) < STREAM_HEADER_SIZE or start[0] != STREAM_HEADER_SIZE:
             raise Tampered("an encrypted file is cut off, or its payload was altered")
         salt, self._prefix = start[1 : 1 + KEY_SIZE], start[1 + KEY_SIZE :]
-        self._aead = _segment_cipher(payload_key(data_key, self.header.file_id), salt, self.header.associated)
+        self._aead = segment_cipher(payload_key(data_key, self.header.file_id), salt, self.header.associated)
         self._sealed = memoryview(bytearray(SEGMENT_SIZE + 1))
         self._next = 0  # the segment that `raw` stands before
         self._random = raw.seekable()
@@ -289,12 +294,12 @@ class DecryptingReader(io.BufferedIOBase):
             raise Tampered("an encrypted file is cut off")
         self._next = -1
         self._decrypt(last, self._plain)
-        return _plain_start(last) + self._last_size
+        return plain_start(last) + self._last_size
 
     def _load_into(self, target: memoryview) -> int:
         """Copy plain bytes from the position on, or decrypt a whole segment right into the target."""
         self._check_usable()
-        number, offset = _segment_at(self._position)
+        number, offset = segment_at(self._position)
         whole = FIRST_PLAIN_SIZE if number == 0 else PLAIN_SIZE
         if self._random and number != self._number and offset == 0 and len(target) >= whole and number < self._last:
             self._decrypt(number, target, keep=False)
@@ -305,13 +310,13 @@ class DecryptingReader(io.BufferedIOBase):
         return len(found)
 
     def _at_hand(self) -> memoryview:
-        offset = self._position - _plain_start(self._number) if self._number >= 0 else 0
+        offset = self._position - plain_start(self._number) if self._number >= 0 else 0
         return self._plain[min(offset, self._plain_size) : self._plain_size]
 
     def _load(self) -> None:
         """Have the segment that the position lies in decrypted, if there is one."""
         self._check_usable()
-        number, _ = _segment_at(self._position)
+        number, _ = segment_at(self._position)
         if self._random:
             if number != self._number and number <= self._last:
                 self._decrypt(number, self._plain)
@@ -334,7 +339,7 @@ class DecryptingReader(io.BufferedIOBase):
         if keep:
             self._number, self._plain_size = -1, 0
         try:
-            _decrypt_into(self._aead, self._prefix + _NONCE_END.pack(number, last), sealed, target[:size])
+            decrypt_into(self._aead, self._prefix + NONCE_END.pack(number, last), sealed, target[:size])
         except InvalidTag:
             target[:size] = bytes(size)
             raise Tampered(
@@ -351,7 +356,7 @@ class DecryptingReader(io.BufferedIOBase):
         if self._next != number:
             self._raw.seek(HEADER_SIZE + start)
         self._next = -1
-        if _fill(self._raw, self._sealed[:size]) < size:
+        if fill(self._raw, self._sealed[:size]) < size:
             raise Tampered("an encrypted file became shorter while it was read")
         self._next = number + 1
         return self._sealed[:size], last
@@ -361,59 +366,7 @@ class DecryptingReader(io.BufferedIOBase):
         size = SEGMENT_SIZE if number else SEGMENT_SIZE - STREAM_HEADER_SIZE
         known = len(self._ahead)
         self._sealed[:known] = self._ahead
-        found = known + _fill(self._raw, self._sealed[known : size + 1])
+        found = known + fill(self._raw, self._sealed[known : size + 1])
         self._ended = found <= size
         self._ahead = bytes(self._sealed[size:found])
         return self._sealed[: min(size, found)], self._ended
-
-
-def _encrypt_into(aead: AESGCM, nonce: bytes, plain: memoryview, sealed: memoryview) -> None:
-    if _IN_PLACE:
-        aead.encrypt_into(nonce, plain, None, sealed)
-    else:
-        sealed[:] = aead.encrypt(nonce, plain, None)
-
-
-def _decrypt_into(aead: AESGCM, nonce: bytes, sealed: memoryview, plain: memoryview) -> None:
-    if _IN_PLACE:
-        aead.decrypt_into(nonce, sealed, None, plain)
-    else:
-        plain[:] = aead.decrypt(nonce, sealed, None)
-
-
-def _segment_cipher(key: bytes, salt: bytes, associated: bytes) -> AESGCM:
-    return AESGCM(hkdf_sha256(key, salt, associated))
-
-
-def _segment_at(position: int) -> tuple[int, int]:
-    """The segment that a plain position lies in, and the offset within it."""
-    if position < FIRST_PLAIN_SIZE:
-        return 0, position
-    number, offset = divmod(position - FIRST_PLAIN_SIZE, PLAIN_SIZE)
-    return number + 1, offset
-
-
-def _plain_start(number: int) -> int:
-    return FIRST_PLAIN_SIZE + (number - 1) * PLAIN_SIZE if number else 0
-
-
-def _write_all(raw: IO[bytes], data: bytes | memoryview) -> None:
-    view = memoryview(data)
-    while len(view):
-        view = view[raw.write(view) :]
-
-
-def _read_exactly(raw: IO[bytes], size: int) -> bytes:
-    data = bytearray(size)
-    return bytes(data[: _fill(raw, memoryview(data))])
-
-
-def _fill(raw: IO[bytes], target: memoryview) -> int:
-    """Read until the target is full or the file ends; pipes and raw files give less than was asked for."""
-    done = 0
-    while done < len(target):
-        size = raw.readinto(target[done:])  # type: ignore[attr-defined]
-        if not size:
-            break
-        done += size
-    return done

@@ -6,26 +6,23 @@ changes the mode by itself.
 
 from __future__ import annotations
 
-import base64
 import enum
 import io
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secrets import Redactor
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
 from pamola_tasks_encryption.errors import ExtraMissing, Tampered
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
-from pamola_tasks_encryption.keyfile import Means
-from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key, parse_key
+from pamola_tasks_encryption.held_keys import HeldKeys
 from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
 
@@ -78,21 +75,21 @@ class TaskEncryptionManager:
         self._config = task_config
         self._logger = logger or logging.getLogger(__name__)
         self._project_id = project_id
-        self._root = project_root or Path()
         self._location = str(project_root) if project_root is not None else ""
         self._settings = settings or EncryptionSettings()
-        self._input_key_texts = dict(input_keys or {})
         self._redactor = redactor or Redactor()
         self._open_file = open_file
-        self._environ = os.environ if environ is None else environ
         self._enabled = bool(getattr(task_config, "use_encryption", False))
         self._task_id = str(getattr(task_config, "task_id", "") or "")
-        self._lock = threading.RLock()
-        self._key: ProjectKey | None = None
-        self._input_keys: dict[bytes, MemoryProtectedKey] | None = None
-        self._recipients: list[Any] | None = None
-        self._identities: list[Any] | None = None
-        self._closed = False
+        self._keys = HeldKeys(
+            os.environ if environ is None else environ,
+            project_id,
+            project_root or Path(),
+            getattr(task_config, "encryption_key_path", None),
+            self._settings,
+            dict(input_keys or {}),
+            self._redactor,
+        )
         self._error = ""
 
     # ------------------------------------------------------------ setting up and down
@@ -107,18 +104,18 @@ class TaskEncryptionManager:
             EncryptionError: Encryption is asked for, and there is no usable key. Nothing may run.
             ConfigurationError: The mode is unknown, or `none` although encryption is asked for.
         """
-        with self._lock:
-            self._closed, self._error = False, ""
-            try:
-                self._prepare()
-            except PamolaTaskError as error:
-                self._error = str(error)
-                raise
+        self._keys.open()
+        self._error = ""
+        try:
+            self._prepare()
+        except PamolaTaskError as error:
+            self._error = str(error)
+            raise
         return True
 
     def _prepare(self) -> None:
         mode = self._mode()
-        self._keys_of_inputs()
+        self._keys.of_inputs()
         if not self._enabled:
             return
         if mode is EncryptionMode.NONE:
@@ -126,21 +123,15 @@ class TaskEncryptionManager:
                 "use_encryption is true and encryption_mode is none: take simple or age, or set use_encryption to false"
             )
         if mode is EncryptionMode.AGE:
-            self._age_recipients()
+            self._keys.recipients()
             self._logger.info("Encryption: mode age, %d recipients", len(self._settings.recipients))
         else:
-            key = self._project_key()
+            key = self._keys.of_project()
             self._logger.info("Encryption: mode simple, key %s from %s", key.key.fingerprint, key.source)
 
     def cleanup(self) -> None:
         """Forget the keys. Until `initialize` is called again, nothing can be encrypted or decrypted."""
-        with self._lock:
-            ours = [self._key.key, self._key.previous] if self._key else []
-            for key in (*ours, *(self._input_keys or {}).values()):
-                if key is not None:
-                    key.clear()
-            self._key = self._input_keys = self._recipients = self._identities = None
-            self._closed = True
+        self._keys.clear()
 
     # ------------------------------------------------------------ what is encrypted, and how
 
@@ -157,7 +148,8 @@ class TaskEncryptionManager:
     @property
     def key_id(self) -> str:
         """Which key this run encrypts with; empty when it does not, or encrypts for age recipients."""
-        return self._key.key.fingerprint if self._key is not None and self.mode == "simple" else ""
+        found = self._keys.found
+        return found.key.fingerprint if found is not None and self.mode == "simple" else ""
 
     def get_encryption_context(self) -> EncryptionContext:
         """What operations may be given."""
@@ -167,14 +159,10 @@ class TaskEncryptionManager:
         """Facts for reports: never a key."""
         info: dict[str, Any] = {"enabled": self._enabled, "mode": self.mode, "key_available": False}
         if self.mode == "age":
-            info["key_available"] = self._recipients is not None
+            info["key_available"] = self._keys.recipients_found
             info["recipients"] = len(self._settings.recipients)
-        elif self._key is not None:
-            info |= {
-                "key_available": True,
-                "key_fingerprint": self._key.key.fingerprint,
-                "key_source": self._key.source,
-            }
+        elif (found := self._keys.found) is not None:
+            info |= {"key_available": True, "key_fingerprint": found.key.fingerprint, "key_source": found.source}
         if self._error:
             info["initialization_error"] = self._redactor(self._error)
         return info
@@ -200,8 +188,8 @@ class TaskEncryptionManager:
         if not self._enabled:
             raise EncryptionError("encryption is off in this run (use_encryption is false), so nothing is encrypted")
         if self._mode() is EncryptionMode.AGE:
-            return age.AgeWriter(raw, self._age_recipients())  # type: ignore[return-value]
-        with self._project_key().key as key:
+            return age.AgeWriter(raw, self._keys.recipients())  # type: ignore[return-value]
+        with self._keys.of_project().key as key:
             return EncryptingWriter(raw, key, self._binding(task_id, role))  # type: ignore[return-value]
 
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
@@ -222,16 +210,16 @@ class TaskEncryptionManager:
         head = raw.read(HEADER_SIZE)
         raw.seek(0)
         if age.is_age(head):
-            return age.AgeReader(raw, self._age_identities())  # type: ignore[return-value]
+            return age.AgeReader(raw, self._keys.identities())  # type: ignore[return-value]
         if not is_container(head):
             raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
         header = Header.parse(head)
-        input_key = self._input_key(header)
+        input_key = self._keys.of_input(header)
         if input_key is not None:
             expected = Binding(header.binding.project, task_id, role)
         else:
             expected = self._binding(task_id, role, strict=self._settings.strict_location)
-        with input_key or self._own_key(header) as key:
+        with input_key or self._keys.for_file(header) as key:
             return DecryptingReader(raw, key, expected)  # type: ignore[return-value]
 
     def is_encrypted(self, head: bytes) -> bool:
@@ -258,7 +246,7 @@ class TaskEncryptionManager:
             return ""
         try:
             header = Header.parse(head[:HEADER_SIZE])
-            with self._input_key(header) or self._own_key(header) as key:
+            with self._keys.of_input(header) or self._keys.for_file(header) as key:
                 header.unlock(key, header.binding)
         except EncryptionError as error:
             return str(error)
@@ -279,7 +267,7 @@ class TaskEncryptionManager:
                 try:
                     head = self._head(path)
                     if age.is_age(head):
-                        self._age_identities()
+                        self._keys.identities()
                     elif self.refusal(head):
                         return False
                 except FileNotFoundError:
@@ -318,8 +306,16 @@ class TaskEncryptionManager:
         Raises:
             EncryptionError: There is no key.
         """
-        with self._project_key().key as key:
+        with self._keys.of_project().key as key:
             return hkdf_sha256(key, b"", b"pamola-tasks derived key\0" + purpose.encode())
+
+    def add_input_key(self, name: str, text: str) -> None:
+        """Take the key of an input dataset, as `encryption_keys` of a task gives it.
+
+        Raises:
+            EncryptionError: It is no key.
+        """
+        self._keys.add_input(name, text)
 
     # ------------------------------------------------------------ redaction
 
@@ -349,88 +345,9 @@ class TaskEncryptionManager:
             return EncryptionMode.SIMPLE if self._enabled else EncryptionMode.NONE
         return EncryptionMode.from_string(str(text))
 
-    def _project_key(self) -> ProjectKey:
-        with self._lock:
-            self._check_open()
-            if self._key is None:
-                configured = getattr(self._config, "encryption_key_path", None)
-                path = self._root / Path(configured).expanduser() if configured else None
-                name = self._settings.identity_file
-                means = Means(
-                    passphrase=self._environ.get("PAMOLA_PASSPHRASE"),
-                    identity=self._root / Path(name).expanduser() if name else None,
-                )
-                if means.passphrase:
-                    self._redactor.register(Secret(means.passphrase, "PAMOLA_PASSPHRASE"))
-                self._key = find_key(self._environ, self._project_id, path, keyring=self._settings.keyring, means=means)
-                for key in (self._key.key, self._key.previous):
-                    if key is not None:
-                        self._hide(key)
-            return self._key
-
-    def add_input_key(self, name: str, text: str) -> None:
-        """Take the key of an input dataset, as `encryption_keys` of a task gives it.
-
-        Raises:
-            EncryptionError: It is no key.
-        """
-        with self._lock:
-            self._keys_of_inputs().update(self._parsed({name: text}))
-
-    def _parsed(self, texts: Mapping[str, str]) -> dict[bytes, MemoryProtectedKey]:
-        found = {}
-        for name, text in texts.items():
-            key = parse_key(text.encode("utf-8", "replace"), f"encryption_keys[{name!r}]")
-            self._hide(key)
-            found[bytes.fromhex(key.fingerprint)] = key
-        return found
-
-    def _keys_of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
-        with self._lock:
-            self._check_open()
-            if self._input_keys is None:
-                self._input_keys = self._parsed(self._input_key_texts)
-            return self._input_keys
-
-    def _input_key(self, header: Header) -> MemoryProtectedKey | None:
-        keys = self._keys_of_inputs()
-        return next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
-
-    def _own_key(self, header: Header) -> MemoryProtectedKey:
-        """The project's key, or the one it replaces where a rotation has not reached the file yet."""
-        ours = self._project_key()
-        ids = {slot.key_id.hex() for slot in header.slots if slot}
-        if ours.previous is not None and ours.key.fingerprint not in ids and ours.previous.fingerprint in ids:
-            return ours.previous
-        return ours.key
-
     def _binding(self, task_id: str, role: str, *, strict: bool = True) -> Binding:
         """What a file of this run belongs to. The place is always stated, so that it can be insisted on later."""
         return Binding(self._project_id, task_id, role, self._location if strict else "")
-
-    def _hide(self, key: MemoryProtectedKey) -> None:
-        with key as raw:
-            for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
-                self._redactor.register(Secret(text.rstrip("="), key.key_id))
-
-    def _age_recipients(self) -> list[Any]:
-        with self._lock:
-            self._check_open()
-            if self._recipients is None:
-                self._recipients = age.parse_recipients(self._settings.recipients)
-            return self._recipients
-
-    def _age_identities(self) -> list[Any]:
-        with self._lock:
-            self._check_open()
-            if self._identities is None:
-                name = self._settings.identity_file
-                self._identities = age.load_identities(self._root / Path(name).expanduser() if name else None)
-            return self._identities
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise EncryptionError("the encryption service was cleaned up and has forgotten its keys")
 
     def _head(self, path: str | Path) -> bytes:
         with self._open_file(os.fspath(path)) as file:
