@@ -189,6 +189,9 @@ SECRETS: dict[str, tuple[str, str]] = {
     "shadow": ("root:$6$saltsalt$Zq9xWv7Kp2LmT4Zq9xWv7Kp2LmT4Zq9xWv7Kp2LmT4Zq9xWv7Kp2LmT4:18000", "Zq9xWv7Kp2LmT4"),
 }
 LOOK_ALIKES = [
+    "refer to it as ${secret:NAME} or ${env:NAME}",
+    "configs/t.yaml:2:1: retry.password: the key stands twice",
+    "api_token: cannot be overridden",
     "sort_key=surname",
     "primary_key: id",
     "password_policy: strict",

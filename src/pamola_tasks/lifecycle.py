@@ -34,7 +34,7 @@ from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
 from pamola_tasks.record import RunRecord, now
-from pamola_tasks.secrets import Redactor, Secret, in_the_environment
+from pamola_tasks.secrets import Redactor, in_the_environment
 from pamola_tasks.steps import Steps
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class RunSession:
         for origin in config.origins().values():
             for value in (origin.value, *(lower.value for lower in origin.overruled)):
                 try:
-                    _register_secrets(run.redact, value)
+                    run.redact.learn(value)
                 except PamolaTaskError as error:
                     if self.task is not None:
                         raise
@@ -317,6 +317,8 @@ class RunSession:
                 was, now_is = (", ".join(step.id for step in steps) or "nothing" for steps in (before, after))
                 run.record.plan_changes.append(f"{record.label} changed the plan from {was} to {now_is}")
                 before = after
+        for step in plan:
+            run.redact.learn(step.operation.parameters())
         problems = plan.problems() + self.kernel.plugins.objections("pamola_check_plan", run=run, plan=plan)
         if problems:
             raise PlanError(problems=tuple(problems))
@@ -582,17 +584,6 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _register_secrets(redact: Redactor, value: Any) -> None:
-    if isinstance(value, Secret):
-        redact.register(value)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _register_secrets(redact, item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _register_secrets(redact, item)
 
 
 # ---------------------------------------------------------------- logging

@@ -733,7 +733,9 @@ def reason(error: BaseException, disclosure: Disclosure | None = None) -> str:
         return str(error)
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
-    said = str(error) and disclosure.message(error) if disclosure is not None else str(error)
+    from pamola_tasks.secrets import redacted  # only where something failed: every command imports this module
+
+    said = redacted(str(error) and disclosure.message(error) if disclosure is not None else str(error))
     text = said.strip().splitlines()
     if isinstance(error, pluggy.PluginValidationError):
         return f"{text[0]}: {text[-1]}"  # which hook, and what is wrong with it; between them its definition

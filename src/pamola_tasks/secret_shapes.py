@@ -33,6 +33,7 @@ _NOT_SECRET_AFTER = frozenset(
 # What stands behind such a name in prose, or for a value that is not there.
 _NO_SECRETS = frozenset(
     "none null nil true false yes no not is are was must should required optional missing invalid expired expected"
+    " the a an this that it there only has have had needs cannot can may no at in for from of to and or which whether"
     " unknown empty unset field str string text bytes int integer number bool hidden redacted masked wrong".split()
 )
 
@@ -180,6 +181,8 @@ def _mask_pairs(text: str, hides: Callable[[str], bool]) -> str:
         name = key["key"]
         if text[key.start() - 1 : key.start()] == "%":  # what came before was a percent escape
             name = name[2:]
+        if text[key.start() - 2 : key.start()] == "${":  # a reference to a secret is none
+            continue
         telling = hides(name)
         if not telling and not _is_doubtful(name):
             continue

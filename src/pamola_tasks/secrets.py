@@ -102,6 +102,14 @@ def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
     ]
 
 
+def redacted(text: str) -> str:
+    """A text outside of any run, without what gives itself away and without what the environment says is secret."""
+    redact = Redactor()
+    for secret in in_the_environment():
+        redact.register(secret)
+    return redact(text)
+
+
 class Redactor:
     """Replaces what must not be read by `***`. Called on every text that a run writes.
 
@@ -127,6 +135,27 @@ class Redactor:
             if len(self._forms) > before:
                 ordered = sorted(self._forms, key=len, reverse=True)
                 self._exact = re.compile("|".join(map(re.escape, ordered)))
+
+    def learn(self, value: Any, key: str = "") -> None:
+        """Register what is secret in a nested value: each `Secret`, passwords in addresses, texts under secret names.
+
+        Args:
+            value: A mapping, list, text …
+            key: The name that it stands under, if any. `key` alone is no secret name here: columns are called so.
+        """
+        if isinstance(value, Secret):
+            self.register(value)
+        elif isinstance(value, Mapping):
+            for name, item in value.items():
+                self.learn(item, str(name))
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            for item in value:
+                self.learn(item, key)
+        elif isinstance(value, str):
+            for found in URL_CREDENTIALS.finditer(value):
+                self.register(found[2])
+            if len(value) >= 8 and key and key.lower() != "key" and self.hides(key):
+                self.register(value)
 
     def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
         """Mask whatever this regular expression matches."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import html
 import json
 import uuid
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
+from secret_forms import forms
 
 # Those that a file of the configuration holds, by key; with characters that are written differently in each format.
 CONFIGURED = {
@@ -225,25 +223,6 @@ def planted(project: Path, tmp_path: Path) -> Path:
     }
     (project / "configs/t_1.json").write_text(json.dumps(config))
     return project
-
-
-def forms(secret: str) -> set[bytes]:
-    raw = secret.encode()
-    texts = {
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        repr(secret)[1:-1],
-        repr(raw)[2:-1],
-        html.escape(secret),
-        raw.hex(),
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
-    }
-    for offset in range(3):
-        texts.add(base64.b64encode(bytes(offset) + raw).decode()[4:-4])
-    return {text.encode() for text in texts if len(text) >= 8}
 
 
 def test_forty_planted_secrets_are_found_in_nothing_that_two_runs_write(cli, planted: Path, tmp_path: Path) -> None:

@@ -261,15 +261,18 @@ def _keep_stdout_while_loading() -> None:
 
 def _say(message: str) -> None:
     from pamola_tasks.cli.output import visible
+    from pamola_tasks.secrets import redacted
 
-    click.echo(click.style("error: ", fg="red", bold=True) + visible(message), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + visible(redacted(message)), err=True)
 
 
 def _show_traceback(wanted: bool) -> None:
     if wanted:
         import traceback
 
-        traceback.print_exc()
+        from pamola_tasks.secrets import redacted
+
+        click.echo(redacted(traceback.format_exc()), err=True, nl=False)
 
 
 def _hear_sigterm() -> None:
