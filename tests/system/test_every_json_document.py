@@ -82,7 +82,7 @@ def told(arguments):
 root = click.Context(app.cli, obj=app.State(os.getcwd()))
 found = sorted(commands(app.cli, root, []), key=lambda command: command[0] != ["run"])
 for path, wants_task in found:
-    arguments = ["--plugin", "noisy.py", *path, *(["t_1"] if wants_task else []), *(["people.csv"] if path == ["demo"] else []), "--json"]
+    arguments = ["--plugin", "noisy.py", *path, *(["t_1"] if wants_task else []), "--json"]
     print(json.dumps([" ".join(path), *told(arguments)]), flush=True)
 """
 
@@ -92,7 +92,6 @@ def test_every_command_with_a_json_option_gives_a_document_and_nothing_else(proj
     import subprocess
 
     (project / "noisy.py").write_text(NOISY)
-    (project / "people.csv").write_text("age,city\n" + "".join(f"{20 + n % 5},{'ab'[n % 2]}\n" for n in range(60)))
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONPATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", WALK],
