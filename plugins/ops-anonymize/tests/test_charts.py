@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pamola_ops_anonymize.charts import class_sizes, distribution
@@ -64,8 +64,9 @@ def read_back(cells: pd.Series, original: pd.Series) -> tuple[dict[Any, float], 
         Settings(strategy="microaggregation", output="ranges"),
         Settings(strategy="hierarchy", output="ranges"),
         Settings(nulls="suppress"),
+        Settings(nulls="suppress", suppressed_records="keep"),
     ],
-    ids=["mondrian", "representative", "microaggregation", "hierarchy", "nulls suppressed"],
+    ids=["mondrian", "representative", "microaggregation", "hierarchy", "nulls suppressed", "suppressed kept"],
 )
 def test_what_is_drawn_is_what_is_written(how: Settings, missing: float) -> None:
     frame = table(missing=missing)
@@ -113,6 +114,7 @@ texts = st.lists(st.sampled_from("abcdefghijklmnop"), max_size=80)
 
 
 @settings(max_examples=200, deadline=None)
+@example(values=[0] * 8 + [2, 41, 1.6591112613677979, 73741781.82560897, 999999999.9999999], floor=13, nulls=0)
 @given(values=numbers | texts, floor=st.integers(2, 15), nulls=st.integers(0, 20))
 def test_no_bar_of_the_table_as_it_was_rests_on_fewer_records_than_the_floor(
     values: list[Any], floor: int, nulls: int

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pamola_ops_profile.operations import as_json
@@ -26,6 +26,7 @@ def test_a_column_is_counted_right() -> None:
 
 
 @settings(max_examples=150, deadline=None)
+@example(values=[0.0] * 8 + [2, 41, 1.6591112613677979, 73741781.82560897, 999999999.9999999], floor=13)
 @given(
     values=st.lists(st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6), max_size=120),
     floor=st.integers(2, 15),
@@ -44,6 +45,7 @@ def test_no_number_of_a_profile_rests_on_fewer_records_than_the_floor(values: li
         assert profile.histogram == []
         return
     assert sum(bar.count for bar in profile.histogram) == len(column)
+    assert profile.lowest <= profile.highest
     for earlier, later in zip(profile.histogram, profile.histogram[1:], strict=False):
         assert earlier.high == later.low
     # any reported place in the distribution is the mean of at least `floor` neighbours

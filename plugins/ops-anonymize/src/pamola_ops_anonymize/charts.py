@@ -208,8 +208,8 @@ def _outermost(places: Floats, counts: Ints, floor: int) -> float:
 
 def _edges(places: Floats, low: float, high: float, unit: float) -> Floats:
     """Edges of bars of one width, but for the last; whole units where all values are."""
-    if not high > low or not np.isfinite(high - low):
-        return np.array([low, high])
+    if not high > low or not np.isfinite(high - low):  # below it by rounding, where both are means of all records
+        return np.array([low, max(low, high)])
     if (high - low) / unit > 2**50 or bool((places % unit != 0).any()):
         return np.linspace(low, high, BARS + 1)
     first, last = np.floor(low / unit), np.ceil(high / unit) + 1

@@ -268,7 +268,8 @@ def anonymized(
             column: Distribution(
                 table.domains[position],
                 np.bincount(table.codes[position][: table.records], minlength=table.domains[position].size + 1),
-                *told[column],
+                told[column][0],
+                told[column][1] + suppressed - dropped,
             )
             for position, column in enumerate(columns)
         },

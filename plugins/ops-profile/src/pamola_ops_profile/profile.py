@@ -283,7 +283,8 @@ def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> dict[str, 
         return number if kind == "number" else pd.Timestamp(round(number), unit="s").isoformat()
 
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond floats is no number, and becomes null
-        low, high = float(ordered[:min_count].mean()), float(ordered[-min_count:].mean())
+        low = float(ordered[:min_count].mean())
+        high = max(low, float(ordered[-min_count:].mean()))  # below it by rounding, where both are of all records
         edges = _edges(ordered, low, high, 1.0 if kind == "number" else _DAY, bins)
         quantiles = {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES}
         mean, deviation = float(ordered.mean()), float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0
