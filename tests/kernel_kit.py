@@ -368,6 +368,10 @@ class JsonData:
         for start in range(0, len(values), size):
             yield values[start : start + size]
 
+    def columns(self, name: str) -> list[str]:
+        """One column."""
+        return list(self.schema(name))
+
     def schema(self, name: str) -> dict[str, str]:
         """One column."""
         return {"value": "int64"}

@@ -301,6 +301,11 @@ class StepData:
         yield from self._run.data_source.chunks(name, size or self._run.config.chunk_size, columns)
         self._note(name)
 
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns; cheaper than `schema`, which may have to look at every row of a CSV file."""
+        self._declared(name)
+        return self._run.data_source.columns(name)
+
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns and their dtypes as text."""
         self._declared(name)

@@ -430,6 +430,10 @@ class DataSource(Protocol):
         """The table in pieces of at most `size` rows."""
         ...
 
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns, without a look at the rows where the format knows a way."""
+        ...
+
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns, and their dtypes as text, without reading the whole table where possible."""
         ...
@@ -487,7 +491,9 @@ class DatasetFormat:
         read: `(file, columns, options) -> DataFrame`.
         write: `(frames, file, options) -> rows`: writes an iterable of DataFrames to a binary file.
         chunks: `(file, size, columns, options) -> Iterator[DataFrame]`, or None when it can only be read whole.
-        schema: `(file, options) -> {column: dtype}`, or None when it must be read for that.
+        schema: `(file, options) -> {column: dtype}`, or None when it must be read for that; `columns` in the options
+            says which columns are meant, where not all are.
+        columns: `(file, options) -> names`: the columns without a look at the rows, where `schema` needs one.
         as_read: `DataFrame -> DataFrame`: what reading would give once the frame is written, so that later steps need
             not read it; None where only reading tells.
     """
@@ -497,6 +503,7 @@ class DatasetFormat:
     write: Callable[[Iterable[Any], IO[bytes], Mapping[str, Any]], int]
     chunks: Callable[[IO[bytes], int, Sequence[str] | None, Mapping[str, Any]], Iterator[Any]] | None = None
     schema: Callable[[IO[bytes], Mapping[str, Any]], dict[str, str]] | None = None
+    columns: Callable[[IO[bytes], Mapping[str, Any]], list[str]] | None = None
     as_read: Callable[[Any], Any] | None = None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from pamola_ops_anonymize import (
@@ -14,9 +16,11 @@ from pamola_ops_anonymize import (
     GeneralizeOperation,
     MaskOperation,
     NoiseOperation,
+    PseudonymizeOperation,
     SuppressOperation,
     TopBottomCodeOperation,
 )
+from pamola_tasks import Kernel, TaskRunner
 from pamola_tasks.files import Files
 from pamola_tasks_data import DataSource
 from pamola_tasks_paths.guard import ProjectGuard
@@ -30,15 +34,22 @@ class Watched(DataSource):
 
     whole: list[list[str]]
     pieces: list[int]
+    most: int
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         self.whole.append(list(columns or ["all"]))
         return super().frame(name, columns)
 
     def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        alive: list[weakref.ref[pd.DataFrame]] = []
         for piece in super().chunks(name, size, columns):
             self.pieces.append(len(piece))
+            alive.append(weakref.ref(piece))
+            held = [frame for frame in (reference() for reference in alive) if frame is not None]
+            self.most = max(self.most, sum(map(len, held)))
+            del held
             yield piece
+            del piece
 
 
 EACH: list[tuple[Any, list[list[str]]]] = [
@@ -48,22 +59,48 @@ EACH: list[tuple[Any, list[list[str]]]] = [
     (TopBottomCodeOperation(**WHO, top=50), []),
     (TopBottomCodeOperation(**WHO, top_quantile=0.9), [["age"]]),
     (NoiseOperation(**WHO, scale=1), []),
+    (PseudonymizeOperation(**WHO), []),
     (SuppressOperation(**WHO, suppress="attributes"), []),
     (SuppressOperation(**WHO, suppress="cells", min_count=3), [["age"]]),
 ]
 
 
 @pytest.mark.parametrize(("operation", "whole"), EACH, ids=[f"{number}" for number in range(len(EACH))])
-def test_no_more_than_a_chunk_is_in_memory(operation: Any, whole: list[list[str]], tmp_path: Path) -> None:
+def test_no_more_than_a_chunk_is_in_memory(
+    operation: Any, whole: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAMOLA_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
     frame = pd.DataFrame({"age": range(ROWS), "other": 1})
     frame["age"] %= 97
     with (tmp_path / "people.csv").open("wb") as file:
         frame.to_csv(file, index=False)
     source = Watched.from_file_path("people.csv", "people", files=Files(ProjectGuard(tmp_path)))
     assert isinstance(source, Watched)
-    source.whole, source.pieces = [], []
+    source.whole, source.pieces, source.most = [], [], 0
     result = operation.run(data_source=source, task_dir=tmp_path / "task")
     assert not result.failed, result.error_message
     assert sum(source.pieces) == ROWS
     assert max(source.pieces) <= CHUNK
+    assert source.most <= 2 * CHUNK, "the one that is worked on, and the one that comes next"
     assert source.whole == whole, "only the columns that are counted in are read whole"
+
+
+def test_the_chunks_are_those_of_the_task(tmp_path: Path) -> None:
+    (tmp_path / ".pamola.toml").touch()
+    with (tmp_path / "people.csv").open("wb") as file:
+        pd.DataFrame({"age": range(2500)}).to_csv(file, index=False)
+    task = TaskRunner(
+        "t_1",
+        input_datasets={"people": "people.csv"},
+        operation_configs=[
+            {
+                "operation": "TopBottomCodeOperation",
+                "parameters": {**WHO, "top": 50, "output_dataset": "coded", "output_format": "parquet"},
+            }
+        ],
+        additional_options={"chunk_size": 1000},
+    )
+    outcome = Kernel.discover(project=tmp_path).run(task)
+    assert outcome.success, outcome.error
+    written = pq.ParquetFile(tmp_path / outcome.record.outputs[0].path).metadata
+    assert [written.row_group(number).num_rows for number in range(written.num_row_groups)] == [1000, 1000, 500]

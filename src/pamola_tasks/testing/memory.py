@@ -364,6 +364,10 @@ class MemoryDataSource:
         for start in range(0, len(frame), size):
             yield rows[start : start + size]
 
+    def columns(self, name: str) -> list[str]:
+        """Columns of a DataFrame."""
+        return list(self.schema(name))
+
     def schema(self, name: str) -> dict[str, str]:
         """Columns and dtypes of a DataFrame."""
         return {str(column): str(dtype) for column, dtype in self.frame(name).dtypes.items()}

@@ -211,10 +211,15 @@ def chunks(
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
     """Columns and the dtypes that they are read as; every row is looked at, in constant memory."""
-    source = _opened(file, None, options)
+    source = _opened(file, options.get("columns"), options)
     if source.head.only_header:
         return dict.fromkeys(source.columns, TEXT_DTYPE)
     return {name: column.dtype for name, column in source.found_types().items()}
+
+
+def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
+    """Names of the columns, from the first bytes."""
+    return _opened(file, None, options).columns
 
 
 def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> _CsvFile:

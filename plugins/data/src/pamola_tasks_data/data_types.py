@@ -36,12 +36,24 @@ def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, s
     anywhere = {name: value for name, value in data_types.items() if isinstance(value, str)}
     own = data_types.get(dataset)
     own = own if isinstance(own, Mapping) else {}
-    found: dict[str, str] = {}
-    for column, value in {**anywhere, **own}.items():
-        kind = _KINDS.get(value.lower().strip()) if isinstance(value, str) else None
-        if kind is None:
-            raise ConfigurationError(
-                f"data_types: {value!r} for column {column!r} is no type: known are {', '.join(_SYNONYMS)}"
-            )
-        found[column] = kind
-    return found, frozenset(own)
+    return {column: _kind(column, value) for column, value in {**anywhere, **own}.items()}, frozenset(own)
+
+
+def check_data_types(data_types: Mapping[str, Any]) -> None:
+    """Refuse types that are not known, before anything is read.
+
+    Raises:
+        ConfigurationError: With the column, and the types that there are.
+    """
+    for name, value in data_types.items():
+        for column, kind in value.items() if isinstance(value, Mapping) else [(name, value)]:
+            _kind(column, kind)
+
+
+def _kind(column: str, value: Any) -> str:
+    kind = _KINDS.get(value.lower().strip()) if isinstance(value, str) else None
+    if kind is None:
+        raise ConfigurationError(
+            f"data_types: {value!r} for column {column!r} is no type: known are {', '.join(_SYNONYMS)}"
+        )
+    return kind

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks_data.data_types import stated_for
+from pamola_tasks_data.data_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset
 from pamola_tasks_data.handover import Handover
 from pamola_tasks_data.reading import DataReader, explained
@@ -55,6 +55,7 @@ class Datasets:
         self.run = run
         self._reader = reader or DataReader(files)
         self._data_types = dict(data_types or {})
+        check_data_types(self._data_types)
         self._datasets: dict[str, Dataset] = {}
         self.handover = Handover()
         for name, path in (file_paths or {}).items():
@@ -187,12 +188,27 @@ class Datasets:
             for start in range(0, max(len(frame), 1), size):
                 yield frame.iloc[start : start + size].reset_index(drop=True)
             return
-        known = self.schema(name)
-        dataset.check(known if columns is None else columns, known)
-        read_as = {key: value for key, value in known.items() if key not in self._kinds(dataset, known)}
+        there = self.columns(name)
+        wanted = list(there if columns is None else columns)
+        dataset.check(wanted, there)
+        kinds = self._kinds(dataset, there)
+        known = self.schema(name) if columns is None else dataset.schema or self._common_schema(dataset, wanted) or {}
+        read_as = {key: known[key] for key in wanted if key not in kinds}
         for path, options in self._files_of(dataset, read_as):
             for piece in self._reader.chunks(path, size, columns=columns, **options):
-                yield self._typed(name, piece, known)
+                yield self._typed(name, piece, wanted)
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns, without a look at the rows where the format knows a way."""
+        dataset = self._dataset(name)
+        with dataset.lock:
+            if dataset.schema is None and not dataset.complete and dataset.written is None:
+                for path, options in self._files_of(dataset, None):
+                    names = self._reader.columns(path, **options)
+                    if names is not None:
+                        return names
+                    break
+            return list(self.schema(name))
 
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns and the dtypes that they have once read, without making the whole frame."""
@@ -265,7 +281,7 @@ class Datasets:
         as_read = self._format_of(dataset).as_read if dataset.written is not None else None
         if as_read is not None:
             return self._typed(dataset.name, as_read(dataset.written), None)
-        dtypes = self._common_schema(dataset) if len(dataset.paths) > 1 else None
+        dtypes = self._common_schema(dataset, columns) if len(dataset.paths) > 1 else None
         frames = [
             self._typed(dataset.name, self._reader.read(path, columns=columns, **options), columns)
             for path, options in self._files_of(dataset, dtypes)
@@ -333,11 +349,11 @@ class Datasets:
             return None
         return self._common_schema(dataset)
 
-    def _common_schema(self, dataset: Dataset) -> dict[str, str] | None:
+    def _common_schema(self, dataset: Dataset, columns: Sequence[str] | None = None) -> dict[str, str] | None:
         common: dict[str, str] | None = None
         for path, options in self._files_of(dataset, None):
             options.pop("dtypes")
-            seen = self._reader.schema(path, **options)
+            seen = self._reader.schema(path, columns=columns, **options)
             if seen is None:
                 return None
             if common is None:

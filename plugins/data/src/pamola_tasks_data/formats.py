@@ -30,6 +30,7 @@ CSV = DatasetFormat(
     write=_of("csv_writing", "write"),
     chunks=_of("csv_reading", "chunks"),
     schema=_of("csv_reading", "schema"),
+    columns=_of("csv_reading", "columns"),
 )
 PARQUET = DatasetFormat(
     extension="parquet",

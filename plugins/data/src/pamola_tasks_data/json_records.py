@@ -26,18 +26,28 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
         raise DataError(f"it is not JSON: {_place(problem)}") from None
     if not isinstance(records, list):
         raise DataError("a dataset in JSON is an array of objects, one a row")
+    if columns is not None:
+        check_columns(columns, list({name: None for record in records if isinstance(record, dict) for name in record}))
     return _frame(records, columns)
 
 
 def read_lines(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """One object a line; blank lines are left out."""
     records = []
+    seen: dict[str, None] = {}
     for number, line in enumerate(file, 1):
-        if line.strip():
-            try:
-                records.append(json.loads(line))
-            except (json.JSONDecodeError, UnicodeDecodeError):
-                raise DataError(f"line {number} is not JSON") from None
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise DataError(f"line {number} is not JSON") from None
+        if columns is not None and isinstance(record, dict):
+            seen.update(dict.fromkeys(record))
+            record = {name: record[name] for name in columns if name in record}
+        records.append(record)
+    if columns is not None:
+        check_columns(columns, list(seen))
     return _frame(records, columns)
 
 
@@ -67,7 +77,6 @@ def _frame(records: list[Any], columns: Sequence[str] | None) -> pd.DataFrame:
             raise DataError(f"record {number} is no object: every row of a dataset in JSON is one")
     names = list(dict.fromkeys(name for record in records for name in record))
     if columns is not None:
-        check_columns(columns, names)
         names = list(columns)
     frame = pd.DataFrame(index=pd.RangeIndex(len(records)))
     for name in names:

@@ -137,6 +137,16 @@ class DataReader:
         with self._opened(path, role, what or path) as file:
             return look(file, self.options(what or path, stated))
 
+    def columns(
+        self, path: str, *, format: str, role: Role = "data", what: str = "", **stated: Any
+    ) -> list[str] | None:
+        """Names of the columns, without a look at the rows; None where the format has no way to tell."""
+        look = self.formats[format].columns
+        if look is None:
+            return None
+        with self._opened(path, role, what or path) as file:
+            return look(file, self.options(what or path, stated))
+
     def read_dataframe(
         self,
         source: str | os.PathLike[str],

@@ -109,20 +109,20 @@ def belongs_to(operation: Any, choice: str, allowed: Mapping[str, Iterable[str]]
 # ---------------------------------------------------------------- tables
 
 
-def require(ctx: OperationContext, dataset: str, roles: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """The table's columns with their dtypes, once it is sure that those named are there.
+def require(ctx: OperationContext, dataset: str, roles: Mapping[str, Iterable[str]]) -> list[str]:
+    """The table's columns, once it is sure that those named are there.
 
     Raises:
         DataError: A column is missing.
     """
-    schema = ctx.data.schema(dataset)
+    there = ctx.data.columns(dataset)
     for role, names in roles.items():
-        absent = [name for name in names if name not in schema]
+        absent = [name for name in names if name not in there]
         if absent:
             raise DataError(
-                f"{dataset} has no column {', '.join(absent)} (named in `{role}`); it has {', '.join(schema)}"
+                f"{dataset} has no column {', '.join(absent)} (named in `{role}`); it has {', '.join(there)}"
             )
-    return schema
+    return there
 
 
 def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:

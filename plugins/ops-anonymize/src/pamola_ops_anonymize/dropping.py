@@ -32,8 +32,8 @@ class DropOperation(Operation):
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Write the other columns."""
-        schema = require(ctx, self.input_dataset, {"columns": self.columns})
-        kept = [name for name in schema if name not in self.columns]
+        there = require(ctx, self.input_dataset, {"columns": self.columns})
+        kept = [name for name in there if name not in self.columns]
         if not kept:
             raise DataError(f"{self.input_dataset} has no column besides those to drop: nothing would be left")
         record = ctx.data.write(self.output_dataset, ctx.data.chunks(self.input_dataset, columns=kept))

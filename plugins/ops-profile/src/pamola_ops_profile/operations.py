@@ -78,7 +78,8 @@ class ProfileOperation(Operation):
         if self.fields is None:
             frame: pd.DataFrame = ctx.data.frame(self.dataset_name)
         else:
-            absent = [name for name in self.fields if name not in ctx.data.schema(self.dataset_name)]
+            there = ctx.data.columns(self.dataset_name)
+            absent = [name for name in self.fields if name not in there]
             if absent:
                 raise DataError(f"{self.dataset_name} has no column {', '.join(absent)} (named in `fields`)")
             frame = ctx.data.frame(self.dataset_name, columns=self.fields)
