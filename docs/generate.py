@@ -23,7 +23,8 @@ import click
 
 from pamola_tasks import Kernel, errors, hookspecs, protocols
 from pamola_tasks.parameters import annotations_of, describe
-from pamola_tasks.plugins import DEFAULT_PROVIDERS, resolve
+from pamola_tasks.plugin_finding import resolve
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
 
 DOCS = Path(__file__).parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)

@@ -14,7 +14,10 @@ from kernel_kit import Nothing, Steps, kernel_of
 
 from pamola_tasks import Command, Kernel, hookimpl
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins import PluginRecord, Plugins, assemble, installed, module_from, normalized, settings_of
+from pamola_tasks.plugin_finding import installed, module_from, normalized
+from pamola_tasks.plugin_records import PluginRecord
+from pamola_tasks.plugin_settings import settings_of
+from pamola_tasks.plugins import Plugins, assemble
 from pamola_tasks.testing import memory_plugins
 
 HEAD = "from pamola_tasks import hookimpl\n"

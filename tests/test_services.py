@@ -10,7 +10,7 @@ from kernel_kit import Count, Disk, Nothing, Steps, kernel_of
 
 from pamola_tasks import BaseTask, Kernel, hookimpl
 from pamola_tasks.errors import PathSecurityError, PluginError, ProviderConflict, ServiceMissing, ServiceNotReady
-from pamola_tasks.plugins import DEFAULT_PROVIDERS
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import SERVICES, RunServices
 from pamola_tasks.testing import (
     MemoryConfigPlugin,

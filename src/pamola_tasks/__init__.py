@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pamola_tasks.hookspecs import hookimpl
     from pamola_tasks.kernel import Kernel, Outcome
     from pamola_tasks.operation import Operation, OperationContext, reads, writes
-    from pamola_tasks.plugins import Command
+    from pamola_tasks.plugin_records import Command
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.result import Artifact, OperationResult, OperationStatus
     from pamola_tasks.runner import TaskRunner
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Artifact": "result",
     "BaseTask": "task",
-    "Command": "plugins",
+    "Command": "plugin_records",
     "DatasetRecord": "record",
     "DeclaredTask": "task",
     "Kernel": "kernel",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.operation import Artifact, Operation, OperationResult
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.plugins import Command
+    from pamola_tasks.plugin_records import Command
     from pamola_tasks.protocols import (
         Checkpoints,
         Config,

@@ -27,7 +27,9 @@ from pamola_tasks.hashing import Containers
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import OperationResult
-from pamola_tasks.plugins import KERNEL, PluginRecord, Plugins, assemble, resolve
+from pamola_tasks.plugin_finding import resolve
+from pamola_tasks.plugin_records import PluginRecord
+from pamola_tasks.plugins import KERNEL, Plugins, assemble
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secrets import Secret

@@ -12,13 +12,13 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from pamola_tasks.plugins import reason
+from pamola_tasks.plugin_records import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.disclosure import Disclosure
-    from pamola_tasks.plugins import PluginRecord
+    from pamola_tasks.plugin_records import PluginRecord
 
 LEFT_OUT_AFTER = 3
 OBSERVER_BUDGET = 10.0  # seconds that an observer may take for one event before it is named

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from pamola_tasks.errors import OperationError
-from pamola_tasks.plugins import module_from
+from pamola_tasks.plugin_finding import module_from
 
 _FROM_FILE = "pamola_file_"  # what `module_from` names the modules that it makes of files
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import os
-import re
 import sys
 import threading
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,86 +19,18 @@ import pluggy
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
+from pamola_tasks.plugin_finding import installed, module_from, normalized, resolve
+from pamola_tasks.plugin_records import PluginRecord, reason
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS, nearest, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pluggy import HookImpl, HookimplOpts
 
-    from pamola_tasks.disclosure import Disclosure
     from pamola_tasks.observers import Observers
 
-GROUP = "pamola_tasks"
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
-
-# The distribution that answers a service when nobody else was chosen.
-DEFAULT_PROVIDERS = {
-    "project": "pamola-tasks-config",
-    "path_guard": "pamola-tasks-paths",
-    "config": "pamola-tasks-config",
-    "directories": "pamola-tasks-directories",
-    "logging": "pamola-tasks-logs",
-    "history": "pamola-tasks-history",
-    "encryption": "pamola-tasks-encryption",
-    "data_source": "pamola-tasks-data",
-    "data_writer": "pamola-tasks-data",
-    "checkpoints": "pamola-tasks-checkpoints",
-    "dependencies": "pamola-tasks-dependencies",
-    "progress": "pamola-tasks-progress",
-    "reporter": "pamola-tasks-reports",
-    "executor": "pamola-tasks-executor",
-}
-
-
-class Command:
-    """A command that a plugin adds: nothing of it is imported until it is used.
-
-    Args:
-        target: The click command as `"module:object"`.
-        help: One line for `pamola-task --help`.
-    """
-
-    __slots__ = ("help", "target")
-
-    def __init__(self, target: str, help: str = "") -> None:
-        self.target = target
-        self.help = help
-
-    def __repr__(self) -> str:
-        return f"Command({self.target!r})"
-
-
-class PluginRecord:
-    """What is known of one plugin.
-
-    Attributes:
-        name: Its entry-point name, or the name of the module or class that was registered.
-        distribution: The distribution that brought it, normalized; empty for those registered by hand.
-        status: `loaded`, `failed`, `blocked` or `incompatible`.
-        reason: Why, unless it is loaded.
-        services: Services that it was chosen for in this kernel so far.
-        object: What is registered with pluggy.
-    """
-
-    __slots__ = ("distribution", "name", "object", "reason", "services", "status", "target", "version")
-
-    def __init__(self, name: str, target: str = "", distribution: str = "", version: str = "") -> None:
-        self.name = name
-        self.target = target
-        self.distribution = distribution
-        self.version = version
-        self.status = "loaded"
-        self.reason = ""
-        self.services: list[str] = []
-        self.object: Any = None
-
-    @property
-    def label(self) -> str:
-        """The plugin for messages: `name (distribution version)`."""
-        return f"{self.name} ({self.distribution} {self.version})" if self.distribution else self.name
-
-    def __repr__(self) -> str:
-        return f"PluginRecord({self.label}, {self.status})"
 
 
 class _Manager(pluggy.PluginManager):
@@ -496,110 +425,6 @@ class Plugins:
         return guarded
 
 
-# ---------------------------------------------------------------- finding plugins
-
-
-def installed() -> list[PluginRecord]:
-    """All entry points of the group `pamola_tasks`, by distribution and name.
-
-    Reads the `entry_points.txt` of installed distributions directly: `importlib.metadata` would do the same in three
-    times the time, which every start of the command line would pay. What is no folder on `sys.path` (a zip file) is
-    left to `importlib.metadata`.
-    """
-    found: list[PluginRecord] = []
-    seen: set[str] = set()
-    for entry in dict.fromkeys(sys.path):
-        folder = entry or "."
-        if os.path.isfile(folder):
-            found += _installed_in_archive(folder, seen)
-            continue
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for name in names:
-            stem, dot, kind = name.rpartition(".")
-            if not dot or kind not in ("dist-info", "egg-info"):
-                continue
-            distribution, _, version = stem.partition("-")
-            distribution = normalized(distribution)
-            if distribution in seen:
-                continue
-            seen.add(distribution)
-            try:
-                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
-                    text = file.read()
-            except (OSError, UnicodeDecodeError):
-                continue
-            if f"[{GROUP}]" in text:
-                found += [
-                    PluginRecord(point, target, distribution, version.partition("-")[0])
-                    for point, target in _entry_points(text)
-                ]
-    return sorted(found, key=lambda record: (record.distribution, record.name))
-
-
-def _entry_points(text: str) -> Iterator[tuple[str, str]]:
-    """Names and targets in the group's section of an `entry_points.txt`."""
-    section = ""
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("["):
-            section = line.strip("[]").strip()
-        elif section == GROUP and "=" in line and not line.startswith(("#", ";")):
-            name, _, target = line.partition("=")
-            yield name.strip(), target.partition("[")[0].strip()
-
-
-def _installed_in_archive(path: str, seen: set[str]) -> list[PluginRecord]:
-    from importlib import metadata
-
-    found = []
-    for distribution in metadata.distributions(path=[path]):
-        name = normalized(distribution.name)
-        if name not in seen:
-            seen.add(name)
-            points = distribution.entry_points.select(group=GROUP)
-            found += [PluginRecord(p.name, p.value, name, distribution.version) for p in points]
-    return found
-
-
-def normalized(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def resolve(target: str) -> Any:
-    """The object that `"module"` or `"module:object.attribute"` names, imported."""
-    module, _, path = target.partition(":")
-    found: Any = importlib.import_module(module)
-    for attribute in filter(None, path.split(".")):
-        found = getattr(found, attribute)
-    return found
-
-
-def module_from(path: Path) -> Any:
-    """A Python file as a module of its own; it is named after the file and can be imported from then on.
-
-    Raises:
-        PluginError: There is no such file, or it is no Python file.
-    """
-    path = path.resolve()
-    # The same name in every process, so that what is defined there can be named to another one.
-    name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(os.fsencode(path)):08x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise PluginError(f"there is no Python file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
 def assemble(
     project: Path | None,
     *,
@@ -630,113 +455,7 @@ def assemble(
     return loaded
 
 
-class PluginSettings:
-    """What `.pamola.toml` and the environment say about plugins, read before any of them is loaded."""
-
-    __slots__ = ("disable", "prefer", "require")
-
-    def __init__(self, disable: Sequence[str] = (), prefer: dict[str, str] | None = None, require: Sequence[str] = ()):
-        self.disable = tuple(disable)
-        self.prefer = dict(prefer or {})
-        self.require = tuple(require)
-
-
-def settings_of(start: Path) -> PluginSettings:
-    """The plugin settings that hold in a folder: the nearest `.pamola.toml` upwards, and PAMOLA_NO_PLUGINS.
-
-    Raises:
-        PluginError: The file is not valid; it names file and key.
-    """
-    environment = [name.strip() for name in os.environ.get("PAMOLA_NO_PLUGINS", "").split(",") if name.strip()]
-    path = _settings_file(start)
-    if path is None:
-        return PluginSettings(environment)
-    import tomllib
-
-    try:
-        with path.open("rb") as file:
-            text = file.read(_SETTINGS_LIMIT + 1).decode("utf-8")
-    except OSError as error:
-        raise PluginError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PluginError(f"{path}: not UTF-8") from error
-    if len(text) > _SETTINGS_LIMIT:
-        raise PluginError(f"{path}: larger than {_SETTINGS_LIMIT // 1024} KiB; it holds [plugins] and nothing else")
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        said, _, place = str(error).rstrip(")").partition(" (at ")
-        line_and_column = re.findall(r"\d+", place)
-        where = ":".join([str(path), *line_and_column])
-        raise PluginError(f"{where}: {said}{f' at its {place}' if place and not line_and_column else ''}") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
-        raise PluginError(f"{path}: it cannot be read as TOML: {type(error).__name__}") from error
-    for key in content:
-        if key != "plugins":
-            raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
-    section = content.get("plugins", {})
-    if not isinstance(section, dict):
-        raise PluginError(f"{path}: plugins: expected a table, written [plugins]")
-    known = ("disable", "prefer", "require")
-    for key in section:
-        if key not in known:
-            close = _close(key, known)
-            raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {close[0]!r}?" if close else ""))
-    for key in ("disable", "require"):
-        if not isinstance(section.get(key, []), list) or not all(isinstance(n, str) for n in section.get(key, [])):
-            raise PluginError(f"{path}: plugins.{key}: expected a list of names")
-    prefer = section.get("prefer", {})
-    if not isinstance(prefer, dict) or not all(isinstance(name, str) for name in prefer.values()):
-        raise PluginError(f"{path}: plugins.prefer: expected a table of services and plugin names")
-    for service in prefer:
-        if service not in DEFAULT_PROVIDERS:
-            raise PluginError(f"{path}: plugins.prefer.{service}: services are {', '.join(DEFAULT_PROVIDERS)}")
-    return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []))
-
-
-_SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
-_OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
-
-
-def _settings_file(start: Path) -> Path | None:
-    root = os.environ.get("PAMOLA_PROJECT_ROOT")
-    folders = [Path(root)] if root else [start, *start.parents]
-    for folder in folders:
-        path = folder / ".pamola.toml"
-        if path.is_file():
-            return path
-        if os.path.lexists(path):  # to pass it over would lose what it requires
-            raise PluginError(f"{path}: it is no file, or a link to none")
-        if any((folder / marker).exists() for marker in _OTHER_MARKERS):
-            return None
-    return None
-
-
-# ---------------------------------------------------------------- words
-
-
-def _close(name: str, known: Iterable[str]) -> list[str]:
-    import difflib
-
-    return difflib.get_close_matches(name, list(known), n=1)
-
-
 def _unknown_hook(name: str) -> str:
     known = [hook for hook in vars(hookspecs) if hook.startswith("pamola_")]
-    close = _close(name, known)
+    close = nearest(name, known)
     return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
-
-
-def reason(error: BaseException, disclosure: Disclosure | None = None) -> str:
-    """An error in one line: its class and message, and where in a file it is wrong."""
-    if isinstance(error, PluginError):
-        return str(error)
-    if isinstance(error, SystemExit):
-        return f"it called sys.exit({error.code!r})"
-    from pamola_tasks.secrets import redacted  # only where something failed: every command imports this module
-
-    said = redacted(str(error) and disclosure.message(error) if disclosure is not None else str(error))
-    text = said.strip().splitlines()
-    if isinstance(error, pluggy.PluginValidationError):
-        return f"{text[0]}: {text[-1]}"  # which hook, and what is wrong with it; between them its definition
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -22,7 +22,8 @@ from pamola_tasks.operation import Operation, OperationContext, OperationResult
 from pamola_tasks.outputs import StepData, StepOutputs
 from pamola_tasks.pickles import dumps, loads
 from pamola_tasks.plan import Plan, StepOptions
-from pamola_tasks.plugins import PluginRecord, Plugins
+from pamola_tasks.plugin_records import PluginRecord
+from pamola_tasks.plugins import Plugins
 from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.task import BaseTask
 

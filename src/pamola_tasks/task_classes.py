@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import TaskRegistryError
-from pamola_tasks.plugins import module_from
+from pamola_tasks.plugin_finding import module_from
 from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:

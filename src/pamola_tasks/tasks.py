@@ -13,7 +13,7 @@ from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageErr
 from pamola_tasks.files import check_name
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.operation import operation_seed, timestamp
-from pamola_tasks.plugins import resolve
+from pamola_tasks.plugin_finding import resolve
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.runner import TaskRunner

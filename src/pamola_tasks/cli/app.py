@@ -128,7 +128,7 @@ class LazyGroup(click.Group):
         found = self._commands(ctx)
         if name not in found:
             return None
-        from pamola_tasks.plugins import resolve
+        from pamola_tasks.plugin_finding import resolve
 
         command = resolve(found[name][0])
         if not isinstance(command, click.Command):

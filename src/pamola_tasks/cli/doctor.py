@@ -12,7 +12,7 @@ from pamola_tasks import __version__
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, print_json
 from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, PluginError
-from pamola_tasks.plugins import DEFAULT_PROVIDERS
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import Diagnosis, Project
 
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}

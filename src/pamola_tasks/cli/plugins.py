@@ -7,7 +7,7 @@ import click
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import heading, json_option, print_json, print_table
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins import DEFAULT_PROVIDERS
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
 
 
 @click.command("plugins")

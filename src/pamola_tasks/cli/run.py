@@ -13,7 +13,7 @@ from pamola_tasks.cli.show import show_plan
 from pamola_tasks.errors import EXIT_OK
 from pamola_tasks.kernel import Outcome
 from pamola_tasks.plan import Selection
-from pamola_tasks.plugins import DEFAULT_PROVIDERS
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import RunOptions
 
 

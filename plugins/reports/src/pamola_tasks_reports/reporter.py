@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pamola_tasks import leftovers
 from pamola_tasks.errors import PamolaTaskError, ReportingError
 from pamola_tasks.operation import Artifact
-from pamola_tasks.plugins import resolve
+from pamola_tasks.plugin_finding import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks_reports import facts, soundness
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look

@@ -1,0 +1,118 @@
+"""Which plugins a project wants: the defaults, `.pamola.toml` and the environment, read before any plugin is loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pamola_tasks.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# The distribution that answers a service when nobody else was chosen.
+DEFAULT_PROVIDERS = {
+    "project": "pamola-tasks-config",
+    "path_guard": "pamola-tasks-paths",
+    "config": "pamola-tasks-config",
+    "directories": "pamola-tasks-directories",
+    "logging": "pamola-tasks-logs",
+    "history": "pamola-tasks-history",
+    "encryption": "pamola-tasks-encryption",
+    "data_source": "pamola-tasks-data",
+    "data_writer": "pamola-tasks-data",
+    "checkpoints": "pamola-tasks-checkpoints",
+    "dependencies": "pamola-tasks-dependencies",
+    "progress": "pamola-tasks-progress",
+    "reporter": "pamola-tasks-reports",
+    "executor": "pamola-tasks-executor",
+}
+_SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
+_OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
+
+
+class PluginSettings:
+    """What `.pamola.toml` and the environment say about plugins, read before any of them is loaded."""
+
+    __slots__ = ("disable", "prefer", "require")
+
+    def __init__(self, disable: Sequence[str] = (), prefer: dict[str, str] | None = None, require: Sequence[str] = ()):
+        self.disable = tuple(disable)
+        self.prefer = dict(prefer or {})
+        self.require = tuple(require)
+
+
+def settings_of(start: Path) -> PluginSettings:
+    """The plugin settings that hold in a folder: the nearest `.pamola.toml` upwards, and PAMOLA_NO_PLUGINS.
+
+    Raises:
+        PluginError: The file is not valid; it names file and key.
+    """
+    environment = [name.strip() for name in os.environ.get("PAMOLA_NO_PLUGINS", "").split(",") if name.strip()]
+    path = _settings_file(start)
+    if path is None:
+        return PluginSettings(environment)
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            text = file.read(_SETTINGS_LIMIT + 1).decode("utf-8")
+    except OSError as error:
+        raise PluginError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PluginError(f"{path}: not UTF-8") from error
+    if len(text) > _SETTINGS_LIMIT:
+        raise PluginError(f"{path}: larger than {_SETTINGS_LIMIT // 1024} KiB; it holds [plugins] and nothing else")
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        said, _, place = str(error).rstrip(")").partition(" (at ")
+        line_and_column = re.findall(r"\d+", place)
+        where = ":".join([str(path), *line_and_column])
+        raise PluginError(f"{where}: {said}{f' at its {place}' if place and not line_and_column else ''}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+        raise PluginError(f"{path}: it cannot be read as TOML: {type(error).__name__}") from error
+    for key in content:
+        if key != "plugins":
+            raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
+    section = content.get("plugins", {})
+    if not isinstance(section, dict):
+        raise PluginError(f"{path}: plugins: expected a table, written [plugins]")
+    known = ("disable", "prefer", "require")
+    for key in section:
+        if key not in known:
+            close = nearest(key, known)
+            raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {close[0]!r}?" if close else ""))
+    for key in ("disable", "require"):
+        if not isinstance(section.get(key, []), list) or not all(isinstance(n, str) for n in section.get(key, [])):
+            raise PluginError(f"{path}: plugins.{key}: expected a list of names")
+    prefer = section.get("prefer", {})
+    if not isinstance(prefer, dict) or not all(isinstance(name, str) for name in prefer.values()):
+        raise PluginError(f"{path}: plugins.prefer: expected a table of services and plugin names")
+    for service in prefer:
+        if service not in DEFAULT_PROVIDERS:
+            raise PluginError(f"{path}: plugins.prefer.{service}: services are {', '.join(DEFAULT_PROVIDERS)}")
+    return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []))
+
+
+def _settings_file(start: Path) -> Path | None:
+    root = os.environ.get("PAMOLA_PROJECT_ROOT")
+    folders = [Path(root)] if root else [start, *start.parents]
+    for folder in folders:
+        path = folder / ".pamola.toml"
+        if path.is_file():
+            return path
+        if os.path.lexists(path):  # to pass it over would lose what it requires
+            raise PluginError(f"{path}: it is no file, or a link to none")
+        if any((folder / marker).exists() for marker in _OTHER_MARKERS):
+            return None
+    return None
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known name that is most like this one, if any is."""
+    import difflib  # only where something is wrong: every command imports this module
+
+    return difflib.get_close_matches(name, list(known), n=1)
