@@ -443,7 +443,10 @@ def pamola_on_artifact(run: RunServices, step: Step, artifact: Artifact) -> None
 
 @hookspec
 def pamola_add_report_sections(run: RunServices) -> Iterable[ReportSection] | ReportSection | None:
-    """Add sections to the report: a title, facts for machines, text for people."""
+    """Add sections to the report: a title, facts for machines, text for people.
+
+    A list of charts under `charts` in the facts is drawn.
+    """
     raise NotImplementedError
 
 

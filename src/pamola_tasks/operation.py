@@ -246,6 +246,7 @@ class OperationContext:
             kind: Its extension: `json`, `csv`, `png` …
             description: What it is, for people.
             category: `output` or `dictionary` (the directory it goes to), or another word for reports.
+            tags: For who looks for it; a JSON file with the tag `charts` has charts for the report under that key.
         """
         with self._outputs.artifact(name, kind, description, category=category, tags=tags, group=group) as file:
             yield file

@@ -262,6 +262,49 @@ def test_rotate_deep_and_rekey_encrypt_anew(cli: Cli, project: Path) -> None:
     assert "--deep" in cli("keys", "rekey", code=2).err
 
 
+@pytest.mark.parametrize("arguments", [["rotate", "--deep"], ["rekey", "--deep"]], ids=" ".join)
+def test_encrypting_anew_that_was_cut_short_goes_on_and_says_so(
+    cli: Cli, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    from pamola_tasks_encryption import renewal
+
+    found = encrypted_project(cli, project)
+    renew, done = renewal.renew, [0]
+
+    def failing(*arguments: Any) -> Any:
+        done[0] += 1
+        if done[0] > 2:
+            raise OSError(5, "Input/output error")
+        return renew(*arguments)
+
+    monkeypatch.setattr(renewal, "renew", failing)
+    cli("keys", *arguments, code=1)
+    monkeypatch.setattr(renewal, "renew", renew)
+    for path in found:
+        assert "row" in cli("decrypt", path, "--out", "-").out
+    before = [path.read_bytes() for path in found]
+    assert "2 of the files are done" in cli("keys", *arguments).err
+    after = [path.read_bytes() for path in found]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, False, False]
+    assert cli("keys", "check", "--content", "--json").json["present"] == 5
+    assert "are done" not in cli("keys", "rekey", "--deep").err
+    assert not {path.read_bytes() for path in found} & set(after)
+
+
+def test_an_unfinished_one_can_be_begun_again(cli: Cli, project: Path) -> None:
+    (path,) = encrypted_project(cli, project, 1)
+    cli("keys", "rekey", "--deep")
+    log = project / ".pamola/renewed.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))  # its end was not reached
+    before = path.read_bytes()
+    assert "1 of the files are done" in cli("keys", "rekey", "--deep").err
+    assert path.read_bytes() == before
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+    cli("keys", "rekey", "--deep", "--restart")
+    assert path.read_bytes() != before
+    assert "--restart belongs to --deep" in cli("keys", "rekey", "--restart", code=2).err
+
+
 def test_files_of_another_key_are_brought_to_the_present_one(cli: Cli, project: Path, tmp_path: Path) -> None:
     cli("keys", "init")
     path = file_of(project, "DATA/theirs", encrypted(b"theirs", OTHER_KEY, Binding("", "", "data")))

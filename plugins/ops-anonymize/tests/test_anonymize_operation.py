@@ -323,7 +323,9 @@ def test_models_bind_in_a_run(tmp_path: Path, strategy: str) -> None:
     result = succeeded(
         run(frame, tmp_path, method="t-closeness", strategy=strategy, t=0.25, l=2, sensitive_attributes=["income"])
     )
-    assert result.metrics["sensitive"]["income"]["t"] <= 0.25
+    assert result.metrics["sensitive"]["income"]["t"] == result.metrics["t_measured"] <= 0.25
+    assert (result.metrics["t_claimed"], result.metrics["l_claimed"]) == (0.25, 2)
+    assert result.metrics["l_measured"] == result.metrics["sensitive"]["income"]["l_distinct"]
     assert result.metrics["sensitive"]["income"]["l_distinct"] >= 2
     released = output(tmp_path)
     shares = released.groupby(QUASI)["income"].value_counts(normalize=True).unstack(fill_value=0)

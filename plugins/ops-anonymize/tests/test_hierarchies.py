@@ -116,6 +116,29 @@ def test_built_hierarchies_are_monotone_and_end_in_one_group(values: list[object
     assert len(set(made.groups[-1].tolist())) == 1
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [n / 10 for n in range(41)],
+        [n / 100 for n in range(-50, 50, 3)],
+        [1_600_000_000 + n / 1000 for n in range(20)],
+        [1e16, 1e16 + 2, 1e16 + 4],
+        [5e-324, 0.0],
+        [1e-310, 3e-310],
+        [-7, 3, 12],
+    ],
+)
+def test_every_built_range_holds_its_number_as_it_is_written(values: list[float]) -> None:
+    domain, codes = encode(pd.Series(values, name="x"))
+    made = built_hierarchy(domain)
+    for groups, labels in zip(made.groups[1:-1], made.labels[1:-1], strict=True):
+        for value, code in zip(values, codes, strict=True):
+            label = labels[groups[code]]
+            low, high = (float(bound) for bound in label[1:-1].split(","))
+            assert low <= value <= high, (value, label)
+            assert value < high or label.endswith("]"), (value, label)
+
+
 def test_dates_become_month_year_and_decade() -> None:
     domain, _ = encode(pd.Series(pd.to_datetime(["2019-12-31", "2020-01-01", "2020-01-31"]), name="born"))
     made = built_hierarchy(domain)

@@ -302,7 +302,9 @@ def _renew(
 ) -> Tally:
     renewal = Renewal.begin(place.files, new, place.location, restart=restart)
     if renewal.done:
-        click.secho(f"going on with what was begun at {renewal.begun}: {len(renewal.done)} files are done", err=True)
+        click.secho(
+            f"going on with what was begun at {renewal.begun}: {len(renewal.done)} of the files are done", err=True
+        )
     with _bar("encrypting anew", len(names), state) as advance:
         return renew_files(renewal, keys, new, place.location, advance, names)
 

@@ -242,6 +242,7 @@ class AnonymizeOperation(Operation):
         metrics = self._metrics(release, grouping, rows)
         metrics["l_diversity"] = self._diversity(release.frame, grouping, ctx)
         metrics["sensitive"] = self._told(measured)
+        metrics |= self.promise.claims([found for found in measured.values() if found is not None])
         metrics["dropped_columns"] = dropped
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
         metrics["likely_identifiers"] = {suspect.column: suspect.reason for suspect in suspects}

@@ -42,7 +42,7 @@ def risk_gauge(readings: Mapping[str, tuple[float | None, float]], threshold: fl
             {"label": label, "value": value} | ({} if before is None else {"before": before})
             for label, (before, value) in readings.items()
         ],
-    } | ({} if threshold is None else {"limit": {"at": threshold, "label": f"limit {threshold:.1%}"}})
+    } | ({} if threshold is None else {"limit": {"at": threshold, "label": f"limit {100 * threshold:.3g} %"}})
 
 
 def highest_and_average(sizes: Ints) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import attrs
@@ -61,6 +62,10 @@ class Measured:
         }
 
 
+def _claim(name: str, claimed: float, measured: float | None) -> dict[str, float]:
+    return {} if measured is None else {f"{name}_claimed": claimed, f"{name}_measured": measured}
+
+
 @attrs.frozen
 class Promise:
     """What is asked of the sensitive values of a class; None where it is not.
@@ -112,6 +117,20 @@ class Promise:
         if self.t is not None and measured.t > self.t + TOLERANCE:
             return False
         return self.delta is None or measured.delta < self.delta
+
+    def claims(self, measured: Sequence[Measured]) -> dict[str, float]:
+        """What was asked and what was measured of the attribute that falls shortest, as reports show it at the top."""
+        told: dict[str, float] = {}
+        if self.l is not None and self.diversity != "recursive":
+            kind = "distinct" if self.diversity == "distinct" else "entropy"
+            told |= _claim("l", self.l, min((getattr(found, kind) for found in measured), default=None))
+        if self.t is not None:
+            told |= _claim("t", self.t, max((found.t for found in measured), default=None))
+        if self.delta is not None:
+            told |= _claim("delta", self.delta, max((found.delta for found in measured), default=None))
+        if self.l is not None and self.diversity == "recursive":
+            told |= _claim("c", self.c or 1.0, max((found.recursive for found in measured), default=None))
+        return told
 
     def is_ordered(self, values: SensitiveValues) -> bool:
         return values.ordered if self.distance == "auto" else self.distance == "ordered"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 DELIMITERS = ";,\t|"
 """Tried in this order: the first that divides every line into the same number of fields, more than one."""
+
+_DIGITS = 15  # that a number keeps whatever it is
 
 
 @attrs.frozen(eq=False)
@@ -278,29 +281,47 @@ def _ranges(domain: OrderedDomain, widths: Sequence[float] | None) -> list[list[
     if not np.isfinite(numbers).all() or not math.isfinite(float(numbers[-1]) - float(numbers[0])):
         return []
     span = float(numbers[-1] - numbers[0])
+    # narrower ranges would have bounds that cannot be told from each other as they are written
+    narrowest = max(float(np.abs(numbers).max()) / 10.0 ** (_DIGITS - 2), sys.float_info.min)
     if widths is None:
-        if span == 0:
+        if span / 20 < narrowest:
             return []
         step = _round_width(span / 20)
         if (numbers == np.trunc(numbers)).all():
             step = max(1.0, step)
         widths = [step * 2**level for level in range(8) if step * 2**level < 2 * span]
-    whole = bool((numbers == np.trunc(numbers)).all()) and all(float(width).is_integer() for width in widths)
-    base = widths[0]
-    first = np.floor(numbers / base)
+    elif widths[0] < narrowest:
+        raise ParameterError(
+            f"AnonymizeOperation: `ranges` of {domain.name}: {widths[0]} is too narrow for numbers as large as its own"
+        )
+    whole = bool((numbers == np.trunc(numbers)).all() and np.abs(numbers).max() < 2**53)  # beyond, floats have gaps
+    whole = whole and all(float(width).is_integer() for width in widths)
+    first = _range_numbers(numbers, widths[0])
     levels = []
     for width in widths:
         # from the narrowest range, not from the number: rounding must not tear a range apart
-        number = np.floor(first / round(width / base))
-        levels.append([_range(float(each) * width, width, whole) for each in number])
+        number = np.floor(first / round(width / widths[0]))
+        levels.append([_range(float(each), width, whole) for each in number])
     return levels
 
 
-def _range(low: float, width: float, whole: bool) -> str:
+def _range_numbers(numbers: Floats, width: float) -> Floats:
+    """Which range each number lies in, by the bounds as they are written: a quotient may be rounded across one."""
+    found: Floats = np.floor(numbers / width)
+    low = np.array([float(_bound(each, width)) for each in found])
+    high = np.array([float(_bound(each + 1, width)) for each in found])
+    return np.where(numbers < low, found - 1, np.where(numbers >= high, found + 1, found))
+
+
+def _range(number: float, width: float, whole: bool) -> str:
     if whole:
-        return interval(str(int(low)), str(int(low + width) - 1))
+        return interval(str(int(number * width)), str(int((number + 1) * width) - 1))
     # a half-open range, written with the digits that its bounds need
-    return f"[{low:.12g},{low + width:.12g})"
+    return f"[{_bound(number, width)},{_bound(number + 1, width)})"
+
+
+def _bound(number: float, width: float) -> str:
+    return f"{number * width:.{_DIGITS}g}"
 
 
 def _round_width(width: float) -> float:
