@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -54,13 +55,20 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cli(home: Path, tmp_path: Path) -> Cli:
-    """Run the installed `pamola-task` in a process of its own, from `tmp_path` unless told otherwise."""
+    """Run the installed `pamola-task` in a process of its own, from `tmp_path` unless told otherwise.
+
+    With `obeys`, permissions of files hold for it also where the tests are run by root.
+    """
 
     def run(
-        *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None, code: int | None = None
+        *arguments: object,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        code: int | None = None,
+        obeys: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [str(SCRIPT), *map(str, arguments)],
+            [*(_obeying() if obeys else ()), str(SCRIPT), *map(str, arguments)],
             cwd=cwd or tmp_path,
             env={**clean_environment(home), **(env or {})},
             capture_output=True,
@@ -78,6 +86,15 @@ def cli(home: Path, tmp_path: Path) -> Cli:
     return run
 
 
+def _obeying() -> list[str]:
+    """What a command is put behind that permissions of files are to hold for."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may do everything, and there is no setpriv to give that up")
+    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"]
+
+
 @pytest.fixture
 def start(home: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the installed `pamola-task` in the background; its output is in one pipe."""
@@ -90,9 +107,15 @@ def start(home: Path) -> Callable[..., subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_hear_ctrl_c if os.name != "nt" else None,
         )
 
     return begin
+
+
+def _hear_ctrl_c() -> None:
+    """A process that was begun in the background of a shell ignores Ctrl-C, and so do those that it begins."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

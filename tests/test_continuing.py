@@ -27,8 +27,8 @@ from kernel_kit import (
 
 from pamola_tasks import Operation, OperationResult, Secret, hookimpl
 from pamola_tasks.files import temporary_name
+from pamola_tasks.forecast import preview
 from pamola_tasks.protocols import RunServices
-from pamola_tasks.steps import preview
 
 
 @pytest.fixture

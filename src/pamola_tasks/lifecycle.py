@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks import leftovers, nulls, room
 from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import (
-    AlreadyRunning,
     ConfigurationError,
     DependencyError,
     EncryptionError,
@@ -34,14 +33,16 @@ from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
 from pamola_tasks.record import RunRecord, now
+from pamola_tasks.run_log import run_logger
 from pamola_tasks.secrets import Redactor, in_the_environment
 from pamola_tasks.steps import Steps
+from pamola_tasks.task_lock import TaskLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import ConfigLayer, Lock
+    from pamola_tasks.protocols import ConfigLayer
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.task import BaseTask
 
@@ -89,7 +90,7 @@ class RunSession:
         run.record.overrides.extend(kernel.plugins.left_out())
         run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
         self._log_buffer = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
-        run.logger = _run_logger(run, self._log_buffer)
+        run.logger = run_logger(run, self._log_buffer)
         self.observers = Observers(self._observer_failed, self.disclosure, self._observer_overdue)
         self.steps: Steps | None = None
         self.layers: Sequence[ConfigLayer] | None = None
@@ -329,7 +330,7 @@ class RunSession:
         self.settle_plan()
         room.assert_room(run, self._input_sizes())
         self.steps = Steps(run, self)
-        self.steps.check_selection()
+        self.steps.verdicts.check_selection()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         try:
@@ -488,71 +489,6 @@ class RunSession:
         self.run.logger.warning("%s", said)
 
 
-class TaskLock:
-    """The operating system's lock on a task. Who holds it stands in the file until they let go, and which steps run."""
-
-    def __init__(self, descriptor: int, holder: bytes) -> None:
-        self._stack = contextlib.ExitStack()  # what keeps the file open
-        self._descriptor = descriptor
-        self.after_a_crash = os.fstat(descriptor).st_size > 0
-        self._told = len(holder)
-        # Its first byte, a brace, stays until the new holder lets go: no crash on the way may hide the one before.
-        kept = int(self.after_a_crash)
-        os.ftruncate(descriptor, kept)
-        os.write(descriptor, holder[kept:])
-
-    @classmethod
-    def take(cls, run: RunServices) -> Lock:
-        """Lock the task, or say who has it.
-
-        Raises:
-            AlreadyRunning: Another process runs this task.
-        """
-        import json
-        import socket
-
-        from pamola_tasks import files as durable
-        from pamola_tasks.record import rfc3339
-
-        path = run.directories.get_directory("state") / "lock"
-        with run.files.naming(path), contextlib.ExitStack() as stack:
-            file = stack.enter_context(run.files.append(path))
-            try:
-                descriptor = file.fileno()
-            except OSError:  # a file in memory: nobody else can see it
-                return nulls.NoLock()
-            if not durable.lock(descriptor, wait=run.options.wait):
-                with run.files.open_raw(path) as held:
-                    text = held.read(4096).decode("utf-8", "replace")
-                raise AlreadyRunning(
-                    f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait"
-                )
-            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
-            taken = cls(descriptor, json.dumps(holder).encode() + b"\n")
-            taken._stack = stack.pop_all()
-            return taken
-
-    def tell(self, steps: Iterable[str]) -> None:
-        """Say which steps run now, in the line behind the holder's: for `pamola-task status`."""
-        os.ftruncate(self._descriptor, self._told)
-        os.write(self._descriptor, (" ".join(steps) + "\n").encode())
-
-    def release(self) -> None:
-        """Let go; the system does so too when the process ends."""
-        with self._stack:
-            os.ftruncate(self._descriptor, 0)
-
-
-def _holder(text: str) -> str:
-    import json
-
-    try:
-        who = json.loads(text.partition("\n")[0])
-        return f" (process {who['pid']} on {who['host']}, since {who['since']})"
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
 def _refuse_while_imported() -> None:
     """A process that performs steps imports the script that runs the task: that must not run it again.
 
@@ -584,36 +520,3 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-# ---------------------------------------------------------------- logging
-
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(0x7F, 0xA0)]}
-_CONTROL |= {
-    code: f"\\u{code:04x}" for code in [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
-}
-_CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
-
-
-def _run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
-    """A logger of this run alone, not registered anywhere, so that two kernels in one process do not meet."""
-    logger = logging.Logger(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
-
-    def finish(record: logging.LogRecord) -> bool:
-        """Redact and escape, so that neither a secret nor a forged line can reach a handler."""
-        text = run.redact(record.getMessage())
-        record.msg = text if text.isprintable() else text.translate(_CONTROL)
-        record.args = None
-        if record.exc_info and record.exc_info[1] is not None:
-            lines = Disclosure.of(run).trace(record.exc_info[1]).rstrip()
-            record.exc_text = "\n".join(line.translate(_CONTROL) for line in run.redact(lines).split("\n"))
-            record.exc_info = None
-        record.run_id = run.id
-        record.task_id = run.record.task_id
-        record.step_id = getattr(record, "step_id", "")
-        return True
-
-    logger.addFilter(finish)
-    logger.addHandler(buffer)
-    logger.addHandler(logging.NullHandler())  # without any handler, logging would write to stderr
-    return logger

@@ -312,7 +312,7 @@ def unchanged(kernel: Kernel, name: str, options: RunOptions) -> str:
 
     A task whose class does more than its steps (with a `run`, `execute` or `finalize` of its own) is always run.
     """
-    from pamola_tasks.steps import preview
+    from pamola_tasks.forecast import preview
 
     if options.restart or options.selection:
         return ""

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import EncryptionError, OperationError, PamolaTaskError, PlanError
-from pamola_tasks.fingerprint import ENCRYPTION_KEY, SavedOutput, SavedStep, changes, concealed, mark_of, parts_of
-from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus, operation_seed
+from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
+from pamola_tasks.fingerprint import SavedStep
+from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus
 from pamola_tasks.outputs import METRICS, StepData, StepOutputs, keep_metrics, kept_metrics
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
+from pamola_tasks.verdicts import Verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pamola_tasks.lifecycle import RunSession
     from pamola_tasks.plan import Step
@@ -46,12 +47,12 @@ class Steps:
         self._given = session
         self.run = run
         self.plan = run.plan
+        self.verdicts = Verdicts(run)
         self.failed = False
         self._stopped = False
         self._without: dict[str, str] = {}
         self._records: dict[str, StepRecord] = {}
         self._outputs: dict[str, StepOutputs] = {}
-        self._parts: dict[str, dict[str, str]] = {}
         self._claims: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._done: dict[str, float] = {}
@@ -61,25 +62,8 @@ class Steps:
         self._place = {step.id: number for number, step in enumerate(self.plan)}
         self._warned_before = len(run.record.warnings)
         self.deliver: Callable[[Callable[[], None]], None] = at_once
-        self._final = self.plan.final_datasets(run.config.outputs)
-        self._saved = run.checkpoints.load()
         self._waiting = {step.id for step in self.plan}
-        self._inputs_recorded: set[str] = set()
         self._readers_left = collections.Counter(name for step in self.plan for name in step.reads)
-        self.left_out = run.options.selection.left_out(self.plan)
-        self._settle_seed()
-        if run.options.restart:
-            self._saved = {step_id: saved for step_id, saved in self._saved.items() if step_id in self.left_out}
-
-    def _settle_seed(self) -> None:
-        """The seed that was configured; else that of the run being continued; else a fresh one."""
-        import secrets
-
-        seed = self.run.config.seed
-        if seed is None:
-            used = [saved.run_seed for saved in self._saved.values() if saved.run_seed is not None]
-            seed = used[-1] if used else secrets.randbits(32)
-        self.run.record.seed = seed
 
     @property
     def _session(self) -> RunSession:
@@ -91,48 +75,6 @@ class Steps:
         """Whether no further step may begin."""
         return self._stopped
 
-    # ------------------------------------------------------------ selection
-
-    def check_selection(self) -> None:
-        """Refuse to begin where a step that was left out is needed and cannot be taken from an earlier run.
-
-        What a step gives that is left out behind one that is run is known only when that one has ended; it is then
-        found by `prepare`.
-
-        Raises:
-            PlanError: With every reason.
-        """
-        if not self.left_out:
-            return
-        self.run.record.overrides.append(f"only some steps were asked for; left out: {', '.join(self.left_out)}")
-        problems = []
-        running: set[str] = set()
-        missing: dict[str, str] = {}
-        for step in self.plan:
-            needs = self.plan.needs(step)
-            if step.id not in self.left_out:
-                running.add(step.id)
-                problems += [
-                    f"step {step.id} needs what step {name} gives, which was left out and cannot be taken from an"
-                    f" earlier run: {missing[name]}"
-                    for name in needs
-                    if name in missing
-                ]
-                continue
-            behind = [name for name in needs if name in missing]
-            if not behind and running & set(needs):
-                running.add(step.id)
-                continue
-            verdict = f"step {behind[0]} would have to run first" if behind else self.verdict(step)
-            if not isinstance(verdict, SavedStep):
-                missing[step.id] = verdict or "it was never finished"
-                continue
-            for output in verdict.outputs:
-                if output.kind in ("output", "intermediate"):
-                    self._offer(output)
-        if problems:
-            raise PlanError(problems=tuple(problems))
-
     # ------------------------------------------------------------ prepare
 
     def prepare(self, step: Step) -> bool:
@@ -140,22 +82,22 @@ class Steps:
         run = self.run
         record = self._record(step)
         missing = [name for name in self.plan.needs(step) if name in self._without]
-        if missing and (step.id in self.left_out or self._without[missing[0]] != "left out"):
-            reason = self.left_out.get(step.id, f"needs what step {missing[0]} did not give")
+        if missing and (step.id in self.verdicts.left_out or self._without[missing[0]] != "left out"):
+            reason = self.verdicts.left_out.get(step.id, f"needs what step {missing[0]} did not give")
             self._skip(step, record, reason)
-            self._without[step.id] = "left out" if step.id in self.left_out else "not run"
+            self._without[step.id] = "left out" if step.id in self.verdicts.left_out else "not run"
             return False
         with self._failing(step):
             if missing:
                 raise PlanError(
                     f"step {step.id} needs what step {missing[0]} gives, which was left out and has changed"
                 )
-            verdict = self.verdict(step)
+            verdict = self.verdicts.of(step)
             if isinstance(verdict, SavedStep):
                 self._restore(step, record, verdict)
                 return False
-            if step.id in self.left_out:
-                self._skip(step, record, self.left_out[step.id])
+            if step.id in self.verdicts.left_out:
+                self._skip(step, record, self.verdicts.left_out[step.id])
                 self._without[step.id] = "left out"
                 return False
             record.reason = verdict
@@ -184,51 +126,6 @@ class Steps:
         self._records[step.id] = record
         self.run.record.steps.append(record)
         return record
-
-    def verdict(self, step: Step) -> SavedStep | str:
-        """The saved step that may stand for this one, or why it has to be run, in words."""
-        run = self.run
-        inputs = {}
-        for name in step.reads:
-            inputs[name] = run.data_source.fingerprint(name)
-            self._record_input(name)
-        parts = parts_of(
-            step.operation,
-            distribution=step.distribution,
-            inputs=inputs,
-            seed=operation_seed(run.record.seed, step.id),
-        )
-        if run.config.use_encryption:
-            parts["encryption"] = run.encryption.mode  # which key is at hand, the files are asked
-        parts["outputs"] = " ".join(f"{name}:{self._kind(name)}" for name in step.writes)
-        for record, more in run.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
-            parts.update({f"{record.name} {key}": str(value) for key, value in (more or {}).items()})
-        for key, text in parts.items():
-            secret = key.startswith("parameter ") and run.redact.hides(key.removeprefix("parameter "))
-            if (secret and text not in ("null", '""')) or run.redact(text) != text:
-                parts[key] = concealed(text)
-        self._parts[step.id] = parts
-        saved = self._saved.get(step.id)
-        if saved is None:
-            return ""
-        if ENCRYPTION_KEY in saved.fingerprint:
-            parts[ENCRYPTION_KEY] = self._key_at_hand()
-        reasons = changes(saved.fingerprint, parts) or run.checkpoints.verify(saved)
-        return "; ".join(reasons) if reasons else saved
-
-    def _key_at_hand(self) -> str:
-        try:
-            return mark_of(self.run.encryption.derive_key("fingerprint"))
-        except EncryptionError:  # the step itself says better what is wrong with the key
-            return "none"
-
-    def _kind(self, dataset: str) -> str:
-        return f"output {self.run.config.output_format}" if dataset in self._final else "intermediate"
-
-    def _record_input(self, name: str) -> None:
-        if self.plan.writer_of(name) is None and name not in self._inputs_recorded:
-            self._inputs_recorded.add(name)
-            self.run.record.inputs.append(self.run.data_source.describe(name))
 
     def _restore(self, step: Step, record: StepRecord, saved: SavedStep) -> None:
         """Let a finished step stand: its datasets, metrics and artifacts are those of the run that made them."""
@@ -259,7 +156,7 @@ class Steps:
             if output.kind == "artifact":
                 artifacts.append(Artifact(**{**output.artifact, "root": str(run.files.root)}))
                 continue
-            self._offer(output)
+            self.verdicts.offer(output)
             self._note_dataset(
                 DatasetRecord(
                     name=output.name,
@@ -276,12 +173,6 @@ class Steps:
                 )
             )
         return artifacts
-
-    def _offer(self, output: SavedOutput) -> None:
-        """Let later steps read a dataset of an earlier run."""
-        path = str(self.run.files.root / output.path)
-        role = "data" if output.kind == "output" else "state"
-        self.run.data_source.add_file_path(output.name, path, format=output.format, role=role, sha256=output.sha256)
 
     def _skip(self, step: Step, record: StepRecord, reason: str, artifacts: list[Artifact] | None = None) -> None:
         run = self.run
@@ -321,7 +212,7 @@ class Steps:
         def tell(done: float, total: float | None, unit: str) -> None:
             self.deliver(lambda: self._progress(step, done, total, unit))
 
-        return StepOutputs(self.run, step, final=self._final, claims=self._claims, tell_progress=tell)
+        return StepOutputs(self.run, step, final=self.verdicts.final, claims=self._claims, tell_progress=tell)
 
     def _progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         if total is not None:
@@ -354,7 +245,7 @@ class Steps:
         """
         from pamola_tasks import remote
 
-        return remote.describe_run(self.run, self._session.layers, self._final)
+        return remote.describe_run(self.run, self._session.layers, self.verdicts.final)
 
     def send(self, step: Step) -> bytes:
         """Begin an attempt that another process makes: what it needs to know of the step.
@@ -407,9 +298,7 @@ class Steps:
             for warning in outputs.warnings:
                 run.warn(warning, step=step.id)
             datasets, artifacts, saved = outputs.publish()
-            self._parts[step.id].pop(ENCRYPTION_KEY, None)
-            if outputs.derives:
-                self._parts[step.id][ENCRYPTION_KEY] = self._key_at_hand()
+            self.verdicts.note_key(step, outputs.derives)
         known = {artifact.path for artifact in artifacts}
         for artifact in result.artifacts:
             artifact.step = step.id
@@ -425,7 +314,7 @@ class Steps:
                 step_id=step.id,
                 run_id=run.id,
                 time=rfc3339(now()),
-                fingerprint=self._parts[step.id],
+                fingerprint=self.verdicts.parts[step.id],
                 outputs=saved,
                 inputs={
                     name: {"rows": dataset.rows, "columns": dataset.columns}
@@ -594,16 +483,6 @@ def unchanged_since(saved: SavedStep) -> str:
     return f"nothing changed since {saved.time[:10]} {saved.time[11:16]} UTC"
 
 
-@attrs.frozen(kw_only=True)
-class Forecast:
-    """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run whose result stands."""
-
-    step: Step
-    action: str
-    reason: str
-    made_by: str = ""
-
-
 def call_step(run: RunServices, step: Step) -> OperationResult:
     """One attempt at a step where it runs, through `pamola_run_step`; what does not go well is an exception."""
     try:
@@ -622,40 +501,3 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
         said = result.said(show_data=run.options.show_data)
         raise OperationError(said or f"step {step.id} ended with status {result.status.value}")
     return result
-
-
-def preview(run: RunServices, remade: Mapping[str, str] | None = None) -> list[Forecast]:
-    """For each step of a configured plan, `run`, `skip` or `leave out`, and why, without running anything.
-
-    Args:
-        run: The run, configured.
-        remade: Inputs that will not be what they are now, by name, and who makes them anew.
-    """
-    steps = Steps(run)
-    anew: set[str] = set()
-    found = []
-    for step in run.plan:
-        forecast = _forecast(steps, step, anew, remade or {})
-        if forecast.action != "skip":
-            anew.add(step.id)
-        found.append(forecast)
-    return found
-
-
-def _forecast(steps: Steps, step: Step, anew: set[str], remade: Mapping[str, str]) -> Forecast:
-    left_out = steps.left_out.get(step.id)
-    behind = [f"what step {name} makes anew" for name in steps.plan.needs(step) if name in anew]
-    behind += [f"{name}, which {remade[name]} makes anew" for name in step.reads if name in remade]
-    reason = f"it reads {behind[0]}" if behind else ""
-    if not behind:
-        try:
-            verdict = steps.verdict(step)
-        except PamolaTaskError as error:
-            verdict = f"its input cannot be used: {error}"
-        if isinstance(verdict, SavedStep):
-            steps.put_in_place(step, verdict)
-            return Forecast(step=step, action="skip", reason=unchanged_since(verdict), made_by=verdict.run_id)
-        reason = verdict or "never finished"
-    if left_out:
-        return Forecast(step=step, action="leave out", reason=left_out)
-    return Forecast(step=step, action="run", reason=reason)

@@ -278,7 +278,7 @@ class Quick(Operation):
 class Slow(Operation):
     def execute(self, ctx):
         (ctx.run.project.root / "begun").touch()
-        time.sleep(60)
+        time.sleep(600)
         return OperationResult.success()
 
 class SlowTask(BaseTask):
@@ -294,7 +294,7 @@ class SlowTask(BaseTask):
 def begin_slow(project: Path, start) -> subprocess.Popen[str]:
     (project / "slow.py").write_text(SLOW)
     process = start("run", "slow.py", cwd=project)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (project / "begun").exists():
         assert time.monotonic() < deadline, process.communicate()
         assert process.poll() is None, process.communicate()
@@ -306,14 +306,14 @@ def begin_slow(project: Path, start) -> subprocess.Popen[str]:
 def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, start, sent, code):
     process = begin_slow(project, start)
     process.send_signal(sent)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == code, out
     assert "interrupted" in out
     report = json.loads((project / "DATA/reports/slow_report.json").read_text())
     assert report["run"]["status"] == "interrupted"
     history = json.loads(cli("history", "slow", "--json", cwd=project, code=0).stdout)
     assert history[0]["status"] == "interrupted"
-    (project / "slow.py").write_text(SLOW.replace("time.sleep(60)", "pass"))
+    (project / "slow.py").write_text(SLOW.replace("time.sleep(600)", "pass"))
 
 
 def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, project, start):
@@ -324,6 +324,6 @@ def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, pr
     finally:
         process.kill()
         process.communicate()
-    (project / "slow.py").write_text(SLOW.replace("time.sleep(60)", "pass"))
+    (project / "slow.py").write_text(SLOW.replace("time.sleep(600)", "pass"))
     outcome = json.loads(cli("run", "slow.py", "--json", cwd=project, code=0).stdout)
     assert outcome["success"] is True

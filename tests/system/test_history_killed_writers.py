@@ -77,9 +77,7 @@ class Writer:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_of_eight_writers_that_are_killed_at_random_nothing_acknowledged_is_lost(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_eight_writers_that_are_killed_at_random_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     rng = random.Random(8)
     writers = [Writer(tmp_path, number) for number in range(WRITERS)]
     while any(writer.thread.is_alive() for writer in writers):
@@ -95,5 +93,4 @@ def test_of_eight_writers_that_are_killed_at_random_nothing_acknowledged_is_lost
     assert (read.damaged, read.torn) == ([], False)
     kills = sum(writer.killed for writer in writers)
     assert kills > 0
-    with capsys.disabled():
-        print(f"\n{WRITERS} writers, {len(acknowledged)} acknowledged, {kills} kills: 0 lost, 0 unreadable")
+    print(f"{WRITERS} writers, {len(acknowledged)} acknowledged, {kills} kills: 0 lost, 0 unreadable")

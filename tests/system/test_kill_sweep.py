@@ -124,7 +124,7 @@ def chosen(calls: list[dict[str, Any]], *, everything: bool = ALL) -> list[dict[
 
 
 def test_a_run_killed_at_any_system_call_is_finished_by_the_same_command(
-    killers: list[Killer], calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    killers: list[Killer], calls: list[dict[str, Any]]
 ) -> None:
     jobs = [{"do": "call", "call": call["call"], "nth": call["nth"]} for call in chosen(calls)]
     done = all_of(killers, jobs)
@@ -132,12 +132,11 @@ def test_a_run_killed_at_any_system_call_is_finished_by_the_same_command(
     hit = {answer["site"] for answer in done if answer["killed"]}
     assert sum(answer["killed"] for answer in done) >= 0.99 * len(jobs), "calls are counted as in the traced run"
     assert len({answer["finished"] for answer in done}) > 15, "killed early, in the middle, and late"
-    with capsys.disabled():
-        print(
-            f"\nkill sweep: {len(jobs)} of {len(calls)} calls at {len(hit)} sites"
-            f" ({len({call['site'] for call in calls})} in all): every rerun completed, 0 finished steps run again,"
-            f" outputs identical, 0 stray files"
-        )
+    print(
+        f"kill sweep: {len(jobs)} of {len(calls)} calls at {len(hit)} sites"
+        f" ({len({call['site'] for call in calls})} in all): every rerun completed, 0 finished steps run again,"
+        f" outputs identical, 0 stray files"
+    )
 
 
 def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(killers: list[Killer]) -> None:
@@ -149,7 +148,7 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(killers: lis
 
 
 def test_a_run_whose_file_operation_fails_says_which_file_and_is_finished_by_the_same_command(
-    killers: list[Killer], calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    killers: list[Killer], calls: list[dict[str, Any]]
 ) -> None:
     sites = {call["site"]: call for call in reversed(calls) if changes_something(call["site"])}
     errors = {error: sorted(sites) if ALL else random.Random(error).sample(sorted(sites), 4) for error in ERRORS}
@@ -170,8 +169,7 @@ def test_a_run_whose_file_operation_fails_says_which_file_and_is_finished_by_the
                 assert "bytes are free" in answer["said"], answer["said"]
             if answer["error"] == "ENOSPC" and answer["call"] == "write" and "/lock" not in answer["site"]:
                 assert "bytes or more are needed" in answer["said"], answer["said"]
-    with capsys.disabled():
-        print(f"\nfailing calls: {len(jobs)} ({len(sites)} sites, {', '.join(ERRORS)}): all resumed after the cause")
+    print(f"failing calls: {len(jobs)} ({len(sites)} sites, {', '.join(ERRORS)}): all resumed after the cause")
 
 
 def changes_something(site: str) -> bool:

@@ -13,35 +13,56 @@ from typing import Any
 
 import pytest
 
-# chain: a → b (reads a's output) → c (names b); alone needs nobody.
+TESTS = Path(__file__).resolve().parent.parent
+
+# chain: a → b (reads a's output) → c (names b); alone needs nobody. They are of `chain_plugin`, which starts fast.
 A = """\
 task_id: a
-input_datasets: {people: DATA/raw/example.csv}
+input_datasets: {numbers: DATA/raw/numbers.json}
 operations:
-  - AnonymizeOperation: {input_dataset: people, output_dataset: safe, k: 3, quasi_identifiers: [age]}
+  - Mix: {inputs: [numbers], output_dataset: safe, more: 3}
 """
 B = """\
 task_id: b
-input_datasets: {safe: DATA/processed/a/output/safe.csv}
+input_datasets: {safe: DATA/processed/a/output/safe.json}
 operations:
-  - ProfileOperation: {dataset_name: safe, output_prefix: after}
+  - Describe: {input_dataset: safe}
 """
 C = """\
 task_id: c
 dependencies: [b]
-input_datasets: {people: DATA/raw/example.csv}
+input_datasets: {numbers: DATA/raw/numbers.json}
 operations:
-  - ProfileOperation: {dataset_name: people, output_prefix: before}
+  - Describe: {input_dataset: numbers}
 """
 ALONE = C.replace("task_id: c", "task_id: alone").replace("dependencies: [b]\n", "")
 
 
 @pytest.fixture
-def chain(project: Path) -> Path:
-    (project / "configs/example.yaml").unlink()
-    for text in (A, B, C, ALONE):
-        write(project, text)
-    return project
+def cli(cli: Any, tmp_path: Path) -> Any:
+    """The command line with the plugin of the chain."""
+    environment = {"PYTHONPATH": str(TESTS), "CHAIN_LOG": str(tmp_path / "steps-run")}
+
+    def run(*arguments: object, env: dict[str, str] | None = None, **more: Any) -> Any:
+        return cli("--plugin", TESTS / "chain_plugin.py", *arguments, env={**environment, **(env or {})}, **more)
+
+    return run
+
+
+def make(folder: Path, *tasks: str) -> Path:
+    """A project with tasks and a table."""
+    (folder / "configs").mkdir(parents=True)
+    (folder / "DATA/raw").mkdir(parents=True)
+    (folder / ".pamola.toml").touch()
+    (folder / "DATA/raw/numbers.json").write_text(json.dumps(list(range(10, 30))))
+    for text in tasks:
+        write(folder, text)
+    return folder
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Path:
+    return make(tmp_path / "project", A, B, C, ALONE)
 
 
 def write(project: Path, text: str) -> None:
@@ -68,7 +89,7 @@ def test_all_runs_each_task_behind_what_it_needs_and_then_only_what_changed(cli,
     again = cli("run", "--all", cwd=chain, code=0).stdout
     assert again.count("skipped: nothing changed since 20") == 4
     assert again.endswith("4 tasks: 4 skipped\n")
-    write(chain, A.replace("k: 3", "k: 4"))
+    write(chain, A.replace("more: 3", "more: 4"))
     changed = cli("run", "--all", "--json", cwd=chain, code=0)
     assert ends(changed.stdout) == {"a": "success", "alone": "skipped", "b": "success", "c": "skipped"}
     b = json.loads(changed.stdout)[2]
@@ -107,9 +128,9 @@ def test_a_task_whose_class_does_more_than_its_steps_is_always_run(cli, chain):
         "from pamola_tasks import BaseTask\n"
         "class More(BaseTask):\n"
         "    def __init__(self):\n"
-        "        super().__init__('more', input_datasets={'people': 'DATA/raw/example.csv'})\n"
+        "        super().__init__('more', input_datasets={'numbers': 'DATA/raw/numbers.json'})\n"
         "    def configure_operations(self):\n"
-        "        self.add_operation('ProfileOperation', dataset_name='people', output_prefix='x')\n"
+        "        self.add_operation('Describe', input_dataset='numbers')\n"
         "    def finalize(self, success):\n"
         "        with open('ran', 'a') as file: file.write('x')\n"
         "        return super().finalize(success)\n"
@@ -155,8 +176,8 @@ def test_what_a_task_left_that_is_gone_is_used_as_it_is(cli, chain):
     [
         ([], "name a TASK"),
         (["--all", "a"], "name none beside it"),
-        (["a", "b", "--only", "AnonymizeOperation"], "choose steps of one task"),
-        (["--all", "--from", "AnonymizeOperation"], "choose steps of one task"),
+        (["a", "b", "--only", "Mix"], "choose steps of one task"),
+        (["--all", "--from", "Mix"], "choose steps of one task"),
         (["a", "nothing"], "there is no task 'nothing'"),
     ],
 )
@@ -167,9 +188,12 @@ def test_what_makes_no_sense_together_is_refused_in_words(cli, chain, arguments,
 # ---------------------------------------------------------------- failure
 
 
+BROKEN = A.replace("raw/numbers.json", "raw/lost.json")
+
+
 @pytest.fixture
 def broken(chain: Path) -> Path:
-    write(chain, A.replace("[age]", "[agee]"))
+    write(chain, BROKEN)
     return chain
 
 
@@ -207,11 +231,11 @@ def test_a_task_that_cannot_be_configured_stops_all_or_only_what_needs_it(cli, c
 
 def test_a_dry_run_of_all_says_what_each_would_do_and_does_nothing(cli, chain):
     cli("run", "--all", cwd=chain, code=0)
-    write(chain, A.replace("k: 3", "k: 4"))
+    write(chain, A.replace("more: 3", "more: 4"))
     before = {path: path.stat().st_mtime_ns for path in chain.rglob("*")}
     shown = json.loads(cli("run", "--all", "--dry-run", "--json", cwd=chain, code=0).stdout)
     assert {task["task"]: task["would"] for task in shown} == {"a": "run", "alone": "skip", "b": "run", "c": "skip"}
-    assert shown[0]["steps"][0]["reason"] == "`k` changed from 3 to 4"
+    assert shown[0]["steps"][0]["reason"] == "`more` changed from 3 to 4"
     assert shown[2]["steps"][0]["reason"] == "it reads safe, which task a makes anew"
     assert shown[3]["reason"].startswith("nothing changed since 20")
     made_by = shown[3]["steps"][0]["made_by"]
@@ -225,7 +249,7 @@ def test_the_graph_of_tasks_and_of_steps_in_each_form(cli, chain, tmp_path):
     assert tasks[5:7] == ['    n0 -->|"safe"| n2', "    n2 --> n3"]
     steps = json.loads(cli("graph", "a", "--json", cwd=chain, code=0).stdout)
     kinds = {node["label"]: node["kind"] for node in steps["nodes"]}
-    assert kinds == {"people": "input", "AnonymizeOperation": "step", "safe": "output"}
+    assert kinds == {"numbers": "input", "Mix": "step", "safe": "output"}
     dot = cli("graph", "--format", "dot", cwd=chain, code=0).stdout
     assert dot.startswith('digraph "tasks" {')
     empty = tmp_path / "empty"
@@ -258,7 +282,7 @@ class Quick(Operation):
 class Slow(Operation):
     def execute(self, ctx):
         (ctx.run.project.root / "begun").touch()
-        time.sleep(60)
+        time.sleep(600)
         return OperationResult.success()
 
 class SlowTask(BaseTask):
@@ -277,7 +301,7 @@ def slow(chain: Path, start: Any):
     (chain / "slow.py").write_text(SLOW)
     (chain / "configs/slow.yaml").write_text("task_id: slow\ntask_class: slow.py:SlowTask\n")
     process = start("run", "slow", cwd=chain)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (chain / "begun").exists():
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
@@ -288,7 +312,7 @@ def slow(chain: Path, start: Any):
 
 
 def test_status_names_process_and_step_of_what_runs_and_how_everything_else_ended(cli, chain, slow):
-    write(chain, A.replace("[age]", "[agee]"))
+    write(chain, BROKEN)
     cli("run", "a", cwd=chain, code=1)
     cli("run", "alone", cwd=chain, code=0)
     rows = {row["task"]: row for row in json.loads(cli("status", "--json", cwd=chain, code=0).stdout)}
@@ -304,7 +328,7 @@ def test_status_names_process_and_step_of_what_runs_and_how_everything_else_ende
     assert rows["slow"]["since"].endswith("Z")
     text = cli("status", cwd=chain, code=0).stdout
     assert f"process {slow.pid} on" in text
-    assert "agee" in text
+    assert "lost.json" in text
     assert "step     Slow" in cli("status", "slow", cwd=chain, code=0).stdout
     slow.kill()
     slow.wait()
@@ -316,7 +340,7 @@ def test_status_names_process_and_step_of_what_runs_and_how_everything_else_ende
 
 def test_status_tells_an_interrupt_from_a_kill(cli, chain, slow):
     slow.send_signal(signal.SIGINT)
-    slow.communicate(timeout=30)
+    slow.communicate(timeout=120)
     assert json.loads(cli("status", "slow", "--json", cwd=chain, code=0).stdout)["state"] == "interrupted"
 
 
@@ -345,8 +369,8 @@ def test_verify_names_what_changed_and_what_is_missing(cli, chain):
     cli("run", "a", cwd=chain, code=0)
     first = json.loads(cli("verify", "a", "--json", cwd=chain, code=0).stdout)
     assert first["ok"] is True
-    assert {(f["kind"], f["status"]) for f in first["files"]} == {("input", "ok"), ("output", "ok"), ("artifact", "ok")}
-    table, safe = chain / "DATA/raw/example.csv", chain / "DATA/processed/a/output/safe.csv"
+    assert {(f["kind"], f["status"]) for f in first["files"]} == {("input", "ok"), ("output", "ok")}
+    table, safe = chain / "DATA/raw/numbers.json", chain / "DATA/processed/a/output/safe.json"
     times = table.stat()
     table.write_bytes(table.read_bytes().replace(b"1", b"2", 1))
     os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -354,12 +378,12 @@ def test_verify_names_what_changed_and_what_is_missing(cli, chain):
     done = cli("verify", "a", cwd=chain, code=1).stdout
     assert "its content is another" in done
     assert "it is gone" in done
-    assert done.endswith("1 changed, 1 missing, 1 as recorded\n")
+    assert done.endswith("1 changed, 1 missing, 0 as recorded\n")
 
 
 def test_verify_of_an_earlier_run_by_the_beginning_of_its_id_and_without_any_report(cli, chain):
     first = json.loads(cli("run", "a", "--json", cwd=chain, code=0).stdout)["run"]
-    write(chain, A.replace("k: 3", "k: 4"))
+    write(chain, A.replace("more: 3", "more: 4"))
     cli("run", "a", cwd=chain, code=0)
     cli("verify", "a", cwd=chain, code=0)
     earlier = json.loads(cli("verify", "a", "--run", first[:13], "--json", cwd=chain).stdout)
@@ -375,7 +399,7 @@ def test_verify_hashes_encrypted_outputs_as_they_lie_and_needs_no_key(cli, chain
     write(chain, A + "use_encryption: true\n")
     key = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
     cli("run", "a", cwd=chain, env=key, code=0)
-    safe = chain / "DATA/processed/a/output/safe.csv"
+    safe = chain / "DATA/processed/a/output/safe.json"
     assert safe.read_bytes().startswith(b"ptask/1")
     cli("verify", "a", cwd=chain, code=0)
     cli("doctor", "--data", cwd=chain, code=0)
@@ -416,14 +440,14 @@ DAMAGES = {
         lambda p: swap(p / HOME / ".state/journal.jsonl", p / "DATA/processed/b/.state/journal.jsonl"),
         "not this task's",
     ),
-    "a byte of an output": (lambda p: flip(p / HOME / "output/safe.csv"), "its content is another"),
+    "a byte of an output": (lambda p: flip(p / HOME / "output/safe.json"), "its content is another"),
     "an intermediate dataset": (
-        lambda p: flip(next((p / HOME / ".state/steps").rglob("*.parquet"))),
+        lambda p: flip(next((p / HOME / ".state/steps").rglob("*.json"))),
         "content is another",
     ),
-    "an output is gone": (lambda p: (p / HOME / "output/safe.csv").unlink(), "is gone"),
+    "an output is gone": (lambda p: (p / HOME / "output/safe.json").unlink(), "is gone"),
     "two outputs swapped": (
-        lambda p: swap(p / HOME / "output/safe.csv", p / HOME / "output/safe_anonymization.json"),
+        lambda p: swap(p / HOME / "output/safe.json", p / HOME / "output/about_between.json"),
         "was changed",
     ),
     "a report": (lambda p: (p / "DATA/reports/a_report.json").write_text("{"), "a_report.json is damaged"),
@@ -438,27 +462,9 @@ DAMAGES = {
 }
 
 
-COPY = """\
-from pamola_tasks import Operation, OperationResult, hookimpl, reads, writes
-
-PAMOLA_HOOK_API = 1
-
-class Copy(Operation):
-    input_dataset: str = reads()
-    output_dataset: str = writes()
-
-    def execute(self, ctx):
-        ctx.data.write(self.output_dataset, ctx.data.frame(self.input_dataset))
-        return OperationResult.success()
-
-@hookimpl
-def pamola_add_operations():
-    return {"Copy": Copy}
-"""
-
-
-WITH_COPY = A.replace("input_dataset: people", "input_dataset: copied").replace(
-    "operations:\n", "operations:\n  - Copy: {input_dataset: people, output_dataset: copied}\n"
+IN_TWO_STEPS = A.replace("inputs: [numbers]", "inputs: [between]").replace(
+    "operations:\n",
+    "operations:\n  - Mix: {inputs: [numbers], output_dataset: between}\n  - Describe: {input_dataset: between}\n",
 )
 
 
@@ -473,24 +479,19 @@ def sound(cli, finished, tmp_path) -> Path:
     """A copy of a project in which two tasks have run."""
     made = finished["project"]
     if not made.exists():
-        cli("init", made, code=0)
-        (made / "configs/example.yaml").unlink()
-        write(made, WITH_COPY)
-        write(made, B)
-        (made / "copy_plugin.py").write_text(COPY)
-        cli("--plugin", "copy_plugin.py", "run", "a", "b", cwd=made, code=0)
+        cli("run", "a", "b", cwd=make(made, IN_TWO_STEPS, B), code=0)
     return Path(shutil.copytree(made, tmp_path / "copy"))
 
 
 def test_doctor_finds_nothing_where_all_is_sound_also_when_the_project_was_moved(cli, sound):
-    assert "all sound" in cli("--plugin", "copy_plugin.py", "doctor", "--data", cwd=sound, code=0).stdout
+    assert "all sound" in cli("doctor", "--data", cwd=sound, code=0).stdout
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_doctor_finds_each_damage_and_says_whose_it_is(cli, sound, damage):
     change, said = DAMAGES[damage]
     change(sound)
-    findings = json.loads(cli("--plugin", "copy_plugin.py", "doctor", "--data", "--json", cwd=sound, code=1).stdout)
+    findings = json.loads(cli("doctor", "--data", "--json", cwd=sound, code=1).stdout)
     errors = [finding for finding in findings if finding["level"] == "error"]
     assert any(said in error["finding"] for error in errors), errors
     assert all(error["subject"] in ("history", "task a", "task b") for error in errors)
@@ -514,10 +515,8 @@ def test_doctor_calls_what_killed_processes_left_stray_and_no_error(cli, chain, 
 
 
 def test_what_others_look_at_is_never_written(cli, chain):
-    if os.geteuid() == 0:
-        pytest.skip("root writes wherever it likes")
     cli("run", "a", cwd=chain, code=0)
     for path in chain.rglob("*"):
         path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
     for arguments in (["status"], ["verify", "a"], ["graph"], ["doctor", "--data"], ["checkpoints", "a"]):
-        cli(*arguments, cwd=chain, code=0)
+        cli(*arguments, cwd=chain, code=0, obeys=True)

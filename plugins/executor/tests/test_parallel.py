@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -441,7 +442,11 @@ def started(folder: Path, steps: str, *options: str) -> subprocess.Popen[str]:
     importable = str(Path(__file__).parent / "importable")
     (folder / "script.py").write_text(SCRIPT.format(importable=importable, steps=steps))
     command = [sys.executable, "-m", "pamola_tasks", "run", "script.py:Task", "--jobs", "2", "--json", *options]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A process that was begun in the background of a shell ignores Ctrl-C, and so do those that it begins.
+    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -452,14 +457,14 @@ def test_processes_end_with_the_run_however_it_ends(folder: Path, tmp_path: Path
     wait_for(lambda: (tmp_path / "one.pid").exists() and (tmp_path / "two.pid").exists())
     workers = [int((tmp_path / f"{name}.pid").read_text()) for name in ("one", "two")]
     process.send_signal(number)
-    process.wait(60)
+    process.wait(120)
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     for pid in workers if number == signal.SIGKILL else pids(tmp_path):
         wait_for(lambda pid=pid: gone(pid))
     for pid in pids(tmp_path):  # what a killed worker had started itself is nobody's any more
         if not gone(pid):
             os.kill(pid, signal.SIGKILL)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     if number != signal.SIGKILL:
         assert json.loads(out)["status"] == "interrupted"
 
@@ -473,7 +478,7 @@ def test_ctrl_c_lets_steps_on_threads_end_and_records_them(folder: Path, tmp_pat
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.3)
     file.touch()
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     said = json.loads(out)
     assert (process.returncode, said["status"]) == (130, "interrupted")
     assert [(step["step"], step["status"]) for step in said["steps"]] == [("one", "success"), ("two", "success")]
@@ -488,7 +493,7 @@ def test_a_second_ctrl_c_leaves_steps_on_threads_alone(folder: Path, tmp_path: P
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 130
 
 

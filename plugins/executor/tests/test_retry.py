@@ -7,7 +7,6 @@ import io
 import logging
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -111,11 +110,9 @@ def test_endless_passing_errors_end_in_the_limit_error_with_the_real_message() -
 )
 def test_an_error_that_lasts_is_not_tried_again_and_costs_no_wait(error: Exception) -> None:
     operation = Flaky(error)
-    started = time.perf_counter()
     with pytest.raises(NonRetriableError, match="no") as caught:
-        executor(initial_wait=5).execute_with_retry(operation, {})
+        executor(initial_wait=3600, max_wait=3600).execute_with_retry(operation, {})
     assert len(operation.calls) == 1
-    assert time.perf_counter() - started < 1
     assert caught.value.__cause__ is error
 
 
@@ -198,10 +195,8 @@ def test_ctrl_c_ends_a_wait_at_once() -> None:
     operation = Flaky(*[ConnectionError()] * 5)
     main = threading.main_thread().ident
     threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
-    started = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        executor(initial_wait=30).execute_with_retry(operation, {})
-    assert time.perf_counter() - started < 5
+        executor(initial_wait=3600, max_wait=3600).execute_with_retry(operation, {})
     assert len(operation.calls) == 1
 
 

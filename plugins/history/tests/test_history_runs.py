@@ -102,7 +102,7 @@ files = Files(ProjectGuard({root!r}))
 run = conftest.make_run.__wrapped__(files)("t_killed")
 ExecutionLog(files).run_started(run)
 print(run.id, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

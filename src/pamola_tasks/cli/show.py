@@ -38,7 +38,7 @@ def plan_document(
     kernel: Kernel, task: str, options: RunOptions, remade: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """The plan of a task for machines; `remade` as in `preview`."""
-    from pamola_tasks.steps import preview
+    from pamola_tasks.forecast import preview
 
     run = kernel.plan(task, options)
     rows: list[dict[str, Any]] = [

@@ -191,6 +191,6 @@ def _verified(files: Files, kind: str, entry: Mapping[str, Any], no_key: str) ->
         return {
             **row,
             "status": "changed",
-            "why": f"{size} bytes, not {was}" if size != was else "its content is another",
+            "why": f"{size} bytes, not {was}" if was is not None and size != was else "its content is another",
         }
     return row

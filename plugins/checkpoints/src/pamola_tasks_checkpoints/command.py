@@ -10,9 +10,9 @@ from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import json_option, note, print_json, print_table, size
 from pamola_tasks.errors import AlreadyRunning, UsageError
 from pamola_tasks.inspection import TaskPlace
-from pamola_tasks.lifecycle import TaskLock
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import rfc3339
+from pamola_tasks.task_lock import TaskLock
 from pamola_tasks_checkpoints.manager import TaskContextManager
 
 HEADERS = ("checkpoint", "kind", "when", "size", "run")
