@@ -20,13 +20,12 @@ from pamola_tasks_paths.folders import (
     O_NOCTTY,
     O_NONBLOCK,
     Folder,
-    present,
-    refuse_twin,
     remove,
     wrong_kind,
 )
-from pamola_tasks_paths.names import check_name, climbs, shown
+from pamola_tasks_paths.names import check_name, shown
 from pamola_tasks_paths.opening import Opener, best_opener
+from pamola_tasks_paths.places import Places
 
 _BASE = O_CLOEXEC | O_NOCTTY | O_NONBLOCK  # a FIFO must not block, a terminal must not become ours
 _FLAGS = {
@@ -37,17 +36,6 @@ _FLAGS = {
 }
 _MODES = {f"{mode[0]}{kind}{mode[1:]}": (mode, flags) for mode, flags in _FLAGS.items() for kind in ("", "b", "t")} | {
     f"{mode}{kind}": (mode, flags) for mode, flags in _FLAGS.items() for kind in ("b", "t")
-}
-_MAX_LINKS = 40
-_NOT_A_LINK = (errno.EINVAL, errno.ENOENT)
-_REASONS = {
-    errno.EXDEV: "it leads out of the folder it must stay in",
-    errno.ELOOP: "it leads through a symbolic link that does not end, or that is none the file system can vouch for",
-    errno.ENOTDIR: "one of its parts is a file, not a folder",
-    errno.EISDIR: "it is a folder, not a file",
-    errno.ENXIO: "it is a device, a socket or a named pipe, not a file",
-    errno.ENODEV: "it is a device, a socket or a named pipe, not a file",
-    errno.ENAMETOOLONG: "it is too long",
 }
 
 
@@ -69,16 +57,16 @@ class SafeRoot:
     def __init__(self, root: str | Path, *, opener: Callable[[str], Opener] = best_opener) -> None:
         given = os.path.abspath(root)
         self.root = Path(os.path.realpath(given))
-        self._opener: Opener | None = None
         # Both spellings of an absolute name inside the root are accepted (macOS: /tmp is /private/tmp).
         self._prefixes = tuple({path if path.endswith(os.sep) else path + os.sep for path in (given, str(self.root))})
         self._how = opener
-        self._opener = opener(given)
+        self._open: Places | None = None
+        self._open = Places(opener(given))
 
     @property
     def protection(self) -> str:
         """How leaving the root is prevented: `openat2`, `walk` or `final path`."""
-        return self._beneath.kind
+        return self._places.opener.kind
 
     def open(
         self,
@@ -113,11 +101,11 @@ class SafeRoot:
         reading = plain == "r"
         path = self._relative(name, not reading)
         try:
-            fd = self._beneath.file(path, flags)
+            fd = self._places.opener.file(path, flags)
         except OSError as error:
             if error.errno != errno.ENOENT or plain[0] != "a":
-                raise self._refusal(path, error) from None
-            fd = self._append_new(path, flags)
+                raise self._places.refusal(path, error) from None
+            fd = self._places.append_new(path, flags)
         try:
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
@@ -162,7 +150,7 @@ class SafeRoot:
         made: list[str] = []
         folder: Folder | None = None
         try:
-            head, last, folder, old = self._place(path, made if parents else None)
+            head, last, folder, old = self._places.place(path, made if parents else None)
             if old is not None:
                 if exclusive:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
@@ -176,7 +164,7 @@ class SafeRoot:
                     if old is not None and hasattr(os, "fchmod"):
                         os.fchmod(fd, mode)
                     yield file
-                self._still_there(head, folder, path)
+                self._places.still_there(head, folder, path)
                 folder.publish(temporary, last, exclusive=exclusive)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
@@ -185,7 +173,7 @@ class SafeRoot:
         except BaseException:
             for parent in reversed(made):
                 with contextlib.suppress(OSError):  # somebody else uses it by now, or it was swapped
-                    self._remove_folder(parent)
+                    self._places.remove_folder(parent)
             raise
         finally:
             if folder is not None:
@@ -194,18 +182,18 @@ class SafeRoot:
     def mkdirs(self, name: str, mode: int = 0o777) -> None:
         """Make a folder and its missing parents; nothing happens where it is there."""
         path = self._relative(name, True)
-        self._folder(path, [], mode).close()
+        self._places.folder(path, [], mode).close()
 
     def replace(self, source: str, target: str) -> None:
         """Rename a file or folder, replacing the target; missing folders of the target are made."""
         old, new = self._relative(source, True), self._relative(target, True)
-        from_folder, from_last, _ = self._entry(old)
+        from_folder, from_last, _ = self._places.entry(old)
         try:
-            _, to_last, to_folder, _ = self._place(new, [], renaming=from_last)
+            _, to_last, to_folder, _ = self._places.place(new, [], renaming=from_last)
             try:
                 from_folder.rename(from_last, to_folder, to_last)
             except OSError as error:
-                raise self._refusal(new, error) from None
+                raise self._places.refusal(new, error) from None
             finally:
                 to_folder.close()
         finally:
@@ -215,7 +203,7 @@ class SafeRoot:
         """Delete a file, or a symbolic link that stays inside the root (the link, not its target)."""
         path = self._relative(name, True)
         try:
-            folder, last, _ = self._entry(path)
+            folder, last, _ = self._places.entry(path)
         except FileNotFoundError:
             if missing_ok:
                 return
@@ -224,7 +212,7 @@ class SafeRoot:
             folder.unlink(last)
         except OSError as error:
             if not (missing_ok and error.errno == errno.ENOENT):
-                raise self._refusal(path, error) from None
+                raise self._places.refusal(path, error) from None
         finally:
             folder.close()
 
@@ -235,7 +223,7 @@ class SafeRoot:
         """
         path = self._relative(name, True)
         try:
-            folder, last, status = self._entry(path)
+            folder, last, status = self._places.entry(path)
         except FileNotFoundError:
             if missing_ok:
                 return
@@ -254,7 +242,7 @@ class SafeRoot:
     def entries(self, name: str = ".") -> Iterator[tuple[str, os.stat_result]]:
         """Names and status of what is in a folder, sorted by name; of a symbolic link the status is its own."""
         path = self._relative(name)
-        folder = self._folder(path)
+        folder = self._places.folder(path)
         try:
             found = []
             for entry in folder.scan():
@@ -268,9 +256,9 @@ class SafeRoot:
         """The status of what is there; a symbolic link is followed."""
         path = self._relative(name)
         try:
-            return self._beneath.stat(path)
+            return self._places.opener.stat(path)
         except OSError as error:
-            raise self._refusal(path, error) from None
+            raise self._places.refusal(path, error) from None
 
     def exists(self, name: str) -> bool:
         """Whether something is there that this root gives access to; a refused name is not there."""
@@ -291,9 +279,9 @@ class SafeRoot:
 
     def close(self) -> None:
         """Let go of the root; nothing can be opened after that."""
-        if self._opener is not None:
-            self._opener.close()
-            self._opener = None
+        if self._open is not None:
+            self._open.opener.close()
+            self._open = None
 
     def __enter__(self) -> Self:
         return self
@@ -302,7 +290,7 @@ class SafeRoot:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_opener", None) is not None:
+        if getattr(self, "_open", None) is not None:
             self.close()
 
     def __repr__(self) -> str:
@@ -315,10 +303,10 @@ class SafeRoot:
     # ------------------------------------------------------------ names to handles
 
     @property
-    def _beneath(self) -> Opener:
-        if self._opener is None:
+    def _places(self) -> Places:
+        if self._open is None:
             raise ValueError(f"{self!r} is closed")
-        return self._opener
+        return self._open
 
     def _relative(self, name: object, writing: bool = False) -> str:
         """The name relative to the root, through the lexical gate."""
@@ -329,147 +317,6 @@ class SafeRoot:
                 name = name.replace("\\", "/")
         return check_name(name, writing=writing)
 
-    def _folder(self, path: str, made: list[str] | None = None, mode: int = 0o777) -> Folder:
-        """A handle of a folder; with `made`, what is missing is made and its names are added to that list."""
-        try:
-            return self._beneath.folder(path)
-        except OSError as error:
-            if error.errno != errno.ENOENT or made is None or climbs(path):
-                raise self._refusal(path, error) from None
-        head, _, last = path.rstrip("/").rpartition("/")
-        parent = self._folder(head or ".", made)
-        try:
-            if last not in ("", ".", ".."):
-                refuse_twin(parent, last, path)
-                parent.mkdir(last, mode)
-                made.append(path)
-        except FileExistsError:
-            pass  # made by another process meanwhile, or a dangling link, which the next lines refuse
-        finally:
-            parent.close()
-        try:
-            return self._beneath.folder(path)
-        except OSError as error:
-            raise self._refusal(path, error) from None
-
-    def _entry(self, path: str) -> tuple[Folder, str, os.stat_result]:
-        """The folder that something lies in, its name there, and its own status; a link must not lead out."""
-        head, last = _split(path)
-        folder = self._folder(head)
-        try:
-            status = folder.lstat(last)
-            if stat.S_ISLNK(status.st_mode):
-                self._beneath.stat(path)
-        except OSError as error:
-            folder.close()
-            raise self._refusal(path, error) from None
-        except BaseException:
-            folder.close()
-            raise
-        return folder, last, status
-
-    def _place(
-        self, path: str, made: list[str] | None, *, renaming: str | None = None
-    ) -> tuple[str, str, Folder, os.stat_result | None]:
-        """Where a file is to be written: folder path, name, the folder's handle, and what is there now.
-
-        A symbolic link in the last place is followed, each step beneath the root again.
-        """
-        here = path
-        for links in range(_MAX_LINKS):
-            head, last = _split(here)
-            folder = self._folder(head, made)
-            try:
-                try:
-                    target = folder.readlink(last)
-                except OSError as error:
-                    if error.errno not in _NOT_A_LINK:
-                        raise
-                    old = present(folder, last)
-                    if old is None:
-                        if links:
-                            raise PathSecurityError(
-                                f"{shown(path)} is refused: it is a symbolic link to something that is not there"
-                            ) from None
-                        refuse_twin(folder, last, path, but=renaming)
-                    return head, last, folder, old
-                if os.path.isabs(target):
-                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
-            except OSError as error:
-                folder.close()
-                raise self._refusal(path, error) from None
-            except BaseException:
-                folder.close()
-                raise
-            folder.close()
-            here, made = f"{head}/{target}", None
-        raise self._refusal(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP), path))
-
-    def _append_new(self, path: str, flags: int) -> int:
-        """A new file to append to; somebody else may make it at the same time."""
-        head, last = _split(path)
-        folder = self._folder(head, [])
-        try:
-            if present(folder, last) is None:
-                refuse_twin(folder, last, path)
-            return folder.open(last, flags | os.O_CREAT)
-        except OSError as error:
-            raise self._refusal(path, error) from None
-        finally:
-            folder.close()
-
-    def _still_there(self, head: str, folder: Folder, path: str) -> None:
-        """Refuse to publish in a folder that was moved or swapped while the file was being written."""
-        if head == ".":
-            return
-        now = self._folder(head)
-        try:
-            if now.identity() != folder.identity():
-                raise PathSecurityError(f"{shown(path)} was not written: its folder was replaced by another meanwhile")
-        finally:
-            now.close()
-
-    def _remove_folder(self, path: str) -> None:
-        head, last = _split(path)
-        folder = self._folder(head)
-        try:
-            folder.rmdir(last)
-        finally:
-            folder.close()
-
-    def _refusal(self, path: str, error: OSError) -> Exception:
-        """What a failed resolution means for the caller."""
-        reason = _REASONS.get(error.errno or 0)
-        if reason is None and error.errno == errno.ENOENT:
-            if climbs(path):
-                reason = _REASONS[errno.EXDEV]
-            elif self._dangles(path):
-                reason = "it is a symbolic link to something that is not there"
-        if reason is not None:
-            return PathSecurityError(f"{shown(path)} is refused: {reason}")
-        return type(error)(error.errno, os.strerror(error.errno or 0), path)
-
-    def _dangles(self, path: str) -> bool:
-        head, _, last = path.rstrip("/").rpartition("/")
-        try:
-            folder = self._beneath.folder(head or ".")
-        except OSError:
-            return False
-        try:
-            return stat.S_ISLNK(folder.lstat(last).st_mode)
-        except OSError:
-            return False
-        finally:
-            folder.close()
-
 
 def _reopen(root: str, opener: Callable[[str], Opener]) -> SafeRoot:
     return SafeRoot(root, opener=opener)
-
-
-def _split(path: str) -> tuple[str, str]:
-    """The folder part and the last part of a path to something that is no folder by its spelling."""
-    head, _, last = path.rpartition("/")
-    if last in ("", ".", ".."):
-        raise PathSecurityError(f"{shown(path)} is refused: it names a folder, not something in one")
-    return head or ".", last
