@@ -1,10 +1,11 @@
-"""What the forerunner got wrong, by the ids of the list of defects: A the lifecycle, B configuration, G weight.
+"""What the forerunner got wrong, by the ids of the list of defects: A the lifecycle, B configuration, C paths, G.
 
 The others of these sections: A1, A5, A10 and A13 in `test_behaviours.py` (B4, B5, B35); A2 there too (B28); A6 there
 (B8); A16 there (B40); A7 in `test_cli.py`; A14 in `tests/test_lifecycle.py`; A15 in `plugins/reports` (manifest) and
 `plugins/directories`; A17, A18 in `tests/test_registries.py`; A19 in `tests/test_alone_and_functions.py`; B1 and B2 in
 `test_behaviours.py` (B12, B13); B6, B8, B10 in `plugins/config`; F1, F2, F3 in `plugins/executor`; G1 in
-`test_weight.py`; G6 in `test_foreign_plugin.py`.
+`test_weight.py`; G6 in `test_foreign_plugin.py`. C1 to C9 have their numbers in the names of tests in `plugins/paths`
+(validation) and `plugins/directories`.
 """
 
 from __future__ import annotations
@@ -397,6 +398,23 @@ def test_eight_steps_of_one_operation_all_run_and_all_have_results(place):
     assert len(outcome.results) == 8
     assert {result.status.value for result in outcome.results.values()} == {"success"}
     assert len(report_of(place)["operations"]) == 8
+
+
+# ---------------------------------------------------------------- C: paths
+
+
+def test_a_run_with_an_odd_path_is_recorded_or_refused_in_words_and_never_lost_in_silence(place, monkeypatch):
+    """C7: one path that the guard refused, and nothing was recorded and nobody told."""
+    from pamola_tasks import tasks
+    from pamola_tasks.errors import ExecutionLogError
+
+    monkeypatch.chdir(place)
+    with pytest.raises(ExecutionLogError, match="cannot be recorded"):
+        tasks.record_task_execution("t_1", "analysis", True, 1.0, None, input_datasets={"a": "x\n.csv"})
+    run_id = tasks.record_task_execution(
+        "t_1", "analysis", True, 1.0, None, input_datasets={"a": "DATA/R&D/v1..2~.csv"}
+    )
+    assert [found["task_run_id"] for found in tasks.get_task_execution_history("t_1")] == [run_id]
 
 
 # ---------------------------------------------------------------- G: weight and side effects
