@@ -157,5 +157,5 @@ def test_charts_of_an_encrypted_run_are_for_who_has_the_key(cli, project, people
 
     without = cli("report", "t", "--format", "html", cwd=project, code=0)
     assert "<svg" not in without.stdout
-    assert "cannot be shown" in without.stderr
+    assert "encrypted and not shown: there is no key" in without.stderr
     assert "Sizes of classes" not in (project / "DATA/reports/t_report.html").read_text()
