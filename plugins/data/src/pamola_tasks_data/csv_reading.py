@@ -22,7 +22,7 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, HEAD_SIZE, CsvHead, examine
-from pamola_tasks_data.inference import TEXT_DTYPE, Column, Kind, infer, merge_all, typed
+from pamola_tasks_data.inference import TEXT_DTYPE, Column, Kind, infer, merge_all, recognized, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,14 +100,24 @@ class _CsvFile:
     def typed_frame(self, text: Any, types: Mapping[str, Column]) -> pd.DataFrame:
         """A table or batch of text as a DataFrame of these types."""
         arrays = _each(lambda name: typed(text.column(name), types[name]), self.columns)
+        return self._framed(arrays, types)
+
+    def frame(self, text: Any) -> pd.DataFrame:
+        """The whole table of text as a DataFrame, of the types that are known or else found in it."""
+        if all(name in self.known for name in self.columns):
+            return self.typed_frame(text, {name: Column.of_dtype(self.known[name]) for name in self.columns})
+
+        def column(name: str) -> tuple[Column, Any]:
+            values = text.column(name)
+            return (Column(Kind.TEXT, True), values) if name in self.text_columns else recognized(values)
+
+        found = dict(zip(self.columns, _each(column, self.columns), strict=True))
+        types = {name: kind for name, (kind, _) in found.items()}
+        return self._framed([values for _, values in found.values()], types)
+
+    def _framed(self, arrays: Sequence[Any], types: Mapping[str, Column]) -> pd.DataFrame:
         table = pa.table(dict(zip(self.columns, arrays, strict=True)))
         return to_frame(table, [name for name in self.columns if types[name].missing])
-
-    def types_of(self, table: pa.Table) -> dict[str, Column]:
-        """The type of each column of the whole table."""
-        if all(name in self.known for name in self.columns):
-            return {name: Column.of_dtype(self.known[name]) for name in self.columns}
-        return dict(zip(self.columns, self._infer(table), strict=True))
 
     def _infer(self, text: Any) -> list[Column]:
         def column(name: str) -> Column:
@@ -179,8 +189,7 @@ def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, A
     source = _opened(file, columns, options)
     if source.head.only_header:
         return _no_rows(source.columns)
-    table = source.table()
-    return source.typed_frame(table, source.types_of(table))
+    return source.frame(source.table())
 
 
 def chunks(

@@ -90,12 +90,18 @@ def infer(text: Any) -> Column:
     Args:
         text: An Arrow array of strings; null where a value is missing.
     """
+    return recognized(text)[0]
+
+
+def recognized(text: Any) -> tuple[Column, Any]:
+    """What a column of text holds, and its values as that: numbers are tried by making them."""
     missing = text.null_count > 0
     if text.null_count == len(text):
-        return Column(Kind.EMPTY, missing)
-    if _kind(text.slice(0, _SAMPLE)) is Kind.TEXT:
-        return Column(Kind.TEXT, missing)
-    return Column(_kind(text), missing)
+        return Column(Kind.EMPTY, missing), text
+    kind, values = _kind(text.slice(0, _SAMPLE))
+    if kind is not Kind.TEXT:
+        kind, values = _kind(text)
+    return Column(kind, missing), text if kind is Kind.TEXT else values
 
 
 def merge_all(parts: Iterable[list[Column]]) -> list[Column]:
@@ -117,27 +123,31 @@ def typed(text: Any, column: Column) -> Any:
     return text
 
 
-def _kind(text: Any) -> Kind:
+def _kind(text: Any) -> tuple[Kind, Any]:
     if text.null_count == len(text):
-        return Kind.EMPTY
+        return Kind.EMPTY, text
     try:
-        pc.cast(text, pa.int64())
+        whole = pc.cast(text, pa.int64())
     except pa.ArrowInvalid:
         if pc.all(pc.is_in(text, pa.array(["True", "False", None], pa.string()))).as_py():
-            return Kind.BOOLEAN
-        return Kind.FLOAT if _is_decimal(text, _Shape(text)) else Kind.TEXT
+            return Kind.BOOLEAN, pc.equal(text, "True")
+        return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
     if shape.plain and not shape.minus_zero:
-        return Kind.LONG_INTEGER if shape.longest > _EXACT_DIGITS else Kind.INTEGER
-    return Kind.FLOAT if _is_decimal(text, shape) else Kind.TEXT
+        return Kind.LONG_INTEGER if shape.longest > _EXACT_DIGITS else Kind.INTEGER, whole
+    return _decimal_or_text(text, shape)
+
+
+def _decimal_or_text(text: Any, shape: _Shape) -> tuple[Kind, Any]:
+    try:
+        numbers = pc.cast(text, pa.float64())
+    except pa.ArrowInvalid:
+        return Kind.TEXT, text
+    return (Kind.FLOAT, numbers) if _is_decimal(text, shape) else (Kind.TEXT, text)
 
 
 def _is_decimal(text: Any, shape: _Shape) -> bool:
-    """Whether all cells are decimal numbers that a double holds."""
-    try:
-        pc.cast(text, pa.float64())
-    except pa.ArrowInvalid:
-        return False
+    """Whether all cells, which Arrow takes for floats, are decimal numbers that a double holds."""
     if not shape.plain and not pc.all(pc.match_substring_regex(text, _DECIMAL)).as_py():
         return False
     if shape.longest <= _EXACT_DIGITS:
