@@ -169,3 +169,12 @@ def test_no_record_of_a_failed_step_holds_the_cell_unless_data_may_be_shown(oper
     assert (CELL in said) is show_data
     assert (CELL in results) is show_data
     assert "could not convert string to float" in record.error["message"]
+
+
+def test_a_number_that_does_not_fit_is_not_told_either() -> None:
+    numpy = pytest.importorskip("numpy")
+    cell = int("".join(["47", "1199"]))
+    said = Disclosure().message(raised(lambda: numpy.int8(cell)))
+    assert str(cell) not in said
+    assert said.startswith("Python integer ***")
+    assert Disclosure().message(raised(lambda: cell.to_bytes(1, "big"))) == "int too big to convert"

@@ -48,7 +48,6 @@ _OF_THE_LANGUAGE = (
     RecursionError,
     MemoryError,
     NotImplementedError,
-    OverflowError,
     EOFError,
 )
 # Beginnings and whole texts that the interpreter has for other errors.
@@ -57,6 +56,8 @@ _WELL_KNOWN = re.compile(
     r"|(?:not enough|too many) values to unpack \(expected (?:at least )?\d+(?:, got \d+)?\)$"
     r"|(?:list|tuple|string|array) (?:assignment )?index out of range$"
     r"|cannot convert float (?:NaN|infinity) to integer$"
+    r"|(?:Python )?int too (?:large|big) to convert(?: to (?:C )?[\w ]+)?$|math range error$"
+    r"|Python integer (?=-?\d+ out of bounds)"  # of numpy, with the value
     r"|math domain error$|(?:min|max)\(\) (?:arg is an empty sequence|iterable argument is empty)$|pop from empty \w+$"
 )
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[sdrifgexa]|\{[^{}]*\}")
