@@ -39,6 +39,9 @@ class Encrypts:
             def derive_key(self, purpose: str) -> bytes:
                 return purpose.encode().ljust(32, b"\0")
 
+            def refusal(self, head: bytes) -> str:
+                return "" if self.key_id == "k1" else f"it needs the key k1, and {self.key_id} is at hand"
+
             def cleanup(self) -> None:
                 plugin.forgotten += 1
 
@@ -79,7 +82,10 @@ def test_another_key_makes_everything_again_and_the_same_key_nothing(tmp_path: P
     assert set(statuses(same.results).values()) == {"skipped"}
     other = disk_kernel(tmp_path, Encrypts("k2"), seed=1).run(encrypted_task(numbers))
     assert set(statuses(other.results).values()) == {"success"}
-    assert other.record.steps[0].reason == "encryption changed from simple k1 to simple k2"
+    assert other.record.steps[0].reason == (
+        "intermediate middle (DATA/processed/t_1/.state/steps/Add/middle.json) cannot be decrypted:"
+        " it needs the key k1, and k2 is at hand"
+    )
 
 
 def test_what_was_encrypted_is_not_read_as_data_when_nobody_decrypts(tmp_path: Path) -> None:

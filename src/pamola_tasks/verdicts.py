@@ -74,8 +74,15 @@ class Verdicts:
             return ""
         if ENCRYPTION_KEY in saved.fingerprint:
             parts[ENCRYPTION_KEY] = self._key_at_hand()
-        reasons = changes(saved.fingerprint, parts) or run.checkpoints.verify(saved)
+        reasons = changes(saved.fingerprint, parts) or run.checkpoints.verify(saved) or self._locked(saved)
         return "; ".join(reasons) if reasons else saved
+
+    def _locked(self, saved: SavedStep) -> list[str]:
+        """Why outputs that are there cannot be used: the first that was encrypted with a key that is not at hand."""
+        for output in saved.outputs:
+            if output.encrypted and (refusal := self.run.files.refusal(output.path)):
+                return [f"{output.kind} {output.name} ({output.path}) cannot be decrypted: {refusal}"]
+        return []
 
     def note_key(self, step: Step, derives: bool) -> None:
         """Have a step be made of the key too, if that is what its attempt derived something from."""

@@ -127,8 +127,6 @@ class FinishedSteps:
                 return f"{what} was changed: it has {found.size} bytes, not {output.bytes}"
             if self._files.sha256(output.path) != output.sha256:
                 return f"{what} was changed: its content is another"
-            if refusal := self._files.refusal(output.path):
-                return f"{what} cannot be decrypted: {refusal}"
         except FileNotFoundError:
             return f"{what} is gone"
         except (OSError, PathSecurityError) as problem:
