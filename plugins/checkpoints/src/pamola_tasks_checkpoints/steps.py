@@ -115,9 +115,13 @@ class FinishedSteps:
 
     def verify(self, saved: SavedStep) -> list[str]:
         """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
-        return [reason for output in saved.outputs if (reason := self._reason(output))]
+        return [reason for output in saved.outputs if (reason := self._damage(output) or self._locked(output))]
 
-    def _reason(self, output: SavedOutput) -> str:
+    def _locked(self, output: SavedOutput) -> str:
+        refusal = self._files.refusal(output.path)
+        return f"{output.kind} {output.name} ({output.path}) cannot be decrypted: {refusal}" if refusal else ""
+
+    def _damage(self, output: SavedOutput) -> str:
         what = f"{output.kind} {output.name} ({output.path})"
         try:
             found = self._files.stat(output.path)
@@ -166,7 +170,8 @@ class FinishedSteps:
                 )
             found += [
                 _wrong(f"step {saved.step_id}: {reason}", "the next run makes it again")
-                for reason in self.verify(saved)
+                for output in saved.outputs
+                if (reason := self._damage(output))  # what only lacks a key here is sound
             ]
         return found + self._strays(steps)
 
