@@ -43,4 +43,4 @@ def _cell(x: float, y: float, size: float, tie: float | None, said: str) -> str:
     if size < _ROOM_FOR_NUMBERS or tie is None:
         return shape
     deep = " deep" if abs(tie) > 0.55 else ""
-    return shape + label(f"v mid{deep}", x + size / 2 - 0.75, y + size / 2 + 3.2, told)
+    return shape + label(f"t mid{deep}", x + size / 2 - 0.75, y + size / 2 + 3.2, told)
