@@ -102,6 +102,8 @@ def partition(
     classes = np.zeros(count, dtype=np.int64)
     made = 0
     total = int(weights.sum())
+    if total < 2**31:
+        weights = weights.astype(np.int32)  # half the memory, of which nine columns of a large table need much
     # Cuts of least loss may peel off one extreme value at a time; past this depth only medians, which halve.
     greedy_levels = 2 * math.ceil(math.log2(max(2, total / k))) + 2 * len(codes)
     level = _first_level(codes, weights, np.zeros(count, dtype=np.int64) if within is None else within)
@@ -144,7 +146,7 @@ def _first_level(codes: npt.NDArray[np.int32], weights: Ints, within: Ints) -> _
         order=[np.lexsort((row, within)).astype(np.int32) for row in codes],
         start=np.cumsum(size) - size,
         size=size,
-        node=np.repeat(np.arange(len(size)), size),
+        node=np.repeat(np.arange(len(size), dtype=np.int32), size),
         weight=np.bincount(within, weights=weights).astype(np.int64),
     )
 
@@ -155,15 +157,14 @@ def _runs(codes: Codes, order: Codes, weights: Ints, level: _Level) -> Runs:
     np.not_equal(code[1:], code[:-1], out=begins[1:])
     begins[level.start] = True
     start = np.flatnonzero(begins)
-    node = level.node[start]
     first = np.searchsorted(start, level.start)
     row_weight = weights[order]
     return Runs(
         row_weight=row_weight,
-        start=start,
-        node=node,
+        start=start.astype(np.int32),
+        node=level.node[start],
         code=code[start],
-        weight=np.add.reduceat(row_weight, start),
+        weight=np.add.reduceat(row_weight, start, dtype=row_weight.dtype),
         first=first,
         last=np.append(first[1:], len(start)) - 1,
     )
@@ -309,5 +310,5 @@ def _descend(level: _Level, side: Mask, goes_on: Mask, size: Ints, weight: Ints)
     level.order = list(level.each(of_dimension, level.order))
     level.start = np.cumsum(size) - size
     level.size = size
-    level.node = np.repeat(np.arange(len(size)), size)
+    level.node = np.repeat(np.arange(len(size), dtype=np.int32), size)
     level.weight = weight

@@ -160,9 +160,11 @@ class _Table:
         records = len(frame)
         if population is not None:
             frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
-        encoded = [encode(frame[column]) for column in columns]
-        domains = [domain for domain, _ in encoded]
-        codes = np.stack([column_codes for _, column_codes in encoded])
+        domains = []
+        codes = np.empty((len(columns), len(frame)), dtype=np.int32)
+        for position, column in enumerate(columns):
+            domain, codes[position] = encode(frame[column])
+            domains.append(domain)
         first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
         if population is not None:
             weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
