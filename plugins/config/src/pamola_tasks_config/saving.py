@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.files import check_name
-from pamola_tasks.secrets import MASK, Redactor, Secret
+from pamola_tasks.secret_shapes import MASK
+from pamola_tasks.secrets import Redactor, Secret
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, nest
 from pamola_tasks_config.documents import dotted, format_of, in_words, read_file
 from pamola_tasks_config.editing import edited
