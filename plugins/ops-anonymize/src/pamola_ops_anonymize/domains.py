@@ -25,7 +25,6 @@ class Runs:
     """Rows grouped by node and, within a node, sorted by code: one entry for each (node, code).
 
     Attributes:
-        row_weight: Number of records of each row.
         start: First row of each run.
         node: Node of each run, ascending.
         code: Code of each run, ascending within a node.
@@ -34,7 +33,6 @@ class Runs:
         last: Last run of each node.
     """
 
-    row_weight: Ints
     start: Ints
     node: Ints
     code: Codes

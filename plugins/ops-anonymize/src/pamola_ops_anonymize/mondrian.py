@@ -34,24 +34,43 @@ CANDIDATES_OF_LARGE = 2
 THREADS = 2
 
 
+@attrs.frozen(eq=False)
+class _Rows:
+    """One dimension of the nodes in which it has several codes: where it has one, nothing of it can be cut or lost.
+
+    Attributes:
+        order: The combinations of these nodes, grouped by node and sorted by code within it.
+        nodes: The nodes, ascending; they are numbered by their place here in the `Runs` of this dimension.
+        size: Combinations of each.
+    """
+
+    order: Codes
+    nodes: Ints
+    size: Ints
+
+    @property
+    def start(self) -> Ints:
+        """First row of each node."""
+        return np.cumsum(self.size) - self.size
+
+
 @attrs.define(eq=False)
 class _Level:
     """The nodes of one depth that may still be cut.
 
     Attributes:
-        order: For each dimension the combinations of these nodes, grouped by node and sorted by code within it.
-            All dimensions share the same grouping, so a row number means the same node in each.
-        start: First row of each node.
-        size: Rows of each node.
-        node: Node of each row.
+        dimensions: Their combinations, ordered by each dimension.
+        units: Their combinations, ascending.
+        node: Node of each of `units`.
+        size: Combinations of each node.
         weight: Records of each node.
         each: What applies a function to each dimension: `map`, or that of some threads.
     """
 
-    order: list[Codes]
-    start: Ints
+    dimensions: list[_Rows]
+    units: Codes
+    node: Codes
     size: Ints
-    node: Ints
     weight: Ints
     each: Callable[..., Iterator[Any]] = map
 
@@ -106,25 +125,27 @@ def partition(
         weights = weights.astype(np.int32)  # half the memory, of which nine columns of a large table need much
     # Cuts of least loss may peel off one extreme value at a time; past this depth only medians, which halve.
     greedy_levels = 2 * math.ceil(math.log2(max(2, total / k))) + 2 * len(codes)
-    level = _first_level(codes, weights, np.zeros(count, dtype=np.int64) if within is None else within)
+    rows = [row.astype(np.min_scalar_type(int(row.max(initial=0)))) for row in codes]  # in the processor's cache
+    level = _first_level(rows, weights, np.zeros(count, dtype=np.int64) if within is None else within)
     depth = 0
     with contextlib.ExitStack() as stack:
         if count > LARGE:
             level.each = stack.enter_context(ThreadPoolExecutor(THREADS)).map
-        while len(level.start):
+        while len(level.size):
             depth += 1
             greedy = depth <= greedy_levels
-            runs, proposals = _proposals(codes, weights, domains, factors, level, k, greedy)
-            chosen = _choose(count, domains, factors, level, runs, proposals, candidates, conditions)
+            runs, proposals = _proposals(rows, weights, domains, factors, level, k, greedy)
+            chosen = _choose(count, domains, factors, level, runs, proposals, weights, candidates, conditions)
             side = _sides(count, level, runs, chosen)
-            made = _divide(level, chosen, side, weights, classes, made, k)
+            del runs, proposals
+            made = _divide(level, rows, chosen, side, weights, classes, made, k)
             if progress is not None:
                 progress(total - int(level.weight.sum()))
     return classes
 
 
 def _proposals(
-    codes: npt.NDArray[np.int32],
+    codes: Sequence[Codes],
     weights: Ints,
     domains: Sequence[Domain],
     importance: Floats,
@@ -133,50 +154,74 @@ def _proposals(
     greedy: bool,
 ) -> tuple[list[Runs], list[_Cuts]]:
     def of_dimension(d: int) -> tuple[Runs, list[_Cuts]]:
-        runs = _runs(codes[d], level.order[d], weights, level)
+        runs = _runs(codes[d], level.dimensions[d], weights)
         return runs, _propose(d, domains[d], runs, level, k, float(importance[d]), greedy)
 
     found = list(level.each(of_dimension, range(len(codes))))
     return [runs for runs, _ in found], [cuts for _, proposed in found for cuts in proposed]
 
 
-def _first_level(codes: npt.NDArray[np.int32], weights: Ints, within: Ints) -> _Level:
+def _first_level(codes: Sequence[Codes], weights: Ints, within: Ints) -> _Level:
     size = np.bincount(within)
+    nodes = np.arange(len(size))
     return _Level(
-        order=[np.lexsort((row, within)).astype(np.int32) for row in codes],
-        start=np.cumsum(size) - size,
+        dimensions=[_varied(row, np.lexsort((row, within)).astype(np.int32), nodes, size) for row in codes],
+        units=np.arange(len(within), dtype=np.int32),
+        node=within.astype(np.int32),
         size=size,
-        node=np.repeat(np.arange(len(size), dtype=np.int32), size),
         weight=np.bincount(within, weights=weights).astype(np.int64),
     )
 
 
-def _runs(codes: Codes, order: Codes, weights: Ints, level: _Level) -> Runs:
-    code = codes[order]
-    begins = np.empty(len(order), dtype=bool)
+def _varied(codes: Codes, order: Codes, nodes: Ints, size: Ints) -> _Rows:
+    """The rows of those nodes that have several codes."""
+    ends = np.cumsum(size)
+    varied = codes.take(order.take(ends - size)) != codes.take(order.take(ends - 1))
+    if not varied.all():
+        order = order.take(np.flatnonzero(np.repeat(varied, size)))
+    return _Rows(order, nodes[varied], size[varied])
+
+
+def _runs(codes: Codes, rows: _Rows, weights: Ints) -> Runs:
+    code = codes.take(rows.order)
+    begins = np.empty(len(code), dtype=bool)
     np.not_equal(code[1:], code[:-1], out=begins[1:])
-    begins[level.start] = True
+    begins[rows.start] = True
     start = np.flatnonzero(begins)
-    first = np.searchsorted(start, level.start)
-    row_weight = weights[order]
+    first = np.searchsorted(start, rows.start)
+    following = _ends(first, len(start))
     return Runs(
-        row_weight=row_weight,
         start=start.astype(np.int32),
-        node=level.node[start],
+        node=np.repeat(np.arange(len(first), dtype=np.int32), following - first),
         code=code[start],
-        weight=np.add.reduceat(row_weight, start, dtype=row_weight.dtype),
+        weight=_sums(weights.take(rows.order), start),
         first=first,
-        last=np.append(first[1:], len(start)) - 1,
+        last=following - 1,
     )
+
+
+def _ends(start: Ints, count: int) -> Ints:
+    """Where each of the stretches ends that begin at these places of `count`."""
+    return np.append(start[1:], count)[: len(start)]
+
+
+def _sums(values: Ints, start: Ints) -> Ints:
+    """Sums of the values from each start to the next one; several times faster than `np.add.reduceat`."""
+    total = np.cumsum(values, dtype=values.dtype)
+    ends: Ints = total[_ends(start, len(values)) - 1]
+    return np.diff(ends, prepend=ends.dtype.type(0))
 
 
 def _propose(
     dimension: int, domain: Domain, runs: Runs, level: _Level, k: int, factor: float, greedy: bool
 ) -> list[_Cuts]:
     """The median of each node and, when `greedy`, the cut of least loss in this dimension."""
-    sums = np.cumsum(runs.weight)
+    nodes = level.dimensions[dimension].nodes
+    if not len(nodes):
+        return []
+    sums = np.cumsum(runs.weight, dtype=runs.weight.dtype)
     left = sums - (sums[runs.first] - runs.weight[runs.first])[runs.node]
-    whole = level.weight[runs.node]
+    whole = level.weight[nodes][runs.node]
     allowed = (left >= k) & (whole - left >= k)
     if not allowed.any():
         return []
@@ -184,20 +229,24 @@ def _propose(
     remaining = (left * left_loss + (whole - left) * right_loss) / whole
     measures = [np.abs(2 * left - whole) / whole] + ([remaining] if greedy else [])
     return [
-        _best_cut(dimension, runs, np.where(allowed, m, np.inf), factor * node_loss, factor * remaining)
+        _best_cut(dimension, level, runs, np.where(allowed, m, np.inf), factor * node_loss, factor * remaining)
         for m in measures
     ]
 
 
-def _best_cut(dimension: int, runs: Runs, measure: Floats, node_loss: Floats, remaining: Floats) -> _Cuts:
+def _best_cut(
+    dimension: int, level: _Level, runs: Runs, measure: Floats, node_loss: Floats, remaining: Floats
+) -> _Cuts:
     least = np.minimum.reduceat(measure, runs.first)
     hits = np.flatnonzero((measure == least[runs.node]) & np.isfinite(measure))
-    node, at = np.unique(runs.node[hits], return_index=True)
-    code = np.full(len(runs.first), -1, dtype=np.int64)
-    gain = np.full(len(runs.first), -np.inf)
-    code[node] = runs.code[hits[at]]
-    gain[node] = node_loss[node] - remaining[hits[at]]
-    return _Cuts(np.full(len(code), dimension, dtype=np.int64), code, gain)
+    place, at = np.unique(runs.node[hits], return_index=True)
+    nodes = len(level.size)
+    code = np.full(nodes, -1, dtype=np.int64)
+    gain = np.full(nodes, -np.inf)
+    here = level.dimensions[dimension].nodes[place]
+    code[here] = runs.code[hits[at]]
+    gain[here] = node_loss[place] - remaining[hits[at]]
+    return _Cuts(np.full(nodes, dimension, dtype=np.int64), code, gain)
 
 
 def _choose(
@@ -207,11 +256,12 @@ def _choose(
     level: _Level,
     runs: list[Runs],
     proposals: list[_Cuts],
+    weights: Ints,
     candidates: int,
     conditions: Conditions | None,
 ) -> _Cuts:
     """Of each node's most promising proposals the one that leaves the least loss over all dimensions."""
-    nodes = len(level.start)
+    nodes = len(level.size)
     dimension = np.zeros(nodes, dtype=np.int64)
     code = np.full(nodes, -1, dtype=np.int64)
     if not proposals:
@@ -230,7 +280,7 @@ def _choose(
         side = _sides(count, level, runs, cuts)
         if conditions is not None:
             allowed = allowed & _both_meet(conditions, level, side)
-        loss = np.where(allowed, _loss_after(domains, importance, level, runs, side), np.inf)
+        loss = np.where(allowed, _loss_after(domains, importance, level, runs, side, weights), np.inf)
         better = loss < least
         least[better] = loss[better]
         dimension[better] = cuts.dimension[better]
@@ -242,73 +292,102 @@ def _sides(count: int, level: _Level, runs: list[Runs], cuts: _Cuts) -> Mask:
     """For every combination whether it goes right; False where there is no cut."""
     side = np.zeros(count, dtype=bool)
     for dimension in np.unique(cuts.dimension[cuts.code >= 0]).tolist():
-        run = runs[dimension]
-        code = np.where(cuts.dimension == dimension, cuts.code, -1)[run.node]
+        run, rows = runs[dimension], level.dimensions[dimension]
+        code = np.where(cuts.dimension == dimension, cuts.code, -1)[rows.nodes][run.node]
         goes_right = (code >= 0) & (run.code > code)
-        rows = np.repeat(goes_right, np.diff(run.start, append=len(level.node)))
-        side[level.order[dimension][rows]] = True
+        places = np.flatnonzero(np.repeat(goes_right, _ends(run.start, len(rows.order)) - run.start))
+        side[rows.order.take(places)] = True
     return side
 
 
 def _both_meet(conditions: Conditions, level: _Level, side: Mask) -> Mask:
-    units = level.order[0].astype(np.int64)
-    met = conditions.met(units, 2 * level.node + side[units], 2 * len(level.start))
+    units = level.units.astype(np.int64)
+    met = conditions.met(units, 2 * level.node.astype(np.int64) + side[units], 2 * len(level.size))
     return np.asarray(met[0::2] & met[1::2])
 
 
-def _loss_after(domains: Sequence[Domain], importance: Floats, level: _Level, runs: list[Runs], side: Mask) -> Floats:
+def _loss_after(
+    domains: Sequence[Domain], importance: Floats, level: _Level, runs: list[Runs], side: Mask, weights: Ints
+) -> Floats:
     """Loss of the records of each node, summed over the dimensions, once it is cut."""
+    right = np.bincount(
+        level.node, weights=weights.take(level.units) * side.take(level.units), minlength=len(level.size)
+    )
+    left = level.weight - right
 
     def of_dimension(d: int) -> Floats:
-        domain, run = domains[d], runs[d]
-        run_left = np.add.reduceat(run.row_weight * ~side[level.order[d]], run.start)
-        left = np.add.reduceat(run_left, run.first)
-        left_loss = left * domain.loss_of_part(run, run_left > 0)
-        right_loss = (level.weight - left) * domain.loss_of_part(run, run.weight > run_left)
-        return np.asarray(importance[d] * (left_loss + right_loss))
+        domain, run, rows = domains[d], runs[d], level.dimensions[d]
+        found = np.zeros(len(level.size))
+        if len(rows.nodes):
+            units_right = _sums(side.take(rows.order).astype(np.int32), run.start)
+            units = _ends(run.start, len(rows.order)) - run.start
+            left_loss = left[rows.nodes] * domain.loss_of_part(run, units_right < units)
+            right_loss = right[rows.nodes] * domain.loss_of_part(run, units_right > 0)
+            found[rows.nodes] = importance[d] * (left_loss + right_loss)
+        return found
 
-    loss = np.zeros(len(level.start))
+    loss = np.zeros(len(level.size))
     for each in level.each(of_dimension, range(len(domains))):  # in the same order however many threads there are
         loss += each
     return loss
 
 
-def _divide(level: _Level, chosen: _Cuts, side: Mask, weights: Ints, classes: Ints, made: int, k: int) -> int:
+def _divide(
+    level: _Level,
+    codes: Sequence[Codes],
+    chosen: _Cuts,
+    side: Mask,
+    weights: Ints,
+    classes: Ints,
+    made: int,
+    k: int,
+) -> int:
     """Give what cannot be cut again its class, and turn `level` into the next one. Returns the classes made so far."""
-    rows = level.order[0]
-    cut = np.isfinite(chosen.gain)
-    goes_right = side[rows]
-    left_weight = np.add.reduceat(np.where(goes_right, 0, weights[rows]), level.start)
-    left_size = level.size - np.add.reduceat(goes_right.astype(np.int64), level.start)
     # a node that is not cut is its own left child, with an empty right one
-    weight = np.stack([left_weight, level.weight - left_weight], axis=1).ravel()
-    size = np.stack([left_size, level.size - left_size], axis=1).ravel()
-    goes_on = np.repeat(cut, 2) & (weight >= 2 * k) & (size > 1)
+    child = 2 * level.node + side.take(level.units)
+    children = 2 * len(level.size)
+    weight = np.bincount(child, weights=weights.take(level.units), minlength=children).astype(np.int64)
+    size = np.bincount(child, minlength=children)
+    goes_on = np.repeat(np.isfinite(chosen.gain), 2) & (weight >= 2 * k) & (size > 1)
     ends = (size > 0) & ~goes_on
     number = np.cumsum(ends) - 1 + made
-    child = 2 * level.node + goes_right
-    ending = ends[child]
-    classes[rows[ending]] = number[child[ending]]
-    _descend(level, side, goes_on, size[goes_on], weight[goes_on])
+    ending = np.flatnonzero(ends.take(child))
+    classes[level.units.take(ending)] = number.take(child.take(ending))
+    going = np.flatnonzero(goes_on.take(child))
+    _descend(level, codes, side, goes_on, child.take(going), going, size, weight)
     return made + int(ends.sum())
 
 
-def _descend(level: _Level, side: Mask, goes_on: Mask, size: Ints, weight: Ints) -> None:
-    # Rows of a node keep their order among those that go to the same child, so filling all left children in turn,
-    # then all right ones, is a stable partition without sorting.
-    is_right = np.repeat(np.flatnonzero(goes_on) % 2 == 1, size)
-    left_place, right_place = np.flatnonzero(~is_right), np.flatnonzero(is_right)
-    keeps_left, keeps_right = goes_on[0::2][level.node], goes_on[1::2][level.node]
+def _descend(
+    level: _Level,
+    codes: Sequence[Codes],
+    side: Mask,
+    goes_on: Mask,
+    child: Codes,
+    going: Ints,
+    size: Ints,
+    weight: Ints,
+) -> None:
+    # Left children come first, then right ones, so that rows, which keep their order, are divided without sorting.
+    children = np.concatenate([np.flatnonzero(goes_on[0::2]) * 2, np.flatnonzero(goes_on[1::2]) * 2 + 1])
+    number = np.empty(len(goes_on), dtype=np.int64)
+    number[children] = np.arange(len(children))
 
-    def of_dimension(order: Codes) -> Codes:
-        goes_right = side[order]
-        following = np.empty(len(is_right), dtype=np.int32)
-        following[left_place] = order[keeps_left & ~goes_right]
-        following[right_place] = order[keeps_right & goes_right]
-        return following
+    def of_dimension(d: int) -> None:
+        rows = level.dimensions[d]
+        goes_right = side.take(rows.order)
+        parts, nodes = [], []
+        for right, taken in enumerate((~goes_right, goes_right)):
+            kept = 2 * rows.nodes + right
+            stays = goes_on[kept]
+            parts.append(rows.order.take(np.flatnonzero(taken & np.repeat(stays, rows.size))))
+            nodes.append(kept[stays])
+        here = np.concatenate(nodes)
+        level.dimensions[d] = _varied(codes[d], np.concatenate(parts), number[here], size[here])
 
-    level.order = list(level.each(of_dimension, level.order))
-    level.start = np.cumsum(size) - size
-    level.size = size
-    level.node = np.repeat(np.arange(len(size), dtype=np.int32), size)
-    level.weight = weight
+    for _ in level.each(of_dimension, range(len(codes))):
+        pass
+    level.units = level.units.take(going)
+    level.node = number.take(child).astype(np.int32)
+    level.size = size[children]
+    level.weight = weight[children]
