@@ -48,7 +48,7 @@ class Table:
 
     def losses(self, classes: np.ndarray) -> tuple[float, float]:
         """NCP-hier and NCP-set of the units that have a class."""
-        inside = classes >= 0
+        inside = np.argsort(classes, kind="stable")[int((classes < 0).sum()) :]
         own = classes[inside]
         count = int(own.max()) + 1
         size = np.bincount(own, weights=self.weights[inside], minlength=count)

@@ -260,3 +260,9 @@ def test_threads_change_nothing(adult: pd.DataFrame, monkeypatch: pytest.MonkeyP
     alone = k_anonymous(adult, columns, 5).frame
     monkeypatch.setattr(mondrian, "LARGE", 0)
     assert k_anonymous(adult, columns, 5).frame.equals(alone)
+
+
+@pytest.mark.parametrize("first", [-0.0, 0.0])
+def test_zero_is_written_without_a_sign_whichever_came_first(first: float) -> None:
+    frame = pd.DataFrame({"change": [first, -0.0, 0.0, 1.5, 1.5, 2.5]})
+    assert k_anonymous(frame, ["change"], 3).frame["change"].tolist() == ["0.0"] * 3 + ["[1.5,2.5]"] * 3

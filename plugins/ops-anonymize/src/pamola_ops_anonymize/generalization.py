@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, OrderedDomain, distinct_keys
 from .hierarchies import Hierarchy
 from .notation import SUPPRESSED, category_set, interval
 
@@ -48,42 +48,42 @@ def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> Gener
     Args:
         domain: The column.
         codes: Code of each combination.
-        classes: Class of each combination, 0 to `count` - 1, none of them empty.
+        classes: Class of each combination, ascending, 0 to `count` - 1, none of them empty.
         count: Number of classes.
     """
     width = domain.size + 1
-    # sorting is several times faster here than np.unique, which hashes
-    pairs = np.sort(classes * width + codes)
-    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
-    owner, code = pairs // width, pairs % width
-    first = np.searchsorted(owner, np.arange(count))
-    last = np.append(first[1:], len(owner)) - 1
-    distinct = last - first + 1
-    has_missing = code[last] == domain.size
+    begin = np.searchsorted(classes, np.arange(count))
+    low = np.minimum.reduceat(codes, begin).astype(np.int64)
+    high = np.maximum.reduceat(codes, begin).astype(np.int64)
+    alone, has_missing = low == high, high == domain.size
 
     labels: list[str] = []
     of_class = np.full(count, MISSING, dtype=np.int64)
 
-    single = (distinct == 1) & ~has_missing
-    _label(of_class, single, code[first[single]], domain.texts, labels)
+    single = alone & ~has_missing
+    _label(of_class, single, low[single], domain.texts, labels)
 
-    mixed = (distinct > 1) & has_missing
+    mixed = ~alone & has_missing
     of_class[mixed] = len(labels)
     labels.append(SUPPRESSED)
 
-    several = (distinct > 1) & ~has_missing
+    several = ~alone & ~has_missing
     if isinstance(domain, OrderedDomain):
 
         def intervals(bounds: Ints) -> list[str]:
             lows, highs = domain.texts(bounds // width), domain.texts(bounds % width)
             return [interval(low, high) for low, high in zip(lows, highs, strict=True)]
 
-        _label(of_class, several, code[first[several]] * width + code[last[several]], intervals, labels)
+        _label(of_class, several, low[several] * width + high[several], intervals, labels)
         positions = domain.positions
-        spread = positions[code[last]] - positions[code[first]]
+        spread = positions[high] - positions[low]
     else:
+        pairs = distinct_keys(classes * width + codes, count * width)
+        owner, code = pairs // width, pairs % width
+        first = np.searchsorted(owner, np.arange(count))
+        last = np.append(first[1:], len(owner)) - 1
         _label_sets(of_class, domain, code, first, last, np.flatnonzero(several), labels)
-        spread = (distinct - 1) / max(1, domain.size - 1)
+        spread = (last - first) / max(1, domain.size - 1)
     loss = np.where(mixed, 1.0, np.where(several, spread, 0.0))
     return GeneralizedColumn(labels, of_class, loss)
 
@@ -100,7 +100,7 @@ def labelled(
         count: Number of classes.
         level: The level of every cell, where it is the same for all.
     """
-    levels, member = hierarchy.common(codes.astype(np.int64), classes, count)
+    levels, member = hierarchy.common(codes, classes, count)
     if level is not None:
         levels = np.full(count, level, dtype=np.int64)
     labels: list[str] = []

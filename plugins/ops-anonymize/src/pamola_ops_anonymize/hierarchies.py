@@ -20,7 +20,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.operation import OperationContext
 
-from .domains import Domain, Floats, Ints, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .notation import SUPPRESSED, interval
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Hierarchy:
     def levels(self) -> int:
         return len(self.groups)
 
-    def common(self, codes: Ints, classes: Ints, count: int) -> tuple[Ints, Ints]:
+    def common(self, codes: Codes, classes: Ints, count: int) -> tuple[Ints, Ints]:
         """The lowest level at which each class is one group, and the code of one of its members."""
         representative = np.zeros(count, dtype=np.int64)
         representative[classes] = codes
@@ -62,6 +62,12 @@ class Hierarchy:
             apart[classes[groups[codes] != groups[representative[classes]]]] = True
             level[~apart] = lower
         return level, representative
+
+    def loss_of(self, codes: Codes, classes: Ints, count: int, level: int | None = None) -> Floats:
+        """What each class loses by that label, or by the one at `level`."""
+        levels, member = self.common(codes, classes, count)
+        found: Floats = self.loss[levels if level is None else level, member]
+        return found
 
 
 def stated_hierarchy(ctx: OperationContext, dataset: str, column: str) -> tuple[list[list[str]], str]:

@@ -61,11 +61,18 @@ class Grouping:
     def of(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Grouping:
         """Group by what stands in the columns.
 
-        Missing cells are a value like any other: leaving them out (the default of `groupby`) would drop the very
-        records that are easiest to tell apart from the count.
+        Missing cells are a value like any other: leaving them out would drop the very records that are easiest to tell
+        apart from the count.
         """
-        numbers = frame.groupby(list(columns), dropna=False, observed=True, sort=False).ngroup()
-        group = np.asarray(numbers, dtype=np.int64)
+        key, span = np.zeros(len(frame), dtype=np.int64), 1
+        for name in columns:  # one after the other: `groupby` holds the codes of all columns, and takes as long
+            codes, values = pd.factorize(frame[name], use_na_sentinel=False)
+            if span * len(values) >= 2**62:
+                key, combined = pd.factorize(key)
+                span = len(combined)
+            key = key * len(values) + codes
+            span *= len(values)
+        group = np.asarray(pd.factorize(key)[0], dtype=np.int64)
         sizes: npt.NDArray[np.int64] = np.bincount(group).astype(np.int64, copy=False)
         return cls(group, sizes)
 

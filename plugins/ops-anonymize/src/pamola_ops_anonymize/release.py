@@ -141,7 +141,7 @@ class _Table:
 
     Attributes:
         domains: One a quasi-identifier.
-        codes: int32, shape (quasi-identifiers, records).
+        before: For each quasi-identifier how many records of the input have each code.
         combination: Unit of each record.
         distinct: int32, shape (quasi-identifiers, units): the codes of each unit.
         weights: Records of each unit that count for k.
@@ -149,7 +149,7 @@ class _Table:
     """
 
     domains: list[Domain]
-    codes: npt.NDArray[np.int32]
+    before: list[Ints]
     combination: Ints
     distinct: npt.NDArray[np.int32]
     weights: Ints
@@ -168,7 +168,8 @@ class _Table:
         first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
         if population is not None:
             weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
-        return cls(domains, codes, combination, np.ascontiguousarray(codes[:, first]), weights, records)
+        before = [np.bincount(row[:records], minlength=each.size + 1) for row, each in zip(codes, domains, strict=True)]
+        return cls(domains, before, combination, np.take(codes, first, axis=1), weights, records)
 
 
 def k_anonymous(
@@ -210,12 +211,14 @@ def anonymized(
         DataRefused: Not even the whole table as one class meets what is asked of the sensitive attributes.
     """
     columns = list(quasi_identifiers)
-    before = _Table.of(frame, columns, None)
+    table = _Table.of(frame, columns, None)
+    sizes_before = table.weights
     complete = np.ones(len(frame), dtype=bool)
     if settings.nulls == "suppress":
         complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
     kept = frame if complete.all() else frame.loc[complete]
-    table = before if complete.all() and settings.population is None else _Table.of(kept, columns, settings.population)
+    if settings.population is not None or not complete.all():
+        table = _Table.of(kept, columns, settings.population)
     importance = np.array([float(settings.importance.get(column, 1.0)) for column in columns])
     importance /= importance.mean()
     hierarchies = [
@@ -224,7 +227,7 @@ def anonymized(
     ]
 
     levels: list[int] | None = None
-    classes = np.full(table.codes.shape[1], OUTSIDE, dtype=np.int64)
+    classes = np.full(len(table.combination), OUTSIDE, dtype=np.int64)
     if len(kept) and int(table.weights.sum()) >= k:
         classes, levels = _grouped(kept, table, hierarchies, importance, k, settings, progress)
     # a class that holds records of the population only is nobody's
@@ -241,10 +244,11 @@ def anonymized(
     own = classes[: table.records][released_rows]
     sizes = np.bincount(own, minlength=int(used.sum()))
     cells, ncp_set, ncp_hier, told = _cells(columns, table, hierarchies, classes, sizes, levels, settings.output)
-    total = len(frame)
+    total, domains, before = len(frame), table.domains, table.before
+    others = classes[table.records :]
+    del table, classes, inside  # the text that is made now takes most of the memory
     population = None
     if settings.population is not None:
-        others = classes[table.records :]
         others = others[others >= 0]
         index = pd.RangeIndex(len(others))
         population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
@@ -261,17 +265,14 @@ def anonymized(
         suppressed=suppressed,
         dropped=dropped,
         suppressed_for_nulls=int((~complete).sum()),
-        sizes_before=before.weights,
-        ncp_set={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_set.items()},
-        ncp_hier={name: (float((loss * sizes).sum()) + suppressed) / total for name, loss in ncp_hier.items()},
+        sizes_before=sizes_before,
+        ncp_set={name: (loss + suppressed) / total for name, loss in ncp_set.items()},
+        ncp_hier={name: (loss + suppressed) / total for name, loss in ncp_hier.items()},
         published="hier" if settings.output == "labels" else "set",
         population=population,
         distributions={
             column: Distribution(
-                table.domains[position],
-                np.bincount(table.codes[position][: table.records], minlength=table.domains[position].size + 1),
-                told[column][0],
-                told[column][1] + suppressed - dropped,
+                domains[position], before[position], told[column][0], told[column][1] + suppressed - dropped
             )
             for position, column in enumerate(columns)
         },
@@ -307,7 +308,7 @@ def _grouped(
 ) -> tuple[Ints, list[int] | None]:
     """The class of each record, `OUTSIDE` where it is suppressed; and the levels of a full-domain recoding."""
     by_record = settings.strategy == "microaggregation"
-    records = table.codes.shape[1]
+    records = len(table.combination)
     unit = np.arange(records, dtype=np.int64) if by_record else table.combination
     weights = table.weights
     if by_record:
@@ -316,7 +317,8 @@ def _grouped(
     conditions = _conditions(frame, unit[: table.records], weights, k, settings)
     may_suppress = int(settings.suppression_limit * len(frame))
     if by_record:
-        return microaggregate(table.codes, table.domains, importance, conditions, progress), None
+        codes = np.take(table.distinct, table.combination, axis=1)
+        return microaggregate(codes, table.domains, importance, conditions, progress), None
     if settings.strategy == "mondrian":
         classes = partition(
             table.distinct,
@@ -370,16 +372,15 @@ def _cells(
     sizes: Ints,
     levels: list[int] | None,
     output: Output,
-) -> tuple[dict[str, GeneralizedColumn], dict[str, Floats], dict[str, Floats], dict[str, tuple[Floats, float]]]:
-    """Published columns, the two losses of each class in each column, and what each column tells of its values."""
+) -> tuple[dict[str, GeneralizedColumn], dict[str, float], dict[str, float], dict[str, tuple[Floats, float]]]:
+    """Published columns, the two losses of all published records in each column, and what it tells of its values."""
     count = len(sizes)
     if not count:
-        nothing = np.zeros(0)
-        empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), nothing)
+        empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), np.zeros(0))
         silent = {
             column: (np.zeros(domain.size + 1), 0.0) for column, domain in zip(columns, table.domains, strict=True)
         }
-        return dict.fromkeys(columns, empty), dict.fromkeys(columns, nothing), dict.fromkeys(columns, nothing), silent
+        return dict.fromkeys(columns, empty), dict.fromkeys(columns, 0.0), dict.fromkeys(columns, 0.0), silent
     inside: Mask = classes >= 0
     # a pair of class and combination each once: what a class holds is all that cells depend on
     width = table.distinct.shape[1]
@@ -390,9 +391,8 @@ def _cells(
         domain, codes = table.domains[position], table.distinct[position][unit]
         level = None if levels is None else levels[position]
         covered = generalize(domain, codes, owner, count)
-        label = labelled(hierarchies[position], codes, owner, count, level)
         if output == "labels":
-            cells[column] = label
+            cells[column] = labelled(hierarchies[position], codes, owner, count, level)
             told[column] = of_labels(domain, hierarchies[position], codes, owner, sizes, level)
         elif output == "ranges":
             cells[column] = covered
@@ -401,5 +401,6 @@ def _cells(
             chosen = central(domain, codes, weight.astype(np.int64), owner, count)
             cells[column] = representative(domain, codes, chosen, owner, count)
             told[column] = of_representatives(domain, codes, chosen, owner, sizes)
-        ncp_set[column], ncp_hier[column] = covered.loss, label.loss
+        ncp_set[column] = float((covered.loss * sizes).sum())
+        ncp_hier[column] = float((hierarchies[position].loss_of(codes, owner, count, level) * sizes).sum())
     return cells, ncp_set, ncp_hier, told
