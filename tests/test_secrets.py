@@ -240,4 +240,4 @@ def test_a_text_that_cannot_be_redacted_is_not_shown() -> None:
         def __contains__(self, other: object) -> bool:
             raise RuntimeError("cannot look")
 
-    assert Redactor()(Odd("hunter22")) == MASK
+    assert Redactor()(Odd("the word is hunter22")) == MASK

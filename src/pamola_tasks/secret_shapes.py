@@ -59,6 +59,7 @@ TOKEN_SHAPES = re.compile(
     r"|-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
     r"(?:(?:(?!-----BEGIN)[\s\S])*?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]*)"
 )
+_SHORTEST_WORD = 20  # of the tokens that are one word of letters, digits and underscores: AWS
 URL_CREDENTIALS = re.compile(r"(?<=://)([^\s/?#@:]*):([^\s/?#'\"]+)(?=@)")
 _URL_TOKEN = re.compile(r"(?<=://)(?=[^\s/@]*[0-9])[A-Za-z0-9_~.-]{16,}(?=@)")
 _JDBC = re.compile(r"(jdbc:oracle:\w{1,20}:[^/\s@:]{1,100}/)[^@\s]{1,200}(?=@)")
@@ -119,6 +120,8 @@ def mask_shapes(text: str, hides: Callable[[str], bool]) -> str:
         text: The text.
         hides: Whether the value of a key of this name is a secret.
     """
+    if len(text) < _SHORTEST_WORD and text.isidentifier():
+        return text  # most texts of a report are names
     if "://" in text:
         text = _URL_TOKEN.sub(MASK, URL_CREDENTIALS.sub(rf"\1:{MASK}", text))
     text = TOKEN_SHAPES.sub(MASK, text)
