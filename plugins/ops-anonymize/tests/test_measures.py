@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pamola_ops_anonymize.measures import Grouping
@@ -9,6 +10,14 @@ def test_k_counts_records_whose_cells_are_missing() -> None:
     table = pd.DataFrame({"a": ["x", "x", "x", None], "b": ["y", "y", "y", None]}, dtype="string")
     assert Grouping.of(table, ["a", "b"]).k == 1
     assert Grouping.of(table.iloc[:3], ["a", "b"]).k == 3
+
+
+def test_classes_of_more_combinations_than_a_number_holds() -> None:
+    few = np.random.default_rng(4).integers(0, 60, size=(400, 12))
+    table = pd.DataFrame(np.repeat(few, 3, axis=0)).rename(columns=str)  # 60 ** 12 is above 2 ** 64
+    grouping = Grouping.of(table, list(table.columns))
+    assert (grouping.k, grouping.classes) == (3, 400)
+    assert (grouping.group == np.repeat(np.arange(400), 3)).all()
 
 
 def test_k_of_no_records_is_unknown() -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeVar
 
 import attrs
 import numpy as np
@@ -24,14 +25,14 @@ CANDIDATES = 3
 """Cuts tried over all dimensions at each node. Five lose 2 % less on Adult and take a third longer."""
 
 LARGE = 200_000
-"""Combinations from which on `CANDIDATES_OF_LARGE` are tried, and dimensions are worked on in `THREADS` threads.
+"""Combinations from which on `CANDIDATES_OF_LARGE` are tried, and dimensions are worked on in two threads.
 
 Time matters more there, and loss is small anyway.
 """
 
 CANDIDATES_OF_LARGE = 2
 
-THREADS = 2
+_Found = TypeVar("_Found")
 
 
 @attrs.frozen(eq=False)
@@ -64,7 +65,7 @@ class _Level:
         node: Node of each of `units`.
         size: Combinations of each node.
         weight: Records of each node.
-        each: What applies a function to each dimension: `map`, or that of some threads.
+        helper: A thread that shares the work on dimensions, in a large table.
     """
 
     dimensions: list[_Rows]
@@ -72,7 +73,32 @@ class _Level:
     node: Codes
     size: Ints
     weight: Ints
-    each: Callable[..., Iterator[Any]] = map
+    helper: ThreadPoolExecutor | None = None
+
+    def each(self, function: Callable[[int], _Found]) -> list[_Found]:
+        """What a function gives for each dimension.
+
+        This thread begins with the longest one and the helper with the shortest: memory that a thread has had serves
+        only threads again, and so the helper should need little.
+        """
+        count = len(self.dimensions)
+        if self.helper is None:
+            return [function(d) for d in range(count)]
+        waiting = deque(sorted(range(count), key=lambda d: -len(self.dimensions[d].order)))
+        found: dict[int, _Found] = {}
+
+        def work(following: Callable[[], int]) -> None:
+            while True:
+                try:
+                    d = following()
+                except IndexError:  # none is left
+                    return
+                found[d] = function(d)
+
+        other = self.helper.submit(work, waiting.pop)
+        work(waiting.popleft)
+        other.result()
+        return [found[d] for d in range(count)]
 
 
 @attrs.frozen(eq=False)
@@ -130,7 +156,7 @@ def partition(
     depth = 0
     with contextlib.ExitStack() as stack:
         if count > LARGE:
-            level.each = stack.enter_context(ThreadPoolExecutor(THREADS)).map
+            level.helper = stack.enter_context(ThreadPoolExecutor(1))
         while len(level.size):
             depth += 1
             greedy = depth <= greedy_levels
@@ -157,7 +183,7 @@ def _proposals(
         runs = _runs(codes[d], level.dimensions[d], weights)
         return runs, _propose(d, domains[d], runs, level, k, float(importance[d]), greedy)
 
-    found = list(level.each(of_dimension, range(len(codes))))
+    found = level.each(of_dimension)
     return [runs for runs, _ in found], [cuts for _, proposed in found for cuts in proposed]
 
 
@@ -327,7 +353,7 @@ def _loss_after(
         return found
 
     loss = np.zeros(len(level.size))
-    for each in level.each(of_dimension, range(len(domains))):  # in the same order however many threads there are
+    for each in level.each(of_dimension):  # in the same order however many threads there are
         loss += each
     return loss
 
@@ -373,7 +399,7 @@ def _descend(
     number = np.empty(len(goes_on), dtype=np.int64)
     number[children] = np.arange(len(children))
 
-    def of_dimension(d: int) -> None:
+    def of_dimension(d: int) -> _Rows:
         rows = level.dimensions[d]
         goes_right = side.take(rows.order)
         parts, nodes = [], []
@@ -383,10 +409,9 @@ def _descend(
             parts.append(rows.order.take(np.flatnonzero(taken & np.repeat(stays, rows.size))))
             nodes.append(kept[stays])
         here = np.concatenate(nodes)
-        level.dimensions[d] = _varied(codes[d], np.concatenate(parts), number[here], size[here])
+        return _varied(codes[d], np.concatenate(parts), number[here], size[here])
 
-    for _ in level.each(of_dimension, range(len(codes))):
-        pass
+    level.dimensions = level.each(of_dimension)
     level.units = level.units.take(going)
     level.node = number.take(child).astype(np.int32)
     level.size = size[children]

@@ -245,7 +245,7 @@ def anonymized(
     sizes = np.bincount(own, minlength=int(used.sum()))
     cells, ncp_set, ncp_hier, told = _cells(columns, table, hierarchies, classes, sizes, levels, settings.output)
     total, domains, before = len(frame), table.domains, table.before
-    others = classes[table.records :]
+    others = classes[table.records :].copy()  # a view would keep the rest
     del table, classes, inside  # the text that is made now takes most of the memory
     population = None
     if settings.population is not None:
@@ -385,7 +385,8 @@ def _cells(
     # a pair of class and combination each once: what a class holds is all that cells depend on
     width = table.distinct.shape[1]
     pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
-    owner, unit = pairs // width, pairs % width
+    owner, unit = pairs // width, (pairs % width).astype(np.int32)
+    del pairs
     cells, ncp_set, ncp_hier, told = {}, {}, {}, {}
     for position, column in enumerate(columns):
         domain, codes = table.domains[position], table.distinct[position][unit]
