@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import attrs
 import numpy as np
@@ -20,6 +18,7 @@ import numpy.typing as npt
 
 from .conditions import Conditions
 from .domains import Codes, Domain, Floats, Ints, Mask, Runs
+from .levels import Level, Rows, first_level, varied_rows
 
 CANDIDATES = 3
 """Cuts tried over all dimensions at each node. Five lose 2 % less on Adult and take a third longer."""
@@ -31,74 +30,6 @@ Time matters more there, and loss is small anyway.
 """
 
 CANDIDATES_OF_LARGE = 2
-
-_Found = TypeVar("_Found")
-
-
-@attrs.frozen(eq=False)
-class _Rows:
-    """One dimension of the nodes in which it has several codes: where it has one, nothing of it can be cut or lost.
-
-    Attributes:
-        order: The combinations of these nodes, grouped by node and sorted by code within it.
-        nodes: The nodes, ascending; they are numbered by their place here in the `Runs` of this dimension.
-        size: Combinations of each.
-    """
-
-    order: Codes
-    nodes: Ints
-    size: Ints
-
-    @property
-    def start(self) -> Ints:
-        """First row of each node."""
-        return np.cumsum(self.size) - self.size
-
-
-@attrs.define(eq=False)
-class _Level:
-    """The nodes of one depth that may still be cut.
-
-    Attributes:
-        dimensions: Their combinations, ordered by each dimension.
-        units: Their combinations, ascending.
-        node: Node of each of `units`.
-        size: Combinations of each node.
-        weight: Records of each node.
-        helper: A thread that shares the work on dimensions, in a large table.
-    """
-
-    dimensions: list[_Rows]
-    units: Codes
-    node: Codes
-    size: Ints
-    weight: Ints
-    helper: ThreadPoolExecutor | None = None
-
-    def each(self, function: Callable[[int], _Found]) -> list[_Found]:
-        """What a function gives for each dimension.
-
-        This thread begins with the longest one and the helper with the shortest: memory that a thread has had serves
-        only threads again, and so the helper should need little.
-        """
-        count = len(self.dimensions)
-        if self.helper is None:
-            return [function(d) for d in range(count)]
-        waiting = deque(sorted(range(count), key=lambda d: -len(self.dimensions[d].order)))
-        found: dict[int, _Found] = {}
-
-        def work(following: Callable[[], int]) -> None:
-            while True:
-                try:
-                    d = following()
-                except IndexError:  # none is left
-                    return
-                found[d] = function(d)
-
-        other = self.helper.submit(work, waiting.pop)
-        work(waiting.popleft)
-        other.result()
-        return [found[d] for d in range(count)]
 
 
 @attrs.frozen(eq=False)
@@ -152,7 +83,7 @@ def partition(
     # Cuts of least loss may peel off one extreme value at a time; past this depth only medians, which halve.
     greedy_levels = 2 * math.ceil(math.log2(max(2, total / k))) + 2 * len(codes)
     rows = [row.astype(np.min_scalar_type(int(row.max(initial=0)))) for row in codes]  # in the processor's cache
-    level = _first_level(rows, weights, np.zeros(count, dtype=np.int64) if within is None else within)
+    level = first_level(rows, weights, np.zeros(count, dtype=np.int64) if within is None else within)
     depth = 0
     with contextlib.ExitStack() as stack:
         if count > LARGE:
@@ -175,7 +106,7 @@ def _proposals(
     weights: Ints,
     domains: Sequence[Domain],
     importance: Floats,
-    level: _Level,
+    level: Level,
     k: int,
     greedy: bool,
 ) -> tuple[list[Runs], list[_Cuts]]:
@@ -187,28 +118,7 @@ def _proposals(
     return [runs for runs, _ in found], [cuts for _, proposed in found for cuts in proposed]
 
 
-def _first_level(codes: Sequence[Codes], weights: Ints, within: Ints) -> _Level:
-    size = np.bincount(within)
-    nodes = np.arange(len(size))
-    return _Level(
-        dimensions=[_varied(row, np.lexsort((row, within)).astype(np.int32), nodes, size) for row in codes],
-        units=np.arange(len(within), dtype=np.int32),
-        node=within.astype(np.int32),
-        size=size,
-        weight=np.bincount(within, weights=weights).astype(np.int64),
-    )
-
-
-def _varied(codes: Codes, order: Codes, nodes: Ints, size: Ints) -> _Rows:
-    """The rows of those nodes that have several codes."""
-    ends = np.cumsum(size)
-    varied = codes.take(order.take(ends - size)) != codes.take(order.take(ends - 1))
-    if not varied.all():
-        order = order.take(np.flatnonzero(np.repeat(varied, size)))
-    return _Rows(order, nodes[varied], size[varied])
-
-
-def _runs(codes: Codes, rows: _Rows, weights: Ints) -> Runs:
+def _runs(codes: Codes, rows: Rows, weights: Ints) -> Runs:
     code = codes.take(rows.order)
     begins = np.empty(len(code), dtype=bool)
     np.not_equal(code[1:], code[:-1], out=begins[1:])
@@ -239,7 +149,7 @@ def _sums(values: Ints, start: Ints) -> Ints:
 
 
 def _propose(
-    dimension: int, domain: Domain, runs: Runs, level: _Level, k: int, factor: float, greedy: bool
+    dimension: int, domain: Domain, runs: Runs, level: Level, k: int, factor: float, greedy: bool
 ) -> list[_Cuts]:
     """The median of each node and, when `greedy`, the cut of least loss in this dimension."""
     nodes = level.dimensions[dimension].nodes
@@ -260,9 +170,7 @@ def _propose(
     ]
 
 
-def _best_cut(
-    dimension: int, level: _Level, runs: Runs, measure: Floats, node_loss: Floats, remaining: Floats
-) -> _Cuts:
+def _best_cut(dimension: int, level: Level, runs: Runs, measure: Floats, node_loss: Floats, remaining: Floats) -> _Cuts:
     least = np.minimum.reduceat(measure, runs.first)
     hits = np.flatnonzero((measure == least[runs.node]) & np.isfinite(measure))
     place, at = np.unique(runs.node[hits], return_index=True)
@@ -279,7 +187,7 @@ def _choose(
     count: int,
     domains: Sequence[Domain],
     importance: Floats,
-    level: _Level,
+    level: Level,
     runs: list[Runs],
     proposals: list[_Cuts],
     weights: Ints,
@@ -314,7 +222,7 @@ def _choose(
     return _Cuts(dimension, code, -least)
 
 
-def _sides(count: int, level: _Level, runs: list[Runs], cuts: _Cuts) -> Mask:
+def _sides(count: int, level: Level, runs: list[Runs], cuts: _Cuts) -> Mask:
     """For every combination whether it goes right; False where there is no cut."""
     side = np.zeros(count, dtype=bool)
     for dimension in np.unique(cuts.dimension[cuts.code >= 0]).tolist():
@@ -326,14 +234,14 @@ def _sides(count: int, level: _Level, runs: list[Runs], cuts: _Cuts) -> Mask:
     return side
 
 
-def _both_meet(conditions: Conditions, level: _Level, side: Mask) -> Mask:
+def _both_meet(conditions: Conditions, level: Level, side: Mask) -> Mask:
     units = level.units.astype(np.int64)
     met = conditions.met(units, 2 * level.node.astype(np.int64) + side[units], 2 * len(level.size))
     return np.asarray(met[0::2] & met[1::2])
 
 
 def _loss_after(
-    domains: Sequence[Domain], importance: Floats, level: _Level, runs: list[Runs], side: Mask, weights: Ints
+    domains: Sequence[Domain], importance: Floats, level: Level, runs: list[Runs], side: Mask, weights: Ints
 ) -> Floats:
     """Loss of the records of each node, summed over the dimensions, once it is cut."""
     right = np.bincount(
@@ -359,7 +267,7 @@ def _loss_after(
 
 
 def _divide(
-    level: _Level,
+    level: Level,
     codes: Sequence[Codes],
     chosen: _Cuts,
     side: Mask,
@@ -385,7 +293,7 @@ def _divide(
 
 
 def _descend(
-    level: _Level,
+    level: Level,
     codes: Sequence[Codes],
     side: Mask,
     goes_on: Mask,
@@ -399,7 +307,7 @@ def _descend(
     number = np.empty(len(goes_on), dtype=np.int64)
     number[children] = np.arange(len(children))
 
-    def of_dimension(d: int) -> _Rows:
+    def of_dimension(d: int) -> Rows:
         rows = level.dimensions[d]
         goes_right = side.take(rows.order)
         parts, nodes = [], []
@@ -409,7 +317,7 @@ def _descend(
             parts.append(rows.order.take(np.flatnonzero(taken & np.repeat(stays, rows.size))))
             nodes.append(kept[stays])
         here = np.concatenate(nodes)
-        return _varied(codes[d], np.concatenate(parts), number[here], size[here])
+        return varied_rows(codes[d], np.concatenate(parts), number[here], size[here])
 
     level.dimensions = level.each(of_dimension)
     level.units = level.units.take(going)
