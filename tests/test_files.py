@@ -20,7 +20,7 @@ from kernel_kit import Disk, OsGuard, Xor, files_below
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks import files as durable
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
-from pamola_tasks.files import Files, check_name, is_temporary, looks_encrypted, temporary_name
+from pamola_tasks.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
 from pamola_tasks.hashing import Containers, Recognised, recognise
 from pamola_tasks.protocols import Project
 
@@ -47,7 +47,7 @@ def test_a_file_appears_whole_when_its_block_ends_with_its_hash_and_size(files: 
     assert files.sha256("a/b.csv") == file.sha256
     assert files.read("a/b.csv", "data") == b"one,two"
     assert files.stat("a/b.csv").size == 7
-    assert files.encryption_of("a/b.csv") == (False, "")
+    assert files.encryption_of("a/b.csv") == FileEncryption("none", "")
 
 
 def test_a_block_that_raises_leaves_the_old_file_and_nothing_else(files: Files, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_roles_that_hold_data_are_encrypted_and_read_back_others_are_plain(files
         assert b"plain" not in path.read_bytes()
         assert written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest(), "the hash of what lies on the disk"
         assert encrypting.read(path, role) == b"plain"  # type: ignore[arg-type]
-        assert encrypting.encryption_of(path) == (True, "k1")
+        assert encrypting.encryption_of(path) == FileEncryption("simple", "k1")
         if os.name == "posix":
             assert path.stat().st_mode & 0o077 == 0
     for role in ("report", "log", "config"):
@@ -201,7 +201,7 @@ def test_an_encrypted_file_without_encryption_service_is_refused_not_read_as_gar
         files.read("a.csv", "data")
     with files.open_raw("a.csv") as raw:
         assert raw.read(7) == b"ptask/1"
-    assert files.encryption_of("a.csv") == (True, "")
+    assert files.encryption_of("a.csv").encrypted
     assert looks_encrypted(b"age-encryption.org/v1")
 
 

@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import attrs
+
 from pamola_tasks.errors import EncryptionError, PathSecurityError
 from pamola_tasks.hashing import HEAD_SIZE, Containers, HashedWriter, Recognised, recognise
 
@@ -298,14 +300,15 @@ class Files:
         """Whether files of this role are encrypted when this run writes them."""
         return role in ENCRYPTED_ROLES and self._encryption is not None and self._encryption.enabled
 
-    def encryption_of(self, path: str | os.PathLike[str]) -> tuple[bool, str]:
-        """Whether the bytes on the disk are encrypted, and with which key, found by looking at them."""
+    def encryption_of(self, path: str | os.PathLike[str]) -> FileEncryption:
+        """How the bytes on the disk are encrypted, found by looking at them."""
         with self.open_raw(path) as raw:
             head = raw.read(HEAD_SIZE)
-        if self._encryption is None:
-            return looks_encrypted(head), ""
-        encrypted = self._encryption.is_encrypted(head)
-        return encrypted, self._encryption.file_key_id(head) if encrypted else ""
+        mode = next((mode for mark, mode in _MARKS.items() if head.startswith(mark)), "none")
+        service = self._encryption
+        if service is None or not service.is_encrypted(head):
+            return FileEncryption(mode if service is None else "none")
+        return FileEncryption(mode if mode != "none" else service.mode, service.file_key_id(head))
 
     def refusal(self, path: str | os.PathLike[str]) -> str:
         """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
@@ -355,9 +358,31 @@ class Files:
             self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)
 
 
+# How files begin in the formats that this project writes, and the mode that they are written in.
+_MARKS = {b"ptask/1": "simple", b"age-encryption.org/": "age"}
+
+
+@attrs.frozen
+class FileEncryption:
+    """How a file is encrypted.
+
+    Attributes:
+        mode: `simple`, `age`, another plugin's own, or `none`.
+        key_id: Which key; empty where the file does not say (age files name nobody).
+    """
+
+    mode: str = "none"
+    key_id: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is."""
+        return self.mode != "none"
+
+
 def looks_encrypted(head: bytes) -> bool:
     """Whether a file that begins with these bytes says that it is encrypted by a format that this project writes."""
-    return head.startswith((b"ptask/1", b"age-encryption.org/"))
+    return head.startswith(tuple(_MARKS))
 
 
 def _peek(raw: IO[bytes]) -> bytes:

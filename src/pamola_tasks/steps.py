@@ -168,7 +168,7 @@ class Steps:
                     rows=output.rows,
                     columns=output.columns,
                     encrypted=output.encrypted,
-                    key_id=run.files.encryption_of(output.path)[1],  # it may have been changed since
+                    key_id=run.files.encryption_of(output.path).key_id,  # it may have been changed since
                     step=step.id,
                 )
             )

@@ -224,7 +224,7 @@ def test_the_methods_of_the_spec_tell_what_they_say(people: Any) -> None:
     assert source.validate_schema("p", {"id": "int64"}) == (True, [])
     assert str(source.get_file_paths()["p"][0]) == "people.csv"
     assert source.get_file_metadata("p")["size_bytes"] == 42
-    assert source.get_encryption_info("p") == {"encrypted": False, "key_id": ""}
+    assert source.get_encryption_info("p") == {"encrypted": False, "mode": "none", "key_id": ""}
     assert sum(map(len, source.get_dataframe_chunks("p", 2))) == 3
     assert source.create_sample("p", 2, seed=1).equals(source.create_sample("p", 2, seed=1, sample_name="s"))
     assert len(source.frame("s")) == 2

@@ -17,7 +17,7 @@ import pytest
 from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encrypted, key_file
 
 from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
-from pamola_tasks.files import Files
+from pamola_tasks.files import FileEncryption, Files
 from pamola_tasks.secrets import Redactor
 from pamola_tasks_encryption import (
     Binding,
@@ -302,7 +302,7 @@ def test_through_run_files_nothing_that_holds_data_is_readable_without_the_key(
     assert not [value for value in planted if value.encode() in on_disk]
     assert (tmp_path / name).stat().st_mode & 0o077 == 0
     assert files.read(name, role).decode().split("\n") == planted
-    assert files.encryption_of(name) == (True, manager.key_id)
+    assert files.encryption_of(name) == FileEncryption("simple", manager.key_id)
     os.makedirs(tmp_path / "DATA/processed/B/output")
     os.rename(tmp_path / name, tmp_path / "DATA/processed/B/output/safe.csv")
     with pytest.raises(WrongPlace):

@@ -174,6 +174,8 @@ def test_nor_in_mode_age_which_needs_no_key_to_write(tmp_path: Path, table: Path
     call("verify", "t_a", cwd=root)
     again = call("run", "t_a", "--json", cwd=root)
     assert {step["status"] for step in json.loads(again.stdout)["steps"]} == {"skipped"}
+    report = json.loads((root / "DATA/reports/t_a_report.json").read_text())
+    assert {entry["encryption_mode"] for entry in (*report["outputs"], *report["artifacts"])} == {"age"}
 
 
 def test_a_report_states_of_each_file_what_is_on_the_disk(tmp_path: Path, table: Path) -> None:
@@ -185,8 +187,15 @@ def test_a_report_states_of_each_file_what_is_on_the_disk(tmp_path: Path, table:
         data = (root / entry["path"]).read_bytes()
         assert data.startswith(b"ptask/1") == entry["encrypted"]
         assert entry["encrypted"]
-        assert len(entry["key_id"]) == 16
+        assert (entry["encryption_mode"], len(entry["key_id"])) == ("simple", 16)
         assert hashlib.sha256(data[:3072] + bytes(1024) + data[4096:]).hexdigest() == entry["sha256"]
+    key_id = report["outputs"][0]["key_id"]
+    assert f"encrypted (simple, key {key_id})" in (root / "DATA/reports/t_a_report.md").read_text()
+    # What was encrypted then and lies there in plain text now is stated as it lies there.
+    (root / report["outputs"][0]["path"]).write_bytes(b"age,city\n1,Ulm\n")
+    call("run", "t_a", "--set", "use_encryption=false", cwd=root, PAMOLA_KEY=KEY_TEXT)
+    again = json.loads((root / "DATA/reports/t_a_report.json").read_text())
+    assert {entry["encryption_mode"] for entry in again["outputs"]} == {"none"}
 
 
 def damage(home: Path, problem: str) -> tuple[dict[str, str], Path | None]:

@@ -177,7 +177,7 @@ def _verified(files: Files, kind: str, entry: Mapping[str, Any], no_key: str) ->
         return {**row, "status": "unknown", "why": "no hash was recorded"}
     try:
         known = files.recognise(path)
-        row["encrypted"] = files.encryption_of(path)[0]
+        row["encrypted"] = files.encryption_of(path).encrypted
         if row["encrypted"]:
             row["locked"] = no_key or files.refusal(path)
     except FileNotFoundError:

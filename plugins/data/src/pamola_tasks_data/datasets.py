@@ -302,7 +302,7 @@ class Datasets:
 
     def _check_encryption(self, dataset: Dataset, path: str) -> None:
         wanted = dataset.must_be_encrypted
-        if wanted is not None and self._reader.files.encryption_of(path)[0] != wanted:
+        if wanted is not None and self._reader.files.encryption_of(path).encrypted != wanted:
             is_said = "it has to be encrypted, and is not" if wanted else "it is encrypted, and must not be"
             raise DataError(f"dataset {dataset.name!r} ({path}): {is_said} (add_encryption_mode)")
 
@@ -399,8 +399,8 @@ class Datasets:
             digest = self.fingerprint(name)
             size = sum(files.stat(file).size for file in dataset.paths)
             looks = [files.encryption_of(file) for file in dataset.paths]
-            encrypted = all(look[0] for look in looks)
-            key_id = looks[0][1]
+            encrypted = all(look.encrypted for look in looks)
+            key_id = looks[0].key_id
             path = ", ".join(files.name(file) for file in dataset.paths)
         else:
             digest = self.fingerprint(name)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
+from pamola_tasks.files import FileEncryption
 from pamola_tasks_data.datasets import Datasets
 from pamola_tasks_data.expanding import is_compressed
 from pamola_tasks_data.reading import error_of
@@ -83,7 +84,12 @@ class DataSource(Datasets):
         """Whether the bytes on the disk are encrypted, and with which key: found by looking at them."""
         dataset = self._dataset(name)
         looks = [self._reader.files.encryption_of(path) for path in dataset.paths]
-        return {"encrypted": bool(looks) and all(look[0] for look in looks), "key_id": looks[0][1] if looks else ""}
+        first = looks[0] if looks else FileEncryption()
+        return {
+            "encrypted": bool(looks) and all(look.encrypted for look in looks),
+            "mode": first.mode,
+            "key_id": first.key_id,
+        }
 
     def estimate_memory_usage(self, name: str) -> int:
         """Bytes that the whole frame takes in memory; for a file that was not read, projected from its first rows."""

@@ -113,7 +113,7 @@ class DataWriter:
             raise DataWriteError(f"dataset {name!r} ({self._files.name(path)}): {problem}") from None
         if self._handover is not None and writer.as_read is not None and frames.whole:
             self._handover.offer(name, step, file.sha256, frame)
-        encrypted, key_id = self._files.encryption_of(path) if file.encrypted else (False, "")
+        key_id = self._files.encryption_of(path).key_id if file.encrypted else ""
         return DatasetRecord(
             name=name,
             kind=kind,
@@ -123,7 +123,7 @@ class DataWriter:
             bytes=file.size,
             rows=rows,
             columns=frames.columns,
-            encrypted=encrypted,
+            encrypted=file.encrypted,
             key_id=key_id,
             step=step,
         )

@@ -94,10 +94,17 @@ class Inventory:
                 if not entry["sha256"]:
                     entry["sha256"], entry["bytes"] = self._look(path)
                 if self._files is not None and entry["sha256"]:
-                    entry["encrypted"], entry["key_id"] = self._files.encryption_of(path)
+                    entry |= self.encryption(path)
             except (PamolaTaskError, OSError) as error:
                 problems.append(f"artifact {path} could not be looked at: {error}")
         return list(found.values()), problems
+
+    def encryption(self, path: str) -> dict[str, Any]:
+        """How the file on the disk is encrypted, whatever the settings say; nothing for what is not in one file."""
+        if self._files is None or not path or not self._files.exists(path):
+            return {}
+        found = self._files.encryption_of(path)
+        return {"encrypted": found.encrypted, "encryption_mode": found.mode, "key_id": found.key_id}
 
     def name(self, path: str) -> str:
         """A path as reports show it: relative to the project's root where it is inside."""

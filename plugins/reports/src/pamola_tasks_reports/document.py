@@ -200,11 +200,20 @@ def _step_details(report: Mapping[str, Any]) -> Iterator[Section]:
         yield Section(str(entry.get("step") or entry.get("name", "")), blocks, level=3)
 
 
+def _encryption(file: Mapping[str, Any]) -> str:
+    """`encrypted (simple, key 1f2e…)`, as it was found on the disk."""
+    if not file.get("encrypted"):
+        return ""
+    key = f"key {file['key_id']}" if file.get("key_id") else ""
+    how = ", ".join(filter(None, [str(file.get("encryption_mode") or ""), key]))
+    return f"encrypted ({how})" if how else "encrypted"
+
+
 def _data(report: Mapping[str, Any]) -> Iterator[Block]:
     rows: list[Sequence[Cell]] = [
         [
             str(dataset.get("name", "")),
-            kind.removesuffix("s") + (", encrypted" if dataset.get("encrypted") else ""),
+            ", ".join(filter(None, [kind.removesuffix("s"), _encryption(dataset)])),
             Code(str(dataset.get("path") or "in memory")),
             "" if dataset.get("rows") is None else f"{dataset['rows']:,}",
             "" if dataset.get("columns") is None else str(len(dataset["columns"])),
@@ -223,7 +232,7 @@ def _artifacts(report: Mapping[str, Any]) -> Iterator[Block]:
         [
             Code(str(artifact.get("path", ""))),
             str(artifact.get("description", "")),
-            ", ".join(filter(None, [str(artifact.get("group") or ""), *map(str, artifact.get("tags") or ())])),
+            ", ".join(filter(None, [artifact.get("group"), *(artifact.get("tags") or ()), _encryption(artifact)])),
             size(artifact.get("bytes")),
             _hash(artifact.get("sha256")),
         ]

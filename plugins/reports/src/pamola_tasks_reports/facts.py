@@ -98,8 +98,8 @@ def collect(source: Source) -> dict[str, Any]:
         "environment": environment.environment(),
         "plugins": _plugins(source.run),
         "configuration": configuration(source.service("config")),
-        "inputs": [_dataset(dataset) for dataset in record.inputs],
-        "outputs": [_dataset(dataset) for dataset in record.outputs],
+        "inputs": [_dataset(dataset, source.inventory) for dataset in record.inputs],
+        "outputs": [_dataset(dataset, source.inventory) for dataset in record.outputs],
         "operations": operations,
         "artifacts": artifacts,
         "artifact_groups": _groups(artifacts, added.groups),
@@ -215,7 +215,7 @@ def _sections(run: RunServices | None) -> dict[str, Any]:
     }
 
 
-def _dataset(dataset: DatasetRecord) -> dict[str, Any]:
+def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
     columns = dataset.columns
     return {
         "name": dataset.name,
@@ -226,8 +226,10 @@ def _dataset(dataset: DatasetRecord) -> dict[str, Any]:
         "bytes": dataset.bytes,
         "format": dataset.format,
         "encrypted": dataset.encrypted,
+        "encryption_mode": "",
         "key_id": dataset.key_id,
         "step": dataset.step,
+        **inventory.encryption(dataset.path),
     }
 
 
