@@ -261,3 +261,12 @@ def assert_printed(expected: str, printed: str, place: str) -> None:
 def test_the_first_command_of_the_readme_installs_the_kernel_and_every_plugin() -> None:
     listed = {line.strip() for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith(".")}
     assert listed == {".", *(f"./plugins/{path.parent.name}" for path in ROOT.glob("plugins/*/pyproject.toml"))}
+
+
+def test_what_the_manual_calls_gone_is_not_there() -> None:
+    from pamola_tasks import tasks
+
+    table = (DOCS / "reference/from-pamola.md").read_text().partition("## Gone")[2]
+    gone = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
+    assert "EncryptedKeyStore" in gone
+    assert [name for name in sorted(gone) if hasattr(tasks, name)] == []
