@@ -17,7 +17,7 @@ from pamola_ops_anonymize.release import k_anonymous
 
 PYTHON = os.environ.get("PAMOLA_PYCANON_PYTHON", "")
 pytestmark = pytest.mark.skipif(
-    not PYTHON, reason="PAMOLA_PYCANON_PYTHON names no Python with pycanon: the nox session `pycanon` makes one"
+    not PYTHON, reason="PAMOLA_PYCANON_PYTHON names no Python with pycanon: `nox -s tests` makes one"
 )
 
 NINE = [

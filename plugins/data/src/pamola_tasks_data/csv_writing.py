@@ -69,12 +69,13 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
                 )
             rows += table.num_rows
             # As many pieces at a time as there are workers, so that the text of a long table is never whole in memory.
-            for start in range(0, table.num_rows, _ROWS):
+            starts = range(0, table.num_rows, _ROWS)
+            for start in starts:
                 waiting.append(pool.submit(form.lines, table.slice(start, _ROWS)))
                 write_all_but(workers)
-            # One goes on while the next frame is made, so that no more than two frames are in memory.
+            # Those of this frame go on while the next one is made, so that no more than two frames are in memory.
             del frame, table
-            write_all_but(1)
+            write_all_but(min(len(starts), workers))
         write_all_but(0)
     if header is None:
         raise DataError("there is nothing to write: not even an empty frame was given")

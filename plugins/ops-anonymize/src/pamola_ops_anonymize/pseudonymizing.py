@@ -88,16 +88,17 @@ class PseudonymizeOperation(Operation):
         """Ask for the key first, then replace chunk by chunk; what was missing has to be missing still."""
         if self.method == "token":
             token_key, sealing_key = vault_keys(ctx, self.purpose)
-            pseudonymizer = Pseudonymizer(token_key, size=TOKEN_BYTES, remember=True)
+            made = {name: Pseudonymizer(token_key, size=TOKEN_BYTES, keep=True) for name in self.columns}
         else:
-            pseudonymizer = Pseudonymizer(ctx.derive_key(self.purpose))
+            key = ctx.derive_key(self.purpose)
+            made = {name: Pseudonymizer(key) for name in self.columns}
         require(ctx, self.input_dataset, {"columns": self.columns})
         replaced = dict.fromkeys(self.columns, 0)
 
         def replace(piece: pd.DataFrame) -> pd.DataFrame:
             written: dict[str, pd.Series[str]] = {}
             for name in self.columns:
-                written[name] = pseudonymizer.column(piece[name])
+                written[name] = made[name].column(piece[name])
                 replaced[name] += int(written[name].notna().sum())
             return piece.assign(**written)
 
@@ -110,7 +111,8 @@ class PseudonymizeOperation(Operation):
             "cells_missing": {name: rows - count for name, count in replaced.items()},
         }
         if self.vault_dataset is not None:
-            vault = sealed_vault(pseudonymizer.known, sealing_key)
+            known = {value: digest for each in made.values() for value, digest in each.known.items()}
+            vault = sealed_vault(known, sealing_key)
             ctx.data.write(self.vault_dataset, vault)
             metrics["tokens"] = len(vault)
         return OperationResult.success(metrics)

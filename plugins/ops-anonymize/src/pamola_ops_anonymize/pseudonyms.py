@@ -8,19 +8,24 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from .columns import distinct_texts
+from .columns import MISSING, distinct_texts
 
 BLOCK = 64  # bytes of a SHA-256 block
-SAMPLE = 5_000  # values looked at to judge whether they repeat: well under a hundredth of the work on a chunk
+SAMPLE = 5_000  # values looked at to judge whether they repeat: well under a hundredth of the work on a piece
 WORTHWHILE = 0.2  # share of hashes saved from which finding the distinct values costs less than it saves (measured)
-TRIAL = 3  # pieces whose values are remembered before it is judged that they do not come again
+LOOK_UP = 0.15  # what a remembered value costs a piece that is looked up, as a part of hashing one value (measured)
+MOST_REMEMBERED = 4  # times the records of a piece: beyond that there is hardly anything left to save
+
+_TEXT = pa.large_string()
+_NOTHING = pa.array([], _TEXT)
 
 
 def keyed_hash(key: bytes) -> Callable[[Iterable[str]], list[bytes]]:
@@ -51,93 +56,101 @@ def keyed_hash(key: bytes) -> Callable[[Iterable[str]], list[bytes]]:
 
 
 class Pseudonymizer:
-    """Gives each value its pseudonym, column by column and piece by piece.
+    """Gives each value of a column its pseudonym, piece by piece.
+
+    Values that earlier pieces had are remembered while looking them up costs less than hashing them again.
 
     Args:
         key: The secret key, at least 16 bytes.
         size: How many bytes of the 32 are used.
-        remember: Whether to keep every value with its pseudonym, in `known`; else only while that saves time.
+        keep: Whether every value and its hash are kept in `known`.
     """
 
-    def __init__(self, key: bytes, *, size: int = 32, remember: bool = False) -> None:
+    def __init__(self, key: bytes, *, size: int = 32, keep: bool = False) -> None:
         if len(key) < 16:
             raise ValueError("a key of at least 16 bytes is needed")
         self.known: dict[str, bytes] = {}
         self._digests = keyed_hash(key)
         self._size = size
-        self._remember = remember
-        self._pieces = 0
-        self._learns = True
+        self._keep = keep
+        self._remembers = True
+        self._values = self._pseudonyms = _NOTHING  # those remembered, in the same order
 
     def column(self, column: pd.Series[Any]) -> pd.Series[str]:
-        """The pseudonyms of a column, as text in hexadecimal digits; missing values stay missing."""
-        texts = None if self._remember else _plain_texts(column)
-        self._pieces += 1
-        if texts is not None and not self._repeats(texts):
-            return self._each(column, texts)
-        codes, distinct = distinct_texts(column)
-        return pd.Series(
-            _hexadecimal(self._of_distinct(distinct), self._size).take(codes, allow_fill=True), index=column.index
-        )
+        """The pseudonyms of a piece of the column, as text in hexadecimal digits; missing values stay missing."""
+        texts = _plain_texts(column)
+        if texts is None:
+            codes, distinct = distinct_texts(column)
+            made = self._of(distinct).take(pa.array(codes, mask=codes == MISSING))
+        elif len(self._values) or _repeats(texts):
+            made = self._looked_up(texts)
+        else:
+            made = self._one_by_one(texts)
+        return pd.Series(pd.array(made, dtype=pd.StringDtype("pyarrow")), index=column.index)
 
-    def _repeats(self, texts: Sequence[str]) -> bool:
-        """Whether enough values stand in the piece twice, or are known, for finding the distinct ones to pay off.
+    def _looked_up(self, texts: Any) -> Any:
+        """Pseudonyms of values that repeat: those remembered, and the others, each of which is hashed once."""
+        before = len(self._values)
+        places = pc.index_in(texts, value_set=self._values)
+        new = pc.and_(pc.is_null(places), pc.is_valid(texts))
+        found = texts.filter(new).dictionary_encode()
+        places = pc.replace_with_mask(places, new, pc.add(found.indices, pa.scalar(before, pa.int32())))
+        values = pa.concat_arrays([self._values, found.dictionary])
+        pseudonyms = pa.concat_arrays([self._pseudonyms, self._of(found.dictionary.to_pylist())])
+        saved = len(texts) - texts.null_count - len(found)
+        if saved < LOOK_UP * before:
+            self._values = self._pseudonyms = _NOTHING
+            self._remembers = False
+        elif self._remembers and len(values) <= MOST_REMEMBERED * len(texts):
+            self._values, self._pseudonyms = values, pseudonyms
+        return pseudonyms.take(places)
 
-        In a sample of n out of N values, each of which occurs m times, about n (m - 1) n / 2N are repetitions.
-        """
-        if len(texts) <= SAMPLE:
-            return True
-        # some positions fall together, which is cheaper than drawing without replacement from all of them
-        chosen = np.unique(np.random.default_rng(len(texts)).integers(0, len(texts), SAMPLE))
-        sample = [texts[position] for position in chosen.tolist()]
-        seen = sum(text in self.known for text in sample) / len(sample) if self.known else 0.0
-        if self._pieces > TRIAL and seen < WORTHWHILE:
-            self._learns = False
-            self.known.clear()
-        repeated = len(sample) - len(set(sample))
-        further = 2 * repeated * len(texts) / len(sample) ** 2
-        return seen + (1 - seen) * further / (1 + further) >= WORTHWHILE
+    def _one_by_one(self, texts: Any) -> Any:
+        """Pseudonyms of values that hardly repeat; they may come again in the next piece."""
+        present = texts.drop_null()
+        made = self._of(present.to_pylist())
+        if self._remembers:
+            self._values, self._pseudonyms = present, made
+        return made if len(present) == len(texts) else pc.replace_with_mask(texts, pc.is_valid(texts), made)
 
-    def _each(self, column: pd.Series[Any], texts: Sequence[str]) -> pd.Series[str]:
+    def _of(self, texts: Sequence[str]) -> Any:
         digests = self._digests(texts)
-        if self._learns and self._pieces <= TRIAL:
+        if self._keep:
             self.known.update(zip(texts, digests, strict=True))
-        return pd.Series(_hexadecimal(digests, self._size), index=column.index)
-
-    def _of_distinct(self, distinct: list[str]) -> list[bytes]:
-        if not self.known:
-            digests = self._digests(distinct)
-            if self._learns:
-                self.known.update(zip(distinct, digests, strict=True))
-            return digests
-        # one look-up a value: in a large dict each costs as much as a sixth of a hash
-        found = list(map(self.known.get, distinct))
-        new = [position for position, digest in enumerate(found) if digest is None]
-        texts = [distinct[position] for position in new]
-        digests = self._digests(texts)
-        for position, digest in zip(new, digests, strict=True):
-            found[position] = digest
-        self.known.update(zip(texts, digests, strict=True))
-        return cast("list[bytes]", found)
+        return _hexadecimal(digests, self._size)
 
 
-def _plain_texts(column: pd.Series[Any]) -> list[str] | None:
-    """The values of a column that holds text and no gaps; None for any other."""
+def _plain_texts(column: pd.Series[Any]) -> Any:
+    """A column of text as one array of Arrow; None for a column of anything else, or of what is no Unicode."""
     if not isinstance(column.dtype, pd.StringDtype) and column.dtype != object:
         return None
-    if column.hasnans:
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) != "string":
         return None
-    texts: list[str] = column.tolist()
-    if column.dtype == object and not all(type(text) is str for text in texts):
+    try:
+        texts = pa.array(column, _TEXT, from_pandas=True)
+    except (UnicodeEncodeError, pa.ArrowInvalid):
         return None
-    return texts
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
-def _hexadecimal(digests: Sequence[bytes], size: int) -> pd.api.extensions.ExtensionArray:
+def _repeats(texts: Any) -> bool:
+    """Whether enough values stand in the piece twice for finding the distinct ones to pay off.
+
+    In a sample of n out of N values, each of which occurs m times, about n (m - 1) n / 2N are repetitions.
+    """
+    if len(texts) <= SAMPLE:
+        return True
+    # some positions fall together, which is cheaper than drawing without replacement from all of them
+    chosen = np.unique(np.random.default_rng(len(texts)).integers(0, len(texts), SAMPLE))
+    sample = texts.take(pa.array(chosen))
+    repeated = len(sample) - len(sample.unique())
+    further = 2 * repeated * len(texts) / len(sample) ** 2
+    return further / (1 + further) >= WORTHWHILE
+
+
+def _hexadecimal(digests: Sequence[bytes], size: int) -> Any:
     """Text of the first `size` bytes of each, made in one piece: a string object for each would cost a tenth more."""
     whole = b"".join(digests) if size == 32 else b"".join(digest[:size] for digest in digests)
     digits = binascii.hexlify(whole)
     offsets: npt.NDArray[np.int64] = np.arange(len(digests) + 1, dtype=np.int64) * (2 * size)
-    texts = pa.LargeStringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(digits))
-    column: pd.api.extensions.ExtensionArray = pd.array(texts, dtype=pd.StringDtype("pyarrow"))
-    return column
+    return pa.LargeStringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(digits))
