@@ -98,3 +98,21 @@ def test_without_the_extra_the_error_says_what_to_install(project: Any) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "pip install 'pamola-tasks-data[excel]'" in ended.stderr
+
+
+def test_pieces_of_a_sheet_have_the_types_of_the_whole_sheet(project: Any) -> None:
+    book = openpyxl.Workbook()
+    rows = [["n", "t", "when", "mixed"], *[[i, f"t{i}", datetime.datetime(2024, 1, 1 + i), i] for i in range(9)]]
+    rows += [[None, None, None, None], [2.5, "z", None, "x"], [None] * 4, [None] * 4]
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.save(project.root / "b.xlsx")
+    whole = project.source(t="b.xlsx").frame("t")
+    assert len(whole) == 11
+    source = project.source(t="b.xlsx")
+    assert source.columns("t") == ["n", "t", "when", "mixed"]
+    pieces = list(source.chunks("t", 4))
+    assert [len(piece) for piece in pieces] == [4, 4, 3]
+    assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+    assert pd.concat(source.chunks("t", 3, ["mixed"]))["mixed"].tolist() == [*range(9), None, "x"]

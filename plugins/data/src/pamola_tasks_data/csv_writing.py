@@ -112,7 +112,7 @@ class _Form:
             joined = pc.binary_join_element_wise(
                 *cells[:-1], last, pa.scalar(self.delimiter, _LARGE), null_handling="replace", null_replacement=""
             )
-        return _bytes_of(joined)
+        return bytes_of(joined)
 
     def cells(self, array: Any) -> Any:
         """A column as text, quoted where it has to be."""
@@ -134,7 +134,7 @@ class _Form:
     def quoted(self, text: Any) -> Any:
         """Text with quotes round every cell that would not be read as it is."""
         needs = pc.is_in(text, self.reserved)
-        data = _bytes_of(text)  # most columns have none of the marks, and are looked at no further
+        data = bytes_of(text)  # most columns have none of the marks, and are looked at no further
         present = [mark for mark in self.special if mark.encode() in data]
         for mark in present:
             needs = pc.or_(needs, pc.fill_null(pc.match_substring(text, mark), False))
@@ -221,10 +221,10 @@ def _readable(frame: Any) -> Any:
     return frame.assign(**{name: frame[name].astype(object).map(str, na_action="ignore") for name in shown})
 
 
-def _bytes_of(text: Any) -> bytes:
+def bytes_of(text: Any) -> bytes:
     """The characters of a text array, one cell after the other."""
     if isinstance(text, pa.ChunkedArray):
-        return b"".join(_bytes_of(chunk) for chunk in text.chunks)
+        return b"".join(bytes_of(chunk) for chunk in text.chunks)
     offsets_width = np.int64 if pa.types.is_large_string(text.type) else np.int32
     _, offsets, data = text.buffers()
     if data is None or not len(text):

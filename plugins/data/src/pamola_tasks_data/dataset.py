@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# What holds any values in formats whose files state no types.
+_ANYTHING = {"csv": "text", "jsonl": "object", "xlsx": "object"}
+
+
 @attrs.define(eq=False)
 class Dataset:
     """A dataset: its files, or a frame; and what is known of it so far.
@@ -75,8 +79,8 @@ class Dataset:
         for wider, narrower in (("Int64", {"int64"}), ("boolean", {"bool"}), ("float64", {"int64", "Int64"})):
             if {one, two} - {wider} <= narrower:
                 return wider
-        if self.format == "csv":
-            return "text"
+        if self.format in _ANYTHING:
+            return _ANYTHING[self.format]
         raise DataError(f"{self.what}: column {column!r} is {one} in one file and {two} in another")
 
 

@@ -7,8 +7,10 @@ than other formats: 16 digits of a number, no difference between an empty text a
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
+import itertools
 import math
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,12 +20,13 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import plain
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import check_archive
-from pamola_tasks_data.json_records import column_of
+from pamola_tasks_data.python_values import Part, cut, dtypes_of, frame_of, kinds_asked, kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST_TEXT = 1_048_576, 16_384, 32_767
+_ROWS = 10_000  # in memory as Python values
 _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
 
@@ -34,21 +37,36 @@ def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, A
     Formulas are read as the values that the program which wrote the file had worked out. Only cells of the columns
     asked for are kept; empty rows at the end are none.
     """
-    openpyxl = _library("openpyxl")
-    check_archive(file, float(options["expansion_limit"]))
-    try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except (KeyError, ValueError, TypeError, SyntaxError):
-        raise DataError("it cannot be read as an Excel workbook: it is damaged") from None
-    try:
-        rows = _sheet(book, options.get("sheet")).iter_rows(values_only=True)
-        header = _header(next(rows, ()))
-        names = list(header if columns is None else columns)
-        check_columns(names, header)
-        cells = _cells(rows, [header.index(name) for name in names])
-    finally:
-        book.close()
-    return pd.DataFrame({name: _column(values) for name, values in zip(names, cells, strict=True)}, columns=names)
+    with _opened(file, options) as sheet:
+        parts = list(sheet.parts(columns))
+        return frame_of(parts, kinds_asked(options, columns) or kinds_of(parts, sheet.names(columns)))
+
+
+def chunks(
+    file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
+    """The sheet in pieces of `size` rows, each column of one type throughout.
+
+    The sheet is read twice, once to learn the types, unless `dtypes` tells them.
+    """
+    with _opened(file, options) as sheet:
+        kinds = kinds_asked(options, columns)
+        if kinds is None:
+            kinds = kinds_of(sheet.parts(columns), sheet.names(columns))
+        yield from cut(sheet.parts(columns), size, kinds)
+
+
+def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
+    """Columns and the dtypes that they are read as; every row is looked at."""
+    columns = options.get("columns")
+    with _opened(file, options) as sheet:
+        return dtypes_of(kinds_of(sheet.parts(columns), sheet.names(columns)))
+
+
+def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
+    """Names of the columns, from the first row."""
+    with _opened(file, options) as sheet:
+        return sheet.header
 
 
 def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
@@ -94,13 +112,55 @@ def _library(name: str) -> Any:
         raise DataError(f"Excel files need the package {name}: pip install 'pamola-tasks-data[excel]'") from None
 
 
-def _sheet(book: Any, wanted: str | None) -> Any:
-    if wanted is not None and wanted not in book.sheetnames:
-        raise DataError(f"there is no sheet {wanted!r}: there are {', '.join(map(repr, book.sheetnames))}")
-    sheet = book[wanted] if wanted is not None else book.worksheets[0]
-    # Some programs state a size that is wrong: what is there counts.
-    sheet.reset_dimensions()
-    return sheet
+class _Sheet:
+    """A sheet of an open workbook."""
+
+    def __init__(self, sheet: Any) -> None:
+        sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
+        self._sheet = sheet
+        self.header = _header(next(sheet.iter_rows(values_only=True), ()))
+
+    def names(self, columns: Sequence[str] | None) -> list[str]:
+        """The columns asked for."""
+        check_columns(columns or (), self.header)
+        return list(self.header if columns is None else columns)
+
+    def parts(self, columns: Sequence[str] | None) -> Iterator[Part]:
+        """The rows under the header, some thousand at a time, without empty ones at the end."""
+        names = self.names(columns)
+        places = [self.header.index(name) for name in names]
+        rows = _up_to_the_last_filled(self._sheet.iter_rows(min_row=2, values_only=True))
+        while some := list(itertools.islice(rows, _ROWS)):
+            cells = [[row[place] if place < len(row) else None for row in some] for place in places]
+            yield Part.of(len(some), dict(zip(names, cells, strict=True)))
+
+
+@contextlib.contextmanager
+def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
+    openpyxl = _library("openpyxl")
+    check_archive(file, float(options["expansion_limit"]))
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except (KeyError, ValueError, TypeError, SyntaxError):
+        raise DataError("it cannot be read as an Excel workbook: it is damaged") from None
+    try:
+        wanted = options.get("sheet")
+        if wanted is not None and wanted not in book.sheetnames:
+            raise DataError(f"there is no sheet {wanted!r}: there are {', '.join(map(repr, book.sheetnames))}")
+        yield _Sheet(book[wanted] if wanted is not None else book.worksheets[0])
+    finally:
+        book.close()
+
+
+def _up_to_the_last_filled(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    empty = 0
+    for row in rows:
+        if all(value is None for value in row):
+            empty += 1
+        else:
+            yield from itertools.repeat((), empty)
+            yield row
+            empty = 0
 
 
 def _header(row: Sequence[Any]) -> list[str]:
@@ -115,25 +175,6 @@ def _header(row: Sequence[Any]) -> list[str]:
     if repeated:
         raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
     return names
-
-
-def _cells(rows: Iterator[Sequence[Any]], places: Sequence[int]) -> list[list[Any]]:
-    """The values of each column, without empty rows at the end."""
-    cells: list[list[Any]] = [[] for _ in places]
-    filled = 0
-    for number, row in enumerate(rows, 1):
-        if any(value is not None for value in row):
-            filled = number
-        for values, place in zip(cells, places, strict=True):
-            values.append(row[place] if place < len(row) else None)
-    return [values[:filled] for values in cells]
-
-
-def _column(values: list[Any]) -> pd.Series[Any]:
-    present = [value for value in values if value is not None]
-    if present and all(isinstance(value, datetime.datetime) for value in present):
-        return pd.Series(pd.to_datetime(pd.Series(values, dtype=object))).dt.as_unit("us")
-    return column_of(values)
 
 
 def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:

@@ -40,12 +40,22 @@ PARQUET = DatasetFormat(
     schema=_of("parquet", "schema"),
     as_read=_of("parquet", "as_read"),
 )
-JSON = DatasetFormat(extension="json", read=_of("json_records", "read_array"), write=_of("json_records", "write_array"))
+JSON = DatasetFormat(extension="json", read=_of("json_reading", "read_array"), write=_of("json_writing", "write_array"))
 JSON_LINES = DatasetFormat(
-    extension="jsonl", read=_of("json_records", "read_lines"), write=_of("json_records", "write_lines")
+    extension="jsonl",
+    read=_of("json_reading", "read_lines"),
+    write=_of("json_writing", "write_lines"),
+    chunks=_of("json_reading", "chunks"),
+    schema=_of("json_reading", "schema"),
 )
-
-EXCEL = DatasetFormat(extension="xlsx", read=_of("excel", "read"), write=_of("excel", "write"))
+EXCEL = DatasetFormat(
+    extension="xlsx",
+    read=_of("excel", "read"),
+    write=_of("excel", "write"),
+    chunks=_of("excel", "chunks"),
+    schema=_of("excel", "schema"),
+    columns=_of("excel", "columns"),
+)
 
 BUILT_IN: Mapping[str, DatasetFormat] = {
     "csv": CSV,

@@ -1,0 +1,182 @@
+"""JSON and JSON Lines: what stands in the file is what is read, whole or in pieces, and the other way round."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pamola_tasks.errors import DataError, DataWriteError
+from pamola_tasks_data.formats import JSON, JSON_LINES
+
+TEXTS = st.text(max_size=8) | st.sampled_from(["2015-01-01", "01:02:03", '"', "\\", "a\nb", "\x00", "é😀"])
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS
+    | st.lists(st.integers(0, 9), max_size=2)
+)
+COLUMNS = st.sampled_from(
+    [
+        st.integers(-(2**63), 2**63 - 1),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+        TEXTS,
+        VALUES,
+        st.none() | st.integers(0, 9),
+        st.integers(0, 9) | st.floats(0, 1),
+    ]
+)
+
+
+@st.composite
+def records(draw: Any) -> list[dict[str, Any]]:
+    """Rows of a table, in which keys may be missing."""
+    columns = {name: draw(COLUMNS) for name in draw(st.sets(st.sampled_from(["a", "b", 'q"', "é"]), min_size=1))}
+    row = st.fixed_dictionaries({}, optional=columns) if draw(st.booleans()) else st.fixed_dictionaries(columns)
+    return draw(st.lists(row, min_size=1, max_size=30))
+
+
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame as Python values, without what is missing."""
+    columns = {name: frame[name].tolist() for name in frame.columns}
+    rows = [{name: columns[name][place] for name in columns} for place in range(len(frame))]
+    return [{n: v for n, v in row.items() if isinstance(v, list) or not pd.isna(v)} for row in rows]
+
+
+def present(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def lines(rows: list[dict[str, Any]]) -> io.BytesIO:
+    return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(records(), st.integers(1, 12))
+def test_every_value_of_a_file_is_read_as_it_stands_there_whole_and_in_pieces(
+    rows: list[dict[str, Any]], size: int
+) -> None:
+    whole = JSON_LINES.read(lines(rows), None, {})
+    assert plain(whole) == present(rows)
+    assert JSON_LINES.chunks is not None
+    pieces = list(JSON_LINES.chunks(lines(rows), size, None, {}))
+    assert all(len(piece) == size for piece in pieces[:-1])
+    assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+    assert JSON_LINES.schema is not None
+    assert JSON_LINES.schema(lines(rows), {}) == {name: str(dtype) for name, dtype in whole.dtypes.items()}
+    array = io.BytesIO(json.dumps(rows).encode())
+    assert plain(JSON.read(array, None, {})) == present(rows)
+
+
+@settings(max_examples=200, deadline=None)
+@given(records())
+def test_any_json_reader_finds_in_a_written_file_what_the_frame_holds(rows: list[dict[str, Any]]) -> None:
+    frame = JSON_LINES.read(lines(rows), None, {})
+    for format in (JSON_LINES, JSON):
+        file = io.BytesIO()
+        half = len(frame) // 2
+        assert format.write([frame.iloc[:half], frame.iloc[half:]], file, {}) == len(rows)
+        written = file.getvalue().decode()
+        found = json.loads(written) if format is JSON else [json.loads(line) for line in written.split("\n")[:-1]]
+        assert present(found) == plain(frame)
+        assert all(list(row) == list(frame.columns) for row in found)
+
+
+def test_truth_values_beside_numbers_stay_truth_values(project: Any) -> None:
+    project.put("t.jsonl", '{"a": 1.5}\n{"a": true}\n')
+    assert [type(value) for value in project.source(t="t.jsonl").frame("t")["a"]] == [float, bool]
+
+
+def test_values_of_other_types_are_written_as_people_would(project: Any) -> None:
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(["2024-05-06 07:08:09", None]),
+            "day": [datetime.date(2024, 5, 6), None],
+            "kind": pd.Categorical(["x", None], categories=["x", "unused"]),
+            "level": pd.Categorical([1, 2]),
+            "small": np.array([0.1, 2.0], dtype="float32"),
+            "whole": pd.array([1, None], dtype="UInt8"),
+        }
+    )
+    project.writer().write_dataset(frame, "t.jsonl", name="t", format="jsonl")
+    first, second = (json.loads(line) for line in (project.root / "t.jsonl").read_text().splitlines())
+    assert first["when"] == "2024-05-06T07:08:09"
+    assert (first["day"], first["kind"], first["level"], first["whole"]) == ("2024-05-06", "x", 1, 1)
+    assert np.float32(first["small"]) == np.float32(0.1)
+    assert second == {"when": None, "day": None, "kind": None, "level": 2, "small": 2.0, "whole": None}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, b"bytes"])
+def test_what_json_cannot_say_is_refused(project: Any, value: Any) -> None:
+    with pytest.raises(DataWriteError, match="JSON has no way to write infinity"):
+        project.writer().write_dataset(pd.DataFrame({"a": [value]}), "t.json", name="t", format="json")
+    assert not (project.root / "t.json").exists()
+
+
+def test_lines_may_end_in_any_way_and_blank_ones_are_left_out(project: Any) -> None:
+    project.put("t.jsonl", b'\xef\xbb\xbf{"a": 1}\r\n\r\n  {"a": 2}  \n\n{"a": 3}')
+    assert project.source(t="t.jsonl").frame("t")["a"].tolist() == [1, 2, 3]
+    project.put("none.jsonl", b"\n")
+    assert project.source(t="none.jsonl").frame("t").empty
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"a": 1}\n{"a": SECRET}\n', "line 2 is not JSON"),
+        (b'{"a": 1} {"a": 2}\n', "line 1 is not JSON"),
+        (b'{"a":\n1}\n', "line 1 is not JSON"),
+        (b'{"a": "\xff"}\n', "line 1 is not JSON"),
+        (b"\n" * 3_000_000 + b"null\n", "line 3000001 is no object"),
+        (b'{"a": ' + b"[" * 200_000, "line 1 is nested too deeply"),
+    ],
+)
+def test_a_line_that_is_no_row_is_told_by_its_number(project: Any, content: bytes, message: str) -> None:
+    project.put("t.jsonl", content)
+    for read in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 10))):
+        with pytest.raises(DataError, match=message) as problem:
+            read(project.source(t="t.jsonl"))
+        assert "SECRET" not in str(problem.value)
+
+
+def test_pieces_come_before_the_file_was_read_to_its_end() -> None:
+    file = lines([{"n": number, "t": f"text {number}"} for number in range(400_000)])
+    assert JSON_LINES.chunks is not None
+    options = {"dtypes": {"n": "int64", "t": "str"}}
+    first = next(JSON_LINES.chunks(file, 100, None, options))
+    assert (len(first), first["n"].dtype) == (100, "int64")
+    assert file.tell() < len(file.getvalue()) / 1.5
+
+
+def test_several_files_have_the_types_of_all_and_columns_are_looked_for_in_all_lines(project: Any) -> None:
+    project.put("1.jsonl", '{"n": 1, "late": null}\n' * 3)
+    project.put("2.jsonl", '{"n": 2.5, "late": "x"}\n')
+    source = project.source()
+    source.add_multi_file_dataset("t", ["1.jsonl", "2.jsonl"])
+    pieces = list(source.chunks("t", 2))
+    assert {str(piece["n"].dtype) for piece in pieces} == {"float64"}
+    assert pd.concat(pieces)["n"].tolist() == [1, 1, 1, 2.5]
+    assert list(source.chunks("t", 9, ["late"]))[-1]["late"].tolist() == ["x"]
+    with pytest.raises(DataError, match="no column 'x'"):
+        list(source.chunks("t", 2, ["x"]))
+
+
+def test_stated_types_hold_for_pieces(project: Any) -> None:
+    project.put("t.jsonl", '{"zip": 1234, "born": "2001-02-03"}\n{"zip": "01234"}\n' * 3)
+    source = project.source(t="t.jsonl", data_types={"t": {"zip": "text", "born": "date"}})
+    pieces = list(source.chunks("t", 1))
+    whole = source.frame("t")
+    assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
