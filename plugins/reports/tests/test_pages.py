@@ -63,6 +63,16 @@ def report(tmp_path: Path, make_run: Any) -> Any:
     return reporter.generate_report()
 
 
+def test_facts_have_the_names_that_the_field_gives_them(tmp_path: Path, make_run: Any) -> None:
+    run = make_run(tmp_path, success=True)
+    run.record.steps[0].metrics |= {"ncp_set": 0.02, "l_diversity": {"income": {"l": 4}, "sex": {"l": 1}}}
+    report = TaskReporter.of_run(run).generate_report()
+    for page in (as_html(report).decode(), as_markdown(report).decode()):
+        assert "NCP-set" in page
+        assert "l-diversity" in page
+        assert "ncp set" not in page
+
+
 def test_the_page_is_whole_and_loads_nothing(report: Any) -> None:
     text = as_html(report).decode()
     page = Page(text)

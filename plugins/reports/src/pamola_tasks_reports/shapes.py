@@ -7,7 +7,7 @@ from typing import Any
 
 from pamola_tasks_reports.blocks import Block, Bullets, Cell, Charts, Facts, Table
 from pamola_tasks_reports.charts.form import Chart, ChartError, chart_of
-from pamola_tasks_reports.words import flat, value
+from pamola_tasks_reports.words import flat, named, value
 
 _WIDEST = 9
 
@@ -36,7 +36,7 @@ def _as_columns(members: Mapping[str, Mapping[str, Any]]) -> Table:
     names = list(next(iter(members.values())))
     rows: list[list[Cell]] = [[str(name), *(value(member[name]) for member in members.values())] for name in names]
     right = frozenset(i for i, member in enumerate(members.values(), start=1) if all(map(_is_number, member.values())))
-    return Table(["", *(key.replace("_", " ") for key in members)], rows, right)
+    return Table(["", *map(named, members)], rows, right)
 
 
 def _is_single(item: Any) -> bool:
@@ -55,13 +55,13 @@ def _as_table(name: str, item: Any) -> Table | None:
     keys = list(dict.fromkeys(key for row in rows for key in row))
     if not keys or len(keys) > _WIDEST:
         return None
-    headers = ([""] if names else []) + [str(key).replace("_", " ") for key in keys]
+    headers = ([""] if names else []) + [named(str(key)) for key in keys]
     cells: list[list[Cell]] = [[value(row[key]) if key in row else "" for key in keys] for row in rows]
     if names:
         cells = [[name, *row] for name, row in zip(names, cells, strict=True)]
     first = len(headers) - len(keys)
     right = frozenset(first + i for i, key in enumerate(keys) if all(_is_number(row.get(key)) for row in rows))
-    return Table(headers, cells, right, name.replace("_", " "))
+    return Table(headers, cells, right, named(name))
 
 
 def _is_number(item: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,7 +48,8 @@ def moment(text: Any) -> str:
 
 def count(number: Any, one: str, many: str = "") -> str:
     """`1 step`, `30,162 rows`."""
-    return f"{value(number)} {one if number == 1 else many or one + 's'}"
+    told = f"{number:,}" if isinstance(number, int) else value(number)
+    return f"{told} {one if number == 1 else many or one + 's'}"
 
 
 def value(item: Any) -> str:
@@ -70,10 +72,28 @@ def value(item: Any) -> str:
     return str(item)
 
 
+def named(key: str) -> str:
+    """The name of a fact in words, in the field's own spelling: `ncp_set` is NCP-set."""
+    name = key.replace("_", " ")
+    for plain, term in _TERMS.items():
+        name = re.sub(rf"\b{plain}\b", term, name)
+    return name
+
+
+_TERMS = {
+    "ncp set": "NCP-set",
+    "ncp hier": "NCP-hier",
+    "l diversity": "l-diversity",
+    "t closeness": "t-closeness",
+    "quasi identifier(s?)": r"quasi-identifier\1",
+    "opendp": "OpenDP",
+}
+
+
 def flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Nested facts as pairs, the names joined: `loss › age`."""
     for key, item in facts.items():
-        name = f"{before}{key}".replace("_", " ")
+        name = before + named(key)
         if isinstance(item, Mapping) and item:
             yield from flat(item, f"{name} › ")
         else:

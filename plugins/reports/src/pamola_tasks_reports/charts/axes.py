@@ -45,7 +45,9 @@ def written(number: float | None, unit: str) -> str:
     """A value as it stands at its bar; `–` for what is not told."""
     if number is None:
         return "–"
-    return share(number) if unit == "share" else value(number if unit == "number" else round(number))
+    if unit == "share":
+        return share(number)
+    return value(number) if unit == "number" else f"{round(number):,}"
 
 
 def of_axis(unit: str) -> Callable[[float], str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from pamola_tasks_reports.charts.axes import moment, moment_ticks, short, ticks
+from pamola_tasks_reports.charts.axes import moment, moment_ticks, short, ticks, written
 from pamola_tasks_reports.charts.bars import COLOURS, legend
 from pamola_tasks_reports.charts.columns import PLOT, value_axis
 from pamola_tasks_reports.charts.form import Counts, Histogram
@@ -80,7 +80,8 @@ def _outline(kind: str, bars: Sequence[tuple[float, float, float]], floor: float
 
 def _said(chart: Histogram, series: Counts, index: int) -> str:
     begin, end = (edge_of(edge, chart.moments) for edge in series.edges[index : index + 2])
-    return f"{begin} to {end}{f', {series.name}' if series.name else ''}: {value(round(series.counts[index]))}"
+    records = written(series.counts[index], "count")
+    return f"{begin} to {end}{f', {series.name}' if series.name else ''}: {records}"
 
 
 def edge_of(edge: float, moments: bool) -> str:

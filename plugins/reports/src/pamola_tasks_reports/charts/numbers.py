@@ -8,7 +8,6 @@ from itertools import pairwise
 from pamola_tasks_reports.charts.axes import share, tie, written
 from pamola_tasks_reports.charts.form import Bars, Chart, Columns, Gauge, Histogram, Matrix
 from pamola_tasks_reports.charts.histogram import edge_of
-from pamola_tasks_reports.words import value
 
 Rows = list[Sequence[str]]
 
@@ -47,10 +46,10 @@ def _of_histogram(chart: Histogram) -> tuple[list[str], Rows]:
     if any(series.edges != edges for series in chart.series):
         for series in chart.series:
             for span, count in zip(_spans(chart, series.edges), series.counts, strict=True):
-                rows.append([f"{series.name}: {span}", value(round(count))])
+                rows.append([f"{series.name}: {span}", written(count, "count")])
         return ["", "records"], rows
     for index, span in enumerate(_spans(chart, edges)):
-        rows.append([span, *(value(round(series.counts[index])) for series in chart.series)])
+        rows.append([span, *(written(series.counts[index], "count") for series in chart.series)])
     return ["", *(series.name or "records" for series in chart.series)], rows
 
 
