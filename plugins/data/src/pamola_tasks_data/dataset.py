@@ -24,6 +24,8 @@ class Dataset:
 
     Attributes:
         stated: What is stated of the files: `delimiter`, `quotechar`, `encoding`.
+        kinds: The types that `data_types` states, by column.
+        required: The columns that it has to have, since they are stated for it by name.
         frame: The dataset itself, or the columns that were read.
         complete: The frame has all columns.
         written: The frame that the file was written from, where reading it would give the same.
@@ -38,6 +40,8 @@ class Dataset:
     role: Any = "data"
     task_id: str = ""
     stated: Mapping[str, Any] = attrs.Factory(dict)
+    kinds: Mapping[str, str] = attrs.Factory(dict)
+    required: frozenset[str] = frozenset()
     frame: pd.DataFrame | None = None
     complete: bool = False
     written: pd.DataFrame | None = None
@@ -69,6 +73,27 @@ class Dataset:
         """Refuse columns that are not there."""
         try:
             check_columns(list(wanted), list(there))
+        except DataError as problem:
+            raise DataError(f"{self.what}: {problem}") from None
+
+    def kinds_in(self, there: Any) -> Mapping[str, str]:
+        """The types that are stated, once it is sure that the columns that have to be there are."""
+        absent = [column for column in self.required if column not in there]
+        if absent:
+            raise DataError(f"{self.what}: data_types names column {absent[0]!r}, which it does not have")
+        return self.kinds
+
+    def typed(self, frame: pd.DataFrame, wanted: Any) -> pd.DataFrame:
+        """The frame with the types that are stated; only with all columns (`wanted` is None) have these to be there.
+
+        Raises:
+            DataError: Values do not fit.
+        """
+        from pamola_tasks_data.stated_types import apply_types
+
+        kinds = self.kinds_in(frame.columns) if wanted is None else self.kinds
+        try:
+            return apply_types(frame, kinds)
         except DataError as problem:
             raise DataError(f"{self.what}: {problem}") from None
 

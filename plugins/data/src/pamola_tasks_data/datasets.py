@@ -109,9 +109,9 @@ class Datasets:
         files = tuple(str(path) for path in paths)
         stated = {key: options[key] for key in ("delimiter", "quotechar", "encoding", "sheet") if options.get(key)}
         sha256 = options.get("sha256") or "" if len(files) == 1 else ""
-        self._datasets[name] = Dataset(
+        self._datasets[name] = self._new(
             name,
-            files,
+            paths=files,
             format=self._reader.formats.told_by(files[0], options.get("format")),
             role=options.get("role") or "data",
             task_id=options.get("task_id") or "",
@@ -124,8 +124,10 @@ class Datasets:
         """A name for a frame in memory, as it is now."""
         from pamola_tasks_data import frames
 
-        typed = self._typed(name, frames.taken(f"dataset {name!r}", frame), None)
-        self._datasets[name] = Dataset(name, frame=typed, complete=True)
+        dataset = self._new(name)
+        dataset.frame = dataset.typed(frames.taken(dataset.what, frame), None)
+        dataset.complete = True
+        self._datasets[name] = dataset
 
     def add_encryption_key(self, name: str, key: str) -> None:
         """Say that a dataset's files are encrypted with another key than the project's.
@@ -191,12 +193,12 @@ class Datasets:
         there = self.columns(name)
         wanted = list(there if columns is None else columns)
         dataset.check(wanted, there)
-        kinds = self._kinds(dataset, there)
+        kinds = dataset.kinds_in(there)
         known = self.schema(name) if columns is None else dataset.schema or self._common_schema(dataset, wanted) or {}
         read_as = {key: known[key] for key in wanted if key not in kinds}
         for path, options in self._files_of(dataset, read_as):
             for piece in self._reader.chunks(path, size, columns=columns, **options):
-                yield self._typed(name, piece, wanted)
+                yield dataset.typed(piece, wanted)
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns, without a look at the rows where the format knows a way."""
@@ -222,7 +224,7 @@ class Datasets:
                 if seen is None:
                     frame = self._loaded(dataset, None)
                     seen = {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
-                kinds = self._kinds(dataset, seen)
+                kinds = dataset.kinds_in(seen)
                 dataset.schema = {c: DTYPES[kinds[c]] if c in kinds else dtype for c, dtype in seen.items()}
             return dict(dataset.schema)
 
@@ -254,6 +256,10 @@ class Datasets:
 
     release_dataframe = release
 
+    def _new(self, name: str, **known: Any) -> Dataset:
+        kinds, required = stated_for(self._data_types, name)
+        return Dataset(name, kinds=kinds, required=required, **known)
+
     def _dataset(self, name: str) -> Dataset:
         try:
             return self._datasets[name]
@@ -280,10 +286,10 @@ class Datasets:
 
         as_read = self._format_of(dataset).as_read if dataset.written is not None else None
         if as_read is not None:
-            return self._typed(dataset.name, as_read(dataset.written), None)
+            return dataset.typed(as_read(dataset.written), None)
         dtypes = self._common_schema(dataset, columns) if len(dataset.paths) > 1 else None
         frames = [
-            self._typed(dataset.name, self._reader.read(path, columns=columns, **options), columns)
+            dataset.typed(self._reader.read(path, columns=columns, **options), columns)
             for path, options in self._files_of(dataset, dtypes)
         ]
         if len(frames) == 1:
@@ -292,13 +298,12 @@ class Datasets:
 
     def _files_of(self, dataset: Dataset, dtypes: Mapping[str, str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every file, with what is to be said to the reader."""
-        kinds = self._kinds(dataset, None)
         format = self._format_of(dataset).extension
         for path in dataset.paths:
             self._check_encryption(dataset, path)
             options = {"format": format, "role": dataset.role, "what": f"dataset {dataset.name!r} ({path})"}
             options["notes"] = dataset.notes.setdefault(path, {})
-            yield path, {**options, **dataset.stated, "text_columns": tuple(kinds), "dtypes": dtypes}
+            yield path, {**options, **dataset.stated, "text_columns": tuple(dataset.kinds), "dtypes": dtypes}
 
     def _check_encryption(self, dataset: Dataset, path: str) -> None:
         wanted = dataset.must_be_encrypted
@@ -320,28 +325,7 @@ class Datasets:
         """
         from pamola_tasks_data.arrow import own_copy
 
-        return self._typed(name, own_copy(frame), frame.columns)
-
-    def _kinds(self, dataset: Dataset, there: Any) -> dict[str, str]:
-        kinds, required = stated_for(self._data_types, dataset.name)
-        if there is not None:
-            absent = [column for column in required if column not in there]
-            if absent:
-                raise DataError(f"{dataset.what}: data_types names column {absent[0]!r}, which it does not have")
-        return kinds
-
-    def _typed(self, name: str, frame: pd.DataFrame, wanted: Any) -> pd.DataFrame:
-        from pamola_tasks_data.stated_types import apply_types
-
-        kinds, required = stated_for(self._data_types, name)
-        what = self._datasets[name].what if name in self._datasets else f"dataset {name!r}"
-        absent = [column for column in required if column not in frame.columns]
-        if absent and wanted is None:
-            raise DataError(f"{what}: data_types names column {absent[0]!r}, which it does not have")
-        try:
-            return apply_types(frame, kinds)
-        except DataError as problem:
-            raise DataError(f"{what}: {problem}") from None
+        return self._new(name).typed(own_copy(frame), frame.columns)
 
     def _looked_up(self, dataset: Dataset) -> dict[str, str] | None:
         """Columns and dtypes from the files, None where the format cannot tell; those of all files together."""
