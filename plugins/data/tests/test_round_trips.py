@@ -75,6 +75,20 @@ def test_csv_bytes_come_back_unchanged(project: Any) -> None:
     assert (project.root / "b.csv").read_text() == content
 
 
+@pytest.mark.parametrize("delimiter", [",", "§"])
+def test_long_columns_have_quotes_where_they_are_needed_and_nowhere_else(delimiter: str) -> None:
+    cells = ["plain", "", f"a{delimiter}b", 'say "x"', "two\nlines", "NA", "zoë", None]
+    rows = [[cells[(row * step) % len(cells)] for step in (1, 3)] + [f"{row}{delimiter}"] for row in range(3000)]
+    frame = pd.DataFrame(rows, columns=["a", "b", "c"], dtype=TEXT_DTYPE)
+    text = written(frame, delimiter=delimiter, missing_values=("", "NA"))
+    expected = io.StringIO(newline="")
+    writer = csv.writer(expected, delimiter=delimiter, lineterminator="\n")
+    writer.writerows(
+        [["a", "b", "c"], *([f"'{cell}'" if cell in ("", "NA") else cell for cell in row] for row in rows)]
+    )
+    assert text == expected.getvalue().replace("''", '""').replace("'NA'", '"NA"')
+
+
 text_cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8) | st.none()
 
 

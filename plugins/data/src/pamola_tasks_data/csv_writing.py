@@ -8,6 +8,7 @@ Cells are quoted only where they have to be. Lines are joined by Arrow, which is
 from __future__ import annotations
 
 import codecs
+import functools
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -22,10 +23,11 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
 
 _ROWS = 1 << 16
+_SAMPLE = 1000
 # What a spreadsheet takes for a formula: also behind blanks, which it skips, and in full-width signs.
 _FORMULA = r"^[ \x{a0}]*[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 _LARGE = pa.large_string()
@@ -89,9 +91,7 @@ class _Form:
         self.delimiter: str = options.get("delimiter") or ","
         self.quote: str = options.get("quotechar") or '"'
         self.encoding: str = options.get("encoding") or "utf-8"
-        self.reserved = pa.array(
-            [spelling for spelling in options.get("missing_values") or [""] if spelling] + [""], _LARGE
-        )
+        self.reserved = pa.array([spelling for spelling in options.get("missing_values") or () if spelling], _LARGE)
         self.special = (self.delimiter, self.quote, "\r", "\n")
         self.for_spreadsheets = bool(options.get("for_spreadsheets"))
 
@@ -133,13 +133,18 @@ class _Form:
 
     def quoted(self, text: Any) -> Any:
         """Text with quotes round every cell that would not be read as it is."""
-        needs = pc.is_in(text, self.reserved)
+        needs = pc.equal(pc.binary_length(text), 0)
+        if len(self.reserved):
+            needs = pc.or_(needs, pc.is_in(text, self.reserved))
         data = bytes_of(text)  # most columns have none of the marks, and are looked at no further
         present = [mark for mark in self.special if mark.encode() in data]
-        for mark in present:
-            needs = pc.or_(needs, pc.fill_null(pc.match_substring(text, mark), False))
+        if present:
+            needs = pc.or_(needs, _marked(text, data, present))
         if not pc.any(needs).as_py():
             return text
+        if len(text) > _SAMPLE and len(text.slice(0, _SAMPLE).unique()) < _SAMPLE / 2:
+            encoded = text.dictionary_encode()  # each value once costs less
+            return self.quoted(encoded.dictionary).take(encoded.indices)
         quote = pa.scalar(self.quote, _LARGE)
         doubled = pc.replace_substring(text, self.quote, self.quote * 2) if self.quote in present else text
         return pc.if_else(needs, pc.binary_join_element_wise(quote, doubled, quote, _NOTHING), text)
@@ -219,6 +224,19 @@ def _readable(frame: Any) -> Any:
     if not shown:
         return frame
     return frame.assign(**{name: frame[name].astype(object).map(str, na_action="ignore") for name in shown})
+
+
+def _marked(text: Any, data: bytes, marks: Sequence[str]) -> Any:
+    """Which cells hold one of the marks: these are looked for in all characters at once, not cell by cell."""
+    if not all(mark.isascii() for mark in marks):
+        found = [pc.fill_null(pc.match_substring(text, mark), False) for mark in marks]
+        return functools.reduce(pc.or_, found)
+    characters = np.frombuffer(data, dtype=np.uint8)
+    ends = np.cumsum(pc.fill_null(pc.binary_length(text), 0).to_numpy())
+    marked = np.zeros(len(text), dtype=bool)
+    for mark in marks:
+        marked[np.searchsorted(ends, np.flatnonzero(characters == ord(mark)), side="right")] = True
+    return pa.array(marked)
 
 
 def bytes_of(text: Any) -> bytes:
