@@ -154,12 +154,15 @@ def test_no_bar_of_a_chart_rests_on_fewer_records_than_the_floor() -> None:
             "many": [None] * 40 + ["x"] * 60,
             "grade": [1] * 50 + [2] * 30 + [3] * 20,
             "none": [1] * 97 + [2] * 3,
+            "spread": ["often"] * 20 + [f"text {number // 2}" for number in range(80)],
         }
     )
     charts = {chart["title"]: chart for chart in charts_of_profile(profile_table(frame))}
     assert told_by(charts["common"]) == {"a": 50, "b": 30, "c": 20}
     assert told_by(charts["rare"]) == {"a": 60, "2 other values": 40}
     assert told_by(charts["grade"]) == {"1": 50, "2": 30, "3": 20}
+    assert told_by(charts["spread"]) == {"often": 20}
+    assert "The 40 other values are those of 80 records." in charts["spread"]["note"]
     assert charts["none"]["series"][0]["counts"] == [100]
     assert "alone" not in charts
     assert told_by(charts["Missing values"]) == {"many": 0.4, "few": None}

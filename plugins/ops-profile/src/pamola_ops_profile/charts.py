@@ -17,6 +17,7 @@ MOST_VALUES = 10
 MOST_MISSING = 60
 WIDEST_MATRIX = 40
 LONGEST_LABEL = 80
+LONGEST_REST = 3  # times the bar of the most frequent value
 
 Chart = dict[str, Any]
 
@@ -67,11 +68,12 @@ def _distribution(column: ColumnProfile, min_count: int) -> Chart | None:
                 }
             ],
         }
-    bars = _bars(column, min_count)
+    bars, others = _bars(column, min_count)
     if not bars:
         return None
     return {
         **said,
+        "note": " ".join([said["note"], *([f"{others}."] if others else [])]),
         "kind": "bars",
         "labels": [_label(name) for name, _ in bars],
         "series": [{"name": "", "values": [count for _, count in bars]}],
@@ -83,16 +85,25 @@ def _few(column: ColumnProfile) -> bool:
     return column.kind == "number" and column.distinct == len(column.common_values) <= MOST_VALUES
 
 
-def _bars(column: ColumnProfile, min_count: int) -> list[tuple[str, int]]:
-    """The most frequent values and the rest, none of them of fewer than `min_count` records."""
+def _bars(column: ColumnProfile, min_count: int) -> tuple[list[tuple[str, int]], str]:
+    """The most frequent values and the rest, none of them of fewer than `min_count` records.
+
+    The rest is told in words, the second that is returned, where its bar would leave nothing of the others.
+    """
     shown = [(value.value, value.count) for value in column.common_values[:MOST_VALUES]]
     if _few(column):
-        return [(f"{number:.15g}", count) for number, count in sorted((float(value), count) for value, count in shown)]
+        numbers = sorted((float(value), count) for value, count in shown)
+        return [(f"{number:.15g}", count) for number, count in numbers], ""
     rest = column.records - column.missing - sum(count for _, count in shown)
     while shown and 0 < rest < min_count:
         rest += shown.pop()[1]
+    if not rest or not shown:
+        return shown, ""
     others = column.distinct - len(shown)
-    return [*shown, (f"{others:,} other values", rest)] if rest and shown else shown
+    name = f"{others:,} other values" if others > 1 else "1 other value"
+    if rest > LONGEST_REST * shown[0][1]:
+        return shown, f"The {name} are those of {rest:,} records"
+    return [*shown, (name, rest)], ""
 
 
 def _note(column: ColumnProfile) -> str:
