@@ -76,6 +76,7 @@ class RunSession:
         self.started = False
         self.announced = False
         self.finished = False
+        self._unannounced = bool(options.selection)
         self.error: BaseException | None = None
         self.report: Path | None = None
         self.run = run = RunServices()
@@ -121,6 +122,7 @@ class RunSession:
     def _up_project(self) -> None:
         if self.runs:
             _refuse_while_imported()
+            self.kernel.plugins.refuse_if_unprovided()
         self.run.provide("project", self.kernel.project)
         for warning in self.kernel.project.warnings:
             self.run.warn(warning)
@@ -180,9 +182,7 @@ class RunSession:
     def _up_directories(self) -> None:
         if self.task is None:
             return
-        directories = self.kernel.plugins.provide("directories", run=self.run)
-        if directories is None:
-            raise self.kernel.plugins.missing("directories")
+        directories = self._essential("directories")
         if self.runs:
             directories.ensure_directories()
         self.run.provide("directories", directories)
@@ -220,7 +220,16 @@ class RunSession:
         self.started = True
         if run.lock.after_a_crash:
             leftovers.remove_of_task(run.files, run.files.name(run.directories.get_directory("task")))
-        self.run.history.run_started(run)
+        if not self._unannounced:
+            self._announce()
+
+    def _announce(self) -> None:
+        """Have the beginning of the run recorded and told.
+
+        Of a run of some steps only, once they have been found in the plan: until then it can still be refused.
+        """
+        self._unannounced = False
+        self.run.history.run_started(self.run)
         self.announced = True
         self.emit("pamola_on_run_started")
 
@@ -238,9 +247,7 @@ class RunSession:
         run._files = run.files.encrypting(encryption, task_id=run.record.task_id, processed=processed)
 
     def _up_data_source(self) -> None:
-        source = self.kernel.plugins.provide("data_source", run=self.run)
-        if source is None:
-            raise self.kernel.plugins.missing("data_source")
+        source = self._essential("data_source")
         self.run.provide("data_source", source)
         if self.task is None:
             return
@@ -261,10 +268,7 @@ class RunSession:
         return path
 
     def _up_data_writer(self) -> None:
-        writer = self.kernel.plugins.provide("data_writer", run=self.run)
-        if writer is None:
-            raise self.kernel.plugins.missing("data_writer")
-        self.run.provide("data_writer", writer)
+        self.run.provide("data_writer", self._essential("data_writer"))
 
     def _up_checkpoints(self) -> None:
         run = self.run
@@ -297,10 +301,13 @@ class RunSession:
         self.run.provide("reporter", self.kernel.plugins.provide("reporter", run=self.run) or nulls.NoReporter())
 
     def _up_executor(self) -> None:
-        executor = self.kernel.plugins.provide("executor", run=self.run)
-        if executor is None:
-            raise self.kernel.plugins.missing("executor")
-        self.run.provide("executor", executor)
+        self.run.provide("executor", self._essential("executor"))
+
+    def _essential(self, service: str) -> Any:
+        answer = self.kernel.plugins.provide(service, run=self.run)
+        if answer is None:
+            raise self.kernel.plugins.missing(service)
+        return answer
 
     # ------------------------------------------------------------ configure, execute
 
@@ -328,9 +335,8 @@ class RunSession:
         """Run the plan; whether all of it went well."""
         run = self.run
         self.settle_plan()
+        self.steps = self._select_steps()
         room.assert_room(run, self._input_sizes())
-        self.steps = Steps(run, self)
-        self.steps.verdicts.check_selection()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         try:
@@ -338,6 +344,22 @@ class RunSession:
         finally:
             self.steps.settle()
         return not self.steps.failed
+
+    def _select_steps(self) -> Steps:
+        """The steps that were asked for.
+
+        Raises:
+            PlanError: They are not in the plan, or need what is not there. Then this is no run: nothing is recorded.
+        """
+        try:
+            steps = Steps(self.run, self)
+            steps.verdicts.check_selection()
+        except PlanError:
+            self.started = self.started and not self._unannounced
+            raise
+        if self._unannounced:
+            self._announce()
+        return steps
 
     def _input_sizes(self) -> dict[str, int]:
         """Bytes of the input files that are there."""
@@ -360,6 +382,8 @@ class RunSession:
             return self.finished and self.run.record.success
         self.finished = True
         run, record = self.run, self.run.record
+        if self._unannounced:
+            self._attempt("log_error", "the execution history", self._announce)
         record.finished = now()
         record.success = success
         record.peak_memory_bytes = peak_memory()

@@ -185,6 +185,34 @@ def test_what_makes_no_sense_together_is_refused_in_words(cli, chain, arguments,
     assert said in cli("run", *arguments, cwd=chain, code=2).stderr
 
 
+def test_a_step_that_is_not_there_is_refused_before_what_its_task_needs_is_run(cli, chain):
+    for more in ([], ["--jobs", "2"], ["--dry-run"]):
+        refused = cli("run", "c", "--with-dependencies", "--only", "Mixx", *more, cwd=chain, code=2)
+        assert "unknown step 'Mixx'" in refused.stderr
+    assert not (chain / "DATA/processed").exists()
+    assert not (chain / "configs/execution_log.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--executor", "proceses"], "--executor: unknown executor 'proceses': did you mean 'processes'?"),
+        (["--executor", "demo"], "--executor: unknown executor 'demo': there are threads, processes"),
+        (["--set", "seed=many"], "seed"),
+        (["--set", "chunksize=5"], "did you mean 'chunk_size'?"),
+        (["--set", "executor.kind=fibres"], "executor.kind"),
+        (["--jobs", "0"], "--jobs"),
+        (["--seed", "x"], "--seed"),
+        (["--timeout", "0"], "--timeout"),
+    ],
+)
+def test_wrong_usage_of_run_leaves_no_failed_run_behind(cli, chain, arguments, said):
+    for tasks in (["a"], ["--all"]):
+        assert said in cli("run", *tasks, *arguments, cwd=chain, code=2).stderr
+    assert not (chain / "DATA/processed").exists()
+    assert not (chain / "configs/execution_log.jsonl").exists()
+
+
 # ---------------------------------------------------------------- failure
 
 
