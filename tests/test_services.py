@@ -20,7 +20,7 @@ from pamola_tasks.testing import (
     SequentialExecutorPlugin,
     memory_plugins,
 )
-from pamola_tasks.testing.memory import SequentialExecutor
+from pamola_tasks.testing.execution import SequentialExecutor
 
 
 def provider(service: str, name: str, calls: list[str], *, trylast: bool = False, answer: Any = None) -> Any:
