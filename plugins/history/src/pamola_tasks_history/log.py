@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks import journal, leftovers
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.files import check_name
-from pamola_tasks.lifecycle import new_run_id
 from pamola_tasks.protocols import Diagnosis
-from pamola_tasks.record import now, rfc3339
+from pamola_tasks.record import new_run_id, now, rfc3339
 from pamola_tasks_history import events, storage
 from pamola_tasks_history.index import Index
 from pamola_tasks_history.process import this_process
