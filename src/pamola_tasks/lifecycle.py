@@ -23,6 +23,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.files import Files, check_name
 from pamola_tasks.input_files import input_files, input_sizes
+from pamola_tasks.memory_use import peak_memory
 from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
@@ -464,13 +465,3 @@ def status_of(error: BaseException) -> str:
     if isinstance(error, ConfigurationError):
         return "configuration_error"
     return "initialization_error"
-
-
-def peak_memory() -> int | None:
-    """The largest resident size of this process so far, in bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

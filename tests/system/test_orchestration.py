@@ -7,11 +7,11 @@ import os
 import shutil
 import signal
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from slow_task import begin_slow
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -297,43 +297,12 @@ def test_a_graph_with_a_circle_is_drawn_with_a_warning(cli, chain):
 
 # ---------------------------------------------------------------- how tasks stand
 
-SLOW = """\
-import time
-from pamola_tasks import BaseTask, Operation, OperationResult, reads
-
-class Quick(Operation):
-    def execute(self, ctx):
-        with ctx.artifact("quick", "txt", "A file") as file:
-            file.write(b"done")
-        return OperationResult.success()
-
-class Slow(Operation):
-    def execute(self, ctx):
-        (ctx.run.project.root / "begun").touch()
-        time.sleep(600)
-        return OperationResult.success()
-
-class SlowTask(BaseTask):
-    def __init__(self):
-        super().__init__("slow", "test", "Sleeps")
-
-    def configure_operations(self):
-        self.add_operation(Quick)
-        self.add_operation(Slow)
-"""
-
 
 @pytest.fixture
 def slow(chain: Path, start: Any):
     """A task that is in its second step."""
-    (chain / "slow.py").write_text(SLOW)
     (chain / "configs/slow.yaml").write_text("task_id: slow\ntask_class: slow.py:SlowTask\n")
-    process = start("run", "slow", cwd=chain)
-    deadline = time.monotonic() + 120
-    while not (chain / "begun").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    process = begin_slow(chain, start, "slow")
     yield process
     process.kill()
     process.communicate()

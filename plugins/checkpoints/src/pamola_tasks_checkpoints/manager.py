@@ -21,6 +21,7 @@ from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityEr
 from pamola_tasks.outputs import kept_metrics
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.showing import shown
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class TaskContextManager:
                 self.max_state_size,
             )
         fresh = f"{prefix}_{self.task_id[:40]}_{known['operation_index']}_{moment:%Y%m%d_%H%M%S_%f}"
-        with self._shown("Saving the state"), self._failing("saved"):
+        with shown(self._progress, "Saving the state"), self._failing("saved"):
             name, path, digest = self._write(wanted, fresh, data)
             self._steps.append(
                 {
@@ -212,7 +213,7 @@ class TaskContextManager:
         """
         if not self.enabled:
             raise StateRestorationError(f"checkpoints of {self.task_id} are off (enable_checkpoints), so none is read")
-        with self._shown("Restoring the state"):
+        with shown(self._progress, "Restoring the state"):
             state = self._read(checkpoint_name)
         self._noted = {**self._empty_state(), **copy.deepcopy(state)}
         self._unnoted.clear()
@@ -434,19 +435,6 @@ class TaskContextManager:
             yield
         except OSError as problem:
             raise CheckpointError(f"a state of {self.task_id} could not be {done}: {problem}") from problem
-
-    @contextlib.contextmanager
-    def _shown(self, name: str) -> Iterator[None]:
-        if self._progress is None:
-            yield
-            return
-        self._progress.start_operation(name)
-        try:
-            yield
-        except BaseException:
-            self._progress.complete_operation(name, success=False)
-            raise
-        self._progress.complete_operation(name)
 
 
 ContextManager = TaskContextManager

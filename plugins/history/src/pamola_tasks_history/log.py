@@ -20,6 +20,7 @@ from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import new_run_id, now, rfc3339
+from pamola_tasks.showing import shown
 from pamola_tasks_history import events, storage
 from pamola_tasks_history.index import Index
 from pamola_tasks_history.process import this_process
@@ -128,7 +129,7 @@ class ExecutionLog:
         check_name(task_id, "the task id")
         if isinstance(execution_time, bool) or not isinstance(execution_time, (int, float)) or not execution_time >= 0:
             raise ExecutionLogError("the run cannot be recorded: 'execution_time' must be seconds, 0 or more")
-        with _shown(progress_manager, "Recording the run"), self._failing("written"):
+        with shown(progress_manager, "Recording the run"), self._failing("written"):
             ended = now()
             record = {
                 "task_id": task_id,
@@ -166,7 +167,7 @@ class ExecutionLog:
         return self._track(task_id, "output_files", [self._output(path) for path in file_paths], progress_manager)
 
     def _track(self, task_id: str, key: str, added: list[dict[str, Any]], progress: Progress | None) -> bool:
-        with _shown(progress, f"Tracking {key.replace('_', ' ')}"):
+        with shown(progress, f"Tracking {key.replace('_', ' ')}"):
             record = self.find_latest_execution(task_id, success_only=False)
             if record is None:
                 return False
@@ -213,7 +214,7 @@ class ExecutionLog:
             task_id: Of this task only.
             limit: At most so many; None for all.
         """
-        with _shown(progress_manager, "Reading the history"):
+        with shown(progress_manager, "Reading the history"):
             records = self.records() if task_id is None else self._records_of(task_id)
             return list(islice((record for record in records if record["success"] or not success_only), limit))
 
@@ -232,7 +233,7 @@ class ExecutionLog:
         Args:
             file_path: Relative to the project's root, or absolute.
         """
-        with _shown(progress_manager, "Looking for the task that wrote a file"):
+        with shown(progress_manager, "Looking for the task that wrote a file"):
             try:
                 wanted = {events.stored_path(file_path, self._files.root), self._files.name(file_path)}
             except ValueError as problem:
@@ -269,13 +270,13 @@ class ExecutionLog:
                 changed[key] = [{**item, "path": self._checked(item["path"])} for item in changed[key]]
         if changed.get("report_path"):
             changed["report_path"] = self._checked(changed["report_path"])
-        with _shown(progress_manager, "Changing a record"):
+        with shown(progress_manager, "Changing a record"):
             record = next((r for r in self.records() if r["task_run_id"] == task_run_id), None)
             return record is not None and self._update(task_run_id, record["task_id"], changed)
 
     def remove_execution_record(self, task_run_id: str, progress_manager: Progress | None = None) -> bool:
         """Remove a run from the log, for good; False when there is no run of this id."""
-        with _shown(progress_manager, "Removing a record"):
+        with shown(progress_manager, "Removing a record"):
             if not any(record["task_run_id"] == task_run_id for record in self.records()):
                 return False
             self._remove({task_run_id})
@@ -303,7 +304,7 @@ class ExecutionLog:
         oldest = now() - timedelta(days=max_age_days)
         counted: dict[str, int] = {}
         removed = []
-        with _shown(progress_manager, "Cleaning up the history"):
+        with shown(progress_manager, "Cleaning up the history"):
             for record in self.records():
                 place = counted[record["task_id"]] = counted.get(record["task_id"], 0) + 1
                 when = events.moment(record["timestamp"])
@@ -331,7 +332,7 @@ class ExecutionLog:
                 f"this is the history of the project {self._files.root}, not of {project_path}: open the history of"
                 " that project with Kernel.discover(project=…)"
             )
-        with _shown(progress_manager, "Making the execution log"), self._failing("made"):
+        with shown(progress_manager, "Making the execution log"), self._failing("made"):
             self._adopt()
             self._append([], flush=False)
             if not self._files.exists(self.summary_path):
@@ -340,7 +341,7 @@ class ExecutionLog:
 
     def validate_execution_log(self, progress_manager: Progress | None = None) -> tuple[bool, list[str]]:
         """Whether the log is sound, and what is wrong with it, in words with line numbers."""
-        with _shown(progress_manager, "Checking the execution log"), self._failing("read"):
+        with shown(progress_manager, "Checking the execution log"), self._failing("read"):
             found = storage.problems(journal.read(self._files, self.log_path))
         return not found, found
 
@@ -396,7 +397,7 @@ class ExecutionLog:
         if format not in ("json", "csv"):
             raise ExecutionLogError(f"the execution log is exported as json or csv, not as {format!r}")
         target = str(output_path or f"logs/execution_log_{now():%Y%m%d_%H%M%S}.{format}")
-        with _shown(progress_manager, "Exporting the history"):
+        with shown(progress_manager, "Exporting the history"):
             found = list(self.records())
             text = storage.to_json(_document(found)) if format == "json" else storage.to_csv(found)
             with self._failing("exported", target):
@@ -415,7 +416,7 @@ class ExecutionLog:
         Raises:
             ExecutionLogError: The file cannot be read or is not of this form; nothing is changed.
         """
-        with _shown(progress_manager, "Importing runs"):
+        with shown(progress_manager, "Importing runs"):
             with self._failing("imported", str(input_path)):
                 imported = storage.parse(self._files.read(input_path, "log"), csv=str(input_path).endswith(".csv"))
             self._normalize(imported)
@@ -600,18 +601,3 @@ def _document(found: list[dict[str, Any]]) -> dict[str, Any]:
         "tasks": tasks,
         "executions": found,
     }
-
-
-@contextlib.contextmanager
-def _shown(progress: Progress | None, name: str) -> Iterator[None]:
-    """Show an action as an operation in progress, where somebody wants to see it."""
-    if progress is None:
-        yield
-        return
-    progress.start_operation(name)
-    try:
-        yield
-    except BaseException:
-        progress.complete_operation(name, success=False)
-        raise
-    progress.complete_operation(name)
