@@ -113,8 +113,6 @@ def hooks() -> Iterator[str]:
 
 
 def services() -> Iterator[str]:
-    tree = ast.parse(inspect.getsource(protocols))
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     providers = {
         node.name.removeprefix("pamola_provide_"): ast.unparse(node.returns)
         for node in ast.parse(inspect.getsource(hookspecs)).body
@@ -124,7 +122,7 @@ def services() -> Iterator[str]:
     for service, name in shown.items():
         yield f"## {service}\n"
         yield f"`{name}`, from `pamola_provide_{service}`.\n"
-        yield from described(classes[name])
+        yield from described(getattr(protocols, name))
     yield "## Values that hooks give and get\n"
     for name in (
         "ConfigLayer",
@@ -136,10 +134,12 @@ def services() -> Iterator[str]:
         "Diagnosis",
     ):
         yield f"### {name}\n"
-        yield from described(classes[name])
+        yield from described(getattr(protocols, name))
 
 
-def described(node: ast.ClassDef) -> Iterator[str]:
+def described(cls: type) -> Iterator[str]:
+    (node,) = ast.parse(inspect.getsource(cls)).body
+    assert isinstance(node, ast.ClassDef)
     yield markdown_of(ast.get_docstring(node) or "") + "\n"
     fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
     if fields:

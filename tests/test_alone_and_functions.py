@@ -18,7 +18,7 @@ from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, PathSecu
 PLUGIN = """
 from pamola_tasks import hookimpl
 from pamola_tasks.testing import MemoryConfigPlugin, SequentialExecutorPlugin
-from pamola_tasks.testing.memory import MemoryHistory
+from pamola_tasks.testing.history import MemoryHistory
 from kernel_kit import Folders, JsonData, OsGuard
 from pamola_tasks.protocols import Project
 

@@ -19,7 +19,8 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.protocols import Project
 from pamola_tasks.testing import memory_plugins
-from pamola_tasks.testing.memory import MemoryDataSource, MemoryDataWriter, MemoryDirectories, MemoryGuard
+from pamola_tasks.testing.data import MemoryDataSource, MemoryDataWriter
+from pamola_tasks.testing.places import MemoryDirectories, MemoryGuard
 
 
 def test_with_the_plugins_in_memory_a_run_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

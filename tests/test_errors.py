@@ -9,7 +9,8 @@ import pytest
 
 from pamola_tasks import errors
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError, ServiceNotReady
-from pamola_tasks.lifecycle import new_run_id, peak_memory
+from pamola_tasks.memory_use import peak_memory
+from pamola_tasks.record import new_run_id
 
 ALL = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, PamolaTaskError)]
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_kit import Disk, OsGuard, Xor, files_below
 
-from pamola_tasks import Kernel, hookimpl
+from pamola_tasks import Kernel, hookimpl, locks
 from pamola_tasks import files as durable
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
 from pamola_tasks.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
@@ -353,10 +353,10 @@ def test_publishing_replaces_or_refuses_in_one_step(tmp_path: Path) -> None:
 def test_a_lock_is_exclusive_between_open_files_and_can_be_given_back(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with open(path, "a+b", buffering=0) as one, open(path, "a+b", buffering=0) as two:
-        assert durable.lock(one.fileno(), wait=False)
-        assert not durable.lock(two.fileno(), wait=False)
-        durable.unlock(one.fileno())
-        assert durable.lock(two.fileno())
+        assert locks.lock(one.fileno(), wait=False)
+        assert not locks.lock(two.fileno(), wait=False)
+        locks.unlock(one.fileno())
+        assert locks.lock(two.fileno())
         one.write(b"x")
         durable.flush_data(one.fileno())
 

@@ -20,7 +20,7 @@ from kernel_kit import OsGuard
 from pamola_tasks import journal
 from pamola_tasks.files import Files
 from pamola_tasks.journal import Damage
-from pamola_tasks.testing.memory import MemoryGuard
+from pamola_tasks.testing.places import MemoryGuard
 
 entries = st.dictionaries(
     st.text(max_size=5),

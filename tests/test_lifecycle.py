@@ -8,8 +8,10 @@ import pytest
 from kernel_kit import Add, Count, Draw, Fail, Interrupted, Nothing, Reports, Steps, Watcher, kernel_of, statuses
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl
-from pamola_tasks.errors import ConfigurationError, UsageError
+from pamola_tasks.errors import ConfigurationError, PlanError, UsageError
 from pamola_tasks.operation import operation_seed
+from pamola_tasks.plan import Selection
+from pamola_tasks.protocols import RunOptions
 
 
 def run(task: BaseTask, kernel: Kernel, **options: Any) -> bool:
@@ -243,6 +245,28 @@ def test_a_failure_before_the_run_began_is_raised_by_the_kernel_and_kept_by_the_
     assert task.status == "configuration_error"
     assert task.error_info is not None
     assert "k is too small" in task.error_info["message"]
+
+
+@pytest.mark.parametrize("selection", [Selection(only=("Nothin",)), Selection(first="Nothing", skip=("Nothing",))])
+def test_steps_that_are_not_in_the_plan_are_refused_by_the_kernel_and_nobody_hears_of_a_run(selection: Any) -> None:
+    reports, watcher = Reports(), Watcher()
+    task = Steps(Nothing)
+    with pytest.raises(PlanError, match=r"did you mean 'Nothing'\?|leaves no step"):
+        kernel_of(reports, watcher).run(task, options=RunOptions(selection=selection))
+    assert task.status == "configuration_error"
+    assert (reports.saved, watcher.heard) == ([], [])
+
+
+def test_a_run_of_some_steps_that_fails_before_its_plan_is_known_is_told_and_reported() -> None:
+    class Broken(Steps):
+        def configure_operations(self) -> None:
+            raise ValueError("no plan")
+
+    reports, watcher = Reports(), Watcher()
+    outcome = kernel_of(reports, watcher).run(Broken(), options=RunOptions(selection=Selection(only=("Nothing",))))
+    assert outcome.status == "configuration_error"
+    assert reports.saved[-1]["success"] is False
+    assert watcher.heard == ["run_started", "run_finished configuration_error"]
 
 
 def test_a_failure_of_a_service_that_comes_up_after_the_start_is_reported_under_its_own_name() -> None:

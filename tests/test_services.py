@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_kit import Count, Disk, Nothing, Steps, kernel_of
+from kernel_kit import Count, Disk, Nothing, Steps, Watcher, kernel_of
 
 from pamola_tasks import BaseTask, Kernel, hookimpl
 from pamola_tasks.errors import PathSecurityError, PluginError, ProviderConflict, ServiceMissing, ServiceNotReady
@@ -20,7 +20,7 @@ from pamola_tasks.testing import (
     SequentialExecutorPlugin,
     memory_plugins,
 )
-from pamola_tasks.testing.memory import SequentialExecutor
+from pamola_tasks.testing.execution import SequentialExecutor
 
 
 def provider(service: str, name: str, calls: list[str], *, trylast: bool = False, answer: Any = None) -> Any:
@@ -64,8 +64,9 @@ def test_two_alternatives_are_an_error_that_names_both_and_the_setting() -> None
     assert "two" in str(conflict.value)
     assert "prefer.executor = " in str(conflict.value)
     assert ".pamola.toml" in str(conflict.value)
-    outcome = kernel.run(Steps(Nothing))
-    assert (outcome.success, outcome.exit_code, calls) == (False, 2, [])
+    with pytest.raises(ProviderConflict):
+        kernel.run(Steps(Nothing))
+    assert calls == []
 
 
 @pytest.mark.parametrize("wanted", ["one", "two", "memory-executor", "MEMORY_executor"])
@@ -89,9 +90,11 @@ def test_a_preference_in_the_settings_file_counts(tmp_path: Path) -> None:
 
 
 def test_a_preference_for_one_that_does_not_offer_the_service_is_an_error() -> None:
-    kernel = Kernel(autoload=False, plugins=memory_plugins(), prefer={"executor": "memory-history"})
+    watcher = Watcher()
+    kernel = Kernel(autoload=False, plugins=[*memory_plugins(), watcher], prefer={"executor": "memory-history"})
     with pytest.raises(PluginError, match="'memory-history', which does not offer it: memory-executor does"):
-        kernel.plugins.provider("executor")
+        kernel.run(Steps(Nothing))
+    assert watcher.heard == []
 
 
 def test_the_default_of_the_table_is_the_last_resort_before_others_of_its_kind() -> None:
@@ -278,12 +281,8 @@ def test_a_run_without_an_essential_service_is_refused_naming_what_would_bring_i
     service, bringing = ESSENTIAL[kind]
     plugins = [plugin for plugin in memory_plugins() if type(plugin) is not kind]
     kernel = Kernel(autoload=False, plugins=plugins)
-    try:
-        error: Any = kernel.run(Steps(Nothing)).error
-    except ServiceMissing as raised:
-        error = raised
-    assert isinstance(error, ServiceMissing)
-    assert f"no plugin provides {service!r}: install {bringing}" in str(error)
+    with pytest.raises(ServiceMissing, match=f"no plugin provides {service!r}: install {bringing}"):
+        kernel.run(Steps(Nothing))
 
 
 def test_without_directories_the_run_is_refused(tmp_path: Path) -> None:
@@ -300,8 +299,8 @@ def test_a_writer_is_essential_too(tmp_path: Path) -> None:
         pamola_provide_data_writer = None  # type: ignore[assignment]
 
     plugins = [plugin for plugin in memory_plugins() if not isinstance(plugin, MemoryDataPlugin)]
-    outcome = Kernel(autoload=False, plugins=[*plugins, ReadOnly(tmp_path)]).run(Steps(Nothing))
-    assert isinstance(outcome.error, ServiceMissing)
+    with pytest.raises(ServiceMissing, match="'data_writer'"):
+        Kernel(autoload=False, plugins=[*plugins, ReadOnly(tmp_path)]).run(Steps(Nothing))
 
 
 def test_without_a_path_guard_every_access_is_denied(tmp_path: Path) -> None:

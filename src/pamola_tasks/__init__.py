@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pamola_tasks.plugin_records import Command
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.result import Artifact, OperationResult, OperationStatus
-    from pamola_tasks.runner import TaskRunner
+    from pamola_tasks.runner import DeclaredTask, TaskRunner
     from pamola_tasks.secrets import Secret
-    from pamola_tasks.task import BaseTask, DeclaredTask
+    from pamola_tasks.task import BaseTask
 
 _HOMES = {
     "Artifact": "result",
     "BaseTask": "task",
     "Command": "plugin_records",
     "DatasetRecord": "record",
-    "DeclaredTask": "task",
+    "DeclaredTask": "runner",
     "Kernel": "kernel",
     "Operation": "operation",
     "OperationContext": "operation",

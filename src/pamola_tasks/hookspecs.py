@@ -357,7 +357,11 @@ def pamola_provide_executor(run: RunServices) -> Executor:
 
 @hookspec
 def pamola_on_run_started(run: RunServices) -> None:
-    """Called once, right after configuration, guard and history exist; later services are not up yet."""
+    """Called once, right after configuration, guard and history exist; later services are not up yet.
+
+    In a run of some steps only it is called once these have been found in the plan: a run that asks for others is
+    refused, and nobody hears of it.
+    """
 
 
 # ------------------------------------------------------------------------------------------------ configure

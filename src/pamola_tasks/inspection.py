@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import files as durable
-from pamola_tasks import leftovers
+from pamola_tasks import leftovers, locks
 from pamola_tasks.errors import PathSecurityError
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class TaskPlace:
         """Whether somebody holds the task's lock now."""
         try:
             with self.files.open_raw(f"{self.state}/lock") as file:
-                free = durable.lock(file.fileno(), wait=False)
+                free = locks.lock(file.fileno(), wait=False)
                 if free:
-                    durable.unlock(file.fileno())
+                    locks.unlock(file.fileno())
                 return not free
         except (FileNotFoundError, io.UnsupportedOperation):  # never run; or a file in memory, which nobody locks
             return False

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import files as durable
+from pamola_tasks import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +93,7 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
             _cut_torn_tail(descriptor)
             _write_all(descriptor, data)
         finally:
-            durable.unlock(descriptor)
+            locks.unlock(descriptor)
         if flush:
             durable.flush_data(descriptor)
 
@@ -105,7 +106,7 @@ def locked(files: Files, path: str | Path) -> Iterator[None]:
             yield
         finally:
             if descriptor is not None:
-                durable.unlock(descriptor)
+                locks.unlock(descriptor)
 
 
 def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
@@ -137,7 +138,7 @@ def _locked(files: Files, path: str | Path) -> Iterator[tuple[IO[bytes], int | N
         with files.append(path) as file:
             descriptor = _descriptor(file)
             if descriptor is not None:
-                durable.lock(descriptor)
+                locks.lock(descriptor)
                 if os.fstat(descriptor).st_nlink == 0:
                     continue
             yield file, descriptor

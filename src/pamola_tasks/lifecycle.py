@@ -5,35 +5,30 @@ The kernel knows here *when* things happen; *how* is a matter of the services. `
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import logging.handlers
-import os
-import re
-import secrets as random_source
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import leftovers, nulls, room
+from pamola_tasks import configuring, leftovers, nulls, room
 from pamola_tasks.disclosure import Disclosure
 from pamola_tasks.errors import (
     ConfigurationError,
     DependencyError,
     EncryptionError,
     PamolaTaskError,
-    PathSecurityError,
     PlanError,
-    PluginError,
     UsageError,
 )
 from pamola_tasks.files import Files, check_name
+from pamola_tasks.input_files import input_files, input_sizes
+from pamola_tasks.memory_use import peak_memory
 from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
-from pamola_tasks.record import RunRecord, now
-from pamola_tasks.run_log import run_logger
+from pamola_tasks.record import RunRecord, new_run_id, now
+from pamola_tasks.run_log import hand_over, run_logger
 from pamola_tasks.secrets import Redactor, in_the_environment
 from pamola_tasks.steps import Steps
 from pamola_tasks.task_lock import TaskLock
@@ -45,15 +40,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import ConfigLayer
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.task import BaseTask
-
-
-def new_run_id() -> str:
-    """A UUID version 7 (RFC 9562): it begins with the time, so that ids sort by it."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | (0x7 << 76) | (random_source.randbits(12) << 64)
-    value |= (0b10 << 62) | random_source.randbits(62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class RunSession:
@@ -76,6 +62,7 @@ class RunSession:
         self.started = False
         self.announced = False
         self.finished = False
+        self._unannounced = bool(options.selection)
         self.error: BaseException | None = None
         self.report: Path | None = None
         self.run = run = RunServices()
@@ -121,6 +108,7 @@ class RunSession:
     def _up_project(self) -> None:
         if self.runs:
             _refuse_while_imported()
+            self.kernel.plugins.refuse_if_unprovided()
         self.run.provide("project", self.kernel.project)
         for warning in self.kernel.project.warnings:
             self.run.warn(warning)
@@ -130,59 +118,29 @@ class RunSession:
         self.run._files = self.kernel.project.files
 
     def _up_config(self) -> None:
-        run, project, plugins = self.run, self.kernel.project, self.kernel.plugins
-        overrides = {**(self.task.overriding() if self.task is not None else {}), **run.options.overrides}
+        run, kernel, task = self.run, self.kernel, self.task
+        overrides = {**(task.overriding() if task is not None else {}), **run.options.overrides}
         if self.layers is None:
-            layers: list[ConfigLayer] = []
-            hook = "pamola_add_config_layers"
-            for _, answer in plugins.each(hook, project=project, task=self.task, overrides=overrides):
-                layers += list(answer or ())
-            self.layers = sorted(layers, key=lambda layer: -layer.rank)
-        config = plugins.provide(
-            "config", project=project, task=self.task, layers=list(self.layers), settings=self.kernel.settings()
-        )
-        if config is None:
-            raise plugins.missing("config")
-        problems = plugins.objections("pamola_check_config", config=config)
-        if problems:
-            raise ConfigurationError(problems=tuple(problems))
+            self.layers = configuring.layers_of(kernel, task, overrides)
+        config = configuring.merged(kernel, task, self.layers)
         run.provide("config", config)
-        for origin in config.origins().values():
-            for value in (origin.value, *(lower.value for lower in origin.overruled)):
-                try:
-                    run.redact.learn(value)
-                except PamolaTaskError as error:
-                    if self.task is not None:
-                        raise
-                    run.warn(str(error))  # who looks at a history needs no secret
+        configuring.hide_secrets(run)
         for warning in getattr(config, "warnings", ()):
             run.warn(warning)
         guard = run.path_guard
         if config.allow_external and config.allowed_external_paths:
             guard = guard.extended(Path(path) for path in config.allowed_external_paths)
             run.provide("path_guard", guard)
-        run._files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
-        if self.task is not None:
-            self.task.take_identity(config)
-            run.record.task_id = check_name(self.task.task_id, "the task id")
-        for record, redactions in plugins.each("pamola_add_redactions", run=run):
-            for redaction in redactions or ():
-                if callable(redaction):
-                    run.redact.add_predicate(redaction)
-                    continue
-                try:
-                    run.redact.add_pattern(redaction)
-                except re.error as error:
-                    raise PluginError(
-                        f"plugin {record.label}: {redaction!r} is no regular expression: {error}"
-                    ) from error
+        run._files = Files(guard, kernel.veto(config), kernel.project.files.containers)
+        if task is not None:
+            task.take_identity(config)
+            run.record.task_id = check_name(task.task_id, "the task id")
+        configuring.hide_what_plugins_say(run)
 
     def _up_directories(self) -> None:
         if self.task is None:
             return
-        directories = self.kernel.plugins.provide("directories", run=self.run)
-        if directories is None:
-            raise self.kernel.plugins.missing("directories")
+        directories = self._essential("directories")
         if self.runs:
             directories.ensure_directories()
         self.run.provide("directories", directories)
@@ -196,16 +154,7 @@ class RunSession:
             return
         for _, more in self.kernel.plugins.each("pamola_add_log_handlers", run=run):
             handlers += list(more or ())
-        run.logger.removeHandler(self._log_buffer)
-        for record in self._log_buffer.buffer:  # secrets that were registered since are hidden in them too
-            record.msg = run.redact(record.msg)
-            record.exc_text = record.exc_text and run.redact(record.exc_text)
-        for handler in handlers:
-            run.logger.addHandler(handler)
-            for record in self._log_buffer.buffer:
-                if record.levelno >= handler.level:
-                    handler.handle(record)
-        self._log_buffer.buffer.clear()
+        hand_over(run, self._log_buffer, handlers)
 
     def _up_history(self) -> None:
         history = self.kernel.plugins.provide("history", run=self.run) or nulls.NoHistory()
@@ -220,7 +169,16 @@ class RunSession:
         self.started = True
         if run.lock.after_a_crash:
             leftovers.remove_of_task(run.files, run.files.name(run.directories.get_directory("task")))
-        self.run.history.run_started(run)
+        if not self._unannounced:
+            self._announce()
+
+    def _announce(self) -> None:
+        """Have the beginning of the run recorded and told.
+
+        Of a run of some steps only, once they have been found in the plan: until then it can still be refused.
+        """
+        self._unannounced = False
+        self.run.history.run_started(self.run)
         self.announced = True
         self.emit("pamola_on_run_started")
 
@@ -238,33 +196,18 @@ class RunSession:
         run._files = run.files.encrypting(encryption, task_id=run.record.task_id, processed=processed)
 
     def _up_data_source(self) -> None:
-        source = self.kernel.plugins.provide("data_source", run=self.run)
-        if source is None:
-            raise self.kernel.plugins.missing("data_source")
+        source = self._essential("data_source")
         self.run.provide("data_source", source)
         if self.task is None:
             return
-        for name, path in {**self.run.config.auxiliary_datasets, **self.run.config.input_datasets}.items():
+        for name, path in input_files(self.run).items():
             if name not in self.run.options.datasets:
-                source.add_file_path(name, self._place_of_input(str(path)))
+                source.add_file_path(name, path)
         for name, frame in self.run.options.datasets.items():
             source.add_dataframe(name, frame)
 
-    def _place_of_input(self, path: str) -> str:
-        """An input's path: under the project's root; under the data repository where it is there only."""
-        if os.path.isabs(path):
-            return path
-        with contextlib.suppress(PathSecurityError):
-            in_repository = f"{self.run.config.data_repository}/{path}"
-            if not self.run.files.exists(path) and self.run.files.exists(in_repository):
-                return in_repository
-        return path
-
     def _up_data_writer(self) -> None:
-        writer = self.kernel.plugins.provide("data_writer", run=self.run)
-        if writer is None:
-            raise self.kernel.plugins.missing("data_writer")
-        self.run.provide("data_writer", writer)
+        self.run.provide("data_writer", self._essential("data_writer"))
 
     def _up_checkpoints(self) -> None:
         run = self.run
@@ -297,10 +240,13 @@ class RunSession:
         self.run.provide("reporter", self.kernel.plugins.provide("reporter", run=self.run) or nulls.NoReporter())
 
     def _up_executor(self) -> None:
-        executor = self.kernel.plugins.provide("executor", run=self.run)
-        if executor is None:
-            raise self.kernel.plugins.missing("executor")
-        self.run.provide("executor", executor)
+        self.run.provide("executor", self._essential("executor"))
+
+    def _essential(self, service: str) -> Any:
+        answer = self.kernel.plugins.provide(service, run=self.run)
+        if answer is None:
+            raise self.kernel.plugins.missing(service)
+        return answer
 
     # ------------------------------------------------------------ configure, execute
 
@@ -328,9 +274,8 @@ class RunSession:
         """Run the plan; whether all of it went well."""
         run = self.run
         self.settle_plan()
-        room.assert_room(run, self._input_sizes())
-        self.steps = Steps(run, self)
-        self.steps.verdicts.check_selection()
+        self.steps = self._select_steps()
+        room.assert_room(run, input_sizes(run))
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         try:
@@ -339,13 +284,21 @@ class RunSession:
             self.steps.settle()
         return not self.steps.failed
 
-    def _input_sizes(self) -> dict[str, int]:
-        """Bytes of the input files that are there."""
-        found = {}
-        for name, path in {**self.run.config.auxiliary_datasets, **self.run.config.input_datasets}.items():
-            with contextlib.suppress(OSError, PathSecurityError):  # the step that reads it will say so
-                found[name] = self.run.files.stat(self._place_of_input(str(path))).size
-        return found
+    def _select_steps(self) -> Steps:
+        """The steps that were asked for.
+
+        Raises:
+            PlanError: They are not in the plan, or need what is not there. Then this is no run: nothing is recorded.
+        """
+        try:
+            steps = Steps(self.run, self)
+            steps.verdicts.check_selection()
+        except PlanError:
+            self.started = self.started and not self._unannounced
+            raise
+        if self._unannounced:
+            self._announce()
+        return steps
 
     # ------------------------------------------------------------ finalize
 
@@ -360,6 +313,8 @@ class RunSession:
             return self.finished and self.run.record.success
         self.finished = True
         run, record = self.run, self.run.record
+        if self._unannounced:
+            self._attempt("log_error", "the execution history", self._announce)
         record.finished = now()
         record.success = success
         record.peak_memory_bytes = peak_memory()
@@ -510,13 +465,3 @@ def status_of(error: BaseException) -> str:
     if isinstance(error, ConfigurationError):
         return "configuration_error"
     return "initialization_error"
-
-
-def peak_memory() -> int | None:
-    """The largest resident size of this process so far, in bytes; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

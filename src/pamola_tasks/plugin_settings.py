@@ -29,6 +29,7 @@ DEFAULT_PROVIDERS = {
     "reporter": "pamola-tasks-reports",
     "executor": "pamola-tasks-executor",
 }
+ESSENTIAL = ("config", "directories", "data_source", "data_writer", "executor")  # without them nothing is run
 _SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
 _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
 

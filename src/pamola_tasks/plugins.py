@@ -21,7 +21,7 @@ from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
 from pamola_tasks.plugin_finding import installed, module_from, normalized, resolve
 from pamola_tasks.plugin_records import PluginRecord, reason
-from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS, nearest, settings_of
+from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS, ESSENTIAL, nearest, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -255,11 +255,7 @@ class Plugins:
             ProviderConflict: Two or more want to, and none is preferred.
             PluginError: The preferred one does not offer it.
         """
-        candidates = [
-            impl
-            for impl in getattr(self.manager.hook, f"pamola_provide_{service}").get_hookimpls()
-            if not (impl.wrapper or impl.hookwrapper)
-        ]
+        candidates = self._providing(service)
         records = [self.record_of(impl) for impl in candidates]
         if service in self.prefer:
             wanted = normalized(self.prefer[service])
@@ -292,12 +288,30 @@ class Plugins:
             self._chosen[service] = self.choose(service)
         return self._chosen[service]
 
+    def refuse_if_unprovided(self) -> None:
+        """Refuse to run while nobody provides an essential service, or it is not clear who provides one.
+
+        Raises:
+            ServiceMissing: Nobody does.
+            ProviderConflict: Two or more want to.
+            PluginError: The preferred one does not.
+        """
+        for service in DEFAULT_PROVIDERS:
+            if self.provider(service) is None and service in ESSENTIAL:
+                raise self.missing(service)
+
     def alternatives(self, service: str) -> list[PluginRecord]:
         """Those that offer a service and were not chosen."""
-        impls = getattr(self.manager.hook, f"pamola_provide_{service}").get_hookimpls()
         chosen = self.provider(service)
-        plain = [self.record_of(impl) for impl in impls if not (impl.wrapper or impl.hookwrapper)]
-        return [record for record in plain if record is not chosen]
+        return [record for record in self.offering(service) if record is not chosen]
+
+    def offering(self, service: str) -> list[PluginRecord]:
+        """Those that offer a service."""
+        return [self.record_of(impl) for impl in self._providing(service)]
+
+    def _providing(self, service: str) -> list[HookImpl]:
+        impls = getattr(self.manager.hook, f"pamola_provide_{service}").get_hookimpls()
+        return [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
 
     def services_of(self, record: PluginRecord) -> list[str]:
         """Services that a plugin answers."""

@@ -15,7 +15,8 @@ from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError,
 from pamola_tasks.operation import Operation
 from pamola_tasks.parameters import build, unknown_name
 from pamola_tasks.plugin_finding import module_from, resolve
-from pamola_tasks.task import BaseTask, DeclaredTask
+from pamola_tasks.runner import DeclaredTask
+from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from pamola_tasks.disclosure import Disclosure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from logging.handlers import MemoryHandler
+
     from pamola_tasks.protocols import RunServices
 
 _CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(0x7F, 0xA0)]}
@@ -15,6 +18,20 @@ _CONTROL |= {
     code: f"\\u{code:04x}" for code in [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 }
 _CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+def hand_over(run: RunServices, buffer: MemoryHandler, handlers: Iterable[logging.Handler]) -> None:
+    """Let the handlers of a run begin with what was logged before there were any."""
+    run.logger.removeHandler(buffer)
+    for record in buffer.buffer:  # secrets that were registered since are hidden in them too
+        record.msg = run.redact(record.msg)
+        record.exc_text = record.exc_text and run.redact(record.exc_text)
+    for handler in handlers:
+        run.logger.addHandler(handler)
+        for record in buffer.buffer:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+    buffer.buffer.clear()
 
 
 def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:

@@ -1,4 +1,4 @@
-"""Operations listed as data: in a task file, or given to a `TaskRunner`, which needs no class."""
+"""Tasks without a class of their own, whose operations are listed as data: in a task file, or given to `TaskRunner`."""
 
 from __future__ import annotations
 
@@ -73,6 +73,23 @@ class TaskRunner(BaseTask):
     def configure_operations(self) -> None:
         """Add the listed operations."""
         add_listed(self, self.operation_configs, "operation_configs", _by_number)
+
+
+class DeclaredTask(BaseTask):
+    """A task declared in a file: its operations stand in the configuration under `operations`.
+
+    Args:
+        file: The task file, relative to the project or absolute.
+        task_id: Its id, if known already; the file's `task_id` counts, else the file's name.
+    """
+
+    def __init__(self, file: str, task_id: str = "") -> None:
+        super().__init__(task_id or Path(file).stem)
+        self.file = file
+
+    def configure_operations(self) -> None:
+        """Add what the file lists."""
+        add_listed(self, self.config.operations, "operations", self.config.problem_at)
 
 
 _LISTED_KEYS = frozenset(

@@ -121,9 +121,10 @@ def run_in_order(
         continue_on_error: Go on, after a failure, with what does not need the task that failed.
 
     Raises:
-        PamolaTaskError: A task cannot be configured; nothing was run. With `continue_on_error` it has failed instead.
+        PamolaTaskError: A task cannot be configured, or has not the steps that were asked for; nothing was run. With
+            `continue_on_error` one that cannot be configured has failed instead.
     """
-    _refuse_unless(nodes, continue_on_error)
+    _refuse_unless(kernel, nodes, options_of, continue_on_error)
     course = Course(continue_on_error=continue_on_error)
     for node in nodes.values():
         end = course.refusal(node)
@@ -157,9 +158,10 @@ def run_at_once(
         What became of each, in the order of `nodes`.
 
     Raises:
-        PamolaTaskError: A task cannot be configured; nothing was run. With `continue_on_error` it has failed instead.
+        PamolaTaskError: A task cannot be configured, or has not the steps that were asked for; nothing was run. With
+            `continue_on_error` one that cannot be configured has failed instead.
     """
-    _refuse_unless(nodes, continue_on_error)
+    _refuse_unless(kernel, nodes, options_of, continue_on_error)
     course = Course(continue_on_error=continue_on_error)
     together = _Together(kernel, nodes, options_of, jobs, tell, skips, course)
     told = 0
@@ -279,10 +281,31 @@ class _Together:
                 process.end()
 
 
-def _refuse_unless(nodes: Mapping[str, TaskNode], continue_on_error: bool) -> None:
+def _refuse_unless(
+    kernel: Kernel,
+    nodes: Mapping[str, TaskNode],
+    options_of: Callable[[TaskNode], RunOptions],
+    continue_on_error: bool,
+) -> None:
     for node in nodes.values():
         if node.problem is not None and not continue_on_error:
             raise node.problem
+        options = options_of(node)
+        if node.problem is None and options.selection:
+            refuse_unknown_steps(kernel, node, options)
+
+
+def refuse_unknown_steps(kernel: Kernel, node: TaskNode, options: RunOptions) -> None:
+    """Refuse steps that a task has not, before the tasks that it needs are run.
+
+    Raises:
+        PlanError: It has not all of them, or none is left.
+    """
+    try:
+        plan = kernel.plan(node.name, options).plan
+    except Exception:  # whatever it is, running the task meets it too, and records it
+        return
+    options.selection.left_out(plan)
 
 
 def run_one(kernel: Kernel, node: TaskNode, options: RunOptions, *, skips: bool) -> TaskEnd:

@@ -12,6 +12,7 @@ import attrs
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.fingerprint import SavedStep
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus
+from pamola_tasks.ordering import put_in_order
 from pamola_tasks.outputs import METRICS, StepData, StepOutputs, keep_metrics, kept_metrics
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
 from pamola_tasks.verdicts import Verdicts
@@ -445,37 +446,11 @@ class Steps:
 
         Of several failures the first one in the plan is the one that the run failed with.
         """
-        run, place = self.run, self._place
-        record = run.record
-        reads: dict[str, int] = {}
-        for step in self.plan:
-            for name in step.reads:
-                reads.setdefault(name, len(reads))
-        record.inputs.sort(key=lambda dataset: reads.get(dataset.name, -1))
-        for datasets in (record.outputs, record.intermediates):
-            datasets.sort(key=lambda dataset: place.get(dataset.step, -1))
-        record.steps.sort(key=lambda step: place[step.step])
-        record.artifacts.sort(key=lambda artifact: place.get(artifact.step, -1))
-        record.errors.sort(key=lambda error: place.get(error.get("step", ""), -1))
-        for by_step in (run.results, record.metrics):
-            ordered: list[tuple[str, Any]] = sorted(by_step.items(), key=lambda item: place.get(item[0], -1))
-            by_step.clear()
-            by_step.update(ordered)
-        self._settle_warnings()
+        put_in_order(self.run, self._warned_before)
+        record, place = self.run.record, self._place
         caused = [found for found in self._failures.items() if not getattr(found[1][1], "details", {}).get("stopped")]
         if caused and record.error is not None and record.error.get("step") in place:
             _, (record.error, self._session.error) = min(caused, key=lambda found: place[found[0]])
-
-    def _settle_warnings(self) -> None:
-        """Warnings of steps in their order; those that several steps may have met first, in that of the alphabet."""
-        record = self.run.record
-        met: dict[str, int] = {}
-        for step in record.steps:
-            for text in step.warnings:
-                met.setdefault(text, len(met))
-        during = record.warnings[self._warned_before :]
-        during.sort(key=lambda text: (met.get(text, -1), text))
-        record.warnings[self._warned_before :] = during
 
 
 def unchanged_since(saved: SavedStep) -> str:

@@ -1,4 +1,4 @@
-"""`BaseTask`, the class that users subclass, and tasks declared in a file."""
+"""`BaseTask`, the class that users subclass, and how its four phases are gone through."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.lifecycle import RunSession, status_of
 from pamola_tasks.operation import Artifact, Operation, OperationResult
-from pamola_tasks.parameters import annotations_of
 from pamola_tasks.protocols import RunOptions
+from pamola_tasks.task_keys import INJECTED_KEYS, parameters_for
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,22 +25,6 @@ if TYPE_CHECKING:
 
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import Config
-
-# Names that belong to the framework: a caller of `add_operation` does not pass them on to an operation.
-SERVICE_KEYS = frozenset({"data_source", "task_dir", "reporter", "progress_tracker"})
-INFRASTRUCTURE_KEYS = ("use_vectorization", "parallel_processes", "use_dask", "npartitions", "chunk_size")
-INJECTED_KEYS = ("use_encryption", "encryption_mode", *INFRASTRUCTURE_KEYS)
-SWITCH_KEYS = frozenset(
-    [
-        "dataset_name",
-        "force_recalculation",
-        "save_output",
-        "generate_visualization",
-        "visualization_theme",
-        "visualization_backend",
-        "visualization_strict",
-    ]
-)
 
 
 class BaseTask:
@@ -330,7 +314,7 @@ class BaseTask:
             session = self._running("add_operation")
             kernel = session.kernel
             registered = kernel.operations.get(operation_class)
-            parameters = self._parameters_for(registered.cls, kwargs)
+            parameters = parameters_for(registered.cls, kwargs, session.run)
             operation = registered.build(parameters)
             session.run.plan.inputs = tuple(session.run.data_source.names())
             session.run.plan.add(operation, name=registered.name, options=step, distribution=registered.distribution)
@@ -343,25 +327,6 @@ class BaseTask:
                 self._refused.append(error)
             return False
         return True
-
-    def _parameters_for(self, cls: type[Operation], given: Mapping[str, Any]) -> dict[str, Any]:
-        own = annotations_of(cls)
-        session = self._running("add_operation")
-        parameters: dict[str, Any] = {}
-        for key, value in given.items():
-            framework = key in SERVICE_KEYS or key in INFRASTRUCTURE_KEYS
-            if framework or (key in SWITCH_KEYS and key not in own):
-                session.run.warn(
-                    f"{cls.__name__}: {key!r} belongs to the task, not to one of its operations; it was not passed on"
-                )
-            else:
-                parameters[key] = value
-        for key in INJECTED_KEYS:
-            if key in own and key not in parameters:
-                parameters[key] = getattr(session.run.config, key)
-        if "use_cache" in own:
-            parameters.setdefault("use_cache", False)
-        return parameters
 
     def execute(self) -> bool:
         """Run the operations that were added.
@@ -540,25 +505,3 @@ def _script_of(cls: type) -> Path | None:
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None)
     return Path(os.path.abspath(file)).parent if cls.__module__ == "__main__" and file else None
-
-
-# ---------------------------------------------------------------- tasks without a class of their own
-
-
-class DeclaredTask(BaseTask):
-    """A task declared in a file: its operations stand in the configuration under `operations`.
-
-    Args:
-        file: The task file, relative to the project or absolute.
-        task_id: Its id, if known already; the file's `task_id` counts, else the file's name.
-    """
-
-    def __init__(self, file: str, task_id: str = "") -> None:
-        super().__init__(task_id or Path(file).stem)
-        self.file = file
-
-    def configure_operations(self) -> None:
-        """Add what the file lists."""
-        from pamola_tasks.runner import add_listed
-
-        add_listed(self, self.config.operations, "operations", self.config.problem_at)

@@ -8,8 +8,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from pamola_tasks import files as durable
-from pamola_tasks import nulls
+from pamola_tasks import locks, nulls
 from pamola_tasks.errors import AlreadyRunning
 from pamola_tasks.record import now, rfc3339
 
@@ -46,7 +45,7 @@ class TaskLock:
                 descriptor = file.fileno()
             except OSError:  # a file in memory: nobody else can see it
                 return nulls.NoLock()
-            if not durable.lock(descriptor, wait=run.options.wait):
+            if not locks.lock(descriptor, wait=run.options.wait):
                 with run.files.open_raw(path) as held:
                     text = held.read(4096).decode("utf-8", "replace")
                 raise AlreadyRunning(

@@ -6,11 +6,9 @@ import json
 import os
 import re
 import signal
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
+from slow_task import be_quick, begin_slow
 
 FAILING = """\
 task_id: failing
@@ -267,41 +265,6 @@ def test_json_log_lines_carry_the_run_and_stand_on_stderr(cli, project):
     assert {line["run_id"] for line in lines} == {outcome["run"]}
 
 
-SLOW = """\
-import time
-from pamola_tasks import BaseTask, Operation, OperationResult
-
-class Quick(Operation):
-    def execute(self, ctx):
-        return OperationResult.success()
-
-class Slow(Operation):
-    def execute(self, ctx):
-        (ctx.run.project.root / "begun").touch()
-        time.sleep(600)
-        return OperationResult.success()
-
-class SlowTask(BaseTask):
-    def __init__(self):
-        super().__init__("slow", "test", "Sleeps")
-
-    def configure_operations(self):
-        self.add_operation(Quick)
-        self.add_operation(Slow)
-"""
-
-
-def begin_slow(project: Path, start) -> subprocess.Popen[str]:
-    (project / "slow.py").write_text(SLOW)
-    process = start("run", "slow.py", cwd=project)
-    deadline = time.monotonic() + 120
-    while not (project / "begun").exists():
-        assert time.monotonic() < deadline, process.communicate()
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    return process
-
-
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, start, sent, code):
     process = begin_slow(project, start)
@@ -313,7 +276,7 @@ def test_an_interrupt_is_recorded_and_the_run_can_be_continued(cli, project, sta
     assert report["run"]["status"] == "interrupted"
     history = json.loads(cli("history", "slow", "--json", cwd=project, code=0).stdout)
     assert history[0]["status"] == "interrupted"
-    (project / "slow.py").write_text(SLOW.replace("time.sleep(600)", "pass"))
+    be_quick(project)
 
 
 def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, project, start):
@@ -324,6 +287,6 @@ def test_a_second_run_of_a_running_task_ends_with_75_and_names_the_first(cli, pr
     finally:
         process.kill()
         process.communicate()
-    (project / "slow.py").write_text(SLOW.replace("time.sleep(600)", "pass"))
+    be_quick(project)
     outcome = json.loads(cli("run", "slow.py", "--json", cwd=project, code=0).stdout)
     assert outcome["success"] is True

@@ -7,11 +7,11 @@ import os
 import shutil
 import signal
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from slow_task import begin_slow
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -185,6 +185,34 @@ def test_what_makes_no_sense_together_is_refused_in_words(cli, chain, arguments,
     assert said in cli("run", *arguments, cwd=chain, code=2).stderr
 
 
+def test_a_step_that_is_not_there_is_refused_before_what_its_task_needs_is_run(cli, chain):
+    for more in ([], ["--jobs", "2"], ["--dry-run"]):
+        refused = cli("run", "c", "--with-dependencies", "--only", "Mixx", *more, cwd=chain, code=2)
+        assert "unknown step 'Mixx'" in refused.stderr
+    assert not (chain / "DATA/processed").exists()
+    assert not (chain / "configs/execution_log.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--executor", "proceses"], "--executor: unknown executor 'proceses': did you mean 'processes'?"),
+        (["--executor", "demo"], "--executor: unknown executor 'demo': there are threads, processes"),
+        (["--set", "seed=many"], "seed"),
+        (["--set", "chunksize=5"], "did you mean 'chunk_size'?"),
+        (["--set", "executor.kind=fibres"], "executor.kind"),
+        (["--jobs", "0"], "--jobs"),
+        (["--seed", "x"], "--seed"),
+        (["--timeout", "0"], "--timeout"),
+    ],
+)
+def test_wrong_usage_of_run_leaves_no_failed_run_behind(cli, chain, arguments, said):
+    for tasks in (["a"], ["--all"]):
+        assert said in cli("run", *tasks, *arguments, cwd=chain, code=2).stderr
+    assert not (chain / "DATA/processed").exists()
+    assert not (chain / "configs/execution_log.jsonl").exists()
+
+
 # ---------------------------------------------------------------- failure
 
 
@@ -269,43 +297,12 @@ def test_a_graph_with_a_circle_is_drawn_with_a_warning(cli, chain):
 
 # ---------------------------------------------------------------- how tasks stand
 
-SLOW = """\
-import time
-from pamola_tasks import BaseTask, Operation, OperationResult, reads
-
-class Quick(Operation):
-    def execute(self, ctx):
-        with ctx.artifact("quick", "txt", "A file") as file:
-            file.write(b"done")
-        return OperationResult.success()
-
-class Slow(Operation):
-    def execute(self, ctx):
-        (ctx.run.project.root / "begun").touch()
-        time.sleep(600)
-        return OperationResult.success()
-
-class SlowTask(BaseTask):
-    def __init__(self):
-        super().__init__("slow", "test", "Sleeps")
-
-    def configure_operations(self):
-        self.add_operation(Quick)
-        self.add_operation(Slow)
-"""
-
 
 @pytest.fixture
 def slow(chain: Path, start: Any):
     """A task that is in its second step."""
-    (chain / "slow.py").write_text(SLOW)
     (chain / "configs/slow.yaml").write_text("task_id: slow\ntask_class: slow.py:SlowTask\n")
-    process = start("run", "slow", cwd=chain)
-    deadline = time.monotonic() + 120
-    while not (chain / "begun").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    process = begin_slow(chain, start, "slow")
     yield process
     process.kill()
     process.communicate()

@@ -101,9 +101,48 @@ def test_the_report_says_that_only_some_steps_were_asked_for(run, project):
     assert any("left out: second, third" in text for text in report["overrides"])
 
 
-def test_an_unknown_step_is_refused_with_the_one_probably_meant(run):
-    assert "did you mean 'second'?" in run("--only", "secnd", code=2)["error"]["message"]
-    assert "leaves no step" in run("--only", "first", "--skip", "first", code=2)["error"]["message"]
+def kept(project: Path) -> dict[str, bytes]:
+    """What is recorded of the task: history, report, manifest, checkpoints and outputs."""
+    places = (project / "configs", project / "DATA/reports", project / "DATA/processed/chain")
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    return {str(path): path.read_bytes() for path in files if path.name != "lock" and path.suffix != ".log"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "secnd"], "unknown step 'secnd': did you mean 'second'?"),
+        (["--from", "nothing"], "unknown step 'nothing': there are first, second, third"),
+        (["--to", "nothing"], "there are first, second, third"),
+        (["--skip", "nothing", "--restart"], "there are first, second, third"),
+        (["--only", "first", "--skip", "first"], "leaves no step"),
+    ],
+)
+def test_a_selection_that_does_not_fit_is_refused_before_anything_is_recorded(run, cli, project, arguments, said):
+    run()
+    before = kept(project)
+    assert said in run(*arguments, code=2)["error"]["message"]
+    assert kept(project) == before
+    status = cli("--plugin", "upper.py", "status", "chain", "--json", cwd=project, code=0)
+    assert json.loads(status.stdout)["state"] == "done"
+    assert set(statuses(run()).values()) == {"skipped"}
+
+
+def test_a_selection_that_needs_what_was_never_made_leaves_no_failed_run(run, cli, project):
+    before = kept(project)
+    assert "was left out and cannot be taken" in run("--only", "third", code=2)["error"]["message"]
+    assert kept(project) == before
+    status = cli("--plugin", "upper.py", "status", "chain", "--json", cwd=project, code=0)
+    assert json.loads(status.stdout)["state"] == "never run"
+
+
+def test_a_failure_of_a_run_of_some_steps_is_recorded_with_its_beginning_and_end(run, project):
+    (project / "DATA/raw/example.csv").unlink()
+    failed = run("--to", "second", code=1)
+    assert "there is no such file" in failed["error"]["message"]
+    lines = (project / "configs/execution_log.jsonl").read_text().splitlines()
+    events = [json.loads(line.partition(" ")[2])["event"] for line in lines]
+    assert (events[0], events[-1], events.count("run_started")) == ("run_started", "run_failed", 1)
 
 
 def test_a_dry_run_shows_what_is_left_out(cli, run, project):

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from encryption_samples import BINDING, KEY, OTHER_KEY, decrypted, encrypted
 
-from pamola_tasks import files as durable
-from pamola_tasks import journal
+from pamola_tasks import journal, locks
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
 from pamola_tasks.files import Files
 from pamola_tasks_encryption import Binding, rotation
@@ -206,11 +205,11 @@ def test_while_a_task_runs_keys_stay_as_they_are(files: Files) -> None:
     lock = files.root / "DATA/processed/t_1/.state/lock"
     lock.parent.mkdir(parents=True)
     with lock.open("wb") as running:
-        assert durable.lock(running.fileno())
+        assert locks.lock(running.fileno())
         with pytest.raises(AlreadyRunning, match="t_1 is running"), rotation.no_task_running(files, "DATA/processed"):
             pytest.fail("it has to be refused")
     with rotation.no_task_running(files, "DATA/processed"), lock.open("ab") as other:
-        assert not durable.lock(other.fileno(), wait=False)
+        assert not locks.lock(other.fileno(), wait=False)
 
 
 # ---------------------------------------------------------------- processes of their own

@@ -213,7 +213,7 @@ def test_jobs_and_executor_of_the_command_line_overrule_the_configuration(folder
         assert len({m["pid"] for m in metrics}) == (1 if "threads" in more else 2)
     done = subprocess.run([*command, "--executor", "nobody"], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "names 'nobody', which does not offer it" in json.loads(done.stdout)["error"]["message"]
+    assert "unknown executor 'nobody': there are threads, processes" in done.stderr
 
 
 # ---------------------------------------------------------------- failures

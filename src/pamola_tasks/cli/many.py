@@ -12,7 +12,7 @@ from pamola_tasks.cli.output import note, print_json
 from pamola_tasks.errors import EXIT_OK, PamolaTaskError, UsageError
 from pamola_tasks.orchestration import Survey, TaskNode, in_order
 from pamola_tasks.plan import Selection
-from pamola_tasks.several import TaskEnd, run_at_once, run_in_order, unchanged
+from pamola_tasks.several import TaskEnd, refuse_unknown_steps, run_at_once, run_in_order, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -163,6 +163,9 @@ def preview_many(state: State, wanted: Wanted, options: RunOptions, *, as_json: 
     nodes = wanted.nodes(survey)
     would: dict[str, str] = {}
     documents = []
+    for node in nodes.values():
+        if node.problem is None and options_of(node).selection:
+            refuse_unknown_steps(kernel, node, options_of(node))
     for node in nodes.values():
         remade = {
             dataset: f"task {name}"

@@ -10,11 +10,14 @@ from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.many import Wanted, preview_many, run_many
 from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, size
 from pamola_tasks.cli.show import show_plan
-from pamola_tasks.errors import EXIT_OK
+from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
 from pamola_tasks.kernel import Outcome
+from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
 from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import RunOptions
+
+_KINDS = ("threads", "processes")  # of the default executor
 
 
 @click.command("run")
@@ -111,9 +114,18 @@ def command(
 
 def _executor(state: State, name: str) -> dict[str, Any]:
     """Have steps run by the default executor on `threads` or in `processes`, or by the plugin of this name."""
-    default = name in ("threads", "processes")
-    state.plugins.prefer["executor"] = DEFAULT_PROVIDERS["executor"] if default else name
-    return {"executor.kind": name} if default else {}
+    plugins, default = state.plugins, DEFAULT_PROVIDERS["executor"]
+    if name in _KINDS:
+        plugins.prefer["executor"] = default
+        return {"executor.kind": name}
+    plugins.prefer["executor"] = name
+    try:
+        plugins.choose("executor")
+    except PluginError:
+        plugins.refuse_if_broken()  # it may be one of those
+        others = [record.name for record in plugins.offering("executor") if record.distribution != default]
+        raise UsageError(f"--executor: {unknown_name(name, (*_KINDS, *others), 'executor')}") from None
+    return {}
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pamola_tasks.testing.memory import (
-    MemoryConfigPlugin,
-    MemoryDataPlugin,
-    MemoryHistoryPlugin,
-    MemoryPlacesPlugin,
-    SequentialExecutorPlugin,
-)
+from pamola_tasks.testing.configuration import MemoryConfigPlugin
+from pamola_tasks.testing.data import MemoryDataPlugin
+from pamola_tasks.testing.execution import SequentialExecutorPlugin
+from pamola_tasks.testing.history import MemoryHistoryPlugin
+from pamola_tasks.testing.places import MemoryPlacesPlugin
 
 
 def memory_plugins(

@@ -12,15 +12,16 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityError, StateRestorationError
-from pamola_tasks.outputs import kept_metrics
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.showing import shown
+from pamola_tasks_checkpoints import present_state
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class TaskContextManager:
             files.root / log_directory / "checkpoints" / task_id if log_directory else state / "checkpoints"
         )
         self._steps = FinishedSteps(files, state, self._logger)
-        self._noted = self._empty_state()
+        self._noted = present_state.empty(self.task_id)
         self._unnoted: list[SavedStep] = []
 
     # ------------------------------------------------------------ what the kernel asks
@@ -114,7 +115,7 @@ class TaskContextManager:
             self._steps.clear()
             with self._failing("deleted"):
                 self._files.remove_tree(self._directory, missing_ok=True)
-            self._noted = self._empty_state()
+            self._noted = present_state.empty(self.task_id)
             self._unnoted.clear()
 
     def diagnose(self) -> list[Diagnosis]:
@@ -175,7 +176,7 @@ class TaskContextManager:
                 self.max_state_size,
             )
         fresh = f"{prefix}_{self.task_id[:40]}_{known['operation_index']}_{moment:%Y%m%d_%H%M%S_%f}"
-        with self._shown("Saving the state"), self._failing("saved"):
+        with shown(self._progress, "Saving the state"), self._failing("saved"):
             name, path, digest = self._write(wanted, fresh, data)
             self._steps.append(
                 {
@@ -212,9 +213,9 @@ class TaskContextManager:
         """
         if not self.enabled:
             raise StateRestorationError(f"checkpoints of {self.task_id} are off (enable_checkpoints), so none is read")
-        with self._shown("Restoring the state"):
+        with shown(self._progress, "Restoring the state"):
             state = self._read(checkpoint_name)
-        self._noted = {**self._empty_state(), **copy.deepcopy(state)}
+        self._noted = {**present_state.empty(self.task_id), **copy.deepcopy(state)}
         self._unnoted.clear()
         return state
 
@@ -246,8 +247,8 @@ class TaskContextManager:
         """The state as it was when a step had been finished, from the journal."""
         steps = list(self._steps.load().values())
         last = next(place for place, saved in enumerate(steps) if saved.step_id == step_id)
-        state = self._empty_state()
-        _note(self._files, steps[: last + 1], state)
+        state = present_state.empty(self.task_id)
+        present_state.note(self._files, steps[: last + 1], state)
         return state
 
     def create_automatic_checkpoint(self, operation_index: int, metrics: Mapping[str, Any] | None = None) -> str:
@@ -344,64 +345,34 @@ class TaskContextManager:
 
     def update_state(self, updates: Mapping[str, Any]) -> None:
         """Change keys of the present state; a mapping is merged into the mapping that is there."""
-        for key, value in updates.items():
-            present = self._state.get(key)
-            merges = isinstance(present, dict) and isinstance(value, Mapping)
-            self._state[key] = {**present, **value} if merges else value  # type: ignore[dict-item]
-        self._state["last_updated"] = rfc3339(now())
+        present_state.update(self._state, updates)
 
     def record_operation_completion(
         self, operation_index: int, operation_name: str, result_metrics: Mapping[str, Any] | None = None
     ) -> None:
         """Note that an operation ended well."""
-        state, time = self._state, rfc3339(now())
-        done = {"index": operation_index, "name": operation_name, "timestamp": time}
-        state["operations_completed"] = [*_without(state["operations_completed"], operation_name), done]
-        state["operations_failed"] = _without(state["operations_failed"], operation_name)
-        if result_metrics:
-            state["metrics"] = {**state["metrics"], operation_name: dict(result_metrics)}
-        state["last_updated"] = time
-        _settle(state)
+        present_state.complete(self._state, operation_index, operation_name, result_metrics)
 
     def record_operation_failure(
         self, operation_index: int, operation_name: str, error_info: Mapping[str, Any] | str
     ) -> None:
         """Note that an operation failed: it does not count as done, whatever comes after it."""
-        state = self._state
-        failure = {"index": operation_index, "name": operation_name, "timestamp": rfc3339(now()), "error": error_info}
-        state["operations_failed"] = [*_without(state["operations_failed"], operation_name), failure]
-        state["operations_completed"] = _without(state["operations_completed"], operation_name)
-        _settle(state)
+        present_state.fail(self._state, operation_index, operation_name, error_info)
 
     def record_artifact(self, artifact_path: str | Path, artifact_type: str, description: str | None = None) -> None:
         """Note a file that was made, once."""
-        path = self._files.name(artifact_path)
-        entry = {"path": path, "type": artifact_type, "description": description or "", "timestamp": rfc3339(now())}
-        self._state["artifacts"] = [*(item for item in self._state["artifacts"] if item["path"] != path), entry]
+        present_state.add_artifact(self._state, self._files.name(artifact_path), artifact_type, description or "")
 
     @property
     def _state(self) -> dict[str, Any]:
         """The present state. What the kernel saved is put into it when somebody asks, which most tasks never do."""
         if self._unnoted:
-            _note(self._files, self._unnoted, self._noted)
+            present_state.note(self._files, self._unnoted, self._noted)
             self._unnoted.clear()
         return self._noted
 
     def _identity(self) -> dict[str, Any]:
         return {"task_id": self.task_id, "config_hash": self._config_hash(), "task_version": self._task_version}
-
-    def _empty_state(self) -> dict[str, Any]:
-        moment = rfc3339(now())
-        return {
-            "task_id": self.task_id,
-            "created_at": moment,
-            "last_updated": moment,
-            "operation_index": -1,
-            "operations_completed": [],
-            "operations_failed": [],
-            "metrics": {},
-            "artifacts": [],
-        }
 
     # ------------------------------------------------------------ as a context
 
@@ -434,19 +405,6 @@ class TaskContextManager:
             yield
         except OSError as problem:
             raise CheckpointError(f"a state of {self.task_id} could not be {done}: {problem}") from problem
-
-    @contextlib.contextmanager
-    def _shown(self, name: str) -> Iterator[None]:
-        if self._progress is None:
-            yield
-            return
-        self._progress.start_operation(name)
-        try:
-            yield
-        except BaseException:
-            self._progress.complete_operation(name, success=False)
-            raise
-        self._progress.complete_operation(name)
 
 
 ContextManager = TaskContextManager
@@ -501,40 +459,3 @@ def _sanitized(name: str) -> str:
 
 def _label(entry: Mapping[str, Any]) -> str:
     return str(entry["step_id"] if entry["event"] == "step" else entry["name"])
-
-
-def _note(files: Files, steps: Iterable[SavedStep], state: dict[str, Any]) -> None:
-    """Put finished steps into a state."""
-    done = {item["name"]: item for item in state["operations_completed"]}
-    artifacts = {item["path"]: item for item in state["artifacts"]}
-    metrics = dict(state["metrics"])
-    for saved in steps:
-        done.pop(saved.step_id, None)
-        done[saved.step_id] = {"index": saved.index, "name": saved.step_id, "timestamp": saved.time}
-        if found := kept_metrics(files, saved):
-            metrics[saved.step_id] = found
-        for output in saved.outputs:
-            if output.kind in ("output", "artifact"):
-                artifacts[output.path] = {
-                    "path": output.path,
-                    "type": str(output.artifact.get("artifact_type") or output.format),
-                    "description": str(output.artifact.get("description") or output.name),
-                    "timestamp": saved.time,
-                }
-        state["last_updated"] = saved.time
-    state["operations_completed"] = list(done.values())
-    state["operations_failed"] = [item for item in state["operations_failed"] if item["name"] not in done]
-    state["metrics"] = metrics
-    state["artifacts"] = list(artifacts.values())
-    _settle(state)
-
-
-def _settle(state: dict[str, Any]) -> None:
-    """The operation index is that of the last completed operation before the first one that failed."""
-    failed = min((item["index"] for item in state["operations_failed"]), default=None)
-    done = [item["index"] for item in state["operations_completed"] if failed is None or item["index"] < failed]
-    state["operation_index"] = max(done, default=-1)
-
-
-def _without(items: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    return [item for item in items if item["name"] != name]

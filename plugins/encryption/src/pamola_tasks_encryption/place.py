@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from pamola_tasks import files as durable
+from pamola_tasks import locks
 from pamola_tasks.errors import AlreadyRunning
 from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
@@ -120,7 +120,7 @@ class Place:
         except OSError as error:
             raise KeyRefused(f"{store.name} cannot be changed where it is: {error.strerror}") from None
         try:
-            if not durable.lock(descriptor, wait=False):
+            if not locks.lock(descriptor, wait=False):
                 raise AlreadyRunning(f"another process is changing {store.name}; nothing was changed")
             yield store
         finally:

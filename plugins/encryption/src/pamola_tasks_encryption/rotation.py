@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import files as durable
+from pamola_tasks import locks
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
 from pamola_tasks_encryption.container import DecryptingReader, is_container
 from pamola_tasks_encryption.errors import Tampered, WrongKey
@@ -102,9 +103,9 @@ def no_task_running(files: Files, processed: str) -> Iterator[None]:
             lock = f"{processed}/{task}/.state/lock"
             if files.exists(lock):
                 file = stack.enter_context(files.append(lock))
-                if not durable.lock(file.fileno(), wait=False):
+                if not locks.lock(file.fileno(), wait=False):
                     raise AlreadyRunning(f"{task} is running: keys are changed when it has ended; nothing was changed")
-                stack.callback(durable.unlock, file.fileno())
+                stack.callback(locks.unlock, file.fileno())
         yield
 
 

@@ -16,14 +16,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import journal, leftovers
-from pamola_tasks.errors import ExecutionLogError, PathSecurityError
+from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.files import check_name
-from pamola_tasks.lifecycle import new_run_id
 from pamola_tasks.protocols import Diagnosis
-from pamola_tasks.record import now, rfc3339
-from pamola_tasks_history import events, storage
+from pamola_tasks.record import new_run_id, now, rfc3339
+from pamola_tasks.showing import shown
+from pamola_tasks_history import events, given, storage
 from pamola_tasks_history.index import Index
 from pamola_tasks_history.process import this_process
+from pamola_tasks_history.summary import Summary, document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Progress, RunServices
 
 LOG = "configs/execution_log.jsonl"
-SHOWN = 100
 _NEAR = 1000  # events at the end of a long log that are looked through before the index is asked
-VERSION = "1.0.0"
 
 
 class ExecutionLog:
@@ -63,8 +62,9 @@ class ExecutionLog:
         self._files = files
         named = PurePosixPath(path.replace(os.sep, "/") or LOG)
         self.log_path = str(named.with_suffix(".jsonl") if named.suffix == ".json" else named)
-        self.summary_path = str(PurePosixPath(self.log_path).with_suffix(".json"))
         self._logger = logger or logging.getLogger("pamola_tasks.history")
+        self._summary = Summary(files, self.log_path, logger=self._logger, damaged=self._damaged)
+        self.summary_path = self._summary.path
         self._redact = redact or (lambda value: value)
         self._index = Index(files, self.log_path)
         self._begun: set[str] = set()
@@ -77,7 +77,7 @@ class ExecutionLog:
         with self._failing("written"):
             if run.lock.after_a_crash:
                 self._remove_leftovers()
-            self._adopt()
+            self._summary.adopt()
             self._append([events.started(run)], flush=True)
         self._begun.add(run.id)
 
@@ -96,9 +96,9 @@ class ExecutionLog:
             for update in self._updates_while_running(run.id):
                 for key, value in update.items():
                     entry[key] = _united(entry.get(key), value) if key in ("input_files", "output_files") else value
-            self._adopt()
+            self._summary.adopt()
             self._append([entry], flush=True)
-            self._refresh()
+            self._summary.refresh()
 
     def record_task_execution(
         self,
@@ -129,7 +129,7 @@ class ExecutionLog:
         check_name(task_id, "the task id")
         if isinstance(execution_time, bool) or not isinstance(execution_time, (int, float)) or not execution_time >= 0:
             raise ExecutionLogError("the run cannot be recorded: 'execution_time' must be seconds, 0 or more")
-        with _shown(progress_manager, "Recording the run"), self._failing("written"):
+        with shown(progress_manager, "Recording the run"), self._failing("written"):
             ended = now()
             record = {
                 "task_id": task_id,
@@ -141,33 +141,35 @@ class ExecutionLog:
                 "started": rfc3339(ended - timedelta(seconds=execution_time)),
                 "finished": rfc3339(ended),
                 "execution_time": execution_time,
-                "report_path": self._checked(report_path) if report_path else "",
-                "input_files": [{"name": name, "path": self._checked(path)} for name, path in inputs],
-                "output_files": [self._output(item) for item in output_artifacts or ()],
+                "report_path": given.stored(self._files, report_path) if report_path else "",
+                "input_files": [{"name": name, "path": given.stored(self._files, path)} for name, path in inputs],
+                "output_files": [given.output(self._files, item) for item in output_artifacts or ()],
                 "hostname": this_process().host,
                 "pid": os.getpid(),
             }
             self._refuse(events.problems_of(record), "the run cannot be recorded")
-            self._adopt()
+            self._summary.adopt()
             self._append(self._redact(events.of_record(record)), flush=True)
-            self._refresh()
+            self._summary.refresh()
         return str(record["task_run_id"])
 
     def track_input_files(
         self, task_id: str, file_paths: Iterable[str | Path], progress_manager: Progress | None = None
     ) -> bool:
         """Add input files to the newest run of a task; False when it has none."""
-        added = [{"name": Path(path).stem, "path": self._checked(path)} for path in file_paths]
+        added = [{"name": Path(path).stem, "path": given.stored(self._files, path)} for path in file_paths]
         return self._track(task_id, "input_files", added, progress_manager)
 
     def track_output_files(
         self, task_id: str, file_paths: Iterable[str | Path], progress_manager: Progress | None = None
     ) -> bool:
         """Add output files to the newest run of a task; False when it has none."""
-        return self._track(task_id, "output_files", [self._output(path) for path in file_paths], progress_manager)
+        return self._track(
+            task_id, "output_files", [given.output(self._files, path) for path in file_paths], progress_manager
+        )
 
     def _track(self, task_id: str, key: str, added: list[dict[str, Any]], progress: Progress | None) -> bool:
-        with _shown(progress, f"Tracking {key.replace('_', ' ')}"):
+        with shown(progress, f"Tracking {key.replace('_', ' ')}"):
             record = self.find_latest_execution(task_id, success_only=False)
             if record is None:
                 return False
@@ -214,7 +216,7 @@ class ExecutionLog:
             task_id: Of this task only.
             limit: At most so many; None for all.
         """
-        with _shown(progress_manager, "Reading the history"):
+        with shown(progress_manager, "Reading the history"):
             records = self.records() if task_id is None else self._records_of(task_id)
             return list(islice((record for record in records if record["success"] or not success_only), limit))
 
@@ -233,7 +235,7 @@ class ExecutionLog:
         Args:
             file_path: Relative to the project's root, or absolute.
         """
-        with _shown(progress_manager, "Looking for the task that wrote a file"):
+        with shown(progress_manager, "Looking for the task that wrote a file"):
             try:
                 wanted = {events.stored_path(file_path, self._files.root), self._files.name(file_path)}
             except ValueError as problem:
@@ -267,16 +269,16 @@ class ExecutionLog:
         )
         for key in ("input_files", "output_files"):
             if key in changed:
-                changed[key] = [{**item, "path": self._checked(item["path"])} for item in changed[key]]
+                changed[key] = [{**item, "path": given.stored(self._files, item["path"])} for item in changed[key]]
         if changed.get("report_path"):
-            changed["report_path"] = self._checked(changed["report_path"])
-        with _shown(progress_manager, "Changing a record"):
+            changed["report_path"] = given.stored(self._files, changed["report_path"])
+        with shown(progress_manager, "Changing a record"):
             record = next((r for r in self.records() if r["task_run_id"] == task_run_id), None)
             return record is not None and self._update(task_run_id, record["task_id"], changed)
 
     def remove_execution_record(self, task_run_id: str, progress_manager: Progress | None = None) -> bool:
         """Remove a run from the log, for good; False when there is no run of this id."""
-        with _shown(progress_manager, "Removing a record"):
+        with shown(progress_manager, "Removing a record"):
             if not any(record["task_run_id"] == task_run_id for record in self.records()):
                 return False
             self._remove({task_run_id})
@@ -304,7 +306,7 @@ class ExecutionLog:
         oldest = now() - timedelta(days=max_age_days)
         counted: dict[str, int] = {}
         removed = []
-        with _shown(progress_manager, "Cleaning up the history"):
+        with shown(progress_manager, "Cleaning up the history"):
             for record in self.records():
                 place = counted[record["task_id"]] = counted.get(record["task_id"], 0) + 1
                 when = events.moment(record["timestamp"])
@@ -332,16 +334,16 @@ class ExecutionLog:
                 f"this is the history of the project {self._files.root}, not of {project_path}: open the history of"
                 " that project with Kernel.discover(project=…)"
             )
-        with _shown(progress_manager, "Making the execution log"), self._failing("made"):
-            self._adopt()
+        with shown(progress_manager, "Making the execution log"), self._failing("made"):
+            self._summary.adopt()
             self._append([], flush=False)
             if not self._files.exists(self.summary_path):
-                self._refresh()
+                self._summary.refresh()
         return self._files.root / self.log_path
 
     def validate_execution_log(self, progress_manager: Progress | None = None) -> tuple[bool, list[str]]:
         """Whether the log is sound, and what is wrong with it, in words with line numbers."""
-        with _shown(progress_manager, "Checking the execution log"), self._failing("read"):
+        with shown(progress_manager, "Checking the execution log"), self._failing("read"):
             found = storage.problems(journal.read(self._files, self.log_path))
         return not found, found
 
@@ -364,20 +366,12 @@ class ExecutionLog:
                     found.append(Diagnosis(level="error", subject="", finding=text))
                 return found
             ended = any(entry.get("event") in events.ENDED for entry in read.entries)
-            problem = self._problem_of_summary(read) if summary else "is missing" if ended else ""
+            problem = self._summary.problem(read) if summary else "is missing" if ended else ""
         if problem:
             text = f"{self.summary_path} {problem}"
             advice = "the next run writes it anew; the log is the truth"
             found.append(Diagnosis(level="error", subject="", finding=text, advice=advice))
         return found
-
-    def _problem_of_summary(self, read: journal.Journal) -> str:
-        try:
-            shown = {r["task_run_id"] for r in storage.parse(self._files.read(self.summary_path, "log"), csv=False)}
-        except (ExecutionLogError, ValueError) as problem:
-            return f"is damaged: {problem}"
-        unknown = shown - {entry.get("run_id") for entry in read.entries}
-        return f"has runs that the log does not have, such as {min(unknown)}" if unknown else ""
 
     def export_execution_log(
         self,
@@ -397,9 +391,9 @@ class ExecutionLog:
         if format not in ("json", "csv"):
             raise ExecutionLogError(f"the execution log is exported as json or csv, not as {format!r}")
         target = str(output_path or f"logs/execution_log_{now():%Y%m%d_%H%M%S}.{format}")
-        with _shown(progress_manager, "Exporting the history"):
+        with shown(progress_manager, "Exporting the history"):
             found = list(self.records())
-            text = storage.to_json(_document(found)) if format == "json" else storage.to_csv(found)
+            text = storage.to_json(document(found)) if format == "json" else storage.to_csv(found)
             with self._failing("exported", target):
                 self._files.write(target, text, "log")
         return self._files.root / target
@@ -416,17 +410,17 @@ class ExecutionLog:
         Raises:
             ExecutionLogError: The file cannot be read or is not of this form; nothing is changed.
         """
-        with _shown(progress_manager, "Importing runs"):
+        with shown(progress_manager, "Importing runs"):
             with self._failing("imported", str(input_path)):
                 imported = storage.parse(self._files.read(input_path, "log"), csv=str(input_path).endswith(".csv"))
-            self._normalize(imported)
+            given.normalize(imported, self._files.root)
             present = {record["task_run_id"]: record["status"] for record in self.records()}
             kept = set(present) if merge else {run_id for run_id, status in present.items() if status == "running"}
             entries = self._redact([e for r in imported if r["task_run_id"] not in kept for e in events.of_record(r)])
             with self._failing("written"):
                 self._index.forget()
                 storage.rewrite(self._files, self.log_path, lambda run_id: run_id in kept, entries)
-                self._refresh(rewritten=True)
+                self._summary.refresh(rewritten=True)
         return True
 
     # ------------------------------------------------------------ how it is done
@@ -437,7 +431,7 @@ class ExecutionLog:
     def _update(self, run_id: str, task_id: str, updates: dict[str, Any]) -> bool:
         with self._failing("written"):
             self._append([self._redact(events.event("run_updated", run_id, task_id, updates=updates))], flush=True)
-            self._refresh()
+            self._summary.refresh()
         return True
 
     def _remove_leftovers(self) -> None:
@@ -464,85 +458,10 @@ class ExecutionLog:
         with self._failing("written"):
             self._index.forget()
             storage.rewrite(self._files, self.log_path, lambda run_id: run_id not in run_ids, [])
-            self._refresh(rewritten=True)
+            self._summary.refresh(rewritten=True)
 
     def _entries(self) -> Iterator[dict[str, Any] | Damage]:
         return journal.newest_first(self._files, self.log_path, but=events.STEP)
-
-    def _refresh(self, *, rewritten: bool = False) -> None:
-        """Rewrite the file for other tools, and record runs that were found to be aborted.
-
-        Of several runs that end at once, one does it for all.
-
-        Args:
-            rewritten: Also where the file tells of a longer log than this one.
-        """
-        dead: list[tuple[str, str]] = []
-        wanted = self._files.stat(self.log_path).size
-        with journal.locked(self._files, self.log_path):
-            if not rewritten and storage.shown_bytes(self._files, self.summary_path) >= wanted:
-                return
-            # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
-            size = self._files.stat(self.log_path).size
-            found = list(islice(events.records(self._entries(), self._damaged, lambda *run: dead.append(run)), SHOWN))
-            self._files.write(self.summary_path, storage.to_json({**_document(found), "log_bytes": size}), "log")
-        if dead:
-            self._append([events.event("run_aborted", run_id, task_id) for run_id, task_id in dead], flush=False)
-
-    def _adopt(self) -> None:
-        """Where there is a file for other tools and no log, as the framework's forerunner leaves it: begin with it."""
-        if self._files.exists(self.log_path) or not self._files.exists(self.summary_path):
-            return
-        try:
-            records = storage.parse(self._files.read(self.summary_path, "log"), csv=False)
-            self._normalize(records)
-        except (ExecutionLogError, ValueError) as problem:
-            aside = f"{self.summary_path}.damaged"
-            self._files.replace(self.summary_path, aside)
-            self._logger.warning(
-                "%s cannot be read (%s): it is kept as %s, and the history begins anew",
-                self.summary_path,
-                problem,
-                aside,
-            )
-            return
-        self._append([entry for record in records for entry in events.of_record(record)], flush=True)
-
-    def _normalize(self, records: list[dict[str, Any]]) -> None:
-        """Bring the paths and times of foreign records into the form of ours."""
-        for record in records:
-            try:
-                for item in (*record["input_files"], *record["output_files"]):
-                    item["path"] = events.stored_path(item["path"], self._files.root)
-                if record.get("report_path"):
-                    record["report_path"] = events.stored_path(record["report_path"], self._files.root)
-            except ValueError as problem:
-                raise ExecutionLogError(f"run {record['task_run_id']}: a path of it {problem}") from problem
-            when = events.moment(record["timestamp"])
-            if when is not None:
-                record["timestamp"] = rfc3339(when)
-
-    def _checked(self, path: str | Path) -> str:
-        """A path as it is stored, after asking whether the project allows it."""
-        try:
-            stored = events.stored_path(path, self._files.root)
-            self._files.stat(stored)
-        except FileNotFoundError:
-            return stored  # files may be gone, or not be there yet
-        except (ValueError, TypeError, OSError, PathSecurityError) as problem:
-            raise ExecutionLogError(f"{str(path)!r} cannot be recorded: {problem}") from problem
-        return stored
-
-    def _output(self, item: Artifact | Mapping[str, Any] | str | Path) -> dict[str, Any]:
-        if isinstance(item, (str, Path)):
-            facts: Mapping[str, Any] = {"path": item}
-        elif isinstance(item, Mapping):
-            facts = item
-        else:
-            facts = {"path": item.path, "type": item.artifact_type, "description": item.description}
-        path = facts.get("path", "")
-        kind = facts.get("type") or Path(path).suffix.lstrip(".")
-        return {"path": self._checked(path), "type": kind, "description": facts.get("description", "")}
 
     def _damaged(self, _damage: Damage) -> None:
         if not self._told:
@@ -573,46 +492,3 @@ def _left(record: Mapping[str, Any], paths: set[str]) -> bool:
 def _united(present: list[dict[str, Any]] | None, added: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Both lists of files, each path once."""
     return list({item["path"]: item for item in [*added, *(present or ())]}.values())
-
-
-def _document(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Records as the file for other tools has them: newest first, and the last run of each task."""
-    tasks: dict[str, dict[str, Any]] = {}
-    for record in found:
-        if record["status"] in ("running", "unknown"):
-            continue
-        when = events.moment(record["timestamp"])
-        tasks.setdefault(
-            record["task_id"],
-            {
-                "task_type": record["task_type"],
-                "last_execution": int(when.timestamp()) if when else None,
-                "last_status": "success" if record["success"] else "failed",
-                "last_report_path": record["report_path"],
-                "last_task_run_id": record["task_run_id"],
-            },
-        )
-    written = rfc3339(now())
-    return {
-        "schema": events.SCHEMA,
-        "version": VERSION,
-        "timestamp": written,
-        "last_modified": written,
-        "tasks": tasks,
-        "executions": found,
-    }
-
-
-@contextlib.contextmanager
-def _shown(progress: Progress | None, name: str) -> Iterator[None]:
-    """Show an action as an operation in progress, where somebody wants to see it."""
-    if progress is None:
-        yield
-        return
-    progress.start_operation(name)
-    try:
-        yield
-    except BaseException:
-        progress.complete_operation(name, success=False)
-        raise
-    progress.complete_operation(name)

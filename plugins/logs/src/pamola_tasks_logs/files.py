@@ -8,7 +8,7 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
-from pamola_tasks.files import lock, unlock
+from pamola_tasks.locks import lock, unlock
 
 if TYPE_CHECKING:
     from pamola_tasks.files import Files

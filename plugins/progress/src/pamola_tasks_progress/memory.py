@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from pamola_tasks.memory_use import peak_memory
 
 
 def peak_mb() -> float | None:
     """The most that the process has used so far; None where the system does not say (Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+    peak = peak_memory()
+    return None if peak is None else peak / (1 << 20)
 
 
 def current_mb() -> float | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.memory_use import peak_memory
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.secrets import Redactor
 from pamola_tasks_reports import environment
@@ -187,7 +188,7 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "started": rfc3339(record.started),
         "finished": _moment(ended),
         "seconds": round(seconds, 6),
-        "peak_memory_bytes": record.peak_memory_bytes or environment.peak_memory_bytes(),
+        "peak_memory_bytes": record.peak_memory_bytes or peak_memory(),
         "host": environment.host(),
         "user": environment.user(),
         "resumed_from": record.resumed_from,

@@ -15,6 +15,7 @@ from pamola_tasks.errors import PamolaTaskError, ReportingError
 from pamola_tasks.operation import Artifact
 from pamola_tasks.plugin_finding import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
+from pamola_tasks.result import ArtifactQueries
 from pamola_tasks_reports import facts, soundness
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.manifest import manifest_of
@@ -32,7 +33,7 @@ _WRITERS: dict[str, str] = {
 }
 
 
-class TaskReporter:
+class TaskReporter(ArtifactQueries):
     """The report of one run of a task.
 
     Within a run it reads what happened from `run.record`, and only what the task adds is told to it. It works
@@ -205,18 +206,6 @@ class TaskReporter:
     def get_artifact_group(self, name: str) -> ArtifactGroup | None:
         """The group of this name, or None."""
         return self._added.groups.get(name)
-
-    def get_artifacts_by_tag(self, tag: str) -> list[Artifact]:
-        """Artifacts with a tag."""
-        return [artifact for artifact in self.artifacts if tag in artifact.tags]
-
-    def get_artifacts_by_category(self, category: str) -> list[Artifact]:
-        """Artifacts of a category."""
-        return [artifact for artifact in self.artifacts if artifact.category == category]
-
-    def get_artifacts_by_type(self, artifact_type: str) -> list[Artifact]:
-        """Artifacts of a type."""
-        return [artifact for artifact in self.artifacts if artifact.artifact_type == artifact_type]
 
     def generate_report(self) -> dict[str, Any]:
         """The report as it stands: redacted, and without values where the run encrypts.

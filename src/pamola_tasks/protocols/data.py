@@ -1,0 +1,129 @@
+"""Datasets: reading them, writing them, and the formats of their files."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pamola_tasks.record import DatasetRecord
+
+
+class DataSource(Protocol):
+    """Reads datasets (`DataSource` of the data plugin); frames are pandas DataFrames unless the provider says else.
+
+    A name stands for a file (read when first asked for) or a frame in memory.
+    """
+
+    def has_dataset(self, name: str) -> bool:
+        """Whether there is a dataset of this name and, for a file, whether the file is there."""
+        ...
+
+    def names(self) -> list[str]:
+        """All names, in the order added."""
+        ...
+
+    def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
+        """A name for a file.
+
+        Options: `role` (default `data`), `format`, `task_id` of the task that wrote it, `sha256` of its bytes where
+        that was made while writing.
+        """
+        ...
+
+    def add_dataframe(self, name: str, frame: Any) -> None:
+        """A name for a frame in memory."""
+        ...
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
+        """The whole table, or some columns of it. A frame that the caller may change.
+
+        Raises:
+            DataError: Not there, not readable, a column missing: named with file and column, never with values.
+        """
+        ...
+
+    def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """The table in pieces of at most `size` rows."""
+        ...
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns, without a look at the rows where the format knows a way."""
+        ...
+
+    def schema(self, name: str) -> dict[str, str]:
+        """Names of the columns, and their dtypes as text, without reading the whole table where possible."""
+        ...
+
+    def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """The one file of a dataset that is no table, decrypted: read by what it means to who asks.
+
+        Raises:
+            DataError: It has no file, or several, or the file is not there.
+        """
+        ...
+
+    def fingerprint(self, name: str) -> str:
+        """The hash of what the dataset is now (sha256 hex of the bytes on disk, or of a frame's content)."""
+        ...
+
+    def describe(self, name: str) -> DatasetRecord:
+        """What is known of a dataset without reading more than was read already; hash included."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Drop the frame from memory; a dataset that has no file is forgotten."""
+        ...
+
+
+class DataWriter(Protocol):
+    """Writes datasets (`DataWriter` of the data plugin)."""
+
+    def write_dataset(
+        self, frame: Any, path: str, *, name: str, format: str, role: str = "data", step: str = "", kind: str = "output"
+    ) -> DatasetRecord:
+        """Write a frame, or an iterable of frames with the same columns, to this very file, through `run.files`.
+
+        Args:
+            frame: A DataFrame, or an iterable of DataFrames (written piece by piece).
+            path: Where to, relative to the project's root.
+            format: `csv`, `parquet` or another known format.
+
+        Returns:
+            What was written, with the hash made while writing.
+        """
+        ...
+
+    def extension(self, format: str) -> str:
+        """The extension of a format's files, without dot; an unknown format raises `DataError` with what is known."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class DatasetFormat:
+    """A file format for datasets.
+
+    Attributes:
+        extension: Without dot.
+        read: `(file, columns, options) -> DataFrame`.
+        write: `(frames, file, options) -> rows`: writes an iterable of DataFrames to a binary file.
+        chunks: `(file, size, columns, options) -> Iterator[DataFrame]`, or None when it can only be read whole.
+        schema: `(file, options) -> {column: dtype}`, or None when it must be read for that; `columns` in the options
+            says which columns are meant, where not all are.
+        columns: `(file, options) -> names`: the columns without a look at the rows, where `schema` needs one.
+        as_read: `DataFrame -> DataFrame`: what reading would give once the frame is written, so that later steps need
+            not read it; None where only reading tells.
+    """
+
+    extension: str
+    read: Callable[[IO[bytes], Sequence[str] | None, Mapping[str, Any]], Any]
+    write: Callable[[Iterable[Any], IO[bytes], Mapping[str, Any]], int]
+    chunks: Callable[[IO[bytes], int, Sequence[str] | None, Mapping[str, Any]], Iterator[Any]] | None = None
+    schema: Callable[[IO[bytes], Mapping[str, Any]], dict[str, str]] | None = None
+    columns: Callable[[IO[bytes], Mapping[str, Any]], list[str]] | None = None
+    as_read: Callable[[Any], Any] | None = None

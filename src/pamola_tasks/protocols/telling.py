@@ -1,0 +1,164 @@
+"""What is told of a run: its log, the history, progress, the report; and what `pamola-task doctor` finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pamola_tasks.protocols.run import RunServices
+
+
+class Logging(Protocol):
+    """Where log lines go."""
+
+    @property
+    def handlers(self) -> Sequence[logging.Handler]:
+        """The handlers, formatters set. Records carry `run_id`, `task_id` and `step_id`; messages are redacted."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close all of them."""
+        ...
+
+
+class History(Protocol):
+    """The execution history (`ExecutionLog`)."""
+
+    def run_started(self, run: RunServices) -> None:
+        """Append `run_started`."""
+        ...
+
+    def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
+        """Append `step_finished`."""
+        ...
+
+    def run_finished(self, run: RunServices) -> None:
+        """Append `run_finished` or `run_failed`, from `run.record`, and refresh the file for other tools."""
+        ...
+
+    def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
+        """The newest record of a task, or None."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows progress (`TaskProgressManager`)."""
+
+    def set_total_operations(self, total: int) -> None:
+        """How many steps the plan has."""
+        ...
+
+    def start_operation(
+        self, name: str, total: int = 0, description: str | None = None, unit: str = "items", leave: bool = False
+    ) -> Any:
+        """A step begins; `total` 0 means unknown."""
+        ...
+
+    def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None:
+        """A step made this much progress."""
+        ...
+
+    def set_operation_total(self, name: str, total: float, unit: str = "items") -> None:
+        """A step found out how much there is to do."""
+        ...
+
+    def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None:
+        """A step ended."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        ...
+
+
+class Reporter(Protocol):
+    """Collects and writes the report (`TaskReporter`). Facts of the run come from `run.record`."""
+
+    def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
+        """A task's own entry beside those of the steps."""
+        ...
+
+    def add_artifact(
+        self,
+        artifact_type: str,
+        path: str | Path,
+        description: str = "",
+        category: str = "output",
+        tags: Sequence[str] | None = None,
+        group_name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """A file that the task itself made."""
+        ...
+
+    def add_metric(self, name: str, value: Any) -> None:
+        """A number of the whole task."""
+        ...
+
+    def add_task_summary(
+        self,
+        success: bool,
+        execution_time: float | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        error_info: Mapping[str, Any] | None = None,
+        encryption: Mapping[str, Any] | None = None,
+    ) -> None:
+        """How the task ended."""
+        ...
+
+    def generate_report(self) -> dict[str, Any]:
+        """The report as it stands."""
+        ...
+
+    def save_report(self) -> Path:
+        """Write all formats and the manifest; the path of the JSON report."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class ReportSection:
+    """A section of the report that a plugin adds.
+
+    Attributes:
+        title: For people.
+        key: For machines: the section is `sections.<key>` of the JSON report.
+        facts: JSON values.
+        text: Markdown for people, optional.
+    """
+
+    title: str
+    key: str
+    facts: Mapping[str, Any] = attrs.Factory(dict)
+    text: str = ""
+
+
+class ReportWriter(Protocol):
+    """Writes a report in one format."""
+
+    def __call__(self, report: Mapping[str, Any]) -> bytes:
+        """The report's bytes, from the JSON report."""
+        ...
+
+
+class Diagnosing(Protocol):
+    """What a service offers as well when it keeps something on the disk: `pamola-task doctor --data` asks for it."""
+
+    def diagnose(self) -> Iterable[Diagnosis]:
+        """What is damaged, missing or swapped; nothing where all is well. No subject has to be named."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Diagnosis:
+    """One finding of `pamola-task doctor`: level `ok`, `note`, `warning` or `error`."""
+
+    level: str
+    subject: str
+    finding: str
+    advice: str = ""

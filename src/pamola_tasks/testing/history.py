@@ -1,0 +1,71 @@
+"""The execution history in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pamola_tasks.hookspecs import hookimpl
+from pamola_tasks.protocols import RunServices
+from pamola_tasks.record import rfc3339
+
+
+class MemoryHistory:
+    """The execution history as a list.
+
+    Args:
+        records: The list, newest last.
+    """
+
+    def __init__(self, records: list[dict[str, Any]]) -> None:
+        self.records = records
+
+    def run_started(self, run: RunServices) -> None:
+        """Add a record."""
+        self.records.append(
+            {
+                "task_id": run.record.task_id,
+                "task_run_id": run.id,
+                "timestamp": rfc3339(run.record.started),
+                "success": None,
+                "status": "running",
+                "steps": {},
+            }
+        )
+
+    def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
+        """Note a step."""
+        self._of(run)["steps"][step] = status
+
+    def run_finished(self, run: RunServices) -> None:
+        """Note the end."""
+        record = run.record
+        self._of(run).update(success=record.success, status=record.status, execution_time=record.seconds)
+
+    def _of(self, run: RunServices) -> dict[str, Any]:
+        return next(record for record in reversed(self.records) if record["task_run_id"] == run.id)
+
+    def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
+        """The newest record of a task."""
+        record: dict[str, Any]
+        for record in reversed(self.records):
+            if record["task_id"] == task_id and (record["success"] or not success_only):
+                return record
+        return None
+
+
+class MemoryHistoryPlugin:
+    """History in memory.
+
+    Attributes:
+        records: All runs of the kernel, newest last.
+    """
+
+    PAMOLA_PLUGIN_NAME = "memory-history"
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    @hookimpl(trylast=True)
+    def pamola_provide_history(self, run: RunServices) -> MemoryHistory:
+        """The list."""
+        return MemoryHistory(self.records)
