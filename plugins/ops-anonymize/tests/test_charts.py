@@ -73,7 +73,7 @@ def test_what_is_drawn_is_what_is_written(how: Settings, missing: float) -> None
     release = anonymized(frame, list(frame.columns), 5, how)
     grouped = frame.dropna() if how.nulls == "suppress" else frame
     for name, found in release.distributions.items():
-        column = grouped[name]
+        column = frame[name]
         told, suppressed = read_back(release.frame[name], column)
         values = found.domain.texts(np.arange(found.domain.size))
         drawn = {text: mass for text, mass in zip(values, found.after[:-1], strict=True) if mass > 1e-9}

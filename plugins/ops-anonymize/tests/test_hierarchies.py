@@ -59,6 +59,18 @@ def test_a_last_level_of_several_labels_gets_a_star_above_it() -> None:
         ),
         (b"nurse\nsurgeon\ncook\n", "jobs.csv, line 1: the hierarchy of job has one field a line"),
         (b"", "jobs.csv: the hierarchy of job is empty"),
+        (
+            b"nurse;health;*\nsurgeon;;*\ncook;kitchen;*\n",
+            "jobs.csv, line 2: the hierarchy of job has an empty label in field 2",
+        ),
+        (
+            b"nurse;health;\nsurgeon;health;\ncook;kitchen;\n",
+            "jobs.csv, line 1: the hierarchy of job has an empty label in field 3",
+        ),
+        (
+            b"nurse;" + b"h" * 200_000 + b"\nsurgeon;health\ncook;kitchen\n",
+            "jobs.csv: the hierarchy of job cannot be read: field larger than",
+        ),
         (b"nurse;health\nsurg\xffeon;health\n", "jobs.csv, line 2: the hierarchy of job is not UTF-8"),
     ],
 )
@@ -79,6 +91,22 @@ def test_a_missing_value_stays_missing_alone_and_is_suppressed_among_others() ->
     column = pd.Series(["nurse", None, None, None, "surgeon", "nurse"], name="job")
     made = hierarchy(JOBS, column.tolist())
     assert cells(made, column, [0, 0, 1, 1, 2, 2]) == ["*", "*", None, None, "health", "health"]
+
+
+@pytest.mark.parametrize("classes", [[0, 0, 1, 1], [1, 1, 0, 0]])
+def test_no_label_stands_for_a_missing_value_though_the_topmost_one_has_a_name(classes: list[int]) -> None:
+    column = pd.Series(["nurse", None, "nurse", "cook"], name="job")
+    made = hierarchy(b"nurse;health;any\ncook;food;any\n", column.tolist())
+    _, codes = encode(column)
+    suppressed = classes[0]
+    assert cells(made, column, classes) == ["*", "*", "any", "any"]
+    assert made.loss_of(codes, np.array(classes), 2)[suppressed] == 1.0
+
+    alone = pd.Series(["nurse", None, "nurse", "nurse"], name="job")
+    made = hierarchy(b"nurse;any\n", alone.tolist())
+    _, codes = encode(alone)
+    assert cells(made, alone, classes) == ["*", "*", "nurse", "nurse"]
+    assert made.loss_of(codes, np.array(classes), 2)[suppressed] == 1.0
 
 
 def test_ranges_are_built_as_wide_as_stated_and_refused_where_they_do_not_nest() -> None:

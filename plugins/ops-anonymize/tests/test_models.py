@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,6 +131,48 @@ def test_what_not_even_the_whole_table_has_is_refused(adult: pd.DataFrame) -> No
     how = Settings(promise=Promise(l=3), sensitive=["salary-class"])
     with pytest.raises(DataRefused, match="distinct 3-diversity cannot be had for salary-class"):
         anonymized(adult, QUASI, 4, how)
+
+
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("diverse", [False, True])
+def test_the_order_of_the_records_changes_no_class(adult: pd.DataFrame, strategy: Any, diverse: bool) -> None:
+    table = adult.head(700)
+    how = Settings(strategy=strategy, promise=Promise(l=2) if diverse else Promise(), sensitive=["salary-class"])
+    release = anonymized(table, QUASI, 4, how)
+    other = anonymized(table.sample(frac=1, random_state=7), QUASI, 4, how)
+    assert Counter(map(tuple, release.frame[QUASI].to_numpy())) == Counter(map(tuple, other.frame[QUASI].to_numpy()))
+
+
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+def test_records_left_out_for_nulls_change_neither_what_a_loss_is_part_of_nor_how_numbers_are_written(
+    strategy: Any,
+) -> None:
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 101.0, None], "y": ["a", "a", "b", "b", None, "c"]})
+    release = anonymized(table, ["x", "y"], 2, Settings(strategy=strategy, nulls="suppress", output="ranges"))
+    assert release.frame["x"].tolist() == ["[1,2]", "[1,2]", "[3,4]", "[3,4]"]
+    assert release.ncp_set == {"x": pytest.approx((4 * 0.01 + 2) / 6), "y": pytest.approx(2 / 6)}
+
+
+@pytest.mark.parametrize(
+    ("values", "least"), [(["", None], 1), (["", None, "a"], 2), ([1, "1"], 1), ([True, 1], 2), ([0.0, -0.0], 1)]
+)
+def test_diversity_is_that_of_the_values_as_a_reader_tells_them_apart(values: list[Any], least: int) -> None:
+    table = pd.DataFrame({"x": 1, "s": pd.Series(values * 3, dtype=object)})
+    grouping = Grouping.of(table, ["x"])
+    measured, diversity = grouping.measured(table["s"], Promise()), grouping.diversity(table["s"])
+    assert measured is not None
+    assert diversity is not None
+    assert measured.distinct == diversity.l == least
+    assert (measured.recursive == math.inf) == (least == 1)
+    assert measured.entropy == pytest.approx({1: 1.0, 2: 2.0}[least], rel=0.1)
+
+
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+def test_no_class_is_diverse_by_an_empty_text_beside_a_missing_value_only(strategy: Any) -> None:
+    table = pd.DataFrame({"x": range(8), "s": pd.Series(["", None, "", None, "a", "", None, "a"], dtype=object)})
+    release = anonymized(table, ["x"], 2, Settings(strategy=strategy, promise=Promise(l=2), sensitive=["s"]))
+    read = release.frame.fillna({"s": ""})
+    assert read.groupby("x")["s"].nunique().min() == 2
 
 
 @st.composite

@@ -162,6 +162,7 @@ class SensitiveCounts:
         count: Records of each entry.
         share: Part of each value in the table.
         ordered: Whether distance follows the order of the values.
+        blank: The value that is the empty text, as in `SensitiveValues`.
     """
 
     start: Ints
@@ -169,6 +170,7 @@ class SensitiveCounts:
     count: Ints
     share: Floats
     ordered: bool
+    blank: int | None = None
 
     @classmethod
     def of(cls, values: SensitiveValues, unit: Ints, units: int, *, ordered: bool) -> SensitiveCounts:
@@ -176,14 +178,15 @@ class SensitiveCounts:
         width = len(values.share)
         pairs, count = np.unique(unit * width + values.codes, return_counts=True)
         start = np.searchsorted(pairs // width, np.arange(units + 1))
-        return cls(start.astype(np.int64), pairs % width, count.astype(np.int64), values.share, ordered)
+        return cls(start.astype(np.int64), pairs % width, count.astype(np.int64), values.share, ordered, values.blank)
 
     def histogram(self, units: Ints, group: Ints, groups: int) -> Histogram:
         """The values of candidate classes."""
         length = self.start[units + 1] - self.start[units]
         first = np.repeat(self.start[units] - (np.cumsum(length) - length), length)
         entries = first + np.arange(int(length.sum()))
-        return Histogram.of(np.repeat(group, length), self.value[entries], self.count[entries], groups, self.share)
+        owner, value, count = np.repeat(group, length), self.value[entries], self.count[entries]
+        return Histogram.of(owner, value, count, groups, self.share, self.blank)
 
 
 @attrs.frozen(eq=False)

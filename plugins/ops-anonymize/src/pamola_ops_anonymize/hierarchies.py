@@ -20,7 +20,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.operation import OperationContext
 
-from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
 from .notation import SUPPRESSED, interval
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _DIGITS = 15  # that a number keeps whatever it is
 
 @attrs.frozen(eq=False)
 class Hierarchy:
-    """The generalizations of the values of one domain.
+    """The generalizations of the values of one domain; losses as in J. Xu et al., KDD 2006, and Iyengar, KDD 2002.
 
     Attributes:
         groups: int64, shape (levels, codes of the domain with the missing value last): the group of each code at
@@ -51,10 +51,20 @@ class Hierarchy:
     def levels(self) -> int:
         return len(self.groups)
 
+    @property
+    def missing(self) -> int:
+        """The code of a missing value."""
+        return int(self.groups.shape[1]) - 1
+
+    def hides(self, levels: Ints, members: Ints) -> Mask:
+        """Of which classes, as `common` has them, no label is true: missing values stand under none of the file's."""
+        return np.asarray((levels == self.levels - 1) & (members == self.missing))
+
     def common(self, codes: Codes, classes: Ints, count: int) -> tuple[Ints, Ints]:
-        """The lowest level at which each class is one group, and the code of one of its members."""
+        """The lowest level at which each class is one group, and a member's code: the missing one if it has it."""
         representative = np.zeros(count, dtype=np.int64)
         representative[classes] = codes
+        representative[classes[codes == self.missing]] = self.missing
         level = np.full(count, self.levels - 1, dtype=np.int64)
         for lower in range(self.levels - 2, -1, -1):
             groups = self.groups[lower]
@@ -101,7 +111,10 @@ def read_hierarchy(content: bytes, file: str, column: str) -> list[list[str]]:
         raise DataError(f"{file}, line {line}: the hierarchy of {column} is not UTF-8: save it as UTF-8") from error
     rows: list[list[str]] = []
     for delimiter in DELIMITERS:
-        rows = [fields for fields in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if fields]
+        try:
+            rows = [fields for fields in _lines(text, delimiter) if fields]
+        except csv.Error as error:
+            raise DataError(f"{file}: the hierarchy of {column} cannot be read: {error}") from error
         if rows and len(rows[0]) > 1 and all(len(fields) == len(rows[0]) for fields in rows):
             return _lines(text, delimiter)
     if not rows:
@@ -202,6 +215,12 @@ def _checked_lines(
                 f" each value needs one line"
             )
         place[key] = position
+        empty = [level for level, label in enumerate(fields[1:], start=2) if not label]
+        if empty:
+            raise DataError(
+                f"{file}, line {number}: the hierarchy of {column} has an empty label in field {empty[0]}, which readers"
+                f" of a table would take for a missing value: give it a name"
+            )
     columns = [[fields[level] for _, fields in numbered] for level in range(len(numbered[0][1]))]
     _check_monotone(columns, [number for number, _ in numbered], file, column)
     return place, columns

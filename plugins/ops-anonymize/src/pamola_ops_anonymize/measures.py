@@ -21,7 +21,7 @@ class Diversity:
     A. Machanavajjhala, D. Kifer, J. Gehrke and M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007.
 
     Attributes:
-        l: Least number of distinct values in a class; a missing value counts as a value.
+        l: Least number of distinct values in a class; a missing value counts as a value, the same as the empty text.
         exposed_classes: Classes in which there is one value only.
         exposed_records: Records in those classes.
     """
@@ -48,6 +48,8 @@ class Diversity:
 @attrs.frozen(eq=False)
 class Grouping:
     """Records grouped into equivalence classes: those whose cells in the given columns are all the same.
+
+    L. Sweeney: k-anonymity, International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10(5), 2002.
 
     Attributes:
         group: Class of each record.
@@ -98,13 +100,16 @@ class Grouping:
         sizes = [int(size) for size in self.sizes]
         return sum(size * size for size in sizes) + suppressed * (sum(sizes) + suppressed)
 
+    def histogram(self, values: SensitiveValues) -> Histogram:
+        """How many records of each class have each of these values, which are those of the same records."""
+        ones = np.ones(len(self.group), dtype=np.int64)
+        return Histogram.of(self.group, values.codes, ones, self.classes, values.share, values.blank)
+
     def diversity(self, sensitive: pd.Series[Any]) -> Diversity | None:
         """Distinct l-diversity of a column of the same records; None where there is no record."""
         if not len(self.sizes):
             return None
-        codes, values = pd.factorize(sensitive, use_na_sentinel=False)
-        pairs = np.unique(self.group * len(values) + codes)
-        distinct = np.bincount(pairs // len(values), minlength=len(self.sizes))
+        distinct = self.histogram(SensitiveValues.of(sensitive)).distinct()
         alone = distinct == 1
         return Diversity(int(distinct.min()), int(alone.sum()), int(self.sizes[alone].sum()))
 
@@ -119,9 +124,7 @@ class Grouping:
             return None
         values = SensitiveValues.of(sensitive)
         ordered = promise.is_ordered(values)
-        histogram = Histogram.of(
-            self.group, values.codes, np.ones(len(self.group), dtype=np.int64), self.classes, values.share
-        )
+        histogram = self.histogram(values)
         recursive_l = int(promise.l) if promise.l is not None and promise.diversity == "recursive" else 2
         return Measured(
             distinct=int(histogram.distinct().min()),

@@ -5,6 +5,7 @@ All of them hold for the union of two classes where they hold for both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -24,32 +25,44 @@ class SensitiveValues:
             of the text of anything else.
         share: Of each code, how large its part of all records is.
         ordered: Whether the values are numbers or dates, or an ordered categorical.
+        blank: The code of the empty text where records with it and records without a value both occur.
     """
 
     codes: Ints
     share: Floats
     ordered: bool
+    blank: int | None = None
 
     @classmethod
     def of(cls, column: pd.Series[Any]) -> SensitiveValues:
         """Codes of a column."""
-        if isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
-            codes = column.cat.codes.to_numpy().astype(np.int64)
-            codes = np.where(codes < 0, len(column.cat.categories), codes)
-            ordered = True
-        else:
-            domain, encoded = encode(column)
-            ordered = isinstance(domain, OrderedDomain)
-            codes = encoded.astype(np.int64)
-            if not ordered:
-                rank = np.append(
-                    np.argsort(np.argsort(np.array(domain.texts(np.arange(domain.size)), dtype=object))), 0
-                )
-                rank[-1] = domain.size
-                codes = rank[codes].astype(np.int64)
-        present, codes = np.unique(codes, return_inverse=True)
-        count = np.bincount(codes, minlength=len(present))
-        return cls(codes.astype(np.int64), count / max(1, len(codes)), ordered)
+        domain, encoded = encode(column)
+        ordered = isinstance(domain, OrderedDomain)
+        codes = encoded.astype(np.int64)
+        blank = None
+        if not ordered:
+            texts = domain.texts(np.arange(domain.size))
+            order = np.array(sorted(range(domain.size), key=_order(column, texts)), dtype=np.int64)
+            rank = np.arange(domain.size + 1)
+            rank[order] = np.arange(domain.size)
+            codes = rank[codes]
+            ordered = isinstance(column.dtype, pd.CategoricalDtype) and bool(column.dtype.ordered)
+            if "" in texts and bool((codes == domain.size).any()):
+                blank = int(rank[texts.index("")])
+        count = np.bincount(codes, minlength=domain.size + 1)
+        if not count[-1]:
+            count = count[:-1]
+        return cls(codes, count / max(1, len(codes)), ordered, blank)
+
+
+def _order(column: pd.Series[Any], texts: list[str]) -> Callable[[int], Any]:
+    """What categories are sorted by: the place of their level where these have an order, else their text."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered:
+        place: dict[str, int] = {}
+        for at, level in enumerate(column.cat.categories):
+            place.setdefault(str(level), at)
+        return lambda code: place[texts[code]]
+    return lambda code: texts[code]
 
 
 @attrs.frozen(eq=False)
@@ -62,6 +75,7 @@ class Histogram:
         count: Records of each entry.
         classes: Number of classes.
         share: Part of each value in the whole table.
+        blank: The value that is the empty text, where there are missing values (the last one) as well.
     """
 
     owner: Ints
@@ -69,13 +83,26 @@ class Histogram:
     count: Ints
     classes: int
     share: Floats
+    blank: int | None = None
 
     @classmethod
-    def of(cls, owner: Ints, value: Ints, count: Ints, classes: int, share: Floats) -> Histogram:
+    def of(
+        cls, owner: Ints, value: Ints, count: Ints, classes: int, share: Floats, blank: int | None = None
+    ) -> Histogram:
         """Count (class, value) pairs, which may occur more than once."""
         pairs, inverse = np.unique(owner * len(share) + value, return_inverse=True)
         total = np.bincount(inverse, weights=count, minlength=len(pairs)).astype(np.int64)
-        return cls(pairs // len(share), pairs % len(share), total, classes, share)
+        return cls(pairs // len(share), pairs % len(share), total, classes, share, blank)
+
+    def _as_read(self) -> Histogram:
+        """Empty texts counted as missing values: most readers of a CSV file take them for the same.
+
+        A class is then less diverse, so that what is said of its diversity holds for every reader.
+        """
+        if self.blank is None:
+            return self
+        value = np.where(self.value == self.blank, len(self.share) - 1, self.value)
+        return Histogram.of(self.owner, value, self.count, self.classes, self.share)
 
     @property
     def sizes(self) -> Ints:
@@ -87,14 +114,16 @@ class Histogram:
     def distinct(self) -> Ints:
         """Number of different values in each class: distinct l-diversity.
 
-        A. Machanavajjhala, D. Kifer, J. Gehrke and M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007.
+        A. Machanavajjhala, D. Kifer, J. Gehrke and M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007. Here, and
+        in the other measures of diversity, the empty text and a missing value are one value.
         """
-        return np.bincount(self.owner, minlength=self.classes).astype(np.int64)
+        return np.bincount(self._as_read().owner, minlength=self.classes).astype(np.int64)
 
     def entropy(self) -> Floats:
         """The exponential of each class's entropy, the l of entropy l-diversity (the same paper, definition 4.1)."""
-        parts = self._parts()
-        total = np.bincount(self.owner, weights=-parts * np.log(parts), minlength=self.classes)
+        read = self._as_read()
+        parts = read._parts()
+        total = np.bincount(read.owner, weights=-parts * np.log(parts), minlength=self.classes)
         return np.asarray(np.exp(total))
 
     def recursive(self, l: int) -> Floats:  # noqa: E741 - the letter is the measure's name
@@ -102,8 +131,9 @@ class Histogram:
 
         Recursive (c, l)-diversity asks for less than c; infinite where there are fewer than l values.
         """
-        order = np.lexsort((-self.count, self.owner))
-        count, owner = self.count[order], self.owner[order]
+        read = self._as_read()
+        order = np.lexsort((-read.count, read.owner))
+        count, owner = read.count[order], read.owner[order]
         start = np.searchsorted(owner, np.arange(self.classes))
         rank = np.arange(len(owner)) - start[owner]
         most = np.bincount(owner, weights=np.where(rank == 0, count, 0), minlength=self.classes)
@@ -154,4 +184,4 @@ class Histogram:
         change = np.abs(np.log(self._parts() / self.share[self.value]))
         start = np.searchsorted(self.owner, np.arange(self.classes))
         greatest: npt.NDArray[np.float64] = np.maximum.reduceat(change, start)
-        return np.where(self.distinct() < len(self.share), np.inf, greatest)
+        return np.where(np.bincount(self.owner, minlength=self.classes) < len(self.share), np.inf, greatest)

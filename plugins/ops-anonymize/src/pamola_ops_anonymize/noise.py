@@ -21,10 +21,19 @@ Mechanism = Literal["laplace", "gaussian"]
 
 Floats = npt.NDArray[np.float64]
 
+MOST_DECIMALS = 15
+"""More no float holds, and rounding to far more gives no number at all."""
+
 
 def _fraction(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not (is_number(value) and 0 < value < 1):
         raise wrong(operation, attribute.name, "a number between 0 and 1", value)
+
+
+def _decimals(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    whole_number(0)(operation, attribute, value)
+    if value is not None and value > MOST_DECIMALS:
+        raise wrong(operation, attribute.name, f"a whole number of at most {MOST_DECIMALS}", value)
 
 
 def _bounds(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -64,7 +73,7 @@ class NoiseOperation(Operation):
         budget_delta: The same for delta: 0 unless given.
         reproducible: Draw from the step's seeded generator, with the same scale. Whoever knows the seed can take the
             noise away, so that the guarantee is void; nothing is entered as spent.
-        decimals: To how many decimals the result is rounded, which costs nothing.
+        decimals: To how many decimals the result is rounded, 15 at most, which costs nothing.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
@@ -81,7 +90,7 @@ class NoiseOperation(Operation):
     budget_epsilon: float | None = attrs.field(default=None, validator=positive)
     budget_delta: float | None = attrs.field(default=None, validator=_fraction)
     reproducible: bool = False
-    decimals: int | None = attrs.field(default=None, validator=whole_number(0))
+    decimals: int | None = attrs.field(default=None, validator=_decimals)
     output_format: str | None = None
 
     version = "1.0"
@@ -121,6 +130,9 @@ class NoiseOperation(Operation):
         require(ctx, self.input_dataset, {"columns": self.columns})
         noisy = dict.fromkeys(self.columns, 0)
         cut = dict.fromkeys(self.columns, 0)
+        # a generator for each column: else the draws of one would depend on how many records are read at a time
+        seeds = ctx.rng.integers(2**63, size=len(self.columns)).tolist()
+        generators = {name: np.random.default_rng(seed) for name, seed in zip(self.columns, seeds, strict=True)}
 
         def add(piece: pd.DataFrame) -> pd.DataFrame:
             written: dict[str, pd.Series[Any]] = {}
@@ -131,7 +143,7 @@ class NoiseOperation(Operation):
                 inside, changed = self._within_bounds(name, values[there])
                 cut[name] += changed
                 values = values.copy()
-                values[there] = self._with_noise(ctx, inside, calibrated[name])
+                values[there] = self._with_noise(generators[name], inside, calibrated[name])
                 noisy[name] += int(there.sum())
                 written[name] = pd.Series(values, index=piece.index)
             return piece.assign(**written)
@@ -207,12 +219,12 @@ class NoiseOperation(Operation):
             raise DataError(f"{self.input_dataset}: column {name} holds infinite values, which no noise hides")
         return values, 0
 
-    def _with_noise(self, ctx: OperationContext, values: Floats, calibrated: Calibrated) -> Floats:
+    def _with_noise(self, generator: np.random.Generator, values: Floats, calibrated: Calibrated) -> Floats:
         if self._private:
             assert calibrated.release is not None
             noisy = np.asarray(calibrated.release(values) if len(values) else values, dtype=np.float64)
         elif self.mechanism == "laplace":
-            noisy = values + ctx.rng.laplace(0.0, calibrated.scale, len(values))
+            noisy = values + generator.laplace(0.0, calibrated.scale, len(values))
         else:
-            noisy = values + ctx.rng.normal(0.0, calibrated.scale, len(values))
+            noisy = values + generator.normal(0.0, calibrated.scale, len(values))
         return noisy if self.decimals is None else noisy.round(self.decimals)

@@ -7,14 +7,13 @@ from typing import Literal
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pamola_tasks.errors import DataRefused, ParameterError
 
 from .conditions import Conditions, Promise, SensitiveCounts
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
-from .domains import Domain, Floats, Ints, Mask, combinations, encode
+from .domains import Domain, Floats, Ints, Mask
 from .generalization import GeneralizedColumn, central, generalize, labelled, representative
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
 from .improving import improved
@@ -24,6 +23,7 @@ from .models import SensitiveValues
 from .mondrian import partition
 from .notation import SUPPRESSED
 from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
+from .table import Table
 
 Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
 Recoding = Literal["local", "full-domain"]
@@ -89,6 +89,9 @@ class Settings:
 class Release:
     """A generalized table, and what making it cost.
 
+    Normalized certainty penalty: J. Xu, W. Wang, J. Pei, X. Wang, B. Shi and A. W.-C. Fu: Utility-based anonymization
+    using local recoding, KDD 2006.
+
     Attributes:
         frame: The records that are released, in the input's order, with the input's row labels.
         suppressed: Records that are suppressed.
@@ -135,43 +138,6 @@ def mean_loss(loss: Mapping[str, float]) -> float:
     return sum(loss.values()) / len(loss)
 
 
-@attrs.frozen(eq=False)
-class _Table:
-    """Quasi-identifiers of the records to be grouped (those of a population after them), as codes.
-
-    Attributes:
-        domains: One a quasi-identifier.
-        before: For each quasi-identifier how many records of the input have each code.
-        combination: Unit of each record.
-        distinct: int32, shape (quasi-identifiers, units): the codes of each unit.
-        weights: Records of each unit that count for k.
-        records: How many of the records are those of the input.
-    """
-
-    domains: list[Domain]
-    before: list[Ints]
-    combination: Ints
-    distinct: npt.NDArray[np.int32]
-    weights: Ints
-    records: int
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, columns: Sequence[str], population: pd.DataFrame | None) -> _Table:
-        records = len(frame)
-        if population is not None:
-            frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
-        domains = []
-        codes = np.empty((len(columns), len(frame)), dtype=np.int32)
-        for position, column in enumerate(columns):
-            domain, codes[position] = encode(frame[column])
-            domains.append(domain)
-        first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
-        if population is not None:
-            weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
-        before = [np.bincount(row[:records], minlength=each.size + 1) for row, each in zip(codes, domains, strict=True)]
-        return cls(domains, before, combination, np.take(codes, first, axis=1), weights, records)
-
-
 def k_anonymous(
     frame: pd.DataFrame,
     quasi_identifiers: Sequence[str],
@@ -179,6 +145,9 @@ def k_anonymous(
     progress: Callable[[int], None] | None = None,
 ) -> Release:
     """Generalize the quasi-identifiers by Mondrian until at least `k` records share each combination of them.
+
+    k-anonymity: L. Sweeney, International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10(5), 2002.
+    Mondrian: K. LeFevre, D. J. DeWitt and R. Ramakrishnan, ICDE 2006.
 
     A table of fewer than `k` records cannot be released at all: every record is suppressed. Otherwise none is.
 
@@ -211,14 +180,14 @@ def anonymized(
         DataRefused: Not even the whole table as one class meets what is asked of the sensitive attributes.
     """
     columns = list(quasi_identifiers)
-    table = _Table.of(frame, columns, None)
+    table = Table.of(frame, columns)
     sizes_before = table.weights
     complete = np.ones(len(frame), dtype=bool)
     if settings.nulls == "suppress":
         complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
     kept = frame if complete.all() else frame.loc[complete]
     if settings.population is not None or not complete.all():
-        table = _Table.of(kept, columns, settings.population)
+        table = Table.of(frame, columns, settings.population, complete)
     importance = np.array([float(settings.importance.get(column, 1.0)) for column in columns])
     importance /= importance.mean()
     hierarchies = [
@@ -299,7 +268,7 @@ def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings) 
 
 def _grouped(
     frame: pd.DataFrame,
-    table: _Table,
+    table: Table,
     hierarchies: list[Hierarchy],
     importance: Floats,
     k: int,
@@ -307,18 +276,11 @@ def _grouped(
     progress: Callable[[int], None] | None,
 ) -> tuple[Ints, list[int] | None]:
     """The class of each record, `OUTSIDE` where it is suppressed; and the levels of a full-domain recoding."""
-    by_record = settings.strategy == "microaggregation"
-    records = len(table.combination)
-    unit = np.arange(records, dtype=np.int64) if by_record else table.combination
-    weights = table.weights
-    if by_record:
-        counted = np.arange(records) >= (table.records if settings.population is not None else 0)
-        weights = counted.astype(np.int64)
+    if settings.strategy == "microaggregation":
+        return _microaggregated(frame, table, importance, k, settings, progress), None
+    unit, weights = table.combination, table.weights
     conditions = _conditions(frame, unit[: table.records], weights, k, settings)
     may_suppress = int(settings.suppression_limit * len(frame))
-    if by_record:
-        codes = np.take(table.distinct, table.combination, axis=1)
-        return microaggregate(codes, table.domains, importance, conditions, progress), None
     if settings.strategy == "mondrian":
         classes = partition(
             table.distinct,
@@ -344,6 +306,31 @@ def _grouped(
     return classes[unit], None
 
 
+def _microaggregated(
+    frame: pd.DataFrame,
+    table: Table,
+    importance: Floats,
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+) -> Ints:
+    """The class of each record: each is a unit, in an order that does not depend on that of the table.
+
+    Records that are equally far away are taken in their order, and these are many.
+    """
+    records = len(table.combination)
+    counted = np.arange(records) >= (table.records if settings.population is not None else 0)
+    others = np.zeros(records - len(frame), dtype=np.int64)
+    asked = () if settings.promise.empty else settings.sensitive
+    sensitive = [np.append(SensitiveValues.of(frame[name]).codes, others) for name in asked]
+    order = np.lexsort((*sensitive, counted, table.combination))
+    unit = np.empty(records, dtype=np.int64)
+    unit[order] = np.arange(records)
+    conditions = _conditions(frame, unit[: table.records], counted[order].astype(np.int64), k, settings)
+    codes = np.take(table.distinct, table.combination[order], axis=1)
+    return microaggregate(codes, table.domains, importance, conditions, progress)[unit]
+
+
 def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings: Settings) -> Conditions:
     promise = settings.promise
     if promise.empty:
@@ -366,7 +353,7 @@ def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings
 
 def _cells(
     columns: list[str],
-    table: _Table,
+    table: Table,
     hierarchies: list[Hierarchy],
     classes: Ints,
     sizes: Ints,

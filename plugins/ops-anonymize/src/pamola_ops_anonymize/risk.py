@@ -207,8 +207,7 @@ def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float)
         c: The c for which the l of recursive diversity is told.
     """
     values = SensitiveValues.of(column)
-    classes = grouping.classes
-    histogram = Histogram.of(grouping.group, values.codes, np.ones(len(column), dtype=np.int64), classes, values.share)
+    histogram = grouping.histogram(values)
     distinct = histogram.distinct()
     diversity = grouping.diversity(column)
     assert diversity is not None  # there is a record

@@ -1,0 +1,60 @@
+"""The quasi-identifiers of a table as codes, equal combinations once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .domains import Domain, Ints, Mask, combinations, encode
+
+
+@attrs.frozen(eq=False)
+class Table:
+    """Quasi-identifiers of the records to be grouped (those of a population after them), as codes.
+
+    Attributes:
+        domains: One a quasi-identifier, with the values of all records, those included that are not to be grouped:
+            losses are parts of the input's range.
+        before: For each quasi-identifier how many records of the input have each code.
+        combination: Unit of each record.
+        distinct: int32, shape (quasi-identifiers, units): the codes of each unit.
+        weights: Records of each unit that count for k.
+        records: How many of the records are those of the input.
+    """
+
+    domains: list[Domain]
+    before: list[Ints]
+    combination: Ints
+    distinct: npt.NDArray[np.int32]
+    weights: Ints
+    records: int
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        columns: Sequence[str],
+        population: pd.DataFrame | None = None,
+        grouped: Mask | None = None,
+    ) -> Table:
+        """Encode the quasi-identifiers of the records that are `grouped`, all of them unless given."""
+        records = len(frame)
+        if population is not None:
+            frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
+        domains = []
+        codes = np.empty((len(columns), len(frame)), dtype=np.int32)
+        for position, column in enumerate(columns):
+            domain, codes[position] = encode(frame[column])
+            domains.append(domain)
+        if grouped is not None and not grouped.all():
+            codes = np.compress(np.append(grouped, np.ones(len(frame) - records, dtype=bool)), codes, axis=1)
+            records = int(grouped.sum())
+        first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
+        if population is not None:
+            weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
+        before = [np.bincount(row[:records], minlength=each.size + 1) for row, each in zip(codes, domains, strict=True)]
+        return cls(domains, before, combination, np.take(codes, first, axis=1), weights, records)
