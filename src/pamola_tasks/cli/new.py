@@ -100,7 +100,10 @@ def command() -> None:
 @click.option("--description", default="", help="What the task is for.")
 @pass_state
 def new_task(state: State, name: str, data: str | None, as_class: bool, description: str) -> None:
-    """Write a new task NAME: configs/NAME.yaml (and tasks/NAME.py with --class), and tests/test_NAME.py."""
+    """A task: a declaration or a class.
+
+    Written are configs/NAME.yaml (and tasks/NAME.py with --class), and tests/test_NAME.py.
+    """
     check_name(name, "the task id")
     _check_plain(name, "a task")
     kernel = state.kernel
@@ -130,7 +133,10 @@ def new_task(state: State, name: str, data: str | None, as_class: bool, descript
 @click.argument("name")
 @pass_state
 def new_operation(state: State, name: str) -> None:
-    """Write a new operation NAME: operations/NAME.py, a plugin of one file, and tests/test_NAME.py."""
+    """An operation for this project.
+
+    Written are operations/NAME.py, a plugin of one file, and tests/test_NAME.py.
+    """
     from pamola_tasks.cli import new_code
 
     module, cls = _module(name, "an operation"), _operation_class(name)
@@ -149,7 +155,10 @@ def new_operation(state: State, name: str) -> None:
 @click.argument("name")
 @pass_state
 def new_plugin(state: State, name: str) -> None:
-    """Write a new plugin NAME: plugins/NAME, a distribution with a check of its own and a test."""
+    """A plugin that can be installed.
+
+    Written is plugins/NAME: a distribution with a check of its own, and a test.
+    """
     from pamola_tasks.cli import new_code
 
     package = _package(name)
@@ -166,7 +175,10 @@ def new_plugin(state: State, name: str) -> None:
 @click.argument("name")
 @pass_state
 def new_pack(state: State, name: str) -> None:
-    """Write a new pack of operations NAME: plugins/NAME, a distribution with one operation and a test."""
+    """A pack of operations that can be installed.
+
+    Written is plugins/NAME: a distribution with one operation, and a test.
+    """
     from pamola_tasks.cli import new_code
 
     package = _package(name)
