@@ -362,8 +362,8 @@ class Kernel:
 
         Raises:
             UnknownTaskError: There is no such task.
-            PamolaTaskError: The project, its configuration or its plugins cannot be used, or the task is being run by
-                another process: nothing was begun.
+            PamolaTaskError: The project, its configuration or its plugins cannot be used, the steps that were asked for
+                are not there, or the task is being run by another process: nothing was begun.
         """
         self.plugins.refuse_if_broken()
         if overrides is not None and not isinstance(overrides, Mapping):

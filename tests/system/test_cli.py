@@ -241,6 +241,40 @@ def test_new_task_makes_a_task_that_runs_and_a_test_that_passes(cli, python, pro
         assert cli("new", "task", bad, cwd=project).returncode in (2, 4)
 
 
+def test_new_operation_plugin_and_pack_are_usable_and_their_tests_pass(cli, python, project):
+    cli("new", "operation", "shout-out", cwd=project, code=0)
+    operation = cli("--plugin", "operations/shout_out.py", "ops", "ShoutOutOperation", "--json", cwd=project, code=0)
+    assert json.loads(operation.stdout)["version"] == "1.0"
+    assert "pip install -e plugins/our-rules" in cli("new", "plugin", "our-rules", cwd=project, code=0).stdout
+    cli("new", "pack", "our-ops", cwd=project, code=0)
+    for tests in ("tests", "plugins/our-rules", "plugins/our-ops"):
+        tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", tests, cwd=project)
+        assert "1 passed" in tested.stdout, tested.stdout + tested.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["operation", "a b"], "letters, digits"),
+        (["operation", "class"], "Python cannot import 'class'"),
+        (["plugin", "9lives"], "Python cannot import '9lives'"),
+        (["pack", "json"], "Python has a module 'json' already"),
+        (["operation", "../x"], "letters, digits"),
+        (["plugni", "x"], "plugin"),
+    ],
+)
+def test_new_refuses_names_that_cannot_be_imported(cli, project, arguments, said):
+    assert said in cli("new", *arguments, cwd=project, code=2).stderr
+
+
+def test_new_leaves_what_is_there_as_it_is(cli, project):
+    cli("new", "plugin", "our-rules", cwd=project, code=0)
+    written = project / "plugins/our-rules/src/our_rules/plugin.py"
+    written.write_text("# mine")
+    assert "is there already" in cli("new", "pack", "our-rules", cwd=project, code=2).stderr
+    assert written.read_text() == "# mine"
+
+
 def test_init_leaves_what_is_there_as_it_is(cli, project):
     config = project / "configs/prj_config.yaml"
     config.write_text("data_repository: DATA\nseed: 5\n")
@@ -248,6 +282,13 @@ def test_init_leaves_what_is_there_as_it_is(cli, project):
     again = cli("init", project, code=0)
     assert "DATA/raw/example.csv" in again.stdout
     assert config.read_text() == "data_repository: DATA\nseed: 5\n"
+
+
+def test_on_a_narrow_terminal_the_table_of_hooks_stays_on_its_lines(cli):
+    for columns in (80, 200):
+        lines = cli("hooks", env={"COLUMNS": str(columns)}, code=0).stdout.splitlines()
+        assert max(map(len, lines)) <= columns
+        assert lines[0].split() == ["hook", "kind", "implemented", "by", "contract"]
 
 
 def test_completion_completes_commands(cli, home, tmp_path):

@@ -201,6 +201,7 @@ def test_a_step_that_is_not_there_is_refused_before_what_its_task_needs_is_run(c
         (["--set", "seed=many"], "seed"),
         (["--set", "chunksize=5"], "did you mean 'chunk_size'?"),
         (["--set", "executor.kind=fibres"], "executor.kind"),
+        (["--set", "data_types.age=number_of_years"], "is no type: known are text"),
         (["--jobs", "0"], "--jobs"),
         (["--seed", "x"], "--seed"),
         (["--timeout", "0"], "--timeout"),

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pamola_tasks import Kernel, TaskRunner
-from pamola_tasks.errors import DataError
+from pamola_tasks.errors import ConfigurationError, DataError
 
 COLUMNS = [f"c{number}" for number in range(40)]
 WANTED = ["c30", "c2", "c7"]
@@ -87,6 +87,6 @@ def test_an_unknown_type_is_refused_before_any_file_is_opened(project: Any) -> N
     project.put(".pamola.toml", "")
     for stated in ({"age": "intt"}, {"t": {"age": "intt"}}, {"other": {"age": 5}}):
         task = TaskRunner("t_1", input_datasets={"t": "gone.csv"}, data_types=stated)
-        outcome = Kernel.discover(project=project.root).run(task)
-        assert type(outcome.error).__name__ == "ConfigurationError"
-        assert "for column 'age' is no type: known are text, integer" in str(outcome.error)
+        with pytest.raises(ConfigurationError, match="for column 'age' is no type: known are text, integer"):
+            Kernel.discover(project=project.root).run(task)
+    assert not (project.root / "configs").exists()  # no failed run is recorded

@@ -19,6 +19,7 @@ import pamola_tasks_history.plugin
 import pamola_tasks_paths.plugin
 from pamola_tasks import Kernel
 from pamola_tasks.cli.app import State
+from pamola_tasks.errors import UnknownTaskError
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_history.command import history, since
 
@@ -88,7 +89,15 @@ def test_runs_can_be_chosen(kept: ExecutionLog, ask: Ask) -> None:
     assert found("--limit", "1") == [ids[2]]
     assert found("--since", "1h") == ids[::-1]
     assert found("--since", (datetime.now(UTC) + timedelta(hours=1)).isoformat()) == []
-    assert ask("nobody").output == "No runs of this kind are in the history.\n"
+    assert ask("b", "--failed").output == "No runs of this kind are in the history.\n"
+
+
+def test_a_task_that_there_is_not_and_never_was_is_an_error(kept: ExecutionLog, ask: Ask) -> None:
+    kept.record_task_execution("gone", "x", True, 1, None)
+    assert len(ask("gone").output.splitlines()) == 2
+    refused = ask("nobody").exception
+    assert isinstance(refused, UnknownTaskError)
+    assert "there is no task 'nobody'" in str(refused)
 
 
 def test_nothing_was_run_yet(ask: Ask) -> None:

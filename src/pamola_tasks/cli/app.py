@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # The kernel's own commands: module in this package, and the line of help.
 BUILT_IN = {
     "init": "Make a project: marker, folders, an example task.",
-    "new": "Write a new task that works, with a test.",
+    "new": "Write a task, operation, plugin or pack that works.",
     "list": "The project's tasks.",
     "show": "A task's plan: steps, datasets, what would be run and why.",
     "graph": "Draw which task needs which, or the steps of one.",

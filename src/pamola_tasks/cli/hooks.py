@@ -40,6 +40,7 @@ def command(state: State, name: str | None, as_json: bool) -> None:
     print_table(
         [[h["hook"], h["kind"], ", ".join(h["implemented_by"]), h["contract"].partition("\n")[0]] for h in every],
         ["hook", "kind", "implemented by", "contract"],
+        narrow="implemented by",
     )
 
 

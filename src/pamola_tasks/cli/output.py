@@ -110,12 +110,24 @@ def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
             click.echo(f"{' ' * (indent + width + 2)}{line}")
 
 
-def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> None:
-    """Print a table; the last column is cut where the terminal ends."""
+_LITTLE = 20  # columns that the last one gets in any case
+
+
+def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow: str = "") -> None:
+    """Print a table; the last column is cut where the terminal ends.
+
+    Args:
+        narrow: A column that is cut too where little would be left of the last one.
+    """
     texts = [[visible(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max([_width(header), *(_width(row[i]) for row in texts)]) for i, header in enumerate(headers)]
     room = shutil.get_terminal_size((100, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
-    widths[-1] = max(min(widths[-1], room), _width(headers[-1]), 20 if widths[-1] > 20 else 0)
+    if narrow and room < _LITTLE:
+        place = headers.index(narrow)
+        kept = max(widths[place] - (_LITTLE - room), _width(narrow))
+        room += widths[place] - kept
+        widths[place] = kept
+    widths[-1] = max(min(widths[-1], room), _width(headers[-1]), min(widths[-1], _LITTLE))
     click.secho("  ".join(_padded(h, w) for h, w in zip(headers, widths, strict=True)).rstrip(), bold=True)
     for row in texts:
         cells = [_padded(_cut(cell, width), width) for cell, width in zip(row, widths, strict=True)]

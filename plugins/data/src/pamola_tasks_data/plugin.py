@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pamola_tasks import hookimpl
+from pamola_tasks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import DatasetFormat, DataSource, DataWriter, RunServices
+    from pamola_tasks.protocols import Config, DatasetFormat, DataSource, DataWriter, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -18,6 +19,18 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_settings() -> str:
     return "pamola_tasks_data.settings:DataSettings"
+
+
+@hookimpl
+def pamola_check_config(config: Config) -> list[str]:
+    """A type of a column that is not known."""
+    from pamola_tasks_data.data_types import check_data_types
+
+    try:
+        check_data_types(config.data_types)
+    except ConfigurationError as error:
+        return [str(error)]
+    return []
 
 
 @hookimpl(trylast=True)

@@ -14,6 +14,7 @@ import click
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.output import duration, json_option, print_json, print_table
 from pamola_tasks.errors import UsageError
+from pamola_tasks.inspection import place_of
 from pamola_tasks_history.events import moment
 from pamola_tasks_history.log import ExecutionLog
 
@@ -46,10 +47,13 @@ def since(text: str) -> datetime:
 def history(state: State, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """Show the runs of TASK, or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
     wanted = _filter(task, since(begin) if begin else None, failed)
-    log = state.kernel.services(None, upto="history").history
+    run = state.kernel.services(None, upto="history")
+    log = run.history
     if not isinstance(log, ExecutionLog):
         raise UsageError(f"the history is kept by {type(log).__module__}, which this command cannot read")
     found = list(islice((record for record in log.records() if wanted(record)), limit))
+    if task and not found and log.find_latest_execution(task, success_only=False) is None:
+        place_of(state.kernel, run, task)  # where there is no such task either: an error that says which was meant
     if as_json:
         print_json(found)
     elif found:
