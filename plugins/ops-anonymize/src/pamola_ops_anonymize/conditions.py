@@ -43,11 +43,10 @@ class Measured:
     def meaning(self, attribute: str) -> str:
         """The measures in words."""
         kind = "in their order" if self.ordered else "as parts of all records"
-        held = (
-            f"has {self.distinct} different values and is as uncertain as among {self.entropy:.3g} equally likely ones"
-        )
+        many = f"{self.distinct} different values and is as uncertain as among {self.entropy:.3g} equally likely ones"
+        held = "one value only" if self.distinct == 1 else many
         return (
-            f"in the class that gives most away, {attribute} {'has one value only' if self.distinct == 1 else held};"
+            f"in the class that gives most away, {attribute} has {held};"
             f" compared {kind}, its values in a class differ from those of the table by up to t = {self.t:.3g}"
             f" (0: a class tells nothing, 1: everything)"
         )
