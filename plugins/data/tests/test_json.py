@@ -7,6 +7,7 @@ import io
 import json
 import math
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pamola_tasks.errors import DataError, DataWriteError
+from pamola_tasks_data import json_reading
 from pamola_tasks_data.formats import JSON, JSON_LINES
 
 TEXTS = st.text(max_size=8) | st.sampled_from(["2015-01-01", "01:02:03", '"', "\\", "a\nb", "\x00", "é😀"])
@@ -37,6 +39,24 @@ COLUMNS = st.sampled_from(
         st.integers(0, 9) | st.floats(0, 1),
     ]
 )
+
+
+ODD_LINES = [
+    '{"a": 18446744073709551616}',
+    '{"a": -9223372036854775809.5}',
+    '{"a": 1, "a": 2}',
+    '{"a": "\\ud800"}',
+    '{"a": NaN, "b": -0, "c": 1E5}',
+    '{"a": 1e400}',
+    '{"a": 1} {"a": 2}',
+    '{"a": "\t"}',
+    '{"a": [[1]], "b": {}}',
+    "null",
+    "{'a': 1}",
+    '{"a": 01}',
+    '{"a": 1,}',
+    '  {"a": "x"}\t\r',
+]
 
 
 @st.composite
@@ -92,6 +112,20 @@ def test_any_json_reader_finds_in_a_written_file_what_the_frame_holds(rows: list
         found = json.loads(written) if format is JSON else [json.loads(line) for line in written.split("\n")[:-1]]
         assert present(found) == plain(frame)
         assert all(list(row) == list(frame.columns) for row in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=10) | st.sampled_from(ODD_LINES), max_size=4))
+def test_with_the_extra_lines_are_read_as_without_it(found: list[str]) -> None:
+    file = "\n".join(found).encode()
+    answers = []
+    for quick in (json_reading._quick, None):
+        with mock.patch.object(json_reading, "_quick", quick):
+            try:
+                answers.append(plain(JSON_LINES.read(io.BytesIO(file), None, {})))
+            except DataError as problem:
+                answers.append([{"problem": str(problem)}])
+    assert answers[0] == answers[1]
 
 
 def test_truth_values_beside_numbers_stay_truth_values(project: Any) -> None:

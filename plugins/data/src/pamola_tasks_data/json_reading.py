@@ -1,6 +1,7 @@
 """Reading JSON: an array of objects, or one object a line. Values keep their type; texts like dates stay text.
 
-Arrow's own reader of JSON is not used: it takes texts for times, and some damaged files end the process.
+Arrow's own reader of JSON is not used: it takes texts for times, and some damaged files end the process. Lines are
+decoded by msgspec where it is there (the extra `json`), and by the standard library where it is not, or refuses a line.
 """
 
 from __future__ import annotations
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 22
 _MARK = b"\xef\xbb\xbf"  # of the order of bytes, which UTF-8 does not need
 _decode = json.JSONDecoder().raw_decode
+
+try:
+    from msgspec import DecodeError
+    from msgspec.json import Decoder
+except ImportError:
+    _quick = None
+else:
+    _quick = Decoder().decode
 
 
 def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -93,20 +102,37 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
     """The objects in some lines, of which the first has this number."""
     for place, line in enumerate(block.split(b"\n"), number):
-        try:
-            text = line.decode().strip(" \t\r")
-            if not text:
-                continue
-            record, end = _decode(text)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise DataError(f"line {place} is not JSON") from None
-        except RecursionError:
-            raise DataError(f"line {place} is nested too deeply to be a row") from None
-        if end != len(text):
-            raise DataError(f"line {place} is not JSON")
+        if not line.strip(b" \t\r"):
+            continue
+        record = _quickly(line)
+        if record is None:
+            record = _decoded(line, place)
         if not isinstance(record, dict):
             raise DataError(f"line {place} is no object: every row of a dataset in JSON Lines is one")
         yield record
+
+
+def _quickly(line: bytes) -> Any:
+    """What a line holds; None where only the standard library can tell, or say what is wrong."""
+    if _quick is None:
+        return None
+    try:
+        return _quick(line)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _decoded(line: bytes, place: int) -> Any:
+    try:
+        text = line.decode().strip(" \t\r")
+        record, end = _decode(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise DataError(f"line {place} is not JSON") from None
+    except RecursionError:
+        raise DataError(f"line {place} is nested too deeply to be a row") from None
+    if end != len(text):
+        raise DataError(f"line {place} is not JSON")
+    return record
 
 
 def _part(records: list[dict[str, Any]], columns: Sequence[str] | None) -> tuple[Part, Mapping[str, Any]]:
