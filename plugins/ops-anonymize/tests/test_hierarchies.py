@@ -81,6 +81,22 @@ def test_a_missing_value_stays_missing_alone_and_is_suppressed_among_others() ->
     assert cells(made, column, [0, 0, 1, 1, 2, 2]) == ["*", "*", None, None, "health", "health"]
 
 
+@pytest.mark.parametrize("classes", [[0, 0, 1, 1], [1, 1, 0, 0]])
+def test_no_label_stands_for_a_missing_value_though_the_topmost_one_has_a_name(classes: list[int]) -> None:
+    column = pd.Series(["nurse", None, "nurse", "cook"], name="job")
+    made = hierarchy(b"nurse;health;any\ncook;food;any\n", column.tolist())
+    _, codes = encode(column)
+    suppressed = classes[0]
+    assert cells(made, column, classes) == ["*", "*", "any", "any"]
+    assert made.loss_of(codes, np.array(classes), 2)[suppressed] == 1.0
+
+    alone = pd.Series(["nurse", None, "nurse", "nurse"], name="job")
+    made = hierarchy(b"nurse;any\n", alone.tolist())
+    _, codes = encode(alone)
+    assert cells(made, alone, classes) == ["*", "*", "nurse", "nurse"]
+    assert made.loss_of(codes, np.array(classes), 2)[suppressed] == 1.0
+
+
 def test_ranges_are_built_as_wide_as_stated_and_refused_where_they_do_not_nest() -> None:
     column = pd.Series([17, 18, 24, 41, 59], name="age")
     domain, _ = encode(column)

@@ -67,10 +67,11 @@ def of_labels(
     levels, member = hierarchy.common(codes, owner, len(sizes))
     if level is not None:
         levels = np.full(len(sizes), level, dtype=np.int64)
-    after, untold = np.zeros(domain.size + 1), 0.0
+    silent = hierarchy.hides(levels, member)
+    after, untold = np.zeros(domain.size + 1), float(sizes[silent].sum())
     for each in np.unique(levels).tolist():
         names, of_code = hierarchy.labels[each], hierarchy.groups[each][:-1]
-        here = levels == each
+        here = (levels == each) & ~silent
         mass = np.bincount(hierarchy.groups[each][member[here]], weights=sizes[here], minlength=len(names) + 1)
         after[-1] += float(mass[len(names) :].sum())
         hidden = np.array([name == SUPPRESSED for name in names], dtype=bool)

@@ -93,6 +93,8 @@ def labelled(
 ) -> GeneralizedColumn:
     """Cover each class by the lowest label of a hierarchy that holds all of it, or by the one at `level`.
 
+    Where a class mixes missing with present values, or has to be written at the topmost level, that is `*`.
+
     Args:
         hierarchy: Of the column.
         codes: Code of each combination.
@@ -103,11 +105,12 @@ def labelled(
     levels, member = hierarchy.common(codes, classes, count)
     if level is not None:
         levels = np.full(count, level, dtype=np.int64)
-    labels: list[str] = []
-    of_class = np.full(count, MISSING, dtype=np.int64)
+    hidden = hierarchy.hides(levels, member)
+    labels = [SUPPRESSED]
+    of_class = np.where(hidden, 0, MISSING)
     group = hierarchy.groups[levels, member]
     for each, names in enumerate(hierarchy.labels):
-        here = (levels == each) & (group < len(names))
+        here = (levels == each) & (group < len(names)) & ~hidden
         used, inverse = np.unique(group[here], return_inverse=True)
         of_class[here] = inverse + len(labels)
         labels.extend(names[name] for name in used.tolist())

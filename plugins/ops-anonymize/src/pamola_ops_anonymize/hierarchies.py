@@ -20,7 +20,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.operation import OperationContext
 
-from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
 from .notation import SUPPRESSED, interval
 
 if TYPE_CHECKING:
@@ -51,10 +51,20 @@ class Hierarchy:
     def levels(self) -> int:
         return len(self.groups)
 
+    @property
+    def missing(self) -> int:
+        """The code of a missing value."""
+        return int(self.groups.shape[1]) - 1
+
+    def hides(self, levels: Ints, members: Ints) -> Mask:
+        """Of which classes, as `common` has them, no label is true: missing values stand under none of the file's."""
+        return np.asarray((levels == self.levels - 1) & (members == self.missing))
+
     def common(self, codes: Codes, classes: Ints, count: int) -> tuple[Ints, Ints]:
-        """The lowest level at which each class is one group, and the code of one of its members."""
+        """The lowest level at which each class is one group, and a member's code: the missing one if it has it."""
         representative = np.zeros(count, dtype=np.int64)
         representative[classes] = codes
+        representative[classes[codes == self.missing]] = self.missing
         level = np.full(count, self.levels - 1, dtype=np.int64)
         for lower in range(self.levels - 2, -1, -1):
             groups = self.groups[lower]
