@@ -146,6 +146,14 @@ def test_text_that_is_no_date_is_refused_without_showing_it(tmp_path: Path) -> N
     assert "Divorced" not in str(result.error_trace)
 
 
+@pytest.mark.parametrize("cell", ["", "nan", "NaT"])
+def test_text_that_pandas_takes_for_a_missing_date_is_refused_too(cell: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"born": ["2001-02-28", cell, None]})
+    result = run(GeneralizeOperation(**WHO, columns=["born"], method="period", period="year"), frame, tmp_path)
+    assert isinstance(result.exception, DataError)
+    assert "column born (named in `columns`) holds values that are no dates in ISO form" in str(result.error_message)
+
+
 def test_groups_are_written_by_label_or_as_the_set_of_their_values(tmp_path: Path) -> None:
     groups: Any = {"alone": ["Separated", "Divorced"], "unknown": [""]}
     done(GeneralizeOperation(**WHO, columns=["marital"], method="groups", groups=groups), PEOPLE, tmp_path / "a")
@@ -226,6 +234,14 @@ def test_a_suppressed_attribute_says_nothing_not_even_where_it_is_missing(tmp_pa
     assert after["age"].tolist() == PEOPLE["age"].astype(str).tolist()
 
 
+def test_what_is_written_alike_is_rare_together_only(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"marital": pd.Series([1, "1", "2", None, None], dtype=object), "other": "x"})
+    for suppress, left in (("records", ["1", "1", "", ""]), ("cells", ["1", "1", "*", "", ""])):
+        operation = SuppressOperation(**WHO, columns=["marital"], suppress=suppress, min_count=2)  # type: ignore[arg-type]
+        done(operation, frame, tmp_path / suppress)
+        assert written(tmp_path / suppress, "people_suppressed")["marital"].tolist() == left
+
+
 def test_an_empty_text_among_the_values_means_missing_cells_too(tmp_path: Path) -> None:
     metrics = done(SuppressOperation(**WHO, suppress="records", columns=["marital"], values=[""]), PEOPLE, tmp_path)
     assert metrics["rows_suppressed"] == 2
@@ -274,6 +290,22 @@ def test_a_pattern_masks_what_it_finds_or_its_groups(tmp_path: Path) -> None:
     assert "2 of 5 values of phone were left as they are" in "".join(result.warnings)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "masked"),
+    [
+        (r"(\d{3})-\d{4}|\d{4}-\d{4}", "***-4960 or ********* or x"),
+        (r"\b(?=(\d{3})-)", "***-4960 or 0131-4960 or x"),
+        (r"(?<=(4960)) or", "020-**** or 0131-**** or x"),
+    ],
+)
+def test_a_pattern_hides_its_groups_wherever_they_stand_and_all_of_a_match_without_one(
+    pattern: str, masked: str, tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"phone": ["020-4960 or 0131-4960 or x"]})
+    done(MaskOperation(**WHO, columns=["phone"], method="pattern", pattern=pattern), frame, tmp_path)
+    assert written(tmp_path, "people_masked")["phone"].tolist() == [masked]
+
+
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=20), first=st.integers(0, 5), last=st.integers(0, 5))
 def test_a_partial_mask_shows_no_more_than_asked(text: str, first: int, last: int) -> None:
@@ -307,6 +339,38 @@ def test_thresholds_by_share_are_counted_over_the_whole_table_however_it_is_read
     ordered = np.sort(frame["wage"].to_numpy())
     low, high = ordered[int(np.ceil(0.01 * len(ordered))) - 1], ordered[int(np.ceil(0.99 * len(ordered))) - 1]
     assert np.allclose(pd.read_csv(path)["wage"], frame["wage"].clip(low, high))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", "Int16", "UInt64", "int32[pyarrow]", "float32"])
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"top": 3}, [1, 3, 3]),
+        ({"bottom": -300, "top": 3000}, [1, 3, 100]),
+        ({"bottom": 1000}, [1000] * 3),
+        ({"top": -7}, [-7] * 3),
+        ({"bottom": 2.5}, [2.5, 3, 100]),
+    ],
+)
+def test_thresholds_hold_though_the_type_of_a_column_could_not_hold_them(
+    dtype: str, limits: dict[str, Any], expected: list[float], tmp_path: Path
+) -> None:
+    frame = pd.DataFrame({"age": pd.Series([1, 3, 100]).astype(dtype)})
+    done(TopBottomCodeOperation(**WHO, columns=["age"], **limits), frame, tmp_path)
+    assert [float(cell) for cell in written(tmp_path, "people_coded")["age"]] == expected
+
+
+def test_numbers_larger_than_a_signed_type_holds_are_coded_exactly(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": pd.Series([1, 2**63 + 5, 2**64 - 1], dtype="uint64")})
+    done(TopBottomCodeOperation(**WHO, columns=["age"], bottom=2, top=2**63 + 7), frame, tmp_path)
+    assert written(tmp_path, "people_coded")["age"].tolist() == ["2", str(2**63 + 5), str(2**63 + 7)]
+
+
+def test_thresholds_by_share_are_those_of_the_share_as_it_is_written(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"age": range(1, 101)})
+    for share in (0.07, 0.29, 0.56, 0.57):  # 100 * 0.56 is more than 56 in floats, 100 * 0.57 less than 57
+        metrics = done(TopBottomCodeOperation(**WHO, columns=["age"], top_quantile=share), frame, tmp_path / str(share))
+        assert metrics["thresholds"]["age"]["top"] == round(100 * share)
 
 
 def test_coding_text_is_refused(tmp_path: Path) -> None:

@@ -129,6 +129,18 @@ def test_reproducible_noise_follows_the_seed_and_the_report_says_that_the_guaran
         assert found["a"] == found["b"] != found["c"]
 
 
+@pytest.mark.parametrize("mechanism", ["laplace", "gaussian"])
+def test_seeded_noise_is_the_same_however_many_records_are_read_at_a_time(mechanism: Any, tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"wage": np.arange(50.0), "age": pd.Series(range(50), dtype="Int64").mask(lambda x: x % 7 == 3)}
+    )
+    operation = NoiseOperation(input_dataset="people", columns=["wage", "age"], mechanism=mechanism, scale=2)
+    for size in (1, 7, 1000):
+        in_a_run(operation, frame, tmp_path / str(size), chunk_size=size, seed=7)
+    found = {next((tmp_path / str(size)).rglob("people_noisy.csv")).read_bytes() for size in (1, 7, 1000)}
+    assert len(found) == 1
+
+
 def test_noise_of_a_given_scale_promises_nothing_and_leaves_the_rest_alone(tmp_path: Path) -> None:
     metrics = done(NoiseOperation(**WHO, scale=0.001, decimals=1), PEOPLE, tmp_path)
     assert metrics["guarantee"] == "none"

@@ -273,13 +273,15 @@ class GeneralizeOperation(Operation):
         if pd.api.types.is_numeric_dtype(column.dtype):
             raise DataError(f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates")
         try:
-            return pd.DatetimeIndex(pd.to_datetime(pd.Series(list(values), dtype=object), format="ISO8601"))
+            found = pd.DatetimeIndex(pd.to_datetime(pd.Series(list(values), dtype=object), format="ISO8601"))
         except (ValueError, TypeError, OverflowError):
-            # the cause is not chained: its text has a value of the data in it
+            found = None  # what was raised is not chained: its text has a value of the data in it
+        if found is None or found.hasnans:  # pandas takes an empty text, and "nan", for a missing date
             raise DataError(
                 f"{self.input_dataset}: column {column.name} (named in `columns`) holds values that are no dates in"
                 f" ISO form (2026-03-01); convert it first"
-            ) from None
+            )
+        return found
 
     def _period_of(self, stamp: pd.Timestamp) -> str:
         assert self.period is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import attrs
@@ -40,7 +41,8 @@ class MaskOperation(Operation):
         keep_first: With `partial`: how many characters at the beginning stay.
         keep_last: With `partial`: how many at the end stay. A value with no more characters than stay is hidden whole.
         preserve: With `partial`: characters that stay wherever they stand, such as `-@.`.
-        pattern: With `pattern`: a regular expression of Python's `re`. A value without a match stays as it is.
+        pattern: With `pattern`: a regular expression of Python's `re`. Of a match in which none of its groups took
+            part all is hidden. A value without a match stays as it is.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
@@ -122,7 +124,8 @@ class MaskOperation(Operation):
         if self.method == "partial":
             return self._partly(text)
         assert self.pattern is not None
-        return re.sub(self.pattern, self._match_masked, text)
+        hidden = {position for match in re.finditer(self.pattern, text) for position in _positions(match)}
+        return "".join(self.character if position in hidden else each for position, each in enumerate(text))
 
     def _partly(self, text: str) -> str:
         end = len(text) - self.keep_last
@@ -134,9 +137,9 @@ class MaskOperation(Operation):
         middle = "".join(each if each in self.preserve else self.character for each in text[first:end])
         return text[:first] + middle + text[end:]
 
-    def _match_masked(self, match: re.Match[str]) -> str:
-        spans = [match.span(group) for group in range(1, (match.re.groups or 0) + 1)] or [match.span()]
-        hidden = {position for start, end in spans for position in range(start, end)}
-        return "".join(
-            self.character if position in hidden else match.string[position] for position in range(*match.span())
-        )
+
+def _positions(match: re.Match[str]) -> Iterator[int]:
+    """What a match hides: its groups that took part, wherever they stand; all of it where none did."""
+    spans = [match.span(group) for group in range(1, match.re.groups + 1) if match.start(group) >= 0]
+    for start, end in spans or [match.span()]:
+        yield from range(start, end)

@@ -121,6 +121,9 @@ class NoiseOperation(Operation):
         require(ctx, self.input_dataset, {"columns": self.columns})
         noisy = dict.fromkeys(self.columns, 0)
         cut = dict.fromkeys(self.columns, 0)
+        # a generator for each column: else the draws of one would depend on how many records are read at a time
+        seeds = ctx.rng.integers(2**63, size=len(self.columns)).tolist()
+        generators = {name: np.random.default_rng(seed) for name, seed in zip(self.columns, seeds, strict=True)}
 
         def add(piece: pd.DataFrame) -> pd.DataFrame:
             written: dict[str, pd.Series[Any]] = {}
@@ -131,7 +134,7 @@ class NoiseOperation(Operation):
                 inside, changed = self._within_bounds(name, values[there])
                 cut[name] += changed
                 values = values.copy()
-                values[there] = self._with_noise(ctx, inside, calibrated[name])
+                values[there] = self._with_noise(generators[name], inside, calibrated[name])
                 noisy[name] += int(there.sum())
                 written[name] = pd.Series(values, index=piece.index)
             return piece.assign(**written)
@@ -207,12 +210,12 @@ class NoiseOperation(Operation):
             raise DataError(f"{self.input_dataset}: column {name} holds infinite values, which no noise hides")
         return values, 0
 
-    def _with_noise(self, ctx: OperationContext, values: Floats, calibrated: Calibrated) -> Floats:
+    def _with_noise(self, generator: np.random.Generator, values: Floats, calibrated: Calibrated) -> Floats:
         if self._private:
             assert calibrated.release is not None
             noisy = np.asarray(calibrated.release(values) if len(values) else values, dtype=np.float64)
         elif self.mechanism == "laplace":
-            noisy = values + ctx.rng.laplace(0.0, calibrated.scale, len(values))
+            noisy = values + generator.laplace(0.0, calibrated.scale, len(values))
         else:
-            noisy = values + ctx.rng.normal(0.0, calibrated.scale, len(values))
+            noisy = values + generator.normal(0.0, calibrated.scale, len(values))
         return noisy if self.decimals is None else noisy.round(self.decimals)

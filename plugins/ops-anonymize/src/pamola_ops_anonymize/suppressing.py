@@ -12,7 +12,18 @@ import pandas as pd
 from pamola_tasks.errors import DataRefused, ParameterError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
-from .columns import belongs_to, distinct_texts, one_of, require, rewrite, some_columns, text_of, whole_number, wrong
+from .columns import (
+    MISSING,
+    belongs_to,
+    distinct_texts,
+    one_of,
+    require,
+    rewrite,
+    some_columns,
+    text_of,
+    whole_number,
+    wrong,
+)
 from .notation import SUPPRESSED
 
 What = Literal["records", "cells", "attributes"]
@@ -156,7 +167,8 @@ class SuppressOperation(Operation):
             codes, texts = distinct_texts(frame[name])
             hit = np.array([*(text in named for text in texts), self._missing_goes()], dtype=bool)
             goes |= hit[codes]
-            key[name] = codes
+            alike, _ = pd.factorize(np.array(texts, dtype=object))  # 1 and "1" in a column of both
+            key[name] = np.append(alike, MISSING)[codes]
         rare = 0
         if self.min_count is not None and len(frame):
             group = key.groupby(self.columns, sort=False).ngroup().to_numpy()
