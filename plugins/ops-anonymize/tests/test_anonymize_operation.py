@@ -186,6 +186,8 @@ def test_an_empty_table_and_a_doubled_column_fail_the_step(tmp_path: Path) -> No
         ({"l": 0, "sensitive_attributes": ["income"]}, "`l` has to be a number, at least 1"),
         ({"t": 1.5, "sensitive_attributes": ["income"]}, "`t` has to be a number, at least 0, at most 1"),
         ({"delta": 0, "sensitive_attributes": ["income"]}, "`delta` has to be a number, above 0"),
+        ({"l": float("inf"), "sensitive_attributes": ["income"]}, "`l` has to be a number, at least 1, not inf"),
+        ({"delta": float("inf"), "sensitive_attributes": ["income"]}, "`delta` has to be a number, above 0, not inf"),
         ({"l": 2, "l_diversity": "recursive", "sensitive_attributes": ["income"]}, "needs `c`"),
         ({"l": 2, "c": 3, "sensitive_attributes": ["income"]}, "needs `c`, and nothing else has one"),
         ({"l_diversity": "entropy"}, "`l_diversity: entropy` needs `l`"),

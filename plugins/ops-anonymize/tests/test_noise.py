@@ -241,6 +241,8 @@ def test_without_opendp_nothing_is_read(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"epsilon": 1, "sensitivity": 1, "delta": 0.1}, "`delta` belongs to `mechanism: gaussian`"),
         ({"epsilon": 1, "sensitivity": 1, "mechanism": "gaussian"}, "`delta` belongs to `mechanism: gaussian`"),
         ({"epsilon": 1, "sensitivity": 1, "budget_delta": 0.1}, "needs a `budget_epsilon`"),
+        ({"scale": 1, "decimals": 400}, "`decimals` has to be a whole number of at most 15"),
+        ({"scale": 1, "decimals": -1}, "`decimals` has to be a whole number of 0 or more"),
         ({"scale": 1, "mechanism": "uniform"}, "`mechanism` has to be one of laplace, gaussian"),
     ],
 )

@@ -55,6 +55,32 @@ def test_no_number_of_a_profile_rests_on_fewer_records_than_the_floor(values: li
     assert sum(counts[value] for value in counts if counts[value] < floor) == profile.rare_records
 
 
+@settings(max_examples=150, deadline=None)
+@example(values=[0.0] * 30 + [7.0], floor=10)
+@given(
+    values=st.lists(st.integers(0, 12).map(float) | st.floats(-1e3, 1e3) | st.just(np.inf), max_size=150),
+    floor=st.integers(2, 15),
+)
+def test_nothing_that_is_listed_tells_fewer_others_apart_by_subtraction(values: list[float], floor: int) -> None:
+    profile = profile_column(pd.Series(values, name="x", dtype=float), min_count=floor)
+    listed = {float(each.value): each.count for each in profile.common_values if np.isfinite(float(each.value))}
+    finite = [value for value in values if np.isfinite(value)]
+    if profile.mean is not None:
+        unlisted = len(finite) - sum(listed.values())
+        assert unlisted == 0 or unlisted >= floor, "or the mean would tell their sum"
+    for number, bar in enumerate(profile.histogram):
+        first, last = number == 0, number == len(profile.histogram) - 1
+        inside = [value for value in listed if (first or value >= bar.low) and (last or value < bar.high)]
+        others = bar.count - sum(listed[value] for value in inside)
+        assert others == 0 or others >= floor
+
+
+def test_moments_are_listed_as_carefully_as_numbers() -> None:
+    column = pd.Series([pd.Timestamp("2020-01-01")] * 30 + [pd.Timestamp("2020-01-09")], name="x")
+    assert profile_column(column).common_values == []
+    assert [each.count for each in profile_column(column.head(30)).common_values] == [30]
+
+
 def test_with_a_floor_of_one_quantiles_are_exact() -> None:
     profile = profile_column(pd.Series(range(101), name="x"), min_count=1)
     assert (profile.lowest, profile.highest, profile.mean) == (0, 100, 50)

@@ -16,7 +16,7 @@ from pamola_tasks.operation import Operation, OperationContext, OperationResult,
 
 from . import charts
 from .claims import check_promise, check_release, k_map
-from .columns import column_names, one_of, some_columns, whole_number
+from .columns import column_names, is_number, one_of, some_columns, whole_number
 from .conditions import Distance, Diversity, Measured, Promise
 from .hierarchies import stated_hierarchy
 from .measures import Grouping
@@ -46,8 +46,7 @@ def _number(at_least: float, below: float = math.inf, *, above: bool = False) ->
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is None:
             return
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not (value > at_least if above else value >= at_least) or not value <= below:
+        if not is_number(value) or not (value > at_least if above else value >= at_least) or not value <= below:
             words = f"{'above' if above else 'at least'} {at_least:g}" + (
                 f", at most {below:g}" if below < math.inf else ""
             )

@@ -157,7 +157,7 @@ def _propose(
         return []
     sums = np.cumsum(runs.weight, dtype=runs.weight.dtype)
     left = sums - (sums[runs.first] - runs.weight[runs.first])[runs.node]
-    whole = level.weight[nodes][runs.node]
+    whole = np.maximum(1, level.weight[nodes])[runs.node]  # with k-map a node may hold nobody of the population
     allowed = (left >= k) & (whole - left >= k)
     if not allowed.any():
         return []

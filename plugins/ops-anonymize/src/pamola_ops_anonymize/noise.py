@@ -21,10 +21,19 @@ Mechanism = Literal["laplace", "gaussian"]
 
 Floats = npt.NDArray[np.float64]
 
+MOST_DECIMALS = 15
+"""More no float holds, and rounding to far more gives no number at all."""
+
 
 def _fraction(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not (is_number(value) and 0 < value < 1):
         raise wrong(operation, attribute.name, "a number between 0 and 1", value)
+
+
+def _decimals(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    whole_number(0)(operation, attribute, value)
+    if value is not None and value > MOST_DECIMALS:
+        raise wrong(operation, attribute.name, f"a whole number of at most {MOST_DECIMALS}", value)
 
 
 def _bounds(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -64,7 +73,7 @@ class NoiseOperation(Operation):
         budget_delta: The same for delta: 0 unless given.
         reproducible: Draw from the step's seeded generator, with the same scale. Whoever knows the seed can take the
             noise away, so that the guarantee is void; nothing is entered as spent.
-        decimals: To how many decimals the result is rounded, which costs nothing.
+        decimals: To how many decimals the result is rounded, 15 at most, which costs nothing.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
@@ -81,7 +90,7 @@ class NoiseOperation(Operation):
     budget_epsilon: float | None = attrs.field(default=None, validator=positive)
     budget_delta: float | None = attrs.field(default=None, validator=_fraction)
     reproducible: bool = False
-    decimals: int | None = attrs.field(default=None, validator=whole_number(0))
+    decimals: int | None = attrs.field(default=None, validator=_decimals)
     output_format: str | None = None
 
     version = "1.0"

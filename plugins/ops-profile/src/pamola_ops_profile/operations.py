@@ -36,7 +36,9 @@ def artifact_name(prefix: str, kind: str) -> str:
 class ProfileOperation(Operation):
     """Describe a table: types, missing and distinct values, quantiles, histograms, likely identifiers.
 
-    Nothing in the profile rests on fewer than `min_count` records, so that it discloses nobody's values.
+    No value in the profile rests on fewer than `min_count` records, nor can one be told from it by subtraction.
+    That is the threshold rule, with secondary suppression, of A. Hundepool et al.: Statistical Disclosure Control,
+    Wiley 2012. Quantiles are by nearest rank, as means of `min_count` neighbours; the deviation is that of a sample.
 
     Args:
         dataset_name: The table.
@@ -106,8 +108,9 @@ class ProfileOperation(Operation):
 class CorrelationOperation(Operation):
     """Join two tables on a key, and measure how strongly each pair of their columns goes together.
 
-    Pearson and Spearman for two columns of numbers, Cramér's V for two of categories, the correlation ratio for one
-    of each. A record that has several partners counts once for each of them.
+    Pearson (1895) and Spearman (1904) for two columns of numbers, Cramér's V (H. Cramér: Mathematical methods of
+    statistics, 1946, 21.9) for two of categories, the correlation ratio (R. A. Fisher: Statistical methods for research
+    workers, 1925) for one of each. A record that has several partners counts once for each of them.
 
     Args:
         primary_dataset: A table.

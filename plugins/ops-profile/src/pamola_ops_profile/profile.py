@@ -1,7 +1,9 @@
 """What is in a table, told so that the telling itself gives nobody away.
 
-No number here rests on fewer than `min_count` records: rarer values are not listed, quantiles are means of `min_count`
-neighbouring values, and bars of a histogram are joined until each holds as many. `min_count=1` lifts that.
+No value that is told rests on fewer than `min_count` records: rarer ones are not listed, quantiles are means of
+`min_count` neighbouring values, bars of a histogram are joined until each holds as many, and what is listed leaves none
+or as many of each bar. How many records miss a value, or have a rare one, is told as it is. `min_count=1` lifts that.
+A mean still follows an extreme value: top-code the column first where its size must not show.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class ColumnProfile:
         distinct: Different values.
         rare_values: Values that fewer than `min_count` records have.
         rare_records: Records that have one of those.
-        common_values: The most frequent values, most frequent first.
+        common_values: The most frequent values, most frequent first; of numbers and moments those from which no few
+            others can be told by subtracting.
         patterns: The most frequent ways in which texts are written, letters as `a` or `A` and digits as `9`.
         lowest: Mean of the `min_count` lowest values, for numbers and moments; None where there are too few.
         highest: Mean of the `min_count` highest.
@@ -184,6 +187,10 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
         ordered, counts = None if numbers is None else np.sort(numbers), _counts(present)
     common = counts[counts >= min_count]
     role, reason = _role(name, values)
+    spread, inner = ({}, None) if ordered is None else _spread(ordered, kind, min_count, bins)
+    listed = _most_frequent(common, top)
+    if ordered is not None:
+        listed = _inseparable(listed, kind, ordered[np.isfinite(ordered)], inner, min_count)
     return ColumnProfile(
         name=name,
         dtype=str(values.dtype),
@@ -193,11 +200,11 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
         distinct=len(counts),
         rare_values=len(counts) - len(common),
         rare_records=int(counts.sum() - common.sum()),
-        common_values=[CommonValue(str(value), int(count)) for value, count in _most_frequent(common, top).items()],
+        common_values=[CommonValue(str(value), int(count)) for value, count in listed.items()],
         patterns=patterns_of(counts, min_count, top) if kind == "text" else [],
         role=role,
         reason=reason,
-        **(_spread(ordered, kind, min_count, bins) if ordered is not None else {}),
+        **spread,
     )
 
 
@@ -265,6 +272,30 @@ def _most_frequent(counts: pd.Series[int], top: int) -> pd.Series[int]:
     return first.iloc[order[:top]]
 
 
+def _inseparable(
+    listed: pd.Series[int], kind: str, ordered: Floats, inner: Floats | None, min_count: int
+) -> pd.Series[int]:
+    """Those values to list that leave no few others to be told from a bar of the histogram, or from the mean.
+
+    What a bar holds less what is listed of it, and the sum of all less that of what is listed, are numbers too. So the
+    rarest values of a bar are not listed until none, or `min_count` records, of it are left.
+    """
+    edges = np.zeros(0) if inner is None else inner
+    values = as_numbers(pd.Series(listed.index), kind) if len(listed) else np.zeros(0)
+    assert values is not None
+    rest = np.bincount(np.searchsorted(edges, ordered, side="right"), minlength=len(edges) + 1)
+    bar = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
+    stays = np.ones(len(listed), dtype=bool)
+    for place, count in zip(bar.tolist(), listed.tolist(), strict=True):
+        if place >= 0:
+            rest[place] -= count
+    for at in range(len(listed) - 1, -1, -1):
+        if bar[at] >= 0 and 0 < rest[bar[at]] < min_count:
+            stays[at] = False
+            rest[bar[at]] += int(listed.iloc[at])
+    return listed[stays]
+
+
 def _role(name: str, values: pd.Series[Any]) -> tuple[str, str]:
     reason = reason_by_name(name) or reason_by_values(name, values)
     if reason:
@@ -273,11 +304,15 @@ def _role(name: str, values: pd.Series[Any]) -> tuple[str, str]:
     return ("quasi-identifier", reason) if reason else ("", "")
 
 
-def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> dict[str, Any]:
-    """Mean, quantiles and histogram of the finite ones of sorted numbers, where there are enough of them."""
+def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> tuple[dict[str, Any], Floats | None]:
+    """Mean, quantiles and histogram of the finite ones of sorted numbers, where there are enough of them.
+
+    Returns:
+        What is told, and the edges between the bars of the histogram.
+    """
     ordered = ordered[np.isfinite(ordered)]
     if len(ordered) < max(min_count, 1):
-        return {}
+        return {}, None
 
     def told(number: float) -> float | str:
         return number if kind == "number" else pd.Timestamp(round(number), unit="s").isoformat()
@@ -288,17 +323,16 @@ def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> dict[str, 
         edges = _edges(ordered, low, high, 1.0 if kind == "number" else _DAY, bins)
         quantiles = {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES}
         mean, deviation = float(ordered.mean()), float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0
-    return {
+    bars = _bars(ordered, edges, min_count) if np.isfinite(edges).all() else []
+    facts = {
         "lowest": told(low),
         "highest": told(high),
         "quantiles": quantiles,
         "mean": told(mean),
         "deviation": deviation,
-        "histogram": [
-            Bar(told(a), told(b), count)
-            for a, b, count in (_bars(ordered, edges, min_count) if np.isfinite(edges).all() else [])
-        ],
+        "histogram": [Bar(told(a), told(b), count) for a, b, count in bars],
     }
+    return facts, np.array([a for a, _, _ in bars[1:]])
 
 
 def _edges(ordered: Floats, low: float, high: float, unit: float, bins: int) -> Floats:
