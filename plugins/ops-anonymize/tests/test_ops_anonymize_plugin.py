@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import import_module
 
+import pamola_ops_anonymize
 from pamola_ops_anonymize import plugin
 
 
@@ -22,3 +24,9 @@ def test_looking_at_the_plugin_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_public_names_the_source_of_what_it_does() -> None:
+    source = re.compile(r"\b(18|19|20)\d\d\b|\bRFC \d+")
+    for name in pamola_ops_anonymize.__all__:
+        assert source.search(getattr(pamola_ops_anonymize, name).__doc__), f"{name} names no paper, book or standard"

@@ -62,7 +62,8 @@ class AnonymizeOperation(Operation):
     of the claim. Sources of the methods: k-anonymity (Sweeney 2002), by Mondrian partitioning (LeFevre, DeWitt and
     Ramakrishnan 2006), recoding by hierarchies, or microaggregation (Domingo-Ferrer and Torra 2005); l-diversity
     (Machanavajjhala and others 2007); t-closeness (Li, Li and Venkatasubramanian 2007); k-map (Sweeney 2001);
-    δ-disclosure privacy (Brickell and Shmatikov 2008).
+    δ-disclosure privacy (Brickell and Shmatikov 2008). Of the measures: normalized certainty penalty (Xu and others
+    2006); discernibility (Bayardo and Agrawal 2005); average class size (LeFevre and others 2006).
 
     Args:
         input_dataset: The table to anonymize.

@@ -34,7 +34,7 @@ _DIGITS = 15  # that a number keeps whatever it is
 
 @attrs.frozen(eq=False)
 class Hierarchy:
-    """The generalizations of the values of one domain.
+    """The generalizations of the values of one domain; losses as in J. Xu et al., KDD 2006, and Iyengar, KDD 2002.
 
     Attributes:
         groups: int64, shape (levels, codes of the domain with the missing value last): the group of each code at

@@ -49,6 +49,8 @@ class Diversity:
 class Grouping:
     """Records grouped into equivalence classes: those whose cells in the given columns are all the same.
 
+    L. Sweeney: k-anonymity, International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10(5), 2002.
+
     Attributes:
         group: Class of each record.
         sizes: Records of each class.

@@ -89,6 +89,9 @@ class Settings:
 class Release:
     """A generalized table, and what making it cost.
 
+    Normalized certainty penalty: J. Xu, W. Wang, J. Pei, X. Wang, B. Shi and A. W.-C. Fu: Utility-based anonymization
+    using local recoding, KDD 2006.
+
     Attributes:
         frame: The records that are released, in the input's order, with the input's row labels.
         suppressed: Records that are suppressed.
@@ -142,6 +145,9 @@ def k_anonymous(
     progress: Callable[[int], None] | None = None,
 ) -> Release:
     """Generalize the quasi-identifiers by Mondrian until at least `k` records share each combination of them.
+
+    k-anonymity: L. Sweeney, International Journal of Uncertainty, Fuzziness and Knowledge-Based Systems 10(5), 2002.
+    Mondrian: K. LeFevre, D. J. DeWitt and R. Ramakrishnan, ICDE 2006.
 
     A table of fewer than `k` records cannot be released at all: every record is suppressed. Otherwise none is.
 

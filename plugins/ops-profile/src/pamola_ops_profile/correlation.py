@@ -21,7 +21,7 @@ MOST_CATEGORIES = 200
 
 @attrs.frozen(kw_only=True)
 class Correlation:
-    """How strongly two columns go together.
+    """How strongly two columns go together: K. Pearson 1895, C. Spearman 1904, H. Cramér 1946, R. A. Fisher 1925.
 
     Attributes:
         left: A column.
@@ -79,6 +79,8 @@ def correlate(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Correlation], list[LeftOut]]:
     """Correlate all pairs of columns; dates count as numbers, truth values and text as categories.
+
+    Pearson's (1895) and Spearman's (1904) correlation, Cramér's V (1946), the correlation ratio (Fisher 1925).
 
     Args:
         frame: With unique column names.

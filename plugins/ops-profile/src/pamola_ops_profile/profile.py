@@ -49,7 +49,7 @@ class Bar:
 
 @attrs.frozen(kw_only=True)
 class ColumnProfile:
-    """One column.
+    """One column, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
 
     Attributes:
         name: As in the table.
@@ -111,7 +111,7 @@ class Exposure:
 
 @attrs.frozen(kw_only=True)
 class TableProfile:
-    """A table.
+    """A table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
 
     Attributes:
         records: Rows.
@@ -140,7 +140,7 @@ def profile_table(
     bins: int = 20,
     progress: Callable[[int], None] | None = None,
 ) -> TableProfile:
-    """Profile a table.
+    """Profile a table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
 
     Args:
         frame: With unique column names.
