@@ -59,6 +59,18 @@ def test_a_last_level_of_several_labels_gets_a_star_above_it() -> None:
         ),
         (b"nurse\nsurgeon\ncook\n", "jobs.csv, line 1: the hierarchy of job has one field a line"),
         (b"", "jobs.csv: the hierarchy of job is empty"),
+        (
+            b"nurse;health;*\nsurgeon;;*\ncook;kitchen;*\n",
+            "jobs.csv, line 2: the hierarchy of job has an empty label in field 2",
+        ),
+        (
+            b"nurse;health;\nsurgeon;health;\ncook;kitchen;\n",
+            "jobs.csv, line 1: the hierarchy of job has an empty label in field 3",
+        ),
+        (
+            b"nurse;" + b"h" * 200_000 + b"\nsurgeon;health\ncook;kitchen\n",
+            "jobs.csv: the hierarchy of job cannot be read: field larger than",
+        ),
         (b"nurse;health\nsurg\xffeon;health\n", "jobs.csv, line 2: the hierarchy of job is not UTF-8"),
     ],
 )

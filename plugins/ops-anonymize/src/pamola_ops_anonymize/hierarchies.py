@@ -111,7 +111,10 @@ def read_hierarchy(content: bytes, file: str, column: str) -> list[list[str]]:
         raise DataError(f"{file}, line {line}: the hierarchy of {column} is not UTF-8: save it as UTF-8") from error
     rows: list[list[str]] = []
     for delimiter in DELIMITERS:
-        rows = [fields for fields in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if fields]
+        try:
+            rows = [fields for fields in _lines(text, delimiter) if fields]
+        except csv.Error as error:
+            raise DataError(f"{file}: the hierarchy of {column} cannot be read: {error}") from error
         if rows and len(rows[0]) > 1 and all(len(fields) == len(rows[0]) for fields in rows):
             return _lines(text, delimiter)
     if not rows:
@@ -212,6 +215,12 @@ def _checked_lines(
                 f" each value needs one line"
             )
         place[key] = position
+        empty = [level for level, label in enumerate(fields[1:], start=2) if not label]
+        if empty:
+            raise DataError(
+                f"{file}, line {number}: the hierarchy of {column} has an empty label in field {empty[0]}, which readers"
+                f" of a table would take for a missing value: give it a name"
+            )
     columns = [[fields[level] for _, fields in numbered] for level in range(len(numbered[0][1]))]
     _check_monotone(columns, [number for number, _ in numbered], file, column)
     return place, columns
