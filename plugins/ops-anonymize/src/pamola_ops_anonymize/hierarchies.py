@@ -218,8 +218,8 @@ def _checked_lines(
         empty = [level for level, label in enumerate(fields[1:], start=2) if not label]
         if empty:
             raise DataError(
-                f"{file}, line {number}: the hierarchy of {column} has an empty label in field {empty[0]}, which readers"
-                f" of a table would take for a missing value: give it a name"
+                f"{file}, line {number}: the hierarchy of {column} has an empty label in field {empty[0]}, which"
+                f" readers of a table would take for a missing value: give it a name"
             )
     columns = [[fields[level] for _, fields in numbered] for level in range(len(numbered[0][1]))]
     _check_monotone(columns, [number for number, _ in numbered], file, column)
