@@ -236,9 +236,12 @@ _KINDS_OF_OBJECTS = {
 
 
 def as_numbers(present: pd.Series[Any], kind: str) -> Floats | None:
-    """Numbers as they are, moments as seconds since 1970 (UTC); None for other kinds."""
+    """Numbers as they are, moments as seconds since 1970 (UTC); None for other kinds, and what no float holds."""
     if kind == "number":
-        return present.to_numpy(dtype=np.float64)
+        try:
+            return present.to_numpy(dtype=np.float64)
+        except OverflowError:  # whole numbers of more than 308 digits
+            return None
     if kind == "moment":
         stamps = pd.DatetimeIndex(present)
         since = (stamps - pd.Timestamp(0, tz=stamps.tz)).total_seconds()
