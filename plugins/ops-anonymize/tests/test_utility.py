@@ -103,6 +103,16 @@ def test_real_ages_in_intervals_of_ten_years(tmp_path: Path) -> None:
     assert told["ncp_set"] == pytest.approx(9 / (frame["age"].max() - frame["age"].min()))
 
 
+def test_dates_of_all_centuries_are_compared(tmp_path: Path) -> None:
+    born = np.array(["1200-03-01", "1500-03-01", "2000-03-01", "2900-03-01"], dtype="datetime64[us]")
+    original = pd.DataFrame({"born": born})
+    published = pd.DataFrame({"born": ["[1200-03-01,1500-03-01]"] * 2 + ["[2000-03-01,2900-03-01]"] * 2})
+    operation = UtilityOperation(original_dataset="people", anonymized_dataset="safe", quasi_identifiers=["born"])
+    told = done(operation, original, tmp_path, safe=published)["columns"]["born"]
+    assert told["ncp_set"] == pytest.approx((300 + 900) / 2 / 1700, rel=1e-3)
+    assert told["total_variation"] == told["earth_movers"] == 0.0
+
+
 def test_cells_that_cannot_be_read_are_refused_without_showing_them(tmp_path: Path) -> None:
     settings: Any = {"original_dataset": "people", "anonymized_dataset": "released", "quasi_identifiers": ["state"]}
     result = run(UtilityOperation(**settings), ORIGINAL, tmp_path, released=RELEASED)

@@ -20,6 +20,7 @@ from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
 from .notation import SUPPRESSED
 
+_MICROSECONDS = "datetime64[us]"  # nanoseconds would end in 2262, and float64 holds no more digits of them
 _INTERVAL = re.compile(r"\[([^,\[\]]+),([^,\[\]]+)([\])])")
 _MEMBER = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)", re.S)
 
@@ -151,7 +152,7 @@ class Reader:
             return None
         if stamp.tzinfo is not None:
             stamp = stamp.tz_convert("UTC").tz_localize(None)
-        return float(stamp.to_datetime64().astype("datetime64[ns]").astype(np.int64))
+        return float(stamp.to_datetime64().astype(_MICROSECONDS).astype(np.int64))
 
     def _codes_of_labels(self) -> dict[str, Ints]:
         """The codes under each label of the hierarchy; a label that stands at several levels means the lowest."""
@@ -172,12 +173,12 @@ def _ends_in_separator(text: str) -> bool:
 
 
 def _numbers_of(domain: Domain) -> Floats | None:
-    """The values of a domain as numbers, dates in nanoseconds; None for categories."""
+    """The values of a domain as numbers, dates in microseconds; None for categories."""
     if not isinstance(domain, OrderedDomain):
         return None
     if domain.style in ("plain", "integral"):
         return domain.values.astype(np.float64)
-    return domain.values.astype("datetime64[ns]").astype(np.int64).astype(np.float64)
+    return domain.values.astype(_MICROSECONDS).astype(np.int64).astype(np.float64)
 
 
 @attrs.frozen
