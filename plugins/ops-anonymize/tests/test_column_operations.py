@@ -146,6 +146,17 @@ def test_text_that_is_no_date_is_refused_without_showing_it(tmp_path: Path) -> N
     assert "Divorced" not in str(result.error_trace)
 
 
+def test_periods_reach_from_the_first_year_to_the_last(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"born": np.array(["0001-05-03", "2024-02-29", "9999-12-31"], dtype="datetime64[us]")})
+    for period, expected in (
+        ("month", ["[0001-05-01,0001-05-31]", "[2024-02-01,2024-02-29]", "[9999-12-01,9999-12-31]"]),
+        ("decade", ["[0001-01-01,0009-12-31]", "[2020-01-01,2029-12-31]", "[9990-01-01,9999-12-31]"]),
+    ):
+        operation = GeneralizeOperation(**WHO, columns=["born"], method="period", period=period)  # type: ignore[arg-type]
+        done(operation, frame, tmp_path / period)
+        assert written(tmp_path / period, "people_generalized")["born"].tolist() == expected
+
+
 @pytest.mark.parametrize("cell", ["", "nan", "NaT"])
 def test_text_that_pandas_takes_for_a_missing_date_is_refused_too(cell: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"born": ["2001-02-28", cell, None]})

@@ -55,6 +55,7 @@ class Reader:
     def __init__(self, domain: Domain, hierarchy: Hierarchy) -> None:
         self._domain = domain
         self._hierarchy = hierarchy
+        self._has_dates = isinstance(domain, OrderedDomain) and domain.style in ("day", "instant")
         self._all = np.arange(domain.size, dtype=np.int64)
         self._places = _numbers_of(domain)
         self._code = {self._key(text): code for code, text in enumerate(domain.texts(self._all))}
@@ -71,6 +72,9 @@ class Reader:
         code = self._code.get(self._key(cell))
         if code is not None:
             return Covered(np.array([code]), 0.0, 0.0)
+        label = self._labels.get(cell)
+        if label is not None and self._has_dates:  # `[2020,2029]` is a decade, and ends with its last day
+            return self._covered(label, self._spread_of(label))
         codes = self._in_interval(cell)
         if codes is not None:
             low, high = self._ends(cell)
@@ -78,8 +82,8 @@ class Reader:
         members = self._members(cell)
         if members is not None:
             return self._covered(members, (len(members) - 1) / max(1, self._domain.size - 1))
-        if cell in self._labels:
-            return self._covered(self._labels[cell], self._spread_of(self._labels[cell]))
+        if label is not None:
+            return self._covered(label, self._spread_of(label))
         return self._representative(cell)
 
     def _covered(self, codes: Ints, loss: float) -> Covered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import calendar
 import itertools
 import math
 from collections.abc import Callable
@@ -289,10 +290,11 @@ class GeneralizeOperation(Operation):
         assert self.period is not None
         months = _MONTHS[self.period]
         first = (stamp.year * 12 + stamp.month - 1) // months * months
-        begin = pd.Timestamp(year=first // 12, month=first % 12 + 1, day=1)
-        following = first + months
-        end = pd.Timestamp(year=following // 12, month=following % 12 + 1, day=1) - pd.Timedelta(days=1)
-        return interval(begin.date().isoformat(), end.date().isoformat())
+        last = first + months - 1
+        days = calendar.monthrange(last // 12, last % 12 + 1)[1]
+        # by hand, since the day after 9999-12-31, which often stands for "never", is none; nor is there a year 0
+        begin = f"{max(1, first // 12):04}-{first % 12 + 1:02}-01"
+        return interval(begin, f"{last // 12:04}-{last % 12 + 1:02}-{days:02}")
 
 
 def _interval_of(low: Any, high: Any) -> str:
