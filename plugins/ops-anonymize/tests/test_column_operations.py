@@ -387,6 +387,8 @@ def test_numbers_larger_than_a_signed_type_holds_are_coded_exactly(tmp_path: Pat
     frame = pd.DataFrame({"age": pd.Series([1, 2**63 + 5, 2**64 - 1], dtype="uint64")})
     done(TopBottomCodeOperation(**WHO, columns=["age"], bottom=2, top=2**63 + 7), frame, tmp_path)
     assert written(tmp_path, "people_coded")["age"].tolist() == ["2", str(2**63 + 5), str(2**63 + 7)]
+    done(TopBottomCodeOperation(**WHO, columns=["age"], top=-1), frame, tmp_path / "b")
+    assert written(tmp_path / "b", "people_coded")["age"].tolist() == ["-1"] * 3
 
 
 def test_thresholds_by_share_are_those_of_the_share_as_it_is_written(tmp_path: Path) -> None:

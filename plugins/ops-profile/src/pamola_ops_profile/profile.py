@@ -286,7 +286,7 @@ def _inseparable(
     edges = np.zeros(0) if inner is None else inner
     values = as_numbers(pd.Series(listed.index), kind) if len(listed) else np.zeros(0)
     assert values is not None
-    rest = np.bincount(np.searchsorted(edges, ordered, side="right"), minlength=len(edges) + 1)
+    rest = np.diff(np.concatenate([[0], np.searchsorted(ordered, edges, side="left"), [len(ordered)]]))
     bar = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
     stays = np.ones(len(listed), dtype=bool)
     for place, count in zip(bar.tolist(), listed.tolist(), strict=True):
