@@ -146,6 +146,17 @@ def test_text_that_is_no_date_is_refused_without_showing_it(tmp_path: Path) -> N
     assert "Divorced" not in str(result.error_trace)
 
 
+def test_periods_reach_from_the_first_year_to_the_last(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"born": np.array(["0001-05-03", "2024-02-29", "9999-12-31"], dtype="datetime64[us]")})
+    for period, expected in (
+        ("month", ["[0001-05-01,0001-05-31]", "[2024-02-01,2024-02-29]", "[9999-12-01,9999-12-31]"]),
+        ("decade", ["[0001-01-01,0009-12-31]", "[2020-01-01,2029-12-31]", "[9990-01-01,9999-12-31]"]),
+    ):
+        operation = GeneralizeOperation(**WHO, columns=["born"], method="period", period=period)  # type: ignore[arg-type]
+        done(operation, frame, tmp_path / period)
+        assert written(tmp_path / period, "people_generalized")["born"].tolist() == expected
+
+
 @pytest.mark.parametrize("cell", ["", "nan", "NaT"])
 def test_text_that_pandas_takes_for_a_missing_date_is_refused_too(cell: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"born": ["2001-02-28", cell, None]})
@@ -185,6 +196,18 @@ def test_every_interval_contains_its_value(values: list[Any], width: float) -> N
         low, high = (float(end) for end in cell[1:-1].split(",")) if cell.startswith("[") else (float(cell),) * 2
         assert low <= value <= high
         assert high - low <= width * (1 + 1e-9) + 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64"])
+@pytest.mark.parametrize("how", [{"width": 5}, {"width": 7, "origin": -100}, {"edges": [0, 2**53, 2**62 + 3, 2**64]}])
+def test_intervals_of_numbers_beyond_floats_contain_them(dtype: str, how: dict[str, Any], tmp_path: Path) -> None:
+    numbers = [2**62 + 3, 2**53 + 1, 2**62 - 1, 7]
+    frame = pd.DataFrame({"id": pd.Series(numbers, dtype=dtype)})
+    done(GeneralizeOperation(**WHO, columns=["id"], method="interval", **how), frame, tmp_path)
+    for number, cell in zip(numbers, written(tmp_path, "people_generalized")["id"], strict=True):
+        low, high = map(int, cell.strip("[]").split(","))
+        assert low <= number <= high
+        assert "edges" in how or (high - low + 1, (low - how.get("origin", 0)) % how["width"]) == (how["width"], 0)
 
 
 def test_ages_of_a_real_survey_fall_into_as_many_intervals_as_counted_by_hand(tmp_path: Path) -> None:
@@ -364,6 +387,8 @@ def test_numbers_larger_than_a_signed_type_holds_are_coded_exactly(tmp_path: Pat
     frame = pd.DataFrame({"age": pd.Series([1, 2**63 + 5, 2**64 - 1], dtype="uint64")})
     done(TopBottomCodeOperation(**WHO, columns=["age"], bottom=2, top=2**63 + 7), frame, tmp_path)
     assert written(tmp_path, "people_coded")["age"].tolist() == ["2", str(2**63 + 5), str(2**63 + 7)]
+    done(TopBottomCodeOperation(**WHO, columns=["age"], top=-1), frame, tmp_path / "b")
+    assert written(tmp_path / "b", "people_coded")["age"].tolist() == ["-1"] * 3
 
 
 def test_thresholds_by_share_are_those_of_the_share_as_it_is_written(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.domains import encode
 from pamola_ops_anonymize.generalization import labelled
 from pamola_ops_anonymize.hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, read_hierarchy
@@ -79,6 +83,24 @@ def test_a_wrong_hierarchy_is_refused_with_file_line_and_column(content: bytes, 
         hierarchy(content, ["nurse", "surgeon", "cook"])
     assert str(caught.value).startswith(message)
     assert "surgeon" not in str(caught.value), "no value of the data in an error"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([["nurse"], ["surgeon"]], "h, line 1: the hierarchy of job has one field a line"),
+        ([["nurse", None], ["surgeon", "health"]], "h, line 1: the hierarchy of job has an empty label in field 2"),
+        ([], "h: the hierarchy of job is empty"),
+    ],
+)
+def test_a_wrong_hierarchy_in_memory_is_refused_too(lines: list[list[Any]], message: str, tmp_path: Path) -> None:
+    people = pd.DataFrame({"job": ["nurse", "surgeon"] * 4})
+    operation = AnonymizeOperation(
+        input_dataset="people", k=2, quasi_identifiers=["job"], strategy="hierarchy", hierarchies={"job": "h"}
+    )
+    result = operation.run(data_source={"people": people, "h": pd.DataFrame(lines)}, task_dir=tmp_path)
+    assert isinstance(result.exception, DataError)
+    assert str(result.error_message).startswith(message)
 
 
 def test_numbers_are_found_however_they_are_written() -> None:

@@ -247,6 +247,11 @@ def test_arrow_columns_are_read_like_others(dtype: str, values: list[object], ce
     assert [None if pd.isna(cell) else cell for cell in released["q"]] == cells
 
 
+def test_whole_numbers_that_no_float_holds_are_categories() -> None:
+    table = pd.DataFrame({"q": pd.Series([10**400, 10**400 + 1, 7, 7], dtype=object)})
+    assert k_anonymous(table, ["q"], 2).frame["q"].tolist()[2:] == ["7", "7"]
+
+
 def test_progress_tells_how_many_records_have_found_their_class(adult: pd.DataFrame) -> None:
     told: list[int] = []
     k_anonymous(adult, ["age", "education"], 5, progress=told.append)

@@ -103,6 +103,25 @@ def test_real_ages_in_intervals_of_ten_years(tmp_path: Path) -> None:
     assert told["ncp_set"] == pytest.approx(9 / (frame["age"].max() - frame["age"].min()))
 
 
+def test_a_decade_holds_the_days_of_its_last_year(tmp_path: Path) -> None:
+    original = pd.DataFrame({"born": pd.to_datetime(["2029-05-01", "2028-12-31", "2035-01-01", "2039-12-31"])})
+    published = pd.DataFrame({"born": ["[2020,2029]", "[2020,2029]", "[2030,2039]", "[2030,2039]"]})
+    operation = UtilityOperation(original_dataset="people", anonymized_dataset="safe", quasi_identifiers=["born"])
+    told = done(operation, original, tmp_path, safe=published)["columns"]["born"]
+    assert told["total_variation"] == 0.0
+    assert told["ncp_hier"] == pytest.approx(1 / 3)
+
+
+def test_dates_of_all_centuries_are_compared(tmp_path: Path) -> None:
+    born = np.array(["1200-03-01", "1500-03-01", "2000-03-01", "2900-03-01"], dtype="datetime64[us]")
+    original = pd.DataFrame({"born": born})
+    published = pd.DataFrame({"born": ["[1200-03-01,1500-03-01]"] * 2 + ["[2000-03-01,2900-03-01]"] * 2})
+    operation = UtilityOperation(original_dataset="people", anonymized_dataset="safe", quasi_identifiers=["born"])
+    told = done(operation, original, tmp_path, safe=published)["columns"]["born"]
+    assert told["ncp_set"] == pytest.approx((300 + 900) / 2 / 1700, rel=1e-3)
+    assert told["total_variation"] == told["earth_movers"] == 0.0
+
+
 def test_cells_that_cannot_be_read_are_refused_without_showing_them(tmp_path: Path) -> None:
     settings: Any = {"original_dataset": "people", "anonymized_dataset": "released", "quasi_identifiers": ["state"]}
     result = run(UtilityOperation(**settings), ORIGINAL, tmp_path, released=RELEASED)

@@ -121,6 +121,12 @@ def test_joins_that_cannot_work_say_why(right: pd.DataFrame, message: str) -> No
         join({"left": pd.DataFrame({"id": [1, 2], "x": [1, 2]}), "right": right}, "id")
 
 
+def test_keys_that_cannot_be_joined_on_are_refused() -> None:
+    lists = pd.DataFrame({"id": [[1], [2]], "x": [1, 2]})
+    with pytest.raises(DataError, match="values of id are lists or the like"):
+        join({"left": lists, "right": lists}, "id")
+
+
 def test_a_join_that_would_explode_is_refused_before_it_is_made() -> None:
     table = pd.DataFrame({"id": [1] * 40_000, "x": range(40_000)})
     with pytest.raises(DataError, match="would give 1,600,000,000 rows"):

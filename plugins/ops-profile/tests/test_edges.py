@@ -41,6 +41,7 @@ COLUMNS: dict[str, Any] = {
     "infinite": [np.inf, 1.0, -np.inf] * 20,
     "nothing finite": [np.inf] * ROWS,
     "beyond 64 bits": np.array([2**70 + number for number in range(ROWS)], dtype=object),
+    "beyond all floats": np.array([10**400 + number for number in range(ROWS)], dtype=object),
     "whole numbers beyond floats": [2**62 + number for number in range(ROWS)],
     "Int64": pd.array([1, None, 3] * 20, dtype="Int64"),
     "Float64": pd.array([1.5, None, 3] * 20, dtype="Float64"),

@@ -121,11 +121,18 @@ def _clipped(column: pd.Series[Any], low: int | float | None, high: int | float 
             return column.clip(low, high)
         low, high = (None if limit is None else int(limit) for limit in (low, high))
     least, most = _held_by(column)
-    if (low is not None and low > most) or (high is not None and high < least):
-        large = pd.api.types.is_float_dtype(column.dtype) or max(map(abs, limits)) >= 2**63
-        return column.astype("Float64" if large else "Int64").clip(low, high)
+    if low is not None and low > most:
+        return _all_alike(column, low)
+    if high is not None and high < least:
+        return _all_alike(column, high)
     # numpy would take a threshold modulo the size of its type
     return column.clip(None if low is None or low <= least else low, None if high is None or high >= most else high)
+
+
+def _all_alike(column: pd.Series[Any], limit: int | float) -> pd.Series[Any]:
+    """A column of which all values are cut to a limit that its type does not hold."""
+    large = pd.api.types.is_float_dtype(column.dtype) or abs(limit) >= 2**63
+    return pd.Series(limit, index=column.index, dtype="Float64" if large else "Int64").where(column.notna())
 
 
 def _held_by(column: pd.Series[Any]) -> tuple[int | float, int | float]:

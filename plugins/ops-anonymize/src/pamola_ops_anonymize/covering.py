@@ -20,6 +20,7 @@ from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
 from .notation import SUPPRESSED
 
+_MICROSECONDS = "datetime64[us]"  # nanoseconds would end in 2262, and float64 holds no more digits of them
 _INTERVAL = re.compile(r"\[([^,\[\]]+),([^,\[\]]+)([\])])")
 _MEMBER = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)", re.S)
 
@@ -54,6 +55,7 @@ class Reader:
     def __init__(self, domain: Domain, hierarchy: Hierarchy) -> None:
         self._domain = domain
         self._hierarchy = hierarchy
+        self._has_dates = isinstance(domain, OrderedDomain) and domain.style in ("day", "instant")
         self._all = np.arange(domain.size, dtype=np.int64)
         self._places = _numbers_of(domain)
         self._code = {self._key(text): code for code, text in enumerate(domain.texts(self._all))}
@@ -70,6 +72,9 @@ class Reader:
         code = self._code.get(self._key(cell))
         if code is not None:
             return Covered(np.array([code]), 0.0, 0.0)
+        label = self._labels.get(cell)
+        if label is not None and self._has_dates:  # `[2020,2029]` is a decade, and ends with its last day
+            return self._covered(label, self._spread_of(label))
         codes = self._in_interval(cell)
         if codes is not None:
             low, high = self._ends(cell)
@@ -77,8 +82,8 @@ class Reader:
         members = self._members(cell)
         if members is not None:
             return self._covered(members, (len(members) - 1) / max(1, self._domain.size - 1))
-        if cell in self._labels:
-            return self._covered(self._labels[cell], self._spread_of(self._labels[cell]))
+        if label is not None:
+            return self._covered(label, self._spread_of(label))
         return self._representative(cell)
 
     def _covered(self, codes: Ints, loss: float) -> Covered:
@@ -151,7 +156,7 @@ class Reader:
             return None
         if stamp.tzinfo is not None:
             stamp = stamp.tz_convert("UTC").tz_localize(None)
-        return float(stamp.to_datetime64().astype("datetime64[ns]").astype(np.int64))
+        return float(stamp.to_datetime64().astype(_MICROSECONDS).astype(np.int64))
 
     def _codes_of_labels(self) -> dict[str, Ints]:
         """The codes under each label of the hierarchy; a label that stands at several levels means the lowest."""
@@ -172,12 +177,12 @@ def _ends_in_separator(text: str) -> bool:
 
 
 def _numbers_of(domain: Domain) -> Floats | None:
-    """The values of a domain as numbers, dates in nanoseconds; None for categories."""
+    """The values of a domain as numbers, dates in microseconds; None for categories."""
     if not isinstance(domain, OrderedDomain):
         return None
     if domain.style in ("plain", "integral"):
         return domain.values.astype(np.float64)
-    return domain.values.astype("datetime64[ns]").astype(np.int64).astype(np.float64)
+    return domain.values.astype(_MICROSECONDS).astype(np.int64).astype(np.float64)
 
 
 @attrs.frozen

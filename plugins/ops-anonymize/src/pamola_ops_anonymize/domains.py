@@ -191,6 +191,10 @@ def _objects(name: str, column: pd.Series[Any], missing: Mask) -> tuple[Domain, 
     if found == "string":
         return _categories(name, present, missing)
     if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        try:
+            present.to_numpy(dtype=np.float64)
+        except OverflowError:  # numbers of more than 308 digits are names of something, not amounts
+            return _categories(name, [str(value) for value in present], missing)
         return _ordered(name, present.to_numpy(), missing)
     if found in ("date", "datetime", "datetime64"):
         try:

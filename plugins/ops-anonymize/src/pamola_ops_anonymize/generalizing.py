@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import calendar
 import itertools
 import math
 from collections.abc import Callable
@@ -240,10 +242,11 @@ class GeneralizeOperation(Operation):
         width, origin = self.width, self.origin
 
         def cell(value: Any) -> str:
+            if whole:  # without dividing: beyond 2^53, floats have gaps
+                begin = int(value) - (int(value) - int(origin)) % int(width)
+                return _interval_of(begin, begin + int(width) - 1)
             number_of = math.floor((value - origin) / width)
             low, high = origin + number_of * width, origin + (number_of + 1) * width
-            if whole:
-                return _interval_of(int(low), int(high) - 1)
             # the quotient may have been rounded across an edge: the interval has to contain its value
             return _interval_of(min(low, value), max(high, value))
 
@@ -254,7 +257,7 @@ class GeneralizeOperation(Operation):
         edges = self.edges
 
         def cell(value: Any) -> str | None:
-            position = int(np.searchsorted(edges, value, side="right")) - 1
+            position = bisect.bisect_right(edges, value) - 1
             last = len(edges) - 2
             if value == edges[-1]:
                 position = last
@@ -287,10 +290,11 @@ class GeneralizeOperation(Operation):
         assert self.period is not None
         months = _MONTHS[self.period]
         first = (stamp.year * 12 + stamp.month - 1) // months * months
-        begin = pd.Timestamp(year=first // 12, month=first % 12 + 1, day=1)
-        following = first + months
-        end = pd.Timestamp(year=following // 12, month=following % 12 + 1, day=1) - pd.Timedelta(days=1)
-        return interval(begin.date().isoformat(), end.date().isoformat())
+        last = first + months - 1
+        days = calendar.monthrange(last // 12, last % 12 + 1)[1]
+        # by hand, since the day after 9999-12-31, which often stands for "never", is none; nor is there a year 0
+        begin = f"{max(1, first // 12):04}-{first % 12 + 1:02}-01"
+        return interval(begin, f"{last // 12:04}-{last % 12 + 1:02}-{days:02}")
 
 
 def _interval_of(low: Any, high: Any) -> str:

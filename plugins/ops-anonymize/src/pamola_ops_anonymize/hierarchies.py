@@ -87,7 +87,8 @@ def stated_hierarchy(ctx: OperationContext, dataset: str, column: str) -> tuple[
     """
     path = ctx.data.path(dataset)
     if not path:
-        lines: list[list[str]] = ctx.data.frame(dataset).astype(str).to_numpy().tolist()
+        cells = ctx.data.frame(dataset).astype(object)
+        lines: list[list[str]] = cells.where(cells.notna(), "").map(str).to_numpy().tolist()
         return lines, dataset
     with ctx.data.open_raw(dataset) as file:
         return read_hierarchy(file.read(), path, column), path
@@ -126,7 +127,11 @@ def read_hierarchy(content: bytes, file: str, column: str) -> list[list[str]]:
                 f"{file}, line {number}: the hierarchy of {column} has {len(fields)} levels here and"
                 f" {len(_lines(text, delimiter)[0])} in line 1: every line needs the same number of fields"
             )
-    raise DataError(
+    raise _one_field(file, column)
+
+
+def _one_field(file: str, column: str) -> DataError:
+    return DataError(
         f"{file}, line 1: the hierarchy of {column} has one field a line: there is nothing to generalize to"
     )
 
@@ -205,6 +210,8 @@ def _checked_lines(
     numbered = [(number, list(fields)) for number, fields in enumerate(lines, start=1) if fields]
     if not numbered:
         raise DataError(f"{file}: the hierarchy of {column} is empty")
+    if len(numbered[0][1]) < 2:
+        raise _one_field(file, column)
     place: dict[Any, int] = {}
     for position, (number, fields) in enumerate(numbered):
         key = key_of(fields[0], numbers=numbers)

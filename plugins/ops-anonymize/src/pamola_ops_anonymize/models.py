@@ -15,6 +15,8 @@ import pandas as pd
 
 from .domains import Floats, Ints, OrderedDomain, encode
 
+_DENSE = 8  # pairs that there could be for each one that there is, up to which counting all is faster than sorting
+
 
 @attrs.frozen(eq=False)
 class SensitiveValues:
@@ -90,8 +92,14 @@ class Histogram:
         cls, owner: Ints, value: Ints, count: Ints, classes: int, share: Floats, blank: int | None = None
     ) -> Histogram:
         """Count (class, value) pairs, which may occur more than once."""
-        pairs, inverse = np.unique(owner * len(share) + value, return_inverse=True)
-        total = np.bincount(inverse, weights=count, minlength=len(pairs)).astype(np.int64)
+        key, possible = owner * len(share) + value, classes * len(share)
+        if possible <= _DENSE * len(key):
+            total = np.bincount(key, weights=count, minlength=possible).astype(np.int64)
+            pairs = np.flatnonzero(total)
+            total = total[pairs]
+        else:
+            pairs, inverse = np.unique(key, return_inverse=True)
+            total = np.bincount(inverse, weights=count, minlength=len(pairs)).astype(np.int64)
         return cls(pairs // len(share), pairs % len(share), total, classes, share, blank)
 
     def _as_read(self) -> Histogram:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import attrs
@@ -43,6 +44,9 @@ def join(tables: dict[str, pd.DataFrame], key: str) -> Joined:
             raise DataError(f"{name} has no column {key} to join on; it has {', '.join(map(str, frame.columns))}")
     (left_name, left), (right_name, right) = ((name, _plain_key(frame, key)) for name, frame in tables.items())
     left_keys, right_keys = left[key].dropna(), right[key].dropna()
+    objects = [keys for keys in (left_keys, right_keys) if keys.dtype == object]
+    if not all(isinstance(each, Hashable) for keys in objects for each in keys):
+        raise DataError(f"values of {key} are lists or the like, on which nothing can be joined")
     kinds = [_key_kind(left_keys), _key_kind(right_keys)]
     if kinds[0] != kinds[1]:
         raise DataError(

@@ -236,9 +236,12 @@ _KINDS_OF_OBJECTS = {
 
 
 def as_numbers(present: pd.Series[Any], kind: str) -> Floats | None:
-    """Numbers as they are, moments as seconds since 1970 (UTC); None for other kinds."""
+    """Numbers as they are, moments as seconds since 1970 (UTC); None for other kinds, and what no float holds."""
     if kind == "number":
-        return present.to_numpy(dtype=np.float64)
+        try:
+            return present.to_numpy(dtype=np.float64)
+        except OverflowError:  # whole numbers of more than 308 digits
+            return None
     if kind == "moment":
         stamps = pd.DatetimeIndex(present)
         since = (stamps - pd.Timestamp(0, tz=stamps.tz)).total_seconds()
@@ -283,7 +286,7 @@ def _inseparable(
     edges = np.zeros(0) if inner is None else inner
     values = as_numbers(pd.Series(listed.index), kind) if len(listed) else np.zeros(0)
     assert values is not None
-    rest = np.bincount(np.searchsorted(edges, ordered, side="right"), minlength=len(edges) + 1)
+    rest = np.diff(np.concatenate([[0], np.searchsorted(ordered, edges, side="left"), [len(ordered)]]))
     bar = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
     stays = np.ones(len(listed), dtype=bool)
     for place, count in zip(bar.tolist(), listed.tolist(), strict=True):
