@@ -22,7 +22,7 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, HEAD_SIZE, CsvHead, examine
-from pamola_tasks_data.inference import TEXT_DTYPE, Column, Kind, infer, merge_all, recognized, typed
+from pamola_tasks_data.inference import TEXT, TEXT_DTYPE, Column, Kind, infer, merge_all, recognized, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,7 +143,7 @@ class _CsvFile:
             invalid_row_handler=skip,
         )
         convert = arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(self.head.header, pa.string()),
+            column_types=dict.fromkeys(self.head.header, TEXT),
             include_columns=self.columns,
             null_values=self.missing_values,
             strings_can_be_null=True,

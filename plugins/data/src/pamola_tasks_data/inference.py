@@ -26,6 +26,7 @@ _DECIMAL = r"^-?(?:inf|(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-][0-
 _SAMPLE = 1000
 _OTHER_MARKS = tuple(bytes([mark]) for mark in b"eEnNiIxX+")  # what may stand in a number beside digits, - and .
 
+TEXT = pa.large_string()  # what pandas keeps text as, so that it need not be copied
 TEXT_DTYPE = str(pd.Series(["a"]).dtype)
 
 
@@ -129,7 +130,7 @@ def _kind(text: Any) -> tuple[Kind, Any]:
     try:
         whole = pc.cast(text, pa.int64())
     except pa.ArrowInvalid:
-        if pc.all(pc.is_in(text, pa.array(["True", "False", None], pa.string()))).as_py():
+        if pc.all(pc.is_in(text, pa.array(["True", "False", None], TEXT))).as_py():
             return Kind.BOOLEAN, pc.equal(text, "True")
         return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
@@ -157,7 +158,7 @@ def _is_decimal(text: Any, shape: _Shape) -> bool:
     if len(pointless) and pc.any(pc.match_substring_regex(pointless, rf"^-?[0-9]{{{_EXACT_DIGITS + 1},}}$")).as_py():
         return False
     # A point, a sign and a zero before the point are no significant digits.
-    spare = pc.add(1, pc.add(pc.starts_with(long, "-").cast(pa.int32()), pc.starts_with(long, "0").cast(pa.int32())))
+    spare = pc.add(1, pc.add(pc.starts_with(long, "-").cast(pa.int64()), pc.starts_with(long, "0").cast(pa.int64())))
     longer = long.filter(pc.greater(pc.subtract(pc.binary_length(long), spare), _DOUBLE_DIGITS))
     if not len(longer):
         return True
@@ -185,7 +186,7 @@ class _Shape:
 
     def _look_at(self, chunk: Any) -> None:
         _, offsets_buffer, data_buffer = chunk.buffers()
-        offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
         if data_buffer is None or offsets[0] == offsets[-1]:
             return
         begin, end = int(offsets[0]), int(offsets[-1])
