@@ -69,7 +69,7 @@ def test_a_file_that_expands_too_far_is_refused_wherever_it_is_read(project: Any
 
 
 def test_the_limit_is_a_setting(project: Any) -> None:
-    project.put("bomb.csv.gz", gzip.compress(b"n\n" + ROW * 80_000))
+    project.put("bomb.csv.gz", gzip.compress(b"n\n" + ROW * 80_000, mtime=0))
     task = TaskRunner(
         "t_1",
         input_datasets={"bomb": "bomb.csv.gz"},
@@ -86,7 +86,7 @@ def test_the_limit_is_a_setting(project: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv.gz", gzip.compress(TABLES["csv"])[:-9], "damaged"),
+        ("t.csv.gz", gzip.compress(TABLES["csv"], mtime=0)[:-9], "damaged"),
         ("t.csv.gz", b"no gzip", "damaged"),
         ("t.csv.zst", zstandard(TABLES["csv"])[:-4], "damaged"),
         ("t.csv.zip", b"PK no zip", "damaged"),
