@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
@@ -20,10 +20,13 @@ from pamola_tasks.task import BaseTask
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from pamola_tasks.forecast import Forecast
     from pamola_tasks.kernel import Kernel, Outcome
     from pamola_tasks.orchestration import TaskNode
-    from pamola_tasks.protocols import RunOptions
+    from pamola_tasks.protocols import RunOptions, RunServices
     from pamola_tasks.task_process import TaskProcess
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -301,11 +304,9 @@ def refuse_unknown_steps(kernel: Kernel, node: TaskNode, options: RunOptions) ->
     Raises:
         PlanError: It has not all of them, or none is left.
     """
-    try:
-        plan = kernel.plan(node.name, options).plan
-    except Exception:  # whatever it is, running the task meets it too, and records it
-        return
-    options.selection.left_out(plan)
+    plan = _looked_at(kernel, node.name, options, lambda run: run.plan)
+    if plan is not None:
+        options.selection.left_out(plan)
 
 
 def run_one(kernel: Kernel, node: TaskNode, options: RunOptions, *, skips: bool) -> TaskEnd:
@@ -342,12 +343,20 @@ def unchanged(kernel: Kernel, name: str, options: RunOptions) -> str:
     task = kernel.task(name)
     if any(getattr(type(task), method) is not getattr(BaseTask, method) for method in ("run", "execute", "finalize")):
         return ""
-    try:
-        run = kernel.plan(task, options)
+
+    def steps_of_a_success(run: RunServices) -> list[Forecast]:
         latest = run.history.find_latest_execution(run.record.task_id, success_only=False)
-        found = preview(run) if latest is not None and latest.get("success") else []
-    except Exception:  # whatever it is, running the task meets it too, and records it
-        return ""
+        return preview(run) if latest is not None and latest.get("success") else []
+
+    found = _looked_at(kernel, task, options, steps_of_a_success)
     if not found or any(step.action != "skip" for step in found):
         return ""
     return max(step.reason for step in found)
+
+
+def _looked_at(kernel: Kernel, task: str | BaseTask, options: RunOptions, look: Callable[[RunServices], T]) -> T | None:
+    """What a look at a configured task finds; None where it cannot be looked at before it runs."""
+    try:
+        return look(kernel.plan(task, options))
+    except Exception:  # whatever it is, running the task meets it too, and records it
+        return None
