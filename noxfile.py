@@ -53,10 +53,8 @@ def types(session: nox.Session) -> None:
     """mypy --strict on the kernel and on every plugin."""
     install_project(session, "--no-compile")
     session.install("mypy", "pandas-stubs", "types-tqdm", "types-PyYAML", "-c", "constraints.txt")
-    session.run("mypy", "src/pamola_tasks")
-    for plugin in PLUGINS:
-        (package,) = (path for path in (plugin / "src").iterdir() if path.is_dir() and path.suffix == "")
-        session.run("mypy", str(package), silent=False)
+    packages = [path for plugin in PLUGINS for path in (plugin / "src").iterdir() if path.is_dir() and not path.suffix]
+    session.run("mypy", "src/pamola_tasks", *map(str, packages))
 
 
 @nox.session

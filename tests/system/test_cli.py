@@ -228,13 +228,17 @@ def test_clean_removes_what_a_killed_run_left_and_no_output(cli, project):
     assert not list((home / "temp").iterdir())
 
 
+# Plugins of pytest that a project's tests do not need: Hypothesis prepares for seconds in every new folder.
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
+
 def test_new_task_makes_a_task_that_runs_and_a_test_that_passes(cli, python, project):
     for arguments in (["one"], ["two", "--class"]):
         name = arguments[0]
         made = cli("new", "task", *arguments, cwd=project, code=0).stdout
         assert f"configs/{name}.yaml" in made
         cli("run", name, cwd=project, code=0)
-    tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=project)
+    tested = python("-m", "pytest", "-q", *WITHOUT, "tests", cwd=project)
     assert "2 passed" in tested.stdout, tested.stdout + tested.stderr
     assert "there is a task 'one' already" in cli("new", "task", "one", cwd=project, code=2).stderr
     for bad in ("../x", "a/b", "a b", ""):
@@ -248,7 +252,7 @@ def test_new_operation_plugin_and_pack_are_usable_and_their_tests_pass(cli, pyth
     assert "pip install -e plugins/our-rules" in cli("new", "plugin", "our-rules", cwd=project, code=0).stdout
     cli("new", "pack", "our-ops", cwd=project, code=0)
     for tests in ("tests", "plugins/our-rules", "plugins/our-ops"):
-        tested = python("-m", "pytest", "-q", "-p", "no:cacheprovider", tests, cwd=project)
+        tested = python("-m", "pytest", "-q", *WITHOUT, tests, cwd=project)
         assert "1 passed" in tested.stdout, tested.stdout + tested.stderr
 
 

@@ -108,21 +108,18 @@ def kept(project: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in files if path.name != "lock" and path.suffix != ".log"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
+def test_a_selection_that_does_not_fit_is_refused_before_anything_is_recorded(run, cli, project):
+    run()
+    before = kept(project)
+    for arguments, said in (
         (["--only", "secnd"], "unknown step 'secnd': did you mean 'second'?"),
         (["--from", "nothing"], "unknown step 'nothing': there are first, second, third"),
         (["--to", "nothing"], "there are first, second, third"),
         (["--skip", "nothing", "--restart"], "there are first, second, third"),
         (["--only", "first", "--skip", "first"], "leaves no step"),
-    ],
-)
-def test_a_selection_that_does_not_fit_is_refused_before_anything_is_recorded(run, cli, project, arguments, said):
-    run()
-    before = kept(project)
-    assert said in run(*arguments, code=2)["error"]["message"]
-    assert kept(project) == before
+    ):
+        assert said in run(*arguments, code=2)["error"]["message"]
+        assert kept(project) == before
     status = cli("--plugin", "upper.py", "status", "chain", "--json", cwd=project, code=0)
     assert json.loads(status.stdout)["state"] == "done"
     assert set(statuses(run()).values()) == {"skipped"}
