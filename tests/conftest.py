@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 SCRIPT = Path(sys.executable).parent / ("pamola-task.exe" if os.name == "nt" else "pamola-task")
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell has started in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
