@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Codes = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.signedinteger[Any]]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -27,7 +27,7 @@ class Runs:
     """Rows grouped by node and, within a node, sorted by code: one entry for each (node, code).
 
     Attributes:
-        start: First row of each run.
+        end: The row after each run; the next one begins there.
         node: Node of each run, ascending.
         code: Code of each run, ascending within a node.
         weight: Number of records in each run.
@@ -35,7 +35,7 @@ class Runs:
         last: Last run of each node.
     """
 
-    start: Ints
+    end: Ints
     node: Ints
     code: Codes
     weight: Ints
@@ -60,11 +60,12 @@ class Domain:
         """`numeric` for numbers and dates, `categorical` for everything else."""
         raise NotImplementedError
 
-    def loss_of_cuts(self, runs: Runs) -> tuple[Floats, Floats, Floats]:
-        """What cutting after each run would leave: loss of the left side, of the right side, and of the whole node.
+    def loss_of_cuts(self, runs: Runs, at: Ints) -> tuple[Floats, Floats]:
+        """What cutting after each of the runs `at`, none of them the last of its node, would leave: left and right."""
+        raise NotImplementedError
 
-        The values at the last run of a node mean nothing: there is no cut there.
-        """
+    def loss_of_nodes(self, runs: Runs) -> Floats:
+        """The loss of each node."""
         raise NotImplementedError
 
     def loss_of_part(self, runs: Runs, present: Mask) -> Floats:
@@ -98,20 +99,28 @@ class OrderedDomain(Domain):
     def kind(self) -> str:
         return "numeric"
 
-    def loss_of_cuts(self, runs: Runs) -> tuple[Floats, Floats, Floats]:
-        position = self.positions[runs.code]
-        low, high = position[runs.first], position[runs.last]
-        following = np.append(position[1:], 0.0)
-        left = position - low[runs.node]
-        right = np.minimum(high[runs.node] - following, 1.0)
-        return left, right, np.minimum(high - low, 1.0)
+    def loss_of_cuts(self, runs: Runs, at: Ints) -> tuple[Floats, Floats]:
+        node = runs.node.take(at)
+        left, right = self._position(runs, at), self._position(runs, runs.last).take(node)
+        left -= self._position(runs, runs.first).take(node)
+        right -= self._position(runs, at + 1)
+        return left, np.minimum(right, 1.0, out=right)
+
+    def loss_of_nodes(self, runs: Runs) -> Floats:
+        return np.minimum(self._position(runs, runs.last) - self._position(runs, runs.first), 1.0)
 
     def loss_of_part(self, runs: Runs, present: Mask) -> Floats:
-        position = self.positions[runs.code]
-        low = np.minimum.reduceat(np.where(present, position, np.inf), runs.first)
-        high = np.maximum.reduceat(np.where(present, position, -np.inf), runs.first)
-        span: Floats = np.clip(high - low, 0.0, 1.0)
-        return span
+        there = np.flatnonzero(present)
+        begin = np.searchsorted(there, runs.first)
+        end = np.append(begin[1:], len(there))
+        loss = np.zeros(len(begin))
+        some = np.flatnonzero(begin < end)
+        span = self._position(runs, there.take(end[some] - 1)) - self._position(runs, there.take(begin[some]))
+        loss[some] = np.minimum(span, 1.0)
+        return loss
+
+    def _position(self, runs: Runs, which: Ints) -> Floats:
+        return self.positions.take(runs.code.take(which))
 
     def texts(self, codes: Sequence[int] | Codes | Ints) -> list[str]:
         chosen = self.values[np.asarray(codes, dtype=np.int64)]
@@ -144,15 +153,23 @@ class UnorderedDomain(Domain):
     def kind(self) -> str:
         return "categorical"
 
-    def loss_of_cuts(self, runs: Runs) -> tuple[Floats, Floats, Floats]:
-        total = np.cumsum(self.units[runs.code])
-        before = total[runs.first] - self.units[runs.code[runs.first]]
-        whole = total[runs.last] - before
-        left = total - before[runs.node]
-        return self._loss(left), self._loss(whole[runs.node] - left), self._loss(whole)
+    def loss_of_cuts(self, runs: Runs, at: Ints) -> tuple[Floats, Floats]:
+        total = np.cumsum(self.units.take(runs.code))
+        node = runs.node.take(at)
+        left = total.take(at) - self._before(runs, total).take(node)
+        return self._loss(left), self._loss(total.take(runs.last.take(node)) - total.take(at))
+
+    def loss_of_nodes(self, runs: Runs) -> Floats:
+        total = np.cumsum(self.units.take(runs.code))
+        return self._loss(total.take(runs.last) - self._before(runs, total))
 
     def loss_of_part(self, runs: Runs, present: Mask) -> Floats:
-        return self._loss(np.add.reduceat(np.where(present, self.units[runs.code], 0), runs.first))
+        total = np.cumsum(self.units.take(runs.code) * present)
+        return self._loss(total.take(runs.last) - np.append(0, total.take(runs.last[:-1])))
+
+    def _before(self, runs: Runs, total: Ints) -> Ints:
+        """Of these running sums what is in the nodes before each one."""
+        return np.append(0, total.take(runs.last[:-1]))
 
     def _loss(self, units: Ints) -> Floats:
         spread = np.clip((units - 1) / max(1, self.size - 1), 0.0, 1.0)
@@ -164,7 +181,7 @@ class UnorderedDomain(Domain):
 
 
 def encode(column: pd.Series[Any]) -> tuple[Domain, Codes]:
-    """Turn a column into a domain and the code of every row.
+    """Turn a column into a domain and the code of every row, in the narrowest signed type that holds them.
 
     Booleans, text, `category` and whatever has no natural distance are categories (unused levels of a categorical
     are no part of the domain; an empty string is a category like any other). Integers, floats, decimals and dates
@@ -278,7 +295,8 @@ def _by_frequency(name: str, codes: Ints, values: npt.NDArray[Any], missing: Mas
 
 
 def _spread_codes(present: Ints, missing: Mask, size: int) -> Codes:
-    codes = np.full(len(missing), size, dtype=np.int32)
+    # no wider than they must be: a large table is mostly codes; signed, so that their differences are right
+    codes = np.full(len(missing), size, dtype=np.min_scalar_type(-size - 1))
     codes[~missing] = present
     return codes
 
@@ -306,18 +324,18 @@ def ranked(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
     return found[order], rank[number]
 
 
-def combinations(codes: npt.NDArray[np.int32], sizes: Sequence[int]) -> tuple[Ints, Ints, Ints]:
+def combinations(codes: Sequence[Codes], sizes: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     """Distinct combinations of codes over the columns.
 
     Args:
-        codes: int32, one row a column of the table, one entry a record.
+        codes: For each column of the table the code of each record.
         sizes: Number of codes each column may have, the missing value included.
 
     Returns:
         The index of a record that has each combination, the combination of every record, and the number of
         records of each combination; combinations in ascending order of their codes, whatever the records' order.
     """
-    key = np.zeros(codes.shape[1], dtype=np.int64)
+    key = np.zeros(len(codes[0]), dtype=np.int64)
     span = 1
     for row, size in zip(codes, sizes, strict=True):
         if span * size >= 2**62:

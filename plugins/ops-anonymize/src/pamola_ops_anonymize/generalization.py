@@ -14,6 +14,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from .domains import Codes, Domain, Floats, Ints, OrderedDomain, distinct_keys
 from .hierarchies import Hierarchy
@@ -38,8 +40,13 @@ class GeneralizedColumn:
 
     def cells(self, classes: Ints, index: pd.Index) -> pd.Series[str]:
         """The column's cells for records of these classes, as text."""
-        labels = pd.array(np.array(self.labels, dtype=object), dtype="string")
-        return pd.Series(labels.take(self.of_class[classes], allow_fill=True), index=index)
+        label = self.of_class.take(classes)
+        # from the memory that what was counted until now has left: Arrow's own pool would take as much once more
+        pool = pa.system_memory_pool()
+        places = pa.array(label, mask=label == MISSING, memory_pool=pool)
+        text = pc.take(pa.array(self.labels, pa.large_string()), places, memory_pool=pool)
+        cells: pd.Series[str] = text.to_pandas(types_mapper=lambda _: pd.StringDtype())
+        return cells.set_axis(index)
 
 
 def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> GeneralizedColumn:

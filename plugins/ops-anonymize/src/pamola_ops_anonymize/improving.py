@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditions import Conditions
-from .domains import Domain, Floats, Ints, Mask
+from .domains import Codes, Domain, Floats, Ints, Mask
 from .hierarchies import Hierarchy
 from .mondrian import partition
 from .spans import Scale, Spans
@@ -42,7 +42,7 @@ Singles = npt.NDArray[np.float32]
 
 
 def improved(
-    codes: npt.NDArray[np.int32],
+    codes: Codes,
     classes: Ints,
     domains: Sequence[Domain],
     hierarchies: Sequence[Hierarchy],
@@ -52,7 +52,7 @@ def improved(
     """Divide classes that are large enough, then let units change places.
 
     Args:
-        codes: int32, shape (dimensions, units).
+        codes: Signed integers, shape (dimensions, units).
         classes: The class of each unit, below 0 for one that has none, and stays so.
         domains: One a dimension.
         hierarchies: One a dimension.
@@ -75,7 +75,7 @@ def improved(
 
 
 def _divided(
-    codes: npt.NDArray[np.int32], classes: Ints, domains: Sequence[Domain], importance: Floats, conditions: Conditions
+    codes: Codes, classes: Ints, domains: Sequence[Domain], importance: Floats, conditions: Conditions
 ) -> Ints:
     """Classes of 2k and more cut where less is lost: a part of a class has no wider a common label than the whole."""
     return partition(
@@ -89,7 +89,7 @@ def _divided(
     )
 
 
-def _blocks(codes: npt.NDArray[np.int32], classes: Ints, units: Ints, domains: Sequence[Domain]) -> list[Ints]:
+def _blocks(codes: Codes, classes: Ints, units: Ints, domains: Sequence[Domain]) -> list[Ints]:
     """These units in blocks of whole classes that lie near each other."""
     if not len(units):
         return []
@@ -125,7 +125,7 @@ class _Exchange:
 
     def __init__(
         self,
-        codes: npt.NDArray[np.int32],
+        codes: Codes,
         units: Ints,
         classes: Ints,
         domains: Sequence[Domain],

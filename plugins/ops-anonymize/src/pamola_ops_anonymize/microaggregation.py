@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditions import Conditions
-from .domains import Domain, Floats, Ints, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .mondrian import partition
 
 BLOCK = 8192
@@ -22,7 +22,7 @@ Points = npt.NDArray[np.float32]
 
 
 def microaggregate(
-    codes: npt.NDArray[np.int32],
+    codes: Codes,
     domains: Sequence[Domain],
     importance: Floats,
     conditions: Conditions,
@@ -35,7 +35,7 @@ def microaggregate(
     value lies outside. A class that does not meet the conditions joins the nearest one until all do.
 
     Args:
-        codes: int32, shape (dimensions, records).
+        codes: Signed integers, shape (dimensions, records).
         domains: One a dimension.
         importance: Weight of each dimension.
         conditions: What a class has to meet; its units are the records.
@@ -59,7 +59,7 @@ def microaggregate(
     return _merged(_points(codes, domains, importance), classes, made, conditions)
 
 
-def _blocks(codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance: Floats, k: int) -> list[Ints]:
+def _blocks(codes: Codes, domains: Sequence[Domain], importance: Floats, k: int) -> list[Ints]:
     """The records, divided by partitioning where there are too many to compare all with all."""
     records = codes.shape[1]
     if records <= BLOCK:
@@ -70,7 +70,7 @@ def _blocks(codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance:
     return np.split(order, np.flatnonzero(np.diff(block[order])) + 1)
 
 
-def _points(codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance: Floats) -> Points:
+def _points(codes: Codes, domains: Sequence[Domain], importance: Floats) -> Points:
     columns: list[Points] = []
     for row, domain, factor in zip(codes, domains, importance, strict=True):
         scale = np.sqrt(factor)
@@ -90,7 +90,7 @@ class _Block:
     codes: they are looked up. Columns of few values are looked up together, as one.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int32], domains: Sequence[Domain], importance: Floats) -> None:
+    def __init__(self, codes: Codes, domains: Sequence[Domain], importance: Floats) -> None:
         sizes = np.array([domain.size + 1 for domain in domains])
         self._start = np.cumsum(sizes) - sizes
         self._flat = codes.astype(np.int64) + self._start[:, None]
@@ -187,7 +187,7 @@ def _together(sizes: npt.NDArray[Any]) -> list[list[int]]:
     return groups
 
 
-def _joint(codes: npt.NDArray[np.int32], sizes: npt.NDArray[Any], group: list[int]) -> Ints:
+def _joint(codes: Codes, sizes: npt.NDArray[Any], group: list[int]) -> Ints:
     joint: Ints = codes[group[0]].astype(np.int64)
     for dimension in group[1:]:
         joint = joint * int(sizes[dimension]) + codes[dimension]

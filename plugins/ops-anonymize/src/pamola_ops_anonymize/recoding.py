@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditions import Conditions
-from .domains import Floats, Ints, Mask
+from .domains import Codes, Floats, Ints, Mask
 from .hierarchies import Hierarchy
 
 Unsigned = npt.NDArray[np.uint64]
@@ -64,7 +64,7 @@ class _Rows:
 
 
 def local_recoding(
-    codes: npt.NDArray[np.int32],
+    codes: Codes,
     weights: Ints,
     hierarchies: Sequence[Hierarchy],
     importance: Floats,
@@ -77,7 +77,7 @@ def local_recoding(
     What is left over in the end is suppressed where that is allowed, else joins the classes that lose least by it.
 
     Args:
-        codes: int32, shape (dimensions, units).
+        codes: Signed integers, shape (dimensions, units).
         weights: Records of each unit.
         hierarchies: One a dimension.
         importance: Weight of each dimension's loss.
@@ -118,7 +118,7 @@ def _nodes(hierarchies: Sequence[Hierarchy]) -> npt.NDArray[np.intp]:
     return np.indices([hierarchy.levels for hierarchy in hierarchies]).reshape(len(hierarchies), -1).T
 
 
-def _keys(codes: npt.NDArray[np.int32], hierarchies: Sequence[Hierarchy]) -> list[list[Unsigned]]:
+def _keys(codes: Codes, hierarchies: Sequence[Hierarchy]) -> list[list[Unsigned]]:
     keys = []
     for dimension, (row, hierarchy) in enumerate(zip(codes, hierarchies, strict=True)):
         # multipliers that have nothing to do with each other, and are the same in every run
@@ -128,9 +128,7 @@ def _keys(codes: npt.NDArray[np.int32], hierarchies: Sequence[Hierarchy]) -> lis
     return keys
 
 
-def _expected(
-    codes: npt.NDArray[np.int32], weights: Ints, hierarchies: Sequence[Hierarchy], importance: Floats
-) -> list[Floats]:
+def _expected(codes: Codes, weights: Ints, hierarchies: Sequence[Hierarchy], importance: Floats) -> list[Floats]:
     """Per dimension the mean loss at each level, weighted, over the records of these units."""
     total = max(1, int(weights.sum()))
     expected = []
@@ -166,7 +164,7 @@ def _accept(rows: _Rows, key: Unsigned, conditions: Conditions) -> tuple[Ints, I
 
 
 def join_leftovers(
-    codes: npt.NDArray[np.int32],
+    codes: Codes,
     weights: Ints,
     classes: Ints,
     hierarchies: Sequence[Hierarchy],
@@ -219,7 +217,7 @@ class _Classes:
     @classmethod
     def of(
         cls,
-        codes: npt.NDArray[np.int32],
+        codes: Codes,
         weights: Ints,
         classes: Ints,
         count: int,
@@ -253,7 +251,7 @@ class _Classes:
 
 
 def full_domain(
-    codes: npt.NDArray[np.int32],
+    codes: Codes,
     weights: Ints,
     hierarchies: Sequence[Hierarchy],
     importance: Floats,
@@ -299,7 +297,7 @@ def full_domain(
     return best, levels_of_best
 
 
-def _possible(codes: npt.NDArray[np.int32], hierarchies: Sequence[Hierarchy], conditions: Conditions) -> Mask:
+def _possible(codes: Codes, hierarchies: Sequence[Hierarchy], conditions: Conditions) -> Mask:
     """Over the lattice, False where two columns alone show a class below k."""
     possible = np.ones([hierarchy.levels for hierarchy in hierarchies], dtype=bool)
     for one, other in itertools.combinations(range(len(hierarchies)), 2):

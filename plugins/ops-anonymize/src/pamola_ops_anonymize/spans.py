@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from .domains import Domain, Floats, Ints, Mask, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
 from .hierarchies import Hierarchy
 
 
@@ -33,7 +33,7 @@ class Scale:
     factor: float
 
     @classmethod
-    def of(cls, codes: npt.NDArray[np.int32], domain: Domain, hierarchy: Hierarchy, factor: float) -> Scale:
+    def of(cls, codes: Codes, domain: Domain, hierarchy: Hierarchy, factor: float) -> Scale:
         present = np.unique(codes[codes < domain.size]).astype(np.int64)
         ordered = isinstance(domain, OrderedDomain)
         order = present if ordered else present[_in_order(hierarchy.groups[:, present])]

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from .domains import Domain, Ints, Mask, combinations, encode
+from .domains import Codes, Domain, Ints, Mask, combinations, encode
 
 
 @attrs.frozen(eq=False)
@@ -21,7 +20,7 @@ class Table:
             losses are parts of the input's range.
         before: For each quasi-identifier how many records of the input have each code.
         combination: Unit of each record.
-        distinct: int32, shape (quasi-identifiers, units): the codes of each unit.
+        distinct: Signed integers, shape (quasi-identifiers, units): the codes of each unit.
         weights: Records of each unit that count for k.
         records: How many of the records are those of the input.
     """
@@ -29,7 +28,7 @@ class Table:
     domains: list[Domain]
     before: list[Ints]
     combination: Ints
-    distinct: npt.NDArray[np.int32]
+    distinct: Codes
     weights: Ints
     records: int
 
@@ -45,16 +44,13 @@ class Table:
         records = len(frame)
         if population is not None:
             frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
-        domains = []
-        codes = np.empty((len(columns), len(frame)), dtype=np.int32)
-        for position, column in enumerate(columns):
-            domain, codes[position] = encode(frame[column])
-            domains.append(domain)
+        domains, codes = map(list, zip(*(encode(frame[column]) for column in columns), strict=True))
         if grouped is not None and not grouped.all():
-            codes = np.compress(np.append(grouped, np.ones(len(frame) - records, dtype=bool)), codes, axis=1)
+            taken = np.flatnonzero(np.append(grouped, np.ones(len(frame) - records, dtype=bool)))
+            codes = [row.take(taken) for row in codes]
             records = int(grouped.sum())
         first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
         if population is not None:
             weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
         before = [np.bincount(row[:records], minlength=each.size + 1) for row, each in zip(codes, domains, strict=True)]
-        return cls(domains, before, combination, np.take(codes, first, axis=1), weights, records)
+        return cls(domains, before, combination, np.array([row.take(first) for row in codes]), weights, records)
