@@ -275,10 +275,7 @@ def test_full_domain_with_suppression_is_the_best_of_all_nodes() -> None:
             for starred in (False, True):
                 a = table["a"] // {0: 1, 1: 2, 2: 4, 3: 99}[level]
                 b = table["b"] if not starred else table["b"].str.replace(".", "*", regex=True)
-                small = (
-                    table.groupby([a, b]).transform("size").iloc[:, 0] if False else a.groupby([a, b]).transform("size")
-                )
-                out = small < 4
+                out = a.groupby([a, b]).transform("size") < 4
                 if out.mean() > limit:
                     continue
                 leaves = table["a"].drop_duplicates().groupby(a).size()
@@ -302,6 +299,32 @@ def test_k_map_counts_in_the_population(adult: pd.DataFrame) -> None:
         tampered.loc[5, "age"] = "[17,90]"
         with pytest.raises(DataRefused, match="reaches only k=0"):
             check_release(tampered, columns, 20, len(sample), 0, release.population)
+
+
+def test_k_map_suppresses_no_more_of_the_input_than_is_allowed() -> None:
+    """Two of these records are nobody of the population: no count of the population may excuse leaving them out."""
+    sample = pd.DataFrame({"a": list("zzabab"), "b": [1, 2, 3, 4, 5, 6]})
+    population = pd.DataFrame({"a": list("aabb") * 6, "b": [3, 4, 5, 6] * 6})
+    for recoding in ("local", "full-domain"):
+        for limit, most in ((0.0, 0), (0.2, 1), (0.4, 2)):
+            how = Settings(
+                strategy="hierarchy",
+                recoding=recoding,  # type: ignore[arg-type]
+                suppression_limit=limit,
+                population=population,
+                output="labels",
+            )
+            release = anonymized(sample, ["a", "b"], 3, how)
+            assert release.suppressed <= most
+            assert len(release.frame) == len(sample) - release.suppressed
+            check_release(release.frame, ["a", "b"], 3, len(sample), release.dropped, release.population)
+
+
+def test_k_map_by_full_domain_asks_nothing_of_classes_that_nobody_of_the_input_is_in() -> None:
+    sample = pd.DataFrame({"a": [1, 1, 2]})
+    population = pd.DataFrame({"a": [1, 1, 1, 2, 2, 2, 3]})  # one 3, whom no record looks like
+    how = Settings(strategy="hierarchy", recoding="full-domain", population=population, output="labels")
+    assert anonymized(sample, ["a"], 3, how).frame["a"].tolist() == ["1", "1", "2"]
 
 
 def test_a_column_that_matters_more_loses_less(adult: pd.DataFrame) -> None:

@@ -76,9 +76,12 @@ def local_recoding(
 
     What is left over in the end is suppressed where that is allowed, else joins the classes that lose least by it.
 
+    With k-map there are units that hold records of the population only. They help others to reach k, and what is left
+    of them joins nothing.
+
     Args:
         codes: Signed integers, shape (dimensions, units).
-        weights: Records of each unit.
+        weights: Records of each unit that are released or suppressed.
         hierarchies: One a dimension.
         importance: Weight of each dimension's loss.
         conditions: What a class has to meet.
@@ -111,6 +114,7 @@ def local_recoding(
             rows.keep(kept)
     if int(rows.weights.sum()) > suppress_at_most:
         classes = join_leftovers(codes, weights, classes, hierarchies, importance, conditions)
+        classes[(np.bincount(classes, weights=weights) == 0)[classes]] = OUTSIDE
     return classes
 
 
@@ -158,6 +162,7 @@ def _accept(rows: _Rows, key: Unsigned, conditions: Conditions) -> tuple[Ints, I
         return none, none, 0
     distinct, group = np.unique(key[likely], return_inverse=True)
     met = conditions.met(rows.units[likely], group.astype(np.int64), len(distinct))
+    met &= np.bincount(group, weights=rows.weights[likely]) > 0
     number = np.cumsum(met) - 1
     accepted = met[group]
     return likely[accepted], number[group[accepted]], int(met.sum())
@@ -179,13 +184,18 @@ def join_leftovers(
     classes = classes.copy()
     outside = np.flatnonzero(classes == OUTSIDE)
     made = int(classes.max(initial=-1)) + 1
-    classes[outside] = made + (np.arange(len(outside)) if len(outside) <= _MOST_SINGLE_LEFTOVERS else 0)
+    single = np.arange(len(outside))
+    joining = weights[outside] > 0
+    if joining.sum() > _MOST_SINGLE_LEFTOVERS:
+        single[joining] = len(outside)
+    classes[outside] = made + single
     everyone = np.arange(len(classes), dtype=np.int64)
     while True:
         _, classes = np.unique(classes, return_inverse=True)
         classes = classes.astype(np.int64)
         count = int(classes.max(initial=-1)) + 1
-        bad = np.flatnonzero(~conditions.met(everyone, classes, count))
+        met = conditions.met(everyone, classes, count) | (np.bincount(classes, weights=weights) == 0)
+        bad = np.flatnonzero(~met)
         if not len(bad) or count == 1:
             return classes
         table = _Classes.of(codes, weights, classes, count, hierarchies, importance)
@@ -271,7 +281,7 @@ def full_domain(
     expected = _expected(codes, weights, hierarchies, importance)
     nodes = _nodes(hierarchies)
     if not suppress_at_most:
-        nodes = nodes[_possible(codes, hierarchies, conditions)[tuple(nodes.T)]]
+        nodes = nodes[_possible(codes, weights, hierarchies, conditions)[tuple(nodes.T)]]
     best_loss, best = np.inf, np.zeros(codes.shape[1], dtype=np.int64)
     levels_of_best = [hierarchy.levels - 1 for hierarchy in hierarchies]
     total, whole = int(weights.sum()), float(importance.sum())
@@ -281,6 +291,7 @@ def full_domain(
             break  # suppressing only adds to the expected loss of a node
         distinct, group = np.unique(rows.key(node), return_inverse=True)
         met = conditions.met(rows.units, group.astype(np.int64), len(distinct))
+        met |= np.bincount(group, weights=weights) == 0  # records of the population only are not released
         out = ~met[group]
         suppressed = int(weights[out].sum())
         if suppressed > suppress_at_most or suppressed == total:
@@ -297,7 +308,7 @@ def full_domain(
     return best, levels_of_best
 
 
-def _possible(codes: Codes, hierarchies: Sequence[Hierarchy], conditions: Conditions) -> Mask:
+def _possible(codes: Codes, weights: Ints, hierarchies: Sequence[Hierarchy], conditions: Conditions) -> Mask:
     """Over the lattice, False where two columns alone show a class below k."""
     possible = np.ones([hierarchy.levels for hierarchy in hierarchies], dtype=bool)
     for one, other in itertools.combinations(range(len(hierarchies)), 2):
@@ -308,8 +319,9 @@ def _possible(codes: Codes, hierarchies: Sequence[Hierarchy], conditions: Condit
             width = int(right.max()) + 1
             if (int(left.max()) + 1) * width > 50 * codes.shape[1] + 1000:
                 continue  # counting would cost more than the node itself
-            size = np.bincount(left[codes[one]] * width + right[codes[other]], weights=conditions.weights)
-            present = np.bincount(left[codes[one]] * width + right[codes[other]]) > 0
+            pair = left[codes[one]] * width + right[codes[other]]
+            size = np.bincount(pair, weights=conditions.weights)
+            present = np.bincount(pair, weights=weights) > 0
             if (size[present] < conditions.k).any():
                 where: list[slice | int] = [slice(None)] * len(hierarchies)
                 where[one], where[other] = level, level_of_other

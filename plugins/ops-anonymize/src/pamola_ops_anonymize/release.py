@@ -299,9 +299,9 @@ def _grouped(
             f" levels, or strategy mondrian"
         )
     if settings.recoding == "full-domain":
-        classes, levels = full_domain(table.distinct, weights, hierarchies, importance, conditions, may_suppress)
+        classes, levels = full_domain(table.distinct, table.own, hierarchies, importance, conditions, may_suppress)
         return classes[unit], levels
-    classes = local_recoding(table.distinct, weights, hierarchies, importance, conditions, may_suppress, progress)
+    classes = local_recoding(table.distinct, table.own, hierarchies, importance, conditions, may_suppress, progress)
     classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions)
     return classes[unit], None
 

@@ -21,7 +21,8 @@ class Table:
         before: For each quasi-identifier how many records of the input have each code.
         combination: Unit of each record.
         distinct: Signed integers, shape (quasi-identifiers, units): the codes of each unit.
-        weights: Records of each unit that count for k.
+        weights: Records of each unit that count for k: those of the population where there is one.
+        own: Records of each unit that are released or suppressed: those of the input.
         records: How many of the records are those of the input.
     """
 
@@ -30,6 +31,7 @@ class Table:
     combination: Ints
     distinct: Codes
     weights: Ints
+    own: Ints
     records: int
 
     @classmethod
@@ -50,7 +52,11 @@ class Table:
             codes = [row.take(taken) for row in codes]
             records = int(grouped.sum())
         first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
+        own = weights
         if population is not None:
-            weights = np.bincount(combination[records:], minlength=len(first)).astype(np.int64)
+            own, weights = (
+                np.bincount(part, minlength=len(first)).astype(np.int64)
+                for part in (combination[:records], combination[records:])
+            )
         before = [np.bincount(row[:records], minlength=each.size + 1) for row, each in zip(codes, domains, strict=True)]
-        return cls(domains, before, combination, np.array([row.take(first) for row in codes]), weights, records)
+        return cls(domains, before, combination, np.array([row.take(first) for row in codes]), weights, own, records)
