@@ -193,3 +193,11 @@ def test_dates_become_month_year_and_decade() -> None:
     domain, _ = encode(pd.Series(pd.to_datetime(["2019-12-31", "2020-01-01", "2020-01-31"]), name="born"))
     made = built_hierarchy(domain)
     assert made.labels[1:] == [["2019-12", "2020-01"], ["2019", "2020"], ["[2010,2019]", "[2020,2029]"], ["*"]]
+
+
+def test_dates_beyond_9999_are_written_like_others() -> None:
+    dates = np.array(["12000-01-01", "12000-03-01", "2020-01-01"], dtype="datetime64[s]")
+    domain, _ = encode(pd.Series(dates, name="until"))
+    assert domain.texts([0, 1, 2]) == ["2020-01-01", "12000-01-01", "12000-03-01"]
+    years, decades = built_hierarchy(domain).labels[2:4]
+    assert (years, decades) == (["2020", "12000"], ["[2020,2029]", "[12000,12009]"])

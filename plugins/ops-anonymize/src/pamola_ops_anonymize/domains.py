@@ -132,7 +132,8 @@ class OrderedDomain(Domain):
         if self.zone is not None:
             stamps = stamps.tz_localize("UTC").tz_convert(self.zone)
         if self.style == "day":
-            return [stamp.date().isoformat() for stamp in stamps]
+            written: list[str] = np.datetime_as_string(stamps.tz_localize(None).to_numpy(), unit="D").tolist()
+            return written
         return [stamp.isoformat() for stamp in stamps]
 
 

@@ -363,7 +363,8 @@ def _round_width(width: float) -> float:
 
 
 def _calendar(domain: OrderedDomain) -> list[list[str]]:
-    days = [text[:10] for text in domain.texts(np.arange(domain.size))]
-    levels = [days] if domain.style == "instant" else []
-    decades = [f"[{day[:3]}0,{day[:3]}9]" for day in days]
-    return [*levels, [day[:7] for day in days], [day[:4] for day in days], decades]
+    days = [text.partition("T")[0] for text in domain.texts(np.arange(domain.size))]
+    months = [day.rpartition("-")[0] for day in days]
+    years = [month.rpartition("-")[0] for month in months]  # of four digits, but beyond 9999
+    decades = [f"[{year[:-1]}0,{year[:-1]}9]" for year in years]
+    return [*([days] if domain.style == "instant" else []), months, years, decades]
