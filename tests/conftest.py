@@ -23,9 +23,10 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def clean_environment(home: Path) -> dict[str, str]:
-    """The environment of a user on a new machine: an empty home, none of our variables, no terminal."""
+    """The environment of a user on a new machine, in an activated venv: an empty home, none of our variables."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PAMOLA_", "PYTEST_", "COV_"))}
     kept.pop("PYTHONPATH", None)
+    kept["PATH"] = os.pathsep.join([str(SCRIPT.parent), kept.get("PATH", os.defpath)])
     return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local/share"), "COLUMNS": "100", "NO_COLOR": "1"}
 
 

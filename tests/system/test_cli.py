@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 from slow_task import be_quick, begin_slow
@@ -277,6 +278,18 @@ def test_new_leaves_what_is_there_as_it_is(cli, project):
     written.write_text("# mine")
     assert "is there already" in cli("new", "pack", "our-rules", cwd=project, code=2).stderr
     assert written.read_text() == "# mine"
+
+
+def test_commands_to_go_on_with_can_be_typed_where_the_shell_does_not_find_the_program(cli, tmp_path):
+    """As README has it: `.venv/bin/pamola-task`, in no activated environment."""
+    for folder in (".", "other place"):
+        done = cli("init", folder, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, code=0)
+        command = done.stdout.rpartition("try  ")[2].strip()
+        ran = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr.decode()
+    assert "cd sub && pamola-task run example\n" in cli("init", "sub", cwd=tmp_path, code=0).stdout
 
 
 def test_init_leaves_what_is_there_as_it_is(cli, project):

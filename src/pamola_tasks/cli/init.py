@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import shlex
 import uuid
 from pathlib import Path
 
 import click
 
 from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import facts
+from pamola_tasks.cli.output import facts, program
 from pamola_tasks.errors import ProjectError
 
 MARKER = """\
@@ -75,8 +76,10 @@ def command(state: State, folder: Path) -> None:
     made = make_project(root)
     click.echo(f"{click.style(str(root), bold=True)} is a project")
     facts([("made" if i == 0 else "", name) for i, name in enumerate(made)] or [("made", "nothing: all was there")])
-    here = "" if root == Path.cwd() else f"cd {folder} && "
-    facts([("try", f"{here}pamola-task run example")])
+    if root == Path.cwd():
+        facts([("try", f"{program()} run example")])
+    else:
+        facts([("try", f"cd {shlex.quote(str(folder))} && {program(root)} run example")])
 
 
 def make_project(root: Path) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from pamola_tasks.cli.output import note, print_json
+from pamola_tasks.cli.output import note, print_json, program
 from pamola_tasks.errors import EXIT_OK, PamolaTaskError, UsageError
 from pamola_tasks.orchestration import Survey, TaskNode, in_order
 from pamola_tasks.plan import Selection
@@ -87,7 +87,7 @@ def run_many(
         if as_json:
             continue
         if end.outcome is not None:
-            print_outcome(end.outcome, f"pamola-task run {end.name}")
+            print_outcome(end.outcome, f"{program()} run {end.name}")
         else:
             _print_end(end)
     if as_json:

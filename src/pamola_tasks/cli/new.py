@@ -10,7 +10,7 @@ import click
 
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.init import example_table
-from pamola_tasks.cli.output import facts
+from pamola_tasks.cli.output import facts, program
 from pamola_tasks.errors import UsageError
 from pamola_tasks.files import check_name
 
@@ -125,7 +125,7 @@ def new_task(state: State, name: str, data: str | None, as_class: bool, descript
     made = {path: text.format(**values) for path, text in texts.items()}
     if data is None and not (kernel.project.root / "DATA/raw/example.csv").exists():
         made["DATA/raw/example.csv"] = example_table()
-    then = [("run it", f"pamola-task run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
+    then = [("run it", f"{program()} run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
     _write(kernel, f"task {click.style(name, bold=True)}", made, then)
 
 
@@ -147,7 +147,7 @@ def new_operation(state: State, name: str) -> None:
     values["plugins"] = "plugins=memory_plugins(), modules=[str(FILE)]"
     test = f"tests/test_{module}.py"
     texts = {file: new_code.OPERATION + new_code.OPERATION_HOOK, test: new_code.OPERATION_TEST}
-    then = [("use it", f"pamola-task --plugin {file} run TASK"), ("test it", f"pytest {test}")]
+    then = [("use it", f"{program()} --plugin {file} run TASK"), ("test it", f"pytest {test}")]
     _write(state.kernel, f"operation {click.style(cls, bold=True)}", _filled(texts, values), then)
 
 

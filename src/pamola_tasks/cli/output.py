@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import unicodedata
@@ -171,6 +172,19 @@ def size(count: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return ""
+
+
+def program(folder: Path | None = None) -> str:
+    """What is typed to call this program again: its name where the shell finds it, else the path that it was called by.
+
+    Args:
+        folder: Where it will be typed, if not here.
+    """
+    called, name = Path(sys.argv[0]), "pamola-task"
+    found = shutil.which(name)
+    if called.stem != name or not called.exists() or (found is not None and called.samefile(found)):
+        return name
+    return shlex.quote(str(called if folder is None else called.absolute()))
 
 
 def from_here(path: Path) -> str:

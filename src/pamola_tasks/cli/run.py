@@ -8,7 +8,7 @@ import click
 
 from pamola_tasks.cli.app import State, pass_state
 from pamola_tasks.cli.many import Wanted, preview_many, run_many
-from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, size
+from pamola_tasks.cli.output import duration, facts, from_here, json_option, print_json, program, size
 from pamola_tasks.cli.show import show_plan
 from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
 from pamola_tasks.kernel import Outcome
@@ -108,7 +108,7 @@ def command(
     if as_json:
         print_json(as_document(outcome))
     else:
-        print_outcome(outcome, f"pamola-task run {task}")
+        print_outcome(outcome, f"{program()} run {task}")
     return outcome.exit_code
 
 

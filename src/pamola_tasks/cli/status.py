@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import duration, facts, heading, json_option, note, print_json, print_table
+from pamola_tasks.cli.output import duration, facts, heading, json_option, note, print_json, print_table, program
 from pamola_tasks.inspection import TaskPlace, place_of, places
 from pamola_tasks.nulls import NoHistory
 
@@ -119,5 +119,5 @@ def _print_one(row: Mapping[str, Any], asked: str) -> None:
     if _detail(row) and state != "running":
         rows.append(("error" if state == "failed" else "", _detail(row)))
     if state in _NEXT:
-        rows.append(("go on", f"pamola-task run {asked}  ({_NEXT[state]})"))
+        rows.append(("go on", f"{program()} run {asked}  ({_NEXT[state]})"))
     facts(rows)

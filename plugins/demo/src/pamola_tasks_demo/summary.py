@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pamola_tasks.cli.output import program
 from pamola_tasks_demo.project import AFTER, ANONYMIZE, BEFORE, RELEASED, TASK_ID, Demo, table_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def show(found: Mapping[str, Any], demo: Demo, root: Path, *, record: tuple[str,
     line("Task", f"{root / found['task_file']}: read it, change it, run it again")
     click.echo()
     click.secho("Go on", bold=True)
-    command = f"pamola-task --project {shlex.quote(str(root))}"
+    command = f"{program()} --project {shlex.quote(str(root))}"
     for arguments, meaning in (
         (f"report {TASK_ID}", "the whole report, here"),
         (f"show {TASK_ID}", "the plan: steps, datasets, parameters"),
