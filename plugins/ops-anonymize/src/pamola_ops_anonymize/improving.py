@@ -7,6 +7,7 @@ change places; a unit moves to a class from which another one moves on to a thir
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from .conditions import Conditions
 from .domains import Codes, Domain, Floats, Ints, Mask
 from .hierarchies import Hierarchy
+from .lookups import joint, together
 from .mondrian import partition
 from .spans import Scale, Spans
 
@@ -27,6 +29,7 @@ BLOCK = 25_000
 """Units that may change places with each other: work rises with its square, so a larger table is divided."""
 
 _ENTRIES = 30_000_000  # of the tables of a block: what each class would lose with each code of a column
+_TOGETHER = 128  # combinations of places that are looked up at once
 _TRIALS = 50_000
 _SLACK = 2.0  # a unit that leaves may cost so many times what it saves, if another one that leaves makes up for it
 _CACHED = 200_000  # costs that are added up at a time: so many stay in the processor's cache
@@ -137,6 +140,9 @@ class _Exchange:
             Scale.of(row[units], domain, hierarchy, float(factor))
             for row, domain, hierarchy, factor in zip(codes, domains, hierarchies, importance, strict=True)
         ]
+        places = [scale.places for scale in self._scales]
+        self._groups = together(places, _TOGETHER)
+        self._looked_up = [joint([scale.codes for scale in self._scales], places, group) for group in self._groups]
         self._units = units
         self._weights = conditions.weights[units].astype(np.float64)
         self._conditions = conditions
@@ -194,7 +200,7 @@ class _Exchange:
     def _find_targets(self) -> None:
         """For each unit the classes it would join at least cost; only those that have changed are looked at."""
         columns = np.flatnonzero(self._stale)
-        tables = [self._joined(scale, spans, columns) for scale, spans in zip(self._scales, self._spans, strict=True)]
+        tables = [self._costs(group, columns) for group in self._groups]
         here = np.full(self.count, -1)
         here[columns] = np.arange(len(columns))
         own = here[self._classes]
@@ -203,11 +209,12 @@ class _Exchange:
         found = np.empty((len(own), wanted), dtype=np.int64)
         price = np.empty((len(own), wanted), dtype=np.float32)
         rows = max(1, _CACHED // len(columns))
-        for begin in range(0, len(own), rows):
+
+        def look(begin: int) -> None:
             some = slice(begin, begin + rows)
-            cost = tables[0][self._scales[0].codes[some]]
-            for table, scale in zip(tables[1:], self._scales[1:], strict=True):
-                cost += table[scale.codes[some]]
+            cost = tables[0][self._looked_up[0][some]]
+            for table, codes in zip(tables[1:], self._looked_up[1:], strict=True):
+                cost += table[codes[some]]
             cost *= weight + self._weights[some, None].astype(np.float32)
             cost -= total
             each = np.arange(len(cost))
@@ -217,11 +224,22 @@ class _Exchange:
                 least = cost.argmin(axis=1)
                 found[some, place], price[some, place] = least, cost[each, least]
                 cost[each, least] = np.inf
+
+        with ThreadPoolExecutor(2) as threads:
+            for _ in threads.map(look, range(0, len(own), rows)):
+                pass
         kept = np.where(self._stale[self._target], np.float32(np.inf), self._cost)
         price = np.concatenate([kept, price], axis=1)
         found = np.concatenate([self._target, columns[found]], axis=1)
         order = np.argsort(price, axis=1, kind="stable")[:, :TARGETS]
         self._cost, self._target = np.take_along_axis(price, order, axis=1), np.take_along_axis(found, order, axis=1)
+
+    def _costs(self, dimensions: Sequence[int], columns: npt.NDArray[np.intp]) -> Singles:
+        """What each of these classes loses with each combination of places in some dimensions."""
+        first, *more = (self._joined(self._scales[d], self._spans[d], columns) for d in dimensions)
+        for table in more:
+            first = (first[:, None] + table[None]).reshape(-1, len(columns))
+        return first
 
     def _joined(self, scale: Scale, spans: Spans, columns: npt.NDArray[np.intp]) -> Singles:
         """What each of these classes loses with each place of a dimension, shape (places, classes)."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .conditions import Conditions
 from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .lookups import joint, together
 from .mondrian import partition
 
 BLOCK = 8192
@@ -98,8 +98,8 @@ class _Block:
         self._categories = np.repeat([not _has_numbers(domain) for domain in domains], sizes)
         self._dimension = np.repeat(np.arange(len(sizes)), sizes)
         self._factor = np.repeat(importance, sizes)
-        self._groups = _together(sizes)
-        self._looked_up = [_joint(codes, sizes, group) for group in self._groups]
+        self._groups = together(sizes.tolist(), _MOST_TOGETHER)
+        self._looked_up = [joint(codes, sizes.tolist(), group) for group in self._groups]
         self._slices = [slice(int(at), int(at + size)) for at, size in zip(self._start, sizes, strict=True)]
 
     def classes(self, k: int) -> tuple[Ints, int]:
@@ -170,28 +170,6 @@ class _Block:
                 table = (table[:, None] + apart[self._slices[dimension]]).ravel()
             tables.append(table)
         return tables
-
-
-def _together(sizes: npt.NDArray[Any]) -> list[list[int]]:
-    """Dimensions in groups that have no more than `_MOST_TOGETHER` combinations of codes each, small ones first."""
-    groups: list[list[int]] = []
-    width = 0
-    for dimension in np.argsort(sizes, kind="stable").tolist():
-        size = int(sizes[dimension])
-        if groups and width * size <= _MOST_TOGETHER:
-            groups[-1].append(dimension)
-            width *= size
-        else:
-            groups.append([dimension])
-            width = size
-    return groups
-
-
-def _joint(codes: Codes, sizes: npt.NDArray[Any], group: list[int]) -> Ints:
-    joint: Ints = codes[group[0]].astype(np.int64)
-    for dimension in group[1:]:
-        joint = joint * int(sizes[dimension]) + codes[dimension]
-    return joint
 
 
 def _has_numbers(domain: Domain) -> bool:
