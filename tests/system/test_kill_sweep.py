@@ -22,7 +22,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ALL = os.environ.get("PAMOLA_DURABILITY") == "all"
-SAMPLE = 25
+SAMPLE = 10
 MOMENTS = 100 if ALL else 6
 ERRORS = ("ENOSPC", "EIO", "EINTR", "EROFS", "EACCES")
 
