@@ -140,16 +140,18 @@ def durability(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Many more random mutations of state, and sequences of runs, kills and edits: `nox -s fuzz [-- NUMBER]`."""
+    """Many more random mutations of state, sequences of runs, kills and edits, tables and draws of noise:
+    `nox -s fuzz [-- NUMBER]`."""
     number = session.posargs[0] if session.posargs else "3000"
     system = [f"tests/system/{name}" for name in ("test_damaged_state.py", "test_resumption_model.py")]
-    run_long(session, *system, PAMOLA_FUZZ=number)
+    anonymize = [f"plugins/ops-anonymize/tests/test_{name}.py" for name in ("noise", "models", "mondrian_release")]
+    run_long(session, *system, *anonymize, PAMOLA_FUZZ=number)
 
 
 def run_long(session: nox.Session, *tests: str, **environment: str) -> None:
     """Run some files of tests with an environment that makes them long."""
     install_project(session)
-    session.install("pytest", "pytest-xdist", "hypothesis", "-c", "constraints.txt")
+    session.install("pytest", "pytest-xdist", "hypothesis", "opendp", "-c", "constraints.txt")
     session.run("pytest", "-n", "auto", "--dist", "loadfile", "-rA", *tests, env=environment)
 
 

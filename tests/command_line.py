@@ -28,6 +28,8 @@ SCRIPT = Path(sys.executable).parent / ("pamola-task.exe" if os.name == "nt" els
 LIBRARIES = ("attrs", "cattrs", "click", "pluggy", "yaml", "pandas", "pyarrow.csv", "pyarrow.parquet")
 AT_THE_START = ("PYTHON", "LANG", "LC_", "TZ")  # variables that only a new interpreter obeys, but for PYTHONPATH
 
+BEGAN, TEMPORARY = dict(os.environ), tempfile.gettempdir()
+
 
 class Forking:
     """A process that forks commands, one at a time."""
@@ -45,7 +47,7 @@ class Forking:
         """Run a command to its end; whoever stops waiting ends it."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=TEMPORARY) as folder:
             files = [Path(folder) / name for name in ("stdout", "stderr")]
             command = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "files": [*map(str, files)]}
             answer = b""
@@ -80,7 +82,7 @@ def run(
     arguments: list[str], cwd: Path, environment: dict[str, str], before: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run `pamola-task` with nothing on standard input, behind another command or not."""
-    changed = {name for name in {*environment, *os.environ} if environment.get(name) != os.environ.get(name)}
+    changed = {name for name in {*environment, *BEGAN} if environment.get(name) != BEGAN.get(name)}
     changed.discard("PYTHONPATH")
     if sys.platform == "linux" and not before and not any(name.startswith(AT_THE_START) for name in changed):
         return next(forking()).run(arguments, cwd, environment)
