@@ -52,7 +52,8 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy --strict on the kernel and on every plugin."""
     install_project(session, "--no-compile")
-    session.install("mypy", "pandas-stubs", "types-tqdm", "types-PyYAML", "-c", "constraints.txt")
+    stubs = ("pandas-stubs", "types-tqdm", "types-PyYAML")
+    session.install("--no-compile", "mypy", *stubs, "-c", "constraints.txt")
     packages = [path for plugin in PLUGINS for path in (plugin / "src").iterdir() if path.is_dir() and not path.suffix]
     session.run("mypy", "src/pamola_tasks", *map(str, packages))
 
@@ -102,8 +103,8 @@ def verifiers(session: nox.Session) -> dict[str, str]:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the manual, with warnings as errors; its examples are tests."""
-    install_project(session)
-    session.install("sphinx", "myst-parser", "furo", "-c", "constraints.txt")
+    install_project(session, "--no-compile")
+    session.install("--no-compile", "sphinx", "myst-parser", "furo", "-c", "constraints.txt")
     session.run("python", "docs/generate.py", "--check")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", str(Path(session.create_tmp()) / "html"))
 
@@ -115,7 +116,7 @@ def wheels(session: nox.Session) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     session.run("python", "-m", "venv", str(venv))
     scripts = venv / ("Scripts" if os.name == "nt" else "bin")
-    install = ("-m", "pip", "install", "-q", "-c", "constraints.txt", *built_wheels(session))
+    install = ("-m", "pip", "install", "-q", "--no-compile", "-c", "constraints.txt", *built_wheels(session))
     session.run(str(scripts / "python"), *install, external=True)
     session.run(str(scripts / "pamola-task"), "doctor", external=True)
     session.run(str(scripts / "pamola-task"), "demo", external=True)
