@@ -109,6 +109,7 @@ def become(command: dict[str, Any]) -> None:
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
     os.closerange(3, 64)
     sys.modules["numpy"].random.seed()  # the rest of the family draws other numbers
+    tempfile.tempdir = None  # found out in another environment
     sys.argv = [str(SCRIPT), *command["arguments"]]
     more = environment.get("PYTHONPATH", "")
     sys.path[:1] = [str(SCRIPT.parent), *(more.split(os.pathsep) if more else ())]
