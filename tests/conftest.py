@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -10,11 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import command_line
 import pytest
+from command_line import SCRIPT
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-SCRIPT = Path(sys.executable).parent / ("pamola-task.exe" if os.name == "nt" else "pamola-task")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell has started in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -71,16 +73,9 @@ def cli(home: Path, tmp_path: Path) -> Cli:
         code: int | None = None,
         obeys: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*(_obeying() if obeys else ()), str(SCRIPT), *map(str, arguments)],
-            cwd=cwd or tmp_path,
-            env={**clean_environment(home), **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        environment = {**clean_environment(home), **(env or {})}
+        before = _obeying() if obeys else ()
+        done = command_line.run([str(argument) for argument in arguments], cwd or tmp_path, environment, before)
         if code is not None:
             assert done.returncode == code, f"exit {done.returncode}, wanted {code}\n{done.stdout}\n{done.stderr}"
         return done
@@ -90,13 +85,13 @@ def cli(home: Path, tmp_path: Path) -> Cli:
     return run
 
 
-def _obeying() -> list[str]:
+def _obeying() -> tuple[str, ...]:
     """What a command is put behind that permissions of files are to hold for."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return []
+        return ()
     if shutil.which("setpriv") is None:
         pytest.skip("root may do everything, and there is no setpriv to give that up")
-    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"]
+    return "setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"
 
 
 @pytest.fixture
@@ -166,8 +161,10 @@ def extra_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Pat
         copied = tmp_path_factory.mktemp("source") / source.name
         shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"))
         target = tmp_path_factory.mktemp("site")
+        # without hatchling here, pip installs it anew for every distribution
+        here = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target), str(copied)],
+            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", *here, "--target", str(target), str(copied)],
             capture_output=True,
             text=True,
             check=False,

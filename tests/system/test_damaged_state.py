@@ -1,6 +1,6 @@
 """Whatever happens to the files that a task remembers by: the next run does not crash, and resumes nothing wrong.
 
-`PAMOLA_FUZZ=N` (`nox -s fuzz`) makes N random mutations instead of 160.
+`PAMOLA_FUZZ=N` (`nox -s fuzz`) makes N random mutations instead of 80.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pamola_tasks import Kernel, journal
 from pamola_tasks.protocols import RunOptions
 
 PLUGIN = Path(__file__).resolve().parent.parent / "chain_plugin.py"
-MUTATIONS = int(os.environ.get("PAMOLA_FUZZ", "160"))
+MUTATIONS = int(os.environ.get("PAMOLA_FUZZ", "80"))
 GROUPS = 4  # run side by side
 
 pytestmark = pytest.mark.slow

@@ -92,7 +92,8 @@ def test_every_command_with_a_json_option_gives_a_document_and_nothing_else(proj
     import subprocess
 
     (project / "noisy.py").write_text(NOISY)
-    environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONPATH": ""}
+    places = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "TMPDIR": str(home)}
+    environment = {**os.environ, **places, "PYTHONPATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", WALK],
         cwd=project,

@@ -1,6 +1,6 @@
 """Eight processes append to one history and are killed at random: what was acknowledged is there and readable.
 
-`PAMOLA_DURABILITY=all` (`nox -s durability`) makes 200 appends each instead of 40.
+`PAMOLA_DURABILITY=all` (`nox -s durability`) makes 200 appends each instead of 25.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 
 WRITERS = 8
-APPENDS = 200 if os.environ.get("PAMOLA_DURABILITY") == "all" else 40
+APPENDS = 200 if os.environ.get("PAMOLA_DURABILITY") == "all" else 25
 
 WRITER = """
 import sys

@@ -56,14 +56,15 @@ def test_a_compressed_table_is_read_as_the_table(project: Any, format: str, pack
 
 
 @pytest.mark.parametrize("packing", PACK)
-@pytest.mark.parametrize("look", ["frame", "schema", "pieces"])
-def test_a_file_that_expands_too_far_is_refused_wherever_it_is_read(project: Any, packing: str, look: str) -> None:
+def test_a_file_that_expands_too_far_is_refused_wherever_it_is_read(project: Any, packing: str) -> None:
     content = b"SECRET\n" + ROW * 80_000
     path = project.put(f"bomb.csv.{packing}", PACK[packing](content))
     source = project.source(bomb=path)
-    with pytest.raises(DataError, match=r"bomb\.csv.*expand to more than 67,108,864.*data\.expansion_limit") as caught:
-        list(source.chunks("bomb", 10_000)) if look == "pieces" else getattr(source, look)("bomb")
-    assert "SECRET" not in str(caught.value)
+    message = r"bomb\.csv.*expand to more than 67,108,864.*data\.expansion_limit"
+    for look in (source.frame, source.schema, lambda name: list(source.chunks(name, 10_000))):
+        with pytest.raises(DataError, match=message) as told:
+            look("bomb")
+        assert "SECRET" not in str(told.value)
     patient = DataSource(file_paths={"t": path}, reader=DataReader(project.files, expansion_limit=100_000))
     assert len(patient.frame("t")) == 80_000
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
@@ -35,15 +36,7 @@ def pamola(tmp_path: Path, empty_home: Path) -> Callable[..., subprocess.Complet
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PAMOLA_")}
         environment |= {"HOME": str(empty_home), "TMPDIR": str(temporary), "COLUMNS": "100"}
-        return subprocess.run(
-            [sys.executable, "-m", "pamola_tasks", *map(str, arguments)],
-            cwd=here,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return command_line.run([str(argument) for argument in arguments], here, environment)
 
     run.temporary = temporary  # type: ignore[attr-defined]
     return run

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,15 +84,9 @@ def key_file(path: Path, content: bytes | str = KEY_TEXT, mode: int = 0o600) -> 
 
 def call(*arguments: object, cwd: Path, code: int | None = 0, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, with no variables of ours but those given."""
+    import command_line  # processes that take this module for its samples have no tests of the kernel on their path
+
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAMOLA_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pamola_tasks", *map(str, arguments)],
-        cwd=cwd,
-        env={**kept, **environ},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    done = command_line.run([str(argument) for argument in arguments], cwd, {**kept, **environ})
     assert code is None or done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

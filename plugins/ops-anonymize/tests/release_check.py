@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import pandas as pd
+
+MANY = 250 if "PAMOLA_FUZZ" in os.environ else 100  # random tables for what holds of any
 
 
 def read_set(cell: str) -> list[str]:

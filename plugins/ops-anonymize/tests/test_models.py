@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from release_check import faults, smallest_class
+from release_check import MANY, faults, smallest_class
 
 from pamola_ops_anonymize.claims import check_promise, check_release, k_map
 from pamola_ops_anonymize.conditions import Promise
@@ -55,7 +55,7 @@ def by_hand(classes: list[int], values: list[int], ordered: bool) -> tuple[int, 
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=40),
     ordered=st.booleans(),
@@ -198,7 +198,7 @@ def cases(draw: st.DrawFn) -> tuple[pd.DataFrame, int, Settings]:
     return table, draw(st.integers(2, 12)), how
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=cases())
 def test_any_small_table_reaches_k_in_any_way_or_its_records_are_suppressed_and_counted(
     case: tuple[pd.DataFrame, int, Settings],

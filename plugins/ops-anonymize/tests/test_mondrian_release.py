@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from release_check import faults, smallest_class
+from release_check import MANY, faults, smallest_class
 
 from pamola_ops_anonymize import mondrian
 from pamola_ops_anonymize.claims import check_release
@@ -64,7 +64,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
 @given(table=tables(), k=st.integers(2, 12))
 def test_any_small_table_reaches_k_or_is_suppressed_and_every_cell_covers_its_own_value(
     table: pd.DataFrame, k: int

@@ -1,0 +1,145 @@
+"""The installed `pamola-task`, in a process of its own for every command, without starting an interpreter each time.
+
+Most of what a short command takes is the start of Python and pandas. On Linux processes are forked from ones that have
+imported other people's libraries and nothing of ours; each then runs the installed script from its first line, in the
+environment and folder that it is given, and ends as an interpreter ends. Commands go to two such processes in turn, so
+that no two in a row hash strings alike. Where the interpreter itself is told something, it is started.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import itertools
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SCRIPT = Path(sys.executable).parent / ("pamola-task.exe" if os.name == "nt" else "pamola-task")
+LIBRARIES = ("attrs", "cattrs", "click", "pluggy", "yaml", "pandas", "pyarrow.csv", "pyarrow.parquet")
+AT_THE_START = ("PYTHON", "LANG", "LC_", "TZ")  # variables that only a new interpreter obeys, but for PYTHONPATH
+
+BEGAN, TEMPORARY = dict(os.environ), tempfile.gettempdir()
+
+
+class Forking:
+    """A process that forks commands, one at a time."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def run(self, arguments: list[str], cwd: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; whoever stops waiting ends it."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with tempfile.TemporaryDirectory(dir=TEMPORARY) as folder:
+            files = [Path(folder) / name for name in ("stdout", "stderr")]
+            command = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "files": [*map(str, files)]}
+            answer = b""
+            try:
+                self.process.stdin.write(json.dumps(command).encode() + b"\n")
+                self.process.stdin.flush()
+                answer = self.process.stdout.readline()
+            finally:
+                if not answer:
+                    self.end()
+            out, err = (file.read_text() for file in files)
+            return subprocess.CompletedProcess([str(SCRIPT), *arguments], int(answer), out, err)
+
+    def end(self) -> None:
+        """Kill it, with what it has forked."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+        forking.cache_clear()
+
+
+@cache
+def forking() -> itertools.cycle[Forking]:
+    """Two of them, in turn."""
+    made = [Forking(), Forking()]
+    for each in made:
+        atexit.register(each.end)
+    return itertools.cycle(made)
+
+
+def run(
+    arguments: list[str], cwd: Path, environment: dict[str, str], before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run `pamola-task` with nothing on standard input, behind another command or not."""
+    changed = {name for name in {*environment, *BEGAN} if environment.get(name) != BEGAN.get(name)}
+    changed.discard("PYTHONPATH")
+    if sys.platform == "linux" and not before and not any(name.startswith(AT_THE_START) for name in changed):
+        return next(forking()).run(arguments, cwd, environment)
+    return subprocess.run(
+        [*before, str(SCRIPT), *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def become(command: dict[str, Any]) -> None:
+    """Turn this process into one that runs the script."""
+    environment: dict[str, str] = command["environment"]
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(command["cwd"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, path in enumerate(command["files"], start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
+    os.closerange(3, 64)
+    sys.modules["numpy"].random.seed()  # the rest of the family draws other numbers
+    tempfile.tempdir = None  # found out in another environment
+    sys.argv = [str(SCRIPT), *command["arguments"]]
+    more = environment.get("PYTHONPATH", "")
+    sys.path[:1] = [str(SCRIPT.parent), *(more.split(os.pathsep) if more else ())]
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def serve() -> None:
+    """Fork a process for each line of standard input and answer with its exit code."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    for line in iter(lambda: read_line(0), b""):
+        command = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            return become(command)
+        os.write(1, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def read_line(descriptor: int) -> bytes:
+    """A line, and nothing that is behind it: what is read ahead would be the child's too."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = os.read(descriptor, 65536)
+        if not part:
+            return b""
+        line += part
+    return bytes(line)
+
+
+if __name__ == "__main__":
+    serve()
