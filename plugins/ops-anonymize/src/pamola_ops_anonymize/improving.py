@@ -7,7 +7,6 @@ change places; a unit moves to a class from which another one moves on to a thir
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numpy as np
@@ -209,8 +208,7 @@ class _Exchange:
         found = np.empty((len(own), wanted), dtype=np.int64)
         price = np.empty((len(own), wanted), dtype=np.float32)
         rows = max(1, _CACHED // len(columns))
-
-        def look(begin: int) -> None:
+        for begin in range(0, len(own), rows):
             some = slice(begin, begin + rows)
             cost = tables[0][self._looked_up[0][some]]
             for table, codes in zip(tables[1:], self._looked_up[1:], strict=True):
@@ -224,10 +222,6 @@ class _Exchange:
                 least = cost.argmin(axis=1)
                 found[some, place], price[some, place] = least, cost[each, least]
                 cost[each, least] = np.inf
-
-        with ThreadPoolExecutor(2) as threads:
-            for _ in threads.map(look, range(0, len(own), rows)):
-                pass
         kept = np.where(self._stale[self._target], np.float32(np.inf), self._cost)
         price = np.concatenate([kept, price], axis=1)
         found = np.concatenate([self._target, columns[found]], axis=1)
@@ -322,19 +316,23 @@ class _Exchange:
 
     def _make(self, changes: _Changes) -> Mask:
         """Make the best changes, one a class at most; returns which classes are others now."""
-        before = self._classes.copy()
-        touched = np.full(self.count, -1)
+        before = self._classes.tolist()
+        maker = [-1] * self.count  # the change that touched a class
         made: list[tuple[int, int, int, int]] = []
         for change in changes.best_first():
             unit, goal, other, following = change
-            classes = {int(before[unit]), goal} | ({following} if other >= 0 else set())
-            if change in self._refused or any(touched[each] >= 0 for each in classes):
+            home = before[unit]
+            if maker[home] >= 0 or maker[goal] >= 0 or (other >= 0 and maker[following] >= 0):
                 continue
-            touched[list(classes)] = len(made)
-            made.append(change)
+            if change in self._refused:
+                continue
+            maker[home] = maker[goal] = len(made)
             self._classes[unit] = goal
             if other >= 0:
+                maker[following] = len(made)
                 self._classes[other] = following
+            made.append(change)
+        touched = np.array(maker)
         if made and not self._conditions.only_k:
             met = self._conditions.met(self._units, self._classes, self.count)
             for place in np.unique(touched[~met & (touched >= 0)]).tolist():

@@ -40,15 +40,29 @@ def node_count(hierarchies: Sequence[Hierarchy]) -> int:
 
 @attrs.define(eq=False)
 class _Rows:
-    """Units that have no class yet, with their keys and losses at each level of each dimension."""
+    """Units that have no class yet, with their keys at each level of each dimension.
+
+    Attributes:
+        units: Their numbers.
+        keys: By dimension and level.
+        weights: Records of each that are released or suppressed.
+        counted: Records of each that count for k.
+    """
 
     units: Ints
     keys: list[list[Unsigned]]
     weights: Ints
+    counted: Floats
+
+    @classmethod
+    def of(cls, codes: Codes, weights: Ints, hierarchies: Sequence[Hierarchy], conditions: Conditions) -> _Rows:
+        units = np.arange(codes.shape[1], dtype=np.int64)
+        return cls(units, _keys(codes, hierarchies), weights, conditions.weights.astype(np.float64))
 
     def keep(self, which: Mask) -> None:
         self.units = self.units[which]
         self.weights = self.weights[which]
+        self.counted = self.counted[which]
         self.keys = [[level[which] for level in levels] for levels in self.keys]
 
     def key(self, node: npt.NDArray[np.intp]) -> Unsigned:
@@ -93,7 +107,7 @@ def local_recoding(
     """
     count = codes.shape[1]
     classes = np.full(count, OUTSIDE, dtype=np.int64)
-    rows = _Rows(np.arange(count, dtype=np.int64), _keys(codes, hierarchies), weights)
+    rows = _Rows.of(codes, weights, hierarchies, conditions)
     nodes = _nodes(hierarchies)
     made, at, sorted_with = 0, 0, np.inf
     while at < len(nodes) and len(rows.units):
@@ -154,9 +168,9 @@ def _accept(rows: _Rows, key: Unsigned, conditions: Conditions) -> tuple[Ints, I
     # Few classes reach k, and sorting is slow: first throw keys into four times as many buckets as there are rows.
     # A bucket below k has no class of k.
     bits = max(4, (4 * len(key)).bit_length())
-    bucket = (key >> np.uint64(64 - bits)).astype(np.int64)
-    full = np.bincount(bucket, weights=conditions.weights[rows.units], minlength=1 << bits) >= conditions.k
-    likely = np.flatnonzero(full[bucket])
+    bucket = (key >> np.uint64(64 - bits)).view(np.int64)
+    full = np.bincount(bucket, weights=rows.counted, minlength=1 << bits) >= conditions.k
+    likely = np.flatnonzero(full.take(bucket))
     none = np.zeros(0, dtype=np.int64)
     if not len(likely):
         return none, none, 0
@@ -277,7 +291,7 @@ def full_domain(
         The class of each unit, `OUTSIDE` for what is suppressed, and the level of each dimension. The topmost node
         always meets the conditions where the table does.
     """
-    rows = _Rows(np.arange(codes.shape[1], dtype=np.int64), _keys(codes, hierarchies), weights)
+    rows = _Rows.of(codes, weights, hierarchies, conditions)
     expected = _expected(codes, weights, hierarchies, importance)
     nodes = _nodes(hierarchies)
     if not suppress_at_most:

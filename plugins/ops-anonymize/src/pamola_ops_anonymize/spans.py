@@ -11,6 +11,8 @@ import numpy.typing as npt
 from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
 from .hierarchies import Hierarchy
 
+_MOST_PLACES = 500  # of which all pairs are looked up
+
 
 @attrs.frozen(eq=False)
 class Scale:
@@ -21,6 +23,8 @@ class Scale:
         groups: Of the hierarchy, shape (levels, places).
         loss: Of the hierarchy, the same shape.
         positions: For numbers and dates where each place lies between 0 and 1.
+        by_label: What the common label of the lowest and the highest place loses, shape (places * places,); None where
+            that would be too long.
         domain: Number of values of the whole column.
         factor: Weight of the dimension.
     """
@@ -29,6 +33,7 @@ class Scale:
     groups: Ints
     loss: Floats
     positions: Floats | None
+    by_label: Floats | None
     domain: int
     factor: float
 
@@ -41,7 +46,12 @@ class Scale:
         place = np.zeros(domain.size + 1, dtype=np.int64)
         place[order] = np.arange(len(order))
         positions = domain.positions[order] if isinstance(domain, OrderedDomain) else None
-        return cls(place[codes], hierarchy.groups[:, order], hierarchy.loss[:, order], positions, domain.size, factor)
+        groups, loss = hierarchy.groups[:, order], hierarchy.loss[:, order]
+        by_label = None
+        if len(order) <= _MOST_PLACES:
+            low, high = np.indices((len(order), len(order))).reshape(2, -1)
+            by_label = factor * _loss_of_labels(groups, loss, low, high)
+        return cls(place[codes], groups, loss, positions, by_label, domain.size, factor)
 
     @property
     def places(self) -> int:
@@ -50,16 +60,25 @@ class Scale:
 
     def losses(self, low: Ints, high: Ints, distinct: Ints) -> tuple[Floats, Floats]:
         """NCP-hier and NCP-set of groups from their lowest and highest place and the number of different ones."""
-        by_label = self.loss[-1][high]
-        for groups, loss in zip(self.groups[-2::-1], self.loss[-2::-1], strict=True):
-            by_label = np.where(groups[low] == groups[high], loss[high], by_label)
+        if self.by_label is not None:
+            by_label = self.by_label.take(low * self.places + high)
+        else:
+            by_label = self.factor * _loss_of_labels(self.groups, self.loss, low, high)
         if self.positions is not None:
             spread = self.positions[high] - self.positions[low]
         else:
             spread = (distinct - 1) / max(1, self.domain - 1)
         mixed = (high == self.places - 1) & (low < high)
         by_set = np.where(high == self.places - 1, mixed.astype(np.float64), spread)
-        return self.factor * by_label, self.factor * by_set
+        return by_label, self.factor * by_set
+
+
+def _loss_of_labels(groups: Ints, loss: Floats, low: Ints, high: Ints) -> Floats:
+    """What the lowest label loses that holds both places, and so all that are between them."""
+    found: Floats = loss[-1][high]
+    for group, of_group in zip(groups[-2::-1], loss[-2::-1], strict=True):
+        found = np.where(group[low] == group[high], of_group[high], found)
+    return found
 
 
 def _in_order(groups: Ints) -> npt.NDArray[np.intp]:
