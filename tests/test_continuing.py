@@ -274,6 +274,33 @@ def test_datasets_that_the_configuration_lists_are_outputs_too(tmp_path: Path, n
     assert sorted(d.name for d in outcome.record.outputs) == ["a", "b"]
 
 
+def test_an_operation_learns_the_format_that_a_dataset_will_have(tmp_path: Path, numbers: str) -> None:
+    class Asks(Add):
+        output_format: str | None = None
+
+        def execute(self, ctx: Any) -> OperationResult:
+            done = super().execute(ctx)
+            done.metrics["format"] = ctx.data.format_of(self.output_dataset)
+            return done
+
+    task = Steps(
+        (Asks, {"input_dataset": "numbers", "output_dataset": "a", "number": 1, "step": {"id": "between"}}),
+        (Asks, {"input_dataset": "a", "output_dataset": "b", "number": 1, "step": {"id": "by_task"}}),
+        (
+            Asks,
+            {"input_dataset": "a", "output_dataset": "c", "output_format": "csv", "number": 1, "step": {"id": "own"}},
+        ),
+        input_datasets={"numbers": numbers},
+    )
+    outcome = disk_kernel(tmp_path, output_format="jsonl").run(task)
+    assert outcome.success, outcome.record.error
+    assert {step: result.metrics["format"] for step, result in outcome.results.items()} == {
+        "between": "parquet",
+        "by_task": "jsonl",
+        "own": "csv",
+    }
+
+
 def test_without_checkpoints_intermediate_datasets_are_temporary(tmp_path: Path, numbers: str) -> None:
     class Off(Kept):
         enabled = False

@@ -90,7 +90,7 @@ class StepOutputs:
             )
         check_name(name, "the dataset name")
         final = name in self._final
-        format = format or (self._format() if final else "parquet")
+        format = format or self.format_of(name)
         file_name = f"{name}.{self.run.data_writer.extension(format)}"
         target = self._output_directory("output") / file_name if final else self._home / file_name
         self._claim(target)
@@ -109,7 +109,10 @@ class StepOutputs:
         self._staged.append(Staged(str(self._staging / file_name), str(target), record=record))
         return record
 
-    def _format(self) -> str:
+    def format_of(self, name: str) -> str:
+        """The format of a dataset of which nothing else is said."""
+        if name not in self._final:
+            return "parquet"
         return getattr(self.step.operation, "output_format", None) or self.run.config.output_format
 
     def _output_directory(self, kind: str) -> Path:
@@ -337,6 +340,10 @@ class StepData:
             format: `csv`, `parquet` …; the task's `output_format` for outputs, Parquet for what only later steps read.
         """
         return self._outputs.write_dataset(name, frame, format)
+
+    def format_of(self, name: str) -> str:
+        """The format in which `write` writes a dataset unless it is given one."""
+        return self._outputs.format_of(name)
 
     def _declared(self, name: str) -> None:
         if name not in self._step.reads:

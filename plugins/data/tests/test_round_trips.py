@@ -185,6 +185,18 @@ def test_categories_of_rows_that_were_removed_are_not_written(project: Any, form
     assert "RARE" in frame["ill"].cat.categories
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+@pytest.mark.parametrize("count", [3, 70_000])
+def test_categories_are_written_as_the_texts_that_they_are(project: Any, format: str, count: int) -> None:
+    texts = pd.array([f'{n}, "{n % 7}"' for n in range(count)], dtype="string")
+    codes = np.append(np.arange(70_000) % count, -1)
+    coded = pd.DataFrame({"c": pd.Categorical.from_codes(codes, categories=pd.Index(texts)), "n": range(70_001)})
+    plain = coded.assign(c=coded["c"].astype("string"))
+    for name, frame in (("coded", coded), ("plain", plain)):
+        project.writer().write_dataset(frame, f"{name}.{format}", name=name, format=format)
+    assert (project.root / f"coded.{format}").read_bytes() == (project.root / f"plain.{format}").read_bytes()
+
+
 def test_parquet_keeps_categories_and_writes_no_attributes(project: Any) -> None:
     frame = pd.DataFrame({"c": pd.Categorical(["b", "a"], categories=["b", "a"], ordered=True)})
     frame.attrs["note"] = "SECRET"

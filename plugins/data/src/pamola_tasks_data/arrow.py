@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -118,8 +119,20 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
             # No format has categories that are intervals, which is what pandas.cut makes.
             frame[name] = frame[name].astype(object).map(str, na_action="ignore")
         else:
-            frame[name] = frame[name].cat.remove_unused_categories()
+            frame[name] = _with_used_categories(frame[name])
     return frame
+
+
+def _with_used_categories(column: pd.Series) -> pd.Series:
+    """What `remove_unused_categories` gives, without sorting the codes of all rows."""
+    codes, categories = column.cat.codes.to_numpy(), column.cat.categories
+    used = np.zeros(len(categories) + 1, dtype=bool)
+    used[codes] = True  # the last one, at -1, stands for missing values
+    if used[:-1].all():
+        return column
+    number = np.append(np.cumsum(used[:-1], dtype=np.int32) - 1, np.int32(-1))
+    kept = pd.CategoricalDtype(categories[used[:-1]], ordered=column.cat.ordered)
+    return pd.Series(pd.Categorical.from_codes(number[codes], dtype=kept), index=column.index, name=column.name)
 
 
 def _fits_arrow(column: pd.Series) -> bool:

@@ -117,6 +117,8 @@ class _Form:
     def cells(self, array: Any) -> Any:
         """A column as text, quoted where it has to be."""
         if pa.types.is_dictionary(array.type):
+            if len(array.dictionary) > len(array):
+                return self.cells(array.dictionary.take(array.indices))
             return self.cells(array.dictionary).take(array.indices)
         text = as_text(array)
         may_need_quotes = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)

@@ -87,6 +87,8 @@ def _of_array(array: Any) -> Any:
     """The same for an array of texts, truth values or numbers; None for others."""
     kind = array.type
     if pa.types.is_dictionary(kind):
+        if len(array.dictionary) > len(array):
+            return _of_array(array.dictionary.take(array.indices))
         cells = _of_array(array.dictionary)
         return None if cells is None else cells.take(array.indices)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

@@ -225,11 +225,11 @@ class AnonymizeOperation(Operation):
             kept, self.quasi_identifiers, self.k, self._settings(ctx), lambda done: ctx.progress(done, rows, "rows")
         )
         grouping = check_release(
-            release.frame, self.quasi_identifiers, self.k, rows, release.dropped, release.population
+            release.coded, self.quasi_identifiers, self.k, rows, release.dropped, release.population
         )
-        measured = {name: grouping.measured(release.frame[name], self.promise) for name in self.sensitive_attributes}
+        measured = {name: grouping.measured(release.coded[name], self.promise) for name in self.sensitive_attributes}
         check_promise(self.promise, measured)
-        if release.frame.empty:
+        if release.coded.empty:
             ctx.warn(
                 f"{self.input_dataset} has {rows - release.suppressed_for_nulls} records, fewer than k={self.k}:"
                 f" all of them were suppressed, and {self.output_dataset} is empty"
@@ -240,14 +240,15 @@ class AnonymizeOperation(Operation):
                 f" together they do not meet what is asked of a class"
             )
         metrics = self._metrics(release, grouping, rows)
-        metrics["l_diversity"] = self._diversity(release.frame, grouping, ctx)
+        metrics["l_diversity"] = self._diversity(release.coded, grouping, ctx)
         metrics["sensitive"] = self._told(measured)
         metrics |= self.promise.claims([found for found in measured.values() if found is not None])
         metrics["dropped_columns"] = dropped
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
         metrics["likely_identifiers"] = {suspect.column: suspect.reason for suspect in suspects}
 
-        output = release.frame
+        # Parquet would keep the categories, and who groups by them later would get the empty ones too
+        output = release.frame if ctx.data.format_of(self.output_dataset) == "parquet" else release.coded
         if self.row_id:
             output = output.assign(**{ROW_ID: output.index.to_numpy()})
         ctx.data.write(self.output_dataset, output)
@@ -335,7 +336,7 @@ class AnonymizeOperation(Operation):
     def _metrics(self, release: Release, grouping: Grouping, rows: int) -> dict[str, Any]:
         measured_k = grouping.k
         if release.population is not None:
-            measured_k = k_map(release.frame, release.population, self.quasi_identifiers)
+            measured_k = k_map(release.coded, release.population, self.quasi_identifiers)
         return {
             "method": self.method,
             "strategy": self.strategy,
@@ -345,7 +346,7 @@ class AnonymizeOperation(Operation):
             "classes": grouping.classes,
             "classes_before": len(release.sizes_before),
             "rows_in": rows,
-            "rows_out": len(release.frame),
+            "rows_out": len(release.coded),
             "rows_suppressed": release.suppressed,
             "rows_suppressed_for_nulls": release.suppressed_for_nulls,
             "rows_suppressed_kept": release.suppressed - release.dropped,

@@ -9,6 +9,7 @@ values together wherever it can.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -38,15 +39,26 @@ class GeneralizedColumn:
     of_class: Ints
     loss: Floats
 
-    def cells(self, classes: Ints, index: pd.Index) -> pd.Series[str]:
-        """The column's cells for records of these classes, as text."""
-        label = self.of_class.take(classes)
-        # from the memory that what was counted until now has left: Arrow's own pool would take as much once more
-        pool = pa.system_memory_pool()
-        places = pa.array(label, mask=label == MISSING, memory_pool=pool)
-        text = pc.take(pa.array(self.labels, pa.large_string()), places, memory_pool=pool)
-        cells: pd.Series[str] = text.to_pandas(types_mapper=lambda _: pd.StringDtype())
-        return cells.set_axis(index)
+    def cells(self, classes: Ints, index: pd.Index) -> pd.Series[Any]:
+        """The column's cells for records of these classes, as categories: each text once."""
+        # two labels may be written alike: whoever reads the release cannot tell them apart, nor may we
+        written, texts = pd.factorize(np.array(self.labels, dtype=object))
+        codes = np.append(written, MISSING)[self.of_class].astype(np.int32).take(classes)
+        categories = pd.Index(pd.array(texts, dtype="string"))
+        return pd.Series(pd.Categorical.from_codes(codes, categories=categories), index=index)
+
+
+def as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Categories as the texts that they are; other columns as they are."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return column
+    codes = column.cat.codes.to_numpy()
+    # from the memory that what was counted until now has left: Arrow's own pool would take as much once more
+    pool = pa.system_memory_pool()
+    places = pa.array(codes, mask=codes < 0, memory_pool=pool)
+    text = pc.take(pa.array(column.cat.categories, pa.large_string()), places, memory_pool=pool)
+    cells: pd.Series[Any] = text.to_pandas(types_mapper=lambda _: pd.StringDtype())
+    return cells.set_axis(column.index)
 
 
 def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> GeneralizedColumn:
@@ -71,8 +83,9 @@ def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> Gener
     _label(of_class, single, low[single], domain.texts, labels)
 
     mixed = ~alone & has_missing
-    of_class[mixed] = len(labels)
-    labels.append(SUPPRESSED)
+    if mixed.any():
+        of_class[mixed] = len(labels)
+        labels.append(SUPPRESSED)
 
     several = ~alone & ~has_missing
     if isinstance(domain, OrderedDomain):

@@ -72,7 +72,8 @@ class Grouping:
             if span * len(values) >= 2**62:
                 key, combined = pd.factorize(key)
                 span = len(combined)
-            key = key * len(values) + codes
+            key *= len(values)
+            key += codes
             span *= len(values)
         group = np.asarray(pd.factorize(key)[0], dtype=np.int64)
         sizes: npt.NDArray[np.int64] = np.bincount(group).astype(np.int64, copy=False)

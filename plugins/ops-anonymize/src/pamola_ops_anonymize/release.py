@@ -14,7 +14,7 @@ from pamola_tasks.errors import DataRefused, ParameterError
 from .conditions import Conditions, Promise, SensitiveCounts
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
 from .domains import Domain, Floats, Ints, Mask
-from .generalization import GeneralizedColumn, central, generalize, labelled, representative
+from .generalization import GeneralizedColumn, as_text, central, generalize, labelled, representative
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
 from .improving import improved
 from .measures import Grouping
@@ -24,6 +24,7 @@ from .mondrian import partition
 from .notation import SUPPRESSED
 from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
 from .table import Table
+from .threads import each
 
 Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
 Recoding = Literal["local", "full-domain"]
@@ -93,7 +94,8 @@ class Release:
     using local recoding, KDD 2006.
 
     Attributes:
-        frame: The records that are released, in the input's order, with the input's row labels.
+        coded: The records that are released, in the input's order, with the input's row labels; the quasi-identifiers
+            as categories.
         suppressed: Records that are suppressed.
         suppressed_for_nulls: Those of them that are so because a quasi-identifier is missing.
         dropped: Those of them that are left out; the others are kept with `*`.
@@ -106,7 +108,7 @@ class Release:
         distributions: Of each quasi-identifier before and after, over the records that could be grouped.
     """
 
-    frame: pd.DataFrame
+    coded: pd.DataFrame
     suppressed: int
     suppressed_for_nulls: int
     dropped: int
@@ -116,6 +118,11 @@ class Release:
     published: Literal["set", "hier"]
     population: pd.DataFrame | None = None
     distributions: dict[str, Distribution] = attrs.Factory(dict)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The same with the quasi-identifiers as text, which takes several times the memory."""
+        return self.coded.assign(**{name: as_text(self.coded[name]) for name in self.ncp_set})
 
     @property
     def k_before(self) -> int:
@@ -230,7 +237,7 @@ def anonymized(
         if _meets(whole, columns, k, settings):
             out, dropped = whole, 0
     return Release(
-        frame=out,
+        coded=out,
         suppressed=suppressed,
         dropped=dropped,
         suppressed_for_nulls=int((~complete).sum()),
@@ -374,21 +381,25 @@ def _cells(
     pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
     owner, unit = pairs // width, (pairs % width).astype(np.int32)
     del pairs
-    cells, ncp_set, ncp_hier, told = {}, {}, {}, {}
-    for position, column in enumerate(columns):
+
+    def of_column(position: int) -> tuple[GeneralizedColumn, float, float, tuple[Floats, float]]:
         domain, codes = table.domains[position], table.distinct[position][unit]
         level = None if levels is None else levels[position]
         covered = generalize(domain, codes, owner, count)
         if output == "labels":
-            cells[column] = labelled(hierarchies[position], codes, owner, count, level)
-            told[column] = of_labels(domain, hierarchies[position], codes, owner, sizes, level)
+            cells = labelled(hierarchies[position], codes, owner, count, level)
+            told = of_labels(domain, hierarchies[position], codes, owner, sizes, level)
         elif output == "ranges":
-            cells[column] = covered
-            told[column] = of_ranges(domain, codes, owner, sizes)
+            cells = covered
+            told = of_ranges(domain, codes, owner, sizes)
         else:
             chosen = central(domain, codes, weight.astype(np.int64), owner, count)
-            cells[column] = representative(domain, codes, chosen, owner, count)
-            told[column] = of_representatives(domain, codes, chosen, owner, sizes)
-        ncp_set[column] = float((covered.loss * sizes).sum())
-        ncp_hier[column] = float((hierarchies[position].loss_of(codes, owner, count, level) * sizes).sum())
+            cells = representative(domain, codes, chosen, owner, count)
+            told = of_representatives(domain, codes, chosen, owner, sizes)
+        ncp_set = float((covered.loss * sizes).sum())
+        ncp_hier = float((hierarchies[position].loss_of(codes, owner, count, level) * sizes).sum())
+        return cells, ncp_set, ncp_hier, told
+
+    found = each(of_column, range(len(columns)))
+    cells, ncp_set, ncp_hier, told = (dict(zip(columns, part, strict=True)) for part in zip(*found, strict=True))
     return cells, ncp_set, ncp_hier, told

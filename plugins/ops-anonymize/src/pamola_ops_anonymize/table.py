@@ -58,5 +58,7 @@ class Table:
                 np.bincount(part, minlength=len(first)).astype(np.int64)
                 for part in (combination[:records], combination[records:])
             )
-        before = [np.bincount(row[:records], minlength=each.size + 1) for row, each in zip(codes, domains, strict=True)]
+        before = [
+            np.bincount(row[:records], minlength=domain.size + 1) for row, domain in zip(codes, domains, strict=True)
+        ]
         return cls(domains, before, combination, np.array([row.take(first) for row in codes]), weights, own, records)
