@@ -205,7 +205,7 @@ def test_any_sequence_of_runs_kills_and_edits_is_as_the_model_says(monkeypatch: 
     run_state_machine_as_test(
         Task,
         settings=settings(
-            max_examples=400 if more else 16,
+            max_examples=400 if more else 12,
             stateful_step_count=40 if more else 15,
             deadline=None,
             derandomize=not more,

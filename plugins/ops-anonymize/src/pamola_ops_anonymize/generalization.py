@@ -30,7 +30,7 @@ class GeneralizedColumn:
     """One quasi-identifier as it is published.
 
     Attributes:
-        labels: The distinct cells.
+        labels: Texts of cells, of which two may be alike.
         of_class: For each class the index into `labels`, or `MISSING`.
         loss: For each class the normalized certainty penalty of its cell, 0 to 1.
     """
