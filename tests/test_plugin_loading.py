@@ -196,6 +196,21 @@ def test_a_plugin_that_turns_out_unusable_later_is_taken_out_whole() -> None:
         kernel.run(Steps(Nothing))
 
 
+def test_a_file_is_what_it_holds_now_though_size_and_time_are_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytecode that Python keeps would be that of the earlier text."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "rules.py"
+    for number in (10, 20):
+        file.write_text(f"NUMBER = {number}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        module = module_from(file)
+        assert number == module.NUMBER
+        assert module.__file__ == str(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["rules.py"]
+
+
 def test_modules_classes_and_instances_are_plugins_alike(tmp_path: Path) -> None:
     class AsClass:
         @staticmethod

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import zlib
+from importlib.machinery import SourceFileLoader
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PluginError
@@ -16,6 +17,7 @@ from pamola_tasks.plugin_records import PluginRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import CodeType
 
 GROUP = "pamola_tasks"
 
@@ -99,6 +101,19 @@ def resolve(target: str) -> Any:
     return found
 
 
+class _CompiledAnew(SourceFileLoader):
+    """Loads what a file holds now, and leaves nothing beside it.
+
+    Bytecode that Python keeps is judged by the size of the file and the second of its last change: an edit may leave
+    both as they were.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
 def module_from(path: Path) -> Any:
     """A Python file as a module of its own; it is named after the file and can be imported from then on.
 
@@ -111,6 +126,8 @@ def module_from(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     if not path.is_file() or spec is None or spec.loader is None:
         raise PluginError(f"there is no Python file {path}")
+    if isinstance(spec.loader, SourceFileLoader):
+        spec.loader = _CompiledAnew(name, str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

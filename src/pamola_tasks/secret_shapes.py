@@ -74,11 +74,11 @@ _SENTENCE = re.compile(r"(?i)\b(?P<key>password|passphrase|token|secret|api key)
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-# A key and what stands between it and its value: `key=`, `"key": `, `'key' = `. Possessive, so that long words cost
-# their length only.
+# A key and what stands between it and its value: `key=`, `"key": `, `'key' = `. What was taken is not given back, so
+# that long words cost their length only; `(?>…)` round repeated groups, which Python before 3.11.5 mistakes with `*+`.
 _KEY = re.compile(r"(?<![\w.-])(?P<key>[\w.-]++)\\?[\"']?\s*+(?:=>|[=:]|%3[Dd])\s*+")
 _VALUE = re.compile(
-    r"(?P<open>b?(?P<slash>\\?)(?P<mark>[\"']))(?:(?!(?P=slash)(?P=mark))(?:\\.|.))*+"
+    r"(?P<open>b?(?P<slash>\\?)(?P<mark>[\"']))(?>(?:(?!(?P=slash)(?P=mark))(?:\\.|.))*)"
     r"|\[[^\]\n]*\]|\{[^}\n]*\}|(?:(?:Bearer|Basic|Digest|Token)\s+)?[^\s,;&'\"}\])]+"
 )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _START = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)[ \t]*=[ \t]*")
 _SINGLE = re.compile(r"'([^']*)'")
-_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
+_DOUBLE = re.compile(r'"((?>(?:[^"\\]++|\\.)*))"', re.DOTALL)
 _PLAIN = re.compile(r"[^\n]*")
 _END = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
 _NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")

@@ -14,12 +14,13 @@ from typing import Any
 from pamola_tasks_config.documents import MAX_DEPTH, Budget, Document, Node, Path, check_number
 
 _BLANK = re.compile(r"[ \t]*")
-# Possessive quantifiers (`*+`): what was taken is not given back, so a long text costs no memory for going back.
-_SPACE = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
+# What was taken is not given back, so that a long text is not tried in other ways: `*+`, and `(?>…)` round repeated
+# groups, which Python before 3.11.5 mistakes with `*+`.
+_SPACE = re.compile(r"(?>(?:[ \t\r\n]++|#[^\n]*+)*)")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_BASIC = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
+_BASIC = re.compile(r'"(?>(?:[^"\\\n]++|\\.)*)"')
 _LITERAL = re.compile(r"'[^'\n]*'")
-_LONG_BASIC = re.compile(r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}', re.DOTALL)
+_LONG_BASIC = re.compile(r'"""(?>(?:[^"\\]++|\\.|"(?!""))*)"{3,5}', re.DOTALL)
 _LONG_LITERAL = re.compile(r"'''.*?'{3,5}(?!')", re.DOTALL)
 _SCALAR = re.compile(r"[^,\]}\n#]+")
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
