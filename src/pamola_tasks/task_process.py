@@ -149,6 +149,7 @@ def serve(parent: int) -> None:
             node, options, skips = pickles.loads(asked)
             end = run_one(kernel, node, options, skips=skips)
             sys.stdout.flush()
+            sys.stderr.flush()  # a line without its end would come when the process ends, or not at all
             os.write(2, _DRAINED)
             busy.clear()
             pickle.dump(_portable(end), answers)
