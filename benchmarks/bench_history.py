@@ -25,7 +25,7 @@ WRITERS, APPENDS, RUNS = 8, 200, 100_000
 
 def log_of(folder: Path) -> Any:
     """The history of a project in this folder, and its files."""
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
     from pamola_tasks_history import ExecutionLog
     from pamola_tasks_paths import ProjectGuard
 
@@ -36,7 +36,7 @@ def log_of(folder: Path) -> Any:
 
 def write(kind: str, folder: Path, number: int) -> None:
     """One writer: say that it is ready, wait for a word, append."""
-    from pamola_tasks import journal
+    from pamola_tasks.storage import journal
     from pamola_tasks_history import events
 
     if kind == "sqlite":
@@ -113,7 +113,7 @@ def flush_time(folder: Path) -> float:
 
 def growth(folder: Path) -> tuple[float, float]:
     """Median seconds of an append round number 100, and round number 10,000."""
-    from pamola_tasks import journal
+    from pamola_tasks.storage import journal
     from pamola_tasks_history import events
 
     log, files = log_of(folder)
@@ -128,7 +128,7 @@ def growth(folder: Path) -> tuple[float, float]:
 
 def questions(folder: Path) -> dict[str, float]:
     """Seconds of questions to a log of 100,000 runs, each in a history opened for it."""
-    from pamola_tasks import journal
+    from pamola_tasks.storage import journal
     from pamola_tasks_history import events
 
     log, files = log_of(folder)

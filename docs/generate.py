@@ -23,8 +23,8 @@ import click
 
 from pamola_tasks import Kernel, errors, hookspecs, protocols
 from pamola_tasks.parameters import annotations_of, describe
-from pamola_tasks.plugin_finding import resolve
-from pamola_tasks.plugin_settings import DEFAULT_PROVIDERS
+from pamola_tasks.plugins.discovery import resolve
+from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
 
 DOCS = Path(__file__).parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)
@@ -158,10 +158,10 @@ def described(cls: type) -> Iterator[str]:
 
 
 def commands() -> Iterator[str]:
-    from pamola_tasks.cli.app import BUILT_IN
+    from pamola_tasks_cli.app import BUILT_IN
 
     kernel = Kernel(project=DOCS)
-    named = {name: (f"pamola_tasks.cli.{name}:command", "the kernel") for name in BUILT_IN}
+    named = {name: (f"pamola_tasks_cli.{name}:command", "the kernel") for name in BUILT_IN}
     for record, answer in kernel.plugins.each("pamola_add_commands"):
         if ours(record.distribution):
             named |= {name: (command.target, f"`{record.distribution}`") for name, command in answer.items()}

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_kit import (
+
+from pamola_tasks import Operation, OperationResult, Secret, hookimpl
+from pamola_tasks.protocols import RunServices
+from pamola_tasks.storage.files import temporary_name
+from pamola_tasks.testing.kernel_kit import (
     Add,
     Count,
     Disk,
@@ -24,11 +28,7 @@ from kernel_kit import (
     files_below,
     statuses,
 )
-
-from pamola_tasks import Operation, OperationResult, Secret, hookimpl
-from pamola_tasks.files import temporary_name
-from pamola_tasks.forecast import preview
-from pamola_tasks.protocols import RunServices
+from pamola_tasks_checkpoints.dry_run import preview
 
 
 @pytest.fixture
@@ -314,7 +314,7 @@ def test_without_checkpoints_intermediate_datasets_are_temporary(tmp_path: Path,
     class NoCheckpoints(Disk):
         checkpoints = Off
 
-    from kernel_kit import kernel_of
+    from pamola_tasks.testing.kernel_kit import kernel_of
 
     outcome = kernel_of(NoCheckpoints(tmp_path)).run(chain(numbers))
     assert outcome.success, outcome.record.error
@@ -388,7 +388,7 @@ def test_checkpoints_that_cannot_be_kept_fail_the_step_and_so_the_run(
     class Broken(Disk):
         checkpoints = type("BrokenKept", (Kept,), {method: broken})
 
-    from kernel_kit import kernel_of
+    from pamola_tasks.testing.kernel_kit import kernel_of
 
     if method == "verify":
         disk_kernel(tmp_path).run(chain(numbers))
@@ -427,8 +427,8 @@ def test_a_task_that_is_running_is_not_run_a_second_time(tmp_path: Path) -> None
 
 
 def test_a_lock_that_tells_nothing_is_a_lock_all_the_same(tmp_path: Path) -> None:
-    from pamola_tasks import locks
     from pamola_tasks.errors import AlreadyRunning
+    from pamola_tasks.storage import locks
 
     lock = tmp_path / "DATA" / "processed" / "t_1" / ".state" / "lock"
     lock.parent.mkdir(parents=True)

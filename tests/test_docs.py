@@ -19,7 +19,8 @@ import attrs
 import command_line
 import pytest
 
-from pamola_tasks import Kernel, errors, hookspecs, plugins, protocols
+from pamola_tasks import Kernel, errors, hookspecs, protocols
+from pamola_tasks.plugins import manager as plugins
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -81,7 +82,7 @@ def test_every_variable_of_the_environment_is_in_the_manual() -> None:
 def test_every_command_is_in_the_manual_with_all_its_options() -> None:
     import click
 
-    from pamola_tasks.cli.app import cli
+    from pamola_tasks_cli.app import cli
 
     page = text_of("reference/cli.md")
     context = cli.make_context("pamola-task", ["--project", str(DOCS), "plugins"])
@@ -104,7 +105,7 @@ def test_every_command_is_in_the_manual_with_all_its_options() -> None:
 
 def is_ours(command: str) -> bool:
     """Whether a command is the kernel's or of a plugin in this repository: foreign ones may be installed too."""
-    from pamola_tasks.cli.app import BUILT_IN
+    from pamola_tasks_cli.app import BUILT_IN
 
     found = Kernel(project=DOCS).plugins
     owners = [record.distribution for record, answer in found.each("pamola_add_commands") if command in answer]
@@ -273,7 +274,7 @@ def test_the_first_command_of_the_readme_installs_the_kernel_and_every_plugin() 
 
 
 def test_what_the_manual_calls_gone_is_not_there() -> None:
-    from pamola_tasks import tasks
+    from pamola_tasks_compat import tasks
 
     table = (DOCS / "reference/from-pamola.md").read_text().partition("## Gone")[2]
     gone = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}

@@ -9,8 +9,8 @@ import pytest
 
 from pamola_tasks import errors
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError, ServiceNotReady
-from pamola_tasks.memory_use import peak_memory
 from pamola_tasks.record import new_run_id
+from pamola_tasks.storage.memory_use import peak_memory
 
 ALL = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, PamolaTaskError)]
 
@@ -103,7 +103,7 @@ def test_the_memory_of_the_process_is_told_in_bytes() -> None:
     ],
 )
 def test_values_of_the_command_line_are_read_as_yaml_1_2_reads_them(text: str, value: Any) -> None:
-    from pamola_tasks.cli.run import parse_value
+    from pamola_tasks_cli.run import parse_value
 
     assert parse_value(text) == value
     assert type(parse_value(text)) is type(value)
@@ -113,7 +113,7 @@ def test_values_of_the_command_line_are_read_as_yaml_1_2_reads_them(text: str, v
 def test_a_number_that_is_not_finite_is_refused(text: str) -> None:
     import click
 
-    from pamola_tasks.cli.run import parse_value
+    from pamola_tasks_cli.run import parse_value
 
     with pytest.raises(click.BadParameter, match="no finite number"):
         parse_value(text)

@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_kit import Disk, OsGuard, Xor, files_below
 
-from pamola_tasks import Kernel, hookimpl, locks
-from pamola_tasks import files as durable
+from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
-from pamola_tasks.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
-from pamola_tasks.hashing import Containers, Recognised, recognise
 from pamola_tasks.protocols import Project
+from pamola_tasks.storage import files as durable
+from pamola_tasks.storage import locks
+from pamola_tasks.storage.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
+from pamola_tasks.storage.hashing import Containers, Recognised, recognise
+from pamola_tasks.testing.kernel_kit import Disk, OsGuard, Xor, files_below
 
 
 @pytest.fixture
@@ -82,8 +83,8 @@ def test_a_published_file_ends_without_a_word_on_stderr(tmp_path: Path) -> None:
 
     code = (
         "from pathlib import Path\n"
-        "from kernel_kit import OsGuard\n"
-        "from pamola_tasks.files import Files\n"
+        "from pamola_tasks.testing.kernel_kit import OsGuard\n"
+        "from pamola_tasks.storage.files import Files\n"
         f"Files(OsGuard(Path({str(tmp_path)!r}))).write('a', b'1', 'data')\n"
     )
     done = subprocess.run(

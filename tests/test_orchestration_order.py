@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pamola_tasks.cli.graph import Drawing, in_dot, in_mermaid
 from pamola_tasks.errors import TaskCycleError, UnknownTaskError
-from pamola_tasks.orchestration import TaskNode, in_order
+from pamola_tasks_orchestration.graph import Drawing, in_dot, in_mermaid
+from pamola_tasks_orchestration.task_graph import TaskNode, in_order
 
 
 def graph_of(needs: Mapping[str, Mapping[str, tuple[str, ...]] | list[str]]) -> dict[str, TaskNode]:

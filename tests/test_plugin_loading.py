@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_kit import Nothing, Steps, kernel_of
 
 from pamola_tasks import Command, Kernel, hookimpl
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugin_finding import installed, module_from, normalized
-from pamola_tasks.plugin_records import PluginRecord
-from pamola_tasks.plugin_settings import settings_of
-from pamola_tasks.plugins import Plugins, assemble
+from pamola_tasks.plugins.discovery import installed, module_from, normalized
+from pamola_tasks.plugins.manager import Plugins, assemble
+from pamola_tasks.plugins.records import PluginRecord
+from pamola_tasks.plugins.settings import settings_of
 from pamola_tasks.testing import memory_plugins
+from pamola_tasks.testing.kernel_kit import Nothing, Steps, kernel_of
 
 HEAD = "from pamola_tasks import hookimpl\n"
 GOOD_HOOK = '@hookimpl\ndef pamola_check_plan(run, plan):\n    return "nobody may pass"\n'
@@ -230,7 +230,7 @@ def test_a_file_becomes_a_module_of_the_same_name_in_every_process(tmp_path: Pat
     import subprocess
 
     file = plugin_file(tmp_path, "")
-    code = f"import pathlib, pamola_tasks.plugins as p; print(p.module_from(pathlib.Path({file!r})).__name__)"
+    code = f"import pathlib, pamola_tasks.plugins.manager as p; print(p.module_from(pathlib.Path({file!r})).__name__)"
     names = {
         subprocess.run(
             [sys.executable, "-c", code],

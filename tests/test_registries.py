@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_kit import Add, Count, Nothing, Steps, dataset, disk_kernel, kernel_of
 
 from pamola_tasks import BaseTask, DeclaredTask, Kernel, Operation, TaskRunner, hookimpl
 from pamola_tasks.errors import (
@@ -16,6 +15,9 @@ from pamola_tasks.errors import (
     UnknownTaskError,
 )
 from pamola_tasks.registry import TaskFile
+from pamola_tasks.testing.kernel_kit import Add, Count, Nothing, Steps, dataset, disk_kernel, kernel_of
+
+KIT = "pamola_tasks.testing.kernel_kit"
 
 
 class Pack:
@@ -28,10 +30,10 @@ class Pack:
         """A class, text, and things that are wrong."""
         return {
             "Add": Add,
-            "Counting": "kernel_kit:Count",
-            "Missing": "kernel_kit:NoSuchClass",
+            "Counting": f"{KIT}:Count",
+            "Missing": f"{KIT}:NoSuchClass",
             "Absent": "no_such_module:X",
-            "NoOperation": "kernel_kit:Steps",
+            "NoOperation": f"{KIT}:Steps",
         }
 
 
@@ -62,7 +64,11 @@ def test_an_operation_can_be_used_by_its_class_whether_it_is_registered_or_not()
     [
         ("Countin", UnknownOperationError, "did you mean 'Counting'?"),
         ("zzz", UnknownOperationError, "there are Absent, Add"),
-        ("Missing", PluginError, "operation 'Missing' of pack cannot be imported from kernel_kit:NoSuchClass"),
+        (
+            "Missing",
+            PluginError,
+            f"operation 'Missing' of pack cannot be imported from {KIT}:NoSuchClass",
+        ),
         ("Absent", PluginError, "ModuleNotFoundError"),
         ("NoOperation", PluginError, "is no subclass of Operation"),
         (int, UnknownOperationError, "has to be a subclass of Operation"),
@@ -189,7 +195,7 @@ def test_a_task_is_found_in_a_script_by_its_class_or_as_the_only_one(
         "script.py:Third": "has no 'Third'",
         "configs/absent.yaml": "there is no task file",
         "no_such_module:Task": "cannot be imported",
-        "kernel_kit:NoSuchTask": "cannot be imported",
+        f"{KIT}:NoSuchTask": "cannot be imported",
     }.items():
         with pytest.raises(UnknownTaskError) as refused:
             kernel.task(name)
@@ -197,7 +203,11 @@ def test_a_task_is_found_in_a_script_by_its_class_or_as_the_only_one(
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("kernel_kit:Add", "no subclass of BaseTask"), ("kernel_kit:Steps", "t_1")]
+    ("name", "words"),
+    [
+        (f"{KIT}:Add", "no subclass of BaseTask"),
+        (f"{KIT}:Steps", "t_1"),
+    ],
 )
 def test_what_is_named_has_to_be_a_task_that_can_be_made(name: str, words: str) -> None:
     kernel = kernel_of()
@@ -219,8 +229,8 @@ def test_a_task_that_needs_arguments_says_so() -> None:
 
 def test_a_module_that_holds_one_task_is_enough() -> None:
     with pytest.raises(UnknownTaskError, match="should hold one task class"):
-        kernel_of(Brings(t_x="kernel_kit")).tasks._by_class_name("json", "t_x")
-    assert isinstance(kernel_of(Brings(t_x="kernel_kit")).task("t_x"), Steps)
+        kernel_of(Brings(t_x="pamola_tasks.testing.kernel_kit")).tasks._by_class_name("json", "t_x")
+    assert isinstance(kernel_of(Brings(t_x="pamola_tasks.testing.kernel_kit")).task("t_x"), Steps)
 
 
 def test_an_unknown_task_comes_with_the_one_probably_meant() -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pamola_tasks.secrets import Redactor
+from pamola_tasks_redaction.secrets import Redactor
 
 # What is written, in pieces where scanners of repositories would take it for real, and the part that nobody may see.
 SECRETS: dict[str, tuple[str, str]] = {

@@ -13,8 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pamola_tasks import Secret
-from pamola_tasks.secret_shapes import MASK, is_secret_name, segments
-from pamola_tasks.secrets import Redactor, in_the_environment
+from pamola_tasks.secret import MASK
+from pamola_tasks_redaction.secret_shapes import is_secret_name, segments
+from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 FORMS: dict[str, Any] = {
     "plain": str,

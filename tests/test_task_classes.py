@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pamola_tasks import Kernel, tasks
+from pamola_tasks import Kernel
 from pamola_tasks.errors import TaskRegistryError
+from pamola_tasks_compat import tasks
 
 CLEAN = '''
 from pamola_tasks import BaseTask

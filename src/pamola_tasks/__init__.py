@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from pamola_tasks.hookspecs import hookimpl
     from pamola_tasks.kernel import Kernel, Outcome
     from pamola_tasks.operation import Operation, OperationContext, reads, writes
-    from pamola_tasks.plugin_records import Command
+    from pamola_tasks.plugins.records import Command
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.result import Artifact, OperationResult, OperationStatus
-    from pamola_tasks.runner import DeclaredTask, TaskRunner
-    from pamola_tasks.secrets import Secret
+    from pamola_tasks.secret import Secret
     from pamola_tasks.task import BaseTask
+    from pamola_tasks_config.declared import DeclaredTask, TaskRunner
 
 _HOMES = {
-    "Artifact": "result",
-    "BaseTask": "task",
-    "Command": "plugin_records",
-    "DatasetRecord": "record",
-    "DeclaredTask": "runner",
-    "Kernel": "kernel",
-    "Operation": "operation",
-    "OperationContext": "operation",
-    "OperationResult": "result",
-    "OperationStatus": "result",
-    "Outcome": "kernel",
-    "Secret": "secrets",
-    "TaskRunner": "runner",
-    "hookimpl": "hookspecs",
-    "reads": "operation",
-    "writes": "operation",
+    "Artifact": "pamola_tasks.result",
+    "BaseTask": "pamola_tasks.task",
+    "Command": "pamola_tasks.plugins.records",
+    "DatasetRecord": "pamola_tasks.record",
+    "DeclaredTask": "pamola_tasks_config.declared",
+    "Kernel": "pamola_tasks.kernel",
+    "Operation": "pamola_tasks.operation",
+    "OperationContext": "pamola_tasks.operation",
+    "OperationResult": "pamola_tasks.result",
+    "OperationStatus": "pamola_tasks.result",
+    "Outcome": "pamola_tasks.kernel",
+    "Secret": "pamola_tasks.secret",
+    "TaskRunner": "pamola_tasks_config.declared",
+    "hookimpl": "pamola_tasks.hookspecs",
+    "reads": "pamola_tasks.operation",
+    "writes": "pamola_tasks.operation",
 }
 
 
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'pamola_tasks' has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"pamola_tasks.{_HOMES[name]}"), name)
+    value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,6 +1,17 @@
-"""`python -m pamola_tasks`."""
+"""`python -m pamola_tasks`: the command that an installed distribution offers as `pamola-task`."""
 
-from pamola_tasks.cli import main
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    for script in entry_points(group="console_scripts", name="pamola-task"):
+        script.load()()
+    sys.exit("pamola-task is not installed: install pamola-tasks-cli")
+
 
 if __name__ == "__main__":
     main()

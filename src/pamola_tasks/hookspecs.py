@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.operation import Artifact, Operation, OperationResult
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.plugin_records import Command
+    from pamola_tasks.plugins.records import Command
     from pamola_tasks.protocols import (
         Checkpoints,
         Config,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         RunServices,
     )
     from pamola_tasks.record import DatasetRecord
-    from pamola_tasks.secrets import Secret
+    from pamola_tasks.secret import Secret
     from pamola_tasks.task import BaseTask
 
 PROJECT_NAME = "pamola_tasks"

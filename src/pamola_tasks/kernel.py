@@ -22,17 +22,17 @@ from pamola_tasks.errors import (
     Terminated,
     UsageError,
 )
-from pamola_tasks.files import Files
-from pamola_tasks.hashing import Containers
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import OperationResult
-from pamola_tasks.plugin_finding import resolve
-from pamola_tasks.plugin_records import PluginRecord
-from pamola_tasks.plugins import KERNEL, Plugins, assemble
+from pamola_tasks.plugins.discovery import resolve
+from pamola_tasks.plugins.manager import KERNEL, Plugins, assemble
+from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
-from pamola_tasks.secrets import Secret
+from pamola_tasks.secret import Secret
+from pamola_tasks.storage.files import Files
+from pamola_tasks.storage.hashing import Containers
 from pamola_tasks.task import BaseTask, drive
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import configuring, leftovers, nulls, room
-from pamola_tasks.disclosure import Disclosure
+from pamola_tasks import configuration as configuring
+from pamola_tasks import nulls
 from pamola_tasks.errors import (
     ConfigurationError,
     DependencyError,
@@ -21,17 +21,20 @@ from pamola_tasks.errors import (
     PlanError,
     UsageError,
 )
-from pamola_tasks.files import Files, check_name
-from pamola_tasks.input_files import input_files, input_sizes
-from pamola_tasks.memory_use import peak_memory
-from pamola_tasks.observers import Observers
 from pamola_tasks.plan import Plan
+from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
-from pamola_tasks.run_log import hand_over, run_logger
-from pamola_tasks.secrets import Redactor, in_the_environment
 from pamola_tasks.steps import Steps
-from pamola_tasks.task_lock import TaskLock
+from pamola_tasks.storage import leftovers
+from pamola_tasks.storage.files import Files, check_name
+from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks.storage.task_lock import TaskLock
+from pamola_tasks_data import free_space as room
+from pamola_tasks_data.input_files import input_files, input_sizes
+from pamola_tasks_redaction.disclosure import Disclosure
+from pamola_tasks_redaction.run_log import hand_over, run_logger
+from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

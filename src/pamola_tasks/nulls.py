@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError
-from pamola_tasks.files import looks_encrypted
+from pamola_tasks.storage.files import looks_encrypted
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pamola_tasks.fingerprint import SavedStep
-    from pamola_tasks.plugins import Plugins
+    from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 
 class DenyingGuard:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     import numpy
 
-    from pamola_tasks.outputs import StepData, StepOutputs
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import Config, Directories, Reporter, RunServices
+    from pamola_tasks_checkpoints.outputs import StepData, StepOutputs
 
 _DATASET = "pamola_dataset"
 

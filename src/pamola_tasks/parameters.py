@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ParameterError
-from pamola_tasks.secrets import Secret
+from pamola_tasks.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,15 +14,15 @@ import attrs
 from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError, UnknownOperationError, UnknownTaskError
 from pamola_tasks.operation import Operation
 from pamola_tasks.parameters import build, unknown_name
-from pamola_tasks.plugin_finding import module_from, resolve
-from pamola_tasks.runner import DeclaredTask
+from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.task import BaseTask
+from pamola_tasks_config.declared import DeclaredTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pamola_tasks.plugin_records import PluginRecord
-    from pamola_tasks.plugins import Plugins
+    from pamola_tasks.plugins.manager import Plugins
+    from pamola_tasks.plugins.records import PluginRecord
     from pamola_tasks.protocols import Project
 
 TASK_FILE_ENDINGS = (".yaml", ".yml", ".json", ".toml")

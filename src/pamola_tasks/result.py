@@ -107,7 +107,7 @@ def _note_what_is_repeated(result: OperationResult, _: Any, message: str | None)
     if message and isinstance(error, Exception):
         said = str(error)
         if said and said in message:
-            from pamola_tasks.disclosure import Disclosure
+            from pamola_tasks_redaction.disclosure import Disclosure
 
             result._repeated = (said, Disclosure().message(error))
     return message

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks.fingerprint import SavedStep
 from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus
-from pamola_tasks.ordering import put_in_order
-from pamola_tasks.outputs import METRICS, StepData, StepOutputs, keep_metrics, kept_metrics
 from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
-from pamola_tasks.verdicts import Verdicts
+from pamola_tasks_checkpoints.fingerprint import SavedStep
+from pamola_tasks_checkpoints.ordering import put_in_order
+from pamola_tasks_checkpoints.outputs import METRICS, StepData, StepOutputs, keep_metrics, kept_metrics
+from pamola_tasks_checkpoints.staleness import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,7 +244,7 @@ class Steps:
         Raises:
             OperationError: Something of it cannot be sent there.
         """
-        from pamola_tasks import remote
+        from pamola_tasks_executor import remote
 
         return remote.describe_run(self.run, self._session.layers, self.verdicts.final)
 
@@ -254,7 +254,7 @@ class Steps:
         Raises:
             OperationError: The operation cannot be sent there.
         """
-        from pamola_tasks import remote
+        from pamola_tasks_executor import remote
 
         self._begin_attempt(step)
         outputs = self._outputs[step.id] = self._outputs_of(step)
@@ -264,14 +264,14 @@ class Steps:
 
     def hear(self, step: Step, message: bytes) -> None:
         """Pass on what the other process told while the step runs."""
-        from pamola_tasks import pickles, remote
+        from pamola_tasks_executor import pickles, remote
 
         told = pickles.loads(message)
         self.deliver(lambda: remote.pass_on(told, self.run, step, lambda *done: self._progress(step, *done)))
 
     def receive(self, step: Step, answer: bytes) -> OperationResult:
         """Take what the other process gave; failures are exceptions, as those of `attempt`."""
-        from pamola_tasks import remote
+        from pamola_tasks_executor import remote
 
         return remote.taken(answer, self._outputs[step.id])
 

@@ -30,8 +30,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pamola_tasks import journal
-from pamola_tasks.cli.app import run as command_line
+from pamola_tasks.storage import journal
+from pamola_tasks_cli.app import run as command_line
 
 HERE = Path(__file__).resolve().parent
 CALLS = "openat,openat2,write,pwrite64,rename,renameat,renameat2,fsync,fdatasync,close,unlink,unlinkat,mkdir,mkdirat"

@@ -432,7 +432,7 @@ def test_a_dependency_that_is_missing_or_failed_stops_the_task_or_is_a_warning(p
 
 def test_the_history_answers_by_task_success_limit_and_output(place, monkeypatch):
     """B24, B25, by the functions that scripts import."""
-    from pamola_tasks import tasks
+    from pamola_tasks_compat import tasks
 
     run(place, Listed(Bad))
     run(place, Listed(("ProfileOperation", {"dataset_name": "people", "output_prefix": "p"})))
@@ -668,8 +668,8 @@ def test_calls_that_make_no_sense_are_refused_in_words(place, call: Callable[[Ke
 
 
 def test_every_name_that_scripts_import_is_there():
-    """The module functions and classes of the components, through `pamola_tasks.tasks`."""
-    from pamola_tasks import tasks
+    """The module functions and classes of the components, through `pamola_tasks_compat.tasks`."""
+    from pamola_tasks_compat import tasks
 
     names = """
         BaseTask TaskRunner TaskContext TaskConfig load_task_config find_project_root load_project_config
@@ -697,7 +697,7 @@ def test_components_can_be_made_for_a_project_without_a_run(place, monkeypatch):
     """As scripts of the forerunner do: a configuration, and managers made from it."""
     import logging
 
-    from pamola_tasks import tasks
+    from pamola_tasks_compat import tasks
 
     run(place, Listed(Good))
     monkeypatch.chdir(place)

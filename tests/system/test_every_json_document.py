@@ -47,7 +47,7 @@ def pamola_add_diagnoses(project):
 WALK = """
 import io, json, os, sys
 import click
-from pamola_tasks.cli import app
+from pamola_tasks_cli import app
 
 def commands(group, context, path):
     for name in group.list_commands(context):

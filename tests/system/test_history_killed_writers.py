@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from pamola_tasks import journal
-from pamola_tasks.files import Files
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 
@@ -27,7 +27,7 @@ APPENDS = 200 if os.environ.get("PAMOLA_DURABILITY") == "all" else 25
 WRITER = """
 import sys
 sys.path[:0] = {path!r}
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 log = ExecutionLog(Files(ProjectGuard({root!r})))

@@ -20,9 +20,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from pamola_tasks import Kernel, journal
+from pamola_tasks import Kernel
 from pamola_tasks.operation import operation_seed
 from pamola_tasks.protocols import RunOptions
+from pamola_tasks.storage import journal
 
 PLUGIN = Path(__file__).resolve().parent.parent / "chain_plugin.py"
 SEED = 5

@@ -99,7 +99,9 @@ def test_secrets_are_hidden_in_worker_processes_in_plugins_errors_and_in_exports
         done = cli(*arguments, cwd=project, env=FROM_ENVIRONMENT, code=code)
         streams.append((" ".join(arguments), (done.stdout + done.stderr).encode()))
     assert b"not allowed with password=***" in streams[2][1]
-    exported = "from pamola_tasks.tasks import export_execution_log as e; e('out.json'); e('out.csv', format='csv')"
+    exported = (
+        "from pamola_tasks_compat.tasks import export_execution_log as e; e('out.json'); e('out.csv', format='csv')"
+    )
     subprocess.run([sys.executable, "-c", exported], cwd=project, check=True)
     own = [project / ".env", project / "configs/t_1.json"]
     files = [(path.name, path.read_bytes()) for path in project.rglob("*") if path.is_file() and path not in own]

@@ -11,11 +11,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from pamola_tasks import journal
 from pamola_tasks.errors import CheckpointError
-from pamola_tasks.files import Files
-from pamola_tasks.fingerprint import SavedStep
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 from pamola_tasks_checkpoints import TaskContextManager
+from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 Manage = Callable[..., TaskContextManager]
 Finish = Callable[..., SavedStep]
@@ -221,7 +221,7 @@ def test_a_crash_while_compacting_leaves_the_old_journal(
 
 def test_saving_does_not_wait_for_the_disk(manage: Manage, finish: Finish, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr("pamola_tasks.files.flush_data", flushed.append)
+    monkeypatch.setattr("pamola_tasks.storage.files.flush_data", flushed.append)
     manage().save(finish("mask"))
     assert flushed == []
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pamola_tasks.cli.app import State
 from pamola_tasks.errors import PathSecurityError
+from pamola_tasks_cli.app import State
 from pamola_tasks_config.commands import command
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links and named pipes")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks import tasks
 from pamola_tasks.errors import ConfigurationError
+from pamola_tasks_compat import tasks
 
 
 def test_sections_are_flattened_to_dotted_keys() -> None:

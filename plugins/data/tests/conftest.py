@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_data import DataReader, DataSource, DataWriter
 from pamola_tasks_data.reading import CsvOptions
 from pamola_tasks_paths.guard import ProjectGuard

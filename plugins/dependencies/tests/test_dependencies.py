@@ -18,7 +18,7 @@ from pamola_tasks.errors import (
     PathSecurityError,
     ValidationError,
 )
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_dependencies import TaskDependencyManager
 from pamola_tasks_paths import ProjectGuard
 

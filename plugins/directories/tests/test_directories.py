@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathValidationError
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_directories import DirectoryManager, TaskDirectoryManager, create_directory_manager
 from pamola_tasks_directories.settings import DirectoriesSettings
 

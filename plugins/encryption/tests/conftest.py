@@ -44,7 +44,7 @@ def manager_of() -> Callable[..., TaskEncryptionManager]:
 def cli(project: Path, capfd: pytest.CaptureFixture[str]) -> Cli:
     """Run a command in this process, in the folder of the module's `project`."""
 
-    from pamola_tasks.cli.app import run
+    from pamola_tasks_cli.app import run
 
     def call(*arguments: object, code: int = 0) -> Done:
         capfd.readouterr()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from encryption_samples import KEY, OTHER_KEY
 
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_encryption.header import key_id
 from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import rotate_files

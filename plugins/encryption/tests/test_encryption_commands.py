@@ -212,7 +212,7 @@ def test_a_rotation_that_was_cut_short_goes_on_and_the_project_can_be_read_meanw
 
 
 def test_two_rotations_at_once_are_refused(cli: Cli, project: Path) -> None:
-    from pamola_tasks import locks
+    from pamola_tasks.storage import locks
 
     encrypted_project(cli, project, 1)
     before = default_key_file().read_bytes()
@@ -225,8 +225,8 @@ def test_two_rotations_at_once_are_refused(cli: Cli, project: Path) -> None:
 def test_a_passphrase_is_masked_in_whatever_a_run_writes() -> None:
     from encryption_samples import Config
 
-    from pamola_tasks.secrets import Redactor
     from pamola_tasks_encryption import TaskEncryptionManager
+    from pamola_tasks_redaction.secrets import Redactor
 
     redactor = Redactor()
     environ = {"PAMOLA_KEY": KeyDocument.plain(KEY).to_text(), "PAMOLA_PASSPHRASE": PASSPHRASE}

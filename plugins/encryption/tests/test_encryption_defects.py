@@ -136,7 +136,7 @@ def test_d11_an_exposed_key_is_found_and_so_is_a_dataset_without_its_key(
     manager_of: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pamola_tasks_config", reason="the plugins of a project are not installed")
-    from pamola_tasks.tasks import is_master_key_exposed
+    from pamola_tasks_compat.tasks import is_master_key_exposed
 
     (tmp_path / "configs").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -173,7 +173,7 @@ def test_d13_using_a_key_writes_nothing_and_shares_nothing_between_managers(mana
 
 def test_d14_a_file_tells_no_name_no_size_and_no_time(tmp_path: Path, manager_of: Make) -> None:
     pytest.importorskip("pamola_tasks_paths.guard", reason="the path guard is not installed")
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
     from pamola_tasks_paths.guard import ProjectGuard
 
     manager = manager_of(settings=EncryptionSettings())

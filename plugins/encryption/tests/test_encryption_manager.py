@@ -17,8 +17,7 @@ import pytest
 from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encrypted, key_file
 
 from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
-from pamola_tasks.files import FileEncryption, Files
-from pamola_tasks.secrets import Redactor
+from pamola_tasks.storage.files import FileEncryption, Files
 from pamola_tasks_encryption import (
     Binding,
     EncryptionContext,
@@ -28,6 +27,7 @@ from pamola_tasks_encryption import (
 )
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused, Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
+from pamola_tasks_redaction.secrets import Redactor
 
 Make = Callable[..., TaskEncryptionManager]
 OTHER = {"PAMOLA_KEY": base64.b64encode(OTHER_KEY).decode()}

@@ -15,9 +15,9 @@ from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, key_fi
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.protocols import Project
-from pamola_tasks.secrets import Redactor
 from pamola_tasks_encryption import Binding, EncryptionSettings, plugin
 from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
+from pamola_tasks_redaction.secrets import Redactor
 
 
 def run_of(root: Path, encryption_keys: dict[str, str] | None = None, **config: Any) -> Any:

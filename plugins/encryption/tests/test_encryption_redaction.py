@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from encryption_samples import KEY, KEY_TEXT
 
-from pamola_tasks.secrets import Secret
+from pamola_tasks.secret import Secret
 from pamola_tasks_encryption import TaskEncryptionManager
 
 Make = Callable[..., TaskEncryptionManager]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from encryption_samples import BINDING, KEY, OTHER_KEY, decrypted, encrypted
 
-from pamola_tasks import journal, locks
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
-from pamola_tasks.files import Files
+from pamola_tasks.storage import journal, locks
+from pamola_tasks.storage.files import Files
 from pamola_tasks_encryption import Binding, rotation
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap

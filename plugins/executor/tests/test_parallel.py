@@ -33,8 +33,9 @@ from parallel_steps import (
     wait_for,
 )
 
-from pamola_tasks import Kernel, Operation, OperationContext, OperationResult, remote
+from pamola_tasks import Kernel, Operation, OperationContext, OperationResult
 from pamola_tasks.errors import PlanError, StepTimeout
+from pamola_tasks_executor import remote
 
 KINDS = pytest.mark.parametrize("kind", ["threads", "processes"])
 

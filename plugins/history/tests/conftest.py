@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.files import Files
 from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
-from pamola_tasks.secrets import Redactor
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
+from pamola_tasks_redaction.secrets import Redactor
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.files import Files
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog
 
 PROCESSES, RECORDS = 8, 25
@@ -24,7 +24,7 @@ PROCESSES, RECORDS = 8, 25
 WRITER = """
 import sys
 sys.path[:0] = {path!r}
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 log = ExecutionLog(Files(ProjectGuard({root!r})))

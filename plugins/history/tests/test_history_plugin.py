@@ -18,8 +18,8 @@ import pamola_tasks_config.plugin
 import pamola_tasks_history.plugin
 import pamola_tasks_paths.plugin
 from pamola_tasks import Kernel
-from pamola_tasks.cli.app import State
 from pamola_tasks.errors import UnknownTaskError
+from pamola_tasks_cli.app import State
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_history.command import history, since
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.files import Files
 from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import DatasetRecord
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog, events
 
 MakeRun = Callable[..., RunServices]
@@ -95,7 +95,7 @@ import sys, time
 sys.path[:0] = {path!r}
 sys.path.insert(0, {tests!r})
 import conftest
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 files = Files(ProjectGuard({root!r}))
@@ -204,7 +204,7 @@ def test_only_the_beginning_and_the_end_of_a_run_wait_for_the_disk(
     log: ExecutionLog, make_run: MakeRun, end: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr("pamola_tasks.files.flush_data", flushed.append)
+    monkeypatch.setattr("pamola_tasks.storage.files.flush_data", flushed.append)
     run = make_run()
     log.run_started(run)
     log.step_finished(run, "a", "success", 0.1)

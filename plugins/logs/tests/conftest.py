@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.files import Files
 from pamola_tasks.protocols import Project, RunOptions, RunServices
 from pamola_tasks.record import RunRecord
-from pamola_tasks.secrets import Redactor
+from pamola_tasks.storage.files import Files
 from pamola_tasks_logs.settings import LogSettings
 from pamola_tasks_paths.guard import ProjectGuard
+from pamola_tasks_redaction.secrets import Redactor
 
 RUN_ID = "01990000-0000-7000-8000-000000000001"
 

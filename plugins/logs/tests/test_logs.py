@@ -146,7 +146,7 @@ def test_a_full_log_is_put_aside_and_the_oldest_is_dropped(tmp_path: Path, start
 
 WRITER = """
 import logging, sys
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_logs.files import RotatingLogHandler
 from pamola_tasks_paths.guard import ProjectGuard
 
@@ -295,8 +295,8 @@ assert not found, found
 
 
 def test_a_script_without_a_task_logs_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pamola_tasks import tasks
     from pamola_tasks.errors import PathSecurityError
+    from pamola_tasks_compat import tasks
 
     (tmp_path / ".pamola.toml").touch()
     monkeypatch.chdir(tmp_path)

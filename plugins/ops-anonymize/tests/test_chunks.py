@@ -21,7 +21,7 @@ from pamola_ops_anonymize import (
     TopBottomCodeOperation,
 )
 from pamola_tasks import Kernel, TaskRunner
-from pamola_tasks.files import Files
+from pamola_tasks.storage.files import Files
 from pamola_tasks_data import DataSource
 from pamola_tasks_paths.guard import ProjectGuard
 

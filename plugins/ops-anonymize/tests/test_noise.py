@@ -207,7 +207,7 @@ class Folder:
     """Files of a folder, as the ledger opens them."""
 
     def __init__(self, folder: Path) -> None:
-        from pamola_tasks.files import Files
+        from pamola_tasks.storage.files import Files
         from pamola_tasks_paths.guard import ProjectGuard
 
         self.ledger = PrivacyLedger(Files(ProjectGuard(folder)), "ledger.jsonl")

@@ -7,7 +7,7 @@ import uuid
 import pandas as pd
 import pytest
 
-from pamola_tasks.identifiers import likely_identifiers, reason_by_name, reason_by_values
+from pamola_ops_anonymize.identifiers import likely_identifiers, reason_by_name, reason_by_values
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.files import is_temporary
+from pamola_tasks.storage.files import is_temporary
 from pamola_tasks_paths.saferoot import SafeRoot
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="needs symbolic links and named pipes")

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.files import Files
 from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import Origin, Project, ReportSection, RunServices
 from pamola_tasks.record import DatasetRecord, RunRecord, StepRecord
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secret import Secret
+from pamola_tasks.storage.files import Files
 from pamola_tasks_paths.guard import ProjectGuard
+from pamola_tasks_redaction.secrets import Redactor
 
 RUN_ID = "01990000-0000-7000-8000-000000000001"
 STARTED = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pamola_tasks import BaseTask, Kernel
-from pamola_tasks.cli.app import State
 from pamola_tasks.errors import ReportingError, UnknownTaskError, UsageError
+from pamola_tasks_cli.app import State
 from pamola_tasks_reports import TaskReporter
 from pamola_tasks_reports.command import report as command
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import PathSecurityError, ReportingError
-from pamola_tasks.files import Files
 from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import ReportSection
 from pamola_tasks.record import StepRecord
+from pamola_tasks.storage.files import Files
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_reports import TaskReporter
 from pamola_tasks_reports.values import plain

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pamola_tasks.protocols.config import Config, ConfigLayer, Origin, RetrySettings
 from pamola_tasks.protocols.data import DatasetFormat, DataSource, DataWriter
-from pamola_tasks.protocols.places import ContainerFormat, Directories, Encryption, PathGuard, Role, Stat
-from pamola_tasks.protocols.run import SERVICES, Project, RunOptions, RunServices
-from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock, StepDriver
-from pamola_tasks.protocols.telling import (
+from pamola_tasks.protocols.files_and_places import ContainerFormat, Directories, Encryption, PathGuard, Role, Stat
+from pamola_tasks.protocols.observability import (
     Diagnosing,
     Diagnosis,
     History,
@@ -17,6 +15,8 @@ from pamola_tasks.protocols.telling import (
     ReportSection,
     ReportWriter,
 )
+from pamola_tasks.protocols.run import SERVICES, Project, RunOptions, RunServices
+from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock, StepDriver
 
 __all__ = [
     "SERVICES",

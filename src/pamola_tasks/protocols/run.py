@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping
 
-    from pamola_tasks.files import Files
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols.config import Config
     from pamola_tasks.protocols.data import DataSource, DataWriter
-    from pamola_tasks.protocols.places import Directories, Encryption, PathGuard
+    from pamola_tasks.protocols.files_and_places import Directories, Encryption, PathGuard
+    from pamola_tasks.protocols.observability import History, Logging, Progress, Reporter
     from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock
-    from pamola_tasks.protocols.telling import History, Logging, Progress, Reporter
     from pamola_tasks.record import RunRecord
-    from pamola_tasks.secrets import Redactor, Secret
+    from pamola_tasks.secret import Secret
+    from pamola_tasks.storage.files import Files
     from pamola_tasks.task import BaseTask
+    from pamola_tasks_redaction.secrets import Redactor
 
 # Services in the order in which they come up; each sees only those before it. Names of attributes of `run`.
 SERVICES = (

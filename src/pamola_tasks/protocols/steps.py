@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pamola_tasks.fingerprint import SavedStep
     from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
+    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 
 class Lock(Protocol):

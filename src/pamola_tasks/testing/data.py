@@ -13,10 +13,10 @@ from typing import IO, Any
 import attrs
 
 from pamola_tasks.errors import DataError
-from pamola_tasks.fingerprint import canonical
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import DatasetRecord
+from pamola_tasks_checkpoints.fingerprint import canonical
 
 
 class MemoryDataSource:

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import json_option, note, print_json, print_table, size
 from pamola_tasks.errors import AlreadyRunning, UsageError
-from pamola_tasks.inspection import TaskPlace
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import rfc3339
-from pamola_tasks.task_lock import TaskLock
+from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks_checkpoints.manager import TaskContextManager
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import json_option, note, print_json, print_table, size
+from pamola_tasks_directories.places import TaskPlace
 
 HEADERS = ("checkpoint", "kind", "when", "size", "run")
 

@@ -27,9 +27,9 @@ from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from pamola_tasks.files import Files
-    from pamola_tasks.fingerprint import SavedStep
     from pamola_tasks.protocols import Progress, RunServices
+    from pamola_tasks.storage.files import Files
+    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 MAX_CHECKPOINTS = 10
 MAX_STATE_SIZE = 10 * 1024 * 1024

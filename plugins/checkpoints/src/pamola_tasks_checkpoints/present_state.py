@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.outputs import kept_metrics
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks_checkpoints.outputs import kept_metrics
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
-    from pamola_tasks.fingerprint import SavedStep
+    from pamola_tasks.storage.files import Files
+    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 
 def empty(task_id: str) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import journal
 from pamola_tasks.errors import CheckpointError, PathSecurityError
-from pamola_tasks.fingerprint import from_entry, to_entry
 from pamola_tasks.protocols import Diagnosis
+from pamola_tasks.storage import journal
+from pamola_tasks_checkpoints.fingerprint import from_entry, to_entry
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
-    from pamola_tasks.fingerprint import SavedOutput, SavedStep
+    from pamola_tasks.storage.files import Files
+    from pamola_tasks_checkpoints.fingerprint import SavedOutput, SavedStep
 
 SCHEMA = 1
 _GROWN = 4  # the journal is compacted when it has this many times the lines that are live …

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import json_option, note, print_json, print_table, visible
 from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, PathSecurityError, UsageError
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import json_option, note, print_json, print_table, visible
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, Origin
-    from pamola_tasks.secrets import Redactor
+    from pamola_tasks_redaction.secrets import Redactor
 
 
 @click.group("config")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DependencyError, DependencyFailedError, DependencyMissingError
-from pamola_tasks.files import check_name
+from pamola_tasks.storage.files import check_name
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
     from pamola_tasks_config.task_config import TaskConfig
 
 _log = logging.getLogger("pamola_tasks.config")

@@ -15,7 +15,7 @@ import attrs
 from pamola_tasks.errors import ValidationError
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64

@@ -17,7 +17,7 @@ import attrs
 from pamola_tasks_config.documents import MAX_NODES, Document, read_text
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 _START = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)[ \t]*=[ \t]*")
 _SINGLE = re.compile(r"'([^']*)'")

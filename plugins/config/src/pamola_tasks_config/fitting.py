@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from pamola_tasks.parameters import FitError, annotations_of, describe, fit, kind_of
-from pamola_tasks.secrets import Secret
+from pamola_tasks.secret import Secret
 from pamola_tasks_config.documents import Path, dotted
 from pamola_tasks_config.references import has_reference, is_one_reference, is_secret_reference, malformed
 from pamola_tasks_config.resembling import hint, suggestion

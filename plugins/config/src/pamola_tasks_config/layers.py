@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PathSecurityError, ValidationError
-from pamola_tasks.files import check_name
 from pamola_tasks.protocols import ConfigLayer
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.documents import FORMATS, Document, Node, Path, Problem, dotted, format_of, read_file
 from pamola_tasks_config.fitting import Wrong, plain
 from pamola_tasks_config.schema import SYNONYMS, kinds
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Project
+    from pamola_tasks.storage.files import Files
     from pamola_tasks.task import BaseTask
 
 PROJECT_FILE = "prj_config"

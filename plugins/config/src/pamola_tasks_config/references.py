@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pamola_tasks.errors import ConfigurationError
-from pamola_tasks.secrets import Secret
+from pamola_tasks.secret import Secret
 
 _REFERENCE = re.compile(r"\$\{(env|secret):([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

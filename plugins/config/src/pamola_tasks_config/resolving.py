@@ -11,7 +11,7 @@ import attrs
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.protocols import ConfigLayer, Origin
-from pamola_tasks.secrets import Redactor, Secret, in_the_environment
+from pamola_tasks.secret import Secret
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, merge, nest
 from pamola_tasks_config.checking import check_layers, is_section, kind_at
 from pamola_tasks_config.documents import Problem, dotted, in_words
@@ -33,6 +33,7 @@ from pamola_tasks_config.layers import (
 )
 from pamola_tasks_config.references import expand, has_reference, is_one_reference
 from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, kinds
+from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Project

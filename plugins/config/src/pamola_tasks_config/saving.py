@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
-from pamola_tasks.files import check_name
-from pamola_tasks.secret_shapes import MASK
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secret import MASK, Secret
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, nest
 from pamola_tasks_config.documents import dotted, format_of, in_words, read_file
 from pamola_tasks_config.editing import edited
@@ -20,9 +19,10 @@ from pamola_tasks_config.layers import COMMAND_LINE, CONFIGS, TASK_CLASS, TASK_F
 from pamola_tasks_config.references import has_reference
 from pamola_tasks_config.rendering import whole
 from pamola_tasks_config.schema import kinds
+from pamola_tasks_redaction.secrets import Redactor
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
     from pamola_tasks_config.task_config import TaskConfig
 
 _log = logging.getLogger("pamola_tasks.config")

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ConfigurationError
-from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secret import Secret
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.layers import CONFIGS, TASK_FILE, override_layers, project_layers, read_sources
 from pamola_tasks_config.resolving import Resolved, entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
+from pamola_tasks_redaction.secrets import Redactor
 
 if TYPE_CHECKING:
     from pamola_tasks.task import BaseTask

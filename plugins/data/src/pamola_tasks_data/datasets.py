@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import DatasetFormat, RunServices
+    from pamola_tasks.storage.files import Files
 
 _OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
 

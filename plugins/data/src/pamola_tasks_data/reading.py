@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Role
+    from pamola_tasks.storage.files import Files
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
-from pamola_tasks.files import FileEncryption
+from pamola_tasks.storage.files import FileEncryption
 from pamola_tasks_data.datasets import Datasets
 from pamola_tasks_data.expanding import is_compressed
 from pamola_tasks_data.reading import error_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 _SAMPLE_ROWS = 10_000
 

@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import attrs
 
 from pamola_tasks.errors import DataError, DataWriteError
-from pamola_tasks.files import check_name
 from pamola_tasks.operation import timestamp
 from pamola_tasks.record import DatasetRecord, now, rfc3339
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_data.formats import Formats
 from pamola_tasks_data.reading import CsvOptions
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pamola_tasks.files import Files, OutputFile
     from pamola_tasks.protocols import Role
+    from pamola_tasks.storage.files import Files, OutputFile
     from pamola_tasks_data.handover import Handover
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import json_option, print_json
 from pamola_tasks.errors import UsageError
 from pamola_tasks.protocols import RunOptions
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import json_option, print_json
 from pamola_tasks_demo import project
 from pamola_tasks_demo.summary import example, facts, show
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.cli.output import program
+from pamola_tasks_cli.output import program
 from pamola_tasks_demo.project import AFTER, ANONYMIZE, BEFORE, RELEASED, TASK_ID, Demo, table_of
 
 if TYPE_CHECKING:

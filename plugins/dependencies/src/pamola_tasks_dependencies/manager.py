@@ -15,13 +15,13 @@ from pamola_tasks.errors import (
     InvalidParameterError,
     ValidationError,
 )
-from pamola_tasks.files import check_name
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_dependencies.matching import matching
 from pamola_tasks_dependencies.reading import Ending, of_record, of_report, read_report
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Config, RunServices
+    from pamola_tasks.storage.files import Files
 
 _NOT_ENDED = ("running", "unknown")
 

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.files import is_temporary
+from pamola_tasks.storage.files import is_temporary
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 
 def matching(files: Files, folder: str, pattern: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from pamola_tasks.errors import DirectoryManagerError
-from pamola_tasks.files import check_name
+from pamola_tasks.storage.files import check_name
 
 # Under the task's own directory, by type.
 _OF_TASK = {

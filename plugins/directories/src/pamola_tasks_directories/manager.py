@@ -21,7 +21,7 @@ from pamola_tasks.errors import (
     PathSecurityError,
     PathValidationError,
 )
-from pamola_tasks.files import Files, check_name, is_temporary
+from pamola_tasks.storage.files import Files, check_name, is_temporary
 from pamola_tasks_directories.layout import Layout
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import facts, json_option, print_json, print_table
 from pamola_tasks.errors import EXIT_SECURITY, EncryptionError, UsageError
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import facts, json_option, print_json, print_table
 from pamola_tasks_encryption import rotation
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, key_id

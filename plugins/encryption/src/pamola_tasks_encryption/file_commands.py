@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import from_here, size
 from pamola_tasks.errors import UsageError
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import from_here, size
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionMode
@@ -25,7 +25,7 @@ from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.rotation import copy
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 _ENDINGS = {".ptask", ".age"}
 _STREAM = "-"

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import attrs
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks.files import temporary_name
+from pamola_tasks.storage.files import temporary_name
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
 from pamola_tasks_encryption.keyfile import KeyDocument, Means, damaged

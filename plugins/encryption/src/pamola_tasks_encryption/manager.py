@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
-from pamola_tasks.secrets import Redactor
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
@@ -25,6 +24,7 @@ from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sh
 from pamola_tasks_encryption.held_keys import HeldKeys
 from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
+from pamola_tasks_redaction.secrets import Redactor
 
 
 class DatasetFiles(Protocol):

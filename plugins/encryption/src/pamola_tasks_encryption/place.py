@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from pamola_tasks import locks
 from pamola_tasks.errors import AlreadyRunning
+from pamola_tasks.storage import locks
 from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
 
 if TYPE_CHECKING:
-    from pamola_tasks.cli.app import State
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Config, Project
+    from pamola_tasks.storage.files import Files
+    from pamola_tasks_cli.app import State
     from pamola_tasks_encryption.settings import EncryptionSettings
 
 

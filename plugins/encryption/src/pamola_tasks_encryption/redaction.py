@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from pamola_tasks.secrets import Redactor, Secret
+from pamola_tasks.secret import Secret
+from pamola_tasks_redaction.secrets import Redactor
 
 REDACTED = "<redacted>"
 KEY_LIKE = "<redacted:key-like>"

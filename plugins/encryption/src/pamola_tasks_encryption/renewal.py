@@ -13,16 +13,16 @@ from uuid import uuid4
 
 import attrs
 
-from pamola_tasks import journal
-from pamola_tasks.hashing import HashedWriter, Recognised
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.hashing import HashedWriter, Recognised
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.header import Header, key_id, without_slots
 from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, head_of
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Project
+    from pamola_tasks.storage.files import Files
 
 LOG = ".pamola/renewed.jsonl"
 SCHEMA = 1

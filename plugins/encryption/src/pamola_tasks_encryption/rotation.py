@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks import files as durable
-from pamola_tasks import locks
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
+from pamola_tasks.storage import files as durable
+from pamola_tasks.storage import locks
 from pamola_tasks_encryption.container import DecryptingReader, is_container
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 CHUNK = 1 << 20
 _SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".bzr", ".pamola"})

@@ -8,9 +8,9 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import pickles
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.operation import OperationResult
+from pamola_tasks_executor import pickles
 from pamola_tasks_executor.attempts import Attempts, Tries, overruled
 from pamola_tasks_executor.processes import Limits, Worker
 from pamola_tasks_executor.together import Together

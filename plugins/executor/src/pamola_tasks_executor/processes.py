@@ -16,8 +16,8 @@ from typing import Any
 
 import attrs
 
-from pamola_tasks.child import end_with
 from pamola_tasks.errors import OperationError, StepTimeout
+from pamola_tasks_executor.child import end_with
 
 # The first byte of a message of the worker.
 _BEGAN, _TOLD, _ANSWER = b"b", b"t", b"a"
@@ -201,7 +201,7 @@ def resident_mb(pid: int) -> float:
 
 def serve(connection: Connection, parent: int) -> None:
     """What a worker does: rebuild the run, then perform what comes, until nobody is there any more."""
-    from pamola_tasks.remote import RemoteRun, failed
+    from pamola_tasks_executor.remote import RemoteRun, failed
 
     _belong_to(parent)
     sending = threading.Lock()

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import duration, json_option, print_json, print_table
 from pamola_tasks.errors import UsageError
-from pamola_tasks.inspection import place_of
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import duration, json_option, print_json, print_table
+from pamola_tasks_directories.places import place_of
 from pamola_tasks_history.events import moment
 from pamola_tasks_history.log import ExecutionLog
 

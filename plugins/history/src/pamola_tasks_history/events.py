@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.journal import Damage
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.storage.journal import Damage
 from pamola_tasks_history.process import Process, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pamola_tasks.files import Files
     from pamola_tasks.operation import Artifact
     from pamola_tasks.protocols import RunServices
     from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.storage.files import Files
 
 SCHEMA = 1
 STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them

@@ -11,8 +11,8 @@ from pamola_tasks.record import rfc3339
 from pamola_tasks_history import events
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
     from pamola_tasks.operation import Artifact
+    from pamola_tasks.storage.files import Files
 
 
 def stored(files: Files, path: str | Path) -> str:

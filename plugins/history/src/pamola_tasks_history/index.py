@@ -13,15 +13,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks import journal
 from pamola_tasks.errors import PamolaTaskError
-from pamola_tasks.journal import Damage
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.journal import Damage
 from pamola_tasks_history import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 SCHEMA = 1
 LONG = 1 << 20  # a log, or what was appended since, of fewer bytes is read as fast as an index

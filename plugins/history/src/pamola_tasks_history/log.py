@@ -15,12 +15,12 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import journal, leftovers
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.files import check_name
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import new_run_id, now, rfc3339
 from pamola_tasks.showing import shown
+from pamola_tasks.storage import journal, leftovers
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_history import events, given, storage
 from pamola_tasks_history.index import Index
 from pamola_tasks_history.process import this_process
@@ -29,10 +29,10 @@ from pamola_tasks_history.summary import Summary, document
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pamola_tasks.files import Files
-    from pamola_tasks.journal import Damage
     from pamola_tasks.operation import Artifact
     from pamola_tasks.protocols import Progress, RunServices
+    from pamola_tasks.storage.files import Files
+    from pamola_tasks.storage.journal import Damage
 
 LOG = "configs/execution_log.jsonl"
 _NEAR = 1000  # events at the end of a long log that are looked through before the index is asked

@@ -9,15 +9,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.files import Files
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 from pamola_tasks_history import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pamola_tasks.journal import Journal
+    from pamola_tasks.storage.journal import Journal
 
 CSV_COLUMNS = (
     "task_id",

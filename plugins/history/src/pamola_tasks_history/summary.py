@@ -6,17 +6,17 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import journal
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.storage import journal
 from pamola_tasks_history import events, given, storage
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
-    from pamola_tasks.files import Files
-    from pamola_tasks.journal import Damage
+    from pamola_tasks.storage.files import Files
+    from pamola_tasks.storage.journal import Damage
 
 SHOWN = 100
 VERSION = "1.0.0"

@@ -8,10 +8,10 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
-from pamola_tasks.locks import lock, unlock
+from pamola_tasks.storage.locks import lock, unlock
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
+    from pamola_tasks.storage.files import Files
 
 
 class RotatingLogHandler(logging.Handler):

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import ConfigurationError, ServiceNotReady
-from pamola_tasks.files import check_name
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_logs.console import ConsoleHandler
 from pamola_tasks_logs.files import RotatingLogHandler
 from pamola_tasks_logs.formats import JsonLines, TextLines

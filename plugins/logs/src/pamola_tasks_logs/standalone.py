@@ -7,15 +7,15 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pamola_tasks.disclosure import Disclosure
-from pamola_tasks.files import check_name
 from pamola_tasks.kernel import Kernel
-from pamola_tasks.secrets import Redactor, in_the_environment
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_logs.console import ConsoleHandler
 from pamola_tasks_logs.files import RotatingLogHandler
 from pamola_tasks_logs.formats import JsonLines, TextLines
 from pamola_tasks_logs.service import level_of
 from pamola_tasks_logs.settings import LogSettings
+from pamola_tasks_redaction.disclosure import Disclosure
+from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import attrs
 import pandas as pd
 
+from pamola_ops_anonymize.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
-from pamola_tasks.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from . import charts

@@ -15,10 +15,10 @@ from typing import Any
 
 import attrs
 
-from pamola_tasks import journal
 from pamola_tasks.errors import DataError, DataRefused
-from pamola_tasks.files import Files
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 
 FILE = "privacy_ledger.jsonl"
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks.identifiers import reason_by_name, reason_by_values
+from pamola_ops_anonymize.identifiers import reason_by_name, reason_by_values
 
 from .patterns import Pattern, patterns_of
 from .quasi_identifiers import likely_quasi_identifier

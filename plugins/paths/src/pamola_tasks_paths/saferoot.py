@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.files import temporary_name
+from pamola_tasks.storage.files import temporary_name
 from pamola_tasks_paths.folders import (
     O_CLOEXEC,
     O_NOCTTY,

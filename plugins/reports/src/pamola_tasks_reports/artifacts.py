@@ -11,9 +11,9 @@ from pamola_tasks_reports.values import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pamola_tasks.files import Files
     from pamola_tasks.operation import Artifact
     from pamola_tasks.protocols import Stat
+    from pamola_tasks.storage.files import Files
 
 
 class ArtifactGroup:

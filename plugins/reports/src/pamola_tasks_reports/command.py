@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.cli.app import State, pass_state
-from pamola_tasks.cli.output import json_option, note, print_json, stdout_for_the_document
 from pamola_tasks.errors import EncryptionError, PathSecurityError, ReportingError, UnknownTaskError, UsageError
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import json_option, note, print_json, stdout_for_the_document
 from pamola_tasks_reports.html import as_html
 from pamola_tasks_reports.markdown import as_markdown
 from pamola_tasks_reports.store import Places
@@ -17,8 +17,8 @@ from pamola_tasks_reports.store import Places
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks.storage.files import Files
 
 _FORMATS = {"md": as_markdown, "html": as_html}
 

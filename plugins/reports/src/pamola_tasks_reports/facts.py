@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError
-from pamola_tasks.memory_use import peak_memory
 from pamola_tasks.record import RunRecord, now, rfc3339
-from pamola_tasks.secrets import Redactor
+from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks_redaction.secrets import Redactor
 from pamola_tasks_reports import environment
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
 from pamola_tasks_reports.charts.attached import Attached

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pamola_tasks import leftovers
 from pamola_tasks.errors import PamolaTaskError, ReportingError
 from pamola_tasks.operation import Artifact
-from pamola_tasks.plugin_finding import resolve
+from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.result import ArtifactQueries
+from pamola_tasks.storage import leftovers
 from pamola_tasks_reports import facts, soundness
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.manifest import manifest_of
@@ -23,8 +23,8 @@ from pamola_tasks_reports.privacy import without_values
 from pamola_tasks_reports.store import Places, as_json
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Diagnosis, Directories, Lock, ReportWriter, Role, RunServices
+    from pamola_tasks.storage.files import Files
 
 _WRITERS: dict[str, str] = {
     "json": "pamola_tasks_reports.store:as_json",

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ReportingError, UsageError
-from pamola_tasks.files import check_name
+from pamola_tasks.storage.files import check_name
 
 if TYPE_CHECKING:
-    from pamola_tasks.files import Files
     from pamola_tasks.protocols import Role
+    from pamola_tasks.storage.files import Files
 
 _LARGEST = 256 << 20
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from pamola_tasks.secrets import Secret
+from pamola_tasks.secret import Secret
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 
-from pamola_tasks.fingerprint import from_entry, to_entry
+from pamola_tasks_checkpoints.fingerprint import from_entry, to_entry
 
 
 class ListedCheckpoints:

@@ -1,6 +1,6 @@
 import click
 
-from pamola_tasks.cli.app import pass_state
+from pamola_tasks_cli.app import pass_state
 
 
 @click.command()

@@ -1,0 +1,90 @@
+"""`pamola-task doctor --data`: what a project has on the disk, looked at file by file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.lifecycle import RunSession
+from pamola_tasks.protocols import Diagnosis, RunOptions
+from pamola_tasks.storage.leftovers import entries, unpublished
+from pamola_tasks.task import BaseTask
+from pamola_tasks_directories.places import TaskPlace, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import RunServices
+
+# Hashes are those of the bytes on the disk: no key is needed to compare them.
+_OPTIONS = RunOptions(overrides={"use_encryption": False, "encryption_mode": "none"}, console=False, quiet=True)
+
+
+def examine(kernel: Kernel) -> list[Diagnosis]:
+    """All that is damaged, missing or swapped, or a line that says how much was looked at and found sound."""
+    try:
+        run = kernel.services(None, upto="history")
+        found = list(_asked(run, "history", "history"))
+        looked_at = _tasks(kernel, run)
+        for place in looked_at:
+            found += _of_task(kernel, place)
+        folders = ("configs", f"{run.config.data_repository}/reports", "logs")
+        found += _left_over("project", [path for folder in folders for path in unpublished(run.files, folder)])
+    except (PamolaTaskError, OSError) as error:
+        return [Diagnosis(level="error", subject="data", finding=f"it cannot be looked at: {error}")]
+    if not found:
+        text = f"history, and checkpoints and reports of {len(looked_at)} tasks: all sound"
+        found.append(Diagnosis(level="ok", subject="data", finding=text))
+    return found
+
+
+def _tasks(kernel: Kernel, run: RunServices) -> list[TaskPlace]:
+    """The tasks there are, and those of which only reports are left."""
+    found = places(kernel, run)
+    repository = run.config.data_repository
+    for name, kind in entries(run.files, f"{repository}/reports"):
+        if kind == "directory" and name not in found:
+            found[name] = TaskPlace(run.files, repository, name)
+    return [found[task_id] for task_id in sorted(found)]
+
+
+def _of_task(kernel: Kernel, place: TaskPlace) -> list[Diagnosis]:
+    subject = f"task {place.task_id}"
+    if place.is_running():
+        return [Diagnosis(level="note", subject=subject, finding="it is running now, and was not looked at")]
+    found = _left_over(subject, list(place.unpublished()))
+    try:
+        run = _services(kernel, place.task_id)
+    except Exception as error:  # the configuration, or the code of the task's class
+        finding = f"it cannot be configured, so that its checkpoints and reports were not looked at: {error}"
+        return [*found, Diagnosis(level="error", subject=subject, finding=finding)]
+    for service in ("checkpoints", "reporter"):
+        found += _asked(run, service, subject)
+    return found
+
+
+def _services(kernel: Kernel, task_id: str) -> RunServices:
+    # Of a task that is not one of the project (any more), what it left is looked at all the same.
+    task = kernel.task(task_id) if task_id in kernel.tasks.known() else BaseTask(task_id)
+    task.kernel = kernel
+    return RunSession(kernel, task, _OPTIONS, runs=False).bring_up("reporter")
+
+
+def _asked(run: RunServices, service: str, subject: str) -> Iterator[Diagnosis]:
+    """What a service finds, when it is one that looks (`Diagnosing`)."""
+    diagnose: Any = getattr(getattr(run, service), "diagnose", None)
+    if diagnose is None:
+        return
+    try:
+        for found in diagnose():
+            yield attrs.evolve(found, subject=found.subject or subject)
+    except (PamolaTaskError, OSError) as error:
+        yield Diagnosis(level="error", subject=subject, finding=f"its {service} cannot be looked at: {error}")
+
+
+def _left_over(subject: str, names: list[str]) -> list[Diagnosis]:
+    advice = "left by a process that was killed; `pamola-task clean` removes it"
+    return [Diagnosis(level="warning", subject=subject, finding=f"stray {name}", advice=advice) for name in names]

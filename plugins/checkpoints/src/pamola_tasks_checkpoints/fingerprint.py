@@ -1,0 +1,219 @@
+"""When a step may be skipped: the parts of its fingerprint, what a finished step left, and what has changed since."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+import types
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.operation import Operation
+
+ENCRYPTION_KEY = "encryption key"  # the part of a step that took keys of its own from the project's key
+_NUMERIC_LIBRARIES = ("pandas", "numpy", "pyarrow")
+
+
+@attrs.frozen(kw_only=True)
+class SavedOutput:
+    """A file that a finished step left: a dataset (`kind` = `output` or `intermediate`), an artifact, or its metrics
+    where they are encrypted."""
+
+    kind: str
+    name: str
+    path: str
+    sha256: str
+    bytes: int
+    format: str = ""
+    rows: int | None = None
+    columns: tuple[str, ...] | None = None
+    encrypted: bool = False
+    key_id: str = ""
+    artifact: Mapping[str, Any] = attrs.Factory(dict)
+
+
+@attrs.frozen(kw_only=True)
+class SavedStep:
+    """A finished step as the journal has it.
+
+    Attributes:
+        fingerprint: The parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
+        outputs: The files it left, with their hashes.
+        inputs: Of the task's inputs that it read: `rows` and `columns`, by name.
+        index: Its place in the plan of that run.
+        run_seed: The seed of that run, which a continued run uses again.
+    """
+
+    step_id: str
+    run_id: str
+    time: str
+    fingerprint: Mapping[str, str]
+    outputs: tuple[SavedOutput, ...] = ()
+    inputs: Mapping[str, Any] = attrs.Factory(dict)
+    metrics: Mapping[str, Any] = attrs.Factory(dict)
+    warnings: tuple[str, ...] = ()
+    status: str = "success"
+    seconds: float = 0.0
+    index: int = 0
+    run_seed: int | None = None
+
+
+def to_entry(saved: SavedStep) -> dict[str, Any]:
+    """A finished step as a journal entry."""
+    return {"schema": 1, "event": "step", **attrs.asdict(saved)}
+
+
+def from_entry(entry: Mapping[str, Any]) -> SavedStep:
+    """A finished step from its journal entry.
+
+    Raises:
+        ValueError: The entry is not of this form.
+    """
+    try:
+        known = {f.name for f in attrs.fields(SavedStep)}
+        kept = {key: value for key, value in entry.items() if key in known and key != "outputs"}
+        outputs = tuple(
+            SavedOutput(**{**item, "columns": None if item.get("columns") is None else tuple(item["columns"])})
+            for item in entry["outputs"]
+        )
+        saved = SavedStep(**{**kept, "warnings": tuple(kept.get("warnings", ()))}, outputs=outputs)
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"not a finished step: {problem}") from problem
+    if not isinstance(saved.step_id, str) or not isinstance(saved.fingerprint, dict):
+        raise ValueError("not a finished step: its id or fingerprint has the wrong type")
+    return saved
+
+
+def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, str], seed: int | None) -> dict[str, str]:
+    """The parts of a step's fingerprint that the kernel knows.
+
+    Args:
+        operation: The step's operation.
+        distribution: `name version` of the distribution it comes from.
+        inputs: Content hash of every dataset it reads, by name.
+        seed: The step's own seed.
+    """
+    parts = {
+        "operation": f"{operation.name} {operation.version}",
+        "code": code_hash(type(operation)),  # type: ignore[arg-type]  # mypy: a class is hashable
+        "distribution": distribution,
+        "seed": str(seed),
+    }
+    parts.update({f"parameter {key}": canonical(value) for key, value in operation.parameters().items()})
+    parts.update({f"input {name}": digest for name, digest in inputs.items()})
+    parts.update({f"version {name}": version for name, version in library_versions().items()})
+    return parts
+
+
+def canonical(value: Any) -> str:
+    """A value as text that is equal for equal values: JSON with sorted keys, the hash of it where it is long."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=_unusual)
+    return text if len(text) <= 200 else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+@cache
+def concealed(secret: str) -> str:
+    """Text that is equal for equal secrets and from which a secret can be guessed only slowly (scrypt, RFC 7914)."""
+    digest = hashlib.scrypt(
+        secret.encode("utf-8", "surrogatepass"), salt=b"pamola-tasks fingerprint", n=2**14, r=8, p=1
+    )
+    return f"sha256:{hashlib.sha256(digest).hexdigest()}"
+
+
+def mark_of(key: bytes) -> str:
+    """Text that is equal for equal keys and from which a key of 32 random bytes cannot be found."""
+    return f"sha256:{hashlib.sha256(b'pamola-tasks fingerprint' + key).hexdigest()}"
+
+
+def _unusual(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return concealed(value.reveal())
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if attrs.has(type(value)):
+        return attrs.asdict(value)
+    if callable(value):
+        return f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', type(value).__name__)}"
+    return str(value)
+
+
+@cache
+def code_hash(cls: type) -> str:
+    """Hash of the file that a class is defined in, or of what can be seen of it where there is no file."""
+    try:
+        source = Path(inspect.getfile(cls)).read_bytes()
+    except (TypeError, OSError):
+        try:
+            source = inspect.getsource(cls).encode()
+        except (TypeError, OSError):
+            source = repr(sorted((n, _seen(v)) for n, v in vars(cls).items() if not n.startswith("__attrs"))).encode()
+    return hashlib.sha256(source).hexdigest()
+
+
+def _seen(value: Any) -> str:
+    """What can be seen of a class's attribute: a function's code with its constants and names, or a plain value."""
+    function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    code = function if isinstance(function, types.CodeType) else getattr(function, "__code__", None)
+    if code is not None:
+        return repr((code.co_code, code.co_names, [_seen(constant) for constant in code.co_consts]))
+    if isinstance(value, frozenset):
+        return repr(sorted(map(repr, value)))
+    return repr(value) if value is None or isinstance(value, (bool, int, float, str, bytes, tuple)) else ""
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of the kernel and of the libraries that numbers depend on, without importing them."""
+    from pamola_tasks import __version__
+
+    found = {"pamola-tasks": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
+    for name in _NUMERIC_LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What differs between two fingerprints, in words: "`k` changed from 5 to 10", "input customers changed"."""
+    found = []
+    for key in [*after, *(key for key in before if key not in after)]:
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        subject, _, name = key.partition(" ")
+        if subject == "parameter":
+            found.append(_changed(f"`{name}`", old, new))
+        elif subject == "input":
+            found.append(f"input {name} changed" if old and new else f"input {name} is {'new' if new else 'gone'}")
+        elif key == "code":
+            found.append("the operation's source changed")
+        elif key == ENCRYPTION_KEY:
+            found.append("the encryption key that its values come from changed")
+        elif key == "distribution":
+            found.append(f"{old or 'nothing'} → {new or 'nothing'}")
+        else:
+            found.append(_changed(name or key, old, new))
+    return found
+
+
+def _changed(what: str, old: str | None, new: str | None) -> str:
+    if old is None:
+        return f"{what} is new"
+    if new is None:
+        return f"{what} is gone"
+    if "sha256:" in old or "sha256:" in new:
+        return f"{what} changed"
+    return f"{what} changed from {old} to {new}"

@@ -1,0 +1,134 @@
+"""`pamola-task doctor`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import attrs
+import click
+
+from pamola_tasks import __version__
+from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, PluginError
+from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
+from pamola_tasks.protocols import Diagnosis, Project
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import json_option, print_json
+
+_COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
+
+
+@click.command("doctor")
+@click.option(
+    "--data", is_flag=True, help="Look at every file of history, checkpoints and reports too, hashes included."
+)
+@json_option
+@pass_state
+def command(state: State, data: bool, as_json: bool) -> int:
+    """What is installed, missing or odd; with --data also every damaged, missing or swapped state file.
+
+    Ends with 1 where something is wrong.
+    """
+    findings = [
+        Diagnosis(
+            level="ok",
+            subject="pamola-tasks",
+            finding=f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        ),
+        *_platform(),
+        *_plugins(state),
+        *_services(state),
+    ]
+    project, more = _project(state)
+    findings += more
+    for record, answer in state.plugins.each("pamola_add_diagnoses", project=project):
+        findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
+    if data and project is not None:
+        from pamola_tasks_audit.doctor_data import examine
+
+        findings += examine(state.kernel)
+    if as_json:
+        print_json([attrs.asdict(finding) for finding in findings])
+    else:
+        for found in findings:
+            level = click.style(f"{found.level:<8}", fg=_COLOURS.get(found.level))
+            click.echo(f"{level}{found.subject}: {found.finding}")
+            if found.advice:
+                click.echo(f"        {found.advice}")
+    return EXIT_TASK_FAILED if any(found.level == "error" for found in findings) else EXIT_OK
+
+
+def _platform() -> list[Diagnosis]:
+    if sys.platform == "linux":
+        return []
+    weaker = (
+        "paths are checked, but not opened relative to a directory handle: a malicious local user can win a race"
+        if sys.platform == "win32"
+        else "paths are walked by directory handles instead of openat2"
+    )
+    return [Diagnosis(level="note", subject="system", finding=weaker)]
+
+
+def _plugins(state: State) -> list[Diagnosis]:
+    found = [
+        Diagnosis(
+            level="error",
+            subject=f"plugin {record.label}",
+            finding=f"{record.status}: {record.reason}",
+            advice=f"repair it, or leave it out with --no-plugin {record.name}",
+        )
+        for record in state.plugins.broken
+    ]
+    found += [
+        Diagnosis(
+            level="error",
+            subject=f"plugin {name}",
+            finding="required by .pamola.toml and not loaded: nothing is run without it",
+            advice="install it, or take it out of [plugins] require",
+        )
+        for name in state.plugins.required_missing()
+    ]
+    found += [
+        Diagnosis(level="note", subject=f"plugin {record.label}", finding=record.reason)
+        for record in state.plugins
+        if record.status == "blocked"
+    ]
+    return [*found, Diagnosis(level="ok", subject="plugins", finding=f"{len(state.plugins.loaded)} loaded")]
+
+
+def _services(state: State) -> list[Diagnosis]:
+    found = []
+    for service, distribution in DEFAULT_PROVIDERS.items():
+        try:
+            if state.plugins.provider(service) is None:
+                found.append(
+                    Diagnosis(
+                        level="warning",
+                        subject=f"service {service}",
+                        finding="nobody provides it",
+                        advice=f"install {distribution}, or another plugin that does",
+                    )
+                )
+        except PluginError as error:
+            found.append(Diagnosis(level="error", subject=f"service {service}", finding=str(error)))
+    return found
+
+
+def _project(state: State) -> tuple[Project | None, list[Diagnosis]]:
+    try:
+        project = state.kernel.project
+    except PamolaTaskError as error:
+        return None, [Diagnosis(level="error", subject="project", finding=str(error))]
+    found = [
+        Diagnosis(
+            level="ok" if project.marker else "note",
+            subject="project",
+            finding=f"{project.root}" + (f" (marked by {project.marker})" if project.marker else " (nothing marks it)"),
+            advice="" if project.marker else "`pamola-task init` makes a project",
+        )
+    ]
+    try:
+        state.kernel.services(None, upto="config")
+    except PamolaTaskError as error:
+        found.append(Diagnosis(level="error", subject="configuration", finding=str(error)))
+    return project, found

@@ -1,0 +1,57 @@
+"""`pamola-task list`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import RunServices
+
+
+@click.command("list")
+@json_option
+@pass_state
+def command(state: State, as_json: bool) -> None:
+    """The project's tasks: id, type, last run, whether it would run, and what it is for."""
+    kernel = state.kernel
+    run = kernel.services(None, upto="history")
+    rows = [_row(run, task_id, target) for task_id, target in sorted(kernel.tasks.known().items())]
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` writes one")
+        return
+    print_table(
+        [[r["task"], r["type"], r["last_run"] or "never", r["would_run"], r["description"]] for r in rows],
+        ["task", "type", "last run", "would run", "description"],
+    )
+
+
+def _row(run: RunServices, task_id: str, target: Any) -> dict[str, Any]:
+    last = run.history.find_latest_execution(task_id, success_only=False)
+    when = str(last.get("timestamp", ""))[:19].replace("T", " ") if last else ""
+    status = (str(last.get("status") or ("success" if last.get("success") else "failed"))) if last else ""
+    if last is None:
+        would = "yes, never run"
+    elif last.get("success"):
+        would = "what changed"
+    else:
+        would = "yes, goes on"
+    return {
+        "task": task_id,
+        "type": getattr(target, "task_type", ""),
+        "description": getattr(target, "description", "") or _first_line(target),
+        "last_run": f"{when} {status}".strip(),
+        "would_run": would,
+        "source": getattr(target, "path", "") or str(target),
+    }
+
+
+def _first_line(target: Any) -> str:
+    return (target.__doc__ or "").strip().partition("\n")[0] if isinstance(target, type) else ""

@@ -1,0 +1,94 @@
+"""`pamola-task ops`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import attrs
+import click
+
+from pamola_tasks.parameters import annotations_of, describe, json_schema
+from pamola_tasks.registry import RegisteredOperation
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import facts, heading, json_option, note, print_json, print_table
+
+
+@click.command("ops")
+@click.argument("name", required=False)
+@json_option
+@pass_state
+def command(state: State, name: str | None, as_json: bool) -> None:
+    """The operations that tasks may use, or one with its parameters, their types and defaults."""
+    operations = state.kernel.operations
+    if name is not None:
+        found = _document(operations.get(name))
+        if as_json:
+            print_json(found)
+            return
+        _print_one(found)
+        return
+    every = [_document(operations.get(known)) for known in operations]
+    if as_json:
+        print_json(every)
+    elif not every:
+        note("no operation pack is installed: pamola-ops-profile and pamola-ops-anonymize are two")
+    else:
+        print_table(
+            [[o["operation"], o["version"], o["distribution"], o["description"]] for o in every],
+            ["operation", "version", "distribution", "description"],
+        )
+
+
+def _document(operation: RegisteredOperation) -> dict[str, Any]:
+    cls = operation.cls
+    hints = annotations_of(cls)
+    return {
+        "operation": operation.name,
+        "version": cls.version,
+        "category": cls.category,
+        "distribution": operation.distribution,
+        "description": (cls.__doc__ or "").strip().partition("\n")[0],
+        "documentation": inspect.getdoc(cls) or "",
+        "parameters": {
+            field.alias: {
+                "type": describe(hints.get(field.name, Any)),
+                "required": field.default is attrs.NOTHING,
+                "default": _default(field),
+                "dataset": field.metadata.get("pamola_dataset"),
+            }
+            for field in attrs.fields(cls)
+            if field.init
+        },
+        "schema": json_schema(cls),
+    }
+
+
+def _default(field: attrs.Attribute[Any]) -> Any:
+    if field.default is attrs.NOTHING:
+        return None
+    if "template" in field.metadata:
+        return field.metadata["template"]
+    default: Any = field.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        return default.factory() if not default.takes_self else None
+    return default
+
+
+def _print_one(found: dict[str, Any]) -> None:
+    heading(f"{found['operation']} {found['version']}")
+    facts([("from", found["distribution"] or "this project"), ("category", found["category"])])
+    click.echo(f"\n{found['documentation']}\n")
+    print_table(
+        [
+            [
+                name,
+                "yes" if p["required"] else "",
+                "" if p["default"] is None else str(p["default"]),
+                p["dataset"] or "",
+                p["type"],
+            ]
+            for name, p in found["parameters"].items()
+        ],
+        ["parameter", "required", "default", "dataset", "type"],
+    )

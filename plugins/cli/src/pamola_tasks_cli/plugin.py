@@ -1,0 +1,5 @@
+"""What pamola-tasks-cli adds to the system."""
+
+from __future__ import annotations
+
+PAMOLA_HOOK_API = 1

@@ -1,0 +1,249 @@
+"""`pamola-task run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
+from pamola_tasks.kernel import Outcome
+from pamola_tasks.parameters import unknown_name
+from pamola_tasks.plan import Selection
+from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
+from pamola_tasks.protocols import RunOptions
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import duration, facts, from_here, json_option, print_json, program, size
+from pamola_tasks_cli.show import show_plan
+from pamola_tasks_orchestration.many import Wanted, preview_many, run_many
+
+_KINDS = ("threads", "processes")  # of the default executor
+
+
+@click.command("run")
+@click.argument("tasks", metavar="TASK…", nargs=-1)
+@click.option("--with-dependencies", is_flag=True, help="First what the tasks need; skip what is up to date.")
+@click.option("--all", "all_tasks", is_flag=True, help="Every task of the project; skip what is up to date.")
+@click.option("--restart", is_flag=True, help="Forget checkpoints and begin from the beginning.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Overrule configuration (dotted key).")
+@click.option("--from", "first", metavar="STEP", help="Begin with this step; what is before comes from an earlier run.")
+@click.option("--to", "last", metavar="STEP", help="End with this step.")
+@click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
+@click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Run N steps at a time, of all tasks together.")
+@click.option("--executor", metavar="NAME", help="Run steps on `threads`, in `processes`, or by the plugin NAME.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Stop a step that takes longer; it has failed.",
+)
+@click.option("--seed", type=int, help="Seed of everything random.")
+@click.option("--continue-on-error", is_flag=True, help="After a failure go on with what does not need it.")
+@click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
+@click.option("--show-data", is_flag=True, help="Let errors and logs quote values of the data.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@json_option
+@pass_state
+def command(
+    state: State,
+    tasks: tuple[str, ...],
+    with_dependencies: bool,
+    all_tasks: bool,
+    restart: bool,
+    dry_run: bool,
+    settings: tuple[str, ...],
+    first: str | None,
+    last: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    jobs: int | None,
+    executor: str | None,
+    timeout: float | None,
+    seed: int | None,
+    continue_on_error: bool,
+    wait: bool,
+    show_data: bool,
+    log_format: str,
+    as_json: bool,
+) -> int:
+    """Run tasks: each behind those whose results it needs, until one fails. With --jobs, tasks that do not need each
+    other run at the same time.
+
+    TASK is an id found in configs/, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file. What an
+    earlier run left unfinished is continued; steps that are done, and whose inputs and parameters are unchanged, are
+    not run again.
+    """
+    overrides: dict[str, Any] = dict(_setting(text) for text in settings)
+    chosen = {"seed": seed, "parallel_processes": jobs, "timeout": timeout}
+    overrides |= {key: value for key, value in chosen.items() if value is not None}
+    if executor is not None:
+        overrides |= _executor(state, executor)
+    if continue_on_error:
+        overrides["continue_on_error"] = True
+    if state.verbosity > 1:
+        overrides.setdefault("log_level", "DEBUG")
+    options = RunOptions(
+        overrides=overrides,
+        restart=restart,
+        wait=wait,
+        show_data=show_data,
+        log_format=log_format,
+        console=state.verbosity > 0 or log_format == "json",
+        quiet=state.verbosity < 0,
+        selection=Selection(first=first, last=last, only=only, skip=skip),
+    )
+    wanted = Wanted(names=tasks, with_dependencies=with_dependencies, all=all_tasks)
+    wanted.check(options.selection)
+    if wanted.several:
+        if dry_run:
+            return preview_many(state, wanted, options, as_json=as_json)
+        return run_many(state, wanted, options, jobs=jobs or 1, continue_on_error=continue_on_error, as_json=as_json)
+    (task,) = tasks
+    if dry_run:
+        show_plan(state, task, options, as_json=as_json)
+        return EXIT_OK
+    outcome = state.kernel.run(task, options=options)
+    if as_json:
+        print_json(as_document(outcome))
+    else:
+        print_outcome(outcome, f"{program()} run {task}")
+    return outcome.exit_code
+
+
+def _executor(state: State, name: str) -> dict[str, Any]:
+    """Have steps run by the default executor on `threads` or in `processes`, or by the plugin of this name."""
+    plugins, default = state.plugins, DEFAULT_PROVIDERS["executor"]
+    if name in _KINDS:
+        plugins.prefer["executor"] = default
+        return {"executor.kind": name}
+    plugins.prefer["executor"] = name
+    try:
+        plugins.choose("executor")
+    except PluginError:
+        plugins.refuse_if_broken()  # it may be one of those
+        others = [record.name for record in plugins.offering("executor") if record.distribution != default]
+        raise UsageError(f"--executor: {unknown_name(name, (*_KINDS, *others), 'executor')}") from None
+    return {}
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`KEY=VALUE`, the value as YAML writes it."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE", param_hint="--set")
+    return key.strip(), parse_value(value.strip())
+
+
+def parse_value(text: str) -> Any:
+    """A value as it is written in YAML 1.2 or JSON: `5`, `true`, `[a, b]`, `null`, else text."""
+    import json
+
+    simple = {"true": True, "false": False, "null": None, "~": None, "": None}
+    if text in simple:
+        return simple[text]
+    try:
+        value = json.loads(text)
+    except ValueError:
+        if text.startswith("[") and text.endswith("]"):
+            inner = text[1:-1].strip()
+            return [parse_value(item.strip()) for item in inner.split(",")] if inner else []
+        return text
+    except RecursionError:
+        raise click.BadParameter("the value is nested too deep", param_hint="--set") from None
+    if isinstance(value, float) and not (value - value == 0):
+        raise click.BadParameter(f"{text!r} is no finite number", param_hint="--set")
+    return value
+
+
+def as_document(outcome: Outcome) -> dict[str, Any]:
+    """A run's outcome for machines."""
+    record = outcome.record
+    return {
+        "task": outcome.task_id,
+        "run": outcome.run_id,
+        "status": outcome.status,
+        "success": outcome.success,
+        "seconds": round(record.seconds, 3),
+        "seed": record.seed,
+        "resumed_from": record.resumed_from,
+        "steps": [
+            {
+                "step": s.step,
+                "operation": s.operation,
+                "status": s.status,
+                "seconds": round(s.seconds, 6),
+                "reason": s.reason,
+                "made_by": s.made_by,
+                "metrics": s.metrics,
+            }
+            for s in record.steps
+        ],
+        "outputs": [
+            {
+                "name": d.name,
+                "path": d.path,
+                "rows": d.rows,
+                "sha256": d.sha256,
+                "bytes": d.bytes,
+                "encrypted": d.encrypted,
+            }
+            for d in record.outputs
+        ],
+        "warnings": record.warnings,
+        "error": record.error,
+        "report": str(outcome.report) if outcome.report else None,
+    }
+
+
+def print_outcome(outcome: Outcome, again: str) -> None:
+    """A run's outcome for people.
+
+    Args:
+        outcome: How the run ended.
+        again: The command that runs it again.
+    """
+    record = outcome.record
+    word, colour = ("succeeded", "green") if outcome.success else ("failed", "red")
+    if outcome.status == "interrupted":
+        word, colour = "interrupted", "yellow"
+    click.echo(
+        f"{click.style(outcome.task_id, bold=True)} {click.style(word, fg=colour)} in {duration(record.seconds)}"
+    )
+    rows = [("steps", _steps(outcome))]
+    if not outcome.success and record.error:
+        where = f" in step {record.error['step']}" if record.error.get("step") else ""
+        rows.append(("error", f"{record.error['message']}{where and f' ({where.strip()})'}"))
+    for index, warning in enumerate(record.warnings):
+        rows.append(("warnings" if index == 0 else "", warning))
+    for index, failure in enumerate(record.observer_failures):
+        rows.append(("observers" if index == 0 else "", f"{failure['plugin']} failed in {failure['hook']}"))
+    for index, output in enumerate(record.outputs):
+        many = f"{output.rows:,} rows, " if output.rows is not None else ""
+        lock = ", encrypted" if output.encrypted else ""
+        place = from_here(outcome.project_root / output.path) if output.path else output.name
+        rows.append(("outputs" if index == 0 else "", f"{place}  ({many}{size(output.bytes)}{lock})"))
+    if outcome.report:
+        page = outcome.report.with_suffix(".html")
+        rows.append(("report", from_here(page if page.exists() else outcome.report)))
+    if not outcome.success:
+        rows.append(("go on", again))
+    facts(rows)
+
+
+def _steps(outcome: Outcome) -> str:
+    record = outcome.record
+    total = len(record.steps)
+    skipped = sum(1 for s in record.steps if s.status == "skipped" and s.reason.startswith("nothing changed"))
+    failed = [s.step for s in record.steps if s.status == "error"]
+    done = sum(1 for s in record.steps if s.status in ("success", "warning", "partial_success"))
+    parts = [f"{done} done"]
+    if skipped:
+        parts.append(f"{skipped} unchanged since an earlier run")
+    if failed:
+        parts.append(f"failed: {', '.join(failed)}")
+    left = len(record.steps) - done - skipped - len(failed)
+    if left:
+        parts.append(f"{left} not run")
+    return ", ".join(parts) if total or failed else "none"

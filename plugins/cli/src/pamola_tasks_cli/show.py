@@ -1,0 +1,95 @@
+"""`pamola-task show`: a task's plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pamola_tasks.protocols import RunOptions
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import facts, heading, json_option, print_json, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.kernel import Kernel
+
+
+@click.command("show")
+@click.argument("task")
+@json_option
+@pass_state
+def command(state: State, task: str, as_json: bool) -> None:
+    """A task's plan: its steps with parameters, the datasets in and out, and what would be run or skipped, and why."""
+    show_plan(state, task, RunOptions(console=False, quiet=True), as_json=as_json)
+
+
+def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) -> None:
+    """Print the plan of a task."""
+    document = plan_document(state.kernel, task, options)
+    if as_json:
+        print_json(document)
+    else:
+        print_plan(document)
+
+
+def plan_document(
+    kernel: Kernel, task: str, options: RunOptions, remade: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The plan of a task for machines; `remade` as in `preview`."""
+    from pamola_tasks_checkpoints.dry_run import preview
+
+    run = kernel.plan(task, options)
+    rows: list[dict[str, Any]] = [
+        {
+            "step": found.step.id,
+            "operation": found.step.name,
+            "description": found.step.operation.description,
+            "from": found.step.distribution,
+            "reads": list(found.step.reads),
+            "writes": list(found.step.writes),
+            "parameters": run.redact.value(found.step.operation.parameters()),
+            "would": found.action,
+            "reason": found.reason,
+            "made_by": found.made_by,
+        }
+        for found in preview(run, remade)
+    ]
+    config = run.config
+    return {
+        "task": run.record.task_id,
+        "type": config.task_type,
+        "description": config.description,
+        "inputs": dict(config.input_datasets),
+        "dependencies": list(config.dependencies),
+        "steps": rows,
+        "warnings": run.record.warnings,
+    }
+
+
+def print_plan(document: Mapping[str, Any]) -> None:
+    """The plan of a task for people."""
+    heading(f"{document['task']}" + (f": {document['description']}" if document["description"] else ""))
+    general = [("type", document["type"])] if document["type"] else []
+    general += [("input", f"{name}  {path}") for name, path in document["inputs"].items()]
+    general += [("after", name) for name in document["dependencies"]]
+    facts(general)
+    for row in document["steps"]:
+        colour = "green" if row["would"] == "skip" else "cyan"
+        why = f": {row['reason']}" if row["reason"] else ""
+        click.echo(f"\n{click.style(row['step'], bold=True)}  {click.style(row['would'], fg=colour)}{why}")
+        details = [("operation", row["operation"] + (f"  ({row['from']})" if row["from"] else ""))]
+        details.append(("reads", ", ".join(row["reads"]) or "nothing"))
+        details.append(("writes", ", ".join(row["writes"]) or "nothing"))
+        shown = {k: v for k, v in row["parameters"].items() if v not in (None, [], {}, "")}
+        details += [
+            ("with" if i == 0 else "", f"{key}: {_plain(value)}") for i, (key, value) in enumerate(shown.items())
+        ]
+        facts(details)
+    for warning in document["warnings"]:
+        click.secho(f"warning: {visible(warning)}", fg="yellow", err=True)
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

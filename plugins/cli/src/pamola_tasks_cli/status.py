@@ -1,0 +1,123 @@
+"""`pamola-task status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pamola_tasks.nulls import NoHistory
+from pamola_tasks_cli.app import State, pass_state
+from pamola_tasks_cli.output import duration, facts, heading, json_option, note, print_json, print_table, program
+from pamola_tasks_directories.places import TaskPlace, place_of, places
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.protocols import RunServices
+
+_COLOURS = {"running": "cyan", "done": "green", "failed": "red", "interrupted": "yellow", "aborted": "yellow"}
+_NEXT = {
+    "interrupted": "goes on where it was interrupted",
+    "aborted": "goes on where its process ended",
+    "failed": "goes on behind what is done",
+    "never run": "runs it",
+}
+
+
+@click.command("status")
+@click.argument("task", required=False)
+@json_option
+@pass_state
+def command(state: State, task: str | None, as_json: bool) -> None:
+    """What is running now, and how each task, or TASK, ended: done, failed, interrupted, aborted, or never run."""
+    kernel = state.kernel
+    run = kernel.services(None, upto="history")
+    found = [place_of(kernel, run, task)] if task else list(places(kernel, run).values())
+    rows = [status_of(run, place) for place in found]
+    if as_json:
+        print_json(rows[0] if task else rows)
+    elif task:
+        _print_one(rows[0], task)
+    elif rows:
+        cells = [[row["task"], row["state"], _when(row), _detail(row)] for row in rows]
+        print_table(cells, ["task", "state", "since", ""])
+    else:
+        note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` writes one")
+
+
+def status_of(run: RunServices, place: TaskPlace) -> dict[str, Any]:
+    """How a task stands: what the lock says of now, and the history of before."""
+    latest = run.history.find_latest_execution(place.task_id, success_only=False)
+    holder = place.holder()
+    row: dict[str, Any] = {
+        "task": place.task_id,
+        "state": _ended(run, latest),
+        "run": None,
+        "since": None,
+        "pid": None,
+        "host": None,
+        "steps": [],
+        "seconds": None,
+        "error": None,
+    }
+    if latest is not None:
+        row["run"], row["pid"], row["host"] = latest.get("task_run_id"), latest.get("pid"), latest.get("hostname")
+        row["since"], row["seconds"] = latest.get("timestamp"), latest.get("execution_time")
+        row["error"] = latest.get("error")
+    # The lock is tried only where it can be held: who tries it at the wrong moment keeps another from starting.
+    known = latest is not None and latest.get("status") not in ("running", "unknown")
+    if holder is not None and not (known and holder.get("run_id") == row["run"]) and place.is_running():
+        told = {key: holder.get(name) for key, name in (("run", "run_id"), ("since", "since"), ("pid", "pid"))}
+        return {**row, **told, "host": holder.get("host"), "state": "running", "steps": place.running_steps(),
+                "seconds": None, "error": None}  # fmt: skip
+    if row["state"] == "aborted":
+        row["steps"] = place.running_steps()
+    return row
+
+
+def _ended(run: RunServices, latest: Mapping[str, Any] | None) -> str:
+    if latest is None:
+        return "unknown" if isinstance(run.history, NoHistory) else "never run"
+    status = str(latest.get("status") or "")
+    if latest.get("success"):
+        return "done"
+    if status in ("interrupted", "aborted", "unknown"):
+        return status
+    return "aborted" if status == "running" else "failed"  # its lock is free: it does not run any more
+
+
+def _when(row: Mapping[str, Any]) -> str:
+    text = str(row["since"] or "")
+    return f"{text[:10]} {text[11:19]}".strip()
+
+
+def _detail(row: Mapping[str, Any]) -> str:
+    if row["state"] == "running":
+        return f"process {row['pid']} on {row['host']}" + (f", in {', '.join(row['steps'])}" if row["steps"] else "")
+    if row["state"] == "unknown" and row["run"]:
+        return f"began on {row['host']}, and nobody here knows whether it still runs"
+    if row["state"] == "aborted" and row["steps"]:
+        return f"in {', '.join(row['steps'])}"
+    if row["error"] and row["state"] == "failed":
+        return str(row["error"].get("message") or "").partition("\n")[0]
+    return ""
+
+
+def _print_one(row: Mapping[str, Any], asked: str) -> None:
+    heading(row["task"])
+    state = row["state"]
+    rows = [("state", click.style(state, fg=_COLOURS.get(state)))]
+    if row["since"]:
+        rows.append(("since", f"{_when(row)} UTC"))
+    if row["run"]:
+        rows.append(("run", row["run"]))
+    if state == "running":
+        rows += [("process", f"{row['pid']} on {row['host']}"), ("step", ", ".join(row["steps"]) or "between steps")]
+    elif row["seconds"] is not None:
+        rows.append(("took", duration(row["seconds"])))
+    if _detail(row) and state != "running":
+        rows.append(("error" if state == "failed" else "", _detail(row)))
+    if state in _NEXT:
+        rows.append(("go on", f"{program()} run {asked}  ({_NEXT[state]})"))
+    facts(rows)

@@ -1,0 +1,396 @@
+"""The module functions of the task framework: they make a kernel for the project, and ask who owns the subject."""
+
+from __future__ import annotations
+
+import math
+import re
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageError
+from pamola_tasks.kernel import Kernel
+from pamola_tasks.operation import operation_seed, timestamp
+from pamola_tasks.plugins.discovery import resolve
+from pamola_tasks.protocols import RunServices
+from pamola_tasks.record import now, rfc3339
+from pamola_tasks.storage.files import check_name
+from pamola_tasks.task import BaseTask
+from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
+from pamola_tasks_config.declared import TaskRunner
+
+STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")
+
+
+def _services(upto: str = "config", project: str | Path | None = None) -> RunServices:
+    return Kernel.discover(project).services(None, upto=upto)
+
+
+# ---------------------------------------------------------------- owned by plugins
+
+# Name of a function here: the service that owns it, or the module of the plugin that does.
+_OF_SERVICE = {
+    "record_task_execution": "history",
+    "get_task_execution_history": "history",
+    "find_latest_execution": "history",
+    "find_task_by_output": "history",
+    "track_input_files": "history",
+    "track_output_files": "history",
+    "update_execution_record": "history",
+    "remove_execution_record": "history",
+    "cleanup_old_executions": "history",
+    "validate_execution_log": "history",
+    "export_execution_log": "history",
+    "import_execution_log": "history",
+}
+_OF_PLUGIN = {
+    "load_task_config": ("config", "pamola_tasks_config"),
+    "load_project_config": ("config", "pamola_tasks_config"),
+    "save_project_config": ("config", "pamola_tasks_config"),
+    "find_project_root": ("config", "pamola_tasks_config"),
+    "is_valid_project_root": ("config", "pamola_tasks_config"),
+    "get_project_paths": ("config", "pamola_tasks_config"),
+    "create_default_project_structure": ("config", "pamola_tasks_config"),
+    "apply_default_values": ("config", "pamola_tasks_config"),
+    "clear_config_cache": ("config", "pamola_tasks_config"),
+    "get_recursive_variables": ("config", "pamola_tasks_config"),
+    "substitute_item": ("config", "pamola_tasks_config"),
+    "substitute_variables": ("config", "pamola_tasks_config"),
+    "TaskConfig": ("config", "pamola_tasks_config"),
+    "validate_path_security": ("path_guard", "pamola_tasks_paths"),
+    "validate_paths": ("path_guard", "pamola_tasks_paths"),
+    "normalize_and_validate_path": ("path_guard", "pamola_tasks_paths"),
+    "is_within_allowed_paths": ("path_guard", "pamola_tasks_paths"),
+    "is_potentially_dangerous_path": ("path_guard", "pamola_tasks_paths"),
+    "get_system_specific_dangerous_paths": ("path_guard", "pamola_tasks_paths"),
+    "configure_logging": ("logging", "pamola_tasks_logs"),
+    "configure_task_logging": ("logging", "pamola_tasks_logs"),
+    "task_logging_context": ("logging", "pamola_tasks_logs"),
+    "TaskDirectoryManager": ("directories", "pamola_tasks_directories"),
+    "DirectoryManager": ("directories", "pamola_tasks_directories"),
+    "create_directory_manager": ("directories", "pamola_tasks_directories"),
+    "TaskReporter": ("reporter", "pamola_tasks_reports"),
+    "ArtifactGroup": ("reporter", "pamola_tasks_reports"),
+    "TaskOperationExecutor": ("executor", "pamola_tasks_executor"),
+    "create_operation_executor": ("executor", "pamola_tasks_executor"),
+    "TaskContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
+    "ContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
+    "create_task_context_manager": ("checkpoints", "pamola_tasks_checkpoints"),
+    "TaskDependencyManager": ("dependencies", "pamola_tasks_dependencies"),
+    "ExecutionLog": ("history", "pamola_tasks_history"),
+    "TaskProgressManager": ("progress", "pamola_tasks_progress"),
+    "ProgressTracker": ("progress", "pamola_tasks_progress"),
+    "NoOpProgressTracker": ("progress", "pamola_tasks_progress"),
+    "create_task_progress_manager": ("progress", "pamola_tasks_progress"),
+    "TaskEncryptionManager": ("encryption", "pamola_tasks_encryption"),
+    "EncryptionManager": ("encryption", "pamola_tasks_encryption"),
+    "EncryptionMode": ("encryption", "pamola_tasks_encryption"),
+    "EncryptionContext": ("encryption", "pamola_tasks_encryption"),
+    "MemoryProtectedKey": ("encryption", "pamola_tasks_encryption"),
+    "is_master_key_exposed": ("encryption", "pamola_tasks_encryption"),
+    "DataSource": ("data_source", "pamola_tasks_data"),
+    "DataReader": ("data_source", "pamola_tasks_data"),
+    "DataWriter": ("data_writer", "pamola_tasks_data"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_SERVICE:
+        return _method_of(_OF_SERVICE[name], name)
+    if name in _OF_PLUGIN:
+        service, module = _OF_PLUGIN[name]
+        try:
+            return resolve(f"{module}:{name}")
+        except ModuleNotFoundError as error:
+            raise PamolaTaskError(f"{name} belongs to the plugin for {service!r}, which is not installed") from error
+    raise AttributeError(f"module 'pamola_tasks_compat.tasks' has no attribute {name!r}")
+
+
+def _method_of(service: str, name: str) -> Callable[..., Any]:
+    def function(*arguments: Any, **options: Any) -> Any:
+        options.pop("progress_manager", None)
+        return getattr(getattr(_services(service), service), name)(*arguments, **options)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"`{name}` of the project's {service}, found from the current folder."
+    return function
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_OF_SERVICE, *_OF_PLUGIN])
+
+
+def initialize_execution_log(project_path: str | Path | None = None, progress_manager: Any = None) -> Path:
+    """Make the execution history of a project where there is none; its path."""
+    history: Any = _services("history", project_path).history
+    path: Path = history.initialize_execution_log()
+    return path
+
+
+# ---------------------------------------------------------------- the registry
+
+
+def register_task_class(task_id: str, cls: type[BaseTask], kernel: Kernel) -> bool:
+    """Add a task class to a kernel."""
+    kernel.tasks.register(task_id, cls)
+    return True
+
+
+def get_task_class(task_id: str, kernel: Kernel | None = None) -> type[BaseTask]:
+    """The class that a task id stands for."""
+    return type((kernel or Kernel.discover()).task(task_id))
+
+
+def create_task_instance(task_id: str, kernel: Kernel | None = None) -> BaseTask:
+    """A task by its id, ready to run."""
+    return (kernel or Kernel.discover()).task(task_id)
+
+
+def list_registered_tasks(kernel: Kernel | None = None) -> dict[str, dict[str, Any]]:
+    """All tasks of the project with what is known of them."""
+    return {
+        task_id: {
+            "task_id": task_id,
+            "task_type": getattr(target, "task_type", ""),
+            "description": getattr(target, "description", ""),
+            "source": getattr(target, "path", "") or str(target),
+        }
+        for task_id, target in (kernel or Kernel.discover()).tasks.known().items()
+    }
+
+
+def check_task_dependencies(task_id: str, task_type: str, dependencies: Iterable[str]) -> bool:
+    """Whether all these tasks have succeeded, by the execution history."""
+    history = _services("history").history
+    return all(history.find_latest_execution(name, success_only=True) is not None for name in dependencies)
+
+
+# ---------------------------------------------------------------- task utilities
+
+
+def create_task_directories(task_dir: str | Path) -> dict[str, Path]:
+    """Make a task's standard directories; all of them by type."""
+    root = Path(task_dir)
+    made = {"task": root, **{name: root / name for name in STANDARD_DIRECTORIES}}
+    for directory in made.values():
+        directory.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def prepare_data_source_from_paths(paths: Mapping[str, str | Path], show_progress: bool = True) -> Any:
+    """A data source with names for files of the project."""
+    source = _data_services().data_source
+    for name, path in paths.items():
+        source.add_file_path(name, path)
+    return source
+
+
+def _data_services() -> RunServices:
+    return Kernel.discover().services(BaseTask("data_source"), upto="data_source")
+
+
+def format_execution_time(seconds: float) -> str:
+    """A duration in words: `12.00 milliseconds`, `5.00 seconds`, `2 minutes, 0 seconds`, `3 hours, 5 minutes`."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        raise UsageError(f"a duration is a number of seconds, 0 or more, not {seconds!r}")
+    if seconds < 1:
+        return f"{seconds * 1000:.2f} milliseconds"
+    if seconds < 59.995:
+        return f"{seconds:.2f} seconds"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} minutes, {whole % 60} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} hours, {minutes % 60} minutes"
+
+
+def task_id_of(class_name: str) -> str:
+    """A class's name as a task id: `HTTPFetchTask` gives `http_fetch`."""
+    stem = class_name.removesuffix("Task") or class_name
+    return "_".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+", stem)).lower()
+
+
+def get_artifact_path(
+    task_dir: str | Path,
+    artifact_name: str,
+    artifact_type: str = "json",
+    sub_dir: str = "output",
+    include_timestamp: bool = True,
+) -> Path:
+    """A path for an artifact below a task's directory; its directory is made."""
+    for part, what in ((artifact_name, "artifact name"), (artifact_type, "artifact type"), (sub_dir, "subdirectory")):
+        check_name(part, f"the {what}")
+    directory = Path(task_dir) / sub_dir
+    directory.mkdir(parents=True, exist_ok=True)
+    stamp = f"_{timestamp()}" if include_timestamp else ""
+    return directory / f"{artifact_name}{stamp}.{artifact_type}"
+
+
+def find_previous_output(
+    task_id: str,
+    data_repository: str | Path | None = None,
+    project_root: str | Path | None = None,
+    file_pattern: str | None = None,
+) -> list[Path]:
+    """The output files of a task, newest first."""
+    pattern = check_pattern(file_pattern or "*")
+    directory = _processed(data_repository, project_root) / check_name(task_id, "the task id") / "output"
+    if not directory.is_dir():
+        return []
+    found = [path for path in directory.glob(pattern) if path.is_file()]
+    return sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))
+
+
+def check_pattern(pattern: str) -> str:
+    """Refuse a file pattern that leaves its directory."""
+    if ".." in Path(pattern).parts or Path(pattern).is_absolute():
+        raise DirectoryManagerError(f"the file pattern {pattern!r} leaves the task's directory")
+    return pattern
+
+
+def find_task_report(
+    task_id: str, data_repository: str | Path | None = None, project_root: str | Path | None = None
+) -> Path | None:
+    """The newest JSON report of a task; None where there is none."""
+    reports = _processed(data_repository, project_root).parent / "reports"
+    path = reports / f"{check_name(task_id, 'the task id')}_report.json"
+    return path if path.is_file() else None
+
+
+def _processed(data_repository: str | Path | None, project_root: str | Path | None) -> Path:
+    if data_repository is not None and Path(data_repository).is_absolute():
+        return Path(data_repository) / "processed"
+    run = _services("config", project_root)
+    return run.project.root / (data_repository or run.config.data_repository) / "processed"
+
+
+def get_temp_dir(task_dir: str | Path) -> Path:
+    """A task's directory for temporary files, made when missing."""
+    directory = Path(task_dir) / "temp"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def clean_temp_dir(task_dir: str | Path) -> bool:
+    """Empty a task's directory for temporary files, following no link; True when it is empty afterwards."""
+    import shutil
+
+    directory = get_temp_dir(task_dir)
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    return not any(directory.iterdir())
+
+
+def format_error_for_report(error: BaseException) -> dict[str, Any]:
+    """An error as reports have it: type, message, traceback, timestamp."""
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "traceback": "".join(traceback.format_exception(error)),
+        "timestamp": rfc3339(now()),
+    }
+
+
+def ensure_secure_directory(path: str | Path) -> Path:
+    """Make a directory that only its owner can use (0700), from the first instant.
+
+    Raises:
+        DirectoryManagerError: It exists and is not the user's own, is a link, or cannot be made private.
+    """
+    import os
+    import stat
+
+    directory = Path(path)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        found = directory.lstat()
+        if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "getuid") and found.st_uid != os.getuid()):
+            raise DirectoryManagerError(f"{directory} is a link, no directory, or not yours: not used") from None
+        directory.chmod(0o700)
+    return directory
+
+
+def extract_previous_output_info(task_id: str, data_repository: str | Path | None = None) -> dict[str, Any] | None:
+    """What a task's newest report tells: report path, execution time, status, artifacts by type; None without one."""
+    import json
+
+    path = find_task_report(task_id, data_repository)
+    if path is None:
+        return None
+    report = json.loads(path.read_text(encoding="utf-8"))
+    artifacts: dict[str, list[dict[str, Any]]] = {}
+    for artifact in report.get("artifacts", ()):
+        artifacts.setdefault(artifact["type"], []).append(
+            {
+                "path": artifact["path"],
+                "description": artifact.get("description", ""),
+                "filename": Path(artifact["path"]).name,
+            }
+        )
+    return {
+        "task_id": task_id,
+        "report_path": str(path),
+        "execution_time": report["run"]["seconds"],
+        "status": report["run"]["status"],
+        "artifacts": artifacts,
+    }
+
+
+def get_operation_seed(seed: int | None, operation_name: str) -> int | None:
+    """A step's own seed; see `pamola_tasks.operation.operation_seed`."""
+    return operation_seed(seed, operation_name)
+
+
+class TaskContext:
+    """Random numbers of a task, without a run.
+
+    Args:
+        seed: The task's seed; None for numbers that nobody can repeat.
+        task_dir: The task's directory.
+    """
+
+    def __init__(self, seed: int | None = None, task_dir: str | Path | None = None) -> None:
+        import numpy as np
+
+        self.seed = seed
+        self.task_dir = Path(task_dir) if task_dir is not None else None
+        self.rng = np.random.default_rng(seed)
+
+    def get_operation_seed(self, operation_name: str) -> int | None:
+        """The seed of one step."""
+        return operation_seed(self.seed, operation_name)
+
+
+__all__ = [
+    "BaseTask",
+    "TaskContext",
+    "TaskRunner",
+    "check_task_dependencies",
+    "clean_temp_dir",
+    "create_task_directories",
+    "create_task_instance",
+    "discover_task_classes",
+    "ensure_secure_directory",
+    "extract_previous_output_info",
+    "find_previous_output",
+    "find_task_report",
+    "format_error_for_report",
+    "format_execution_time",
+    "get_artifact_path",
+    "get_operation_seed",
+    "get_task_class",
+    "get_task_metadata",
+    "get_temp_dir",
+    "initialize_execution_log",
+    "list_registered_tasks",
+    "prepare_data_source_from_paths",
+    "register_discovered_tasks",
+    "register_task_class",
+    "task_id_of",
+]

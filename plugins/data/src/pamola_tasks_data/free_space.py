@@ -1,0 +1,61 @@
+"""Whether the disk has room for what a run is going to write, found out before it writes its first dataset.
+
+An estimate: a dataset is taken to become as large as those it is made from. What a finished step left is there already.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from pamola_tasks.errors import DataWriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.plan import Plan
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks_checkpoints.fingerprint import SavedStep
+
+RECORDS = 1 << 20  # for log, report, journal and history
+
+
+def assert_room(run: RunServices, inputs: Mapping[str, int]) -> None:
+    """Refuse a run that would fill the disk, unless `check_free_space` is false.
+
+    Args:
+        run: The run, its plan settled.
+        inputs: Bytes of the files that are read, by the name of the dataset.
+
+    Raises:
+        DataWriteError: There is less room than the estimate.
+    """
+    if not run.config.check_free_space:
+        return
+    needed = estimate(run.plan, run.checkpoints.load(), inputs) + RECORDS
+    try:
+        free = shutil.disk_usage(run.files.root).free
+    except OSError:  # a project in memory
+        return
+    if free < needed:
+        raise DataWriteError(
+            f"there is not enough room on the disk of {run.files.root}: about {needed:,} bytes are needed (for datasets"
+            f" as large as what they are made from, and {RECORDS:,} for log, report and history) and {free:,} bytes are"
+            " free: make room, or set check_free_space to false where what comes out is much smaller",
+            needed=needed,
+            free=free,
+        )
+
+
+def estimate(plan: Plan, saved: Mapping[str, SavedStep], inputs: Mapping[str, int]) -> int:
+    """About how many bytes of datasets the steps of a plan will write that have not been finished before."""
+    sizes = dict(inputs)
+    needed = 0
+    for step in plan:
+        left = {output.name: output.bytes for output in saved[step.id].outputs} if step.id in saved else {}
+        read = sum(sizes.get(name, 0) for name in step.reads)
+        for name in step.writes:
+            sizes[name] = left.get(name, read // len(step.writes))
+            if name not in left:
+                needed += sizes[name]
+    return needed

@@ -1,0 +1,1 @@
+"""Several tasks: which needs which, in dependency order, at the same time."""

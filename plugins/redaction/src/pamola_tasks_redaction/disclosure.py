@@ -1,0 +1,273 @@
+"""What may be said of an error: nothing that could be a value out of somebody's data.
+
+Messages of pandas, numpy and Python quote what they were given: `could not convert string to float: 'John'`. Such a
+text goes into logs, report and history, where no cell may stand. Whether a word of a message is data cannot be seen
+by looking at the word. It can be seen where it comes from:
+
+- An error of ours (`PamolaTaskError`) was worded for people and holds no data. What it repeats of the error that
+  caused it is treated as that one.
+- Of any other error only those words are shown that stand as literals in the code that raised it, and names that
+  everybody knows: columns, datasets, steps, texts among the parameters. What was put between them becomes `***`.
+- What the interpreter itself says about types, attributes, names and files is shown.
+- What compiled code says is not shown, but for the beginnings of a few well-known messages.
+
+`--show-data` (`RunOptions.show_data`) shows everything. Nothing here imports more than the standard library.
+"""
+
+from __future__ import annotations
+
+import opcode
+import re
+import traceback
+from collections.abc import Iterable, Iterator
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.errors import PamolaTaskError
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import DatasetRecord
+
+HIDDEN = "***"
+REMARK = "[*** may be data: --show-data shows it]"
+
+_RAISE = opcode.opmap["RAISE_VARARGS"]
+_COMPILED = (".pyx", ".pxi", ".pxd", ".pyx.in", ".c", ".rs")
+_TOLD = "_pamola_told"
+
+# Errors whose text, where the interpreter itself raises them, speaks of types and names only.
+_OF_THE_LANGUAGE = (
+    TypeError,
+    AttributeError,
+    NameError,
+    UnboundLocalError,
+    ZeroDivisionError,
+    ImportError,
+    ModuleNotFoundError,
+    RecursionError,
+    MemoryError,
+    NotImplementedError,
+    EOFError,
+)
+# Beginnings and whole texts that the interpreter has for other errors.
+_WELL_KNOWN = re.compile(
+    r"could not convert string to (?:float|complex): |invalid literal for int\(\) with base \d+: "
+    r"|(?:not enough|too many) values to unpack \(expected (?:at least )?\d+(?:, got \d+)?\)$"
+    r"|(?:list|tuple|string|array) (?:assignment )?index out of range$"
+    r"|cannot convert float (?:NaN|infinity) to integer$"
+    r"|(?:Python )?int too (?:large|big) to convert(?: to (?:C )?[\w ]+)?$|math range error$"
+    r"|Python integer (?=-?\d+ out of bounds)"  # of numpy, with the value
+    r"|math domain error$|(?:min|max)\(\) (?:arg is an empty sequence|iterable argument is empty)$|pop from empty \w+$"
+)
+_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[sdrifgexa]|\{[^{}]*\}")
+
+
+class Disclosure:
+    """Says what may be said of errors.
+
+    Args:
+        everything: Whether data may be shown.
+        names: Words that are no data: names of columns, datasets and steps, texts among parameters.
+    """
+
+    def __init__(self, *, everything: bool = False, names: Iterable[str] = ()) -> None:
+        self._everything = everything
+        self._names = {name for name in names if name}
+
+    @classmethod
+    def of(cls, run: RunServices, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
+        """What may be said in this run.
+
+        Args:
+            run: The run.
+            datasets: What is known of datasets beside the run's record.
+        """
+        return cls(
+            everything=run.options.show_data,
+            names=_names_in(run, datasets),
+        )
+
+    def message(self, error: BaseException) -> str:
+        """The message of an error; its class where it has none."""
+        text = _text_of(error)
+        if not text or self._everything:
+            return text or type(error).__name__
+        told = vars(error).get(_TOLD) if hasattr(error, "__dict__") else None
+        if isinstance(told, str):
+            return told
+        if isinstance(error, SystemExit) and isinstance(error.code, int):
+            return text
+        if isinstance(error, PamolaTaskError) or getattr(error, "holds_no_data", False):
+            return self._without_causes(error, text)
+        shown = self._shown(error, text)
+        if shown == text:
+            return text
+        if not re.search(r"\w", shown):
+            place = _place(error)
+            return f"{type(error).__name__} {HIDDEN}{f' at {place}' if place else ''} {REMARK}"
+        return f"{shown} {REMARK}"
+
+    def trace(self, error: BaseException) -> str:
+        """The traceback of an error and of those that caused it; places and code are shown, messages as above."""
+        return "".join(self._trace(error, set()))
+
+    # ------------------------------------------------------------ inside
+
+    def _trace(self, error: BaseException, seen: set[int]) -> Iterator[str]:
+        seen.add(id(error))
+        cause = error.__cause__
+        context = None if error.__suppress_context__ else error.__context__
+        before = cause if cause is not None else context
+        if before is not None and id(before) not in seen:
+            yield from self._trace(before, seen)
+            yield "\nThat caused the following:\n\n" if cause is not None else "\nWhile that was handled:\n\n"
+        if error.__traceback__ is not None:
+            yield "Traceback (most recent call last):\n"
+            yield from traceback.format_tb(error.__traceback__)
+        kind = type(error)
+        name = (
+            kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__name__}"
+        )
+        text = self.message(error) if _text_of(error) else ""
+        yield f"{name}: {text}\n" if text else f"{name}\n"
+        if isinstance(error, BaseExceptionGroup):
+            for one in error.exceptions:
+                yield from ("  | " + line + "\n" for line in "".join(self._trace(one, seen)).splitlines())
+
+    def _without_causes(self, error: BaseException, text: str) -> str:
+        """A message of ours, with what it repeats of foreign errors behind it told as those are."""
+        seen = {id(error)}
+        behind = error.__cause__ or error.__context__
+        while behind is not None and id(behind) not in seen:
+            seen.add(id(behind))
+            said = _text_of(behind)
+            if said and not isinstance(behind, PamolaTaskError):
+                for repeated in dict.fromkeys([said, said.strip().split("\n")[0]]):
+                    if repeated and repeated in text:
+                        text = text.replace(repeated, self.message(behind))
+                        break
+            behind = behind.__cause__ or behind.__context__
+        return text
+
+    def _shown(self, error: BaseException, text: str) -> str:
+        frames = list(_frames(error.__traceback__))
+        if isinstance(error, OSError) and error.errno is not None and error.strerror:
+            return text
+        if not frames or _is_kernel(frames[-1]):
+            return text  # it was made and never raised, so somebody worded it
+        last = frames[-1]
+        anywhere = {literal for frame in frames for literal in _literals(frame.tb_frame.f_code)}
+        if not _raises_itself(last):
+            if type(error) in _OF_THE_LANGUAGE and not _is_compiled(last):
+                return text
+            known = _WELL_KNOWN.match(text)
+            return self._masked(text, {known[0]} if known else set(), anywhere)
+        globals_ = last.tb_frame.f_globals
+        whole = anywhere | {value for value in globals_.values() if isinstance(value, str)}
+        return self._masked(text, _literals(last.tb_frame.f_code), whole)
+
+    def _masked(self, text: str, literals: Iterable[str], whole: Iterable[str]) -> str:
+        """The text with all of it hidden that is neither of these literals nor a known name."""
+        bare = text.strip("'\"")
+        if text in whole or bare in whole or text in self._names or bare in self._names:
+            return text
+        pieces = sorted({piece for literal in literals for piece in _pieces(literal)}, key=len, reverse=True)
+        names = sorted(self._names, key=len, reverse=True)
+        patterns = [_bounded(piece) for piece in (*pieces, *names)]
+        if not patterns:
+            return _hidden(text)
+        found = re.compile("|".join(patterns))
+        shown, end = [], 0
+        for match in found.finditer(text):
+            shown += [_hidden(text[end : match.start()]), match[0]]
+            end = match.end()
+        return "".join([*shown, _hidden(text[end:])])
+
+
+def remember(error: BaseException, disclosure: Disclosure) -> None:
+    """Keep with an error what may be said of it: where it was raised is not known in another process."""
+    if isinstance(error, PamolaTaskError) or not hasattr(error, "__dict__"):
+        return
+    vars(error)[_TOLD] = disclosure.message(error)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def _frames(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _is_compiled(frame: TracebackType) -> bool:
+    return frame.tb_frame.f_code.co_filename.endswith(_COMPILED)
+
+
+def _is_kernel(frame: TracebackType) -> bool:
+    return str(frame.tb_frame.f_globals.get("__name__", "")) in ("pamola_tasks.steps", "pamola_tasks_executor.remote")
+
+
+def _raises_itself(frame: TracebackType) -> bool:
+    """Whether the code stands at a `raise`; if not, something that it called without a frame of its own raised."""
+    code = frame.tb_frame.f_code.co_code
+    return not _is_compiled(frame) and 0 <= frame.tb_lasti < len(code) and code[frame.tb_lasti] == _RAISE
+
+
+def _place(error: BaseException) -> str:
+    frames = list(_frames(error.__traceback__))
+    if not frames:
+        return ""
+    name = frames[-1].tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{name}:{frames[-1].tb_lineno}"
+
+
+def _literals(code: CodeType) -> set[str]:
+    """The texts that stand in a function; not those of functions inside it, nor what describes it."""
+    return {constant for constant in code.co_consts if isinstance(constant, str)}
+
+
+def _pieces(literal: str) -> Iterator[str]:
+    """The parts of a literal that are more than one word: a single word could as well have been a cell."""
+    for piece in _PLACEHOLDER.split(literal):
+        if re.search(r"[^\W\d_]{2}", piece) and re.search(r"\W", piece):
+            yield piece
+
+
+def _bounded(text: str) -> str:
+    before = r"(?<!\w)" if text[:1].isalnum() or text[:1] == "_" else ""
+    after = r"(?!\w)" if text[-1:].isalnum() or text[-1:] == "_" else ""
+    return f"{before}{re.escape(text)}{after}"
+
+
+def _hidden(text: str) -> str:
+    """The text with everything between its outermost quotes, blanks and signs hidden."""
+    return re.sub(r"\w(?:.*\w)?", HIDDEN, text, count=1, flags=re.DOTALL)
+
+
+def _names_in(run: RunServices, datasets: Iterable[DatasetRecord]) -> set[str]:
+    names: set[str] = set()
+    for step in run.plan:
+        names.update((step.id, step.name, *step.reads, *step.writes))
+        _collect(step.operation.parameters(), names)
+    for dataset in (*run.record.inputs, *run.record.outputs, *run.record.intermediates, *datasets):
+        names.add(dataset.name)
+        names.update(str(column) for column in dataset.columns or ())
+    return names
+
+
+def _collect(value: Any, names: set[str]) -> None:
+    if isinstance(value, str):
+        names.add(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            names.add(str(key))
+            _collect(item, names)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            _collect(item, names)

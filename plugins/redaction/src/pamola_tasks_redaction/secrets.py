@@ -1,0 +1,184 @@
+"""Secrets and their redaction, active from the first log line.
+
+`Secret` holds a value that must not be shown. `Redactor` replaces every registered secret, in the forms it is
+likely to be written in, by `***`, and masks what key names and well-known token shapes give away.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+from pamola_tasks.secret import MASK, Secret
+from pamola_tasks_redaction.secret_shapes import TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
+
+_FOLDERS_OF_SHELLS = ("PWD", "OLDPWD")  # which would be passwords by their names
+
+
+def _inside_base64(raw: bytes) -> Iterator[str]:
+    """What of these bytes is seen in the base64 of a longer text (`user:password`), wherever in it they stand."""
+    for offset in range(3):
+        first, last = (offset * 8 + 5) // 6, (offset + len(raw)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(bytes(offset) + raw).decode("ascii")[first:last]
+            if len(core) >= 8:
+                yield core
+
+
+def _forms(value: str) -> set[str]:
+    """The ways in which a secret's exact bytes may be written in text."""
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = value.encode("utf-8", "surrogatepass")
+    forms = {
+        value,
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(value))[3:-3],
+        repr(value)[1:-1],
+        repr(raw)[2:-1],
+        raw.hex(),
+        raw.hex().upper(),
+        *_inside_base64(raw),
+    }
+    forms |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in forms if "%" in form}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(raw).decode("ascii")
+        forms |= {text, text.rstrip("=")}
+    return {form for form in forms if len(form) >= 4}
+
+
+def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
+    """The values of the variables whose names say that they are secret."""
+    return [
+        Secret(value, name)
+        for name, value in environ.items()
+        if len(value) >= 8 and value.lower() not in TELLING and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
+    ]
+
+
+def redacted(text: str) -> str:
+    """A text outside of any run, without what gives itself away and without what the environment says is secret."""
+    redact = Redactor()
+    for secret in in_the_environment():
+        redact.register(secret)
+    return redact(text)
+
+
+class Redactor:
+    """Replaces what must not be read by `***`. Called on every text that a run writes.
+
+    A redaction that raises replaces the whole text, so that nothing is shown by accident.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: set[str] = set()
+        self._exact: re.Pattern[str] | None = None
+        self._patterns: list[re.Pattern[str]] = []
+        self._predicates: list[Callable[[str], bool]] = []
+        self._secret_names: set[str] = set()
+
+    def register(self, secret: Secret | str) -> None:
+        """Hide this secret from now on, in all its usual encodings. Values under four characters are not masked."""
+        value = secret.reveal() if isinstance(secret, Secret) else secret
+        # Of an address with a password the password alone is a secret too.
+        inside = {part for found in URL_CREDENTIALS.finditer(value) for part in (found[2], unquote(found[2]))}
+        with self._lock:
+            before = len(self._forms)
+            self._forms |= {form for text in {value, *inside} for form in _forms(text)}
+            if len(self._forms) > before:
+                ordered = sorted(self._forms, key=len, reverse=True)
+                self._exact = re.compile("|".join(map(re.escape, ordered)))
+
+    def learn(self, value: Any, key: str = "") -> None:
+        """Register what is secret in a nested value: each `Secret`, passwords in addresses, texts under secret names.
+
+        Args:
+            value: A mapping, list, text …
+            key: The name that it stands under, if any. `key` alone is no secret name here: columns are called so.
+        """
+        if isinstance(value, Secret):
+            self.register(value)
+        elif isinstance(value, Mapping):
+            for name, item in value.items():
+                self.learn(item, str(name))
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            for item in value:
+                self.learn(item, key)
+        elif isinstance(value, str):
+            for found in URL_CREDENTIALS.finditer(value):
+                self.register(found[2])
+            if len(value) >= 8 and key and key.lower() != "key" and self.hides(key):
+                self.register(value)
+
+    def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
+        """Mask whatever this regular expression matches."""
+        self._patterns.append(re.compile(pattern))
+
+    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
+        """Mask the values of keys for which this function says yes."""
+        self._predicates.append(is_secret_key)
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Mask the values of exactly these keys, whatever their case."""
+        self._secret_names.update(name.lower() for name in names)
+
+    def hides(self, key: str) -> bool:
+        """Whether the value of a key of this name is masked; yes when a predicate cannot tell."""
+        if key.lower() in self._secret_names or is_secret_name(key):
+            return True
+        try:
+            return any(says(key) for says in self._predicates)
+        except Exception:
+            return True
+
+    def __call__(self, text: str) -> str:
+        """The text with everything secret replaced."""
+        try:
+            return self._masked(text)
+        except Exception:
+            return MASK
+
+    def _masked(self, text: str) -> str:
+        if self._exact is not None:
+            text = self._exact.sub(MASK, text)
+        text = mask_shapes(text, self.hides)
+        for pattern in self._patterns:
+            text = pattern.sub(MASK, text)
+        return text
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """A copy of a nested value (dict, list, text, bytes, Secret …) that is safe to write.
+
+        Args:
+            value: Anything that is going to be written as JSON or text.
+            key: The key the value stands under, if any.
+        """
+        if isinstance(value, Mapping):
+            return {self(str(name)): self.value(item, str(name)) for name, item in value.items()}
+        if isinstance(value, Secret) or (key and value is not None and not isinstance(value, bool) and self.hides(key)):
+            return MASK
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(item) for item in value]
+        if isinstance(value, (bytes, bytearray)):
+            return self(bytes(value).decode("utf-8", "replace"))
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, (int, float)):  # a secret made of digits may have become a number
+            return value if self._exact is None or not self._exact.search(str(value)) else MASK
+        plain = getattr(value, "tolist", None)  # numbers and arrays of numpy
+        if plain is not None and not isinstance(value, type):
+            return self.value(plain(), key)
+        return self(str(value))

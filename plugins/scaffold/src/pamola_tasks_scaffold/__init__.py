@@ -1,0 +1,1 @@
+"""Starts projects, tasks, operations, plugins and packs from templates."""

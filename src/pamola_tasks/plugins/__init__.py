@@ -1,0 +1,1 @@
+"""Plugins: finding them, loading them, choosing who answers a service, telling observers."""

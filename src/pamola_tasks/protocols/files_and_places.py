@@ -1,0 +1,175 @@
+"""Where a run reads and writes: the guard of paths, the directories of a task, encryption of what lies there."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pamola_tasks.storage.hashing import Recognised
+
+
+Role = Literal["data", "artifact", "state", "report", "log", "config"]
+
+
+class PathGuard(Protocol):
+    """Turns names into open files, so that a check cannot be separated from a use (`SafeRoot`).
+
+    A name is relative to the root, or absolute and inside it or inside an additional root (which are read-only).
+    Everything refused raises `PathSecurityError`; what is merely not there raises the usual `OSError`.
+    """
+
+    @property
+    def root(self) -> Path:
+        """The root, absolute and resolved."""
+        ...
+
+    def extended(self, roots: Iterable[Path]) -> PathGuard:
+        """The same guard with further roots, from which files may be read."""
+        ...
+
+    def open(self, name: str, mode: str = "rb") -> AbstractContextManager[IO[Any]]:
+        """Open an existing regular file for reading (or, with `ab`, for appending: made when missing)."""
+        ...
+
+    def create(
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+    ) -> AbstractContextManager[IO[bytes]]:
+        """Write a file that appears under its name only when the block ends without an exception."""
+        ...
+
+    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+        """Make a directory and its parents; nothing happens where it is there."""
+        ...
+
+    def replace(self, source: str, target: str) -> None:
+        """Rename, replacing the target; missing parents of the target are made."""
+        ...
+
+    def unlink(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a file or symbolic link (the link, not its target)."""
+        ...
+
+    def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
+        """Delete a directory with all that is in it, following no link."""
+        ...
+
+    def iter(self, name: str = ".") -> Iterator[tuple[str, Stat]]:
+        """The entries of a directory, sorted by name; links are reported as `other`."""
+        ...
+
+    def stat(self, name: str) -> Stat:
+        """What is there under this name."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether something allowed is there under this name."""
+        ...
+
+
+@attrs.frozen
+class Stat:
+    """What a guard tells of a file: `kind` is `file`, `directory` or `other`; size in bytes, mtime in nanoseconds."""
+
+    kind: str
+    size: int
+    mtime_ns: int
+
+
+class Directories(Protocol):
+    """The directories of one task (`TaskDirectoryManager`). Types: `task, input, output, dictionaries, temp, logs,
+    state, raw, processed, reports, configs, project_logs`."""
+
+    def ensure_directories(self) -> dict[str, Path]:
+        """Make what is missing; all directories by type."""
+        ...
+
+    def get_directory(self, dir_type: str) -> Path:
+        """One directory, absolute; an unknown type raises `DirectoryManagerError`."""
+        ...
+
+    def get_artifact_path(
+        self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
+    ) -> Path:
+        """A path for an artifact, checked."""
+        ...
+
+    def clean_temp_directory(self) -> bool:
+        """Empty the temp directory, which goes on existing."""
+        ...
+
+
+class Encryption(Protocol):
+    """Encrypts what a run writes (`TaskEncryptionManager`)."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether this run encrypts."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """`none`, `simple` or `age`."""
+        ...
+
+    @property
+    def key_id(self) -> str:
+        """Which key is used; empty without."""
+        ...
+
+    def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """A file to write plain bytes to; closing it completes `raw` but does not close it."""
+        ...
+
+    def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
+        """A seekable file of plain bytes, every one of them verified before it is given out.
+
+        Raises:
+            EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
+        """
+        ...
+
+    def is_encrypted(self, head: bytes) -> bool:
+        """Whether a file that begins with these (4,096, or all) bytes is one that `reader` is for."""
+        ...
+
+    def file_key_id(self, head: bytes) -> str:
+        """The id of the key that a file beginning with these bytes was written with; empty when it does not say."""
+        ...
+
+    def refusal(self, head: bytes) -> str:
+        """Why a file that begins with these bytes cannot be read with the keys at hand, as far as that tells; or ""."""
+        ...
+
+    def derive_key(self, purpose: str) -> bytes:
+        """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
+        ...
+
+    def get_encryption_context(self) -> Any:
+        """What operations may be given: can encrypt and decrypt, does not show the key."""
+        ...
+
+    def get_encryption_info(self) -> dict[str, Any]:
+        """Enabled, mode, key id: for reports."""
+        ...
+
+    def cleanup(self) -> None:
+        """Forget the key."""
+        ...
+
+
+class ContainerFormat(Protocol):
+    """A format whose bytes can change while what they hold stays, and how its files are recognised all the same."""
+
+    def lasting_head(self, head: bytes) -> bytes:
+        """The first 4,096 bytes of a file, or all, as they count in its hash: what may be rewritten as zeros, say."""
+        ...
+
+    def recognised(self, sha256: str) -> Recognised:
+        """For the hash of a file the one that it was recorded with when it was written: mostly the same."""
+        ...

@@ -1,0 +1,424 @@
+"""Durable publishing, and names that are safe to publish under: the only place that knows how.
+
+`Files` is what a run opens everything with (`run.files`): it stands on the path guard, hashes what is written,
+and encrypts the roles that the configuration says. The functions below it work on open files and directory
+handles, and path guards are built from them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import EncryptionError, PathSecurityError
+from pamola_tasks.storage.hashing import HEAD_SIZE, Containers, HashedWriter, Recognised, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from pamola_tasks.protocols import Encryption, PathGuard, Role, Stat
+
+ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
+TEMPORARY_MARK = ".tmp-pamola-"
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+# ---------------------------------------------------------------- names
+
+
+def temporary_name(name: str) -> str:
+    """A fresh name beside `name`, which `is_temporary` recognises."""
+    return f"{_beginning(name)}{secrets.token_hex(6)}"
+
+
+def is_temporary(name: str, of: Collection[str] | None = None) -> bool:
+    """Whether a file of this name was left behind by a publication that never ended.
+
+    Args:
+        name: The file's name, without folders.
+        of: Only if it was to get one of these names.
+    """
+    if of is None:
+        return name.startswith(".") and TEMPORARY_MARK in name
+    return any(name.startswith(_beginning(wanted)) for wanted in of)
+
+
+def _beginning(name: str) -> str:
+    return f".{os.fsencode(name)[:80].decode('utf-8', 'ignore')}{TEMPORARY_MARK}"
+
+
+def check_name(name: str, what: str) -> str:
+    """Refuse a name that could not be one plain file name on every system.
+
+    Args:
+        name: A task id, step id, or the name of a dataset or artifact that becomes a file.
+        what: What it names, for the message.
+
+    Returns:
+        The name.
+
+    Raises:
+        PathSecurityError: It has a separator, a control or reserved character, is `.` or `..`, or is too long.
+    """
+    if not isinstance(name, str) or not name or name != name.strip():
+        raise PathSecurityError(f"{what} {name!r} is no usable name: it is empty, no text, or has blanks at its ends")
+    bad = [c for c in name if c in '/\\:*?"<>|' or ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000]
+    if bad or name in (".", "..") or name.endswith("."):
+        hint = f"it contains {bad[0]!r}" if bad else "it is dots only, or ends with one"
+        raise PathSecurityError(f"{what} {name!r} is no usable name: {hint}")
+    if name.partition(".")[0].upper() in _DEVICES or name.lower() in _RESERVED:
+        raise PathSecurityError(f"{what} {name!r} is no usable name: it means something else to the system")
+    if not name.isprintable():
+        raise PathSecurityError(f"{what} {name!r} is no usable name: it has characters that cannot be seen")
+    if len(os.fsencode(name)) > 200:
+        raise PathSecurityError(f"{what} {name[:40]!r}… is no usable name: it is longer than 200 bytes")
+    return name
+
+
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))]
+)
+_RESERVED = frozenset({".git", ".hg", ".svn", ".bzr", ".state", ".pamola"})
+
+
+# ---------------------------------------------------------------- Files
+
+
+class OutputFile(io.BufferedIOBase):
+    """A file being published. Write plain bytes; after the block, `sha256`, `size` and `encrypted` tell of the disk.
+
+    `close` only flushes, because libraries close what they are given: the file appears when its block ends.
+    """
+
+    def __init__(self, target: IO[bytes], hashed: HashedWriter, *, encrypted: bool) -> None:
+        self._target = target
+        self._hashed = hashed
+        self._position = 0
+        self.encrypted = encrypted
+        self.sha256 = ""
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self._target.write(view)
+        self._position += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """Nothing to do before the block ends: what was not published can be lost."""
+
+    def close(self) -> None:
+        """Does nothing; see the class."""
+
+    def _finish(self) -> None:
+        if self.encrypted:
+            self._target.close()
+        self.sha256 = self._hashed.recognised().sha256
+        self.size = self._hashed.size
+
+
+class Files:
+    """Opens and publishes files by name, safely, in one way.
+
+    Args:
+        guard: Turns names into open files.
+        veto: Called with (name, purpose) before each access; raises to forbid.
+        containers: Formats whose bytes can change while what they hold stays, for hashes.
+    """
+
+    def __init__(
+        self,
+        guard: PathGuard,
+        veto: Callable[[str, str], None] | None = None,
+        containers: Containers | None = None,
+    ) -> None:
+        self.guard = guard
+        self.containers = containers
+        self._veto = veto
+        self._encryption: Encryption | None = None
+        self._task_id = ""
+        self._processed: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+        return self.guard.root
+
+    def encrypting(self, encryption: Encryption | None, *, task_id: str, processed: Path | None) -> Files:
+        """The same files for a run that encrypts, or can read what is encrypted.
+
+        Args:
+            encryption: The encryption service.
+            task_id: The task that writes.
+            processed: The directory below which every folder is a task's own, to know who wrote a file.
+        """
+        files = Files(self.guard, self._veto, self.containers)
+        files._encryption = encryption
+        files._task_id = task_id
+        files._processed = processed
+        return files
+
+    def name(self, path: str | os.PathLike[str]) -> str:
+        """A path as text: relative to the root with `/` where it is under it, else as it is."""
+        text = os.fspath(path)
+        if os.path.isabs(text):
+            with contextlib.suppress(ValueError):
+                return Path(text).relative_to(self.root).as_posix()
+        return text
+
+    def _checked(self, path: str | os.PathLike[str], purpose: str) -> str:
+        name = os.fspath(path)
+        if self._veto is not None:
+            self._veto(name, purpose)
+        return name
+
+    def _writer_of(self, name: str) -> str:
+        """The task that wrote a file, judged by where it lies; no task outside the folders of tasks."""
+        if self._processed is not None:
+            absolute = Path(name) if os.path.isabs(name) else self.root / name
+            with contextlib.suppress(ValueError):
+                parts = absolute.relative_to(self._processed).parts
+                return parts[0] if len(parts) > 1 else self._task_id
+        return ""
+
+    @contextlib.contextmanager
+    def open(self, path: str | os.PathLike[str], role: Role) -> Iterator[IO[bytes]]:
+        """Open a file for reading; what is encrypted is decrypted and verified while it is read.
+
+        Args:
+            path: Relative to the project's root, or absolute and within an allowed root.
+            role: What the file is, which must be what it was written as, where it is encrypted.
+
+        Raises:
+            PathSecurityError: The path is refused.
+            EncryptionError: It is encrypted and cannot be decrypted here.
+        """
+        name = self._checked(path, "read")
+        with self.guard.open(name, "rb") as raw:
+            head = _peek(raw)
+            if self._encryption is not None and self._encryption.is_encrypted(head):
+                with self._encryption.reader(raw, role=role, task_id=self._writer_of(name)) as plain:
+                    yield plain
+            elif self._encryption is None and looks_encrypted(head):
+                raise EncryptionError(f"{name} is encrypted, and this run has no encryption service to read it with")
+            else:
+                yield raw
+
+    @contextlib.contextmanager
+    def open_raw(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+        """Open a file for reading as it lies on the disk, encrypted or not."""
+        with self.guard.open(self._checked(path, "read"), "rb") as raw:
+            yield raw
+
+    @contextlib.contextmanager
+    def create(self, path: str | os.PathLike[str], role: Role, *, exclusive: bool = False) -> Iterator[OutputFile]:
+        """Write a file that appears, whole, when the block ends without an exception.
+
+        Args:
+            path: Relative to the project's root, or absolute and inside it.
+            role: What the file is; decides whether it is encrypted.
+            exclusive: Refuse to replace a file that is there (`FileExistsError`).
+        """
+        name = self._checked(path, "write")
+        encrypts = self.encrypts(role)
+        hashed: HashedWriter | None = None
+        with (
+            self.naming(name, lambda: hashed.wanted if hashed is not None else 0),
+            self.guard.create(name, exclusive=exclusive, mode=0o600 if encrypts else 0o666) as raw,
+        ):
+            hashed = HashedWriter(raw, self.containers)
+            target: IO[bytes] = hashed  # type: ignore[assignment]
+            if encrypts:
+                assert self._encryption is not None
+                target = self._encryption.writer(target, role=role, task_id=self._writer_of(name))
+            output = OutputFile(target, hashed, encrypted=encrypts)
+            yield output
+            output._finish()
+
+    @contextlib.contextmanager
+    def naming(self, path: str | os.PathLike[str], needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
+        """Give errors of the system from a block that writes a file the file's name, and a full disk its numbers.
+
+        Args:
+            path: The file.
+            needed: Asked, when the disk is full, how many bytes had to be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            name = error.filename
+            if not isinstance(name, str) or is_temporary(name) or "/" not in name:
+                name = self.name(path)
+            if error.errno in _FULL:
+                reason = f"{os.strerror(error.errno or 0)}: {self._numbers(needed())}"
+            elif error.errno is not None and name != error.filename:
+                reason = error.strerror or os.strerror(error.errno)
+            else:
+                raise
+            raise OSError(error.errno, reason, name) from error
+
+    def _numbers(self, needed: int) -> str:
+        import shutil
+
+        found = [f"{needed:,} bytes or more are needed"] if needed else []
+        with contextlib.suppress(OSError):  # files in memory have no disk
+            found.append(f"{shutil.disk_usage(self.root).free:,} bytes are free")
+        return ", ".join(found)
+
+    def write(self, path: str | os.PathLike[str], data: bytes | str, role: Role) -> OutputFile:
+        """Publish a whole small file."""
+        with self.create(path, role) as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+        return file
+
+    def read(self, path: str | os.PathLike[str], role: Role) -> bytes:
+        """Read a whole small file."""
+        with self.open(path, role) as file:
+            return file.read()
+
+    @contextlib.contextmanager
+    def append(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+        """Open a file for appending (made when missing), unbuffered and unencrypted: journals and logs."""
+        with self.guard.open(self._checked(path, "write"), "ab") as raw:
+            yield raw
+
+    def encrypts(self, role: Role) -> bool:
+        """Whether files of this role are encrypted when this run writes them."""
+        return role in ENCRYPTED_ROLES and self._encryption is not None and self._encryption.enabled
+
+    def encryption_of(self, path: str | os.PathLike[str]) -> FileEncryption:
+        """How the bytes on the disk are encrypted, found by looking at them."""
+        with self.open_raw(path) as raw:
+            head = raw.read(HEAD_SIZE)
+        mode = next((mode for mark, mode in _MARKS.items() if head.startswith(mark)), "none")
+        service = self._encryption
+        if service is None or not service.is_encrypted(head):
+            return FileEncryption(mode if service is None else "none")
+        return FileEncryption(mode if mode != "none" else service.mode, service.file_key_id(head))
+
+    def refusal(self, path: str | os.PathLike[str]) -> str:
+        """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
+        with self.open_raw(path) as raw:
+            head = raw.read(HEAD_SIZE)
+        return self._encryption.refusal(head) if self._encryption is not None else ""
+
+    def sha256(self, path: str | os.PathLike[str]) -> str:
+        """The hash by which a file is recorded and recognised (see `hashing`), in hex."""
+        return self.recognise(path).sha256
+
+    def recognise(self, path: str | os.PathLike[str]) -> Recognised:
+        """The same with what happened to the file's bytes since it was written."""
+        with self.open_raw(path) as raw:
+            return recognise(raw, self.containers)
+
+    def stat(self, path: str | os.PathLike[str]) -> Stat:
+        """What is there under this name."""
+        return self.guard.stat(self._checked(path, "read"))
+
+    def exists(self, path: str | os.PathLike[str]) -> bool:
+        """Whether something is there under this name, and is allowed."""
+        return self.guard.exists(self._checked(path, "read"))
+
+    def iter(self, path: str | os.PathLike[str] = ".") -> Iterator[tuple[str, Stat]]:
+        """The entries of a directory, sorted by name."""
+        return self.guard.iter(self._checked(path, "list"))
+
+    def mkdirs(self, path: str | os.PathLike[str]) -> None:
+        """Make a directory and its parents."""
+        with self.naming(path):
+            self.guard.mkdirs(self._checked(path, "mkdir"))
+
+    def replace(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+        """Rename within the root, replacing the target."""
+        with self.naming(target):
+            self.guard.replace(self._checked(source, "write"), self._checked(target, "write"))
+
+    def unlink(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
+        """Delete a file."""
+        with self.naming(path):
+            self.guard.unlink(self._checked(path, "delete"), missing_ok=missing_ok)
+
+    def remove_tree(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
+        """Delete a directory with all that is in it."""
+        with self.naming(path):
+            self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)
+
+
+# How files begin in the formats that this project writes, and the mode that they are written in.
+_MARKS = {b"ptask/1": "simple", b"age-encryption.org/": "age"}
+
+
+@attrs.frozen
+class FileEncryption:
+    """How a file is encrypted.
+
+    Attributes:
+        mode: `simple`, `age`, another plugin's own, or `none`.
+        key_id: Which key; empty where the file does not say (age files name nobody).
+    """
+
+    mode: str = "none"
+    key_id: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is."""
+        return self.mode != "none"
+
+
+def looks_encrypted(head: bytes) -> bool:
+    """Whether a file that begins with these bytes says that it is encrypted by a format that this project writes."""
+    return head.startswith(tuple(_MARKS))
+
+
+def _peek(raw: IO[bytes]) -> bytes:
+    head = raw.read(HEAD_SIZE)
+    raw.seek(0)
+    return head
+
+
+# ---------------------------------------------------------------- publishing, on directory handles
+
+
+def publish(directory: int, temporary: str, name: str, *, exclusive: bool = False) -> None:
+    """Give a finished temporary file its name, in one step.
+
+    Args:
+        directory: Descriptor of the directory that both names are in.
+        temporary: The file's present name.
+        name: The name it gets; a file of that name is replaced unless `exclusive`.
+
+    Raises:
+        FileExistsError: Exclusive, and the name is taken.
+    """
+    if exclusive:
+        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        os.unlink(temporary, dir_fd=directory)
+    else:
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+
+
+def flush_data(descriptor: int) -> None:
+    """Bring a file's data to the disk (`fdatasync`, or what the system has for it)."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)

@@ -1,0 +1,80 @@
+"""What killed runs leave lying about: files that were never published, and what unfinished steps had begun to write.
+
+Who holds the lock of a place removes what was left there; nobody else can tell stale from being written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks.storage.files import is_temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from pamola_tasks.storage.files import Files
+
+STAGING = ".new"  # how the folder of a step that is being run ends
+_STEPS = ".state/steps"
+
+
+def staging_of(step_id: str) -> str:
+    """The name of the folder that a step writes into while it runs."""
+    return f"{step_id}{STAGING}"
+
+
+def remove_of_task(files: Files, home: str) -> list[str]:
+    """Remove what killed runs of a task left in its directory. For the holder of the task's lock.
+
+    Folders of finished steps are not looked into: only whole files are ever put there.
+
+    Returns:
+        The names of what was removed.
+    """
+    steps = f"{home}/{_STEPS}"
+    stale = [
+        f"{steps}/{name}" for name, kind in entries(files, steps) if kind == "directory" and name.endswith(STAGING)
+    ]
+    for folder in stale:
+        files.remove_tree(folder, missing_ok=True)
+    return stale + remove_unpublished(files, home, but=steps)
+
+
+def remove_unpublished(
+    files: Files, folder: str, *, of: Collection[str] | None = None, but: str | None = None
+) -> list[str]:
+    """Remove what killed processes had begun to write beside a file's place.
+
+    Args:
+        files: Where.
+        folder: The folder; folders in it are looked into, unless `of` is given.
+        of: Only what was to become a file of one of these names.
+        but: A folder that is left alone.
+
+    Returns:
+        The names of what was removed.
+    """
+    found = list(unpublished(files, folder, of=of, but=but))
+    for name in found:
+        files.unlink(name, missing_ok=True)
+    return found
+
+
+def entries(files: Files, folder: str) -> list[tuple[str, str]]:
+    """Names and kinds of what is in a folder; nothing where there is none."""
+    if not files.exists(folder):
+        return []
+    return [(name, stat.kind) for name, stat in files.iter(folder)]
+
+
+def unpublished(
+    files: Files, folder: str, *, of: Collection[str] | None = None, but: str | None = None
+) -> Iterator[str]:
+    """The names of what killed processes had begun to write; arguments as for `remove_unpublished`."""
+    for name, kind in entries(files, folder):
+        path = f"{folder}/{name}"
+        if kind == "directory":
+            if of is None and path != but:
+                yield from unpublished(files, path, but=but)
+        elif is_temporary(name, of):
+            yield path
