@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks import BaseTask, DeclaredTask, Kernel, Operation, TaskRunner, hookimpl
+from pamola_tasks import BaseTask, Kernel, Operation, hookimpl
 from pamola_tasks.errors import (
     PluginError,
     TaskRegistryError,
@@ -16,6 +16,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.registry import TaskFile
 from pamola_tasks.testing.kernel_kit import Add, Count, Nothing, Steps, dataset, disk_kernel, kernel_of
+from pamola_tasks_config import DeclaredTask, TaskRunner
 
 KIT = "pamola_tasks.testing.kernel_kit"
 
@@ -141,6 +142,7 @@ def test_tasks_are_found_by_id_whatever_they_are_given_as(tmp_path: Path) -> Non
             t_class=Whole,
             t_text=f"{__name__}:Whole",
             t_instance=instance,
+            **{"*.yaml": "pamola_tasks_config.declared:DeclaredTask"},
             t_declared=TaskFile(path="configs/t_declared.yaml", task_id="t_declared"),
             t_file=TaskFile(path="configs/t_file.yaml", task_id="t_file", task_class="file_task.py:FileTask"),
         ),
@@ -182,7 +184,7 @@ def test_a_task_is_found_in_a_script_by_its_class_or_as_the_only_one(
     (tmp_path / "two.py").write_text(SCRIPT + "class Second(First):\n    pass\nclass _Hidden(First):\n    pass\n")
     (tmp_path / "none.py").write_text("x = 1\n")
     (tmp_path / "broken.py").write_text("x = \n")
-    kernel = disk_kernel(tmp_path)
+    kernel = disk_kernel(tmp_path, Brings(**{"*.yaml": "pamola_tasks_config.declared:DeclaredTask"}))
     assert kernel.run("script.py").success
     assert kernel.run(str(tmp_path / "script.py")).success
     monkeypatch.chdir(tmp_path)

@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from pamola_tasks.result import Artifact, OperationResult, OperationStatus
     from pamola_tasks.secret import Secret
     from pamola_tasks.task import BaseTask
-    from pamola_tasks_config.declared import DeclaredTask, TaskRunner
 
 _HOMES = {
     "Artifact": "pamola_tasks.result",
     "BaseTask": "pamola_tasks.task",
     "Command": "pamola_tasks.plugins.records",
     "DatasetRecord": "pamola_tasks.record",
-    "DeclaredTask": "pamola_tasks_config.declared",
     "Kernel": "pamola_tasks.kernel",
     "Operation": "pamola_tasks.operation",
     "OperationContext": "pamola_tasks.operation",
@@ -31,7 +29,6 @@ _HOMES = {
     "OperationStatus": "pamola_tasks.result",
     "Outcome": "pamola_tasks.kernel",
     "Secret": "pamola_tasks.secret",
-    "TaskRunner": "pamola_tasks_config.declared",
     "hookimpl": "pamola_tasks.hookspecs",
     "reads": "pamola_tasks.operation",
     "writes": "pamola_tasks.operation",
@@ -57,7 +54,6 @@ __all__ = [
     "BaseTask",
     "Command",
     "DatasetRecord",
-    "DeclaredTask",
     "Kernel",
     "Operation",
     "OperationContext",
@@ -65,7 +61,6 @@ __all__ = [
     "OperationStatus",
     "Outcome",
     "Secret",
-    "TaskRunner",
     "__version__",
     "hookimpl",
     "reads",

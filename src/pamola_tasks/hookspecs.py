@@ -117,7 +117,9 @@ def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
     Called once per kernel and project, when tasks are listed or looked up.
 
     Returns:
-        Task ids, and for each a `BaseTask` class, `"module:Class"`, or a `pamola_tasks.registry.TaskFile`.
+        Task ids, and for each a `BaseTask` class, `"module:Class"`, or a `pamola_tasks.registry.TaskFile`. A key such
+        as `"*.yaml"` brings the class of all task files with that ending that name no class of their own; it is called
+        with the file's name and, where it is known, the task's id.
     """
     raise NotImplementedError
 

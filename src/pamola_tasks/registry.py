@@ -6,7 +6,7 @@ import difflib
 import inspect
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,7 +16,6 @@ from pamola_tasks.operation import Operation
 from pamola_tasks.parameters import build, unknown_name
 from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.task import BaseTask
-from pamola_tasks_config.declared import DeclaredTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks.plugins.records import PluginRecord
     from pamola_tasks.protocols import Project
-
-TASK_FILE_ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
 
 @attrs.frozen(kw_only=True)
@@ -171,6 +168,7 @@ class Tasks:
         self._plugins = plugins
         self._project = project
         self._found: dict[str, Any] | None = None
+        self._file_classes: dict[str, str | type[BaseTask]] = {}  # by ending, such as `.yaml`
 
     def known(self) -> dict[str, Any]:
         """Ids, and what they stand for: a class, `module:Class` or a `TaskFile`."""
@@ -182,6 +180,7 @@ class Tasks:
                     if task_id in found:
                         raise PluginError(f"{owner[task_id]} and {record.label} both bring a task {task_id!r}")
                     found[task_id], owner[task_id] = target, record.label
+            self._file_classes = {key[1:]: found.pop(key) for key in list(found) if key.startswith("*.")}
             self._found = found
         return self._found
 
@@ -206,8 +205,8 @@ class Tasks:
         script, _, attribute = name.rpartition(":") if re.search(r"\.py:\w+$", name) else (name, "", "")
         if script.endswith(".py"):
             return self._instance(self._class_in(self._path(script), attribute), name)
-        if name.endswith(TASK_FILE_ENDINGS):
-            return DeclaredTask(self._name_of(self._path(name)))
+        if PurePath(name).suffix in self._file_classes:
+            return self._of_file(self._name_of(self._path(name)))
         if ":" in name:
             return self._make(name, name)
         close = difflib.get_close_matches(name, self.known(), n=1)
@@ -225,11 +224,20 @@ class Tasks:
             return self._instance(target, name)
         if isinstance(target, TaskFile):
             if not target.task_class:
-                return DeclaredTask(target.path, target.task_id)
+                return self._of_file(target.path, target.task_id)
             task = self._by_class_name(target.task_class, name)
             task.task_id = target.task_id
             return task
         return self._by_class_name(str(target), name)
+
+    def _of_file(self, file: str, *task_id: str) -> BaseTask:
+        """The task that a file declares, made by the class that a plugin brings for files of this ending."""
+        target = self._file_classes.get(PurePath(file).suffix)
+        if target is None:
+            raise UnknownTaskError(f"no installed plugin makes a task of {file}")
+        cls: Any = resolve(target) if isinstance(target, str) else target
+        task: BaseTask = cls(file, *task_id)
+        return task
 
     def _by_class_name(self, target: str, name: str) -> BaseTask:
         path, _, attribute = target.partition(":")

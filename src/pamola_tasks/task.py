@@ -143,7 +143,6 @@ class BaseTask:
         self.logger: logging.Logger | None = None
         self._session: RunSession | None = None
         self._add_failed = False
-        self._refused: list[Exception] | None = None  # while a list of operations is added, to tell of all together
 
     # ------------------------------------------------------------ what subclasses write
 
@@ -311,22 +310,28 @@ class BaseTask:
             Whether it was added. A step that could not be added makes the run fail: nothing is left out silently.
         """
         try:
-            session = self._running("add_operation")
-            kernel = session.kernel
-            registered = kernel.operations.get(operation_class)
-            parameters = parameters_for(registered.cls, kwargs, session.run)
-            operation = registered.build(parameters)
-            session.run.plan.inputs = tuple(session.run.data_source.names())
-            session.run.plan.add(operation, name=registered.name, options=step, distribution=registered.distribution)
-            self.operations.append(operation)
+            self.add_step(operation_class, step=step, **kwargs)
         except Exception as error:
             self._add_failed = True
-            if self._refused is None:
-                self._failed("configuration_error", error)
-            else:
-                self._refused.append(error)
+            self._failed("configuration_error", error)
             return False
         return True
+
+    def add_step(
+        self, operation_class: str | type[Operation], *, step: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Operation:
+        """Add a step, as `add_operation` does, and return its operation.
+
+        Raises:
+            ConfigurationError: It cannot be added; whoever calls this decides what becomes of the run.
+        """
+        session = self._running("add_operation")
+        registered = session.kernel.operations.get(operation_class)
+        operation = registered.build(parameters_for(registered.cls, kwargs, session.run))
+        session.run.plan.inputs = tuple(session.run.data_source.names())
+        session.run.plan.add(operation, name=registered.name, options=step, distribution=registered.distribution)
+        self.operations.append(operation)
+        return operation
 
     def execute(self) -> bool:
         """Run the operations that were added.

@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pamola_tasks import Kernel, TaskRunner
+from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError
+from pamola_tasks_config import TaskRunner
 from pamola_tasks_data import DataReader, DataSource
 
 TABLES = {

@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from pamola_tasks import Kernel, TaskRunner
+from pamola_tasks import Kernel
 from pamola_tasks.errors import ConfigurationError, DataError
+from pamola_tasks_config import TaskRunner
 
 COLUMNS = [f"c{number}" for number in range(40)]
 WANTED = ["c30", "c2", "c7"]

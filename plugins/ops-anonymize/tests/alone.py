@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from pamola_tasks import Kernel, Outcome, TaskRunner
+from pamola_tasks import Kernel, Outcome
 from pamola_tasks.operation import Operation, OperationResult, OperationStatus
+from pamola_tasks_config import TaskRunner
 
 
 def run(operation: Operation, frame: pd.DataFrame, folder: Path, **more: pd.DataFrame) -> OperationResult:

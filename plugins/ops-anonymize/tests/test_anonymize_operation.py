@@ -12,9 +12,10 @@ import pytest
 from release_check import faults, smallest_class
 
 from pamola_ops_anonymize import AnonymizeOperation
-from pamola_tasks import Kernel, TaskRunner
+from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
 from pamola_tasks.operation import OperationResult, OperationStatus
+from pamola_tasks_config import TaskRunner
 
 QUASI = ["age", "zipcode", "gender"]
 

@@ -20,8 +20,9 @@ from pamola_ops_anonymize import (
     SuppressOperation,
     TopBottomCodeOperation,
 )
-from pamola_tasks import Kernel, TaskRunner
+from pamola_tasks import Kernel
 from pamola_tasks.storage.files import Files
+from pamola_tasks_config import TaskRunner
 from pamola_tasks_data import DataSource
 from pamola_tasks_paths.guard import ProjectGuard
 

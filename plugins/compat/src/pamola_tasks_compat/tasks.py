@@ -18,7 +18,6 @@ from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.task import BaseTask
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
-from pamola_tasks_config.declared import TaskRunner
 
 STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")
 
@@ -58,6 +57,7 @@ _OF_PLUGIN = {
     "substitute_item": ("config", "pamola_tasks_config"),
     "substitute_variables": ("config", "pamola_tasks_config"),
     "TaskConfig": ("config", "pamola_tasks_config"),
+    "TaskRunner": ("config", "pamola_tasks_config"),
     "validate_path_security": ("path_guard", "pamola_tasks_paths"),
     "validate_paths": ("path_guard", "pamola_tasks_paths"),
     "normalize_and_validate_path": ("path_guard", "pamola_tasks_paths"),
@@ -370,7 +370,6 @@ class TaskContext:
 __all__ = [
     "BaseTask",
     "TaskContext",
-    "TaskRunner",
     "check_task_dependencies",
     "clean_temp_dir",
     "create_task_directories",

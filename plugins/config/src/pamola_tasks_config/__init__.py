@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pamola_tasks_config.declared import DeclaredTask, TaskRunner
     from pamola_tasks_config.projects import find_project_root, is_valid_project_root
     from pamola_tasks_config.standing import (
         apply_default_values,
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from pamola_tasks_config.task_config import TaskConfig
 
 _HOMES = {
+    "DeclaredTask": "declared",
     "TaskConfig": "task_config",
+    "TaskRunner": "declared",
     "apply_default_values": "standing",
     "clear_config_cache": "standing",
     "create_default_project_structure": "standing",
@@ -50,7 +53,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "DeclaredTask",
     "TaskConfig",
+    "TaskRunner",
     "apply_default_values",
     "clear_config_cache",
     "create_default_project_structure",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError, ParameterError, UnknownOperationError
+from pamola_tasks.errors import ConfigurationError, ParameterError, UnknownOperationError, UsageError
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.plan import STEP_OPTIONS
 from pamola_tasks.task import BaseTask
@@ -146,37 +146,36 @@ def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Pro
             problems.append(problem_at((key, number), str(error)))
             continue
         for refusal in _add(task, listed):
-            if not isinstance(refusal, ConfigurationError):
-                raise refusal
             for path, message, at_key in _problems_of(refusal, listed):
                 problems.append(problem_at((key, number, *path), message, at_key=at_key))
     if problems:
         raise ConfigurationError(problems=tuple(problems))
 
 
-def _add(task: BaseTask, listed: Listed) -> list[Exception]:
+def _add(task: BaseTask, listed: Listed) -> Iterator[ConfigurationError]:
     """Add one, or one a field; what was refused."""
+    if task.kernel is None:
+        raise UsageError(f"task {task.task_id} is not initialized: call initialize() or run() first")
     try:
-        cls = task._running("add_operation").kernel.operations.get(listed.name).cls
+        cls = task.kernel.operations.get(listed.name).cls
     except ConfigurationError as error:
-        return [error]
+        yield error
+        return
     own = annotations_of(cls)
     parameters, step = listed.parameters, listed.step
-    refused: list[Exception] = []
-    task._refused = refused
-    try:
-        if listed.fields and "field_name" in own and "field_name" not in parameters:
-            for field in listed.fields:
-                options = {**step, "id": f"{step['id']}-{field}"} if "id" in step else step
-                ready = _with_input(task, cls, {**parameters, "field_name": field})
-                task.add_operation(listed.name, step=options, **ready)
-        else:
-            if listed.fields and "fields" in own:
-                parameters = {"fields": listed.fields, **parameters}
-            task.add_operation(listed.name, step=step, **_with_input(task, cls, parameters))
-    finally:
-        task._refused = None
-    return refused
+    each: list[tuple[dict[str, Any], dict[str, Any]]] = [(step, parameters)]
+    if listed.fields and "field_name" in own and "field_name" not in parameters:
+        each = [
+            ({**step, "id": f"{step['id']}-{field}"} if "id" in step else step, {**parameters, "field_name": field})
+            for field in listed.fields
+        ]
+    elif listed.fields and "fields" in own:
+        each = [(step, {"fields": listed.fields, **parameters})]
+    for options, values in each:
+        try:
+            task.add_step(listed.name, step=options, **_with_input(task, cls, values))
+        except ConfigurationError as error:
+            yield error
 
 
 def _problems_of(error: ConfigurationError, listed: Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
@@ -237,7 +236,6 @@ def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]
         return parameters
     own = annotations_of(cls)
     given = parameters.pop("dataset_name", None) if "dataset_name" not in own else None
-    plan = task._running("add_operation").run.plan
-    written = [name for step in plan for name in step.writes]
+    written = [name for operation in task.operations for name in operation.output_datasets()]
     available = [given] if given else written[-1:] or list(task.input_datasets)[:1]
     return {**parameters, readers[0]: available[0]} if available else parameters

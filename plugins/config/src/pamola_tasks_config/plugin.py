@@ -32,10 +32,11 @@ def pamola_provide_project(start: Path) -> Project:
 
 @hookimpl
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
-    """Tasks that files in `configs/` describe."""
+    """Tasks that files in `configs/` describe, and the class of task files that list their operations."""
     from pamola_tasks_config.task_files import find
 
-    return find(project)
+    declared = "pamola_tasks_config.declared:DeclaredTask"
+    return {**find(project), **dict.fromkeys(("*.yaml", "*.yml", "*.json", "*.toml"), declared)}
 
 
 @hookimpl

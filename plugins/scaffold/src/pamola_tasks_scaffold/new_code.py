@@ -42,7 +42,8 @@ OPERATION_TEST = '''\
 """{cls} does what it says."""
 
 {imports}
-from pamola_tasks import Kernel, TaskRunner
+from pamola_tasks import Kernel
+from pamola_tasks_config import TaskRunner
 from pamola_tasks.testing import memory_plugins
 {constant}
 
