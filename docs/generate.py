@@ -24,7 +24,7 @@ import click
 from pamola_tasks import Kernel, errors, hookspecs, protocols
 from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
+from pamola_tasks.protocols.services import KERNEL_SERVICES
 
 DOCS = Path(__file__).parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)
@@ -104,7 +104,7 @@ def hooks() -> Iterator[str]:
             yield f"## {phases.pop(number).capitalize()}\n"
         yield f"### {node.name}\n"
         kind = hookspecs.kind_of(node.name)
-        default = DEFAULT_PROVIDERS.get(node.name.removeprefix("pamola_provide_")) if kind == "service" else None
+        default = KERNEL_SERVICES[node.name.removeprefix("pamola_provide_")].default if kind == "service" else None
         yield f"*{kind.capitalize()}*" + (
             f", answered by `{default}` unless another plugin does.\n" if default else ".\n"
         )
@@ -307,7 +307,7 @@ def operations() -> Iterator[str]:
 def providers() -> Iterator[str]:
     yield "| service | default |"
     yield "|---|---|"
-    for service, distribution in DEFAULT_PROVIDERS.items():
+    for service, distribution in ((name, kind.default) for name, kind in KERNEL_SERVICES.items()):
         yield f"| `{service}` | `{distribution}` |"
 
 

@@ -20,7 +20,7 @@ import command_line
 import pytest
 
 from pamola_tasks import Kernel, errors, hookspecs, protocols
-from pamola_tasks.plugins import manager as plugins
+from pamola_tasks.protocols.services import KERNEL_SERVICES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -56,7 +56,7 @@ def test_every_hook_is_in_the_manual_with_its_exact_parameters(hook: str) -> Non
 def test_every_service_is_in_the_manual() -> None:
     page = text_of("reference/services.md")
     assert [service for service in protocols.SERVICES if f"`{service}`" not in page] == []
-    assert [name for name in plugins.DEFAULT_PROVIDERS.values() if f"`{name}`" not in page] == []
+    assert [s.default for s in KERNEL_SERVICES.values() if s.default and f"`{s.default}`" not in page] == []
 
 
 def test_every_key_of_the_configuration_is_in_the_manual() -> None:

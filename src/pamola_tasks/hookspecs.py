@@ -12,7 +12,9 @@ A plugin implements any of these functions, takes only the parameters that it ne
   recorded and named in the report, and the others are still called; after three times it is left out of the run.
 
 `pamola_run_step` is the one hook made to be wrapped: the kernel has the only plain implementation.
-No parameter of an implementation may have a default value, and no event may be wrapped.
+A wrapper of any other hook is called once, around all implementations, also where there is none; what it returns
+counts. No parameter of an implementation may have a default value or be keyword-only, no implementation may be `async`,
+and no event may be wrapped. An implementation marked `optionalhook=True` may be of a hook that another plugin adds.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
         ReportSection,
         ReportWriter,
         RunServices,
+        Service,
     )
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.secret import Secret
@@ -83,6 +86,31 @@ def kind_of(hook: str) -> Kind:
 
 
 # ------------------------------------------------------------------------------------------------ assembly
+
+
+@hookspec
+def pamola_add_hooks(add: Callable[[Any], None]) -> None:
+    """Add hook specifications of your own, which other plugins can then implement.
+
+    Called when the plugin is loaded, before any plugin's implementations are looked at. The names of the hooks say
+    what kind they are, as those of the kernel do. Ask them with `kernel.plugins.each`, `first`, `objections` or, for
+    contributions by name, `kernel.contributions`.
+
+    Args:
+        add: Takes a module, class or object whose functions are marked with `@pamola_tasks.hookspec`.
+    """
+
+
+@hookspec
+def pamola_add_services() -> Mapping[str, Service]:
+    """Add kinds of service: each becomes `run.<name>`, provided by `pamola_provide_<name>(run)`.
+
+    Called when the plugin is loaded. Services come up in the order that their `after` asks for.
+
+    Returns:
+        Names of services, and what each must offer.
+    """
+    raise NotImplementedError
 
 
 @hookspec

@@ -25,9 +25,8 @@ from pamola_tasks.errors import (
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import OperationResult
-from pamola_tasks.plugins.discovery import resolve
+from pamola_tasks.plugins.contributions import Contributions, imported
 from pamola_tasks.plugins.manager import KERNEL, Plugins, assemble
-from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secret import Secret
@@ -186,7 +185,7 @@ class Kernel:
                         raise PluginError(
                             f"{record.label} brings the container format {mark!r}, which is there already"
                         )
-                    found[mark] = lambda record=record, target=target: self._imported(record, target)(project)  # type: ignore[misc]
+                    found[mark] = lambda record=record, target=target: imported(record, target)(project)  # type: ignore[misc]
             return found
 
         return Containers(collect)
@@ -209,10 +208,8 @@ class Kernel:
         return found if found is not None else Project(start.resolve(), warnings=_no_marker(start))
 
     def _find_secret(self, name: str, project: Project) -> Secret | None:
-        for _, answer in self.plugins.each("pamola_find_secret", name=name, project=project):
-            if answer is not None:
-                return answer if isinstance(answer, Secret) else Secret(answer, name)
-        return None
+        answer = self.plugins.first("pamola_find_secret", name=name, project=project)
+        return answer if answer is None or isinstance(answer, Secret) else Secret(answer, name)
 
     def veto(self, config: Config | None) -> Callable[[str, str], None] | None:
         """What asks the plugins before a path is used; None where nobody has anything to say."""
@@ -252,37 +249,29 @@ class Kernel:
         for record, answer in self.plugins.each("pamola_add_settings"):
             if answer is None:
                 continue
-            cls = self._imported(record, answer)
+            cls = imported(record, answer)
             if not attrs.has(cls):
                 raise PluginError(f"plugin {record.label}: its settings {cls!r} are no attrs class")
             found[record.name] = cls
         return found
 
-    def dataset_formats(self) -> dict[str, DatasetFormat]:
+    def contributions(self, hook: str, what: str, **arguments: Any) -> Contributions:
+        """What plugins contribute to a hook by name, imported when it is used; for hooks of plugins too.
+
+        Args:
+            hook: The hook, whose answers are mappings.
+            what: What is contributed, for messages: `dataset format`.
+            **arguments: Those of the hook.
+        """
+        return Contributions(self.plugins, hook, what, **arguments)
+
+    def dataset_formats(self) -> Mapping[str, DatasetFormat]:
         """File formats for datasets, by extension."""
-        return self._collected("pamola_add_dataset_formats", "dataset format")
+        return self.contributions("pamola_add_dataset_formats", "dataset format")
 
-    def report_writers(self) -> dict[str, ReportWriter]:
+    def report_writers(self) -> Mapping[str, ReportWriter]:
         """Formats of the report, by extension."""
-        return self._collected("pamola_add_report_writers", "report format")
-
-    def _collected(self, hook: str, what: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        owner: dict[str, PluginRecord] = {}
-        for record, answer in self.plugins.each(hook):
-            for name, target in (answer or {}).items():
-                if name in found:
-                    raise PluginError(f"{owner[name].label} and {record.label} both bring the {what} {name!r}")
-                found[name], owner[name] = self._imported(record, target), record
-        return found
-
-    def _imported(self, record: PluginRecord, target: Any) -> Any:
-        if not isinstance(target, str):
-            return target
-        try:
-            return resolve(target)
-        except Exception as error:
-            raise PluginError(f"plugin {record.label}: {target} cannot be imported: {error}") from error
+        return self.contributions("pamola_add_report_writers", "report format")
 
     def report_sections(self, run: RunServices) -> list[ReportSection]:
         """Sections that plugins add to the report of a run."""

@@ -23,7 +23,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.plan import Plan
 from pamola_tasks.plugins.observers import Observers
-from pamola_tasks.protocols import SERVICES, RunOptions, RunServices
+from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.steps import Steps
 from pamola_tasks.storage import leftovers
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pamola_tasks.kernel import Kernel
+    from pamola_tasks.plugins.records import PluginRecord
     from pamola_tasks.protocols import ConfigLayer
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.task import BaseTask
@@ -68,7 +69,7 @@ class RunSession:
         self._unannounced = bool(options.selection)
         self.error: BaseException | None = None
         self.report: Path | None = None
-        self.run = run = RunServices()
+        self.run = run = RunServices(kernel.plugins.service_order())
         run.id = new_run_id()
         run.kernel = kernel
         run.options = options
@@ -87,20 +88,31 @@ class RunSession:
 
     # ------------------------------------------------------------ initialize
 
-    def bring_up(self, upto: str = "executor") -> RunServices:
-        """Bring services up, in order, to this one.
+    def bring_up(self, upto: str = "") -> RunServices:
+        """Bring services up, in order, to this one; all of them unless one is named.
 
         Raises:
             PamolaTaskError: The first one that could not be brought up.
         """
-        last = SERVICES.index(upto)
-        for service in SERVICES[: last + 1]:
+        services = self.run.services
+        for service in services[: services.index(upto) + 1 if upto else None]:
             if service in vars(self.run):
                 continue
             self.run._asking = f"the provider of {service!r}"
-            getattr(self, f"_up_{service}")()
+            bring = getattr(self, f"_up_{service}", None)
+            if bring is None:
+                self._up_added(service)
+            else:
+                bring()
         self.run._asking = "the kernel"
         return self.run
+
+    def _up_added(self, service: str) -> None:
+        """A kind of service that a plugin adds."""
+        answer = self.kernel.plugins.provide(service, run=self.run)
+        if answer is None and self.kernel.plugins.services[service].essential:
+            raise self.kernel.plugins.missing(service)
+        self.run.provide(service, answer)
 
     def _up_redact(self) -> None:
         redact = Redactor()
@@ -261,12 +273,17 @@ class RunSession:
         """
         run, plan = self.run, self.run.plan
         before = list(plan)
-        for record, _ in self.kernel.plugins.each("pamola_modify_plan", run=run, plan=plan):
+
+        def note_change(record: PluginRecord) -> None:
+            nonlocal before
             after = list(plan)
             if after != before:
                 was, now_is = (", ".join(step.id for step in steps) or "nothing" for steps in (before, after))
                 run.record.plan_changes.append(f"{record.label} changed the plan from {was} to {now_is}")
                 before = after
+
+        plugins = self.kernel.plugins
+        plugins.each("pamola_modify_plan", after_each=note_change, run=run, plan=plan)
         for step in plan:
             run.redact.learn(step.operation.parameters())
         problems = plan.problems() + self.kernel.plugins.objections("pamola_check_plan", run=run, plan=plan)
@@ -379,6 +396,7 @@ class RunSession:
         """Close what is open, the newest service first."""
         up = vars(self.run)
         closings: list[tuple[str, Callable[[], Any]]] = [
+            *self._closings_of_added(),
             ("progress", lambda: self.run.progress.close()),
             ("directories", self._clean_temp),
             ("encryption", lambda: self.run.encryption.cleanup()),
@@ -394,6 +412,12 @@ class RunSession:
                     self.run.logger.warning("closing %s failed: %s", service, told, exc_info=error)
         self.observers.watch.close()
         self.run.logger.handlers[:] = [logging.NullHandler()]
+
+    def _closings_of_added(self) -> list[tuple[str, Callable[[], Any]]]:
+        """How services that plugins add are closed: by their method `close`, where they have one."""
+        added = [name for name in self.run.services if name in self.kernel.plugins.added_services]
+        found = [(name, getattr(vars(self.run).get(name), "close", None)) for name in reversed(added)]
+        return [(name, close) for name, close in found if callable(close)]
 
     def _clean_temp(self) -> None:
         if self.task is not None and "lock" in vars(self.run) and self.started:

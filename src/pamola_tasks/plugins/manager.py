@@ -1,51 +1,36 @@
-"""Which plugins there are, whether they can be used, and who answers what.
+"""The plugins of one kernel: found, loaded, and taken out again when they cannot be used.
 
 Loading a plugin is a boundary: whatever it does wrong ends in a status and a reason, never in a traceback, and leaves
-nothing of it registered. The provider of a service is chosen before it is called. This module is imported by every
-command, so it imports little.
+nothing of it registered. This module is imported by every command, so it imports little.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
+import inspect
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
 from pamola_tasks import hookspecs
-from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
+from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.discovery import installed, module_from, normalized, resolve
+from pamola_tasks.plugins.providers import Providers
 from pamola_tasks.plugins.records import PluginRecord, reason
-from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS, ESSENTIAL, nearest, settings_of
+from pamola_tasks.plugins.settings import nearest, settings_of
+from pamola_tasks.protocols.services import RUN_NAMES, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pluggy import HookImpl, HookimplOpts
-
-    from pamola_tasks.plugins.observers import Observers
+    from pluggy import HookImpl
 
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
+_DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
 
 
-class _Manager(pluggy.PluginManager):
-    """pluggy's manager; one place to say which project the hooks belong to."""
-
-    def __init__(self) -> None:
-        super().__init__(hookspecs.PROJECT_NAME)
-        self.add_hookspecs(hookspecs)
-
-    def parse_hookimpl_opts(self, plugin: Any, name: str) -> HookimplOpts | None:
-        """Most names of a module are none of a hook: looking closely at each would cost every start."""
-        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
-
-
-class Plugins:
+class Plugins(Providers):
     """The plugins of one kernel.
 
     Args:
@@ -58,20 +43,31 @@ class Plugins:
         self,
         *,
         disable: Iterable[str] = (),
-        prefer: dict[str, str] | None = None,
+        prefer: Mapping[str, str] | None = None,
         require: Iterable[str] = (),
     ) -> None:
-        self.manager = _Manager()
+        super().__init__(prefer)
         self.disable = {normalized(name) for name in disable}
-        self.prefer = dict(prefer or {})
         self.require = tuple(require)
         self.records: list[PluginRecord] = []
-        self._by_name: dict[str, PluginRecord] = {}
-        self._event_lock = threading.RLock()
-        self._observers: Observers | None = None
-        self._chosen: dict[str, PluginRecord | None] = {}
+        self._waiting: list[tuple[PluginRecord, Any]] | None = None
+        self._services_of: dict[str, list[str]] = {}
 
     # ------------------------------------------------------------ loading
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Load several plugins at once: hooks and services that one of them adds are known to all of them."""
+        self._waiting = []
+        try:
+            yield
+        finally:
+            waiting, self._waiting = self._waiting, None
+            for record, plugin in waiting:
+                self._guarded(record, lambda plugin=plugin, record=record: self._define(plugin, record))  # type: ignore[misc]
+            for record, plugin in waiting:
+                if record.status == "loaded":
+                    self._guarded(record, lambda plugin=plugin, record=record: self._register(plugin, record))  # type: ignore[misc]
 
     def load_installed(self) -> None:
         """Load what installed distributions offer in the entry-point group `pamola_tasks`."""
@@ -112,19 +108,69 @@ class Plugins:
             record.status = "blocked"
             record.reason = "left out on purpose"
             return record
+        self._guarded(record, lambda: self._take(record, get()))
+        return record
+
+    def _guarded(self, record: PluginRecord, action: Callable[[], None]) -> None:
         try:
-            plugin = get()
-            declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
-            if declared != hookspecs.HOOK_API:
-                record.status = "incompatible"
-                record.reason = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
-                return record
-            self._register(plugin, record)
+            action()
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             self._failed(record, reason(error))
-        return record
+
+    def _take(self, record: PluginRecord, plugin: Any) -> None:
+        declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
+        if declared != hookspecs.HOOK_API:
+            record.status = "incompatible"
+            record.reason = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
+        elif self._waiting is not None:
+            self._waiting.append((record, plugin))
+        else:
+            self._define(plugin, record)
+            self._register(plugin, record)
+
+    # ------------------------------------------------------------ hooks and services that plugins define
+
+    def _define(self, plugin: Any, record: PluginRecord) -> None:
+        """Add the hook specifications and the kinds of service that a plugin brings."""
+        for hook in _DEFINING:
+            function = getattr(plugin, hook, None)
+            if function is None or self.manager.parse_hookimpl_opts(plugin, hook) is None:
+                continue
+            if hook == "pamola_add_hooks":
+                function(self.manager.add_hookspecs)
+            else:
+                for name, service in function().items():
+                    self._add_service(name, service, record)
+
+    def _add_service(self, name: str, service: Service, record: PluginRecord) -> None:
+        if not (isinstance(name, str) and name.isidentifier()) or name.startswith("_"):
+            raise PluginError(f"{name!r} cannot name a service: it becomes an attribute of `run`")
+        if name in self.services or name in RUN_NAMES:
+            raise PluginError(f"there is a service or attribute {name!r} of `run` already")
+        if not isinstance(service, Service):
+            raise PluginError(f"service {name!r} is described by a Service, not by {service!r}")
+
+        def provide(run: Any) -> Any:
+            raise NotImplementedError
+
+        hook = f"pamola_provide_{name}"
+        provide.__name__ = hook
+        provide.__doc__ = f"Provide `run.{name}`, a service that the plugin {record.name} adds."
+        specification = type(hook, (), {hook: staticmethod(hookspecs.hookspec(firstresult=True)(provide))})
+        self.manager.add_hookspecs(specification)
+        self.services[name] = service
+        self._services_of.setdefault(record.name, []).append(name)
+
+    @property
+    def added_services(self) -> dict[str, PluginRecord]:
+        """Kinds of service that plugins add, and the plugin that adds each."""
+        return {name: self._by_name[owner] for owner, names in self._services_of.items() for name in names}
+
+    def hook_names(self) -> list[str]:
+        """Names of all hooks: the kernel's, and those that plugins add."""
+        return sorted(name for name, caller in vars(self.manager.hook).items() if name[0] != "_" and caller.has_spec())
 
     def _register(self, plugin: Any, record: PluginRecord) -> None:
         if not isinstance(plugin, type(sys)):
@@ -132,29 +178,28 @@ class Plugins:
                 getattr(plugin, attribute)
         record.object = plugin
         self.manager.register(plugin, record.name)
+        self._chosen.clear()
         for caller in self.manager.get_hookcallers(plugin) or ():
-            if not caller.has_spec():
-                raise PluginError(_unknown_hook(caller.name))
             own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
+            if not caller.has_spec():
+                if own[0].optionalhook:
+                    continue
+                raise PluginError(self._unknown_hook(caller.name))
             if len(own) > 1:
                 raise PluginError(f"{caller.name} is implemented twice: use two plugins")
-            self._check_implementation(caller.name, own[0])
-            if hookspecs.kind_of(caller.name) == "event":
-                own[0].function = self._guarded(own[0].function, record, caller.name)  # type: ignore[misc]
+            _check_implementation(caller.name, own[0])
+            self.guard(own[0], record, caller.name)
 
-    def _check_implementation(self, hook: str, impl: HookImpl) -> None:
-        wraps = impl.wrapper or impl.hookwrapper
-        if wraps and hookspecs.kind_of(hook) == "event":
-            raise PluginError(f"{hook} is an event, which cannot be wrapped")
-        if not wraps and hook == "pamola_run_step":
-            raise PluginError(f"{hook} has its only plain implementation in the kernel: write a wrapper")
-        function = getattr(impl.function, "__func__", impl.function)
-        if getattr(function, "__defaults__", None) or getattr(function, "__kwdefaults__", None):
-            raise PluginError(f"{hook}: a parameter has a default value, which implementations must not have")
+    def _unknown_hook(self, name: str) -> str:
+        close = nearest(name, self.hook_names())
+        return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
 
     def _failed(self, record: PluginRecord, reason: str, *, keep: bool = True) -> PluginRecord:
         if keep and record.object is not None and self.manager.get_plugin(record.name) is record.object:
             self.manager.unregister(record.object)
+        for name in self._services_of.pop(record.name, ()) if keep else ():
+            del self.services[name]
+        self._chosen.clear()
         record.status = "failed"
         record.reason = reason
         record.object = None
@@ -242,201 +287,29 @@ class Plugins:
             for record in self.records
         ]
 
-    def record_of(self, impl: HookImpl) -> PluginRecord:
-        """The plugin that an implementation belongs to."""
-        return self._by_name[impl.plugin_name]
 
-    # ------------------------------------------------------------ services
+def _check_implementation(hook: str, impl: HookImpl) -> None:
+    """Refuse an implementation that could never be called as its author meant it.
 
-    def choose(self, service: str) -> PluginRecord | None:
-        """The plugin that answers a service; None where nobody does.
-
-        Raises:
-            ProviderConflict: Two or more want to, and none is preferred.
-            PluginError: The preferred one does not offer it.
-        """
-        candidates = self._providing(service)
-        records = [self.record_of(impl) for impl in candidates]
-        if service in self.prefer:
-            wanted = normalized(self.prefer[service])
-            for record in records:
-                if wanted in (normalized(record.name), normalized(record.distribution)):
-                    return record
-            offered = ", ".join(r.label for r in records) or "nobody"
-            raise PluginError(
-                f"plugins.prefer.{service} names {self.prefer[service]!r}, which does not offer it: {offered} does"
-            )
-        eager = [self.record_of(impl) for impl in candidates if not impl.trylast]
-        if len(eager) > 1:
-            names = " and ".join(record.label for record in eager)
-            raise ProviderConflict(
-                f"{names} all offer the service {service!r}:"
-                f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
-            )
-        if eager:
-            return eager[0]
-        default = DEFAULT_PROVIDERS[service]
-        for record in records:
-            if record.distribution == default or record.name == default.removeprefix("pamola-tasks-"):
-                return record
-        by_hand = [record for record in records if not record.distribution]
-        return by_hand[0] if len(by_hand) == 1 else None
-
-    def provider(self, service: str) -> PluginRecord | None:
-        """The chosen provider of a service, remembered."""
-        if service not in self._chosen:
-            self._chosen[service] = self.choose(service)
-        return self._chosen[service]
-
-    def refuse_if_unprovided(self) -> None:
-        """Refuse to run while nobody provides an essential service, or it is not clear who provides one.
-
-        Raises:
-            ServiceMissing: Nobody does.
-            ProviderConflict: Two or more want to.
-            PluginError: The preferred one does not.
-        """
-        for service in DEFAULT_PROVIDERS:
-            if self.provider(service) is None and service in ESSENTIAL:
-                raise self.missing(service)
-
-    def alternatives(self, service: str) -> list[PluginRecord]:
-        """Those that offer a service and were not chosen."""
-        chosen = self.provider(service)
-        return [record for record in self.offering(service) if record is not chosen]
-
-    def offering(self, service: str) -> list[PluginRecord]:
-        """Those that offer a service."""
-        return [self.record_of(impl) for impl in self._providing(service)]
-
-    def _providing(self, service: str) -> list[HookImpl]:
-        impls = getattr(self.manager.hook, f"pamola_provide_{service}").get_hookimpls()
-        return [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
-
-    def services_of(self, record: PluginRecord) -> list[str]:
-        """Services that a plugin answers."""
-        won = []
-        for service in DEFAULT_PROVIDERS:
-            try:
-                if self.provider(service) is record:
-                    won.append(service)
-            except PluginError:
-                continue
-        return won
-
-    def provide(self, service: str, **arguments: Any) -> Any:
-        """Call the chosen provider, and the wrappers around it.
-
-        Returns:
-            What it gives; None where there is no provider.
-
-        Raises:
-            PluginError: It raised, or gave nothing. Our own errors pass through as they are.
-        """
-        chosen = self.provider(service)
-        if chosen is None:
-            return None
-        others = [record.object for record in self.alternatives(service)]
-        caller = self.manager.subset_hook_caller(f"pamola_provide_{service}", remove_plugins=others)
-        try:
-            answer = caller(**arguments)
-        except PamolaTaskError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {reason(error)}") from error
-        if answer is None:
-            raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
-        return answer
-
-    def missing(self, service: str) -> ServiceMissing:
-        """The error that says that a service is missing and what would bring it."""
-        offering = [record.label for record in self.alternatives(service)]
-        if offering:
-            return ServiceMissing(
-                f"{' and '.join(offering)} could provide {service!r}, but only when asked to:"
-                f' say which one with `prefer.{service} = "…"` under [plugins] in .pamola.toml,'
-                f" or install {DEFAULT_PROVIDERS[service]}"
-            )
-        return ServiceMissing(
-            f"no plugin provides {service!r}: install {DEFAULT_PROVIDERS[service]}, or another plugin that does"
-        )
-
-    # ------------------------------------------------------------ contributions, checks, decisions
-
-    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[PluginRecord, Any]]:
-        """Ask every plugin that implements a hook, one after the other, in call order.
-
-        A wrapper sees one plugin's answer at a time.
-
-        Raises:
-            PluginError: A plugin raised something that is no error of ours; it names plugin, distribution, version.
-        """
-        caller = getattr(self.manager.hook, hook)
-        impls = list(reversed(caller.get_hookimpls()))
-        plain = [impl for impl in impls if not (impl.wrapper or impl.hookwrapper)]
-        wrapped = len(plain) < len(impls)
-        for impl in plain:
-            record = self.record_of(impl)
-            try:
-                if wrapped:
-                    others = [other.plugin for other in plain if other is not impl]
-                    found = self.manager.subset_hook_caller(hook, remove_plugins=others)(**arguments)
-                    answer = found[0] if found else None
-                else:
-                    answer = impl.function(*(arguments[name] for name in impl.argnames))
-            except PamolaTaskError:
-                raise
-            except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {record.label} failed in {hook}: {reason(error)}") from error
-            yield record, answer
-
-    def objections(self, hook: str, **arguments: Any) -> list[str]:
-        """What anybody objects in a check; a check that fails is an objection."""
-        found: list[str] = []
-        caller = getattr(self.manager.hook, hook)
-        if not caller.get_hookimpls():
-            return found
-        for record, answer in self.each(hook, **arguments):
-            if answer:
-                texts = [answer] if isinstance(answer, str) else list(answer)
-                found += [f"{text} (says {record.name})" for text in texts]
-        return found
-
-    # ------------------------------------------------------------ events
-
-    def emit(self, observers: Observers, hook: str, **arguments: Any) -> None:
-        """Tell all observers, never two at a time. What they do wrong is recorded with `observers`."""
-        caller = getattr(self.manager.hook, hook)
-        if not caller.get_hookimpls():
-            return
-        with self._event_lock:
-            before, self._observers = self._observers, observers
-            try:
-                caller(**arguments)
-            finally:
-                self._observers = before
-
-    def _guarded(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
-        def guarded(*arguments: Any) -> None:
-            observers = self._observers
-            if observers is None:
-                function(*arguments)
-                return
-            if observers.leaves_out(record):
-                return
-            call = observers.watch.begin(record.label, hook)
-            try:
-                function(*arguments)
-            except KeyboardInterrupt:
-                if not call.named:
-                    raise
-                observers.failed(record, hook, PluginError(f"it was abandoned after {call.seconds:.0f} s (Ctrl-C)"))
-            except BaseException as error:
-                observers.failed(record, hook, error)
-            finally:
-                observers.watch.end(call)
-
-        return guarded
+    Raises:
+        PluginError: It is asynchronous, has parameters that pluggy does not fill, or wraps what cannot be wrapped.
+    """
+    kind, wraps = hookspecs.kind_of(hook), impl.wrapper or impl.hookwrapper
+    function = getattr(impl.function, "__func__", impl.function)
+    if wraps and kind == "event":
+        raise PluginError(f"{hook} is an event, which cannot be wrapped")
+    if wraps and hook in _DEFINING:
+        raise PluginError(f"{hook} is asked when a plugin is loaded, and cannot be wrapped")
+    if not wraps and kind == "step":
+        raise PluginError(f"{hook} has its only plain implementation in the kernel: write a wrapper")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise PluginError(f"{hook}: an async function would never be awaited: hooks are called, not awaited")
+    if getattr(function, "__defaults__", None) or getattr(function, "__kwdefaults__", None):
+        raise PluginError(f"{hook}: a parameter has a default value, which implementations must not have")
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_kwonlyargcount:
+        name = code.co_varnames[code.co_argcount]
+        raise PluginError(f"{hook}: parameter {name!r} is keyword-only; hooks get theirs by position: remove the `*`")
 
 
 def assemble(
@@ -451,25 +324,21 @@ def assemble(
     """The plugins of a kernel: see its arguments.
 
     Raises:
-        PluginError: `.pamola.toml` is not valid.
+        PluginError: `.pamola.toml` is not valid, or prefers a provider of what is not a service.
     """
     settings = settings_of(project or Path.cwd())
-    for service in prefer or ():
-        if service not in DEFAULT_PROVIDERS:
-            raise PluginError(f"prefer: there is no service {service!r}: services are {', '.join(DEFAULT_PROVIDERS)}")
     loaded = Plugins(
         disable=[*settings.disable, *disable], prefer={**settings.prefer, **(prefer or {})}, require=settings.require
     )
-    if autoload:
-        loaded.load_installed()
-    for module in modules:
-        loaded.load_module(module)
-    for plugin in plugins:
-        loaded.add(plugin)
+    with loaded.together():
+        if autoload:
+            loaded.load_installed()
+        for module in modules:
+            loaded.load_module(module)
+        for plugin in plugins:
+            loaded.add(plugin)
+    for service in loaded.prefer:
+        if service not in loaded.services and not loaded.broken:  # a broken plugin may be the one that adds it
+            where = f"{settings.path}: plugins.prefer" if service in settings.prefer else "prefer"
+            raise PluginError(f"{where}.{service}: services are {', '.join(loaded.services)}")
     return loaded
-
-
-def _unknown_hook(name: str) -> str:
-    known = [hook for hook in vars(hookspecs) if hook.startswith("pamola_")]
-    close = nearest(name, known)
-    return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")

@@ -12,24 +12,6 @@ from pamola_tasks.errors import PluginError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# The distribution that answers a service when nobody else was chosen.
-DEFAULT_PROVIDERS = {
-    "project": "pamola-tasks-config",
-    "path_guard": "pamola-tasks-paths",
-    "config": "pamola-tasks-config",
-    "directories": "pamola-tasks-directories",
-    "logging": "pamola-tasks-logs",
-    "history": "pamola-tasks-history",
-    "encryption": "pamola-tasks-encryption",
-    "data_source": "pamola-tasks-data",
-    "data_writer": "pamola-tasks-data",
-    "checkpoints": "pamola-tasks-checkpoints",
-    "dependencies": "pamola-tasks-dependencies",
-    "progress": "pamola-tasks-progress",
-    "reporter": "pamola-tasks-reports",
-    "executor": "pamola-tasks-executor",
-}
-ESSENTIAL = ("config", "directories", "data_source", "data_writer", "executor")  # without them nothing is run
 _SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
 _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
 
@@ -37,12 +19,19 @@ _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_conf
 class PluginSettings:
     """What `.pamola.toml` and the environment say about plugins, read before any of them is loaded."""
 
-    __slots__ = ("disable", "prefer", "require")
+    __slots__ = ("disable", "path", "prefer", "require")
 
-    def __init__(self, disable: Sequence[str] = (), prefer: dict[str, str] | None = None, require: Sequence[str] = ()):
+    def __init__(
+        self,
+        disable: Sequence[str] = (),
+        prefer: dict[str, str] | None = None,
+        require: Sequence[str] = (),
+        path: Path | None = None,
+    ) -> None:
         self.disable = tuple(disable)
         self.prefer = dict(prefer or {})
         self.require = tuple(require)
+        self.path = path
 
 
 def settings_of(start: Path) -> PluginSettings:
@@ -92,10 +81,7 @@ def settings_of(start: Path) -> PluginSettings:
     prefer = section.get("prefer", {})
     if not isinstance(prefer, dict) or not all(isinstance(name, str) for name in prefer.values()):
         raise PluginError(f"{path}: plugins.prefer: expected a table of services and plugin names")
-    for service in prefer:
-        if service not in DEFAULT_PROVIDERS:
-            raise PluginError(f"{path}: plugins.prefer.{service}: services are {', '.join(DEFAULT_PROVIDERS)}")
-    return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []))
+    return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []), path)
 
 
 def _settings_file(start: Path) -> Path | None:

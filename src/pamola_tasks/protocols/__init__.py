@@ -1,52 +1,56 @@
-"""What each service must offer, one protocol a service, and `RunServices`: what a plugin sees as `run`."""
+"""What each service must offer, one protocol a service, and `RunServices`: what a plugin sees as `run`.
+
+Modules of this package import each other, never the package.
+"""
 
 from __future__ import annotations
 
-from pamola_tasks.protocols.config import Config, ConfigLayer, Origin, RetrySettings
-from pamola_tasks.protocols.data import DatasetFormat, DataSource, DataWriter
-from pamola_tasks.protocols.files_and_places import ContainerFormat, Directories, Encryption, PathGuard, Role, Stat
-from pamola_tasks.protocols.observability import (
-    Diagnosing,
-    Diagnosis,
-    History,
-    Logging,
-    Progress,
-    Reporter,
-    ReportSection,
-    ReportWriter,
-)
-from pamola_tasks.protocols.run import SERVICES, Project, RunOptions, RunServices
-from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock, StepDriver
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
-__all__ = [
-    "SERVICES",
-    "Checkpoints",
-    "Config",
-    "ConfigLayer",
-    "ContainerFormat",
-    "DataSource",
-    "DataWriter",
-    "DatasetFormat",
-    "Dependencies",
-    "Diagnosing",
-    "Diagnosis",
-    "Directories",
-    "Encryption",
-    "Executor",
-    "History",
-    "Lock",
-    "Logging",
-    "Origin",
-    "PathGuard",
-    "Progress",
-    "Project",
-    "ReportSection",
-    "ReportWriter",
-    "Reporter",
-    "RetrySettings",
-    "Role",
-    "RunOptions",
-    "RunServices",
-    "Stat",
-    "StepDriver",
-]
+if TYPE_CHECKING:
+    from pamola_tasks.protocols.config import Config as Config
+    from pamola_tasks.protocols.config import ConfigLayer as ConfigLayer
+    from pamola_tasks.protocols.config import Origin as Origin
+    from pamola_tasks.protocols.config import RetrySettings as RetrySettings
+    from pamola_tasks.protocols.contributions import Contribution as Contribution
+    from pamola_tasks.protocols.data import DatasetFormat as DatasetFormat
+    from pamola_tasks.protocols.data import DataSource as DataSource
+    from pamola_tasks.protocols.data import DataWriter as DataWriter
+    from pamola_tasks.protocols.files_and_places import ContainerFormat as ContainerFormat
+    from pamola_tasks.protocols.files_and_places import Directories as Directories
+    from pamola_tasks.protocols.files_and_places import Encryption as Encryption
+    from pamola_tasks.protocols.files_and_places import PathGuard as PathGuard
+    from pamola_tasks.protocols.files_and_places import Role as Role
+    from pamola_tasks.protocols.files_and_places import Stat as Stat
+    from pamola_tasks.protocols.observability import Diagnosing as Diagnosing
+    from pamola_tasks.protocols.observability import Diagnosis as Diagnosis
+    from pamola_tasks.protocols.observability import History as History
+    from pamola_tasks.protocols.observability import Logging as Logging
+    from pamola_tasks.protocols.observability import Progress as Progress
+    from pamola_tasks.protocols.observability import Reporter as Reporter
+    from pamola_tasks.protocols.observability import ReportSection as ReportSection
+    from pamola_tasks.protocols.observability import ReportWriter as ReportWriter
+    from pamola_tasks.protocols.run import Project as Project
+    from pamola_tasks.protocols.run import RunOptions as RunOptions
+    from pamola_tasks.protocols.run import RunServices as RunServices
+    from pamola_tasks.protocols.services import SERVICES as SERVICES
+    from pamola_tasks.protocols.services import Service as Service
+    from pamola_tasks.protocols.steps import Checkpoints as Checkpoints
+    from pamola_tasks.protocols.steps import Dependencies as Dependencies
+    from pamola_tasks.protocols.steps import Executor as Executor
+    from pamola_tasks.protocols.steps import Lock as Lock
+    from pamola_tasks.protocols.steps import StepDriver as StepDriver
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "config": "Config ConfigLayer Origin RetrySettings",
+        "contributions": "Contribution",
+        "data": "DataSource DataWriter DatasetFormat",
+        "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",
+        "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
+        "run": "Project RunOptions RunServices",
+        "services": "SERVICES Service",
+        "steps": "Checkpoints Dependencies Executor Lock StepDriver",
+    },
+)

@@ -10,10 +10,11 @@ import attrs
 
 from pamola_tasks.errors import PluginError, ServiceNotReady
 from pamola_tasks.plan import Selection
+from pamola_tasks.protocols.services import SERVICES
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.operation import OperationResult
@@ -28,26 +29,6 @@ if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
     from pamola_tasks.task import BaseTask
     from pamola_tasks_redaction.secrets import Redactor
-
-# Services in the order in which they come up; each sees only those before it. Names of attributes of `run`.
-SERVICES = (
-    "project",
-    "path_guard",
-    "config",
-    "redact",
-    "directories",
-    "logging",
-    "history",
-    "lock",
-    "encryption",
-    "data_source",
-    "data_writer",
-    "checkpoints",
-    "dependencies",
-    "progress",
-    "reporter",
-    "executor",
-)
 
 
 class RunServices:
@@ -64,6 +45,7 @@ class RunServices:
         plan: The steps; empty until they are configured.
         results: Results of steps, by step id.
         options: What the caller asked for.
+        services: Names of all services, in the order in which they come up.
         perform: The plain way to make one attempt at a step; there while the plan runs.
     """
 
@@ -95,7 +77,8 @@ class RunServices:
     reporter: Reporter
     executor: Executor
 
-    def __init__(self) -> None:
+    def __init__(self, services: Iterable[str] = SERVICES) -> None:
+        self.services = tuple(services)
         self._asking = "the kernel"
         self._files: Files | None = None
         self._warning = threading.Lock()
@@ -108,9 +91,10 @@ class RunServices:
         return self._files
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name in SERVICES:
+        services = vars(self).get("services", ())
+        if name in services:
             raise ServiceNotReady(name, self._asking)
-        raise AttributeError(f"a run has no {name!r}; services are {', '.join(SERVICES)}")
+        raise AttributeError(f"a run has no {name!r}; services are {', '.join(services)}")
 
     def warn(self, message: str, *, step: str = "") -> None:
         """Warn the user: in the log, the summary and the report."""
@@ -127,7 +111,7 @@ class RunServices:
 
     def provide(self, service: str, value: Any) -> None:
         """Set a service up. For the kernel."""
-        if service not in SERVICES:
+        if service not in self.services:
             raise PluginError(f"there is no service {service!r}")
         setattr(self, service, value)
 

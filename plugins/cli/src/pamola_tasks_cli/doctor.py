@@ -10,7 +10,6 @@ import click
 
 from pamola_tasks import __version__
 from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, PluginError
-from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import Diagnosis, Project
 from pamola_tasks_cli.app import State, pass_state
 from pamola_tasks_cli.output import json_option, print_json
@@ -98,7 +97,9 @@ def _plugins(state: State) -> list[Diagnosis]:
 
 def _services(state: State) -> list[Diagnosis]:
     found = []
-    for service, distribution in DEFAULT_PROVIDERS.items():
+    for service, kind in state.plugins.services.items():
+        if not state.plugins.implementations(f"pamola_provide_{service}") and not kind.default:
+            continue
         try:
             if state.plugins.provider(service) is None:
                 found.append(
@@ -106,7 +107,7 @@ def _services(state: State) -> list[Diagnosis]:
                         level="warning",
                         subject=f"service {service}",
                         finding="nobody provides it",
-                        advice=f"install {distribution}, or another plugin that does",
+                        advice=f"install {kind.default}, or another plugin that does",
                     )
                 )
         except PluginError as error:

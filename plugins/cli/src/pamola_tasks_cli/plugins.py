@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
 from pamola_tasks_cli.app import State, pass_state
 from pamola_tasks_cli.output import heading, json_option, print_json, print_table
 
@@ -18,7 +17,7 @@ def command(state: State, as_json: bool) -> None:
     plugins = state.plugins
     rows = plugins.report()
     services = {}
-    for service in DEFAULT_PROVIDERS:
+    for service in plugins.service_order():
         try:
             chosen = plugins.provider(service)
             others = [record.name for record in plugins.alternatives(service)]

@@ -10,7 +10,6 @@ from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
 from pamola_tasks.kernel import Outcome
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
-from pamola_tasks.plugins.settings import DEFAULT_PROVIDERS
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_cli.app import State, pass_state
 from pamola_tasks_cli.output import duration, facts, from_here, json_option, print_json, program, size
@@ -114,7 +113,7 @@ def command(
 
 def _executor(state: State, name: str) -> dict[str, Any]:
     """Have steps run by the default executor on `threads` or in `processes`, or by the plugin of this name."""
-    plugins, default = state.plugins, DEFAULT_PROVIDERS["executor"]
+    plugins, default = state.plugins, state.plugins.services["executor"].default
     if name in _KINDS:
         plugins.prefer["executor"] = default
         return {"executor.kind": name}

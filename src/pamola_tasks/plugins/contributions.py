@@ -1,0 +1,102 @@
+"""What plugins contribute by name, collected: one owner a name, imported when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.errors import PamolaTaskError, PluginError
+from pamola_tasks.plugins.discovery import resolve
+from pamola_tasks.protocols.contributions import Contribution
+
+if TYPE_CHECKING:
+    from pamola_tasks.plugins.calling import HookCalls
+    from pamola_tasks.plugins.records import PluginRecord
+
+
+class Contributions(Mapping[str, Any]):
+    """The contributions to one hook, by name. A value that is given as `"module:object"` is imported when asked for.
+
+    Args:
+        plugins: Whose answers are collected, once.
+        hook: The hook, whose answers are mappings.
+        what: What is contributed, in words: `dataset format`.
+        **arguments: Those of the hook.
+
+    Raises:
+        PluginError: Two plugins bring the same name and neither replaces the other's, or a name is replaced that
+            no plugin brings.
+    """
+
+    def __init__(self, plugins: HookCalls, hook: str, what: str, **arguments: Any) -> None:
+        self._what = what
+        self._found: dict[str, tuple[PluginRecord, Any]] = {}
+        self._imported: dict[str, Any] = {}
+        replacing: list[tuple[PluginRecord, str, Contribution]] = []
+        for record, answer in plugins.each(hook, **arguments):
+            if not isinstance(answer, Mapping):
+                raise PluginError(f"plugin {record.label}: {hook} returns a mapping, not a {type(answer).__name__}")
+            for name, given in answer.items():
+                made = given if isinstance(given, Contribution) else Contribution(given)
+                if made.replaces:
+                    replacing.append((record, name, made))
+                else:
+                    self._add(record, name, made.target)
+        replaced: dict[str, PluginRecord] = {}
+        for record, name, made in replacing:
+            before = replaced.get(made.replaces)
+            if before is not None:
+                raise PluginError(f"{before.label} and {record.label} both replace the {what} {made.replaces!r}")
+            if made.replaces not in self._found:
+                raise PluginError(f"{record.label} replaces the {what} {made.replaces!r}, which no plugin brings")
+            replaced[made.replaces] = record
+            del self._found[made.replaces]
+            self._add(record, name, made.target)
+
+    def _add(self, record: PluginRecord, name: str, target: Any) -> None:
+        if name in self._found:
+            raise PluginError(
+                f"{self._found[name][0].label} and {record.label} both bring the {self._what} {name!r}:"
+                f" exclude one of them with --no-plugin"
+            )
+        self._found[name] = record, target
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._imported:
+            record, target = self._found[name]
+            self._imported[name] = imported(record, target, f"the {self._what} {name!r}")
+        return self._imported[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def owner(self, name: str) -> PluginRecord:
+        """The plugin that brings a name."""
+        return self._found[name][0]
+
+    def target(self, name: str) -> Any:
+        """What was contributed, not imported."""
+        return self._found[name][1]
+
+
+def imported(record: PluginRecord, target: Any, what: str = "") -> Any:
+    """What a plugin gave, imported where it is `"module:object"`.
+
+    Raises:
+        PluginError: It cannot be imported; it names plugin, target and why.
+    """
+    if not isinstance(target, str):
+        return target
+    try:
+        return resolve(target)
+    except PamolaTaskError:
+        raise
+    except Exception as error:
+        place = f"{what} from {target}" if what else target
+        raise PluginError(f"plugin {record.label}: {place} cannot be imported: {error}") from error

@@ -1,0 +1,100 @@
+"""The services of a run: what each must offer, after which others it comes up, and its default provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Service:
+    """A kind of service, of the kernel or of a plugin (`pamola_add_services`).
+
+    One plugin answers it with `pamola_provide_<name>(run)`; its answer is `run.<name>`. A service of a plugin that has
+    a method `close()` is closed when the run ends, the newest first. Without a provider `run.<name>` is None, unless
+    the service is essential.
+
+    Args:
+        protocol: What a provider must offer: a class, or its name as `"module:Class"`, for people and type checkers.
+        after: Services that must be up before it; it comes up right after the last of them. Without any it comes up
+            last, when all others are there.
+        essential: Refuse to run while no plugin provides it.
+        default: The distribution that answers unless another plugin is chosen.
+    """
+
+    __slots__ = ("after", "default", "essential", "protocol")
+
+    def __init__(
+        self, protocol: type | str = object, *, after: Iterable[str] = (), essential: bool = False, default: str = ""
+    ) -> None:
+        self.protocol = protocol
+        self.after = (after,) if isinstance(after, str) else tuple(after)
+        self.essential = essential
+        self.default = default
+
+    def __repr__(self) -> str:
+        return f"Service({self.protocol!r}, after={self.after!r}, essential={self.essential}, default={self.default!r})"
+
+
+def _services() -> dict[str, Service]:
+    rows = (
+        ("project", "Project", False, "config"),
+        ("path_guard", "PathGuard", False, "paths"),
+        ("config", "Config", True, "config"),
+        ("redact", "Redactor", False, ""),
+        ("directories", "Directories", True, "directories"),
+        ("logging", "Logging", False, "logs"),
+        ("history", "History", False, "history"),
+        ("lock", "Lock", False, ""),
+        ("encryption", "Encryption", False, "encryption"),
+        ("data_source", "DataSource", True, "data"),
+        ("data_writer", "DataWriter", True, "data"),
+        ("checkpoints", "Checkpoints", False, "checkpoints"),
+        ("dependencies", "Dependencies", False, "dependencies"),
+        ("progress", "Progress", False, "progress"),
+        ("reporter", "Reporter", False, "reports"),
+        ("executor", "Executor", True, "executor"),
+    )
+    found: dict[str, Service] = {}
+    for name, protocol, essential, default in rows:
+        found[name] = Service(
+            f"pamola_tasks.protocols:{protocol}",
+            after=tuple(found)[-1:],
+            essential=essential,
+            default=default and f"pamola-tasks-{default}",
+        )
+    return found
+
+
+# The kernel's services in the order in which they come up; each sees only those before it.
+KERNEL_SERVICES: Mapping[str, Service] = _services()
+SERVICES = tuple(KERNEL_SERVICES)
+
+
+# Attributes of `run` that are not services, whose names no service can have.
+RUN_NAMES = frozenset(
+    "id task kernel record logger options plan results perform files redact warn provide services".split()
+)
+
+
+def in_order(services: Mapping[str, Service]) -> list[str]:
+    """Names of services in the order in which they come up: each right after the last one that it needs.
+
+    Raises:
+        ValueError: One needs a service that is not there, or two need each other.
+    """
+    order = [name for name in services if name in KERNEL_SERVICES]
+    rest = {name: service for name, service in services.items() if name not in KERNEL_SERVICES}
+    for name, service in rest.items():
+        for needed in service.after:
+            if needed not in services:
+                raise ValueError(f"service {name!r} comes after {needed!r}, which is not a service")
+    while rest:
+        ready = [name for name, service in rest.items() if not rest.keys() & set(service.after)]
+        if not ready:
+            raise ValueError(f"services {', '.join(sorted(rest))} wait for each other")
+        for name in ready:
+            places = [order.index(needed) for needed in rest.pop(name).after]
+            order.insert(max(places) + 1 if places else len(order), name)
+    return order
