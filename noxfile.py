@@ -42,10 +42,12 @@ def built_wheels(session: nox.Session) -> list[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and formatting."""
-    session.install("ruff", "-c", "constraints.txt")
+    """Style and formatting, and who may import whom."""
+    session.install("ruff", "import-linter", "-c", "constraints.txt")
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
+    sources = [ROOT / "src", *(plugin / "src" for plugin in PLUGINS)]
+    session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(map(str, sources))})
 
 
 @nox.session

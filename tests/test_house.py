@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -395,6 +396,19 @@ RULES: dict[str, Callable[[Path], Iterator[str]]] = {
 @pytest.mark.parametrize("rule", RULES)
 def test_this_checkout(rule):
     assert list(RULES[rule](ROOT)) == []
+
+
+def test_import_linter_is_given_the_same_rules():
+    """The contracts in pyproject.toml, which `nox -s lint` checks by another tool."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    packages = {module.package for module in modules(ROOT).values()}
+    assert set(linter["root_packages"]) == packages
+    contracts = {contract["type"]: contract for contract in linter["contracts"]}
+    assert set(contracts["acyclic_siblings"]["ancestors"]) == packages
+    assert set(contracts["independence"]["modules"]) == packages - {KERNEL}
+    assert packages - {KERNEL} <= set(contracts["forbidden"]["forbidden_modules"])
+    layers = [tuple(sorted(layer.split(" : "))) for layer in reversed(contracts["layers"]["layers"])]
+    assert layers == [tuple(sorted(names)) for names in LAYERS if names != ("__init__",)]
 
 
 # ---------------------------------------------------------------- planted offences
