@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from counted_work import Steps, calls, grows_evenly
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pamola_tasks.errors import PathSecurityError, ValidationError
+from pamola_tasks_config import env_file
 from pamola_tasks_config.documents import Document
 from pamola_tasks_config.env_file import _Reader as Reader
 
@@ -170,15 +173,21 @@ def test_whatever_stands_in_it_nothing_but_problems_comes_of_it(text: str) -> No
 
 
 @pytest.mark.parametrize("sign", ['"', "'", "\\", "A=", 'A="\\', "# ", " ", "\n", "$", "A=' "])
-def test_a_megabyte_of_one_sign_takes_no_time_to_speak_of(sign: str) -> None:
-    import time
+def test_a_megabyte_of_one_sign_costs_its_length(sign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps of the matchers grow as the file does; one of a megabyte is read in the end."""
 
-    start = time.process_time()
-    try:
-        Reader(Document(".env", "env", (sign * (1 << 20))[: 1 << 20])).read()
-    except ValidationError:
-        pass
-    assert time.process_time() - start < 1
+    def read(length: int) -> None:
+        with suppress(ValidationError):
+            Reader(Document(".env", "env", (sign * length)[:length])).read()
+
+    read(1 << 20)
+    assert grows_evenly(calls(lambda: read(10_000)), calls(lambda: read(20_000)))
+    steps = Steps()
+    steps.count(monkeypatch, env_file)
+    read(1000)
+    once = steps.taken
+    read(2000)
+    assert grows_evenly(once, steps.taken - once)
 
 
 def test_secrets_in_it_are_hidden_wherever_they_turn_up(home: Any) -> None:
