@@ -110,7 +110,7 @@ def test_importing_the_package_imports_nothing_heavy_and_gives_names_when_asked(
     code = (
         "import sys, pamola_tasks\n"
         "light = sorted(m for m in sys.modules if m.startswith('pamola_tasks'))\n"
-        "assert light == ['pamola_tasks'], light\n"
+        "assert light == ['pamola_tasks', 'pamola_tasks.lazy'], light\n"
         "from pamola_tasks import hookimpl, Command\n"
         "heavy = {'attrs', 'attr', 'cattrs', 'click', 'pandas', 'numpy', 'pyarrow', 'asyncio', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

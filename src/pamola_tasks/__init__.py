@@ -3,66 +3,41 @@
 Names are resolved when they are used, so that importing this package costs nothing.
 """
 
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
+
 __version__ = "0.1.0"
 
-TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost every start of the command line
-
 if TYPE_CHECKING:
-    from pamola_tasks.hookspecs import hookimpl
-    from pamola_tasks.kernel import Kernel, Outcome
-    from pamola_tasks.operation import Operation, OperationContext, reads, writes
-    from pamola_tasks.plugins.records import Command
-    from pamola_tasks.record import DatasetRecord
-    from pamola_tasks.result import Artifact, OperationResult, OperationStatus
-    from pamola_tasks.secret import Secret
-    from pamola_tasks.task import BaseTask
+    from pamola_tasks.hookspecs import hookimpl as hookimpl
+    from pamola_tasks.hookspecs import hookspec as hookspec
+    from pamola_tasks.kernel import BaseTask as BaseTask
+    from pamola_tasks.kernel import Kernel as Kernel
+    from pamola_tasks.operation import Operation as Operation
+    from pamola_tasks.operation import OperationContext as OperationContext
+    from pamola_tasks.operation import reads as reads
+    from pamola_tasks.operation import writes as writes
+    from pamola_tasks.outcome import Outcome as Outcome
+    from pamola_tasks.plugins.records import Command as Command
+    from pamola_tasks.protocols import Contribution as Contribution
+    from pamola_tasks.protocols import Service as Service
+    from pamola_tasks.record import DatasetRecord as DatasetRecord
+    from pamola_tasks.result import Artifact as Artifact
+    from pamola_tasks.result import OperationResult as OperationResult
+    from pamola_tasks.result import OperationStatus as OperationStatus
+    from pamola_tasks.secret import Secret as Secret
 
-_HOMES = {
-    "Artifact": "pamola_tasks.result",
-    "BaseTask": "pamola_tasks.task",
-    "Command": "pamola_tasks.plugins.records",
-    "DatasetRecord": "pamola_tasks.record",
-    "Kernel": "pamola_tasks.kernel",
-    "Operation": "pamola_tasks.operation",
-    "OperationContext": "pamola_tasks.operation",
-    "OperationResult": "pamola_tasks.result",
-    "OperationStatus": "pamola_tasks.result",
-    "Outcome": "pamola_tasks.kernel",
-    "Secret": "pamola_tasks.secret",
-    "hookimpl": "pamola_tasks.hookspecs",
-    "reads": "pamola_tasks.operation",
-    "writes": "pamola_tasks.operation",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'pamola_tasks' has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
-
-
-__all__ = [
-    "Artifact",
-    "BaseTask",
-    "Command",
-    "DatasetRecord",
-    "Kernel",
-    "Operation",
-    "OperationContext",
-    "OperationResult",
-    "OperationStatus",
-    "Outcome",
-    "Secret",
-    "__version__",
-    "hookimpl",
-    "reads",
-    "writes",
-]
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "hookspecs": "hookimpl hookspec",
+        "kernel": "BaseTask Kernel",
+        "operation": "Operation OperationContext reads writes",
+        "outcome": "Outcome",
+        "plugins.records": "Command",
+        "protocols": "Contribution Service",
+        "record": "DatasetRecord",
+        "result": "Artifact OperationResult OperationStatus",
+        "secret": "Secret",
+    },
+)
+__all__ += ["__version__"]

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import nulls
+from pamola_tasks import BaseTask, nulls
 from pamola_tasks.errors import OperationError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, with_parameters
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.task import BaseTask
 from pamola_tasks.task_keys import INFRASTRUCTURE_KEYS, INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS
 from pamola_tasks_checkpoints.outputs import StepData, StepOutputs
 from pamola_tasks_compat.tasks import STANDARD_DIRECTORIES, clean_temp_dir, get_artifact_path

@@ -11,12 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import Config, ConfigLayer, RunServices
-    from pamola_tasks.task import BaseTask
+    from pamola_tasks.protocols import Config, ConfigLayer, KernelView, RunServices, Task
 
 
-def layers_of(kernel: Kernel, task: BaseTask | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
+def layers_of(kernel: KernelView, task: Task | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
     """What the configuration is merged from, the highest first."""
     found: list[ConfigLayer] = []
     hook = "pamola_add_config_layers"
@@ -25,7 +23,7 @@ def layers_of(kernel: Kernel, task: BaseTask | None, overrides: Mapping[str, Any
     return sorted(found, key=lambda layer: -layer.rank)
 
 
-def merged(kernel: Kernel, task: BaseTask | None, layers: Sequence[ConfigLayer]) -> Config:
+def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer]) -> Config:
     """The configuration.
 
     Raises:

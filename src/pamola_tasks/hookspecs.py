@@ -54,10 +54,10 @@ if TYPE_CHECKING:
         ReportWriter,
         RunServices,
         Service,
+        Task,
     )
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.secret import Secret
-    from pamola_tasks.task import BaseTask
 
 PROJECT_NAME = "pamola_tasks"
 HOOK_API = 1
@@ -245,7 +245,7 @@ def pamola_check_path(project: Project, path: str, purpose: str, config: Config 
 
 @hookspec
 def pamola_add_config_layers(
-    project: Project, task: BaseTask | None, overrides: Mapping[str, Any]
+    project: Project, task: Task | None, overrides: Mapping[str, Any]
 ) -> Iterable[ConfigLayer]:
     """Add layers of configuration values.
 
@@ -262,7 +262,7 @@ def pamola_add_config_layers(
 
 @hookspec(firstresult=True)
 def pamola_provide_config(
-    project: Project, task: BaseTask | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
+    project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
 ) -> Config:
     """Merge the layers into one typed configuration.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +12,16 @@ import attrs
 
 from pamola_tasks import nulls
 from pamola_tasks.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_TASK_FAILED,
-    EXIT_TERMINATED,
     PamolaTaskError,
     PathSecurityError,
     PluginError,
     ProjectError,
-    Terminated,
     UsageError,
 )
 from pamola_tasks.hookspecs import hookimpl
-from pamola_tasks.lifecycle import RunSession
+from pamola_tasks.lifecycle import RunSession, drive
 from pamola_tasks.operation import OperationResult
+from pamola_tasks.outcome import Outcome, OutcomeDatasets
 from pamola_tasks.plugins.contributions import Contributions, imported
 from pamola_tasks.plugins.manager import KERNEL, Plugins, assemble
 from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
@@ -32,14 +29,13 @@ from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import Files
 from pamola_tasks.storage.hashing import Containers
-from pamola_tasks.task import BaseTask, drive
+from pamola_tasks.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config, ContainerFormat
-    from pamola_tasks.record import DatasetRecord, RunRecord
+    from pamola_tasks.protocols import Config, ContainerFormat, KernelView
 
 
 class _PlainSteps:
@@ -49,72 +45,6 @@ class _PlainSteps:
     def pamola_run_step(self, run: RunServices, step: Step) -> OperationResult:
         """One attempt at one step."""
         return run.perform(step)
-
-
-class OutcomeDatasets(Mapping[str, Any]):
-    """The datasets that a run left, read when they are asked for: `outcome.datasets["safe"]`."""
-
-    def __init__(self, session: RunSession) -> None:
-        self._session = session
-        record = session.run.record
-        # Without checkpoints, what only later steps read is gone when the run has ended.
-        kept = record.intermediates if _keeps_steps(session.run) else [d for d in record.intermediates if not d.path]
-        self._records: dict[str, DatasetRecord] = {d.name: d for d in (*kept, *record.outputs)}
-
-    def __getitem__(self, name: str) -> Any:
-        found = self._records[name]
-        session = self._session
-        if not found.path:
-            return session.run.data_source.frame(name)
-        run = session.kernel.services(session.task, upto="data_writer")
-        role = "data" if found.kind == "output" else "state"
-        run.data_source.add_file_path(name, str(run.files.root / found.path), format=found.format, role=role)
-        return run.data_source.frame(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-
-@attrs.frozen(kw_only=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        project_root: Where the project is; paths in `record` are relative to it.
-        status: `success`, or what went wrong, as `BaseTask.status`.
-        results: Results by step id.
-        report: Path of the JSON report; None where none was written.
-        error: The exception that made the run fail, or None.
-        datasets: What the run left, by name, read when asked for.
-        record: Everything else there is to know.
-    """
-
-    task_id: str
-    run_id: str
-    project_root: Path
-    status: str
-    results: Mapping[str, OperationResult]
-    report: Path | None
-    error: BaseException | None
-    datasets: Mapping[str, Any]
-    record: RunRecord
-
-    @property
-    def success(self) -> bool:
-        """Whether everything went well."""
-        return self.status == "success"
-
-    @property
-    def exit_code(self) -> int:
-        """What the command line ends with."""
-        if self.success:
-            return EXIT_OK
-        if isinstance(self.error, KeyboardInterrupt):
-            return EXIT_TERMINATED if isinstance(self.error, Terminated) else EXIT_INTERRUPTED
-        return self.error.exit_code if isinstance(self.error, PamolaTaskError) else EXIT_TASK_FAILED
 
 
 class Kernel:
@@ -282,7 +212,7 @@ class Kernel:
 
     # ------------------------------------------------------------ running
 
-    def task(self, task: str | BaseTask | type[BaseTask]) -> BaseTask:
+    def task(self, task: str | Task | type[Task]) -> Task:
         """A task by name, class or itself, belonging to this kernel.
 
         Raises:
@@ -290,14 +220,14 @@ class Kernel:
         """
         if isinstance(task, str):
             task = self.tasks.get(task)
-        elif isinstance(task, type) and issubclass(task, BaseTask):
+        elif isinstance(task, type) and issubclass(task, Task):
             task = task()  # type: ignore[call-arg]
-        if not isinstance(task, BaseTask):
-            raise UsageError(f"{task!r} is no task: give a task's name, a subclass of BaseTask or an instance of one")
+        if not isinstance(task, Task):
+            raise UsageError(f"{task!r} is no task: give a task's name, a subclass of Task or an instance of one")
         task.kernel = self
         return task
 
-    def services(self, task: str | BaseTask | None = None, *, upto: str) -> RunServices:
+    def services(self, task: str | Task | None = None, *, upto: str) -> RunServices:
         """Bring services up without running anything: no lock, no history, no events.
 
         Args:
@@ -307,7 +237,7 @@ class Kernel:
         made = self.task(task) if task is not None else None
         return RunSession(self, made, RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
 
-    def plan(self, task: str | BaseTask, options: RunOptions | None = None) -> RunServices:
+    def plan(self, task: str | Task, options: RunOptions | None = None) -> RunServices:
         """Configure a task without running it; the plan is in `run.plan`.
 
         Raises:
@@ -328,7 +258,7 @@ class Kernel:
 
     def run(
         self,
-        task: str | BaseTask | type[BaseTask],
+        task: str | Task | type[Task],
         *,
         overrides: Mapping[str, Any] | None = None,
         datasets: Mapping[str, Any] | None = None,
@@ -387,11 +317,6 @@ class Kernel:
         )
 
 
-def _keeps_steps(run: RunServices) -> bool:
-    checkpoints = vars(run).get("checkpoints")
-    return checkpoints is not None and checkpoints.enabled
-
-
 def _project_id(root: Path) -> str:
     """The id in a project that was named, where the provider found another one (PAMOLA_PROJECT_ROOT)."""
     path = root / ".pamola" / "id"
@@ -403,3 +328,27 @@ def _no_marker(folder: Path) -> tuple[str, ...]:
         f"no project was found from {folder} upwards; using this folder as its root"
         f" (`pamola-task init` makes a project)",
     )
+
+
+class BaseTask(Task):
+    __doc__ = Task.__doc__
+
+    def _own_kernel(self) -> KernelView:
+        start = None
+        if self._given_task_dir is not None:
+            kernel = Kernel.discover()
+            folder = self._given_task_dir.absolute()
+            if kernel.project.root in (folder, *folder.parents):
+                return kernel
+            folder.mkdir(parents=True, exist_ok=True)
+            start = folder
+        return Kernel.discover(project=start, script=_script_of(type(self)))
+
+
+def _script_of(cls: type) -> Path | None:
+    """The folder of the script that a class is written in."""
+    import sys
+
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None)
+    return Path(os.path.abspath(file)).parent if cls.__module__ == "__main__" and file else None

@@ -9,7 +9,7 @@ import logging
 import logging.handlers
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pamola_tasks import configuration as configuring
 from pamola_tasks import nulls
@@ -23,7 +23,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.plan import Plan
 from pamola_tasks.plugins.observers import Observers
-from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks.protocols import RunOptions, RunServices, Task
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.steps import Steps
 from pamola_tasks.storage import leftovers
@@ -39,11 +39,22 @@ from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pamola_tasks.kernel import Kernel
     from pamola_tasks.plugins.records import PluginRecord
-    from pamola_tasks.protocols import ConfigLayer
+    from pamola_tasks.protocols import ConfigLayer, KernelView
     from pamola_tasks.record import DatasetRecord
-    from pamola_tasks.task import BaseTask
+
+
+class _Driven(Task, Protocol):
+    """A task that `drive` takes through its phases."""
+
+    _options: RunOptions | None
+    _session: RunSession | None
+
+    def initialize(self, args: Any = None) -> bool: ...
+    def execute(self) -> bool: ...
+    def finalize(self, success: bool) -> bool: ...
+    def _failed(self, status: str, error: BaseException) -> None: ...
+    def _take_results(self, session: RunSession) -> None: ...
 
 
 class RunSession:
@@ -59,7 +70,7 @@ class RunSession:
         layers: What the configuration is merged from; asked of the plugins unless set before it comes up.
     """
 
-    def __init__(self, kernel: Kernel, task: BaseTask | None, options: RunOptions, *, runs: bool = True) -> None:
+    def __init__(self, kernel: KernelView, task: Task | None, options: RunOptions, *, runs: bool = True) -> None:
         self.kernel = kernel
         self.runs = runs
         self.task = task
@@ -469,6 +480,43 @@ class RunSession:
             {"plugin": plugin, "hook": hook, "error": f"it took longer than {seconds:.0f} s", "traceback": stack}
         )
         self.run.logger.warning("%s", said)
+
+
+def drive(task: _Driven, options: RunOptions) -> bool:
+    """Run a task through its own four phases, whatever it overrides. KeyboardInterrupt is recorded, not raised."""
+    success = False
+    task._options = options
+    try:
+        try:
+            if task.initialize(options.overrides or None):
+                try:
+                    task.configure_operations()
+                except Exception as error:
+                    task._failed("configuration_error", error)
+                else:
+                    success = task.execute()
+            elif task._session is not None and task._session.error is None:
+                task._failed("initialization_error", PamolaTaskError(f"{task.origin}: initialize() gave False"))
+        except KeyboardInterrupt as interrupt:
+            success = False
+            task._failed("interrupted", interrupt)
+            if task._session is not None:
+                task._take_results(task._session)
+        except SystemExit as error:
+            success = False
+            task._failed("unhandled_exception", PamolaTaskError(f"{task.origin} called sys.exit({error.code!r})"))
+        except BaseException as error:  # whatever it was, the run has failed, and is reported and recorded as such
+            success = False
+            task._failed("unhandled_exception", error)
+        try:
+            return bool(task.finalize(success))
+        except Exception as error:
+            task._failed("finalization_error", error)
+            if task._session is not None:
+                task._session.finalize(False)
+            return False
+    finally:
+        task._options = None
 
 
 def _refuse_while_imported() -> None:

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pamola_tasks.plugins.manager import Plugins
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import PluginsView, RunServices
     from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 
@@ -138,7 +137,7 @@ class NoCheckpoints:
 class NoDependencies:
     """For tasks that depend on nothing."""
 
-    def __init__(self, run: RunServices, plugins: Plugins) -> None:
+    def __init__(self, run: RunServices, plugins: PluginsView) -> None:
         self._run = run
         self._plugins = plugins
 

@@ -15,7 +15,7 @@ from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError,
 from pamola_tasks.operation import Operation
 from pamola_tasks.parameters import build, unknown_name
 from pamola_tasks.plugins.discovery import module_from, resolve
-from pamola_tasks.task import BaseTask
+from pamola_tasks.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,7 +168,7 @@ class Tasks:
         self._plugins = plugins
         self._project = project
         self._found: dict[str, Any] | None = None
-        self._file_classes: dict[str, str | type[BaseTask]] = {}  # by ending, such as `.yaml`
+        self._file_classes: dict[str, str | type[Task]] = {}  # by ending, such as `.yaml`
 
     def known(self) -> dict[str, Any]:
         """Ids, and what they stand for: a class, `module:Class` or a `TaskFile`."""
@@ -194,7 +194,7 @@ class Tasks:
             raise TaskRegistryError(f"there is a task {task_id!r} already")
         self.known()[task_id] = target
 
-    def get(self, name: str) -> BaseTask:
+    def get(self, name: str) -> Task:
         """A task by id, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file.
 
         Raises:
@@ -217,8 +217,8 @@ class Tasks:
         )
         raise UnknownTaskError(f"there is no task {name!r}{hint}")
 
-    def _make(self, target: Any, name: str) -> BaseTask:
-        if isinstance(target, BaseTask):
+    def _make(self, target: Any, name: str) -> Task:
+        if isinstance(target, Task):
             return target
         if isinstance(target, type):
             return self._instance(target, name)
@@ -230,16 +230,16 @@ class Tasks:
             return task
         return self._by_class_name(str(target), name)
 
-    def _of_file(self, file: str, *task_id: str) -> BaseTask:
+    def _of_file(self, file: str, *task_id: str) -> Task:
         """The task that a file declares, made by the class that a plugin brings for files of this ending."""
         target = self._file_classes.get(PurePath(file).suffix)
         if target is None:
             raise UnknownTaskError(f"no installed plugin makes a task of {file}")
         cls: Any = resolve(target) if isinstance(target, str) else target
-        task: BaseTask = cls(file, *task_id)
+        task: Task = cls(file, *task_id)
         return task
 
-    def _by_class_name(self, target: str, name: str) -> BaseTask:
+    def _by_class_name(self, target: str, name: str) -> Task:
         path, _, attribute = target.partition(":")
         if path.endswith(".py"):
             return self._instance(self._class_in(self._path(path), attribute), name)
@@ -260,8 +260,8 @@ class Tasks:
             raise UnknownTaskError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
         return _only_task_class(vars(module), str(path), attribute)
 
-    def _instance(self, cls: Any, name: str) -> BaseTask:
-        if not (isinstance(cls, type) and issubclass(cls, BaseTask)):
+    def _instance(self, cls: Any, name: str) -> Task:
+        if not (isinstance(cls, type) and issubclass(cls, Task)):
             raise TaskRegistryError(f"{name}: {cls!r} is no subclass of BaseTask")
         try:
             return cls()  # type: ignore[call-arg]  # a task that can be run by name takes no arguments
@@ -289,7 +289,7 @@ def _only_task_class(names: Mapping[str, Any], place: str, attribute: str) -> An
     classes = [
         c
         for c in names.values()
-        if isinstance(c, type) and issubclass(c, BaseTask) and c.__module__ == module and not c.__name__.startswith("_")
+        if isinstance(c, type) and issubclass(c, Task) and c.__module__ == module and not c.__name__.startswith("_")
     ]
     if len(classes) != 1:
         found = ", ".join(c.__name__ for c in classes) or "none"

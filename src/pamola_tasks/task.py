@@ -1,20 +1,18 @@
-"""`BaseTask`, the class that users subclass, and how its four phases are gone through."""
+"""`Task`: identity, operations and four phases. `pamola_tasks.BaseTask` is this and finds a kernel by itself."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import (
     ConfigurationError,
     FeatureNotImplementedError,
-    PamolaTaskError,
     UsageError,
 )
-from pamola_tasks.lifecycle import RunSession, status_of
+from pamola_tasks.lifecycle import RunSession, drive, status_of
 from pamola_tasks.operation import Artifact, Operation, OperationResult
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.task_keys import INJECTED_KEYS, parameters_for
@@ -23,11 +21,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from types import TracebackType
 
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import Config
+    from pamola_tasks.protocols import Config, KernelView
 
 
-class BaseTask:
+class Task:
     """A task: what it is, what it reads, and which operations it runs.
 
     Subclass it, name the task in `__init__`, add operations in `configure_operations`, and call `run()`. Every method
@@ -115,7 +112,7 @@ class BaseTask:
         self.task_dir: Path | None = Path(task_dir) if task_dir is not None else None
         self._given_task_dir = self.task_dir
         self.file = ""
-        self.kernel: Kernel | None = None
+        self.kernel: KernelView | None = None
         self.project_root: Path | None = None
         self._clear()
 
@@ -262,18 +259,9 @@ class BaseTask:
     # Set for the time of `drive`, so that an overriding initialize(args) need not know of more options.
     _options: RunOptions | None = None
 
-    def _own_kernel(self) -> Kernel:
-        from pamola_tasks.kernel import Kernel
-
-        start = None
-        if self._given_task_dir is not None:
-            kernel = Kernel.discover()
-            folder = self._given_task_dir.absolute()
-            if kernel.project.root in (folder, *folder.parents):
-                return kernel
-            folder.mkdir(parents=True, exist_ok=True)
-            start = folder
-        return Kernel.discover(project=start, script=_script_of(type(self)))
+    def _own_kernel(self) -> KernelView:
+        """The kernel of a task that is run alone."""
+        raise UsageError(f"{self.origin} has no kernel: give it to Kernel.run, or subclass BaseTask")
 
     def _take_services(self, session: RunSession) -> None:
         up = vars(session.run)
@@ -327,7 +315,7 @@ class BaseTask:
         """
         session = self._running("add_operation")
         registered = session.kernel.operations.get(operation_class)
-        operation = registered.build(parameters_for(registered.cls, kwargs, session.run))
+        operation: Operation = registered.build(parameters_for(registered.cls, kwargs, session.run))
         session.run.plan.inputs = tuple(session.run.data_source.names())
         session.run.plan.add(operation, name=registered.name, options=step, distribution=registered.distribution)
         self.operations.append(operation)
@@ -420,7 +408,7 @@ class BaseTask:
 
     # ------------------------------------------------------------ as a context
 
-    def __enter__(self) -> BaseTask:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -464,49 +452,3 @@ def overrides_of(args: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
     if not isinstance(given, Mapping | None):
         raise UsageError(f"args: expected configuration by key, got {type(args).__name__}")
     return {key: value for key, value in (given or {}).items() if value is not None}
-
-
-def drive(task: BaseTask, options: RunOptions) -> bool:
-    """Run a task through its own four phases, whatever it overrides. KeyboardInterrupt is recorded, not raised."""
-    success = False
-    task._options = options
-    try:
-        try:
-            if task.initialize(options.overrides or None):
-                try:
-                    task.configure_operations()
-                except Exception as error:
-                    task._failed("configuration_error", error)
-                else:
-                    success = task.execute()
-            elif task._session is not None and task._session.error is None:
-                task._failed("initialization_error", PamolaTaskError(f"{task.origin}: initialize() gave False"))
-        except KeyboardInterrupt as interrupt:
-            success = False
-            task._failed("interrupted", interrupt)
-            if task._session is not None:
-                task._take_results(task._session)
-        except SystemExit as error:
-            success = False
-            task._failed("unhandled_exception", PamolaTaskError(f"{task.origin} called sys.exit({error.code!r})"))
-        except BaseException as error:  # whatever it was, the run has failed, and is reported and recorded as such
-            success = False
-            task._failed("unhandled_exception", error)
-        try:
-            return bool(task.finalize(success))
-        except Exception as error:
-            task._failed("finalization_error", error)
-            if task._session is not None:
-                task._session.finalize(False)
-            return False
-    finally:
-        task._options = None
-
-
-def _script_of(cls: type) -> Path | None:
-    """The folder of the script that a class is written in."""
-    import sys
-
-    module = sys.modules.get(cls.__module__)
-    file = getattr(module, "__file__", None)
-    return Path(os.path.abspath(file)).parent if cls.__module__ == "__main__" and file else None

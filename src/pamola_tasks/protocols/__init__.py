@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.files_and_places import PathGuard as PathGuard
     from pamola_tasks.protocols.files_and_places import Role as Role
     from pamola_tasks.protocols.files_and_places import Stat as Stat
+    from pamola_tasks.protocols.kernel_view import KernelView as KernelView
+    from pamola_tasks.protocols.kernel_view import PluginsView as PluginsView
     from pamola_tasks.protocols.observability import Diagnosing as Diagnosing
     from pamola_tasks.protocols.observability import Diagnosis as Diagnosis
     from pamola_tasks.protocols.observability import History as History
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.steps import Executor as Executor
     from pamola_tasks.protocols.steps import Lock as Lock
     from pamola_tasks.protocols.steps import StepDriver as StepDriver
+    from pamola_tasks.protocols.task import Task as Task
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
@@ -48,9 +51,11 @@ __getattr__, __dir__, __all__ = lazily(
         "contributions": "Contribution",
         "data": "DataSource DataWriter DatasetFormat",
         "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",
+        "kernel_view": "KernelView PluginsView",
         "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
         "run": "Project RunOptions RunServices",
         "services": "SERVICES Service",
         "steps": "Checkpoints Dependencies Executor Lock StepDriver",
+        "task": "Task",
     },
 )

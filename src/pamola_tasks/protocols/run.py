@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Mapping
 
-    from pamola_tasks.kernel import Kernel
     from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols.config import Config
     from pamola_tasks.protocols.data import DataSource, DataWriter
     from pamola_tasks.protocols.files_and_places import Directories, Encryption, PathGuard
+    from pamola_tasks.protocols.kernel_view import KernelView
     from pamola_tasks.protocols.observability import History, Logging, Progress, Reporter
     from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock
+    from pamola_tasks.protocols.task import Task
     from pamola_tasks.record import RunRecord
     from pamola_tasks.secret import Secret
     from pamola_tasks.storage.files import Files
-    from pamola_tasks.task import BaseTask
     from pamola_tasks_redaction.secrets import Redactor
 
 
@@ -50,8 +50,8 @@ class RunServices:
     """
 
     id: str
-    task: BaseTask
-    kernel: Kernel
+    task: Task
+    kernel: KernelView
     record: RunRecord
     logger: logging.Logger
     options: RunOptions

@@ -13,7 +13,7 @@ from pamola_tasks.protocols import ConfigLayer, Origin, Project, RetrySettings
 from pamola_tasks.testing.places import ROOT
 
 if TYPE_CHECKING:
-    from pamola_tasks.task import BaseTask
+    from pamola_tasks import BaseTask
 
 
 @attrs.define(kw_only=True, slots=False)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.protocols import Diagnosis, RunOptions
 from pamola_tasks.storage.leftovers import entries, unpublished
-from pamola_tasks.task import BaseTask
 from pamola_tasks_directories.places import TaskPlace, places
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pkgutil
 import re
 from typing import TYPE_CHECKING, Any
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import TaskRegistryError
 from pamola_tasks.plugins.discovery import module_from
-from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

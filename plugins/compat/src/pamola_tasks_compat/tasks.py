@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.operation import operation_seed, timestamp
@@ -16,7 +17,6 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
-from pamola_tasks.task import BaseTask
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
 STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")

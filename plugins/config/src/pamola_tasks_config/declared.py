@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import ConfigurationError, ParameterError, UnknownOperationError, UsageError
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.plan import STEP_OPTIONS
-from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
     from pamola_tasks.operation import Operation

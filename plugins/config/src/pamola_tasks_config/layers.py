@@ -24,9 +24,9 @@ from pamola_tasks_config.fitting import Wrong, plain
 from pamola_tasks_config.schema import SYNONYMS, kinds
 
 if TYPE_CHECKING:
+    from pamola_tasks import BaseTask
     from pamola_tasks.protocols import Project
     from pamola_tasks.storage.files import Files
-    from pamola_tasks.task import BaseTask
 
 PROJECT_FILE = "prj_config"
 CONFIGS = "configs"

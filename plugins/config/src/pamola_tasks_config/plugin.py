@@ -10,8 +10,8 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pamola_tasks import BaseTask
     from pamola_tasks.protocols import Config, ConfigLayer, Project, RunServices
-    from pamola_tasks.task import BaseTask
 
 PAMOLA_HOOK_API = 1
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError, UsageError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.protocols import Project
-from pamola_tasks.task import BaseTask
 from pamola_tasks_config.cascade import leaves
 from pamola_tasks_config.documents import FORMATS, format_of, in_words, read_file
 from pamola_tasks_config.layers import CONFIGS, PROJECT_FILE, find_file, several

@@ -21,7 +21,7 @@ from pamola_tasks_config.schema import TaskKeys, kinds
 from pamola_tasks_redaction.secrets import Redactor
 
 if TYPE_CHECKING:
-    from pamola_tasks.task import BaseTask
+    from pamola_tasks import BaseTask
 
 _MISSING = object()
 

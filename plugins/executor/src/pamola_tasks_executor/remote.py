@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult
 from pamola_tasks.plan import Plan, StepOptions
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.protocols import RunOptions, RunServices
-from pamola_tasks.task import BaseTask
 from pamola_tasks_checkpoints.outputs import StepData, StepOutputs
 from pamola_tasks_executor.pickles import dumps, loads
 from pamola_tasks_redaction.disclosure import Disclosure, remember

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 
+from pamola_tasks import BaseTask
 from pamola_tasks.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -15,7 +16,6 @@ from pamola_tasks.errors import (
     PamolaTaskError,
     Terminated,
 )
-from pamola_tasks.task import BaseTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

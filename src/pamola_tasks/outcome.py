@@ -1,0 +1,96 @@
+"""How a run ended: what `Kernel.run` returns, with the datasets that the run left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_TASK_FAILED,
+    EXIT_TERMINATED,
+    PamolaTaskError,
+    Terminated,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pamola_tasks.lifecycle import RunSession
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import DatasetRecord, RunRecord
+    from pamola_tasks.result import OperationResult
+
+
+class OutcomeDatasets(Mapping[str, Any]):
+    """The datasets that a run left, read when they are asked for: `outcome.datasets["safe"]`."""
+
+    def __init__(self, session: RunSession) -> None:
+        self._session = session
+        record = session.run.record
+        # Without checkpoints, what only later steps read is gone when the run has ended.
+        kept = record.intermediates if _keeps_steps(session.run) else [d for d in record.intermediates if not d.path]
+        self._records: dict[str, DatasetRecord] = {d.name: d for d in (*kept, *record.outputs)}
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._records[name]
+        session = self._session
+        if not found.path:
+            return session.run.data_source.frame(name)
+        run = session.kernel.services(session.task, upto="data_writer")
+        role = "data" if found.kind == "output" else "state"
+        run.data_source.add_file_path(name, str(run.files.root / found.path), format=found.format, role=role)
+        return run.data_source.frame(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        project_root: Where the project is; paths in `record` are relative to it.
+        status: `success`, or what went wrong, as `BaseTask.status`.
+        results: Results by step id.
+        report: Path of the JSON report; None where none was written.
+        error: The exception that made the run fail, or None.
+        datasets: What the run left, by name, read when asked for.
+        record: Everything else there is to know.
+    """
+
+    task_id: str
+    run_id: str
+    project_root: Path
+    status: str
+    results: Mapping[str, OperationResult]
+    report: Path | None
+    error: BaseException | None
+    datasets: Mapping[str, Any]
+    record: RunRecord
+
+    @property
+    def success(self) -> bool:
+        """Whether everything went well."""
+        return self.status == "success"
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line ends with."""
+        if self.success:
+            return EXIT_OK
+        if isinstance(self.error, KeyboardInterrupt):
+            return EXIT_TERMINATED if isinstance(self.error, Terminated) else EXIT_INTERRUPTED
+        return self.error.exit_code if isinstance(self.error, PamolaTaskError) else EXIT_TASK_FAILED
+
+
+def _keeps_steps(run: RunServices) -> bool:
+    checkpoints = vars(run).get("checkpoints")
+    return checkpoints is not None and checkpoints.enabled
