@@ -81,7 +81,9 @@ def test_of_eight_writers_that_are_killed_at_random_nothing_acknowledged_is_lost
     rng = random.Random(8)
     writers = [Writer(tmp_path, number) for number in range(WRITERS)]
     while any(writer.thread.is_alive() for writer in writers):
-        time.sleep(rng.uniform(0.02, 0.15))
+        wanted = sum(len(writer.acknowledged) for writer in writers) + rng.randint(1, 8)
+        while sum(len(w.acknowledged) for w in writers) < wanted and any(w.thread.is_alive() for w in writers):
+            time.sleep(0.001)
         rng.choice(writers).kill()
     log = ExecutionLog(Files(ProjectGuard(tmp_path)))
     acknowledged = {run_id for writer in writers for run_id in writer.acknowledged}

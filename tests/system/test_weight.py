@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/src/*/plugin.py"))
+DOOR = """
+import importlib, inspect, json, sys
+before = set(sys.modules)
+door = importlib.import_module(sys.argv[1] + ".plugin")
+for name, hook in vars(door).items():
+    if name.startswith("pamola_add_") and not inspect.signature(hook).parameters:
+        hook()
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+SLOW = set("asyncio sqlite3 tomllib multiprocessing subprocess logging logging.handlers tempfile dataclasses".split())
 HEAVY = {"pandas", "numpy", "pyarrow", "cryptography", "jinja2", "matplotlib", "dask", "sqlite3"}
 
 
@@ -25,6 +39,19 @@ def test_commands_that_show_facts_import_nothing_heavy(python, project, argument
     assert "pamola_tasks" in found
 
 
+@pytest.mark.parametrize("package", PLUGINS)
+def test_looking_at_a_plugin_imports_nothing_else(python, package):
+    """`plugin.py` is read at every start: nothing comes with it but the kernel and light modules."""
+    done = python("-c", DOOR, package)
+    assert done.returncode == 0, done.stderr
+    found = set(json.loads(done.stdout))
+    assert f"{package}.plugin" in found
+    top = {name.partition(".")[0] for name in found}
+    assert top - set(sys.stdlib_module_names) <= {"pamola_tasks", package, "pluggy"}
+    assert {name for name in found if name.startswith(f"{package}.")} == {f"{package}.plugin"}
+    assert found & (SLOW | {"pamola_tasks.protocols"}) == set()
+
+
 def test_help_imports_neither_attrs_nor_cattrs(python, project):
     assert not imported(python, ["--help"], cwd=project) & {"attr", "attrs", "cattr", "cattrs", "yaml", "ruamel"}
 
@@ -33,18 +60,6 @@ def test_importing_the_package_imports_nothing_but_itself(python):
     code = "import sys; before = set(sys.modules); import pamola_tasks; print(sorted(set(sys.modules) - before))"
     done = python("-c", code)
     assert done.stdout.strip() == "['pamola_tasks']"
-
-
-def test_the_kernel_has_no_pandas_in_it():
-    import pamola_tasks
-
-    naming = [
-        path.name
-        for path in Path(pamola_tasks.__file__).parent.rglob("*.py")
-        for line in path.read_text().splitlines()
-        if line.strip().startswith(("import pandas", "from pandas"))
-    ]
-    assert naming == []
 
 
 def test_nothing_is_written_where_commands_that_show_facts_are_run(python, tmp_path):

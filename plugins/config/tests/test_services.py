@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -328,11 +326,3 @@ def test_a_validator_of_schemas_agrees_with_the_loader(home: Any, monkeypatch: p
     assert validator.is_valid(GOOD)
     assert loads(GOOD)
     assert [wrong for wrong in WRONG if validator.is_valid(wrong) or loads(wrong)] == []
-
-
-def test_the_plugin_module_imports_nothing_heavy() -> None:
-    heavy = "yaml, cattrs, attrs, attr, pandas, tomllib"
-    code = "import sys, pamola_tasks_config.plugin, pamola_tasks_config;"
-    code += f"print([m for m in '{heavy}'.split(', ') if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,12 +56,3 @@ def test_warnings_are_those_of_the_run(run: RunServices) -> None:
     assert pamola_provide_dependencies(run).assert_dependencies_completed() is False
     assert len(run.record.warnings) == 1
     assert "'t_1'" in run.record.warnings[0]
-
-
-def test_the_entry_point_imports_nothing_heavy() -> None:
-    code = (
-        f"import sys; sys.path[:0] = {sys.path!r}; import pamola_tasks_dependencies.plugin;"
-        "print([m for m in ('attrs', 'cattrs', 'pamola_tasks_dependencies.manager') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

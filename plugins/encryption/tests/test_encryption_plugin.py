@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -84,13 +82,3 @@ def test_doctor_says_how_it_stands_with_the_key(tmp_path: Path, monkeypatch: pyt
 def test_the_settings_are_found_under_the_name_the_hook_gives() -> None:
     module, name = plugin.pamola_add_settings().split(":")
     assert getattr(sys.modules[module], name) is EncryptionSettings
-
-
-def test_importing_the_plugin_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, pamola_tasks_encryption.plugin\n"
-        "print([m for m in ('cryptography', 'pyrage', 'platformdirs', 'attrs', 'pandas') if m in sys.modules])"
-    )
-    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
-    assert result.stdout.strip() == "[]"

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -220,6 +220,22 @@ def rotating(files: Files, *how: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def kill(process: subprocess.Popen[str], files: Files, names: Iterable[str], after: int) -> None:
+    """Kill a process once so many files have the other key; in the middle of the next one, most likely."""
+    waiting = set(names)
+    while process.poll() is None:
+        waiting -= {name for name in waiting if has_other_key(files.root / name)}
+        if len(list(names)) - len(waiting) >= after:
+            process.kill()
+            break
+    process.communicate()
+
+
+def has_other_key(path: Path) -> bool:
+    with path.open("rb") as file:
+        return key_id(OTHER_KEY) in [slot.key_id for slot in Header.parse(file.read(HEADER_SIZE)).slots if slot]
+
+
 def finish(process: subprocess.Popen[str]) -> list[str]:
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0
@@ -240,23 +256,9 @@ def test_killed_at_any_moment_and_run_again_all_files_need_the_new_key_only(file
     count = 1000 if LONG else 150
     content = fill(files, count, 200)
     choose = random.Random()
-    timed = rotating(files)
-    assert timed.stdout is not None
-    timed.stdout.readline()
-    began = time.monotonic()
-    finish(timed)
-    took = time.monotonic() - began
     halfway = 0
-    for name, plain in content.items():
-        (files.root / name).write_bytes(encrypted(plain))
     for _ in range(KILLS):
-        process = rotating(files)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(choose.uniform(0, took))
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        kill(rotating(files), files, content, choose.randrange(count // 2))
         states = [Header.parse((files.root / name).read_bytes()[:HEADER_SIZE]) for name in content]
         done = sum(key_id(OTHER_KEY) in [slot.key_id for slot in header.slots if slot] for header in states)
         halfway += 0 < done < count
@@ -279,14 +281,8 @@ def test_encrypting_anew_goes_on_where_it_was_killed_and_writes_each_file_once(f
     content = fill(files, count, 70_000)
     choose = random.Random()
     hits = 0
-    for _ in range(KILLS):
-        process = rotating(files, "anew")
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(choose.uniform(0, 0.004 * count / KILLS))
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    for number in range(KILLS):
+        kill(rotating(files, "anew"), files, content, count * number // KILLS + choose.randrange(count // KILLS))
         done = 0
         for name, plain in content.items():  # at every moment each file opens with one of both keys
             data = (files.root / name).read_bytes()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -163,8 +161,3 @@ def test_the_plugin_provides_the_executor_and_objects_for_it_alone() -> None:
     assert len(list(plugin.pamola_check_plan(run=run, plan=slow))) == 1
     run.executor = object()
     assert list(plugin.pamola_check_plan(run=run, plan=slow)) == []
-
-
-def test_looking_at_the_plugin_does_not_import_tenacity() -> None:
-    code = "import sys, pamola_tasks_executor.plugin; assert 'tenacity' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,15 +45,6 @@ def ask(tmp_path: Path) -> Ask:
         return CliRunner().invoke(history, arguments, obj=state, env={"COLUMNS": "200"})
 
     return run
-
-
-def test_the_entry_point_imports_nothing_heavy() -> None:
-    code = (
-        f"import sys; sys.path[:0] = {sys.path!r}; import pamola_tasks_history.plugin;"
-        "print([m for m in ('attrs', 'click', 'cattrs', 'pamola_tasks_history.log', 'subprocess') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_the_environment_may_name_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

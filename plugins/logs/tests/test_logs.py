@@ -284,16 +284,6 @@ def test_the_log_goes_on_where_it_cannot_be_put_aside(
     assert capsys.readouterr().err.count("cannot be put aside") == 1
 
 
-def test_importing_the_plugin_imports_nothing_heavy() -> None:
-    program = """
-import sys
-import pamola_tasks_logs, pamola_tasks_logs.plugin
-found = {"attrs", "attr", "cattrs", "click", "tqdm", "json", "logging.handlers"} & set(sys.modules)
-assert not found, found
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
-
-
 def test_a_script_without_a_task_logs_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pamola_tasks.errors import PathSecurityError
     from pamola_tasks_compat import tasks

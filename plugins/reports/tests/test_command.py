@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,14 +128,3 @@ def test_open_shows_the_page_in_the_browser(
         str(tmp_path / f"DATA/reports/t_1/{older}.html"),
     ]
     assert "completed" in Path(opened[1]).read_text()
-
-
-def test_importing_the_plugin_imports_nothing_heavy() -> None:
-    program = """
-import sys
-import pamola_tasks_reports, pamola_tasks_reports.plugin as plugin
-plugin.pamola_add_commands(), plugin.pamola_add_report_writers()
-found = {"attrs", "attr", "cattrs", "click", "jinja2", "pandas", "json", "pamola_tasks.protocols"} & set(sys.modules)
-assert not found, found
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
