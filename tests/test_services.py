@@ -10,7 +10,7 @@ import pytest
 from pamola_tasks import BaseTask, Kernel, hookimpl
 from pamola_tasks.errors import PathSecurityError, PluginError, ProviderConflict, ServiceMissing, ServiceNotReady
 from pamola_tasks.protocols import SERVICES, RunServices
-from pamola_tasks.protocols.services import KERNEL_SERVICES
+from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS
 from pamola_tasks.testing import (
     MemoryConfigPlugin,
     MemoryDataPlugin,
@@ -108,8 +108,9 @@ def test_every_service_that_is_provided_has_a_default_and_a_hook() -> None:
     from pamola_tasks import hookspecs
 
     hooks = {name.removeprefix("pamola_provide_") for name in vars(hookspecs) if name.startswith("pamola_provide_")}
-    assert hooks == set(SERVICES) - {"redact", "lock"}
-    assert all(KERNEL_SERVICES[service].default for service in hooks)
+    services = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
+    assert hooks == set(services) - {"redact", "lock"}
+    assert all(services[service].default for service in hooks)
 
 
 def test_none_from_the_chosen_provider_is_an_error_not_a_fall_back() -> None:

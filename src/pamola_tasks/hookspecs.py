@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Encryption,
         Executor,
         History,
+        KernelView,
         Logging,
         PathGuard,
         Progress,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         ReportSection,
         ReportWriter,
         RunServices,
+        Scheduler,
         Service,
         Task,
     )
@@ -176,6 +178,19 @@ def pamola_add_diagnoses(project: Project | None) -> Iterable[Diagnosis]:
 
     Returns:
         Findings, each with a level (`ok`, `note`, `warning`, `error`), what was found and what to do about it.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def pamola_provide_scheduler(kernel: KernelView) -> Scheduler:
+    """Run several tasks: in dependency order, at the same time, as a dry run.
+
+    Called once per kernel, when several tasks are to be run. With no answer `pamola-task run` runs one task and refuses
+    `--all`, `--with-dependencies` and more than one name.
+
+    Args:
+        kernel: The `Kernel` of the project.
     """
     raise NotImplementedError
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config, ContainerFormat, KernelView
+    from pamola_tasks.protocols import Config, ContainerFormat, KernelView, Scheduler
 
 
 class _PlainSteps:
@@ -212,6 +212,18 @@ class Kernel:
 
     # ------------------------------------------------------------ running
 
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """What runs several tasks.
+
+        Raises:
+            ServiceMissing: No plugin provides it.
+        """
+        scheduler: Scheduler | None = self.plugins.provide("scheduler", kernel=self)
+        if scheduler is None:
+            raise self.plugins.missing("scheduler")
+        return scheduler
+
     def task(self, task: str | Task | type[Task]) -> Task:
         """A task by name, class or itself, belonging to this kernel.
 
@@ -227,15 +239,16 @@ class Kernel:
         task.kernel = self
         return task
 
-    def services(self, task: str | Task | None = None, *, upto: str) -> RunServices:
+    def services(self, task: str | Task | None = None, *, upto: str, options: RunOptions | None = None) -> RunServices:
         """Bring services up without running anything: no lock, no history, no events.
 
         Args:
             task: For whom; None for services that need no task.
             upto: The last service to bring up.
+            options: What the caller of a run asked for.
         """
         made = self.task(task) if task is not None else None
-        return RunSession(self, made, RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
+        return RunSession(self, made, options or RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
 
     def plan(self, task: str | Task, options: RunOptions | None = None) -> RunServices:
         """Configure a task without running it; the plan is in `run.plan`.

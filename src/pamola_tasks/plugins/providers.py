@@ -8,7 +8,7 @@ from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, 
 from pamola_tasks.plugins.calling import HookCalls
 from pamola_tasks.plugins.discovery import normalized
 from pamola_tasks.plugins.records import PluginRecord, reason
-from pamola_tasks.protocols.services import KERNEL_SERVICES, Service, in_order
+from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, Service, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Providers(HookCalls):
     def __init__(self, prefer: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self.prefer = dict(prefer or {})
-        self.services: dict[str, Service] = dict(KERNEL_SERVICES)
+        self.services: dict[str, Service] = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
         self._chosen: dict[str, PluginRecord | None] = {}
 
     def service_order(self) -> list[str]:

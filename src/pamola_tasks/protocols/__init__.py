@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.steps import Lock as Lock
     from pamola_tasks.protocols.steps import StepDriver as StepDriver
     from pamola_tasks.protocols.task import Task as Task
+    from pamola_tasks.protocols.tasks import PlannedTask as PlannedTask
+    from pamola_tasks.protocols.tasks import Scheduler as Scheduler
+    from pamola_tasks.protocols.tasks import TaskNode as TaskNode
+    from pamola_tasks.protocols.tasks import TaskOutcome as TaskOutcome
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
@@ -57,5 +61,6 @@ __getattr__, __dir__, __all__ = lazily(
         "services": "SERVICES Service",
         "steps": "Checkpoints Dependencies Executor Lock StepDriver",
         "task": "Task",
+        "tasks": "PlannedTask Scheduler TaskNode TaskOutcome",
     },
 )

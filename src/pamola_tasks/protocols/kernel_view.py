@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.observability import ReportSection, ReportWriter
     from pamola_tasks.protocols.run import Project, RunOptions, RunServices
     from pamola_tasks.protocols.services import Service
+    from pamola_tasks.protocols.tasks import Scheduler
 
 
 class PluginsView(Protocol):
@@ -125,7 +126,12 @@ class KernelView(Protocol):
         """Sections that plugins add to the report of a run."""
         ...
 
-    def services(self, task: Any = None, *, upto: str) -> RunServices:
+    @property
+    def scheduler(self) -> Scheduler:
+        """What runs several tasks."""
+        ...
+
+    def services(self, task: Any = None, *, upto: str, options: RunOptions | None = None) -> RunServices:
         """Bring services up without running anything: no lock, no history, no events."""
         ...
 

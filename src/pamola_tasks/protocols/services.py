@@ -62,15 +62,22 @@ def _services() -> dict[str, Service]:
             f"pamola_tasks.protocols:{protocol}",
             after=tuple(found)[-1:],
             essential=essential,
-            default=default and f"pamola-tasks-{default}",
+            default=default and _provided_by(default),
         )
     return found
+
+
+def _provided_by(component: str) -> str:
+    return f"pamola-tasks-{component}"
 
 
 # The kernel's services in the order in which they come up; each sees only those before it.
 KERNEL_SERVICES: Mapping[str, Service] = _services()
 SERVICES = tuple(KERNEL_SERVICES)
-
+# Those of a kernel, which come up in no run.
+OUTSIDE_RUNS: Mapping[str, Service] = {
+    "scheduler": Service("pamola_tasks.protocols:Scheduler", default=_provided_by("orchestration"))
+}
 
 # Attributes of `run` that are not services, whose names no service can have.
 RUN_NAMES = frozenset(
@@ -85,7 +92,7 @@ def in_order(services: Mapping[str, Service]) -> list[str]:
         ValueError: One needs a service that is not there, or two need each other.
     """
     order = [name for name in services if name in KERNEL_SERVICES]
-    rest = {name: service for name, service in services.items() if name not in KERNEL_SERVICES}
+    rest = {name: service for name, service in services.items() if name not in {*KERNEL_SERVICES, *OUTSIDE_RUNS}}
     for name, service in rest.items():
         for needed in service.after:
             if needed not in services:

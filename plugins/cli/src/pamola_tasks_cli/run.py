@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
-from pamola_tasks.kernel import Outcome
+from pamola_tasks.outcome import Outcome
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_cli.app import State, pass_state
 from pamola_tasks_cli.output import duration, facts, from_here, json_option, print_json, program, size
+from pamola_tasks_cli.several import check_names, preview_several, run_several
 from pamola_tasks_cli.show import show_plan
-from pamola_tasks_orchestration.many import Wanted, preview_many, run_many
 
 _KINDS = ("threads", "processes")  # of the default executor
 
@@ -93,12 +93,19 @@ def command(
         quiet=state.verbosity < 0,
         selection=Selection(first=first, last=last, only=only, skip=skip),
     )
-    wanted = Wanted(names=tasks, with_dependencies=with_dependencies, all=all_tasks)
-    wanted.check(options.selection)
-    if wanted.several:
+    check_names(tasks, all_tasks, options.selection)
+    if all_tasks or with_dependencies or len(tasks) > 1:
         if dry_run:
-            return preview_many(state, wanted, options, as_json=as_json)
-        return run_many(state, wanted, options, jobs=jobs or 1, continue_on_error=continue_on_error, as_json=as_json)
+            return preview_several(state, tasks, options, with_dependencies=with_dependencies, as_json=as_json)
+        return run_several(
+            state,
+            tasks,
+            options,
+            with_dependencies=with_dependencies,
+            jobs=jobs or 1,
+            continue_on_error=continue_on_error,
+            as_json=as_json,
+        )
     (task,) = tasks
     if dry_run:
         show_plan(state, task, options, as_json=as_json)

@@ -11,9 +11,9 @@ from pamola_tasks_cli.app import State, pass_state
 from pamola_tasks_cli.output import facts, heading, json_option, print_json, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import RunServices
 
 
 @click.command("show")
@@ -27,20 +27,23 @@ def command(state: State, task: str, as_json: bool) -> None:
 
 def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) -> None:
     """Print the plan of a task."""
-    document = plan_document(state.kernel, task, options)
+    from pamola_tasks_checkpoints.dry_run import preview
+
+    run = state.kernel.plan(task, options)
+    document = plan_document(run, preview(run))
     if as_json:
         print_json(document)
     else:
         print_plan(document)
 
 
-def plan_document(
-    kernel: Kernel, task: str, options: RunOptions, remade: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The plan of a task for machines; `remade` as in `preview`."""
-    from pamola_tasks_checkpoints.dry_run import preview
+def plan_document(run: RunServices, steps: Sequence[Any]) -> dict[str, Any]:
+    """The plan of a task for machines.
 
-    run = kernel.plan(task, options)
+    Args:
+        run: The configured task.
+        steps: What would become of each step.
+    """
     rows: list[dict[str, Any]] = [
         {
             "step": found.step.id,
@@ -54,7 +57,7 @@ def plan_document(
             "reason": found.reason,
             "made_by": found.made_by,
         }
-        for found in preview(run, remade)
+        for found in steps
     ]
     config = run.config
     return {

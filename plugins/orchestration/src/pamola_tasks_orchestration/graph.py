@@ -108,10 +108,7 @@ def command(state: State, task: str | None, format_: str, as_json: bool) -> None
 
 def draw_tasks(kernel: Kernel) -> Drawing:
     """The tasks of the project, with arrows from each to those that need it."""
-    from pamola_tasks_orchestration.task_graph import Survey, in_order
-
-    survey = Survey(kernel)
-    nodes = survey.all()
+    nodes = kernel.scheduler.tasks()
     drawing = Drawing("tasks")
     for node in nodes.values():
         drawing.node(node.task_id, "task" if node.problem is None else "problem", node.task_id)
@@ -122,7 +119,7 @@ def draw_tasks(kernel: Kernel) -> Drawing:
             drawing.node(needed, "outside", needed)
             drawing.arrows.append((needed, node.task_id, ", ".join(datasets)))
     try:
-        in_order(nodes, survey.look_up)
+        kernel.scheduler.order()
     except PamolaTaskError as error:  # a circle, or a task that is missing: drawn all the same
         click.secho(f"warning: {error}", fg="yellow", err=True)
     return drawing

@@ -1,5 +1,21 @@
-"""What pamola-tasks-orchestration adds to the system."""
+"""What pamola-tasks-orchestration adds to the system: the scheduler of several tasks, and the command `graph`."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pamola_tasks import hookimpl
+
+if TYPE_CHECKING:
+    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import Scheduler
+
 PAMOLA_HOOK_API = 1
+
+
+@hookimpl(trylast=True)
+def pamola_provide_scheduler(kernel: Kernel) -> Scheduler:
+    """Run tasks in dependency order, or at the same time in processes of their own."""
+    from pamola_tasks_orchestration.scheduler import TaskScheduler
+
+    return TaskScheduler(kernel)

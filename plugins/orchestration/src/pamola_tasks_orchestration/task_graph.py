@@ -9,40 +9,17 @@ import os
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-import attrs
-
 from pamola_tasks.errors import PamolaTaskError, TaskCycleError, UnknownTaskError
-from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.parameters import unknown_name
-from pamola_tasks.protocols import RunOptions
+from pamola_tasks.protocols import RunOptions, TaskNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import RunServices
 
 _PUBLISHED = ("output", "dictionaries")  # the folders of a task that others may read from
-
-
-@attrs.frozen(kw_only=True)
-class TaskNode:
-    """A task among others.
-
-    Attributes:
-        task_id: The task.
-        name: What the kernel is asked for to get it: its id, a class, a path.
-        needs: The tasks that it needs, in the order in which it names them, each with the datasets that it reads of it
-            (none where it is only named in `dependencies`).
-        problem: Why it cannot be configured, if so; then `needs` is not known.
-        stands: For a task that is needed and is not one of the project: why what it left can be used.
-    """
-
-    task_id: str
-    name: str = attrs.field(default=attrs.Factory(lambda self: self.task_id, takes_self=True))
-    needs: Mapping[str, tuple[str, ...]] = attrs.Factory(dict)
-    problem: PamolaTaskError | None = None
-    stands: str = ""
 
 
 # ---------------------------------------------------------------- order
@@ -109,7 +86,7 @@ def _circle(circle: list[str], nodes: Mapping[str, TaskNode]) -> str:
 # ---------------------------------------------------------------- the tasks of a project
 
 
-class Survey:
+class TaskGraph:
     """The tasks of a project as nodes, each looked at when it is first asked for.
 
     Args:
@@ -126,6 +103,13 @@ class Survey:
         """Every task of the project, sorted by id."""
         found = {task_id: self.look_up(task_id) for task_id in sorted(self._kernel.tasks.known())}
         return {task_id: node for task_id, node in found.items() if node is not None}
+
+    def order(self, names: Sequence[str] = (), *, with_dependencies: bool = False) -> dict[str, TaskNode]:
+        """The named tasks, or all, in the order in which they run."""
+        if not names:
+            return in_order(self.all(), self.look_up)
+        named = [self.named(name).task_id for name in names]
+        return in_order(named, self.look_up, within=None if with_dependencies else set(named))
 
     def named(self, name: str) -> TaskNode:
         """A task as it is named on the command line.
@@ -151,8 +135,7 @@ class Survey:
 
     def _node(self, name: str) -> TaskNode:
         try:
-            task = self._kernel.task(name)
-            run = RunSession(self._kernel, task, self._options, runs=False).bring_up("directories")
+            run = self._kernel.services(name, upto="directories", options=self._options)
         except UnknownTaskError as error:
             if name not in self._kernel.tasks.known():
                 raise
@@ -193,7 +176,7 @@ class Survey:
         when = str(latest.get("timestamp", ""))
         return TaskNode(
             task_id=task_id,
-            stands=f"it is no task of this project; what it left at {when[:10]} {when[11:16]} UTC is used",
+            kept=f"it is no task of this project; what it left at {when[:10]} {when[11:16]} UTC is used",
         )
 
 

@@ -1,8 +1,8 @@
 """A process that runs tasks for another one, which has several run at the same time.
 
-Its standard input brings tasks, its standard output takes what became of them, as pickles; whatever is printed there by
-anybody goes to standard error, and from there to the parent, line by line. It leads a session of its own: Ctrl-C on the
-terminal reaches the parent alone, which passes it on once.
+Its standard input brings tasks, its standard output takes what became of them, as pickles. Everything printed there
+goes to standard error, and from there to the parent, line by line. It leads a session of its own: Ctrl-C on the
+terminal reaches the parent alone, which passes it on once. Its kernel is rebuilt from the names of its plugins.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import EXIT_INTERRUPTED, PamolaTaskError, Terminated
-from pamola_tasks_executor import pickles
-from pamola_tasks_executor.child import end_with
-from pamola_tasks_executor.remote import kernel_from
-from pamola_tasks_orchestration.run_queue import TaskEnd, run_one
+from pamola_tasks.errors import EXIT_INTERRUPTED, PamolaTaskError, Terminated, UsageError
+from pamola_tasks.kernel import Kernel
+from pamola_tasks.plugins.discovery import module_from, resolve
+from pamola_tasks.plugins.manager import Plugins
+from pamola_tasks.plugins.records import PluginRecord
+from pamola_tasks.protocols import TaskOutcome
+from pamola_tasks_orchestration.run_queue import Request, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import RunOptions
-    from pamola_tasks_orchestration.task_graph import TaskNode
+    from pamola_tasks.protocols import RunOptions, TaskNode
 
 _DRAINED = b"\0all of the task\n"  # printed behind all that a task printed
 _COMMAND = (
@@ -37,15 +39,73 @@ _COMMAND = (
 )
 
 
+@attrs.frozen(kw_only=True)
+class _Description:
+    """A kernel, as another process has to know it: its plugins by name, distribution, version and target."""
+
+    root: Path
+    plugins: list[tuple[str, str, str, str]]
+    disable: frozenset[str]
+    prefer: dict[str, str]
+
+    def kernel(self) -> Kernel:
+        """The same kernel, in this process.
+
+        Raises:
+            PamolaTaskError: It does not come up here.
+        """
+        plugins = Plugins(disable=self.disable, prefer=self.prefer)
+        for name, target, distribution, version in self.plugins:
+            plugins.load(PluginRecord(name, target, distribution, version), lambda target=target: _imported(target))  # type: ignore[misc]
+        plugins.refuse_if_broken()
+        return Kernel(self.root, loaded=plugins)
+
+
+def describe(kernel: Kernel) -> bytes:
+    """What another process makes the same kernel of.
+
+    Raises:
+        UsageError: No other process can: the project is in memory, or a plugin is an object that has no name.
+    """
+    root = kernel.project.files.root
+    if not root.is_dir():
+        raise UsageError(f"the project is in memory ({root}), where no other process can see it: run it in this one")
+    return pickle.dumps(
+        _Description(
+            root=root,
+            plugins=[(r.name, _target(r), r.distribution, r.version) for r in kernel.plugins.records],
+            disable=frozenset(kernel.plugins.disable),
+            prefer=dict(kernel.plugins.prefer),
+        )
+    )
+
+
+def _target(record: PluginRecord) -> str:
+    if record.target or record.object is None:
+        return record.target
+    if isinstance(record.object, ModuleType):
+        return record.object.__name__
+    name = f"{record.object.__module__}:{record.object.__qualname__}" if isinstance(record.object, type) else ""
+    if not name or "<" in name:
+        raise UsageError(
+            f"plugin {record.label} is an object, which another process cannot import: run tasks one after the other"
+        )
+    return name
+
+
+def _imported(target: str) -> Any:
+    return module_from(Path(target)) if target.endswith(".py") else resolve(target)
+
+
 class TaskProcess:
     """The process, seen from the parent.
 
     Args:
-        description: What `describe_kernel` made.
-        tell: Takes this object and each line that is printed there, and the end of each task; called in threads.
+        description: What `describe` gave.
+        tell: Takes this object and each line that is printed there, and what became of each task; called in threads.
     """
 
-    def __init__(self, description: bytes, tell: Callable[[tuple[TaskProcess, TaskEnd | str]], None]) -> None:
+    def __init__(self, description: bytes, tell: Callable[[tuple[TaskProcess, TaskOutcome | str]], None]) -> None:
         self._tell = tell
         self._node: TaskNode | None = None
         self._drained = threading.Event()
@@ -58,13 +118,20 @@ class TaskProcess:
         )
         self._printing = threading.Thread(target=self._pass_lines_on, daemon=True)
         self._printing.start()
-        threading.Thread(target=self._pass_ends_on, daemon=True).start()
+        threading.Thread(target=self._pass_outcomes_on, daemon=True).start()
         self._send(description)
 
-    def run(self, node: TaskNode, options: RunOptions, *, skips: bool) -> None:
-        """Have a task run; its end is told."""
+    def run(self, node: TaskNode, options: RunOptions, *, may_skip: bool) -> None:
+        """Have a task run; what becomes of it is told."""
         self._node = node
-        self._send(pickles.dumps((node, options, skips), f"what is asked of task {node.task_id}"))
+        try:
+            data = pickle.dumps((node, options, may_skip))
+        except Exception as error:
+            raise UsageError(
+                f"the options of task {node.task_id} cannot be sent to another process: {error}: run tasks one after"
+                f" the other"
+            ) from error
+        self._send(data)
 
     def _send(self, data: bytes) -> None:
         assert self._process.stdin is not None
@@ -103,21 +170,25 @@ class TaskProcess:
             if text != line:
                 self._drained.set()
 
-    def _pass_ends_on(self) -> None:
+    def _pass_outcomes_on(self) -> None:
         assert self._process.stdout is not None
         try:
             while True:
-                end: TaskEnd = pickles.loads(pickle.load(self._process.stdout))
+                outcome: TaskOutcome = pickle.load(self._process.stdout)
                 self._drained.wait()
                 self._drained.clear()
-                self._tell((self, end))
-        except (EOFError, pickle.UnpicklingError):
+                self._tell((self, outcome))
+        except Exception as error:
+            ended = isinstance(error, (EOFError, pickle.UnpicklingError))
+            if not ended:
+                self._process.kill()
             code = self._process.wait()
             self._printing.join(1)
             node = self._node
             if node is not None:
-                error = PamolaTaskError(f"task {node.task_id}: its process died ({_how(code)}); run it again to go on")
-                self._tell((self, TaskEnd(task_id=node.task_id, name=node.name, status="died", error=error)))
+                how = _how(code) if ended else f"what became of it cannot be read: {error}"
+                died = PamolaTaskError(f"task {node.task_id}: its process died ({how}); run it again to go on")
+                self._tell((self, TaskOutcome(task_id=node.task_id, name=node.name, status="died", error=died)))
 
 
 def _how(code: int) -> str:
@@ -136,7 +207,7 @@ def serve(parent: int) -> None:
     Args:
         parent: The process that started this one.
     """
-    end_with(parent)
+    _end_with(parent)
     commands, answers = _take_streams()
     signal.signal(signal.SIGTERM, _terminate)
     inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -147,17 +218,28 @@ def serve(parent: int) -> None:
         kernel: Kernel | None = None
         while description is not None and (asked := inbox.get()) is not None:
             busy.set()
-            kernel = kernel or kernel_from(description)
-            node, options, skips = pickles.loads(asked)
-            end = run_one(kernel, node, options, skips=skips)
+            kernel = kernel or pickle.loads(description).kernel()
+            node, options, may_skip = pickle.loads(asked)
+            request = Request(kernel=kernel, nodes={}, options={node.task_id: options}, may_skip=may_skip)
+            outcome = run_task(request, node)
             sys.stdout.flush()
             sys.stderr.flush()  # a line without its end would come when the process ends, or not at all
             os.write(2, _DRAINED)
             busy.clear()
-            pickle.dump(_portable(end), answers)
+            pickle.dump(_portable(outcome), answers)
             answers.flush()
     except KeyboardInterrupt:  # between tasks, or the second one
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _end_with(parent: int) -> None:
+    """Have Linux kill this process when its parent ends, even while an extension keeps Python waiting."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it had ended before
+            os._exit(1)
 
 
 def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
@@ -181,18 +263,14 @@ def _receive(commands: IO[bytes], inbox: queue.SimpleQueue[bytes | None], busy: 
         inbox.put(None)
 
 
-def _portable(end: TaskEnd) -> bytes:
-    """An end without what belongs to this process."""
-    if end.outcome is None:
-        return pickles.dumps(end, "the end of a task")
-    error = end.outcome.error
+def _portable(ended: TaskOutcome) -> TaskOutcome:
+    """An outcome without what belongs to this process."""
+    if ended.outcome is None:
+        return ended
+    error = ended.outcome.error
     kept = error if isinstance(error, (PamolaTaskError, KeyboardInterrupt)) else None
-    outcome = attrs.evolve(end.outcome, results={}, datasets={}, error=kept)
-    return pickles.dumps(attrs.evolve(end, outcome=outcome), "the end of a task")
+    return attrs.evolve(ended, outcome=attrs.evolve(ended.outcome, results={}, datasets={}, error=kept))
 
 
 def _terminate(*_: Any) -> None:
     raise Terminated
-
-
-__all__ = ["TaskProcess", "serve"]

@@ -1,0 +1,143 @@
+"""`pamola-task run` for several tasks: what is said of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pamola_tasks.errors import EXIT_OK, UsageError
+from pamola_tasks_cli.output import note, print_json, program, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pamola_tasks.plan import Selection
+    from pamola_tasks.protocols import CommandLine, PlannedTask, RunOptions, TaskOutcome
+
+
+def check_names(names: Sequence[str], all_tasks: bool, selection: Selection) -> None:
+    """Refuse what does not make sense together.
+
+    Raises:
+        UsageError: No task, tasks beside `--all`, or steps of more than one task.
+    """
+    if all_tasks and names:
+        raise UsageError("--all runs every task of the project: name none beside it")
+    if not all_tasks and not names:
+        raise UsageError("name a TASK to run, or give --all; `pamola-task list` shows the tasks")
+    if selection and (all_tasks or len(names) > 1):
+        raise UsageError("--from, --to, --only and --skip choose steps of one task: name only that one")
+
+
+def run_several(
+    cli: CommandLine,
+    names: Sequence[str],
+    options: RunOptions,
+    *,
+    with_dependencies: bool,
+    jobs: int,
+    continue_on_error: bool,
+    as_json: bool,
+) -> int:
+    """Run tasks, and print what became of each.
+
+    Returns:
+        The exit code: that of an interrupt, else that of the first task that failed.
+    """
+    from pamola_tasks_cli.run import as_document, print_outcome
+
+    def on_line(task_id: str, line: str) -> None:
+        named = options.log_format == "json"  # every line names its task already
+        click.echo(line if named else f"{click.style(task_id, bold=True)} | {line}", err=True)
+
+    code = EXIT_OK
+    shown: list[dict[str, Any]] = []
+    counted: Counter[str] = Counter()
+    for ended in cli.kernel.scheduler.run(
+        names,
+        with_dependencies=with_dependencies,
+        options=options,
+        jobs=jobs,
+        continue_on_error=continue_on_error,
+        on_line=on_line,
+    ):
+        if not ended.success and (code == EXIT_OK or ended.interrupt is not None):
+            code = ended.exit_code
+        counted[_word(ended)] += 1
+        shown.append(as_document(ended.outcome) if ended.outcome is not None else _document(ended))
+        if as_json:
+            continue
+        if ended.outcome is not None:
+            print_outcome(ended.outcome, f"{program()} run {ended.name}")
+        else:
+            _print_end(ended)
+    if not shown:
+        note(f"no tasks in {cli.kernel.project.root}/configs: `pamola-task new task NAME` writes one")
+    if as_json:
+        print_json(shown)
+    elif len(shown) > 1:
+        click.echo(f"{len(shown)} tasks: {', '.join(f'{many} {word}' for word, many in counted.items())}")
+    return code
+
+
+def _word(ended: TaskOutcome) -> str:
+    if ended.outcome is not None:
+        return "succeeded" if ended.success else "interrupted" if ended.outcome.status == "interrupted" else "failed"
+    return {"skipped": "skipped", "not_run": "not run"}.get(ended.status, "failed")
+
+
+def _document(ended: TaskOutcome) -> dict[str, Any]:
+    """A task that was not run, for machines."""
+    error = None if ended.error is None else {"type": ended.error.code, "message": str(ended.error)}
+    return {
+        "task": ended.task_id,
+        "run": None,
+        "status": ended.status,
+        "success": ended.success,
+        "reason": ended.reason,
+        "steps": [],
+        "error": error,
+    }
+
+
+def _print_end(ended: TaskOutcome) -> None:
+    colour = {"skipped": "green", "not_run": "yellow"}.get(ended.status, "red")
+    word = click.style(_word(ended), fg=colour)
+    why = visible(str(ended.error) if ended.error is not None else ended.reason)
+    click.echo(f"{click.style(ended.task_id, bold=True)} {word}: {why}")
+
+
+def preview_several(
+    cli: CommandLine, names: Sequence[str], options: RunOptions, *, with_dependencies: bool, as_json: bool
+) -> int:
+    """Print what would be done with each task, and do nothing."""
+    documents = []
+    for planned in cli.kernel.scheduler.dry_run(names, with_dependencies=with_dependencies, options=options):
+        documents.append(_planned(planned))
+        if not as_json:
+            _print_planned(planned, documents[-1])
+    if as_json:
+        print_json(documents)
+    return EXIT_OK
+
+
+def _planned(planned: PlannedTask) -> dict[str, Any]:
+    from pamola_tasks_cli.show import plan_document
+
+    document: dict[str, Any] = {"task": planned.task_id, "steps": []}
+    if planned.run is not None:
+        document = plan_document(planned.run, planned.steps)
+    return {**document, "would": planned.action, "reason": planned.reason}
+
+
+def _print_planned(planned: PlannedTask, document: dict[str, Any]) -> None:
+    from pamola_tasks_cli.show import print_plan
+
+    if planned.run is not None:
+        print_plan(document)
+    else:
+        click.secho(planned.task_id, bold=True)
+    why = f": {visible(planned.reason)}" if planned.reason else ""
+    click.echo(f"\n{planned.task_id} would be {'run' if planned.action == 'run' else 'skipped'}{why}\n")

@@ -1,0 +1,130 @@
+"""Tasks that do not need each other at the same time, each in another process."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING
+
+import attrs
+
+from pamola_tasks_orchestration.run_queue import RunQueue
+from pamola_tasks_orchestration.task_process import TaskProcess, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pamola_tasks.protocols import TaskNode, TaskOutcome
+    from pamola_tasks_orchestration.run_queue import Request
+
+
+def run_parallel(request: Request, jobs: int, on_line: Callable[[str, str], None]) -> Iterator[TaskOutcome]:
+    """Run tasks that do not need each other at the same time, each in another process.
+
+    After a failure or an interrupt no other task begins. An interrupt reaches the running tasks, and their ends are
+    waited for; a second one kills them.
+
+    Args:
+        jobs: How many steps may run at a time, in all tasks together. Tasks that can begin share what is free.
+        on_line: Takes the task and the line, for each line that a task prints.
+
+    Returns:
+        What became of each, in the order of the request.
+    """
+    parallel = _Parallel(request, jobs, on_line)
+    outcomes = parallel.run_queue.outcomes
+    try:
+        for task_id in request.nodes:
+            while task_id not in outcomes:
+                parallel.go_on()
+            yield outcomes[task_id]
+    finally:
+        parallel.end()
+
+
+class _Parallel:
+    """Tasks that run at the same time; arguments as those of `run_parallel`."""
+
+    def __init__(self, request: Request, jobs: int, on_line: Callable[[str, str], None]) -> None:
+        self.run_queue = RunQueue(continue_on_error=request.continue_on_error)
+        self._request = request
+        self._description = describe(request.kernel)
+        self._free = jobs
+        self._on_line = on_line
+        self._waiting = list(request.nodes.values())
+        self._busy: dict[TaskProcess, tuple[TaskNode, int]] = {}
+        self._idle: list[TaskProcess] = []
+        self._inbox: queue.SimpleQueue[tuple[TaskProcess, TaskOutcome | str]] = queue.SimpleQueue()
+        self._interrupted = False
+
+    def go_on(self) -> None:
+        """Begin what can begin, and wait until a task has ended.
+
+        Raises:
+            KeyboardInterrupt: The second one.
+        """
+        try:
+            self._begin()
+            self._wait()
+        except KeyboardInterrupt as interrupt:
+            if self._interrupted:
+                raise
+            self._interrupt(interrupt)
+
+    def _begin(self) -> None:
+        ready = []
+        for node in list(self._waiting):
+            if any(name in self._request.nodes and name not in self.run_queue.outcomes for name in node.needs):
+                continue
+            refused = self.run_queue.refusal(node)
+            if refused is None:
+                ready.append(node)
+            else:
+                self._waiting.remove(node)
+                self.run_queue.ended(refused)
+        begins = ready[: self._free]
+        for number, node in enumerate(begins):
+            self._begin_one(node, self._free // (len(begins) - number))
+
+    def _begin_one(self, node: TaskNode, share: int) -> None:
+        options = self._request.options[node.task_id]
+        options = attrs.evolve(options, overrides={**options.overrides, "parallel_processes": share})
+        process = self._idle.pop() if self._idle else TaskProcess(self._description, self._inbox.put)
+        self._busy[process] = node, share
+        self._waiting.remove(node)
+        self._free -= share
+        process.run(node, options, may_skip=self._request.may_skip)
+
+    def _wait(self) -> None:
+        while self._busy:
+            process, message = self._inbox.get()
+            if process not in self._busy:
+                continue  # it was idle, and has ended
+            node, share = self._busy[process]
+            if isinstance(message, str):
+                self._on_line(node.task_id, message)
+                continue
+            del self._busy[process]
+            self._free += share
+            self.run_queue.ended(message)
+            if message.status != "died":
+                self._idle.append(process)
+            return
+
+    def _interrupt(self, interrupt: KeyboardInterrupt) -> None:
+        self._interrupted = True
+        self.run_queue.stop("somebody interrupted", interrupt)
+        for process in self._busy:
+            process.interrupt(interrupt)
+
+    def end(self) -> None:
+        """Let go of the processes. Tasks that still run are interrupted; a second interrupt kills them."""
+        try:
+            if self._busy and not self._interrupted:
+                self._interrupt(KeyboardInterrupt())
+                while self._busy:
+                    self._wait()
+        finally:
+            for process in self._busy:
+                process.kill()
+            for process in self._idle:
+                process.end()
