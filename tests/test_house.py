@@ -48,6 +48,9 @@ MODULE_LINES = 400
 KERNEL_LINES = 5_400  # the flat modules, plugins/ and protocols/
 SOURCE_LINES = 7_500  # all of src/pamola_tasks
 FRAMEWORK_LINES = 33_000  # src and plugins/*/src, without the operation packs and compat
+CLOCKS = frozenset(
+    "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
+)
 SERVICE_TABLES = ("DEFAULT_PROVIDERS", "SERVICES")
 COMPONENT = re.compile(r"pamola[-_](?:tasks|ops)[-_][a-z]\w*")
 LIBRARY = re.compile(r"pandas|numpy|pyarrow", re.I)
@@ -388,8 +391,27 @@ def plugin_folders(root: Path) -> Iterator[str]:
             yield f"{shown}/tests: no tests"
 
 
+def untimed_tests(root: Path) -> Iterator[str]:
+    """No test measures a time, which depends on the machine: work is counted, or measured in benchmarks/."""
+    for path in sorted([*root.glob("tests/**/*.py"), *root.glob("plugins/*/tests/**/*.py")]):
+        _, tree = parsed(path, path.stat().st_mtime_ns)
+        for node in ast.walk(tree):
+            operands = [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) else []
+            names = {inner.attr for each in operands for inner in ast.walk(each) if isinstance(inner, ast.Attribute)}
+            name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+            if name in CLOCKS or (names & {"monotonic", "time"} and any(map(is_clock, operands))):
+                yield f"{path.relative_to(root)}:{getattr(node, 'lineno', 1)}: a test measures a time"
+
+
+def is_clock(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("monotonic", "time")
+    )
+
+
 RULES: dict[str, Callable[[Path], Iterator[str]]] = {
-    rule.__name__: rule for rule in (order, circles, plugins_apart, names, sizes, layout, light_doors, plugin_folders)
+    rule.__name__: rule
+    for rule in (order, circles, plugins_apart, names, sizes, layout, light_doors, plugin_folders, untimed_tests)
 }
 
 
@@ -681,6 +703,23 @@ def test_plugin_without_tests_is_found(house):
 def test_second_package_in_a_plugin_is_found(house, path):
     plant(house, f"plugins/data/{path}", "")
     assert any(found.endswith("2 packages instead of one") for found in plugin_folders(house))
+
+
+TIMED = {
+    "process_time": "started = time.process_time()",
+    "perf_counter": "from time import perf_counter\nbegan = perf_counter()",
+    "monotonic": "took = time.monotonic() - began",
+    "wall clock": "assert abs(moment - time.time()) < 60",
+    "processor": "used = resource.getrusage(resource.RUSAGE_SELF).ru_utime",
+}
+
+
+@pytest.mark.parametrize("form", TIMED)
+@pytest.mark.parametrize("path", ["tests/test_a.py", "tests/system/test_b.py", "plugins/data/tests/deep/c.py"])
+def test_test_that_measures_a_time_is_found(house, path, form):
+    plant(house, path, f"{TIMED[form]}\nuntil = time.monotonic() + 60\nassert time.monotonic() < until\n")
+    (found,) = untimed_tests(house)
+    assert found.startswith(f"{path}:")
 
 
 if __name__ == "__main__":
