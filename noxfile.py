@@ -14,7 +14,7 @@ import nox
 
 ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
-SOURCES = ["src", "tests", "benchmarks", "docs", "noxfile.py", "plugins"]
+SOURCES = ["src", "tests", "benchmarks", "docs", "noxfile.py", "release.py", "plugins"]
 
 nox.options.sessions = ["lint", "types", "wheels", "oldest", "tests", "docs"]
 nox.options.default_venv_backend = "venv"
@@ -164,3 +164,9 @@ def bench(session: nox.Session) -> None:
     names = session.posargs or sorted(path.stem for path in (ROOT / "benchmarks").glob("bench_*.py"))
     for name in names:
         session.run("python", f"benchmarks/{name}.py")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Set one version in all distributions, or check that they have one: `nox -s release [-- X.Y.Z]`."""
+    session.run("python", "release.py", *session.posargs)
