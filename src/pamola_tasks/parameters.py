@@ -1,16 +1,16 @@
-"""Turns values from configuration files and calls into an operation's typed parameters, strictly.
+"""Turns values from configuration files and calls into typed ones, strictly.
 
 Nothing is guessed: text is no number, a number is no text, one value is no list. Every problem is reported at once,
-each with the parameter's name, its type and, for a name nobody knows, the one that was probably meant.
+each with the path to the value and the kind that was expected, never with the value itself.
 """
 
 from __future__ import annotations
 
 import collections.abc
-import difflib
 import enum
 import types
 import typing
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,10 @@ from pamola_tasks.errors import ParameterError
 from pamola_tasks.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import cattrs
 
 T = typing.TypeVar("T")
+ValuePath: typing.TypeAlias = "tuple[str | int, ...]"
 
 _WORDS: dict[Any, str] = {
     bool: "true or false",
@@ -41,11 +40,56 @@ _WORDS: dict[Any, str] = {
     Path: "a path",
     Secret: "a secret",
 }
-_LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
+LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
+MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_UNIONS = (typing.Union, types.UnionType)
+_ACCEPTED: dict[Any, tuple[type, ...]] = {
+    bool: (bool,),
+    int: (int,),
+    float: (int, float),
+    str: (str,),
+    type(None): (type(None),),
+    Path: (str, Path),
+    Secret: (str, Secret),
+}
 
 
 class FitError(ValueError):
     """A value does not fit a type; the message says what was expected and what kind of value was given."""
+
+
+class Field(str):
+    """A part of a path: the name of a class's field, where other texts are keys of mappings."""
+
+    __slots__ = ()
+
+
+@attrs.frozen
+class Misfit:
+    """A value that does not fit.
+
+    Attributes:
+        path: Keys, and numbers of list items from 0.
+        message: What was expected, and what kind of value was found.
+        at_key: Whether the key itself is wrong, not its value.
+    """
+
+    path: ValuePath
+    message: str
+    at_key: bool = False
+
+
+def fit(value: Any, kind: Any) -> Any:
+    """The value as this type has it.
+
+    Raises:
+        FitError: It is no value of this type.
+    """
+    fitter = Fitter()
+    found = fitter.fit(value, kind)
+    if fitter.misfits:
+        raise FitError("; ".join(_shown(misfit) for misfit in fitter.misfits))
+    return found
 
 
 def build(cls: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
@@ -59,53 +103,200 @@ def build(cls: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
     Raises:
         ParameterError: Unknown or missing parameters, values that do not fit; `problems` has them all.
     """
+    fitter = Fitter()
+    try:
+        ready = fitter.fields(values, cls, ())
+        if not fitter.misfits:
+            return cls(**ready)
+    except ParameterError:
+        raise
+    except (ValueError, TypeError) as error:
+        fitter.say((), str(error.args[0] if error.args else error))
     what = what or cls.__name__
-    fields = {field.alias: field for field in attrs.fields(cls) if field.init}  # type: ignore[arg-type]
-    hints = annotations_of(cls)
-    problems: list[tuple[str, str]] = []
-    ready: dict[str, Any] = {}
-    meant: set[str | None] = set()
-    for key, value in values.items():
-        if key in fields:
-            try:
-                ready[key] = fit(value, hints.get(fields[key].name, Any))
-            except FitError as error:
-                problems.append((key, f"{what}: {key}{_joined(error)}"))
+    raise ParameterError(
+        problems=tuple(f"{what}: {_shown(misfit)}" for misfit in fitter.misfits),
+        parameters=tuple(str(misfit.path[0]) if misfit.path else "" for misfit in fitter.misfits),
+    )
+
+
+def _shown(misfit: Misfit) -> str:
+    """`fields[2].low: expected …`; an unknown or missing parameter is named by its message."""
+    text = ""
+    for part in misfit.path[:-1] if misfit.at_key else misfit.path:
+        if isinstance(part, int):
+            text += f"[{part}]"
         else:
-            meant.add(probably := _parameter_meant(key, fields))
-            problems.append((key, f"{what}: {unknown_name(key, fields, 'parameter', probably)}"))
-    missing = [
-        (alias, f"{what}: the parameter {alias!r} ({describe(hints.get(field.name, Any))}) is missing")
-        for alias, field in fields.items()
-        if alias not in values and alias not in meant and field.default is attrs.NOTHING
-    ]
-    problems = missing + problems
-    if not problems:
+            text += (": " if isinstance(part, Field) else ".") * bool(text) + part
+    return f"{text}: {misfit.message}" if text else misfit.message
+
+
+class Fitter:
+    """Fits values to types and collects what is wrong with them, in `misfits`."""
+
+    def __init__(self) -> None:
+        self.misfits: list[Misfit] = []
+
+    def say(self, path: ValuePath, message: str, *, at_key: bool = False) -> Any:
+        """Note a problem; None stands for the value that is not there."""
+        self.misfits.append(Misfit(path, message, at_key))
+        return None
+
+    def expected(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """Note that a value is of another kind."""
+        return self.say(path, f"expected {describe(kind)}, got {kind_of(value)}")
+
+    def fit(self, value: Any, kind: Any, path: ValuePath = ()) -> Any:
+        """The value as this type has it; None, with a problem noted, where it does not fit."""
+        origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
+        if kind is Any:
+            return value
+        if origin is typing.Literal:
+            return self.choice(value, kind, path)
+        if origin in _UNIONS:
+            return self._union(value, kind, path)
+        if origin in LISTS:
+            return self._list(value, kind, path)
+        if origin in MAPPINGS:
+            if not isinstance(value, collections.abc.Mapping):
+                return self.expected(value, kind, path)
+            key_kind, item_kind = arguments or (Any, Any)
+            return {self.fit(k, key_kind, path): self.fit(v, item_kind, (*path, k)) for k, v in value.items()}
+        if isinstance(kind, type) and attrs.has(kind):
+            return self.section(value, kind, path)
+        return self.leaf(value, kind, path)
+
+    def choice(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """One of the values of a Literal."""
+        for allowed in typing.get_args(kind):
+            if value == allowed and type(value) is type(allowed):
+                return allowed
+        return self.expected(value, kind, path)
+
+    def _union(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        members = typing.get_args(kind)
+        if value is None and type(None) in members:
+            return None
+        before, tried = self.misfits, []
+        for member in members:
+            if member is type(None):
+                continue
+            self.misfits = []
+            found = self.fit(value, member, path)
+            tried.append(self.misfits)
+            if not self.misfits:
+                break
+        self.misfits = before
+        if not tried[-1]:
+            return found
+        return self.fits_none(value, kind, path, tried)
+
+    def fits_none(self, value: Any, kind: Any, path: ValuePath, tried: list[list[Misfit]]) -> Any:
+        """Note that a value fits no member of a union, given what was wrong with each."""
+        if len(tried) > 1:
+            return self.expected(value, kind, path)
+        self.misfits += tried[0]
+        return None
+
+    def _list(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        if not isinstance(value, list | tuple | set | frozenset):
+            return self.expected(value, kind, path)
+        origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
+        fixed = origin is tuple and bool(arguments) and Ellipsis not in arguments
+        if fixed and len(value) != len(arguments):
+            return self.say(path, f"expected {len(arguments)} values, got {len(value)}")
+        kinds = arguments if fixed else (arguments[0] if arguments else Any,) * len(value)
+        pairs = enumerate(zip(value, kinds, strict=True))
+        items = [self.fit(item, item_kind, (*path, number)) for number, (item, item_kind) in pairs]
+        if origin in (tuple, frozenset):
+            return origin(items)
+        return set(items) if origin in (set, collections.abc.Set) else items
+
+    def section(self, value: Any, cls: type, path: ValuePath) -> Any:
+        """An instance of an attrs class from a mapping."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, collections.abc.Mapping):
+            return self.expected(value, cls, path)
+        before = len(self.misfits)
+        ready = self.fields(value, cls, path)
+        if len(self.misfits) > before:
+            return None
+        return self.made(cls, ready, path)
+
+    def made(self, cls: type, ready: Mapping[str, Any], path: ValuePath) -> Any:
+        """An instance of an attrs class from typed values."""
         try:
             return cls(**ready)
-        except ParameterError as error:
-            problems.extend(zip(error.parameters, error.problems, strict=True))
-        except (ValueError, TypeError) as error:
-            problems.append(("", f"{what}: {error.args[0] if error.args else error}"))
-    names, messages = zip(*problems, strict=True)
-    raise ParameterError(problems=messages, parameters=names)
+        except (ValueError, TypeError, ParameterError) as error:
+            return self.say(path, str(error.args[0] if error.args else error))
+
+    def fields(self, values: Mapping[str, Any], cls: Any, path: ValuePath) -> dict[str, Any]:
+        """The values that an attrs class is made from, typed. A field that is missing is a problem, told first."""
+        fields = {field.alias: field for field in attrs.fields(cls) if field.init}
+        hints = annotations_of(cls)
+        meant = {key: self.meant(key, fields) for key in values if key not in fields}
+        for alias, field in fields.items():
+            if field.default is attrs.NOTHING and alias not in values and alias not in meant.values():
+                self.missing((*path, Field(alias)), hints.get(field.name, Any))
+        ready: dict[str, Any] = {}
+        for key, value in values.items():
+            if key in fields:
+                ready[key] = self.fit(value, hints.get(fields[key].name, Any), (*path, Field(key)))
+            else:
+                self.unknown((*path, Field(key)), fields, meant[key])
+        return ready
+
+    def meant(self, key: str, fields: Mapping[str, attrs.Attribute[Any]]) -> str | None:
+        """The field that an unknown key probably means. Operations have several words for the dataset they read."""
+        datasets = [alias for alias, field in fields.items() if field.metadata.get("pamola_dataset")]
+        return datasets[0] if "dataset" in key and len(datasets) == 1 else closest(key, fields)
+
+    def missing(self, path: ValuePath, kind: Any) -> None:
+        """Note that a field without a default has no value."""
+        self.say(path, f"the parameter {str(path[-1])!r} ({describe(kind)}) is missing", at_key=True)
+
+    def unknown(self, path: ValuePath, fields: Iterable[str], meant: str | None) -> None:
+        """Note a key that is no field."""
+        self.say(path, unknown_name(str(path[-1]), fields, "parameter", meant), at_key=True)
+
+    def leaf(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """A value that holds no others. Types that are not plain are structured by cattrs."""
+        if kind in _ACCEPTED:
+            if not isinstance(value, _ACCEPTED[kind]) or (isinstance(value, bool) and kind is not bool):
+                return self.expected(value, kind, path)
+            return value if kind is type(None) or isinstance(value, kind) else kind(value)
+        import cattrs
+
+        try:
+            return _converter().structure(value, kind)
+        except cattrs.StructureHandlerNotFoundError:
+            fits = not isinstance(kind, type) or isinstance(value, kind)
+            return value if fits else self.expected(value, kind, path)
+        except (ValueError, TypeError, KeyError, cattrs.BaseValidationError):
+            return self.expected(value, kind, path)
 
 
-def _parameter_meant(name: str, fields: Mapping[str, attrs.Attribute[Any]]) -> str | None:
-    """Operations have several words for the dataset that they read; whoever uses another one means that one."""
-    datasets = [alias for alias, field in fields.items() if field.metadata.get("pamola_dataset")]
-    return datasets[0] if "dataset" in name and len(datasets) == 1 else closest(name, fields)
+@cache
+def _converter() -> cattrs.Converter:
+    import cattrs
 
-
-def _joined(error: FitError) -> str:
-    """`: expected …`, or `[2]: expected …` where the problem lies within the value."""
-    text = str(error)
-    return text if text.startswith(("[", ".")) else f": {text}"
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    for kind in _ACCEPTED:  # within dataclasses, named tuples …
+        converter.register_structure_hook(kind, fit)
+    return converter
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
-    return next(iter(difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)), None)
+    """The known name that was probably meant, whatever its case and whether its words are joined by `-` or `_`."""
+    import difflib  # only where something is wrong
+
+    names = {folded(candidate): candidate for candidate in known}
+    return next((names[near] for near in difflib.get_close_matches(folded(name), names, n=1)), None)
+
+
+def folded(name: str) -> str:
+    """A name without what people confuse in names: case, and the marks between words."""
+    return str(name).lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def unknown_name(name: str, known: Iterable[str], what: str, meant: str | None = None) -> str:
@@ -140,26 +331,6 @@ def _annotation(cls: type, annotation: Any) -> Any:
         return Any
 
 
-def fit(value: Any, kind: Any) -> Any:
-    """The value as this type has it.
-
-    Raises:
-        FitError: It is no value of this type.
-    """
-    import cattrs
-
-    try:
-        return _converter().structure(value, kind)
-    except FitError:
-        raise
-    except cattrs.StructureHandlerNotFoundError:
-        if isinstance(kind, type) and not isinstance(value, kind):
-            raise FitError(f"expected {describe(kind)}, got {kind_of(value)}") from None
-        return value
-    except (ValueError, TypeError, KeyError, cattrs.BaseValidationError) as error:
-        raise FitError(f"expected {describe(kind)}, got {kind_of(value)}") from error
-
-
 def kind_of(value: Any) -> str:
     """What kind of value this is, in a word or two; never the value."""
     if isinstance(value, bool):
@@ -179,156 +350,16 @@ def describe(kind: Any) -> str:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return "one of " + ", ".join(repr(a) for a in arguments)
-    if origin in (typing.Union, types.UnionType):
+    if origin in _UNIONS:
         return " or ".join(describe(a) for a in arguments)
-    if origin in _LISTS:
+    if origin in LISTS:
         inner = [a for a in arguments if a is not Ellipsis]
         return f"a list of {describe(inner[0]).removeprefix('a ')}" if len(set(inner)) == 1 else "a list"
-    if origin in (dict, collections.abc.Mapping):
+    if origin in MAPPINGS:
         return "a mapping"
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in kind)
     return f"a {getattr(kind, '__name__', str(kind))}"
-
-
-@cache
-def _converter() -> cattrs.Converter:
-    import cattrs
-
-    converter = cattrs.Converter(forbid_extra_keys=True)
-
-    def exactly(kind: type, *accepted: type) -> None:
-        def hook(value: Any, _: Any) -> Any:
-            fits = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
-            if fits:
-                return float(value) if kind is float else value
-            raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
-
-        converter.register_structure_hook(kind, hook)
-
-    exactly(bool, bool)
-    exactly(int, int)
-    exactly(float, int, float)
-    exactly(str, str)
-
-    def path(value: Any, _: Any) -> Path:
-        if isinstance(value, (str, Path)):
-            return Path(value)
-        raise FitError(f"expected a path, got {kind_of(value)}")
-
-    def secret(value: Any, _: Any) -> Secret:
-        if isinstance(value, (str, Secret)):
-            return value if isinstance(value, Secret) else Secret(value)
-        raise FitError(f"expected a secret, got {kind_of(value)}")
-
-    converter.register_structure_hook(Path, path)
-    converter.register_structure_hook(Secret, secret)
-
-    def is_list(kind: Any) -> bool:
-        return kind in _LISTS or typing.get_origin(kind) in _LISTS
-
-    def list_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
-        origin = typing.get_origin(kind) or kind
-        make = {collections.abc.Sequence: list, collections.abc.Iterable: list, collections.abc.Set: set}.get(
-            origin, origin
-        )
-        arguments = typing.get_args(kind)
-        fixed = origin is tuple and bool(arguments) and Ellipsis not in arguments
-        element = arguments[0] if arguments else Any
-
-        def hook(value: Any, _: Any) -> Any:
-            if not isinstance(value, (list, tuple, set, frozenset)):
-                raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
-            if fixed and len(value) != len(arguments):
-                raise FitError(f"expected {len(arguments)} values, got {len(value)}")
-            found = []
-            for index, item in enumerate(value):
-                try:
-                    found.append(fit(item, arguments[index] if fixed else element))
-                except FitError as error:
-                    raise FitError(f"[{index}]{_joined(error)}") from None
-            return make(found)
-
-        return hook
-
-    converter.register_structure_hook_factory(is_list, list_hook)
-
-    def is_mapping(kind: Any) -> bool:
-        return (typing.get_origin(kind) or kind) in (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-
-    def mapping_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
-        key_type, value_type = typing.get_args(kind) or (Any, Any)
-
-        def hook(value: Any, _: Any) -> Any:
-            if not isinstance(value, collections.abc.Mapping):
-                raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
-            found = {}
-            for key, item in value.items():
-                try:
-                    found[fit(key, key_type)] = fit(item, value_type)
-                except FitError as error:
-                    raise FitError(f".{key}{_joined(error)}") from None
-            return found
-
-        return hook
-
-    converter.register_structure_hook_factory(is_mapping, mapping_hook)
-
-    def is_union(kind: Any) -> bool:
-        return typing.get_origin(kind) in (typing.Union, types.UnionType)
-
-    def union_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
-        members = typing.get_args(kind)
-
-        def hook(value: Any, _: Any) -> Any:
-            if value is None and type(None) in members:
-                return None
-            wrong: list[FitError] = []
-            for member in members:
-                if member is type(None):
-                    continue
-                try:
-                    return fit(value, member)
-                except FitError as error:
-                    wrong.append(error)
-            if len(wrong) == 1:
-                raise wrong[0]
-            raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
-
-        return hook
-
-    converter.register_structure_hook_factory(is_union, union_hook)
-
-    def literal_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
-        def hook(value: Any, _: Any) -> Any:
-            for allowed in typing.get_args(kind):
-                if value == allowed and type(value) is type(allowed):
-                    return allowed
-            raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
-
-        return hook
-
-    def is_literal(kind: Any) -> bool:
-        origin: Any = typing.get_origin(kind)
-        return origin is typing.Literal
-
-    converter.register_structure_hook_factory(is_literal, literal_hook)
-
-    def section_hook(kind: Any) -> typing.Callable[[Any, Any], Any]:
-        def hook(value: Any, _: Any) -> Any:
-            if isinstance(value, kind):
-                return value
-            if not isinstance(value, collections.abc.Mapping):
-                raise FitError(f"expected {describe(kind)}, got {kind_of(value)}")
-            try:
-                return build(kind, value, what="")
-            except ParameterError as error:
-                raise FitError("; ".join(p.removeprefix(f"{kind.__name__}: ") for p in error.problems)) from None
-
-        return hook
-
-    converter.register_structure_hook_factory(lambda kind: isinstance(kind, type) and attrs.has(kind), section_hook)
-    return converter
 
 
 def json_schema(cls: type) -> dict[str, Any]:
@@ -375,12 +406,12 @@ def schema_of(kind: Any) -> dict[str, Any]:
     origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin is typing.Literal:
         return {"enum": list(arguments)}
-    if origin in (typing.Union, types.UnionType):
+    if origin in _UNIONS:
         return {"anyOf": [schema_of(argument) for argument in arguments]}
-    if origin in _LISTS:
+    if origin in LISTS:
         items = [a for a in arguments if a is not Ellipsis]
         return {"type": "array", **({"items": schema_of(items[0])} if len(items) == 1 else {})}
-    if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
+    if origin in MAPPINGS:
         return {"type": "object", **({"additionalProperties": schema_of(arguments[1])} if len(arguments) == 2 else {})}
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return {"enum": [member.value for member in kind]}

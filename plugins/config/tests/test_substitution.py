@@ -42,24 +42,6 @@ def test_code_in_a_template_is_text() -> None:
     assert tasks.substitute_variables({"a": text}, {}) == {"a": text}
 
 
-def test_defaults_fill_what_a_project_file_leaves_out_and_change_nothing_in_it() -> None:
-    config = {"performance": {"chunk_size": 7}, "data_repository": "D", "own": 1, "logging": None}
-    filled = tasks.apply_default_values(config)
-    assert filled["performance"]["chunk_size"] == 7
-    assert filled["performance"]["default_encoding"] == "utf-8"
-    assert filled["encryption"] == {
-        "use_encryption": False,
-        "encryption_mode": "none",
-        "key_path": None,
-        "encryption_key_path": None,
-    }
-    assert filled["logging"] == {"level": "INFO", "log_level": "INFO"}
-    assert (filled["data_repository"], filled["own"]) == ("D", 1)
-    assert filled["task_defaults"]["continue_on_error"] is False
-    assert filled["task_dir_suffixes"] == ["input", "output", "temp", "logs", "dictionaries"]
-    assert config == {"performance": {"chunk_size": 7}, "data_repository": "D", "own": 1, "logging": None}
-
-
 def test_what_load_project_config_gives_is_read_anew_and_belongs_to_the_caller(
     home: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
+from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
 STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")
@@ -51,11 +52,7 @@ _OF_PLUGIN = {
     "is_valid_project_root": ("config", "pamola_tasks_config"),
     "get_project_paths": ("config", "pamola_tasks_config"),
     "create_default_project_structure": ("config", "pamola_tasks_config"),
-    "apply_default_values": ("config", "pamola_tasks_config"),
     "clear_config_cache": ("config", "pamola_tasks_config"),
-    "get_recursive_variables": ("config", "pamola_tasks_config"),
-    "substitute_item": ("config", "pamola_tasks_config"),
-    "substitute_variables": ("config", "pamola_tasks_config"),
     "TaskConfig": ("config", "pamola_tasks_config"),
     "TaskRunner": ("config", "pamola_tasks_config"),
     "validate_path_security": ("path_guard", "pamola_tasks_paths"),
@@ -383,6 +380,7 @@ __all__ = [
     "format_execution_time",
     "get_artifact_path",
     "get_operation_seed",
+    "get_recursive_variables",
     "get_task_class",
     "get_task_metadata",
     "get_temp_dir",
@@ -391,5 +389,7 @@ __all__ = [
     "prepare_data_source_from_paths",
     "register_discovered_tasks",
     "register_task_class",
+    "substitute_item",
+    "substitute_variables",
     "task_id_of",
 ]

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from pamola_tasks_config.declared import DeclaredTask, TaskRunner
     from pamola_tasks_config.projects import find_project_root, is_valid_project_root
     from pamola_tasks_config.standing import (
-        apply_default_values,
         clear_config_cache,
         create_default_project_structure,
         get_project_paths,
@@ -16,25 +15,20 @@ if TYPE_CHECKING:
         load_task_config,
         save_project_config,
     )
-    from pamola_tasks_config.substitution import get_recursive_variables, substitute_item, substitute_variables
     from pamola_tasks_config.task_config import TaskConfig
 
 _HOMES = {
     "DeclaredTask": "declared",
     "TaskConfig": "task_config",
     "TaskRunner": "declared",
-    "apply_default_values": "standing",
     "clear_config_cache": "standing",
     "create_default_project_structure": "standing",
     "find_project_root": "projects",
     "get_project_paths": "standing",
-    "get_recursive_variables": "substitution",
     "is_valid_project_root": "projects",
     "load_project_config": "standing",
     "load_task_config": "standing",
     "save_project_config": "standing",
-    "substitute_item": "substitution",
-    "substitute_variables": "substitution",
 }
 
 
@@ -56,16 +50,12 @@ __all__ = [
     "DeclaredTask",
     "TaskConfig",
     "TaskRunner",
-    "apply_default_values",
     "clear_config_cache",
     "create_default_project_structure",
     "find_project_root",
     "get_project_paths",
-    "get_recursive_variables",
     "is_valid_project_root",
     "load_project_config",
     "load_task_config",
     "save_project_config",
-    "substitute_item",
-    "substitute_variables",
 ]

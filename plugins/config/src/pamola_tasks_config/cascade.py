@@ -8,17 +8,19 @@ from typing import Any
 import attrs
 
 from pamola_tasks.protocols import ConfigLayer
-from pamola_tasks_config.documents import dotted
-from pamola_tasks_config.layers import WRITTEN
+from pamola_tasks_config.checking import TypedLayer
+from pamola_tasks_config.document import dotted
+from pamola_tasks_config.layer import WRITTEN
 
 Leaf = tuple[str, ...]
 
 
 @attrs.define
 class Entry:
-    """The value of a key, the layer that set it, and the layers that wanted to."""
+    """The value of a key as it is written and by its type, the layer that set it, and the layers that wanted to."""
 
     value: Any
+    typed: Any
     layer: ConfigLayer
     place: str
     overruled: list[Entry] = attrs.Factory(list)
@@ -33,7 +35,7 @@ def leaves(values: Mapping[str, Any], path: Leaf = ()) -> Iterator[tuple[Leaf, A
             yield (*path, key), value
 
 
-def merge(layers: Iterable[ConfigLayer], is_section: Callable[[str], bool]) -> dict[Leaf, Entry]:
+def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> dict[Leaf, Entry]:
     """The winner of every key.
 
     Args:
@@ -42,11 +44,12 @@ def merge(layers: Iterable[ConfigLayer], is_section: Callable[[str], bool]) -> d
     """
     winners: dict[Leaf, Entry] = {}
     inner: dict[Leaf, Leaf] = {}  # paths that lead to winners, and to which first
-    for layer in sorted(layers, key=lambda layer: -layer.rank):
+    for typed in sorted(layers, key=lambda typed: -typed.layer.rank):
+        layer = typed.layer
         for path, value in leaves(layer.values):
             if len(path) == 1 and is_section(path[0]) and (value is None or value == {}):
                 continue
-            entry = Entry(value, layer, layer.places.get(dotted(path), layer.origin))
+            entry = Entry(value, _at(typed.values, path, value), layer, layer.places.get(dotted(path), layer.origin))
             above = next((path[:n] for n in range(1, len(path) + 1) if path[:n] in winners), None)
             if above is not None and winners[above].layer is not layer:
                 winners[above].overruled.append(entry)
@@ -61,6 +64,14 @@ def merge(layers: Iterable[ConfigLayer], is_section: Callable[[str], bool]) -> d
     return winners
 
 
+def _at(values: Any, path: Leaf, otherwise: Any) -> Any:
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return otherwise
+        values = values[part]
+    return values
+
+
 def _keep_encryption_on(winners: dict[Leaf, Entry]) -> None:
     """Encryption that any layer turns on is only turned off by somebody who wrote `false` above it."""
     winner = winners.get(("use_encryption",))
@@ -72,7 +83,7 @@ def _keep_encryption_on(winners: dict[Leaf, Entry]) -> None:
             return
         if entry.value is True:
             others = candidates[:index] + candidates[index + 1 :]
-            winners["use_encryption",] = Entry(entry.value, entry.layer, entry.place, others)
+            winners["use_encryption",] = Entry(entry.value, entry.typed, entry.layer, entry.place, others)
             return
 
 

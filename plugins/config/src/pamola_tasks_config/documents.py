@@ -1,195 +1,23 @@
-"""A configuration file as a tree whose every value knows its place in the text.
+"""Reading configuration files: strictly, and within limits that hold before a file is believed.
 
-Reading is strict, and bounded before it is complete: what a file may cost is known before it is believed.
+A text is parsed once: who asks again for a file of the same name and content gets the same document.
 """
 
 from __future__ import annotations
 
-import bisect
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import attrs
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import ValidationError
+from pamola_tasks_config.document import Document
 
 if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
 
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 64
-MAX_NODES = 10_000
 FORMATS = {"yaml": "yaml", "yml": "yaml", "toml": "toml", "json": "json"}
-
-Path: TypeAlias = tuple[str | int, ...]
-Scalar: TypeAlias = "str | int | float | bool | None"
-
-
-@attrs.frozen(eq=False)
-class Node:
-    """A value and where it stands.
-
-    Attributes:
-        value: A scalar, or nodes by key, or a list of nodes.
-        start: Offset of its first character in the text.
-        end: Offset behind its last character.
-        flow: Whether it is written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation.
-        keys: Where the keys of a mapping stand.
-    """
-
-    value: Scalar | dict[str, Node] | list[Node]
-    start: int
-    end: int
-    flow: bool = True
-    keys: Mapping[str, int] = attrs.Factory(dict)
-
-    def plain(self) -> Any:
-        """The value without places."""
-        if isinstance(self.value, dict):
-            return {key: node.plain() for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
-        return self.value
-
-
-@attrs.frozen(order=True)
-class Problem:
-    """One thing that is wrong, sortable by file and place.
-
-    Attributes:
-        order: What the file, environment or call comes first by; lower is shown first.
-        line: From 1; 0 where there is no line.
-        column: From 1.
-        text: The whole line for people.
-    """
-
-    order: int
-    line: int
-    column: int
-    text: str
-
-
-def dotted(path: Iterable[str | int]) -> str:
-    """`('operations', 0, 'k')` as `operations[0].k`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """The lines of problems in order, each once."""
-    return tuple(dict.fromkeys(_one_line(problem.text) for problem in sorted(problems)))
-
-
-def _one_line(text: str) -> str:
-    """The text with every character that is not printed as its escape: a key may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-class Document:
-    """A configuration file that was read.
-
-    Args:
-        name: The file's name, relative to the project.
-        format: `yaml`, `json` or `toml`.
-        text: Its text, without a byte order mark.
-        bom: Whether there was one.
-        order: Its place among the sources, for the order of problems.
-    """
-
-    def __init__(self, name: str, format: str, text: str, *, bom: bool = False, order: int = 0) -> None:
-        self.name = name
-        self.format = format
-        self.text = text
-        self.bom = bom
-        self.order = order
-        self.problems: list[Problem] = []
-        self.root = Node({}, 0, 0)
-        self._lines = [0, *(match.end() for match in re.finditer("\r\n?|\n", text))]
-
-    def place(self, offset: int) -> tuple[int, int]:
-        """Line and column, from 1."""
-        line = bisect.bisect_right(self._lines, offset)
-        return line, offset - self._lines[line - 1] + 1
-
-    def where(self, offset: int) -> str:
-        """`configs/t_1.yaml:12:8`."""
-        line, column = self.place(offset)
-        return f"{self.name}:{line}:{column}"
-
-    def problem(self, offset: int, message: str, path: Path = ()) -> Problem:
-        """A problem at a place of this file."""
-        line, column = self.place(offset)
-        subject = f"{dotted(path)}: " if path else ""
-        return Problem(self.order, line, column, f"{self.name}:{line}:{column}: {subject}{message}")
-
-    def report(self, offset: int, message: str, path: Path = ()) -> None:
-        """Note a problem and go on reading, so that all of a file's problems are shown together."""
-        self.problems.append(self.problem(offset, message, path))
-
-    def fail(self, offset: int, message: str) -> ValidationError:
-        """The error for a text that cannot be read on from here, with what was found before."""
-        self.report(offset, message)
-        return ValidationError(problems=in_words(self.problems))
-
-    def find(self, path: Path) -> tuple[int, int]:
-        """Offsets of the key and of the value at a path, or of the nearest thing above that is there."""
-        node, key = self.root, self.root.start
-        for part in path:
-            if isinstance(node.value, dict) and isinstance(part, str) and part in node.value:
-                keys, node = node.keys, node.value[part]
-                key = keys.get(part, node.start)
-            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                key = node.start
-            else:
-                break
-        return key, node.start
-
-    def below(self, head: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """The value at a path, and every value below it that has a path of keys, relative to it; parents first."""
-        start: Node | None = self.root
-        for part in head:
-            start = start.value.get(part) if start is not None and isinstance(start.value, dict) else None
-        waiting: list[tuple[tuple[str, ...], Node]] = [((), start)] if start is not None else []
-        while waiting:
-            path, node = waiting.pop()
-            yield path, node
-            if isinstance(node.value, dict):
-                waiting.extend(((*path, key), child) for key, child in reversed(node.value.items()))
-
-
-class Budget:
-    """Counts what a document is made of, and stops at the limits."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._nodes = 0
-
-    def take(self, offset: int, nodes: int = 1, depth: int = 0) -> None:
-        """One more value, or, for an alias, all the values that it stands for."""
-        self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            raise self._document.fail(offset, f"more than {MAX_NODES:,} values (counting what aliases stand for)")
-        if depth > MAX_DEPTH:
-            raise self._document.fail(offset, f"nested deeper than {MAX_DEPTH} levels")
-
-
-def check_number(document: Document, offset: int, value: float) -> float | None:
-    """Refuse numbers that other readers could not represent: beyond 64 bits, or not finite."""
-    if isinstance(value, int):
-        if -(1 << 63) <= value < 1 << 63:
-            return value
-        document.report(offset, "a whole number beyond 64 bits")
-        return None
-    if value != value or value in (float("inf"), float("-inf")):
-        document.report(offset, "not a finite number (NaN and Infinity are not allowed)")
-        return None
-    return value
+PROJECT_FILE = "prj_config"
 
 
 def format_of(name: str) -> str:
@@ -197,13 +25,13 @@ def format_of(name: str) -> str:
     return FORMATS.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
 
 
-def parse(data: bytes, name: str, *, order: int = 0) -> Document:
+@lru_cache(maxsize=256)
+def parse(data: bytes, name: str) -> Document:
     """Read the bytes of a configuration file.
 
     Args:
         data: The file's bytes (reading one byte more than the limit is enough).
         name: Its name, for messages; the extension tells the format.
-        order: Its place among the sources.
 
     Returns:
         The document; mistakes that reading could continue behind are in `problems`.
@@ -214,7 +42,8 @@ def parse(data: bytes, name: str, *, order: int = 0) -> Document:
     form = format_of(name)
     if not form:
         raise ValidationError(f"{name}: a configuration file is named .yaml, .yml, .json or .toml")
-    document = _decoded(data, name, form, order)
+    order = 2 if PurePosixPath(name).stem == PROJECT_FILE else 1
+    document = decode(data, name, form, order)
     if form == "yaml":
         from pamola_tasks_config.reading_yaml import read
     elif form == "json":
@@ -227,7 +56,7 @@ def parse(data: bytes, name: str, *, order: int = 0) -> Document:
     return document
 
 
-def _decoded(data: bytes, name: str, form: str, order: int) -> Document:
+def decode(data: bytes, name: str, form: str, order: int) -> Document:
     """The text of a file, with nothing read of it yet."""
     if len(data) > MAX_BYTES:
         raise ValidationError(f"{name}:1:1: larger than 1 MiB, which is the limit for configuration files")
@@ -245,19 +74,14 @@ def _decoded(data: bytes, name: str, form: str, order: int) -> Document:
     return document
 
 
-def read_file(files: Files, name: str, *, order: int = 0) -> Document | None:
+def read_file(files: Files, name: str) -> Document | None:
     """Read a configuration file of the project, or None where there is none of this name."""
-    data = _bytes(files, name)
-    return parse(data, files.name(name), order=order) if data is not None else None
+    data = read_bytes(files, name)
+    return parse(data, files.name(name)) if data is not None else None
 
 
-def read_text(files: Files, name: str, form: str, *, order: int = 0) -> Document | None:
-    """Read the text of a file of another kind, within the same limits, or None where there is none of this name."""
-    data = _bytes(files, name)
-    return _decoded(data, files.name(name), form, order) if data is not None else None
-
-
-def _bytes(files: Files, name: str) -> bytes | None:
+def read_bytes(files: Files, name: str) -> bytes | None:
+    """The bytes of a file of the project, one more than allowed at most; None where there is none of this name."""
     try:
         with files.open(name, "config") as file:
             return file.read(MAX_BYTES + 1)

@@ -11,7 +11,8 @@ from typing import Any
 
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_config.cascade import Leaf
-from pamola_tasks_config.documents import Document, Node, dotted, parse
+from pamola_tasks_config.document import Document, Node, dotted
+from pamola_tasks_config.documents import parse
 from pamola_tasks_config.rendering import inline, key_text
 
 

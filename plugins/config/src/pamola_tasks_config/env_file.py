@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pamola_tasks_config.documents import MAX_NODES, Document, read_text
+from pamola_tasks_config.document import MAX_NODES, Document
+from pamola_tasks_config.documents import decode, read_bytes
 
 if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
 
+_ORDER = 5  # its problems come behind those of other sources
 _START = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)[ \t]*=[ \t]*")
 _SINGLE = re.compile(r"'([^']*)'")
 _DOUBLE = re.compile(r'"((?>(?:[^"\\]++|\\.)*))"', re.DOTALL)
@@ -50,19 +52,18 @@ class EnvFile:
         return self.document.where(self.offsets[name])
 
 
-def read_env_file(files: Files, name: str, *, order: int) -> EnvFile | None:
+def read_env_file(files: Files, name: str) -> EnvFile | None:
     """Read a file of variables, or None where there is none of this name; mistakes are in `document.problems`.
 
     Args:
         files: Opens the file, which must lie in the project.
         name: The file.
-        order: Its place among the sources, for the order of problems.
 
     Raises:
         ValidationError: It is too large, or no UTF-8 text.
     """
-    document = read_text(files, name, "env", order=order)
-    return _Reader(document).read() if document is not None else None
+    data = read_bytes(files, name)
+    return _Reader(decode(data, files.name(name), "env", _ORDER)).read() if data is not None else None
 
 
 class _Reader:

@@ -11,9 +11,9 @@ from typing import Any
 
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.protocols import ConfigLayer, RetrySettings
-from pamola_tasks_config.documents import dotted
+from pamola_tasks_config.document import dotted
 from pamola_tasks_config.fitting import from_text
-from pamola_tasks_config.layers import ENVIRONMENT
+from pamola_tasks_config.layer import ENVIRONMENT
 from pamola_tasks_config.schema import Scope, kinds
 
 RESERVED = frozenset(

@@ -1,47 +1,38 @@
-"""Values from outside as the types of the schema: strictly, with every problem and the path to it, never the value."""
+"""Values from outside as the types of the schema: with references, secrets and limits, never showing a value."""
 
 from __future__ import annotations
 
-import collections.abc
 import enum
 import math
 import os
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
-from pamola_tasks.parameters import FitError, annotations_of, describe, fit, kind_of
+from pamola_tasks.parameters import (
+    LISTS,
+    MAPPINGS,
+    Fitter,
+    Misfit,
+    ValuePath,
+    annotations_of,
+    closest,
+    describe,
+    kind_of,
+)
 from pamola_tasks.secret import Secret
-from pamola_tasks_config.documents import Path, dotted
+from pamola_tasks_config.document import dotted
 from pamola_tasks_config.references import has_reference, is_one_reference, is_secret_reference, malformed
-from pamola_tasks_config.resembling import hint, suggestion
 from pamola_tasks_config.schema import limits
 
-_LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
-_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _TRUE = frozenset(("true", "yes", "1", "on"))
 _FALSE = frozenset(("false", "no", "0", "off"))
 _NOTHING = frozenset(("none", "null", "~", ""))
 _INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
-
-
-@attrs.frozen
-class Wrong:
-    """A value that does not fit.
-
-    Attributes:
-        path: Where it stands.
-        message: What was expected, and what kind of value was found.
-        at_key: Whether the key itself is wrong, not its value.
-    """
-
-    path: Path
-    message: str
-    at_key: bool = False
 
 
 def plain(value: Any) -> Any:
@@ -59,147 +50,116 @@ def plain(value: Any) -> Any:
     return value
 
 
-class Fitting:
-    """Fits values to types and collects what is wrong with them.
+class ConfigFitter(Fitter):
+    """Fits the values of layers, and what has become of their references.
 
     Args:
-        final: Whether references are expanded by now. Before, a reference is accepted wherever it may turn out to fit.
+        final: Whether references are expanded by now. Before, a reference stays as it is wherever it may turn out to
+            fit, and a section stays a mapping, since one layer alone may be incomplete.
     """
 
     def __init__(self, *, final: bool) -> None:
+        super().__init__()
         self.final = final
-        self.wrong: list[Wrong] = []
 
-    def say(self, path: Path, message: str, *, at_key: bool = False) -> Any:
-        """Note a problem; None stands for the value that is not there."""
-        self.wrong.append(Wrong(path, message, at_key))
-        return None
-
-    def fit(self, value: Any, kind: Any, path: Path) -> Any:
+    def fit(self, value: Any, kind: Any, path: ValuePath = ()) -> Any:
         """The value as this type has it; None, with a problem noted, where it does not fit."""
-        origin = typing.get_origin(kind) or kind
-        arguments = typing.get_args(kind)
-        if isinstance(value, str) and not self.final and has_reference(value):
+        if not self.final and has_reference(value):
             return self._reference(value, kind, path)
-        if isinstance(value, Secret) and kind is not Secret and kind is not Any:
-            return self._secret(value, kind, path)
-        if origin is typing.Literal and isinstance(value, str):
-            return self._choice(value, kind, path)
-        if origin in (typing.Union, types.UnionType):
-            return self._union(value, kind, path)
-        if origin in _LISTS:
-            if not isinstance(value, list):
-                return self.say(path, _expected(kind, value))
-            element = next((a for a in arguments if a is not Ellipsis), Any)
-            items = [self.fit(item, element, (*path, index)) for index, item in enumerate(value)]
-            return origin(items) if origin in (tuple, set, frozenset) else items
-        if origin in _MAPPINGS:
-            if not isinstance(value, Mapping):
-                return self.say(path, _expected(kind, value))
-            inner = arguments[1] if len(arguments) == 2 else Any
-            return {key: self.fit(item, inner, (*path, key)) for key, item in value.items()}
-        if isinstance(kind, type) and attrs.has(kind):
-            return self.section(value, kind, path)
-        try:
-            found = fit(value, kind)
-        except FitError:
-            return self.say(path, _expected(kind, value))
-        if isinstance(found, float) and not math.isfinite(found):
-            return self.say(path, "expected a finite number")
-        return self._limited(found, path)
+        if isinstance(value, Secret):
+            return value if _takes_secret(kind) else self._no_secret(path)
+        return super().fit(value, kind, path)
 
-    def section(self, value: Any, cls: type, path: Path, *, complete: bool = True) -> Any:
-        """A mapping as an attrs class.
-
-        Args:
-            value: The mapping; nothing stands for an empty one.
-            cls: The class.
-            path: Where it stands.
-            complete: Whether keys without a default must be there (one layer alone may be incomplete).
-        """
+    def section(self, value: Any, cls: type, path: ValuePath) -> Any:
+        """A mapping as an attrs class; nothing stands for an empty one. Of one layer, its typed fields."""
         value = {} if value is None else value
         if not isinstance(value, Mapping):
             return self.say(path, f"expected a mapping, got {kind_of(value)}")
-        fields = {field.alias: field for field in attrs.fields(cls) if field.init}
-        hints = annotations_of(cls)
-        before = len(self.wrong)
-        for key in value:
-            if key not in fields:
-                known = f"; there are {', '.join(fields)}" if not suggestion(key, fields) else ""
-                self.say((*path, key), f"unknown key{hint(key, fields)}{known}", at_key=True)
-        ready = {
-            alias: self.fit(value[alias], hints.get(field.name, Any), (*path, alias))
-            for alias, field in fields.items()
-            if alias in value
-        }
-        if complete:
+        return super().section(value, cls, path) if self._whole(path) else self.fields(value, cls, path)
+
+    def _whole(self, path: ValuePath) -> bool:
+        """Whether what is at this path comes from one layer as a whole: items of lists are not merged."""
+        return self.final or any(isinstance(part, int) for part in path)
+
+    def complete(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """A value that was put together from the typed values of several layers, its sections made."""
+        origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
+        if not isinstance(value, Mapping):
+            return value
+        if isinstance(kind, type) and attrs.has(kind):
+            hints = annotations_of(kind)
+            fields = {field.alias: field for field in attrs.fields(kind) if field.init}
+            before = len(self.misfits)
             for alias, field in fields.items():
                 if field.default is attrs.NOTHING and alias not in value:
-                    self.say(path, f"the key {alias!r} ({describe(hints.get(field.name, Any))}) is missing")
-        if len(self.wrong) > before or not (complete or set(fields) <= set(value)):
-            return None
+                    self.missing((*path, alias), hints.get(field.name, Any))
+            ready = {key: self.complete(item, hints.get(fields[key].name), (*path, key)) for key, item in value.items()}
+            return self.made(kind, ready, path) if len(self.misfits) == before else None
+        if origin in MAPPINGS and len(arguments) == 2:
+            return {key: self.complete(item, arguments[1], (*path, key)) for key, item in value.items()}
+        inner = [a for a in arguments if attrs.has(a) or typing.get_origin(a) in MAPPINGS]
+        return self.complete(value, inner[0], path) if origin in (typing.Union, types.UnionType) and inner else value
+
+    def made(self, cls: type, ready: Mapping[str, Any], path: ValuePath) -> Any:
+        """An instance of an attrs class from typed values."""
         try:
             return cls(**ready)
         except (ValueError, TypeError) as error:
             name = re.match(r"'(\w+)'", str(error.args[0]) if error.args else "")
-            where = (*path, name[1]) if name is not None and name[1] in value else path
+            where = (*path, name[1]) if name is not None and name[1] in ready else path
             return self.say(where, _without_value(error, ready))
 
-    def _reference(self, value: str, kind: Any, path: Path) -> Any:
+    def missing(self, path: ValuePath, kind: Any) -> None:
+        """Note that a field without a default has no value."""
+        if self._whole(path):
+            self.say(path[:-1], f"the key {str(path[-1])!r} ({describe(kind)}) is missing")
+
+    def unknown(self, path: ValuePath, fields: Iterable[str], meant: str | None) -> None:
+        """Note a key that is no field."""
+        known = f" (did you mean {meant!r}?)" if meant else f"; there are {', '.join(fields)}"
+        self.say(path, f"unknown key{known}", at_key=True)
+
+    def choice(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """One of the values of a Literal; texts whatever their case."""
+        if not isinstance(value, str):
+            return super().choice(value, kind, path)
+        choices = [choice for choice in typing.get_args(kind) if isinstance(choice, str)]
+        for choice in choices:
+            if choice.lower() == value.lower():
+                return choice
+        meant = closest(value, choices)
+        return self.say(path, f"expected {describe(kind)}{f' (did you mean {meant!r}?)' if meant else ''}")
+
+    def fits_none(self, value: Any, kind: Any, path: ValuePath, tried: list[list[Misfit]]) -> Any:
+        """Note that a value fits no member of a union: what is wrong lies within it, or is a limit, or is its kind."""
+        (first, *more), got = tried, f", got {kind_of(value)}"
+        within = not more and not (len(first) == 1 and first[0].path == path and first[0].message.endswith(got))
+        return super().fits_none(value, kind, path, tried) if within else self.expected(value, kind, path)
+
+    def leaf(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """A value that holds no others, finite and within the limits of its key."""
+        found = super().leaf(value, kind, path)
+        if not isinstance(found, int | float) or isinstance(found, bool):
+            return found
+        if not math.isfinite(found):
+            return self.say(path, "expected a finite number")
+        minimum, above = limits().get(dotted(path), (None, None))
+        if minimum is not None and found < minimum:
+            return self.say(path, f"expected {minimum:g} or more")
+        if above is not None and found <= above:
+            return self.say(path, f"expected more than {above:g}")
+        return found
+
+    def _reference(self, value: str, kind: Any, path: ValuePath) -> Any:
         problem = malformed(value)
         if problem:
             return self.say(path, problem)
         if not is_one_reference(value) and not _takes_text(kind):
             return self.say(path, f"expected {describe(kind)}, got text around a reference")
-        if is_secret_reference(value) and not _takes_secret(kind):
-            return self.say(path, "this key is shown in reports and cannot hold a secret")
-        return None
+        return value if _takes_secret(kind) or not is_secret_reference(value) else self._no_secret(path)
 
-    def _secret(self, value: Secret, kind: Any, path: Path) -> Any:
-        if _takes_secret(kind):
-            return value
+    def _no_secret(self, path: ValuePath) -> Any:
         return self.say(path, "this key is shown in reports and cannot hold a secret")
-
-    def _choice(self, value: str, kind: Any, path: Path) -> Any:
-        allowed = typing.get_args(kind)
-        for choice in allowed:
-            if isinstance(choice, str) and choice.lower() == value.lower():
-                return choice
-        return self.say(path, f"expected {describe(kind)}{hint(value, [c for c in allowed if isinstance(c, str)])}")
-
-    def _union(self, value: Any, kind: Any, path: Path) -> Any:
-        members = typing.get_args(kind)
-        if value is None and type(None) in members:
-            return None
-        tried: list[list[Wrong]] = []
-        for member in members:
-            if member is type(None):
-                continue
-            attempt = Fitting(final=self.final)
-            found = attempt.fit(value, member, path)
-            if not attempt.wrong:
-                return found
-            tried.append(attempt.wrong)
-        only = [member for member in members if member is not type(None)]
-        if len(tried) == 1 and tried[0] != [Wrong(path, _expected(only[0], value))]:
-            # What is wrong lies within the value, or is a limit.
-            self.wrong.extend(tried[0])
-        else:
-            self.say(path, _expected(kind, value))
-        return None
-
-    def _limited(self, value: Any, path: Path) -> Any:
-        minimum, above = limits().get(dotted(path), (None, None))
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if minimum is not None and value < minimum:
-                return self.say(path, f"expected {minimum:g} or more")
-            if above is not None and value <= above:
-                return self.say(path, f"expected more than {above:g}")
-        return value
-
-
-def _expected(kind: Any, value: Any) -> str:
-    return f"expected {describe(kind)}, got {kind_of(value)}"
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
@@ -246,7 +206,7 @@ def from_text(text: str, kind: Any) -> Any:
                 return float(word)
             except ValueError:
                 continue
-        if origin in _LISTS:
+        if origin in LISTS:
             arguments = typing.get_args(member) or (str,)
             return [from_text(item.strip(), arguments[0]) for item in text.split(",")] if word else []
         if origin is Any:

@@ -44,7 +44,7 @@ def pamola_add_config_layers(
     project: Project, task: BaseTask | None, overrides: Mapping[str, Any]
 ) -> Iterable[ConfigLayer]:
     """Command line, task file, project file and what the task's class states."""
-    from pamola_tasks_config.layers import collect
+    from pamola_tasks_config.collecting import collect
 
     return collect(project, task, overrides)
 

@@ -11,7 +11,8 @@ import re
 import tomllib
 from typing import Any
 
-from pamola_tasks_config.documents import MAX_DEPTH, Budget, Document, Node, Path, check_number
+from pamola_tasks.parameters import ValuePath
+from pamola_tasks_config.document import MAX_DEPTH, Budget, Document, Node, check_number
 
 _BLANK = re.compile(r"[ \t]*")
 # What was taken is not given back, so that a long text is not tried in other ways: `*+`, and `(?>…)` round repeated
@@ -68,12 +69,12 @@ class _Scan:
         self.budget = Budget(document)
         self.at = 0
         self.complete = True
-        self.places: dict[Path, tuple[int, int, int]] = {}
-        self.inline: set[Path] = set()
-        self._arrays: dict[Path, int] = {}
+        self.places: dict[ValuePath, tuple[int, int, int]] = {}
+        self.inline: set[ValuePath] = set()
+        self._arrays: dict[ValuePath, int] = {}
 
     def run(self) -> None:
-        table: Path = ()
+        table: ValuePath = ()
         self.skip(_SPACE)
         while self.at < len(self.text):
             start = self.at
@@ -106,16 +107,16 @@ class _Scan:
             raise _Unclear
         self.at += len(mark)
 
-    def resolved(self, parts: Path) -> Path:
+    def resolved(self, parts: ValuePath) -> ValuePath:
         """A header's path, arrays of tables standing for their newest element."""
-        path: Path = ()
+        path: ValuePath = ()
         for number, part in enumerate(parts):
             path = (*path, part)
             if path in self._arrays and number < len(parts) - 1:
                 path = (*path, self._arrays[path])
         return path
 
-    def key(self) -> Path:
+    def key(self) -> ValuePath:
         parts: list[str] = []
         while True:
             self.skip(_BLANK)
@@ -134,7 +135,7 @@ class _Scan:
                 return tuple(parts)
             self.at += 1
 
-    def pair(self, prefix: Path, depth: int) -> None:
+    def pair(self, prefix: ValuePath, depth: int) -> None:
         start = self.at
         parts = self.key()
         self.expect("=")
@@ -144,7 +145,7 @@ class _Scan:
             self.places.setdefault(path[:length], (start, start, start))
         self.value(path, start, depth + len(parts))
 
-    def value(self, path: Path, key: int, depth: int) -> None:
+    def value(self, path: ValuePath, key: int, depth: int) -> None:
         start = self.at
         self.budget.take(start, depth=depth)
         if self.text.startswith("[", start):
@@ -165,7 +166,7 @@ class _Scan:
             self.at = start + len(match[0].rstrip())
         self.places[path] = (key, start, self.at)
 
-    def sequence(self, path: Path, depth: int) -> None:
+    def sequence(self, path: ValuePath, depth: int) -> None:
         index = 0
         self.skip(_SPACE)
         while not self.text.startswith("]", self.at):
@@ -178,7 +179,7 @@ class _Scan:
             self.skip(_SPACE)
         self.expect("]")
 
-    def table(self, path: Path, depth: int) -> None:
+    def table(self, path: ValuePath, depth: int) -> None:
         self.skip(_BLANK)
         while not self.text.startswith("}", self.at):
             self.pair(path, depth)
@@ -209,7 +210,7 @@ class _Builder:
         # A scan that gave up has not counted all of it.
         self.budget = Budget(document)
 
-    def node(self, data: Any, path: Path, depth: int) -> Node:
+    def node(self, data: Any, path: ValuePath, depth: int) -> Node:
         _, start, end = self.place(path)
         self.budget.take(start, depth=depth)
         if isinstance(data, dict):
@@ -226,7 +227,7 @@ class _Builder:
             return Node(check_number(self.document, start, data), start, end)
         return Node(data, start, end)
 
-    def place(self, path: Path) -> tuple[int, int, int]:
+    def place(self, path: ValuePath) -> tuple[int, int, int]:
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (0, 0, 0))

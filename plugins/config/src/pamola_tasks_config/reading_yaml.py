@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import yaml
 
-from pamola_tasks_config.documents import Budget, Document, Node, Scalar, check_number
+from pamola_tasks_config.document import Budget, Document, Node, Scalar, check_number
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -32,24 +32,25 @@ def read(document: Document) -> Node:
     """The only document of the text; an empty text is an empty mapping."""
     if "\0" in document.text:
         raise document.fail(document.text.index("\0"), "a NUL character; this is no text file")
-    events = _events(document)
+    events = events_of(document, document.text)
     for event in events:
         if isinstance(event, yaml.StreamEndEvent):
             return Node({}, 0, 0, flow=False)
         if isinstance(event, yaml.DocumentStartEvent):
             break
-    node = _Composer(document, events).value(next(events), 1)
+    node = Composer(document, events).value(next(events), 1)
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
-            raise document.fail(_start(event), "a second document; a configuration file holds one")
+            raise document.fail(start_of(event), "a second document; a configuration file holds one")
     if node.value is None and node.start == node.end:
         return Node({}, node.start, node.end, flow=False)
     return node
 
 
-def _events(document: Document) -> Iterator[Any]:
+def events_of(document: Document, text: str) -> Iterator[Any]:
+    """The parser's events."""
     try:
-        yield from yaml.parse(document.text, Loader=_LOADER)
+        yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part)
@@ -62,7 +63,7 @@ def _events(document: Document) -> Iterator[Any]:
         raise document.fail(position, "a control character, which YAML does not allow") from None
 
 
-class _Composer:
+class Composer:
     """Builds the tree, expanding aliases within the budget and merge keys (`<<`) one level at a time."""
 
     def __init__(self, document: Document, events: Iterator[Any]) -> None:
@@ -76,7 +77,7 @@ class _Composer:
 
     def sized(self, event: Any, depth: int) -> tuple[Node, int]:
         """A node and how many values it is made of."""
-        start = _start(event)
+        start = start_of(event)
         if isinstance(event, yaml.AliasEvent):
             known = self.anchors.get(str(event.anchor))
             if known is None:
@@ -111,7 +112,7 @@ class _Composer:
             items.append(node)
             total += size
             end = node.end
-        return Node(items, _start(event), end, flow=bool(event.flow_style)), total
+        return Node(items, start_of(event), end, flow=bool(event.flow_style)), total
 
     def mapping(self, event: Any, depth: int) -> tuple[Node, int]:
         self.tagged(event, "map")
@@ -124,7 +125,7 @@ class _Composer:
             if isinstance(key_event, yaml.MappingEndEvent):
                 end = _end(key_event) if event.flow_style else end
                 break
-            key_at = _start(key_event)
+            key_at = start_of(key_event)
             key = self.key(key_event)
             node, size = self.sized(next(self.events), depth + 1)
             total += size
@@ -144,22 +145,23 @@ class _Composer:
                 for key, child in source.value.items():
                     if key not in items:
                         items[key], keys[key] = child, source.keys.get(key, child.start)
-        return Node(items, _start(event), end, flow=bool(event.flow_style), keys=keys), total
+        return Node(items, start_of(event), end, flow=bool(event.flow_style), keys=keys), total
 
     def key(self, event: Any) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self.document.fail(_start(event), "a key must be text, not a list, mapping or alias")
+            raise self.document.fail(start_of(event), "a key must be text, not a list, mapping or alias")
         value = self.scalar(event)
-        if not isinstance(value, str):
-            self.document.report(_start(event), "a key must be text: write it in quotes")
+        if isinstance(value, str):
+            return value
+        self.document.report(start_of(event), "a key must be text: write it in quotes")
         return str(event.value)
 
     def tagged(self, event: Any, name: str) -> None:
         if event.tag not in (None, "!", _TAG + name):
-            self.document.report(_start(event), "a tag that is not allowed here")
+            self.document.report(start_of(event), "a tag that is not allowed here")
 
     def scalar(self, event: Any) -> Scalar:
-        at, text, tag = _start(event), str(event.value), event.tag
+        at, text, tag = start_of(event), str(event.value), event.tag
         if tag in (None, "!"):
             return self.plain(at, text) if event.implicit[0] and tag is None else text
         if tag not in _SCALAR_TAGS:
@@ -191,7 +193,8 @@ class _Composer:
         return text
 
 
-def _start(event: Any) -> int:
+def start_of(event: Any) -> int:
+    """Where an event begins in the text."""
     return int(event.start_mark.index)
 
 

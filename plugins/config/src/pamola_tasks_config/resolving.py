@@ -10,27 +10,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
+from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import ConfigLayer, Origin
 from pamola_tasks.secret import Secret
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, merge, nest
-from pamola_tasks_config.checking import check_layers, is_section, kind_at
-from pamola_tasks_config.documents import Problem, dotted, in_words
+from pamola_tasks_config.checking import is_section, kind_at, type_layers
+from pamola_tasks_config.config_files import config_files, find_file, several, stated_id
+from pamola_tasks_config.document import Problem, dotted, in_words
+from pamola_tasks_config.documents import PROJECT_FILE
 from pamola_tasks_config.env_file import EnvFile, read_env_file
 from pamola_tasks_config.environment import RESERVED, environment_layer
-from pamola_tasks_config.fitting import Fitting, Wrong, from_text, plain
-from pamola_tasks_config.layers import (
-    COMMAND_LINE,
-    ENVIRONMENT,
-    PROJECT_FILE,
-    PROJECT_FILE_LAYER,
-    TASK_FILE,
-    FileLayer,
-    config_files,
-    find_file,
-    problem_in,
-    several,
-    stated_id,
-)
+from pamola_tasks_config.fitting import ConfigFitter, from_text, plain
+from pamola_tasks_config.layer import COMMAND_LINE, ENVIRONMENT, PROJECT_FILE_LAYER, TASK_FILE, FileLayer, problem_in
 from pamola_tasks_config.references import expand, has_reference, is_one_reference
 from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, kinds
 from pamola_tasks_redaction.secrets import Redactor, in_the_environment
@@ -39,7 +30,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Project
 
 FALLBACK = "default"
-_ENV_FILE_ORDER = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -103,13 +93,12 @@ def resolve(
         places = {} if file is None else {name: file.place(name) for name in file.values if name not in environ}
         layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
     strict = _written(layers, "strict_config") is True
-    problems += check_layers(layers, settings, task_id, strict=strict)
-    if problems:
-        raise ValidationError(problems=in_words(problems))
-    winners = merge(layers, lambda key: key in settings or is_section(kinds().get(key)))
-    expanded = _expanded(winners, settings, variables, project, problems)
-    values = nest(expanded)
-    keys, sections, parameters = _typed(values, settings, winners, problems)
+    typed_layers, wrong = type_layers(layers, settings, task_id, strict=strict)
+    if problems or wrong:
+        raise ValidationError(problems=in_words([*problems, *wrong]))
+    winners = merge(typed_layers, lambda key: key in settings or is_section(kinds().get(key)))
+    expanded, typed = _expanded(winners, settings, variables, project, problems)
+    keys, sections, parameters = _complete(nest(typed), settings, winners, problems)
     if problems:
         raise ValidationError(problems=in_words(problems))
     if task_id:
@@ -145,11 +134,11 @@ def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Pr
         return None
     if not isinstance(name, str) or has_reference(name):
         if isinstance(name, str):
-            problems.append(problem_in(layer, Wrong(("env_file",), "a reference cannot be used here")))
+            problems.append(problem_in(layer, Misfit(("env_file",), "a reference cannot be used here")))
         return None  # what is no text is told with the other values that do not fit
-    file = read_env_file(project.files, name, order=_ENV_FILE_ORDER)
+    file = read_env_file(project.files, name)
     if file is None:
-        problems.append(problem_in(layer, Wrong(("env_file",), "there is no such file in the project")))
+        problems.append(problem_in(layer, Misfit(("env_file",), "there is no such file in the project")))
         return None
     problems += file.document.problems
     return file
@@ -177,22 +166,37 @@ def _expanded(
     environ: Mapping[str, str],
     project: Project,
     problems: list[Problem],
-) -> dict[Leaf, Any]:
-    """The winners' values with references replaced, once: what came from the environment is never looked at again."""
+) -> tuple[dict[Leaf, Any], dict[Leaf, Any]]:
+    """The winners' values with references replaced, once: what came from the environment is never looked at again.
+
+    Returns:
+        The values as they are written, and by their types.
+    """
     found: dict[Leaf, Any] = {}
+    typed: dict[Leaf, Any] = {}
     for path, entry in winners.items():
-        if entry.layer.name == ENVIRONMENT:
-            found[path] = entry.value
+        found[path], typed[path] = entry.value, entry.typed
+        if entry.layer.name == ENVIRONMENT or not _refers(entry.value):
             continue
 
         def find_secret(name: str, place: str = f"{entry.place}: {dotted(path)}") -> str:
             return _secret(project, name, place)
 
+        kind, fitter = kind_at(path, settings), ConfigFitter(final=True)
         try:
-            found[path] = _references(entry.value, kind_at(path, settings), environ, find_secret)
+            found[path] = _references(entry.value, kind, environ, find_secret)
         except ConfigurationError as error:
-            problems.append(problem_in(entry.layer, Wrong(path, str(error))))
-    return found
+            fitter.say(path, str(error))
+        else:
+            typed[path] = fitter.fit(found[path], kind, path)
+        problems += [problem_in(entry.layer, misfit) for misfit in fitter.misfits]
+    return found, typed
+
+
+def _refers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_refers, value.values()))
+    return any(map(_refers, value)) if isinstance(value, list) else has_reference(value)
 
 
 def _references(value: Any, kind: Any, environ: Mapping[str, str], find_secret: Callable[[str], str]) -> Any:
@@ -217,25 +221,19 @@ def _secret(project: Project, name: str, place: str) -> str:
     return found.reveal()
 
 
-def _typed(
+def _complete(
     values: Mapping[str, Any], settings: Mapping[str, type], winners: Mapping[Leaf, Entry], problems: list[Problem]
 ) -> tuple[TaskKeys, dict[str, Any], dict[str, Any]]:
-    fitting = Fitting(final=True)
-    ready: dict[str, Any] = {}
-    sections: dict[str, Any] = {}
-    parameters: dict[str, Any] = {}
-    for key, value in values.items():
-        if key in kinds():
-            ready[key] = fitting.fit(value, kinds()[key], (key,))
-        elif key in settings:
-            sections[key] = fitting.section(value, settings[key], (key,))
-        else:
-            parameters[key] = value
-    for wrong in fitting.wrong:
-        entry = entry_at(winners, wrong.path)
+    """The keys of the schema, the sections of plugins, and the task's own parameters, from typed values."""
+    fitter = ConfigFitter(final=True)
+    keys = {key: fitter.complete(value, kinds()[key], (key,)) for key, value in values.items() if key in kinds()}
+    sections = {key: fitter.complete(value, settings[key], (key,)) for key, value in values.items() if key in settings}
+    for misfit in fitter.misfits:
+        entry = entry_at(winners, misfit.path)
         if entry is not None:
-            problems.append(problem_in(entry.layer, wrong))
-    return TaskKeys(**ready) if not fitting.wrong else TaskKeys(), sections, parameters
+            problems.append(problem_in(entry.layer, misfit))
+    parameters = {key: value for key, value in values.items() if key not in keys and key not in sections}
+    return TaskKeys(**keys) if not problems else TaskKeys(), sections, parameters
 
 
 def entry_at(winners: Mapping[Leaf, Entry], path: tuple[str | int, ...]) -> Entry | None:

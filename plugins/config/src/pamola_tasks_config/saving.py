@@ -12,10 +12,12 @@ from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.secret import MASK, Secret
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, nest
-from pamola_tasks_config.documents import dotted, format_of, in_words, read_file
+from pamola_tasks_config.config_files import CONFIGS, find_file
+from pamola_tasks_config.document import dotted, in_words
+from pamola_tasks_config.documents import format_of, read_file
 from pamola_tasks_config.editing import edited
 from pamola_tasks_config.fitting import plain
-from pamola_tasks_config.layers import COMMAND_LINE, CONFIGS, TASK_CLASS, TASK_FILE, FileLayer, find_file
+from pamola_tasks_config.layer import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileLayer
 from pamola_tasks_config.references import has_reference
 from pamola_tasks_config.rendering import whole
 from pamola_tasks_config.schema import kinds

@@ -11,10 +11,10 @@ from pamola_tasks.errors import ConfigurationError, PamolaTaskError, UsageError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.protocols import Project
 from pamola_tasks_config.cascade import leaves
-from pamola_tasks_config.documents import FORMATS, format_of, in_words, read_file
-from pamola_tasks_config.layers import CONFIGS, PROJECT_FILE, find_file, several
+from pamola_tasks_config.config_files import CONFIGS, find_file, several
+from pamola_tasks_config.document import in_words
+from pamola_tasks_config.documents import FORMATS, PROJECT_FILE, format_of, read_file
 from pamola_tasks_config.projects import locate
-from pamola_tasks_config.schema import FOLDERS, SYNONYMS, TaskKeys
 
 if TYPE_CHECKING:
     from pamola_tasks_config.task_config import TaskConfig
@@ -121,30 +121,6 @@ def load_project_config(
 
 def clear_config_cache() -> None:
     """For scripts that call it before they load again: every call reads the files, so there is nothing to clear."""
-
-
-def apply_default_values(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a project's file says, with the sections of older project files filled with what holds where nobody says.
-
-    Args:
-        config: What the file says; it stays as it is, and wins.
-    """
-    fallbacks = TaskKeys()
-    filled: dict[str, Any] = {
-        section: {name: getattr(fallbacks, key) for name, key in names.items() if name != "mode"}
-        for section, names in SYNONYMS.items()
-    }
-    filled["task_defaults"] = {
-        name: getattr(fallbacks, name) for name in ("continue_on_error", "parallel_processes", "use_vectorization")
-    }
-    filled |= {"data_repository": fallbacks.data_repository, **FOLDERS}
-    for key, value in config.items():
-        inner = filled.get(key)
-        if isinstance(inner, dict) and (value is None or isinstance(value, Mapping)):
-            filled[key] = {**inner, **(value or {})}
-        else:
-            filled[key] = value
-    return filled
 
 
 def _warn(message: str) -> None:

@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_config.layers import CONFIGS, TASK_FILE, override_layers, project_layers, read_sources
+from pamola_tasks_config.collecting import read_sources
+from pamola_tasks_config.config_files import CONFIGS
+from pamola_tasks_config.document import dotted, in_words
+from pamola_tasks_config.fitting import ConfigFitter, plain
+from pamola_tasks_config.layer import TASK_FILE, problem_in
+from pamola_tasks_config.layers import override_layers, project_layers
 from pamola_tasks_config.resolving import Resolved, entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 from pamola_tasks_redaction.secrets import Redactor
@@ -52,7 +58,6 @@ class TaskConfig(TaskKeys):
         progress_manager: Any = None,
     ) -> None:
         from pamola_tasks.kernel import Kernel
-        from pamola_tasks_config.fitting import plain
 
         kernel = Kernel.discover()
         values = {"task_type": task_type, **plain(config_dict)}
@@ -141,24 +146,18 @@ class TaskConfig(TaskKeys):
             section = self.parameters.get(name, {})
             return section if isinstance(section, Mapping) else {}
         if name not in self._sections:
-            from pamola_tasks_config.fitting import Fitting
-
-            fitting = Fitting(final=True)
-            self._sections[name] = fitting.section({}, self._settings[name], (name,))
-            if fitting.wrong:
-                raise ConfigurationError(problems=tuple(f"{name}: {wrong.message}" for wrong in fitting.wrong))
+            fitter = ConfigFitter(final=True)
+            self._sections[name] = fitter.section({}, self._settings[name], (name,))
+            if fitter.misfits:
+                raise ConfigurationError(problems=tuple(f"{name}: {misfit.message}" for misfit in fitter.misfits))
         return self._sections[name]
 
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
         """A message about a value, or about its key, with the place where that was written."""
-        from pamola_tasks_config.documents import dotted, in_words
-        from pamola_tasks_config.fitting import Wrong
-        from pamola_tasks_config.layers import problem_in
-
         entry = entry_at(self._resolved.winners, tuple(path))
         if entry is None:
             return f"{dotted(path)}: {message}"
-        (text,) = in_words([problem_in(entry.layer, Wrong(tuple(path), message, at_key))])
+        (text,) = in_words([problem_in(entry.layer, Misfit(tuple(path), message, at_key))])
         return text
 
     def origins(self) -> Mapping[str, Origin]:
@@ -167,8 +166,6 @@ class TaskConfig(TaskKeys):
 
     def to_dict(self) -> dict[str, Any]:
         """All values, nested, with secrets as `***`."""
-        from pamola_tasks_config.fitting import plain
-
         values = {field.name: plain(getattr(self, field.name)) for field in attrs.fields(TaskKeys)}
         values |= {name: plain(self.plugin(name)) for name in self._sections}
         shown = Redactor().value(values | dict(self.parameters))

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError
+from pamola_tasks_config.config_files import config_files, stated_id
 from pamola_tasks_config.documents import FORMATS, read_file
-from pamola_tasks_config.layers import config_files, stated_id
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Project

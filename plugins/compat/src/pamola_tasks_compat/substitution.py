@@ -10,16 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from pamola_tasks.errors import ConfigurationError
-from pamola_tasks_config.cascade import leaves
-from pamola_tasks_config.documents import dotted
-from pamola_tasks_config.resembling import hint
+from pamola_tasks.parameters import closest
 
 _VARIABLE = re.compile(r"\$\{\s*([A-Za-z_][\w.-]*)\s*\}|\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}")
 
 
 def get_recursive_variables(config: Mapping[str, Any]) -> dict[str, Any]:
     """Every single value of nested sections, by its dotted key: `{"logging.level": "INFO"}`. Lists are left out."""
-    return {".".join(path): value for path, value in leaves(config) if not isinstance(value, Mapping | list)}
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}.{inner}": item for inner, item in get_recursive_variables(value).items()}
+        elif not isinstance(value, list):
+            found[str(key)] = value
+    return found
 
 
 def substitute_variables(config: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,8 +64,10 @@ def substitute_item(item: Any, context: Mapping[str, Any], path: tuple[str | int
     def value(found: re.Match[str]) -> Any:
         name = found[1] or found[2]
         if name not in context:
-            where = f"{dotted(path)}: " if path else ""
-            raise ConfigurationError(f"{where}the variable {name!r} has no value{hint(name, context)}")
+            where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+            meant = closest(name, context)
+            hint = f" (did you mean {meant!r}?)" if meant else ""
+            raise ConfigurationError(f"{where}{': ' * bool(path)}the variable {name!r} has no value{hint}")
         return context[name]
 
     whole = _VARIABLE.fullmatch(item)

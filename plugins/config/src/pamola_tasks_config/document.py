@@ -1,0 +1,189 @@
+"""A configuration file as a tree whose every value knows its place in the text, and what is wrong with it."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from pamola_tasks.errors import ValidationError
+from pamola_tasks.parameters import ValuePath
+
+MAX_DEPTH = 64
+MAX_NODES = 10_000
+
+Scalar: TypeAlias = "str | int | float | bool | None"
+
+
+@attrs.frozen(eq=False)
+class Node:
+    """A value and where it stands.
+
+    Attributes:
+        value: A scalar, or nodes by key, or a list of nodes.
+        start: Offset of its first character in the text.
+        end: Offset behind its last character.
+        flow: Whether it is written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation.
+        keys: Where the keys of a mapping stand.
+    """
+
+    value: Scalar | dict[str, Node] | list[Node]
+    start: int
+    end: int
+    flow: bool = True
+    keys: Mapping[str, int] = attrs.Factory(dict)
+
+    def plain(self) -> Any:
+        """The value without places."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def at(self, *path: str) -> Node | None:
+        """The node below at a path of keys, or None."""
+        node: Node | None = self
+        for key in path:
+            node = node.value.get(key) if node is not None and isinstance(node.value, dict) else None
+        return node
+
+
+@attrs.frozen(order=True)
+class Problem:
+    """One thing that is wrong, sortable by file and place.
+
+    Attributes:
+        order: What the file, environment or call comes first by; lower is shown first.
+        line: From 1; 0 where there is no line.
+        column: From 1.
+        text: The whole line for people.
+    """
+
+    order: int
+    line: int
+    column: int
+    text: str
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """`('operations', 0, 'k')` as `operations[0].k`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """The lines of problems in order, each once."""
+    return tuple(dict.fromkeys(_one_line(problem.text) for problem in sorted(problems)))
+
+
+def _one_line(text: str) -> str:
+    """The text with every character that is not printed as its escape: a key may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class Document:
+    """A configuration file that was read.
+
+    Args:
+        name: The file's name, relative to the project.
+        format: `yaml`, `json` or `toml`.
+        text: Its text, without a byte order mark.
+        bom: Whether there was one.
+        order: Its place among the sources, for the order of problems.
+    """
+
+    def __init__(self, name: str, format: str, text: str, *, bom: bool = False, order: int = 0) -> None:
+        self.name = name
+        self.format = format
+        self.text = text
+        self.bom = bom
+        self.order = order
+        self.problems: list[Problem] = []
+        self.root = Node({}, 0, 0)
+        self._lines = [0, *(match.end() for match in re.finditer("\r\n?|\n", text))]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column, from 1."""
+        line = bisect.bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+    def where(self, offset: int) -> str:
+        """`configs/t_1.yaml:12:8`."""
+        line, column = self.place(offset)
+        return f"{self.name}:{line}:{column}"
+
+    def problem(self, offset: int, message: str, path: ValuePath = ()) -> Problem:
+        """A problem at a place of this file."""
+        line, column = self.place(offset)
+        subject = f"{dotted(path)}: " if path else ""
+        return Problem(self.order, line, column, f"{self.name}:{line}:{column}: {subject}{message}")
+
+    def report(self, offset: int, message: str, path: ValuePath = ()) -> None:
+        """Note a problem and go on reading, so that all of a file's problems are shown together."""
+        self.problems.append(self.problem(offset, message, path))
+
+    def fail(self, offset: int, message: str) -> ValidationError:
+        """The error for a text that cannot be read on from here, with what was found before."""
+        self.report(offset, message)
+        return ValidationError(problems=in_words(self.problems))
+
+    def find(self, path: ValuePath) -> tuple[int, int]:
+        """Offsets of the key and of the value at a path, or of the nearest thing above that is there."""
+        node, key = self.root, self.root.start
+        for part in path:
+            if isinstance(node.value, dict) and isinstance(part, str) and part in node.value:
+                keys, node = node.keys, node.value[part]
+                key = keys.get(part, node.start)
+            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                key = node.start
+            else:
+                break
+        return key, node.start
+
+    def below(self, head: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+        """The value at a path, and every value below it that has a path of keys, relative to it; parents first."""
+        start = self.root.at(*head)
+        waiting: list[tuple[tuple[str, ...], Node]] = [((), start)] if start is not None else []
+        while waiting:
+            path, node = waiting.pop()
+            yield path, node
+            if isinstance(node.value, dict):
+                waiting.extend(((*path, key), child) for key, child in reversed(node.value.items()))
+
+
+class Budget:
+    """Counts what a document is made of, and stops at the limits."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._nodes = 0
+
+    def take(self, offset: int, nodes: int = 1, depth: int = 0) -> None:
+        """One more value, or, for an alias, all the values that it stands for."""
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise self._document.fail(offset, f"more than {MAX_NODES:,} values (counting what aliases stand for)")
+        if depth > MAX_DEPTH:
+            raise self._document.fail(offset, f"nested deeper than {MAX_DEPTH} levels")
+
+
+def check_number(document: Document, offset: int, value: float) -> float | None:
+    """Refuse numbers that other readers could not represent: beyond 64 bits, or not finite."""
+    if isinstance(value, int):
+        if -(1 << 63) <= value < 1 << 63:
+            return value
+        document.report(offset, "a whole number beyond 64 bits")
+        return None
+    if value != value or value in (float("inf"), float("-inf")):
+        document.report(offset, "not a finite number (NaN and Infinity are not allowed)")
+        return None
+    return value
