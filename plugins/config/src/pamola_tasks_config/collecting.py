@@ -17,8 +17,7 @@ from pamola_tasks_config.documents import PROJECT_FILE, format_of, read_file
 from pamola_tasks_config.layers import class_layers, override_layers, project_layers, task_layers
 
 if TYPE_CHECKING:
-    from pamola_tasks import BaseTask
-    from pamola_tasks.protocols import Project
+    from pamola_tasks.protocols import Project, Task
 
 
 @attrs.frozen(kw_only=True)
@@ -36,7 +35,7 @@ class Sources:
     project: Document | None
 
 
-def read_sources(project: Project, task: BaseTask | None) -> Sources:
+def read_sources(project: Project, task: Task | None) -> Sources:
     """Read the task file and the project file.
 
     Raises:
@@ -71,7 +70,7 @@ def read_sources(project: Project, task: BaseTask | None) -> Sources:
     return Sources(task_id=task_id, task=task_document, project=project_document)
 
 
-def collect(project: Project, task: BaseTask | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
+def collect(project: Project, task: Task | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
     """All layers but the environment, which `provide` adds when it knows whether `env_override` is on.
 
     Raises:

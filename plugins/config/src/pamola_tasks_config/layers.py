@@ -23,7 +23,7 @@ from pamola_tasks_config.layer import COMMAND_LINE, PROJECT_FILE_LAYER, TASK_CLA
 from pamola_tasks_config.schema import SYNONYMS, kinds
 
 if TYPE_CHECKING:
-    from pamola_tasks import BaseTask
+    from pamola_tasks.protocols import Task
 
 # ---------------------------------------------------------------- files
 
@@ -152,7 +152,7 @@ def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: st
     return _with_old_sections(layer)
 
 
-def class_layers(task: BaseTask) -> list[ConfigLayer]:
+def class_layers(task: Task) -> list[ConfigLayer]:
     """What the task's class states. A class that states None for what cannot be None states nothing."""
     stated = plain(task.stated_configuration())
     values = {key: value for key, value in stated.items() if value is not None or key not in kinds()}

@@ -10,8 +10,7 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pamola_tasks import BaseTask
-    from pamola_tasks.protocols import Config, ConfigLayer, Project, RunServices
+    from pamola_tasks.protocols import Config, ConfigLayer, Project, RunServices, Task
 
 PAMOLA_HOOK_API = 1
 
@@ -41,7 +40,7 @@ def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
 
 @hookimpl
 def pamola_add_config_layers(
-    project: Project, task: BaseTask | None, overrides: Mapping[str, Any]
+    project: Project, task: Task | None, overrides: Mapping[str, Any]
 ) -> Iterable[ConfigLayer]:
     """Command line, task file, project file and what the task's class states."""
     from pamola_tasks_config.collecting import collect
@@ -51,7 +50,7 @@ def pamola_add_config_layers(
 
 @hookimpl(trylast=True)
 def pamola_provide_config(
-    project: Project, task: BaseTask | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
+    project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
 ) -> Config:
     """The layers and the environment, merged and typed."""
     from pamola_tasks_config.task_config import TaskConfig

@@ -27,7 +27,7 @@ from pamola_tasks_config.schema import TaskKeys, kinds
 from pamola_tasks_redaction.secrets import Redactor
 
 if TYPE_CHECKING:
-    from pamola_tasks import BaseTask
+    from pamola_tasks.protocols import Task
 
 _MISSING = object()
 
@@ -70,7 +70,7 @@ class TaskConfig(TaskKeys):
 
     @classmethod
     def provided(
-        cls, project: Project, task: BaseTask | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
+        cls, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> TaskConfig:
         """The configuration that the layers give. See `pamola_provide_config`."""
         config = cls.__new__(cls)
