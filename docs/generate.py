@@ -158,10 +158,8 @@ def described(cls: type) -> Iterator[str]:
 
 
 def commands() -> Iterator[str]:
-    from pamola_tasks_cli.app import BUILT_IN
-
     kernel = Kernel(project=DOCS)
-    named = {name: (f"pamola_tasks_cli.{name}:command", "the kernel") for name in BUILT_IN}
+    named: dict[str, tuple[str, str]] = {}
     for record, answer in kernel.plugins.each("pamola_add_commands"):
         if ours(record.distribution):
             named |= {name: (command.target, f"`{record.distribution}`") for name, command in answer.items()}

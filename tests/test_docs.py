@@ -104,12 +104,10 @@ def test_every_command_is_in_the_manual_with_all_its_options() -> None:
 
 
 def is_ours(command: str) -> bool:
-    """Whether a command is the kernel's or of a plugin in this repository: foreign ones may be installed too."""
-    from pamola_tasks_cli.app import BUILT_IN
-
+    """Whether a command is of a plugin in this repository: foreign ones may be installed too."""
     found = Kernel(project=DOCS).plugins
     owners = [record.distribution for record, answer in found.each("pamola_add_commands") if command in answer]
-    return command in BUILT_IN or any(owner.startswith(("pamola-tasks-", "pamola-ops-")) for owner in owners)
+    return any(owner.startswith(("pamola-tasks-", "pamola-ops-")) for owner in owners)
 
 
 def test_every_error_is_in_the_manual_with_its_code_and_exit_code() -> None:

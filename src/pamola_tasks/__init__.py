@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pamola_tasks.operation import reads as reads
     from pamola_tasks.operation import writes as writes
     from pamola_tasks.outcome import Outcome as Outcome
-    from pamola_tasks.plugins.records import Command as Command
+    from pamola_tasks.protocols import Command as Command
     from pamola_tasks.protocols import Contribution as Contribution
     from pamola_tasks.protocols import Service as Service
     from pamola_tasks.record import DatasetRecord as DatasetRecord
@@ -33,8 +33,7 @@ __getattr__, __dir__, __all__ = lazily(
         "kernel": "BaseTask Kernel",
         "operation": "Operation OperationContext reads writes",
         "outcome": "Outcome",
-        "plugins.records": "Command",
-        "protocols": "Contribution Service",
+        "protocols": "Command Contribution Service",
         "record": "DatasetRecord",
         "result": "Artifact OperationResult OperationStatus",
         "secret": "Secret",

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from pamola_tasks.operation import Artifact, Operation, OperationResult
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.plugins.records import Command
     from pamola_tasks.protocols import (
         Checkpoints,
+        Command,
         Config,
         ConfigLayer,
         ContainerFormat,
@@ -120,10 +120,11 @@ def pamola_add_commands() -> Mapping[str, Command]:
     """Add commands to the command line.
 
     Called when the command line starts. Nothing that a command needs may be imported here: a `Command` names the
-    click command as `"module:object"` and carries its one line of help.
+    click command as `"module:object"`, with its one line of help and whether it writes. A command that writes (the
+    default) is refused while an installed plugin is failed or incompatible.
 
     Returns:
-        Names of commands, and what they stand for. A name that is built in or given twice is an error.
+        Names of commands, and for each a `Command`. A name that two plugins use is an error.
     """
     raise NotImplementedError
 

@@ -79,7 +79,7 @@ def told(arguments):
         text = stream.read().decode()
     return text, os.waitstatus_to_exitcode(os.wait()[1])
 
-root = click.Context(app.cli, obj=app.State(os.getcwd()))
+root = click.Context(app.cli, obj=app.Invocation(os.getcwd()))
 found = sorted(commands(app.cli, root, []), key=lambda command: command[0] != ["run"])
 for path, wants_task in found:
     arguments = ["--plugin", "noisy.py", *path, *(["t_1"] if wants_task else []), "--json"]

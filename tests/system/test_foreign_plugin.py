@@ -115,7 +115,7 @@ def test_a_broken_plugin_warns_where_facts_are_shown_and_refuses_where_data_is_t
     broken = tmp_path / "broken.py"
     broken.write_text("raise ImportError('no such thing')\n")
     listed = cli("--plugin", broken, "list", cwd=project, code=0)
-    assert "not usable: broken" in listed.stderr
+    assert "plugin failed to load: broken" in listed.stderr
     refused = cli("--plugin", broken, "run", "example", cwd=project, code=2)
     assert "broken" in refused.stderr
     assert "--no-plugin broken" in refused.stderr

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks_cli.app import State
+from pamola_tasks_cli.app import Invocation
 from pamola_tasks_config.commands import command
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links and named pipes")
@@ -70,8 +70,8 @@ def test_check_tells_of_every_file_that_is_none(home: Any) -> None:
     (home.root / "configs").mkdir()
     make_pipe(home.root / "configs/t_1.yaml")
     home.write("configs/t_2.yaml", "task_type: analysis\nseed: x\n")
-    state = State(str(home.root))
-    state._kernel = home.kernel
+    state = Invocation(str(home.root))
+    state.kernel = home.kernel
     result = CliRunner().invoke(command, ["check", "--json"], obj=state)
     assert result.exit_code == 2
     assert json.loads(result.stdout)["problems"] == [

@@ -194,11 +194,11 @@ def test_a_project_is_made_and_its_file_read_and_written(tmp_path: Path) -> None
 
 
 def command(home: Any, *arguments: str) -> Any:
-    from pamola_tasks_cli.app import State
+    from pamola_tasks_cli.app import Invocation
     from pamola_tasks_config.commands import command as group
 
-    state = State(str(home.root))
-    state._kernel = home.kernel
+    state = Invocation(str(home.root))
+    state.kernel = home.kernel
     return CliRunner().invoke(group, list(arguments), obj=state)
 
 

@@ -17,7 +17,7 @@ import pamola_tasks_history.plugin
 import pamola_tasks_paths.plugin
 from pamola_tasks import Kernel
 from pamola_tasks.errors import UnknownTaskError
-from pamola_tasks_cli.app import State
+from pamola_tasks_cli.app import Invocation
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_history.command import history, since
 
@@ -40,8 +40,8 @@ def kept(tmp_path: Path) -> ExecutionLog:
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
     def run(*arguments: str) -> Result:
-        state = State()
-        state._kernel = a_kernel(tmp_path)
+        state = Invocation()
+        state.kernel = a_kernel(tmp_path)
         return CliRunner().invoke(history, arguments, obj=state, env={"COLUMNS": "200"})
 
     return run

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from pamola_tasks import BaseTask, Kernel
 from pamola_tasks.errors import ReportingError, UnknownTaskError, UsageError
-from pamola_tasks_cli.app import State
+from pamola_tasks_cli.app import Invocation
 from pamola_tasks_reports import TaskReporter
 from pamola_tasks_reports.command import report as command
 
@@ -36,8 +36,8 @@ def report(tmp_path: Path, make_run: Any) -> Callable[..., Result]:
     newer.record.run_id = NEWER
     TaskReporter.of_run(newer).save_report()
     plugins = [importlib.import_module(f"pamola_tasks_{name}.plugin") for name in ("config", "paths")]
-    state = State()
-    state._kernel = Kernel(tmp_path, autoload=False, plugins=plugins)
+    state = Invocation()
+    state.kernel = Kernel(tmp_path, autoload=False, plugins=plugins)
     runner = CliRunner()
 
     def call(*arguments: str) -> Result:

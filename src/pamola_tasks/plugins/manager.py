@@ -237,9 +237,8 @@ class Plugins(Providers):
             PluginError: Naming each plugin, why, and how to leave it out on purpose.
         """
         problems = [
-            f"plugin {r.label} {'failed' if r.status == 'failed' else 'is incompatible'}: {r.reason}\n"
-            f"  nothing is run without it, since it may forbid something; leave it out on purpose with"
-            f" --no-plugin {r.name}"
+            f"plugin {r.label} {'failed to load' if r.status == 'failed' else 'is incompatible'}: {r.reason}\n"
+            f"  refusing to continue: {r.name} may veto this. Exclude it explicitly with --no-plugin {r.name}"
             for r in self.broken
         ]
         problems += [

@@ -1,4 +1,4 @@
-"""What is known of a plugin, what it may add as a command, and the words for what went wrong with it."""
+"""What is known of a plugin, and the words for what went wrong with it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,6 @@ from pamola_tasks.errors import PluginError
 
 if TYPE_CHECKING:
     from pamola_tasks_redaction.disclosure import Disclosure
-
-
-class Command:
-    """A command that a plugin adds: nothing of it is imported until it is used.
-
-    Args:
-        target: The click command as `"module:object"`.
-        help: One line for `pamola-task --help`.
-    """
-
-    __slots__ = ("help", "target")
-
-    def __init__(self, target: str, help: str = "") -> None:
-        self.target = target
-        self.help = help
-
-    def __repr__(self) -> str:
-        return f"Command({self.target!r})"
 
 
 class PluginRecord:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
+    from pamola_tasks.protocols.command_line import Command as Command
+    from pamola_tasks.protocols.command_line import CommandLine as CommandLine
+    from pamola_tasks.protocols.command_line import Output as Output
     from pamola_tasks.protocols.config import Config as Config
     from pamola_tasks.protocols.config import ConfigLayer as ConfigLayer
     from pamola_tasks.protocols.config import Origin as Origin
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
+        "command_line": "Command CommandLine Output",
         "config": "Config ConfigLayer Origin RetrySettings",
         "contributions": "Contribution",
         "data": "DataSource DataWriter DatasetFormat",

@@ -16,14 +16,13 @@ from pamola_tasks_directories.places import TaskPlace, places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import KernelView, RunServices
 
 # Hashes are those of the bytes on the disk: no key is needed to compare them.
 _OPTIONS = RunOptions(overrides={"use_encryption": False, "encryption_mode": "none"}, console=False, quiet=True)
 
 
-def examine(kernel: Kernel) -> list[Diagnosis]:
+def examine(kernel: KernelView) -> list[Diagnosis]:
     """All that is damaged, missing or swapped, or a line that says how much was looked at and found sound."""
     try:
         run = kernel.services(None, upto="history")
@@ -41,7 +40,7 @@ def examine(kernel: Kernel) -> list[Diagnosis]:
     return found
 
 
-def _tasks(kernel: Kernel, run: RunServices) -> list[TaskPlace]:
+def _tasks(kernel: KernelView, run: RunServices) -> list[TaskPlace]:
     """The tasks there are, and those of which only reports are left."""
     found = places(kernel, run)
     repository = run.config.data_repository
@@ -51,7 +50,7 @@ def _tasks(kernel: Kernel, run: RunServices) -> list[TaskPlace]:
     return [found[task_id] for task_id in sorted(found)]
 
 
-def _of_task(kernel: Kernel, place: TaskPlace) -> list[Diagnosis]:
+def _of_task(kernel: KernelView, place: TaskPlace) -> list[Diagnosis]:
     subject = f"task {place.task_id}"
     if place.is_running():
         return [Diagnosis(level="note", subject=subject, finding="it is running now, and was not looked at")]
@@ -66,7 +65,7 @@ def _of_task(kernel: Kernel, place: TaskPlace) -> list[Diagnosis]:
     return found
 
 
-def _services(kernel: Kernel, task_id: str) -> RunServices:
+def _services(kernel: KernelView, task_id: str) -> RunServices:
     # Of a task that is not one of the project (any more), what it left is looked at all the same.
     task = kernel.task(task_id) if task_id in kernel.tasks.known() else BaseTask(task_id)
     task.kernel = kernel

@@ -17,15 +17,12 @@ from pamola_tasks.errors import (
     ReportingError,
     UsageError,
 )
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import heading, json_option, print_json, print_table
 from pamola_tasks_directories.places import TaskPlace, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import CommandLine, KernelView, RunServices
     from pamola_tasks.storage.files import Files
 
 _FINE = ("ok", "in memory")
@@ -36,16 +33,15 @@ _FINE = ("ok", "in memory")
 @click.option(
     "--run", "run_id", metavar="ID", help="This run; the beginning of its id is enough. Unless given, the newest."
 )
-@json_option
-@pass_state
-def command(state: State, task: str, run_id: str | None, as_json: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: CommandLine, task: str, run_id: str | None, as_json: bool) -> int:
     """Hash again what a run of TASK read and left, and say what has changed and what is missing.
 
     Ends with 0 where everything is as it was recorded, with 1 otherwise. What is encrypted is hashed as it lies on the
     disk, so that no key is needed; it is said whether the key at hand opens it.
     """
-    kernel = state.kernel
-    kernel.plugins.refuse_if_broken()
+    kernel = cli.kernel
     run = kernel.services(None, upto="history")
     place = place_of(kernel, run, task)
     if place.is_running():
@@ -55,12 +51,12 @@ def command(state: State, task: str, run_id: str | None, as_json: bool) -> int:
     found = [_verified(files, kind, entry, no_key) for kind, entry in recorded]
     wrong = [row for row in found if row["status"] not in _FINE]
     if as_json:
-        print_json({"task": place.task_id, "run": identity, "finished": when, "ok": not wrong, "files": found})
+        cli.out.print_json({"task": place.task_id, "run": identity, "finished": when, "ok": not wrong, "files": found})
     else:
-        heading(f"{place.task_id}, run {identity}, {when[:10]} {when[11:16]} UTC")
+        cli.out.heading(f"{place.task_id}, run {identity}, {when[:10]} {when[11:16]} UTC")
         if found:
             cells = [[row["status"], row["kind"], row["path"] or row["name"], row["why"]] for row in found]
-            print_table(cells, ["", "kind", "file", ""])
+            cli.out.print_table(cells, ["", "kind", "file", ""])
         click.echo(_summary(found, wrong))
         if encrypted := [row for row in found if row["encrypted"]]:
             click.echo(_of_keys(encrypted))
@@ -147,7 +143,7 @@ def _files_in(report: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 # ---------------------------------------------------------------- what is there
 
 
-def _files_of(kernel: Kernel, run: RunServices, task: str) -> tuple[Files, str]:
+def _files_of(kernel: KernelView, run: RunServices, task: str) -> tuple[Files, str]:
     """What may open the task's files, those outside of the project too where its configuration allows that, and why
     nothing encrypted can be opened."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,9 +11,11 @@ from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import rfc3339
 from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks_checkpoints.manager import TaskContextManager
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, note, print_json, print_table, size
 from pamola_tasks_directories.places import TaskPlace
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import CommandLine
+
 
 HEADERS = ("checkpoint", "kind", "when", "size", "run")
 
@@ -21,11 +23,11 @@ HEADERS = ("checkpoint", "kind", "when", "size", "run")
 @click.command()
 @click.argument("task")
 @click.option("--clear", is_flag=True, help="Forget them all: the next run begins from the beginning.")
-@json_option
-@pass_state
-def checkpoints(state: State, task: str, clear: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def checkpoints(cli: CommandLine, task: str, clear: bool, as_json: bool) -> None:
     """Show which steps of TASK are finished, since when, how much they left, and the run that finished them."""
-    run = state.kernel.services(task, upto="checkpoints")
+    run = cli.kernel.services(task, upto="checkpoints")
     manager = run.checkpoints
     if not isinstance(manager, TaskContextManager):
         raise UsageError(f"checkpoints are kept by {type(manager).__module__}, which this command cannot read")
@@ -35,15 +37,16 @@ def checkpoints(state: State, task: str, clear: bool, as_json: bool) -> None:
         )
     rows = listed(run, manager)
     if clear:
+        cli.refuse_if_broken()
         _clear(run, manager)
     if as_json:
-        print_json({"task": run.record.task_id, "cleared": clear, "checkpoints": rows})
+        cli.out.print_json({"task": run.record.task_id, "cleared": clear, "checkpoints": rows})
     elif clear:
         click.echo(f"{len(rows)} checkpoints of {run.record.task_id} are forgotten")
     elif rows:
-        print_table([_row(row) for row in rows], HEADERS)
+        cli.out.print_table([_row(row, cli.out.size(row["bytes"])) for row in rows], HEADERS)
     else:
-        note(f"{run.record.task_id} has no checkpoints: no step is finished")
+        cli.out.note(f"{run.record.task_id} has no checkpoints: no step is finished")
 
 
 def listed(run: RunServices, manager: TaskContextManager) -> list[dict[str, Any]]:
@@ -87,6 +90,6 @@ def _clear(run: RunServices, manager: TaskContextManager) -> None:
         lock.release()
 
 
-def _row(row: dict[str, Any]) -> list[str]:
+def _row(row: dict[str, Any], size: str) -> list[str]:
     when = f"{row['time'][:10]} {row['time'][11:19]}"
-    return [row["name"], row["kind"], when, size(row["bytes"]), row["run"] or ""]
+    return [row["name"], row["kind"], when, size, row["run"] or ""]

@@ -25,6 +25,8 @@ def pamola_add_commands() -> dict[str, Command]:
     """The command `checkpoints`."""
     return {
         "checkpoints": Command(
-            "pamola_tasks_checkpoints.command:checkpoints", help="Which steps of a task are finished; or forget them."
+            "pamola_tasks_checkpoints.command:checkpoints",
+            help="List a task's finished steps, or forget them.",
+            writes=False,  # --clear asks
         )
     }

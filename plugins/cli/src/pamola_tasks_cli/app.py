@@ -5,12 +5,14 @@ Nothing but click and the plugins' entry points is imported before a command is 
 
 from __future__ import annotations
 
-import contextlib
+import copy
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -24,40 +26,14 @@ from pamola_tasks.errors import (
 )
 
 if TYPE_CHECKING:
+    from pamola_tasks import Command
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.plugins.manager import Plugins
-
-# The kernel's own commands: module in this package, and the line of help.
-BUILT_IN = {
-    "init": "Make a project: marker, folders, an example task.",
-    "new": "Write a task, operation, plugin or pack that works.",
-    "list": "The project's tasks.",
-    "show": "A task's plan: steps, datasets, what would be run and why.",
-    "graph": "Draw which task needs which, or the steps of one.",
-    "run": "Run tasks; continues by itself what an earlier run left unfinished.",
-    "status": "What is running now, and how each task ended.",
-    "verify": "Hash again what a run read and left, and say what changed.",
-    "plugins": "What is installed, and who answers which service.",
-    "hooks": "Every hook, its contract, and who implements it.",
-    "ops": "Operations with their parameters.",
-    "clean": "Remove temporary files; never outputs.",
-    "doctor": "What is installed, missing or odd.",
-    "completion": "Completion for bash, zsh or fish.",
-}
-
-_HOMES = {
-    "init": "pamola_tasks_scaffold",
-    "new": "pamola_tasks_scaffold",
-    "graph": "pamola_tasks_orchestration",
-    "verify": "pamola_tasks_audit",
-}
-
-# These refuse by themselves while a plugin is broken; the others warn.
-TOUCH_DATA = frozenset({"run", "demo", "encrypt", "decrypt", "verify"})
+    from pamola_tasks.protocols import Output
 
 
-class State:
-    """What all commands share: global options, and the kernel once it is needed.
+class Invocation:
+    """One call of `pamola-task`, as commands see it: see `pamola_tasks.protocols.CommandLine`.
 
     Args:
         project: `--project`.
@@ -70,96 +46,125 @@ class State:
         self.disable = tuple(disable)
         self.modules = tuple(modules)
         self.verbosity = 0
-        self.traceback = False
-        self._plugins: Plugins | None = None
-        self._kernel: Kernel | None = None
 
     @property
+    def out(self) -> Output:
+        """How to print."""
+        from pamola_tasks_cli import output
+
+        return cast("Output", output)
+
+    @cached_property
     def plugins(self) -> Plugins:
         """The plugins, loaded when first asked for."""
-        if self._plugins is None:
-            from pamola_tasks.plugins.manager import assemble
+        from pamola_tasks.plugins.manager import assemble
 
-            self._plugins = assemble(self.project, disable=self.disable, modules=self.modules)
-        return self._plugins
+        return assemble(self.project, disable=self.disable, modules=self.modules)
 
-    @property
+    @cached_property
     def kernel(self) -> Kernel:
-        """The kernel, made when first asked for."""
-        if self._kernel is None:
-            self._kernel = self.kernel_for(self.project)
-        return self._kernel
+        """The kernel of the project, made when first asked for."""
+        return self.kernel_for(self.project)
 
     def kernel_for(self, project: Path | None) -> Kernel:
-        """A kernel for another project, with the same plugins."""
+        """A kernel of another project, with the same plugins."""
         from pamola_tasks.kernel import Kernel
 
-        if self._kernel is None:
-            return Kernel(project, loaded=self.plugins)
-        return Kernel(project, disable=self.disable, modules=self.modules)
+        return Kernel(project, loaded=self.plugins)
 
+    def refuse_if_broken(self) -> None:
+        """Refuse to go on while an installed plugin is not usable."""
+        self.plugins.refuse_if_broken()
 
-pass_state = click.make_pass_decorator(State)
-
-_loading = contextlib.ExitStack()
+    @cached_property
+    def commands(self) -> dict[str, Command]:
+        """The commands that plugins add, by name; those of this distribution are never shadowed."""
+        found: dict[str, Command] = {}
+        owner: dict[str, str] = {}
+        answers = list(self.plugins.each("pamola_add_commands"))
+        for record, answer in sorted(answers, key=lambda one: one[0].target != "pamola_tasks_cli.plugin"):
+            taken = [name for name in answer or {} if name in found]
+            if taken:
+                reason = f"its command {taken[0]!r} is the name of a command of {owner[taken[0]]}"
+                self.plugins.fail(record.name, reason)
+                continue
+            found |= answer or {}
+            owner |= dict.fromkeys(answer or {}, record.label)
+        return found
 
 
 class LazyGroup(click.Group):
-    """Commands named in `BUILT_IN` and by plugins, imported when they are used."""
+    """The commands that plugins add, imported when they are used."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.obj is None:
-            ctx.obj = _state_before_parsing(args)
+            ctx.obj = _before_parsing(args)
         return super().parse_args(ctx, args)
 
-    def _commands(self, ctx: click.Context) -> dict[str, tuple[str, str]]:
-        """Names, with what they stand for and their line of help."""
-        state: State = ctx.obj
-        found = {
-            name: (f"{_HOMES.get(name, 'pamola_tasks_cli')}.{name}:command", text) for name, text in BUILT_IN.items()
-        }
-        owner: dict[str, str] = {}
-        for record, answer in state.plugins.each("pamola_add_commands"):
-            taken = [name for name in answer or {} if name in found]
-            if taken:
-                by = owner.get(taken[0], "the kernel")
-                state.plugins.fail(record.name, f"its command {taken[0]!r} is the name of a command of {by}")
-                continue
-            for name, command in (answer or {}).items():
-                found[name] = (command.target, command.help)
-                owner[name] = record.label
-        return found
-
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self._commands(ctx))
+        return sorted(_of(ctx).commands)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        found = self._commands(ctx)
-        if name not in found:
+        found = _of(ctx).commands.get(name)
+        if found is None:
             return None
         from pamola_tasks.plugins.discovery import resolve
 
-        command = resolve(found[name][0])
+        command = resolve(found.target)
         if not isinstance(command, click.Command):
-            raise PamolaTaskError(f"the command {name!r} names {found[name][0]}, which is no click command")
-        return command
+            raise PamolaTaskError(f"the command {name!r} names {found.target}, which is not a click command")
+        if found.reads and isinstance(command, click.Group) and not command.invoke_without_command:
+            return _with_guarded_subcommands(command, found)
+        return _guarded(command, writes=found.writes)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self._commands(ctx):
+        if args and args[0] not in _of(ctx).commands:
             from pamola_tasks.parameters import unknown_name
 
             raise click.UsageError(unknown_name(args[0], self.list_commands(ctx), "command"), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, text) for name, (_, text) in sorted(self._commands(ctx).items())]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(name, found.help) for name, found in sorted(_of(ctx).commands.items())])
 
 
-def _state_before_parsing(args: Sequence[str]) -> State:
+def _of(ctx: click.Context) -> Invocation:
+    return cast("Invocation", ctx.obj)
+
+
+def _guarded(command: click.Command, *, writes: bool) -> click.Command:
+    """The command, refused while a plugin is not usable if it writes, and run with a warning if it reads."""
+    guarded = copy.copy(command)
+
+    def invoke(ctx: click.Context) -> Any:
+        invocation = ctx.find_object(Invocation)
+        if invocation is not None:
+            if writes:
+                invocation.refuse_if_broken()
+            elif invocation.plugins.broken and ctx.info_name != "plugins":
+                names = ", ".join(record.name for record in invocation.plugins.broken)
+                invocation.out.warn(f"plugin failed to load: {names} · see `pamola-task plugins`")
+        return command.invoke(ctx)
+
+    guarded.invoke = invoke  # type: ignore[method-assign]
+    return guarded
+
+
+def _with_guarded_subcommands(group: click.Group, found: Command) -> click.Group:
+    guarded = copy.copy(group)
+
+    def resolve(ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = group.resolve_command(ctx, args)
+        return name, command and _guarded(command, writes=name not in found.reads), rest
+
+    guarded.resolve_command = resolve  # type: ignore[method-assign]
+    return guarded
+
+
+def _before_parsing(args: Sequence[str]) -> Invocation:
     """Read the options that decide which commands there are, as pytest does with `-p`."""
     wanted: dict[str, list[str]] = {"--project": [], "--no-plugin": [], "--plugin": []}
     rest = iter(args)
@@ -170,7 +175,7 @@ def _state_before_parsing(args: Sequence[str]) -> State:
         elif not argument.startswith("-"):
             break
     project = wanted["--project"][-1] if wanted["--project"] else None
-    return State(project, wanted["--no-plugin"], wanted["--plugin"])
+    return Invocation(project, wanted["--no-plugin"], wanted["--plugin"])
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -188,33 +193,26 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option("--project", metavar="DIR", expose_value=False, help="The project; found upwards unless given.")
 @click.option(
-    "--no-plugin", metavar="NAME", multiple=True, expose_value=False, help="Leave out a plugin or distribution."
+    "--no-plugin", metavar="NAME", multiple=True, expose_value=False, help="Exclude a plugin or distribution."
 )
 @click.option(
     "--plugin", metavar="MODULE", multiple=True, expose_value=False, help="Use a module or file.py as a plugin too."
 )
 @click.option("-v", "--verbose", count=True, help="More lines of log (-vv: all).")
 @click.option("-q", "--quiet", count=True, help="Warnings only, no progress.")
-@click.option("--traceback", is_flag=True, help="Show where in the code an error came from.")
+@click.option("--traceback", is_flag=True, expose_value=False, help="Show where in the code an error came from.")
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
 )
 @click.pass_context
-def cli(ctx: click.Context, verbose: int, quiet: int, traceback: bool) -> None:
+def cli(ctx: click.Context, verbose: int, quiet: int) -> None:
     """Profile tables, anonymize them, measure what is left, and leave proof of what was done."""
-    _loading.close()  # the command is about to begin, and sees to its own output
-    state: State = ctx.obj
-    state.verbosity = verbose - quiet
-    state.traceback = traceback
-    for name in state.plugins.unknown_names():
-        click.secho(f"warning: there is no plugin {name!r} to leave out", fg="yellow", err=True)
+    invocation: Invocation = ctx.obj
+    invocation.verbosity = verbose - quiet
+    for name in invocation.plugins.unknown_names():
+        invocation.out.warn(f"there is no plugin {name!r} to leave out")
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-    elif ctx.invoked_subcommand not in TOUCH_DATA:
-        broken = state.plugins.broken
-        if broken and ctx.invoked_subcommand != "plugins":
-            names = ", ".join(record.name for record in broken)
-            click.secho(f"warning: not usable: {names}; see `pamola-task plugins`", fg="yellow", err=True)
 
 
 def run(args: Sequence[str] | None = None) -> NoReturn:
@@ -223,9 +221,8 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
     argv = list(sys.argv[1:] if args is None else args)
     show_traceback = "--traceback" in argv
     try:
-        if "--json" in argv:
-            _keep_stdout_while_loading()
-        code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
+        with _stdout(for_a_document="--json" in argv):
+            code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         code = EXIT_USAGE
@@ -256,16 +253,16 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         _show_traceback(show_traceback)
         _say(f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where")
         code = EXIT_TASK_FAILED
-    finally:
-        _loading.close()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _keep_stdout_while_loading() -> None:
-    """Where one JSON document is promised, plugins that print while they are loaded print on stderr."""
+def _stdout(*, for_a_document: bool) -> AbstractContextManager[None]:
+    """Where one JSON document is promised, everything else that anyone prints goes to stderr."""
+    if not for_a_document:
+        return nullcontext()
     from pamola_tasks_cli.output import stdout_for_the_document
 
-    _loading.enter_context(stdout_for_the_document())
+    return stdout_for_the_document()
 
 
 def _say(message: str) -> None:

@@ -8,21 +8,21 @@ import click
 
 from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.leftovers import entries
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, print_json
+from pamola_tasks_cli.output import print_json
 from pamola_tasks_directories.places import place_of, places
 
 if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
+    from pamola_tasks_cli.app import Invocation
 
 
 @click.command("clean")
 @click.argument("task", required=False)
-@json_option
-@pass_state
-def command(state: State, task: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, task: str | None, as_json: bool) -> None:
     """Remove temporary files: of one task, or of the whole project. Never outputs, never a task that is running."""
-    kernel = state.kernel
+    kernel = cli.kernel
     run = kernel.services(None, upto="config")
     files = run.files
     found = [place_of(kernel, run, task)] if task else list(places(kernel, run).values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from typing import TYPE_CHECKING
 
 import attrs
 import click
@@ -11,8 +12,11 @@ import click
 from pamola_tasks import __version__
 from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, PluginError
 from pamola_tasks.protocols import Diagnosis, Project
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, print_json
+from pamola_tasks_cli.output import print_json
+
+if TYPE_CHECKING:
+    from pamola_tasks_cli.app import Invocation
+
 
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
@@ -21,9 +25,9 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 @click.option(
     "--data", is_flag=True, help="Look at every file of history, checkpoints and reports too, hashes included."
 )
-@json_option
-@pass_state
-def command(state: State, data: bool, as_json: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, data: bool, as_json: bool) -> int:
     """What is installed, missing or odd; with --data also every damaged, missing or swapped state file.
 
     Ends with 1 where something is wrong.
@@ -35,17 +39,17 @@ def command(state: State, data: bool, as_json: bool) -> int:
             finding=f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         ),
         *_platform(),
-        *_plugins(state),
-        *_services(state),
+        *_plugins(cli),
+        *_services(cli),
     ]
-    project, more = _project(state)
+    project, more = _project(cli)
     findings += more
-    for record, answer in state.plugins.each("pamola_add_diagnoses", project=project):
+    for record, answer in cli.plugins.each("pamola_add_diagnoses", project=project):
         findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
     if data and project is not None:
         from pamola_tasks_audit.doctor_data import examine
 
-        findings += examine(state.kernel)
+        findings += examine(cli.kernel)
     if as_json:
         print_json([attrs.asdict(finding) for finding in findings])
     else:
@@ -68,7 +72,7 @@ def _platform() -> list[Diagnosis]:
     return [Diagnosis(level="note", subject="system", finding=weaker)]
 
 
-def _plugins(state: State) -> list[Diagnosis]:
+def _plugins(cli: Invocation) -> list[Diagnosis]:
     found = [
         Diagnosis(
             level="error",
@@ -76,7 +80,7 @@ def _plugins(state: State) -> list[Diagnosis]:
             finding=f"{record.status}: {record.reason}",
             advice=f"repair it, or leave it out with --no-plugin {record.name}",
         )
-        for record in state.plugins.broken
+        for record in cli.plugins.broken
     ]
     found += [
         Diagnosis(
@@ -85,23 +89,23 @@ def _plugins(state: State) -> list[Diagnosis]:
             finding="required by .pamola.toml and not loaded: nothing is run without it",
             advice="install it, or take it out of [plugins] require",
         )
-        for name in state.plugins.required_missing()
+        for name in cli.plugins.required_missing()
     ]
     found += [
         Diagnosis(level="note", subject=f"plugin {record.label}", finding=record.reason)
-        for record in state.plugins
+        for record in cli.plugins
         if record.status == "blocked"
     ]
-    return [*found, Diagnosis(level="ok", subject="plugins", finding=f"{len(state.plugins.loaded)} loaded")]
+    return [*found, Diagnosis(level="ok", subject="plugins", finding=f"{len(cli.plugins.loaded)} loaded")]
 
 
-def _services(state: State) -> list[Diagnosis]:
+def _services(cli: Invocation) -> list[Diagnosis]:
     found = []
-    for service, kind in state.plugins.services.items():
-        if not state.plugins.implementations(f"pamola_provide_{service}") and not kind.default:
+    for service, kind in cli.plugins.services.items():
+        if not cli.plugins.implementations(f"pamola_provide_{service}") and not kind.default:
             continue
         try:
-            if state.plugins.provider(service) is None:
+            if cli.plugins.provider(service) is None:
                 found.append(
                     Diagnosis(
                         level="warning",
@@ -115,9 +119,9 @@ def _services(state: State) -> list[Diagnosis]:
     return found
 
 
-def _project(state: State) -> tuple[Project | None, list[Diagnosis]]:
+def _project(cli: Invocation) -> tuple[Project | None, list[Diagnosis]]:
     try:
-        project = state.kernel.project
+        project = cli.kernel.project
     except PamolaTaskError as error:
         return None, [Diagnosis(level="error", subject="project", finding=str(error))]
     found = [
@@ -129,7 +133,7 @@ def _project(state: State) -> tuple[Project | None, list[Diagnosis]]:
         )
     ]
     try:
-        state.kernel.services(None, upto="config")
+        cli.kernel.services(None, upto="config")
     except PamolaTaskError as error:
         found.append(Diagnosis(level="error", subject="configuration", finding=str(error)))
     return project, found

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import facts, heading, json_option, print_json, print_table
+from pamola_tasks_cli.output import facts, heading, print_json, print_table
+
+if TYPE_CHECKING:
+    from pamola_tasks_cli.app import Invocation
 
 
 @click.command("hooks")
 @click.argument("name", required=False)
-@json_option
-@pass_state
-def command(state: State, name: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, name: str | None, as_json: bool) -> None:
     """Every hook in the order of a run, or one: its contract, and who implements it, in call order."""
-    every = [_facts(state, hook) for hook in vars(hookspecs) if hook.startswith("pamola_")]
+    every = [_facts(cli, hook) for hook in vars(hookspecs) if hook.startswith("pamola_")]
     if name is not None:
         full = name if name.startswith("pamola_") else f"pamola_{name}"
         found = [hook for hook in every if hook["hook"] == full]
@@ -44,9 +46,9 @@ def command(state: State, name: str | None, as_json: bool) -> None:
     )
 
 
-def _facts(state: State, hook: str) -> dict[str, Any]:
+def _facts(cli: Invocation, hook: str) -> dict[str, Any]:
     function = getattr(hookspecs, hook)
-    implementations = getattr(state.plugins.manager.hook, hook).get_hookimpls()
+    implementations = getattr(cli.plugins.manager.hook, hook).get_hookimpls()
     return {
         "hook": hook,
         "kind": hookspecs.kind_of(hook),

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, note, print_json, print_table
+from pamola_tasks_cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks_cli.app import Invocation
 
 
 @click.command("list")
-@json_option
-@pass_state
-def command(state: State, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, as_json: bool) -> None:
     """The project's tasks: id, type, last run, whether it would run, and what it is for."""
-    kernel = state.kernel
+    kernel = cli.kernel
     run = kernel.services(None, upto="history")
     rows = [_row(run, task_id, target) for task_id, target in sorted(kernel.tasks.known().items())]
     if as_json:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
 from pamola_tasks.parameters import annotations_of, describe, json_schema
 from pamola_tasks.registry import RegisteredOperation
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import facts, heading, json_option, note, print_json, print_table
+from pamola_tasks_cli.output import facts, heading, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from pamola_tasks_cli.app import Invocation
 
 
 @click.command("ops")
 @click.argument("name", required=False)
-@json_option
-@pass_state
-def command(state: State, name: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, name: str | None, as_json: bool) -> None:
     """The operations that tasks may use, or one with its parameters, their types and defaults."""
-    operations = state.kernel.operations
+    operations = cli.kernel.operations
     if name is not None:
         found = _document(operations.get(name))
         if as_json:

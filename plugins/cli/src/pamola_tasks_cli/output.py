@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import re
@@ -11,29 +10,21 @@ import shlex
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, TextIO
 
 import click
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def json_option(command: F) -> F:
-    """Add `--json` to a command: its parameter is `as_json`. Then nothing but `print_json` reaches stdout."""
-
-    @functools.wraps(command)
-    def alone(*args: Any, **options: Any) -> Any:
-        with stdout_for_the_document(options["as_json"]):
-            return command(*args, **options)
-
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(cast("F", alone))
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str), file=_kept)
+    print_text(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print a text as it is, to where the document goes."""
+    click.echo(text, file=_kept, nl=False)
 
 
 # What stdout was before everything else that is printed was sent to stderr.
@@ -41,10 +32,10 @@ _kept: TextIO | None = None
 
 
 @contextlib.contextmanager
-def stdout_for_the_document(wanted: bool = True) -> Iterator[None]:
-    """Keep stdout for `print_json`; what operations, plugins, libraries and child processes print goes to stderr."""
+def stdout_for_the_document() -> Iterator[None]:
+    """Keep stdout for `print_json` and `print_text`; what plugins and child processes print goes to stderr."""
     global _kept
-    if not wanted or _kept is not None:
+    if _kept is not None:
         yield
         return
     before = sys.stdout
@@ -99,6 +90,11 @@ def heading(text: str) -> None:
 def note(text: str) -> None:
     """Print a remark that is no fact, on stderr."""
     click.secho(visible(text), dim=True, err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning, on stderr."""
+    click.secho(f"warning: {visible(text)}", fg="yellow", err=True)
 
 
 def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pamola_tasks.errors import PluginError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import heading, json_option, print_json, print_table
+from pamola_tasks_cli.output import heading, print_json, print_table
+
+if TYPE_CHECKING:
+    from pamola_tasks_cli.app import Invocation
 
 
 @click.command("plugins")
-@json_option
-@pass_state
-def command(state: State, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, as_json: bool) -> None:
     """What is installed: name, distribution, version, status, services, hooks; and who answers which service."""
-    plugins = state.plugins
+    plugins = cli.plugins
     rows = plugins.report()
     services = {}
     for service in plugins.service_order():

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
-from pamola_tasks.outcome import Outcome
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import duration, facts, from_here, json_option, print_json, program, size
+from pamola_tasks_cli.outcome import as_document, print_outcome
+from pamola_tasks_cli.output import print_json, program
 from pamola_tasks_cli.several import check_names, preview_several, run_several
 from pamola_tasks_cli.show import show_plan
+
+if TYPE_CHECKING:
+    from pamola_tasks_cli.app import Invocation
+
 
 _KINDS = ("threads", "processes")  # of the default executor
 
@@ -43,10 +46,10 @@ _KINDS = ("threads", "processes")  # of the default executor
 @click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
 @click.option("--show-data", is_flag=True, help="Let errors and logs quote values of the data.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@json_option
-@pass_state
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
 def command(
-    state: State,
+    cli: Invocation,
     tasks: tuple[str, ...],
     with_dependencies: bool,
     all_tasks: bool,
@@ -78,10 +81,10 @@ def command(
     chosen = {"seed": seed, "parallel_processes": jobs, "timeout": timeout}
     overrides |= {key: value for key, value in chosen.items() if value is not None}
     if executor is not None:
-        overrides |= _executor(state, executor)
+        overrides |= _executor(cli, executor)
     if continue_on_error:
         overrides["continue_on_error"] = True
-    if state.verbosity > 1:
+    if cli.verbosity > 1:
         overrides.setdefault("log_level", "DEBUG")
     options = RunOptions(
         overrides=overrides,
@@ -89,16 +92,16 @@ def command(
         wait=wait,
         show_data=show_data,
         log_format=log_format,
-        console=state.verbosity > 0 or log_format == "json",
-        quiet=state.verbosity < 0,
+        console=cli.verbosity > 0 or log_format == "json",
+        quiet=cli.verbosity < 0,
         selection=Selection(first=first, last=last, only=only, skip=skip),
     )
     check_names(tasks, all_tasks, options.selection)
     if all_tasks or with_dependencies or len(tasks) > 1:
         if dry_run:
-            return preview_several(state, tasks, options, with_dependencies=with_dependencies, as_json=as_json)
+            return preview_several(cli, tasks, options, with_dependencies=with_dependencies, as_json=as_json)
         return run_several(
-            state,
+            cli,
             tasks,
             options,
             with_dependencies=with_dependencies,
@@ -108,9 +111,9 @@ def command(
         )
     (task,) = tasks
     if dry_run:
-        show_plan(state, task, options, as_json=as_json)
+        show_plan(cli, task, options, as_json=as_json)
         return EXIT_OK
-    outcome = state.kernel.run(task, options=options)
+    outcome = cli.kernel.run(task, options=options)
     if as_json:
         print_json(as_document(outcome))
     else:
@@ -118,9 +121,9 @@ def command(
     return outcome.exit_code
 
 
-def _executor(state: State, name: str) -> dict[str, Any]:
+def _executor(cli: Invocation, name: str) -> dict[str, Any]:
     """Have steps run by the default executor on `threads` or in `processes`, or by the plugin of this name."""
-    plugins, default = state.plugins, state.plugins.services["executor"].default
+    plugins, default = cli.plugins, cli.plugins.services["executor"].default
     if name in _KINDS:
         plugins.prefer["executor"] = default
         return {"executor.kind": name}
@@ -161,95 +164,3 @@ def parse_value(text: str) -> Any:
     if isinstance(value, float) and not (value - value == 0):
         raise click.BadParameter(f"{text!r} is no finite number", param_hint="--set")
     return value
-
-
-def as_document(outcome: Outcome) -> dict[str, Any]:
-    """A run's outcome for machines."""
-    record = outcome.record
-    return {
-        "task": outcome.task_id,
-        "run": outcome.run_id,
-        "status": outcome.status,
-        "success": outcome.success,
-        "seconds": round(record.seconds, 3),
-        "seed": record.seed,
-        "resumed_from": record.resumed_from,
-        "steps": [
-            {
-                "step": s.step,
-                "operation": s.operation,
-                "status": s.status,
-                "seconds": round(s.seconds, 6),
-                "reason": s.reason,
-                "made_by": s.made_by,
-                "metrics": s.metrics,
-            }
-            for s in record.steps
-        ],
-        "outputs": [
-            {
-                "name": d.name,
-                "path": d.path,
-                "rows": d.rows,
-                "sha256": d.sha256,
-                "bytes": d.bytes,
-                "encrypted": d.encrypted,
-            }
-            for d in record.outputs
-        ],
-        "warnings": record.warnings,
-        "error": record.error,
-        "report": str(outcome.report) if outcome.report else None,
-    }
-
-
-def print_outcome(outcome: Outcome, again: str) -> None:
-    """A run's outcome for people.
-
-    Args:
-        outcome: How the run ended.
-        again: The command that runs it again.
-    """
-    record = outcome.record
-    word, colour = ("succeeded", "green") if outcome.success else ("failed", "red")
-    if outcome.status == "interrupted":
-        word, colour = "interrupted", "yellow"
-    click.echo(
-        f"{click.style(outcome.task_id, bold=True)} {click.style(word, fg=colour)} in {duration(record.seconds)}"
-    )
-    rows = [("steps", _steps(outcome))]
-    if not outcome.success and record.error:
-        where = f" in step {record.error['step']}" if record.error.get("step") else ""
-        rows.append(("error", f"{record.error['message']}{where and f' ({where.strip()})'}"))
-    for index, warning in enumerate(record.warnings):
-        rows.append(("warnings" if index == 0 else "", warning))
-    for index, failure in enumerate(record.observer_failures):
-        rows.append(("observers" if index == 0 else "", f"{failure['plugin']} failed in {failure['hook']}"))
-    for index, output in enumerate(record.outputs):
-        many = f"{output.rows:,} rows, " if output.rows is not None else ""
-        lock = ", encrypted" if output.encrypted else ""
-        place = from_here(outcome.project_root / output.path) if output.path else output.name
-        rows.append(("outputs" if index == 0 else "", f"{place}  ({many}{size(output.bytes)}{lock})"))
-    if outcome.report:
-        page = outcome.report.with_suffix(".html")
-        rows.append(("report", from_here(page if page.exists() else outcome.report)))
-    if not outcome.success:
-        rows.append(("go on", again))
-    facts(rows)
-
-
-def _steps(outcome: Outcome) -> str:
-    record = outcome.record
-    total = len(record.steps)
-    skipped = sum(1 for s in record.steps if s.status == "skipped" and s.reason.startswith("nothing changed"))
-    failed = [s.step for s in record.steps if s.status == "error"]
-    done = sum(1 for s in record.steps if s.status in ("success", "warning", "partial_success"))
-    parts = [f"{done} done"]
-    if skipped:
-        parts.append(f"{skipped} unchanged since an earlier run")
-    if failed:
-        parts.append(f"failed: {', '.join(failed)}")
-    left = len(record.steps) - done - skipped - len(failed)
-    if left:
-        parts.append(f"{left} not run")
-    return ", ".join(parts) if total or failed else "none"

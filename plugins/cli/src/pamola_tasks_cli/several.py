@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import EXIT_OK, UsageError
+from pamola_tasks_cli.outcome import as_document, print_outcome
 from pamola_tasks_cli.output import note, print_json, program, visible
+from pamola_tasks_cli.show import plan_document, print_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pamola_tasks.plan import Selection
-    from pamola_tasks.protocols import CommandLine, PlannedTask, RunOptions, TaskOutcome
+    from pamola_tasks.protocols import PlannedTask, RunOptions, TaskOutcome
+    from pamola_tasks_cli.app import Invocation
 
 
 def check_names(names: Sequence[str], all_tasks: bool, selection: Selection) -> None:
@@ -32,7 +35,7 @@ def check_names(names: Sequence[str], all_tasks: bool, selection: Selection) -> 
 
 
 def run_several(
-    cli: CommandLine,
+    cli: Invocation,
     names: Sequence[str],
     options: RunOptions,
     *,
@@ -46,7 +49,6 @@ def run_several(
     Returns:
         The exit code: that of an interrupt, else that of the first task that failed.
     """
-    from pamola_tasks_cli.run import as_document, print_outcome
 
     def on_line(task_id: str, line: str) -> None:
         named = options.log_format == "json"  # every line names its task already
@@ -110,7 +112,7 @@ def _print_end(ended: TaskOutcome) -> None:
 
 
 def preview_several(
-    cli: CommandLine, names: Sequence[str], options: RunOptions, *, with_dependencies: bool, as_json: bool
+    cli: Invocation, names: Sequence[str], options: RunOptions, *, with_dependencies: bool, as_json: bool
 ) -> int:
     """Print what would be done with each task, and do nothing."""
     documents = []
@@ -124,8 +126,6 @@ def preview_several(
 
 
 def _planned(planned: PlannedTask) -> dict[str, Any]:
-    from pamola_tasks_cli.show import plan_document
-
     document: dict[str, Any] = {"task": planned.task_id, "steps": []}
     if planned.run is not None:
         document = plan_document(planned.run, planned.steps)
@@ -133,8 +133,6 @@ def _planned(planned: PlannedTask) -> dict[str, Any]:
 
 
 def _print_planned(planned: PlannedTask, document: dict[str, Any]) -> None:
-    from pamola_tasks_cli.show import print_plan
-
     if planned.run is not None:
         print_plan(document)
     else:

@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import facts, heading, json_option, print_json, visible
+from pamola_tasks_cli.output import facts, heading, print_json, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks_cli.app import Invocation
 
 
 @click.command("show")
 @click.argument("task")
-@json_option
-@pass_state
-def command(state: State, task: str, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, task: str, as_json: bool) -> None:
     """A task's plan: its steps with parameters, the datasets in and out, and what would be run or skipped, and why."""
-    show_plan(state, task, RunOptions(console=False, quiet=True), as_json=as_json)
+    show_plan(cli, task, RunOptions(console=False, quiet=True), as_json=as_json)
 
 
-def show_plan(state: State, task: str, options: RunOptions, *, as_json: bool) -> None:
+def show_plan(cli: Invocation, task: str, options: RunOptions, *, as_json: bool) -> None:
     """Print the plan of a task."""
     from pamola_tasks_checkpoints.dry_run import preview
 
-    run = state.kernel.plan(task, options)
+    run = cli.kernel.plan(task, options)
     document = plan_document(run, preview(run))
     if as_json:
         print_json(document)

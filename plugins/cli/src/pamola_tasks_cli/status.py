@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.nulls import NoHistory
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import duration, facts, heading, json_option, note, print_json, print_table, program
+from pamola_tasks_cli.output import duration, facts, heading, note, print_json, print_table, program
 from pamola_tasks_directories.places import TaskPlace, place_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks_cli.app import Invocation
 
 _COLOURS = {"running": "cyan", "done": "green", "failed": "red", "interrupted": "yellow", "aborted": "yellow"}
 _NEXT = {
@@ -27,11 +27,11 @@ _NEXT = {
 
 @click.command("status")
 @click.argument("task", required=False)
-@json_option
-@pass_state
-def command(state: State, task: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: Invocation, task: str | None, as_json: bool) -> None:
     """What is running now, and how each task, or TASK, ended: done, failed, interrupted, aborted, or never run."""
-    kernel = state.kernel
+    kernel = cli.kernel
     run = kernel.services(None, upto="history")
     found = [place_of(kernel, run, task)] if task else list(places(kernel, run).values())
     rows = [status_of(run, place) for place in found]

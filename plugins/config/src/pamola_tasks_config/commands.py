@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, PathSecurityError, UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, note, print_json, print_table, visible
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, Origin
+    from pamola_tasks.protocols import CommandLine, Config, Origin, Output
     from pamola_tasks_redaction.secrets import Redactor
 
 
@@ -26,25 +24,25 @@ def command() -> None:
 @command.command("show")
 @click.argument("task", required=False)
 @click.option("--origin", is_flag=True, help="With layer, file and line, and what was overruled.")
-@json_option
-@pass_state
-def show(state: State, task: str | None, origin: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def show(cli: CommandLine, task: str | None, origin: bool, as_json: bool) -> None:
     """The configuration of TASK; without it, that of the project."""
-    run = state.kernel.services(task, upto="config")
+    run = cli.kernel.services(task, upto="config")
     origins = dict(sorted(run.config.origins().items()))
     if as_json:
-        print_json({key: _facts(key, found, run.redact) for key, found in origins.items()})
+        cli.out.print_json({key: _facts(key, found, run.redact) for key, found in origins.items()})
     elif origin:
         for key, found in origins.items():
-            click.echo(f"{visible(key)} = {_text(key, found.value, run.redact)}")
+            click.echo(f"{cli.out.visible(key)} = {_text(key, found.value, run.redact)}")
             click.secho(f"    {found.layer}  {found.place}", dim=True)
             for lower in found.overruled:
                 value = _text(key, lower.value, run.redact)
                 click.secho(f"    overrules {value}  {lower.layer}  {lower.place}", dim=True)
     else:
         rows = [(key, _text(key, found.value, run.redact)) for key, found in origins.items()]
-        print_table(rows, ("key", "value"))
-    _warn(run.config)
+        cli.out.print_table(rows, ("key", "value"))
+    _warn(cli.out, run.config)
 
 
 def _facts(key: str, found: Origin, redact: Redactor) -> dict[str, Any]:
@@ -62,26 +60,26 @@ def _text(key: str, value: Any, redact: Redactor) -> str:
     return json.dumps(shown, ensure_ascii=not str(shown).isprintable())
 
 
-def _warn(config: Config) -> None:
+def _warn(out: Output, config: Config) -> None:
     for warning in getattr(config, "warnings", ()):
-        note(f"warning: {warning}")
+        out.note(f"warning: {warning}")
 
 
 @command.command("check")
 @click.argument("task", required=False)
-@json_option
-@pass_state
-def check(state: State, task: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def check(cli: CommandLine, task: str | None, as_json: bool) -> None:
     """Every problem at once: of TASK, or of the project and all its tasks, their operations included."""
     problems: list[str] = []
     warnings: list[str] = []
-    for name in [task] if task is not None else [None, *_task_ids(state, problems)]:
+    for name in [task] if task is not None else [None, *_task_ids(cli, problems)]:
         try:
-            config = state.kernel.services(name, upto="config").config
+            config = cli.kernel.services(name, upto="config").config
             if isinstance(config, TaskConfig):
                 warnings += config.warnings
             if name is not None:
-                state.kernel.plan(name)
+                cli.kernel.plan(name)
         except ConfigurationError as error:
             problems += error.problems
         except PathSecurityError as error:
@@ -92,20 +90,20 @@ def check(state: State, task: str | None, as_json: bool) -> None:
             warnings.append(f"{name}: {error}")
     problems, warnings = list(dict.fromkeys(problems)), list(dict.fromkeys(warnings))
     if as_json:
-        print_json({"valid": not problems, "problems": problems, "warnings": warnings})
+        cli.out.print_json({"valid": not problems, "problems": problems, "warnings": warnings})
         if problems:
             raise click.exceptions.Exit(EXIT_USAGE)
         return
     for warning in warnings:
-        note(f"warning: {warning}")
+        cli.out.note(f"warning: {warning}")
     if problems:
         raise ConfigurationError(problems=tuple(problems))
     click.echo("no problems found")
 
 
-def _task_ids(state: State, problems: list[str]) -> Iterable[str]:
+def _task_ids(cli: CommandLine, problems: list[str]) -> Iterable[str]:
     try:
-        return sorted(state.kernel.tasks.known())
+        return sorted(cli.kernel.tasks.known())
     except ConfigurationError as error:
         problems += error.problems
         return []
@@ -115,10 +113,10 @@ def _task_ids(state: State, problems: list[str]) -> Iterable[str]:
 @click.argument("task")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key (dotted; values as in YAML).")
 @click.option("--format", "form", type=click.Choice(("yaml", "json", "toml")), help="For a new file; yaml unless set.")
-@pass_state
-def save(state: State, task: str, settings: tuple[str, ...], form: str | None) -> None:
+@click.pass_obj
+def save(cli: CommandLine, task: str, settings: tuple[str, ...], form: str | None) -> None:
     """Write what is set for TASK to its file in configs/. An existing file keeps all that is not changed."""
-    config = state.kernel.services(task, upto="config").config
+    config = cli.kernel.services(task, upto="config").config
     if not isinstance(config, TaskConfig):
         raise UsageError("another plugin provides the configuration here; it is not kept in files of this one")
     if settings:
@@ -144,20 +142,20 @@ def _setting(text: str) -> tuple[str, Any]:
 
 @command.command("schema")
 @click.option("--json", "as_json", is_flag=True, help="A JSON Schema, for editors.")
-@pass_state
-def schema(state: State, as_json: bool) -> None:
+@click.pass_obj
+def schema(cli: CommandLine, as_json: bool) -> None:
     """The keys that a configuration may have."""
     from pamola_tasks_config.schema import json_schema
 
-    document = json_schema(state.kernel.settings())
+    document = json_schema(cli.kernel.settings())
     if as_json:
-        print_json(document)
+        cli.out.print_json(document)
         return
     rows = [
         (key, _kind(found), json.dumps(found.get("default", "")) if "default" in found else "", found["description"])
         for key, found in document["properties"].items()
     ]
-    print_table(rows, ("key", "type", "unless set", "what"))
+    cli.out.print_table(rows, ("key", "type", "unless set", "what"))
 
 
 def _kind(found: dict[str, Any]) -> str:

@@ -18,7 +18,13 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     """`pamola-task config`."""
-    return {"config": Command("pamola_tasks_config.commands:command", help="Show, check and save the configuration.")}
+    return {
+        "config": Command(
+            "pamola_tasks_config.commands:command",
+            help="Show, check and save the configuration.",
+            reads=("show", "check", "schema"),
+        )
+    }
 
 
 @hookimpl(trylast=True)

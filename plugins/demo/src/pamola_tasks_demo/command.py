@@ -6,15 +6,19 @@ import contextlib
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, print_json
 from pamola_tasks_demo import project
 from pamola_tasks_demo.summary import example, facts, show
+
+if TYPE_CHECKING:
+    from pamola_tasks.outcome import Outcome
+    from pamola_tasks.protocols import CommandLine
+
 
 ROWS = 20_000
 SEED = 1
@@ -37,10 +41,10 @@ SEED = 1
 @click.option("--keep", metavar="DIR", help="Make the project there, in a new or empty folder.")
 @click.option("--rows", type=click.IntRange(min=1), help=f"How many synthetic patients; {ROWS} unless given.")
 @click.option("--seed", type=click.IntRange(min=0), default=SEED, show_default=True, help="Seed of everything random.")
-@json_option
-@pass_state
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
 def demo(
-    state: State,
+    cli: CommandLine,
     file: Path | None,
     quasi_identifiers: tuple[str, ...],
     k: int,
@@ -59,8 +63,7 @@ def demo(
         raise UsageError("--rows is for the synthetic table; a file has the rows that it has")
     with contextlib.ExitStack() as undo:
         root = _folder(keep, undo)
-        kernel = state.kernel_for(root)
-        kernel.plugins.refuse_if_broken()
+        kernel = cli.kernel_for(root)
         project.mark(root)
         if file is None:
             made = project.with_patients(kernel, rows=ROWS if rows is None else rows, seed=seed)
@@ -72,7 +75,9 @@ def demo(
         made = project.with_dates(made, table)
         project.write_task(kernel, made)
         undo.pop_all()
-    outcome = kernel.run(project.TASK_ID, options=RunOptions(console=state.verbosity > 0, quiet=state.verbosity < 0))
+    outcome: Outcome = kernel.run(
+        project.TASK_ID, options=RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0)
+    )
     if not outcome.success:
         message = (outcome.record.error or {}).get("message", outcome.status)
         click.secho(f"the run failed: {message}", fg="red", err=True)
@@ -80,9 +85,10 @@ def demo(
         return outcome.exit_code
     found = facts(kernel, outcome, made)
     if as_json:
-        print_json(found)
+        cli.out.print_json(found)
     else:
-        show(found, made, root, record=example(kernel, outcome, made), temporary=keep is None)
+        record = example(kernel, outcome, made)
+        show(found, made, root, program=cli.out.program(), record=record, temporary=keep is None)
     return outcome.exit_code
 
 

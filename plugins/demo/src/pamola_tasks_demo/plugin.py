@@ -12,6 +12,6 @@ def pamola_add_commands() -> dict[str, Command]:
     """The command `demo`."""
     return {
         "demo": Command(
-            "pamola_tasks_demo.command:demo", help="A whole privacy task on synthetic patients, or on your own table."
+            "pamola_tasks_demo.command:demo", help="Run a whole privacy task on synthetic patients or your own table."
         )
     }

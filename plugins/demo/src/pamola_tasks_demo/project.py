@@ -15,8 +15,7 @@ from pamola_tasks.errors import UsageError
 from pamola_tasks.parameters import unknown_name
 
 if TYPE_CHECKING:
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import DataSource
+    from pamola_tasks.protocols import DataSource, KernelView
 
 TASK_ID = "demo"
 RELEASED = "released"
@@ -68,7 +67,7 @@ def mark(folder: Path) -> None:
     (folder / ".pamola" / "id").write_text(f"{uuid.uuid4()}\n", encoding="ascii")
 
 
-def with_patients(kernel: Kernel, *, rows: int, seed: int) -> Demo:
+def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
     """Put a table of synthetic patients into the project; the roles of its columns are known."""
     from pamola_tasks_demo.patients import DIRECT_IDENTIFIERS, QUASI_IDENTIFIERS, SENSITIVE_ATTRIBUTES, patients
 
@@ -90,7 +89,7 @@ def with_patients(kernel: Kernel, *, rows: int, seed: int) -> Demo:
     )
 
 
-def with_table(kernel: Kernel, source: Path, *, seed: int) -> Demo:
+def with_table(kernel: KernelView, source: Path, *, seed: int) -> Demo:
     """Put a copy of the user's table into the project; nothing is known of its columns but what they look like."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stem).strip("_-") or "table"
     path = f"DATA/raw/{stem}{source.suffix.lower() or '.csv'}"
@@ -112,7 +111,7 @@ def with_table(kernel: Kernel, source: Path, *, seed: int) -> Demo:
     )
 
 
-def table_of(kernel: Kernel, demo: Demo) -> DataSource:
+def table_of(kernel: KernelView, demo: Demo) -> DataSource:
     """A data source that knows the table, as the installed data plugin reads it."""
     source = kernel.services(None, upto="data_source").data_source
     source.add_file_path(demo.dataset, demo.path)
@@ -178,7 +177,7 @@ def named_columns(given: Sequence[str], columns: Sequence[str], option: str) -> 
     return list(dict.fromkeys(names))
 
 
-def write_task(kernel: Kernel, demo: Demo) -> None:
+def write_task(kernel: KernelView, demo: Demo) -> None:
     """Write `configs/demo.yaml`."""
     kernel.project.files.write(f"configs/{TASK_ID}.yaml", task_file(demo), "config")
 

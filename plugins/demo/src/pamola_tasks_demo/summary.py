@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks_cli.output import program
 from pamola_tasks_demo.project import AFTER, ANONYMIZE, BEFORE, RELEASED, TASK_ID, Demo, table_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pamola_tasks.kernel import Kernel, Outcome
+    from pamola_tasks.outcome import Outcome
+    from pamola_tasks.protocols import KernelView
 
 _INDENT = 20
 
 
-def facts(kernel: Kernel, outcome: Outcome, demo: Demo) -> dict[str, Any]:
+def facts(kernel: KernelView, outcome: Outcome, demo: Demo) -> dict[str, Any]:
     """What came of it, as JSON values."""
     root = kernel.project.root
     metrics = outcome.results[ANONYMIZE].metrics
@@ -49,7 +49,7 @@ def facts(kernel: Kernel, outcome: Outcome, demo: Demo) -> dict[str, Any]:
     }
 
 
-def example(kernel: Kernel, outcome: Outcome, demo: Demo) -> tuple[str, str] | None:
+def example(kernel: KernelView, outcome: Outcome, demo: Demo) -> tuple[str, str] | None:
     """One synthetic record before and after. Of a real table none is shown: its cells are no matter for a terminal."""
     columns = list(demo.quasi_identifiers)
     after = outcome.datasets[RELEASED]
@@ -64,11 +64,20 @@ def _cells(record: Mapping[str, Any], columns: Sequence[str]) -> str:
     return ", ".join(f"{name} {record[name]}" for name in columns)
 
 
-def show(found: Mapping[str, Any], demo: Demo, root: Path, *, record: tuple[str, str] | None, temporary: bool) -> None:
+def show(
+    found: Mapping[str, Any],
+    demo: Demo,
+    root: Path,
+    *,
+    program: str,
+    record: tuple[str, str] | None,
+    temporary: bool,
+) -> None:
     """Print the page for people.
 
     Args:
         found: See `facts`.
+        program: What to type to call the command line again.
         record: See `example`.
         temporary: Whether the project's folder was chosen by us.
     """
@@ -96,7 +105,7 @@ def show(found: Mapping[str, Any], demo: Demo, root: Path, *, record: tuple[str,
     line("Task", f"{root / found['task_file']}: read it, change it, run it again")
     click.echo()
     click.secho("Go on", bold=True)
-    command = f"{program()} --project {shlex.quote(str(root))}"
+    command = f"{program} --project {shlex.quote(str(root))}"
     for arguments, meaning in (
         (f"report {TASK_ID}", "the whole report, here"),
         (f"show {TASK_ID}", "the plan: steps, datasets, parameters"),

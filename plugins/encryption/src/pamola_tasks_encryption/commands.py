@@ -8,14 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
 
 from pamola_tasks.errors import EXIT_SECURITY, EncryptionError, UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import facts, json_option, print_json, print_table
 from pamola_tasks_encryption import rotation
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
@@ -25,6 +23,10 @@ from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import CommandLine, Output
+
 
 _STREAM = "-"
 
@@ -38,30 +40,30 @@ def keys() -> None:
 @click.option("--file", "file", metavar="FILE", help="Where to; the usual place unless given.")
 @click.option("--sheet", metavar="FILE", help="Where the recovery sheet goes; - for standard output.")
 @click.option("--from-sheet", metavar="FILE", help="Restore the key of a recovery sheet; - for standard input.")
-@json_option
-@pass_state
-def init(state: State, file: str | None, sheet: str | None, from_sheet: str | None, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def init(cli: CommandLine, file: str | None, sheet: str | None, from_sheet: str | None, as_json: bool) -> None:
     """Make a key for this project, never over another, and a recovery sheet."""
-    place = Place(state, file)
+    place = Place(cli, file)
     store = place.store
     key = _from_sheet(from_sheet) if from_sheet else os.urandom(KEY_SIZE)
     store.create(KeyDocument.plain(key).to_text())
     written = _write_sheet(place, store, key, sheet) if sheet or not from_sheet else ""
     if as_json:
-        print_json({"key_id": key_id(key).hex(), "kept_in": store.name, "recovery_sheet": written})
+        cli.out.print_json({"key_id": key_id(key).hex(), "kept_in": store.name, "recovery_sheet": written})
         return
     rows = [("key", key_id(key).hex()), ("kept in", str(store.path or store.name))]
-    facts([*rows, ("recovery sheet", written)] if written else rows, indent=0)
+    cli.out.facts([*rows, ("recovery sheet", written)] if written else rows, indent=0)
     if written and written != _STREAM:
         click.secho("Print the sheet, put it in a safe place, and delete the file.", err=True)
 
 
 @keys.command("list")
-@json_option
-@pass_state
-def list_keys(state: State, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def list_keys(cli: CommandLine, as_json: bool) -> None:
     """The key of this project, and the other keys in the folder of keys."""
-    place = Place(state)
+    place = Place(cli)
     in_use = place.store
     stores: list[KeyStore] = [in_use]
     paths = sorted([*key_directory().glob("*.key"), *key_directory().glob("retired/*.key")])
@@ -72,10 +74,12 @@ def list_keys(state: State, as_json: bool) -> None:
     ]
     rows = [_described(store, in_use=store is in_use) for store in stores]
     if as_json:
-        print_json(rows)
+        cli.out.print_json(rows)
     else:
         headers = ("key", "in use", "opened by", "where")
-        print_table([(r["key_id"], "yes" if r["in_use"] else "", r["opened_by"], r["where"]) for r in rows], headers)
+        cli.out.print_table(
+            [(r["key_id"], "yes" if r["in_use"] else "", r["opened_by"], r["where"]) for r in rows], headers
+        )
         for row in rows:
             if row["problem"] or row["rotation"]:
                 click.secho(row["problem"] or f"{row['where']}: rotation {row['rotation']}", fg="yellow", err=True)
@@ -96,16 +100,16 @@ def _described(store: KeyStore, *, in_use: bool) -> dict[str, Any]:
 
 @keys.command("check")
 @click.option("--content", is_flag=True, help="Verify every byte of every encrypted file.")
-@json_option
-@pass_state
-def check(state: State, content: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def check(cli: CommandLine, content: bool, as_json: bool) -> None:
     """Whether there is a usable key, and whether every encrypted file of the project opens with it."""
-    place = Place(state)
+    place = Place(cli)
     key = place.open_key()
     names = rotation.encrypted_files(place.files)
-    with _bar("checking", len(names), state) as advance:
+    with _bar("checking", len(names), cli) as advance:
         tally = rotation.survey(place.files, key.by_id, advance, content=content, names=names)
-    _report(tally, {"key_id": key.document.id.hex(), "kept_in": place.store.name}, as_json)
+    _report(cli.out, tally, {"key_id": key.document.id.hex(), "kept_in": place.store.name}, as_json)
     if key.previous is not None:
         click.secho("a rotation is not finished: run `pamola-task keys rotate`", fg="yellow", err=True)
     _fail_on(tally, others=True)
@@ -114,45 +118,45 @@ def check(state: State, content: bool, as_json: bool) -> None:
 @keys.command("add-passphrase")
 @click.option("--passphrase-file", metavar="FILE", help="A file with the passphrase; - for standard input.")
 @click.option("--only", is_flag=True, help="Remove the readable key: only its locks open it from now on.")
-@pass_state
-def add_passphrase(state: State, passphrase_file: str | None, only: bool) -> None:
+@click.pass_obj
+def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) -> None:
     """Lock the key with a passphrase too (Argon2id). Runs take it from PAMOLA_PASSPHRASE."""
     passphrase = _new_passphrase(passphrase_file)
-    _add_lock(Place(state), lambda key: PassphraseLock.of(passphrase, key), only)
+    _add_lock(cli, lambda key: PassphraseLock.of(passphrase, key), only)
 
 
 @keys.command("add-recipient")
 @click.argument("recipient")
 @click.option("--only", is_flag=True, help="Remove the readable key: only its locks open it from now on.")
-@pass_state
-def add_recipient(state: State, recipient: str, only: bool) -> None:
+@click.pass_obj
+def add_recipient(cli: CommandLine, recipient: str, only: bool) -> None:
     """Lock the key for an age or SSH public key too; `encryption.identity_file` names the private one."""
-    _add_lock(Place(state), lambda key: RecipientLock.of(recipient, key), only)
+    _add_lock(cli, lambda key: RecipientLock.of(recipient, key), only)
 
 
-def _add_lock(place: Place, lock_of: Callable[[bytes], Lock], only: bool) -> None:
+def _add_lock(cli: CommandLine, lock_of: Callable[[bytes], Lock], only: bool) -> None:
+    place = Place(cli)
     with place.changing() as store:
         opened = place.open_key()
         lock = lock_of(opened.key)
         document = attrs.evolve(opened.document, locks=(*opened.document.locks, lock))
         store.replace((attrs.evolve(document, key=None) if only else document).to_text())
-    facts([("key", opened.document.id.hex()), ("locked with", lock.kind), ("kept in", store.name)], indent=0)
+    cli.out.facts([("key", opened.document.id.hex()), ("locked with", lock.kind), ("kept in", store.name)], indent=0)
 
 
 @keys.command("rotate")
 @click.option("--deep", is_flag=True, help="Encrypt all content anew as well.")
 @click.option("--forget-old", is_flag=True, help="Do not keep the old key for copies elsewhere.")
 @click.option("--drop-passphrases", is_flag=True, help="Remove locks whose passphrase is not at hand.")
-@json_option
-@pass_state
-def rotate(state: State, deep: bool, forget_old: bool, drop_passphrases: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: bool, as_json: bool) -> None:
     """Make a new key and have every encrypted file of the project open with it alone.
 
     Only key slots are rewritten, 1 KiB a file. What was cut short goes on where it stopped when the command is run
     again; until then the project can be read.
     """
-    state.plugins.refuse_if_broken()
-    place = Place(state)
+    place = Place(cli)
     with place.changing() as store, rotation.no_task_running(place.files, place.processed):
         opened = place.open_key()
         retired = ""
@@ -163,15 +167,15 @@ def rotate(state: State, deep: bool, forget_old: bool, drop_passphrases: bool, a
         old = opened.previous
         assert old is not None
         names = rotation.encrypted_files(place.files)
-        with _bar("rotating", len(names), state) as advance:
+        with _bar("rotating", len(names), cli) as advance:
             tally = rotation.rotate_files(place.files, old, opened.key, advance, names)
         if deep:
-            anew = _renew(state, place, opened.by_id, opened.key, names)
+            anew = _renew(cli, place, opened.by_id, opened.key, names)
             for name, why in anew.damaged.items():
                 tally.add(name, Found.DAMAGED, why)
         store.replace(opened.document.finished().to_text())
     about = {"key_id": opened.document.id.hex(), "replaces": opened.document.previous_id.hex(), "kept_in": store.name}
-    _report(tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
+    _report(cli.out, tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
     click.secho("Write a new recovery sheet: `pamola-task keys export --sheet --out FILE`.", err=True)
     _fail_on(tally, others=False)
 
@@ -214,16 +218,15 @@ def _locks_for(new: bytes, old: KeyDocument, means: Means, drop_passphrases: boo
 @click.option("--deep", is_flag=True, help="Encrypt the content anew, under fresh data keys.")
 @click.option("--from", "sources", metavar="KEYFILE", multiple=True, help="A key that files may have; repeatable.")
 @click.option("--restart", is_flag=True, help="With --deep: do what was cut short from the beginning.")
-@json_option
-@pass_state
-def rekey(state: State, deep: bool, sources: tuple[str, ...], restart: bool, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool, as_json: bool) -> None:
     """Have files of other keys open with the present one; --deep encrypts everything anew.
 
     --deep is for a key that others may have seen, and for a project with `strict_location` that was moved. It writes
     all data once. What was cut short goes on where it stopped when the command is run again.
     """
-    state.plugins.refuse_if_broken()
-    place = Place(state)
+    place = Place(cli)
     if restart and not deep:
         raise UsageError("--restart belongs to --deep")
     if not deep and not sources:
@@ -233,21 +236,21 @@ def rekey(state: State, deep: bool, sources: tuple[str, ...], restart: bool, as_
         known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
         names = rotation.encrypted_files(place.files)
         if deep:
-            tally = _renew(state, place, known, opened.key, names, restart=restart)
+            tally = _renew(cli, place, known, opened.key, names, restart=restart)
         else:
-            with _bar("changing keys", len(names), state) as advance:
+            with _bar("changing keys", len(names), cli) as advance:
                 tally = rotation.exchange_files(place.files, known, opened.key, advance, names)
-    _report(tally, {"key_id": opened.document.id.hex(), "kept_in": place.store.name}, as_json)
+    _report(cli.out, tally, {"key_id": opened.document.id.hex(), "kept_in": place.store.name}, as_json)
     _fail_on(tally, others=False)
 
 
 @keys.command("export")
 @click.option("--out", required=True, metavar="FILE", help="A new file, readable by you alone; - for standard output.")
 @click.option("--sheet", is_flag=True, help="As a recovery sheet for paper.")
-@pass_state
-def export(state: State, out: str, sheet: bool) -> None:
+@click.pass_obj
+def export(cli: CommandLine, out: str, sheet: bool) -> None:
     """Write the key itself, for a copy in another place. Whoever has it can read everything."""
-    place = Place(state)
+    place = Place(cli)
     opened = place.open_key()
     if sheet:
         text = recovery_sheet(opened.key, place.project.id, place.store.name, datetime.now().astimezone())
@@ -298,14 +301,14 @@ def _new_passphrase(file: str | None) -> str:
 
 
 def _renew(
-    state: State, place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False
+    cli: CommandLine, place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False
 ) -> Tally:
     renewal = Renewal.begin(place.files, new, place.location, restart=restart)
     if renewal.done:
         click.secho(
             f"going on with what was begun at {renewal.begun}: {len(renewal.done)} of the files are done", err=True
         )
-    with _bar("encrypting anew", len(names), state) as advance:
+    with _bar("encrypting anew", len(names), cli) as advance:
         return renew_files(renewal, keys, new, place.location, advance, names)
 
 
@@ -316,19 +319,19 @@ def _key_of(name: str, means: Means) -> tuple[bytes, bytes]:
 
 
 @contextlib.contextmanager
-def _bar(label: str, length: int, state: State) -> Iterator[Callable[[], None]]:
-    hidden = not sys.stderr.isatty() or state.verbosity < 0
+def _bar(label: str, length: int, cli: CommandLine) -> Iterator[Callable[[], None]]:
+    hidden = not sys.stderr.isatty() or cli.verbosity < 0
     with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True, hidden=hidden) as bar:
         yield lambda: bar.update(1)
 
 
-def _report(tally: Tally, about: dict[str, str], as_json: bool) -> None:
+def _report(out: Output, tally: Tally, about: dict[str, str], as_json: bool) -> None:
     if as_json:
-        print_json({**about, **tally.to_dict()})
+        out.print_json({**about, **tally.to_dict()})
         return
     rows = [(name.replace("_", " "), value) for name, value in about.items()]
     rows += [(f"files: {found.value}", str(count)) for found, count in tally.counts.items() if count]
-    facts(rows, indent=0)
+    out.facts(rows, indent=0)
     for name, why in tally.damaged.items():
         click.secho(f"{name}: {why}", fg="red", err=True)
     for name, other in tally.others.items():

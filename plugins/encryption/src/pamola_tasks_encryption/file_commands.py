@@ -14,8 +14,6 @@ import attrs
 import click
 
 from pamola_tasks.errors import UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import from_here, size
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionMode
@@ -25,6 +23,7 @@ from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.rotation import copy
 
 if TYPE_CHECKING:
+    from pamola_tasks.protocols import CommandLine
     from pamola_tasks.storage.files import Files
 
 _ENDINGS = {".ptask", ".age"}
@@ -46,9 +45,9 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_shared_options
 @click.option("--task", metavar="ID", help="Bind to this task; from the file's place unless given.")
 @click.option("--recipient", "recipients", metavar="KEY", multiple=True, help="Write age files for this public key.")
-@pass_state
+@click.pass_obj
 def encrypt(
-    state: State,
+    cli: CommandLine,
     names: tuple[str, ...],
     out: str | None,
     in_place: bool,
@@ -60,8 +59,7 @@ def encrypt(
 
     A run reads what was encrypted like the file itself: inputs are best encrypted with --in-place.
     """
-    state.plugins.refuse_if_broken()
-    place = Place(state)
+    place = Place(cli)
     seal: Callable[[IO[bytes], str], EncryptingWriter]
     if recipients or EncryptionMode.from_string(place.config.encryption_mode or "simple") is EncryptionMode.AGE:
         ending, found = ".age", age.parse_recipients(recipients or place.settings.recipients)
@@ -74,7 +72,7 @@ def encrypt(
         def seal(raw: IO[bytes], task_id: str) -> EncryptingWriter:
             return EncryptingWriter(raw, key, Binding(place.project.id, task_id, "data", place.location))
 
-    work = _Work(state, place, out, in_place, force)
+    work = _Work(cli, place, out, in_place, force)
     for name in names:
         with work.source(name) as source:
             head, raw = _with_head(source.file)
@@ -89,17 +87,16 @@ def encrypt(
 @click.command("decrypt")
 @_shared_options
 @click.option("--any-project", is_flag=True, help="Also files that another project wrote with this key.")
-@pass_state
+@click.pass_obj
 def decrypt(
-    state: State, names: tuple[str, ...], out: str | None, in_place: bool, force: bool, any_project: bool
+    cli: CommandLine, names: tuple[str, ...], out: str | None, in_place: bool, force: bool, any_project: bool
 ) -> None:
     """Decrypt each FILE.ptask or FILE.age to FILE; - is standard input.
 
     Files appear when all was verified. On standard output each part appears when it was verified: what came is a
     beginning only, unless the command ends with 0.
     """
-    state.plugins.refuse_if_broken()
-    place = Place(state)
+    place = Place(cli)
     keys: list[OpenKey] = []  # opened when the first file needs it: age files do not
 
     def unseal(source: _Source) -> DecryptingReader:
@@ -123,7 +120,7 @@ def decrypt(
         expected = attrs.evolve(header.binding, project=project, location=location)
         return DecryptingReader(raw, key, expected)
 
-    work = _Work(state, place, out, in_place, force)
+    work = _Work(cli, place, out, in_place, force)
     for name in names:
         with work.source(name) as source, unseal(source) as plain:
             path = Path(name)
@@ -177,20 +174,21 @@ class _Source:
 class _Target:
     file: IO[bytes]
     shown: str  # empty: standard output
+    size: Callable[[int], str]
 
     def tell(self, source: _Source, count: int) -> None:
         """Say what was done; nothing beside the data on standard output."""
         if self.shown:
-            click.echo(f"{source.shown} → {self.shown} ({size(count)})")
+            click.echo(f"{source.shown} → {self.shown} ({self.size(count)})")
 
 
 class _Work:
     """Opens what is read and what is written, each through a guard of its folder."""
 
-    def __init__(self, state: State, place: Place, out: str | None, in_place: bool, force: bool) -> None:
+    def __init__(self, cli: CommandLine, place: Place, out: str | None, in_place: bool, force: bool) -> None:
         if out is not None and in_place:
             raise UsageError("--out and --in-place exclude each other")
-        self._state = state
+        self._cli = cli
         self._place = place
         self._out = out
         self._in_place = in_place
@@ -211,7 +209,7 @@ class _Work:
             raise UsageError(f"there is no file {name}") from None
         bar = click.progressbar(length=length, label=path.name, file=sys.stderr, hidden=not self._shows_bar())
         with files.guard.open(inside, "rb") as file, bar as shown:
-            yield _Source(file, path, from_here(path), shown.update)
+            yield _Source(file, path, self._cli.out.from_here(path), shown.update)
 
     @contextlib.contextmanager
     def target(self, source: _Source, wanted: str) -> Iterator[_Target]:
@@ -221,18 +219,18 @@ class _Work:
         if self._out == _STREAM or (self._out is None and source.path is None):
             if sys.stdout.isatty():
                 raise UsageError("the result would be written to the terminal: say --out PATH")
-            yield _Target(sys.stdout.buffer, "")
+            yield _Target(sys.stdout.buffer, "", self._cli.out.size)
             sys.stdout.buffer.flush()
             return
         path = self._target_path(source, wanted)
         replaces = self._force or self._in_place
         if path == source.path and not self._in_place:
-            raise UsageError(f"{from_here(path)} would replace itself: say --in-place")
+            raise UsageError(f"{self._cli.out.from_here(path)} would replace itself: say --in-place")
         files, inside = self._guarded(path)
         if not replaces and files.exists(inside):
-            raise UsageError(f"{from_here(path)} is there already: --force replaces it")
+            raise UsageError(f"{self._cli.out.from_here(path)} is there already: --force replaces it")
         with files.guard.create(inside, exclusive=not replaces, mode=0o600) as file:
-            yield _Target(file, from_here(path))
+            yield _Target(file, self._cli.out.from_here(path), self._cli.out.size)
 
     def _target_path(self, source: _Source, wanted: str) -> Path:
         if self._in_place and source.path is not None:
@@ -253,11 +251,11 @@ class _Work:
         if folder not in self._guards:
             if not folder.is_dir():
                 raise UsageError(f"there is no folder {folder}")
-            self._guards[folder] = self._state.kernel_for(folder).project.files
+            self._guards[folder] = self._cli.kernel_for(folder).project.files
         return self._guards[folder], path.name
 
     def _shows_bar(self) -> bool:
-        return sys.stderr.isatty() and self._state.verbosity >= 0
+        return sys.stderr.isatty() and self._cli.verbosity >= 0
 
 
 def _absolute(name: str) -> Path:

@@ -20,9 +20,8 @@ from pamola_tasks_encryption.keyfile import KeyDocument, Means
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, Project
+    from pamola_tasks.protocols import CommandLine, Config, Project
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_cli.app import State
     from pamola_tasks_encryption.settings import EncryptionSettings
 
 
@@ -53,14 +52,12 @@ class Place:
     """A project and its key.
 
     Args:
-        state: The command line's state.
+        cli: The command line.
         key_file: A key file named on the command line, instead of the usual sources.
     """
 
-    def __init__(self, state: State, key_file: str | None = None) -> None:
-        # Not `state.kernel`: kernels for other folders shall have the same plugins without loading them again.
-        kernel = state.kernel_for(state.project)
-        run = kernel.services(None, upto="config")
+    def __init__(self, cli: CommandLine, key_file: str | None = None) -> None:
+        run = cli.kernel.services(None, upto="config")
         self.project: Project = run.project
         self.config: Config = run.config
         self.files: Files = run.files

@@ -35,7 +35,9 @@ def pamola_provide_encryption(run: RunServices) -> Encryption:
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     return {
-        "keys": Command("pamola_tasks_encryption.commands:keys", help="Make, check, lock and change keys."),
+        "keys": Command(
+            "pamola_tasks_encryption.commands:keys", help="Make, check, lock and change keys.", reads=("list", "check")
+        ),
         "encrypt": Command("pamola_tasks_encryption.file_commands:encrypt", help="Encrypt files."),
         "decrypt": Command("pamola_tasks_encryption.file_commands:decrypt", help="Decrypt files."),
     }

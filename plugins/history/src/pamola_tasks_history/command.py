@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pamola_tasks.errors import UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import duration, json_option, print_json, print_table
 from pamola_tasks_directories.places import place_of
 from pamola_tasks_history.events import moment
 from pamola_tasks_history.log import ExecutionLog
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import CommandLine
+
 
 HEADERS = ("when", "task", "outcome", "took", "run", "inputs", "outputs")
 _AGO = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -42,22 +44,22 @@ def since(text: str) -> datetime:
 @click.option("--since", "begin", metavar="WHEN", help="Only runs since then: 12h, 7d, 2026-03-01 …")
 @click.option("--failed", is_flag=True, help="Only runs that did not end well.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many runs.")
-@json_option
-@pass_state
-def history(state: State, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """Show the runs of TASK, or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
     wanted = _filter(task, since(begin) if begin else None, failed)
-    run = state.kernel.services(None, upto="history")
+    run = cli.kernel.services(None, upto="history")
     log = run.history
     if not isinstance(log, ExecutionLog):
         raise UsageError(f"the history is kept by {type(log).__module__}, which this command cannot read")
     found = list(islice((record for record in log.records() if wanted(record)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
-        place_of(state.kernel, run, task)  # where there is no such task either: an error that says which was meant
+        place_of(cli.kernel, run, task)  # where there is no such task either: an error that says which was meant
     if as_json:
-        print_json(found)
+        cli.out.print_json(found)
     elif found:
-        print_table([_row(record) for record in found], HEADERS)
+        cli.out.print_table([_row(record, cli.out.duration) for record in found], HEADERS)
     else:
         click.echo("No runs of this kind are in the history." if task or begin or failed else "Nothing was run yet.")
 
@@ -74,7 +76,7 @@ def _filter(task: str | None, begin: datetime | None, failed: bool) -> Callable[
     return wanted
 
 
-def _row(record: Mapping[str, Any]) -> list[str]:
+def _row(record: Mapping[str, Any], duration: Callable[[float], str]) -> list[str]:
     when = moment(record["started"] or record["timestamp"])
     return [
         f"{when.astimezone():%Y-%m-%d %H:%M:%S}" if when else "",

@@ -26,4 +26,8 @@ def pamola_provide_history(run: RunServices) -> History:
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     """The command `history`."""
-    return {"history": Command("pamola_tasks_history.command:history", help="Runs: when, how long, with what outcome.")}
+    return {
+        "history": Command(
+            "pamola_tasks_history.command:history", help="List runs with time, duration and outcome.", writes=False
+        )
+    }

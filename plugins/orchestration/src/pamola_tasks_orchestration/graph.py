@@ -11,11 +11,9 @@ import attrs
 import click
 
 from pamola_tasks.errors import PamolaTaskError, UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, print_json
 
 if TYPE_CHECKING:
-    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import CommandLine, KernelView
 
 # Kinds of node: how mermaid and Graphviz draw them.
 _MERMAID = {
@@ -93,20 +91,20 @@ def _visible(text: str) -> str:
 @click.command("graph")
 @click.argument("task", required=False)
 @click.option("--format", "format_", type=click.Choice(["mermaid", "dot", "svg"]), default="mermaid", show_default=True)
-@json_option
-@pass_state
-def command(state: State, task: str | None, format_: str, as_json: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def command(cli: CommandLine, task: str | None, format_: str, as_json: bool) -> None:
     """Draw which task needs which; of TASK its steps and datasets. `svg` needs Graphviz."""
-    drawing = draw_tasks(state.kernel) if task is None else draw_steps(state.kernel, task)
+    drawing = draw_tasks(cli.kernel) if task is None else draw_steps(cli.kernel, task)
     if as_json:
-        print_json(drawing.document())
+        cli.out.print_json(drawing.document())
     elif format_ == "mermaid":
         click.echo(drawing.mermaid())
     else:
         click.echo(drawing.dot() if format_ == "dot" else as_svg(drawing))
 
 
-def draw_tasks(kernel: Kernel) -> Drawing:
+def draw_tasks(kernel: KernelView) -> Drawing:
     """The tasks of the project, with arrows from each to those that need it."""
     nodes = kernel.scheduler.tasks()
     drawing = Drawing("tasks")
@@ -125,7 +123,7 @@ def draw_tasks(kernel: Kernel) -> Drawing:
     return drawing
 
 
-def draw_steps(kernel: Kernel, task: str) -> Drawing:
+def draw_steps(kernel: KernelView, task: str) -> Drawing:
     """The steps of a task and the datasets between them."""
     run = kernel.plan(task)
     plan, published = run.plan, run.plan.final_datasets(run.config.outputs)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pamola_tasks import hookimpl
+from pamola_tasks import Command, hookimpl
 
 if TYPE_CHECKING:
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import Scheduler
 
 PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    """`pamola-task graph`."""
+    return {
+        "graph": Command(
+            "pamola_tasks_orchestration.graph:command",
+            help="Draw the tasks and what they depend on, or the steps of one.",
+            writes=False,
+        )
+    }
 
 
 @hookimpl(trylast=True)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError, ReportingError, UnknownTaskError, UsageError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import json_option, note, print_json, stdout_for_the_document
 from pamola_tasks_reports.html import as_html
 from pamola_tasks_reports.markdown import as_markdown
 from pamola_tasks_reports.store import Places
@@ -17,7 +15,7 @@ from pamola_tasks_reports.store import Places
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import CommandLine, RunServices
     from pamola_tasks.storage.files import Files
 
 _FORMATS = {"md": as_markdown, "html": as_html}
@@ -27,20 +25,22 @@ _FORMATS = {"md": as_markdown, "html": as_html}
 @click.argument("task", metavar="TASK")
 @click.option("--run", "run_id", metavar="ID", help="The report of this run; the beginning of its id is enough.")
 @click.option("--format", "format_", type=click.Choice([*_FORMATS, "json"]), help="What to print; md unless given.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--open", "open_", is_flag=True, help="Show the HTML report in the browser instead.")
-@pass_state
-def report(state: State, task: str, run_id: str | None, format_: str | None, as_json: bool, open_: bool) -> None:
+@click.pass_obj
+def report(cli: CommandLine, task: str, run_id: str | None, format_: str | None, as_json: bool, open_: bool) -> None:
     """Show the report of the newest run of TASK, or of a given run.
 
     Where the run encrypted, the report on the disk withholds what may quote data. With the key at hand all of it is
     printed; no page with it is written. `--json` is the same as `--format json`.
     """
+    if open_:
+        cli.refuse_if_broken()
     if as_json and format_ not in (None, "json"):
         raise UsageError(f"--json and --format {format_} contradict each other")
-    with stdout_for_the_document():  # whatever the format: what plugins print is no part of it
-        run = state.kernel.services(None, upto="config")
-        places = _places(state, run, task)
+    with cli.out.stdout_for_the_document():  # whatever the format: what plugins print is no part of it
+        run = cli.kernel.services(None, upto="config")
+        places = _places(cli, run, task)
         found = places.read(run.files, run_id)
         identity = str(found.get("run", {}).get("id") or "")
         name = places.newest() if run_id is None else places.of_run(identity)
@@ -49,16 +49,15 @@ def report(state: State, task: str, run_id: str | None, format_: str | None, as_
             page = places.newest("html") if run_id is None else places.of_run(identity, "html")
             run.files.write(page, _rendered("html", found, name), "report")
             if whole:
-                note("the page withholds what may quote data: `report` without --open prints it")
+                cli.out.note("the page withholds what may quote data: `report` without --open prints it")
             if click.launch(str(run.files.root / page)) != 0:
                 raise UsageError(f"no browser could be started; the page is {page}")
             return
-        shown = _whole(state, task, places, identity) or found if whole else found
+        shown = _whole(cli, task, places, identity) or found if whole else found
         if as_json or format_ == "json":
-            print_json(shown)
+            cli.out.print_json(shown)
             return
-        document = _rendered(format_ or "md", shown, name).decode()
-    click.echo(document, nl=False)
+        cli.out.print_text(_rendered(format_ or "md", shown, name).decode())
 
 
 def _has_whole(files: Files, places: Places, run_id: str) -> bool:
@@ -68,20 +67,20 @@ def _has_whole(files: Files, places: Places, run_id: str) -> bool:
         return False
 
 
-def _whole(state: State, task: str, places: Places, run_id: str) -> dict[str, Any] | None:
+def _whole(cli: CommandLine, task: str, places: Places, run_id: str) -> dict[str, Any] | None:
     """The encrypted report of a run; without the key it is said why only the other one is shown."""
     try:
-        return places.read_whole(_decrypting(state, task), run_id)
+        return places.read_whole(_decrypting(cli, task), run_id)
     except EncryptionError as error:
-        note(f"what may quote data is encrypted and not shown: {error}")
+        cli.out.note(f"what may quote data is encrypted and not shown: {error}")
         return None
 
 
-def _decrypting(state: State, task: str) -> Files:
+def _decrypting(cli: CommandLine, task: str) -> Files:
     try:
-        return state.kernel.services(task, upto="encryption").files
+        return cli.kernel.services(task, upto="encryption").files
     except UnknownTaskError:  # the task is gone: the project's own key
-        return state.kernel.services(None, upto="encryption").files
+        return cli.kernel.services(None, upto="encryption").files
 
 
 def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
@@ -91,11 +90,11 @@ def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
         raise ReportingError(f"{name} was changed by hand and cannot be shown as {format_}: {error}") from error
 
 
-def _places(state: State, run: RunServices, task: str) -> Places:
+def _places(cli: CommandLine, run: RunServices, task: str) -> Places:
     """The reports of a task named by its id, also when the task is gone; else by all that can be run."""
     reports = f"{run.config.data_repository}/reports"
     with contextlib.suppress(PathSecurityError):  # no plain name: `module:Class`, or a path to a task's file
         places = Places(reports, task)
         if run.files.exists(places.newest()):
             return places
-    return Places(reports, state.kernel.task(task).task_id)
+    return Places(reports, cli.kernel.task(task).task_id)

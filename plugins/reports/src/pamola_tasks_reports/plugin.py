@@ -15,7 +15,13 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     """`pamola-task report TASK`."""
-    return {"report": Command("pamola_tasks_reports.command:report", help="Show the report of a task's newest run.")}
+    return {
+        "report": Command(
+            "pamola_tasks_reports.command:report",
+            help="Show the report of a task's latest run.",
+            writes=False,  # --open asks
+        )
+    }
 
 
 @hookimpl(trylast=True)

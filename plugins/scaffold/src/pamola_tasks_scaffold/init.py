@@ -6,12 +6,15 @@ import random
 import shlex
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pamola_tasks.errors import ProjectError
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import facts, program
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import CommandLine
+
 
 MARKER = """\
 # This file marks the root of a pamola-tasks project, and says which plugins it uses. Nothing else belongs here;
@@ -64,8 +67,8 @@ operations:
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@pass_state
-def command(state: State, folder: Path) -> None:
+@click.pass_obj
+def command(cli: CommandLine, folder: Path) -> None:
     """Make a project in DIR (here unless given): marker, configs/, DATA/raw/, an example task, .gitignore.
 
     Files that are there already are left as they are.
@@ -75,11 +78,13 @@ def command(state: State, folder: Path) -> None:
         raise ProjectError(f"{root} is no folder")
     made = make_project(root)
     click.echo(f"{click.style(str(root), bold=True)} is a project")
-    facts([("made" if i == 0 else "", name) for i, name in enumerate(made)] or [("made", "nothing: all was there")])
+    cli.out.facts(
+        [("made" if i == 0 else "", name) for i, name in enumerate(made)] or [("made", "nothing: all was there")]
+    )
     if root == Path.cwd():
-        facts([("try", f"{program()} run example")])
+        cli.out.facts([("try", f"{cli.out.program()} run example")])
     else:
-        facts([("try", f"cd {shlex.quote(str(folder))} && {program(root)} run example")])
+        cli.out.facts([("try", f"cd {shlex.quote(str(folder))} && {cli.out.program(root)} run example")])
 
 
 def make_project(root: Path) -> list[str]:

@@ -10,14 +10,12 @@ import click
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_cli.app import State, pass_state
-from pamola_tasks_cli.output import facts, program
 from pamola_tasks_scaffold.init import example_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.kernel import Kernel
+    from pamola_tasks.protocols import CommandLine
 
 TASK_FILE = """\
 # Run it with:
@@ -98,15 +96,15 @@ def command() -> None:
 @click.option("--data", metavar="FILE", help="The table it reads, relative to the project; an example unless given.")
 @click.option("--class", "as_class", is_flag=True, help="Write a Python class in tasks/ instead of a declaration.")
 @click.option("--description", default="", help="What the task is for.")
-@pass_state
-def new_task(state: State, name: str, data: str | None, as_class: bool, description: str) -> None:
+@click.pass_obj
+def new_task(cli: CommandLine, name: str, data: str | None, as_class: bool, description: str) -> None:
     """A task: a declaration or a class.
 
     Written are configs/NAME.yaml (and tasks/NAME.py with --class), and tests/test_NAME.py.
     """
     check_name(name, "the task id")
     _check_plain(name, "a task")
-    kernel = state.kernel
+    kernel = cli.kernel
     if name in kernel.tasks.known():
         raise UsageError(f"there is a task {name!r} already")
     values = {
@@ -125,14 +123,14 @@ def new_task(state: State, name: str, data: str | None, as_class: bool, descript
     made = {path: text.format(**values) for path, text in texts.items()}
     if data is None and not (kernel.project.root / "DATA/raw/example.csv").exists():
         made["DATA/raw/example.csv"] = example_table()
-    then = [("run it", f"{program()} run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
-    _write(kernel, f"task {click.style(name, bold=True)}", made, then)
+    then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
+    _write(cli, f"task {click.style(name, bold=True)}", made, then)
 
 
 @command.command("operation")
 @click.argument("name")
-@pass_state
-def new_operation(state: State, name: str) -> None:
+@click.pass_obj
+def new_operation(cli: CommandLine, name: str) -> None:
     """An operation for this project.
 
     Written are operations/NAME.py, a plugin of one file, and tests/test_NAME.py.
@@ -147,14 +145,14 @@ def new_operation(state: State, name: str) -> None:
     values["plugins"] = "plugins=memory_plugins(), modules=[str(FILE)]"
     test = f"tests/test_{module}.py"
     texts = {file: new_code.OPERATION + new_code.OPERATION_HOOK, test: new_code.OPERATION_TEST}
-    then = [("use it", f"{program()} --plugin {file} run TASK"), ("test it", f"pytest {test}")]
-    _write(state.kernel, f"operation {click.style(cls, bold=True)}", _filled(texts, values), then)
+    then = [("use it", f"{cli.out.program()} --plugin {file} run TASK"), ("test it", f"pytest {test}")]
+    _write(cli, f"operation {click.style(cls, bold=True)}", _filled(texts, values), then)
 
 
 @command.command("plugin")
 @click.argument("name")
-@pass_state
-def new_plugin(state: State, name: str) -> None:
+@click.pass_obj
+def new_plugin(cli: CommandLine, name: str) -> None:
     """A plugin that can be installed.
 
     Written is plugins/NAME: a distribution with a check of its own, and a test.
@@ -168,13 +166,13 @@ def new_plugin(state: State, name: str) -> None:
         f"src/{package}/plugin.py": new_code.PLUGIN,
         f"tests/test_{package}.py": new_code.PLUGIN_TEST,
     }
-    _write_distribution(state.kernel, "plugin", name, texts, values)
+    _write_distribution(cli, "plugin", name, texts, values)
 
 
 @command.command("pack")
 @click.argument("name")
-@pass_state
-def new_pack(state: State, name: str) -> None:
+@click.pass_obj
+def new_pack(cli: CommandLine, name: str) -> None:
     """A pack of operations that can be installed.
 
     Written is plugins/NAME: a distribution with one operation, and a test.
@@ -192,7 +190,7 @@ def new_pack(state: State, name: str) -> None:
         f"src/{package}/capitals.py": new_code.OPERATION,
         f"tests/test_{package}.py": new_code.OPERATION_TEST,
     }
-    _write_distribution(state.kernel, "pack", name, texts, values)
+    _write_distribution(cli, "pack", name, texts, values)
 
 
 # ---------------------------------------------------------------- names
@@ -237,7 +235,7 @@ def _filled(texts: Mapping[str, str], values: Mapping[str, str]) -> dict[str, st
 
 
 def _write_distribution(
-    kernel: Kernel, what: str, name: str, texts: Mapping[str, str], values: Mapping[str, str]
+    cli: CommandLine, what: str, name: str, texts: Mapping[str, str], values: Mapping[str, str]
 ) -> None:
     from pamola_tasks_scaffold import new_code
 
@@ -246,15 +244,16 @@ def _write_distribution(
     texts = {"pyproject.toml": new_code.PYPROJECT, f"src/{package}/__init__.py": about, **texts}
     made = {f"{folder}/{path}": text for path, text in _filled(texts, values).items()}
     then = [("install it", f"pip install -e {folder}"), ("test it", f"pytest {folder}")]
-    _write(kernel, f"{what} {click.style(name, bold=True)}", made, then)
+    _write(cli, f"{what} {click.style(name, bold=True)}", made, then)
 
 
-def _write(kernel: Kernel, what: str, made: Mapping[str, str], then: list[tuple[str, str]]) -> None:
+def _write(cli: CommandLine, what: str, made: Mapping[str, str], then: list[tuple[str, str]]) -> None:
     """Write files, none over another, and say so, and what can be done then.
 
     Raises:
         UsageError: One is there already; none is written.
     """
+    kernel = cli.kernel
     root = kernel.project.root
     taken = [path for path in made if (root / path).exists()]
     if taken:
@@ -263,4 +262,4 @@ def _write(kernel: Kernel, what: str, made: Mapping[str, str], then: list[tuple[
         with kernel.project.files.create(path, "config", exclusive=True) as file:
             file.write(text.encode())
     click.echo(what)
-    facts([*(("wrote" if i == 0 else "", path) for i, path in enumerate(made)), *then])
+    cli.out.facts([*(("wrote" if i == 0 else "", path) for i, path in enumerate(made)), *then])

@@ -1,10 +1,8 @@
 import click
 
-from pamola_tasks_cli.app import pass_state
-
 
 @click.command()
-@pass_state
-def acme(state):
+@click.pass_obj
+def acme(cli):
     """Say hello."""
-    click.echo(f"hello from Acme, {len(state.plugins.loaded)} plugins")
+    click.echo(f"hello from Acme, {len(cli.plugins.loaded)} plugins")

@@ -1,0 +1,147 @@
+"""What a command of the command line is, and what the command line hands to it.
+
+A command is a click command; click passes it a `CommandLine` with `@click.pass_obj`. Nothing here imports click.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from pamola_tasks.protocols.kernel_view import KernelView, PluginsView
+
+
+class Command:
+    """A command that a plugin adds to `pamola-task`; nothing of it is imported until it is used.
+
+    A plugin that failed to load may hold a veto, so a command that writes is refused while one is installed. Writing
+    is the default: a command is allowed to run only where it says that it reads.
+
+    Args:
+        target: The click command or group as `"module:object"`.
+        help: One line for `pamola-task --help`.
+        writes: Whether it changes files, or must not run without every installed plugin for another reason. A command
+            that writes only with one of its options says False, and calls `CommandLine.refuse_if_broken` before it
+            does.
+        reads: Of a group, the subcommands that only read; all others count as writing.
+    """
+
+    __slots__ = ("help", "reads", "target", "writes")
+
+    def __init__(self, target: str, help: str = "", *, writes: bool = True, reads: Collection[str] = ()) -> None:
+        self.target = target
+        self.help = help
+        self.writes = writes
+        self.reads = frozenset(reads)
+
+    def __repr__(self) -> str:
+        return f"Command({self.target!r})"
+
+
+class Output(Protocol):
+    """How commands print, so that all of them look alike: facts on stdout, everything else on stderr.
+
+    Texts are printed with control and bidi characters escaped, since names come from data and files.
+    """
+
+    def print_json(self, document: Any) -> None:
+        """Print the one JSON document of a command that was called with `--json`."""
+        ...
+
+    def print_text(self, text: str) -> None:
+        """Print a text as it is, to where the document goes."""
+        ...
+
+    def stdout_for_the_document(self) -> AbstractContextManager[None]:
+        """Send everything but `print_json` and `print_text` to stderr, as the command line does for `--json`."""
+        ...
+
+    def print_table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow: str = "") -> None:
+        """Print a table.
+
+        Args:
+            rows: Cells; the last column is cut at the edge of the terminal.
+            headers: One for each column.
+            narrow: A column to cut as well where little room is left for the last one.
+        """
+        ...
+
+    def facts(self, rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
+        """Print names and values, one a line, the values aligned."""
+        ...
+
+    def heading(self, text: str) -> None:
+        """Print a heading."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Print a remark on stderr."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Print a warning on stderr."""
+        ...
+
+    def visible(self, text: str) -> str:
+        """The text with characters that do not print as escapes; line ends and style stay."""
+        ...
+
+    def duration(self, seconds: float) -> str:
+        """A duration: `0.3 s`, `2 min 5 s`, `1 h 3 min`."""
+        ...
+
+    def size(self, count: int | None) -> str:
+        """A number of bytes: `812 B`, `1.4 MB`; empty for None."""
+        ...
+
+    def program(self, folder: Path | None = None) -> str:
+        """What to type to call this program again, here or in another folder."""
+        ...
+
+    def from_here(self, path: Path) -> str:
+        """A path as it is typed in the current folder: relative below it, else absolute."""
+        ...
+
+
+class CommandLine(Protocol):
+    """What a command gets from `@click.pass_obj`: what was asked of `pamola-task` before the command's name.
+
+    Attributes:
+        project: `--project`, or None.
+        verbosity: The number of `-v`, less that of `-q`.
+        out: How to print.
+    """
+
+    project: Path | None
+    verbosity: int
+
+    @property
+    def out(self) -> Output:
+        """How to print."""
+        ...
+
+    @property
+    def plugins(self) -> PluginsView:
+        """The plugins, loaded when first asked for."""
+        ...
+
+    @property
+    def kernel(self) -> KernelView:
+        """The kernel of the project, made when first asked for."""
+        ...
+
+    def kernel_for(self, project: Path | None) -> KernelView:
+        """A kernel of another project, with the same plugins."""
+        ...
+
+    def refuse_if_broken(self) -> None:
+        """Refuse to go on while an installed plugin is not usable; for what a reading command writes after all.
+
+        Raises:
+            PluginError: It names each such plugin, why, and how to exclude it.
+        """
+        ...
