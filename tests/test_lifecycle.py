@@ -46,25 +46,19 @@ def test_a_task_of_two_good_operations_succeeds_and_runs_them_in_the_order_added
     assert task.error_info is None
 
 
-def test_run_is_true_for_success_and_the_getters_tell_what_happened() -> None:
+def test_run_is_true_for_success_and_the_task_holds_what_happened() -> None:
     class Counting(Steps):
         def initialize(self, *args: Any, **options: Any) -> bool:
             return super().initialize(*args, **options) and self.data_source.add_dataframe("numbers", [1, 2]) is None
 
     task = Counting((Count, {"input_dataset": "numbers"}))
     assert run(task, kernel_of()) is True
-    assert task.get_execution_status() == ("success", None)
-    assert task.get_metrics() == {"Count": {"count": 2}}
-    assert [artifact.name for artifact in task.get_artifacts()] == ["count_numbers"]
-    assert list(task.get_results()) == ["Count"]
+    assert (task.status, task.error_info) == ("success", None)
+    assert task.metrics == {"Count": {"count": 2}}
+    assert [artifact.name for artifact in task.artifacts] == ["count_numbers"]
+    assert list(task.results) == ["Count"]
     assert task.execution_time is not None
-    assert task.get_checkpoint_status() == {
-        "resuming_from_checkpoint": False,
-        "checkpoint_name": None,
-        "has_restored_state": False,
-        "operation_index": -1,
-    }
-    assert task.get_encryption_info()["enabled"] is False
+    assert task.encryption_manager.get_encryption_info()["enabled"] is False
 
 
 def test_the_events_of_a_run_come_in_order_and_each_once() -> None:
@@ -336,7 +330,7 @@ def test_methods_called_before_initialize_say_so_instead_of_failing_on_none() ->
     assert "not initialized" in task.error_info["message"]
     assert task.add_operation(Nothing) is False
     assert task.finalize(True) is False
-    assert task.get_encryption_info() == {"enabled": False, "mode": "none", "key_available": False}
+    assert task.encryption_manager is None
 
 
 # ---------------------------------------------------------------- failing steps

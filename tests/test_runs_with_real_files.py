@@ -82,7 +82,7 @@ def test_everything_that_holds_data_is_encrypted_and_can_be_read_again(tmp_path:
     assert all(artifact.encrypted for artifact in outcome.record.artifacts)
     assert outcome.datasets["safe"] == [3, 4]
     assert outcome.datasets["middle"] == [2, 3]
-    assert task.get_encryption_info() == {"enabled": True, "mode": "simple", "key_id": "k1"}
+    assert task.encryption_manager.get_encryption_info() == {"enabled": True, "mode": "simple", "key_id": "k1"}
     assert encryption.forgotten == 1
 
 

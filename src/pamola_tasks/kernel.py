@@ -190,18 +190,18 @@ class Kernel:
 
         Args:
             hook: The hook, whose answers are mappings.
-            what: What is contributed, for messages: `dataset format`.
+            what: What is contributed, for messages, with an article: `a task`, `the dataset format`.
             **arguments: Those of the hook.
         """
         return Contributions(self.plugins, hook, what, **arguments)
 
     def dataset_formats(self) -> Mapping[str, DatasetFormat]:
         """File formats for datasets, by extension."""
-        return self.contributions("pamola_add_dataset_formats", "dataset format")
+        return self.contributions("pamola_add_dataset_formats", "the dataset format")
 
     def report_writers(self) -> Mapping[str, ReportWriter]:
         """Formats of the report, by extension."""
-        return self.contributions("pamola_add_report_writers", "report format")
+        return self.contributions("pamola_add_report_writers", "the report format")
 
     def report_sections(self, run: RunServices) -> list[ReportSection]:
         """Sections that plugins add to the report of a run."""

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import os
 import re
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import attrs
 from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError, UnknownOperationError, UnknownTaskError
 from pamola_tasks.operation import Operation
 from pamola_tasks.parameters import build, unknown_name
+from pamola_tasks.plugins.contributions import Contributions
 from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.task import Task
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pamola_tasks.plugins.manager import Plugins
-    from pamola_tasks.plugins.records import PluginRecord
     from pamola_tasks.protocols import Project
 
 
@@ -72,29 +73,18 @@ class Operations:
 
     def __init__(self, plugins: Plugins) -> None:
         self._plugins = plugins
-        self._targets: dict[str, tuple[str | type[Operation], PluginRecord]] | None = None
         self._own: dict[str, type[Operation]] = {}
         self._resolved: dict[str, RegisteredOperation] = {}
 
-    def _known(self) -> dict[str, tuple[str | type[Operation], PluginRecord]]:
-        if self._targets is None:
-            found: dict[str, tuple[str | type[Operation], PluginRecord]] = {}
-            for record, answer in self._plugins.each("pamola_add_operations"):
-                for name, target in (answer or {}).items():
-                    if name in found:
-                        raise PluginError(
-                            f"{found[name][1].label} and {record.label} both bring an operation {name!r}:"
-                            f" leave one of them out with --no-plugin"
-                        )
-                    found[name] = (target, record)
-            self._targets = found
-        return self._targets
+    @cached_property
+    def _added(self) -> Contributions:
+        return Contributions(self._plugins, "pamola_add_operations", "an operation")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._known(), *self._own}))
+        return iter(sorted({*self._added, *self._own}))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._known()
+        return name in self._own or name in self._added
 
     def register(self, cls: type[Operation], name: str = "") -> None:
         """Add an operation to this kernel alone.
@@ -103,7 +93,7 @@ class Operations:
             PluginError: The name is taken by another class.
         """
         name = name or cls.__name__
-        if self._own.get(name, cls) is not cls or name in self._known():
+        if self._own.get(name, cls) is not cls or name in self._added:
             raise PluginError(f"there is an operation {name!r} already")
         self._own[name] = cls
 
@@ -111,46 +101,34 @@ class Operations:
         """An operation by its name or class.
 
         Raises:
-            UnknownOperationError: Nobody offers it; with what was probably meant.
-            PluginError: What the name stands for cannot be imported or is no operation.
+            UnknownOperationError: No plugin offers it; with what was probably meant.
+            PluginError: What the name stands for cannot be imported or is not an operation.
         """
         if isinstance(operation, type):
             return self._of_class(operation)
-        if operation in self._resolved:
-            return self._resolved[operation]
-        if operation in self._own:
-            found = RegisteredOperation(operation, self._own[operation])
-        elif operation in self._known():
-            target, record = self._known()[operation]
-            cls = self._import(operation, target, record)
-            label = f"{record.distribution} {record.version}" if record.distribution else ""
-            found = RegisteredOperation(operation, cls, label, record.name)
-        else:
-            raise UnknownOperationError(unknown_name(operation, self, "operation"))
-        self._resolved[operation] = found
-        return found
+        if operation not in self._resolved:
+            if operation in self._own:
+                self._resolved[operation] = RegisteredOperation(operation, self._own[operation])
+            elif operation in self._added:
+                self._resolved[operation] = self._imported(operation)
+            else:
+                raise UnknownOperationError(unknown_name(operation, self, "operation"))
+        return self._resolved[operation]
 
     def _of_class(self, cls: type[Any]) -> RegisteredOperation:
         if not issubclass(cls, Operation):
             raise UnknownOperationError(f"{cls.__name__} is no operation: it has to be a subclass of Operation")
-        for name, (target, record) in self._known().items():
-            if target is cls or target == f"{cls.__module__}:{cls.__qualname__}":
-                return self.get(name) if record else RegisteredOperation(name, cls)
+        for name in self._added:
+            if self._added.target(name) in (cls, f"{cls.__module__}:{cls.__qualname__}"):
+                return self.get(name)
         return RegisteredOperation(cls.__name__, cls)
 
-    def _import(self, name: str, target: str | type[Operation], record: PluginRecord) -> type[Operation]:
-        try:
-            cls = resolve(target) if isinstance(target, str) else target
-        except PamolaTaskError:
-            raise
-        except Exception as error:
-            raise PluginError(
-                f"operation {name!r} of {record.label} cannot be imported from {target}:"
-                f" {type(error).__name__}: {error}"
-            ) from error
+    def _imported(self, name: str) -> RegisteredOperation:
+        cls, record = self._added[name], self._added.owner(name)
         if not (isinstance(cls, type) and issubclass(cls, Operation)):
             raise PluginError(f"operation {name!r} of {record.label} is no subclass of Operation")
-        return cls
+        label = f"{record.distribution} {record.version}" if record.distribution else ""
+        return RegisteredOperation(name, cls, label, record.name)
 
 
 # ---------------------------------------------------------------- tasks
@@ -167,22 +145,16 @@ class Tasks:
     def __init__(self, plugins: Plugins, project: Project) -> None:
         self._plugins = plugins
         self._project = project
-        self._found: dict[str, Any] | None = None
-        self._file_classes: dict[str, str | type[Task]] = {}  # by ending, such as `.yaml`
+        self._registered: dict[str, Any] = {}
+
+    @cached_property
+    def _added(self) -> Contributions:
+        return Contributions(self._plugins, "pamola_add_tasks", "a task", project=self._project)
 
     def known(self) -> dict[str, Any]:
         """Ids, and what they stand for: a class, `module:Class` or a `TaskFile`."""
-        if self._found is None:
-            found: dict[str, Any] = {}
-            owner: dict[str, str] = {}
-            for record, answer in self._plugins.each("pamola_add_tasks", project=self._project):
-                for task_id, target in (answer or {}).items():
-                    if task_id in found:
-                        raise PluginError(f"{owner[task_id]} and {record.label} both bring a task {task_id!r}")
-                    found[task_id], owner[task_id] = target, record.label
-            self._file_classes = {key[1:]: found.pop(key) for key in list(found) if key.startswith("*.")}
-            self._found = found
-        return self._found
+        found = {name: self._added.target(name) for name in self._added if not name.startswith("*.")}
+        return {**found, **self._registered}
 
     def register(self, task_id: str, target: Any) -> None:
         """Add a task to this kernel alone: a class, `module:Class` or a `TaskFile`.
@@ -192,7 +164,7 @@ class Tasks:
         """
         if self.known().get(task_id, target) is not target:
             raise TaskRegistryError(f"there is a task {task_id!r} already")
-        self.known()[task_id] = target
+        self._registered[task_id] = target
 
     def get(self, name: str) -> Task:
         """A task by id, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file.
@@ -205,7 +177,7 @@ class Tasks:
         script, _, attribute = name.rpartition(":") if re.search(r"\.py:\w+$", name) else (name, "", "")
         if script.endswith(".py"):
             return self._instance(self._class_in(self._path(script), attribute), name)
-        if PurePath(name).suffix in self._file_classes:
+        if f"*{PurePath(name).suffix}" in self._added:
             return self._of_file(self._name_of(self._path(name)))
         if ":" in name:
             return self._make(name, name)
@@ -232,11 +204,10 @@ class Tasks:
 
     def _of_file(self, file: str, *task_id: str) -> Task:
         """The task that a file declares, made by the class that a plugin brings for files of this ending."""
-        target = self._file_classes.get(PurePath(file).suffix)
-        if target is None:
+        ending = f"*{PurePath(file).suffix}"
+        if ending not in self._added:
             raise UnknownTaskError(f"no installed plugin makes a task of {file}")
-        cls: Any = resolve(target) if isinstance(target, str) else target
-        task: Task = cls(file, *task_id)
+        task: Task = self._added[ending](file, *task_id)
         return task
 
     def _by_class_name(self, target: str, name: str) -> Task:

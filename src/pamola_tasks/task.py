@@ -24,6 +24,20 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, KernelView
 
 
+_SERVICES = {
+    "config": "config",
+    "reporter": "reporter",
+    "directory_manager": "directories",
+    "context_manager": "checkpoints",
+    "encryption_manager": "encryption",
+    "dependency_manager": "dependencies",
+    "operation_executor": "executor",
+    "progress_manager": "progress",
+    "data_source": "data_source",
+    "data_writer": "data_writer",
+}
+
+
 class Task:
     """A task: what it is, what it reads, and which operations it runs.
 
@@ -53,6 +67,18 @@ class Task:
     """
 
     dependencies: Sequence[str] = ()
+
+    # Services of the run, once they are up.
+    config: Any
+    reporter: Any
+    directory_manager: Any
+    context_manager: Any
+    encryption_manager: Any
+    dependency_manager: Any
+    operation_executor: Any
+    progress_manager: Any
+    data_source: Any
+    data_writer: Any
 
     def __init__(
         self,
@@ -126,17 +152,9 @@ class Task:
         self.artifacts: list[Artifact] = []
         self.metrics: dict[str, Any] = {}
         self.operations: list[Operation] = []
-        self.config: Any = None
-        self.reporter: Any = None
         self.directories: dict[str, Path] | None = None
-        self.directory_manager: Any = None
-        self.context_manager: Any = None
-        self.encryption_manager: Any = None
-        self.dependency_manager: Any = None
-        self.operation_executor: Any = None
-        self.progress_manager: Any = None
-        self.data_source: Any = None
-        self.data_writer: Any = None
+        for attribute in _SERVICES:
+            setattr(self, attribute, None)
         self.logger: logging.Logger | None = None
         self._session: RunSession | None = None
         self._add_failed = False
@@ -266,18 +284,10 @@ class Task:
     def _take_services(self, session: RunSession) -> None:
         up = vars(session.run)
         self.project_root = up["project"].root if "project" in up else None
-        self.config = up.get("config")
-        self.reporter = up.get("reporter")
-        self.directory_manager = up.get("directories")
-        self.context_manager = up.get("checkpoints")
+        for attribute, service in _SERVICES.items():
+            setattr(self, attribute, up.get(service))
         if self.context_manager is not None:
             self.enable_checkpoints = self.context_manager.enabled
-        self.encryption_manager = up.get("encryption")
-        self.dependency_manager = up.get("dependencies")
-        self.operation_executor = up.get("executor")
-        self.progress_manager = up.get("progress")
-        self.data_source = up.get("data_source")
-        self.data_writer = up.get("data_writer")
         if self.directory_manager is not None:
             if session.runs:
                 self.directories = self.directory_manager.ensure_directories()
@@ -368,43 +378,6 @@ class Task:
             self.error_info = record.error
         self.status = "success" if ended else record.status if record.status != "running" else self.status
         return ended
-
-    # ------------------------------------------------------------ facts
-
-    def get_results(self) -> dict[str, OperationResult]:
-        """Results by step id."""
-        return self.results
-
-    def get_artifacts(self) -> list[Artifact]:
-        """All artifacts of all steps."""
-        return self.artifacts
-
-    def get_metrics(self) -> dict[str, Any]:
-        """Metrics by step id."""
-        return self.metrics
-
-    def get_execution_status(self) -> tuple[str, dict[str, Any] | None]:
-        """`status` and `error_info`."""
-        return self.status, self.error_info
-
-    def get_encryption_info(self) -> dict[str, Any]:
-        """Whether and how the task encrypts; never the key."""
-        if self.encryption_manager is None:
-            return {"enabled": self.use_encryption, "mode": self.encryption_mode, "key_available": False}
-        info: dict[str, Any] = self.encryption_manager.get_encryption_info()
-        return info
-
-    def get_checkpoint_status(self) -> dict[str, Any]:
-        """Whether this run continued another: `resuming_from_checkpoint, checkpoint_name, has_restored_state,
-        operation_index` (of the last step that was not run again, -1 when all were)."""
-        skipped = [i for i, result in enumerate(self.results.values()) if result.attempts == 0]
-        resumed = self._session.run.record.resumed_from if self._session is not None else None
-        return {
-            "resuming_from_checkpoint": resumed is not None,
-            "checkpoint_name": resumed,
-            "has_restored_state": bool(skipped),
-            "operation_index": skipped[-1] if skipped else -1,
-        }
 
     # ------------------------------------------------------------ as a context
 

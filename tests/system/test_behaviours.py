@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl
+from pamola_tasks import Kernel, Operation, OperationResult, hookimpl
 from pamola_tasks.errors import ConfigurationError
+from pamola_tasks_compat.base_task import BaseTask
 
 pytestmark = pytest.mark.usefixtures("nothing_around")
 

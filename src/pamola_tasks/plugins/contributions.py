@@ -20,7 +20,7 @@ class Contributions(Mapping[str, Any]):
     Args:
         plugins: Whose answers are collected, once.
         hook: The hook, whose answers are mappings.
-        what: What is contributed, in words: `dataset format`.
+        what: What is contributed, in words with an article: `a task`, `the dataset format`.
         **arguments: Those of the hook.
 
     Raises:
@@ -46,9 +46,9 @@ class Contributions(Mapping[str, Any]):
         for record, name, made in replacing:
             before = replaced.get(made.replaces)
             if before is not None:
-                raise PluginError(f"{before.label} and {record.label} both replace the {what} {made.replaces!r}")
+                raise PluginError(f"{before.label} and {record.label} both replace {what} {made.replaces!r}")
             if made.replaces not in self._found:
-                raise PluginError(f"{record.label} replaces the {what} {made.replaces!r}, which no plugin brings")
+                raise PluginError(f"{record.label} replaces {what} {made.replaces!r}, which no plugin brings")
             replaced[made.replaces] = record
             del self._found[made.replaces]
             self._add(record, name, made.target)
@@ -56,7 +56,7 @@ class Contributions(Mapping[str, Any]):
     def _add(self, record: PluginRecord, name: str, target: Any) -> None:
         if name in self._found:
             raise PluginError(
-                f"{self._found[name][0].label} and {record.label} both bring the {self._what} {name!r}:"
+                f"{self._found[name][0].label} and {record.label} both bring {self._what} {name!r}:"
                 f" exclude one of them with --no-plugin"
             )
         self._found[name] = record, target
@@ -64,7 +64,7 @@ class Contributions(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._imported:
             record, target = self._found[name]
-            self._imported[name] = imported(record, target, f"the {self._what} {name!r}")
+            self._imported[name] = imported(record, target, f"{self._what.partition(' ')[2]} {name!r}")
         return self._imported[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -98,5 +98,7 @@ def imported(record: PluginRecord, target: Any, what: str = "") -> Any:
     except PamolaTaskError:
         raise
     except Exception as error:
-        place = f"{what} from {target}" if what else target
-        raise PluginError(f"plugin {record.label}: {place} cannot be imported: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        if what:
+            raise PluginError(f"{what} of {record.label} cannot be imported from {target}: {reason}") from error
+        raise PluginError(f"plugin {record.label}: {target} cannot be imported: {reason}") from error

@@ -225,7 +225,7 @@ class OsGuard:
         return OsGuard(self.root, [*self.more, *roots])
 
     def _path(self, name: Any, *, read: bool = False) -> Path:
-        path = (self.root / name).resolve()
+        path: Path = (self.root / name).resolve()
         roots = [self.root, *self.more] if read else [self.root]
         if not any(path == root or root in path.parents for root in roots):
             raise PathSecurityError(f"{name} is outside")

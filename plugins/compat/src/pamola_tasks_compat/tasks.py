@@ -17,6 +17,7 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
+from pamola_tasks.task import Task
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
@@ -134,12 +135,12 @@ def register_task_class(task_id: str, cls: type[BaseTask], kernel: Kernel) -> bo
     return True
 
 
-def get_task_class(task_id: str, kernel: Kernel | None = None) -> type[BaseTask]:
+def get_task_class(task_id: str, kernel: Kernel | None = None) -> type[Task]:
     """The class that a task id stands for."""
     return type((kernel or Kernel.discover()).task(task_id))
 
 
-def create_task_instance(task_id: str, kernel: Kernel | None = None) -> BaseTask:
+def create_task_instance(task_id: str, kernel: Kernel | None = None) -> Task:
     """A task by its id, ready to run."""
     return (kernel or Kernel.discover()).task(task_id)
 

@@ -1,0 +1,58 @@
+"""The forerunner's getters of a task give what its attributes hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pamola_tasks import Kernel
+from pamola_tasks.testing import memory_plugins
+from pamola_tasks.testing.kernel_kit import Count, Nothing
+from pamola_tasks_compat import BaseTask
+
+
+class Counting(BaseTask):
+    """Counts some numbers."""
+
+    def __init__(self) -> None:
+        super().__init__("t_1", input_datasets={"numbers": "numbers.csv"})
+
+    def configure_operations(self) -> None:
+        """Count, and do nothing."""
+        self.add_operation(Count, input_dataset="numbers")
+        self.add_operation(Nothing)
+
+
+def test_getters_of_a_run() -> None:
+    task = Counting()
+    assert task.get_encryption_info() == {"enabled": False, "mode": "none", "key_available": False}
+    kernel = Kernel(autoload=False, plugins=memory_plugins())
+    assert kernel.run(task, datasets={"numbers": [1, 2]}).success
+    assert task.get_execution_status() == ("success", None)
+    assert task.get_metrics() == {"Count": {"count": 2}}
+    assert [artifact.name for artifact in task.get_artifacts()] == ["count_numbers"]
+    assert list(task.get_results()) == ["Count", "Nothing"]
+    assert task.get_encryption_info()["enabled"] is False
+    assert task.get_checkpoint_status() == {
+        "resuming_from_checkpoint": False,
+        "checkpoint_name": None,
+        "has_restored_state": False,
+        "operation_index": -1,
+    }
+
+
+def test_checkpoint_status_of_a_resumed_run(tmp_path: Path) -> None:
+    class Idle(BaseTask):
+        def configure_operations(self) -> None:
+            self.add_operation(Nothing)
+
+    (tmp_path / ".pamola.toml").touch()
+    first = Kernel(tmp_path).run(Idle("t_2"))
+    task = Idle("t_2")
+    assert Kernel(tmp_path).run(task).success
+    status = task.get_checkpoint_status()
+    assert status == {
+        "resuming_from_checkpoint": True,
+        "checkpoint_name": first.run_id,
+        "has_restored_state": True,
+        "operation_index": 0,
+    }
