@@ -8,27 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disk_kit import Disk, Kept, disk_kernel
 
 from pamola_tasks import Operation, OperationResult, Secret, hookimpl
+from pamola_tasks.dry_run import DryRun
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.storage.files import temporary_name
 from pamola_tasks.testing.kernel_kit import (
     Add,
     Count,
-    Disk,
     Draw,
     Fail,
     Interrupted,
-    Kept,
     Nothing,
     Steps,
     Watcher,
     dataset,
-    disk_kernel,
     files_below,
     statuses,
 )
-from pamola_tasks_checkpoints.dry_run import preview
 
 
 @pytest.fixture
@@ -439,7 +437,7 @@ def test_what_a_run_would_do_can_be_seen_without_doing_it(tmp_path: Path, number
     run_id = ""
 
     def ahead(task: Steps) -> list[tuple[str, str, str]]:
-        found = preview(disk_kernel(tmp_path, seed=1).plan(task))
+        found = DryRun(disk_kernel(tmp_path, seed=1).plan(task)).steps()
         assert {f.made_by for f in found if f.action == "skip"} <= {run_id}
         return [(f.step.id, f.action, re.sub(r" \d{4}-.*", "", f.reason)) for f in found]
 

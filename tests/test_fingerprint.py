@@ -13,18 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pamola_tasks import Operation, Secret
+from pamola_tasks.record import SavedOutput, SavedStep
 from pamola_tasks.testing.kernel_kit import Add
-from pamola_tasks_checkpoints.fingerprint import (
-    SavedOutput,
-    SavedStep,
-    canonical,
-    changes,
-    code_hash,
-    from_entry,
-    library_versions,
-    parts_of,
-    to_entry,
-)
+from pamola_tasks_checkpoints.entries import from_entry, to_entry
+from pamola_tasks_checkpoints.fingerprint import canonical, changes, code_hash, parts_of, versions
 
 
 def test_the_parts_of_a_step_name_all_that_its_result_depends_on() -> None:
@@ -35,7 +27,7 @@ def test_the_parts_of_a_step_name_all_that_its_result_depends_on() -> None:
     assert parts["input n"] == "abc"
     assert parts["seed"] == "7"
     assert parts["distribution"] == "pack 1.0"
-    assert parts["version pamola-tasks"] == library_versions()["pamola-tasks"]
+    assert parts["version pamola-tasks"] == versions()["pamola-tasks"]
     assert len(parts["code"]) == 64
 
 

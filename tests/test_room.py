@@ -7,9 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from disk_kit import disk_kernel
 
 from pamola_tasks.errors import DataWriteError
-from pamola_tasks.testing.kernel_kit import Add, Count, Steps, dataset, disk_kernel
+from pamola_tasks.testing.kernel_kit import Add, Count, Steps, dataset
 from pamola_tasks_data.free_space import RECORDS
 
 

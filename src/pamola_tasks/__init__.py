@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Command as Command
     from pamola_tasks.protocols import Contribution as Contribution
     from pamola_tasks.protocols import Service as Service
+    from pamola_tasks.record import Artifact as Artifact
     from pamola_tasks.record import DatasetRecord as DatasetRecord
-    from pamola_tasks.result import Artifact as Artifact
     from pamola_tasks.result import OperationResult as OperationResult
     from pamola_tasks.result import OperationStatus as OperationStatus
     from pamola_tasks.secret import Secret as Secret
+    from pamola_tasks.single_operation import run_operation as run_operation
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
@@ -34,9 +35,10 @@ __getattr__, __dir__, __all__ = lazily(
         "operation": "Operation OperationContext reads writes",
         "outcome": "Outcome",
         "protocols": "Command Contribution Service",
-        "record": "DatasetRecord",
-        "result": "Artifact OperationResult OperationStatus",
+        "record": "Artifact DatasetRecord",
+        "result": "OperationResult OperationStatus",
         "secret": "Secret",
+        "single_operation": "run_operation",
     },
 )
 __all__ += ["__version__"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pamola_tasks import configuration as configuring
 from pamola_tasks import nulls
+from pamola_tasks.dry_run import DryRun
 from pamola_tasks.errors import (
     ConfigurationError,
     DependencyError,
@@ -29,6 +30,7 @@ from pamola_tasks.steps import Steps
 from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import Files, check_name
 from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks_data import free_space as room
 from pamola_tasks_data.input_files import input_files, input_sizes
@@ -37,10 +39,10 @@ from pamola_tasks_redaction.run_log import hand_over, run_logger
 from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from pamola_tasks.plugins.records import PluginRecord
-    from pamola_tasks.protocols import ConfigLayer, KernelView
+    from pamola_tasks.protocols import KernelView
     from pamola_tasks.record import DatasetRecord
 
 
@@ -67,7 +69,6 @@ class RunSession:
         runs: Whether this is a run: without, nothing is locked, recorded or written, and nobody is told.
 
     Attributes:
-        layers: What the configuration is merged from; asked of the plugins unless set before it comes up.
     """
 
     def __init__(self, kernel: KernelView, task: Task | None, options: RunOptions, *, runs: bool = True) -> None:
@@ -95,7 +96,6 @@ class RunSession:
         run.logger = run_logger(run, self._log_buffer)
         self.observers = Observers(self._observer_failed, self.disclosure, self._observer_overdue)
         self.steps: Steps | None = None
-        self.layers: Sequence[ConfigLayer] | None = None
 
     # ------------------------------------------------------------ initialize
 
@@ -146,9 +146,9 @@ class RunSession:
     def _up_config(self) -> None:
         run, kernel, task = self.run, self.kernel, self.task
         overrides = {**(task.overriding() if task is not None else {}), **run.options.overrides}
-        if self.layers is None:
-            self.layers = configuring.layers_of(kernel, task, overrides)
-        config = configuring.merged(kernel, task, self.layers)
+        if run.layers is None:
+            run.layers = configuring.layers_of(kernel, task, overrides)
+        config = configuring.merged(kernel, task, run.layers)
         run.provide("config", config)
         configuring.hide_secrets(run)
         for warning in getattr(config, "warnings", ()):
@@ -237,7 +237,7 @@ class RunSession:
 
     def _up_checkpoints(self) -> None:
         run = self.run
-        checkpoints = self.kernel.plugins.provide("checkpoints", run=run) or nulls.NoCheckpoints()
+        checkpoints = self.kernel.plugins.provide("checkpoints", run=run) or NoCheckpoints(run)
         run.provide("checkpoints", checkpoints)
         if not self.runs:
             return
@@ -322,8 +322,8 @@ class RunSession:
             PlanError: They are not in the plan, or need what is not there. Then this is no run: nothing is recorded.
         """
         try:
+            DryRun(self.run).check_selection()
             steps = Steps(self.run, self)
-            steps.verdicts.check_selection()
         except PlanError:
             self.started = self.started and not self._unannounced
             raise

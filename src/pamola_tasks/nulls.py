@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pamola_tasks.protocols import PluginsView, RunServices
-    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 
 class DenyingGuard:
@@ -112,26 +111,6 @@ class NoEncryption:
 
     def cleanup(self) -> None:
         """There is no key to forget."""
-
-
-class NoCheckpoints:
-    """Every run starts from the beginning."""
-
-    enabled = False
-
-    def load(self) -> dict[str, SavedStep]:
-        """None."""
-        return {}
-
-    def verify(self, saved: SavedStep) -> list[str]:
-        """There is nothing to verify."""
-        return ["there are no checkpoints"]
-
-    def save(self, saved: SavedStep) -> None:
-        """Not recorded."""
-
-    def clear(self) -> None:
-        """There is nothing to forget."""
 
 
 class NoDependencies:

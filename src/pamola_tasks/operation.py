@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import re
 import string
+import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, dataclass_transform, runtime_checkable
 
 import attrs
 
 from pamola_tasks.errors import ParameterError
-from pamola_tasks.record import now
-from pamola_tasks.result import Artifact, OperationArtifact, OperationResult, OperationStatus
+from pamola_tasks.record import Artifact, now
+from pamola_tasks.result import OperationArtifact, OperationResult, OperationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    import numpy
-
-    from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config, Directories, Reporter, RunServices
-    from pamola_tasks_checkpoints.outputs import StepData, StepOutputs
+    from collections.abc import Mapping, Sequence
 
 _DATASET = "pamola_dataset"
 
@@ -160,75 +155,69 @@ class Operation:
         Returns:
             The result; a failure is a result with status ERROR.
         """
-        from pamola_tasks.alone import run_alone
+        package: Any = sys.modules["pamola_tasks"]  # the kernel's front door, which is above this module
+        result: OperationResult = package.run_operation(
+            self, data_source, Path(task_dir), reporter, progress_tracker, params
+        )
+        return result
 
-        return run_alone(self, data_source, Path(task_dir), reporter, progress_tracker, params)
 
-
-class OperationContext:
+@runtime_checkable
+class OperationContext(Protocol):
     """What a step may use while it runs: `ctx`.
 
     Attributes:
+        run: The run, with all its services.
         step: The step: id, options.
         data: Datasets by name: `frame`, `chunks`, `schema`, `write`, `has_dataset`, `names`.
-        config: The task's configuration.
         seed: This step's own seed, None where the task has none.
     """
 
-    def __init__(self, run: RunServices, step: Step, outputs: StepOutputs, data: StepData) -> None:
-        self.run = run
-        self.step = step
-        self.data = data
-        self._outputs = outputs
-        self._rng: numpy.random.Generator | None = None
-        self.seed = operation_seed(run.record.seed, step.id)
+    run: Any
+    step: Any
+    data: Any
+    seed: int | None
 
     @property
-    def config(self) -> Config:
+    def config(self) -> Any:
         """The task's configuration."""
-        return self.run.config
+        ...
 
     @property
-    def directories(self) -> Directories:
+    def directories(self) -> Any:
         """The task's directories."""
-        return self.run.directories
+        ...
 
     @property
-    def reporter(self) -> Reporter:
+    def reporter(self) -> Any:
         """The task's reporter."""
-        return self.run.reporter
+        ...
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry the step's id."""
-        return logging.LoggerAdapter(self.run.logger, {"step_id": self.step.id})
+        ...
 
     @property
-    def rng(self) -> numpy.random.Generator:
+    def rng(self) -> Any:
         """Random numbers from the step's own seed: two steps of one task are independent of each other."""
-        if self._rng is None:
-            import numpy as np
-
-            self._rng = np.random.default_rng(self.seed)
-        return self._rng
+        ...
 
     def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
-        """Tell how much is done. May be called as often as one likes; shown at most ten times a second."""
-        self._outputs.progress(done, total, unit)
+        """Report how much is done. May be called as often as one likes; shown at most ten times a second."""
+        ...
 
     def warn(self, message: str) -> None:
         """Warn the user, in log, summary and report."""
-        self._outputs.warnings.append(message)
+        ...
 
     def derive_key(self, purpose: str) -> bytes:
         """32 secret bytes for this purpose, from the project's key: the same in every run until that key is changed.
 
         A step that asks for them is run again when there is another key.
         """
-        self._outputs.derives = True
-        return self.run.encryption.derive_key(purpose)
+        ...
 
-    @contextlib.contextmanager
     def artifact(
         self,
         name: str,
@@ -238,7 +227,7 @@ class OperationContext:
         category: str = "output",
         tags: Sequence[str] = (),
         group: str = "",
-    ) -> Iterator[IO[bytes]]:
+    ) -> AbstractContextManager[IO[bytes]]:
         """Write a file beside the datasets; it appears when the step has succeeded.
 
         Args:
@@ -246,10 +235,9 @@ class OperationContext:
             kind: Its extension: `json`, `csv`, `png` …
             description: What it is, for people.
             category: `output` or `dictionary` (the directory it goes to), or another word for reports.
-            tags: For who looks for it; a JSON file with the tag `charts` has charts for the report under that key.
+            tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
         """
-        with self._outputs.artifact(name, kind, description, category=category, tags=tags, group=group) as file:
-            yield file
+        ...
 
 
 def _names_in(template: str) -> set[str]:

@@ -118,10 +118,15 @@ class Plan:
 
     A step needs the steps that write what it reads. Steps that need nothing of each other keep the order in which they
     were added, and may run at the same time.
+
+    Args:
+        inputs: Datasets that are there before.
+        published: The datasets that are published, where this is a part of another plan.
     """
 
-    def __init__(self, inputs: Iterable[str] = ()) -> None:
+    def __init__(self, inputs: Iterable[str] = (), published: Iterable[str] | None = None) -> None:
         self.inputs = tuple(inputs)
+        self._published = None if published is None else set(published)
         self.deselected: dict[str, str] = {}
         self._steps: dict[str, Step] = {}
         self._writers: dict[str, Step] = {}
@@ -238,6 +243,8 @@ class Plan:
 
         A step that only looks (a profile of the result, say) does not turn a result into something intermediate.
         """
+        if self._published is not None:
+            return self._published
         written = [dataset for step in self for dataset in step.writes]
         listed = set(outputs)
         return {d for d in written if d in listed or not any(reader.writes for reader in self.readers_of(d))}

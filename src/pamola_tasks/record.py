@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 if TYPE_CHECKING:
-    from pamola_tasks.operation import Artifact
+    from collections.abc import Mapping
 
 
 def now() -> datetime:
@@ -61,6 +62,121 @@ class DatasetRecord:
     encrypted: bool = False
     key_id: str = ""
     step: str = ""
+
+
+@attrs.define
+class Artifact:
+    """A file that a step or task left, beside its datasets.
+
+    Attributes:
+        artifact_type: Its kind, normally the extension: `json`, `csv`, `png` …
+        path: Where it lies.
+        description: What it is, for people.
+        category: `output`, `metrics`, `dictionary`, `visualization` …
+        group: Name of a group of artifacts that belong together.
+        sha256: Hash of the bytes on the disk (hex).
+        bytes: Their number.
+        root: The folder that a relative path begins at; the current one where it is empty.
+    """
+
+    artifact_type: str
+    path: str
+    description: str = ""
+    category: str = "output"
+    tags: list[str] = attrs.Factory(list)
+    group: str = ""
+    name: str = ""
+    sha256: str = ""
+    bytes: int | None = None
+    encrypted: bool = False
+    step: str = ""
+    creation_time: str = attrs.Factory(lambda: rfc3339(now()))
+    root: str = attrs.field(default="", repr=False, eq=False)
+
+    @property
+    def size(self) -> int | None:
+        """Number of bytes, as recorded."""
+        return self.bytes
+
+    @property
+    def checksum(self) -> str:
+        """The recorded SHA-256 (hex)."""
+        return self.sha256
+
+    def exists(self) -> bool:
+        """Whether the file is there now."""
+        return Path(self.root, self.path).is_file()
+
+    def validate(self) -> bool:
+        """Whether the file is there, not empty, and has the extension of its type."""
+        path = Path(self.root, self.path)
+        return self.exists() and path.stat().st_size > 0 and path.suffix.lstrip(".") == self.artifact_type
+
+    def add_tag(self, tag: str) -> None:
+        """Add a tag, once."""
+        if tag not in self.tags:
+            self.tags.append(tag)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in reports."""
+        return {
+            "type": self.artifact_type,
+            "name": self.name,
+            "path": self.path,
+            "description": self.description,
+            "category": self.category,
+            "group": self.group,
+            "tags": list(self.tags),
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "encrypted": self.encrypted,
+            "step": self.step,
+            "created": self.creation_time,
+        }
+
+
+@attrs.frozen(kw_only=True)
+class SavedOutput:
+    """A file that a finished step left: a dataset (`kind` = `output` or `intermediate`), an artifact, or its metrics
+    where they are encrypted."""
+
+    kind: str
+    name: str
+    path: str
+    sha256: str
+    bytes: int
+    format: str = ""
+    rows: int | None = None
+    columns: tuple[str, ...] | None = None
+    encrypted: bool = False
+    key_id: str = ""
+    artifact: Mapping[str, Any] = attrs.Factory(dict)
+
+
+@attrs.frozen(kw_only=True)
+class SavedStep:
+    """A finished step as checkpoints remember it.
+
+    Attributes:
+        fingerprint: The parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
+        outputs: The files it left, with their hashes.
+        inputs: Of the task's inputs that it read: `rows` and `columns`, by name.
+        index: Its place in the plan of that run.
+        run_seed: The seed of that run, which a continued run uses again.
+    """
+
+    step_id: str
+    run_id: str
+    time: str
+    fingerprint: Mapping[str, str]
+    outputs: tuple[SavedOutput, ...] = ()
+    inputs: Mapping[str, Any] = attrs.Factory(dict)
+    metrics: Mapping[str, Any] = attrs.Factory(dict)
+    warnings: tuple[str, ...] = ()
+    status: str = "success"
+    seconds: float = 0.0
+    index: int = 0
+    run_seed: int | None = None
 
 
 @attrs.define(kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from pamola_tasks.errors import DataWriteError
-from pamola_tasks.record import now, rfc3339
+from pamola_tasks.record import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,77 +25,6 @@ class OperationStatus(enum.Enum):
     SKIPPED = "skipped"
     PARTIAL_SUCCESS = "partial_success"
     PENDING = "pending"
-
-
-@attrs.define
-class Artifact:
-    """A file that a step or task left, beside its datasets.
-
-    Attributes:
-        artifact_type: Its kind, normally the extension: `json`, `csv`, `png` …
-        path: Where it lies.
-        description: What it is, for people.
-        category: `output`, `metrics`, `dictionary`, `visualization` …
-        group: Name of a group of artifacts that belong together.
-        sha256: Hash of the bytes on the disk (hex).
-        bytes: Their number.
-        root: The folder that a relative path begins at; the current one where it is empty.
-    """
-
-    artifact_type: str
-    path: str
-    description: str = ""
-    category: str = "output"
-    tags: list[str] = attrs.Factory(list)
-    group: str = ""
-    name: str = ""
-    sha256: str = ""
-    bytes: int | None = None
-    encrypted: bool = False
-    step: str = ""
-    creation_time: str = attrs.Factory(lambda: rfc3339(now()))
-    root: str = attrs.field(default="", repr=False, eq=False)
-
-    @property
-    def size(self) -> int | None:
-        """Number of bytes, as recorded."""
-        return self.bytes
-
-    @property
-    def checksum(self) -> str:
-        """The recorded SHA-256 (hex)."""
-        return self.sha256
-
-    def exists(self) -> bool:
-        """Whether the file is there now."""
-        return Path(self.root, self.path).is_file()
-
-    def validate(self) -> bool:
-        """Whether the file is there, not empty, and has the extension of its type."""
-        path = Path(self.root, self.path)
-        return self.exists() and path.stat().st_size > 0 and path.suffix.lstrip(".") == self.artifact_type
-
-    def add_tag(self, tag: str) -> None:
-        """Add a tag, once."""
-        if tag not in self.tags:
-            self.tags.append(tag)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As it stands in reports."""
-        return {
-            "type": self.artifact_type,
-            "name": self.name,
-            "path": self.path,
-            "description": self.description,
-            "category": self.category,
-            "group": self.group,
-            "tags": list(self.tags),
-            "sha256": self.sha256,
-            "bytes": self.bytes,
-            "encrypted": self.encrypted,
-            "step": self.step,
-            "created": self.creation_time,
-        }
 
 
 OperationArtifact = Artifact

@@ -4,57 +4,49 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks.operation import Artifact, OperationContext, OperationResult, OperationStatus
-from pamola_tasks.record import DatasetRecord, StepRecord, now, rfc3339
-from pamola_tasks_checkpoints.fingerprint import SavedStep
-from pamola_tasks_checkpoints.ordering import put_in_order
-from pamola_tasks_checkpoints.outputs import METRICS, StepData, StepOutputs, keep_metrics, kept_metrics
-from pamola_tasks_checkpoints.staleness import Verdicts
+from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, PlanError
+from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord, now
+from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.step_context import StepContext
+from pamola_tasks.step_order import put_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pamola_tasks.lifecycle import RunSession
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import RunServices, Session, StagedStep
 
 
-def at_once(tell: Callable[[], None]) -> None:
-    """Tell what a step tells here and now: right where steps run in the parent's main thread."""
-    tell()
+def at_once(call: Callable[[], None]) -> None:
+    """Call here and now: right where steps run in the parent's main thread."""
+    call()
 
 
 class Steps:
     """The `StepDriver` of a run.
 
-    `prepare` and `complete` run in the parent, one at a time; `attempt` runs where the step runs.
-
     Args:
-        run: The run, its plan configured.
-        session: Where events and failures are told; None to look at verdicts only.
-
-    Attributes:
-        deliver: Has what a step tells while it runs told in the parent's main thread. The executor sets it where it
-            runs steps elsewhere.
+        run: The run, its plan configured. Its seed is settled here.
+        session: Takes events and failures.
     """
 
-    def __init__(self, run: RunServices, session: RunSession | None = None) -> None:
-        self._given = session
+    def __init__(self, run: RunServices, session: Session) -> None:
         self.run = run
         self.plan = run.plan
-        self.verdicts = Verdicts(run)
         self.failed = False
+        self.call_in_parent: Callable[[Callable[[], None]], None] = at_once
+        self._session = session
+        self._left_out = run.options.selection.left_out(self.plan)
         self._stopped = False
         self._without: dict[str, str] = {}
         self._records: dict[str, StepRecord] = {}
-        self._outputs: dict[str, StepOutputs] = {}
-        self._claims: dict[str, str] = {}
+        self._staged: dict[str, StagedStep] = {}
         self._started: dict[str, float] = {}
         self._done: dict[str, float] = {}
         self._running: list[str] = []
@@ -62,14 +54,9 @@ class Steps:
         self._failures: dict[str, tuple[dict[str, Any], BaseException]] = {}
         self._place = {step.id: number for number, step in enumerate(self.plan)}
         self._warned_before = len(run.record.warnings)
-        self.deliver: Callable[[Callable[[], None]], None] = at_once
         self._waiting = {step.id for step in self.plan}
         self._readers_left = collections.Counter(name for step in self.plan for name in step.reads)
-
-    @property
-    def _session(self) -> RunSession:
-        assert self._given is not None
-        return self._given
+        run.record.seed = settled_seed(run)
 
     @property
     def stopped(self) -> bool:
@@ -83,22 +70,23 @@ class Steps:
         run = self.run
         record = self._record(step)
         missing = [name for name in self.plan.needs(step) if name in self._without]
-        if missing and (step.id in self.verdicts.left_out or self._without[missing[0]] != "left out"):
-            reason = self.verdicts.left_out.get(step.id, f"needs what step {missing[0]} did not give")
-            self._skip(step, record, reason)
-            self._without[step.id] = "left out" if step.id in self.verdicts.left_out else "not run"
+        left_out = self._left_out.get(step.id)
+        if missing and (left_out or self._without[missing[0]] != "left out"):
+            self._skip(step, record, left_out or f"needs what step {missing[0]} did not give")
+            self._without[step.id] = "left out" if left_out else "not run"
             return False
         with self._failing(step):
             if missing:
                 raise PlanError(
                     f"step {step.id} needs what step {missing[0]} gives, which was left out and has changed"
                 )
-            verdict = self.verdicts.of(step)
+            self._record_inputs(step)
+            verdict = run.checkpoints.stands(step)
             if isinstance(verdict, SavedStep):
                 self._restore(step, record, verdict)
                 return False
-            if step.id in self.verdicts.left_out:
-                self._skip(step, record, self.verdicts.left_out[step.id])
+            if left_out:
+                self._skip(step, record, left_out)
                 self._without[step.id] = "left out"
                 return False
             record.reason = verdict
@@ -128,52 +116,33 @@ class Steps:
         self.run.record.steps.append(record)
         return record
 
+    def _record_inputs(self, step: Step) -> None:
+        for name in step.reads:
+            if name not in self._datasets and self.plan.writer_of(name) is None:
+                self._datasets[name] = self.run.data_source.describe(name)
+                self.run.record.inputs.append(self._datasets[name])
+
     def _restore(self, step: Step, record: StepRecord, saved: SavedStep) -> None:
-        """Let a finished step stand: its datasets, metrics and artifacts are those of the run that made them."""
+        """Skip to a finished step: its datasets, metrics and artifacts are those of the run that made them."""
         run = self.run
         run.record.resumed_from = run.record.resumed_from or saved.run_id
-        artifacts = self.put_in_place(step, saved)
+        for output in saved.outputs:
+            if output.kind == "artifact":
+                record.artifacts.append(Artifact(**{**output.artifact, "root": str(run.files.root)}))
+            elif output.kind in ("output", "intermediate"):
+                known = attrs.asdict(output, recurse=False, filter=attrs.filters.exclude("artifact", "key_id"))
+                key_id = run.files.encryption_of(output.path).key_id  # it may have been changed since
+                self._note_dataset(DatasetRecord(**known, key_id=key_id, step=step.id))
         for name, known in saved.inputs.items():
             columns = known["columns"]
             shape = DatasetRecord(name=name, kind="input", rows=known["rows"], columns=columns and tuple(columns))
             self._note_read(shape)
-        record.metrics = kept_metrics(run.files, saved)
-        record.artifacts = artifacts
-        run.record.artifacts.extend(artifacts)
+        record.metrics = dict(saved.metrics)
+        run.record.artifacts.extend(record.artifacts)
         for warning in saved.warnings:
             run.warn(warning, step=step.id)
         record.made_by = saved.run_id
-        self._skip(step, record, unchanged_since(saved), artifacts=artifacts)
-
-    def put_in_place(self, step: Step, saved: SavedStep) -> list[Artifact]:
-        """Make what a finished step left known to this run; its artifacts."""
-        run = self.run
-        artifacts = []
-        for output in saved.outputs:
-            if output.kind == METRICS:
-                continue
-            path = str(run.files.root / output.path)
-            self._claims[path] = step.id
-            if output.kind == "artifact":
-                artifacts.append(Artifact(**{**output.artifact, "root": str(run.files.root)}))
-                continue
-            self.verdicts.offer(output)
-            self._note_dataset(
-                DatasetRecord(
-                    name=output.name,
-                    kind=output.kind,
-                    path=output.path,
-                    format=output.format,
-                    sha256=output.sha256,
-                    bytes=output.bytes,
-                    rows=output.rows,
-                    columns=output.columns,
-                    encrypted=output.encrypted,
-                    key_id=run.files.encryption_of(output.path).key_id,  # it may have been changed since
-                    step=step.id,
-                )
-            )
-        return artifacts
+        self._skip(step, record, unchanged_since(saved), artifacts=record.artifacts)
 
     def _skip(self, step: Step, record: StepRecord, reason: str, artifacts: list[Artifact] | None = None) -> None:
         run = self.run
@@ -193,29 +162,35 @@ class Steps:
     # ------------------------------------------------------------ attempt
 
     def attempt(self, step: Step) -> OperationResult:
-        """One attempt, through `pamola_run_step` and whatever is wrapped around it."""
-        self._begin_attempt(step)
+        """Make one attempt, through `pamola_run_step` and its wrappers."""
+        self._begin(step)
         return call_step(self.run, step)
 
-    def _begin_attempt(self, step: Step) -> None:
-        before = self._outputs.pop(step.id, None)
+    def begin(self, step: Step) -> StagedStep:
+        """Begin one attempt that another process makes."""
+        self._begin(step)
+        staged = self._staged[step.id] = self.run.checkpoints.stage(step)
+        staged.expect()
+        return staged
+
+    def _begin(self, step: Step) -> None:
+        before = self._staged.pop(step.id, None)
         if before is not None:
             before.discard()
         self._records[step.id].attempts += 1
-        self.deliver(lambda: self._done.update({step.id: 0.0}))
+        self.call_in_parent(lambda: self._done.update({step.id: 0.0}))
 
     def perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step`."""
-        outputs = self._outputs[step.id] = self._outputs_of(step)
-        return step.operation.execute(OperationContext(self.run, step, outputs, StepData(self.run, step, outputs)))
 
-    def _outputs_of(self, step: Step) -> StepOutputs:
-        def tell(done: float, total: float | None, unit: str) -> None:
-            self.deliver(lambda: self._progress(step, done, total, unit))
+        def progress(done: float, total: float | None, unit: str) -> None:
+            self.call_in_parent(lambda: self.progress(step, done, total, unit))
 
-        return StepOutputs(self.run, step, final=self.verdicts.final, claims=self._claims, tell_progress=tell)
+        staged = self._staged[step.id] = self.run.checkpoints.stage(step)
+        return step.operation.execute(StepContext(self.run, step, staged, progress))
 
-    def _progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
+    def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
+        """Pass on how far a step is."""
         if total is not None:
             self.run.progress.set_operation_total(step.id, total, unit)
         self.run.progress.update_operation(step.id, done - self._done.get(step.id, 0.0))
@@ -223,7 +198,7 @@ class Steps:
         self._session.emit("pamola_on_step_progress", step=step, done=done, total=total, unit=unit)
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
-        """Tell that an attempt failed and another will be made."""
+        """Report that an attempt failed and another will be made."""
         run = self.run
         message = run.redact(self._session.disclosure(self._read_by(step)).message(error))
         run.logger.warning(
@@ -235,45 +210,6 @@ class Steps:
             extra={"step_id": step.id},
         )
         self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
-
-    # ------------------------------------------------------------ attempts in another process
-
-    def describe_run(self) -> bytes:
-        """What another process needs to know of the run before it performs steps (`remote.RemoteRun`).
-
-        Raises:
-            OperationError: Something of it cannot be sent there.
-        """
-        from pamola_tasks_executor import remote
-
-        return remote.describe_run(self.run, self._session.layers, self.verdicts.final)
-
-    def send(self, step: Step) -> bytes:
-        """Begin an attempt that another process makes: what it needs to know of the step.
-
-        Raises:
-            OperationError: The operation cannot be sent there.
-        """
-        from pamola_tasks_executor import remote
-
-        self._begin_attempt(step)
-        outputs = self._outputs[step.id] = self._outputs_of(step)
-        outputs.expect()
-        known = [self._datasets[name] for name in step.reads if name in self._datasets]
-        return remote.describe_step(step, known, dict(self._claims))
-
-    def hear(self, step: Step, message: bytes) -> None:
-        """Pass on what the other process told while the step runs."""
-        from pamola_tasks_executor import pickles, remote
-
-        told = pickles.loads(message)
-        self.deliver(lambda: remote.pass_on(told, self.run, step, lambda *done: self._progress(step, *done)))
-
-    def receive(self, step: Step, answer: bytes) -> OperationResult:
-        """Take what the other process gave; failures are exceptions, as those of `attempt`."""
-        from pamola_tasks_executor import remote
-
-        return remote.taken(answer, self._outputs[step.id])
 
     # ------------------------------------------------------------ complete
 
@@ -290,52 +226,28 @@ class Steps:
             self._publish(step, record, result)
 
     def _publish(self, step: Step, record: StepRecord, result: OperationResult) -> None:
-        run, outputs = self.run, self._outputs.pop(step.id, None)
-        datasets: list[DatasetRecord] = []
-        artifacts: list[Artifact] = []
-        saved: tuple[Any, ...] = ()
-        if outputs is not None:
-            result.warnings += outputs.warnings
-            for warning in outputs.warnings:
-                run.warn(warning, step=step.id)
-            datasets, artifacts, saved = outputs.publish()
-            self.verdicts.note_key(step, outputs.derives)
+        run, staged = self.run, self._staged.get(step.id)
+        read = list(staged.read.values()) if staged is not None else []
+        for dataset in read:
+            self._refuse_changed(step, dataset)
+        for warning in staged.warnings if staged is not None else ():
+            result.warnings.append(warning)
+            run.warn(warning, step=step.id)
+        record.status = result.status.value
+        record.metrics = run.redact.value(result.metrics)
+        datasets, artifacts = run.checkpoints.publish(step, staged, record)
+        self._staged.pop(step.id, None)
         known = {artifact.path for artifact in artifacts}
         for artifact in result.artifacts:
             artifact.step = step.id
         result.artifacts = artifacts + [a for a in result.artifacts if run.files.name(a.path) not in known]
-        record.status = result.status.value
-        record.metrics = run.redact.value(result.metrics)
         record.artifacts = result.artifacts
-        in_journal = record.metrics
-        if in_journal and run.checkpoints.enabled and run.files.encrypts("state"):
-            saved, in_journal = (*saved, keep_metrics(run, step, record.metrics)), {}
-        run.checkpoints.save(
-            SavedStep(
-                step_id=step.id,
-                run_id=run.id,
-                time=rfc3339(now()),
-                fingerprint=self.verdicts.parts[step.id],
-                outputs=saved,
-                inputs={
-                    name: {"rows": dataset.rows, "columns": dataset.columns}
-                    for name, dataset in (outputs.read.items() if outputs is not None else ())
-                    if dataset.rows is not None and self.plan.writer_of(name) is None
-                },
-                metrics=in_journal,
-                warnings=tuple(record.warnings),
-                status=record.status,
-                seconds=record.seconds,
-                index=self._place[step.id],
-                run_seed=run.record.seed,
-            )
-        )
         run.history.step_finished(run, step.id, record.status, record.seconds)
         run.results[step.id] = result
         run.record.artifacts.extend(result.artifacts)
         self._keep_metrics(step, record)
-        self._tell_finished(step, result, success=True)
-        for dataset in outputs.read.values() if outputs is not None else ():
+        self._end(step, result, success=True)
+        for dataset in read:
             self._note_read(dataset)
             self._session.emit("pamola_on_dataset_read", step=step, dataset=dataset)
         for dataset in datasets:
@@ -345,7 +257,13 @@ class Steps:
             self._session.emit("pamola_on_artifact", step=step, artifact=artifact)
         self._session.emit("pamola_on_step_finished", step=step, result=result)
 
-    def _tell_finished(self, step: Step, result: OperationResult, *, success: bool) -> None:
+    def _refuse_changed(self, step: Step, dataset: DatasetRecord) -> None:
+        """What a step has read must be what its fingerprint was made of."""
+        known = self._datasets.get(dataset.name)
+        if known is not None and known.sha256 != dataset.sha256 and known.sha256 and dataset.sha256:
+            raise DataError(f"{dataset.name} ({dataset.path}) changed while step {step.id} read it: run the task again")
+
+    def _end(self, step: Step, result: OperationResult, *, success: bool) -> None:
         if step.id in self._running:
             self._running.remove(step.id)
         self._waiting.remove(step.id)
@@ -400,10 +318,10 @@ class Steps:
     def _step_failed(self, step: Step, result: OperationResult, error: BaseException) -> None:
         run, record = self.run, self._records[step.id]
         datasets = self._read_by(step)
-        outputs = self._outputs.pop(step.id, None)
-        if outputs is not None:
-            outputs.discard()
-            for warning in outputs.warnings:
+        staged = self._staged.pop(step.id, None)
+        if staged is not None:
+            staged.discard()
+            for warning in staged.warnings:
                 run.warn(warning, step=step.id)
         self.failed = True
         self._without[step.id] = "failed"
@@ -430,14 +348,14 @@ class Steps:
         self._failures[step.id] = (info, error)
         exc_info = None if isinstance(error, PamolaTaskError) else error
         run.logger.error("step %s failed: %s", step.id, info["message"], exc_info=exc_info, extra={"step_id": step.id})
-        self._tell_finished(step, result, success=False)
+        self._end(step, result, success=False)
         run.history.step_finished(run, step.id, record.status, record.seconds)
         self._session.emit("pamola_on_step_finished", step=step, result=result)
 
     def _read_by(self, step: Step) -> list[DatasetRecord]:
         """What is known of the datasets that a step has read so far."""
-        outputs = self._outputs.get(step.id)
-        return list(outputs.read.values()) if outputs is not None else []
+        staged = self._staged.get(step.id)
+        return list(staged.read.values()) if staged is not None else []
 
     # ------------------------------------------------------------ the end
 
@@ -451,6 +369,14 @@ class Steps:
         caused = [found for found in self._failures.items() if not getattr(found[1][1], "details", {}).get("stopped")]
         if caused and record.error is not None and record.error.get("step") in place:
             _, (record.error, self._session.error) = min(caused, key=lambda found: place[found[0]])
+
+
+def settled_seed(run: RunServices) -> int:
+    """The seed that was configured; else that of the run being continued; else a fresh one."""
+    for seed in (run.record.seed, run.config.seed, run.checkpoints.seed()):
+        if seed is not None:
+            return seed
+    return secrets.randbits(32)
 
 
 def unchanged_since(saved: SavedStep) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.record import now, rfc3339
+from pamola_tasks.record import SavedOutput, SavedStep, now, rfc3339
 from pamola_tasks.storage.files import Files
 from pamola_tasks_checkpoints import TaskContextManager
-from pamola_tasks_checkpoints.fingerprint import SavedOutput, SavedStep
 from pamola_tasks_paths import ProjectGuard
 
 TASK_DIR = "DATA/processed/t_1"

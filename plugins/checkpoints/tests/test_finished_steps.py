@@ -12,10 +12,10 @@ import attrs
 import pytest
 
 from pamola_tasks.errors import CheckpointError
+from pamola_tasks.record import SavedStep
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
 from pamola_tasks_checkpoints import TaskContextManager
-from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 Manage = Callable[..., TaskContextManager]
 Finish = Callable[..., SavedStep]

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.steps import Dependencies as Dependencies
     from pamola_tasks.protocols.steps import Executor as Executor
     from pamola_tasks.protocols.steps import Lock as Lock
+    from pamola_tasks.protocols.steps import Session as Session
+    from pamola_tasks.protocols.steps import StagedFile as StagedFile
+    from pamola_tasks.protocols.steps import StagedStep as StagedStep
     from pamola_tasks.protocols.steps import StepDriver as StepDriver
     from pamola_tasks.protocols.task import Task as Task
     from pamola_tasks.protocols.tasks import PlannedTask as PlannedTask
@@ -63,7 +66,7 @@ __getattr__, __dir__, __all__ = lazily(
         "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
         "run": "Project RunOptions RunServices",
         "services": "SERVICES Service",
-        "steps": "Checkpoints Dependencies Executor Lock StepDriver",
+        "steps": "Checkpoints Dependencies Executor Lock Session StagedFile StagedStep StepDriver",
         "task": "Task",
         "tasks": "PlannedTask Scheduler TaskNode TaskOutcome",
     },

@@ -18,6 +18,9 @@ class DataSource(Protocol):
     """Reads datasets (`DataSource` of the data plugin); frames are pandas DataFrames unless the provider says else.
 
     A name stands for a file (read when first asked for) or a frame in memory.
+
+    A source may have a method `generator(seed)`: what operations get as `ctx.rng`, so that random numbers come from the
+    library that its frames are of. Without it they get a `random.Random`.
     """
 
     def has_dataset(self, name: str) -> bool:
@@ -82,7 +85,11 @@ class DataSource(Protocol):
 
 
 class DataWriter(Protocol):
-    """Writes datasets (`DataWriter` of the data plugin)."""
+    """Writes datasets (`DataWriter` of the data plugin).
+
+    A writer may have an attribute `intermediate_format`: the format of datasets that only later steps read. Without it
+    they are written in the task's `output_format`.
+    """
 
     def write_dataset(
         self, frame: Any, path: str, *, name: str, format: str, role: str = "data", step: str = "", kind: str = "output"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,7 +10,7 @@ import attrs
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pamola_tasks.protocols.run import RunServices
 
@@ -75,6 +76,21 @@ class Progress(Protocol):
     def close(self) -> None:
         """Leave the terminal as it was."""
         ...
+
+
+@contextlib.contextmanager
+def shown(progress: Progress | None, name: str) -> Iterator[None]:
+    """Show what the block does under this name; nothing is shown without `progress`."""
+    if progress is None:
+        yield
+        return
+    progress.start_operation(name)
+    try:
+        yield
+    except BaseException:
+        progress.complete_operation(name, success=False)
+        raise
+    progress.complete_operation(name)
 
 
 class Reporter(Protocol):

@@ -14,11 +14,11 @@ from pamola_tasks.protocols.services import SERVICES
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols.config import Config
+    from pamola_tasks.protocols.config import Config, ConfigLayer
     from pamola_tasks.protocols.data import DataSource, DataWriter
     from pamola_tasks.protocols.files_and_places import Directories, Encryption, PathGuard
     from pamola_tasks.protocols.kernel_view import KernelView
@@ -46,6 +46,7 @@ class RunServices:
         results: Results of steps, by step id.
         options: What the caller asked for.
         services: Names of all services, in the order in which they come up.
+        layers: What the configuration is merged from; asked of the plugins unless it is there before.
         perform: The plain way to make one attempt at a step; there while the plan runs.
     """
 
@@ -55,6 +56,7 @@ class RunServices:
     record: RunRecord
     logger: logging.Logger
     options: RunOptions
+    layers: Sequence[ConfigLayer] | None
     plan: Plan
     results: dict[str, OperationResult]
     perform: Callable[[Step], OperationResult]
@@ -79,6 +81,7 @@ class RunServices:
 
     def __init__(self, services: Iterable[str] = SERVICES) -> None:
         self.services = tuple(services)
+        self.layers = None
         self._asking = "the kernel"
         self._files: Files | None = None
         self._warning = threading.Lock()

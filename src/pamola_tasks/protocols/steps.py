@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks_checkpoints.fingerprint import SavedStep
+    from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord
+    from pamola_tasks.result import OperationResult
 
 
 class Lock(Protocol):
@@ -31,27 +34,115 @@ class Lock(Protocol):
 
 
 class Checkpoints(Protocol):
-    """Remembers finished steps (`TaskContextManager` is a view on it)."""
+    """Remembers finished steps, and decides where a step writes (`TaskContextManager` is a view on it).
+
+    For each step of a run, in the plan's order, the kernel calls `stands`; then, unless the step is skipped, `stage`
+    for each attempt, and `publish` after the one that succeeded.
+    """
 
     @property
     def enabled(self) -> bool:
-        """Whether steps are remembered at all; when not, intermediate datasets stay in memory."""
+        """Whether steps are remembered at all; when not, intermediate datasets are temporary."""
+        ...
+
+    def seed(self) -> int | None:
+        """The seed of the run that this one continues, or None."""
+        ...
+
+    def stands(self, step: Step) -> SavedStep | str:
+        """The saved step that this one may be skipped to, or why it must run, in words (empty when it never finished).
+
+        When it answers with a saved step, the datasets of that step can be read from `run.data_source`.
+
+        Raises:
+            DataError: A dataset that the step reads is not there.
+        """
+        ...
+
+    def stage(self, step: Step) -> StagedStep:
+        """Where an attempt at a step writes: nothing of it is seen by readers before `publish`."""
+        ...
+
+    def publish(
+        self, step: Step, staged: StagedStep | None, record: StepRecord
+    ) -> tuple[list[DatasetRecord], list[Artifact]]:
+        """Rename what an attempt has staged into place, and remember the step as finished.
+
+        Args:
+            step: The step.
+            staged: What `stage` gave for the attempt; None where a wrapper answered instead of the step.
+            record: Its status, metrics, warnings and seconds.
+
+        Returns:
+            The datasets and artifacts, now in their places.
+        """
         ...
 
     def load(self) -> dict[str, SavedStep]:
         """The newest record of every finished step, by step id; damaged lines are skipped and logged."""
         ...
 
-    def verify(self, saved: SavedStep) -> list[str]:
-        """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
-        ...
-
-    def save(self, saved: SavedStep) -> None:
-        """Record a step as finished. Its outputs are in their places already."""
-        ...
-
     def clear(self) -> None:
         """Forget all steps of this task, with the intermediate datasets they left."""
+        ...
+
+
+@attrs.define
+class StagedFile:
+    """A file waiting to be published: where it is, where it goes, and what it is: a dataset or an artifact."""
+
+    temporary: str
+    final: str
+    record: DatasetRecord | None = None
+    artifact: Artifact | None = None
+
+
+class StagedStep(Protocol):
+    """What one attempt at a step reads and leaves (`pamola_tasks.storage.staging.StepStaging`).
+
+    Where the attempt is made by another process, that process has one of its own; `take` brings over here what that
+    one holds.
+
+    Attributes:
+        read: The datasets that were read, by name.
+        warnings: Messages for the user.
+        derives: Whether the step asked for keys of its own, so that its result depends on the project's key.
+        files: What waits to be published.
+    """
+
+    read: dict[str, DatasetRecord]
+    warnings: list[str]
+    derives: bool
+    files: list[StagedFile]
+
+    def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
+        """Write a dataset that the step declares."""
+        ...
+
+    def format_of(self, name: str) -> str:
+        """The format that a dataset is written in unless another one is asked for."""
+        ...
+
+    def artifact(
+        self, name: str, kind: str, description: str, *, category: str, tags: Sequence[str], group: str
+    ) -> AbstractContextManager[IO[bytes]]:
+        """Write an artifact."""
+        ...
+
+    def expect(self) -> None:
+        """Have `discard` remove what another process writes for this attempt."""
+        ...
+
+    def take(self, files: Sequence[StagedFile]) -> None:
+        """Have files published that another process has staged for this attempt."""
+        ...
+
+    def publish(self) -> tuple[list[DatasetRecord], list[Artifact]]:
+        """Rename everything into its place; called by `Checkpoints.publish`."""
+        ...
+
+    def discard(self) -> None:
+        """Remove what was not published."""
         ...
 
 
@@ -81,45 +172,39 @@ class Executor(Protocol):
 
 
 class StepDriver(Protocol):
-    """What the lifecycle gives to the executor.
+    """The steps of a run, as the executor drives them.
 
-    `prepare`, `complete` and `retried` are called in the parent only, in the thread that `run_plan` was called in.
-    A step is attempted in any thread (`attempt`), or by another process that a `remote.RemoteRun` made from
-    `describe_run()` lives in: `send` begins an attempt, `hear` takes what is told meanwhile, `receive` the answer.
+    Only `attempt` and `call_in_parent` may be called on any thread; all others are called in the thread that `run_plan`
+    was called in, one at a time. To have an attempt made by another process, an executor calls `begin` instead of
+    `attempt`, and fills what it gives with what came back.
 
     Attributes:
-        deliver: Takes what has to be called in the parent's thread: progress, and what other processes tell. It calls
-            at once; an executor that attempts steps elsewhere sets another, and calls what that is given.
+        run: The run (`RunServices`).
+        call_in_parent: Takes what has to be called in the parent's thread. It calls at once; an executor that makes
+            attempts elsewhere sets another, and calls what that is given.
     """
 
-    deliver: Callable[[Callable[[], None]], None]
+    run: Any
+    call_in_parent: Callable[[Callable[[], None]], None]
 
     def prepare(self, step: Step) -> bool:
-        """Whether the step has to be run; False when it was skipped, or stands behind a failed one."""
+        """Whether the step has to be run; False when it was skipped, or needs one that failed."""
         ...
 
     def attempt(self, step: Step) -> OperationResult:
-        """One attempt; failures are exceptions. May be called on a worker thread."""
+        """Make one attempt here; failures are exceptions."""
         ...
 
-    def describe_run(self) -> bytes:
-        """The run, for `remote.RemoteRun` in another process."""
+    def begin(self, step: Step) -> StagedStep:
+        """Begin one attempt that another process makes."""
         ...
 
-    def send(self, step: Step) -> bytes:
-        """Begin an attempt elsewhere: what `RemoteRun.perform` is given there."""
-        ...
-
-    def hear(self, step: Step, message: bytes) -> None:
-        """Take what `RemoteRun` sent while it performs the step."""
-        ...
-
-    def receive(self, step: Step, answer: bytes) -> OperationResult:
-        """Take what `RemoteRun.perform` returned; failures are exceptions."""
+    def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
+        """Pass on how far a step is."""
         ...
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
-        """Tell that another attempt will be made."""
+        """Report that an attempt failed and another will be made."""
         ...
 
     def complete(self, step: Step, result: OperationResult) -> None:
@@ -129,4 +214,22 @@ class StepDriver(Protocol):
     @property
     def stopped(self) -> bool:
         """Whether no further step may begin (a failure without `continue_on_error`, or an interrupt)."""
+        ...
+
+
+class Session(Protocol):
+    """What the steps of a run need of the run's lifecycle.
+
+    Attributes:
+        error: What made the run fail, or None.
+    """
+
+    error: BaseException | None
+
+    def emit(self, hook: str, **arguments: Any) -> None:
+        """Call the observers of an event."""
+        ...
+
+    def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
+        """Record a failure; the first one is what the run failed with."""
         ...

@@ -10,16 +10,14 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, PathSecurityError
 from pamola_tasks.protocols import Project, RunServices, Stat
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import temporary_name
 from pamola_tasks.testing import memory_plugins
-from pamola_tasks_checkpoints.fingerprint import SavedStep, from_entry, to_entry
 
 # ---------------------------------------------------------------- operations
 
@@ -330,6 +328,8 @@ class Folders:
 class JsonData:
     """Datasets as lists in JSON files: source and writer."""
 
+    intermediate_format = "parquet"  # the name alone: `extension` makes JSON of it
+
     def __init__(self, run: RunServices) -> None:
         self.run = run
         self.files: dict[str, tuple[str, str]] = {}
@@ -422,38 +422,6 @@ class JsonData:
         return "json"
 
 
-class Kept:
-    """Checkpoints in a journal."""
-
-    enabled = True
-
-    def __init__(self, run: RunServices) -> None:
-        self.run = run
-        self.path = run.directories.get_directory("state") / "checkpoints"
-
-    def load(self) -> dict[str, SavedStep]:
-        """The newest record of every step."""
-        found = journal.read(self.run.files, self.path)
-        return {saved.step_id: saved for saved in map(from_entry, found.entries)}
-
-    def verify(self, saved: SavedStep) -> list[str]:
-        """What is not as it was left."""
-        return [
-            f"output {output.name} is not as it was left"
-            for output in saved.outputs
-            if not self.run.files.exists(output.path) or self.run.files.sha256(output.path) != output.sha256
-        ]
-
-    def save(self, saved: SavedStep) -> None:
-        """Add one."""
-        journal.append(self.run.files, self.path, [to_entry(saved)], flush=False)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self.run.files.unlink(self.path, missing_ok=True)
-        self.run.files.remove_tree(self.run.directories.get_directory("state") / "steps", missing_ok=True)
-
-
 class Xor:
     """Encryption that a test can see through: every byte flipped, behind a head that names role and task."""
 
@@ -493,10 +461,9 @@ class Xor:
 
 
 class Disk:
-    """Project, guard, directories, data and checkpoints with real files under one folder."""
+    """Project, guard, directories and data with real files under one folder."""
 
     PAMOLA_PLUGIN_NAME = "disk"
-    checkpoints: ClassVar[type] = Kept
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -525,11 +492,6 @@ class Disk:
     def pamola_provide_data_writer(self, run: RunServices) -> Any:
         """JSON files."""
         return run.data_source
-
-    @hookimpl
-    def pamola_provide_checkpoints(self, run: RunServices) -> Any:
-        """A journal."""
-        return self.checkpoints(run)
 
 
 def disk_kernel(root: Path, *plugins: Any, **configuration: Any) -> Kernel:

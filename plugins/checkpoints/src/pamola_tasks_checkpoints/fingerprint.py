@@ -1,4 +1,4 @@
-"""When a step may be skipped: the parts of its fingerprint, what a finished step left, and what has changed since."""
+"""The parts of a step's fingerprint, and what has changed since an earlier one, in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import sys
 import types
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,81 +21,10 @@ if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
 
 ENCRYPTION_KEY = "encryption key"  # the part of a step that took keys of its own from the project's key
-_NUMERIC_LIBRARIES = ("pandas", "numpy", "pyarrow")
-
-
-@attrs.frozen(kw_only=True)
-class SavedOutput:
-    """A file that a finished step left: a dataset (`kind` = `output` or `intermediate`), an artifact, or its metrics
-    where they are encrypted."""
-
-    kind: str
-    name: str
-    path: str
-    sha256: str
-    bytes: int
-    format: str = ""
-    rows: int | None = None
-    columns: tuple[str, ...] | None = None
-    encrypted: bool = False
-    key_id: str = ""
-    artifact: Mapping[str, Any] = attrs.Factory(dict)
-
-
-@attrs.frozen(kw_only=True)
-class SavedStep:
-    """A finished step as the journal has it.
-
-    Attributes:
-        fingerprint: The parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
-        outputs: The files it left, with their hashes.
-        inputs: Of the task's inputs that it read: `rows` and `columns`, by name.
-        index: Its place in the plan of that run.
-        run_seed: The seed of that run, which a continued run uses again.
-    """
-
-    step_id: str
-    run_id: str
-    time: str
-    fingerprint: Mapping[str, str]
-    outputs: tuple[SavedOutput, ...] = ()
-    inputs: Mapping[str, Any] = attrs.Factory(dict)
-    metrics: Mapping[str, Any] = attrs.Factory(dict)
-    warnings: tuple[str, ...] = ()
-    status: str = "success"
-    seconds: float = 0.0
-    index: int = 0
-    run_seed: int | None = None
-
-
-def to_entry(saved: SavedStep) -> dict[str, Any]:
-    """A finished step as a journal entry."""
-    return {"schema": 1, "event": "step", **attrs.asdict(saved)}
-
-
-def from_entry(entry: Mapping[str, Any]) -> SavedStep:
-    """A finished step from its journal entry.
-
-    Raises:
-        ValueError: The entry is not of this form.
-    """
-    try:
-        known = {f.name for f in attrs.fields(SavedStep)}
-        kept = {key: value for key, value in entry.items() if key in known and key != "outputs"}
-        outputs = tuple(
-            SavedOutput(**{**item, "columns": None if item.get("columns") is None else tuple(item["columns"])})
-            for item in entry["outputs"]
-        )
-        saved = SavedStep(**{**kept, "warnings": tuple(kept.get("warnings", ()))}, outputs=outputs)
-    except (KeyError, TypeError) as problem:
-        raise ValueError(f"not a finished step: {problem}") from problem
-    if not isinstance(saved.step_id, str) or not isinstance(saved.fingerprint, dict):
-        raise ValueError("not a finished step: its id or fingerprint has the wrong type")
-    return saved
 
 
 def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, str], seed: int | None) -> dict[str, str]:
-    """The parts of a step's fingerprint that the kernel knows.
+    """The parts of a step's fingerprint that follow from the step itself.
 
     Args:
         operation: The step's operation.
@@ -112,7 +40,7 @@ def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, st
     }
     parts.update({f"parameter {key}": canonical(value) for key, value in operation.parameters().items()})
     parts.update({f"input {name}": digest for name, digest in inputs.items()})
-    parts.update({f"version {name}": version for name, version in library_versions().items()})
+    parts.update({f"version {name}": version for name, version in versions().items()})
     return parts
 
 
@@ -173,17 +101,11 @@ def _seen(value: Any) -> str:
 
 
 @cache
-def library_versions() -> dict[str, str]:
-    """Versions of the kernel and of the libraries that numbers depend on, without importing them."""
+def versions() -> dict[str, str]:
+    """Versions of the kernel and of Python. Plugins add those of the libraries that they compute with."""
     from pamola_tasks import __version__
 
-    found = {"pamola-tasks": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
-    for name in _NUMERIC_LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"pamola-tasks": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""`TaskContextManager`: the checkpoints of one task, as the kernel and as a task's own code see them.
+"""`TaskContextManager`: the checkpoints of one task, as a run and as a task's own code see them.
 
-The kernel asks for finished steps (`load`, `verify`, `save`, `clear`). A task's own code sees the same store as a
-state with named checkpoints, and can save named states of its own, which are JSON files in `.state/checkpoints`.
+To the run it is a journal of finished steps (`load`, `verify`, `save`, `clear`). A task's own code sees the same store
+as a state with named checkpoints, and can save named states of its own, which are JSON files.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityError, StateRestorationError
 from pamola_tasks.protocols import Diagnosis
+from pamola_tasks.protocols.observability import shown
 from pamola_tasks.record import now, rfc3339
-from pamola_tasks.showing import shown
 from pamola_tasks_checkpoints import present_state
+from pamola_tasks_checkpoints.run_checkpoints import RunCheckpoints
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from pamola_tasks.protocols import Progress, RunServices
+    from pamola_tasks.record import SavedStep
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 MAX_CHECKPOINTS = 10
 MAX_STATE_SIZE = 10 * 1024 * 1024
 _REQUIRED = ("task_id", "operation_index", "operations_completed")
 
 
-class TaskContextManager:
+class TaskContextManager(RunCheckpoints):
     """The checkpoints of one task.
 
     Args:
@@ -51,6 +52,7 @@ class TaskContextManager:
         config_hash: Names the configuration that states belong to; called when first needed.
         task_version: The version of the task that states belong to.
         redact: Makes messages of errors safe to write.
+        run: The run, in one.
     """
 
     def __init__(
@@ -67,7 +69,10 @@ class TaskContextManager:
         config_hash: Callable[[], str] = lambda: "",
         task_version: str = "",
         redact: Callable[[str], str] = str,
+        run: RunServices | None = None,
     ) -> None:
+        if run is not None:
+            super().__init__(run)
         self.task_id = task_id
         self.enabled = enabled
         self.max_state_size = max_state_size
@@ -85,7 +90,7 @@ class TaskContextManager:
         self._noted = present_state.empty(self.task_id)
         self._unnoted: list[SavedStep] = []
 
-    # ------------------------------------------------------------ what the kernel asks
+    # ------------------------------------------------------------ finished steps
 
     def load(self) -> dict[str, SavedStep]:
         """The newest record of every finished step, by step id; damaged lines are skipped and logged."""
@@ -424,6 +429,7 @@ def for_run(run: RunServices) -> TaskContextManager:
         ).hexdigest(),
         task_version=run.config.version,
         redact=run.redact,
+        run=run,
     )
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.record import now, rfc3339
-from pamola_tasks_checkpoints.outputs import kept_metrics
+from pamola_tasks_checkpoints.entries import kept_metrics
 
 if TYPE_CHECKING:
+    from pamola_tasks.record import SavedStep
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_checkpoints.fingerprint import SavedStep
 
 
 def empty(task_id: str) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import CheckpointError, PathSecurityError
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.storage import journal
-from pamola_tasks_checkpoints.fingerprint import from_entry, to_entry
+from pamola_tasks_checkpoints.entries import from_entry, locked, to_entry
 
 if TYPE_CHECKING:
+    from pamola_tasks.record import SavedOutput, SavedStep
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_checkpoints.fingerprint import SavedOutput, SavedStep
 
 SCHEMA = 1
 _GROWN = 4  # the journal is compacted when it has this many times the lines that are live …
@@ -115,11 +115,7 @@ class FinishedSteps:
 
     def verify(self, saved: SavedStep) -> list[str]:
         """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
-        return [reason for output in saved.outputs if (reason := self._damage(output) or self._locked(output))]
-
-    def _locked(self, output: SavedOutput) -> str:
-        refusal = self._files.refusal(output.path)
-        return f"{output.kind} {output.name} ({output.path}) cannot be decrypted: {refusal}" if refusal else ""
+        return [reason for output in saved.outputs if (reason := self._damage(output) or locked(self._files, output))]
 
     def _damage(self, output: SavedOutput) -> str:
         what = f"{output.kind} {output.name} ({output.path})"

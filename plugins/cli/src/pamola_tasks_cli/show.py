@@ -27,10 +27,10 @@ def command(cli: Invocation, task: str, as_json: bool) -> None:
 
 def show_plan(cli: Invocation, task: str, options: RunOptions, *, as_json: bool) -> None:
     """Print the plan of a task."""
-    from pamola_tasks_checkpoints.dry_run import preview
+    from pamola_tasks.dry_run import DryRun
 
     run = cli.kernel.plan(task, options)
-    document = plan_document(run, preview(run))
+    document = plan_document(run, DryRun(run).steps())
     if as_json:
         print_json(document)
     else:

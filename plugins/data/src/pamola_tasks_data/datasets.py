@@ -18,6 +18,7 @@ from pamola_tasks_data.reading import DataReader, explained
 if TYPE_CHECKING:
     from types import TracebackType
 
+    import numpy
     import pandas as pd
 
     from pamola_tasks.protocols import DatasetFormat, RunServices
@@ -242,6 +243,12 @@ class Datasets:
         self._check_encryption(dataset, dataset.paths[0])
         with explained(dataset.what), self._reader.files.open(dataset.paths[0], dataset.role) as file:
             yield file
+
+    def generator(self, seed: int | None) -> numpy.random.Generator:
+        """Random numbers for operations: `ctx.rng`."""
+        import numpy as np
+
+        return np.random.default_rng(seed)
 
     def release(self, name: str) -> None:
         """Drop the frame from memory; a dataset that has no file is forgotten."""

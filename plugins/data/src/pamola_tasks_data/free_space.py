@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import RunServices
-    from pamola_tasks_checkpoints.fingerprint import SavedStep
+    from pamola_tasks.record import SavedStep
 
 RECORDS = 1 << 20  # for log, report, journal and history
 

@@ -60,5 +60,8 @@ def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
 
 @hookimpl
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
-    """How CSV is written, where it is not as ever."""
-    return {"csv": "for spreadsheets"} if step.writes and run.config.plugin("data").csv_for_spreadsheets else {}
+    """Versions of the libraries that values depend on, and how CSV is written, where it is not as ever."""
+    from pamola_tasks_data.fingerprint import library_versions
+
+    unusual = step.writes and run.config.plugin("data").csv_for_spreadsheets
+    return {**library_versions(), "csv": "for spreadsheets"} if unusual else library_versions()

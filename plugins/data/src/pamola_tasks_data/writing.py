@@ -58,6 +58,8 @@ class DataWriter:
         handover: Where frames are left for later steps of the run.
     """
 
+    intermediate_format = "parquet"  # keeps types, and is read and written fastest
+
     def __init__(
         self,
         files: Files,

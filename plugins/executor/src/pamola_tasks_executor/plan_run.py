@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.operation import OperationResult
-from pamola_tasks_executor import pickles
+from pamola_tasks_executor import pickles, remote
 from pamola_tasks_executor.attempts import Attempts, Tries, overruled
 from pamola_tasks_executor.processes import Limits, Worker
 from pamola_tasks_executor.together import Together
@@ -112,7 +112,7 @@ class PlanRun:
         if not apart:
             return b""
         try:
-            return driver.describe_run()
+            return remote.describe_run(driver.run)
         except OperationError as problem:
             raise PlanError(f"step {apart[0]} needs a process of its own, and {problem}") from problem
 
@@ -128,10 +128,12 @@ class PlanRun:
         def attempt() -> OperationResult:
             if limits is None:
                 return driver.attempt(step)
-            return driver.receive(step, worker.perform(step.id, driver.send(step), partial(driver.hear, step), limits))
+            staged = driver.begin(step)
+            attempt = remote.describe_step(driver.run, step)
+            return remote.taken(worker.perform(step.id, attempt, partial(_on_message, driver, step), limits), staged)
 
         def tell(error: BaseException, number: int, wait: float) -> None:
-            driver.deliver(lambda: driver.retried(step, number, error, wait))
+            driver.call_in_parent(lambda: driver.retried(step, number, error, wait))
 
         try:
             result = self._attempts.make(attempt, settings, tries, tell, stop)
@@ -142,6 +144,12 @@ class PlanRun:
         result.execution_time = tries.seconds
         self._attempts.count(tries, not result.failed)
         return result
+
+
+def _on_message(driver: StepDriver, step: Step, message: bytes) -> None:
+    """Have the parent's services take what another process said while it performs a step."""
+    said = pickles.loads(message)
+    driver.call_in_parent(lambda: remote.pass_on(said, driver.run, step, partial(driver.progress, step)))
 
 
 def _wrong_memory(where: str, limit: int | None) -> list[str]:

@@ -18,23 +18,23 @@ import attrs
 
 from pamola_tasks import BaseTask
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult
+from pamola_tasks.operation import Operation
 from pamola_tasks.plan import Plan, StepOptions
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.plugins.records import PluginRecord
-from pamola_tasks.protocols import RunOptions, RunServices
-from pamola_tasks_checkpoints.outputs import StepData, StepOutputs
+from pamola_tasks.protocols import RunOptions, RunServices, StagedFile
+from pamola_tasks.result import OperationResult
+from pamola_tasks.step_context import StepContext
 from pamola_tasks_executor.pickles import dumps, loads
 from pamola_tasks_redaction.disclosure import Disclosure, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import ConfigLayer
+    from pamola_tasks.protocols import StagedStep
     from pamola_tasks.record import DatasetRecord
-    from pamola_tasks_checkpoints.outputs import Staged
 
 # ---------------------------------------------------------------- what is sent
 
@@ -60,7 +60,6 @@ class _Run:
     task: dict[str, Any]
     layers: list[bytes]
     options: bytes
-    final: frozenset[str]
     log_level: int
 
 
@@ -74,7 +73,7 @@ class _Attempt:
     options: StepOptions
     distribution: str
     datasets: list[DatasetRecord]
-    claims: dict[str, str]
+    published: frozenset[str]
 
 
 def describe_kernel(kernel: Kernel) -> bytes:
@@ -122,13 +121,8 @@ def _rebuilt(said: _Kernel) -> Kernel:
     return Kernel(said.root, loaded=plugins)
 
 
-def describe_run(run: RunServices, layers: Iterable[ConfigLayer] | None, final: set[str]) -> bytes:
+def describe_run(run: RunServices) -> bytes:
     """What `RemoteRun` is made from.
-
-    Args:
-        run: The run.
-        layers: What its configuration was merged from, so that the same is merged there.
-        final: Datasets of the plan that are published as the task's outputs.
 
     Raises:
         OperationError: Something of it cannot be sent.
@@ -152,21 +146,15 @@ def describe_run(run: RunServices, layers: Iterable[ConfigLayer] | None, final: 
             "version": task.version,
             "file": task.file,
         },
-        layers=[dumps(layer, f"the configuration from {layer.origin}") for layer in layers or ()],
+        layers=[dumps(layer, f"the configuration from {layer.origin}") for layer in run.layers or ()],
         options=dumps(options, "the frames given for input datasets"),
-        final=frozenset(final),
         log_level=min((handler.level for handler in run.logger.handlers), default=logging.CRITICAL),
     )
     return dumps(described, "the run")
 
 
-def describe_step(step: Step, datasets: Iterable[DatasetRecord], claims: dict[str, str]) -> bytes:
+def describe_step(run: RunServices, step: Step) -> bytes:
     """What `RemoteRun.perform` is given.
-
-    Args:
-        step: The step.
-        datasets: Those that it reads and other steps have written.
-        claims: Paths that steps have published, and which step it was.
 
     Raises:
         OperationError: It cannot be sent, or reads what is in this process's memory only.
@@ -177,8 +165,8 @@ def describe_step(step: Step, datasets: Iterable[DatasetRecord], claims: dict[st
         operation=step.operation,
         options=step.options,
         distribution=step.distribution,
-        datasets=list(datasets),
-        claims=claims,
+        datasets=[d for d in (*run.record.intermediates, *run.record.outputs) if d.name in step.reads],
+        published=frozenset(run.plan.final_datasets(run.config.outputs)),
     )
     for dataset in attempt.datasets:
         if not dataset.path:
@@ -196,7 +184,7 @@ class _Answer:
     result: OperationResult | None = None
     error: BaseException | None = None
     trace: str = ""
-    staged: Sequence[Staged] = ()
+    staged: Sequence[StagedFile] = ()
     warnings: Sequence[str] = ()
     read: dict[str, DatasetRecord] = attrs.Factory(dict)
     derives: bool = False
@@ -211,7 +199,7 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.args[0]}"""'
 
 
-def failed(error: BaseException, outputs: StepOutputs | None = None, disclosure: Disclosure | None = None) -> bytes:
+def failed(error: BaseException, outputs: StagedStep | None = None, disclosure: Disclosure | None = None) -> bytes:
     """The answer that an attempt failed with this error; what cannot be sent is told in words."""
     disclosure = disclosure or Disclosure()
     trace = disclosure.trace(error)
@@ -228,7 +216,7 @@ def failed(error: BaseException, outputs: StepOutputs | None = None, disclosure:
     return data
 
 
-def taken(answer: bytes, outputs: StepOutputs) -> OperationResult:
+def taken(answer: bytes, outputs: StagedStep) -> OperationResult:
     """Take over what an attempt left: its result, or its error raised.
 
     Args:
@@ -324,8 +312,8 @@ class RemoteRun:
         task.kernel = kernel = _rebuilt(said.kernel)
         options: RunOptions = loads(said.options)
         session = RunSession(kernel, task, options, runs=False)
-        session.layers = [loads(layer) for layer in said.layers]
         self.run = run = session.run
+        run.layers = [loads(layer) for layer in said.layers]
         run.id = run.record.run_id = said.run_id
         run.record.seed = said.seed
         run.provide("progress", _Forwarded("progress", _PROGRESS, self._tell))
@@ -335,9 +323,7 @@ class RemoteRun:
         run.logger.handlers[:] = [_ForwardingHandler(self._tell, said.log_level)]
         run.warn = self._warn  # type: ignore[method-assign]
         run.perform = self._perform
-        self._final = set(said.final)
-        self._claims: dict[str, str] = {}
-        self._outputs: StepOutputs | None = None
+        self._outputs: StagedStep | None = None
 
     def _tell(self, *told: Any) -> None:
         message = dumps(told, f"what is told to {told[0]}")
@@ -363,7 +349,7 @@ class RemoteRun:
         try:
             said: _Attempt = loads(attempt)
             run = self.run
-            run.plan = Plan()
+            run.plan = Plan(published=said.published)
             step = run.plan.add(
                 said.operation,
                 name=said.name,
@@ -371,7 +357,6 @@ class RemoteRun:
                 distribution=said.distribution,
             )
             names = step.reads
-            self._claims = said.claims
             for dataset in said.datasets:
                 role = "data" if dataset.kind == "output" else "state"
                 path = str(run.files.root / dataset.path)
@@ -390,26 +375,20 @@ class RemoteRun:
 
     def _perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step` here."""
-        run = self.run
-        outputs = self._outputs = StepOutputs(
-            run,
-            step,
-            final=self._final,
-            claims=self._claims,
-            tell_progress=lambda done, total, unit: self._tell("step progress", done, total, unit),
-        )
-        return step.operation.execute(OperationContext(run, step, outputs, StepData(run, step, outputs)))
+        staged = self._outputs = self.run.checkpoints.stage(step)
+        tell = lambda done, total, unit: self._tell("step progress", done, total, unit)  # noqa: E731
+        return step.operation.execute(StepContext(self.run, step, staged, tell))
 
     def _answer(self, step: Step, result: OperationResult) -> bytes:
         outputs = self._outputs
         if outputs is None:  # a wrapper answered without the step
             return dumps(_Answer(result=result), f"the result of step {step.id}")
-        for file in outputs.staged:
+        for file in outputs.files:
             if file.record is not None and not file.record.path:
                 raise DataError(f"step {step.id} wrote {file.record.name!r} to the memory of its process, which goes")
         answer = _Answer(
             result=result,
-            staged=outputs.staged,
+            staged=outputs.files,
             warnings=outputs.warnings,
             read=outputs.read,
             derives=outputs.derives,

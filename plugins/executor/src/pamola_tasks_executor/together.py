@@ -56,7 +56,7 @@ class Together:
         """
         # Not those of concurrent.futures, for which the interpreter waits when it ends: see the second Ctrl-C.
         threads = [threading.Thread(target=self._work, args=(worker,), daemon=True) for worker in self._workers]
-        before, self._driver.deliver = self._driver.deliver, self._inbox.put
+        before, self._driver.call_in_parent = self._driver.call_in_parent, self._inbox.put
         try:
             for thread in threads:
                 thread.start()
@@ -67,7 +67,7 @@ class Together:
                 self._inbox.get()()
             raise
         finally:
-            self._driver.deliver = before
+            self._driver.call_in_parent = before
             for _ in threads:
                 self._jobs.put(None)
             if not self._running:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.protocols import Diagnosis
+from pamola_tasks.protocols.observability import shown
 from pamola_tasks.record import new_run_id, now, rfc3339
-from pamola_tasks.showing import shown
 from pamola_tasks.storage import journal, leftovers
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_history import events, given, storage

@@ -146,9 +146,9 @@ def forecast(run: RunServices, remade: Mapping[str, str] | None = None) -> Seque
     Args:
         remade: Inputs that other tasks will write anew, by name, and which.
     """
-    from pamola_tasks_checkpoints.dry_run import preview
+    from pamola_tasks.dry_run import DryRun
 
-    return preview(run, remade)
+    return DryRun(run, remade).steps()
 
 
 def _looked_at(kernel: Kernel, node: TaskNode, options: RunOptions, look: Callable[[RunServices], T]) -> T | None:

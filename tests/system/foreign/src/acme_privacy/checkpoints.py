@@ -1,14 +1,13 @@
-"""Checkpoints in one JSON file: as simple as the protocol allows."""
+"""Checkpoints in one JSON file."""
 
 import json
 
-from pamola_tasks_checkpoints.fingerprint import from_entry, to_entry
+from pamola_tasks_checkpoints import RunCheckpoints, from_entry, to_entry
 
 
-class ListedCheckpoints:
-    enabled = True
-
+class ListedCheckpoints(RunCheckpoints):
     def __init__(self, run):
+        super().__init__(run)
         self._files = run.files
         self._path = run.directories.get_directory("state") / "acme.json"
 

@@ -5,6 +5,6 @@ from pamola_tasks import hookimpl
 
 @hookimpl
 def pamola_provide_checkpoints(run):
-    from pamola_tasks.nulls import NoCheckpoints
+    from pamola_tasks.storage.staging import NoCheckpoints
 
-    return NoCheckpoints()
+    return NoCheckpoints(run)

@@ -1,4 +1,4 @@
-"""An operation run alone, without a task: the other door of `Operation.run`."""
+"""A single operation without a task: what `Operation.run` does."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import BaseTask, nulls
 from pamola_tasks.errors import OperationError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, with_parameters
+from pamola_tasks.kernel import BaseTask, Kernel
+from pamola_tasks.lifecycle import RunSession
+from pamola_tasks.operation import Operation, timestamp, with_parameters
 from pamola_tasks.protocols import RunOptions
+from pamola_tasks.result import OperationResult
+from pamola_tasks.step_context import StepContext
+from pamola_tasks.storage.files import check_name
+from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks.task_keys import INFRASTRUCTURE_KEYS, INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS
-from pamola_tasks_checkpoints.outputs import StepData, StepOutputs
-from pamola_tasks_compat.tasks import STANDARD_DIRECTORIES, clean_temp_dir, get_artifact_path
 
 if TYPE_CHECKING:
-    from pamola_tasks.lifecycle import RunSession
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.storage.files import Files
 
 _NOT_PARAMETERS = SERVICE_KEYS | SWITCH_KEYS | {*INJECTED_KEYS, *INFRASTRUCTURE_KEYS, "encryption_context"}
 
 
-def run_alone(
+def run_operation(
     operation: Operation,
     data_source: Any,
     task_dir: Path,
@@ -31,7 +35,7 @@ def run_alone(
     progress_tracker: Any,
     params: Mapping[str, Any],
 ) -> OperationResult:
-    """Run one operation on given data; its outputs go to `task_dir/output`.
+    """Run one operation on given data; its outputs go to the folder `output` in `task_dir`.
 
     Returns:
         The result; a failure is a result with status ERROR.
@@ -55,76 +59,76 @@ def run_alone(
 
 
 def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_tracker: Any) -> OperationResult:
-    session = _session_in(task_dir, data_source)
-    run = session.run
+    run = _run_in(task_dir, data_source)
     # Several may run at once in one folder: each stages its outputs apart.
     step = run.plan.add(operation, options={"id": f"{operation.name}-{secrets.token_hex(4)}"})
-    told = 0.0
+    shown = 0.0
 
-    def tell(done: float, total: float | None, unit: str) -> None:
-        nonlocal told
+    def progress(done: float, total: float | None, unit: str) -> None:
+        nonlocal shown
         if progress_tracker is not None:
-            progress_tracker.update(done - told)
-            told = done
+            progress_tracker.update(done - shown)
+            shown = done
 
-    outputs = StepOutputs(run, step, final=set(step.writes), claims={}, tell_progress=tell)
+    staged = run.checkpoints.stage(step)
     try:
-        result = operation.execute(OperationContext(run, step, outputs, StepData(run, step, outputs)))
+        result = operation.execute(StepContext(run, step, staged, progress))
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
-        result.warnings += outputs.warnings
+        result.warnings += staged.warnings
         if not result.failed:
-            _, artifacts, _ = outputs.publish()
+            _, artifacts = staged.publish()
             result.artifacts = [*artifacts, *result.artifacts]
         return result
     except SystemExit as error:
         raise OperationError(f"{operation.name} called sys.exit({error.code!r})") from error
     finally:
-        outputs.discard()
+        staged.discard()
 
 
 class _Folder:
-    """The directories of an operation that runs alone: all in one folder."""
+    """The directories of an operation without a task: all in one folder, made when something is written."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Files) -> None:
         self._root = root
+        self._files = files
 
     def ensure_directories(self) -> dict[str, Path]:
-        """They are made when something is written."""
-        return {name: self.get_directory(name) for name in ("task", *STANDARD_DIRECTORIES)}
+        """None has to be there before."""
+        return {name: self.get_directory(name) for name in ("task", "output", "dictionaries", "temp")}
 
     def get_directory(self, dir_type: str) -> Path:
         """The folder itself as `task`, else a folder of that name in it."""
-        return self._root if dir_type == "task" else self._root / dir_type
+        return self._root if dir_type == "task" else self._root / check_name(dir_type, "the directory")
 
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path:
         """A path for an artifact, checked."""
-        return get_artifact_path(self._root, artifact_name, artifact_type, subdir, include_timestamp)
+        stamp = f"_{timestamp()}" if include_timestamp else ""
+        return self.get_directory(subdir) / check_name(f"{artifact_name}{stamp}.{artifact_type}", "the artifact name")
 
     def clean_temp_directory(self) -> bool:
-        """Empty the temp directory."""
-        return clean_temp_dir(self._root)
+        """Empty the directory for temporary files."""
+        self._files.remove_tree(self.get_directory("temp"), missing_ok=True)
+        return True
 
 
-def _session_in(task_dir: Path, data_source: Any) -> RunSession:
+def _run_in(task_dir: Path, data_source: Any) -> RunServices:
     """Services for an operation whose task directory is this folder."""
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.lifecycle import RunSession
-
     task_dir = task_dir.absolute()
     task_dir.mkdir(parents=True, exist_ok=True)
     run_of = getattr(data_source, "run", None)
     kernel = Kernel(task_dir, loaded=run_of.kernel.plugins) if run_of is not None else Kernel.discover(task_dir)
     session = RunSession(kernel, BaseTask(task_dir.name), RunOptions(console=False, quiet=True), runs=False)
     run = session.run
-    run.provide("checkpoints", nulls.NoCheckpoints())
-    run.provide("directories", _Folder(task_dir.resolve()))
+    run.provide("checkpoints", NoCheckpoints(run))
+    session.bring_up("config")
+    run.provide("directories", _Folder(task_dir.resolve(), run.files))
     session.bring_up("data_writer")
     if isinstance(data_source, Mapping):
         for name, frame in data_source.items():
             run.data_source.add_dataframe(name, frame)
     else:
         run.provide("data_source", data_source)
-    return session
+    return run

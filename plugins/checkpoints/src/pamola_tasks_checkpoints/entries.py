@@ -1,0 +1,91 @@
+"""A finished step as the journal has it: its entry, the files that it left, and its metrics."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.record import SavedOutput, SavedStep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pamola_tasks.plan import Step
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import Artifact, DatasetRecord
+    from pamola_tasks.storage.files import Files
+
+METRICS = "metrics"  # the kind of a saved output that is neither a dataset nor an artifact
+
+
+def to_entry(saved: SavedStep) -> dict[str, Any]:
+    """A finished step as a journal entry."""
+    return {"schema": 1, "event": "step", **attrs.asdict(saved)}
+
+
+def from_entry(entry: Mapping[str, Any]) -> SavedStep:
+    """A finished step from its journal entry.
+
+    Raises:
+        ValueError: The entry is not of this form.
+    """
+    try:
+        known = {f.name for f in attrs.fields(SavedStep)}
+        kept = {key: value for key, value in entry.items() if key in known and key != "outputs"}
+        outputs = tuple(
+            SavedOutput(**{**item, "columns": None if item.get("columns") is None else tuple(item["columns"])})
+            for item in entry["outputs"]
+        )
+        saved = SavedStep(**{**kept, "warnings": tuple(kept.get("warnings", ()))}, outputs=outputs)
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"not a finished step: {problem}") from problem
+    if not isinstance(saved.step_id, str) or not isinstance(saved.fingerprint, dict):
+        raise ValueError("not a finished step: its id or fingerprint has the wrong type")
+    return saved
+
+
+def saved_dataset(record: DatasetRecord) -> SavedOutput:
+    """A dataset that a step left."""
+    known = attrs.asdict(record, recurse=False, filter=attrs.filters.exclude("step", "bytes"))
+    return SavedOutput(**known, bytes=record.bytes or 0)
+
+
+def saved_artifact(artifact: Artifact) -> SavedOutput:
+    """An artifact that a step left."""
+    return SavedOutput(
+        kind="artifact",
+        name=artifact.name,
+        path=artifact.path,
+        sha256=artifact.sha256,
+        bytes=artifact.bytes or 0,
+        encrypted=artifact.encrypted,
+        artifact=attrs.asdict(artifact, filter=attrs.filters.exclude("root")),  # a project can be moved
+    )
+
+
+def keep_metrics(run: RunServices, step: Step, metrics: Mapping[str, Any]) -> SavedOutput:
+    """Keep a step's metrics in an encrypted file beside its datasets: they may quote data.
+
+    The journal itself is readable.
+    """
+    path = str(run.directories.get_directory("state") / "steps" / step.id / "metrics.json")
+    file = run.files.write(path, json.dumps(metrics), "state")
+    name = run.files.name(path)
+    return SavedOutput(kind=METRICS, name=METRICS, path=name, sha256=file.sha256, bytes=file.size, encrypted=True)
+
+
+def kept_metrics(files: Files, saved: SavedStep) -> dict[str, Any]:
+    """The metrics of a finished step, from its journal entry or from their file."""
+    for output in saved.outputs:
+        if output.kind == METRICS:
+            found: dict[str, Any] = json.loads(files.read(output.path, "state"))
+            return found
+    return dict(saved.metrics)
+
+
+def locked(files: Files, output: SavedOutput) -> str:
+    """Why an output that is there cannot be used: it was encrypted with a key that is not at hand. Else nothing."""
+    refusal = files.refusal(output.path)
+    return f"{output.kind} {output.name} ({output.path}) cannot be decrypted: {refusal}" if refusal else ""

@@ -1,0 +1,217 @@
+"""What a step leaves, staged while it runs and published when it has succeeded.
+
+A step writes into a folder of its own beside the places that readers look at. Only after success everything is renamed
+into place; a step that fails leaves nothing. `Checkpoints.stage` gives a `StepStaging`, or something like it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import DataError, OperationError
+from pamola_tasks.protocols import StagedFile
+from pamola_tasks.record import Artifact
+from pamola_tasks.storage.files import check_name
+from pamola_tasks.storage.leftovers import staging_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pamola_tasks.plan import Step
+    from pamola_tasks.protocols import RunServices, StagedStep
+    from pamola_tasks.record import DatasetRecord, SavedOutput, SavedStep, StepRecord
+
+
+class StepStaging:
+    """The outputs of one attempt at one step. See `pamola_tasks.protocols.StagedStep` for attributes.
+
+    Args:
+        run: The run.
+        step: The step.
+        keeps: Whether intermediate datasets outlive the run.
+        claims: Paths that steps of this run have written, and which step it was: one dict for all steps.
+    """
+
+    def __init__(self, run: RunServices, step: Step, *, keeps: bool, claims: dict[str, str]) -> None:
+        self.read: dict[str, DatasetRecord] = {}
+        self.warnings: list[str] = []
+        self.derives = False
+        self.files: list[StagedFile] = []
+        self._run = run
+        self._step = step
+        self._claims = claims
+        self._used = False
+        self._published = run.plan.final_datasets(run.config.outputs)
+        steps = run.directories.get_directory("state" if keeps else "temp") / "steps"
+        self._home = steps / step.id
+        self._folder = steps / staging_of(step.id)
+
+    def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
+        """Write a dataset where no reader looks yet."""
+        if name not in self._step.writes:
+            raise DataError(
+                f"step {self._step.id} writes {name!r}, which it does not declare:"
+                f" name it in a parameter made with writes()"
+            )
+        check_name(name, "the dataset name")
+        run, final = self._run, name in self._published
+        format = format or self.format_of(name)
+        file_name = f"{name}.{run.data_writer.extension(format)}"
+        target = self.claim((run.directories.get_directory("output") if final else self._home) / file_name)
+        staged = self._path(file_name)
+        record = run.data_writer.write_dataset(
+            frame,
+            staged,
+            name=name,
+            format=format,
+            role="data" if final else "state",
+            step=self._step.id,
+            kind="output" if final else "intermediate",
+        )
+        record = attrs.evolve(record, path=run.files.name(target) if record.path else "")
+        self.files = [file for file in self.files if file.record is None or file.record.name != name]
+        self.files.append(StagedFile(staged, target, record=record))
+        return record
+
+    def format_of(self, name: str) -> str:
+        """The format of a dataset of which nothing else is said."""
+        if name in self._published:
+            own: str | None = getattr(self._step.operation, "output_format", None)
+            return own or self._run.config.output_format
+        return getattr(self._run.data_writer, "intermediate_format", "") or self._run.config.output_format
+
+    @contextlib.contextmanager
+    def artifact(
+        self, name: str, kind: str, description: str, *, category: str, tags: Sequence[str], group: str
+    ) -> Iterator[IO[bytes]]:
+        """Write an artifact where no reader looks yet."""
+        check_name(name, "the artifact name")
+        check_name(kind, "the artifact type")
+        directory = "dictionaries" if category == "dictionary" else "output"
+        target = self.claim(self._run.directories.get_directory(directory) / f"{name}.{kind}")
+        staged = self._path(f"artifact-{directory}/{name}.{kind}")
+        with self._run.files.create(staged, "artifact") as file:
+            yield file  # type: ignore[misc]  # mypy takes no BufferedIOBase for an IO[bytes]
+        made = Artifact(
+            kind,
+            self._run.files.name(target),
+            description,
+            category,
+            list(tags),
+            group,
+            name=name,
+            sha256=file.sha256,
+            bytes=file.size,
+            encrypted=file.encrypted,
+            step=self._step.id,
+            root=str(self._run.files.root),
+        )
+        self.files.append(StagedFile(staged, target, artifact=made))
+
+    def _path(self, name: str) -> str:
+        self._used = True
+        return str(self._folder / name)
+
+    def claim(self, target: Path | str) -> str:
+        """Two steps must not write one file, or the first one's result would be lost."""
+        owner = self._claims.setdefault(str(target), self._step.id)
+        if owner != self._step.id:
+            raise OperationError(
+                f"step {self._step.id} writes {self._run.files.name(target)}, which step {owner} wrote in this run:"
+                f" give one of them another name (an output prefix, for example)"
+            )
+        return str(target)
+
+    def expect(self) -> None:
+        """Have `discard` remove what another process writes for this attempt."""
+        self._used = True
+
+    def take(self, files: Sequence[StagedFile]) -> None:
+        """Have files published that another process has staged.
+
+        Raises:
+            OperationError: Another step of this run has written one of the files.
+        """
+        for file in files:
+            self.claim(file.final)
+        self.files = list(files)
+
+    def publish(self) -> tuple[list[DatasetRecord], list[Artifact]]:
+        """Rename everything into its place; datasets can be read from then on.
+
+        Raises:
+            OperationError: A dataset that the step declares was not written.
+        """
+        datasets = [file.record for file in self.files if file.record is not None]
+        written = {record.name for record in datasets}
+        missing = [name for name in self._step.writes if name not in written]
+        if missing:
+            raise OperationError(f"step {self._step.id} ended without writing {missing[0]!r}, which it declares")
+        for file in self.files:
+            record = file.record
+            if record is None or record.path:
+                self._run.files.replace(file.temporary, file.final)
+            if record is not None and record.path:
+                offer(self._run, record)
+        artifacts = [file.artifact for file in self.files if file.artifact is not None]
+        self.discard()
+        return datasets, artifacts
+
+    def discard(self) -> None:
+        """Remove what was not published, whichever process wrote it."""
+        if self._used:
+            self._run.files.remove_tree(str(self._folder), missing_ok=True)
+            self.files = []
+            self._used = False
+
+
+class NoCheckpoints:
+    """The checkpoints of a run that no plugin keeps any for: every run starts from the beginning.
+
+    Steps are staged and published all the same.
+    """
+
+    enabled = False
+
+    def __init__(self, run: RunServices) -> None:
+        self._run = run
+        self._claims: dict[str, str] = {}
+
+    def seed(self) -> None:
+        """No run is continued."""
+
+    def stands(self, step: Step) -> str:
+        """No step is skipped."""
+        return ""
+
+    def stage(self, step: Step) -> StepStaging:
+        """In the task's directory for temporary files."""
+        return StepStaging(self._run, step, keeps=False, claims=self._claims)
+
+    def publish(
+        self, step: Step, staged: StagedStep | None, record: StepRecord
+    ) -> tuple[list[DatasetRecord], list[Artifact]]:
+        """Rename everything into its place."""
+        return staged.publish() if staged is not None else ([], [])
+
+    def load(self) -> dict[str, SavedStep]:
+        """Nothing is remembered."""
+        return {}
+
+    def clear(self) -> None:
+        """Nothing is remembered."""
+
+
+def offer(run: RunServices, dataset: DatasetRecord | SavedOutput) -> None:
+    """Let later steps read a dataset that a step of this run or of an earlier one has published."""
+    run.data_source.add_file_path(
+        dataset.name,
+        str(run.files.root / dataset.path),
+        format=dataset.format,
+        role="data" if dataset.kind == "output" else "state",
+        sha256=dataset.sha256,
+    )
