@@ -31,7 +31,7 @@ class Driver:
         self.events: list[tuple[Any, ...]] = []
         self.results: dict[str, OperationResult] = {}
         self.stopped = False
-        self.deliver = at_once
+        self.call_in_parent = at_once
 
     def prepare(self, step: Any) -> bool:
         self.events.append(("prepare", step.id))

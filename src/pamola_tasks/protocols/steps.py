@@ -230,6 +230,10 @@ class Session(Protocol):
         """Call the observers of an event."""
         ...
 
+    def disclosure(self, datasets: Iterable[DatasetRecord] = ()) -> Any:
+        """What may be shown of errors, where no cell of a table may be read."""
+        ...
+
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
         """Record a failure; the first one is what the run failed with."""
         ...

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import StagedStep
+    from pamola_tasks.protocols import KernelView, StagedStep
     from pamola_tasks.record import DatasetRecord
 
 # ---------------------------------------------------------------- what is sent
@@ -76,7 +76,7 @@ class _Attempt:
     published: frozenset[str]
 
 
-def describe_kernel(kernel: Kernel) -> bytes:
+def describe_kernel(kernel: KernelView) -> bytes:
     """What `kernel_from` makes the same kernel of in another process.
 
     Raises:
@@ -85,7 +85,7 @@ def describe_kernel(kernel: Kernel) -> bytes:
     return dumps(_kernel(kernel), "the kernel")
 
 
-def _kernel(kernel: Kernel) -> _Kernel:
+def _kernel(kernel: KernelView) -> _Kernel:
     root = kernel.project.files.root
     if not root.is_dir():
         raise OperationError(
