@@ -36,7 +36,7 @@ LAYERS = (
     ("storage",),
     ("plugins",),
     ("steps", "step_context", "step_order", "dry_run"),
-    ("configuration", "lifecycle"),
+    ("configuration", "lifecycle", "run_log"),
     ("task",),
     ("registry", "kernel", "single_operation"),
     ("__init__",),

@@ -17,7 +17,7 @@ from pamola_tasks.plugins.discovery import installed, module_from, normalized
 from pamola_tasks.plugins.manager import Plugins, assemble
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.plugins.settings import settings_of
-from pamola_tasks.testing import memory_plugins
+from pamola_tasks.testing import PlainRedactionPlugin, memory_plugins
 from pamola_tasks.testing.kernel_kit import Nothing, Steps, kernel_of
 
 HEAD = "from pamola_tasks import hookimpl\n"
@@ -104,7 +104,7 @@ def test_a_broken_plugin_ends_in_a_status_and_a_reason_and_leaves_nothing(tmp_pa
 
 
 def test_a_syntax_error_names_file_and_line(tmp_path: Path) -> None:
-    kernel = Kernel(autoload=False, modules=[plugin_file(tmp_path, "def broken(:\n")])
+    kernel = Kernel(autoload=False, plugins=[PlainRedactionPlugin()], modules=[plugin_file(tmp_path, "def broken(:\n")])
     assert "suspect.py" in kernel.plugins["suspect"].reason
     assert "line 5" in kernel.plugins["suspect"].reason
 
@@ -177,7 +177,11 @@ def test_a_plugin_that_implements_a_hook_twice_is_told_to_be_two() -> None:
 
 
 def test_a_file_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
-    kernel = Kernel(autoload=False, modules=[str(tmp_path / "absent.py"), "no_such_package.plugin"])
+    kernel = Kernel(
+        autoload=False,
+        plugins=[PlainRedactionPlugin()],
+        modules=[str(tmp_path / "absent.py"), "no_such_package.plugin"],
+    )
     assert "there is no Python file" in kernel.plugins["absent"].reason
     assert "No module named 'no_such_package'" in kernel.plugins["no_such_package.plugin"].reason
 

@@ -17,6 +17,7 @@ from pamola_tasks.testing import (
     MemoryDataPlugin,
     MemoryHistoryPlugin,
     MemoryPlacesPlugin,
+    PlainRedactionPlugin,
     SequentialExecutorPlugin,
     memory_plugins,
 )
@@ -110,7 +111,7 @@ def test_every_service_that_is_provided_has_a_default_and_a_hook() -> None:
 
     hooks = {name.removeprefix("pamola_provide_") for name in vars(hookspecs) if name.startswith("pamola_provide_")}
     services = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
-    assert hooks == set(services) - {"redact", "lock"}
+    assert hooks == set(services) - {"lock"}
     assert all(services[service].default for service in hooks)
 
 
@@ -155,7 +156,7 @@ def test_an_error_of_ours_from_a_provider_passes_as_it_is() -> None:
 
 
 def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behind() -> None:
-    order = [service for service in SERVICES if service not in ("redact", "lock")]
+    order = [service for service in SERVICES if service != "lock"]
     offered: dict[str, Any] = {}
     found: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
     real = {
@@ -195,17 +196,20 @@ def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behin
 
         return answer
 
-    for service in order[3:]:
+    for service in order[4:]:
         offered[service] = provider(service, f"p-{service}", [], answer=looking(service))
-    kernel = Kernel(autoload=False, plugins=[MemoryConfigPlugin({}), MemoryPlacesPlugin({}), *offered.values()])
+    kernel = Kernel(
+        autoload=False,
+        plugins=[PlainRedactionPlugin(), MemoryConfigPlugin({}), MemoryPlacesPlugin({}), *offered.values()],
+    )
     outcome = kernel.run(Steps(Nothing))
     assert outcome.success, outcome.record.error
-    assert list(found) == order[3:]
+    assert list(found) == order[4:]
     types = {
+        "redactor": "PlainRedactor",
         "project": "Project",
         "path_guard": "MemoryGuard",
         "config": "MemoryConfig",
-        "redact": "Redactor",
         "directories": "MemoryDirectories",
         "logging": "NoLogging",
         "history": "MemoryHistory",

@@ -51,7 +51,7 @@ def hide_secrets(run: RunServices) -> None:
     for origin in run.config.origins().values():
         for value in (origin.value, *(lower.value for lower in origin.overruled)):
             try:
-                run.redact.learn(value)
+                run.redactor.learn(value)
             except PamolaTaskError as error:
                 if run.task is not None:
                     raise
@@ -67,9 +67,9 @@ def hide_what_plugins_say(run: RunServices) -> None:
     for record, redactions in run.kernel.plugins.each("pamola_add_redactions", run=run):
         for redaction in redactions or ():
             if callable(redaction):
-                run.redact.add_predicate(redaction)
+                run.redactor.add_predicate(redaction)
                 continue
             try:
-                run.redact.add_pattern(redaction)
+                run.redactor.add_pattern(redaction)
             except re.error as error:
                 raise PluginError(f"plugin {record.label}: {redaction!r} is no regular expression: {error}") from error

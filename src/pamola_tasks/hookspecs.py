@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         PathGuard,
         Progress,
         Project,
+        Redactor,
         Reporter,
         ReportSection,
         ReportWriter,
@@ -200,10 +201,24 @@ def pamola_provide_scheduler(kernel: KernelView) -> Scheduler:
 
 
 @hookspec(firstresult=True)
+def pamola_provide_redactor(run: RunServices | None) -> Redactor:
+    """Hide secrets in texts, and say what may be said of errors.
+
+    Called first of all, since every log line passes through it: it can use no service and no configuration, and should
+    know the secrets in the environment. The secrets and patterns of the configuration are added once that is known.
+    With no answer the run is refused.
+
+    Args:
+        run: The run; None for what is said outside of runs: why a plugin could not be loaded, errors of commands.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
 def pamola_provide_project(start: Path) -> Project:
     """Find the project that a folder belongs to.
 
-    Called first. With no answer the start folder itself is the root.
+    With no answer the start folder itself is the root.
 
     Args:
         start: The folder to look from: `--project`, or the current one.

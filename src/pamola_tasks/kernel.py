@@ -103,6 +103,7 @@ class Kernel:
         project = self._find_project()
         guard = self.plugins.provide("path_guard", project=project) or nulls.DenyingGuard(project.root)
         project._files = Files(guard, self._veto_for(project, None), self._containers_of(project))
+        project._redactor = lambda: self.plugins.redactor
         project.find_secret = lambda name: self._find_secret(name, project)
         return project
 

@@ -26,6 +26,7 @@ from pamola_tasks.plan import Plan
 from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.protocols import RunOptions, RunServices, Task
 from pamola_tasks.record import RunRecord, new_run_id, now
+from pamola_tasks.run_log import hand_over, run_logger
 from pamola_tasks.steps import Steps
 from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import Files, check_name
@@ -34,15 +35,12 @@ from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks_data import free_space as room
 from pamola_tasks_data.input_files import input_files, input_sizes
-from pamola_tasks_redaction.disclosure import Disclosure
-from pamola_tasks_redaction.run_log import hand_over, run_logger
-from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pamola_tasks.plugins.records import PluginRecord
-    from pamola_tasks.protocols import KernelView
+    from pamola_tasks.protocols import Disclosure, KernelView
     from pamola_tasks.record import DatasetRecord
 
 
@@ -87,11 +85,12 @@ class RunSession:
         run.options = options
         run.plan = Plan()
         run.results = {}
-        self._up_redact()
         task_id = task.task_id if task is not None else ""
         run.record = RunRecord(run_id=run.id, task_id=task_id)
         run.record.overrides.extend(kernel.plugins.left_out())
         run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
+        self._refusal: PamolaTaskError | None = None
+        self._up_redactor()
         self._log_buffer = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
         run.logger = run_logger(run, self._log_buffer)
         self.observers = Observers(self._observer_failed, self.disclosure, self._observer_overdue)
@@ -105,6 +104,8 @@ class RunSession:
         Raises:
             PamolaTaskError: The first one that could not be brought up.
         """
+        if self._refusal is not None:
+            raise self._refusal
         services = self.run.services
         for service in services[: services.index(upto) + 1 if upto else None]:
             if service in vars(self.run):
@@ -125,11 +126,15 @@ class RunSession:
             raise self.kernel.plugins.missing(service)
         self.run.provide(service, answer)
 
-    def _up_redact(self) -> None:
-        redact = Redactor()
-        for secret in in_the_environment():
-            redact.register(secret)
-        self.run.provide("redact", redact)
+    def _up_redactor(self) -> None:
+        """Before all others, since every word of a run passes through it; without it nothing comes up."""
+        self.run._asking = "the provider of 'redactor'"
+        try:
+            redactor = self._essential("redactor")
+        except PamolaTaskError as error:
+            self._refusal, redactor = error, nulls.NoRedactor(str(error))
+        self.run.provide("redactor", redactor)
+        self.run._asking = "the kernel"
 
     def _up_project(self) -> None:
         if self.runs:
@@ -296,7 +301,7 @@ class RunSession:
         plugins = self.kernel.plugins
         plugins.each("pamola_modify_plan", after_each=note_change, run=run, plan=plan)
         for step in plan:
-            run.redact.learn(step.operation.parameters())
+            run.redactor.learn(step.operation.parameters())
         problems = plan.problems() + self.kernel.plugins.objections("pamola_check_plan", run=run, plan=plan)
         if problems:
             raise PlanError(problems=tuple(problems))
@@ -391,7 +396,7 @@ class RunSession:
         try:
             action()
         except Exception as error:
-            message = self.run.redact(f"{what} could not be written: {self.disclosure().message(error)}")
+            message = self.run.redactor(f"{what} could not be written: {self.disclosure().message(error)}")
             self.run.logger.error("%s", message, exc_info=error)
             record = self.run.record
             record.errors.append({"type": status, "message": message})
@@ -438,7 +443,7 @@ class RunSession:
 
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
         """Record what made the run fail; the first one stands, but for an interrupt, which is why all ended."""
-        record, redact, disclosure = self.run.record, self.run.redact, self.disclosure(more.pop("datasets", ()))
+        record, redact, disclosure = self.run.record, self.run.redactor, self.disclosure(more.pop("datasets", ()))
         info: dict[str, Any] = {
             "type": status,
             "message": redact(disclosure.message(error)),
@@ -459,21 +464,21 @@ class RunSession:
 
     def disclosure(self, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
         """What may be said of errors in this run, where no cell of a table may be read."""
-        return Disclosure.of(self.run, datasets)
+        return self.run.redactor.disclosure(self.run, datasets)
 
     def emit(self, hook: str, **arguments: Any) -> None:
         """Tell the observers."""
         self.kernel.plugins.emit(self.observers, hook, run=self.run, **arguments)
 
     def _observer_failed(self, failure: dict[str, str]) -> None:
-        failure = {key: self.run.redact(text) for key, text in failure.items()}
+        failure = {key: self.run.redactor(text) for key, text in failure.items()}
         self.run.record.observer_failures.append(failure)
         self.run.logger.warning("observer %s failed in %s: %s", failure["plugin"], failure["hook"], failure["error"])
 
     def _observer_overdue(self, plugin: str, hook: str, seconds: float, stack: str) -> None:
         """Name an observer that hangs, and where, while it does: in the log, and on stderr where that is no log."""
         said = f"observer {plugin} has been in {hook} for {seconds:.0f} s: Ctrl-C abandons this call; it is at\n{stack}"
-        said = self.run.redact(said).rstrip()
+        said = self.run.redactor(said).rstrip()
         if not self.run.options.console and sys.stderr is not None:
             print(f"warning: {said}", file=sys.stderr, flush=True)
         self.run.record.observer_failures.append(

@@ -10,9 +10,12 @@ from pamola_tasks.storage.files import looks_encrypted
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Mapping, Sequence
+    import re
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pamola_tasks.protocols import PluginsView, RunServices
+    from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.secret import Secret
 
 
 class DenyingGuard:
@@ -31,6 +34,59 @@ class DenyingGuard:
         )
 
     open = create = mkdirs = replace = unlink = remove_tree = iter = stat = exists = _deny
+
+
+class NoRedactor:
+    """Where nothing says what may be shown, nothing is: every text is replaced by the reason.
+
+    Args:
+        reason: Why there is no redactor.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self._instead = f"*** (not shown: {reason})" if reason else "***"
+
+    def __call__(self, text: str) -> str:
+        """The reason."""
+        return self._instead
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """The reason."""
+        return self._instead
+
+    def hides(self, key: str) -> bool:
+        """Always."""
+        return True
+
+    def register(self, secret: Secret | str) -> None:
+        """Everything is hidden already."""
+
+    def learn(self, value: Any, key: str = "") -> None:
+        """Everything is hidden already."""
+
+    def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
+        """Everything is hidden already."""
+
+    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
+        """Everything is hidden already."""
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Everything is hidden already."""
+
+    def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> NoRedactor:
+        """Nothing may be said but the class of an error."""
+        return self
+
+    def message(self, error: BaseException) -> str:
+        """The class."""
+        return type(error).__name__
+
+    def trace(self, error: BaseException) -> str:
+        """The class."""
+        return type(error).__name__
+
+    def remember(self, error: BaseException) -> None:
+        """There is nothing to keep."""
 
 
 class NoLogging:

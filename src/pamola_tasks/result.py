@@ -13,7 +13,7 @@ from pamola_tasks.errors import DataWriteError
 from pamola_tasks.record import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class OperationStatus(enum.Enum):
@@ -36,9 +36,7 @@ def _note_what_is_repeated(result: OperationResult, _: Any, message: str | None)
     if message and isinstance(error, Exception):
         said = str(error)
         if said and said in message:
-            from pamola_tasks_redaction.disclosure import Disclosure
-
-            result._repeated = (said, Disclosure().message(error))
+            result._repeated = error
     return message
 
 
@@ -83,15 +81,20 @@ class OperationResult(ArtifactQueries):
     attempts: int = 1
     reason: str = ""
     warnings: list[str] = attrs.Factory(list)
-    _repeated: tuple[str, str] | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    _repeated: Exception | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         _note_what_is_repeated(self, None, self.error_message)
 
-    def said(self, *, show_data: bool = False) -> str:
-        """The message; an exception that it repeats (`error_message=str(error)`) is told without data."""
-        message = self.error_message or ""
-        return message if show_data or self._repeated is None else message.replace(*self._repeated)
+    def said(self, message_of: Callable[[BaseException], str]) -> str:
+        """The message, once; of an exception that it repeats (`error_message=str(error)`) only what may be said.
+
+        Args:
+            message_of: Gives that.
+        """
+        message, error = self.error_message or "", self._repeated
+        self._repeated = None
+        return message if error is None else message.replace(str(error), message_of(error))
 
     @classmethod
     def success(cls, metrics: Mapping[str, Any] | None = None, artifacts: Iterable[Artifact] = ()) -> OperationResult:

@@ -396,9 +396,9 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
         raise OperationError(f"step {step.id} raised {type(error).__name__}, which is no Exception") from error
     if not isinstance(result, OperationResult):
         raise OperationError(f"step {step.id} gave a {type(result).__name__} instead of an OperationResult")
+    said = result.said(lambda error: run.redactor.disclosure(run).message(error))
     if result.failed:
         if result.exception is not None:
             raise result.exception
-        said = result.said(show_data=run.options.show_data)
         raise OperationError(said or f"step {step.id} ended with status {result.status.value}")
     return result

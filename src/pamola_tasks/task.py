@@ -14,6 +14,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.lifecycle import RunSession, drive, status_of
 from pamola_tasks.operation import Artifact, Operation, OperationResult
+from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.task_keys import INJECTED_KEYS, parameters_for
 
@@ -390,7 +391,7 @@ class Task:
         if error is not None:
             if self._session is None:
                 self.status = "context_exception"
-                self.error_info = {"type": "context_exception", "message": str(error) or type(error).__name__}
+                self.error_info = {"type": "context_exception", "message": self._told(error)}
                 return
             self._failed("interrupted" if isinstance(error, KeyboardInterrupt) else "context_exception", error)
             self.finalize(False)
@@ -412,7 +413,12 @@ class Task:
             self.error_info = self._session.run.record.error
         elif self.error_info is None:
             self.status = status
-            self.error_info = {"type": status, "message": str(error), "exception_type": type(error).__name__}
+            self.error_info = {"type": status, "message": self._told(error), "exception_type": type(error).__name__}
+
+    def _told(self, error: BaseException) -> str:
+        """What may be said of an error where there is no run."""
+        redactor = self.kernel.plugins.redactor if self.kernel is not None else installed_redactor()
+        return redactor(redactor.disclosure().message(error))
 
 
 def overrides_of(args: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def provide(files: Files, *, asked: bool | None = None, configured: bool = True,
     config: Any = SimpleNamespace(enable_checkpoints=configured, version="1.0", to_dict=lambda: {"k": k})
     directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA/processed/t_1")
     run.provide("config", config)
-    run.provide("redact", Redactor())
+    run.provide("redactor", Redactor())
     run.provide("directories", directories)
     provided = pamola_provide_checkpoints(run)
     assert isinstance(provided, TaskContextManager)

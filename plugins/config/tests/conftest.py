@@ -15,6 +15,7 @@ from pamola_tasks import BaseTask, Kernel, Secret, hookimpl
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_config import plugin as config_plugin
 from pamola_tasks_config.task_config import TaskConfig
+from pamola_tasks_redaction import plugin as redaction_plugin
 
 paths_plugin = pytest.importorskip("pamola_tasks_paths.plugin", reason="needs the paths plugin as its guard")
 
@@ -97,7 +98,7 @@ class Home:
 
     @property
     def kernel(self) -> Kernel:
-        return Kernel(self.root, autoload=False, plugins=[config_plugin, paths_plugin, *self.plugins])
+        return Kernel(self.root, autoload=False, plugins=[config_plugin, paths_plugin, redaction_plugin, *self.plugins])
 
     def config(self, task: Any = "t_1", **overrides: Any) -> TaskConfig:
         """The configuration of a task: by id, with nothing stated, or a task; None for the project's."""

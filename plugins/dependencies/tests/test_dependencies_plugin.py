@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> RunServices:
     config: Any = SimpleNamespace(dependencies=["t_1"], continue_on_error=False, data_repository="elsewhere")
     directories: Any = SimpleNamespace(get_directory=lambda kind: tmp_path / "repo" / kind)
     run.provide("config", config)
-    run.provide("redact", Redactor())
+    run.provide("redactor", Redactor())
     run.provide("directories", directories)
     run.provide("history", ExecutionLog(run.files))
     return run

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from encryption_samples import KEY_TEXT, Cli, Config, Done
 
 from pamola_tasks_encryption import TaskEncryptionManager
+from pamola_tasks_redaction.secrets import Redactor
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,7 @@ def manager_of() -> Callable[..., TaskEncryptionManager]:
 
     def make(config: Config | None = None, **options: Any) -> TaskEncryptionManager:
         options.setdefault("environ", {"PAMOLA_KEY": KEY_TEXT})
+        options.setdefault("redactor", Redactor())
         return TaskEncryptionManager(config or Config(), **options)
 
     return make

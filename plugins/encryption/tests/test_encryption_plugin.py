@@ -35,7 +35,7 @@ def run_of(root: Path, encryption_keys: dict[str, str] | None = None, **config: 
         task=SimpleNamespace(encryption_keys=encryption_keys or {}),
         logger=logging.getLogger("test"),
         project=Project(root, id=PROJECT),
-        redact=Redactor(),
+        redactor=Redactor(),
         path_guard=SimpleNamespace(open=lambda name: (root / name).open("rb")),
     )
 

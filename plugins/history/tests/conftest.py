@@ -40,7 +40,7 @@ def make_run(files: Files) -> Callable[..., RunServices]:
         config: Any = SimpleNamespace(task_type="anonymization")
         directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA" / kind)
         run.provide("config", config)
-        run.provide("redact", Redactor())
+        run.provide("redactor", Redactor())
         run.provide("directories", directories)
         run.provide("lock", NoLock())
         return run

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 import pamola_tasks_config.plugin
 import pamola_tasks_history.plugin
 import pamola_tasks_paths.plugin
+import pamola_tasks_redaction.plugin
 from pamola_tasks import Kernel
 from pamola_tasks.errors import UnknownTaskError
 from pamola_tasks_cli.app import Invocation
@@ -26,7 +27,8 @@ Ask = Callable[..., Result]
 
 def a_kernel(root: Path) -> Kernel:
     (root / ".pamola.toml").touch()
-    plugins: list[Any] = [pamola_tasks_paths.plugin, pamola_tasks_config.plugin, pamola_tasks_history.plugin]
+    parts = (pamola_tasks_redaction, pamola_tasks_paths, pamola_tasks_config, pamola_tasks_history)
+    plugins: list[Any] = [part.plugin for part in parts]
     return Kernel(root, autoload=False, plugins=plugins)
 
 

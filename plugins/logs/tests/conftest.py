@@ -41,7 +41,7 @@ def _make_run(
     run.provide("project", Project(root))
     config = types.SimpleNamespace(log_level=level, plugin=lambda name: LogSettings(**settings))
     run.provide("config", config)
-    run.provide("redact", Redactor())
+    run.provide("redactor", Redactor())
     if task_id:  # the kernel has no directories without a task
         run.provide("directories", _Directories(root))
     return run

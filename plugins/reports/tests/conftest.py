@@ -79,7 +79,7 @@ def _make_run(
         run.record.status = "configuration_error"
         run.record.finished = STARTED + timedelta(seconds=0.1)
         return run
-    run.provide("redact", Redactor())
+    run.provide("redactor", Redactor())
     run.redact.register("hunter2-hunter2")
     config = _Config()
     config.use_encryption = encrypts

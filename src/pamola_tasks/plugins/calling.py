@@ -59,6 +59,10 @@ class HookCalls:
         self._observers: Observers | None = None
         self._calls = threading.local()
 
+    def redact(self, text: str) -> str:
+        """A text that is said outside of runs, without secrets; nothing of it where it is not known who redacts."""
+        return ""
+
     def record_of(self, impl: HookImpl) -> PluginRecord:
         """The plugin that an implementation belongs to."""
         return self._by_name[impl.plugin_name]
@@ -157,7 +161,7 @@ class HookCalls:
             except PamolaTaskError:
                 raise
             except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {record.label} failed in {hook}: {reason(error)}") from error
+                raise PluginError(f"plugin {record.label} failed in {hook}: {reason(error, self.redact)}") from error
             self._note(record, answer)
             return answer
 
@@ -189,7 +193,9 @@ class HookCalls:
             except (PamolaTaskError, GeneratorExit):
                 raise
             except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {record.label} failed around {hook}: {reason(error)}") from error
+                raise PluginError(
+                    f"plugin {record.label} failed around {hook}: {reason(error, self.redact)}"
+                ) from error
 
         return wrapping
 

@@ -17,14 +17,16 @@ from pamola_tasks import hookspecs
 from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.discovery import installed, module_from, normalized, resolve
 from pamola_tasks.plugins.providers import Providers
-from pamola_tasks.plugins.records import PluginRecord, reason
+from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.plugins.settings import nearest, settings_of
-from pamola_tasks.protocols.services import RUN_NAMES, Service
+from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pluggy import HookImpl
+
+    from pamola_tasks.protocols.redaction import Redactor
 
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
 _DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
@@ -98,6 +100,7 @@ class Plugins(Providers):
     def load(self, record: PluginRecord, get: Callable[[], Any]) -> PluginRecord:
         """Try to load and register one plugin, and record how that went."""
         self.records.append(record)
+        record.redact = self.redact
         if record.name in self._by_name:
             other = self._by_name[record.name]
             return self._failed(record, f"the name {record.name!r} is used by {other.label} already", keep=False)
@@ -106,7 +109,7 @@ class Plugins(Providers):
             return self._failed(record, f"{KERNEL!r} is the kernel's own name", keep=False)
         if self.disable & {normalized(name) for name in (record.name, record.distribution) if name}:
             record.status = "blocked"
-            record.reason = "left out on purpose"
+            record.wrong = "left out on purpose"
             return record
         self._guarded(record, lambda: self._take(record, get()))
         return record
@@ -117,13 +120,13 @@ class Plugins(Providers):
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            self._failed(record, reason(error))
+            self._failed(record, error)
 
     def _take(self, record: PluginRecord, plugin: Any) -> None:
         declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
         if declared != hookspecs.HOOK_API:
             record.status = "incompatible"
-            record.reason = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
+            record.wrong = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
         elif self._waiting is not None:
             self._waiting.append((record, plugin))
         else:
@@ -194,14 +197,14 @@ class Plugins(Providers):
         close = nearest(name, self.hook_names())
         return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
 
-    def _failed(self, record: PluginRecord, reason: str, *, keep: bool = True) -> PluginRecord:
+    def _failed(self, record: PluginRecord, reason: str | BaseException, *, keep: bool = True) -> PluginRecord:
         if keep and record.object is not None and self.manager.get_plugin(record.name) is record.object:
             self.manager.unregister(record.object)
         for name in self._services_of.pop(record.name, ()) if keep else ():
             del self.services[name]
         self._chosen.clear()
         record.status = "failed"
-        record.reason = reason
+        record.wrong = reason
         record.object = None
         return record
 
@@ -341,3 +344,21 @@ def assemble(
             where = f"{settings.path}: plugins.prefer" if service in settings.prefer else "prefer"
             raise PluginError(f"{where}.{service}: services are {', '.join(loaded.services)}")
     return loaded
+
+
+def installed_redactor(folder: Path | None = None, disable: Iterable[str] = ()) -> Redactor:
+    """The redactor of the installed plugins, for code that has neither a run nor a project.
+
+    Args:
+        folder: Where `.pamola.toml` is looked for; the current folder unless given. One that is not valid chooses
+            nothing: the default distribution answers.
+        disable: Names of entry points or distributions to leave out.
+    """
+    try:
+        return assemble(folder, disable=disable).redactor
+    except PluginError:
+        plugins = Plugins(disable=disable)
+        for record in installed():
+            if record.distribution == KERNEL_SERVICES["redactor"].default:
+                plugins.load(record, lambda record=record: resolve(record.target))  # type: ignore[misc]
+        return plugins.redactor

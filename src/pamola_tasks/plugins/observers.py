@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.plugins.records import PluginRecord
-    from pamola_tasks_redaction.disclosure import Disclosure
+    from pamola_tasks.protocols import Disclosure
 
 LEFT_OUT_AFTER = 3
 OBSERVER_BUDGET = 10.0  # seconds that an observer may take for one event before it is named
@@ -115,11 +115,12 @@ class Observers:
         self.failures[record.name] = self.failures.get(record.name, 0) + 1
         left_out = self.leaves_out(record)
         disclosure = self._disclosure()
+        said = reason(error, str, disclosure.message)
         self._report(
             {
                 "plugin": record.label,
                 "hook": hook,
-                "error": reason(error, disclosure) + ("; it is left out for the rest of this run" if left_out else ""),
+                "error": said + ("; it is left out for the rest of this run" if left_out else ""),
                 "traceback": disclosure.trace(error),
             }
         )

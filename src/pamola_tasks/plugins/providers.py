@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pluggy import HookImpl
 
+    from pamola_tasks.protocols.redaction import Redactor
+
 
 class Providers(HookCalls):
     """The services of one kernel and who provides them.
@@ -31,6 +33,7 @@ class Providers(HookCalls):
         self.prefer = dict(prefer or {})
         self.services: dict[str, Service] = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
         self._chosen: dict[str, PluginRecord | None] = {}
+        self._redactor: Redactor | None = None
 
     def service_order(self) -> list[str]:
         """Names of all services, in the order in which they come up.
@@ -139,10 +142,28 @@ class Providers(HookCalls):
         except PamolaTaskError:
             raise
         except (Exception, SystemExit) as error:
-            raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {reason(error)}") from error
+            said = reason(error, self.redact)
+            raise PluginError(f"plugin {chosen.label} failed to provide {service!r}: {said}") from error
         if answer is None:
             raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
         return answer
+
+    @property
+    def redactor(self) -> Redactor:
+        """The redactor for what is said outside of runs; where there is none, one that withholds every text."""
+        if self._redactor is None:
+            from pamola_tasks.nulls import NoRedactor
+
+            self._redactor = NoRedactor("")  # for what goes wrong while it is made
+            try:
+                self._redactor = self.provide("redactor", run=None) or NoRedactor(str(self.missing("redactor")))
+            except PamolaTaskError as error:
+                self._redactor = NoRedactor(str(error))
+        return self._redactor
+
+    def redact(self, text: str) -> str:
+        """A text that is said outside of runs, without secrets."""
+        return self.redactor(text)
 
     def missing(self, service: str) -> ServiceMissing:
         """The error that says that a service is missing and what would bring it."""

@@ -9,7 +9,7 @@ import pluggy
 from pamola_tasks.errors import PluginError
 
 if TYPE_CHECKING:
-    from pamola_tasks_redaction.disclosure import Disclosure
+    from collections.abc import Callable
 
 
 class PluginRecord:
@@ -19,12 +19,13 @@ class PluginRecord:
         name: Its entry-point name, or the name of the module or class that was registered.
         distribution: The distribution that brought it, normalized; empty for those registered by hand.
         status: `loaded`, `failed`, `blocked` or `incompatible`.
-        reason: Why, unless it is loaded.
+        wrong: Why, unless it is loaded: a text of ours, or what was raised.
+        redact: What `reason` is shown through.
         services: Services that it was chosen for in this kernel so far.
         object: What is registered with pluggy.
     """
 
-    __slots__ = ("distribution", "name", "object", "reason", "services", "status", "target", "version")
+    __slots__ = ("distribution", "name", "object", "redact", "services", "status", "target", "version", "wrong")
 
     def __init__(self, name: str, target: str = "", distribution: str = "", version: str = "") -> None:
         self.name = name
@@ -32,7 +33,8 @@ class PluginRecord:
         self.distribution = distribution
         self.version = version
         self.status = "loaded"
-        self.reason = ""
+        self.wrong: str | BaseException = ""
+        self.redact: Callable[[str], str] = nothing_of
         self.services: list[str] = []
         self.object: Any = None
 
@@ -41,22 +43,33 @@ class PluginRecord:
         """The plugin for messages: `name (distribution version)`."""
         return f"{self.name} ({self.distribution} {self.version})" if self.distribution else self.name
 
+    @property
+    def reason(self) -> str:
+        """Why it is not loaded, without secrets; empty where it is."""
+        return self.wrong if isinstance(self.wrong, str) else reason(self.wrong, self.redact)
+
     def __repr__(self) -> str:
         return f"PluginRecord({self.label}, {self.status})"
 
 
-def reason(error: BaseException, disclosure: Disclosure | None = None) -> str:
-    """An error in one line: its class and message, and where in a file it is wrong."""
+def nothing_of(text: str) -> str:
+    """What is shown of a text that nothing redacts."""
+    return ""
+
+
+def reason(error: BaseException, redact: Callable[[str], str], message_of: Callable[[BaseException], str] = str) -> str:
+    """An error in one line: its class and message, and where in a file it is wrong.
+
+    Args:
+        error: The error.
+        redact: Hides secrets in a text.
+        message_of: Gives what may be said of a foreign error.
+    """
     if isinstance(error, PluginError):
         return str(error)
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
-    from pamola_tasks_redaction.secrets import (
-        redacted,  # only where something failed: every command imports this module
-    )
-
-    said = redacted(str(error) and disclosure.message(error) if disclosure is not None else str(error))
-    text = said.strip().splitlines()
-    if isinstance(error, pluggy.PluginValidationError):
+    text = redact(message_of(error) if str(error) else "").strip().splitlines()
+    if isinstance(error, pluggy.PluginValidationError) and len(text) > 1:
         return f"{text[0]}: {text[-1]}"  # which hook, and what is wrong with it; between them its definition
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.observability import Reporter as Reporter
     from pamola_tasks.protocols.observability import ReportSection as ReportSection
     from pamola_tasks.protocols.observability import ReportWriter as ReportWriter
+    from pamola_tasks.protocols.redaction import Disclosure as Disclosure
+    from pamola_tasks.protocols.redaction import Redactor as Redactor
     from pamola_tasks.protocols.run import Project as Project
     from pamola_tasks.protocols.run import RunOptions as RunOptions
     from pamola_tasks.protocols.run import RunServices as RunServices
@@ -64,6 +66,7 @@ __getattr__, __dir__, __all__ = lazily(
         "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",
         "kernel_view": "KernelView PluginsView",
         "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
+        "redaction": "Disclosure Redactor",
         "run": "Project RunOptions RunServices",
         "services": "SERVICES Service",
         "steps": "Checkpoints Dependencies Executor Lock Session StagedFile StagedStep StepDriver",

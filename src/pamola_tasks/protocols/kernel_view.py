@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.config import Config
     from pamola_tasks.protocols.data import DatasetFormat
     from pamola_tasks.protocols.observability import ReportSection, ReportWriter
+    from pamola_tasks.protocols.redaction import Redactor
     from pamola_tasks.protocols.run import Project, RunOptions, RunServices
     from pamola_tasks.protocols.services import Service
     from pamola_tasks.protocols.tasks import Scheduler
@@ -48,6 +49,11 @@ class PluginsView(Protocol):
 
     def missing(self, service: str) -> PamolaTaskError:
         """The error that says that a service is missing, and what would bring it."""
+        ...
+
+    @property
+    def redactor(self) -> Redactor:
+        """The redactor for what is said outside of runs."""
         ...
 
     def provider(self, service: str) -> Any:

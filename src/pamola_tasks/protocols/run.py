@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.files_and_places import Directories, Encryption, PathGuard
     from pamola_tasks.protocols.kernel_view import KernelView
     from pamola_tasks.protocols.observability import History, Logging, Progress, Reporter
+    from pamola_tasks.protocols.redaction import Redactor
     from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock
     from pamola_tasks.protocols.task import Task
     from pamola_tasks.record import RunRecord
     from pamola_tasks.secret import Secret
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_redaction.secrets import Redactor
 
 
 class RunServices:
@@ -62,10 +62,10 @@ class RunServices:
     perform: Callable[[Step], OperationResult]
 
     # services, in order
+    redactor: Redactor
     project: Project
     path_guard: PathGuard
     config: Config
-    redact: Redactor
     directories: Directories
     logging: Logging
     history: History
@@ -87,6 +87,11 @@ class RunServices:
         self._warning = threading.Lock()
 
     @property
+    def redact(self) -> Redactor:
+        """Hides what is secret in a text: `run.redact(text)`. The redactor, by the name that it is called by."""
+        return self.redactor
+
+    @property
     def files(self) -> Files:
         """How everything opens anything: `open(path, role)`, `create(path, role)`."""
         if self._files is None:
@@ -101,7 +106,7 @@ class RunServices:
 
     def warn(self, message: str, *, step: str = "") -> None:
         """Warn the user: in the log, the summary and the report."""
-        text = self.redact(message)
+        text = self.redactor(message)
         with self._warning:
             known = text in self.record.warnings
             if not known:
@@ -168,6 +173,14 @@ class Project:
         self.warnings = warnings
         self.find_secret: Callable[[str], Secret | None] = lambda name: None
         self._files: Files | None = None
+        self._redactor: Callable[[], Redactor] | None = None
+
+    @property
+    def redactor(self) -> Redactor:
+        """Hides secrets where there is a project and no run; it knows those that the environment holds."""
+        if self._redactor is None:
+            raise ServiceNotReady("redactor", "the project provider")
+        return self._redactor()
 
     @property
     def files(self) -> Files:

@@ -39,10 +39,10 @@ class Service:
 
 def _services() -> dict[str, Service]:
     rows = (
+        ("redactor", "Redactor", True, "redaction"),
         ("project", "Project", False, "config"),
         ("path_guard", "PathGuard", False, "paths"),
         ("config", "Config", True, "config"),
-        ("redact", "Redactor", False, ""),
         ("directories", "Directories", True, "directories"),
         ("logging", "Logging", False, "logs"),
         ("history", "History", False, "history"),

@@ -17,12 +17,15 @@ from pamola_tasks.testing.data import MemoryDataPlugin
 from pamola_tasks.testing.execution import SequentialExecutorPlugin
 from pamola_tasks.testing.history import MemoryHistoryPlugin
 from pamola_tasks.testing.places import MemoryPlacesPlugin
+from pamola_tasks.testing.redaction import PlainRedactionPlugin
 
 
 def memory_plugins(
     configuration: Mapping[str, Any] | None = None, files: Mapping[str, bytes] | None = None
 ) -> list[Any]:
     """Plugins for configuration, paths, directories, data, history and execution that live in memory.
+
+    Their redactor hides registered secrets and little else: run nothing confidential with it.
 
     Args:
         configuration: Configuration values, for every task.
@@ -33,6 +36,7 @@ def memory_plugins(
         `memory-history` has `records`.
     """
     return [
+        PlainRedactionPlugin(),
         MemoryConfigPlugin(configuration or {}),
         MemoryPlacesPlugin(files or {}),
         MemoryDataPlugin(),
@@ -46,6 +50,7 @@ __all__ = [
     "MemoryDataPlugin",
     "MemoryHistoryPlugin",
     "MemoryPlacesPlugin",
+    "PlainRedactionPlugin",
     "SequentialExecutorPlugin",
     "memory_plugins",
 ]

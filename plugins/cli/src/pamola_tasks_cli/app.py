@@ -22,6 +22,7 @@ from pamola_tasks.errors import (
     EXIT_TERMINATED,
     EXIT_USAGE,
     PamolaTaskError,
+    PluginError,
     Terminated,
 )
 
@@ -65,6 +66,15 @@ class Invocation:
     def kernel(self) -> Kernel:
         """The kernel of the project, made when first asked for."""
         return self.kernel_for(self.project)
+
+    def redact(self, text: str) -> str:
+        """A text that is shown outside of runs, without secrets."""
+        from pamola_tasks.plugins.manager import installed_redactor
+
+        try:
+            return self.plugins.redact(text)
+        except PluginError:  # `.pamola.toml` is not valid
+            return installed_redactor(self.project, self.disable)(text)
 
     def kernel_for(self, project: Path | None) -> Kernel:
         """A kernel of another project, with the same plugins."""
@@ -219,17 +229,18 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that belongs to how it ended."""
     _hear_sigterm()
     argv = list(sys.argv[1:] if args is None else args)
+    invocation = _before_parsing(argv)
     show_traceback = "--traceback" in argv
     try:
         with _stdout(for_a_document="--json" in argv):
-            code = cli.main(args=argv, prog_name="pamola-task", standalone_mode=False)
+            code = cli.main(args=argv, prog_name="pamola-task", obj=invocation, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         code = EXIT_USAGE
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(f"{error.ctx.get_usage()}\nTry `{error.ctx.command_path} --help`.", err=True)
-        _say(error.format_message())
+        _say(invocation.redact(error.format_message()))
         code = EXIT_USAGE
     except Terminated:
         _say("terminated")
@@ -242,16 +253,19 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_TASK_FAILED
     except PamolaTaskError as error:
-        _show_traceback(show_traceback)
-        _say(str(error))
+        if show_traceback:
+            _say_traceback(invocation)
+        _say(invocation.redact(str(error)))
         code = error.exit_code
     except OSError as error:  # the disk, or what may be done on it
-        _show_traceback(show_traceback)
-        _say(str(error))
+        if show_traceback:
+            _say_traceback(invocation)
+        _say(invocation.redact(str(error)))
         code = EXIT_TASK_FAILED
     except Exception as error:
-        _show_traceback(show_traceback)
-        _say(f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where")
+        if show_traceback:
+            _say_traceback(invocation)
+        _say(f"{invocation.redact(f'{type(error).__name__}: {error}')}\nthis is a defect: --traceback shows where")
         code = EXIT_TASK_FAILED
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -267,18 +281,14 @@ def _stdout(*, for_a_document: bool) -> AbstractContextManager[None]:
 
 def _say(message: str) -> None:
     from pamola_tasks_cli.output import visible
-    from pamola_tasks_redaction.secrets import redacted
 
-    click.echo(click.style("error: ", fg="red", bold=True) + visible(redacted(message)), err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + visible(message), err=True)
 
 
-def _show_traceback(wanted: bool) -> None:
-    if wanted:
-        import traceback
+def _say_traceback(invocation: Invocation) -> None:
+    import traceback
 
-        from pamola_tasks_redaction.secrets import redacted
-
-        click.echo(redacted(traceback.format_exc()), err=True, nl=False)
+    click.echo(invocation.redact(traceback.format_exc()), err=True, nl=False)
 
 
 def _hear_sigterm() -> None:

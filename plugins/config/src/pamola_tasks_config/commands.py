@@ -12,8 +12,7 @@ from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError,
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine, Config, Origin, Output
-    from pamola_tasks_redaction.secrets import Redactor
+    from pamola_tasks.protocols import CommandLine, Config, Origin, Output, Redactor
 
 
 @click.group("config")

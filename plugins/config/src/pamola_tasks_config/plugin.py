@@ -67,8 +67,7 @@ def pamola_provide_config(
 @hookimpl
 def pamola_add_redactions(run: RunServices) -> list[str]:
     """What `sensitive_patterns` match, and what the file of variables says under secret names."""
-    for secret in getattr(run.config, "secrets", ()):
-        run.redact.register(secret)
+    run.redactor.learn(getattr(run.config, "env_file_values", {}))
     return list(getattr(run.config, "sensitive_patterns", ()))
 
 

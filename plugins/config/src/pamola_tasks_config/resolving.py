@@ -24,10 +24,9 @@ from pamola_tasks_config.fitting import ConfigFitter, from_text, plain
 from pamola_tasks_config.layer import COMMAND_LINE, ENVIRONMENT, PROJECT_FILE_LAYER, TASK_FILE, FileLayer, problem_in
 from pamola_tasks_config.references import expand, has_reference, is_one_reference
 from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, kinds
-from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Project
+    from pamola_tasks.protocols import Project, Redactor
 
 FALLBACK = "default"
 
@@ -43,7 +42,7 @@ class Resolved:
         winners: Who set what.
         origins: The same for people, with secrets hidden, and the fallbacks of what nobody set.
         warnings: What is odd, but no error.
-        secrets: What the file of variables says under names that are secret.
+        variables: What the file of variables says.
     """
 
     keys: TaskKeys
@@ -52,7 +51,7 @@ class Resolved:
     winners: Mapping[Leaf, Entry]
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
-    secrets: tuple[Secret, ...]
+    variables: Mapping[str, str]
 
 
 def resolve(
@@ -110,9 +109,9 @@ def resolve(
         sections=sections,
         parameters=parameters,
         winners=winners,
-        origins=_origins(winners, expanded, keys),
+        origins=_origins(winners, expanded, keys, project.redactor),
         warnings=_warnings(project, task_id, layers) + _without_effect(file),
-        secrets=tuple(in_the_environment(file.values)) if file is not None else (),
+        variables=file.values if file is not None else {},
     )
 
 
@@ -249,8 +248,9 @@ def entry_at(winners: Mapping[Leaf, Entry], path: tuple[str | int, ...]) -> Entr
     return None
 
 
-def _origins(winners: Mapping[Leaf, Entry], expanded: Mapping[Leaf, Any], keys: TaskKeys) -> dict[str, Origin]:
-    redact = Redactor()
+def _origins(
+    winners: Mapping[Leaf, Entry], expanded: Mapping[Leaf, Any], keys: TaskKeys, redact: Redactor
+) -> dict[str, Origin]:
 
     def origin(path: Leaf, entry: Entry, value: Any, overruled: tuple[Origin, ...] = ()) -> Origin:
         return Origin(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
-from pamola_tasks.secret import MASK, Secret
+from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry, Leaf, leaves, nest
 from pamola_tasks_config.config_files import CONFIGS, find_file
@@ -21,10 +21,9 @@ from pamola_tasks_config.layer import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileL
 from pamola_tasks_config.references import has_reference
 from pamola_tasks_config.rendering import whole
 from pamola_tasks_config.schema import kinds
-from pamola_tasks_redaction.secrets import Redactor
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Project, Redactor
     from pamola_tasks_config.task_config import TaskConfig
 
 _log = logging.getLogger("pamola_tasks.config")
@@ -32,7 +31,7 @@ _log = logging.getLogger("pamola_tasks.config")
 
 def save_task(
     config: TaskConfig,
-    files: Files,
+    project: Project,
     winners: Mapping[Leaf, Entry],
     path: str | Path | None,
     format: str | None,
@@ -40,7 +39,7 @@ def save_task(
     """Write the configuration of a task; see `TaskConfig.save`."""
     if path is None:
         check_name(config.task_id, "the task id")
-        name = _own_file(winners) or find_file(files, config.task_id)[0]
+        name = _own_file(winners) or find_file(project.files, config.task_id)[0]
         if name and format is not None and format_of(name) != format:
             name = ""
         name = name or f"{CONFIGS}/{config.task_id}.{format or 'yaml'}"
@@ -51,8 +50,8 @@ def save_task(
     values: dict[Leaf, Any] = {("task_id",): config.task_id}
     values |= {("task_type",): config.task_type} if config.task_type else {}
     values |= {leaf: entry.value for leaf, entry in winners.items() if leaf != ("task_id",) and _of_task(entry)}
-    write(files, name, values)
-    return files.root / name
+    write(project, name, values)
+    return project.root / name
 
 
 def _own_file(winners: Mapping[Leaf, Entry]) -> str:
@@ -70,12 +69,13 @@ def _of_task(entry: Entry) -> bool:
     return isinstance(entry.layer, FileLayer) and entry.layer.base[:1] == ("tasks",)
 
 
-def write(files: Files, name: str, values: Mapping[Leaf, Any]) -> None:
+def write(project: Project, name: str, values: Mapping[Leaf, Any]) -> None:
     """Write values to a configuration file; one that is there keeps everything that is not changed.
 
     Raises:
         ValidationError: The file that is there cannot be read; it is left alone.
     """
+    files = project.files
     document = read_file(files, name)
     if document is not None and document.problems:
         raise ValidationError(problems=in_words(document.problems))
@@ -85,7 +85,7 @@ def write(files: Files, name: str, values: Mapping[Leaf, Any]) -> None:
         value = plain(value)
         if there.get(leaf, _ABSENT) == value and type(there[leaf]) is type(value):
             continue
-        if _is_secret(leaf, value):
+        if _is_secret(leaf, value, project.redactor):
             _log.warning(
                 "%s: %s is not written, because it looks like a secret: refer to it as ${secret:NAME} or ${env:NAME}",
                 name,
@@ -102,18 +102,17 @@ def write(files: Files, name: str, values: Mapping[Leaf, Any]) -> None:
 _ABSENT = object()
 
 
-def _is_secret(leaf: Leaf, value: Any) -> bool:
+def _is_secret(leaf: Leaf, value: Any, redact: Redactor) -> bool:
     """Whether a value must not be written: its key says so, or its own shape. References to secrets may be."""
     if isinstance(value, Secret):
         return True
     if isinstance(value, Mapping):
-        return any(_is_secret((*leaf, str(key)), item) for key, item in value.items())
+        return any(_is_secret((*leaf, str(key)), item, redact) for key, item in value.items())
     if isinstance(value, list):
-        return any(_is_secret(leaf, item) for item in value)
+        return any(_is_secret(leaf, item, redact) for item in value)
     if value is None or isinstance(value, bool) or has_reference(value):
         return False
-    redact = Redactor()
-    return any(redact.hides(part) for part in leaf) or (isinstance(value, str) and MASK in redact(value) != value)
+    return any(redact.hides(part) for part in leaf) or (isinstance(value, str) and redact(value) != value)
 
 
 def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:

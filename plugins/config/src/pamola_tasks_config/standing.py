@@ -141,12 +141,12 @@ def save_project_config(config: Mapping[str, Any], root: str | Path | None = Non
 
     if format not in FORMATS:
         raise UsageError(f"a project's file is yaml, json or toml, not {format!r}")
-    files = _project(root).files
-    name = find_file(files, PROJECT_FILE)[0]
+    project = _project(root)
+    name = find_file(project.files, PROJECT_FILE)[0]
     if format_of(name) != FORMATS[format]:
         name = f"{CONFIGS}/{PROJECT_FILE}.{format}"
-    write(files, name, dict(leaves(config)))
-    return files.root / name
+    write(project, name, dict(leaves(config)))
+    return project.root / name
 
 
 def get_project_paths(config: Mapping[str, Any], root: str | Path | None = None) -> dict[str, Path]:

@@ -14,7 +14,6 @@ import attrs
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
-from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.collecting import read_sources
 from pamola_tasks_config.config_files import CONFIGS
@@ -24,7 +23,6 @@ from pamola_tasks_config.layer import TASK_FILE, problem_in
 from pamola_tasks_config.layers import override_layers, project_layers
 from pamola_tasks_config.resolving import Resolved, entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
-from pamola_tasks_redaction.secrets import Redactor
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Task
@@ -116,9 +114,9 @@ class TaskConfig(TaskKeys):
         return self._resolved.warnings
 
     @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """What the file that `env_file` names says under names that are secret."""
-        return self._resolved.secrets
+    def env_file_values(self) -> Mapping[str, str]:
+        """What the file that `env_file` names says."""
+        return self._resolved.variables
 
     def __getattr__(self, name: str) -> Any:
         # Only asked where there is no attribute of this name, so a parameter never hides a key or a method.
@@ -168,7 +166,7 @@ class TaskConfig(TaskKeys):
         """All values, nested, with secrets as `***`."""
         values = {field.name: plain(getattr(self, field.name)) for field in attrs.fields(TaskKeys)}
         values |= {name: plain(self.plugin(name)) for name in self._sections}
-        shown = Redactor().value(values | dict(self.parameters))
+        shown = self._project.redactor.value(values | dict(self.parameters))
         assert isinstance(shown, dict)
         return shown
 
@@ -360,7 +358,7 @@ class TaskConfig(TaskKeys):
         """
         from pamola_tasks_config.saving import save_task
 
-        return save_task(self, self._project.files, self._resolved.winners, path, format)
+        return save_task(self, self._project, self._resolved.winners, path, format)
 
 
 def _listed(value: Any) -> list[str]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pamola_tasks.errors import EncryptionError
+from pamola_tasks.protocols import Redactor
 from pamola_tasks.secret import Secret
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.header import Header
 from pamola_tasks_encryption.keyfile import Means
 from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key, parse_key
 from pamola_tasks_encryption.settings import EncryptionSettings
-from pamola_tasks_redaction.secrets import Redactor
 
 
 class HeldKeys:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
+from pamola_tasks.plugins.manager import installed_redactor
+from pamola_tasks.protocols import Redactor
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
@@ -24,7 +26,6 @@ from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sh
 from pamola_tasks_encryption.held_keys import HeldKeys
 from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
-from pamola_tasks_redaction.secrets import Redactor
 
 
 class DatasetFiles(Protocol):
@@ -52,7 +53,7 @@ class TaskEncryptionManager:
         settings: The plugin's own section of the configuration.
         input_keys: Keys of input datasets that were encrypted with another key than the project's, by dataset: text as
             in a key file. A file is opened with the key whose id it states.
-        redactor: Is told the key, so that no log or report shows it.
+        redactor: Is told the key, so that no log or report shows it; that of the installed plugins unless given.
         open_file: Opens a file by name for reading, under the rules of the caller.
         environ: Environment variables; those of the process unless given.
     """
@@ -77,7 +78,7 @@ class TaskEncryptionManager:
         self._project_id = project_id
         self._location = str(project_root) if project_root is not None else ""
         self._settings = settings or EncryptionSettings()
-        self._redactor = redactor or Redactor()
+        self._redactor = redactor if redactor is not None else installed_redactor()
         self._open_file = open_file
         self._enabled = bool(getattr(task_config, "use_encryption", False))
         self._task_id = str(getattr(task_config, "task_id", "") or "")

@@ -34,7 +34,7 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         project_root=run.project.root,
         settings=run.config.plugin("encryption"),
         input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
-        redactor=run.redact,
+        redactor=run.redactor,
         open_file=open_file,
     )
     manager.initialize()

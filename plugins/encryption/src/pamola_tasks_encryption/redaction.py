@@ -1,7 +1,7 @@
 """What may be shown of parameters and configuration: a copy of nested data in which nothing secret is left.
 
-It stands on the kernel's `Redactor`, which knows the secrets of the run, names that stand for secrets, and the shapes
-of well-known tokens; on top of that, strings that look like bare keys are hidden here.
+It uses the run's redactor, which knows the secrets of the run and the names that stand for secrets; on top of that,
+strings that look like bare keys are hidden here.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import re
 import uuid
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.secret import Secret
-from pamola_tasks_redaction.secrets import Redactor
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Redactor
 
 REDACTED = "<redacted>"
 KEY_LIKE = "<redacted:key-like>"

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pamola_tasks.kernel import Kernel
+from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_logs.console import ConsoleHandler
 from pamola_tasks_logs.files import RotatingLogHandler
 from pamola_tasks_logs.formats import JsonLines, TextLines
 from pamola_tasks_logs.service import level_of
 from pamola_tasks_logs.settings import LogSettings
-from pamola_tasks_redaction.disclosure import Disclosure
-from pamola_tasks_redaction.secrets import Redactor, in_the_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pamola_tasks.protocols import Redactor
 
 DEFAULTS = LogSettings()
 
@@ -55,9 +56,7 @@ def configure_logging(
     if logger.handlers and not force_reconfigure:
         return logger
     number = level_of(level)
-    redact = Redactor()
-    for secret in in_the_environment():
-        redact.register(secret)
+    redact = installed_redactor()
     handlers: list[logging.Handler] = [ConsoleHandler()]
     if log_file is not None or log_dir is not None:
         files = Kernel.discover().project.files
@@ -117,6 +116,6 @@ class _Safe(logging.Filter):
         record.msg, record.args = self._redact(record.getMessage()), None
         record.task_id = self._task_id
         if record.exc_info and record.exc_info[1] is not None:
-            record.exc_text = self._redact(Disclosure().trace(record.exc_info[1]))
+            record.exc_text = self._redact(self._redact.disclosure().trace(record.exc_info[1]))
             record.exc_info = None
         return True

@@ -112,6 +112,11 @@ class Disclosure:
         """The traceback of an error and of those that caused it; places and code are shown, messages as above."""
         return "".join(self._trace(error, set()))
 
+    def remember(self, error: BaseException) -> None:
+        """Keep with an error what may be said of it: where it was raised is not known in another process."""
+        if not isinstance(error, PamolaTaskError) and hasattr(error, "__dict__"):
+            vars(error)[_TOLD] = self.message(error)
+
     # ------------------------------------------------------------ inside
 
     def _trace(self, error: BaseException, seen: set[int]) -> Iterator[str]:
@@ -186,10 +191,8 @@ class Disclosure:
 
 
 def remember(error: BaseException, disclosure: Disclosure) -> None:
-    """Keep with an error what may be said of it: where it was raised is not known in another process."""
-    if isinstance(error, PamolaTaskError) or not hasattr(error, "__dict__"):
-        return
-    vars(error)[_TOLD] = disclosure.message(error)
+    """Keep with an error what may be said of it."""
+    disclosure.remember(error)
 
 
 def _text_of(error: BaseException) -> str:

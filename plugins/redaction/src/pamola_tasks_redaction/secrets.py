@@ -12,11 +12,16 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
 from pamola_tasks.secret import MASK, Secret
 from pamola_tasks_redaction.secret_shapes import TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import DatasetRecord
+    from pamola_tasks_redaction.disclosure import Disclosure
 
 _FOLDERS_OF_SHELLS = ("PWD", "OLDPWD")  # which would be passwords by their names
 
@@ -62,16 +67,13 @@ def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
     return [
         Secret(value, name)
         for name, value in environ.items()
-        if len(value) >= 8 and value.lower() not in TELLING and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
+        if _is_long(value) and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
     ]
 
 
-def redacted(text: str) -> str:
-    """A text outside of any run, without what gives itself away and without what the environment says is secret."""
-    redact = Redactor()
-    for secret in in_the_environment():
-        redact.register(secret)
-    return redact(text)
+def _is_long(value: str) -> bool:
+    """Whether a text can be hidden wherever it occurs; a word that stands for secrets cannot."""
+    return len(value) >= 8 and value.lower() not in TELLING
 
 
 class Redactor:
@@ -100,6 +102,11 @@ class Redactor:
                 ordered = sorted(self._forms, key=len, reverse=True)
                 self._exact = re.compile("|".join(map(re.escape, ordered)))
 
+    def learn_environment(self, environ: Mapping[str, str] = os.environ) -> None:
+        """Register the values of the variables whose names say that they are secret."""
+        for secret in in_the_environment(environ):
+            self.register(secret)
+
     def learn(self, value: Any, key: str = "") -> None:
         """Register what is secret in a nested value: each `Secret`, passwords in addresses, texts under secret names.
 
@@ -118,7 +125,7 @@ class Redactor:
         elif isinstance(value, str):
             for found in URL_CREDENTIALS.finditer(value):
                 self.register(found[2])
-            if len(value) >= 8 and key and key.lower() != "key" and self.hides(key):
+            if key.lower() != "key" and key not in _FOLDERS_OF_SHELLS and _is_long(value) and key and self.hides(key):
                 self.register(value)
 
     def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
@@ -141,6 +148,12 @@ class Redactor:
             return any(says(key) for says in self._predicates)
         except Exception:
             return True
+
+    def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
+        """What may be said of errors, at this moment."""
+        from pamola_tasks_redaction.disclosure import Disclosure
+
+        return Disclosure() if run is None else Disclosure.of(run, datasets)
 
     def __call__(self, text: str) -> str:
         """The text with everything secret replaced."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.storage.memory_use import peak_memory
-from pamola_tasks_redaction.secrets import Redactor
 from pamola_tasks_reports import environment
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
 from pamola_tasks_reports.charts.attached import Attached
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pamola_tasks.operation import Artifact
-    from pamola_tasks.protocols import Config, Encryption, RunServices
+    from pamola_tasks.protocols import Config, Encryption, Redactor, RunServices
     from pamola_tasks.record import DatasetRecord, StepRecord
 
 SCHEMA = 1
@@ -66,9 +66,9 @@ class Source:
 
     @property
     def redact(self) -> Redactor:
-        """The run's redactor; a fresh one knows no secrets but still masks what key names give away."""
-        redactor: Redactor = self.service("redact") or Redactor()
-        return redactor
+        """The run's redactor; without a run, that of the installed plugins."""
+        redactor: Redactor | None = self.service("redactor")
+        return redactor if redactor is not None else installed_redactor()
 
 
 def service(run: RunServices | None, name: str) -> Any:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from pamola_tasks_redaction.disclosure import Disclosure
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from logging.handlers import MemoryHandler
@@ -20,32 +18,18 @@ _CONTROL |= {
 _CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
 
 
-def hand_over(run: RunServices, buffer: MemoryHandler, handlers: Iterable[logging.Handler]) -> None:
-    """Let the handlers of a run begin with what was logged before there were any."""
-    run.logger.removeHandler(buffer)
-    for record in buffer.buffer:  # secrets that were registered since are hidden in them too
-        record.msg = run.redact(record.msg)
-        record.exc_text = record.exc_text and run.redact(record.exc_text)
-    for handler in handlers:
-        run.logger.addHandler(handler)
-        for record in buffer.buffer:
-            if record.levelno >= handler.level:
-                handler.handle(record)
-    buffer.buffer.clear()
-
-
 def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
     """A logger of this run alone, not registered anywhere, so that two kernels in one process do not meet."""
     logger = logging.Logger(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
 
     def finish(record: logging.LogRecord) -> bool:
         """Redact and escape, so that neither a secret nor a forged line can reach a handler."""
-        text = run.redact(record.getMessage())
+        text = run.redactor(record.getMessage())
         record.msg = text if text.isprintable() else text.translate(_CONTROL)
         record.args = None
         if record.exc_info and record.exc_info[1] is not None:
-            lines = Disclosure.of(run).trace(record.exc_info[1]).rstrip()
-            record.exc_text = "\n".join(line.translate(_CONTROL) for line in run.redact(lines).split("\n"))
+            lines = run.redactor(run.redactor.disclosure(run).trace(record.exc_info[1]).rstrip())
+            record.exc_text = "\n".join(line.translate(_CONTROL) for line in lines.split("\n"))
             record.exc_info = None
         record.run_id = run.id
         record.task_id = run.record.task_id
@@ -56,3 +40,17 @@ def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
     logger.addHandler(buffer)
     logger.addHandler(logging.NullHandler())  # without any handler, logging would write to stderr
     return logger
+
+
+def hand_over(run: RunServices, buffer: MemoryHandler, handlers: Iterable[logging.Handler]) -> None:
+    """Let the handlers of a run begin with what was logged before there were any."""
+    run.logger.removeHandler(buffer)
+    for record in buffer.buffer:  # secrets that were registered since are hidden in them too
+        record.msg = run.redactor(record.msg)
+        record.exc_text = record.exc_text and run.redactor(record.exc_text)
+    for handler in handlers:
+        run.logger.addHandler(handler)
+        for record in buffer.buffer:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+    buffer.buffer.clear()

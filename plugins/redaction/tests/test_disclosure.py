@@ -13,7 +13,8 @@ from pamola_tasks import Operation, OperationResult
 from pamola_tasks.errors import DataError
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.testing.kernel_kit import Steps, kernel_of
-from pamola_tasks_redaction.disclosure import REMARK, Disclosure, remember
+from pamola_tasks_redaction import plugin as redaction
+from pamola_tasks_redaction.disclosure import REMARK, Disclosure
 
 CELL = "".join(["Zaphod", "ine"])  # stands as a literal nowhere below
 CELLS = [CELL]
@@ -130,7 +131,7 @@ def test_an_error_of_ours_that_repeats_another_is_told_without_what_that_one_quo
 
 def test_what_may_be_said_travels_with_an_error_to_another_process() -> None:
     error = raised(lambda: float(CELL))
-    remember(error, Disclosure())
+    Disclosure().remember(error)
     there = raised(lambda: (_ for _ in ()).throw(pickle.loads(pickle.dumps(error))))
     assert Disclosure().message(there) == f"could not convert string to float: '***' {REMARK}"
 
@@ -162,7 +163,7 @@ class Repeats(Operation):
 @pytest.mark.parametrize("operation", [Quotes, Repeats])
 @pytest.mark.parametrize("show_data", [False, True])
 def test_no_record_of_a_failed_step_holds_the_cell_unless_data_may_be_shown(operation: Any, show_data: bool) -> None:
-    outcome = kernel_of().run(Steps(operation), options=RunOptions(show_data=show_data, console=False))
+    outcome = kernel_of(redaction).run(Steps(operation), options=RunOptions(show_data=show_data, console=False))
     record = outcome.record
     said = repr((record.error, record.errors, [step.error for step in record.steps]))
     results = "".join(f"{r.error_message}{r.error_trace}" for r in outcome.results.values())

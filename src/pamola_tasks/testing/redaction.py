@@ -1,0 +1,119 @@
+"""A redactor for tests: it hides the secrets that it was told."""
+
+from __future__ import annotations
+
+import re
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks.hookspecs import hookimpl
+from pamola_tasks.secret import MASK, Secret
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import DatasetRecord
+
+_SECRET_WORDS = ("password", "secret", "token")
+
+
+class PlainRedactor:
+    """Hides registered secrets where they appear exactly as registered, and the values of keys with a telling name.
+
+    It does not look for secrets in the environment, for other encodings of a secret or for tokens of known shapes, and
+    messages of errors are shown whole. Use it with data that everybody may see.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._patterns: list[re.Pattern[str]] = []
+        self._predicates: list[Callable[[str], bool]] = []
+        self._names: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        """The text without registered secrets and what patterns match."""
+        with self._lock:
+            patterns = list(self._patterns)
+        for pattern in patterns:
+            text = pattern.sub(MASK, text)
+        return text
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """A copy that can be written as JSON."""
+        if isinstance(value, Mapping):
+            return {str(name): self.value(item, str(name)) for name, item in value.items()}
+        if isinstance(value, Secret) or (isinstance(value, str) and key and self.hides(key)):
+            return MASK
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self.value(item) for item in value]
+        return value if value is None or isinstance(value, (bool, int, float)) else self(str(value))
+
+    def hides(self, key: str) -> bool:
+        """Whether the name holds one of three words, or was added."""
+        name = key.lower()
+        return (
+            name in self._names
+            or any(word in name for word in _SECRET_WORDS)
+            or any(is_secret(key) for is_secret in self._predicates)
+        )
+
+    def register(self, secret: Secret | str) -> None:
+        """Hide this text."""
+        text = secret.reveal() if isinstance(secret, Secret) else secret
+        if text:
+            self.add_pattern(re.escape(text))
+
+    def learn(self, value: Any, key: str = "") -> None:
+        """Register each `Secret` in a nested value."""
+        if isinstance(value, Secret):
+            self.register(value)
+        elif isinstance(value, Mapping):
+            for name, item in value.items():
+                self.learn(item, str(name))
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            for item in value:
+                self.learn(item, key)
+
+    def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
+        """Hide what it matches."""
+        with self._lock:
+            self._patterns.append(re.compile(pattern))
+
+    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
+        """Hide the values of such keys."""
+        self._predicates.append(is_secret_key)
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Hide the values of these keys."""
+        self._names.update(name.lower() for name in names)
+
+    def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> PlainDisclosure:
+        """Everything may be said."""
+        return PlainDisclosure()
+
+
+class PlainDisclosure:
+    """Shows errors whole."""
+
+    def message(self, error: BaseException) -> str:
+        """The message, or the class of an error without one."""
+        return str(error) or type(error).__name__
+
+    def trace(self, error: BaseException) -> str:
+        """The traceback."""
+        return "".join(traceback.format_exception(error))
+
+    def remember(self, error: BaseException) -> None:
+        """An error carries its message already."""
+
+
+class PlainRedactionPlugin:
+    """The plain redactor."""
+
+    PAMOLA_PLUGIN_NAME = "memory-redaction"
+
+    @hookimpl(trylast=True)
+    def pamola_provide_redactor(self, run: RunServices | None) -> PlainRedactor:
+        """A fresh one."""
+        return PlainRedactor()
