@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 project = "pamola-tasks"
 author = "The pamola-tasks authors"
 project_copyright = author
-release = version = "0.1.0"
+_kernel = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+release = version = _kernel["project"]["version"]
 
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
