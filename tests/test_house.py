@@ -27,6 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = "pamola_tasks"
 LAYERS = (
+    ("lazy",),
     ("errors", "secret"),
     ("parameters", "record", "result"),
     ("operation", "plan"),
@@ -38,7 +39,7 @@ LAYERS = (
     ("steps", "step_context", "step_order", "dry_run"),
     ("configuration", "lifecycle", "run_log"),
     ("task",),
-    ("registry", "kernel", "single_operation"),
+    ("outcome", "registry", "kernel", "single_operation"),
     ("__init__",),
     ("testing",),
     ("__main__",),
@@ -51,8 +52,8 @@ FRAMEWORK_LINES = 33_000  # src and plugins/*/src, without the operation packs a
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
 )
-SERVICE_TABLES = ("DEFAULT_PROVIDERS", "SERVICES")
-COMPONENT = re.compile(r"pamola[-_](?:tasks|ops)[-_][a-z]\w*")
+SERVICE_TABLE = "SERVICE_TABLE"
+COMPONENT = re.compile(r"pamola[-_](?:tasks|ops)[-_](?:[a-z]\w*|[{%])")
 LIBRARY = re.compile(r"pandas|numpy|pyarrow", re.I)
 PRIVACY = re.compile(
     r"(?:anonymi[sz]|anonymity|pseudonym|quasi[-_ ]?identif|generali[sz]|(?<!contextlib\.)suppress)\w*", re.I
@@ -284,7 +285,7 @@ def tables_of(module: Module) -> Iterator[tuple[Module, range]]:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
-        if any(getattr(target, "id", "") in SERVICE_TABLES for target in targets):
+        if any(getattr(target, "id", "") == SERVICE_TABLE for target in targets):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
             if any(COMPONENT.search(line) for line in module.text.split("\n")[lines.start - 1 : lines.stop - 1]):
                 yield module, lines
@@ -450,7 +451,7 @@ def house(tmp_path: Path) -> Path:
             )
         below += [name for name in names_of_layer if not name.startswith("__")]
     plant(tmp_path, "src/pamola_tasks/__init__.py", '_HOMES = {"Kernel": "pamola_tasks.kernel"}\n')
-    plant(tmp_path, "src/pamola_tasks/plugins/settings.py", 'DEFAULT_PROVIDERS = {"data": "pamola-tasks-data"}\n')
+    plant(tmp_path, "src/pamola_tasks/plugins/settings.py", 'SERVICE_TABLE = {"data": "pamola-tasks-data"}\n')
     for name in ("data", "places"):
         package = f"plugins/{name}/src/pamola_tasks_{name}"
         plant(tmp_path, f"{package}/__init__.py", '_HOMES = {"Reader": "reading"}\n')
@@ -578,7 +579,9 @@ NAMES = {
     "pack": "HINT = 'pamola-ops-profile'",
     "comment": "# as pamola_tasks_data has it",
     "docstring": '"""Of `pamola-tasks-data`."""',
-    "second table": "SERVICES = {'lock': 'pamola-tasks-lock'}",
+    "second table": "SERVICE_TABLE = {'lock': 'pamola-tasks-lock'}",
+    "put together": "NAME = f'pamola-tasks-{component}'",
+    "put together by %": "NAME = 'pamola-ops-%s' % component",
     "import of a library": "import pandas as pd",
     "identifier": "is_numpy = True",
     "string": "sys.modules.get('pyarrow')",

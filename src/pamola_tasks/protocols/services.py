@@ -37,47 +37,42 @@ class Service:
         return f"Service({self.protocol!r}, after={self.after!r}, essential={self.essential}, default={self.default!r})"
 
 
+# Name, protocol, whether runs need it, the distribution that answers unless another plugin is chosen: the only place
+# in which the kernel names components. Services come up in this order, each sees only those before it.
+SERVICE_TABLE = (
+    ("redactor", "Redactor", True, "pamola-tasks-redaction"),
+    ("project", "Project", False, "pamola-tasks-config"),
+    ("path_guard", "PathGuard", False, "pamola-tasks-paths"),
+    ("config", "Config", True, "pamola-tasks-config"),
+    ("directories", "Directories", True, "pamola-tasks-directories"),
+    ("logging", "Logging", False, "pamola-tasks-logs"),
+    ("history", "History", False, "pamola-tasks-history"),
+    ("lock", "Lock", False, ""),
+    ("encryption", "Encryption", False, "pamola-tasks-encryption"),
+    ("data_source", "DataSource", True, "pamola-tasks-data"),
+    ("data_writer", "DataWriter", True, "pamola-tasks-data"),
+    ("checkpoints", "Checkpoints", False, "pamola-tasks-checkpoints"),
+    ("dependencies", "Dependencies", False, "pamola-tasks-dependencies"),
+    ("progress", "Progress", False, "pamola-tasks-progress"),
+    ("reporter", "Reporter", False, "pamola-tasks-reports"),
+    ("executor", "Executor", True, "pamola-tasks-executor"),
+    ("scheduler", "Scheduler", False, "pamola-tasks-orchestration"),
+)
+
+
 def _services() -> dict[str, Service]:
-    rows = (
-        ("redactor", "Redactor", True, "redaction"),
-        ("project", "Project", False, "config"),
-        ("path_guard", "PathGuard", False, "paths"),
-        ("config", "Config", True, "config"),
-        ("directories", "Directories", True, "directories"),
-        ("logging", "Logging", False, "logs"),
-        ("history", "History", False, "history"),
-        ("lock", "Lock", False, ""),
-        ("encryption", "Encryption", False, "encryption"),
-        ("data_source", "DataSource", True, "data"),
-        ("data_writer", "DataWriter", True, "data"),
-        ("checkpoints", "Checkpoints", False, "checkpoints"),
-        ("dependencies", "Dependencies", False, "dependencies"),
-        ("progress", "Progress", False, "progress"),
-        ("reporter", "Reporter", False, "reports"),
-        ("executor", "Executor", True, "executor"),
-    )
     found: dict[str, Service] = {}
-    for name, protocol, essential, default in rows:
-        found[name] = Service(
-            f"pamola_tasks.protocols:{protocol}",
-            after=tuple(found)[-1:],
-            essential=essential,
-            default=default and _provided_by(default),
-        )
+    for name, protocol, essential, default in SERVICE_TABLE:
+        before = tuple(found)[-1:] if name not in _OUTSIDE_RUNS else ()
+        found[name] = Service(f"pamola_tasks.protocols:{protocol}", after=before, essential=essential, default=default)
     return found
 
 
-def _provided_by(component: str) -> str:
-    return f"pamola-tasks-{component}"
-
-
-# The kernel's services in the order in which they come up; each sees only those before it.
-KERNEL_SERVICES: Mapping[str, Service] = _services()
+_OUTSIDE_RUNS = ("scheduler",)
+KERNEL_SERVICES: Mapping[str, Service] = {n: s for n, s in _services().items() if n not in _OUTSIDE_RUNS}
 SERVICES = tuple(KERNEL_SERVICES)
 # Those of a kernel, which come up in no run.
-OUTSIDE_RUNS: Mapping[str, Service] = {
-    "scheduler": Service("pamola_tasks.protocols:Scheduler", default=_provided_by("orchestration"))
-}
+OUTSIDE_RUNS: Mapping[str, Service] = {n: s for n, s in _services().items() if n in _OUTSIDE_RUNS}
 
 # Attributes of `run` that are not services, whose names no service can have.
 RUN_NAMES = frozenset(
