@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.config import Config as Config
     from pamola_tasks.protocols.config import ConfigLayer as ConfigLayer
     from pamola_tasks.protocols.config import Origin as Origin
+    from pamola_tasks.protocols.config import RawValue as RawValue
     from pamola_tasks.protocols.config import RetrySettings as RetrySettings
     from pamola_tasks.protocols.contributions import Contribution as Contribution
     from pamola_tasks.protocols.data import DatasetFormat as DatasetFormat
@@ -60,7 +61,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "command_line": "Command CommandLine Output",
-        "config": "Config ConfigLayer Origin RetrySettings",
+        "config": "Config ConfigLayer Origin RawValue RetrySettings",
         "contributions": "Contribution",
         "data": "DataSource DataWriter DatasetFormat",
         "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",

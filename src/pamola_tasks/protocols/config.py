@@ -80,6 +80,12 @@ class Config(Protocol):
         ...
 
 
+class RawValue(str):
+    """A value as it was typed on the command line. The configuration reads it, as YAML 1.2."""
+
+    __slots__ = ()
+
+
 @attrs.frozen(kw_only=True)
 class RetrySettings:
     """How a failing step is tried again.

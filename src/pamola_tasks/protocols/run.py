@@ -129,7 +129,7 @@ class RunOptions:
     """What the caller of a run asked for, beside configuration.
 
     Attributes:
-        overrides: Configuration values that overrule all others, by dotted key.
+        overrides: Configuration values that overrule all others, by dotted key; `RawValue` for text to be parsed.
         restart: Ignore and replace checkpoints.
         enable_checkpoints: Overrules the configuration unless None.
         datasets: Frames that stand for input datasets.

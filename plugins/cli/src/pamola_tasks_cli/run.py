@@ -9,7 +9,7 @@ import click
 from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
-from pamola_tasks.protocols import RunOptions
+from pamola_tasks.protocols import RawValue, RunOptions
 from pamola_tasks_cli.outcome import as_document, print_outcome
 from pamola_tasks_cli.output import print_json, program
 from pamola_tasks_cli.several import check_names, preview_several, run_several
@@ -28,7 +28,13 @@ _KINDS = ("threads", "processes")  # of the default executor
 @click.option("--all", "all_tasks", is_flag=True, help="Every task of the project; skip what is up to date.")
 @click.option("--restart", is_flag=True, help="Forget checkpoints and begin from the beginning.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Overrule configuration (dotted key).")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Override a configuration key (values as in YAML).",
+)
 @click.option("--from", "first", metavar="STEP", help="Begin with this step; what is before comes from an earlier run.")
 @click.option("--to", "last", metavar="STEP", help="End with this step.")
 @click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
@@ -137,30 +143,9 @@ def _executor(cli: Invocation, name: str) -> dict[str, Any]:
     return {}
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    """`KEY=VALUE`, the value as YAML writes it."""
+def _setting(text: str) -> tuple[str, RawValue]:
+    """`KEY=VALUE`; the configuration reads the value."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE", param_hint="--set")
-    return key.strip(), parse_value(value.strip())
-
-
-def parse_value(text: str) -> Any:
-    """A value as it is written in YAML 1.2 or JSON: `5`, `true`, `[a, b]`, `null`, else text."""
-    import json
-
-    simple = {"true": True, "false": False, "null": None, "~": None, "": None}
-    if text in simple:
-        return simple[text]
-    try:
-        value = json.loads(text)
-    except ValueError:
-        if text.startswith("[") and text.endswith("]"):
-            inner = text[1:-1].strip()
-            return [parse_value(item.strip()) for item in inner.split(",")] if inner else []
-        return text
-    except RecursionError:
-        raise click.BadParameter("the value is nested too deep", param_hint="--set") from None
-    if isinstance(value, float) and not (value - value == 0):
-        raise click.BadParameter(f"{text!r} is no finite number", param_hint="--set")
-    return value
+    return key.strip(), RawValue(value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, PathSecurityError, UsageError
+from pamola_tasks.protocols import RawValue
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
@@ -124,19 +125,11 @@ def save(cli: CommandLine, task: str, settings: tuple[str, ...], form: str | Non
     click.echo(str(path))
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    from pamola_tasks_config.documents import parse
-
+def _setting(text: str) -> tuple[str, RawValue]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UsageError(f"--set takes KEY=VALUE, and {key!r} has no value")
-    try:
-        document = parse(f"value: {value}\n".encode(), "set.yaml")
-    except ConfigurationError:
-        return key, value
-    if document.problems:
-        raise UsageError(f"--set {key}: {document.problems[0].text.partition(': ')[2]}")
-    return key, document.root.plain()["value"]
+    return key, RawValue(value)
 
 
 @command.command("schema")

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError
-from pamola_tasks.protocols import ConfigLayer
+from pamola_tasks.errors import ConfigurationError, UsageError
+from pamola_tasks.protocols import ConfigLayer, RawValue
 from pamola_tasks_config.document import Document, Node, dotted
+from pamola_tasks_config.documents import parse
 from pamola_tasks_config.fitting import plain
 from pamola_tasks_config.layer import COMMAND_LINE, PROJECT_FILE_LAYER, TASK_CLASS, TASK_FILE, FileLayer
 from pamola_tasks_config.schema import SYNONYMS, kinds
@@ -138,12 +139,33 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(inner, dict):
                 inner = place[parent] = {}
             place = inner
-        value = plain(value)
+        value = raw_value(key, value) if isinstance(value, RawValue) else plain(value)
         if isinstance(value, dict) and isinstance(place.get(last), dict):
             place[last].update(value)
         else:
             place[last] = value
     return found
+
+
+def raw_value(key: str, text: str) -> Any:
+    """A value of the command line as YAML 1.2 reads it in one line; what is no YAML is text.
+
+    Raises:
+        UsageError: What begins as a list or mapping does not parse, or the value may not be.
+    """
+    text = text.strip()
+    if text[:1] in ("|", ">"):
+        return text  # these begin texts of several lines in YAML
+    try:
+        document = parse(f"value: {text}\n".encode(), "set.yaml")
+    except ConfigurationError as error:
+        if text[:1] not in ("[", "{"):
+            return text
+        raise UsageError(f"--set {key}: {error.problems[0].partition(': ')[2]}; put texts in quotes") from None
+    if document.problems:
+        raise UsageError(f"--set {key}: {document.problems[0].text.partition(': ')[2]}")
+    values = document.root.plain()
+    return values["value"] if len(values) == 1 else text
 
 
 def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: str = "--set") -> list[ConfigLayer]:
