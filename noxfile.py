@@ -20,6 +20,8 @@ nox.options.sessions = ["lint", "types", "wheels", "oldest", "tests", "docs"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 
+OLDEST = ["pluggy==1.6.0", "attrs==24.1.0", "cattrs==24.1.0", "click==8.1.7"]
+
 
 def install_project(session: nox.Session, *options: str) -> None:
     """Install kernel and plugins, from their wheels."""
@@ -52,12 +54,13 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy --strict on the kernel and on every plugin."""
+    """mypy --strict on the kernel, on every plugin, and on programs that use the public API rightly and wrongly."""
     install_project(session, "--no-compile")
     stubs = ("pandas-stubs", "types-tqdm", "types-PyYAML")
     session.install("--no-compile", "mypy", *stubs, "-c", "constraints.txt")
     packages = [path for plugin in PLUGINS for path in (plugin / "src").iterdir() if path.is_dir() and not path.suffix]
-    session.run("mypy", "src/pamola_tasks", *map(str, packages))
+    session.run("mypy", "src/pamola_tasks", *map(str, packages), "release.py")
+    session.run("mypy", "tests/typing")
 
 
 @nox.session
@@ -75,11 +78,8 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def oldest(session: nox.Session) -> None:
     """The kernel's own tests with the oldest releases that it says it works with."""
-    session.install("pluggy==1.6.0", "attrs==24.1.0", "cattrs==24.1.0", "click==8.1.7")
-    plugins = ("", "_paths", "_config", "_directories", "_checkpoints", "_history")
-    wanted = tuple(f"pamola_tasks{name}-" for name in plugins)
-    session.install(*[wheel for wheel in built_wheels(session) if Path(wheel).name.startswith(wanted)])
-    session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", "constraints.txt")
+    session.install(*OLDEST, *built_wheels(session))
+    session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", "constraints.txt", *OLDEST)
     left_out = ["--ignore", "tests/system", "--ignore", "tests/test_docs.py"]
     session.run("pytest", "-n", "auto", "--timeout", "300", "-q", "tests", *left_out)
 
@@ -111,15 +111,25 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Every wheel, installed into an empty venv with nothing but what it asks for, and the demo run from there."""
-    venv = Path(session.create_tmp()) / "empty"
+    """Every wheel, installed into an empty venv with nothing but what it asks for; and the kernel's wheel alone."""
+    wheels = built_wheels(session)
+    scripts = empty_venv(session, "all", *wheels)
+    session.run(str(scripts / "pamola-task"), "doctor", external=True)
+    session.run(str(scripts / "pamola-task"), "demo", external=True)
+    kernel = [wheel for wheel in wheels if Path(wheel).name.startswith("pamola_tasks-")]
+    scripts = empty_venv(session, "kernel", *kernel)
+    session.run(str(scripts / "python"), "-I", str(ROOT / "tests/kernel_alone.py"), external=True)
+
+
+def empty_venv(session: nox.Session, name: str, *wheels: str) -> Path:
+    """Install wheels into a venv of their own; the folder of its programs."""
+    venv = Path(session.create_tmp()) / f"empty-{name}"
     shutil.rmtree(venv, ignore_errors=True)
     session.run("python", "-m", "venv", str(venv))
     scripts = venv / ("Scripts" if os.name == "nt" else "bin")
-    install = ("-m", "pip", "install", "-q", "--no-compile", "-c", "constraints.txt", *built_wheels(session))
+    install = ("-m", "pip", "install", "-q", "--no-compile", "-c", "constraints.txt", *wheels)
     session.run(str(scripts / "python"), *install, external=True)
-    session.run(str(scripts / "pamola-task"), "doctor", external=True)
-    session.run(str(scripts / "pamola-task"), "demo", external=True)
+    return scripts
 
 
 @nox.session

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from pamola_tasks.result import OperationStatus as OperationStatus
     from pamola_tasks.secret import Secret as Secret
     from pamola_tasks.single_operation import run_operation as run_operation
-
-__getattr__, __dir__, __all__ = lazily(
-    __name__,
-    {
-        "hookspecs": "hookimpl hookspec",
-        "kernel": "BaseTask Kernel",
-        "operation": "Operation OperationContext reads writes",
-        "outcome": "Outcome",
-        "protocols": "Command Contribution Service",
-        "record": "Artifact DatasetRecord",
-        "result": "OperationResult OperationStatus",
-        "secret": "Secret",
-        "single_operation": "run_operation",
-    },
-)
-__all__ += ["__version__"]
+else:  # type checkers know the names above, and that there are no others
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hookspecs": "hookimpl hookspec",
+            "kernel": "BaseTask Kernel",
+            "operation": "Operation OperationContext reads writes",
+            "outcome": "Outcome",
+            "protocols": "Command Contribution Service",
+            "record": "Artifact DatasetRecord",
+            "result": "OperationResult OperationStatus",
+            "secret": "Secret",
+            "single_operation": "run_operation",
+        },
+    )
+    __all__ += ["__version__"]

@@ -36,7 +36,8 @@ def writes(default: Any = attrs.NOTHING) -> Any:
 
     Args:
         default: A name in which `{input}` stands for the first dataset read, and `{parameter}` for the value of any
-            parameter declared before; without one the parameter has to be given.
+            parameter declared before; without one the parameter has to be given. Type checkers know that there is a
+            default where it is given by keyword.
     """
     if isinstance(default, str) and "{" in default:
         template = default

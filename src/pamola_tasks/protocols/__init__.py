@@ -56,22 +56,22 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.tasks import Scheduler as Scheduler
     from pamola_tasks.protocols.tasks import TaskNode as TaskNode
     from pamola_tasks.protocols.tasks import TaskOutcome as TaskOutcome
-
-__getattr__, __dir__, __all__ = lazily(
-    __name__,
-    {
-        "command_line": "Command CommandLine Output",
-        "config": "Config ConfigLayer Origin RawValue RetrySettings",
-        "contributions": "Contribution",
-        "data": "DataSource DataWriter DatasetFormat",
-        "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",
-        "kernel_view": "KernelView PluginsView",
-        "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
-        "redaction": "Disclosure Redactor",
-        "run": "Project RunOptions RunServices",
-        "services": "SERVICES Service",
-        "steps": "Checkpoints Dependencies Executor Lock Session StagedFile StagedStep StepDriver",
-        "task": "Task",
-        "tasks": "PlannedTask Scheduler TaskNode TaskOutcome",
-    },
-)
+else:  # type checkers know the names above, and that there are no others
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "command_line": "Command CommandLine Output",
+            "config": "Config ConfigLayer Origin RawValue RetrySettings",
+            "contributions": "Contribution",
+            "data": "DataSource DataWriter DatasetFormat",
+            "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",
+            "kernel_view": "KernelView PluginsView",
+            "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
+            "redaction": "Disclosure Redactor",
+            "run": "Project RunOptions RunServices",
+            "services": "SERVICES Service",
+            "steps": "Checkpoints Dependencies Executor Lock Session StagedFile StagedStep StepDriver",
+            "task": "Task",
+            "tasks": "PlannedTask Scheduler TaskNode TaskOutcome",
+        },
+    )
