@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,12 +204,25 @@ class Kernel:
         """Formats of the report, by extension."""
         return self.contributions("pamola_add_report_writers", "the report format")
 
-    def report_sections(self, run: RunServices) -> list[ReportSection]:
-        """Sections that plugins add to the report of a run."""
-        found: list[ReportSection] = []
-        for _, answer in self.plugins.each("pamola_add_report_sections", run=run):
-            found += [answer] if isinstance(answer, ReportSection) else list(answer or ())
-        return found
+    def report_sections(self, run: RunServices, reserved: Collection[str] = ()) -> list[ReportSection]:
+        """Sections that plugins add to the report of a run.
+
+        Args:
+            reserved: Keys that no section can have.
+
+        Raises:
+            PluginError: Two plugins add a section of one key, or its key is reserved.
+        """
+        found: dict[str, tuple[str, ReportSection]] = {}
+        for record, answer in self.plugins.each("pamola_add_report_sections", run=run):
+            for section in [answer] if isinstance(answer, ReportSection) else answer or ():
+                adds = f"the report section {section.key!r}"
+                if section.key in reserved:
+                    raise PluginError(f"{record.label} adds {adds}, which is a part of every report: name it otherwise")
+                if section.key in found:
+                    raise PluginError(f"{found[section.key][0]} and {record.label} both add {adds}")
+                found[section.key] = record.label, section
+        return [section for _, section in found.values()]
 
     # ------------------------------------------------------------ running
 

@@ -57,7 +57,7 @@ def _kernel(sections: tuple[ReportSection, ...]) -> Any:
         }
     ]
     return types.SimpleNamespace(
-        plugins=types.SimpleNamespace(report=lambda: listed), report_sections=lambda run: list(sections)
+        plugins=types.SimpleNamespace(report=lambda: listed), report_sections=lambda run, reserved: list(sections)
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pamola_tasks.protocols import ReportSection
 from pamola_tasks_reports import TaskReporter, as_html, as_markdown
-from pamola_tasks_reports.words import duration, moment, size, value
+from pamola_tasks_reports.formatting import duration, moment, size, value
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)>"\' onload="x" | a\n# b\x1b[2J\u202e&lt;'
 

@@ -22,6 +22,7 @@ from pamola_tasks.storage.files import Files
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_reports import TaskReporter
 from pamola_tasks_reports.values import plain
+from pamola_tasks_reports.writers import WRITERS
 
 KEYS = (
     "schema task run status success error environment plugins configuration inputs outputs operations artifacts"
@@ -300,7 +301,7 @@ def test_configuration_stands_with_its_origin_and_without_secrets(tmp_path: Path
 def test_sections_and_formats_of_other_plugins_are_written(tmp_path: Path, make_run: Any) -> None:
     section = ReportSection(title="Fairness", key="fairness", facts={"gap": 0.125}, text="It is **fair**.")
     run = make_run(tmp_path, sections=[section])
-    run.kernel.report_writers = lambda: {"txt": lambda report: f"{report['status']}!".encode()}
+    run.kernel.report_writers = lambda: {**WRITERS, "txt": lambda report: f"{report['status']}!".encode()}
     report = read(TaskReporter.of_run(run).save_report())
     assert report["sections"]["fairness"] == {"title": "Fairness", "facts": {"gap": 0.125}, "text": "It is **fair**."}
     assert "<strong>fair</strong>" in (tmp_path / "DATA/reports/t_1_report.html").read_text()
@@ -312,7 +313,7 @@ def test_a_writer_that_fails_is_a_reporting_error_and_the_json_report_is_there(t
         raise KeyError("nothing")
 
     run = make_run(tmp_path)
-    run.kernel.report_writers = lambda: {"txt": broken}
+    run.kernel.report_writers = lambda: {**WRITERS, "txt": broken}
     with pytest.raises(ReportingError, match=r"the txt report of t_1 cannot be made: 'nothing'"):
         TaskReporter.of_run(run).save_report()
     assert read(tmp_path / "DATA/reports/t_1_report.json")["success"] is True

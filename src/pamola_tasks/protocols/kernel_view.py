@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pamola_tasks.errors import PamolaTaskError
     from pamola_tasks.protocols.config import Config
@@ -116,7 +116,7 @@ class KernelView(Protocol):
         """For plugins with a section of their own in the configuration, the class that it must fit."""
         ...
 
-    def contributions(self, hook: str, what: str, **arguments: Any) -> Mapping[str, Any]:
+    def contributions(self, hook: str, what: str, **arguments: Any) -> Any:
         """What plugins contribute to a hook by name, imported when it is used."""
         ...
 
@@ -128,7 +128,7 @@ class KernelView(Protocol):
         """Formats of the report, by extension."""
         ...
 
-    def report_sections(self, run: RunServices) -> list[ReportSection]:
+    def report_sections(self, run: RunServices, reserved: Collection[str] = ()) -> list[ReportSection]:
         """Sections that plugins add to the report of a run."""
         ...
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
-    from pamola_tasks_reports.artifacts import ArtifactGroup
-    from pamola_tasks_reports.html import as_html
-    from pamola_tasks_reports.markdown import as_markdown
-    from pamola_tasks_reports.reporter import TaskReporter
+    from pamola_tasks_reports.artifacts import ArtifactGroup as ArtifactGroup
+    from pamola_tasks_reports.html import as_html as as_html
+    from pamola_tasks_reports.markdown import as_markdown as as_markdown
+    from pamola_tasks_reports.reporter import TaskReporter as TaskReporter
 
-_HOMES = {
-    "ArtifactGroup": "artifacts",
-    "TaskReporter": "reporter",
-    "as_html": "html",
-    "as_markdown": "markdown",
-}
-
-__all__ = ["ArtifactGroup", "TaskReporter", "as_html", "as_markdown"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {"artifacts": "ArtifactGroup", "html": "as_html", "markdown": "as_markdown", "reporter": "TaskReporter"},
+)

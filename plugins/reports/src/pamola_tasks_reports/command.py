@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError, ReportingError, UnknownTaskError, UsageError
-from pamola_tasks_reports.html import as_html
-from pamola_tasks_reports.markdown import as_markdown
+from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks_reports.store import Places
+from pamola_tasks_reports.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, RunServices
     from pamola_tasks.storage.files import Files
 
-_FORMATS = {"md": as_markdown, "html": as_html}
+_FORMATS = ("md", "html")
 
 
 @click.command()
@@ -85,7 +85,8 @@ def _decrypting(cli: CommandLine, task: str) -> Files:
 
 def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
     try:
-        return _FORMATS[format_](found)
+        document: bytes = resolve(WRITERS[format_])(found)
+        return document
     except (TypeError, ValueError, AttributeError) as error:
         raise ReportingError(f"{name} was changed by hand and cannot be shown as {format_}: {error}") from error
 

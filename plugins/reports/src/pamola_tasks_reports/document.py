@@ -24,8 +24,8 @@ from pamola_tasks_reports.blocks import (
     Text,
     Verbatim,
 )
-from pamola_tasks_reports.shapes import charts_of, facts_of
-from pamola_tasks_reports.words import count, duration, moment, size, value
+from pamola_tasks_reports.fact_blocks import charts_of, facts_of
+from pamola_tasks_reports.formatting import count, duration, moment, size, value
 
 _GOOD = frozenset({"success", "completed", "loaded"})
 _ODD = frozenset({"warning", "partial_success", "blocked", "interrupted", "aborted"})

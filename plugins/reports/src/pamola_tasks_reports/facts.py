@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.errors import PamolaTaskError, PluginError
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.storage.memory_use import peak_memory
@@ -81,15 +81,15 @@ def service(run: RunServices | None, name: str) -> Any:
         return None
 
 
-def collect(source: Source) -> dict[str, Any]:
-    """The report as it stands, redacted, values included."""
+def collect(source: Source) -> tuple[dict[str, Any], str]:
+    """The report as it stands, redacted, values included; and why the sections of plugins are missing, if they are."""
     record, added = source.record, source.added
     succeeded = _success(record, added)
     error = _error(record, added, succeeded)
     artifacts, problems = source.inventory.entries(_artifacts(source), added.metadata)
     attached = Attached(source.service("files"))
     operations = [_step(step, source.inventory, attached) for step in record.steps] + added.operations
-    report = {
+    report: dict[str, Any] = {
         "schema": SCHEMA,
         "task": dict(source.task),
         "run": _run(source, succeeded),
@@ -111,10 +111,15 @@ def collect(source: Source) -> dict[str, Any]:
         "plan_changes": list(record.plan_changes),
         "overrides": list(record.overrides),
         "encryption": encryption(source),
-        "sections": _sections(source.run),
+        "sections": {},
     }
+    report["sections"], problem = _sections(source.run, report.keys())
+    if problem:
+        failure = {"type": "report_error", "message": f"{problem}; the report has no sections of plugins"}
+        report |= {"status": "failed", "success": False, "error": error or failure}
+        report["errors"] = [*report["errors"], failure]
     redacted: dict[str, Any] = source.redact.value(plain(report))
-    return redacted
+    return redacted, problem
 
 
 def encrypts(source: Source) -> bool:
@@ -206,14 +211,15 @@ def _plugins(run: RunServices | None) -> list[dict[str, Any]]:
     return [{key: entry.get(key, "") for key in keys} for entry in listed()] if callable(listed) else []
 
 
-def _sections(run: RunServices | None) -> dict[str, Any]:
+def _sections(run: RunServices | None, taken: Collection[str]) -> tuple[dict[str, Any], str]:
     ask = getattr(getattr(run, "kernel", None), "report_sections", None)
     if not callable(ask):
-        return {}
-    return {
-        section.key: {"title": section.title, "facts": dict(section.facts), "text": section.text}
-        for section in ask(run)
-    }
+        return {}, ""
+    try:
+        sections = ask(run, reserved=taken)
+    except PluginError as error:
+        return {}, str(error)
+    return {s.key: {"title": s.title, "facts": dict(s.facts), "text": s.text} for s in sections}, ""
 
 
 def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pamola_tasks_reports.blocks import (
 from pamola_tasks_reports.charts.form import Chart
 from pamola_tasks_reports.charts.numbers import numbers_of
 from pamola_tasks_reports.document import document_of
+from pamola_tasks_reports.formatting import printable
 
 _MEANT = re.compile(r"[\\*|<>]|(?<!\w)_|_(?!\w)|\](?=\()|&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\s*)(#*|\d*)([-#+=.)])(?=\s|$)")
@@ -69,7 +70,9 @@ def _block(block: Block) -> Iterator[str]:
         case Paragraph():
             yield _text(block.text)
         case Text():
-            yield from (_escape(line, _LEFT_IN_TEXT) for line in block.markdown.splitlines())
+            from pamola_tasks_reports.prose import verbatim  # only where a plugin wrote some
+
+            yield from verbatim(block.markdown)
         case Callout():
             yield f"> **{_text(block.title)}**"
             yield ">"
@@ -77,7 +80,7 @@ def _block(block: Block) -> Iterator[str]:
         case Verbatim():
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
             yield fence
-            yield from map(_printable, block.text.splitlines())
+            yield from map(printable, block.text.splitlines())
             yield fence
         case Charts():
             for number, chart in enumerate(block.charts):
@@ -125,7 +128,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _code(text: str) -> str:
-    text = _printable(text)
+    text = _one_line(text)
     if not text:
         return ""
     if "`" in text or "|" in text:
@@ -133,19 +136,10 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-_LEFT_IN_TEXT = frozenset("*_")
-
-
 def _text(text: str) -> str:
     """Text that stands for itself: no markup, no HTML, no line of its own, nothing that a terminal obeys."""
-    return _LINE_START.sub(r"\1\2\\\3", _escape(text))
+    return _LINE_START.sub(r"\1\2\\\3", _MEANT.sub(r"\\\g<0>", _one_line(text)))
 
 
-def _escape(text: str, leave: frozenset[str] = frozenset()) -> str:
-    return _MEANT.sub(lambda m: m[0] if m[0] in leave else f"\\{m[0]}", _printable(text))
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else "⏎ " if c == "\n" else c.encode("unicode_escape").decode() for c in text)
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", "⏎ ")

@@ -16,21 +16,16 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.result import ArtifactQueries
 from pamola_tasks.storage import leftovers
-from pamola_tasks_reports import facts, soundness
+from pamola_tasks_reports import diagnosis, facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.manifest import manifest_of
 from pamola_tasks_reports.privacy import without_values
 from pamola_tasks_reports.store import Places, as_json
+from pamola_tasks_reports.writers import WRITERS
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Diagnosis, Directories, Lock, ReportWriter, Role, RunServices
     from pamola_tasks.storage.files import Files
-
-_WRITERS: dict[str, str] = {
-    "json": "pamola_tasks_reports.store:as_json",
-    "md": "pamola_tasks_reports.markdown:as_markdown",
-    "html": "pamola_tasks_reports.html:as_html",
-}
 
 
 class TaskReporter(ArtifactQueries):
@@ -213,10 +208,10 @@ class TaskReporter(ArtifactQueries):
         Raises:
             ReportingError: It cannot be made.
         """
-        report = self._collected()
+        report, _ = self._collected()
         return without_values(report) if facts.encrypts(self._source) else report
 
-    def _collected(self) -> dict[str, Any]:
+    def _collected(self) -> tuple[dict[str, Any], str]:
         try:
             with self._lock:
                 return facts.collect(self._source)
@@ -230,6 +225,8 @@ class TaskReporter(ArtifactQueries):
     def save_report(self) -> Path:
         """Write the run's own report, then the newest one in all formats, then the manifest; each appears whole.
 
+        A format that fails keeps none of the others from being written.
+
         Where the run encrypts, all of them do without what may quote data; an encrypted report has everything.
 
         Returns:
@@ -238,25 +235,31 @@ class TaskReporter(ArtifactQueries):
         Raises:
             ReportingError: One of them cannot be written; it names which and why.
         """
-        whole = report = self._collected()
-        if facts.encrypts(self._source):
-            report = without_values(whole)
+        whole, problem = self._collected()
+        report = without_values(whole) if facts.encrypts(self._source) else whole
         files = self._opener()
         if files is None:
             raise ReportingError(f"the report of {self.task_id} cannot be written: the run has no access to files")
         self._remove_leftovers(files)
-        document = self._rendered("json", _WRITERS["json"], report)
+        document = as_json(report)
         if report["run"]["id"]:
             self._write(files, self._places.of_run(report["run"]["id"]), document)
             if files.encrypts("artifact"):
                 self._write(files, self._places.whole(report["run"]["id"]), as_json(whole), "artifact")
         self._write(files, self._report_path, document)
-        for extension, writer in self._writers().items():
+        problems = [problem] if problem else []
+        writers = self._writers()
+        for extension in writers:
             if extension != "json":
-                self._write(files, self._beside(extension), self._rendered(extension, writer, report))
+                try:
+                    self._write(files, self._beside(extension), self._rendered(extension, writers, report))
+                except ReportingError as error:
+                    problems.append(str(error))
         self._write(
             files, f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json", as_json(manifest_of(report))
         )
+        if problems:
+            raise ReportingError("; ".join(problems))
         return files.root / self._report_path
 
     def diagnose(self) -> list[Diagnosis]:
@@ -267,7 +270,7 @@ class TaskReporter(ArtifactQueries):
         history = facts.service(self._run, "history")
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
         manifest = f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json"
-        return soundness.diagnose(files, self._places, manifest, latest)
+        return diagnosis.diagnose(files, self._places, manifest, latest)
 
     def __enter__(self) -> Self:
         return self
@@ -316,12 +319,13 @@ class TaskReporter(ArtifactQueries):
         return f"{self._report_path.removesuffix('.json')}.{extension}"
 
     def _writers(self) -> Mapping[str, str | ReportWriter]:
-        """Those that plugins add, which are also ours where the kernel collects them; else ours alone."""
+        """Those that plugins add, ours among them; without a kernel ours alone."""
         ask = getattr(getattr(self._run, "kernel", None), "report_writers", None)
-        return {**_WRITERS, **ask()} if callable(ask) else _WRITERS
+        return ask() if callable(ask) else WRITERS
 
-    def _rendered(self, extension: str, writer: str | ReportWriter, report: Mapping[str, Any]) -> bytes:
+    def _rendered(self, extension: str, writers: Mapping[str, str | ReportWriter], report: Mapping[str, Any]) -> bytes:
         try:
+            writer = writers[extension]
             write: ReportWriter = resolve(writer) if isinstance(writer, str) else writer
             return write(report)
         except Exception as error:

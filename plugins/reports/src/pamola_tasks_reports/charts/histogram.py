@@ -11,7 +11,7 @@ from pamola_tasks_reports.charts.bars import COLOURS, legend
 from pamola_tasks_reports.charts.columns import PLOT, value_axis
 from pamola_tasks_reports.charts.form import Counts, Histogram
 from pamola_tasks_reports.charts.svg import SIZE, WIDTH, bar, label, line, path, place, width_of
-from pamola_tasks_reports.words import value
+from pamola_tasks_reports.formatting import value
 
 
 def draw_histogram(chart: Histogram) -> tuple[float, float, str]:

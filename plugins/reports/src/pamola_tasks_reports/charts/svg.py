@@ -8,15 +8,15 @@ from __future__ import annotations
 import html
 import unicodedata
 
+from pamola_tasks_reports.formatting import printable
+
 SIZE = 11.0
 WIDTH = 340.0
 
 
 def text_of(text: str) -> str:
     """Text that stands for itself, in content and in attributes; what is not printed is shown as its escape."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return html.escape(text, quote=True)
+    return html.escape(printable(text), quote=True)
 
 
 def place(number: float) -> str:

@@ -90,6 +90,13 @@ _TERMS = {
 }
 
 
+def printable(text: str) -> str:
+    """The text with characters that are not printed (control, bidi) as escapes; its line ends stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Nested facts as pairs, the names joined: `loss › age`."""
     for key, item in facts.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from pamola_tasks_reports.blocks import Block, Bullets, Cell, Charts, Facts, Table
 from pamola_tasks_reports.charts.form import Chart, ChartError, chart_of
-from pamola_tasks_reports.words import flat, named, value
+from pamola_tasks_reports.formatting import flat, named, value
 
 _WIDEST = 9
 
