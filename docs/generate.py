@@ -24,8 +24,9 @@ import click
 from pamola_tasks import Kernel, errors, hookspecs, protocols
 from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.protocols.services import KERNEL_SERVICES
+from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS
 
+ALL_SERVICES = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
 DOCS = Path(__file__).parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)
 RULE = re.compile(r"^# -{20,} (.+)$")
@@ -104,7 +105,7 @@ def hooks() -> Iterator[str]:
             yield f"## {phases.pop(number).capitalize()}\n"
         yield f"### {node.name}\n"
         kind = hookspecs.kind_of(node.name)
-        default = KERNEL_SERVICES[node.name.removeprefix("pamola_provide_")].default if kind == "service" else None
+        default = ALL_SERVICES[node.name.removeprefix("pamola_provide_")].default if kind == "service" else None
         yield f"*{kind.capitalize()}*" + (
             f", answered by `{default}` unless another plugin does.\n" if default else ".\n"
         )
@@ -182,9 +183,17 @@ def help_of(command: click.Command, path: str) -> Iterator[str]:
         yield from (option_of(option) for option in options)
         yield ""
     if isinstance(command, click.Group):
-        for inner, subcommand in sorted(command.commands.items()):
+        for inner, subcommand in sorted(subcommands(command).items()):
             yield f"### {path.removeprefix('pamola-task ')} {inner}\n"
             yield from help_of(subcommand, f"{path} {inner}")
+
+
+def subcommands(group: click.Group) -> dict[str, click.Command]:
+    from pamola_tasks_cli.app import Invocation
+
+    context = click.Context(group, obj=Invocation(str(DOCS)))
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
 
 
 def argument_of(argument: click.Argument) -> str:
@@ -305,7 +314,7 @@ def operations() -> Iterator[str]:
 def providers() -> Iterator[str]:
     yield "| service | default |"
     yield "|---|---|"
-    for service, distribution in ((name, kind.default) for name, kind in KERNEL_SERVICES.items()):
+    for service, distribution in ((name, kind.default) for name, kind in ALL_SERVICES.items()):
         yield f"| `{service}` | `{distribution}` |"
 
 

@@ -93,7 +93,9 @@ def test_every_command_is_in_the_manual_with_all_its_options() -> None:
         if section is None and not is_ours(name):
             continue
         assert section, f"docs/reference/cli.md has no section on {name}"
-        each = [command, *command.commands.values()] if isinstance(command, click.Group) else [command]
+        inside = click.Context(command, parent=context, obj=context.obj)
+        inner = command.list_commands(inside) if isinstance(command, click.Group) else []
+        each = [command, *(command.get_command(inside, subcommand) for subcommand in inner)]
         options = [
             option for one in each for parameter in one.params for option in parameter.opts if option[:2] == "--"
         ]

@@ -131,6 +131,19 @@ def pamola_add_commands() -> Mapping[str, Command]:
 
 
 @hookspec
+def pamola_add_templates() -> Mapping[str, Command]:
+    """Add what `pamola-task new` can create: each a subcommand of `new`, which writes files with
+    `CommandLine.create_files`.
+
+    Called when `pamola-task new` is used.
+
+    Returns:
+        Names of templates, and for each a `Command`. A name that two plugins use is an error.
+    """
+    raise NotImplementedError
+
+
+@hookspec
 def pamola_add_operations() -> Mapping[str, str | type[Operation]]:
     """Add operations that tasks may use by name.
 
@@ -169,14 +182,15 @@ def pamola_add_settings() -> str | type:
 
 
 @hookspec
-def pamola_add_diagnoses(project: Project | None) -> Iterable[Diagnosis]:
-    """Tell `pamola-task doctor` what is odd.
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterable[Diagnosis]:
+    """Report to `pamola-task doctor` what is missing, odd or damaged.
 
-    A service that keeps something on the disk can tell more: `doctor --data` asks history, checkpoints and reporter, of
-    every task, for what their method `diagnose` finds, where they have one.
+    A service that keeps files can report more: with `--data`, its method `diagnose` is called where it has one.
 
     Args:
         project: The project, or None where there is none.
+        kernel: The kernel.
+        data: Whether `--data` was given: examine what runs left on the disk too, which takes time.
 
     Returns:
         Findings, each with a level (`ok`, `note`, `warning`, `error`), what was found and what to do about it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -136,6 +136,19 @@ class CommandLine(Protocol):
 
     def kernel_for(self, project: Path | None) -> KernelView:
         """A kernel of another project, with the same plugins."""
+        ...
+
+    def create_files(self, what: str, files: Mapping[str, str], then: Sequence[tuple[str, str]] = ()) -> None:
+        """Create files in the project, and print which: what a template of `pamola-task new` does.
+
+        Args:
+            what: What they are, for the first line: `task visits`.
+            files: Paths relative to the project, and their texts.
+            then: What to do next: a few words, and what to type.
+
+        Raises:
+            UsageError: A file exists already; none is written.
+        """
         ...
 
     def refuse_if_broken(self) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pamola_tasks import Command, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pamola_tasks.protocols import Diagnosis, KernelView, Project
 
 PAMOLA_HOOK_API = 1
 
@@ -16,3 +23,13 @@ def pamola_add_commands() -> dict[str, Command]:
             help="Re-hash a run's inputs and outputs and report changed or missing files.",
         )
     }
+
+
+@hookimpl
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterable[Diagnosis]:
+    """With `doctor --data`, every damaged, missing or stray file of history, checkpoints and reports."""
+    if not data or project is None:
+        return ()
+    from pamola_tasks_audit.doctor_data import examine
+
+    return examine(kernel)

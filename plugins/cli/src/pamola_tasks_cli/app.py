@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -81,6 +81,20 @@ class Invocation:
         from pamola_tasks.kernel import Kernel
 
         return Kernel(project, loaded=self.plugins)
+
+    def create_files(self, what: str, files: Mapping[str, str], then: Sequence[tuple[str, str]] = ()) -> None:
+        """Create files in the project, and print which."""
+        from pamola_tasks.errors import UsageError
+
+        project = self.kernel.project
+        taken = [path for path in files if (project.root / path).exists()]
+        if taken:
+            raise UsageError(f"{project.root / taken[0]} is there already; nothing was written")
+        for path, text in files.items():
+            with project.files.create(path, "config", exclusive=True) as file:
+                file.write(text.encode())
+        click.echo(f"created {self.out.visible(what)}")
+        self.out.facts([*(("wrote" if i == 0 else "", path) for i, path in enumerate(files)), *then])
 
     def refuse_if_broken(self) -> None:
         """Refuse to go on while an installed plugin is not usable."""

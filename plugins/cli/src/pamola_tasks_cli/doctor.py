@@ -44,12 +44,11 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
     ]
     project, more = _project(cli)
     findings += more
-    for record, answer in cli.plugins.each("pamola_add_diagnoses", project=project):
+    for record, answer in cli.plugins.each("pamola_add_diagnoses", project=project, kernel=cli.kernel, data=data):
         findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
-    if data and project is not None:
-        from pamola_tasks_audit.doctor_data import examine
-
-        findings += examine(cli.kernel)
+    if data and not any("data" in impl.argnames for impl in cli.plugins.implementations("pamola_add_diagnoses")):
+        advice = "install pamola-tasks-audit"
+        findings.append(Diagnosis(level="warning", subject="data", finding="no plugin examines it", advice=advice))
     if as_json:
         print_json([attrs.asdict(finding) for finding in findings])
     else:

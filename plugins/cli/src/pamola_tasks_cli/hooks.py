@@ -12,6 +12,7 @@ from pamola_tasks.errors import UsageError
 from pamola_tasks_cli.output import facts, heading, print_json, print_table
 
 if TYPE_CHECKING:
+    from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks_cli.app import Invocation
 
 
@@ -20,22 +21,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, name: str | None, as_json: bool) -> None:
-    """Every hook in the order of a run, or one: its contract, and who implements it, in call order."""
-    every = [_facts(cli, hook) for hook in vars(hookspecs) if hook.startswith("pamola_")]
+    """List every hook in the order of a run, then those that plugins add; of NAME show its contract and who
+    implements it, in call order."""
+    own = [hook for hook in vars(hookspecs) if hook.startswith("pamola_")]
+    names = [*own, *(hook for hook in cli.plugins.hook_names() if hook not in own)]
     if name is not None:
-        full = name if name.startswith("pamola_") else f"pamola_{name}"
-        found = [hook for hook in every if hook["hook"] == full]
-        if not found:
-            from pamola_tasks.parameters import unknown_name
-
-            raise UsageError(unknown_name(full, [hook["hook"] for hook in every], "hook"))
-        if as_json:
-            print_json(found[0])
-            return
-        heading(f"{found[0]['hook']}({', '.join(found[0]['parameters'])})")
-        facts([("kind", found[0]["kind"]), ("who", ", ".join(found[0]["implemented_by"]) or "nobody")])
-        click.echo(f"\n{found[0]['contract']}")
+        _show(cli.plugins, name, names, as_json=as_json)
         return
+    every = [_facts(cli.plugins, hook) for hook in names]
     if as_json:
         print_json(every)
         return
@@ -46,16 +39,43 @@ def command(cli: Invocation, name: str | None, as_json: bool) -> None:
     )
 
 
-def _facts(cli: Invocation, hook: str) -> dict[str, Any]:
-    function = getattr(hookspecs, hook)
-    implementations = getattr(cli.plugins.manager.hook, hook).get_hookimpls()
+def _show(plugins: Plugins, name: str, names: list[str], *, as_json: bool) -> None:
+    hook = name if name.startswith("pamola_") else f"pamola_{name}"
+    if hook not in names:
+        from pamola_tasks.parameters import unknown_name
+
+        raise UsageError(unknown_name(hook, names, "hook"))
+    found = _facts(plugins, hook)
+    if as_json:
+        print_json(found)
+        return
+    heading(f"{hook}({', '.join(found['parameters'])})")
+    rows = [("kind", found["kind"]), ("who", ", ".join(found["implemented_by"]) or "no plugin")]
+    facts([*rows, ("added by", found["added_by"])] if found["added_by"] else rows)
+    click.echo(f"\n{found['contract']}")
+
+
+def _facts(plugins: Plugins, hook: str) -> dict[str, Any]:
+    function = getattr(plugins.manager.hook, hook).spec.function
     return {
         "hook": hook,
         "kind": hookspecs.kind_of(hook),
-        "parameters": list(inspect.signature(function).parameters),
+        "added_by": _added_by(plugins, hook, function.__module__),
+        "parameters": [name for name in inspect.signature(function).parameters if name != "self"],
         "implemented_by": [
             impl.plugin_name + (" (wrapper)" if impl.wrapper or impl.hookwrapper else "")
-            for impl in reversed(implementations)
+            for impl in plugins.implementations(hook)
         ],
         "contract": inspect.getdoc(function) or "",
     }
+
+
+def _added_by(plugins: Plugins, hook: str, module: str) -> str:
+    """The plugin that adds a hook, or the module that specifies it; empty for hooks of the kernel."""
+    if module == hookspecs.__name__:
+        return ""
+    service = plugins.added_services.get(hook.removeprefix("pamola_provide_"))
+    if service is not None:
+        return service.name
+    package = module.partition(".")[0]
+    return next((r.name for r in plugins.loaded if r.object.__name__.partition(".")[0] == package), module)

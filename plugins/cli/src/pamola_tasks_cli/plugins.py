@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pamola_tasks.errors import PluginError
-from pamola_tasks_cli.output import heading, print_json, print_table
+from pamola_tasks_cli.output import heading, print_json, print_table, visible
 
 if TYPE_CHECKING:
+    from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks_cli.app import Invocation
 
 
@@ -17,17 +18,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, as_json: bool) -> None:
-    """What is installed: name, distribution, version, status, services, hooks; and who answers which service."""
-    plugins = cli.plugins
-    rows = plugins.report()
-    services = {}
-    for service in plugins.service_order():
-        try:
-            chosen = plugins.provider(service)
-            others = [record.name for record in plugins.alternatives(service)]
-            services[service] = {"provider": chosen.name if chosen else None, "not_chosen": others, "problem": ""}
-        except PluginError as error:
-            services[service] = {"provider": None, "not_chosen": [], "problem": str(error)}
+    """List plugins with distribution, version, status, services and hooks; and who provides which service."""
+    rows = cli.plugins.report()
+    services = {name: _service(cli.plugins, name) for name in cli.plugins.services}
     if as_json:
         print_json({"plugins": rows, "services": services})
         return
@@ -45,10 +38,28 @@ def command(cli: Invocation, as_json: bool) -> None:
     )
     click.echo()
     heading("services")
-    for service, found in services.items():
-        shadowed = f"  (not chosen: {', '.join(found['not_chosen'])})" if found["not_chosen"] else ""
-        text = found["problem"] or f"{found['provider'] or 'nobody'}{shadowed}"
-        click.secho(f"  {service:<14}{text}", fg="red" if found["problem"] else None)
+    width = max(map(len, services)) + 2
+    for name, found in services.items():
+        more = [f"not chosen: {', '.join(found['not_chosen'])}"] if found["not_chosen"] else []
+        more += [f"added by {found['added_by']}"] if found["added_by"] else []
+        text = found["problem"] or (found["provider"] or "no plugin") + (f"  ({'; '.join(more)})" if more else "")
+        click.secho(f"  {name:<{width}}{visible(text)}", fg="red" if found["problem"] else None)
+
+
+def _service(plugins: Plugins, name: str) -> dict[str, Any]:
+    added_by = plugins.added_services.get(name)
+    row: dict[str, Any] = {
+        "provider": None,
+        "not_chosen": [],
+        "problem": "",
+        "added_by": added_by.name if added_by else "",
+    }
+    try:
+        chosen = plugins.provider(name)
+        others = [record.name for record in plugins.alternatives(name)]
+    except PluginError as error:
+        return {**row, "problem": str(error)}
+    return {**row, "provider": chosen.name if chosen else None, "not_chosen": others}
 
 
 def _more(hooks: list[str]) -> str:

@@ -16,3 +16,16 @@ def pamola_add_commands() -> dict[str, Command]:
         ),
         "new": Command("pamola_tasks_scaffold.new:command", help="Create a task, operation, plugin or pack that runs."),
     }
+
+
+@hookimpl
+def pamola_add_templates() -> dict[str, Command]:
+    """What `pamola-task new` creates unless plugins add more."""
+    return {
+        "task": Command("pamola_tasks_scaffold.templates:new_task", help="Create a task: a declaration or a class."),
+        "operation": Command(
+            "pamola_tasks_scaffold.templates:new_operation", help="Create an operation for this project."
+        ),
+        "plugin": Command("pamola_tasks_scaffold.templates:new_plugin", help="Create a plugin to install."),
+        "pack": Command("pamola_tasks_scaffold.templates:new_pack", help="Create a pack of operations to install."),
+    }

@@ -42,16 +42,19 @@ OPERATION_TEST = '''\
 """{cls} does what it says."""
 
 {imports}
-from pamola_tasks import Kernel
-from pamola_tasks_config import TaskRunner
+from pamola_tasks import BaseTask, Kernel
 from pamola_tasks.testing import memory_plugins
 {constant}
+
+class Task(BaseTask):
+    def configure_operations(self):
+        self.add_operation("{cls}", input_dataset="people", fields=["name"])
+
 
 def test_texts_of_the_columns_named_are_in_capitals():
     kernel = Kernel(autoload=False, {plugins})
     people = pd.DataFrame({{"name": ["Ann", "Bob"], "city": ["Ulm", "Rome"]}})
-    steps = [{{"{cls}": {{"input_dataset": "people", "fields": ["name"]}}}}]
-    outcome = kernel.run(TaskRunner("t_1", operation_configs=steps), datasets={{"people": people}})
+    outcome = kernel.run(Task("t_1"), datasets={{"people": people}})
     assert outcome.status == "success", outcome.error
     made = outcome.datasets["people_{module}"]
     assert made["name"].tolist() == ["ANN", "BOB"]
@@ -85,11 +88,11 @@ pythonpath = ["src"]
 PLUGIN_README = """\
 # {name}
 
-Forbids a release with a small *k*: `pamola_check_plan` objects to a step that asks for less than 5.
+Refuses a release with a small *k*: `pamola_check_plan` objects to a step that asks for less than 5.
 """
 
 PLUGIN = '''\
-"""What this plugin adds: `pamola-task hooks` lists all that a plugin can do."""
+"""What this plugin adds. `pamola-task hooks` lists every hook."""
 
 from pamola_tasks import hookimpl
 
