@@ -23,7 +23,7 @@ from pamola_tasks.storage import files as durable
 from pamola_tasks.storage import locks
 from pamola_tasks.storage.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
 from pamola_tasks.storage.hashing import Containers, Recognised, recognise
-from pamola_tasks.testing.kernel_kit import Disk, OsGuard, Xor, files_below
+from pamola_tasks.testing.kernel_kit import Disk, DiskPlaces, OsGuard, Xor, files_below
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_veto_is_asked_for_every_access_with_its_purpose(tmp_path: Path) -> No
     for action in (
         lambda: files.write("secret", b"", "state"),
         lambda: files.replace("b", "secret"),
-        lambda: files.encrypting(None, task_id="t", processed=None).write("secret", b"", "state"),
+        lambda: files.encrypting(None).write("secret", b"", "state"),
     ):
         with pytest.raises(PathSecurityError):
             action()
@@ -162,8 +162,7 @@ def test_a_veto_is_asked_for_every_access_with_its_purpose(tmp_path: Path) -> No
 
 
 def test_roles_that_hold_data_are_encrypted_and_read_back_others_are_plain(files: Files, tmp_path: Path) -> None:
-    processed = tmp_path.resolve() / "DATA" / "processed"
-    encrypting = files.encrypting(Xor(), task_id="t_1", processed=processed)  # type: ignore[arg-type]
+    encrypting = files.encrypting(Xor(), DiskPlaces(files).owner_of)  # type: ignore[arg-type]
     for role in ("data", "artifact", "state"):
         written = encrypting.write(f"DATA/processed/t_1/{role}.bin", b"plain", role)  # type: ignore[arg-type]
         path = tmp_path / "DATA" / "processed" / "t_1" / f"{role}.bin"
@@ -181,9 +180,8 @@ def test_roles_that_hold_data_are_encrypted_and_read_back_others_are_plain(files
 
 
 def test_a_file_of_another_task_is_read_as_that_tasks_and_in_its_own_role_only(files: Files, tmp_path: Path) -> None:
-    processed = tmp_path.resolve() / "DATA" / "processed"
     of = {
-        task: files.encrypting(Xor(), task_id=task, processed=processed)  # type: ignore[arg-type]
+        task: files.encrypting(Xor(), DiskPlaces(files).owner_of)  # type: ignore[arg-type]
         for task in ("t_1", "t_2")
     }
     of["t_1"].write("DATA/processed/t_1/output/a.csv", b"plain", "data")

@@ -111,7 +111,7 @@ def test_every_service_that_is_provided_has_a_default_and_a_hook() -> None:
 
     hooks = {name.removeprefix("pamola_provide_") for name in vars(hookspecs) if name.startswith("pamola_provide_")}
     services = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
-    assert hooks == set(services) - {"lock"}
+    assert hooks == set(services)
     assert all(services[service].default for service in hooks)
 
 
@@ -156,7 +156,7 @@ def test_an_error_of_ours_from_a_provider_passes_as_it_is() -> None:
 
 
 def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behind() -> None:
-    order = [service for service in SERVICES if service != "lock"]
+    order = [service for service in SERVICES if service != "places"]
     offered: dict[str, Any] = {}
     found: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
     real = {
@@ -186,6 +186,7 @@ def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behin
                 return data.pamola_provide_data_writer(run)
             plain = {
                 "logging": nulls.NoLogging,
+                "lock": nulls.NoLock,
                 "encryption": nulls.NoEncryption,
                 "checkpoints": lambda: NoCheckpoints(run),
                 "dependencies": lambda: nulls.NoDependencies(run, run.kernel.plugins),
@@ -210,6 +211,7 @@ def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behin
         "project": "Project",
         "path_guard": "MemoryGuard",
         "config": "MemoryConfig",
+        "places": "MemoryPlaces",
         "directories": "MemoryDirectories",
         "logging": "NoLogging",
         "history": "MemoryHistory",

@@ -46,8 +46,10 @@ if TYPE_CHECKING:
         Executor,
         History,
         KernelView,
+        Lock,
         Logging,
         PathGuard,
+        Places,
         Progress,
         Project,
         Redactor,
@@ -344,8 +346,21 @@ def pamola_add_redactions(run: RunServices) -> Iterable[str | Callable[[str], bo
 
 
 @hookspec(firstresult=True)
+def pamola_provide_places(project: Project, config: Config) -> Places:
+    """Say where everything is: the directories, state, lock and reports of any task, and the project's folders.
+
+    All that looks at tasks from outside (`status`, `clean`, `report`, `verify`, key changes …) asks it too.
+    With no answer the run is refused.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
 def pamola_provide_directories(run: RunServices) -> Directories:
-    """Lay out the task's directories. With no answer the run is refused."""
+    """Make the directories of the run's task, where `run.places` says: others are refused.
+
+    With no answer the run is refused.
+    """
     raise NotImplementedError
 
 
@@ -367,6 +382,15 @@ def pamola_add_log_handlers(run: RunServices) -> Iterable[logging.Handler]:
 @hookspec(firstresult=True)
 def pamola_provide_history(run: RunServices) -> History:
     """Record that the run happened. With no answer there is no history."""
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def pamola_provide_lock(run: RunServices) -> Lock:
+    """Keep a task from running twice at the same time. The kernel takes the lock; the provider only offers it.
+
+    With no answer the run is refused. Without a task (`run.record.task_id` is empty) the lock is asked about others.
+    """
     raise NotImplementedError
 
 

@@ -264,6 +264,35 @@ class Kernel:
         made = self.task(task) if task is not None else None
         return RunSession(self, made, options or RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
 
+    def task_ids(self) -> list[str]:
+        """The tasks that the project has, and those that have left something in it."""
+        return sorted({*self.tasks.known(), *self.services(None, upto="places").places.left()})
+
+    def inspect(self, task: str, *, upto: str = "lock") -> RunServices:
+        """Services to look at what a task left, without its code: also of a task that is gone or cannot be configured.
+
+        Args:
+            task: Its id, or all else that can be run.
+            upto: The last service to bring up.
+
+        Returns:
+            Services with the task's configuration, or the project's where the task has none that can be used. The
+            task's id is in `record`.
+
+        Raises:
+            UnknownTaskError: There is no such task, and none of that id has left anything.
+        """
+        run = self.services(None, upto=upto)
+        if task not in self.tasks.known() and task not in run.places.left():
+            return self.services(task, upto=upto)
+        made = Task(task)
+        made.kernel = self
+        try:
+            return RunSession(self, made, RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
+        except PamolaTaskError:
+            run.record.task_id = task
+            return run
+
     def plan(self, task: str | Task, options: RunOptions | None = None) -> RunServices:
         """Configure a task without running it; the plan is in `run.plan`.
 

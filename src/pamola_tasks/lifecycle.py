@@ -20,6 +20,7 @@ from pamola_tasks.errors import (
     EncryptionError,
     PamolaTaskError,
     PlanError,
+    PluginError,
     UsageError,
 )
 from pamola_tasks.plan import Plan
@@ -28,11 +29,9 @@ from pamola_tasks.protocols import RunOptions, RunServices, Task
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.run_log import hand_over, run_logger
 from pamola_tasks.steps import Steps
-from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import Files, check_name
 from pamola_tasks.storage.memory_use import peak_memory
 from pamola_tasks.storage.staging import NoCheckpoints
-from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks_data import free_space as room
 from pamola_tasks_data.input_files import input_files, input_sizes
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pamola_tasks.plugins.records import PluginRecord
-    from pamola_tasks.protocols import Disclosure, KernelView
+    from pamola_tasks.protocols import Directories, Disclosure, KernelView
     from pamola_tasks.record import DatasetRecord
 
 
@@ -168,13 +167,37 @@ class RunSession:
             run.record.task_id = check_name(task.task_id, "the task id")
         configuring.hide_what_plugins_say(run)
 
+    def _up_places(self) -> None:
+        places = self.kernel.plugins.provide("places", project=self.kernel.project, config=self.run.config)
+        if places is None:
+            raise self.kernel.plugins.missing("places")
+        self.run.provide("places", places)
+
     def _up_directories(self) -> None:
         if self.task is None:
             return
         directories = self._essential("directories")
+        self._refuse_two_layouts(directories)
         if self.runs:
             directories.ensure_directories()
         self.run.provide("directories", directories)
+
+    def _refuse_two_layouts(self, directories: Directories) -> None:
+        """What a run writes has to be where everything else looks for it: locks, keys, reports.
+
+        Raises:
+            PluginError: `directories` and `places` disagree; it names both providers.
+        """
+        run, plugins = self.run, self.kernel.plugins
+        for kind, name in run.places.of(run.record.task_id).directories.items():
+            found = run.files.name(directories.get_directory(kind))
+            if found != name:
+                one, other = plugins.provider("directories"), plugins.provider("places")
+                raise PluginError(
+                    f"two layouts: the {kind} directory of {run.record.task_id} is {found} for `directories`"
+                    f" ({one.label if one else 'nobody'}) and {name} for `places` ({other.label if other else 'nobody'});"
+                    " provide both services from one plugin"
+                )
 
     def _up_logging(self) -> None:
         run = self.run
@@ -193,13 +216,11 @@ class RunSession:
 
     def _up_lock(self) -> None:
         run = self.run
+        run.provide("lock", self._essential("lock"))
         if not self.runs:
-            run.provide("lock", nulls.NoLock())
             return
-        run.provide("lock", TaskLock.take(run))
+        run.lock.take(wait=run.options.wait)
         self.started = True
-        if run.lock.after_a_crash:
-            leftovers.remove_of_task(run.files, run.files.name(run.directories.get_directory("task")))
         if not self._unannounced:
             self._announce()
 
@@ -223,8 +244,7 @@ class RunSession:
         if run.config.use_encryption and not encryption.enabled:
             raise EncryptionError("use_encryption is on, but the encryption service does not encrypt: nothing is run")
         run.provide("encryption", encryption)
-        processed = run.directories.get_directory("processed") if self.task is not None else None
-        run._files = run.files.encrypting(encryption, task_id=run.record.task_id, processed=processed)
+        run._files = run.files.encrypting(encryption, run.places.owner_of)
 
     def _up_data_source(self) -> None:
         source = self._essential("data_source")

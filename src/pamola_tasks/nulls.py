@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +12,7 @@ from pamola_tasks.storage.files import looks_encrypted
 if TYPE_CHECKING:
     import logging
     import re
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pamola_tasks.protocols import PluginsView, RunServices
     from pamola_tasks.record import DatasetRecord
@@ -118,13 +119,29 @@ class NoHistory:
 class NoLock:
     """Where tasks leave no files, nothing has to be locked."""
 
+    held = False
     after_a_crash = False
+
+    def take(self, *, wait: bool = False) -> None:
+        """There is nothing to take."""
 
     def tell(self, steps: Iterable[str]) -> None:
         """Nobody looks."""
 
     def release(self) -> None:
         """Nothing is held."""
+
+    def holder(self, task_id: str) -> None:
+        """There is none."""
+
+    def is_running(self, task_id: str) -> bool:
+        """Not known."""
+        return False
+
+    @contextlib.contextmanager
+    def keeping_out(self, task_id: str) -> Iterator[None]:
+        """Nobody is kept out."""
+        yield
 
 
 class NoEncryption:

@@ -44,7 +44,7 @@ class Project:
         manager = TaskEncryptionManager(config, environ={"PAMOLA_KEY": key})
         assert manager.initialize()
         other = Project(self.root)
-        other.files = self.files.encrypting(manager, task_id="t_1", processed=None)
+        other.files = self.files.encrypting(manager)
         return other
 
 

@@ -20,6 +20,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.storage.files import Files
 from pamola_tasks_dependencies import TaskDependencyManager
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths import ProjectGuard
 
 Manage = Callable[..., TaskDependencyManager]
@@ -58,7 +59,9 @@ def manage(files: Files) -> Manage:
         config: Any = SimpleNamespace(
             dependencies=list(dependencies), continue_on_error=continue_on_error, data_repository="DATA"
         )
-        return TaskDependencyManager(config, logging.getLogger("test"), files=files, history=history)
+        return TaskDependencyManager(
+            config, logging.getLogger("test"), files=files, places=ProjectPlaces(files), history=history
+        )
 
     return make
 

@@ -1,4 +1,4 @@
-"""The plugin's hook, with the directories and the history of a run."""
+"""The plugin's hook, with the layout and the history of a run."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord
 from pamola_tasks.storage.files import Files
 from pamola_tasks_dependencies.plugin import pamola_provide_dependencies
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 from pamola_tasks_redaction.secrets import Redactor
@@ -26,10 +27,9 @@ def run(tmp_path: Path) -> RunServices:
     run.logger = logging.getLogger("test")
     run._files = Files(ProjectGuard(tmp_path))
     config: Any = SimpleNamespace(dependencies=["t_1"], continue_on_error=False, data_repository="elsewhere")
-    directories: Any = SimpleNamespace(get_directory=lambda kind: tmp_path / "repo" / kind)
     run.provide("config", config)
     run.provide("redactor", Redactor())
-    run.provide("directories", directories)
+    run.provide("places", ProjectPlaces(run.files, "repo"))
     run.provide("history", ExecutionLog(run.files))
     return run
 

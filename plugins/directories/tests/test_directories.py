@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathValidationError
+from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathSecurityError, PathValidationError
 from pamola_tasks.storage.files import Files
-from pamola_tasks_directories import DirectoryManager, TaskDirectoryManager, create_directory_manager
+from pamola_tasks_directories import TaskDirectoryManager
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_directories.settings import DirectoriesSettings
 
 guard = pytest.importorskip("pamola_tasks_paths.guard", reason="a real path guard is needed")
@@ -23,8 +24,14 @@ STANDARD = ["task", "input", "output", "dictionaries", "temp", "logs", "state"]
 STANDARD += ["raw", "processed", "reports", "configs", "project_logs"]
 
 
-def config(**values: Any) -> SimpleNamespace:
-    return SimpleNamespace(**{"task_id": "t_1P", "data_repository": "DATA", "clean_temp_on_exit": False} | values)
+def run_of(files: Files, task_id: str = "t_1P", data_repository: str = "DATA", extra: Any = ()) -> Any:
+    return SimpleNamespace(
+        config=SimpleNamespace(data_repository=data_repository),
+        files=files,
+        logger=logging.getLogger("t"),
+        places=ProjectPlaces(files, data_repository, extra),
+        record=SimpleNamespace(task_id=task_id),
+    )
 
 
 @pytest.fixture
@@ -41,7 +48,9 @@ def files(project: Path) -> Files:
 
 @pytest.fixture
 def manager(files: Files) -> TaskDirectoryManager:
-    return create_directory_manager(config(), files=files)
+    made = TaskDirectoryManager(run_of(files))
+    made.ensure_directories()
+    return made
 
 
 def everything(folder: Path) -> list[str]:
@@ -68,7 +77,6 @@ def test_30_the_standard_directories_exist_and_are_listed_by_type(manager: TaskD
     assert sorted(directories) == sorted(STANDARD)
     assert all(path.is_dir() for path in directories.values())
     assert manager.get_directory("output") == project / "DATA/processed/t_1P/output"
-    assert manager.validate_directory_structure() == dict.fromkeys(STANDARD, True)
 
 
 def test_30_an_unknown_type_raises_and_names_those_there_are(manager: TaskDirectoryManager) -> None:
@@ -178,8 +186,6 @@ def test_an_artifact_directory_that_is_a_link_out_of_the_project_is_refused(
     (manager.get_directory("output") / "link").symlink_to(tmp_path)
     with pytest.raises(PathValidationError):
         manager.get_artifact_path("x", subdir="output/link")
-    with pytest.raises(PathValidationError):
-        manager.list_artifacts("output/link")
 
 
 def test_files_from_elsewhere_are_imported_only_where_the_configuration_allows(
@@ -190,7 +196,7 @@ def test_files_from_elsewhere_are_imported_only_where_the_configuration_allows(
     (outside / "x.csv").write_text("x")
     with pytest.raises(PathValidationError, match="allowed_external_paths"):
         manager.import_external_file(outside / "x.csv")
-    wider = TaskDirectoryManager(config(), files=Files(files.guard.extended([outside])))
+    wider = TaskDirectoryManager(run_of(Files(files.guard.extended([outside]))))
     assert wider.import_external_file(outside / "x.csv").read_text() == "x"
     with pytest.raises(DirectoryManagerError, match="no such file"):
         wider.import_external_file(outside / "none.csv")
@@ -202,7 +208,7 @@ def test_c5_a_task_id_that_is_a_path_is_refused_before_anything_is_made(
 ) -> None:
     before = everything(project.parent)
     with pytest.raises(PathValidationError, match="task id"):
-        create_directory_manager(config(task_id=task_id), files=files)
+        TaskDirectoryManager(run_of(files, task_id)).ensure_directories()
     assert everything(project.parent) == before
 
 
@@ -214,52 +220,30 @@ def test_c8_relative_paths_are_taken_from_the_project_then_the_repository_never_
     (tmp_path / "here/raw/x.csv").write_text("current folder")
     (project / "DATA/raw/x.csv").write_text("repository")
     monkeypatch.chdir(tmp_path / "here")
-    assert manager.normalize_and_validate_path("raw/x.csv") == project / "DATA/raw/x.csv"
+    assert manager.import_external_file("raw/x.csv").read_text() == "repository"
     (project / "raw/x.csv").write_text("root")
-    assert manager.normalize_and_validate_path("raw/x.csv") == project / "raw/x.csv"
-    assert manager.normalize_and_validate_path("raw/none.csv") == project / "raw/none.csv"
-    assert manager.normalize_and_validate_path(project / "DATA/raw/x.csv") == project / "DATA/raw/x.csv"
+    assert manager.import_external_file("raw/x.csv").read_text() == "root"
+    assert manager.import_external_file(project / "DATA/raw/x.csv").read_text() == "repository"
     for outside in ("../here/raw/x.csv", str(tmp_path / "here/raw/x.csv"), "//etc/passwd"):
         with pytest.raises(PathValidationError):
-            manager.normalize_and_validate_path(outside)
-
-
-def test_artifacts_are_listed_newest_first(manager: TaskDirectoryManager) -> None:
-    output = manager.get_directory("output")
-    for age, name in enumerate(["new.json", "old.json", "other.csv", ".x.tmp-pamola-1"]):
-        (output / name).write_text("")
-        os.utime(output / name, (1000 - age, 1000 - age))
-    (output / "folder.json").mkdir()
-    assert manager.list_artifacts(pattern="*.json") == [output / "new.json", output / "old.json"]
-    assert [path.name for path in manager.list_artifacts()] == ["new.json", "old.json", "other.csv"]
-    assert manager.list_artifacts("output/none") == []
+            manager.import_external_file(outside)
 
 
 def test_extra_directories_are_made_when_the_settings_ask_for_them(files: Files, project: Path) -> None:
     extra = DirectoriesSettings(extra=["visualizations"]).extra
-    manager = TaskDirectoryManager(config(), files=files, extra=extra)
+    manager = TaskDirectoryManager(run_of(files, extra=extra))
     assert manager.ensure_directories()["visualizations"] == project / "DATA/processed/t_1P/visualizations"
     assert manager.get_directory("visualizations").is_dir()
     with pytest.raises(DirectoryManagerError, match="standard"):
-        TaskDirectoryManager(config(), files=files, extra=["output"])
-    with pytest.raises(PathValidationError):
-        TaskDirectoryManager(config(), files=files, extra=["../x"])
-
-
-def test_task_dir_moves_processed_and_reports(files: Files, project: Path) -> None:
-    manager = create_directory_manager(config(), files=files, task_dir="elsewhere")
-    assert manager.task_dir == project / "elsewhere/processed/t_1P"
-    assert manager.get_directory("reports") == project / "elsewhere/reports"
-    assert manager.get_directory("raw") == project / "DATA/raw"
+        run_of(files, extra=["output"])
+    with pytest.raises(PathSecurityError):
+        run_of(files, extra=["../x"])
 
 
 def test_directories_outside_the_project_are_not_made(files: Files, tmp_path: Path) -> None:
     before = everything(tmp_path)
-    for outside in (
-        {"task_config": config(data_repository="../data")},
-        {"task_config": config(), "task_dir": tmp_path / "x"},
-    ):
-        manager = TaskDirectoryManager(files=files, **outside)
+    for outside in ("../data", str(tmp_path / "x")):
+        manager = TaskDirectoryManager(run_of(files, data_repository=outside))
         with pytest.raises(PathValidationError):
             manager.ensure_directories()
     assert [name for name in everything(tmp_path) if not name.startswith("project")] == [
@@ -272,16 +256,9 @@ def test_a_directory_that_the_system_refuses_is_named(files: Files, project: Pat
     project.chmod(0o500)
     try:
         with pytest.raises(DirectoryCreationError, match="DATA"):
-            create_directory_manager(config(), files=files)
+            TaskDirectoryManager(run_of(files)).ensure_directories()
     finally:
         project.chmod(0o700)
-
-
-@pytest.mark.parametrize("asked", [True, False])
-def test_leaving_the_context_empties_temp_when_the_configuration_says_so(files: Files, asked: bool) -> None:
-    with DirectoryManager(config(clean_temp_on_exit=asked), logging.getLogger("t"), files=files) as manager:
-        (manager.get_directory("temp") / "x").write_text("x")
-    assert (manager.get_directory("temp") / "x").exists() is not asked
 
 
 def test_an_import_uses_the_files_of_the_run_as_they_are_at_that_moment(files: Files, project: Path) -> None:
@@ -298,27 +275,9 @@ def test_an_import_uses_the_files_of_the_run_as_they_are_at_that_moment(files: F
                 write=lambda data: raw.write(bytes(data).upper()), flush=raw.flush, close=lambda: None, closed=False
             )
 
-    run = SimpleNamespace(
-        config=SimpleNamespace(**vars(config()), plugin=lambda name: DirectoriesSettings()),
-        files=files,
-        logger=logging.getLogger("t"),
-        task=SimpleNamespace(task_dir=None),
-    )
-    manager = TaskDirectoryManager.of_run(run)  # type: ignore[arg-type]
+    run = run_of(files)
+    manager = TaskDirectoryManager(run)
     manager.ensure_directories()
     (project / "DATA/raw/x.csv").write_text("plain")
-    run.files = files.encrypting(Shouting(), task_id="t_1P", processed=None)  # type: ignore[arg-type]
+    run.files = files.encrypting(Shouting())  # type: ignore[arg-type]
     assert manager.import_external_file("DATA/raw/x.csv").read_text() == "PLAIN"
-
-
-def test_progress_is_told_while_directories_are_made(files: Files) -> None:
-    told: list[tuple[Any, ...]] = []
-    progress: Any = SimpleNamespace(
-        start_operation=lambda *args: told.append(("start", *args[:2])),
-        update_operation=lambda *args: told.append(("update",)),
-        complete_operation=lambda *args: told.append(("complete", *args)),
-    )
-    create_directory_manager(config(), progress_manager=progress, files=files)
-    assert told[0] == ("start", "directories", len(STANDARD))
-    assert told.count(("update",)) == len(STANDARD)
-    assert told[-1] == ("complete", "directories", True)

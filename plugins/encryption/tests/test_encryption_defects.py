@@ -180,7 +180,7 @@ def test_d14_a_file_tells_no_name_no_size_and_no_time(tmp_path: Path, manager_of
     from pamola_tasks_paths.guard import ProjectGuard
 
     manager = manager_of(settings=EncryptionSettings())
-    files = Files(ProjectGuard(tmp_path)).encrypting(manager, task_id="t_1", processed=None)
+    files = Files(ProjectGuard(tmp_path)).encrypting(manager)
     files.write("very_telling_name.csv", b"content", "data")
     path = tmp_path / "very_telling_name.csv"
     data = path.read_bytes()

@@ -18,6 +18,7 @@ from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encryp
 
 from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
 from pamola_tasks.storage.files import FileEncryption, Files
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_encryption import (
     Binding,
     EncryptionContext,
@@ -284,7 +285,8 @@ class Folder:
 
 def files_of(manager: TaskEncryptionManager, root: Path, task: str = "A") -> Files:
     guard: Any = Folder(root)
-    return Files(guard).encrypting(manager, task_id=task, processed=root / "DATA" / "processed")
+    files = Files(guard)
+    return files.encrypting(manager, ProjectPlaces(files).owner_of)
 
 
 @pytest.mark.parametrize("role", ["data", "artifact", "state"])

@@ -12,6 +12,7 @@ import pytest
 from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, key_file
 
 from pamola_tasks.errors import EncryptionError
+from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import Project
 from pamola_tasks_encryption import Binding, EncryptionSettings, plugin
 from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
@@ -36,6 +37,7 @@ def run_of(root: Path, encryption_keys: dict[str, str] | None = None, **config: 
         logger=logging.getLogger("test"),
         project=Project(root, id=PROJECT),
         redactor=Redactor(),
+        lock=NoLock(),
         path_guard=SimpleNamespace(open=lambda name: (root / name).open("rb")),
     )
 

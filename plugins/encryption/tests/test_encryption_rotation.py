@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from encryption_samples import BINDING, KEY, OTHER_KEY, decrypted, encrypted
 
+from pamola_tasks import Kernel
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
 from pamola_tasks.storage import journal, locks
 from pamola_tasks.storage.files import Files
 from pamola_tasks_encryption import Binding, rotation
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
+from pamola_tasks_encryption.in_use import not_in_use
 from pamola_tasks_encryption.renewal import LOG, Renewal, renew, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 
@@ -202,13 +204,14 @@ def test_a_survey_of_headers_and_one_of_all_content(files: Files) -> None:
 
 
 def test_while_a_task_runs_keys_stay_as_they_are(files: Files) -> None:
+    kernel = Kernel.discover(files.root)
     lock = files.root / "DATA/processed/t_1/.state/lock"
     lock.parent.mkdir(parents=True)
     with lock.open("wb") as running:
         assert locks.lock(running.fileno())
-        with pytest.raises(AlreadyRunning, match="t_1 is running"), rotation.no_task_running(files, "DATA/processed"):
+        with pytest.raises(AlreadyRunning, match="t_1 is running"), not_in_use(kernel, files):
             pytest.fail("it has to be refused")
-    with rotation.no_task_running(files, "DATA/processed"), lock.open("ab") as other:
+    with not_in_use(kernel, files), lock.open("ab") as other:
         assert not locks.lock(other.fileno(), wait=False)
 
 

@@ -14,6 +14,7 @@ from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.storage.files import Files
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 from pamola_tasks_redaction.secrets import Redactor
@@ -38,10 +39,9 @@ def make_run(files: Files) -> Callable[..., RunServices]:
         run.logger = logging.getLogger(f"test.{run.id}")
         run._files = files
         config: Any = SimpleNamespace(task_type="anonymization")
-        directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA" / kind)
         run.provide("config", config)
         run.provide("redactor", Redactor())
-        run.provide("directories", directories)
+        run.provide("places", ProjectPlaces(files))
         run.provide("lock", NoLock())
         return run
 

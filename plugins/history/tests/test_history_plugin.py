@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,6 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-import pamola_tasks_config.plugin
-import pamola_tasks_history.plugin
-import pamola_tasks_paths.plugin
-import pamola_tasks_redaction.plugin
 from pamola_tasks import Kernel
 from pamola_tasks.errors import UnknownTaskError
 from pamola_tasks_cli.app import Invocation
@@ -27,8 +24,8 @@ Ask = Callable[..., Result]
 
 def a_kernel(root: Path) -> Kernel:
     (root / ".pamola.toml").touch()
-    parts = (pamola_tasks_redaction, pamola_tasks_paths, pamola_tasks_config, pamola_tasks_history)
-    plugins: list[Any] = [part.plugin for part in parts]
+    names = ("redaction", "paths", "config", "directories", "history")
+    plugins = [importlib.import_module(f"pamola_tasks_{name}.plugin") for name in names]
     return Kernel(root, autoload=False, plugins=plugins)
 
 

@@ -13,20 +13,12 @@ import pytest
 from pamola_tasks.protocols import Project, RunOptions, RunServices
 from pamola_tasks.record import RunRecord
 from pamola_tasks.storage.files import Files
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_logs.settings import LogSettings
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_redaction.secrets import Redactor
 
 RUN_ID = "01990000-0000-7000-8000-000000000001"
-
-
-class _Directories:
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def get_directory(self, kind: str) -> Path:
-        assert kind == "project_logs"
-        return self._root / "logs"
 
 
 def _make_run(
@@ -42,14 +34,13 @@ def _make_run(
     config = types.SimpleNamespace(log_level=level, plugin=lambda name: LogSettings(**settings))
     run.provide("config", config)
     run.provide("redactor", Redactor())
-    if task_id:  # the kernel has no directories without a task
-        run.provide("directories", _Directories(root))
+    run.provide("places", ProjectPlaces(run.files))
     return run
 
 
 @pytest.fixture
 def make_run() -> Callable[..., Any]:
-    """Makes runs whose services are up to `directories`."""
+    """Makes runs whose services are up to `places`."""
     return _make_run
 
 

@@ -15,19 +15,12 @@ from pamola_tasks.protocols import Origin, Project, ReportSection, RunServices
 from pamola_tasks.record import DatasetRecord, RunRecord, StepRecord
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import Files
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_redaction.secrets import Redactor
 
 RUN_ID = "01990000-0000-7000-8000-000000000001"
 STARTED = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
-
-
-class _Directories:
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def get_directory(self, kind: str) -> Path:
-        return self._root / {"reports": "DATA/reports", "task": "DATA/processed/t_1"}[kind]
 
 
 class _Config:
@@ -73,6 +66,7 @@ def _make_run(
     run.kernel = _kernel(sections)
     run._files = Files(ProjectGuard(root))
     run.provide("project", Project(root))
+    run.provide("places", ProjectPlaces(run.files))
     run.record = RunRecord(run_id=RUN_ID, task_id="t_1", started=STARTED, seed=7)
     if upto == "files":
         run.record.error = {"type": "configuration_error", "message": "configs/t_1.yaml:3:1: k must be a number"}
@@ -89,7 +83,6 @@ def _make_run(
         run.record.status = "initialization_error"
         run.record.finished = STARTED + timedelta(seconds=0.1)
         return run
-    run.provide("directories", _Directories(root))
     run.provide("encryption", types.SimpleNamespace(enabled=encrypts, mode="simple" if encrypts else "none", key_id=""))
     _fill(run.record, root)
     if success:

@@ -35,7 +35,10 @@ def report(tmp_path: Path, make_run: Any) -> Callable[..., Result]:
     newer = make_run(tmp_path, success=False)
     newer.record.run_id = NEWER
     TaskReporter.of_run(newer).save_report()
-    plugins = [importlib.import_module(f"pamola_tasks_{name}.plugin") for name in ("config", "paths", "redaction")]
+    plugins = [
+        importlib.import_module(f"pamola_tasks_{name}.plugin")
+        for name in ("config", "paths", "directories", "redaction")
+    ]
     state = Invocation()
     state.kernel = Kernel(tmp_path, autoload=False, plugins=plugins)
     runner = CliRunner()

@@ -19,6 +19,7 @@ from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import ReportSection
 from pamola_tasks.record import StepRecord
 from pamola_tasks.storage.files import Files
+from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_reports import TaskReporter
 from pamola_tasks_reports.values import plain
@@ -363,7 +364,8 @@ def test_saving_twice_gives_the_state_of_the_second_time(tmp_path: Path, make_ru
 
 
 def test_alone_a_reporter_reports_what_it_is_told(tmp_path: Path) -> None:
-    with TaskReporter("t_2", "analysis", "Alone", files=Files(ProjectGuard(tmp_path))) as reporter:
+    files = Files(ProjectGuard(tmp_path))
+    with TaskReporter("t_2", "analysis", "Alone", files=files, places=ProjectPlaces(files)) as reporter:
         reporter.add_metric("rows", 3)
         reporter.add_nested_metric("loss", "age", 0.5)
         reporter.add_nested_metric("loss", "sex", 0.25)

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.data import DatasetFormat as DatasetFormat
     from pamola_tasks.protocols.data import DataSource as DataSource
     from pamola_tasks.protocols.data import DataWriter as DataWriter
-    from pamola_tasks.protocols.files_and_places import ContainerFormat as ContainerFormat
-    from pamola_tasks.protocols.files_and_places import Directories as Directories
-    from pamola_tasks.protocols.files_and_places import Encryption as Encryption
-    from pamola_tasks.protocols.files_and_places import PathGuard as PathGuard
-    from pamola_tasks.protocols.files_and_places import Role as Role
-    from pamola_tasks.protocols.files_and_places import Stat as Stat
+    from pamola_tasks.protocols.files import ContainerFormat as ContainerFormat
+    from pamola_tasks.protocols.files import Encryption as Encryption
+    from pamola_tasks.protocols.files import PathGuard as PathGuard
+    from pamola_tasks.protocols.files import Role as Role
+    from pamola_tasks.protocols.files import Stat as Stat
     from pamola_tasks.protocols.kernel_view import KernelView as KernelView
     from pamola_tasks.protocols.kernel_view import PluginsView as PluginsView
     from pamola_tasks.protocols.observability import Diagnosing as Diagnosing
@@ -36,6 +35,11 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.observability import Reporter as Reporter
     from pamola_tasks.protocols.observability import ReportSection as ReportSection
     from pamola_tasks.protocols.observability import ReportWriter as ReportWriter
+    from pamola_tasks.protocols.places import Directories as Directories
+    from pamola_tasks.protocols.places import Lock as Lock
+    from pamola_tasks.protocols.places import LockHolder as LockHolder
+    from pamola_tasks.protocols.places import Places as Places
+    from pamola_tasks.protocols.places import TaskPlace as TaskPlace
     from pamola_tasks.protocols.redaction import Disclosure as Disclosure
     from pamola_tasks.protocols.redaction import Redactor as Redactor
     from pamola_tasks.protocols.run import Project as Project
@@ -46,7 +50,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.steps import Checkpoints as Checkpoints
     from pamola_tasks.protocols.steps import Dependencies as Dependencies
     from pamola_tasks.protocols.steps import Executor as Executor
-    from pamola_tasks.protocols.steps import Lock as Lock
     from pamola_tasks.protocols.steps import Session as Session
     from pamola_tasks.protocols.steps import StagedFile as StagedFile
     from pamola_tasks.protocols.steps import StagedStep as StagedStep
@@ -64,13 +67,14 @@ else:  # type checkers know the names above, and that there are no others
             "config": "Config ConfigLayer Origin RawValue RetrySettings",
             "contributions": "Contribution",
             "data": "DataSource DataWriter DatasetFormat",
-            "files_and_places": "ContainerFormat Directories Encryption PathGuard Role Stat",
+            "files": "ContainerFormat Encryption PathGuard Role Stat",
             "kernel_view": "KernelView PluginsView",
             "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
+            "places": "Directories Lock LockHolder Places TaskPlace",
             "redaction": "Disclosure Redactor",
             "run": "Project RunOptions RunServices",
             "services": "SERVICES Service",
-            "steps": "Checkpoints Dependencies Executor Lock Session StagedFile StagedStep StepDriver",
+            "steps": "Checkpoints Dependencies Executor Session StagedFile StagedStep StepDriver",
             "task": "Task",
             "tasks": "PlannedTask Scheduler TaskNode TaskOutcome",
         },

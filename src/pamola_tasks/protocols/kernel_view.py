@@ -141,6 +141,14 @@ class KernelView(Protocol):
         """Bring services up without running anything: no lock, no history, no events."""
         ...
 
+    def task_ids(self) -> list[str]:
+        """The tasks that the project has, and those that have left something in it."""
+        ...
+
+    def inspect(self, task: str, *, upto: str = "lock") -> RunServices:
+        """Services to look at what a task left, also one that is gone or cannot be configured."""
+        ...
+
     def task(self, task: Any) -> Any:
         """A task by name, class or itself, belonging to this kernel."""
         ...

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols.config import Config, ConfigLayer
     from pamola_tasks.protocols.data import DataSource, DataWriter
-    from pamola_tasks.protocols.files_and_places import Directories, Encryption, PathGuard
+    from pamola_tasks.protocols.files import Encryption, PathGuard
     from pamola_tasks.protocols.kernel_view import KernelView
     from pamola_tasks.protocols.observability import History, Logging, Progress, Reporter
+    from pamola_tasks.protocols.places import Directories, Lock, Places
     from pamola_tasks.protocols.redaction import Redactor
-    from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor, Lock
+    from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor
     from pamola_tasks.protocols.task import Task
     from pamola_tasks.record import RunRecord
     from pamola_tasks.secret import Secret
@@ -66,6 +67,7 @@ class RunServices:
     project: Project
     path_guard: PathGuard
     config: Config
+    places: Places
     directories: Directories
     logging: Logging
     history: History

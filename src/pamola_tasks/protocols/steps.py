@@ -16,23 +16,6 @@ if TYPE_CHECKING:
     from pamola_tasks.result import OperationResult
 
 
-class Lock(Protocol):
-    """The operating system's lock on a task, held while it runs."""
-
-    @property
-    def after_a_crash(self) -> bool:
-        """Whether the run that held it before did not let go of it itself, and may have left files half written."""
-        ...
-
-    def tell(self, steps: Iterable[str]) -> None:
-        """Say which steps run now, to whoever looks from outside."""
-        ...
-
-    def release(self) -> None:
-        """Let go."""
-        ...
-
-
 class Checkpoints(Protocol):
     """Remembers finished steps, and decides where a step writes (`TaskContextManager` is a view on it).
 

@@ -66,15 +66,15 @@ def check_name(name: str, what: str) -> str:
         The name.
 
     Raises:
-        PathSecurityError: It has a separator, a control or reserved character, is `.` or `..`, or is too long.
+        PathSecurityError: It has a separator, a control or reserved character, begins or ends with a dot, or is too long.
     """
     if not isinstance(name, str) or not name or name != name.strip():
         raise PathSecurityError(f"{what} {name!r} is no usable name: it is empty, no text, or has blanks at its ends")
     bad = [c for c in name if c in '/\\:*?"<>|' or ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000]
-    if bad or name in (".", "..") or name.endswith("."):
-        hint = f"it contains {bad[0]!r}" if bad else "it is dots only, or ends with one"
+    if bad or name.startswith(".") or name.endswith("."):
+        hint = f"it contains {bad[0]!r}" if bad else "it begins or ends with a dot"
         raise PathSecurityError(f"{what} {name!r} is no usable name: {hint}")
-    if name.partition(".")[0].upper() in _DEVICES or name.lower() in _RESERVED:
+    if name.partition(".")[0].upper() in _DEVICES:
         raise PathSecurityError(f"{what} {name!r} is no usable name: it means something else to the system")
     if not name.isprintable():
         raise PathSecurityError(f"{what} {name!r} is no usable name: it has characters that cannot be seen")
@@ -86,7 +86,6 @@ def check_name(name: str, what: str) -> str:
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))]
 )
-_RESERVED = frozenset({".git", ".hg", ".svn", ".bzr", ".state", ".pamola"})
 
 
 # ---------------------------------------------------------------- Files
@@ -150,26 +149,23 @@ class Files:
         self.containers = containers
         self._veto = veto
         self._encryption: Encryption | None = None
-        self._task_id = ""
-        self._processed: Path | None = None
+        self._owner_of: Callable[[str], str] = lambda path: ""
 
     @property
     def root(self) -> Path:
         """The project's root."""
         return self.guard.root
 
-    def encrypting(self, encryption: Encryption | None, *, task_id: str, processed: Path | None) -> Files:
+    def encrypting(self, encryption: Encryption | None, owner_of: Callable[[str], str] | None = None) -> Files:
         """The same files for a run that encrypts, or can read what is encrypted.
 
         Args:
             encryption: The encryption service.
-            task_id: The task that writes.
-            processed: The directory below which every folder is a task's own, to know who wrote a file.
+            owner_of: Gives the task that a path belongs to, which encrypted files are bound to; none unless given.
         """
         files = Files(self.guard, self._veto, self.containers)
         files._encryption = encryption
-        files._task_id = task_id
-        files._processed = processed
+        files._owner_of = owner_of or files._owner_of
         return files
 
     def name(self, path: str | os.PathLike[str]) -> str:
@@ -185,15 +181,6 @@ class Files:
         if self._veto is not None:
             self._veto(name, purpose)
         return name
-
-    def _writer_of(self, name: str) -> str:
-        """The task that wrote a file, judged by where it lies; no task outside the folders of tasks."""
-        if self._processed is not None:
-            absolute = Path(name) if os.path.isabs(name) else self.root / name
-            with contextlib.suppress(ValueError):
-                parts = absolute.relative_to(self._processed).parts
-                return parts[0] if len(parts) > 1 else self._task_id
-        return ""
 
     @contextlib.contextmanager
     def open(self, path: str | os.PathLike[str], role: Role) -> Iterator[IO[bytes]]:
@@ -211,7 +198,7 @@ class Files:
         with self.guard.open(name, "rb") as raw:
             head = _peek(raw)
             if self._encryption is not None and self._encryption.is_encrypted(head):
-                with self._encryption.reader(raw, role=role, task_id=self._writer_of(name)) as plain:
+                with self._encryption.reader(raw, role=role, task_id=self._owner_of(name)) as plain:
                     yield plain
             elif self._encryption is None and looks_encrypted(head):
                 raise EncryptionError(f"{name} is encrypted, and this run has no encryption service to read it with")
@@ -244,7 +231,7 @@ class Files:
             target: IO[bytes] = hashed  # type: ignore[assignment]
             if encrypts:
                 assert self._encryption is not None
-                target = self._encryption.writer(target, role=role, task_id=self._writer_of(name))
+                target = self._encryption.writer(target, role=role, task_id=self._owner_of(name))
             output = OutputFile(target, hashed, encrypted=encrypts)
             yield output
             output._finish()

@@ -12,10 +12,10 @@ from pamola_tasks.storage.files import is_temporary
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from pamola_tasks.protocols import TaskPlace
     from pamola_tasks.storage.files import Files
 
 STAGING = ".new"  # how the folder of a step that is being run ends
-_STEPS = ".state/steps"
 
 
 def staging_of(step_id: str) -> str:
@@ -23,7 +23,7 @@ def staging_of(step_id: str) -> str:
     return f"{step_id}{STAGING}"
 
 
-def remove_of_task(files: Files, home: str) -> list[str]:
+def remove_of_task(files: Files, place: TaskPlace) -> list[str]:
     """Remove what killed runs of a task left in its directory. For the holder of the task's lock.
 
     Folders of finished steps are not looked into: only whole files are ever put there.
@@ -31,13 +31,13 @@ def remove_of_task(files: Files, home: str) -> list[str]:
     Returns:
         The names of what was removed.
     """
-    steps = f"{home}/{_STEPS}"
+    steps = f"{place.state}/steps"
     stale = [
         f"{steps}/{name}" for name, kind in entries(files, steps) if kind == "directory" and name.endswith(STAGING)
     ]
     for folder in stale:
         files.remove_tree(folder, missing_ok=True)
-    return stale + remove_unpublished(files, home, but=steps)
+    return stale + remove_unpublished(files, place.home, but=steps)
 
 
 def remove_unpublished(

@@ -1,76 +1,144 @@
-"""The lock of a task: the operating system's, so that no crash leaves one behind."""
+"""The lock of a task: the operating system's, so that no crash leaves one behind. For providers of `lock`."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import socket
 from typing import TYPE_CHECKING
 
-from pamola_tasks import nulls
 from pamola_tasks.errors import AlreadyRunning
+from pamola_tasks.protocols import LockHolder
 from pamola_tasks.record import now, rfc3339
-from pamola_tasks.storage import locks
+from pamola_tasks.storage import leftovers, locks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from pamola_tasks.protocols import Lock, RunServices
+    from pamola_tasks.protocols import RunServices
+
+_MOST = 1 << 16  # bytes of a lock file that are read
 
 
 class TaskLock:
-    """The operating system's lock on a task. Who holds it stands in the file until they let go, and which steps run."""
+    """The operating system's lock on the file that `run.places` names.
 
-    def __init__(self, descriptor: int, holder: bytes) -> None:
+    The file says who holds it, and which steps run, until they let go. Files in memory are not locked: no other
+    process can see them.
+
+    Args:
+        run: The run whose task it locks; with a task or without, it can be asked about any.
+    """
+
+    def __init__(self, run: RunServices) -> None:
+        self._run = run
         self._stack = contextlib.ExitStack()  # what keeps the file open
-        self._descriptor = descriptor
-        self.after_a_crash = os.fstat(descriptor).st_size > 0
-        self._told = len(holder)
-        # Its first byte, a brace, stays until the new holder lets go: no crash on the way may hide the one before.
-        kept = int(self.after_a_crash)
-        os.ftruncate(descriptor, kept)
-        os.write(descriptor, holder[kept:])
+        self._descriptor: int | None = None
+        self._told = 0
+        self.after_a_crash = False
 
-    @classmethod
-    def take(cls, run: RunServices) -> Lock:
-        """Lock the task, or say who has it.
+    @property
+    def held(self) -> bool:
+        """Whether this run holds it."""
+        return self._descriptor is not None
+
+    def take(self, *, wait: bool = False) -> None:
+        """Lock the run's task, and remove what a run that crashed has left half written.
 
         Raises:
             AlreadyRunning: Another process runs this task.
         """
-        path = run.directories.get_directory("state") / "lock"
-        with run.files.naming(path), contextlib.ExitStack() as stack:
-            file = stack.enter_context(run.files.append(path))
+        run = self._run
+        place = run.places.of(run.record.task_id)
+        with run.files.naming(place.lock), contextlib.ExitStack() as stack:
+            file = stack.enter_context(run.files.append(place.lock))
             try:
                 descriptor = file.fileno()
-            except OSError:  # a file in memory: nobody else can see it
-                return nulls.NoLock()
-            if not locks.lock(descriptor, wait=run.options.wait):
-                with run.files.open_raw(path) as held:
-                    text = held.read(4096).decode("utf-8", "replace")
+            except OSError:
+                return
+            if not locks.lock(descriptor, wait=wait):
                 raise AlreadyRunning(
-                    f"task {run.record.task_id} is running already{_holder(text)}: wait for it with --wait"
+                    f"task {place.task_id} is running already{self._named(place.task_id)}: wait for it with --wait"
                 )
-            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
-            taken = cls(descriptor, json.dumps(holder).encode() + b"\n")
-            taken._stack = stack.pop_all()
-            return taken
+            self._stack = stack.pop_all()
+        self._sign(descriptor)
+        if self.after_a_crash:
+            leftovers.remove_of_task(run.files, place)
+
+    def _sign(self, descriptor: int) -> None:
+        run = self._run
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
+        line = json.dumps(holder).encode() + b"\n"
+        self.after_a_crash = os.fstat(descriptor).st_size > 0
+        # Its first byte, a brace, stays until the new holder lets go: no crash on the way may hide the one before.
+        kept = int(self.after_a_crash)
+        os.ftruncate(descriptor, kept)
+        os.write(descriptor, line[kept:])
+        self._descriptor, self._told = descriptor, len(line)
 
     def tell(self, steps: Iterable[str]) -> None:
         """Say which steps run now, in the line behind the holder's: for `pamola-task status`."""
-        os.ftruncate(self._descriptor, self._told)
-        os.write(self._descriptor, (" ".join(steps) + "\n").encode())
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, self._told)
+            os.write(self._descriptor, (" ".join(steps) + "\n").encode())
 
     def release(self) -> None:
         """Let go; the system does so too when the process ends."""
+        descriptor, self._descriptor = self._descriptor, None
         with self._stack:
-            os.ftruncate(self._descriptor, 0)
+            if descriptor is not None:
+                os.ftruncate(descriptor, 0)
 
+    # ------------------------------------------------------------ of any task
 
-def _holder(text: str) -> str:
-    try:
-        who = json.loads(text.partition("\n")[0])
-        return f" (process {who['pid']} on {who['host']}, since {who['since']})"
-    except (ValueError, KeyError, TypeError):
-        return ""
+    def holder(self, task_id: str) -> LockHolder | None:
+        """What the lock file says; nothing where its last holder let go."""
+        try:
+            with self._run.files.open_raw(self._run.places.of(task_id).lock) as file:
+                lines = file.read(_MOST).decode("utf-8", "replace").splitlines()
+            told = json.loads(lines[0])
+        except (OSError, IndexError, ValueError):
+            return None
+        if not isinstance(told, dict):
+            return None
+        texts = {key: str(told.get(key) or "") for key in ("run_id", "host", "since")}
+        pid = told.get("pid")
+        return LockHolder(
+            pid=pid if isinstance(pid, int) else None,
+            steps=tuple(name for line in lines[1:2] for name in line.split()),
+            **texts,
+        )
+
+    def is_running(self, task_id: str) -> bool:
+        """Whether the file is locked now."""
+        try:
+            with self.keeping_out(task_id):
+                return False
+        except AlreadyRunning:
+            return True
+
+    @contextlib.contextmanager
+    def keeping_out(self, task_id: str) -> Iterator[None]:
+        """Hold the lock without signing it. A task without a lock file has never run, and is not kept out.
+
+        Raises:
+            AlreadyRunning: The task runs.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                # Opened for reading: looking at a task must not change its lock file.
+                file = stack.enter_context(self._run.files.open_raw(self._run.places.of(task_id).lock))
+                descriptor = file.fileno()
+            except (FileNotFoundError, io.UnsupportedOperation):
+                yield
+                return
+            if not locks.lock(descriptor, wait=False):
+                raise AlreadyRunning(f"{task_id} is running{self._named(task_id)}")
+            stack.callback(locks.unlock, descriptor)
+            yield
+
+    def _named(self, task_id: str) -> str:
+        who = self.holder(task_id)
+        return f" ({who})" if who is not None and str(who) else ""

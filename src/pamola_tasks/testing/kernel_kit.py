@@ -16,8 +16,11 @@ from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl,
 from pamola_tasks.errors import DataError, EncryptionError, PathSecurityError
 from pamola_tasks.protocols import Project, RunServices, Stat
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks.storage.files import temporary_name
+from pamola_tasks.storage.files import Files, temporary_name
+from pamola_tasks.storage.leftovers import entries
+from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks.testing import memory_plugins
+from pamola_tasks.testing.places import MemoryPlaces
 
 # ---------------------------------------------------------------- operations
 
@@ -292,6 +295,22 @@ class OsGuard:
         return self._path(name, read=True).exists()
 
 
+class DiskPlaces(MemoryPlaces):
+    """The layout of memory, on a disk."""
+
+    def __init__(self, files: Files) -> None:
+        super().__init__({})
+        self._disk = files
+
+    def left(self) -> list[str]:
+        """The tasks with a directory."""
+        return [name for name, kind in entries(self._disk, "DATA/processed") if kind == "directory"]
+
+    def owner_of(self, path: str | Path) -> str:
+        """The task in whose directory a path lies."""
+        return super().owner_of(self._disk.name(path))
+
+
 class Folders:
     """A task's directories under a folder."""
 
@@ -300,10 +319,9 @@ class Folders:
 
     def get_directory(self, dir_type: str) -> Path:
         """One of them."""
-        processed = self.run.files.root / "DATA" / "processed"
-        task = processed / self.run.record.task_id
-        known = {"task": task, "state": task / ".state", "processed": processed}
-        return known.get(dir_type, task / dir_type)
+        place = self.run.places.of(self.run.record.task_id)
+        names = {**self.run.places.folders, **place.directories}
+        return self.run.files.root / names.get(dir_type, f"{place.home}/{dir_type}")
 
     def ensure_directories(self) -> dict[str, Path]:
         """All of them, made."""
@@ -479,9 +497,19 @@ class Disk:
         return OsGuard(project.root)
 
     @hookimpl
+    def pamola_provide_places(self, project: Project, config: Any) -> DiskPlaces:
+        """Under it."""
+        return DiskPlaces(project.files)
+
+    @hookimpl
     def pamola_provide_directories(self, run: RunServices) -> Folders:
         """Under it."""
         return Folders(run)
+
+    @hookimpl
+    def pamola_provide_lock(self, run: RunServices) -> TaskLock:
+        """The operating system's."""
+        return TaskLock(run)
 
     @hookimpl
     def pamola_provide_data_source(self, run: RunServices) -> JsonData:

@@ -7,11 +7,12 @@ import io
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from pamola_tasks.errors import DirectoryManagerError, PathSecurityError
 from pamola_tasks.hookspecs import hookimpl
-from pamola_tasks.protocols import Project, RunServices, Stat
+from pamola_tasks.protocols import Config, Project, RunServices, Stat, TaskPlace
+from pamola_tasks.storage.task_lock import TaskLock
 
 ROOT = Path("/memory")
 
@@ -107,19 +108,59 @@ class MemoryGuard:
         return True
 
 
+class MemoryPlaces:
+    """The layout of a project, without a disk under it.
+
+    Args:
+        files: All files, by name relative to the project.
+    """
+
+    folders: ClassVar[dict[str, str]] = {
+        **{name: f"DATA/{name}" for name in ("raw", "processed", "reports")},
+        "configs": "configs",
+        "project_logs": "logs",
+    }
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def of(self, task_id: str) -> TaskPlace:
+        """Where a task keeps what it has."""
+        home = f"DATA/processed/{task_id}"
+        kinds = ("input", "output", "dictionaries", "temp", "logs")
+        return TaskPlace(
+            task_id=task_id,
+            directories={"task": home, "state": f"{home}/.state", **{kind: f"{home}/{kind}" for kind in kinds}},
+            lock=f"{home}/.state/lock",
+            manifest=f"{home}/manifest.json",
+            newest_report=f"DATA/reports/{task_id}_report",
+            run_reports=f"DATA/reports/{task_id}",
+        )
+
+    def left(self) -> list[str]:
+        """The tasks with files of their own."""
+        return sorted({owner for name in self._files if (owner := self.owner_of(name))})
+
+    def runs(self, task_id: str) -> list[str]:
+        """The runs with a report."""
+        folder = f"{self.of(task_id).run_reports}/"
+        return sorted(
+            name[len(folder) : -5] for name in self._files if name.startswith(folder) and name.endswith(".json")
+        )
+
+    def owner_of(self, path: str | Path) -> str:
+        """The task in whose directory a path lies."""
+        home, _, name = str(path).removeprefix(f"{ROOT}/").removeprefix("DATA/processed/").partition("/")
+        return home if name and "DATA/processed/" in str(path) else ""
+
+
 class MemoryDirectories:
-    """The layout of a project, without a disk under it."""
+    """The directories of a task, without a disk under them."""
 
     def __init__(self, task_id: str) -> None:
-        task = ROOT / "DATA" / "processed" / task_id
-        self._places = {
-            "task": task,
-            "state": task / ".state",
-            **{name: task / name for name in ("input", "output", "dictionaries", "temp", "logs")},
-            **{name: ROOT / "DATA" / name for name in ("raw", "processed", "reports")},
-            "configs": ROOT / "configs",
-            "project_logs": ROOT / "logs",
-        }
+        places = MemoryPlaces({})
+        names = {**places.of(task_id).directories, **places.folders}
+        self._places = {kind: ROOT / name for kind, name in names.items()}
 
     def ensure_directories(self) -> dict[str, Path]:
         """All of them."""
@@ -146,7 +187,7 @@ class MemoryDirectories:
 
 
 class MemoryPlacesPlugin:
-    """Path guard and directories in memory.
+    """Path guard, layout and directories in memory.
 
     Args:
         files: Files that are there from the beginning.
@@ -166,6 +207,16 @@ class MemoryPlacesPlugin:
         return MemoryGuard(self.files)
 
     @hookimpl(trylast=True)
-    def pamola_provide_directories(self, run: RunServices) -> MemoryDirectories:
+    def pamola_provide_places(self, project: Project, config: Config) -> MemoryPlaces:
         """The layout."""
+        return MemoryPlaces(self.files)
+
+    @hookimpl(trylast=True)
+    def pamola_provide_directories(self, run: RunServices) -> MemoryDirectories:
+        """Those of the layout."""
         return MemoryDirectories(run.record.task_id)
+
+    @hookimpl(trylast=True)
+    def pamola_provide_lock(self, run: RunServices) -> TaskLock:
+        """No other process sees the files: nothing is locked."""
+        return TaskLock(run)

@@ -10,8 +10,7 @@ from pamola_tasks import BaseTask
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.protocols import Diagnosis, RunOptions
-from pamola_tasks.storage.leftovers import entries, unpublished
-from pamola_tasks_directories.places import TaskPlace, places
+from pamola_tasks.storage.leftovers import unpublished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,36 +26,27 @@ def examine(kernel: KernelView) -> list[Diagnosis]:
     try:
         run = kernel.services(None, upto="history")
         found = list(_asked(run, "history", "history"))
-        looked_at = _tasks(kernel, run)
-        for place in looked_at:
-            found += _of_task(kernel, place)
-        folders = ("configs", f"{run.config.data_repository}/reports", "logs")
+        task_ids = kernel.task_ids()
+        for task_id in task_ids:
+            found += _of_task(kernel, task_id)
+        folders = [run.places.folders[kind] for kind in ("configs", "reports", "project_logs")]
         found += _left_over("project", [path for folder in folders for path in unpublished(run.files, folder)])
     except (PamolaTaskError, OSError) as error:
         return [Diagnosis(level="error", subject="data", finding=f"it cannot be looked at: {error}")]
     if not found:
-        text = f"history, and checkpoints and reports of {len(looked_at)} tasks: all sound"
+        text = f"history, and checkpoints and reports of {len(task_ids)} tasks: all sound"
         found.append(Diagnosis(level="ok", subject="data", finding=text))
     return found
 
 
-def _tasks(kernel: KernelView, run: RunServices) -> list[TaskPlace]:
-    """The tasks there are, and those of which only reports are left."""
-    found = places(kernel, run)
-    repository = run.config.data_repository
-    for name, kind in entries(run.files, f"{repository}/reports"):
-        if kind == "directory" and name not in found:
-            found[name] = TaskPlace(run.files, repository, name)
-    return [found[task_id] for task_id in sorted(found)]
-
-
-def _of_task(kernel: KernelView, place: TaskPlace) -> list[Diagnosis]:
-    subject = f"task {place.task_id}"
-    if place.is_running():
+def _of_task(kernel: KernelView, task_id: str) -> list[Diagnosis]:
+    subject = f"task {task_id}"
+    seen = kernel.inspect(task_id)
+    if seen.lock.is_running(task_id):
         return [Diagnosis(level="note", subject=subject, finding="it is running now, and was not looked at")]
-    found = _left_over(subject, list(place.unpublished()))
+    found = _left_over(subject, list(unpublished(seen.files, seen.places.of(task_id).home)))
     try:
-        run = _services(kernel, place.task_id)
+        run = _services(kernel, task_id)
     except Exception as error:  # the configuration, or the code of the task's class
         finding = f"it cannot be configured, so that its checkpoints and reports were not looked at: {error}"
         return [*found, Diagnosis(level="error", subject=subject, finding=finding)]

@@ -17,7 +17,6 @@ from pamola_tasks.errors import (
     ReportingError,
     UsageError,
 )
-from pamola_tasks_directories.places import TaskPlace, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,18 +41,18 @@ def command(cli: CommandLine, task: str, run_id: str | None, as_json: bool) -> i
     disk, so that no key is needed; it is said whether the key at hand opens it.
     """
     kernel = cli.kernel
-    run = kernel.services(None, upto="history")
-    place = place_of(kernel, run, task)
-    if place.is_running():
-        click.secho(f"warning: {place.task_id} is running now: what it left may be changing", fg="yellow", err=True)
-    identity, when, recorded = _recorded(run, place, run_id)
+    run = kernel.inspect(task)
+    task_id = run.record.task_id
+    if run.lock.is_running(task_id):
+        click.secho(f"warning: {task_id} is running now: what it left may be changing", fg="yellow", err=True)
+    identity, when, recorded = _recorded(run, run_id)
     files, no_key = _files_of(kernel, run, task)
     found = [_verified(files, kind, entry, no_key) for kind, entry in recorded]
     wrong = [row for row in found if row["status"] not in _FINE]
     if as_json:
-        cli.out.print_json({"task": place.task_id, "run": identity, "finished": when, "ok": not wrong, "files": found})
+        cli.out.print_json({"task": task_id, "run": identity, "finished": when, "ok": not wrong, "files": found})
     else:
-        cli.out.heading(f"{place.task_id}, run {identity}, {when[:10]} {when[11:16]} UTC")
+        cli.out.heading(f"{task_id}, run {identity}, {when[:10]} {when[11:16]} UTC")
         if found:
             cells = [[row["status"], row["kind"], row["path"] or row["name"], row["why"]] for row in found]
             cli.out.print_table(cells, ["", "kind", "file", ""])
@@ -84,16 +83,17 @@ def _of_keys(encrypted: list[dict[str, Any]]) -> str:
 # ---------------------------------------------------------------- what was recorded
 
 
-def _recorded(run: RunServices, place: TaskPlace, wanted: str | None) -> tuple[str, str, list[tuple[str, Any]]]:
+def _recorded(run: RunServices, wanted: str | None) -> tuple[str, str, list[tuple[str, Any]]]:
     """A run's id, when it ended, and the files that it recorded: from its report, else from the history."""
+    task_id = run.record.task_id
     try:
-        report = _report(place, _run_id(place, wanted) if wanted is not None else None)
+        report = _report(run, _run_id(run, wanted) if wanted is not None else None)
     except FileNotFoundError:
-        record = run.history.find_latest_execution(place.task_id, success_only=False)
+        record = run.history.find_latest_execution(task_id, success_only=False)
         if record is None or (wanted is not None and not str(record.get("task_run_id", "")).startswith(wanted)):
             raise UsageError(
-                f"nothing is recorded of {f'run {wanted} of ' if wanted else ''}task {place.task_id}:"
-                f" `pamola-task history {place.task_id}` shows its runs"
+                f"nothing is recorded of {f'run {wanted} of ' if wanted else ''}task {task_id}:"
+                f" `pamola-task history {task_id}` shows its runs"
             ) from None
         entries = [("input", e) for e in record.get("input_files") or ()]
         entries += [("output", e) for e in record.get("output_files") or ()]
@@ -102,24 +102,25 @@ def _recorded(run: RunServices, place: TaskPlace, wanted: str | None) -> tuple[s
     return str(told.get("id", "")), str(told.get("finished") or told.get("started") or ""), list(_files_in(report))
 
 
-def _run_id(place: TaskPlace, wanted: str) -> str:
-    runs = place.reported_runs()
-    fitting = [run for run in runs if run == wanted] or [
-        run for run in runs if re.fullmatch(r"[0-9a-fA-F-]{4,}", wanted) and run.startswith(wanted.lower())
+def _run_id(run: RunServices, wanted: str) -> str:
+    runs = run.places.runs(run.record.task_id)
+    fitting = [one for one in runs if one == wanted] or [
+        one for one in runs if re.fullmatch(r"[0-9a-fA-F-]{4,}", wanted) and one.startswith(wanted.lower())
     ]
     if len(fitting) > 1:
         raise UsageError(
-            f"{wanted!r} is the beginning of {len(fitting)} runs of {place.task_id}: {', '.join(fitting[-5:])}"
+            f"{wanted!r} is the beginning of {len(fitting)} runs of {run.record.task_id}: {', '.join(fitting[-5:])}"
         )
     if not fitting:
         raise FileNotFoundError(wanted)
     return fitting[0]
 
 
-def _report(place: TaskPlace, run_id: str | None) -> dict[str, Any]:
+def _report(run: RunServices, run_id: str | None) -> dict[str, Any]:
+    place = run.places.of(run.record.task_id)
     name = place.report(run_id)
     try:
-        report = json.loads(place.files.read(name, "report"))
+        report = json.loads(run.files.read(name, "report"))
     except (ValueError, RecursionError) as problem:
         raise ReportingError(
             f"{name} is damaged, it is no JSON ({problem}): name another run with --run; `pamola-task history"

@@ -9,9 +9,7 @@ import click
 from pamola_tasks.errors import AlreadyRunning, UsageError
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import rfc3339
-from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks_checkpoints.manager import TaskContextManager
-from pamola_tasks_directories.places import TaskPlace
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine
@@ -73,21 +71,13 @@ def _clear(run: RunServices, manager: TaskContextManager) -> None:
     Raises:
         AlreadyRunning: The task runs, and would lose what it stands on.
     """
-    task_id = run.record.task_id
-    place = TaskPlace(run.files, run.config.data_repository, task_id)
-    if not run.files.exists(place.state):
-        return  # nothing to forget, and nothing to lock
-    if place.is_running():
-        who = place.holder() or {}
-        raise AlreadyRunning(
-            f"{task_id} is running (process {who.get('pid')} on {who.get('host')}, since {who.get('since')}):"
-            " its checkpoints are in use and stay"
-        )
-    lock = TaskLock.take(run)  # so that no run begins meanwhile
+    if not run.files.exists(run.places.of(run.record.task_id).state):
+        return  # nothing to forget
     try:
-        manager.clear()
-    finally:
-        lock.release()
+        with run.lock.keeping_out(run.record.task_id):
+            manager.clear()
+    except AlreadyRunning as error:
+        raise AlreadyRunning(f"{error}: its checkpoints are in use and stay") from None
 
 
 def _row(row: dict[str, Any], size: str) -> list[str]:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pamola_tasks.errors import AlreadyRunning
 from pamola_tasks.storage import leftovers
-from pamola_tasks.storage.leftovers import entries
 from pamola_tasks_cli.output import print_json
-from pamola_tasks_directories.places import place_of, places
 
 if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
@@ -23,23 +22,21 @@ if TYPE_CHECKING:
 def command(cli: Invocation, task: str | None, as_json: bool) -> None:
     """Remove temporary files: of one task, or of the whole project. Never outputs, never a task that is running."""
     kernel = cli.kernel
-    run = kernel.services(None, upto="config")
-    files = run.files
-    found = [place_of(kernel, run, task)] if task else list(places(kernel, run).values())
     removed: list[str] = []
     running: list[str] = []
-    for place in found:
-        home = place.home
-        if place.is_running():
+    for task_id in [task] if task else kernel.task_ids():
+        run = kernel.inspect(task_id)
+        place = run.places.of(run.record.task_id)
+        try:
+            with run.lock.keeping_out(place.task_id):
+                removed += _emptied(run.files, place.directories["temp"])
+                removed += leftovers.remove_of_task(run.files, place)
+        except AlreadyRunning:
             running.append(place.task_id)
-            continue
-        for name, kind in entries(files, f"{home}/temp"):
-            _remove(files, f"{home}/temp/{name}", kind)
-            removed.append(f"{home}/temp/{name}")
-        removed += leftovers.remove_of_task(files, home)
     if not task and not running:
-        for folder in ("configs", f"{run.config.data_repository}/reports", "logs"):
-            removed += leftovers.remove_unpublished(files, folder)
+        run = kernel.services(None, upto="places")
+        for folder in ("configs", "reports", "project_logs"):
+            removed += leftovers.remove_unpublished(run.files, run.places.folders[folder])
     if as_json:
         print_json({"removed": removed, "running": running})
         return
@@ -50,8 +47,11 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
         click.secho(f"{name} is running and was left alone", fg="yellow", err=True)
 
 
-def _remove(files: Files, name: str, kind: str) -> None:
-    if kind == "directory":
-        files.remove_tree(name, missing_ok=True)
-    else:
-        files.unlink(name, missing_ok=True)
+def _emptied(files: Files, folder: str) -> list[str]:
+    found = [(f"{folder}/{name}", kind) for name, kind in leftovers.entries(files, folder)]
+    for name, kind in found:
+        if kind == "directory":
+            files.remove_tree(name, missing_ok=True)
+        else:
+            files.unlink(name, missing_ok=True)
+    return [name for name, _ in found]

@@ -8,7 +8,6 @@ import click
 
 from pamola_tasks.nulls import NoHistory
 from pamola_tasks_cli.output import duration, facts, heading, note, print_json, print_table, program
-from pamola_tasks_directories.places import TaskPlace, place_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +31,7 @@ _NEXT = {
 def command(cli: Invocation, task: str | None, as_json: bool) -> None:
     """What is running now, and how each task, or TASK, ended: done, failed, interrupted, aborted, or never run."""
     kernel = cli.kernel
-    run = kernel.services(None, upto="history")
-    found = [place_of(kernel, run, task)] if task else list(places(kernel, run).values())
-    rows = [status_of(run, place) for place in found]
+    rows = [status_of(kernel.inspect(task_id)) for task_id in ([task] if task else kernel.task_ids())]
     if as_json:
         print_json(rows[0] if task else rows)
     elif task:
@@ -46,12 +43,13 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
         note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` writes one")
 
 
-def status_of(run: RunServices, place: TaskPlace) -> dict[str, Any]:
+def status_of(run: RunServices) -> dict[str, Any]:
     """How a task stands: what the lock says of now, and the history of before."""
-    latest = run.history.find_latest_execution(place.task_id, success_only=False)
-    holder = place.holder()
+    task_id = run.record.task_id
+    latest = run.history.find_latest_execution(task_id, success_only=False)
+    holder = run.lock.holder(task_id)
     row: dict[str, Any] = {
-        "task": place.task_id,
+        "task": task_id,
         "state": _ended(run, latest),
         "run": None,
         "since": None,
@@ -67,12 +65,11 @@ def status_of(run: RunServices, place: TaskPlace) -> dict[str, Any]:
         row["error"] = latest.get("error")
     # The lock is tried only where it can be held: who tries it at the wrong moment keeps another from starting.
     known = latest is not None and latest.get("status") not in ("running", "unknown")
-    if holder is not None and not (known and holder.get("run_id") == row["run"]) and place.is_running():
-        told = {key: holder.get(name) for key, name in (("run", "run_id"), ("since", "since"), ("pid", "pid"))}
-        return {**row, **told, "host": holder.get("host"), "state": "running", "steps": place.running_steps(),
-                "seconds": None, "error": None}  # fmt: skip
-    if row["state"] == "aborted":
-        row["steps"] = place.running_steps()
+    if holder is not None and not (known and holder.run_id == row["run"]) and run.lock.is_running(task_id):
+        return {**row, "run": holder.run_id, "since": holder.since, "pid": holder.pid, "host": holder.host,
+                "state": "running", "steps": list(holder.steps), "seconds": None, "error": None}  # fmt: skip
+    if holder is not None and row["state"] == "aborted":
+        row["steps"] = list(holder.steps)
     return row
 
 

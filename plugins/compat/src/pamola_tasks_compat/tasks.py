@@ -12,9 +12,10 @@ from typing import Any
 from pamola_tasks import BaseTask
 from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageError
 from pamola_tasks.kernel import Kernel
+from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import operation_seed, timestamp
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.protocols import RunServices
+from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.task import Task
@@ -67,7 +68,6 @@ _OF_PLUGIN = {
     "task_logging_context": ("logging", "pamola_tasks_logs"),
     "TaskDirectoryManager": ("directories", "pamola_tasks_directories"),
     "DirectoryManager": ("directories", "pamola_tasks_directories"),
-    "create_directory_manager": ("directories", "pamola_tasks_directories"),
     "TaskReporter": ("reporter", "pamola_tasks_reports"),
     "ArtifactGroup": ("reporter", "pamola_tasks_reports"),
     "TaskOperationExecutor": ("executor", "pamola_tasks_executor"),
@@ -233,7 +233,8 @@ def find_previous_output(
 ) -> list[Path]:
     """The output files of a task, newest first."""
     pattern = check_pattern(file_pattern or "*")
-    directory = _processed(data_repository, project_root) / check_name(task_id, "the task id") / "output"
+    run = _laid_out(data_repository, project_root)
+    directory = run.files.root / run.places.of(task_id).directories["output"]
     if not directory.is_dir():
         return []
     found = [path for path in directory.glob(pattern) if path.is_file()]
@@ -251,16 +252,34 @@ def find_task_report(
     task_id: str, data_repository: str | Path | None = None, project_root: str | Path | None = None
 ) -> Path | None:
     """The newest JSON report of a task; None where there is none."""
-    reports = _processed(data_repository, project_root).parent / "reports"
-    path = reports / f"{check_name(task_id, 'the task id')}_report.json"
+    run = _laid_out(data_repository, project_root)
+    path = run.files.root / run.places.of(task_id).report()
     return path if path.is_file() else None
 
 
-def _processed(data_repository: str | Path | None, project_root: str | Path | None) -> Path:
-    if data_repository is not None and Path(data_repository).is_absolute():
-        return Path(data_repository) / "processed"
-    run = _services("config", project_root)
-    return run.project.root / (data_repository or run.config.data_repository) / "processed"
+def _laid_out(data_repository: str | Path | None, project_root: str | Path | None) -> RunServices:
+    """Services that know the layout of a project, with another data repository than its own if one is named."""
+    kernel = Kernel.discover(project_root)
+    overrides = {} if data_repository is None else {"data_repository": str(data_repository)}
+    options = RunOptions(overrides=overrides, console=False, quiet=True)
+    return RunSession(kernel, None, options, runs=False).bring_up("places")
+
+
+def create_directory_manager(
+    task_config: Any,
+    logger: Any = None,
+    progress_manager: Any = None,
+    initialize: bool = True,
+    task_dir: str | Path | None = None,
+) -> Any:
+    """The directories of a task, made unless `initialize` is false; `logger` and `progress_manager` are not used."""
+    task = BaseTask(task_config.task_id, task_dir=task_dir)
+    directories = (
+        Kernel.discover(getattr(task_config, "project_root", None)).services(task, upto="directories").directories
+    )
+    if initialize:
+        directories.ensure_directories()
+    return directories
 
 
 def get_temp_dir(task_dir: str | Path) -> Path:

@@ -20,7 +20,7 @@ from pamola_tasks_dependencies.matching import matching
 from pamola_tasks_dependencies.reading import Ending, of_record, of_report, read_report
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, RunServices
+    from pamola_tasks.protocols import Config, Places, RunServices
     from pamola_tasks.storage.files import Files
 
 _NOT_ENDED = ("running", "unknown")
@@ -48,8 +48,7 @@ class TaskDependencyManager:
             folder lies in, unless given.
         history: The execution history, where there is one: what counts when there is no report, and what tells of
             runs that were killed.
-        reports: The directory of reports; in the data repository unless given.
-        processed: The directory with a folder for each task; likewise.
+        places: Where tasks keep what they have; those of the same project unless given.
         warn: Told of it in place of the logger.
     """
 
@@ -60,16 +59,16 @@ class TaskDependencyManager:
         *,
         files: Files | None = None,
         history: _Latest | None = None,
-        reports: str | Path | None = None,
-        processed: str | Path | None = None,
+        places: Places | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self._config = task_config
-        self._files = files = files or _files_of_project(getattr(task_config, "project_root", None))
+        if files is None or places is None:
+            run = _services_of_project(getattr(task_config, "project_root", None))
+            files, places = files or run.files, places or run.places
+        self._files = files
+        self._places = places
         self._history = history
-        repository = task_config.data_repository
-        self._reports = files.name(reports or f"{repository}/reports")
-        self._processed = files.name(processed or f"{repository}/processed")
         self._warn = warn or (lambda message: logger.warning("%s", message))
 
     def is_absolute_dependency(self, dependency_id: str) -> bool:
@@ -122,7 +121,7 @@ class TaskDependencyManager:
 
     def _missing(self, dependency_id: str) -> DependencyMissingError:
         return DependencyMissingError(
-            f"the task {dependency_id!r}, which this one depends on, has left no report in {self._reports}: run it"
+            f"the task {dependency_id!r}, which this one depends on, has left no report in {self._places.folders['reports']}: run it"
             f" first with `pamola-task run {dependency_id}`",
             dependency=dependency_id,
         )
@@ -154,8 +153,9 @@ class TaskDependencyManager:
         return None if latest is None else of_record(latest)
 
     def _find_report(self, dependency_id: str) -> str | None:
-        names = (f"{dependency_id}_report.json", f"{dependency_id}.json", f"{dependency_id}/report.json")
-        paths = (f"{self._reports}/{name}" for name in names)
+        reports = self._places.folders["reports"]
+        newest = self._places.of(dependency_id).report()
+        paths = (newest, f"{reports}/{dependency_id}.json", f"{reports}/{dependency_id}/report.json")
         return next((path for path in paths if self._files.exists(path)), None)
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
@@ -170,7 +170,7 @@ class TaskDependencyManager:
         if self.is_absolute_dependency(dependency_id):
             folder = self._files.name(dependency_id)
         else:
-            folder = f"{self._processed}/{check_name(dependency_id, 'the dependency')}/output"
+            folder = self._places.of(dependency_id).directories["output"]
         if not self._files.exists(folder):
             message = (
                 f"there is no {folder}: the task {dependency_id!r}, which should have left it, has to be run first"
@@ -199,7 +199,7 @@ class TaskDependencyManager:
             if not self._config.continue_on_error:
                 raise missing
             self._warn(str(missing))
-            path = f"{self._reports}/{dependency_id}_report.json"
+            path = self._places.of(dependency_id).report()
         return self._files.root / path
 
     def get_dependency_metrics(self, dependency_id: str, metric_path: str | None = None) -> dict[str, Any]:
@@ -266,17 +266,16 @@ def for_run(run: RunServices) -> TaskDependencyManager:
         run.logger,
         files=run.files,
         history=run.history,
-        reports=run.directories.get_directory("reports"),
-        processed=run.directories.get_directory("processed"),
+        places=run.places,
         warn=run.warn,
     )
 
 
-def _files_of_project(root: str | Path | None) -> Files:
-    """Guarded files of a project, for a manager that is used without a run."""
+def _services_of_project(root: str | Path | None) -> RunServices:
+    """What knows the project's layout, for a manager that is used without a run."""
     from pamola_tasks.kernel import Kernel
 
-    return Kernel.discover(project=root).project.files
+    return Kernel.discover(project=root).services(None, upto="places")
 
 
 def _metrics(report: Mapping[str, Any]) -> dict[str, Any]:

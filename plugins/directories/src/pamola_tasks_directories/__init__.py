@@ -7,18 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pamola_tasks_directories.manager import DirectoryManager as DirectoryManager
     from pamola_tasks_directories.manager import TaskDirectoryManager as TaskDirectoryManager
-    from pamola_tasks_directories.manager import create_directory_manager as create_directory_manager
-
-_NAMES = ("DirectoryManager", "TaskDirectoryManager", "create_directory_manager")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NAMES:
+    if name in ("DirectoryManager", "TaskDirectoryManager"):
         from pamola_tasks_directories import manager
 
         return getattr(manager, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(_NAMES)

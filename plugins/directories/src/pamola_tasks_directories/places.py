@@ -1,134 +1,100 @@
-"""Tasks looked at from outside: what each has on the disk, whether it runs now, and at which step."""
+"""The layout of a project: the one module that knows where everything is."""
 
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 import os
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import attrs
-
-from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.storage import files as durable
-from pamola_tasks.storage import leftovers, locks
+from pamola_tasks.errors import DirectoryManagerError, PathSecurityError
+from pamola_tasks.protocols import TaskPlace
+from pamola_tasks.storage.files import check_name, is_temporary
+from pamola_tasks.storage.leftovers import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import RunServices
     from pamola_tasks.storage.files import Files
 
-
-@attrs.frozen
-class TaskPlace:
-    """Where one task keeps what it has.
-
-    Args:
-        files: What opens everything.
-        repository: The project's data repository, normally `DATA`.
-        task_id: The task, a plain name.
-    """
-
-    files: Files
-    repository: str
-    task_id: str = attrs.field()
-
-    @task_id.validator
-    def _plain_name(self, attribute: attrs.Attribute[str], value: str) -> None:
-        durable.check_name(value, "the task id")
-
-    @property
-    def home(self) -> str:
-        """The task's own folder."""
-        return f"{self.repository}/processed/{self.task_id}"
-
-    @property
-    def state(self) -> str:
-        """What the task keeps for its next run."""
-        return f"{self.home}/.state"
-
-    def report(self, run_id: str | None = None) -> str:
-        """The JSON report of a run, or of the newest one."""
-        name = f"{self.task_id}_report" if run_id is None else f"{self.task_id}/{run_id}"
-        return f"{self.repository}/reports/{name}.json"
-
-    def reported_runs(self) -> list[str]:
-        """Ids of the runs that have a report, oldest first (they begin with the time)."""
-        folder = f"{self.repository}/reports/{self.task_id}"
-        return [
-            name.removesuffix(".json") for name, kind in leftovers.entries(self.files, folder) if is_report(name, kind)
-        ]
-
-    def holder(self) -> dict[str, Any] | None:
-        """Who took the task's lock last, as it says of itself: `pid, host, since, run_id`; None where nobody tells."""
-        lines = self._lock_lines()
-        try:
-            told = json.loads(lines[0])
-        except (IndexError, ValueError):
-            return None
-        return told if isinstance(told, dict) else None
-
-    def _lock_lines(self) -> list[str]:
-        try:
-            with self.files.open_raw(f"{self.state}/lock") as file:
-                return file.read(1 << 16).decode("utf-8", "replace").splitlines()
-        except OSError:
-            return []
-
-    def is_running(self) -> bool:
-        """Whether somebody holds the task's lock now."""
-        try:
-            with self.files.open_raw(f"{self.state}/lock") as file:
-                free = locks.lock(file.fileno(), wait=False)
-                if free:
-                    locks.unlock(file.fileno())
-                return not free
-        except (FileNotFoundError, io.UnsupportedOperation):  # never run; or a file in memory, which nobody locks
-            return False
-
-    def running_steps(self) -> list[str]:
-        """The steps that were begun and have not ended; of a task that does not run, those that were cut off."""
-        return [name for line in self._lock_lines()[1:2] for name in line.split()]
-
-    def unpublished(self) -> Iterator[str]:
-        """What killed processes had begun to write beside a file's place."""
-        return leftovers.unpublished(self.files, self.home)
+# Directories under the task's own, by type.
+_OF_TASK = {name: name for name in ("input", "output", "dictionaries", "temp", "logs")} | {"state": ".state"}
 
 
-def is_report(name: str, kind: str) -> bool:
-    """Whether a file in a task's folder of reports is the JSON report of one run."""
-    return kind == "file" and name.endswith(".json") and not durable.is_temporary(name)
-
-
-def places(kernel: Kernel, run: RunServices) -> dict[str, TaskPlace]:
-    """All tasks of a project, by id: those that it has, and those that have left something.
+class ProjectPlaces:
+    """Where everything is, as names for `Files`.
 
     Args:
-        run: With the configuration up.
-    """
-    repository = run.config.data_repository
-    left = [name for name, kind in leftovers.entries(run.files, f"{repository}/processed") if kind == "directory"]
-    found = {}
-    for task_id in sorted({*kernel.tasks.known(), *left}):
-        with contextlib.suppress(PathSecurityError):  # a folder that no task can have made
-            found[task_id] = TaskPlace(run.files, repository, task_id)
-    return found
-
-
-def place_of(kernel: Kernel, run: RunServices, task: str) -> TaskPlace:
-    """A task's place, given its id (also of a task that is gone) or all else that can be run.
+        files: The project's files; only listed here.
+        data_repository: Relative to the project's root, or absolute.
+        extra: Further directories of each task, each a type of its own name.
 
     Raises:
-        UnknownTaskError: There is no such task, and none of that id has left anything.
+        PathSecurityError: An extra name is not a plain name.
+        DirectoryManagerError: An extra name is a standard directory.
     """
-    repository = run.config.data_repository
-    if not any(mark in task for mark in ("/", ":", os.sep)):
-        with contextlib.suppress(PathSecurityError):
-            place = TaskPlace(run.files, repository, task)
-            if task in kernel.tasks.known() or run.files.exists(place.state):
-                return place
-    made = kernel.services(task, upto="config")
-    return TaskPlace(run.files, made.config.data_repository, made.record.task_id)
+
+    def __init__(self, files: Files, data_repository: str = "DATA", extra: Iterable[str] = ()) -> None:
+        self._files = files
+        self._data = files.root / (data_repository or "DATA")
+        self._processed = self._data / "processed"
+        self._of_task = dict(_OF_TASK)
+        for name in extra:
+            if check_name(name, "the extra directory") in {**self._of_task, **self.folders, "task": ""}:
+                raise DirectoryManagerError(f"directories.extra: {name!r} is a standard directory; take it out")
+            self._of_task[name] = name
+
+    @cached_property
+    def folders(self) -> dict[str, str]:
+        """The project's folders, by type."""
+        found = {
+            "raw": self._data / "raw",
+            "processed": self._processed,
+            "reports": self._data / "reports",
+            "configs": self._files.root / "configs",
+            "project_logs": self._files.root / "logs",
+        }
+        return {kind: self._files.name(path) for kind, path in found.items()}
+
+    def of(self, task_id: str) -> TaskPlace:
+        """Where a task keeps what it has.
+
+        Raises:
+            PathSecurityError: The id is not one plain name.
+        """
+        home = self._files.name(self._processed / check_name(task_id, "the task id"))
+        directories = {"task": home} | {kind: f"{home}/{name}" for kind, name in self._of_task.items()}
+        return TaskPlace(
+            task_id=task_id,
+            directories=directories,
+            lock=f"{directories['state']}/lock",
+            manifest=f"{home}/manifest.json",
+            newest_report=f"{self.folders['reports']}/{task_id}_report",
+            run_reports=f"{self.folders['reports']}/{task_id}",
+        )
+
+    def left(self) -> list[str]:
+        """The tasks with a directory of their own, or with reports."""
+        found = set()
+        for folder in (self.folders["processed"], self.folders["reports"]):
+            for name, kind in entries(self._files, folder):
+                if kind == "directory":
+                    with contextlib.suppress(PathSecurityError):  # no task can have made it
+                        found.add(check_name(name, "the task id"))
+        return sorted(found)
+
+    def runs(self, task_id: str) -> list[str]:
+        """The runs of a task that have a report; their ids begin with the time."""
+        return [
+            name.removesuffix(".json")
+            for name, kind in entries(self._files, self.of(task_id).run_reports)
+            if kind == "file" and name.endswith(".json") and not is_temporary(name)
+        ]
+
+    def owner_of(self, path: str | Path) -> str:
+        """The task in whose directory a path lies. Nothing is opened, and the file need not be there."""
+        with contextlib.suppress(ValueError):
+            parts = Path(os.path.normpath(self._files.root / path)).relative_to(self._processed).parts
+            return parts[0] if len(parts) > 1 else ""
+        return ""

@@ -1,4 +1,4 @@
-"""What the directories plugin adds: the layout of a task's directories, and its one setting."""
+"""What the directories plugin adds: where everything is, the directories of a run's task, and the lock of a task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks import hookimpl
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Directories, RunServices
+    from pamola_tasks.protocols import Config, Directories, Lock, Places, Project, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -19,8 +19,24 @@ def pamola_add_settings() -> str:
 
 
 @hookimpl(trylast=True)
+def pamola_provide_places(project: Project, config: Config) -> Places:
+    """The layout of the project."""
+    from pamola_tasks_directories.places import ProjectPlaces
+
+    return ProjectPlaces(project.files, config.data_repository, config.plugin("directories").extra)
+
+
+@hookimpl(trylast=True)
 def pamola_provide_directories(run: RunServices) -> Directories:
     """The directories of the run's task."""
     from pamola_tasks_directories.manager import TaskDirectoryManager
 
-    return TaskDirectoryManager.of_run(run)
+    return TaskDirectoryManager(run)
+
+
+@hookimpl(trylast=True)
+def pamola_provide_lock(run: RunServices) -> Lock:
+    """A lock of the operating system."""
+    from pamola_tasks.storage.task_lock import TaskLock
+
+    return TaskLock(run)

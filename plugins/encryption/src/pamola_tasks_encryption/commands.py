@@ -157,7 +157,7 @@ def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: boo
     again; until then the project can be read.
     """
     place = Place(cli)
-    with place.changing() as store, rotation.no_task_running(place.files, place.processed):
+    with place.changing() as store, place.not_in_use():
         opened = place.open_key()
         retired = ""
         if opened.previous is None:
@@ -231,7 +231,7 @@ def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool,
         raise UsageError("--restart belongs to --deep")
     if not deep and not sources:
         raise UsageError("say --deep to encrypt everything anew, or --from KEYFILE for files of another key")
-    with rotation.no_task_running(place.files, place.processed):
+    with place.not_in_use():
         opened = place.open_key()
         known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
         names = rotation.encrypted_files(place.files)

@@ -78,7 +78,7 @@ def encrypt(
             head, raw = _with_head(source.file)
             if is_container(head) or age.is_age(head):
                 raise UsageError(f"{source.shown} is encrypted already")
-            task_id = task if task is not None else place.task_of(source.path) if source.path else ""
+            task_id = task if task is not None else place.places.owner_of(source.path) if source.path else ""
             with work.target(source, f"{name}{ending}") as target, seal(target.file, task_id) as sealed:
                 count = copy(raw, sealed, source.advance)
         target.tell(source, count)
@@ -110,7 +110,7 @@ def decrypt(
         header = Header.parse(head)
         ids = [slot.key_id for slot in header.slots if slot]
         key = next((keys[0].by_id[one] for one in ids if one in keys[0].by_id), keys[0].key)
-        written_by = place.task_of(source.path) if source.path else ""
+        written_by = place.places.owner_of(source.path) if source.path else ""
         if written_by and header.binding.task != written_by:
             raise WrongPlace(
                 f"{source.shown} lies in the folder of task {written_by!r} and was written by {header.binding.task!r}"

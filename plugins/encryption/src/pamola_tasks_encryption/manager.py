@@ -11,7 +11,7 @@ import io
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -55,6 +55,7 @@ class TaskEncryptionManager:
             in a key file. A file is opened with the key whose id it states.
         redactor: Is told the key, so that no log or report shows it; that of the installed plugins unless given.
         open_file: Opens a file by name for reading, under the rules of the caller.
+        in_use: Keeps the key from being changed while this encrypts with it.
         environ: Environment variables; those of the process unless given.
     """
 
@@ -70,6 +71,7 @@ class TaskEncryptionManager:
         input_keys: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
         open_file: Callable[[str], AbstractContextManager[IO[bytes]]] = _open_file,
+        in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.progress_manager = progress_manager
@@ -92,6 +94,8 @@ class TaskEncryptionManager:
             self._redactor,
         )
         self._error = ""
+        self._in_use = in_use
+        self._holding = ExitStack()
 
     # ------------------------------------------------------------ setting up and down
 
@@ -107,11 +111,16 @@ class TaskEncryptionManager:
         """
         self._keys.open()
         self._error = ""
-        try:
-            self._prepare()
-        except PamolaTaskError as error:
-            self._error = str(error)
-            raise
+        self._holding.close()
+        with ExitStack() as stack:
+            if self._enabled:
+                stack.enter_context(self._in_use())
+            try:
+                self._prepare()
+            except PamolaTaskError as error:
+                self._error = str(error)
+                raise
+            self._holding = stack.pop_all()
         return True
 
     def _prepare(self) -> None:
@@ -133,6 +142,7 @@ class TaskEncryptionManager:
     def cleanup(self) -> None:
         """Forget the keys. Until `initialize` is called again, nothing can be encrypted or decrypted."""
         self._keys.clear()
+        self._holding.close()
 
     # ------------------------------------------------------------ what is encrypted, and how
 

@@ -16,11 +16,12 @@ import click
 from pamola_tasks.errors import AlreadyRunning
 from pamola_tasks.storage import locks
 from pamola_tasks_encryption.errors import KeyRefused
+from pamola_tasks_encryption.in_use import not_in_use
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine, Config, Project
+    from pamola_tasks.protocols import CommandLine, Config, Places, Project
     from pamola_tasks.storage.files import Files
     from pamola_tasks_encryption.settings import EncryptionSettings
 
@@ -57,17 +58,14 @@ class Place:
     """
 
     def __init__(self, cli: CommandLine, key_file: str | None = None) -> None:
-        run = cli.kernel.services(None, upto="config")
+        self._kernel = cli.kernel
+        run = cli.kernel.services(None, upto="places")
+        self.places: Places = run.places
         self.project: Project = run.project
         self.config: Config = run.config
         self.files: Files = run.files
         self.settings: EncryptionSettings = run.config.plugin("encryption")
         self._key_file = key_file
-
-    @property
-    def processed(self) -> str:
-        """The folder of the tasks' folders, relative to the root."""
-        return f"{self.config.data_repository}/processed"
 
     @property
     def location(self) -> str:
@@ -123,12 +121,13 @@ class Place:
         finally:
             os.close(descriptor)
 
-    def task_of(self, path: Path) -> str:
-        """The task whose folder a file lies in, or empty: what a run expects of an encrypted file there."""
-        with contextlib.suppress(ValueError):
-            parts = path.relative_to(self.project.root / self.processed).parts
-            return parts[0] if len(parts) > 1 else ""
-        return ""
+    def not_in_use(self) -> contextlib.AbstractContextManager[None]:
+        """Keep tasks from running while keys are changed.
+
+        Raises:
+            AlreadyRunning: A task is running.
+        """
+        return not_in_use(self._kernel, self.files)
 
     def _absolute(self, name: str | None) -> Path | None:
         return self.project.root / Path(name).expanduser() if name else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -22,6 +22,7 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
     Raises:
         EncryptionError: Encryption is asked for, and there is no usable key.
     """
+    from pamola_tasks_encryption.in_use import using
     from pamola_tasks_encryption.manager import TaskEncryptionManager
 
     def open_file(path: str) -> AbstractContextManager[IO[bytes]]:
@@ -36,6 +37,7 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
         redactor=run.redactor,
         open_file=open_file,
+        in_use=lambda: using(run.files) if run.lock.held else nullcontext(),
     )
     manager.initialize()
     return manager

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import AlreadyRunning, EncryptionError
+from pamola_tasks.errors import EncryptionError
 from pamola_tasks.storage import files as durable
-from pamola_tasks.storage import locks
 from pamola_tasks_encryption.container import DecryptingReader, is_container
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
@@ -88,25 +87,6 @@ def _all_files(files: Files, folder: str) -> Iterator[str]:
                 yield from _all_files(files, path)
         elif stat.kind == "file":
             yield path
-
-
-@contextlib.contextmanager
-def no_task_running(files: Files, processed: str) -> Iterator[None]:
-    """Hold the locks of all tasks: one that runs would go on writing with the key that it knows.
-
-    Raises:
-        AlreadyRunning: A task is running.
-    """
-    with contextlib.ExitStack() as stack:
-        entries = files.iter(processed) if files.exists(processed) else iter(())
-        for task in [name for name, stat in entries if stat.kind == "directory"]:
-            lock = f"{processed}/{task}/.state/lock"
-            if files.exists(lock):
-                file = stack.enter_context(files.append(lock))
-                if not locks.lock(file.fileno(), wait=False):
-                    raise AlreadyRunning(f"{task} is running: keys are changed when it has ended; nothing was changed")
-                stack.callback(locks.unlock, file.fileno())
-        yield
 
 
 # ---------------------------------------------------------------- one file

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import UsageError
-from pamola_tasks_directories.places import place_of
 from pamola_tasks_history.events import moment
 from pamola_tasks_history.log import ExecutionLog
 
@@ -55,7 +54,9 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
         raise UsageError(f"the history is kept by {type(log).__module__}, which this command cannot read")
     found = list(islice((record for record in log.records() if wanted(record)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
-        place_of(cli.kernel, run, task)  # where there is no such task either: an error that says which was meant
+        cli.kernel.inspect(
+            task, upto="places"
+        )  # where there is no such task either: an error that says which was meant
     if as_json:
         cli.out.print_json(found)
     elif found:

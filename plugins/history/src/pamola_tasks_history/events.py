@@ -83,8 +83,8 @@ def finished(run: RunServices) -> dict[str, Any]:
 
 def _report_path(run: RunServices) -> str:
     """The task's report where one was written."""
-    path = run.directories.get_directory("reports") / f"{run.record.task_id}_report.json"
-    return run.files.name(path) if run.files.exists(path) else ""
+    path = run.places.of(run.record.task_id).report()
+    return path if run.files.exists(path) else ""
 
 
 def _input(dataset: DatasetRecord) -> dict[str, Any]:

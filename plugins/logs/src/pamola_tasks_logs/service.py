@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import ConfigurationError, ServiceNotReady
+from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_logs.console import ConsoleHandler
 from pamola_tasks_logs.files import RotatingLogHandler
@@ -31,7 +31,7 @@ class RunLogs:
     def __init__(self, run: RunServices) -> None:
         level = level_of(run.config.log_level)
         settings: LogSettings = run.config.plugin("logs")
-        folder = folder_of(run)
+        folder = run.places.folders["project_logs"]
         as_json = run.options.log_format == "json"
         self._handlers: list[logging.Handler] = []
         self._add_file(run, f"{folder}/project.log", level, settings, as_json)
@@ -61,14 +61,6 @@ class RunLogs:
         handler.setLevel(level)
         handler.setFormatter(JsonLines(run.redact) if as_json else TextLines(run.redact))
         self._handlers.append(handler)
-
-
-def folder_of(run: RunServices) -> str:
-    """The project's folder for logs; commands that run no task have no directories service."""
-    try:
-        return run.files.name(run.directories.get_directory("project_logs"))
-    except ServiceNotReady:
-        return "logs"
 
 
 def level_of(name: str) -> int:

@@ -6,7 +6,6 @@ A task needs those that its `dependencies` name, and those whose published files
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import PamolaTaskError, TaskCycleError, UnknownTaskError
@@ -182,12 +181,11 @@ class TaskGraph:
 
 def writer_of(run: RunServices, path: str) -> str | None:
     """The task in whose published files a path lies, judged by the path alone; None for all others."""
-    processed = Path(run.directories.get_directory("processed"))
-    for place in (path, f"{run.config.data_repository}/{path}"):
+    for candidate in (path, f"{run.config.data_repository}/{path}"):
         # Lexical on purpose: nothing is opened here, and the file need not be there yet.
-        absolute = PurePath(os.path.normpath(run.files.root / place))
-        if absolute.is_relative_to(processed):
-            parts = absolute.relative_to(processed).parts
-            if len(parts) > 2 and parts[1] in _PUBLISHED:
-                return parts[0]
+        absolute = os.path.normpath(run.files.root / candidate)
+        writer = run.places.owner_of(absolute)
+        directories = run.places.of(writer).directories if writer else {}
+        if any(run.files.name(absolute).startswith(f"{directories[kind]}/") for kind in _PUBLISHED if directories):
+            return writer
     return None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError, ReportingError, UnknownTaskError, UsageError
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks_reports.store import Places
+from pamola_tasks_reports.store import Reports
 from pamola_tasks_reports.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.protocols import CommandLine, RunServices
+    from pamola_tasks.protocols import CommandLine
     from pamola_tasks.storage.files import Files
 
 _FORMATS = ("md", "html")
@@ -39,38 +38,38 @@ def report(cli: CommandLine, task: str, run_id: str | None, format_: str | None,
     if as_json and format_ not in (None, "json"):
         raise UsageError(f"--json and --format {format_} contradict each other")
     with cli.out.stdout_for_the_document():  # whatever the format: what plugins print is no part of it
-        run = cli.kernel.services(None, upto="config")
-        places = _places(cli, run, task)
-        found = places.read(run.files, run_id)
+        run = cli.kernel.inspect(task, upto="places")
+        reports = Reports(run.places, run.record.task_id)
+        found = reports.read(run.files, run_id)
         identity = str(found.get("run", {}).get("id") or "")
-        name = places.newest() if run_id is None else places.of_run(identity)
-        whole = _has_whole(run.files, places, identity)
+        name = reports.newest() if run_id is None else reports.of_run(identity)
+        whole = _has_whole(run.files, reports, identity)
         if open_:
-            page = places.newest("html") if run_id is None else places.of_run(identity, "html")
+            page = reports.newest("html") if run_id is None else reports.of_run(identity, "html")
             run.files.write(page, _rendered("html", found, name), "report")
             if whole:
                 cli.out.note("the page withholds what may quote data: `report` without --open prints it")
             if click.launch(str(run.files.root / page)) != 0:
                 raise UsageError(f"no browser could be started; the page is {page}")
             return
-        shown = _whole(cli, task, places, identity) or found if whole else found
+        shown = _whole(cli, task, reports, identity) or found if whole else found
         if as_json or format_ == "json":
             cli.out.print_json(shown)
             return
         cli.out.print_text(_rendered(format_ or "md", shown, name).decode())
 
 
-def _has_whole(files: Files, places: Places, run_id: str) -> bool:
+def _has_whole(files: Files, reports: Reports, run_id: str) -> bool:
     try:
-        return files.exists(places.whole(run_id))
+        return files.exists(reports.whole(run_id))
     except PathSecurityError:  # edited: no id of a run
         return False
 
 
-def _whole(cli: CommandLine, task: str, places: Places, run_id: str) -> dict[str, Any] | None:
+def _whole(cli: CommandLine, task: str, reports: Reports, run_id: str) -> dict[str, Any] | None:
     """The encrypted report of a run; without the key it is said why only the other one is shown."""
     try:
-        return places.read_whole(_decrypting(cli, task), run_id)
+        return reports.read_whole(_decrypting(cli, task), run_id)
     except EncryptionError as error:
         cli.out.note(f"what may quote data is encrypted and not shown: {error}")
         return None
@@ -89,13 +88,3 @@ def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
         return document
     except (TypeError, ValueError, AttributeError) as error:
         raise ReportingError(f"{name} was changed by hand and cannot be shown as {format_}: {error}") from error
-
-
-def _places(cli: CommandLine, run: RunServices, task: str) -> Places:
-    """The reports of a task named by its id, also when the task is gone; else by all that can be run."""
-    reports = f"{run.config.data_repository}/reports"
-    with contextlib.suppress(PathSecurityError):  # no plain name: `module:Class`, or a path to a task's file
-        places = Places(reports, task)
-        if run.files.exists(places.newest()):
-            return places
-    return Places(reports, cli.kernel.task(task).task_id)

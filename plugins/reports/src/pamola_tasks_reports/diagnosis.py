@@ -11,32 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_reports.store import Places
+    from pamola_tasks_reports.store import Reports
 
 _NO_REPORT = ("running", "aborted", "unknown")
 
 
-def diagnose(files: Files, places: Places, manifest: str, latest: Mapping[str, Any] | None) -> list[Diagnosis]:
+def diagnose(files: Files, reports: Reports, latest: Mapping[str, Any] | None) -> list[Diagnosis]:
     """What is wrong with the reports of one task.
 
     Args:
         files: Opens them.
-        places: Where they lie.
-        manifest: The task's manifest.
+        reports: Where they lie.
         latest: The newest record of the task in the history, where there is one.
     """
     found: list[Diagnosis] = []
-    runs = places.runs(files)
+    runs = reports.runs()
     for run_id in runs:
-        found += _problems(files, places.of_run(run_id), {"task.id": places.task_id, "run.id": run_id})
+        found += _problems(files, reports.of_run(run_id), {"task.id": reports.task_id, "run.id": run_id})
     known = latest is not None and latest.get("status") not in _NO_REPORT and bool(latest.get("report_path"))
     newest = str(latest.get("task_run_id")) if known and latest is not None else max(runs, default="")
     if not newest:
         return found
     if newest not in runs:
-        found.append(_wrong(f"{places.of_run(newest)} is missing, and the history has the run"))
-    found += _problems(files, places.newest(), {"task.id": places.task_id, "run.id": newest})
-    return found + _problems(files, manifest, {"task_id": places.task_id, "run_id": newest})
+        found.append(_wrong(f"{reports.of_run(newest)} is missing, and the history has the run"))
+    found += _problems(files, reports.newest(), {"task.id": reports.task_id, "run.id": newest})
+    return found + _problems(files, reports.place.manifest, {"task_id": reports.task_id, "run_id": newest})
 
 
 def _problems(files: Files, name: str, wanted: Mapping[str, str]) -> list[Diagnosis]:

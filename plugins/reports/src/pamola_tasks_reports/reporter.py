@@ -16,15 +16,16 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.result import ArtifactQueries
 from pamola_tasks.storage import leftovers
+from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import diagnosis, facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.manifest import manifest_of
 from pamola_tasks_reports.privacy import without_values
-from pamola_tasks_reports.store import Places, as_json
+from pamola_tasks_reports.store import Reports, as_json
 from pamola_tasks_reports.writers import WRITERS
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Diagnosis, Directories, Lock, ReportWriter, Role, RunServices
+    from pamola_tasks.protocols import Diagnosis, Lock, Places, ReportWriter, Role, RunServices
     from pamola_tasks.storage.files import Files
 
 
@@ -39,9 +40,10 @@ class TaskReporter(ArtifactQueries):
         task_type: Its type.
         description: What it does, for people.
         report_path: Where the JSON report goes, relative to the project's root; Markdown and HTML go beside it.
-            Unless given, `DATA/reports/<task_id>_report.json`.
+            Unless given, where `places` says, or in the root.
         version: The task's version.
         files: What files are opened with; those of the run unless given.
+        places: Where reports of runs and the manifest go; those of the run unless given. Without, neither is written.
         run: The run.
 
     Raises:
@@ -57,15 +59,18 @@ class TaskReporter(ArtifactQueries):
         *,
         version: str = "",
         files: Files | None = None,
+        places: Places | None = None,
         run: RunServices | None = None,
     ) -> None:
-        self.task_id = task_id
+        self.task_id = check_name(task_id, "task id")
         self._files = files
         self._run = run
         self._lock = threading.RLock()
         self._added = facts.Added()
-        self._places = Places(self._directory("reports", "reports"), task_id)
-        self._report_path = str(report_path) if report_path is not None else self._places.newest()
+        places = places or facts.service(run, "places")
+        self._reports = Reports(places, task_id) if places is not None else None
+        newest = self._reports.newest() if self._reports is not None else f"{task_id}_report.json"
+        self._report_path = str(report_path) if report_path is not None else newest
         record = run.record if run is not None else RunRecord(run_id="", task_id=task_id)
         opened = self._opener()
         if opened is not None:
@@ -242,10 +247,10 @@ class TaskReporter(ArtifactQueries):
             raise ReportingError(f"the report of {self.task_id} cannot be written: the run has no access to files")
         self._remove_leftovers(files)
         document = as_json(report)
-        if report["run"]["id"]:
-            self._write(files, self._places.of_run(report["run"]["id"]), document)
+        if self._reports is not None and report["run"]["id"]:
+            self._write(files, self._reports.of_run(report["run"]["id"]), document)
             if files.encrypts("artifact"):
-                self._write(files, self._places.whole(report["run"]["id"]), as_json(whole), "artifact")
+                self._write(files, self._reports.whole(report["run"]["id"]), as_json(whole), "artifact")
         self._write(files, self._report_path, document)
         problems = [problem] if problem else []
         writers = self._writers()
@@ -255,9 +260,8 @@ class TaskReporter(ArtifactQueries):
                     self._write(files, self._beside(extension), self._rendered(extension, writers, report))
                 except ReportingError as error:
                     problems.append(str(error))
-        self._write(
-            files, f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json", as_json(manifest_of(report))
-        )
+        if self._reports is not None:
+            self._write(files, self._reports.place.manifest, as_json(manifest_of(report)))
         if problems:
             raise ReportingError("; ".join(problems))
         return files.root / self._report_path
@@ -265,12 +269,11 @@ class TaskReporter(ArtifactQueries):
     def diagnose(self) -> list[Diagnosis]:
         """What is damaged, missing or swapped among the reports and the manifest of the task."""
         files = self._opener()
-        if files is None:
+        if files is None or self._reports is None:
             return []
         history = facts.service(self._run, "history")
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
-        manifest = f"{self._directory('task', f'processed/{self.task_id}')}/manifest.json"
-        return diagnosis.diagnose(files, self._places, manifest, latest)
+        return diagnosis.diagnose(files, self._reports, latest)
 
     def __enter__(self) -> Self:
         return self
@@ -300,20 +303,12 @@ class TaskReporter(ArtifactQueries):
             folder, newest = os.path.split(self._report_path)
             names = [newest, *(os.path.basename(self._beside(extension)) for extension in self._writers())]
             leftovers.remove_unpublished(files, folder, of=names)
-            leftovers.remove_unpublished(files, os.path.dirname(self._places.of_run(self._run.id)))
+            if self._reports is not None:
+                leftovers.remove_unpublished(files, self._reports.place.run_reports)
 
     def _opener(self) -> Files | None:
         files: Files | None = self._files or facts.service(self._run, "files")
         return files
-
-    def _directory(self, kind: str, below_repository: str) -> str:
-        """A directory's name, also where the directories service never came up."""
-        directories: Directories | None = facts.service(self._run, "directories")
-        files = self._opener()
-        if directories is not None and files is not None:
-            return files.name(directories.get_directory(kind))
-        config = facts.service(self._run, "config")
-        return f"{config.data_repository if config is not None else 'DATA'}/{below_repository}"
 
     def _beside(self, extension: str) -> str:
         return f"{self._report_path.removesuffix('.json')}.{extension}"

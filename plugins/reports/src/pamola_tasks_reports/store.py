@@ -7,13 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from pamola_tasks.errors import ReportingError, UsageError
 from pamola_tasks.storage.files import check_name
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Role
+    from pamola_tasks.protocols import Places, Role
     from pamola_tasks.storage.files import Files
 
 _LARGEST = 256 << 20
@@ -37,44 +35,34 @@ def _expanded(item: Any) -> str:
 _encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
-@attrs.frozen
-class Places:
-    """Where the reports of one task lie, relative to the project's root.
+class Reports:
+    """The reports of one task.
 
     Args:
-        reports: The directory of all reports, normally `DATA/reports`.
+        places: Where they lie.
         task_id: The task, a plain name.
     """
 
-    reports: str
-    task_id: str = attrs.field()
-
-    @task_id.validator
-    def _plain_name(self, attribute: attrs.Attribute[str], value: str) -> None:
-        check_name(value, "task id")
+    def __init__(self, places: Places, task_id: str) -> None:
+        self._places = places
+        self.place = places.of(task_id)
+        self.task_id = task_id
 
     def newest(self, extension: str = "json") -> str:
         """The report of the newest run."""
-        return f"{self.reports}/{self.task_id}_report.{extension}"
+        return self.place.report(extension=extension)
 
     def of_run(self, run_id: str, extension: str = "json") -> str:
         """The report of one run."""
-        return f"{self.reports}/{self.task_id}/{check_name(run_id, 'run id')}.{extension}"
+        return self.place.report(check_name(run_id, "run id"), extension)
 
     def whole(self, run_id: str) -> str:
         """The report of one run that encrypts, with what the others withhold: an encrypted file."""
-        return f"{self.reports}/{self.task_id}/{check_name(run_id, 'run id')}.whole"
+        return self.of_run(run_id, "whole")
 
-    def runs(self, files: Files) -> list[str]:
-        """Ids of the runs that have a report, oldest first (they begin with the time)."""
-        folder = f"{self.reports}/{self.task_id}"
-        if not files.exists(folder):
-            return []
-        return [
-            name.removesuffix(".json")
-            for name, stat in files.iter(folder)
-            if stat.kind == "file" and name.endswith(".json")
-        ]
+    def runs(self) -> list[str]:
+        """Ids of the runs that have a report, oldest first."""
+        return self._places.runs(self.task_id)
 
     def read(self, files: Files, run_id: str | None = None) -> dict[str, Any]:
         """The report of a run, or of the newest one.
@@ -87,7 +75,7 @@ class Places:
             UsageError: There is none, or the beginning fits several runs.
             ReportingError: The file is there and is no report.
         """
-        name = self.newest() if run_id is None else self.of_run(self._run(files, run_id))
+        name = self.newest() if run_id is None else self.of_run(self._run(run_id))
         try:
             return self._read(files, name, "report")
         except FileNotFoundError:
@@ -129,8 +117,8 @@ class Places:
             )
         return report
 
-    def _run(self, files: Files, beginning: str) -> str:
-        runs = self.runs(files)
+    def _run(self, beginning: str) -> str:
+        runs = self.runs()
         if beginning in runs:
             return beginning
         fitting = [run for run in runs if re.fullmatch(r"[0-9a-fA-F-]{4,}", beginning) and run.startswith(beginning)]

@@ -1,4 +1,4 @@
-"""Where a run reads and writes: the guard of paths, the directories of a task, encryption of what lies there."""
+"""How files are opened: the path guard, encryption, and formats whose bytes may change while their content stays."""
 
 from __future__ import annotations
 
@@ -79,29 +79,6 @@ class Stat:
     kind: str
     size: int
     mtime_ns: int
-
-
-class Directories(Protocol):
-    """The directories of one task (`TaskDirectoryManager`). Types: `task, input, output, dictionaries, temp, logs,
-    state, raw, processed, reports, configs, project_logs`."""
-
-    def ensure_directories(self) -> dict[str, Path]:
-        """Make what is missing; all directories by type."""
-        ...
-
-    def get_directory(self, dir_type: str) -> Path:
-        """One directory, absolute; an unknown type raises `DirectoryManagerError`."""
-        ...
-
-    def get_artifact_path(
-        self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
-    ) -> Path:
-        """A path for an artifact, checked."""
-        ...
-
-    def clean_temp_directory(self) -> bool:
-        """Empty the temp directory, which goes on existing."""
-        ...
 
 
 class Encryption(Protocol):
