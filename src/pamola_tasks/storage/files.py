@@ -66,7 +66,7 @@ def check_name(name: str, what: str) -> str:
         The name.
 
     Raises:
-        PathSecurityError: It has a separator, a control or reserved character, begins or ends with a dot, or is too long.
+        PathSecurityError: It has a separator or a control character, a dot at an end, is reserved, or too long.
     """
     if not isinstance(name, str) or not name or name != name.strip():
         raise PathSecurityError(f"{what} {name!r} is no usable name: it is empty, no text, or has blanks at its ends")

@@ -143,10 +143,8 @@ class MemoryPlaces:
 
     def runs(self, task_id: str) -> list[str]:
         """The runs with a report."""
-        folder = f"{self.of(task_id).run_reports}/"
-        return sorted(
-            name[len(folder) : -5] for name in self._files if name.startswith(folder) and name.endswith(".json")
-        )
+        names = (Path(name) for name in self._files)
+        return sorted(name.stem for name in names if str(name.parent) == self.of(task_id).run_reports)
 
     def owner_of(self, path: str | Path) -> str:
         """The task in whose directory a path lies."""

@@ -120,8 +120,9 @@ class TaskDependencyManager:
             )
 
     def _missing(self, dependency_id: str) -> DependencyMissingError:
+        reports = self._places.folders["reports"]
         return DependencyMissingError(
-            f"the task {dependency_id!r}, which this one depends on, has left no report in {self._places.folders['reports']}: run it"
+            f"the task {dependency_id!r}, which this one depends on, has left no report in {reports}: run it"
             f" first with `pamola-task run {dependency_id}`",
             dependency=dependency_id,
         )
