@@ -194,8 +194,8 @@ class RunSession:
             if found != name:
                 one, other = plugins.provider("directories"), plugins.provider("places")
                 raise PluginError(
-                    f"two layouts: the {kind} directory of {run.record.task_id} is {found} for {one.label}, which provides"
-                    f" `directories`, and {name} for {other.label}, which provides `places`: one plugin must provide both"
+                    f"two layouts: the {kind} directory of {run.record.task_id} is {found} for {one.label}, which"
+                    f" provides `directories`, and {name} for {other.label}, which provides `places`: provide both"
                 )
 
     def _up_logging(self) -> None:
