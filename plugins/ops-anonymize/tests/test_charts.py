@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pamola_ops_anonymize.charts import class_sizes, distribution
 from pamola_ops_anonymize.distributions import Distribution
 from pamola_ops_anonymize.domains import encode
-from pamola_ops_anonymize.release import Settings, anonymized
+from pamola_ops_anonymize.release import anonymized
+from pamola_ops_anonymize.release_settings import Settings
 
 
 def table(rows: int = 400, missing: float = 0.0) -> pd.DataFrame:

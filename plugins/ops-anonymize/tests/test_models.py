@@ -17,14 +17,8 @@ from pamola_ops_anonymize.claims import check_promise, check_release, k_map
 from pamola_ops_anonymize.conditions import Promise
 from pamola_ops_anonymize.hierarchies import read_hierarchy
 from pamola_ops_anonymize.measures import Grouping
-from pamola_ops_anonymize.release import (
-    OUTPUTS,
-    HierarchySource,
-    Release,
-    Settings,
-    anonymized,
-    mean_loss,
-)
+from pamola_ops_anonymize.release import Release, anonymized, mean_loss
+from pamola_ops_anonymize.release_settings import OUTPUTS, HierarchySource, Settings
 from pamola_tasks.errors import DataRefused
 
 

@@ -12,7 +12,8 @@ from test_pycanon import PYTHON, measure
 
 from pamola_ops_anonymize.conditions import Measured, Promise
 from pamola_ops_anonymize.measures import Grouping
-from pamola_ops_anonymize.release import OUTPUTS, Settings, anonymized
+from pamola_ops_anonymize.release import anonymized
+from pamola_ops_anonymize.release_settings import OUTPUTS, Settings
 
 pytestmark = pytest.mark.skipif(not PYTHON, reason="PAMOLA_PYCANON_PYTHON names no Python with pycanon")
 

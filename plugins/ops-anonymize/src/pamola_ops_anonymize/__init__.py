@@ -1,17 +1,19 @@
 """Anonymization operations for pamola-tasks: k-anonymity by Mondrian multidimensional partitioning."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
     from .anonymize import AnonymizeOperation as AnonymizeOperation
     from .coding import TopBottomCodeOperation as TopBottomCodeOperation
     from .dropping import DropOperation as DropOperation
     from .generalizing import GeneralizeOperation as GeneralizeOperation
+    from .identifiers import Identifiers as Identifiers
     from .masking import MaskOperation as MaskOperation
     from .measures import Grouping as Grouping
+    from .models import Histogram as Histogram
     from .noise import NoiseOperation as NoiseOperation
+    from .privacy_models import Classes as Classes
+    from .privacy_models import PrivacyModel as PrivacyModel
     from .pseudonymizing import PseudonymizeOperation as PseudonymizeOperation
     from .pseudonymizing import ReidentifyOperation as ReidentifyOperation
     from .release import Release as Release
@@ -20,44 +22,23 @@ if TYPE_CHECKING:
     from .suppressing import SuppressOperation as SuppressOperation
     from .utility import UtilityOperation as UtilityOperation
 
-_NAMES = {
-    "UtilityOperation": "utility",
-    "NoiseOperation": "noise",
-    "RiskOperation": "risk",
-    "ReidentifyOperation": "pseudonymizing",
-    "PseudonymizeOperation": "pseudonymizing",
-    "TopBottomCodeOperation": "coding",
-    "SuppressOperation": "suppressing",
-    "MaskOperation": "masking",
-    "GeneralizeOperation": "generalizing",
-    "DropOperation": "dropping",
-    "AnonymizeOperation": "anonymize",
-    "Grouping": "measures",
-    "Release": "release",
-    "k_anonymous": "release",
-}
-
-__all__ = [
-    "AnonymizeOperation",
-    "DropOperation",
-    "GeneralizeOperation",
-    "Grouping",
-    "MaskOperation",
-    "NoiseOperation",
-    "PseudonymizeOperation",
-    "ReidentifyOperation",
-    "Release",
-    "RiskOperation",
-    "SuppressOperation",
-    "TopBottomCodeOperation",
-    "UtilityOperation",
-    "k_anonymous",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_NAMES[name]}", __name__), name)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "anonymize": "AnonymizeOperation",
+        "coding": "TopBottomCodeOperation",
+        "dropping": "DropOperation",
+        "generalizing": "GeneralizeOperation",
+        "identifiers": "Identifiers",
+        "masking": "MaskOperation",
+        "measures": "Grouping",
+        "models": "Histogram",
+        "noise": "NoiseOperation",
+        "privacy_models": "Classes PrivacyModel",
+        "pseudonymizing": "PseudonymizeOperation ReidentifyOperation",
+        "release": "Release k_anonymous",
+        "risk": "RiskOperation",
+        "suppressing": "SuppressOperation",
+        "utility": "UtilityOperation",
+    },
+)

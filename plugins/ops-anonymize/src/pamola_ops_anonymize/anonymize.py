@@ -10,28 +10,28 @@ from typing import Any, Literal, get_args
 import attrs
 import pandas as pd
 
-from pamola_ops_anonymize.identifiers import LikelyIdentifier, likely_identifiers
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
 from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from . import charts
+from .asked_models import promise_of
 from .claims import check_promise, check_release, k_map
 from .columns import column_names, is_number, one_of, some_columns, whole_number
-from .conditions import Distance, Diversity, Measured, Promise
+from .conditions import Measured, Promise
 from .hierarchies import stated_hierarchy
+from .identifiers import LikelyIdentifier, identifiers_of, likely_identifiers
 from .measures import Grouping
-from .release import (
+from .privacy_models import Distance, Diversity, registered_models
+from .release import Release, anonymized, mean_loss
+from .release_settings import (
     OUTPUTS,
     HierarchySource,
     Nulls,
     Output,
     Recoding,
-    Release,
     Settings,
     Strategy,
     SuppressedRecords,
-    anonymized,
-    mean_loss,
 )
 
 Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
@@ -82,6 +82,8 @@ class AnonymizeOperation(Operation):
         t_distance: `ordered` (values next to each other are close), `categorical` (all are equally far apart), or
             `auto`: ordered for numbers, dates and ordered categoricals.
         delta: Least upper bound of |ln(part in the class / part in the table)| over all sensitive values.
+        models: Further privacy models by name, each with its parameters: `{l-diversity: {l: 3}}`, or a model that
+            another plugin brings. All of them bind.
         population: For k-map the dataset that the table is a sample of; it has the quasi-identifiers.
         hierarchies: For columns the dataset that holds their hierarchy: a line a value, first the value, then what it
             becomes at each level, no header. Built where nothing is stated: ranges for numbers, month, year and decade
@@ -116,6 +118,7 @@ class AnonymizeOperation(Operation):
     t: float | None = attrs.field(default=None, validator=_number(0, 1))
     t_distance: Distance = attrs.field(default="auto", validator=one_of(Distance))
     delta: float | None = attrs.field(default=None, validator=_number(0, above=True))
+    models: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     population: str | None = reads(None)
     hierarchies: dict[str, str] = reads(attrs.Factory(dict))
     ranges: dict[str, list[float]] = attrs.field(factory=dict)
@@ -206,29 +209,29 @@ class AnonymizeOperation(Operation):
             if not widths or not all(math.isfinite(width) and width > 0 for width in widths):
                 raise ParameterError(f"AnonymizeOperation: `ranges` of {column} have to be numbers above 0")
 
-    @property
-    def promise(self) -> Promise:
-        """What is asked of the sensitive attributes."""
-        return Promise(self.l, self.l_diversity, self.c, self.t, self.t_distance, self.delta)
-
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` tell what came of it."""
         frame = ctx.data.frame(self.input_dataset)
         self._check_columns(frame)
         unlisted = self._unlisted(frame)
-        suspects = likely_identifiers(frame, unlisted)
+        suspects = likely_identifiers(frame, unlisted, identifiers_of(ctx.run))
         dropped = [*self.direct_identifiers, *self._judge(suspects, ctx)]
         rows = len(frame)
 
         kept = frame.drop(columns=dropped).reset_index(drop=True)
+        promise = promise_of(self, registered_models(ctx.run))
         release = anonymized(
-            kept, self.quasi_identifiers, self.k, self._settings(ctx), lambda done: ctx.progress(done, rows, "rows")
+            kept,
+            self.quasi_identifiers,
+            self.k,
+            self._settings(ctx, promise),
+            lambda done: ctx.progress(done, rows, "rows"),
         )
         grouping = check_release(
             release.coded, self.quasi_identifiers, self.k, rows, release.dropped, release.population
         )
-        measured = {name: grouping.measured(release.coded[name], self.promise) for name in self.sensitive_attributes}
-        check_promise(self.promise, measured)
+        measured = {name: grouping.measured(release.coded[name], promise) for name in self.sensitive_attributes}
+        check_promise(promise, measured, grouping.sizes)
         if release.coded.empty:
             ctx.warn(
                 f"{self.input_dataset} has {rows - release.suppressed_for_nulls} records, fewer than k={self.k}:"
@@ -242,7 +245,9 @@ class AnonymizeOperation(Operation):
         metrics = self._metrics(release, grouping, rows)
         metrics["l_diversity"] = self._diversity(release.coded, grouping, ctx)
         metrics["sensitive"] = self._told(measured)
-        metrics |= self.promise.claims([found for found in measured.values() if found is not None])
+        metrics |= promise.claims([found for found in measured.values() if found is not None])
+        if self.models:
+            metrics["models"] = promise.told(measured, grouping.sizes)
         metrics["dropped_columns"] = dropped
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
         metrics["likely_identifiers"] = {suspect.column: suspect.reason for suspect in suspects}
@@ -304,7 +309,7 @@ class AnonymizeOperation(Operation):
         )
         return []
 
-    def _settings(self, ctx: OperationContext) -> Settings:
+    def _settings(self, ctx: OperationContext, promise: Promise) -> Settings:
         sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}
         for column, name in self.hierarchies.items():
             lines, file = stated_hierarchy(ctx, name, column)
@@ -315,7 +320,7 @@ class AnonymizeOperation(Operation):
         return Settings(
             strategy=self.strategy,
             recoding=self.recoding,
-            promise=self.promise,
+            promise=promise,
             sensitive=self.sensitive_attributes,
             suppression_limit=self.suppression_limit,
             suppressed_records=self.suppressed_records,

@@ -10,7 +10,9 @@ import pandas as pd
 from pamola_tasks.errors import DataRefused
 
 from .conditions import Measured, Promise
+from .domains import Ints
 from .measures import Grouping
+from .privacy_models import Classes
 
 
 def check_release(
@@ -66,12 +68,24 @@ def k_map(released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: S
     return int(counts[group[: len(released)]].min())
 
 
-def check_promise(promise: Promise, measured: Mapping[str, Measured | None]) -> None:
-    """Hold what was measured of each sensitive attribute against what was asked.
+def check_promise(promise: Promise, measured: Mapping[str, Measured | None], sizes: Ints | None = None) -> None:
+    """Hold what was measured of classes and of each sensitive attribute against what was asked.
+
+    Args:
+        promise: What was asked.
+        measured: What was measured of each sensitive attribute.
+        sizes: Records of each class, where models of sizes were asked for.
 
     Raises:
         DataRefused: One of them falls short.
     """
+    classes = Classes(np.zeros(0, dtype=np.int64) if sizes is None else sizes)
+    for model in promise.of_sizes:
+        if not model.holds(model.measure(classes)).all():
+            raise DataRefused(
+                f"{model.words()} was asked for, but the generalized table does not reach it: it is not released."
+                f" This is a fault of the operation or of the model, please report it"
+            )
     for name, found in measured.items():
         if found is not None and not promise.kept(found):
             raise DataRefused(

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 import numpy as np
 
 from .domains import Floats, Ints, Mask
 from .models import Histogram, SensitiveValues
-
-Diversity = Literal["distinct", "entropy", "recursive"]
-Distance = Literal["auto", "ordered", "categorical"]
-
-TOLERANCE = 1e-9
-"""Between a measure and a bound: sums of fractions differ in their last digits with the order of adding."""
+from .privacy_models import Classes, DeltaDisclosure, Distance, Diversity, LDiversity, PrivacyModel, TCloseness
 
 
 @attrs.frozen
@@ -30,6 +25,7 @@ class Measured:
         t: Greatest distance from the table.
         ordered: Whether that distance follows the order of the values.
         delta: Greatest change of the logarithm of a value's part; infinite where a class lacks a value.
+        worst: Of each model that was asked for, by name, the measure of its worst class.
     """
 
     distinct: int
@@ -39,6 +35,7 @@ class Measured:
     t: float
     ordered: bool
     delta: float
+    worst: Mapping[str, float] = attrs.Factory(dict)
 
     def meaning(self, attribute: str) -> str:
         """The measures in words."""
@@ -64,21 +61,19 @@ class Measured:
         }
 
 
-def _claim(name: str, claimed: float, measured: float | None) -> dict[str, float]:
-    return {} if measured is None else {f"{name}_claimed": claimed, f"{name}_measured": measured}
-
-
 @attrs.frozen
 class Promise:
-    """What is asked of the sensitive values of a class; None where it is not.
+    """What is asked of the classes of a release beside k.
 
     Attributes:
-        l: Least diversity.
+        l: Least diversity of sensitive values; None where it is not asked for. So are `t` and `delta`.
         diversity: How diversity is measured.
         c: For recursive (c, l)-diversity the c.
         t: Greatest distance from the table.
         distance: How distance is measured; `auto` is ordered for numbers and dates.
         delta: Bound of δ-disclosure.
+        others: Further models.
+        l_of_recursive: The l that the recursive measure is told for where `l` does not say it.
     """
 
     l: float | None = None  # noqa: E741 - the letter is the measure's name
@@ -87,52 +82,71 @@ class Promise:
     t: float | None = None
     distance: Distance = "auto"
     delta: float | None = None
+    others: tuple[PrivacyModel, ...] = ()
+    l_of_recursive: int = 2
+    models: tuple[PrivacyModel, ...] = attrs.field(init=False)
+
+    @models.default
+    def _all(self) -> tuple[PrivacyModel, ...]:
+        own: list[PrivacyModel] = []
+        if self.l is not None:
+            own.append(LDiversity(self.l, self.diversity, self.c))
+        if self.t is not None:
+            own.append(TCloseness(self.t))
+        if self.delta is not None:
+            own.append(DeltaDisclosure(self.delta))
+        return (*own, *self.others)
 
     @property
-    def empty(self) -> bool:
-        return self.l is None and self.t is None and self.delta is None
+    def of_sizes(self) -> tuple[PrivacyModel, ...]:
+        """Models of the sizes of classes."""
+        return tuple(model for model in self.models if not model.of_sensitive)
+
+    @property
+    def of_sensitive(self) -> tuple[PrivacyModel, ...]:
+        """Models of sensitive values."""
+        return tuple(model for model in self.models if model.of_sensitive)
+
+    @property
+    def recursive_l(self) -> int:
+        """The l that the recursive measure is told for."""
+        return int(self.l) if self.l is not None and self.diversity == "recursive" else self.l_of_recursive
 
     def words(self) -> str:
         """What is promised, in the field's terms."""
-        told = []
-        if self.l is not None:
-            name = (
-                f"recursive ({self.c:g}, {self.l:g})"
-                if self.diversity == "recursive"
-                else f"{self.diversity} {self.l:g}"
-            )
-            told.append(f"{name}-diversity")
-        if self.t is not None:
-            told.append(f"{self.t:g}-closeness")
-        if self.delta is not None:
-            told.append(f"{self.delta:g}-disclosure privacy")
-        return " with ".join(told)
+        return " with ".join(model.words() for model in self.models)
 
     def kept(self, measured: Measured) -> bool:
-        """Whether what was measured is as promised."""
-        if self.l is not None:
-            if self.diversity == "recursive":
-                if not measured.recursive < (self.c or 1.0):
-                    return False
-            elif (measured.distinct if self.diversity == "distinct" else measured.entropy) < self.l - TOLERANCE:
-                return False
-        if self.t is not None and measured.t > self.t + TOLERANCE:
-            return False
-        return self.delta is None or measured.delta < self.delta
+        """Whether what was measured of a sensitive attribute is as promised."""
+        return all(model.kept(measured.worst[model.name]) for model in self.of_sensitive)
 
     def claims(self, measured: Sequence[Measured]) -> dict[str, float]:
         """What was asked and what was measured of the attribute that falls shortest, as reports show it at the top."""
         told: dict[str, float] = {}
-        if self.l is not None and self.diversity != "recursive":
-            kind = "distinct" if self.diversity == "distinct" else "entropy"
-            told |= _claim("l", self.l, min((getattr(found, kind) for found in measured), default=None))
-        if self.t is not None:
-            told |= _claim("t", self.t, max((found.t for found in measured), default=None))
-        if self.delta is not None:
-            told |= _claim("delta", self.delta, max((found.delta for found in measured), default=None))
-        if self.l is not None and self.diversity == "recursive":
-            told |= _claim("c", self.c or 1.0, max((found.recursive for found in measured), default=None))
+        for model in self.of_sensitive:
+            claim = model.claims()
+            if claim is None or not measured:
+                continue
+            name, asked = claim
+            worst = model.worst(np.array([found.worst[model.name] for found in measured]))
+            told |= {f"{name}_claimed": asked, f"{name}_measured": int(worst) if self._counts(model) else worst}
         return told
+
+    def _counts(self, model: PrivacyModel) -> bool:
+        return isinstance(model, LDiversity) and model.diversity == "distinct"
+
+    def told(self, measured: Mapping[str, Measured | None], sizes: Ints) -> dict[str, Any]:
+        """Every model in words, with the measure of its worst class; infinite measures are None."""
+        found: dict[str, Any] = {}
+        for model in self.models:
+            if model.of_sensitive:
+                worst = [seen.worst[model.name] for seen in measured.values() if seen is not None]
+            else:
+                worst = [model.worst(model.measure(Classes(sizes)))] if len(sizes) else []
+            value = model.worst(np.array(worst)) if worst else None
+            finite = value if value is not None and np.isfinite(value) else None
+            found[model.name] = {"asked": model.words(), "measured": finite}
+        return found
 
     def is_ordered(self, values: SensitiveValues) -> bool:
         return values.ordered if self.distance == "auto" else self.distance == "ordered"
@@ -140,17 +154,9 @@ class Promise:
     def met(self, histogram: Histogram, *, ordered: bool) -> Mask:
         """For each class whether its sensitive values are as promised."""
         met = np.ones(histogram.classes, dtype=bool)
-        if self.l is not None:
-            if self.diversity == "distinct":
-                met &= histogram.distinct() >= self.l
-            elif self.diversity == "entropy":
-                met &= histogram.entropy() >= self.l - TOLERANCE
-            else:
-                met &= histogram.recursive(int(self.l)) < (self.c or 1.0)
-        if self.t is not None:
-            met &= histogram.distance(ordered=ordered) <= self.t + TOLERANCE
-        if self.delta is not None:
-            met &= histogram.disclosure() < self.delta
+        classes = Classes(histogram.sizes, histogram, ordered)
+        for model in self.of_sensitive:
+            met &= model.holds(model.measure(classes))
         return met
 
 
@@ -209,7 +215,7 @@ class Conditions:
 
     @property
     def only_k(self) -> bool:
-        return not self.sensitive or self.promise.empty
+        return not self.promise.of_sizes and not (self.sensitive and self.promise.of_sensitive)
 
     def met(self, units: Ints, group: Ints, groups: int) -> Mask:
         """For each candidate class whether it meets the conditions.
@@ -219,10 +225,11 @@ class Conditions:
             group: The class of each, 0 to `groups` - 1.
             groups: Number of candidate classes.
         """
-        met = np.bincount(group, weights=self.weights[units], minlength=groups) >= self.k
-        if self.only_k:
-            return met
-        for counts in self.sensitive:
+        sizes = np.bincount(group, weights=self.weights[units], minlength=groups)
+        met = sizes >= self.k
+        for model in self.promise.of_sizes:
+            met &= model.holds(model.measure(Classes(sizes.astype(np.int64))))
+        for counts in self.sensitive if self.promise.of_sensitive else ():
             if not met.any():
                 break
             inside, number = met[group], np.cumsum(met) - 1

@@ -6,14 +6,15 @@ distinct values are written as an e-mail address, telephone, social security num
 address or link. By being unique: of 20 or more values at least 95 % are distinct in a text column; or a column of whole
 numbers never repeats and counts (range at most twice the rows) or is a code (all of one length, six digits or more).
 
-Operation packs share this rule. It is told of pandas columns, and asks them only what columns of any library answer.
+Operation packs share this rule through the service `identifiers`. It asks pandas columns only what columns of any
+library answer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -31,11 +32,40 @@ class LikelyIdentifier:
     reason: str
 
 
-def likely_identifiers(frame: Any, columns: Iterable[str]) -> list[LikelyIdentifier]:
+class Identifiers(Protocol):
+    """The service `identifiers`: which columns look like direct identifiers."""
+
+    def reason(self, column: str, values: Any) -> str | None:
+        """Why a column looks like a direct identifier, in words; None where it does not.
+
+        Args:
+            column: Its name.
+            values: Its values, a pandas Series.
+        """
+        ...
+
+
+class ByNamesAndValues:
+    """The rule of this module."""
+
+    def reason(self, column: str, values: Any) -> str | None:
+        """The first reason found: by the name, else by the values."""
+        return reason_by_name(column) or reason_by_values(column, values)
+
+
+def identifiers_of(run: Any) -> Identifiers:
+    """The service of a run, or the rule of this module where the pack is not registered as a plugin."""
+    found: Identifiers | None = getattr(run, "identifiers", None)
+    return found or ByNamesAndValues()
+
+
+def likely_identifiers(
+    frame: Any, columns: Iterable[str], identifiers: Identifiers | None = None
+) -> list[LikelyIdentifier]:
     """Those of the columns that look like direct identifiers, each with the first reason found."""
-    found = []
+    found, rule = [], identifiers or ByNamesAndValues()
     for column in columns:
-        reason = reason_by_name(str(column)) or reason_by_values(str(column), frame[column])
+        reason = rule.reason(str(column), frame[column])
         if reason:
             found.append(LikelyIdentifier(str(column), reason))
     return found

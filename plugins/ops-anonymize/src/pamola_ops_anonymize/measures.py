@@ -12,6 +12,7 @@ import pandas as pd
 
 from .conditions import Measured, Promise
 from .models import Histogram, SensitiveValues
+from .privacy_models import Classes
 
 
 @attrs.frozen
@@ -126,7 +127,7 @@ class Grouping:
         values = SensitiveValues.of(sensitive)
         ordered = promise.is_ordered(values)
         histogram = self.histogram(values)
-        recursive_l = int(promise.l) if promise.l is not None and promise.diversity == "recursive" else 2
+        recursive_l, classes = promise.recursive_l, Classes(self.sizes, histogram, ordered)
         return Measured(
             distinct=int(histogram.distinct().min()),
             entropy=float(histogram.entropy().min()),
@@ -135,4 +136,5 @@ class Grouping:
             t=float(histogram.distance(ordered=ordered).max()),
             ordered=ordered,
             delta=float(histogram.disclosure().max()),
+            worst={model.name: model.worst(model.measure(classes)) for model in promise.of_sensitive},
         )

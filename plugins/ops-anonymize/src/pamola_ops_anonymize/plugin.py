@@ -1,10 +1,55 @@
-"""Entry point of the pack: the operations that it adds."""
+"""Entry point of the pack: operations, the hook for privacy models and the models, the service `identifiers`."""
 
 from __future__ import annotations
 
-from pamola_tasks import hookimpl
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks import Service, hookimpl
+
+if TYPE_CHECKING:
+    from pamola_tasks.plan import Plan
+    from pamola_tasks.protocols import RunServices
+
+    from .identifiers import Identifiers
 
 PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_add_hooks(add: Callable[[Any], None]) -> None:
+    from . import hookspecs
+
+    add(hookspecs)
+
+
+@hookimpl
+def pamola_add_services() -> dict[str, Service]:
+    protocol = "pamola_ops_anonymize.identifiers:Identifiers"
+    return {"identifiers": Service(protocol, after="config", default="pamola-ops-anonymize")}
+
+
+@hookimpl(trylast=True)
+def pamola_provide_identifiers(run: RunServices) -> Identifiers:
+    from .identifiers import ByNamesAndValues
+
+    return ByNamesAndValues()
+
+
+@hookimpl
+def pamola_add_privacy_models() -> dict[str, str]:
+    classes = ("KAnonymity", "KMap", "LDiversity", "TCloseness", "DeltaDisclosure")
+    names = ("k-anonymity", "k-map", "l-diversity", "t-closeness", "delta-disclosure")
+    return {name: f"pamola_ops_anonymize.privacy_models:{cls}" for name, cls in zip(names, classes, strict=True)}
+
+
+@hookimpl
+def pamola_check_plan(run: RunServices, plan: Plan) -> Iterator[str]:
+    for step in plan:
+        if step.name == "AnonymizeOperation" and getattr(step.operation, "models", None):
+            from .asked_models import problems_of_models
+
+            yield from problems_of_models(run, step)
 
 
 @hookimpl

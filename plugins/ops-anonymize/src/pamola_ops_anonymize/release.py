@@ -11,79 +11,22 @@ import pandas as pd
 
 from pamola_tasks.errors import DataRefused, ParameterError
 
-from .conditions import Conditions, Promise, SensitiveCounts
+from .conditions import Conditions, SensitiveCounts
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
-from .domains import Domain, Floats, Ints, Mask
+from .domains import Floats, Ints, Mask
 from .generalization import GeneralizedColumn, as_text, central, generalize, labelled, representative
-from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+from .hierarchies import Hierarchy
 from .improving import improved
 from .measures import Grouping
 from .microaggregation import microaggregate
 from .models import SensitiveValues
 from .mondrian import partition
 from .notation import SUPPRESSED
+from .privacy_models import Classes
 from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
+from .release_settings import HierarchySource, Output, Settings
 from .table import Table
 from .threads import each
-
-Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
-Recoding = Literal["local", "full-domain"]
-Nulls = Literal["value", "suppress"]
-SuppressedRecords = Literal["drop", "keep"]
-Output = Literal["ranges", "labels", "representative"]
-
-OUTPUTS: dict[str, Output] = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class HierarchySource:
-    """Where a column's hierarchy comes from: lines of a file, or widths of ranges to be built.
-
-    Attributes:
-        file: The file's name, for messages.
-        lines: Its fields, line by line.
-        widths: How wide the ranges of each level are.
-    """
-
-    file: str = ""
-    lines: Sequence[Sequence[str]] | None = None
-    widths: Sequence[float] | None = None
-
-    def hierarchy(self, domain: Domain) -> Hierarchy:
-        if self.lines is not None:
-            return hierarchy_of_lines(self.lines, domain, self.file)
-        return built_hierarchy(domain, self.widths)
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Settings:
-    """How a table is to be anonymized.
-
-    Attributes:
-        strategy: How classes are found.
-        recoding: With hierarchies, one level for the whole column or the lowest for each class.
-        promise: What the sensitive attributes of a class have to meet.
-        sensitive: The sensitive attributes.
-        suppression_limit: Part of the records that may be suppressed to lose less (`hierarchy` only).
-        suppressed_records: Whether they are left out, or kept with `*` where together they meet what is asked.
-        nulls: Whether a missing value is a value, or its record is suppressed.
-        importance: Weight of quasi-identifiers, 1 where it is not stated.
-        output: What is published of a class.
-        hierarchies: Where they come from; built where nothing is stated.
-        population: For k-map the records that k is counted in.
-    """
-
-    strategy: Strategy = "mondrian"
-    recoding: Recoding = "local"
-    promise: Promise = attrs.Factory(Promise)
-    sensitive: Sequence[str] = ()
-    suppression_limit: float = 0.0
-    suppressed_records: SuppressedRecords = "drop"
-    nulls: Nulls = "value"
-    importance: Mapping[str, float] = attrs.Factory(dict)
-    output: Output = "ranges"
-    hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
-    population: pd.DataFrame | None = None
 
 
 @attrs.frozen(eq=False)
@@ -328,7 +271,7 @@ def _microaggregated(
     records = len(table.combination)
     counted = np.arange(records) >= (table.records if settings.population is not None else 0)
     others = np.zeros(records - len(frame), dtype=np.int64)
-    asked = () if settings.promise.empty else settings.sensitive
+    asked = settings.sensitive if settings.promise.of_sensitive else ()
     sensitive = [np.append(SensitiveValues.of(frame[name]).codes, others) for name in asked]
     order = np.lexsort((*sensitive, counted, table.combination))
     unit = np.empty(records, dtype=np.int64)
@@ -340,10 +283,12 @@ def _microaggregated(
 
 def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings: Settings) -> Conditions:
     promise = settings.promise
-    if promise.empty:
-        return Conditions(k, weights)
+    whole = Classes(np.array([weights.sum()], dtype=np.int64))
+    for model in promise.of_sizes:
+        if not model.holds(model.measure(whole)).all():
+            raise DataRefused(f"{model.words()} cannot be reached: not even the whole table as one class meets it")
     sensitive = []
-    for name in settings.sensitive:
+    for name in settings.sensitive if promise.of_sensitive else ():
         values = SensitiveValues.of(frame[name])
         counts = SensitiveCounts.of(values, unit, len(weights), ordered=promise.is_ordered(values))
         sensitive.append(counts)

@@ -15,7 +15,8 @@ from pamola_tasks.operation import Operation, OperationContext, OperationResult,
 from .charts import TAG, charts_of_correlations, charts_of_profile
 from .correlation import Correlation, correlate
 from .joining import join
-from .profile import TableProfile, profile_table
+from .profile import profile_table
+from .table_profile import TableProfile
 
 
 def _at_least_one(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -63,8 +64,15 @@ class ProfileOperation(Operation):
         """Profile, and leave `<output_prefix>_profile.json`."""
         frame = self._table(ctx)
         total = len(frame.columns)
+        identifiers = getattr(ctx.run, "identifiers", None)  # a service that another pack adds
+        if identifiers is None:
+            ctx.warn(
+                "no plugin says which columns look like direct identifiers, so none is marked as one:"
+                " install pamola-ops-anonymize, or another plugin that provides `identifiers`"
+            )
         profile = profile_table(
             frame,
+            identifies=identifiers.reason if identifiers is not None else None,
             min_count=self.min_count,
             top=self.top,
             bins=self.bins,

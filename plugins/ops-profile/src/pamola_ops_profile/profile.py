@@ -13,123 +13,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pamola_ops_anonymize.identifiers import reason_by_name, reason_by_values
-
-from .patterns import Pattern, patterns_of
+from .patterns import patterns_of
 from .quasi_identifiers import likely_quasi_identifier
+from .table_profile import Bar, ColumnProfile, CommonValue, Exposure, TableProfile
 
 Floats = npt.NDArray[np.float64]
+
+Identifies = Callable[[str, Any], str | None]
 
 _DAY = 86_400.0
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-
-@attrs.frozen
-class CommonValue:
-    """A value that at least `min_count` records have."""
-
-    value: str
-    count: int
-
-
-@attrs.frozen
-class Bar:
-    """Records from `low` to below `high`; the first bar also holds what lies below, the last what lies above."""
-
-    low: float | str
-    high: float | str
-    count: int
-
-
-@attrs.frozen(kw_only=True)
-class ColumnProfile:
-    """One column, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
-
-    Attributes:
-        name: As in the table.
-        dtype: As pandas has it.
-        kind: `number`, `moment`, `truth`, `text`, or `empty` where every value is missing.
-        missing: Records without a value.
-        distinct: Different values.
-        rare_values: Values that fewer than `min_count` records have.
-        rare_records: Records that have one of those.
-        common_values: The most frequent values, most frequent first; of numbers and moments those from which no few
-            others can be told by subtracting.
-        patterns: The most frequent ways in which texts are written, letters as `a` or `A` and digits as `9`.
-        lowest: Mean of the `min_count` lowest values, for numbers and moments; None where there are too few.
-        highest: Mean of the `min_count` highest.
-        quantiles: For each share of the records the mean of the `min_count` values round it.
-        mean: Arithmetic mean.
-        deviation: Sample standard deviation.
-        histogram: Bars, ascending.
-        role: `direct identifier`, `quasi-identifier`, or empty: what the column looks like.
-        reason: Why it looks like that.
-    """
-
-    name: str
-    dtype: str
-    kind: str
-    records: int
-    missing: int
-    distinct: int
-    rare_values: int
-    rare_records: int
-    common_values: list[CommonValue]
-    lowest: float | str | None = None
-    highest: float | str | None = None
-    quantiles: dict[str, float | str] = attrs.Factory(dict)
-    mean: float | str | None = None
-    deviation: float | None = None
-    histogram: list[Bar] = attrs.Factory(list)
-    patterns: list[Pattern] = attrs.Factory(list)
-    role: str = ""
-    reason: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class Exposure:
-    """What the columns that look like quasi-identifiers tell together.
-
-    Attributes:
-        columns: Which they are.
-        classes: Different combinations.
-        smallest_class: Records of the rarest combination: the table's k.
-        unique_records: Records whose combination nobody else has.
-    """
-
-    columns: list[str]
-    classes: int
-    smallest_class: int
-    unique_records: int
-
-
-@attrs.frozen(kw_only=True)
-class TableProfile:
-    """A table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
-
-    Attributes:
-        records: Rows.
-        duplicate_records: Rows that are equal to an earlier one.
-        missing_cells: Cells without a value.
-        memory_bytes: What the table takes in memory.
-        min_count: The floor under every number that rests on few records.
-        columns: One a column, in the table's order.
-        exposure: None where no column looks like a quasi-identifier.
-    """
-
-    records: int
-    duplicate_records: int
-    missing_cells: int
-    memory_bytes: int
-    min_count: int
-    columns: list[ColumnProfile]
-    exposure: Exposure | None
 
 
 def profile_table(
@@ -138,6 +36,7 @@ def profile_table(
     min_count: int = 10,
     top: int = 20,
     bins: int = 20,
+    identifies: Identifies | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> TableProfile:
     """Profile a table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
@@ -147,12 +46,13 @@ def profile_table(
         min_count: Least number of records that a number may rest on, 1 or more.
         top: How many of the most frequent values are listed.
         bins: Bars of a histogram before those of few records are joined.
+        identifies: Gives, for the name and the values of a column, why it looks like a direct identifier, or None.
         progress: Told how many columns are done.
     """
     columns = []
 
     def profiled(values: pd.Series[Any]) -> ColumnProfile:
-        return profile_column(values, min_count=min_count, top=top, bins=bins)
+        return profile_column(values, min_count=min_count, top=top, bins=bins, identifies=identifies)
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # counting and sorting let other threads run
         for done, column in enumerate(pool.map(profiled, [frame[name] for name in frame.columns]), start=1):
@@ -171,7 +71,14 @@ def profile_table(
     )
 
 
-def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20, bins: int = 20) -> ColumnProfile:
+def profile_column(
+    values: pd.Series[Any],
+    *,
+    min_count: int = 10,
+    top: int = 20,
+    bins: int = 20,
+    identifies: Identifies | None = None,
+) -> ColumnProfile:
     """Profile one column; arguments as for `profile_table`."""
     name = str(values.name)
     present = values.dropna()
@@ -186,7 +93,7 @@ def profile_column(values: pd.Series[Any], *, min_count: int = 10, top: int = 20
         numbers = as_numbers(present, kind)
         ordered, counts = None if numbers is None else np.sort(numbers), _counts(present)
     common = counts[counts >= min_count]
-    role, reason = _role(name, values)
+    role, reason = _role(name, values, identifies)
     spread, inner = ({}, None) if ordered is None else _spread(ordered, kind, min_count, bins)
     listed = _most_frequent(common, top)
     if ordered is not None:
@@ -299,8 +206,8 @@ def _inseparable(
     return listed[stays]
 
 
-def _role(name: str, values: pd.Series[Any]) -> tuple[str, str]:
-    reason = reason_by_name(name) or reason_by_values(name, values)
+def _role(name: str, values: pd.Series[Any], identifies: Identifies | None) -> tuple[str, str]:
+    reason = identifies(name, values) if identifies is not None else None
     if reason:
         return "direct identifier", reason
     reason = likely_quasi_identifier(name, values)

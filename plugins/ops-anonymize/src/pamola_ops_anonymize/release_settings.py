@@ -1,0 +1,72 @@
+"""How a table is to be anonymized."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import attrs
+import pandas as pd
+
+from .conditions import Promise
+from .domains import Domain
+from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+
+Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
+Recoding = Literal["local", "full-domain"]
+Nulls = Literal["value", "suppress"]
+SuppressedRecords = Literal["drop", "keep"]
+Output = Literal["ranges", "labels", "representative"]
+
+OUTPUTS: dict[str, Output] = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class HierarchySource:
+    """Where a column's hierarchy comes from: lines of a file, or widths of ranges to be built.
+
+    Attributes:
+        file: The file's name, for messages.
+        lines: Its fields, line by line.
+        widths: How wide the ranges of each level are.
+    """
+
+    file: str = ""
+    lines: Sequence[Sequence[str]] | None = None
+    widths: Sequence[float] | None = None
+
+    def hierarchy(self, domain: Domain) -> Hierarchy:
+        if self.lines is not None:
+            return hierarchy_of_lines(self.lines, domain, self.file)
+        return built_hierarchy(domain, self.widths)
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Settings:
+    """How a table is to be anonymized.
+
+    Attributes:
+        strategy: How classes are found.
+        recoding: With hierarchies, one level for the whole column or the lowest for each class.
+        promise: What the sensitive attributes of a class have to meet.
+        sensitive: The sensitive attributes.
+        suppression_limit: Part of the records that may be suppressed to lose less (`hierarchy` only).
+        suppressed_records: Whether they are left out, or kept with `*` where together they meet what is asked.
+        nulls: Whether a missing value is a value, or its record is suppressed.
+        importance: Weight of quasi-identifiers, 1 where it is not stated.
+        output: What is published of a class.
+        hierarchies: Where they come from; built where nothing is stated.
+        population: For k-map the records that k is counted in.
+    """
+
+    strategy: Strategy = "mondrian"
+    recoding: Recoding = "local"
+    promise: Promise = attrs.Factory(Promise)
+    sensitive: Sequence[str] = ()
+    suppression_limit: float = 0.0
+    suppressed_records: SuppressedRecords = "drop"
+    nulls: Nulls = "value"
+    importance: Mapping[str, float] = attrs.Factory(dict)
+    output: Output = "ranges"
+    hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
+    population: pd.DataFrame | None = None
