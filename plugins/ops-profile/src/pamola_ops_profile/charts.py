@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .correlation import Correlation
-from .profile import ColumnProfile, TableProfile
+from .table_profile import ColumnProfile, TableProfile
 
 TAG = "charts"
 MOST_VALUES = 10
