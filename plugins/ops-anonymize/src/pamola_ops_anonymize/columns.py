@@ -115,7 +115,7 @@ def require(ctx: OperationContext, dataset: str, roles: Mapping[str, Iterable[st
     Raises:
         DataError: A column is missing.
     """
-    there = ctx.data.columns(dataset)
+    there: list[str] = ctx.data.columns(dataset)
     for role, names in roles.items():
         absent = [name for name in names if name not in there]
         if absent:
