@@ -14,7 +14,12 @@ import inspect
 import re
 import sys
 import textwrap
+import tokenize
+import tomllib
+import types
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +31,9 @@ from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS
 
-ALL_SERVICES = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
 DOCS = Path(__file__).parent
+DEFAULTS = {name: service.default for name, service in {**KERNEL_SERVICES, **OUTSIDE_RUNS}.items()}
+ROOT = DOCS.parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)
 RULE = re.compile(r"^# -{20,} (.+)$")
 SECTIONS = ("Args", "Returns", "Raises", "Attributes", "Yields")
@@ -105,7 +111,7 @@ def hooks() -> Iterator[str]:
             yield f"## {phases.pop(number).capitalize()}\n"
         yield f"### {node.name}\n"
         kind = hookspecs.kind_of(node.name)
-        default = ALL_SERVICES[node.name.removeprefix("pamola_provide_")].default if kind == "service" else None
+        default = DEFAULTS[node.name.removeprefix("pamola_provide_")] if kind == "service" else None
         yield f"*{kind.capitalize()}*" + (
             f", answered by `{default}` unless another plugin does.\n" if default else ".\n"
         )
@@ -314,8 +320,8 @@ def operations() -> Iterator[str]:
 def providers() -> Iterator[str]:
     yield "| service | default |"
     yield "|---|---|"
-    for service, distribution in ((name, kind.default) for name, kind in ALL_SERVICES.items()):
-        yield f"| `{service}` | `{distribution}` |"
+    for service, distribution in DEFAULTS.items():
+        yield cells(f"`{service}`", f"`{distribution}`" if distribution else "the kernel")
 
 
 def error_table() -> Iterator[str]:
@@ -325,6 +331,151 @@ def error_table() -> Iterator[str]:
         if isinstance(cls, type) and issubclass(cls, errors.PamolaTaskError) and cls.__name__ == name:
             meaning = (cls.__doc__ or "").strip().partition("\n")[0]
             yield f"| `{cls.code}` | `{name}` | {cls.exit_code} | {meaning} |"
+
+
+# ---------------------------------------------------------------- architecture, API
+
+
+def first_line(doc: str | None) -> str:
+    """The first sentence of a docstring, on one line."""
+    return " ".join((doc or "").strip().partition("\n\n")[0].split())
+
+
+def docstring_of(path: Path) -> str:
+    """The first sentence of a module's docstring."""
+    return first_line(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def modules() -> Iterator[str]:
+    """The modules of the kernel by layer, lowest first, as the contract of import-linter has them."""
+    source = ROOT / "src/pamola_tasks"
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (contract,) = (contract for contract in linter["contracts"] if contract["type"] == "layers")
+    yield "| layer | module | what it is for |"
+    yield "|---|---|---|"
+    for number, layer in enumerate(reversed(contract["layers"]), 1):
+        for name in layer.split(" : "):
+            folder = source / name
+            paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [source / f"{name}.py"]
+            for path in paths:
+                shown = path.relative_to(source).as_posix().removesuffix("/__init__.py")
+                yield cells(str(number), f"`{shown}`", docstring_of(path))
+
+
+def components() -> Iterator[str]:
+    """The plugins of this repository, with the hooks that they implement."""
+    yield "| distribution | what it is for | hooks |"
+    yield "|---|---|---|"
+    for path in sorted(ROOT.glob("plugins/*/pyproject.toml")):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        (door,) = path.parent.glob("src/*/plugin.py")
+        functions = [
+            node for node in ast.parse(door.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)
+        ]
+        found = [node.name for node in functions if node.name.startswith("pamola_")]
+        yield cells(f"`{project['name']}`", project["description"], ", ".join(f"`{name}`" for name in found) or "–")
+
+
+def cells(*texts: str) -> str:
+    """A row of a table."""
+    return "| " + " | ".join(text.replace("|", r"\|") for text in texts) + " |"
+
+
+def imported_by_plugins() -> dict[str, set[str]]:
+    """For each module of the kernel, the names that plugins import from it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in ROOT.glob("plugins/*/src/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pamola_tasks":
+                found[node.module or ""] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    package, _, name = alias.name.rpartition(".")
+                    if package.partition(".")[0] == "pamola_tasks":
+                        found[package].add(name)
+    return found
+
+
+def public() -> dict[str, list[str]]:
+    """The public names of the kernel by module: those of its front doors, and those that plugins import."""
+    found = imported_by_plugins()
+    for module in ("pamola_tasks", "pamola_tasks.testing"):
+        found[module] |= set(import_module(module).__all__)
+    for module, names in list(found.items()):
+        for name in [name for name in names if is_module(f"{module}.{name}")]:
+            value = import_module(f"{module}.{name}")
+            found[value.__name__] |= {each for each in vars(value) if defined_in(value, each)}
+    front = {name: getattr(import_module("pamola_tasks"), name) for name in found["pamola_tasks"]}
+    for module in found.keys() - {"pamola_tasks"}:
+        found[module] = {name for name in found[module] if front.get(name) is not value_of(module, name)}
+    return {module: sorted(names) for module, names in sorted(found.items()) if names}
+
+
+def value_of(module: str, name: str) -> Any:
+    """What a name of a module stands for; a module of a package too."""
+    return import_module(f"{module}.{name}") if is_module(f"{module}.{name}") else getattr(import_module(module), name)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / "src" / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def defined_in(module: types.ModuleType, name: str) -> bool:
+    """Whether a public class or function is a module's own."""
+    return not name.startswith("_") and getattr(getattr(module, name), "__module__", None) == module.__name__
+
+
+def api() -> Iterator[str]:
+    for module, names in public().items():
+        yield f"## {module}\n"
+        yield first_line(import_module(module).__doc__) + "\n"
+        yield "| name | meaning |"
+        yield "|---|---|"
+        for name in names:
+            yield cells(f"`{name}`", meaning_of(module, name))
+        yield ""
+
+
+MEANINGS = {
+    "__version__": "The version of all distributions.",
+    "hookimpl": "Marks a function as the implementation of a hook.",
+    "hookspec": "Marks a function as the specification of a hook that a plugin adds.",
+}
+
+
+def meaning_of(module: str, name: str) -> str:
+    """The first sentence of a docstring; of a constant the comment above or behind it, else its value."""
+    value = value_of(module, name)
+    if isinstance(value, types.ModuleType | types.FunctionType | type):
+        return first_line(value.__doc__)
+    if name in MEANINGS:
+        return MEANINGS[name]
+    shown = str(value).replace("typing.", "")
+    return comments_of(import_module(module)).get(name) or (f"`{shown}`" if len(shown) < 100 else "A constant.")
+
+
+def comments_of(module: types.ModuleType) -> dict[str, str]:
+    """Comments of a module's constants."""
+    path = Path(module.__file__ or "")
+    with path.open("rb") as file:
+        comments = {
+            t.start[0]: t.string.lstrip("# ") for t in tokenize.tokenize(file.readline) if t.type == tokenize.COMMENT
+        }
+    found = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        for target in targets:
+            if isinstance(target, ast.Name):
+                line = node.lineno - 1
+                above: list[str] = []
+                while line in comments:
+                    above.insert(0, comments[line])
+                    line -= 1
+                found[target.id] = " ".join(above) or comments.get(node.end_lineno or node.lineno, "")
+    return found
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
@@ -337,6 +488,9 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "operations": operations,
     "providers": providers,
     "errors": error_table,
+    "modules": modules,
+    "components": components,
+    "api": api,
 }
 
 

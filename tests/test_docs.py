@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import os
@@ -19,6 +20,7 @@ import attrs
 import command_line
 import pytest
 
+import pamola_tasks
 from pamola_tasks import Kernel, errors, hookspecs, protocols
 from pamola_tasks.protocols.services import KERNEL_SERVICES
 
@@ -119,6 +121,42 @@ def test_every_error_is_in_the_manual_with_its_code_and_exit_code() -> None:
             assert f"| `{cls.code}` | `{cls.__name__}` | {cls.exit_code} |" in page, name
     codes = [value for name, value in vars(errors).items() if name.startswith("EXIT_")]
     assert [code for code in codes if not re.search(rf"^\| {code} \|", page, re.M)] == []
+
+
+@functools.cache
+def generator() -> types.ModuleType:
+    """The module that generates parts of the manual."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_name_that_plugins_import_from_the_kernel_is_in_the_manual() -> None:
+    found = re.split(r"^## (.+)$", text_of("reference/api.md"), flags=re.M)[1:]
+    sections = dict(zip(found[::2], found[1::2], strict=True))
+    page = {module: set(re.findall(r"^\| `(\w+)` \|", text, re.M)) for module, text in sections.items()}
+    front = page["pamola_tasks"]
+    for module, names in generator().imported_by_plugins().items():
+        missing = names - page.get(module, set())
+        assert [name for name in missing if not same_in_front(module, name, front)] == [], module
+    assert front >= set(pamola_tasks.__all__)
+
+
+def same_in_front(module: str, name: str, front: set[str]) -> bool:
+    """Whether a name of the package itself stands for the same."""
+    return name in front and getattr(pamola_tasks, name) is generator().value_of(module, name)
+
+
+def test_plugins_import_no_private_name_of_the_kernel() -> None:
+    imported = [f"{module}.{name}" for module, names in generator().imported_by_plugins().items() for name in names]
+    assert [name for name in imported if re.search(r"\._(?!_version__$)", name)] == []
+
+
+def test_every_name_of_the_api_has_a_meaning() -> None:
+    assert re.findall(r"^\| `\w+` \| *\|$", text_of("reference/api.md"), re.M) == []
 
 
 @pytest.mark.parametrize("status", ["loaded", "failed", "blocked", "incompatible"])
