@@ -24,6 +24,7 @@ from pamola_tasks.errors import (
 from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks_executor import TaskOperationExecutor, create_operation_executor
+from pamola_tasks_executor.transient import Transient
 
 LOGGER = logging.getLogger("test")
 
@@ -144,31 +145,22 @@ def test_an_exception_says_itself_whether_it_passes() -> None:
         executor().execute_with_retry(Flaky(Broken()), {})
 
 
-def test_classes_are_added_removed_and_named_and_the_most_specific_decides(caplog: pytest.LogCaptureFixture) -> None:
+def test_classes_that_are_named_are_tried_again_with_those_that_belong_to_them() -> None:
     class Odd(ValueError):
         pass
 
     class Odder(Odd):
         pass
 
-    mine = executor()
-    assert not mine.is_retriable_error(Odder())
-    mine.add_retriable_exception(Odd)
-    assert mine.is_retriable_error(Odder())
-    assert not mine.is_retriable_error(ValueError())
-    mine.remove_retriable_exception(Odder)
-    assert not mine.is_retriable_error(Odder())
-    mine.add_retriable_exception(PermissionError)
-    assert mine.is_retriable_error(PermissionError(errno.EACCES, "x"))
+    assert not Transient()(Odder())
+    assert Transient(["Odd"])(Odder())
+    assert not Transient(["Odd"])(ValueError())
+    assert Transient([f"{Odd.__module__}.Odd"])(Odder())
+    assert not Transient(["elsewhere.Odd"])(Odder())
+    assert Transient(["PermissionError"])(PermissionError(errno.EACCES, "x"))
     for never in (ValueError, KeyboardInterrupt, NonRetriableError):
-        mine.add_retriable_exception(never)
-        assert not mine.is_retriable_error(never("x"))
-        assert never.__name__ in caplog.text
-    mine.remove_retriable_exception(ConnectionError)
-    assert not mine.is_retriable_error(ConnectionResetError())
-    assert executor(on=["Odd"]).is_retriable_error(Odder())
-    assert executor(on=[f"{Odd.__module__}.Odd"]).is_retriable_error(Odder())
-    assert not executor(on=["elsewhere.Odd"]).is_retriable_error(Odder())
+        assert not Transient([never.__name__])(never("x"))
+    assert executor(on=["Odd"]).execute_with_retry(Flaky(Odder()), {}).attempts == 2
 
 
 def test_an_error_result_is_tried_again_when_its_exception_may_pass_and_returned_when_not() -> None:
@@ -216,7 +208,7 @@ def test_arguments_overrule_the_configuration_and_nonsense_is_refused() -> None:
         executor().execute_with_retry(operation, {}, max_retries=-1)
     with pytest.raises(ParameterError, match="backoff"):
         executor().execute_with_retry(operation, {}, backoff_factor="twice")  # type: ignore[arg-type]
-    made = TaskOperationExecutor(SimpleNamespace(), LOGGER, None, 0)
+    made = TaskOperationExecutor(SimpleNamespace(retry=RetrySettings(max_retries=0)), LOGGER)
     with pytest.raises(MaxRetriesExceededError, match="1 attempt:"):
         made.execute_with_retry(Flaky(ConnectionError()), {})
 

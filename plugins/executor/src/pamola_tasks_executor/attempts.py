@@ -56,7 +56,6 @@ class Attempts:
 
     def __init__(self, defaults: RetrySettings) -> None:
         self.defaults = defaults
-        self.transient = Transient(defaults.on)
         self._tally = Tally()
         self._lock = threading.Lock()
 
@@ -80,7 +79,7 @@ class Attempts:
         Returns:
             The result of the last attempt. What it raised is raised.
         """
-        passes = self.transient.naming(settings.on)
+        passes = Transient(settings.on)
 
         def once() -> OperationResult:
             result = tries.timed(attempt)
@@ -92,7 +91,7 @@ class Attempts:
 
     def given_up(self, what: str, error: Exception, settings: RetrySettings, tries: Tries) -> Exception:
         """What to say of an error that ended the tries."""
-        if not self.transient.naming(settings.on)(error) or tries.made <= settings.max_retries:
+        if not Transient(settings.on)(error) or tries.made <= settings.max_retries:
             return error
         attempts = "1 attempt" if tries.made == 1 else f"{tries.made} attempts"
         limit = MaxRetriesExceededError(f"{what}: gave up after {attempts}: {message(error)}", attempts=tries.made)
@@ -114,7 +113,7 @@ class Attempts:
             return attrs.evolve(self._tally)
 
 
-def overruled(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:
+def overridden(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:
     """Settings with some of them replaced, checked.
 
     Raises:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import NonRetriableError
-from pamola_tasks.operation import OperationResult, OperationStatus
+from pamola_tasks.plan import ReadySet
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks_executor.attempts import Attempts, OnRetry, Tries, message, overruled
+from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks_executor.attempts import Attempts, OnRetry, Tries, message, overridden
+from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
+from pamola_tasks_executor.transient import Transient
 
 if TYPE_CHECKING:
     import logging
 
     from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import StepDriver
+    from pamola_tasks_executor.elsewhere import Elsewhere
 
 
 class TaskOperationExecutor:
@@ -32,8 +35,8 @@ class TaskOperationExecutor:
         task_config: `retry`, `continue_on_error`, `parallel_processes` and `timeout` are read from it.
         logger: Retries and failures are logged here.
         reporter: Has an entry for the beginning and the end of every operation that is run by hand.
-        default_max_retries: Overrules `retry.max_retries`; likewise the other defaults.
         settings: Where the steps of a plan run.
+        elsewhere: A place of your own where the steps of a plan run.
     """
 
     def __init__(
@@ -41,28 +44,15 @@ class TaskOperationExecutor:
         task_config: Any,
         logger: logging.Logger,
         reporter: Any = None,
-        default_max_retries: int | None = None,
-        default_backoff_factor: float | None = None,
-        default_initial_wait: float | None = None,
-        default_max_wait: float | None = None,
-        default_jitter: bool | None = None,
         *,
         settings: ExecutorSettings | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._config = task_config
         self._logger = logger
         self._reporter = reporter
-        defaults = overruled(
-            getattr(task_config, "retry", None) or RetrySettings(),
-            "default",
-            max_retries=default_max_retries,
-            backoff=default_backoff_factor,
-            initial_wait=default_initial_wait,
-            max_wait=default_max_wait,
-            jitter=default_jitter,
-        )
-        self._attempts = Attempts(defaults)
-        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._attempts)
+        self._attempts = Attempts(getattr(task_config, "retry", None) or RetrySettings())
+        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._attempts, elsewhere)
 
     # ------------------------------------------------------------ a plan
 
@@ -95,7 +85,7 @@ class TaskOperationExecutor:
         """
         tries = Tries()
         call = partial(self._call, operation, params, progress_tracker)
-        result = self._as_result(lambda: tries.timed(call))
+        result = as_result(lambda: tries.timed(call))
         result.execution_time = tries.seconds
         self._attempts.count(tries, not result.failed)
         return result
@@ -117,7 +107,7 @@ class TaskOperationExecutor:
         Args:
             operation: Has `run(**params)`.
             params: What `run` is given.
-            max_retries: Attempts after the first; this and the next four overrule the configuration for this call.
+            max_retries: Attempts after the first; this and the next four override the configuration for this call.
             backoff_factor: By which each wait is longer than the one before.
             initial_wait: Seconds before the first retry.
             max_wait: The longest wait, in seconds.
@@ -133,7 +123,7 @@ class TaskOperationExecutor:
             MaxRetriesExceededError: It went on failing.
             NonRetriableError: It raised something that is not worth another try.
         """
-        settings = overruled(
+        settings = overridden(
             self._attempts.defaults,
             "retry",
             max_retries=max_retries,
@@ -166,7 +156,7 @@ class TaskOperationExecutor:
             result = self._attempts.make(call, settings, tries, tell, stop)
             good = not result.failed
         except Exception as error:
-            if not self.is_retriable_error(error):
+            if not Transient(self._attempts.defaults.on)(error):
                 raise NonRetriableError(f"{name}: {message(error)}") from error
             final = self._attempts.given_up(name, error, settings, tries)
             if final is error:
@@ -199,21 +189,11 @@ class TaskOperationExecutor:
             A result for every operation, by id (the id of a step or the key of a mapping; else the operation's name,
             then `name-2`, `name-3` …). Those that were not begun after a failure are `skipped`.
         """
-        results: dict[str, OperationResult] = {}
-        failed = ""
-        for identity, operation in identified(operations):
-            if failed and not self._goes_on(continue_on_error):
-                results[identity] = _not_begun(failed)
-                continue
-            self._report(f"Start {identity}", "running", {})
-            results[identity] = self._as_result(
-                lambda operation=operation: self._with_retry(  # type: ignore[misc]
-                    operation, common_params, self._attempts.defaults
-                )
-            )
-            self._ended(identity, results[identity], progress_tracker)
-            failed = failed or (identity if results[identity].failed else "")
-        return results
+        jobs = _Operations(self, operations, common_params, progress_tracker, continue_on_error)
+        for name in jobs.operations:
+            if not jobs.stopped and jobs.prepare(name):
+                jobs.complete(name, jobs.perform(name))
+        return jobs.all_results()
 
     def execute_operations_parallel(
         self,
@@ -238,61 +218,14 @@ class TaskOperationExecutor:
         Returns:
             As `execute_operations`, in the order of the operations.
         """
-        named = identified(operations)
-        workers = max_workers or self._plans.at_a_time()
-        goes_on = self._goes_on(continue_on_error)
-        stop = threading.Event()
-        results: dict[str, OperationResult] = {}
-        failed = ""
-        with ThreadPoolExecutor(max(1, min(workers, len(named)))) as pool:
-            try:
-                running: dict[Future[OperationResult], str] = {}
-                for identity, operation in named:
-                    self._report(f"Start {identity}", "running", {})
-                    call = partial(
-                        self._with_retry, operation, common_params, self._attempts.defaults, None, None, stop
-                    )
-                    running[pool.submit(self._unless_stopped, stop, call)] = identity
-                for future in as_completed(running):
-                    identity = running[future]
-                    try:
-                        results[identity] = self._as_result(future.result)
-                    except CancelledError:
-                        results[identity] = _not_begun(failed)
-                        continue
-                    self._ended(identity, results[identity], progress_tracker)
-                    if results[identity].failed and not goes_on:
-                        failed = failed or identity
-                        stop.set()
-            except BaseException:
-                # Ctrl-C: nothing new begins, no wait goes on.
-                stop.set()
-                raise
-        return {identity: results[identity] for identity, _ in named}
-
-    # ------------------------------------------------------------ what is tried again
-
-    def add_retriable_exception(self, exception_type: type[BaseException]) -> None:
-        """Try again after this kind of error too; refused, with a warning, for kinds that never pass."""
-        if not self._attempts.transient.add(exception_type):
-            self._logger.warning(
-                "%s is not tried again: it says that the program or its parameters are wrong, or that it is to end",
-                exception_type.__name__,
-            )
-
-    def remove_retriable_exception(self, exception_type: type[BaseException]) -> None:
-        """Do not try again after this kind of error."""
-        self._attempts.transient.remove(exception_type)
-
-    def is_retriable_error(self, error: BaseException) -> bool:
-        """Whether an error may pass, so that another attempt is worth it."""
-        return self._attempts.transient(error)
+        jobs = _Operations(self, operations, common_params, progress_tracker, continue_on_error)
+        many = max(1, min(max_workers or self._plans.at_a_time(), len(jobs.operations)))
+        Parallel(ReadySet(dict.fromkeys(jobs.operations, ())), jobs, many).run()
+        return jobs.all_results()
 
     def get_execution_stats(self) -> dict[str, int]:
         """How many operations were run, went well, failed, were tried again, and how many retries there were."""
         return attrs.asdict(self._attempts.tally())
-
-    # ------------------------------------------------------------ inside
 
     def _call(self, operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> OperationResult:
         given = dict(params)
@@ -303,47 +236,80 @@ class TaskOperationExecutor:
             raise TypeError(f"{_name(operation)} gave a {type(result).__name__} instead of an OperationResult")
         return result
 
-    def _as_result(self, run: Callable[[], OperationResult]) -> OperationResult:
-        try:
-            return run()
-        except CancelledError:
-            raise
-        except Exception as error:  # an operation is a boundary: its failure is a result, with the traceback
-            return OperationResult.failure(error, "".join(traceback.format_exception(error)))
 
-    @staticmethod
-    def _unless_stopped(stop: threading.Event, call: Callable[[], OperationResult]) -> OperationResult:
-        """Begin only if no other operation has failed: asked by the worker itself, so that none slips through."""
-        if stop.is_set():
-            raise CancelledError
-        return call()
+class _Operations:
+    """Operations that are run by hand, by id: the `Jobs` of one call."""
 
-    def _goes_on(self, continue_on_error: bool | None) -> bool:
-        configured = bool(getattr(self._config, "continue_on_error", False))
-        return configured if continue_on_error is None else continue_on_error
+    def __init__(
+        self,
+        executor: TaskOperationExecutor,
+        operations: Any,
+        params: Mapping[str, Any],
+        progress_tracker: Any,
+        continue_on_error: bool | None,
+    ) -> None:
+        self.operations = identified(operations)
+        self._executor = executor
+        self._params = params
+        self._progress = progress_tracker
+        configured = bool(getattr(executor._config, "continue_on_error", False))
+        self._continues = configured if continue_on_error is None else continue_on_error
+        self._results: dict[str, OperationResult] = {}
+        self._failed = ""
 
-    def _ended(self, identity: str, result: OperationResult, progress_tracker: Any) -> None:
+    @property
+    def stopped(self) -> bool:
+        return bool(self._failed) and not self._continues
+
+    def prepare(self, name: str) -> bool:
+        self._report(f"Start {name}", "running", {})
+        return True
+
+    def perform(self, name: str, stop: threading.Event | None = None) -> OperationResult:
+        executor = self._executor
+        run = partial(executor._with_retry, self.operations[name], self._params, executor._attempts.defaults, stop=stop)
+        return as_result(run)
+
+    def complete(self, name: str, result: OperationResult) -> None:
+        self._results[name] = result
+        self._failed = self._failed or (name if result.failed else "")
         word = "Error" if result.failed else "Complete"
-        self._report(f"{word} {identity}", result.status.value, result.to_reporter_details())
-        if progress_tracker is not None:
-            progress_tracker.update(1)
+        self._report(f"{word} {name}", result.status.value, result.to_reporter_details())
+        if self._progress is not None:
+            self._progress.update(1)
 
     def _report(self, name: str, status: str, details: Mapping[str, Any]) -> None:
-        if self._reporter is not None:
-            self._reporter.add_operation(name, status, details)
+        if self._executor._reporter is not None:
+            self._executor._reporter.add_operation(name, status, details)
+
+    def all_results(self) -> dict[str, OperationResult]:
+        """The result of each operation, in their order."""
+        reason = f"not begun, because {self._failed} failed"
+        skipped = {
+            name: OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason) for name in self.operations
+        }
+        return {**skipped, **self._results}
+
+
+def as_result(run: Callable[[], OperationResult]) -> OperationResult:
+    """What an operation gave; its failure as a result with the traceback."""
+    try:
+        return run()
+    except Exception as error:  # an operation is a boundary
+        return OperationResult.failure(error, "".join(traceback.format_exception(error)))
 
 
 def create_operation_executor(
-    task_config: Any, logger: logging.Logger, reporter: Any = None, **defaults: Any
+    task_config: Any, logger: logging.Logger, reporter: Any = None, **more: Any
 ) -> TaskOperationExecutor:
     """An executor for a task. Further arguments as those of the class."""
-    return TaskOperationExecutor(task_config, logger, reporter, **defaults)
+    return TaskOperationExecutor(task_config, logger, reporter, **more)
 
 
-def identified(operations: Any) -> list[tuple[str, Any]]:
+def identified(operations: Any) -> dict[str, Any]:
     """Operations with ids that are unique: those of steps, keys of a mapping, or names, then `name-2`, `name-3` …"""
     if isinstance(operations, Mapping):
-        return [(str(identity), operation) for identity, operation in operations.items()]
+        return {str(identity): operation for identity, operation in operations.items()}
     found: dict[str, Any] = {}
     for item in operations:
         operation = getattr(item, "operation", item)
@@ -353,11 +319,7 @@ def identified(operations: Any) -> list[tuple[str, Any]]:
             identity = f"{name}-{number}"
             number += 1
         found[identity] = operation
-    return list(found.items())
-
-
-def _not_begun(failed: str) -> OperationResult:
-    return OperationResult(OperationStatus.SKIPPED, attempts=0, reason=f"not begun, because {failed} failed")
+    return found
 
 
 def _name(operation: Any) -> str:

@@ -9,16 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks.operation import OperationResult
-from pamola_tasks_executor import pickles, remote
-from pamola_tasks_executor.attempts import Attempts, Tries, overruled
-from pamola_tasks_executor.processes import Limits, Worker
-from pamola_tasks_executor.together import Together
+from pamola_tasks.plan import ReadySet
+from pamola_tasks.result import OperationResult
+from pamola_tasks_executor.attempts import Attempts, Tries, overridden
+from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.transient import never_retried
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import RetrySettings, StepDriver
+    from pamola_tasks_executor.elsewhere import Elsewhere
     from pamola_tasks_executor.settings import ExecutorSettings
 
 
@@ -29,12 +29,16 @@ class PlanRun:
         config: `parallel_processes` and `timeout` are read from it.
         settings: Where steps run.
         attempts: Makes the attempts at a step.
+        elsewhere: Where all steps run, whatever the settings say; None for here, and processes of this machine.
     """
 
-    def __init__(self, config: Any, settings: ExecutorSettings, attempts: Attempts) -> None:
+    def __init__(
+        self, config: Any, settings: ExecutorSettings, attempts: Attempts, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._config = config
         self._settings = settings
         self._attempts = attempts
+        self._elsewhere = elsewhere
 
     def run(self, plan: Plan, driver: StepDriver) -> None:
         """Run every step, each with its retries; as many at a time as `parallel_processes` says.
@@ -45,42 +49,45 @@ class PlanRun:
         problems = self.objections(plan)
         if problems:
             raise PlanError(problems=tuple(problems))
-        description = self._description(plan, driver)
-        workers = [Worker(description) for _ in range(min(self.at_a_time(), len(plan)))]
-        if len(workers) > 1:
-            Together(plan, driver, workers, partial(self._run_step, driver)).run()
-            return
+        steps = _Steps(self, plan, driver)
         try:
-            for step in plan:
-                if driver.stopped:
-                    break
-                if driver.prepare(step):
-                    driver.complete(step, self._run_step(driver, step, workers[0]))
+            if (many := min(self.at_a_time(), len(plan))) > 1:
+                parallel = Parallel(ReadySet({step.id: plan.needs(step) for step in plan}), steps, many)
+                before, driver.call_in_parent = driver.call_in_parent, parallel.call
+                try:
+                    parallel.run()
+                finally:
+                    driver.call_in_parent = before
+                return
+            for name in plan.step_ids:
+                if not driver.stopped and steps.prepare(name):
+                    steps.complete(name, steps.perform(name))
         finally:
-            for worker in workers:
-                worker.end()
+            steps.close()
 
     # ------------------------------------------------------------ what cannot be done
 
     def objections(self, plan: Plan) -> list[str]:
         """Why a plan cannot be run as it is asked for."""
-        found = _wrong_memory("executor", self._settings.step_memory_limit_mb)
+        found = self._wrong_memory("executor.step_memory_limit_mb", self._settings.step_memory_limit_mb)
         for step in plan:
             found += self._objections_to(step)
         return found
 
     def _objections_to(self, step: Step) -> list[str]:
-        found = _wrong_memory(f"step {step.id}", step.options.step_memory_limit_mb)
+        found = self._wrong_memory(f"step {step.id}: step_memory_limit_mb", step.options.step_memory_limit_mb)
         timeout = step.options.timeout
         if timeout is not None and not timeout > 0:
             found.append(f"step {step.id}: timeout must be more than 0, not {timeout}")
-        if self._limits_of(step) is not None:
+        if self.runs_elsewhere(step):
+            from pamola_tasks_executor import pickles
+
             try:
                 pickles.dumps(step.operation, f"step {step.id}")
             except PamolaTaskError as problem:
                 found.append(str(problem))
         try:
-            settings = self._settings_of(step)
+            settings = self.retry_settings(step)
         except PamolaTaskError as problem:
             return [*found, str(problem)]
         return found + [
@@ -89,54 +96,48 @@ class PlanRun:
             for name in never_retried(settings.on)
         ]
 
+    def _wrong_memory(self, name: str, limit: int | None) -> list[str]:
+        if limit is None:
+            return []
+        if sys.platform != "linux" and self._elsewhere is None:
+            return [f"{name}: memory is watched on Linux only: leave it out"]
+        return [] if limit > 0 else [f"{name} must be more than 0, not {limit}"]
+
     # ------------------------------------------------------------ what is asked for
-
-    def _settings_of(self, step: Step) -> RetrySettings:
-        return overruled(self._attempts.defaults, f"step {step.id}: retry", **(step.options.retry or {}))
-
-    def _limits_of(self, step: Step) -> Limits | None:
-        """What a step in a process of its own may take; None for one that runs on a thread here."""
-        timeout, memory = step.options.timeout, step.options.step_memory_limit_mb
-        limits = Limits(
-            timeout=getattr(self._config, "timeout", None) if timeout is None else timeout,
-            memory_mb=self._settings.step_memory_limit_mb if memory is None else memory,
-        )
-        return None if limits == Limits() and self._settings.kind == "threads" else limits
 
     def at_a_time(self) -> int:
         """How many steps or operations may run at a time."""
         return max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
 
-    def _description(self, plan: Plan, driver: StepDriver) -> bytes:
-        apart = [step.id for step in plan if self._limits_of(step) is not None]
-        if not apart:
-            return b""
-        try:
-            return remote.describe_run(driver.run)
-        except OperationError as problem:
-            raise PlanError(f"step {apart[0]} needs a process of its own, and {problem}") from problem
+    def retry_settings(self, step: Step) -> RetrySettings:
+        """How often and when a step is tried again."""
+        return overridden(self._attempts.defaults, f"step {step.id}: retry", **(step.options.retry or {}))
 
-    # ------------------------------------------------------------ one step
+    def limits(self, step: Step) -> dict[str, Any]:
+        """What a step may take, if it runs in a process of its own: `timeout` and `memory_mb`."""
+        timeout, memory = step.options.timeout, step.options.step_memory_limit_mb
+        return {
+            "timeout": getattr(self._config, "timeout", None) if timeout is None else timeout,
+            "memory_mb": self._settings.step_memory_limit_mb if memory is None else memory,
+        }
 
-    def _run_step(
-        self, driver: StepDriver, step: Step, worker: Worker, stop: threading.Event | None = None
+    def runs_elsewhere(self, step: Step) -> bool:
+        """Whether a step runs in another process than this one."""
+        asked = self._elsewhere is not None or self._settings.kind == "processes"
+        return asked or any(limit is not None for limit in self.limits(step).values())
+
+    def tried(
+        self, driver: StepDriver, step: Step, attempt: Any, stop: threading.Event | None = None
     ) -> OperationResult:
+        """A step's result, after as many attempts as it takes and may have."""
         tries = Tries()
-        settings = self._settings_of(step)
-        limits = self._limits_of(step)
+        settings = self.retry_settings(step)
 
-        def attempt() -> OperationResult:
-            if limits is None:
-                return driver.attempt(step)
-            staged = driver.begin(step)
-            attempt = remote.describe_step(driver.run, step)
-            return remote.taken(worker.perform(step.id, attempt, partial(_on_message, driver, step), limits), staged)
-
-        def tell(error: BaseException, number: int, wait: float) -> None:
+        def retried(error: BaseException, number: int, wait: float) -> None:
             driver.call_in_parent(lambda: driver.retried(step, number, error, wait))
 
         try:
-            result = self._attempts.make(attempt, settings, tries, tell, stop)
+            result = self._attempts.make(attempt, settings, tries, retried, stop)
         except Exception as error:  # a step is a boundary: its failure is a result, with the traceback
             final = self._attempts.given_up(step.id, error, settings, tries) if settings.max_retries else error
             result = OperationResult.failure(final, "".join(traceback.format_exception(final)))
@@ -145,17 +146,76 @@ class PlanRun:
         self._attempts.count(tries, not result.failed)
         return result
 
+    def place(self, plan: Plan) -> Elsewhere:
+        """Where steps run that run elsewhere."""
+        if self._elsewhere is not None:
+            return self._elsewhere
+        from pamola_tasks_executor.processes import Processes
 
-def _on_message(driver: StepDriver, step: Step, message: bytes) -> None:
-    """Have the parent's services take what another process said while it performs a step."""
-    said = pickles.loads(message)
-    driver.call_in_parent(lambda: remote.pass_on(said, driver.run, step, partial(driver.progress, step)))
+        return Processes(_modules(plan))
 
 
-def _wrong_memory(where: str, limit: int | None) -> list[str]:
-    if limit is None:
-        return []
-    name = "executor.step_memory_limit_mb" if where == "executor" else f"{where}: step_memory_limit_mb"
-    if sys.platform != "linux":
-        return [f"{name}: memory is watched on Linux only: leave it out"]
-    return [] if limit > 0 else [f"{name} must be more than 0, not {limit}"]
+class _Steps:
+    """The steps of one plan, by id: the `Jobs` of a run."""
+
+    def __init__(self, plan_run: PlanRun, plan: Plan, driver: StepDriver) -> None:
+        self._plan_run = plan_run
+        self._plan = plan
+        self._driver = driver
+        self._place: Elsewhere | None = None
+        self._run = b""
+        apart = [step.id for step in plan if plan_run.runs_elsewhere(step)]
+        if apart:
+            from pamola_tasks_executor import remote
+
+            try:
+                self._run = remote.describe_run(driver.run)
+            except OperationError as problem:
+                raise PlanError(f"step {apart[0]} needs a process of its own, and {problem}") from problem
+            self._place = plan_run.place(plan)
+
+    @property
+    def stopped(self) -> bool:
+        return self._driver.stopped
+
+    def prepare(self, name: str) -> bool:
+        return self._driver.prepare(self._plan[name])
+
+    def perform(self, name: str, stop: threading.Event | None = None) -> OperationResult:
+        step = self._plan[name]
+        if self._place is not None and self._plan_run.runs_elsewhere(step):
+            attempt = partial(self._elsewhere, self._place, step, stop)
+        else:
+            attempt = partial(self._driver.attempt, step)
+        return self._plan_run.tried(self._driver, step, attempt, stop)
+
+    def _elsewhere(self, place: Elsewhere, step: Step, stop: threading.Event | None) -> OperationResult:
+        """One attempt, made by another process."""
+        from pamola_tasks_executor import remote
+        from pamola_tasks_executor.elsewhere import Work, await_answer
+
+        driver = self._driver
+        staged = driver.begin(step)
+        work = Work(
+            step_id=step.id,
+            root=driver.run.files.root,
+            run=self._run,
+            attempt=remote.describe_step(driver.run, step),
+            **self._plan_run.limits(step),
+        )
+        answer = await_answer(place, work, lambda message: remote.pass_on(message, driver, step), stop)
+        return remote.taken(answer, driver, step, staged)
+
+    def complete(self, name: str, result: OperationResult) -> None:
+        self._driver.complete(self._plan[name], result)
+
+    def close(self) -> None:
+        if self._place is not None:
+            self._place.close()
+
+
+def _modules(plan: Plan) -> list[str]:
+    """What is imported once for all processes: what this one has of ours, and what reads datasets, if a step does."""
+    ours = [name for name in sys.modules if name.startswith(("pamola_tasks", "pamola_ops")) and "." in name]
+    tables = ["pandas", "pyarrow", "pyarrow.parquet"] if any(step.reads or step.writes for step in plan) else []
+    return ["pamola_tasks_executor.performing", *ours, *tables]

@@ -1,190 +1,145 @@
-"""A process that performs steps for another one, and can be stopped at any moment."""
+"""Processes of this machine that make attempts at steps, and can be stopped at any moment."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-import attrs
-
-from pamola_tasks.errors import OperationError, StepTimeout
-from pamola_tasks_executor.child import end_with
+from pamola_tasks.errors import OperationError
+from pamola_tasks_executor.elsewhere import State, Work
 
 # The first byte of a message of the worker.
-_BEGAN, _TOLD, _ANSWER = b"b", b"t", b"a"
+_BEGAN, _SAID, _ANSWER = b"b", b"s", b"a"
 _WATCH = 0.02  # seconds between two looks at a worker's memory
 _GRACE = 2.0  # seconds that a worker without work has to end by itself
-_starting = threading.Lock()
 
 
-@attrs.frozen(kw_only=True)
-class Limits:
-    """What a step in a process of its own may take: seconds, and MiB of resident memory. None: as much as it likes."""
+class Processes:
+    """An `Elsewhere` of worker processes: started when work needs one, reused, started again when one was stopped.
 
-    timeout: float | None = None
-    memory_mb: int | None = None
-
-
-class Worker:
-    """A process, started when it is first needed and again when it was stopped.
-
-    It is started anew (spawn), never forked: locks that other threads hold would be copied as they are. On POSIX it
-    leads a process group of its own, so that Ctrl-C reaches the parent alone, and what a step has started is stopped
-    with it. All methods but `stop` are called in one thread.
+    On Linux they are forks of a server process, which has the modules imported that they need; elsewhere each is
+    started anew. They are never forks of this process: locks that other threads hold would be copied as they are.
 
     Args:
-        description: What it makes its `RemoteRun` from.
+        modules: What the server imports.
     """
 
-    def __init__(self, description: bytes) -> None:
-        self._description = description
-        self._process: Any = None
-        self._connection: Connection | None = None
-        self._performed = 0
-        self._stopping = False
+    def __init__(self, modules: Iterable[str] = ()) -> None:
+        self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        if sys.platform == "linux":
+            self._context.set_forkserver_preload(list(modules))
+        self._idle: list[_Worker] = []
+        self._lock = threading.Lock()
 
-    def perform(
-        self, step_id: str, attempt: bytes, hear: Callable[[bytes], None], limits: Limits | None = None
-    ) -> bytes:
-        """Have an attempt at a step made.
+    def submit(self, work: Work) -> _Worker:
+        """Give the work to a worker without work, or to a new one."""
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+            if worker is not None and (work.memory_mb is not None or not worker.process.is_alive()):
+                worker.end()  # what earlier steps left in memory must not count
+                worker = None
+            worker = worker or _Worker(self._context)  # under the lock: multiprocessing keeps a list of children
+        worker.begin(work)
+        return worker
 
-        Args:
-            step_id: The step, for messages.
-            attempt: What `RemoteRun.perform` is given.
-            hear: Takes what is told meanwhile.
-            limits: What the step may take.
+    def state(self, handle: _Worker, wait: float) -> State:
+        """What the worker sent."""
+        state = handle.state(wait)
+        if state.name == "ended":
+            with self._lock:
+                self._idle.append(handle)
+        return state
 
-        Returns:
-            What `RemoteRun.perform` returned.
+    def cancel(self, handle: _Worker) -> None:
+        """Kill the worker, with all that the step has started."""
+        handle.kill()
 
-        Raises:
-            StepTimeout: It took longer.
-            OperationError: It took more memory; its process died; or `stop` was called.
-        """
-        limits = limits or Limits()
-        if limits.memory_mb is not None and self._performed:
-            self.end()  # what earlier steps left in memory must not count
+    def close(self) -> None:
+        """Let the workers end."""
+        while self._idle:
+            self._idle.pop().end()
+
+
+class _Worker:
+    """One process. On POSIX it leads a process group of its own, so that Ctrl-C reaches the parent alone."""
+
+    def __init__(self, context: Any) -> None:
+        self._connection: Connection
+        self._connection, theirs = context.Pipe()
+        environment = dict(os.environ)
+        arguments = (theirs, os.getcwd(), environment)
+        self.process = context.Process(target=serve, args=arguments, name="pamola step", daemon=True)
+        self.process.start()
+        theirs.close()
+        self._run = b""
+        self._work: Work
+        self._began = False
+
+    def begin(self, work: Work) -> None:
+        self._work, self._began = work, False
+        run = b"" if work.run == self._run else work.run  # it has been rebuilt there already
+        self._run = work.run
+        with contextlib.suppress(ConnectionError):  # it has died, which `state` finds
+            self._connection.send_bytes(run)
+            self._connection.send_bytes(work.attempt)
+
+    def state(self, seconds: float) -> State:
+        limit = self._work.memory_mb
+        messages: list[bytes] = []
         try:
-            return self._answer(step_id, attempt, hear, limits)
-        except BaseException:
-            self._kill()
-            raise
-
-    def _answer(self, step_id: str, attempt: bytes, hear: Callable[[bytes], None], limits: Limits) -> bytes:
-        began = False
-        deadline = math.inf
-        try:
-            connection = self._started()
-            connection.send_bytes(attempt)
-            while True:
-                self._refuse_if_stopped(step_id)
-                if limits.memory_mb is not None:
-                    self._check_memory(step_id, limits.memory_mb)
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise StepTimeout(f"step {step_id} took longer than {limits.timeout:g} s and was stopped")
-                pause = min(left, _WATCH if limits.memory_mb is not None else math.inf)
-                if not connection.poll(None if pause == math.inf else pause):
-                    continue
-                message = connection.recv_bytes()
-                kind, content = message[:1], message[1:]
-                if kind == _ANSWER:
-                    self._performed += 1
-                    return content
-                if kind == _TOLD:
-                    hear(content)
-                else:
-                    began = True
-                    deadline = time.monotonic() + (math.inf if limits.timeout is None else limits.timeout)
+            while self._connection.poll(0 if messages else seconds if limit is None else min(seconds, _WATCH)):
+                message = self._connection.recv_bytes()
+                if message[:1] == _ANSWER:
+                    return State(name="ended", answer=message[1:], messages=messages)
+                if message[:1] == _BEGAN:
+                    self._began = True
+                    break  # the time limit counts from here
+                messages.append(message[1:])
         except (EOFError, ConnectionError) as error:
-            self._refuse_if_stopped(step_id)
-            raise OperationError(self._died(step_id, began)) from error
+            raise OperationError(self._died()) from error
+        if limit is not None and (resident := resident_mb(self.process.pid)) > limit:
+            raise OperationError(
+                f"step {self._work.step_id} took {resident:.0f} MiB of memory, more than the {limit} MiB of its"
+                f" step_memory_limit_mb, and was stopped"
+            )
+        return State(name="running" if self._began else "waiting", messages=messages)
 
-    def _refuse_if_stopped(self, step_id: str) -> None:
-        if self._stopping:
-            raise OperationError(f"step {step_id} was stopped, because the run ends", stopped=True)
-
-    def _died(self, step_id: str, began: bool) -> str:
-        self._process.join(_GRACE)
-        code = self._process.exitcode
+    def _died(self) -> str:
+        self.process.join(_GRACE)
+        code = self.process.exitcode
         how = f"exit code {code}"
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
                 how = f"signal {signal.Signals(-code).name}"
-        if began:
-            return f"step {step_id}: its process died ({how})"
+        if self._began:
+            return f"step {self._work.step_id}: its process died ({how})"
         return (
-            f"step {step_id}: its process died before the step began ({how}); what it said stands on the terminal. A"
-            f" script that runs a task does so under `if __name__ == '__main__':`, since a new process imports it"
+            f"step {self._work.step_id}: its process died before the step began ({how}); what it said stands on the"
+            f" terminal. A script that runs a task does so under `if __name__ == '__main__':`, since a new process"
+            f" imports it"
         )
 
-    def _check_memory(self, step_id: str, limit_mb: int) -> None:
-        resident = resident_mb(self._process.pid)
-        if resident > limit_mb:
-            raise OperationError(
-                f"step {step_id} took {resident:.0f} MiB of memory, more than the {limit_mb} MiB of its"
-                f" step_memory_limit_mb, and was stopped"
-            )
+    def end(self) -> None:
+        """Let it end by itself, since it has no work."""
+        self._connection.close()
+        self.process.join(_GRACE)
+        self.kill()
 
-    # ------------------------------------------------------------ the process
-
-    def _started(self) -> Connection:
-        if self._connection is not None and self._process.is_alive():
-            return self._connection
-        self._kill()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        with _starting:  # multiprocessing keeps a list of children, unguarded
-            self._process = context.Process(target=serve, args=(theirs, os.getpid()), name="pamola step", daemon=True)
-            self._process.start()
-        theirs.close()
-        self._connection, self._performed = ours, 0
-        ours.send_bytes(self._description)
-        return ours
-
-    def stop(self) -> None:
-        """Stop whatever is done, at once and for good. May be called in any thread."""
-        self._stopping = True
-        self._signal()
-
-    def _signal(self) -> None:
-        process = self._process
-        if process is None:
-            return
+    def kill(self) -> None:
         if sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(ValueError):  # closed by the thread that it belongs to, just now
-            process.kill()
-
-    def _kill(self) -> None:
-        self._signal()
-        self._close()
-
-    def end(self) -> None:
-        """Let a process that has nothing to do end by itself."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-            self._process.join(_GRACE)
-        self._kill()
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None:
-            self._process.join()
-            self._process.close()
-        self._connection = self._process = None
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self._connection.close()
+        self.process.join()
+        self.process.close()
 
 
 def resident_mb(pid: int) -> float:
@@ -199,11 +154,14 @@ def resident_mb(pid: int) -> float:
 # ---------------------------------------------------------------- in the worker
 
 
-def serve(connection: Connection, parent: int) -> None:
-    """What a worker does: rebuild the run, then perform what comes, until nobody is there any more."""
-    from pamola_tasks_executor.remote import RemoteRun, failed
+def serve(connection: Connection, folder: str, environment: dict[str, str]) -> None:
+    """What a worker does: perform what comes, until the parent has no more."""
+    _belong_to_parent()
+    os.chdir(folder)
+    os.environ.clear()  # a fork of the server has the environment of when that was started
+    os.environ.update(environment)
+    from pamola_tasks_executor.performing import RemoteRun
 
-    _belong_to(parent)
     sending = threading.Lock()
 
     def send(kind: bytes, content: bytes = b"") -> None:
@@ -211,24 +169,24 @@ def serve(connection: Connection, parent: int) -> None:
             connection.send_bytes(kind + content)
 
     run: RemoteRun | None = None
-    answer = b""
-    try:
-        run = RemoteRun(connection.recv_bytes(), lambda message: send(_TOLD, message))
-    except Exception as error:  # told as the answer to the first step
-        answer = failed(error)
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            attempt = connection.recv_bytes()
+            description, attempt = connection.recv_bytes(), connection.recv_bytes()
+            if run is None or description:
+                run = RemoteRun(description, lambda message: send(_SAID, message))
             send(_BEGAN)
-            send(_ANSWER, answer if run is None else run.perform(attempt))
+            send(_ANSWER, run.perform(attempt))
 
 
-def _belong_to(parent: int) -> None:
+def _belong_to_parent() -> None:
     """End when the parent does, whatever is being done here: what a step has begun must not go on alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         os.setsid()
-    end_with(parent)
+    if sys.platform == "linux":  # also while an extension keeps Python waiting: the server ends with the parent
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     threading.Thread(target=_watch_parent, daemon=True).start()
 
 
@@ -241,4 +199,4 @@ def _watch_parent() -> None:
     os._exit(1)
 
 
-__all__ = ["Limits", "Worker", "resident_mb", "serve"]
+__all__ = ["Processes", "resident_mb", "serve"]

@@ -57,7 +57,7 @@ class Transient:
     """Says of an error whether it may pass.
 
     A class that is named decides for itself, then an exception's own `retriable` (true or false). Else it is the most
-    specific of its classes that is known: added, named, removed, or known from the start. An `OSError` is judged by its
+    specific of its classes that is known, by name or from the start. An `OSError` is judged by its
     number; without one it may pass.
 
     Args:
@@ -66,27 +66,6 @@ class Transient:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names)
-        self._added: set[type[BaseException]] = set()
-        self._removed: set[type[BaseException]] = set()
-
-    def naming(self, names: Iterable[str]) -> Transient:
-        """The same, with other names."""
-        other = Transient(names)
-        other._added, other._removed = self._added, self._removed
-        return other
-
-    def add(self, kind: type[BaseException]) -> bool:
-        """Count a class among those that pass; False for one that never does."""
-        if kind in NEVER or not issubclass(kind, Exception):
-            return False
-        self._removed.discard(kind)
-        self._added.add(kind)
-        return True
-
-    def remove(self, kind: type[BaseException]) -> None:
-        """Count a class among those that last."""
-        self._added.discard(kind)
-        self._removed.add(kind)
 
     def __call__(self, error: BaseException) -> bool:
         """Whether this error may pass."""
@@ -107,9 +86,9 @@ class Transient:
         return kind.__name__ in self._names or f"{kind.__module__}.{kind.__name__}" in self._names
 
     def _verdict(self, kind: type, error: Exception) -> bool | None:
-        if kind in NEVER or kind in self._removed:
+        if kind in NEVER:
             return False
-        if kind in self._added or self._named(kind):
+        if self._named(kind):
             return True
         if kind in _LASTING:
             return False

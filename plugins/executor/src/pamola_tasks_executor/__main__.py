@@ -1,0 +1,24 @@
+"""`python -m pamola_tasks_executor WORK ANSWER`: make an attempt at a step that another process asks for.
+
+WORK is a file of `Work.data`. ANSWER appears, whole, when the attempt has ended, well or not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pamola_tasks_executor.performing import perform
+
+
+def main() -> None:
+    """Read, perform, answer."""
+    work, answer = map(Path, sys.argv[1:])
+    unfinished = answer.with_name(f"{answer.name}.part")
+    unfinished.write_bytes(perform(work.read_bytes()))
+    os.replace(unfinished, answer)
+
+
+if __name__ == "__main__":
+    main()

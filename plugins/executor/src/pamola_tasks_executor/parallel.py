@@ -1,0 +1,118 @@
+"""Several things at the same time, on threads: the steps of a plan, or operations run by hand."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from pamola_tasks.plan import ReadySet
+    from pamola_tasks.result import OperationResult
+
+
+class Jobs(Protocol):
+    """What is done, by name. All but `perform` is called in the thread that calls `Parallel.run`."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no other one may begin."""
+        ...
+
+    def prepare(self, name: str) -> bool:
+        """Whether one has to be done."""
+        ...
+
+    def perform(self, name: str, stop: threading.Event) -> OperationResult:
+        """Do one, in a thread; the event says that it is not wanted any more."""
+        ...
+
+    def complete(self, name: str, result: OperationResult) -> None:
+        """Take what came of one."""
+        ...
+
+
+class Parallel:
+    """Does jobs, each as soon as those that it needs have ended, in the order given where several may begin.
+
+    Only the thread that calls `run` speaks to `jobs`, but for `perform`: other threads put what they have to say into
+    an inbox.
+
+    Args:
+        ready: Which may begin.
+        jobs: What is done.
+        many: How many at a time.
+    """
+
+    def __init__(self, ready: ReadySet, jobs: Jobs, many: int) -> None:
+        self._ready = ready
+        self._jobs = jobs
+        self._many = many
+        self._running: set[str] = set()
+        self._stop = threading.Event()
+        self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Have something called in the thread of `run`. For the other threads."""
+        self._inbox.put(action)
+
+    def run(self) -> None:
+        """Do all of it, until nothing is left or nothing more may begin.
+
+        When an exception ends it (Ctrl-C), `stop` is set, and what goes on all the same is waited for and recorded, so
+        that it need not be done again. A second Ctrl-C leaves it alone.
+        """
+        # Not those of concurrent.futures, for which the interpreter waits when it ends: see the second Ctrl-C.
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._many)]
+        try:
+            for thread in threads:
+                thread.start()
+            self._go_on()
+        except BaseException:
+            self._stop.set()
+            while self._running:
+                self._inbox.get()()
+            raise
+        finally:
+            for _ in threads:
+                self._tasks.put(None)
+            if not self._running:
+                for thread in threads:
+                    thread.join()
+
+    def _go_on(self) -> None:
+        while True:
+            while self._ready.ready and len(self._running) < self._many and not self._jobs.stopped:
+                name = self._ready.ready[0]
+                self._ready.take(name)
+                if self._jobs.prepare(name):
+                    self._running.add(name)
+                    self._tasks.put(name)
+                else:
+                    self._ready.done(name)
+            if not self._running:
+                return
+            self._inbox.get()()
+
+    def _ended(self, name: str, result: OperationResult) -> None:
+        self._running.discard(name)
+        self._ready.done(name)
+        self._jobs.complete(name, result)
+        if self._jobs.stopped:
+            self._stop.set()
+
+    def _broke(self, name: str, error: BaseException) -> NoReturn:
+        self._running.discard(name)
+        raise error
+
+    def _work(self) -> None:
+        while (name := self._tasks.get()) is not None:
+            try:
+                result = self._jobs.perform(name, self._stop)
+            except BaseException as error:  # not a failure of the job, but Ctrl-C in it: raised where `run` is
+                self._inbox.put(partial(self._broke, name, error))
+            else:
+                self._inbox.put(partial(self._ended, name, result))

@@ -1,0 +1,202 @@
+"""A step performed by another process: the run rebuilt there, the attempt, and the answer.
+
+Publishing, recording and events stay with the parent. Encryption keys are not sent; this process finds its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import threading
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks import BaseTask, Kernel
+from pamola_tasks.errors import DataError, OperationError
+from pamola_tasks.lifecycle import RunSession
+from pamola_tasks.nulls import NoRedactor
+from pamola_tasks.plan import Plan
+from pamola_tasks.plugins.manager import Plugins
+from pamola_tasks.plugins.records import PluginRecord
+from pamola_tasks.step_context import StepContext
+from pamola_tasks.steps import call_step
+from pamola_tasks.storage.staging import offer
+from pamola_tasks_executor.pickles import dumps, loads
+from pamola_tasks_executor.remote import Answer, DescribedAttempt, DescribedRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pamola_tasks.plan import Step
+    from pamola_tasks.protocols import Disclosure, RunServices, StagedStep
+    from pamola_tasks.result import OperationResult
+
+_REPORTER = frozenset({"add_operation", "add_artifact", "add_metric"})
+_PROGRESS = frozenset({"start_operation", "update_operation", "set_operation_total", "complete_operation"})
+
+
+def perform(data: bytes) -> bytes:
+    """Make one attempt at a step.
+
+    Args:
+        data: `Work.data`.
+
+    Returns:
+        How it ended, whatever happened: the answer that the parent waits for.
+    """
+    run, attempt = pickle.loads(data)
+    messages: list[bytes] = []
+    answer: Answer = loads(RemoteRun(run, messages.append).perform(attempt))
+    return dumps(attrs.evolve(answer, messages=messages), "the answer")
+
+
+class RemoteRun:
+    """A run of which this process performs steps, with a kernel of its own.
+
+    Args:
+        description: What `remote.describe_run` gave. Where it does not come up here, that is the answer to every step.
+        send: Takes messages for the parent, while a step is performed.
+    """
+
+    def __init__(self, description: bytes, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._sending = threading.Lock()
+        self._staged: StagedStep | None = None
+        self._run: RunServices | None = None
+        self._broken = b""
+        try:
+            self._bring_up(loads(description))
+        except Exception as error:
+            self._broken = self._failed(error)
+
+    def _bring_up(self, said: DescribedRun) -> None:
+        os.chdir(said.folder)
+        plugins = Plugins(disable=said.disable, prefer=said.prefer)
+        for name, target, distribution, version, data in said.plugins:
+            plugins.load(PluginRecord(name, target, distribution, version), lambda data=data: loads(data))  # type: ignore[misc]
+        plugins.refuse_if_broken()
+        task = BaseTask(said.task_id, said.task_type, said.description)
+        task.version, task.file, task.kernel = said.version, said.file, Kernel(said.root, loaded=plugins)
+        session = RunSession(task.kernel, task, loads(said.options), runs=False)
+        self._run = run = session.run
+        run.layers = [loads(layer) for layer in said.layers]
+        run.id = run.record.run_id = said.run_id
+        run.record.seed = said.seed
+        run.provide("progress", _Forwarded("progress", _PROGRESS, self._tell))
+        run.provide("reporter", _Forwarded("reporter", _REPORTER, self._tell))
+        session.bring_up("reporter")
+        # What was logged and warned of until here, the parent has said already.
+        run.logger.handlers[:] = [_ForwardingHandler(self._tell, said.log_level)]
+        run.warn = lambda message, *, step="": self._tell("warning", message, step)  # type: ignore[method-assign]
+        run.perform = self._perform
+
+    def _tell(self, *told: Any) -> None:
+        message = dumps(told, f"what is told to {told[0]}")
+        with self._sending:
+            self._send(message)
+
+    def perform(self, attempt: bytes) -> bytes:
+        """Make one attempt at a step.
+
+        Args:
+            attempt: What `remote.describe_step` gave.
+
+        Returns:
+            How it ended, whatever happened.
+        """
+        run, self._staged = self._run, None
+        if self._broken or run is None:
+            return self._broken
+        names: tuple[str, ...] = ()
+        try:
+            said: DescribedAttempt = loads(attempt)
+            run.plan = Plan(published=said.published)
+            options = attrs.evolve(said.options, id=said.step_id)
+            step = run.plan.add(said.operation, name=said.name, options=options, distribution=said.distribution)
+            names = step.reads
+            for dataset in said.datasets:
+                offer(run, dataset)
+            return self._answer(step, call_step(run, step))
+        except BaseException as error:
+            return self._failed(error)
+        finally:
+            for name in names:
+                if name not in run.options.datasets:
+                    run.data_source.release(name)
+
+    def _perform(self, step: Step) -> OperationResult:
+        """The plain implementation of `pamola_run_step` here."""
+
+        def progress(done: float, total: float | None, unit: str) -> None:
+            self._tell("step progress", done, total, unit)
+
+        assert self._run is not None
+        self._staged = self._run.checkpoints.stage(step)
+        return step.operation.execute(StepContext(self._run, step, self._staged, progress))
+
+    def _answer(self, step: Step, result: OperationResult) -> bytes:
+        staged = self._staged
+        answer = Answer(result=result)
+        if staged is not None:  # else a wrapper answered without the step
+            for file in staged.files:
+                if file.record is not None and not file.record.path:
+                    raise DataError(
+                        f"step {step.id} wrote {file.record.name!r} to the memory of its process, which goes"
+                    )
+            answer = attrs.evolve(
+                answer, files=staged.files, warnings=staged.warnings, read=staged.read, derives=staged.derives
+            )
+        return dumps(answer, f"the result of step {step.id}")
+
+    def _failed(self, error: BaseException) -> bytes:
+        """The answer that an attempt failed with this error; what cannot be sent is told in words."""
+        run, staged = self._run, self._staged
+        read = list(staged.read.values()) if staged is not None else []
+        disclosure: Disclosure = (run.redactor if run is not None else NoRedactor("")).disclosure(run, read)
+        trace = disclosure.trace(error)
+        disclosure.remember(error)
+        if not isinstance(error, Exception):
+            error = OperationError(f"the step ended with {type(error).__name__} in its process")
+        answer = Answer(error=error, trace=trace, warnings=staged.warnings if staged is not None else ())
+        try:
+            data = dumps(answer, "the error")
+            loads(data)  # many exceptions can be pickled and not be made again
+        except Exception:
+            said = f"{type(error).__name__}: {disclosure.message(error)}" if str(error) else type(error).__name__
+            data = dumps(attrs.evolve(answer, error=OperationError(said)), "the error")
+        return data
+
+
+class _Forwarded:
+    """Stands for a service that lives in the parent.
+
+    Args:
+        service: Its name.
+        methods: What can be told to it from here; nothing comes back.
+        tell: Sends.
+    """
+
+    def __init__(self, service: str, methods: frozenset[str], tell: Callable[..., None]) -> None:
+        self._service, self._methods, self._tell = service, methods, tell
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name not in self._methods:
+            raise AttributeError(f"run.{self._service}.{name} is there in the parent process only")
+        return lambda *positional, **named: self._tell(self._service, name, positional, named)
+
+
+class _ForwardingHandler(logging.Handler):
+    """Sends log lines to the parent; the run's logger has redacted them already."""
+
+    def __init__(self, tell: Callable[..., None], level: int) -> None:
+        super().__init__(level)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        plain = (str, int, float, type(None))
+        self._tell("log", {key: value for key, value in vars(record).items() if isinstance(value, plain)})
+
+
+__all__ = ["RemoteRun", "perform"]
