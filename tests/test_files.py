@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
 from pamola_tasks.protocols import Project
-from pamola_tasks.storage import files as durable
-from pamola_tasks.storage import locks
+from pamola_tasks.storage import locks, publishing
 from pamola_tasks.storage.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
 from pamola_tasks.storage.hashing import Containers, Recognised, recognise
 from pamola_tasks.testing.kernel_kit import Disk, DiskPlaces, OsGuard, Xor, files_below
@@ -339,11 +338,11 @@ def test_publishing_replaces_or_refuses_in_one_step(tmp_path: Path) -> None:
     directory = os.open(tmp_path, os.O_RDONLY)
     try:
         with pytest.raises(FileExistsError):
-            durable.publish(directory, "new", "there", exclusive=True)
-        durable.publish(directory, "new", "there")
+            publishing.publish(directory, "new", "there", exclusive=True)
+        publishing.publish(directory, "new", "there")
         assert files_below(tmp_path) == {"there": b"new"}
         (tmp_path / "newer").write_text("newer")
-        durable.publish(directory, "newer", "fresh", exclusive=True)
+        publishing.publish(directory, "newer", "fresh", exclusive=True)
         assert files_below(tmp_path) == {"there": b"new", "fresh": b"newer"}
     finally:
         os.close(directory)
@@ -357,7 +356,7 @@ def test_a_lock_is_exclusive_between_open_files_and_can_be_given_back(tmp_path: 
         locks.unlock(one.fileno())
         assert locks.lock(two.fileno())
         one.write(b"x")
-        durable.flush_data(one.fileno())
+        publishing.flush_data(one.fileno())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fdatasync to take away")
@@ -365,7 +364,7 @@ def test_where_there_is_no_fdatasync_the_whole_file_is_flushed(tmp_path: Path, m
     flushed: list[int] = []
     monkeypatch.delattr(os, "fdatasync", raising=False)
     monkeypatch.setattr(os, "fsync", flushed.append)
-    durable.flush_data(7)
+    publishing.flush_data(7)
     assert flushed == [7]
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import Config, Directories, Reporter, RunServices, StagedStep
     from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.result import OperationResult
 
 PROGRESS_INTERVAL = 0.1  # seconds: observers are called for progress at most ten times in one of them
 
@@ -42,6 +43,17 @@ class StepContext:
         self._progress = progress
         self._shown = 0.0
         self._rng: Any = None
+
+    def execute(self) -> OperationResult:
+        """Have the operation do its work, and find out what it read."""
+        try:
+            result = self.step.operation.execute(self)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.data.finish()
+            raise
+        self.data.finish()
+        return result
 
     @property
     def config(self) -> Config:
@@ -110,6 +122,7 @@ class StepData:
         self._run = run
         self._step = step
         self._staged = staged
+        self._read: dict[str, None] = {}
 
     def has_dataset(self, name: str) -> bool:
         """Whether there is a dataset of this name now."""
@@ -125,25 +138,22 @@ class StepData:
         Raises:
             DataError: The step does not declare that it reads it; it is not there or not readable; a column is missing.
         """
-        self._declared(name)
-        frame = self._run.data_source.frame(name, columns)
-        self._note(name)
-        return frame
+        self._reads(name)
+        return self._run.data_source.frame(name, columns)
 
     def chunks(self, name: str, size: int | None = None, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """A table in pieces of at most `size` rows (the task's `chunk_size` unless given)."""
-        self._declared(name)
+        self._reads(name)
         yield from self._run.data_source.chunks(name, size or self._run.config.chunk_size, columns)
-        self._note(name)
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns; cheaper than `schema`, which may have to look at every row of a CSV file."""
-        self._declared(name)
+        self._reads(name)
         return self._run.data_source.columns(name)
 
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns and their dtypes as text."""
-        self._declared(name)
+        self._reads(name)
         return self._run.data_source.schema(name)
 
     @contextlib.contextmanager
@@ -155,10 +165,9 @@ class StepData:
         Raises:
             DataError: The step does not declare that it reads it; it is in memory, in several files, or not there.
         """
-        self._declared(name)
+        self._reads(name)
         with self._run.data_source.open_raw(name) as file:
             yield file
-        self._note(name)
 
     def path(self, name: str) -> str:
         """The file of a dataset, as messages name it; empty for a table in memory."""
@@ -185,6 +194,15 @@ class StepData:
                 f" name it in a parameter made with reads()"
             )
 
-    def _note(self, name: str) -> None:
-        if name not in self._staged.read:
+    def _reads(self, name: str) -> None:
+        self._declared(name)
+        self._read[name] = None
+
+    def finish(self) -> None:
+        """Record what was read, of whatever was read a part.
+
+        Raises:
+            DataError: It is no longer what it was when the step read it.
+        """
+        for name in self._read:
             self._staged.read[name] = self._run.data_source.describe(name)

@@ -187,7 +187,7 @@ class Steps:
             self.call_in_parent(lambda: self.progress(step, done, total, unit))
 
         staged = self._staged[step.id] = self.run.checkpoints.stage(step)
-        return step.operation.execute(StepContext(self.run, step, staged, progress))
+        return StepContext(self.run, step, staged, progress).execute()
 
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         """Pass on how far a step is."""

@@ -1,4 +1,4 @@
-"""Names that scripts use of a data source beside those that the kernel asks for: keys, modes, memory."""
+"""Datasets that are encrypted in a way of their own: keys and modes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from pamola_tasks import BaseTask, Kernel
@@ -64,40 +61,3 @@ def test_how_a_dataset_must_be_encrypted_is_checked_in_its_file(folder: Path) ->
     assert source.frame("plain").equals(source.frame("secret"))
     with pytest.raises(UsageError, match="no mode"):
         source.add_encryption_mode("plain", "rot13")
-
-
-def test_what_a_table_takes_in_memory_is_told_without_its_values() -> None:
-    frame = pd.DataFrame({"n": np.arange(1000), "city": ["Köln", "Bonn"] * 500, "x": np.arange(1000) / 7})
-    source = DataSource.from_dataframe(frame, "t")
-    told = source.analyze_dataframe("t")
-    assert told["rows"] == 1000
-    assert told["memory_bytes"] == frame.memory_usage(deep=True).sum()
-    assert {name: column["smaller_dtype"] for name, column in told["columns"].items()} == {
-        "n": "int16",
-        "city": "category",
-        "x": None,
-    }
-    assert (told["columns"]["city"]["distinct"], told["columns"]["city"]["missing"]) == (2, 0)
-    smaller = frame.astype({name: c["smaller_dtype"] for name, c in told["columns"].items() if c["smaller_dtype"]})
-    pd.testing.assert_frame_equal(smaller.astype(frame.dtypes), frame)
-    assert "Köln" not in repr(told)
-
-
-def test_a_table_that_does_not_go_into_memory_should_be_read_in_pieces(project: Any) -> None:
-    project.put("t.csv", "n\n" + "1234567\n" * 20_000)
-    source = project.source(t="t.csv")
-    assert source.suggest_engine("t") == "pandas"
-    assert source.suggest_engine("t", memory_limit=100_000) == "chunks"
-
-
-def test_frames_that_can_be_read_again_make_room(project: Any) -> None:
-    project.put("small.csv", "n\n1\n")
-    project.put("large.csv", "n\n" + "1\n" * 1000)
-    source = project.source(small="small.csv", large="large.csv")
-    source.add_dataframe("given", pd.DataFrame({"n": [1] * 5000}))
-    for name in source.names():
-        source.frame(name)
-    assert source.optimize_memory()["released"] == []
-    assert source.optimize_memory(0)["released"] == ["large", "small"], "what has no file stays"
-    assert source.names() == ["small", "large", "given"]
-    assert len(source.frame("large")) == 1000

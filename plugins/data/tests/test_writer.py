@@ -14,7 +14,7 @@ import pytest
 
 from pamola_tasks.errors import DataError, DataWriteError, PathSecurityError
 from pamola_tasks.protocols import DatasetFormat, Origin
-from pamola_tasks_data import DataReader, DataSettings, DataWriter
+from pamola_tasks_data import DataReader, DataSettings, DataSource, DataWriter
 from pamola_tasks_data.formats import Formats
 
 
@@ -86,18 +86,6 @@ def test_a_dictionary_is_encrypted_where_the_run_encrypts(project: Any) -> None:
     assert json.loads(run.files.read(path, "artifact")) == ["PLAINTEXT", "MORE"]
 
 
-def test_the_reader_returns_errors(project: Any) -> None:
-    project.put("t.csv", "a;b\n1;2\n")
-    frame, error = DataReader(project.files).read_dataframe("t.csv", delimiter=";", columns=["b"])
-    assert error is None
-    assert frame is not None
-    assert frame["b"].tolist() == [2]
-    frame, error = DataReader(project.files).read_dataframe("none.csv")
-    assert frame is None
-    assert error is not None
-    assert (error["error_type"], error["file_path"]) == ("DataError", "none.csv")
-
-
 def test_a_foreign_format_takes_part(project: Any) -> None:
     rot = DatasetFormat(
         extension="upper",
@@ -106,12 +94,13 @@ def test_a_foreign_format_takes_part(project: Any) -> None:
             file.write((str(v).upper() + "\n").encode()) and 1 for f in frames for v in f["line"]
         ),
     )
-    formats = Formats({"upper": rot})
+    formats = Formats({**Formats().known, "upper": rot})
     writer = DataWriter(project.files, formats=formats)
     record = writer.write_dataset(pd.DataFrame({"line": ["a", "b"]}), "t.upper", name="t", format="upper")
     assert (project.root / "t.upper").read_text() == "A\nB\n"
     assert record.rows == 2
-    assert DataReader(project.files, formats=formats).read("t.upper", format="upper")["line"].tolist() == ["a", "b"]
+    source = DataSource(file_paths={"t": "t.upper"}, reader=DataReader(project.files, formats=formats))
+    assert source.frame("t")["line"].tolist() == ["a", "b"]
     with pytest.raises(DataError, match="known are csv, json, jsonl, parquet, upper"):
         writer.extension("xls")
 

@@ -75,7 +75,7 @@ def test_no_more_than_a_chunk_is_in_memory(
     frame["age"] %= 97
     with (tmp_path / "people.csv").open("wb") as file:
         frame.to_csv(file, index=False)
-    source = Watched.from_file_path("people.csv", "people", files=Files(ProjectGuard(tmp_path)))
+    source = Watched(file_paths={"people": "people.csv"}, files=Files(ProjectGuard(tmp_path)))
     assert isinstance(source, Watched)
     source.whole, source.pieces, source.most = [], [], 0
     result = operation.run(data_source=source, task_dir=tmp_path / "task")

@@ -74,11 +74,19 @@ class PathGuard(Protocol):
 
 @attrs.frozen
 class Stat:
-    """What a guard tells of a file: `kind` is `file`, `directory` or `other`; size in bytes, mtime in nanoseconds."""
+    """What a guard knows of a file.
+
+    Attributes:
+        kind: `file`, `directory` or `other`.
+        size: In bytes.
+        mtime_ns: When its content was last written, in nanoseconds.
+        ctime_ns: When it last changed in any way, which no program can set back; 0 where the guard does not know.
+    """
 
     kind: str
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
 
 
 class Encryption(Protocol):

@@ -1,8 +1,7 @@
 """Durable publishing, and names that are safe to publish under: the only place that knows how.
 
-`Files` is what a run opens everything with (`run.files`): it stands on the path guard, hashes what is written,
-and encrypts the roles that the configuration says. The functions below it work on open files and directory
-handles, and path guards are built from them.
+`Files` is what a run opens everything with (`run.files`): it uses the path guard, hashes what is written, and encrypts
+the roles that the configuration says.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import errno
 import io
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -194,16 +192,27 @@ class Files:
             PathSecurityError: The path is refused.
             EncryptionError: It is encrypted and cannot be decrypted here.
         """
-        name = self._checked(path, "read")
-        with self.guard.open(name, "rb") as raw:
-            head = _peek(raw)
-            if self._encryption is not None and self._encryption.is_encrypted(head):
-                with self._encryption.reader(raw, role=role, task_id=self._owner_of(name)) as plain:
-                    yield plain
-            elif self._encryption is None and looks_encrypted(head):
-                raise EncryptionError(f"{name} is encrypted, and this run has no encryption service to read it with")
-            else:
-                yield raw
+        with self.open_raw(path) as raw, self.plain(raw, path, role) as file:
+            yield file
+
+    @contextlib.contextmanager
+    def plain(self, raw: IO[bytes], path: str | os.PathLike[str], role: Role) -> Iterator[IO[bytes]]:
+        """What an open file holds: it is decrypted and verified while it is read, where it is encrypted.
+
+        Args:
+            raw: The bytes on the disk, or a copy of them, at their beginning and able to seek.
+            path: Where they are from.
+            role: As for `open`.
+        """
+        head = raw.read(HEAD_SIZE)
+        raw.seek(0)
+        if self._encryption is not None and self._encryption.is_encrypted(head):
+            with self._encryption.reader(raw, role=role, task_id=self._owner_of(os.fspath(path))) as plain:
+                yield plain
+        elif self._encryption is None and looks_encrypted(head):
+            raise EncryptionError(f"{path} is encrypted, and this run has no encryption service to read it with")
+        else:
+            yield raw
 
     @contextlib.contextmanager
     def open_raw(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
@@ -290,7 +299,10 @@ class Files:
     def encryption_of(self, path: str | os.PathLike[str]) -> FileEncryption:
         """How the bytes on the disk are encrypted, found by looking at them."""
         with self.open_raw(path) as raw:
-            head = raw.read(HEAD_SIZE)
+            return self.encryption_in(raw.read(HEAD_SIZE))
+
+    def encryption_in(self, head: bytes) -> FileEncryption:
+        """The same for a file that begins with these bytes."""
         mode = next((mode for mark, mode in _MARKS.items() if head.startswith(mark)), "none")
         service = self._encryption
         if service is None or not service.is_encrypted(head):
@@ -370,42 +382,3 @@ class FileEncryption:
 def looks_encrypted(head: bytes) -> bool:
     """Whether a file that begins with these bytes says that it is encrypted by a format that this project writes."""
     return head.startswith(tuple(_MARKS))
-
-
-def _peek(raw: IO[bytes]) -> bytes:
-    head = raw.read(HEAD_SIZE)
-    raw.seek(0)
-    return head
-
-
-# ---------------------------------------------------------------- publishing, on directory handles
-
-
-def publish(directory: int, temporary: str, name: str, *, exclusive: bool = False) -> None:
-    """Give a finished temporary file its name, in one step.
-
-    Args:
-        directory: Descriptor of the directory that both names are in.
-        temporary: The file's present name.
-        name: The name it gets; a file of that name is replaced unless `exclusive`.
-
-    Raises:
-        FileExistsError: Exclusive, and the name is taken.
-    """
-    if exclusive:
-        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-        os.unlink(temporary, dir_fd=directory)
-    else:
-        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-
-
-def flush_data(descriptor: int) -> None:
-    """Bring a file's data to the disk (`fdatasync`, or what the system has for it)."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    elif hasattr(os, "fdatasync"):
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)

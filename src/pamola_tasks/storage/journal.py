@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.storage import files as durable
-from pamola_tasks.storage import locks
+from pamola_tasks.storage import locks, publishing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,7 +95,7 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
         finally:
             locks.unlock(descriptor)
         if flush:
-            durable.flush_data(descriptor)
+            publishing.flush_data(descriptor)
 
 
 @contextlib.contextmanager
@@ -124,7 +124,7 @@ def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
                 copy.write(data)
             else:
                 _write_all(copy_descriptor, data)
-                durable.flush_data(copy_descriptor)
+                publishing.flush_data(copy_descriptor)
         files.replace(new, path)
     except BaseException:
         files.unlink(new, missing_ok=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pamola_tasks_data.reading import DataReader
     from pamola_tasks_data.settings import DataSettings
-    from pamola_tasks_data.source import DataSource, prepare_data_source_from_paths
+    from pamola_tasks_data.source import DataSource
     from pamola_tasks_data.writing import DataWriter, WriterResult
 
 _HOMES = {
@@ -17,7 +17,6 @@ _HOMES = {
     "DataSource": "source",
     "DataWriter": "writing",
     "WriterResult": "writing",
-    "prepare_data_source_from_paths": "source",
 }
 
 
@@ -33,5 +32,4 @@ __all__ = [
     "DataSource",
     "DataWriter",
     "WriterResult",
-    "prepare_data_source_from_paths",
 ]

@@ -13,6 +13,8 @@ from pamola_tasks.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pamola_tasks.storage.verified import VerifiedFile
+
 
 # What holds any values in formats whose files state no types.
 _ANYTHING = {"csv": "text", "jsonl": "object", "xlsx": "object"}
@@ -35,10 +37,9 @@ class Dataset:
     """
 
     name: str
-    paths: tuple[str, ...] = ()
+    files: tuple[VerifiedFile, ...] = ()
     format: str = "memory"
     role: Any = "data"
-    task_id: str = ""
     stated: Mapping[str, Any] = attrs.Factory(dict)
     kinds: Mapping[str, str] = attrs.Factory(dict)
     required: frozenset[str] = frozenset()
@@ -52,15 +53,14 @@ class Dataset:
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 
     @property
-    def what(self) -> str:
-        """What messages call it."""
-        return f"dataset {self.name!r}" + (f" ({', '.join(self.paths)})" if self.paths else "")
+    def paths(self) -> tuple[str, ...]:
+        """Where its files are."""
+        return tuple(file.path for file in self.files)
 
     @property
-    def rows(self) -> int | None:
-        """How many there are, where they were read."""
-        frame = self.frame  # another thread may release it meanwhile
-        return None if frame is None else len(frame)
+    def what(self) -> str:
+        """What messages call it."""
+        return f"dataset {self.name!r}" + (f" ({', '.join(self.paths)})" if self.files else "")
 
     def has(self, columns: Any) -> bool:
         """Whether these columns (None: all) were read."""

@@ -1,11 +1,11 @@
-"""The formats that are built in, and how a format is found.
+"""The formats that this plugin brings, and how a format is found.
 
 What reads and writes them is imported when it is first called: pandas and Arrow take longer than many runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import PurePath
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from pamola_tasks.errors import DataError
 from pamola_tasks.protocols import DatasetFormat
 from pamola_tasks_data.expanding import inner_name, is_compressed
+from pamola_tasks_data.plugin import pamola_add_dataset_formats
 
 
 def _of(module: str, function: str) -> Callable[..., Any]:
@@ -57,18 +58,8 @@ EXCEL = DatasetFormat(
     columns=_of("excel", "columns"),
 )
 
-BUILT_IN: Mapping[str, DatasetFormat] = {
-    "csv": CSV,
-    "parquet": PARQUET,
-    "json": JSON,
-    "jsonl": JSON_LINES,
-    "xlsx": EXCEL,
-}
-
 # Other usual endings of the same formats.
 _SYNONYMS = {"tsv": "csv", "txt": "csv", "pq": "parquet", "ndjson": "jsonl", "excel": "xlsx"}
-
-
 _COMPRESSED_INSIDE = ("parquet", "xlsx")
 
 
@@ -76,42 +67,61 @@ class Formats:
     """The formats that are known, by name.
 
     Args:
-        more: Formats of other plugins: each a `DatasetFormat`, or `"module:object"`, imported when it is first used.
+        known: The formats that plugins bring, each imported when it is first asked for; those of this plugin unless
+            given.
     """
 
-    def __init__(self, more: Mapping[str, str | DatasetFormat] | None = None) -> None:
-        self._known: dict[str, str | DatasetFormat] = {**BUILT_IN, **(more or {})}
+    def __init__(self, known: Mapping[str, DatasetFormat] | None = None) -> None:
+        self.known: Mapping[str, DatasetFormat] = _Own() if known is None else known
 
     def __getitem__(self, name: str) -> DatasetFormat:
-        key = name.lower().lstrip(".")
-        if key not in self._known:
-            key = _SYNONYMS.get(key, key)
-        if key not in self._known:
-            raise DataError(f"{name!r} is no known format of datasets: known are {', '.join(sorted(self._known))}")
-        found = self._known[key]
-        if isinstance(found, str):
-            module, _, attribute = found.partition(":")
-            loaded = getattr(import_module(module), attribute)
-            if not isinstance(loaded, DatasetFormat):
-                raise DataError(f"the format {key!r} is {found}, which is no DatasetFormat")
-            self._known[key] = found = loaded
+        key = self.key(name)
+        found = self.known[key]
+        if not isinstance(found, DatasetFormat):
+            raise DataError(f"the format {key!r} is {found!r}, which is no DatasetFormat")
         return found
+
+    def key(self, name: str) -> str:
+        """The name that a format is known by: `csv` for `.TSV`. Imports nothing."""
+        key = name.lower().lstrip(".")
+        if key not in self.known:
+            key = _SYNONYMS.get(key, key)
+        if key not in self.known:
+            raise DataError(f"{name!r} is no known format of datasets: known are {', '.join(sorted(self.known))}")
+        return key
 
     def name_for(self, path: str, stated: str | None = None) -> str:
         """The name of a file's format: the stated one, else what its extension says."""
         name = stated or PurePath(inner_name(path)).suffix.lstrip(".")
         if not name:
             raise DataError(
-                f"{path} has no extension that tells its format: known are {', '.join(sorted(self._known))}"
+                f"{path} has no extension that tells its format: known are {', '.join(sorted(self.known))}"
             )
-        found = self[name].extension
-        if found in _COMPRESSED_INSIDE and is_compressed(path):
-            raise DataError(f"{path}: {found} files are compressed inside: unpack it")
-        return found
+        key = self.key(name)
+        if key in _COMPRESSED_INSIDE and is_compressed(path):
+            raise DataError(f"{path}: {key} files are compressed inside: unpack it")
+        return key
 
     def told_by(self, path: str, stated: str | None) -> str:
         """The same, but empty where the file's name does not tell: it may be no table."""
         if stated:
-            return self[stated].extension
+            return self.key(stated)
         inner = PurePath(inner_name(path)).suffix.lstrip(".").lower()
-        return self.name_for(path) if _SYNONYMS.get(inner, inner) in self._known else ""
+        return self.name_for(path) if _SYNONYMS.get(inner, inner) in self.known else ""
+
+
+class _Own(Mapping[str, DatasetFormat]):
+    """The formats of this plugin alone: for readers and writers made by hand, outside a kernel."""
+
+    def __init__(self) -> None:
+        self._targets = pamola_add_dataset_formats()
+
+    def __getitem__(self, name: str) -> DatasetFormat:
+        found: DatasetFormat = globals()[self._targets[name].partition(":")[2]]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)

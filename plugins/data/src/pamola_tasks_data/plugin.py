@@ -48,7 +48,7 @@ def pamola_provide_data_writer(run: RunServices) -> DataWriter:
 
 
 @hookimpl
-def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
+def pamola_add_dataset_formats() -> dict[str, str]:
     return {
         "csv": "pamola_tasks_data.formats:CSV",
         "parquet": "pamola_tasks_data.formats:PARQUET",

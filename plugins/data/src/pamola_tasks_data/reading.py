@@ -1,4 +1,4 @@
-"""`DataReader`: one file into a frame, whatever its format, with errors that tell no values."""
+"""`DataReader`: one file into a frame, whatever its format, with errors that show no values."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import DataError, PamolaTaskError
+from pamola_tasks.errors import DataError
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import expanded
 from pamola_tasks_data.formats import Formats
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
-    from pamola_tasks.protocols import Role
+    from pamola_tasks.protocols import DatasetFormat, Role
     from pamola_tasks.storage.files import Files
+    from pamola_tasks.storage.verified import VerifiedFile
 
 
 @attrs.frozen(kw_only=True)
@@ -69,122 +69,77 @@ class DataReader:
             raise DataError("files cannot be read here: a DataSource or DataReader made by hand needs `files=`")
         return self._files
 
-    def options(self, what: str, stated: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a format's functions: those of this reader, overruled by those stated for the dataset."""
+    def table(self, file: VerifiedFile, format: str, *, role: Role, what: str, **stated: Any) -> Table:
+        """A file as a table.
+
+        Args:
+            file: The file.
+            format: Name of its format.
+            role: What it was written as, where it is encrypted.
+            what: What messages call it.
+            **stated: `delimiter`, `quotechar`, `encoding`, `text_columns`, `dtypes`, …: for this file.
+        """
 
         def warn(message: str) -> None:
             if self._warn is not None:
                 self._warn(f"{what}: {message}")
 
         known = {key: value for key, value in stated.items() if value is not None}
-        return {**attrs.asdict(self.csv), "expansion_limit": self._expansion_limit, "warn": warn, **known}
+        options = {**attrs.asdict(self.csv), "expansion_limit": self._expansion_limit, "warn": warn, **known}
+        return Table(file=file, format=self.formats[format], role=role, what=what, options=options)
 
-    def read(
-        self,
-        path: str,
-        *,
-        format: str,
-        role: Role = "data",
-        columns: Sequence[str] | None = None,
-        what: str = "",
-        **stated: Any,
-    ) -> pd.DataFrame:
-        """The whole table, or some columns of it.
 
-        Args:
-            path: Where it lies.
-            format: Name of its format.
-            role: What it was written as, where it is encrypted.
-            columns: Only these, in this order.
-            what: What messages call it.
-            **stated: `delimiter`, `quotechar`, `encoding`, `text_columns`, `dtypes`: for this file.
+@attrs.frozen(kw_only=True)
+class Table:
+    """One file of a dataset, and what its format has to know to read it.
 
-        Raises:
-            DataError: It is not there, cannot be read, or has no such column.
-        """
-        what = what or path
-        with self._opened(path, role, what) as file:
-            frame = self.formats[format].read(file, columns, self.options(what, stated))
-            return _checked(frame, columns)
+    Every method raises `DataError` where the file is not there, cannot be read, or has no such column.
+    """
 
-    def chunks(
-        self,
-        path: str,
-        size: int,
-        *,
-        format: str,
-        role: Role = "data",
-        columns: Sequence[str] | None = None,
-        what: str = "",
-        **stated: Any,
-    ) -> Iterator[pd.DataFrame]:
+    file: VerifiedFile
+    format: DatasetFormat
+    role: Role
+    what: str
+    options: Mapping[str, Any]
+
+    def read(self, columns: Sequence[str] | None) -> pd.DataFrame:
+        """The whole table, or some columns of it, in this order."""
+        with self._opened() as file:
+            return _checked(self.format.read(file, columns, self.options), columns)
+
+    def chunks(self, size: int, columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
         """The table in pieces of at most `size` rows; the format must be one that can."""
-        what = what or path
-        pieces = self.formats[format].chunks
-        if pieces is None:
-            raise DataError(f"{what}: a dataset in {format} can only be read whole")
-        with self._opened(path, role, what) as file:
-            for frame in pieces(file, size, columns, self.options(what, stated)):
+        assert self.format.chunks is not None
+        with self._opened() as file:
+            for frame in self.format.chunks(file, size, columns, self.options):
                 yield _checked(frame, columns)
 
-    def schema(
-        self, path: str, *, format: str, role: Role = "data", what: str = "", **stated: Any
-    ) -> dict[str, str] | None:
+    def schema(self, columns: Sequence[str] | None = None) -> dict[str, str] | None:
         """Columns and their dtypes without making a frame; None where the format has no way to tell."""
-        look = self.formats[format].schema
-        if look is None:
+        if self.format.schema is None:
             return None
-        with self._opened(path, role, what or path) as file:
-            return look(file, self.options(what or path, stated))
+        with self._opened() as file:
+            return self.format.schema(file, {**self.options, "columns": columns})
 
-    def columns(
-        self, path: str, *, format: str, role: Role = "data", what: str = "", **stated: Any
-    ) -> list[str] | None:
+    def columns(self) -> list[str] | None:
         """Names of the columns, without a look at the rows; None where the format has no way to tell."""
-        look = self.formats[format].columns
-        if look is None:
+        if self.format.columns is None:
             return None
-        with self._opened(path, role, what or path) as file:
-            return look(file, self.options(what or path, stated))
-
-    def read_dataframe(
-        self,
-        source: str | os.PathLike[str],
-        file_format: str | None = None,
-        columns: Sequence[str] | None = None,
-        encoding: str | None = None,
-        delimiter: str | None = None,
-        quotechar: str | None = None,
-    ) -> tuple[pd.DataFrame | None, dict[str, Any] | None]:
-        """Read a file; a failure is returned, not raised.
-
-        Returns:
-            The frame and None, or None and a dict of `error_type`, `message` and `file_path`.
-        """
-        path = str(source)
-        try:
-            name = self.formats.name_for(path, file_format)
-            stated: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "quotechar": quotechar}
-            return self.read(path, format=name, columns=columns, **stated), None
-        except PamolaTaskError as problem:
-            return None, error_of(problem, path)
+        with self._opened() as file:
+            return self.format.columns(file, self.options)
 
     @contextlib.contextmanager
-    def _opened(self, path: str, role: Role, what: str) -> Iterator[IO[bytes]]:
+    def _opened(self) -> Iterator[IO[bytes]]:
+        limit = float(self.options["expansion_limit"])
         with (
-            explained(what),
-            self.files.open(path, role) as file,
-            expanded(file, path, self._expansion_limit) as content,
+            explained(self.what),
+            self.file.open(self.role) as file,
+            expanded(file, self.file.path, limit) as content,
         ):
             yield content
 
 
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
-
-
-def error_of(problem: PamolaTaskError, path: str = "") -> dict[str, Any]:
-    """An error as the dict that `get_dataframe` and `read_dataframe` return."""
-    return {"error_type": type(problem).__name__, "message": str(problem), "file_path": path}
 
 
 @contextlib.contextmanager

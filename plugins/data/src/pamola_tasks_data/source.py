@@ -1,261 +1,371 @@
-"""`DataSource`: datasets by name, with the names that scripts use beside those that the kernel asks for."""
+"""`DataSource`: tables by name, read when first asked for, kept until released."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
-from pamola_tasks.errors import DataError, PamolaTaskError, UsageError
-from pamola_tasks.storage.files import FileEncryption
-from pamola_tasks_data.datasets import Datasets
-from pamola_tasks_data.expanding import is_compressed
-from pamola_tasks_data.reading import error_of
+from pamola_tasks.errors import DataError, UsageError
+from pamola_tasks.record import DatasetRecord
+from pamola_tasks.storage.verified import VerifiedFile
+from pamola_tasks_data.data_types import check_data_types, stated_for
+from pamola_tasks_data.dataset import Dataset
+from pamola_tasks_data.handover import Handover
+from pamola_tasks_data.reading import DataReader, Table, explained
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    import numpy
     import pandas as pd
 
+    from pamola_tasks.protocols import RunServices
     from pamola_tasks.storage.files import Files
 
-_SAMPLE_ROWS = 10_000
+_OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
+KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
-class DataSource(Datasets):
-    """Datasets by name; arguments as for `Datasets`."""
+class DataSource:
+    """Datasets by name. Safe to use from several threads.
 
-    @classmethod
-    def from_dataframe(cls, frame: pd.DataFrame, name: str = "main") -> DataSource:
-        """A source with one frame."""
-        return cls({name: frame})
+    Args:
+        dataframes: Frames in memory.
+        file_paths: Files, read when first asked for.
+        data_types: The type that columns must have (see `stated_types`).
+        files: How files are opened (`run.files`); without it only frames in memory can be used.
+        reader: Reads files; made from `files` unless given.
+        run: The run it belongs to.
+    """
 
-    @classmethod
-    def from_file_path(cls, path: str | Path, name: str = "main", *, files: Files, **options: Any) -> DataSource:
-        """A source with one file."""
-        source = cls(files=files)
-        source.add_file_path(name, path, **options)
-        return source
-
-    @classmethod
-    def from_multi_file_dataset(
-        cls, paths: Sequence[str | Path], name: str = "main", *, files: Files, **options: Any
-    ) -> DataSource:
-        """A source with one dataset in several files."""
-        source = cls(files=files)
-        source.add_multi_file_dataset(name, paths, **options)
-        return source
-
-    def get_schema(self, name: str) -> dict[str, Any]:
-        """`columns`, `dtypes`, `num_cols` and, where it is known, `num_rows`."""
-        schema = self.schema(name)
-        return {
-            "columns": list(schema),
-            "dtypes": schema,
-            "num_cols": len(schema),
-            "num_rows": self._dataset(name).rows,
-        }
-
-    def validate_schema(self, name: str, expected: Mapping[str, str]) -> tuple[bool, list[str]]:
-        """Whether a dataset has these columns with these dtypes (an empty text: any), and what is wrong."""
-        schema = self.schema(name)
-        problems = []
-        for column, dtype in expected.items():
-            if column not in schema:
-                problems.append(f"column {column!r} is missing")
-            elif dtype and schema[column].lower() != dtype.lower():
-                problems.append(f"column {column!r} is {schema[column]}, not {dtype}")
-        return not problems, problems
-
-    def get_file_metadata(self, name: str) -> dict[str, Any]:
-        """`paths`, `format`, `size_bytes`, `exists`, `task_id` and `encrypted` of a dataset's files."""
-        dataset = self._dataset(name)
-        there = bool(dataset.paths) and self.has_dataset(name)
-        files = self._reader.files if dataset.paths else None
-        return {
-            "paths": list(dataset.paths),
-            "format": dataset.format,
-            "exists": there,
-            "size_bytes": sum(files.stat(p).size for p in dataset.paths) if files and there else None,
-            "task_id": dataset.task_id,
-            "encrypted": self.get_encryption_info(name)["encrypted"] if there else False,
-        }
-
-    def get_encryption_info(self, name: str) -> dict[str, Any]:
-        """Whether the bytes on the disk are encrypted, and with which key: found by looking at them."""
-        dataset = self._dataset(name)
-        looks = [self._reader.files.encryption_of(path) for path in dataset.paths]
-        first = looks[0] if looks else FileEncryption()
-        return {
-            "encrypted": bool(looks) and all(look.encrypted for look in looks),
-            "mode": first.mode,
-            "key_id": first.key_id,
-        }
-
-    def estimate_memory_usage(self, name: str) -> int:
-        """Bytes that the whole frame takes in memory; for a file that was not read, projected from its first rows."""
-        from pamola_tasks_data.frames import memory_of
-
-        dataset = self._dataset(name)
-        if dataset.frame is not None and dataset.complete:
-            return memory_of(dataset.frame)
-        if any(is_compressed(path) for path in dataset.paths):  # their size tells nothing
-            return sum(memory_of(piece) for piece in self.chunks(name, _SAMPLE_ROWS))
-        sample = next(iter(self.chunks(name, _SAMPLE_ROWS)), None)
-        if sample is None or len(sample) < _SAMPLE_ROWS:
-            return 0 if sample is None else memory_of(sample)
-        counted = _Counted()
-        self._format_of(dataset).write([sample], counted, {})  # type: ignore[arg-type]
-        size = sum(self._reader.files.stat(path).size for path in dataset.paths)
-        return int(memory_of(sample) * size / max(counted.size, 1))
-
-    # ------------------------------------------------------------ memory
-
-    def analyze_dataframe(self, name: str) -> dict[str, Any]:
-        """Rows, bytes and, for each column, dtype, bytes, missing, distinct and a smaller dtype (see `analysis`)."""
-        from pamola_tasks_data.analysis import analyzed
-
-        return analyzed(self.frame(name))
-
-    def suggest_engine(self, name: str, memory_limit: int | None = None) -> str:
-        """`pandas` where the whole table goes into memory, else `chunks`: read it with `get_dataframe_chunks`.
-
-        Args:
-            name: The dataset.
-            memory_limit: Bytes that it may take; a quarter of the machine's memory unless given, because operations
-                make copies.
-        """
-        from pamola_tasks_data.analysis import memory_of_the_machine
-
-        limit = memory_of_the_machine() // 4 if memory_limit is None else memory_limit
-        return "pandas" if self.estimate_memory_usage(name) <= limit else "chunks"
-
-    def optimize_memory(self, threshold_percent: float = 80.0) -> dict[str, Any]:
-        """Drop frames that can be read again, the largest first, until the others take less of the machine's memory.
-
-        Args:
-            threshold_percent: Share of the machine's memory that frames may take, 0 to 100.
-
-        Returns:
-            `released` (names), `bytes_before`, `bytes_after`.
-        """
-        from pamola_tasks_data.analysis import memory_of_the_machine
-        from pamola_tasks_data.frames import memory_of
-
-        if not 0 <= threshold_percent <= 100:
-            raise UsageError(f"threshold_percent lies between 0 and 100, not at {threshold_percent}")
-        held = {d.name: memory_of(d.frame) for d in self._datasets.values() if d.frame is not None}
-        before = after = sum(held.values())
-        released = []
-        for name in sorted(held, key=lambda name: -held[name]):
-            if after > threshold_percent / 100 * memory_of_the_machine() and self._datasets[name].paths:
-                self.release(name)
-                released.append(name)
-                after -= held[name]
-        return {"released": released, "bytes_before": before, "bytes_after": after}
-
-    # ------------------------------------------------------------ the other door: errors are returned
-
-    def get_dataframe(
+    def __init__(
         self,
-        name: str,
-        load_if_path: bool = True,
-        columns: Sequence[str] | None = None,
-        nrows: int | None = None,
-        skiprows: int | None = None,
-        validate_schema: Mapping[str, str] | None = None,
-    ) -> tuple[pd.DataFrame | None, dict[str, Any] | None]:
-        """A frame; a failure is returned, not raised.
+        dataframes: Mapping[str, pd.DataFrame] | None = None,
+        file_paths: Mapping[str, str | Path] | None = None,
+        *,
+        data_types: Mapping[str, Any] | None = None,
+        files: Files | None = None,
+        reader: DataReader | None = None,
+        run: RunServices | None = None,
+    ) -> None:
+        self.run = run
+        self._reader = reader or DataReader(files)
+        self._data_types = dict(data_types or {})
+        check_data_types(self._data_types)
+        self._datasets: dict[str, Dataset] = {}
+        self.handover = Handover()
+        for name, path in (file_paths or {}).items():
+            self.add_file_path(name, path)
+        for name, frame in (dataframes or {}).items():
+            self.add_dataframe(name, frame)
+
+    # ------------------------------------------------------------ names
+
+    def names(self) -> list[str]:
+        """All names, in the order added."""
+        return list(self._datasets)
+
+    def has_dataset(self, name: str) -> bool:
+        """Whether there is a dataset of this name and, for files, whether they are there."""
+        dataset = self._datasets.get(name)
+        return dataset is not None and all(self._reader.files.exists(path) for path in dataset.paths)
+
+    def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
+        """A name for a file.
+
+        Args:
+            name: Replaces a dataset of that name.
+            path: Relative to the project's root, or absolute.
+            **options: `role` (default `data`), `format` (else the extension says it), `task_id` of the task that wrote
+                it, `sha256` of its bytes where it is known, for CSV `delimiter`, `quotechar`, `encoding`, and for Excel
+                `sheet`.
+        """
+        self.add_multi_file_dataset(name, [path], **options)
+
+    def add_multi_file_dataset(self, name: str, paths: Sequence[str | Path], **options: Any) -> None:
+        """A name for several files with the same columns, one table after the other. Options as for one file."""
+        unknown = sorted(set(options) - _OPTIONS)
+        if unknown:
+            raise UsageError(f"a file has no option {unknown[0]!r}: there are {', '.join(sorted(_OPTIONS))}")
+        if not paths:
+            raise DataError(f"dataset {name!r} has no files")
+        sha256 = options.get("sha256") or "" if len(paths) == 1 else ""
+        self._datasets[name] = self._new(
+            name,
+            files=tuple(VerifiedFile(self._reader.files, str(path), sha256, self._room) for path in paths),
+            format=self._reader.formats.told_by(str(paths[0]), options.get("format")),
+            role=options.get("role") or "data",
+            stated={key: options[key] for key in ("delimiter", "quotechar", "encoding", "sheet") if options.get(key)},
+            written=self.handover.taken(name, sha256),
+        )
+
+    def _room(self) -> int:
+        return KEPT - sum(file.kept for dataset in list(self._datasets.values()) for file in dataset.files)
+
+    def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
+        """A name for a frame in memory, as it is now."""
+        from pamola_tasks_data import frames
+
+        dataset = self._new(name)
+        dataset.frame = dataset.typed(frames.taken(dataset.what, frame), None)
+        dataset.complete = True
+        self._datasets[name] = dataset
+
+    def add_encryption_key(self, name: str, key: str) -> None:
+        """Say that a dataset's files are encrypted with another key than the project's.
 
         Args:
             name: The dataset.
-            load_if_path: Read the file where that was not done yet.
-            columns: Only these columns.
-            nrows: At most so many rows.
-            skiprows: Leave out so many rows first.
-            validate_schema: Columns and dtypes that the dataset must have.
+            key: 32 bytes in base64, as `encryption_keys` of a task. The encryption service of the run keeps it.
 
-        Returns:
-            The frame and None, or None and a dict of `error_type`, `message` and `file_path`.
+        Raises:
+            DataError: The source belongs to no run, or its encryption service takes no keys.
+            EncryptionError: It is no key.
         """
-        path = ", ".join(self._datasets[name].paths) if name in self._datasets else ""
-        try:
-            dataset = self._dataset(name)
-            if not load_if_path and not dataset.has(columns):
-                raise DataError(f"{dataset.what} was not read yet, and must not be read now (load_if_path=False)")
-            if validate_schema is not None:
-                problems = self.validate_schema(name, validate_schema)[1]
-                if problems:
-                    raise DataError(f"{dataset.what}: {'; '.join(problems)}")
-            if nrows is None and not skiprows:
-                return self.frame(name, columns), None
-            return self._some_rows(name, columns, skiprows or 0, nrows), None
-        except PamolaTaskError as problem:
-            return None, error_of(problem, path)
+        add = getattr(self.run.encryption, "add_input_key", None) if self.run is not None else None
+        if add is None:
+            raise DataError(f"dataset {name!r}: there is no encryption service here that takes keys of datasets")
+        add(name, key)
 
-    def _some_rows(self, name: str, columns: Sequence[str] | None, skip: int, count: int | None) -> pd.DataFrame:
+    def add_encryption_mode(self, name: str, mode: str) -> None:
+        """State how a dataset's files must be encrypted; what they are is seen in them, and checked when they are read.
+
+        Args:
+            name: A dataset that has files.
+            mode: `none`: must not be encrypted; `simple` or `age`: must be.
+        """
+        if mode not in ("none", "simple", "age"):
+            raise UsageError(f"{mode!r} is no mode of encryption: there are none, simple, age")
+        self._dataset(name).must_be_encrypted = mode != "none"
+
+    @property
+    def file_paths(self) -> dict[str, list[Path]]:
+        """The files of every dataset that has some."""
+        return {name: [Path(path) for path in d.paths] for name, d in self._datasets.items() if d.files}
+
+    # ------------------------------------------------------------ reading
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The whole table, or some columns of it: a frame that the caller may change.
+
+        Raises:
+            DataError: Not there, not readable, a column missing, or values that are not of the type stated for them.
+        """
+        from pamola_tasks_data.arrow import own_copy
+
+        dataset = self._dataset(name)
+        with dataset.lock:
+            return own_copy(self._loaded(dataset, columns))
+
+    def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """The table in pieces of at most `size` rows; read whole only where the format knows no other way."""
+        if size < 1:
+            raise UsageError(f"chunks need a size of at least 1, not {size}")
+        dataset = self._dataset(name)
+        if dataset.has(columns) or dataset.written is not None or not self._in_pieces(dataset):
+            frame = self.frame(name, columns)
+            for start in range(0, max(len(frame), 1), size):
+                yield frame.iloc[start : start + size].reset_index(drop=True)
+            return
+        there = self.columns(name)
+        wanted = list(there if columns is None else columns)
+        dataset.check(wanted, there)
+        kinds = dataset.kinds_in(there)
+        known = self.schema(name) if columns is None else dataset.schema or self._common_schema(dataset, wanted) or {}
+        read_as = {key: known[key] for key in wanted if key not in kinds}
+        for table in self._tables(dataset, read_as):
+            for piece in table.chunks(size, columns):
+                yield dataset.typed(piece, wanted)
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns, without a look at the rows where the format knows a way."""
+        dataset = self._dataset(name)
+        with dataset.lock:
+            if dataset.files and dataset.schema is None and not dataset.complete and dataset.written is None:
+                names = next(self._tables(dataset)).columns()
+                if names is not None:
+                    return names
+            return list(self.schema(name))
+
+    def schema(self, name: str) -> dict[str, str]:
+        """Names of the columns and the dtypes that they have once read, without making the whole frame."""
+        from pamola_tasks_data.stated_types import DTYPES
+
+        dataset = self._dataset(name)
+        with dataset.lock:
+            if dataset.schema is None:
+                in_memory = dataset.complete or dataset.written is not None or not dataset.files
+                seen = None if in_memory else self._common_schema(dataset)
+                if seen is None:
+                    frame = self._loaded(dataset, None)
+                    seen = {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
+                kinds = dataset.kinds_in(seen)
+                dataset.schema = {c: DTYPES[kinds[c]] if c in kinds else dtype for c, dtype in seen.items()}
+            return dict(dataset.schema)
+
+    @contextlib.contextmanager
+    def open_raw(self, name: str) -> Iterator[IO[bytes]]:
+        """The one file of a dataset that is no table, decrypted.
+
+        Raises:
+            DataError: It has no file, or several, or the file is not there.
+        """
+        dataset = self._dataset(name)
+        if len(dataset.files) != 1:
+            where = "is in memory" if not dataset.files else f"has {len(dataset.files)} files"
+            raise DataError(f"dataset {name!r} {where}: only one file can be read as it is")
+        self._check_encryption(dataset, dataset.files[0])
+        with explained(dataset.what), dataset.files[0].open(dataset.role) as file:
+            yield file
+
+    def generator(self, seed: int | None) -> numpy.random.Generator:
+        """Random numbers for operations: `ctx.rng`."""
+        import numpy as np
+
+        return np.random.default_rng(seed)
+
+    def release(self, name: str) -> None:
+        """Drop the frame from memory; a dataset that has no file is forgotten."""
+        dataset = self._datasets.get(name)
+        if dataset is None:
+            return
+        if not dataset.files:
+            del self._datasets[name]
+            return
+        with dataset.lock:
+            dataset.frame, dataset.complete, dataset.written = None, False, None
+            for file in dataset.files:
+                file.drop()
+
+    def _new(self, name: str, **known: Any) -> Dataset:
+        kinds, required = stated_for(self._data_types, name)
+        return Dataset(name, kinds=kinds, required=required, **known)
+
+    def _dataset(self, name: str) -> Dataset:
+        try:
+            return self._datasets[name]
+        except KeyError:
+            known = ", ".join(self._datasets) or "none"
+            raise DataError(f"there is no dataset {name!r}: there are {known}") from None
+
+    def _loaded(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
+        """The kept frame, read first where columns are missing in it."""
+        if not dataset.has(columns):
+            before = [] if dataset.frame is None else [str(c) for c in dataset.frame.columns]
+            whole = columns is None or dataset.written is not None
+            wanted = None if whole else list(dict.fromkeys([*before, *(columns or ())]))
+            dataset.frame = self._read(dataset, wanted)
+            dataset.complete = wanted is None
+            if dataset.complete:  # nobody needs the bytes any more
+                for file in dataset.files:
+                    file.drop()
+        assert dataset.frame is not None
+        if columns is None:
+            return dataset.frame
+        dataset.check(columns, [str(c) for c in dataset.frame.columns])
+        return dataset.frame[list(columns)]
+
+    def _read(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
         from pamola_tasks_data.frames import joined
 
-        found: list[pd.DataFrame] = []
-        seen = 0
-        for piece in self.chunks(name, _SAMPLE_ROWS, columns):
-            start, stop = max(skip - seen, 0), len(piece) if count is None else skip + count - seen
-            found.append(piece.iloc[start : max(stop, start)])
-            seen += len(piece)
-            if count is not None and seen >= skip + count:
-                break
-        return joined(found)
+        as_read = self._reader.formats[self._format_of(dataset)].as_read if dataset.written is not None else None
+        if as_read is not None:
+            return dataset.typed(as_read(dataset.written), None)
+        dtypes = self._common_schema(dataset, columns) if len(dataset.files) > 1 else None
+        frames = [dataset.typed(table.read(columns), columns) for table in self._tables(dataset, dtypes)]
+        return frames[0] if len(frames) == 1 else joined(frames)
 
-    def get_dataframe_chunks(
-        self, name: str, chunk_size: int = 10_000, columns: Sequence[str] | None = None
-    ) -> Iterator[pd.DataFrame]:
-        """The table in pieces."""
-        yield from self.chunks(name, chunk_size, columns)
+    def _tables(self, dataset: Dataset, dtypes: Mapping[str, str] | None = None) -> Iterator[Table]:
+        """Every file, ready to be read as columns of these dtypes."""
+        format = self._format_of(dataset)
+        for file in dataset.files:
+            self._check_encryption(dataset, file)
+            yield self._reader.table(
+                file,
+                format,
+                role=dataset.role,
+                what=f"dataset {dataset.name!r} ({file.path})",
+                notes=dataset.notes.setdefault(file.path, {}),
+                text_columns=tuple(dataset.kinds),
+                dtypes=dtypes,
+                **dataset.stated,
+            )
 
-    def create_sample(
-        self, name: str, size: int = 1000, seed: int | None = None, sample_name: str | None = None
-    ) -> pd.DataFrame:
-        """Rows drawn without replacement, in their order; all where there are fewer.
+    def _check_encryption(self, dataset: Dataset, file: VerifiedFile) -> None:
+        wanted = dataset.must_be_encrypted
+        if wanted is not None and file.encryption.encrypted != wanted:
+            is_said = "it has to be encrypted, and is not" if wanted else "it is encrypted, and must not be"
+            raise DataError(f"dataset {dataset.name!r} ({file.path}): {is_said} (add_encryption_mode)")
 
-        Args:
-            seed: The same seed gives the same rows.
-            sample_name: Keep the sample as a dataset of this name too.
+    def _format_of(self, dataset: Dataset) -> str:
+        """What its files are read as; an error where nothing says it, which does not matter until a table is read."""
+        return self._reader.formats.name_for(dataset.paths[0], dataset.format)
+
+    def _in_pieces(self, dataset: Dataset) -> bool:
+        return bool(dataset.files) and self._reader.formats[self._format_of(dataset)].chunks is not None
+
+    # ------------------------------------------------------------ types
+
+    def _common_schema(self, dataset: Dataset, columns: Sequence[str] | None = None) -> dict[str, str] | None:
+        """Columns and dtypes of all files together, None where the format cannot tell."""
+        common: dict[str, str] | None = None
+        for table in self._tables(dataset):
+            seen = table.schema(columns)
+            if seen is None:
+                return None
+            if common is None:
+                common = seen
+            elif list(seen) != list(common):
+                raise DataError(f"{dataset.what}: {table.file.path} has other columns than {dataset.paths[0]}")
+            else:
+                common = {c: dataset.common_dtype(c, common[c], seen[c]) for c in common}
+        return common
+
+    # ------------------------------------------------------------ facts
+
+    def fingerprint(self, name: str) -> str:
+        """The hash of what the dataset is: sha256 (hex) of the bytes on disk, or of a frame's content.
+
+        Made once for each name: what is read of a file is compared with it, and an error where it is not that.
         """
-        frame = self.frame(name)
-        sample = frame if len(frame) <= size else frame.sample(size, random_state=seed).sort_index()
-        sample = sample.reset_index(drop=True)
-        if sample_name is not None:
-            self.add_dataframe(sample_name, sample)
-        return sample
+        dataset = self._dataset(name)
+        if not dataset.fingerprint:
+            if dataset.files:
+                with explained(dataset.what):
+                    hashes = [file.sha256 for file in dataset.files]
+                joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+                dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
+            else:
+                from pamola_tasks_data.frames import frame_hash
 
+                with dataset.lock:
+                    assert dataset.frame is not None
+                    dataset.fingerprint = frame_hash(dataset.frame)
+        return dataset.fingerprint
 
-def prepare_data_source_from_paths(file_paths: Mapping[str, str | Path], *, files: Files, **options: Any) -> DataSource:
-    """A source for files, each under its name. Options as for `DataSource.add_file_path`."""
-    source = DataSource(files=files)
-    for name, path in file_paths.items():
-        source.add_file_path(name, path, **options)
-    return source
+    def describe(self, name: str) -> DatasetRecord:
+        """What is known of a dataset without reading more of it, but for its hash.
 
-
-class _Counted:
-    """A file that only counts what is written to it."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def write(self, data: Any) -> int:
-        self.size += len(memoryview(data).cast("B"))
-        return len(data)
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None:
-        """Nothing is kept."""
-
-    def close(self) -> None:
-        """Nothing is open."""
+        Raises:
+            DataError: A file is no longer the one that was hashed, and perhaps read.
+        """
+        dataset = self._dataset(name)
+        digest = self.fingerprint(name)
+        with explained(dataset.what):
+            for file in dataset.files:
+                file.check()
+        frame = dataset.frame  # another thread may release it meanwhile
+        columns = frame.columns if dataset.complete and frame is not None else dataset.schema
+        return DatasetRecord(
+            name=name,
+            kind="input",
+            path=", ".join(self._reader.files.name(path) for path in dataset.paths),
+            format=dataset.format,
+            sha256=digest,
+            bytes=sum(file.size for file in dataset.files) if dataset.files else None,
+            rows=None if frame is None else len(frame),
+            columns=None if columns is None else tuple(str(column) for column in columns),
+            encrypted=bool(dataset.files) and all(file.encryption.encrypted for file in dataset.files),
+            key_id=dataset.files[0].encryption.key_id if dataset.files else "",
+        )

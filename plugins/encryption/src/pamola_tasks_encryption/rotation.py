@@ -16,6 +16,7 @@ import attrs
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.storage import files as durable
+from pamola_tasks.storage import publishing
 from pamola_tasks_encryption.container import DecryptingReader, is_container
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
@@ -109,7 +110,7 @@ def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
         with _writable(files, name) as descriptor:
             for offset, area in exchange:
                 _write_at(descriptor, area, offset)
-                durable.flush_data(descriptor)
+                publishing.flush_data(descriptor)
     else:
         _write_anew(files, name, exchange)
     return Found.CHANGED

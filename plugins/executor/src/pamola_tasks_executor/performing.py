@@ -134,7 +134,7 @@ class RemoteRun:
 
         assert self._run is not None
         self._staged = self._run.checkpoints.stage(step)
-        return step.operation.execute(StepContext(self._run, step, self._staged, progress))
+        return StepContext(self._run, step, self._staged, progress).execute()
 
     def _answer(self, step: Step, result: OperationResult) -> bytes:
         staged = self._staged

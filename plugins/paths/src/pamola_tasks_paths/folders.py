@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.storage.files import publish
+from pamola_tasks.storage.publishing import publish
 from pamola_tasks_paths.names import collation_key, shown
 
 O_CLOEXEC = getattr(os, "O_CLOEXEC", 0)

@@ -159,7 +159,7 @@ class _ReadOnlyRoot:
 def _told(status: os.stat_result) -> Stat:
     mode = status.st_mode
     kind = "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
-    return Stat(kind, status.st_size, status.st_mtime_ns)
+    return Stat(kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def diagnose(project: Project | None) -> list[Diagnosis]:
