@@ -72,7 +72,7 @@ def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_t
 
     staged = run.checkpoints.stage(step)
     try:
-        result = operation.execute(StepContext(run, step, staged, progress))
+        result = StepContext(run, step, staged, progress).execute()
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += staged.warnings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +76,7 @@ class Copy(Operation):
         return OperationResult.success()
 
 
-def DURING() -> None:  # noqa: N802 - replaced by tests
+def DURING() -> None:
     """What happens after the step has read its input."""
 
 

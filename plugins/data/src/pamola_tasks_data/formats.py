@@ -94,9 +94,7 @@ class Formats:
         """The name of a file's format: the stated one, else what its extension says."""
         name = stated or PurePath(inner_name(path)).suffix.lstrip(".")
         if not name:
-            raise DataError(
-                f"{path} has no extension that tells its format: known are {', '.join(sorted(self.known))}"
-            )
+            raise DataError(f"{path} has no extension that tells its format: known are {', '.join(sorted(self.known))}")
         key = self.key(name)
         if key in _COMPRESSED_INSIDE and is_compressed(path):
             raise DataError(f"{path}: {key} files are compressed inside: unpack it")

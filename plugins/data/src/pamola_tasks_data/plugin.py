@@ -8,10 +8,8 @@ from pamola_tasks import hookimpl
 from pamola_tasks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config, DatasetFormat, DataSource, DataWriter, RunServices
+    from pamola_tasks.protocols import Config, DataSource, DataWriter, RunServices
 
 PAMOLA_HOOK_API = 1
 
