@@ -12,22 +12,21 @@ from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RawValue, RunOptions
 from pamola_tasks_cli.outcome import as_document, print_outcome
 from pamola_tasks_cli.output import print_json, program
-from pamola_tasks_cli.several import check_names, preview_several, run_several
-from pamola_tasks_cli.show import show_plan
 
 if TYPE_CHECKING:
-    from pamola_tasks_cli.app import Invocation
+    from collections.abc import Sequence
 
+    from pamola_tasks_cli.app import Invocation
 
 _KINDS = ("threads", "processes")  # of the default executor
 
 
 @click.command("run")
 @click.argument("tasks", metavar="TASK…", nargs=-1)
-@click.option("--with-dependencies", is_flag=True, help="First what the tasks need; skip what is up to date.")
-@click.option("--all", "all_tasks", is_flag=True, help="Every task of the project; skip what is up to date.")
-@click.option("--restart", is_flag=True, help="Forget checkpoints and begin from the beginning.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--with-dependencies", is_flag=True, help="Run what the tasks depend on first; skip what is up to date.")
+@click.option("--all", "all_tasks", is_flag=True, help="Run every task of the project; skip what is up to date.")
+@click.option("--restart", is_flag=True, help="Ignore checkpoints and run every step.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option(
     "--set",
     "settings",
@@ -35,22 +34,24 @@ _KINDS = ("threads", "processes")  # of the default executor
     multiple=True,
     help="Override a configuration key (values as in YAML).",
 )
-@click.option("--from", "first", metavar="STEP", help="Begin with this step; what is before comes from an earlier run.")
-@click.option("--to", "last", metavar="STEP", help="End with this step.")
-@click.option("--only", metavar="STEP", multiple=True, help="Only this step; repeatable.")
-@click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out; repeatable.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Run N steps at a time, of all tasks together.")
-@click.option("--executor", metavar="NAME", help="Run steps on `threads`, in `processes`, or by the plugin NAME.")
+@click.option("--from", "first", metavar="STEP", help="Start at STEP, reusing earlier results.")
+@click.option("--to", "last", metavar="STEP", help="Stop after STEP.")
+@click.option("--only", metavar="STEP", multiple=True, help="Run only STEP; repeatable.")
+@click.option("--skip", metavar="STEP", multiple=True, help="Leave out STEP; repeatable.")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Run up to N steps at the same time, across all tasks."
+)
+@click.option("--executor", metavar="NAME", help="Run steps in `threads`, `processes`, or by plugin NAME.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="Stop a step that takes longer; it has failed.",
+    help="Fail any step that runs longer than SECONDS.",
 )
-@click.option("--seed", type=int, help="Seed of everything random.")
-@click.option("--continue-on-error", is_flag=True, help="After a failure go on with what does not need it.")
-@click.option("--wait", is_flag=True, help="Wait for another run of the task to end.")
-@click.option("--show-data", is_flag=True, help="Let errors and logs quote values of the data.")
+@click.option("--seed", type=int, help="Seed for everything random.")
+@click.option("--continue-on-error", is_flag=True, help="After a failure, run what does not depend on it.")
+@click.option("--wait", is_flag=True, help="Wait until another run of the task ends.")
+@click.option("--show-data", is_flag=True, help="Allow errors and logs to quote data values.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
@@ -76,12 +77,10 @@ def command(
     log_format: str,
     as_json: bool,
 ) -> int:
-    """Run tasks: each behind those whose results it needs, until one fails. With --jobs, tasks that do not need each
-    other run at the same time.
+    """Run tasks in dependency order; stop at the first failure. With --jobs, independent tasks run at the same time.
 
-    TASK is an id found in configs/, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file. What an
-    earlier run left unfinished is continued; steps that are done, and whose inputs and parameters are unchanged, are
-    not run again.
+    TASK is an id found in configs/, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file. Re-run the
+    same command after a crash: finished steps whose inputs and parameters are unchanged are skipped.
     """
     overrides: dict[str, Any] = dict(_setting(text) for text in settings)
     chosen = {"seed": seed, "parallel_processes": jobs, "timeout": timeout}
@@ -102,8 +101,10 @@ def command(
         quiet=cli.verbosity < 0,
         selection=Selection(first=first, last=last, only=only, skip=skip),
     )
-    check_names(tasks, all_tasks, options.selection)
+    _check_names(tasks, all_tasks, options.selection)
     if all_tasks or with_dependencies or len(tasks) > 1:
+        from pamola_tasks_cli.several import preview_several, run_several
+
         if dry_run:
             return preview_several(cli, tasks, options, with_dependencies=with_dependencies, as_json=as_json)
         return run_several(
@@ -117,6 +118,8 @@ def command(
         )
     (task,) = tasks
     if dry_run:
+        from pamola_tasks_cli.show import show_plan
+
         show_plan(cli, task, options, as_json=as_json)
         return EXIT_OK
     outcome = cli.kernel.run(task, options=options)
@@ -125,6 +128,16 @@ def command(
     else:
         print_outcome(outcome, f"{program()} run {task}")
     return outcome.exit_code
+
+
+def _check_names(names: Sequence[str], all_tasks: bool, selection: Selection) -> None:
+    """Refuse no task, tasks beside `--all`, and steps of more than one task."""
+    if all_tasks and names:
+        raise UsageError("--all runs every task of the project: name none beside it")
+    if not all_tasks and not names:
+        raise UsageError("name a TASK to run, or give --all; `pamola-task list` shows the tasks")
+    if selection and (all_tasks or len(names) > 1):
+        raise UsageError("--from, --to, --only and --skip choose steps of one task: name only that one")
 
 
 def _executor(cli: Invocation, name: str) -> dict[str, Any]:

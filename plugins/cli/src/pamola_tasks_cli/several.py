@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.errors import EXIT_OK, UsageError
+from pamola_tasks.errors import EXIT_OK
 from pamola_tasks_cli.outcome import as_document, print_outcome
 from pamola_tasks_cli.output import note, print_json, program, visible
 from pamola_tasks_cli.show import plan_document, print_plan
@@ -15,23 +15,8 @@ from pamola_tasks_cli.show import plan_document, print_plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pamola_tasks.plan import Selection
     from pamola_tasks.protocols import PlannedTask, RunOptions, TaskOutcome
     from pamola_tasks_cli.app import Invocation
-
-
-def check_names(names: Sequence[str], all_tasks: bool, selection: Selection) -> None:
-    """Refuse what does not make sense together.
-
-    Raises:
-        UsageError: No task, tasks beside `--all`, or steps of more than one task.
-    """
-    if all_tasks and names:
-        raise UsageError("--all runs every task of the project: name none beside it")
-    if not all_tasks and not names:
-        raise UsageError("name a TASK to run, or give --all; `pamola-task list` shows the tasks")
-    if selection and (all_tasks or len(names) > 1):
-        raise UsageError("--from, --to, --only and --skip choose steps of one task: name only that one")
 
 
 def run_several(

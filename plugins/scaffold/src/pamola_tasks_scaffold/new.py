@@ -40,7 +40,8 @@ class Templates(click.Group):
 
 def _templates(ctx: click.Context) -> Mapping[str, Command]:
     cli: CommandLine = ctx.obj
-    return cli.kernel.contributions("pamola_add_templates", "template")
+    found: Mapping[str, Command] = cli.kernel.contributions("pamola_add_templates", "template")
+    return found
 
 
 @click.group("new", cls=Templates)

@@ -10,8 +10,7 @@ import click
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_scaffold import code_texts, task_texts
-from pamola_tasks_scaffold.init import example_table
+from pamola_tasks_scaffold.texts import EXAMPLE, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,19 +39,18 @@ def new_task(cli: CommandLine, name: str, data: str | None, as_class: bool, desc
         "cls": _camel(name) + "Task",
         "function": name.replace("-", "_").lower(),
         "description": description.replace("\n", " ").replace('"', "'") or f"Profile of the data of {name}",
-        "data": data or "DATA/raw/example.csv",
+        "data": data or EXAMPLE,
     }
-    texts = {f"tests/test_{values['function']}.py": task_texts.TEST}
+    files = {f"tests/test_{values['function']}.py": text_of("test_task.py", **values)}
     if as_class:
-        texts[f"configs/{name}.yaml"] = task_texts.CLASS_CONFIG
-        texts[f"tasks/{name}.py"] = task_texts.TASK_CLASS
+        files[f"configs/{name}.yaml"] = text_of("task_of_class.yaml", **values)
+        files[f"tasks/{name}.py"] = text_of("task.py", **values)
     else:
-        texts[f"configs/{name}.yaml"] = task_texts.TASK_FILE
-    made = {path: text.format(**values) for path, text in texts.items()}
-    if data is None and not (kernel.project.root / "DATA/raw/example.csv").exists():
-        made["DATA/raw/example.csv"] = example_table()
+        files[f"configs/{name}.yaml"] = text_of("task.yaml", **values)
+    if data is None and not (kernel.project.root / EXAMPLE).exists():
+        files[EXAMPLE] = text_of("example.csv")
     then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
-    cli.create_files(f"task {name}", made, then)
+    cli.create_files(f"task {name}", files, then)
 
 
 @click.command("operation")
@@ -70,9 +68,10 @@ def new_operation(cli: CommandLine, name: str) -> None:
     values["constant"] = f'\nFILE = Path(__file__).resolve().parent.parent / "{file}"\n'
     values["plugins"] = "plugins=memory_plugins(), modules=[str(FILE)]"
     test = f"tests/test_{module}.py"
-    texts = {file: code_texts.OPERATION + code_texts.OPERATION_HOOK, test: code_texts.OPERATION_TEST}
+    hook = text_of("operation_hook.py", **values)
+    files = {file: text_of("operation.py", **values) + hook, test: text_of("test_operation.py", **values)}
     then = [("use it", f"{cli.out.program()} --plugin {file} run TASK"), ("test it", f"pytest {test}")]
-    cli.create_files(f"operation {cls}", _filled(texts, values), then)
+    cli.create_files(f"operation {cls}", files, then)
 
 
 @click.command("plugin")
@@ -85,12 +84,12 @@ def new_plugin(cli: CommandLine, name: str) -> None:
     """
     package = _package(name)
     values = {"name": name, "package": package, "description": "A rule for releases", "more": ""}
-    texts = {
-        "README.md": code_texts.PLUGIN_README,
-        f"src/{package}/plugin.py": code_texts.PLUGIN,
-        f"tests/test_{package}.py": code_texts.PLUGIN_TEST,
+    templates = {
+        "README.md": "plugin.md",
+        f"src/{package}/plugin.py": "plugin.py",
+        f"tests/test_{package}.py": "test_plugin.py",
     }
-    _create_distribution(cli, "plugin", name, texts, values)
+    _create_distribution(cli, "plugin", name, templates, values)
 
 
 @click.command("pack")
@@ -106,13 +105,13 @@ def new_pack(cli: CommandLine, name: str) -> None:
     values |= {"cls": "CapitalsOperation", "module": "capitals", "hookimpl": "", "constant": ""}
     values["imports"] = f"import pandas as pd\n\nfrom {package} import plugin"
     values["plugins"] = "plugins=[*memory_plugins(), plugin]"
-    texts = {
-        "README.md": code_texts.PACK_README,
-        f"src/{package}/plugin.py": code_texts.PACK,
-        f"src/{package}/capitals.py": code_texts.OPERATION,
-        f"tests/test_{package}.py": code_texts.OPERATION_TEST,
+    templates = {
+        "README.md": "pack.md",
+        f"src/{package}/plugin.py": "pack.py",
+        f"src/{package}/capitals.py": "operation.py",
+        f"tests/test_{package}.py": "test_operation.py",
     }
-    _create_distribution(cli, "pack", name, texts, values)
+    _create_distribution(cli, "pack", name, templates, values)
 
 
 # ---------------------------------------------------------------- names
@@ -152,17 +151,12 @@ def _operation_class(name: str) -> str:
 # ---------------------------------------------------------------- writing
 
 
-def _filled(texts: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    return {path: text.format(**values) for path, text in texts.items()}
-
-
 def _create_distribution(
-    cli: CommandLine, what: str, name: str, texts: Mapping[str, str], values: Mapping[str, str]
+    cli: CommandLine, what: str, name: str, templates: Mapping[str, str], values: Mapping[str, str]
 ) -> None:
     folder, package = f"plugins/{name}", values["package"]
-    about = f'"""{values["description"]}."""\n'
-    texts = {"pyproject.toml": code_texts.PYPROJECT, f"src/{package}/__init__.py": about, **texts}
-    files = {f"{folder}/{path}": text for path, text in _filled(texts, values).items()}
-    cli.create_files(
-        f"{what} {name}", files, [("install it", f"pip install -e {folder}"), ("test it", f"pytest {folder}")]
-    )
+    files = {f"{folder}/src/{package}/__init__.py": f'"""{values["description"]}."""\n'}
+    for path, template in {"pyproject.toml": "pyproject.toml", **templates}.items():
+        files[f"{folder}/{path}"] = text_of(template, **values)
+    then = [("install it", f"pip install -e {folder}"), ("test it", f"pytest {folder}")]
+    cli.create_files(f"{what} {name}", files, then)
