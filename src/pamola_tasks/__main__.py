@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command line and exit."""
     for script in entry_points(group="console_scripts", name="pamola-task"):
         script.load()()
-    sys.exit("pamola-task is not installed: install pamola-tasks-cli")
+    sys.exit("the command line is not installed: pip install 'pamola-tasks[standard]'")
 
 
 if __name__ == "__main__":
