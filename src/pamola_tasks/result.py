@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -40,35 +40,8 @@ def _note_what_is_repeated(result: OperationResult, _: Any, message: str | None)
     return message
 
 
-class HasArtifacts(Protocol):
-    """What `ArtifactQueries` asks."""
-
-    @property
-    def artifacts(self) -> Sequence[Artifact]:
-        """The artifacts."""
-        ...
-
-
-class ArtifactQueries:
-    """Questions about the artifacts of whatever has some."""
-
-    __slots__ = ()
-
-    def get_artifacts_by_type(self: HasArtifacts, artifact_type: str) -> list[Artifact]:
-        """Artifacts of one type."""
-        return [a for a in self.artifacts if a.artifact_type == artifact_type]
-
-    def get_artifacts_by_tag(self: HasArtifacts, tag: str) -> list[Artifact]:
-        """Artifacts with a tag."""
-        return [a for a in self.artifacts if tag in a.tags]
-
-    def get_artifacts_by_category(self: HasArtifacts, category: str) -> list[Artifact]:
-        """Artifacts of one category."""
-        return [a for a in self.artifacts if a.category == category]
-
-
 @attrs.define
-class OperationResult(ArtifactQueries):
+class OperationResult:
     """What an operation says of itself when it ends."""
 
     status: OperationStatus = OperationStatus.SUCCESS
@@ -172,6 +145,18 @@ class OperationResult(ArtifactQueries):
     def add_nested_metric(self, category: str, name: str, value: Any) -> None:
         """Add a number under a heading."""
         self.metrics.setdefault(category, {})[name] = value
+
+    def get_artifacts_by_type(self, artifact_type: str) -> list[Artifact]:
+        """Artifacts of one type."""
+        return [a for a in self.artifacts if a.artifact_type == artifact_type]
+
+    def get_artifacts_by_tag(self, tag: str) -> list[Artifact]:
+        """Artifacts with a tag."""
+        return [a for a in self.artifacts if tag in a.tags]
+
+    def get_artifacts_by_category(self, category: str) -> list[Artifact]:
+        """Artifacts of one category."""
+        return [a for a in self.artifacts if a.category == category]
 
     def get_artifact_group(self, group: str) -> list[Artifact]:
         """Artifacts that belong together."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from pamola_tasks.errors import PamolaTaskError
-from pamola_tasks.record import now, rfc3339
 from pamola_tasks_reports.values import plain
 
 if TYPE_CHECKING:
@@ -16,43 +17,19 @@ if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
 
 
+@attrs.define
 class ArtifactGroup:
-    """Artifacts that belong together.
+    """Artifacts that belong together; `description` says what they have in common."""
 
-    Args:
-        name: The group's name.
-        description: What its artifacts have in common, for people.
-    """
-
-    def __init__(self, name: str, description: str = "") -> None:
-        self.name = name
-        self.description = description
-        self.artifacts: list[Artifact] = []
-        self.created_at = rfc3339(now())
+    name: str
+    description: str = ""
+    artifacts: list[Artifact] = attrs.Factory(list)
 
     def add_artifact(self, artifact: Artifact) -> None:
         """Put an artifact into the group."""
         artifact.group = self.name
         if artifact not in self.artifacts:
             self.artifacts.append(artifact)
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.artifacts)
-
-    def __len__(self) -> int:
-        return len(self.artifacts)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As it stands in reports."""
-        return {
-            "name": self.name,
-            "description": self.description,
-            "count": self.count,
-            "created_at": self.created_at,
-            "artifacts": [artifact.path for artifact in self.artifacts],
-        }
 
 
 class Inventory:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PamolaTaskError, ReportingError
 from pamola_tasks.operation import Artifact
 from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
-from pamola_tasks.result import ArtifactQueries
 from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import diagnosis, facts
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
 
 
-class TaskReporter(ArtifactQueries):
+class TaskReporter:
     """The report of one run of a task.
 
     Within a run it reads what happened from `run.record`, and only what the task adds is told to it. It works
@@ -169,12 +166,6 @@ class TaskReporter(ArtifactQueries):
         with self._lock:
             self._added.metrics[name] = value
 
-    def add_nested_metric(self, category: str, name: str, value: Any) -> None:
-        """A number of the whole task, under a heading."""
-        with self._lock:
-            before = self._added.metrics.get(category)
-            self._added.metrics[category] = {**(before if isinstance(before, Mapping) else {}), name: value}
-
     def add_task_summary(
         self,
         success: bool,
@@ -192,20 +183,6 @@ class TaskReporter(ArtifactQueries):
             self._added.encryption = dict(encryption) if encryption else None
 
     # ------------------------------------------------------------ asked
-
-    @property
-    def artifacts(self) -> list[Artifact]:
-        """All artifacts, of steps and of the task itself, each file once."""
-        with self._lock:
-            record = self._source.record
-            told = [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *self._added.artifacts]
-            return list({self._source.inventory.name(artifact.path): artifact for artifact in reversed(told)}.values())[
-                ::-1
-            ]
-
-    def get_artifact_group(self, name: str) -> ArtifactGroup | None:
-        """The group of this name, or None."""
-        return self._added.groups.get(name)
 
     def generate_report(self) -> dict[str, Any]:
         """The report as it stands: redacted, and without values where the run encrypts.
@@ -274,25 +251,6 @@ class TaskReporter(ArtifactQueries):
         history = facts.service(self._run, "history")
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
         return diagnosis.diagnose(files, self._reports, latest)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Add the summary, with the exception where one passes, and save."""
-        info = None
-        if error is not None:
-            info = {
-                "type": "exception",
-                "exception_type": type(error).__name__,
-                "message": str(error) or type(error).__name__,
-            }
-            lines = "".join(traceback.format_exception(error))
-            self._added.errors.append({**info, "operation": f"Exception: {type(error).__name__}", "traceback": lines})
-        self.add_task_summary(error is None, error_info=info)
-        self.save_report()
 
     # ------------------------------------------------------------ inside
 
