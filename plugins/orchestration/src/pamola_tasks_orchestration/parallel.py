@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from pamola_tasks.plan import ReadySet
 from pamola_tasks_orchestration.run_queue import RunQueue
 from pamola_tasks_orchestration.task_process import TaskProcess, describe
 
@@ -50,7 +51,7 @@ class _Parallel:
         self._description = describe(request.kernel)
         self._free = jobs
         self._on_line = on_line
-        self._waiting = list(request.nodes.values())
+        self._waiting = ReadySet({name: node.needs for name, node in request.nodes.items()})
         self._busy: dict[TaskProcess, tuple[TaskNode, int]] = {}
         self._idle: list[TaskProcess] = []
         self._inbox: queue.SimpleQueue[tuple[TaskProcess, TaskOutcome | str]] = queue.SimpleQueue()
@@ -71,17 +72,12 @@ class _Parallel:
             self._interrupt(interrupt)
 
     def _begin(self) -> None:
-        ready = []
-        for node in list(self._waiting):
-            if any(name in self._request.nodes and name not in self.run_queue.outcomes for name in node.needs):
-                continue
-            refused = self.run_queue.refusal(node)
-            if refused is None:
-                ready.append(node)
-            else:
-                self._waiting.remove(node)
-                self.run_queue.ended(refused)
-        begins = ready[: self._free]
+        nodes = self._request.nodes
+        while refused := list(filter(None, (self.run_queue.refusal(nodes[name]) for name in self._waiting.ready))):
+            for outcome in refused:
+                self._waiting.take(outcome.task_id)
+                self._ended(outcome)
+        begins = [nodes[name] for name in self._waiting.ready[: self._free]]
         for number, node in enumerate(begins):
             self._begin_one(node, self._free // (len(begins) - number))
 
@@ -90,9 +86,13 @@ class _Parallel:
         options = attrs.evolve(options, overrides={**options.overrides, "parallel_processes": share})
         process = self._idle.pop() if self._idle else TaskProcess(self._description, self._inbox.put)
         self._busy[process] = node, share
-        self._waiting.remove(node)
+        self._waiting.take(node.task_id)
         self._free -= share
         process.run(node, options, may_skip=self._request.may_skip)
+
+    def _ended(self, outcome: TaskOutcome) -> None:
+        self.run_queue.ended(outcome)
+        self._waiting.done(outcome.task_id)
 
     def _wait(self) -> None:
         while self._busy:
@@ -105,7 +105,7 @@ class _Parallel:
                 continue
             del self._busy[process]
             self._free += share
-            self.run_queue.ended(message)
+            self._ended(message)
             if message.status != "died":
                 self._idle.append(process)
             return
