@@ -174,7 +174,7 @@ def test_the_generated_parts_are_up_to_date() -> None:
 # ---------------------------------------------------------------- pages hang together
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names_of)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=names_of)
 def test_links_lead_to_pages_that_are_there(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
