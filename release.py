@@ -23,6 +23,9 @@ REQUIRED = re.compile(r'(?<!name = )"(pamola-(?:tasks|ops)(?:-[a-z]+)?)((?:\[[a-
 UNRELEASED = re.compile(r"^## \[(?:[\d.]+\] - )?Unreleased\]?$", re.M)
 
 
+BOUND = re.compile(r'"(pamola-(?:tasks|ops)(?:-[a-z]+)?)>=[0-9.]+,<[0-9.]+"')  # in the manual, with bounds only
+
+
 def projects(root: Path) -> list[Path]:
     """The pyproject.toml of every distribution, the kernel's first."""
     return [root / "pyproject.toml", *sorted(root.glob("plugins/*/pyproject.toml"))]
@@ -46,6 +49,16 @@ def renewed(text: str, version: str) -> str:
     return REQUIRED.sub(lambda found: f'"{found[1]}{found[2]}{bounds(version)}"', text)
 
 
+def stated(root: Path, version: str) -> Iterator[tuple[Path, str, str]]:
+    """Every file that states a version or a bound, its text, and the text that it should have."""
+    for path in (*projects(root), root / "src/pamola_tasks/__init__.py"):
+        text = path.read_text(encoding="utf-8")
+        yield path, text, renewed(text, version)
+    for path in sorted(root.glob("docs/**/*.md")):
+        text = path.read_text(encoding="utf-8")
+        yield path, text, BOUND.sub(lambda found: f'"{found[1]}{bounds(version)}"', text)
+
+
 def set_version(root: Path, version: str) -> None:
     """Write a version into every distribution, and the day into the changelog.
 
@@ -54,8 +67,9 @@ def set_version(root: Path, version: str) -> None:
     """
     if VERSION.fullmatch(version) is None:
         raise ValueError(f"{version}: expected a version such as 0.2.0")
-    for path in (*projects(root), root / "src/pamola_tasks/__init__.py"):
-        path.write_text(renewed(path.read_text(encoding="utf-8"), version), encoding="utf-8")
+    for path, old, new in stated(root, version):
+        if new != old:
+            path.write_text(new, encoding="utf-8")
     changelog = root / "CHANGELOG.md"
     today = datetime.datetime.now(datetime.UTC).date()
     text = changelog.read_text(encoding="utf-8")
@@ -65,10 +79,8 @@ def set_version(root: Path, version: str) -> None:
 def differences(root: Path) -> Iterator[str]:
     """What does not fit the version of the kernel."""
     version = version_of(root)
-    for path in (*projects(root), root / "src/pamola_tasks/__init__.py"):
-        old = path.read_text(encoding="utf-8").split("\n")
-        new = renewed("\n".join(old), version).split("\n")
-        for number, (before, after) in enumerate(zip(old, new, strict=True), 1):
+    for path, old, new in stated(root, version):
+        for number, (before, after) in enumerate(zip(old.split("\n"), new.split("\n"), strict=True), 1):
             if before != after:
                 yield f"{path.relative_to(root)}:{number}: {before.strip()}, expected {after.strip()}"
     if f"## [{version}]" not in (root / "CHANGELOG.md").read_text(encoding="utf-8"):

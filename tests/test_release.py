@@ -21,6 +21,7 @@ spec.loader.exec_module(release)
 def copy(tmp_path: Path) -> Path:
     """The files of this checkout that hold a version."""
     files = [*release.projects(ROOT), ROOT / "src/pamola_tasks/__init__.py", ROOT / "CHANGELOG.md"]
+    files.append(ROOT / "docs/reference/plugins.md")
     for path in files:
         target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +77,7 @@ def test_odd_version_is_refused(copy, version):
         ("plugins/paths/pyproject.toml", "pamola-tasks>=0.1,<0.2", "pamola-tasks"),
         ("plugins/paths/pyproject.toml", "pamola-tasks>=0.1,<0.2", "pamola-tasks>=0.1"),
         ("pyproject.toml", "pamola-tasks-data>=0.1,<0.2", "pamola-tasks-data==0.1.0"),
+        ("docs/reference/plugins.md", "pamola-tasks>=0.1,<0.2", "pamola-tasks>=0.1,<0.3"),
         ("src/pamola_tasks/__init__.py", '__version__ = "0.1.0"', '__version__ = "0.2.0"'),
     ],
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pamola_tasks import __version__
 from pamola_tasks.errors import UsageError
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_scaffold.texts import EXAMPLE, text_of
@@ -155,6 +156,8 @@ def _create_distribution(
     cli: CommandLine, what: str, name: str, templates: Mapping[str, str], values: Mapping[str, str]
 ) -> None:
     folder, package = f"plugins/{name}", values["package"]
+    major, minor, *_ = __version__.split(".")
+    values = {**values, "bounds": f">={major}.{minor},<{major}.{int(minor) + 1}"}
     files = {f"{folder}/src/{package}/__init__.py": f'"""{values["description"]}."""\n'}
     for path, template in {"pyproject.toml": "pyproject.toml", **templates}.items():
         files[f"{folder}/{path}"] = text_of(template, **values)
