@@ -15,6 +15,8 @@ from pamola_tasks import BaseTask, Kernel, Secret, hookimpl
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_config import plugin as config_plugin
 from pamola_tasks_config.task_config import TaskConfig
+from pamola_tasks_dependencies import plugin as dependencies_plugin
+from pamola_tasks_directories import plugin as directories_plugin
 from pamola_tasks_redaction import plugin as redaction_plugin
 
 paths_plugin = pytest.importorskip("pamola_tasks_paths.plugin", reason="needs the paths plugin as its guard")
@@ -98,7 +100,8 @@ class Home:
 
     @property
     def kernel(self) -> Kernel:
-        return Kernel(self.root, autoload=False, plugins=[config_plugin, paths_plugin, redaction_plugin, *self.plugins])
+        ours = [config_plugin, dependencies_plugin, directories_plugin, paths_plugin, redaction_plugin]
+        return Kernel(self.root, autoload=False, plugins=[*ours, *self.plugins])
 
     def config(self, task: Any = "t_1", **overrides: Any) -> TaskConfig:
         """The configuration of a task: by id, with nothing stated, or a task; None for the project's."""
@@ -106,6 +109,8 @@ class Home:
 
         made = Stated(task, {}) if isinstance(task, str) else task
         kernel = self.kernel
+        if made is not None:
+            made.kernel = kernel
         options = RunOptions(overrides={key.replace("__", "."): value for key, value in overrides.items()})
         config = RunSession(kernel, made, options, runs=False).bring_up("config").config
         assert isinstance(config, TaskConfig)

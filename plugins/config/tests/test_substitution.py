@@ -76,10 +76,3 @@ def test_texts_that_fit_a_pattern_of_ones_own_are_hidden(home: Any) -> None:
     home.write("configs/prj_config.yaml", "sensitive_patterns: ['(']\n")
     (problem,) = home.problems()
     assert problem.startswith("configs/prj_config.yaml:1:21: sensitive_patterns: not a regular expression")
-
-
-def test_folders_of_a_project_by_the_names_of_the_specification(home: Any) -> None:
-    config = home.config()
-    assert config.get_project_config_dir() == home.root / "configs"
-    assert config.get_project_logs_dir() == home.root / "logs"
-    assert config.get_task_dictionaries_dir() == config.get_task_dict_dir()

@@ -19,6 +19,7 @@ from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.task import Task
+from pamola_tasks_compat.project_folders import create_default_project_structure, get_project_paths
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
@@ -52,9 +53,6 @@ _OF_PLUGIN = {
     "save_project_config": ("config", "pamola_tasks_config"),
     "find_project_root": ("config", "pamola_tasks_config"),
     "is_valid_project_root": ("config", "pamola_tasks_config"),
-    "get_project_paths": ("config", "pamola_tasks_config"),
-    "create_default_project_structure": ("config", "pamola_tasks_config"),
-    "clear_config_cache": ("config", "pamola_tasks_config"),
     "TaskConfig": ("config", "pamola_tasks_config"),
     "TaskRunner": ("config", "pamola_tasks_config"),
     "validate_path_security": ("path_guard", "pamola_tasks_paths"),
@@ -124,6 +122,10 @@ def initialize_execution_log(project_path: str | Path | None = None, progress_ma
     history: Any = _services("history", project_path).history
     path: Path = history.initialize_execution_log()
     return path
+
+
+def clear_config_cache() -> None:
+    """For scripts that call it before they load again: every call reads the files, so there is nothing to clear."""
 
 
 # ---------------------------------------------------------------- the registry
@@ -389,6 +391,8 @@ __all__ = [
     "TaskContext",
     "check_task_dependencies",
     "clean_temp_dir",
+    "clear_config_cache",
+    "create_default_project_structure",
     "create_task_directories",
     "create_task_instance",
     "discover_task_classes",
@@ -400,6 +404,7 @@ __all__ = [
     "format_execution_time",
     "get_artifact_path",
     "get_operation_seed",
+    "get_project_paths",
     "get_recursive_variables",
     "get_task_class",
     "get_task_metadata",

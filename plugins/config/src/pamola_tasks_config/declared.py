@@ -92,6 +92,27 @@ class DeclaredTask(BaseTask):
         add_listed(self, self.config.operations, "operations", self.config.problem_at)
 
 
+class ConfiguredTask(BaseTask):
+    """A task of which only the configuration is wanted.
+
+    Args:
+        defaults: What its class would state.
+    """
+
+    def __init__(self, task_id: str, task_type: str = "", defaults: Mapping[str, Any] | None = None) -> None:
+        super().__init__(task_id, task_type)
+        self._defaults = dict(defaults or {})
+
+    def get_default_config(self) -> dict[str, Any]:
+        """The defaults."""
+        return self._defaults
+
+    @property
+    def origin(self) -> str:
+        """Where the defaults come from, for `config show`."""
+        return "default_config"
+
+
 _LISTED_KEYS = frozenset(
     {
         "operation",

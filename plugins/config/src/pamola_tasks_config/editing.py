@@ -13,7 +13,7 @@ from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_config.cascade import Leaf
 from pamola_tasks_config.document import Document, Node, dotted
 from pamola_tasks_config.documents import parse
-from pamola_tasks_config.rendering import inline, key_text
+from pamola_tasks_config.rendering import inline
 
 
 def edited(document: Document, changes: Mapping[Leaf, Any]) -> str:
@@ -28,7 +28,7 @@ def edited(document: Document, changes: Mapping[Leaf, Any]) -> str:
     """
     for path, value in changes.items():
         wanted = _with(document.root.plain(), path, value)
-        text = _set(document, path, value)
+        text = (_set_toml if document.format == "toml" else _set)(document, path, value)
         document = parse(text.encode(), document.name)
         if document.root.plain() != wanted or document.problems:
             raise ConfigurationError(
@@ -58,7 +58,25 @@ def _set(document: Document, path: Leaf, value: Any) -> str:
         return _replace(document, node, value)
     for key in reversed(rest[1:]):
         value = {key: value}
-    return _insert(document, node, path[:depth], rest[0], value)
+    return _insert(document, node, rest[0], value)
+
+
+def _set_toml(document: Document, path: Leaf, value: Any) -> str:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    *parents, last = path
+    try:
+        made = tomlkit.parse(document.text)
+        place: Any = made
+        for part in parents:
+            if not isinstance(place.get(part), dict):
+                place[part] = {}
+            place = place[part]
+        place[last] = value
+        return tomlkit.dumps(made)
+    except (TOMLKitError, TypeError):
+        return document.text
 
 
 def _replace(document: Document, node: Node, value: Any) -> str:
@@ -78,12 +96,10 @@ def _replace(document: Document, node: Node, value: Any) -> str:
     return before + written + after
 
 
-def _insert(document: Document, parent: Node, path: Leaf, key: str, value: Any) -> str:
-    if document.format == "toml":
-        return _insert_toml(document, parent, path, key, value)
+def _insert(document: Document, parent: Node, key: str, value: Any) -> str:
     assert isinstance(parent.value, dict)
     text = document.text
-    name, written = key_text(key, document.format), inline(value, document.format)
+    name, written = inline(key, document.format), inline(value, document.format)
     if not parent.flow or not text[parent.start : parent.end]:
         if not parent.value:  # an empty file, or one of comments only
             return _ended(text) + f"{name}: {written}\n"
@@ -98,44 +114,6 @@ def _insert(document: Document, parent: Node, path: Leaf, key: str, value: Any) 
     lead = re.search(r"\n[ \t]*$", text[:start])
     separator = "," + (lead[0] if lead else " ")
     return f"{text[:last]}{separator}{name}: {written}{text[last:]}"
-
-
-def _insert_toml(document: Document, parent: Node, path: Leaf, key: str, value: Any) -> str:
-    text = document.text
-    name, written = key_text(key, "toml"), inline(value, "toml")
-    if parent.flow and path:
-        assert isinstance(parent.value, dict)
-        separator = ", " if parent.value else " "
-        head = text[: parent.end - 1].rstrip()
-        return f"{head}{separator}{name} = {written} {text[parent.end - 1 :]}"
-    header = text.startswith("[", parent.start) and bool(path)
-    if header:
-        end = text.find("\n", parent.end)
-        head = text if end < 0 else text[: end + 1]
-        return _ended(head) + f"{name} = {written}\n" + text[len(head) :]
-    # At the top level, before the first table; a parent made of dotted keys is continued by dotted keys.
-    first = re.search(r"^[ \t]*\[", _without_values(document), re.MULTILINE)
-    at = first.start() if first else len(text)
-    full = ".".join(key_text(part, "toml") for part in (*path, key))
-    return _ended(text[:at]) + f"{full} = {written}\n" + text[at:]
-
-
-def _without_values(document: Document) -> str:
-    """The text with values blanked, so that only headers begin with a bracket."""
-    text = list(document.text)
-    waiting = [document.root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node.value, dict) and not node.flow:
-            waiting.extend(node.value.values())
-        elif isinstance(node.value, list) and not node.flow:
-            waiting.extend(node.value)
-        else:
-            text[node.start : node.end] = ["x" if c != "\n" else "\n" for c in text[node.start : node.end]]
-            for number in range(node.start, node.end):
-                if text[number] == "\n" and number + 1 < node.end:
-                    text[number] = "x"
-    return "".join(text)
 
 
 def _ended(text: str) -> str:

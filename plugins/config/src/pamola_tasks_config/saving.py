@@ -23,14 +23,13 @@ from pamola_tasks_config.rendering import whole
 from pamola_tasks_config.schema import kinds
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Project, Redactor
-    from pamola_tasks_config.task_config import TaskConfig
+    from pamola_tasks.protocols import Config, Project, Redactor
 
 _log = logging.getLogger("pamola_tasks.config")
 
 
 def save_task(
-    config: TaskConfig,
+    config: Config,
     project: Project,
     winners: Mapping[Leaf, Entry],
     path: str | Path | None,

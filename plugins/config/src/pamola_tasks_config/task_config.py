@@ -1,22 +1,20 @@
-"""`TaskConfig`: one task's configuration, typed, with every value's origin, and the paths that follow from it."""
+"""`TaskConfig`: one task's configuration, typed, with every value's origin, and what services know of its task."""
 
 from __future__ import annotations
 
 import os
 import re
-import warnings as python_warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.errors import ConfigurationError, PamolaTaskError
 from pamola_tasks.parameters import Misfit
-from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project
-from pamola_tasks.storage.files import check_name
+from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOptions
 from pamola_tasks_config.collecting import read_sources
-from pamola_tasks_config.config_files import CONFIGS
+from pamola_tasks_config.declared import ConfiguredTask
 from pamola_tasks_config.document import dotted, in_words
 from pamola_tasks_config.fitting import ConfigFitter, plain
 from pamola_tasks_config.layer import TASK_FILE, problem_in
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Task
 
 _MISSING = object()
+# What services are asked with, as it is here: it may have been set from Python (`override_with_args`).
+_ASKED_WITH = ("data_repository", "dependencies", "continue_on_error", "use_encryption")
 
 
 class TaskConfig(TaskKeys):
@@ -58,12 +58,14 @@ class TaskConfig(TaskKeys):
         from pamola_tasks.kernel import Kernel
 
         kernel = Kernel.discover()
+        task = ConfiguredTask(task_id)
+        task.kernel = kernel
         values = {"task_type": task_type, **plain(config_dict)}
         layers: list[ConfigLayer] = [ConfigLayer(name=TASK_FILE, rank=400, origin="config_dict", values=values)]
         sources = read_sources(kernel.project, None)
         if sources.project is not None:
             layers += project_layers(sources.project, task_id)
-        self._begin(kernel.project, task_id, layers, kernel.settings(), from_environment=env_override)
+        self._begin(kernel.project, task, layers, kernel.settings(), from_environment=env_override)
         self.progress_manager = progress_manager
 
     @classmethod
@@ -72,25 +74,25 @@ class TaskConfig(TaskKeys):
     ) -> TaskConfig:
         """The configuration that the layers give. See `pamola_provide_config`."""
         config = cls.__new__(cls)
-        task_id = str(getattr(task, "task_id", "") or "")
-        config._begin(project, task_id, list(layers), dict(settings))
+        config._begin(project, task, list(layers), dict(settings))
         config.progress_manager = None
         return config
 
     def _begin(
         self,
         project: Project,
-        task_id: str,
+        task: Task | None,
         layers: list[ConfigLayer],
         settings: Mapping[str, type],
         *,
         from_environment: bool = True,
     ) -> None:
         self._project = project
+        self._task = task
         self._layers = layers
         self._settings = settings
         self._from_environment = from_environment
-        self._take(self._resolve(task_id, layers))
+        self._take(self._resolve(str(getattr(task, "task_id", "") or ""), layers))
 
     def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> Resolved:
         return resolve(self._project, task_id, layers, self._settings, from_environment=self._from_environment)
@@ -209,89 +211,12 @@ class TaskConfig(TaskKeys):
         """Whether a key is named anywhere that can be seen without opening it, or the encryption service finds one."""
         if self.encryption_key_path or any(os.environ.get(f"PAMOLA_{n}") for n in ("KEY", "KEY_FILE", "PASSPHRASE")):
             return True
-        from pamola_tasks_config.standing import has_key
+        try:
+            return bool(self._service("encryption", encryption_mode=self.encryption_mode).enabled)
+        except PamolaTaskError:
+            return False
 
-        return has_key(self._project.root, self.task_id, self.encryption_mode)
-
-    # ------------------------------------------------------------ paths
-
-    @property
-    def project_root(self) -> Path:
-        """The project's root."""
-        return self._project.root
-
-    def get_project_root(self) -> Path:
-        """The project's root."""
-        return self._project.root
-
-    def get_project_config_dir(self) -> Path:
-        """The folder of configuration files."""
-        return self._project.root / CONFIGS
-
-    def get_project_logs_dir(self) -> Path:
-        """The folder of the project's logs."""
-        return self._project.root / "logs"
-
-    def get_data_repository(self) -> Path:
-        """The folder of the data."""
-        return self._project.root / self.data_repository
-
-    def get_raw_dir(self) -> Path:
-        """The folder of inputs."""
-        return self.get_data_repository() / "raw"
-
-    def get_processed_dir(self) -> Path:
-        """The folder that holds one folder per task."""
-        return self.get_data_repository() / "processed"
-
-    def get_reports_dir(self) -> Path:
-        """The folder of reports."""
-        return self.get_data_repository() / "reports"
-
-    def get_task_dir(self, task_id: str | None = None) -> Path:
-        """The folder of a task: this one unless another is named."""
-        return self.get_processed_dir() / check_name(task_id or self.task_id, "the task id")
-
-    def get_task_input_dir(self, task_id: str | None = None) -> Path:
-        """The task's `input` folder."""
-        return self.get_task_dir(task_id) / "input"
-
-    def get_task_output_dir(self, task_id: str | None = None) -> Path:
-        """The task's `output` folder."""
-        return self.get_task_dir(task_id) / "output"
-
-    def get_task_temp_dir(self, task_id: str | None = None) -> Path:
-        """The task's `temp` folder."""
-        return self.get_task_dir(task_id) / "temp"
-
-    def get_task_dict_dir(self, task_id: str | None = None) -> Path:
-        """The task's `dictionaries` folder."""
-        return self.get_task_dir(task_id) / "dictionaries"
-
-    def get_task_dictionaries_dir(self, task_id: str | None = None) -> Path:
-        """The task's `dictionaries` folder."""
-        return self.get_task_dict_dir(task_id)
-
-    def get_task_logs_dir(self, task_id: str | None = None) -> Path:
-        """The task's `logs` folder."""
-        return self.get_task_dir(task_id) / "logs"
-
-    def processed_subdir(self, task_id: str | None = None, *parts: str) -> Path:
-        """A folder within a task's folder."""
-        return self.get_task_dir(task_id).joinpath(*(check_name(part, "the folder") for part in parts))
-
-    def resolve_legacy_path(self, path: str | Path) -> Path:
-        """An absolute path; a relative one is taken from the project's root, with a DeprecationWarning."""
-        if os.path.isabs(path):
-            return Path(path)
-        python_warnings.warn(
-            f"relative path {os.fspath(path)!r}: name it by a dataset or a folder of the task instead",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return self._project.root / path
-
-    # ------------------------------------------------------------ scope and dependencies
+    # ------------------------------------------------------------ scope
 
     def get_scope_fields(self) -> list[str]:
         """Columns that the task is about."""
@@ -306,40 +231,56 @@ class TaskConfig(TaskKeys):
         groups = self.scope.field_groups or self.parameters.get("field_groups")
         return {name: _listed(fields) for name, fields in groups.items()} if isinstance(groups, Mapping) else {}
 
+    # ------------------------------------------------------------ what services know
+
+    def _service(self, name: str, **overrides: Any) -> Any:
+        """A service of the project, brought up for this task."""
+        kernel: Any = getattr(self._task, "kernel", None)
+        if kernel is None:
+            from pamola_tasks.kernel import Kernel
+
+            kernel = Kernel.discover(self._project.root)
+        overrides |= {key: getattr(self, key) for key in _ASKED_WITH}
+        options = RunOptions(overrides=overrides, console=False, quiet=True)
+        return getattr(kernel.services(self._task or ConfiguredTask(self.task_id), upto=name, options=options), name)
+
+    def _place(self, task_id: str | None, directory: str) -> Path:
+        place = self._service("places").of(task_id or self.task_id)
+        return self._project.root / str(place.directories[directory])
+
+    @property
+    def project_root(self) -> Path:
+        """The project's root."""
+        return self._project.root
+
+    def get_project_root(self) -> Path:
+        """The project's root."""
+        return self._project.root
+
+    def get_data_repository(self) -> Path:
+        """The folder of the data."""
+        return self._project.root / self.data_repository
+
+    def get_task_dir(self, task_id: str | None = None) -> Path:
+        """The folder of a task: this one unless another is named."""
+        return self._place(task_id, "task")
+
+    def get_task_input_dir(self, task_id: str | None = None) -> Path:
+        """The task's `input` folder."""
+        return self._place(task_id, "input")
+
+    def get_task_output_dir(self, task_id: str | None = None) -> Path:
+        """The task's `output` folder."""
+        return self._place(task_id, "output")
+
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
-        """What another task left.
-
-        Args:
-            dependency_id: The task's id, or the path of a folder (it has a separator).
-            file_pattern: A pattern such as `*.csv`, for the files that match, sorted by name.
-
-        Raises:
-            DependencyMissingError: There is no such folder.
-        """
-        from pamola_tasks_config import dependencies
-
-        return dependencies.output(self, self._project.files, dependency_id, file_pattern)
-
-    def get_dependency_report(self, dependency_id: str) -> Path:
-        """The report of another task.
-
-        Raises:
-            DependencyMissingError: There is none.
-        """
-        from pamola_tasks_config import dependencies
-
-        return dependencies.report(self, self._project.files, dependency_id)
+        """What another task left, as `run.dependencies` says."""
+        found: Path | list[Path] = self._service("dependencies").get_dependency_output(dependency_id, file_pattern)
+        return found
 
     def assert_dependencies_completed(self) -> bool:
-        """Whether every task in `dependencies` left a report that says success.
-
-        Raises:
-            DependencyMissingError: One left none; with `continue_on_error` only a warning is logged.
-            DependencyFailedError: One did not succeed; likewise.
-        """
-        from pamola_tasks_config import dependencies
-
-        return dependencies.assert_completed(self, self._project.files)
+        """Whether every task in `dependencies` has succeeded, as `run.dependencies` says."""
+        return bool(self._service("dependencies").assert_dependencies_completed())
 
     # ------------------------------------------------------------ saving
 
@@ -363,6 +304,41 @@ class TaskConfig(TaskKeys):
 
 def _listed(value: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def load_task_config(
+    task_id: str,
+    task_type: str,
+    args: Any = None,
+    default_config: Mapping[str, Any] | None = None,
+    progress_manager: Any = None,
+    force_recreate_config_file: bool = False,
+) -> TaskConfig:
+    """The configuration of a task in the project of the current folder.
+
+    Args:
+        task_id: The task's id.
+        task_type: Its type.
+        args: What overrules everything: a mapping of dotted keys, or a namespace of argparse. None in it means that an
+            argument was not given.
+        default_config: What the task's class would state.
+        progress_manager: Kept for callers that have one.
+        force_recreate_config_file: Write the task's file (`TaskConfig.save`). Without it, nothing is written.
+
+    Raises:
+        ConfigurationError: Everything that is wrong, together. A file that cannot be read is left as it is.
+    """
+    from pamola_tasks.kernel import Kernel
+
+    config = Kernel.discover().services(ConfiguredTask(task_id, task_type, default_config or {}), upto="config").config
+    if not isinstance(config, TaskConfig):
+        raise ConfigurationError("another plugin provides the configuration here: use its own functions")
+    if args is not None:
+        config.override_with_args(args)
+    config.progress_manager = progress_manager
+    if force_recreate_config_file:
+        config.save()
+    return config
 
 
 def contradictions(config: Config) -> list[str]:
