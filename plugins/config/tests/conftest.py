@@ -15,6 +15,7 @@ from pamola_tasks import BaseTask, Kernel, Secret, hookimpl
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_config import plugin as config_plugin
 from pamola_tasks_config.task_config import TaskConfig
+from pamola_tasks_data import plugin as data_plugin
 from pamola_tasks_dependencies import plugin as dependencies_plugin
 from pamola_tasks_directories import plugin as directories_plugin
 from pamola_tasks_redaction import plugin as redaction_plugin
@@ -100,7 +101,7 @@ class Home:
 
     @property
     def kernel(self) -> Kernel:
-        ours = [config_plugin, dependencies_plugin, directories_plugin, paths_plugin, redaction_plugin]
+        ours = [config_plugin, data_plugin, dependencies_plugin, directories_plugin, paths_plugin, redaction_plugin]
         return Kernel(self.root, autoload=False, plugins=[*ours, *self.plugins])
 
     def config(self, task: Any = "t_1", **overrides: Any) -> TaskConfig:

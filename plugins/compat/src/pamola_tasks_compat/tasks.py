@@ -12,14 +12,20 @@ from typing import Any
 from pamola_tasks import BaseTask
 from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageError
 from pamola_tasks.kernel import Kernel
-from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.operation import operation_seed, timestamp
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.task import Task
-from pamola_tasks_compat.project_folders import create_default_project_structure, get_project_paths
+from pamola_tasks_compat.folders import (
+    clean_temp_dir,
+    create_default_project_structure,
+    find_previous_output,
+    find_task_report,
+    get_project_paths,
+    get_temp_dir,
+)
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
@@ -225,83 +231,6 @@ def get_artifact_path(
     directory.mkdir(parents=True, exist_ok=True)
     stamp = f"_{timestamp()}" if include_timestamp else ""
     return directory / f"{artifact_name}{stamp}.{artifact_type}"
-
-
-def find_previous_output(
-    task_id: str,
-    data_repository: str | Path | None = None,
-    project_root: str | Path | None = None,
-    file_pattern: str | None = None,
-) -> list[Path]:
-    """The output files of a task, newest first."""
-    pattern = check_pattern(file_pattern or "*")
-    run = _laid_out(data_repository, project_root)
-    directory = run.files.root / run.places.of(task_id).directories["output"]
-    if not directory.is_dir():
-        return []
-    found = [path for path in directory.glob(pattern) if path.is_file()]
-    return sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))
-
-
-def check_pattern(pattern: str) -> str:
-    """Refuse a file pattern that leaves its directory."""
-    if ".." in Path(pattern).parts or Path(pattern).is_absolute():
-        raise DirectoryManagerError(f"the file pattern {pattern!r} leaves the task's directory")
-    return pattern
-
-
-def find_task_report(
-    task_id: str, data_repository: str | Path | None = None, project_root: str | Path | None = None
-) -> Path | None:
-    """The newest JSON report of a task; None where there is none."""
-    run = _laid_out(data_repository, project_root)
-    path = run.files.root / run.places.of(task_id).report()
-    return path if path.is_file() else None
-
-
-def _laid_out(data_repository: str | Path | None, project_root: str | Path | None) -> RunServices:
-    """Services that know the layout of a project, with another data repository than its own if one is named."""
-    kernel = Kernel.discover(project_root)
-    overrides = {} if data_repository is None else {"data_repository": str(data_repository)}
-    options = RunOptions(overrides=overrides, console=False, quiet=True)
-    return RunSession(kernel, None, options, runs=False).bring_up("places")
-
-
-def create_directory_manager(
-    task_config: Any,
-    logger: Any = None,
-    progress_manager: Any = None,
-    initialize: bool = True,
-    task_dir: str | Path | None = None,
-) -> Any:
-    """The directories of a task, made unless `initialize` is false; `logger` and `progress_manager` are not used."""
-    task = BaseTask(task_config.task_id, task_dir=task_dir)
-    directories = (
-        Kernel.discover(getattr(task_config, "project_root", None)).services(task, upto="directories").directories
-    )
-    if initialize:
-        directories.ensure_directories()
-    return directories
-
-
-def get_temp_dir(task_dir: str | Path) -> Path:
-    """A task's directory for temporary files, made when missing."""
-    directory = Path(task_dir) / "temp"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
-
-
-def clean_temp_dir(task_dir: str | Path) -> bool:
-    """Empty a task's directory for temporary files, following no link; True when it is empty afterwards."""
-    import shutil
-
-    directory = get_temp_dir(task_dir)
-    for entry in directory.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    return not any(directory.iterdir())
 
 
 def format_error_for_report(error: BaseException) -> dict[str, Any]:
