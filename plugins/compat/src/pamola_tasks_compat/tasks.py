@@ -21,6 +21,7 @@ from pamola_tasks.task import Task
 from pamola_tasks_compat.folders import (
     clean_temp_dir,
     create_default_project_structure,
+    create_directory_manager,
     find_previous_output,
     find_task_report,
     get_project_paths,
@@ -322,6 +323,7 @@ __all__ = [
     "clean_temp_dir",
     "clear_config_cache",
     "create_default_project_structure",
+    "create_directory_manager",
     "create_task_directories",
     "create_task_instance",
     "discover_task_classes",
