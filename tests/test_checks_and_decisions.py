@@ -123,19 +123,6 @@ def test_roots_outside_the_project_are_added_only_where_the_configuration_allows
     assert allowed.record.inputs[0].path == name
 
 
-def test_an_input_is_looked_for_under_the_project_and_then_under_its_data_repository(tmp_path: Path) -> None:
-    (tmp_path / "DATA" / "raw").mkdir(parents=True)
-    dataset(tmp_path / "DATA" / "raw", "numbers", [1, 2, 3])
-    task = Steps((Count, {"input_dataset": "numbers"}), input_datasets={"numbers": "raw/numbers.json"})
-    assert disk_kernel(tmp_path).run(task).record.inputs[0].path == "DATA/raw/numbers.json"
-    (tmp_path / "raw").mkdir()
-    dataset(tmp_path / "raw", "numbers", [1])
-    assert disk_kernel(tmp_path).run(task).record.inputs[0].path == "raw/numbers.json"
-
-
-# ---------------------------------------------------------------- decisions
-
-
 def test_who_changed_the_plan_and_how_is_recorded() -> None:
     class Inserts:
         @hookimpl

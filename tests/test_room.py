@@ -9,9 +9,12 @@ from types import SimpleNamespace
 import pytest
 from disk_kit import disk_kernel
 
+from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import DataWriteError
+from pamola_tasks.plan import Plan
+from pamola_tasks.protocols import RunServices
 from pamola_tasks.testing.kernel_kit import Add, Count, Steps, dataset
-from pamola_tasks_data.free_space import RECORDS
+from pamola_tasks_data.free_space import RECORDS, check_room
 
 
 def task(root: Path) -> Steps:
@@ -24,6 +27,21 @@ def task(root: Path) -> Steps:
     )
 
 
+class Checks:
+    """The check of the data plugin, without its services."""
+
+    PAMOLA_PLUGIN_NAME = "checks-room"
+
+    @hookimpl
+    def pamola_check_plan(self, run: RunServices, plan: Plan) -> None:
+        """Room on the disk."""
+        check_room(run, plan)
+
+
+def checked_kernel(root: Path, **configuration: bool) -> Kernel:
+    return disk_kernel(root, Checks(), **configuration)
+
+
 def leave_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
 
@@ -33,7 +51,7 @@ def test_a_run_without_room_for_its_datasets_is_refused_with_the_numbers(
 ) -> None:
     needed = 2 * len((tmp_path / task(tmp_path).input_datasets["numbers"]).read_bytes()) + RECORDS
     leave_free(monkeypatch, needed - 1)
-    outcome = disk_kernel(tmp_path).run(task(tmp_path))
+    outcome = checked_kernel(tmp_path).run(task(tmp_path))
     assert not outcome.success
     assert isinstance(outcome.error, DataWriteError)
     assert f"about {needed:,} bytes are needed" in str(outcome.error)
@@ -41,22 +59,22 @@ def test_a_run_without_room_for_its_datasets_is_refused_with_the_numbers(
     assert str(tmp_path) in str(outcome.error)
     assert outcome.results == {}
     leave_free(monkeypatch, needed)
-    assert disk_kernel(tmp_path).run(task(tmp_path)).success
+    assert checked_kernel(tmp_path).run(task(tmp_path)).success
 
 
 def test_who_knows_better_switches_the_check_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_free(monkeypatch, 0)
-    assert disk_kernel(tmp_path, check_free_space=False).run(task(tmp_path)).success
+    assert checked_kernel(tmp_path, check_free_space=False).run(task(tmp_path)).success
 
 
 def test_what_finished_steps_left_needs_no_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert disk_kernel(tmp_path).run(task(tmp_path)).success
+    assert checked_kernel(tmp_path).run(task(tmp_path)).success
     leave_free(monkeypatch, RECORDS)
-    assert disk_kernel(tmp_path).run(task(tmp_path)).success
+    assert checked_kernel(tmp_path).run(task(tmp_path)).success
 
 
 def test_an_input_that_is_not_there_is_left_to_the_step_that_reads_it(tmp_path: Path) -> None:
     missing = Steps((Count, {"input_dataset": "absent"}), input_datasets={"absent": "absent.json"})
-    outcome = disk_kernel(tmp_path).run(missing)
+    outcome = checked_kernel(tmp_path).run(missing)
     assert outcome.record.error is not None
     assert outcome.record.error["step"] == "Count"

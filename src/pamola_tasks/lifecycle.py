@@ -32,8 +32,6 @@ from pamola_tasks.steps import Steps
 from pamola_tasks.storage.files import Files, check_name
 from pamola_tasks.storage.memory_use import peak_memory
 from pamola_tasks.storage.staging import NoCheckpoints
-from pamola_tasks_data import free_space as room
-from pamola_tasks_data.input_files import input_files, input_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,6 +80,7 @@ class RunSession:
         run.id = new_run_id()
         run.kernel = kernel
         run.options = options
+        run.dry = not runs
         run.plan = Plan()
         run.results = {}
         task_id = task.task_id if task is not None else ""
@@ -248,11 +247,6 @@ class RunSession:
     def _up_data_source(self) -> None:
         source = self._essential("data_source")
         self.run.provide("data_source", source)
-        if self.task is None:
-            return
-        for name, path in input_files(self.run).items():
-            if name not in self.run.options.datasets:
-                source.add_file_path(name, path)
         for name, frame in self.run.options.datasets.items():
             source.add_dataframe(name, frame)
 
@@ -330,7 +324,6 @@ class RunSession:
         run = self.run
         self.settle_plan()
         self.steps = self._select_steps()
-        room.assert_room(run, input_sizes(run))
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         try:

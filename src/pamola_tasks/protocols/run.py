@@ -46,6 +46,7 @@ class RunServices:
         plan: The steps; empty until they are configured.
         results: Results of steps, by step id.
         options: What the caller asked for.
+        dry: Whether nothing is executed: the services, or the plan, are only looked at.
         services: Names of all services, in the order in which they come up.
         layers: What the configuration is merged from; asked of the plugins unless it is there before.
         perform: The plain way to make one attempt at a step; there while the plan runs.
@@ -57,6 +58,7 @@ class RunServices:
     record: RunRecord
     logger: logging.Logger
     options: RunOptions
+    dry: bool
     layers: Sequence[ConfigLayer] | None
     plan: Plan
     results: dict[str, OperationResult]

@@ -126,8 +126,12 @@ class MemoryDataPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_data_source(self, run: RunServices) -> MemoryDataSource:
-        """An empty source."""
-        return MemoryDataSource()
+        """A source that knows the names of the task's inputs."""
+        source = MemoryDataSource()
+        if run.task is not None:
+            for name, path in {**run.config.auxiliary_datasets, **run.config.input_datasets}.items():
+                source.add_file_path(name, path)
+        return source
 
     @hookimpl(trylast=True)
     def pamola_provide_data_writer(self, run: RunServices) -> MemoryDataWriter:

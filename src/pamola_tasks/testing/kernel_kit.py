@@ -352,6 +352,9 @@ class JsonData:
         self.run = run
         self.files: dict[str, tuple[str, str]] = {}
         self.frames: dict[str, Any] = {}
+        if run.task is not None:
+            for name, path in {**run.config.auxiliary_datasets, **run.config.input_datasets}.items():
+                self.add_file_path(name, path)
 
     def has_dataset(self, name: str) -> bool:
         """Whether it is there."""

@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import DataWriteError
+from pamola_tasks_data.input_files import input_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,19 +21,15 @@ if TYPE_CHECKING:
 RECORDS = 1 << 20  # for log, report, journal and history
 
 
-def assert_room(run: RunServices, inputs: Mapping[str, int]) -> None:
+def check_room(run: RunServices, plan: Plan) -> None:
     """Refuse a run that would fill the disk, unless `check_free_space` is false.
-
-    Args:
-        run: The run, its plan settled.
-        inputs: Bytes of the files that are read, by the name of the dataset.
 
     Raises:
         DataWriteError: There is less room than the estimate.
     """
-    if not run.config.check_free_space:
+    if run.dry or not run.config.check_free_space:
         return
-    needed = estimate(run.plan, run.checkpoints.load(), inputs) + RECORDS
+    needed = estimate(plan, run.checkpoints.load(), input_sizes(run)) + RECORDS
     try:
         free = shutil.disk_usage(run.files.root).free
     except OSError:  # a project in memory

@@ -8,7 +8,7 @@ from pamola_tasks import hookimpl
 from pamola_tasks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pamola_tasks.plan import Step
+    from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import Config, DataSource, DataWriter, RunServices
 
 PAMOLA_HOOK_API = 1
@@ -54,6 +54,14 @@ def pamola_add_dataset_formats() -> dict[str, str]:
         "jsonl": "pamola_tasks_data.formats:JSON_LINES",
         "xlsx": "pamola_tasks_data.formats:EXCEL",
     }
+
+
+@hookimpl
+def pamola_check_plan(run: RunServices, plan: Plan) -> None:
+    """Room on the disk for what the plan writes."""
+    from pamola_tasks_data.free_space import check_room
+
+    check_room(run, plan)
 
 
 @hookimpl

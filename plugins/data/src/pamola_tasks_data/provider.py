@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks_data.formats import Formats
+from pamola_tasks_data.input_files import input_files
 from pamola_tasks_data.reading import CsvOptions, DataReader
 from pamola_tasks_data.source import DataSource
 from pamola_tasks_data.writing import DataWriter
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def data_source(run: RunServices) -> DataSource:
-    """The source of a run. The kernel gives it the task's inputs."""
+    """The source of a run, with the task's inputs, but for those that the run was given frames for."""
     reader = DataReader(
         run.files,
         formats=_formats(run),
@@ -24,6 +25,9 @@ def data_source(run: RunServices) -> DataSource:
     )
     source = DataSource(data_types=run.config.data_types, reader=reader, run=run)
     source.handover.is_read = lambda name, step: any(name in other.reads for other in run.plan if other.id != step)
+    for name, path in input_files(run).items() if run.task is not None else ():
+        if name not in run.options.datasets:
+            source.add_file_path(name, path)
     return source
 
 
