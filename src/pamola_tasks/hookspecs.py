@@ -115,7 +115,6 @@ def pamola_add_services() -> Mapping[str, Service]:
     Returns:
         Names of services, and what each must offer.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -129,7 +128,6 @@ def pamola_add_commands() -> Mapping[str, Command]:
     Returns:
         Names of commands, and for each a `Command`. A name that two plugins use is an error.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -142,7 +140,6 @@ def pamola_add_templates() -> Mapping[str, Command]:
     Returns:
         Names of templates, and for each a `Command`. A name that two plugins use is an error.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -154,7 +151,6 @@ def pamola_add_operations() -> Mapping[str, str | type[Operation]]:
     Returns:
         Names of operations, and for each the class or `"module:Class"`, which is imported when it is first used.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -168,7 +164,6 @@ def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
         as `"*.yaml"` brings the class of all task files with that ending that name no class of their own; it is called
         with the file's name and, where it is known, the task's id.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -180,7 +175,6 @@ def pamola_add_settings() -> str | type:
     Returns:
         An attrs class, or `"module:Class"`. The section that fits it is `run.config.plugin("<name>")`.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -197,7 +191,6 @@ def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool
     Returns:
         Findings, each with a level (`ok`, `note`, `warning`, `error`), what was found and what to do about it.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -210,7 +203,6 @@ def pamola_provide_scheduler(kernel: KernelView) -> Scheduler:
     Args:
         kernel: The `Kernel` of the project.
     """
-    raise NotImplementedError
 
 
 # ------------------------------------------------------------------------------------------------ initialize
@@ -227,7 +219,6 @@ def pamola_provide_redactor(run: RunServices | None) -> Redactor:
     Args:
         run: The run; None for what is said outside of runs: why a plugin could not be loaded, errors of commands.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -242,7 +233,6 @@ def pamola_provide_project(start: Path) -> Project:
     Returns:
         The project: its root, its id, what marked it.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -253,7 +243,6 @@ def pamola_provide_path_guard(project: Project) -> PathGuard:
     are added by the kernel with `PathGuard.extended` when the configuration allows them. With no answer, every
     access to a file is denied.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -269,7 +258,6 @@ def pamola_add_container_formats(project: Project) -> Mapping[str, str | Callabl
         The text that files of the format begin with (at most 64 bytes, no other format's beginning), and what makes
         a `ContainerFormat` from the project, or `"module:object"`, which is imported when the first such file is met.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -287,7 +275,6 @@ def pamola_check_path(project: Project, path: str, purpose: str, config: Config 
     Returns:
         Why the path must not be used, or nothing.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -304,7 +291,6 @@ def pamola_add_config_layers(
     Returns:
         Layers: each a name, a rank (100 to 500, higher overrules lower), an origin and its values.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -324,25 +310,21 @@ def pamola_provide_config(
     Raises:
         ConfigurationError: All problems at once.
     """
-    raise NotImplementedError
 
 
 @hookspec
 def pamola_check_config(config: Config) -> Iterable[str] | str | None:
     """Object to a configuration: anything returned stops the run."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_find_secret(name: str, project: Project) -> Secret | str | None:
     """Look up the secret that `${secret:NAME}` names: the first plugin that knows it answers."""
-    raise NotImplementedError
 
 
 @hookspec
 def pamola_add_redactions(run: RunServices) -> Iterable[str | Callable[[str], bool]]:
     """Add patterns (regular expressions) and predicates on key names to what `run.redact` hides."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -352,7 +334,6 @@ def pamola_provide_places(project: Project, config: Config) -> Places:
     All that looks at tasks from outside (`status`, `clean`, `report`, `verify`, key changes …) asks it too.
     With no answer the run is refused.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -361,7 +342,6 @@ def pamola_provide_directories(run: RunServices) -> Directories:
 
     With no answer the run is refused.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -370,19 +350,16 @@ def pamola_provide_logging(run: RunServices) -> Logging:
 
     With no answer nothing is logged.
     """
-    raise NotImplementedError
 
 
 @hookspec
 def pamola_add_log_handlers(run: RunServices) -> Iterable[logging.Handler]:
     """Add further handlers beside those of the logging service."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_history(run: RunServices) -> History:
     """Record that the run happened. With no answer there is no history."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -391,67 +368,56 @@ def pamola_provide_lock(run: RunServices) -> Lock:
 
     With no answer the run is refused. Without a task (`run.record.task_id` is empty) the lock is asked about others.
     """
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_encryption(run: RunServices) -> Encryption:
     """Encrypt and decrypt files and data. With no answer, a run that asks for encryption is refused."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_data_source(run: RunServices) -> DataSource:
     """Read datasets. With no answer the run is refused."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_data_writer(run: RunServices) -> DataWriter:
     """Write datasets. With no answer the run is refused."""
-    raise NotImplementedError
 
 
 @hookspec
 def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
     """Add file formats for datasets: the extension without dot, and a `DatasetFormat` or `"module:object"`."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
     """Remember finished steps. With no answer every run starts from the beginning."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_dependencies(run: RunServices) -> Dependencies:
     """Find what other tasks left. With no answer, a task that names dependencies is refused."""
-    raise NotImplementedError
 
 
 @hookspec
 def pamola_check_dependencies(run: RunServices) -> Iterable[str] | str | None:
     """Object to a run because something it needs is not there: anything returned stops the run."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_progress(run: RunServices) -> Progress:
     """Show progress. With no answer none is shown."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_reporter(run: RunServices) -> Reporter:
     """Write the report. With no answer there is none."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
 def pamola_provide_executor(run: RunServices) -> Executor:
     """Run the steps of a plan. With no answer the run is refused."""
-    raise NotImplementedError
 
 
 @hookspec
@@ -474,7 +440,6 @@ def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
 @hookspec
 def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str] | str | None:
     """Object to a plan: anything returned stops the run."""
-    raise NotImplementedError
 
 
 # ------------------------------------------------------------------------------------------------ execute
@@ -483,7 +448,6 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str] | str | Non
 @hookspec
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> Mapping[str, str]:
     """Add parts to a step's fingerprint: when one of them changes, the step is not skipped but run again."""
-    raise NotImplementedError
 
 
 @hookspec(firstresult=True)
@@ -493,7 +457,6 @@ def pamola_run_step(run: RunServices, step: Step) -> OperationResult:
     The kernel has the only plain implementation; plugins wrap it (`@hookimpl(wrapper=True)`), each yielding once.
     Retry belongs to the executor, not to wrappers.
     """
-    raise NotImplementedError
 
 
 @hookspec
@@ -550,13 +513,11 @@ def pamola_add_report_sections(run: RunServices) -> Iterable[ReportSection] | Re
 
     A list of charts under `charts` in the facts is drawn.
     """
-    raise NotImplementedError
 
 
 @hookspec
 def pamola_add_report_writers() -> Mapping[str, str | ReportWriter]:
     """Add formats of the report: the extension without dot, and a `ReportWriter` or `"module:object"`."""
-    raise NotImplementedError
 
 
 @hookspec

@@ -182,42 +182,34 @@ class OperationContext(Protocol):
     @property
     def config(self) -> Any:
         """The task's configuration."""
-        ...
 
     @property
     def directories(self) -> Any:
         """The task's directories."""
-        ...
 
     @property
     def reporter(self) -> Any:
         """The task's reporter."""
-        ...
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry the step's id."""
-        ...
 
     @property
     def rng(self) -> Any:
         """Random numbers from the step's own seed: two steps of one task are independent of each other."""
-        ...
 
     def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
         """Report how much is done. May be called as often as one likes; shown at most ten times a second."""
-        ...
 
     def warn(self, message: str) -> None:
         """Warn the user, in log, summary and report."""
-        ...
 
     def derive_key(self, purpose: str) -> bytes:
         """32 secret bytes for this purpose, from the project's key: the same in every run until that key is changed.
 
         A step that asks for them is run again when there is another key.
         """
-        ...
 
     def artifact(
         self,
@@ -238,7 +230,6 @@ class OperationContext(Protocol):
             category: `output` or `dictionary` (the directory it goes to), or another word for reports.
             tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
         """
-        ...
 
 
 def _names_in(template: str) -> set[str]:

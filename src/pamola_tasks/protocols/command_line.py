@@ -50,15 +50,12 @@ class Output(Protocol):
 
     def print_json(self, document: Any) -> None:
         """Print the one JSON document of a command that was called with `--json`."""
-        ...
 
     def print_text(self, text: str) -> None:
         """Print a text as it is, to where the document goes."""
-        ...
 
     def stdout_for_the_document(self) -> AbstractContextManager[None]:
         """Send everything but `print_json` and `print_text` to stderr, as the command line does for `--json`."""
-        ...
 
     def print_table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow: str = "") -> None:
         """Print a table.
@@ -68,43 +65,33 @@ class Output(Protocol):
             headers: One for each column.
             narrow: A column to cut as well where little room is left for the last one.
         """
-        ...
 
     def facts(self, rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
         """Print names and values, one a line, the values aligned."""
-        ...
 
     def heading(self, text: str) -> None:
         """Print a heading."""
-        ...
 
     def note(self, text: str) -> None:
         """Print a remark on stderr."""
-        ...
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
-        ...
 
     def visible(self, text: str) -> str:
         """The text with characters that do not print as escapes; line ends and style stay."""
-        ...
 
     def duration(self, seconds: float) -> str:
         """A duration: `0.3 s`, `2 min 5 s`, `1 h 3 min`."""
-        ...
 
     def size(self, count: int | None) -> str:
         """A number of bytes: `812 B`, `1.4 MB`; empty for None."""
-        ...
 
     def program(self, folder: Path | None = None) -> str:
         """What to type to call this program again, here or in another folder."""
-        ...
 
     def from_here(self, path: Path) -> str:
         """A path as it is typed in the current folder: relative below it, else absolute."""
-        ...
 
 
 class CommandLine(Protocol):
@@ -122,21 +109,17 @@ class CommandLine(Protocol):
     @property
     def out(self) -> Output:
         """How to print."""
-        ...
 
     @property
     def plugins(self) -> PluginsView:
         """The plugins, loaded when first asked for."""
-        ...
 
     @property
     def kernel(self) -> KernelView:
         """The kernel of the project, made when first asked for."""
-        ...
 
     def kernel_for(self, project: Path | None) -> KernelView:
         """A kernel of another project, with the same plugins."""
-        ...
 
     def create_files(self, what: str, files: Mapping[str, str], then: Sequence[tuple[str, str]] = ()) -> None:
         """Create files in the project, and print which: what a template of `pamola-task new` does.
@@ -149,7 +132,6 @@ class CommandLine(Protocol):
         Raises:
             UsageError: A file exists already; none is written.
         """
-        ...
 
     def refuse_if_broken(self) -> None:
         """Refuse to go on while an installed plugin is not usable; for what a reading command writes after all.
@@ -157,4 +139,3 @@ class CommandLine(Protocol):
         Raises:
             PluginError: It names each such plugin, why, and how to exclude it.
         """
-        ...

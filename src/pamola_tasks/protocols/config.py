@@ -53,15 +53,12 @@ class Config(Protocol):
     @property
     def retry(self) -> RetrySettings:
         """How steps are retried."""
-        ...
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key, or the default."""
-        ...
 
     def plugin(self, name: str) -> Any:
         """A plugin's own section, as an instance of the class that it gave with `pamola_add_settings`."""
-        ...
 
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
         """A message about a value, or about its key, with the place where that was written.
@@ -69,15 +66,12 @@ class Config(Protocol):
         Args:
             path: Keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`.
         """
-        ...
 
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, who won and who was overruled; secrets as `Secret`."""
-        ...
 
     def to_dict(self) -> dict[str, Any]:
         """All values, nested, with secrets as `***`."""
-        ...
 
 
 class RawValue(str):

@@ -25,11 +25,9 @@ class DataSource(Protocol):
 
     def has_dataset(self, name: str) -> bool:
         """Whether there is a dataset of this name and, for a file, whether the file is there."""
-        ...
 
     def names(self) -> list[str]:
         """All names, in the order added."""
-        ...
 
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
         """A name for a file.
@@ -37,11 +35,9 @@ class DataSource(Protocol):
         Options: `role` (default `data`), `format`, `task_id` of the task that wrote it, `sha256` of its bytes where
         that was made while writing.
         """
-        ...
 
     def add_dataframe(self, name: str, frame: Any) -> None:
         """A name for a frame in memory."""
-        ...
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
         """The whole table, or some columns of it. A frame that the caller may change.
@@ -49,19 +45,15 @@ class DataSource(Protocol):
         Raises:
             DataError: Not there, not readable, a column missing: named with file and column, never with values.
         """
-        ...
 
     def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """The table in pieces of at most `size` rows."""
-        ...
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns, without a look at the rows where the format knows a way."""
-        ...
 
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns, and their dtypes as text, without reading the whole table where possible."""
-        ...
 
     def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
         """The one file of a dataset that is no table, decrypted: read by what it means to who asks.
@@ -69,19 +61,15 @@ class DataSource(Protocol):
         Raises:
             DataError: It has no file, or several, or the file is not there.
         """
-        ...
 
     def fingerprint(self, name: str) -> str:
         """The hash of what the dataset is now (sha256 hex of the bytes on disk, or of a frame's content)."""
-        ...
 
     def describe(self, name: str) -> DatasetRecord:
         """What is known of a dataset without reading more than was read already; hash included."""
-        ...
 
     def release(self, name: str) -> None:
         """Drop the frame from memory; a dataset that has no file is forgotten."""
-        ...
 
 
 class DataWriter(Protocol):
@@ -104,11 +92,9 @@ class DataWriter(Protocol):
         Returns:
             What was written, with the hash made while writing.
         """
-        ...
 
     def extension(self, format: str) -> str:
         """The extension of a format's files, without dot; an unknown format raises `DataError` with what is known."""
-        ...
 
 
 @attrs.frozen(kw_only=True)

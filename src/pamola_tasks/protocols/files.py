@@ -27,49 +27,38 @@ class PathGuard(Protocol):
     @property
     def root(self) -> Path:
         """The root, absolute and resolved."""
-        ...
 
     def extended(self, roots: Iterable[Path]) -> PathGuard:
         """The same guard with further roots, from which files may be read."""
-        ...
 
     def open(self, name: str, mode: str = "rb") -> AbstractContextManager[IO[Any]]:
         """Open an existing regular file for reading (or, with `ab`, for appending: made when missing)."""
-        ...
 
     def create(
         self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
     ) -> AbstractContextManager[IO[bytes]]:
         """Write a file that appears under its name only when the block ends without an exception."""
-        ...
 
     def mkdirs(self, name: str, mode: int = 0o777) -> None:
         """Make a directory and its parents; nothing happens where it is there."""
-        ...
 
     def replace(self, source: str, target: str) -> None:
         """Rename, replacing the target; missing parents of the target are made."""
-        ...
 
     def unlink(self, name: str, *, missing_ok: bool = False) -> None:
         """Delete a file or symbolic link (the link, not its target)."""
-        ...
 
     def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
         """Delete a directory with all that is in it, following no link."""
-        ...
 
     def iter(self, name: str = ".") -> Iterator[tuple[str, Stat]]:
         """The entries of a directory, sorted by name; links are reported as `other`."""
-        ...
 
     def stat(self, name: str) -> Stat:
         """What is there under this name."""
-        ...
 
     def exists(self, name: str) -> bool:
         """Whether something allowed is there under this name."""
-        ...
 
 
 @attrs.frozen
@@ -95,21 +84,17 @@ class Encryption(Protocol):
     @property
     def enabled(self) -> bool:
         """Whether this run encrypts."""
-        ...
 
     @property
     def mode(self) -> str:
         """`none`, `simple` or `age`."""
-        ...
 
     @property
     def key_id(self) -> str:
         """Which key is used; empty without."""
-        ...
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A file to write plain bytes to; closing it completes `raw` but does not close it."""
-        ...
 
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A seekable file of plain bytes, every one of them verified before it is given out.
@@ -117,35 +102,27 @@ class Encryption(Protocol):
         Raises:
             EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
         """
-        ...
 
     def is_encrypted(self, head: bytes) -> bool:
         """Whether a file that begins with these (4,096, or all) bytes is one that `reader` is for."""
-        ...
 
     def file_key_id(self, head: bytes) -> str:
         """The id of the key that a file beginning with these bytes was written with; empty when it does not say."""
-        ...
 
     def refusal(self, head: bytes) -> str:
         """Why a file that begins with these bytes cannot be read with the keys at hand, as far as that tells; or ""."""
-        ...
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
-        ...
 
     def get_encryption_context(self) -> Any:
         """What operations may be given: can encrypt and decrypt, does not show the key."""
-        ...
 
     def get_encryption_info(self) -> dict[str, Any]:
         """Enabled, mode, key id: for reports."""
-        ...
 
     def cleanup(self) -> None:
         """Forget the key."""
-        ...
 
 
 class ContainerFormat(Protocol):
@@ -153,8 +130,6 @@ class ContainerFormat(Protocol):
 
     def lasting_head(self, head: bytes) -> bytes:
         """The first 4,096 bytes of a file, or all, as they count in its hash: what may be rewritten as zeros, say."""
-        ...
 
     def recognised(self, sha256: str) -> Recognised:
         """For the hash of a file the one that it was recorded with when it was written: mostly the same."""
-        ...

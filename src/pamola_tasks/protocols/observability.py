@@ -21,11 +21,9 @@ class Logging(Protocol):
     @property
     def handlers(self) -> Sequence[logging.Handler]:
         """The handlers, formatters set. Records carry `run_id`, `task_id` and `step_id`; messages are redacted."""
-        ...
 
     def close(self) -> None:
         """Flush and close all of them."""
-        ...
 
 
 class History(Protocol):
@@ -33,19 +31,15 @@ class History(Protocol):
 
     def run_started(self, run: RunServices) -> None:
         """Append `run_started`."""
-        ...
 
     def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
         """Append `step_finished`."""
-        ...
 
     def run_finished(self, run: RunServices) -> None:
         """Append `run_finished` or `run_failed`, from `run.record`, and refresh the file for other tools."""
-        ...
 
     def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
         """The newest record of a task, or None."""
-        ...
 
 
 class Progress(Protocol):
@@ -53,29 +47,23 @@ class Progress(Protocol):
 
     def set_total_operations(self, total: int) -> None:
         """How many steps the plan has."""
-        ...
 
     def start_operation(
         self, name: str, total: int = 0, description: str | None = None, unit: str = "items", leave: bool = False
     ) -> Any:
         """A step begins; `total` 0 means unknown."""
-        ...
 
     def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None:
         """A step made this much progress."""
-        ...
 
     def set_operation_total(self, name: str, total: float, unit: str = "items") -> None:
         """A step found out how much there is to do."""
-        ...
 
     def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None:
         """A step ended."""
-        ...
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        ...
 
 
 @contextlib.contextmanager
@@ -98,7 +86,6 @@ class Reporter(Protocol):
 
     def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
         """A task's own entry beside those of the steps."""
-        ...
 
     def add_artifact(
         self,
@@ -111,11 +98,9 @@ class Reporter(Protocol):
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
         """A file that the task itself made."""
-        ...
 
     def add_metric(self, name: str, value: Any) -> None:
         """A number of the whole task."""
-        ...
 
     def add_task_summary(
         self,
@@ -126,15 +111,12 @@ class Reporter(Protocol):
         encryption: Mapping[str, Any] | None = None,
     ) -> None:
         """How the task ended."""
-        ...
 
     def generate_report(self) -> dict[str, Any]:
         """The report as it stands."""
-        ...
 
     def save_report(self) -> Path:
         """Write all formats and the manifest; the path of the JSON report."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -159,7 +141,6 @@ class ReportWriter(Protocol):
 
     def __call__(self, report: Mapping[str, Any]) -> bytes:
         """The report's bytes, from the JSON report."""
-        ...
 
 
 class Diagnosing(Protocol):
@@ -167,7 +148,6 @@ class Diagnosing(Protocol):
 
     def diagnose(self) -> Iterable[Diagnosis]:
         """What is damaged, missing or swapped; nothing where all is well. No subject has to be named."""
-        ...
 
 
 @attrs.frozen(kw_only=True)

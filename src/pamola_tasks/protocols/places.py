@@ -56,7 +56,6 @@ class Places(Protocol):
     @property
     def folders(self) -> Mapping[str, str]:
         """The project's folders by type, named as in `TaskPlace`: `raw, processed, reports, configs, project_logs`."""
-        ...
 
     def of(self, task_id: str) -> TaskPlace:
         """Where a task keeps what it has, whether or not the project has such a task.
@@ -64,19 +63,15 @@ class Places(Protocol):
         Raises:
             PathSecurityError: The id is not one plain name.
         """
-        ...
 
     def left(self) -> list[str]:
         """The ids of all tasks that have left something, sorted."""
-        ...
 
     def runs(self, task_id: str) -> list[str]:
         """The ids of the runs of a task that have a report, oldest first."""
-        ...
 
     def owner_of(self, path: str | Path) -> str:
         """The task in whose own directory a path lies, judged by the path alone; empty for all other paths."""
-        ...
 
 
 class Directories(Protocol):
@@ -85,21 +80,17 @@ class Directories(Protocol):
 
     def ensure_directories(self) -> dict[str, Path]:
         """Make what is missing; all directories by type."""
-        ...
 
     def get_directory(self, dir_type: str) -> Path:
         """One directory, absolute; an unknown type raises `DirectoryManagerError`."""
-        ...
 
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path:
         """A path for an artifact, checked."""
-        ...
 
     def clean_temp_directory(self) -> bool:
         """Empty the temp directory, which goes on existing."""
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -130,12 +121,10 @@ class Lock(Protocol):
     @property
     def held(self) -> bool:
         """Whether this run holds it."""
-        ...
 
     @property
     def after_a_crash(self) -> bool:
         """Whether the run that held it before did not let go of it itself, and may have left files half written."""
-        ...
 
     def take(self, *, wait: bool = False) -> None:
         """Lock the run's task, then remove what a run that crashed has left half written in the task's directories.
@@ -146,23 +135,18 @@ class Lock(Protocol):
         Raises:
             AlreadyRunning: Another process holds it.
         """
-        ...
 
     def tell(self, steps: Iterable[str]) -> None:
         """Say which steps run now, to whoever looks from outside."""
-        ...
 
     def release(self) -> None:
         """Let go; nothing happens where it is not held."""
-        ...
 
     def holder(self, task_id: str) -> LockHolder | None:
         """Who locked a task and has not let go of it; None where nobody, or where the lock does not say."""
-        ...
 
     def is_running(self, task_id: str) -> bool:
         """Whether a task is locked now."""
-        ...
 
     def keeping_out(self, task_id: str) -> AbstractContextManager[None]:
         """Keep every process from running a task while the block lasts, without running it.
@@ -170,4 +154,3 @@ class Lock(Protocol):
         Raises:
             AlreadyRunning: It runs.
         """
-        ...

@@ -21,7 +21,6 @@ class Redactor(Protocol):
 
     def __call__(self, text: str) -> str:
         """The text with everything secret replaced."""
-        ...
 
     def value(self, value: Any, key: str = "") -> Any:
         """A copy of a nested value that is safe to write as JSON: of dicts, lists, texts, numbers and None only.
@@ -30,31 +29,24 @@ class Redactor(Protocol):
             value: Anything that is going to be written.
             key: The key that the value is found under, if any.
         """
-        ...
 
     def hides(self, key: str) -> bool:
         """Whether the value of a key of this name is hidden."""
-        ...
 
     def register(self, secret: Secret | str) -> None:
         """Hide this secret from now on."""
-        ...
 
     def learn(self, value: Any, key: str = "") -> None:
         """Register what is secret in a nested value: each `Secret`, passwords in URLs, texts under secret names."""
-        ...
 
     def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
         """Hide whatever this regular expression matches; `re.error` where it is none."""
-        ...
 
     def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
         """Hide the values of keys for which this function returns true."""
-        ...
 
     def add_names(self, names: Iterable[str]) -> None:
         """Hide the values of exactly these keys, whatever their case."""
-        ...
 
     def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
         """What may be said of errors, at this moment.
@@ -64,7 +56,6 @@ class Redactor(Protocol):
                 its options say `show_data`. None outside of runs.
             datasets: Datasets that are known beside those in the run's record.
         """
-        ...
 
 
 class Disclosure(Protocol):
@@ -72,12 +63,9 @@ class Disclosure(Protocol):
 
     def message(self, error: BaseException) -> str:
         """The message of an error, on one or more lines; its class where nothing else may be said."""
-        ...
 
     def trace(self, error: BaseException) -> str:
         """The traceback of an error and of those that caused it; messages as above."""
-        ...
 
     def remember(self, error: BaseException) -> None:
         """Keep with an error what may be said of it, for another process, where its traceback is not known."""
-        ...

@@ -26,11 +26,9 @@ class Checkpoints(Protocol):
     @property
     def enabled(self) -> bool:
         """Whether steps are remembered at all; when not, intermediate datasets are temporary."""
-        ...
 
     def seed(self) -> int | None:
         """The seed of the run that this one continues, or None."""
-        ...
 
     def stands(self, step: Step) -> SavedStep | str:
         """The saved step that this one may be skipped to, or why it must run, in words (empty when it never finished).
@@ -40,11 +38,9 @@ class Checkpoints(Protocol):
         Raises:
             DataError: A dataset that the step reads is not there.
         """
-        ...
 
     def stage(self, step: Step) -> StagedStep:
         """Where an attempt at a step writes: nothing of it is seen by readers before `publish`."""
-        ...
 
     def publish(
         self, step: Step, staged: StagedStep | None, record: StepRecord
@@ -59,15 +55,12 @@ class Checkpoints(Protocol):
         Returns:
             The datasets and artifacts, now in their places.
         """
-        ...
 
     def load(self) -> dict[str, SavedStep]:
         """The newest record of every finished step, by step id; damaged lines are skipped and logged."""
-        ...
 
     def clear(self) -> None:
         """Forget all steps of this task, with the intermediate datasets they left."""
-        ...
 
 
 @attrs.define
@@ -100,33 +93,26 @@ class StagedStep(Protocol):
 
     def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
         """Write a dataset that the step declares."""
-        ...
 
     def format_of(self, name: str) -> str:
         """The format that a dataset is written in unless another one is asked for."""
-        ...
 
     def artifact(
         self, name: str, kind: str, description: str, *, category: str, tags: Sequence[str], group: str
     ) -> AbstractContextManager[IO[bytes]]:
         """Write an artifact."""
-        ...
 
     def expect(self) -> None:
         """Have `discard` remove what another process writes for this attempt."""
-        ...
 
     def take(self, files: Sequence[StagedFile]) -> None:
         """Have files published that another process has staged for this attempt."""
-        ...
 
     def publish(self) -> tuple[list[DatasetRecord], list[Artifact]]:
         """Rename everything into its place; called by `Checkpoints.publish`."""
-        ...
 
     def discard(self) -> None:
         """Remove what was not published."""
-        ...
 
 
 class Dependencies(Protocol):
@@ -139,11 +125,9 @@ class Dependencies(Protocol):
             DependencyMissingError: Not there; with `continue_on_error` only a warning.
             DependencyFailedError: Not successful; likewise.
         """
-        ...
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
         """The output directory of a task, or the files in it that match."""
-        ...
 
 
 class Executor(Protocol):
@@ -151,7 +135,6 @@ class Executor(Protocol):
 
     def run_plan(self, plan: Plan, driver: StepDriver) -> None:
         """Run every step, in an order that its needs allow, each with its retries and time limit."""
-        ...
 
 
 class StepDriver(Protocol):
@@ -172,32 +155,25 @@ class StepDriver(Protocol):
 
     def prepare(self, step: Step) -> bool:
         """Whether the step has to be run; False when it was skipped, or needs one that failed."""
-        ...
 
     def attempt(self, step: Step) -> OperationResult:
         """Make one attempt here; failures are exceptions."""
-        ...
 
     def begin(self, step: Step) -> StagedStep:
         """Begin one attempt that another process makes."""
-        ...
 
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         """Pass on how far a step is."""
-        ...
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
         """Report that an attempt failed and another will be made."""
-        ...
 
     def complete(self, step: Step, result: OperationResult) -> None:
         """Publish, record and report what a step gave."""
-        ...
 
     @property
     def stopped(self) -> bool:
         """Whether no further step may begin (a failure without `continue_on_error`, or an interrupt)."""
-        ...
 
 
 class Session(Protocol):
@@ -211,12 +187,9 @@ class Session(Protocol):
 
     def emit(self, hook: str, **arguments: Any) -> None:
         """Call the observers of an event."""
-        ...
 
     def disclosure(self, datasets: Iterable[DatasetRecord] = ()) -> Any:
         """What may be shown of errors, where no cell of a table may be read."""
-        ...
 
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
         """Record a failure; the first one is what the run failed with."""
-        ...

@@ -27,24 +27,18 @@ class Task(Protocol):
     @property
     def origin(self) -> str:
         """Where the task comes from: its file, or `module:Class`."""
-        ...
 
     def stated_configuration(self) -> dict[str, Any]:
         """What the task's class states: constructor arguments that were passed, and `get_default_config`."""
-        ...
 
     def overriding(self) -> Mapping[str, Any]:
         """Configuration that overrides all files: where the task was told to put its directory."""
-        ...
 
     def take_identity(self, config: Config) -> None:
         """Become what the merged configuration says."""
-        ...
 
     def create_dependency_manager(self) -> Any:
         """The service that checks what the task depends on."""
-        ...
 
     def configure_operations(self) -> None:
         """Add the task's operations."""
-        ...

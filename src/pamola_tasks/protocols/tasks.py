@@ -104,7 +104,6 @@ class Scheduler(Protocol):
 
     def tasks(self) -> Mapping[str, TaskNode]:
         """Every task of the project, sorted by id."""
-        ...
 
     def order(self, names: Sequence[str] = (), *, with_dependencies: bool = False) -> Mapping[str, TaskNode]:
         """Tasks in the order in which they run, each behind those that it needs.
@@ -113,7 +112,6 @@ class Scheduler(Protocol):
             TaskCycleError: Tasks need each other, directly or through others.
             UnknownTaskError: One is missing; the message shows the path to it.
         """
-        ...
 
     def run(
         self,
@@ -140,10 +138,8 @@ class Scheduler(Protocol):
             PamolaTaskError: The tasks have no order, one cannot be configured, or it lacks the selected steps: nothing
                 was run. With `continue_on_error` a task that cannot be configured has failed instead.
         """
-        ...
 
     def dry_run(
         self, names: Sequence[str] = (), *, with_dependencies: bool = False, options: RunOptions | None = None
     ) -> Iterator[PlannedTask]:
         """What `run` would do with each task, in order, without running anything."""
-        ...
