@@ -8,7 +8,7 @@ by looking at the word. It can be seen where it comes from:
   caused it is treated as that one.
 - Of any other error only those words are shown that stand as literals in the code that raised it, and names that
   everybody knows: columns, datasets, steps, texts among the parameters. What was put between them becomes `***`.
-- What the interpreter itself says about types, attributes, names and files is shown.
+- What the interpreter itself says about types, attributes, names, modules and files is shown.
 - What compiled code says is not shown, but for the beginnings of a few well-known messages.
 
 `--show-data` (`RunOptions.show_data`) shows everything. Nothing here imports more than the standard library.
@@ -20,7 +20,7 @@ import opcode
 import re
 import traceback
 from collections.abc import Iterable, Iterator
-from types import CodeType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PamolaTaskError
@@ -162,23 +162,25 @@ class Disclosure:
         if not frames or _is_kernel(frames[-1]):
             return text  # it was made and never raised, so somebody worded it
         last = frames[-1]
+        if _is_about_modules(error, last):
+            return text
         anywhere = {literal for frame in frames for literal in _literals(frame.tb_frame.f_code)}
         if not _raises_itself(last):
             if type(error) in _OF_THE_LANGUAGE and not _is_compiled(last):
                 return text
             known = _WELL_KNOWN.match(text)
-            return self._masked(text, {known[0]} if known else set(), anywhere)
+            return self._masked(text, {known[0]} if known else set(), anywhere, self._names)
         globals_ = last.tb_frame.f_globals
         whole = anywhere | {value for value in globals_.values() if isinstance(value, str)}
-        return self._masked(text, _literals(last.tb_frame.f_code), whole)
+        return self._masked(text, _literals(last.tb_frame.f_code), whole, self._names | _modules_in(error))
 
-    def _masked(self, text: str, literals: Iterable[str], whole: Iterable[str]) -> str:
+    def _masked(self, text: str, literals: Iterable[str], whole: Iterable[str], known: set[str]) -> str:
         """The text with all of it hidden that is neither of these literals nor a known name."""
         bare = text.strip("'\"")
-        if text in whole or bare in whole or text in self._names or bare in self._names:
+        if text in whole or bare in whole or text in known or bare in known:
             return text
         pieces = sorted({piece for literal in literals for piece in _pieces(literal)}, key=len, reverse=True)
-        names = sorted(self._names, key=len, reverse=True)
+        names = sorted(known, key=len, reverse=True)
         patterns = [_bounded(piece) for piece in (*pieces, *names)]
         if not patterns:
             return _hidden(text)
@@ -213,7 +215,34 @@ def _is_compiled(frame: TracebackType) -> bool:
 
 
 def _is_kernel(frame: TracebackType) -> bool:
-    return str(frame.tb_frame.f_globals.get("__name__", "")) in ("pamola_tasks.steps", "pamola_tasks_executor.remote")
+    """Whether the kernel raises here what an operation gave it."""
+    return str(frame.tb_frame.f_globals.get("__name__", "")) == "pamola_tasks.steps"
+
+
+def _is_about_modules(error: BaseException, last: TracebackType) -> bool:
+    """Whether the text names what could not be imported, or what in a file is not Python.
+
+    The importer is Python code with a `raise` of its own, so its errors are not known by the lack of one.
+    """
+    if isinstance(error, ImportError):
+        module = str(last.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        return module in ("importlib", "zipimport") or last.tb_frame.f_code.co_filename.startswith("<frozen importlib")
+    return isinstance(error, SyntaxError) and not (error.filename or "<").startswith("<")
+
+
+def _modules_in(error: BaseException) -> set[str]:
+    """Names of modules, and of what was looked for in them, that an error and those before it are about."""
+    names: set[str] = set()
+    seen: set[int] = set()
+    now: BaseException | None = error
+    while now is not None and id(now) not in seen:
+        seen.add(id(now))
+        if isinstance(now, ImportError):
+            names.update(filter(None, (now.name, (now.name or "").partition(".")[0])))
+        elif isinstance(now, AttributeError) and isinstance(now.obj, ModuleType):
+            names.update((now.obj.__name__, now.name or ""))
+        now = now.__cause__ or now.__context__
+    return names - {""}
 
 
 def _raises_itself(frame: TracebackType) -> bool:
