@@ -46,7 +46,7 @@ def _row(run: RunServices, task_id: str, target: Any) -> dict[str, Any]:
     return {
         "task": task_id,
         "type": getattr(target, "task_type", ""),
-        "description": getattr(target, "description", "") or _first_line(target),
+        "description": run.redact(getattr(target, "description", "") or _first_line(target)),
         "last_run": f"{when} {status}".strip(),
         "would_run": would,
         "source": getattr(target, "path", "") or str(target),

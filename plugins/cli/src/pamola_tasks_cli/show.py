@@ -63,8 +63,8 @@ def plan_document(run: RunServices, steps: Sequence[Any]) -> dict[str, Any]:
     return {
         "task": run.record.task_id,
         "type": config.task_type,
-        "description": config.description,
-        "inputs": dict(config.input_datasets),
+        "description": run.redact(config.description),
+        "inputs": {name: run.redact(path) for name, path in config.input_datasets.items()},
         "dependencies": list(config.dependencies),
         "steps": rows,
         "warnings": run.record.warnings,

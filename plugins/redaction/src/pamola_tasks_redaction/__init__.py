@@ -1,1 +1,1 @@
-"""What may be shown: secrets are replaced, values of data are left out of errors and logs."""
+"""The service `redactor`: hides secrets, and values of the data in messages of errors."""
