@@ -126,13 +126,15 @@ def test_every_command_works_with_another_redactor(cli, project, described, toy)
         assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
 
-def test_what_may_be_said_of_an_error_is_what_another_redactor_says(cli, project, toy):
+@pytest.mark.parametrize("where", ["{}", "{'timeout': 60}"])
+def test_what_may_be_said_of_an_error_is_what_another_redactor_says(cli, project, toy, where):
+    """In the run's process, and in one of its own for the step, which a time limit needs."""
     (project / "failing.py").write_text(
         "from pamola_tasks import BaseTask, Operation\n\n\n"
         "class Fails(Operation):\n    def execute(self, ctx):\n        raise ValueError('secret cell')\n\n\n"
         "class Task(BaseTask):\n"
         "    def __init__(self):\n        super().__init__('t_fails', 'test', 'Fails')\n"
-        "    def configure_operations(self):\n        self.add_operation(Fails)\n"
+        f"    def configure_operations(self):\n        self.add_operation(Fails, step={where})\n"
     )
     hidden = cli("--plugin", toy, "run", "failing.py", cwd=project, code=1)
     assert "toy: ValueError" in hidden.stdout + hidden.stderr

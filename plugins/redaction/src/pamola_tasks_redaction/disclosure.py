@@ -192,11 +192,6 @@ class Disclosure:
         return "".join([*shown, _hidden(text[end:])])
 
 
-def remember(error: BaseException, disclosure: Disclosure) -> None:
-    """Keep with an error what may be said of it."""
-    disclosure.remember(error)
-
-
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
