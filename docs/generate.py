@@ -125,7 +125,7 @@ def services() -> Iterator[str]:
         for node in ast.parse(inspect.getsource(hookspecs)).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("pamola_provide_") and node.returns is not None
     }
-    shown = {service: providers[service] for service in protocols.SERVICES if service in providers}
+    shown = {service: providers[service] for service in [*protocols.SERVICES, "scheduler"] if service in providers}
     for service, name in shown.items():
         yield f"## {service}\n"
         yield f"`{name}`, from `pamola_provide_{service}`.\n"
@@ -139,6 +139,9 @@ def services() -> Iterator[str]:
         "ReportSection",
         "ReportWriter",
         "Diagnosis",
+        "TaskNode",
+        "TaskOutcome",
+        "PlannedTask",
     ):
         yield f"### {name}\n"
         yield from described(getattr(protocols, name))

@@ -509,9 +509,9 @@ def pamola_on_artifact(run: RunServices, step: Step, artifact: Artifact) -> None
 
 @hookspec
 def pamola_add_report_sections(run: RunServices) -> Iterable[ReportSection] | ReportSection | None:
-    """Add sections to the report: a title, facts for machines, text for people.
+    """Add sections to the report: a title, facts for machines, Markdown for people.
 
-    A list of charts under `charts` in the facts is drawn.
+    A list of charts under `charts` in the facts is drawn. Each section has a key that no other plugin uses.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -66,7 +67,7 @@ class Project:
     def section(self, name: str, text: str = "", key: str = "retention") -> None:
         self.add(name, SECTION.replace("KEY", repr(key)).replace("TEXT", repr(text)))
 
-    def __call__(self, *arguments: str, code: int = 0) -> Any:
+    def __call__(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "pamola_tasks", *self.plugins, *arguments],
             cwd=self.root,
@@ -74,6 +75,7 @@ class Project:
             text=True,
             check=False,
             timeout=120,
+            env={**os.environ, **(env or {})},
         )
         assert done.returncode == code, done.stderr + done.stdout
         return done
@@ -118,6 +120,27 @@ def test_a_table_in_the_text_of_a_section(project: Project) -> None:
     assert "<pre><code>def rule(x): return x &lt; 5\n</code></pre>" in page
     assert '<a href="https://example.org/policy">the policy</a>' in page
     assert TABLE in project.page("md")
+
+
+RETENTION = """\
+from pamola_tasks import hookimpl
+from pamola_tasks.protocols import ReportSection
+
+@hookimpl
+def pamola_add_report_sections(run):
+    return ReportSection(key="retention", title="Retention", text="| copy | days |\\n|---|--:|\\n| archive | 90 |")
+"""
+
+
+def test_a_section_of_a_distribution(project: Project, tmp_path: Path) -> None:
+    """Six lines, one entry point."""
+    folder = tmp_path / "site"
+    (folder / "retention-1.0.dist-info").mkdir(parents=True)
+    (folder / "retention.py").write_text(RETENTION)
+    (folder / "retention-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: retention\nVersion: 1.0\n")
+    (folder / "retention-1.0.dist-info/entry_points.txt").write_text("[pamola_tasks]\nretention = retention\n")
+    project("run", "t", env={"PYTHONPATH": str(folder)})
+    assert '<td>archive</td><td class="right">90</td>' in project.page("html")
 
 
 HOSTILE = """\

@@ -125,9 +125,11 @@ class ReportSection:
 
     Attributes:
         title: For people.
-        key: For machines: the section is `sections.<key>` of the JSON report.
-        facts: JSON values.
-        text: Markdown for people, optional.
+        key: For machines: the section is `sections.<key>` of the JSON report. Two plugins with one key are an error,
+            and so is the name of a part of every report, such as `inputs`.
+        facts: JSON values: numbers and names, tables (rows of like facts), and charts under `charts`.
+        text: Markdown (CommonMark with tables): rendered whole in HTML, as written in the Markdown report. HTML in it
+            is shown as text, and links lead to the web and to mail only.
     """
 
     title: str
