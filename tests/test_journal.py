@@ -226,7 +226,7 @@ def test_who_holds_the_lock_keeps_others_from_appending_and_they_go_on_in_the_ne
         other.join(0.1)
         assert other.is_alive()
         journal.replace(files, "log", [journal.encode({"n": 2})])
-    other.join(10)
+    other.join(120)
     assert journal.read(files, "log").entries == [{"n": 2}, {"n": 3}]
 
 

@@ -133,7 +133,7 @@ def test_a_run_that_is_told_to_wait_begins_when_the_other_has_ended(tmp_path: Pa
     class Slow(Operation):
         def execute(self, ctx: Any) -> OperationResult:
             inside.set()
-            assert go_on.wait(10)
+            assert go_on.wait(120)
             order.append("first")
             return OperationResult.success()
 
@@ -144,7 +144,7 @@ def test_a_run_that_is_told_to_wait_begins_when_the_other_has_ended(tmp_path: Pa
 
     first = threading.Thread(target=lambda: disk_kernel(tmp_path).run(Steps(Slow)))
     first.start()
-    assert inside.wait(10)
+    assert inside.wait(120)
     second = threading.Thread(
         target=lambda: disk_kernel(tmp_path).run(Steps(Quick), options=RunOptions(wait=True, console=False))
     )
@@ -153,8 +153,8 @@ def test_a_run_that_is_told_to_wait_begins_when_the_other_has_ended(tmp_path: Pa
     assert second.is_alive()
     assert order == []
     go_on.set()
-    first.join(10)
-    second.join(10)
+    first.join(120)
+    second.join(120)
     assert order == ["first", "second"]
 
 

@@ -116,7 +116,7 @@ def pamola_add_operations():
 
 def pamola(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pamola_tasks", "--plugin", "step.py", *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture

@@ -376,7 +376,7 @@ def test_what_cannot_be_sent_to_a_process_is_refused_by_name_before_anything_run
         def __init__(self) -> None:
             self.lock = lambda: None
 
-    outcome = run(folder, Given((Meet, {"folder": str(tmp_path), "many": 1}, {"id": "a"})), Unsendable(), timeout=5)
+    outcome = run(folder, Given((Meet, {"folder": str(tmp_path), "many": 1}, {"id": "a"})), Unsendable(), timeout=120)
     assert "step a needs a process of its own, and plugin unsendable cannot be sent" in str(outcome.error)
 
 
@@ -422,7 +422,7 @@ def test_frames_given_for_inputs_are_there_in_a_process_too(folder: Path) -> Non
 
 def test_keys_that_a_task_was_given_are_never_sent(folder: Path, tmp_path: Path) -> None:
     task = Given((Meet, {"folder": str(tmp_path), "many": 1}, {"id": "a"}), encryption_keys={"people": "k" * 43 + "="})
-    assert "keys are not sent to other processes" in str(run(folder, task, timeout=5).error)
+    assert "keys are not sent to other processes" in str(run(folder, task, timeout=120).error)
 
 
 # ---------------------------------------------------------------- Ctrl-C

@@ -64,7 +64,7 @@ def test_eight_operations_of_one_class_give_eight_results(method: str) -> None:
 
 
 def test_eight_operations_on_four_workers_run_four_at_a_time() -> None:
-    together = threading.Barrier(4, timeout=20)
+    together = threading.Barrier(4, timeout=120)
 
     class Meeting(Work):
         """Ends only when four are there at once."""

@@ -171,7 +171,7 @@ def test_lines_of_several_processes_neither_mix_nor_get_lost(tmp_path: Path, lim
     for writer in writers:
         writer.stdin.close()
     for writer in writers:
-        assert writer.wait(30) == 0
+        assert writer.wait(240) == 0
         writer.stdout.close()
     files = list((tmp_path / "logs").iterdir())
     assert (len(files) > 5) == (limit == 9_000)

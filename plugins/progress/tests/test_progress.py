@@ -139,7 +139,7 @@ with create_task_progress_manager("t_1", "test", logging.getLogger(), total_oper
 assert "tqdm" not in sys.modules
 print(manager.operations_completed)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout == "1\n"
     assert done.stderr == "once\n"
 

@@ -330,7 +330,7 @@ assert not found, found
     document = json.dumps(report_of(*ALL))
     pages = [
         subprocess.run(
-            [sys.executable, "-c", program], input=document.encode(), check=True, timeout=60, capture_output=True,
+            [sys.executable, "-c", program], input=document.encode(), check=True, timeout=240, capture_output=True,
             env={"PYTHONHASHSEED": seed, "PATH": ""},
         ).stdout
         for seed in ("1", "2")

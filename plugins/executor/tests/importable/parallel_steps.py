@@ -12,7 +12,7 @@ from typing import Any
 
 from pamola_tasks import BaseTask, Operation, OperationContext, OperationResult, hookimpl, writes
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 def wait_for(there: Any) -> None:
