@@ -54,10 +54,6 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
 }
 
 
-class FitError(ValueError):
-    """A value does not fit a type; the message says what was expected and what kind of value was given."""
-
-
 class Field(str):
     """A part of a path: the name of a class's field, where other texts are keys of mappings."""
 
@@ -83,12 +79,12 @@ def fit(value: Any, kind: Any) -> Any:
     """The value as this type has it.
 
     Raises:
-        FitError: It is no value of this type.
+        ValueError: It is no value of this type.
     """
     fitter = Fitter()
     found = fitter.fit(value, kind)
     if fitter.misfits:
-        raise FitError("; ".join(_shown(misfit) for misfit in fitter.misfits))
+        raise ValueError("; ".join(_shown(misfit) for misfit in fitter.misfits))
     return found
 
 
@@ -280,9 +276,11 @@ class Fitter:
 def _converter() -> cattrs.Converter:
     import cattrs
 
-    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={set: list, frozenset: list})
     for kind in _ACCEPTED:  # within dataclasses, named tuples …
         converter.register_structure_hook(kind, fit)
+    for kind in (Path, Secret):
+        converter.register_unstructure_hook(kind, str)
     return converter
 
 
@@ -333,12 +331,7 @@ def _annotation(cls: type, annotation: Any) -> Any:
 
 def kind_of(value: Any) -> str:
     """What kind of value this is, in a word or two; never the value."""
-    if isinstance(value, bool):
-        return "true or false"
-    for kind, word in _WORDS.items():
-        if type(value) is kind:
-            return word
-    return f"a {type(value).__name__}"
+    return _WORDS.get(type(value), f"a {type(value).__name__}")
 
 
 def describe(kind: Any) -> str:
@@ -374,26 +367,11 @@ def json_schema(cls: type) -> dict[str, Any]:
         if field.default is attrs.NOTHING:
             required.append(field.alias)
         elif not isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
-            schema["default"] = _as_json(field.default)
+            schema["default"] = _converter().unstructure(field.default)
         elif "template" in field.metadata:
             schema["default"] = field.metadata["template"]
         properties[field.alias] = schema
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _as_json(value: Any) -> Any:
-    """A default as JSON has it."""
-    if isinstance(value, enum.Enum):
-        return value.value
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, collections.abc.Mapping):
-        return {str(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_as_json(item) for item in value]
-    if attrs.has(type(value)):
-        return {field.name: _as_json(getattr(value, field.name)) for field in attrs.fields(type(value))}
-    return str(value)
 
 
 def schema_of(kind: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import re
@@ -14,7 +13,7 @@ import attrs
 
 from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError, UnknownOperationError, UnknownTaskError
 from pamola_tasks.operation import Operation
-from pamola_tasks.parameters import build, unknown_name
+from pamola_tasks.parameters import build, closest, unknown_name
 from pamola_tasks.plugins.contributions import Contributions
 from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.task import Task
@@ -181,13 +180,9 @@ class Tasks:
             return self._of_file(self._name_of(self._path(name)))
         if ":" in name:
             return self._make(name, name)
-        close = difflib.get_close_matches(name, self.known(), n=1)
-        hint = (
-            f": did you mean {close[0]!r}?"
-            if close
-            else f": `pamola-task list` shows the tasks of {self._project.root}"
-        )
-        raise UnknownTaskError(f"there is no task {name!r}{hint}")
+        meant = closest(name, self.known())
+        hint = f"did you mean {meant!r}?" if meant else f"`pamola-task list` shows the tasks of {self._project.root}"
+        raise UnknownTaskError(f"there is no task {name!r}: {hint}")
 
     def _make(self, target: Any, name: str) -> Task:
         if isinstance(target, Task):

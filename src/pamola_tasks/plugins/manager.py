@@ -18,7 +18,7 @@ from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.discovery import installed, module_from, normalized, resolve
 from pamola_tasks.plugins.providers import Providers
 from pamola_tasks.plugins.records import PluginRecord
-from pamola_tasks.plugins.settings import nearest, settings_of
+from pamola_tasks.plugins.settings import settings_of
 from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service
 
 if TYPE_CHECKING:
@@ -194,8 +194,10 @@ class Plugins(Providers):
             self.guard(own[0], record, caller.name)
 
     def _unknown_hook(self, name: str) -> str:
-        close = nearest(name, self.hook_names())
-        return f"there is no hook {name!r}" + (f": did you mean {close[0]!r}?" if close else "")
+        from pamola_tasks.parameters import closest
+
+        meant = closest(name, self.hook_names())
+        return f"there is no hook {name!r}" + (f": did you mean {meant!r}?" if meant else "")
 
     def _failed(self, record: PluginRecord, reason: str | BaseException, *, keep: bool = True) -> PluginRecord:
         if keep and record.object is not None and self.manager.get_plugin(record.name) is record.object:

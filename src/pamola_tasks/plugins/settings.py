@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 _SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
 _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
@@ -73,8 +73,10 @@ def settings_of(start: Path) -> PluginSettings:
     known = ("disable", "prefer", "require")
     for key in section:
         if key not in known:
-            close = nearest(key, known)
-            raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {close[0]!r}?" if close else ""))
+            from pamola_tasks.parameters import closest
+
+            meant = closest(key, known)
+            raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {meant!r}?" if meant else ""))
     for key in ("disable", "require"):
         if not isinstance(section.get(key, []), list) or not all(isinstance(n, str) for n in section.get(key, [])):
             raise PluginError(f"{path}: plugins.{key}: expected a list of names")
@@ -96,10 +98,3 @@ def _settings_file(start: Path) -> Path | None:
         if any((folder / marker).exists() for marker in _OTHER_MARKERS):
             return None
     return None
-
-
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """The known name that is most like this one, if any is."""
-    import difflib  # only where something is wrong: every command imports this module
-
-    return difflib.get_close_matches(name, list(known), n=1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError
+from pamola_tasks.parameters import closest
 
 if TYPE_CHECKING:
     from pamola_tasks_encryption.manager import TaskEncryptionManager
@@ -30,8 +30,8 @@ class EncryptionMode(enum.Enum):
             return cls(text.strip().lower())
         except ValueError:
             names = [mode.value for mode in cls]
-            near = difflib.get_close_matches(text, names, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            meant = closest(text, names)
+            hint = f"; did you mean {meant}?" if meant else ""
             raise ConfigurationError(f"encryption_mode: {text!r} is none of {', '.join(names)}{hint}") from None
 
 
