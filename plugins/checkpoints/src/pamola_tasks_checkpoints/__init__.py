@@ -1,9 +1,6 @@
 """Checkpoints: finished steps are remembered, verified, and not done again."""
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
     from pamola_tasks_checkpoints.entries import from_entry as from_entry
@@ -13,21 +10,11 @@ if TYPE_CHECKING:
     from pamola_tasks_checkpoints.manager import create_task_context_manager as create_task_context_manager
     from pamola_tasks_checkpoints.run_checkpoints import RunCheckpoints as RunCheckpoints
 
-_HOMES = {
-    "ContextManager": "manager",
-    "RunCheckpoints": "run_checkpoints",
-    "TaskContextManager": "manager",
-    "create_task_context_manager": "manager",
-    "from_entry": "entries",
-    "to_entry": "entries",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"pamola_tasks_checkpoints.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOMES)
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "entries": "from_entry to_entry",
+        "manager": "ContextManager TaskContextManager create_task_context_manager",
+        "run_checkpoints": "RunCheckpoints",
+    },
+)

@@ -1,19 +1,20 @@
-"""Runs operations: with retries, one after the other or at the same time."""
+"""Runs operations: with retries, one after the other or at the same time, here or in other processes."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
-    from pamola_tasks_executor.executor import TaskOperationExecutor, create_operation_executor
+    from pamola_tasks_executor.elsewhere import Elsewhere as Elsewhere
+    from pamola_tasks_executor.elsewhere import State as State
+    from pamola_tasks_executor.elsewhere import Work as Work
+    from pamola_tasks_executor.executor import TaskOperationExecutor as TaskOperationExecutor
+    from pamola_tasks_executor.executor import create_operation_executor as create_operation_executor
+    from pamola_tasks_executor.performing import perform as perform
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from pamola_tasks_executor import executor
-
-        return getattr(executor, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = ["TaskOperationExecutor", "create_operation_executor"]
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "elsewhere": "Elsewhere State Work",
+        "executor": "TaskOperationExecutor create_operation_executor",
+        "performing": "perform",
+    },
+)

@@ -1,0 +1,1 @@
+"""Makes every step's attempts in another interpreter."""
