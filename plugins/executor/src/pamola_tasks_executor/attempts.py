@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -10,35 +11,25 @@ from typing import Any
 import attrs
 
 from pamola_tasks.errors import MaxRetriesExceededError, PlanError
-from pamola_tasks.operation import OperationResult
 from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks_executor.retrying import retrying
+from pamola_tasks.result import OperationResult
 from pamola_tasks_executor.transient import Transient
 
 OnRetry = Callable[[BaseException, int, float], None]
+JITTER = (0.75, 1.25)
 
 
 @attrs.define
-class Tally:
-    """What was done so far: each operation counted once, however often it was tried."""
-
-    total_operations: int = 0
-    successful_operations: int = 0
-    failed_operations: int = 0
-    retried_operations: int = 0
-    total_retries: int = 0
-
-
-@attrs.define
-class Tries:
+class Attempts:
     """The attempts at one operation: how many, and how long they took without the waits between them."""
 
+    settings: RetrySettings
     made: int = 0
     seconds: float = 0.0
 
-    def timed(self, attempt: Callable[[], OperationResult]) -> OperationResult:
-        """Make one more."""
+    def once(self, attempt: Callable[[], OperationResult]) -> OperationResult:
+        """Make one."""
         self.made += 1
         started = time.perf_counter()
         try:
@@ -46,71 +37,74 @@ class Tries:
         finally:
             self.seconds += time.perf_counter() - started
 
-
-class Attempts:
-    """Makes attempts by the rules of one executor, and counts them. Safe to use from several threads.
-
-    Args:
-        defaults: How often and when to try again, unless something else is said for an operation.
-    """
-
-    def __init__(self, defaults: RetrySettings) -> None:
-        self.defaults = defaults
-        self._tally = Tally()
-        self._lock = threading.Lock()
-
     def make(
-        self,
-        attempt: Callable[[], OperationResult],
-        settings: RetrySettings,
-        tries: Tries,
-        on_retry: OnRetry,
-        stop: threading.Event | None = None,
+        self, attempt: Callable[[], OperationResult], on_retry: OnRetry, stop: threading.Event | None = None
     ) -> OperationResult:
-        """Make an attempt, and others while they fail in a way that may pass.
+        """Make one, and others while they fail in a way that may pass.
 
         Args:
             attempt: The operation, once.
-            settings: How often and when.
-            tries: Where the attempts are counted.
-            on_retry: Told (error, number of the attempt that failed, seconds until the next).
-            stop: Says that no other attempt is worth it.
+            on_retry: Called with (error, number of the attempt that failed, seconds until the next) before each wait.
+            stop: Ends a wait at once when another thread sets it; no other attempt is made then.
 
         Returns:
-            The result of the last attempt. What it raised is raised.
+            The result of the last attempt. What that raised is raised.
         """
-        passes = Transient(settings.on)
-
-        def once() -> OperationResult:
-            result = tries.timed(attempt)
-            if result.failed and result.exception is not None and passes(result.exception):
+        passes = Transient(self.settings.on)
+        while True:
+            try:
+                result = self.once(attempt)
+                if result.exception is None or not result.failed or not passes(result.exception):
+                    return result
                 raise result.exception
-            return result
+            except Exception as error:
+                if self.made > self.settings.max_retries or not passes(error):
+                    raise
+                wait = self._wait()
+                on_retry(error, self.made, wait)
+                if stop is None:
+                    time.sleep(wait)
+                elif stop.wait(wait):
+                    raise
 
-        return retrying(once, settings, passes=passes, on_retry=on_retry, stop=stop)
+    def _wait(self) -> float:
+        settings = self.settings
+        try:
+            wait = settings.initial_wait * settings.backoff ** (self.made - 1)
+        except OverflowError:
+            wait = settings.max_wait
+        return min(wait, settings.max_wait) * (random.uniform(*JITTER) if settings.jitter else 1.0)
 
-    def given_up(self, what: str, error: Exception, settings: RetrySettings, tries: Tries) -> Exception:
-        """What to say of an error that ended the tries."""
-        if not Transient(settings.on)(error) or tries.made <= settings.max_retries:
+    def given_up(self, what: str, error: Exception) -> Exception:
+        """What to say of an error that ended the attempts."""
+        if not Transient(self.settings.on)(error) or self.made <= self.settings.max_retries:
             return error
-        attempts = "1 attempt" if tries.made == 1 else f"{tries.made} attempts"
-        limit = MaxRetriesExceededError(f"{what}: gave up after {attempts}: {message(error)}", attempts=tries.made)
+        attempts = "1 attempt" if self.made == 1 else f"{self.made} attempts"
+        limit = MaxRetriesExceededError(f"{what}: gave up after {attempts}: {message(error)}", attempts=self.made)
         limit.__cause__ = error
         return limit
 
-    def count(self, tries: Tries, good: bool) -> None:
-        """Note how one operation ended."""
-        with self._lock:
-            self._tally.total_operations += 1
-            self._tally.successful_operations += good
-            self._tally.failed_operations += not good
-            self._tally.retried_operations += tries.made > 1
-            self._tally.total_retries += max(tries.made - 1, 0)
 
-    def tally(self) -> Tally:
-        """What was done so far."""
+class Tally:
+    """What an executor has done so far: each operation counted once. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = dict.fromkeys(
+            ("total_operations", "successful_operations", "failed_operations", "retried_operations", "total_retries"), 0
+        )
+
+    def add(self, attempts: Attempts, good: bool) -> None:
+        """Note how one operation ended."""
+        retries = max(attempts.made - 1, 0)
         with self._lock:
-            return attrs.evolve(self._tally)
+            for name, more in zip(self._counts, (1, good, not good, retries > 0, retries), strict=True):
+                self._counts[name] += int(more)
+
+    def counts(self) -> dict[str, int]:
+        """What was done."""
+        with self._lock:
+            return dict(self._counts)
 
 
 def overridden(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:

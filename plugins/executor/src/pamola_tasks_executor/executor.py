@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from pamola_tasks.errors import NonRetriableError
 from pamola_tasks.plan import ReadySet
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.result import OperationResult, OperationStatus
-from pamola_tasks_executor.attempts import Attempts, OnRetry, Tries, message, overridden
+from pamola_tasks_executor.attempts import Attempts, OnRetry, Tally, message, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
@@ -51,8 +49,9 @@ class TaskOperationExecutor:
         self._config = task_config
         self._logger = logger
         self._reporter = reporter
-        self._attempts = Attempts(getattr(task_config, "retry", None) or RetrySettings())
-        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._attempts, elsewhere)
+        self._retry = getattr(task_config, "retry", None) or RetrySettings()
+        self._tally = Tally()
+        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._retry, self._tally, elsewhere)
 
     # ------------------------------------------------------------ a plan
 
@@ -83,11 +82,11 @@ class TaskOperationExecutor:
         Returns:
             Its result; what it raised is a result with status ERROR.
         """
-        tries = Tries()
+        attempts = Attempts(self._retry)
         call = partial(self._call, operation, params, progress_tracker)
-        result = as_result(lambda: tries.timed(call))
-        result.execution_time = tries.seconds
-        self._attempts.count(tries, not result.failed)
+        result = as_result(lambda: attempts.once(call))
+        result.execution_time = attempts.seconds
+        self._tally.add(attempts, not result.failed)
         return result
 
     def execute_with_retry(
@@ -124,7 +123,7 @@ class TaskOperationExecutor:
             NonRetriableError: It raised something that is not worth another try.
         """
         settings = overridden(
-            self._attempts.defaults,
+            self._retry,
             "retry",
             max_retries=max_retries,
             backoff=backoff_factor,
@@ -143,7 +142,7 @@ class TaskOperationExecutor:
         on_retry: OnRetry | None = None,
         stop: threading.Event | None = None,
     ) -> OperationResult:
-        tries, name, good = Tries(), _name(operation), False
+        attempts, name, good = Attempts(settings), _name(operation), False
 
         def tell(error: BaseException, attempt: int, wait: float) -> None:
             kind = type(error).__name__
@@ -153,19 +152,19 @@ class TaskOperationExecutor:
 
         try:
             call = partial(self._call, operation, params, progress_tracker)
-            result = self._attempts.make(call, settings, tries, tell, stop)
+            result = attempts.make(call, tell, stop)
             good = not result.failed
         except Exception as error:
-            if not Transient(self._attempts.defaults.on)(error):
+            if not Transient(self._retry.on)(error):
                 raise NonRetriableError(f"{name}: {message(error)}") from error
-            final = self._attempts.given_up(name, error, settings, tries)
+            final = attempts.given_up(name, error)
             if final is error:
                 raise
             raise final from error
         finally:
-            self._attempts.count(tries, good)
-        result.attempts = tries.made
-        result.execution_time = tries.seconds
+            self._tally.add(attempts, good)
+        result.attempts = attempts.made
+        result.execution_time = attempts.seconds
         return result
 
     # ------------------------------------------------------------ several operations
@@ -225,7 +224,7 @@ class TaskOperationExecutor:
 
     def get_execution_stats(self) -> dict[str, int]:
         """How many operations were run, went well, failed, were tried again, and how many retries there were."""
-        return attrs.asdict(self._attempts.tally())
+        return self._tally.counts()
 
     def _call(self, operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> OperationResult:
         given = dict(params)
@@ -267,7 +266,7 @@ class _Operations:
 
     def perform(self, name: str, stop: threading.Event | None = None) -> OperationResult:
         executor = self._executor
-        run = partial(executor._with_retry, self.operations[name], self._params, executor._attempts.defaults, stop=stop)
+        run = partial(executor._with_retry, self.operations[name], self._params, executor._retry, stop=stop)
         return as_result(run)
 
     def complete(self, name: str, result: OperationResult) -> None:

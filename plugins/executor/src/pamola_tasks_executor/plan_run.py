@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.plan import ReadySet
 from pamola_tasks.result import OperationResult
-from pamola_tasks_executor.attempts import Attempts, Tries, overridden
+from pamola_tasks_executor.attempts import Attempts, Tally, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.transient import never_retried
 
@@ -28,16 +28,23 @@ class PlanRun:
     Args:
         config: `parallel_processes` and `timeout` are read from it.
         settings: Where steps run.
-        attempts: Makes the attempts at a step.
+        retry: How often and when steps are tried again, unless they say so themselves.
+        tally: Counts them.
         elsewhere: Where all steps run, whatever the settings say; None for here, and processes of this machine.
     """
 
     def __init__(
-        self, config: Any, settings: ExecutorSettings, attempts: Attempts, elsewhere: Elsewhere | None = None
+        self,
+        config: Any,
+        settings: ExecutorSettings,
+        retry: RetrySettings,
+        tally: Tally,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._config = config
         self._settings = settings
-        self._attempts = attempts
+        self._retry = retry
+        self._tally = tally
         self._elsewhere = elsewhere
 
     def run(self, plan: Plan, driver: StepDriver) -> None:
@@ -111,7 +118,7 @@ class PlanRun:
 
     def retry_settings(self, step: Step) -> RetrySettings:
         """How often and when a step is tried again."""
-        return overridden(self._attempts.defaults, f"step {step.id}: retry", **(step.options.retry or {}))
+        return overridden(self._retry, f"step {step.id}: retry", **(step.options.retry or {}))
 
     def limits(self, step: Step) -> dict[str, Any]:
         """What a step may take, if it runs in a process of its own: `timeout` and `memory_mb`."""
@@ -130,20 +137,19 @@ class PlanRun:
         self, driver: StepDriver, step: Step, attempt: Any, stop: threading.Event | None = None
     ) -> OperationResult:
         """A step's result, after as many attempts as it takes and may have."""
-        tries = Tries()
-        settings = self.retry_settings(step)
+        attempts = Attempts(self.retry_settings(step))
 
         def retried(error: BaseException, number: int, wait: float) -> None:
             driver.call_in_parent(lambda: driver.retried(step, number, error, wait))
 
         try:
-            result = self._attempts.make(attempt, settings, tries, retried, stop)
+            result = attempts.make(attempt, retried, stop)
         except Exception as error:  # a step is a boundary: its failure is a result, with the traceback
-            final = self._attempts.given_up(step.id, error, settings, tries) if settings.max_retries else error
+            final = attempts.given_up(step.id, error) if attempts.settings.max_retries else error
             result = OperationResult.failure(final, "".join(traceback.format_exception(final)))
-        result.attempts = tries.made
-        result.execution_time = tries.seconds
-        self._attempts.count(tries, not result.failed)
+        result.attempts = attempts.made
+        result.execution_time = attempts.seconds
+        self._tally.add(attempts, not result.failed)
         return result
 
     def place(self, plan: Plan) -> Elsewhere:
