@@ -74,8 +74,10 @@ class Hang(Operation):
         with ctx.artifact(f"half_{ctx.step.id}", "json") as file:
             file.write(b"1")
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-        (Path(self.folder) / f"{ctx.step.id}-child.pid").write_text(str(child.pid))
-        (Path(self.folder) / f"{ctx.step.id}.pid").write_text(str(os.getpid()))
+        for name, pid in ((f"{ctx.step.id}-child", child.pid), (ctx.step.id, os.getpid())):
+            half = Path(self.folder) / f"{name}.half"
+            half.write_text(str(pid))
+            half.rename(half.with_suffix(".pid"))  # who waits for it finds it whole
         while True:
             time.sleep(0.05)
 
