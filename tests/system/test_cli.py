@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 from slow_task import be_quick, begin_slow
@@ -229,6 +228,7 @@ def test_clean_removes_what_a_killed_run_left_and_no_output(cli, project):
     assert not list((home / "temp").iterdir())
 
 
+<<<<<<< HEAD
 # Plugins of pytest that a project's tests do not need: Hypothesis prepares for seconds in every new folder.
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
@@ -302,6 +302,8 @@ def test_init_leaves_what_is_there_as_it_is(cli, project):
     assert config.read_text() == "data_repository: DATA\nseed: 5\n"
 
 
+=======
+>>>>>>> 9f83376 (Tests of init, new and of what the command line promises lie with their plugins; fixtures that drive it are shared)
 def test_on_a_narrow_terminal_the_table_of_hooks_stays_on_its_lines(cli):
     for columns in (80, 200):
         lines = cli("hooks", env={"COLUMNS": str(columns)}, code=0).stdout.splitlines()
