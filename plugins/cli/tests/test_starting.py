@@ -6,8 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-import pamola_tasks
 import pytest
+
+import pamola_tasks
 
 IMPORTED = """
 import json, sys

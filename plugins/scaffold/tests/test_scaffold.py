@@ -30,6 +30,7 @@ def test_new_operation_plugin_and_pack_are_usable_and_their_tests_pass(cli, pyth
     assert json.loads(operation.stdout)["version"] == "1.0"
     assert "pip install -e plugins/our-rules" in cli("new", "plugin", "our-rules", cwd=project, code=0).stdout
     cli("new", "pack", "our-ops", cwd=project, code=0)
+    assert 'dependencies = ["pamola-tasks>=' in (project / "plugins/our-ops/pyproject.toml").read_text()
     for tests in ("tests", "plugins/our-rules", "plugins/our-ops"):
         tested = python("-m", "pytest", "-q", *WITHOUT, tests, cwd=project)
         assert "1 passed" in tested.stdout, tested.stdout + tested.stderr
