@@ -30,14 +30,19 @@ OURS = [
 PEERS = {"csv": ("pyarrow", "pandas", "polars"), "parquet": ("pandas", "polars"), "jsonl": ("pandas", "polars")}
 
 
+def our_format(extension: str) -> Any:
+    """A dataset format of the data plugin."""
+    from pamola_tasks_data.formats import CSV, JSON_LINES, PARQUET
+
+    return {"csv": CSV, "parquet": PARQUET, "jsonl": JSON_LINES}[extension]
+
+
 def read_with(way: str, path: str) -> Any:
     """The whole file as a frame, by one library."""
     extension = Path(path).suffix[1:]
     if way == "ours":
-        from pamola_tasks_data.formats import BUILT_IN
-
         with Path(path).open("rb") as file:
-            return BUILT_IN[extension].read(file, None, {})
+            return our_format(extension).read(file, None, {})
     if way == "polars":
         import polars
 
@@ -54,10 +59,8 @@ def write_with(way: str, frame: Any, path: str) -> None:
     """The frame as a file, by one library."""
     extension = Path(path).suffix[1:]
     if way == "ours":
-        from pamola_tasks_data.formats import BUILT_IN
-
         with Path(path).open("wb") as file:
-            BUILT_IN[extension].write([frame], file, {})
+            our_format(extension).write([frame], file, {})
     elif way == "polars":
         {"csv": frame.write_csv, "parquet": frame.write_parquet, "jsonl": frame.write_ndjson}[extension](path)
     elif way == "pyarrow":

@@ -59,6 +59,7 @@ PRIVACY = re.compile(
     r"(?:anonymi[sz]|anonymity|pseudonym|quasi[-_ ]?identif|generali[sz]|(?<!contextlib\.)suppress)\w*", re.I
 )
 REFERENCE = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):[A-Za-z_][\w.]*")
+TEXTS = (".txt", ".md", ".j2", ".html", ".js", ".json", ".yaml", ".yml", ".toml", ".cfg")  # of templates and the like
 STATE = re.compile(r"(?:^|[^\w.)\]])\.state(?!\w)")
 PROCESSED = re.compile(r"(?:^|\W)processed/|/processed(?!\w)")
 
@@ -326,6 +327,13 @@ def layout(root: Path) -> Iterator[str]:
                 for number, line in enumerate(node.value.split("\n"), node.lineno):
                     if STATE.search(line) or PROCESSED.search(line) or (id(node) in parts and line == "processed"):
                         yield f"{module.shown}:{number}: the layout is written down in {line.strip()!r}"
+
+    for path in sorted([*root.glob("src/**/*"), *root.glob("plugins/*/src/**/*")]):
+        inside = path.relative_to(root).as_posix().split("/src/")[-1].split("/")[0]
+        if path.suffix in TEXTS and inside not in providers:
+            for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+                if STATE.search(line) or PROCESSED.search(line):
+                    yield f"{path.relative_to(root)}:{number}: the layout is written down in {line.strip()!r}"
 
 
 def joined(node: ast.AST) -> list[ast.expr]:
@@ -662,6 +670,12 @@ def test_layout_outside_its_owner_is_found(house, path, form):
     plant(house, path, f"{LAYOUTS[form]}\n")
     (found,) = layout(house)
     assert found.startswith(f"{path}:")
+
+
+def test_layout_in_a_template_is_found(house):
+    plant(house, f"{D}/templates/gitignore.txt", "DATA/processed/\n")
+    plant(house, "plugins/places/src/pamola_tasks_places/layout.txt", "DATA/processed/\n")
+    assert list(layout(house)) == [f"{D}/templates/gitignore.txt:1: the layout is written down in 'DATA/processed/'"]
 
 
 def test_names_of_directories_are_no_layout(house):
