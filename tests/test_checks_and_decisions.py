@@ -123,6 +123,9 @@ def test_roots_outside_the_project_are_added_only_where_the_configuration_allows
     assert allowed.record.inputs[0].path == name
 
 
+# ---------------------------------------------------------------- decisions
+
+
 def test_who_changed_the_plan_and_how_is_recorded() -> None:
     class Inserts:
         @hookimpl

@@ -1,0 +1,1 @@
+"""CSV of which every column is text."""
