@@ -277,7 +277,6 @@ def test_data_in_memory_are_copies_pieces_and_columns() -> None:
     record = writer.write_dataset(source.chunks("t", 2), "x", name="u", format="csv", step="s")
     assert (record.rows, record.step, record.kind) == (3, "s", "output")
     assert writer.write_dataset(iter([1, 2]), "x", name="v", format="csv").rows == 2
-    assert writer.extension("csv") == "csv"
 
 
 def test_the_data_writer_in_memory_needs_the_source_in_memory() -> None:

@@ -31,15 +31,6 @@ def test_frames_and_json_go_below_the_task_directory(project: Any) -> None:
     result = writer.write_json({"n": np.int64(3), "day": date(2024, 1, 1), "s": {2, 1}}, "j", timestamp_in_name=True)
     assert load(result.path) == {"n": 3, "day": "2024-01-01", "s": [1, 2]}
     assert result.path.name.endswith("_j.json")
-    result = writer.write_dictionary({"a": "x"}, "codes", format="csv")
-    assert result.path == project.root / "task/dictionaries/codes.csv"
-    assert result.path.read_text() == "key,value\na,x\n"
-    assert load(writer.write_dictionary({"a": "x"}, "codes").path) == {"a": "x"}
-    metrics = writer.write_metrics({"rows": 3}, "profile", {"name": "ProfileOperation"})
-    assert metrics.path.parent == project.root / "task/metrics"
-    assert load(metrics.path)["metrics"] == {"rows": 3}
-    assert load(metrics.path)["metadata"]["operation"] == {"name": "ProfileOperation"}
-    assert writer.write_visualization("<svg/>", "chart", "svg").path.read_text() == "<svg/>"
 
 
 def test_a_file_is_replaced_only_where_that_was_allowed(project: Any) -> None:
@@ -48,23 +39,6 @@ def test_a_file_is_replaced_only_where_that_was_allowed(project: Any) -> None:
     with pytest.raises(DataWriteError, match="there already"):
         writer.write_json([2], "j", overwrite=False)
     assert load(project.root / "task/output/j.json") == [1]
-
-
-def test_arrays_grow_and_objects_merge(project: Any) -> None:
-    writer = project.writer()
-    for n in range(3):
-        path = writer.append_to_json_array({"n": n}, "log").path
-    assert load(path) == [{"n": 0}, {"n": 1}, {"n": 2}]
-    writer.merge_json_objects({"a": {"x": 1}, "b": 1}, "facts")
-    path = writer.merge_json_objects({"a": {"y": 2}, "b": 2}, "facts").path
-    assert load(path) == {"a": {"x": 1, "y": 2}, "b": 2}
-    assert load(writer.merge_json_objects({"a": {}}, "facts", recursive=False).path)["a"] == {}
-    with pytest.raises(DataWriteError, match="does not hold an array"):
-        writer.append_to_json_array(1, "facts")
-    path.write_text("{broken")
-    with pytest.raises(DataWriteError, match="not JSON"):
-        writer.merge_json_objects({"a": 1}, "facts")
-    assert path.read_text() == "{broken"
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "x\0", ".."])
@@ -76,14 +50,11 @@ def test_a_name_that_is_a_path_is_refused(project: Any, name: str) -> None:
     assert not list(project.root.iterdir())
 
 
-def test_a_dictionary_is_encrypted_where_the_run_encrypts(project: Any) -> None:
+def test_json_is_encrypted_where_the_run_encrypts(project: Any) -> None:
     run = project.encrypted()
-    writer = run.writer()
-    path = writer.write_dictionary({"alias": "PLAINTEXT"}, "codes").path
+    path = run.writer().write_json({"alias": "PLAINTEXT"}, "codes").path
     assert b"PLAINTEXT" not in path.read_bytes()
-    writer.append_to_json_array("PLAINTEXT", "log")
-    path = writer.append_to_json_array("MORE", "log").path
-    assert json.loads(run.files.read(path, "artifact")) == ["PLAINTEXT", "MORE"]
+    assert json.loads(run.files.read(path, "artifact")) == {"alias": "PLAINTEXT"}
 
 
 def test_a_foreign_format_takes_part(project: Any) -> None:
@@ -102,7 +73,7 @@ def test_a_foreign_format_takes_part(project: Any) -> None:
     source = DataSource(file_paths={"t": "t.upper"}, reader=DataReader(project.files, formats=formats))
     assert source.frame("t")["line"].tolist() == ["a", "b"]
     with pytest.raises(DataError, match="known are csv, json, jsonl, parquet, upper"):
-        writer.extension("xls")
+        writer.write_dataset(pd.DataFrame({"line": ["a"]}), "t.xls", name="t", format="xls")
 
 
 class _Config:

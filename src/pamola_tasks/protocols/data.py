@@ -62,11 +62,15 @@ class DataSource(Protocol):
             DataError: It has no file, or several, or the file is not there.
         """
 
-    def fingerprint(self, name: str) -> str:
-        """The hash of what the dataset is now (sha256 hex of the bytes on disk, or of a frame's content)."""
-
     def describe(self, name: str) -> DatasetRecord:
-        """What is known of a dataset without reading more than was read already; hash included."""
+        """What is known of a dataset without reading more than was read already; hash included.
+
+        The hash is that of what is read under this name: sha256 (hex) of the bytes on disk, or of a frame's content. It
+        is asked for before a step is decided, and again when the step has ended.
+
+        Raises:
+            DataError: It is no longer what it was when it was read.
+        """
 
     def release(self, name: str) -> None:
         """Drop the frame from memory; a dataset that has no file is forgotten."""
@@ -82,19 +86,17 @@ class DataWriter(Protocol):
     def write_dataset(
         self, frame: Any, path: str, *, name: str, format: str, role: str = "data", step: str = "", kind: str = "output"
     ) -> DatasetRecord:
-        """Write a frame, or an iterable of frames with the same columns, to this very file, through `run.files`.
+        """Write a frame, or an iterable of frames with the same columns, to one file, through `run.files`.
 
         Args:
             frame: A DataFrame, or an iterable of DataFrames (written piece by piece).
-            path: Where to, relative to the project's root.
+            path: The file, relative to the project's root or absolute; or a folder, with a `/` at its end, in which the
+                file gets the dataset's name and the extension of the format.
             format: `csv`, `parquet` or another known format.
 
         Returns:
             What was written, with the hash made while writing.
         """
-
-    def extension(self, format: str) -> str:
-        """The extension of a format's files, without dot; an unknown format raises `DataError` with what is known."""
 
 
 @attrs.frozen(kw_only=True)

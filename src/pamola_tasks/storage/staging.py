@@ -60,18 +60,18 @@ class StepStaging:
         check_name(name, "the dataset name")
         run, final = self._run, name in self._published
         format = format or self.format_of(name)
-        file_name = f"{name}.{run.data_writer.extension(format)}"
-        target = self.claim((run.directories.get_directory("output") if final else self._home) / file_name)
-        staged = self._path(file_name)
         record = run.data_writer.write_dataset(
             frame,
-            staged,
+            self._path(""),
             name=name,
             format=format,
             role="data" if final else "state",
             step=self._step.id,
             kind="output" if final else "intermediate",
         )
+        file_name = Path(record.path).name if record.path else f"{name}.{format}"
+        target = self.claim((run.directories.get_directory("output") if final else self._home) / file_name)
+        staged = self._path(file_name)
         record = attrs.evolve(record, path=run.files.name(target) if record.path else "")
         self.files = [file for file in self.files if file.record is None or file.record.name != name]
         self.files.append(StagedFile(staged, target, record=record))
@@ -114,7 +114,7 @@ class StepStaging:
 
     def _path(self, name: str) -> str:
         self._used = True
-        return str(self._folder / name)
+        return f"{self._folder}/{name}"
 
     def claim(self, target: Path | str) -> str:
         """Two steps must not write one file, or the first one's result would be lost."""

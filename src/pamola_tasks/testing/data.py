@@ -107,10 +107,6 @@ class MemoryDataWriter:
         self._source.add_dataframe(name, frame)
         return attrs.evolve(self._source.describe(name), kind=kind, step=step)
 
-    def extension(self, format: str) -> str:
-        """Any format will do where nothing is written."""
-        return format
-
 
 def _joined(pieces: list[Any]) -> Any:
     """Pieces of a table in one, by the library that they come from; a list of anything else."""

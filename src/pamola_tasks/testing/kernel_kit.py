@@ -346,7 +346,7 @@ class Folders:
 class JsonData:
     """Datasets as lists in JSON files: source and writer."""
 
-    intermediate_format = "parquet"  # the name alone: `extension` makes JSON of it
+    intermediate_format = "parquet"  # the name alone: the file is JSON
 
     def __init__(self, run: RunServices) -> None:
         self.run = run
@@ -425,6 +425,8 @@ class JsonData:
     ) -> DatasetRecord:
         """Write a list."""
         values = list(frame)
+        if path.endswith("/"):
+            path += f"{name}.json"
         file = self.run.files.write(path, json.dumps(values), role)  # type: ignore[arg-type]
         return DatasetRecord(
             name=name,
@@ -437,10 +439,6 @@ class JsonData:
             step=step,
             encrypted=file.encrypted,
         )
-
-    def extension(self, format: str) -> str:
-        """Always JSON."""
-        return "json"
 
 
 class Xor:

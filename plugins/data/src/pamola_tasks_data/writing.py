@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -13,7 +12,7 @@ import attrs
 
 from pamola_tasks.errors import DataError, DataWriteError
 from pamola_tasks.operation import timestamp
-from pamola_tasks.record import DatasetRecord, now, rfc3339
+from pamola_tasks.record import DatasetRecord
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_data.formats import Formats
 from pamola_tasks_data.reading import CsvOptions
@@ -74,7 +73,6 @@ class DataWriter:
         self._formats = formats or Formats()
         self._options = attrs.asdict(csv or CsvOptions())
         self._handover = handover
-        self._lock = threading.Lock()
 
     # ------------------------------------------------------------ datasets
 
@@ -89,11 +87,12 @@ class DataWriter:
         step: str = "",
         kind: str = "output",
     ) -> DatasetRecord:
-        """Write a frame, or an iterable of frames with the same columns, to this very file.
+        """Write a frame, or an iterable of frames with the same columns, to one file.
 
         Args:
             frame: A DataFrame, or DataFrames that are written one after the other.
-            path: Relative to the project's root, or absolute and inside it.
+            path: The file, relative to the project's root or absolute and inside it; or a folder, with a `/` at its
+                end, in which the file gets the dataset's name and the extension of the format.
             name: The dataset's name.
             format: A known format.
             role: What the file is.
@@ -107,6 +106,8 @@ class DataWriter:
             DataWriteError: The frame cannot be written in this format. No file appears.
         """
         writer = self._formats[format]
+        if path.endswith("/"):
+            path += f"{name}.{writer.extension}"
         frames = _Watched(frame)
         try:
             with self._files.create(path, cast("Role", role)) as file:
@@ -120,7 +121,7 @@ class DataWriter:
             name=name,
             kind=kind,
             path=self._files.name(path),
-            format=writer.extension,
+            format=self._formats.key(format),
             sha256=file.sha256,
             bytes=file.size,
             rows=rows,
@@ -129,10 +130,6 @@ class DataWriter:
             key_id=key_id,
             step=step,
         )
-
-    def extension(self, format: str) -> str:
-        """The extension of a format's files, without dot; an unknown format raises `DataError` with what is known."""
-        return self._formats[format].extension
 
     def write_dataframe(
         self,
@@ -153,7 +150,7 @@ class DataWriter:
             timestamp_in_name: Begin the file's name with the time.
             overwrite: Replace a file of that name; else it is an error.
         """
-        path = self._place(name, self.extension(format), subdir, timestamp_in_name, overwrite)
+        path = self._place(name, self._formats[format].extension, subdir, timestamp_in_name, overwrite)
         record = self.write_dataset(df, str(path), name=name, format=format)
         return WriterResult(path, record.bytes or 0, datetime.now(UTC), record.format, record.sha256)
 
@@ -171,89 +168,6 @@ class DataWriter:
         path = self._place(name, "json", subdir, timestamp_in_name, overwrite)
         return self._publish(path, _json(data, name), "json")
 
-    def append_to_json_array(self, item: Any, name: str, subdir: str = "output") -> WriterResult:
-        """Add an item to the array in a JSON file, which is made when missing."""
-        with self._lock:
-            path = self._place(name, "json", subdir, False, True)
-            there = self._read_json(path, list)
-            return self._publish(path, _json([*there, item], name), "json")
-
-    def merge_json_objects(
-        self, data: Mapping[str, Any], name: str, subdir: str = "output", recursive: bool = True
-    ) -> WriterResult:
-        """Put keys into the object in a JSON file, which is made when missing.
-
-        Args:
-            data: Keys to set.
-            name: File name without extension.
-            subdir: Folder below the task's directory.
-            recursive: Merge objects within objects, instead of replacing them.
-        """
-        with self._lock:
-            path = self._place(name, "json", subdir, False, True)
-            there = self._read_json(path, dict)
-            merged = _merged(there, data) if recursive else {**there, **data}
-            return self._publish(path, _json(merged, name), "json")
-
-    def write_dictionary(
-        self,
-        data: Mapping[str, Any] | pd.DataFrame,
-        name: str,
-        format: str = "json",
-        timestamp_in_name: bool = False,
-        overwrite: bool = True,
-    ) -> WriterResult:
-        """Write a dictionary (codes and what they stand for) into `dictionaries/`.
-
-        Args:
-            data: A mapping for `json`; for `csv` a frame, or a mapping that becomes the columns `key` and `value`.
-            name: File name without extension.
-            format: `json`, or a format of datasets.
-            timestamp_in_name: Begin the file's name with the time.
-            overwrite: Replace a file of that name.
-        """
-        import pandas as pd
-
-        if format == "json" and not isinstance(data, pd.DataFrame):
-            return self.write_json(dict(data), name, "dictionaries", timestamp_in_name, overwrite)
-        frame = (
-            data if isinstance(data, pd.DataFrame) else pd.DataFrame({"key": list(data), "value": list(data.values())})
-        )
-        return self.write_dataframe(frame, name, format, "dictionaries", timestamp_in_name, overwrite)
-
-    def write_metrics(
-        self, metrics: Mapping[str, Any], name: str, operation: Mapping[str, Any] | None = None
-    ) -> WriterResult:
-        """Write metrics into `metrics/`, under a name with the time, with `metadata` beside them."""
-        wrapped = {
-            "metadata": {"timestamp": rfc3339(now()), "operation": dict(operation or {})},
-            "metrics": dict(metrics),
-        }
-        path = self._place(name, "json", "metrics", True, True)
-        return self._publish(path, _json(wrapped, name), "json")
-
-    def write_visualization(
-        self,
-        figure: Any,
-        name: str,
-        format: str = "png",
-        subdir: str = "visualizations",
-        timestamp_in_name: bool = False,
-        overwrite: bool = True,
-    ) -> WriterResult:
-        """Write a picture: a figure that has `savefig`, or the text or bytes of one that is drawn already."""
-        path = self._place(name, format, subdir, timestamp_in_name, overwrite)
-        if not isinstance(figure, (str, bytes)) and not hasattr(figure, "savefig"):
-            raise DataWriteError(
-                f"{name}: a picture is a figure with savefig, text or bytes, not {type(figure).__name__}"
-            )
-        with self._files.create(path, "artifact") as file:
-            if isinstance(figure, (str, bytes)):
-                file.write(figure.encode() if isinstance(figure, str) else figure)
-            else:
-                figure.savefig(file, format=format)
-        return _result(path, file, format)
-
     def _place(self, name: str, extension: str, subdir: str, stamped: bool, overwrite: bool) -> Path:
         if self._task_dir is None:
             raise DataWriteError(f"{name}: this writer belongs to no task, so it has no directory to write to")
@@ -268,18 +182,6 @@ class DataWriter:
 
     def _publish(self, path: Path, data: bytes, format: str) -> WriterResult:
         return _result(path, self._files.write(path, data, "artifact"), format)
-
-    def _read_json(self, path: Path, kind: type) -> Any:
-        if not self._files.exists(path):
-            return kind()
-        try:
-            there = json.loads(self._files.read(path, "artifact"))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise DataWriteError(f"{self._files.name(path)} is not JSON: nothing was added to it") from None
-        if not isinstance(there, kind):
-            wanted = "an array" if kind is list else "an object"
-            raise DataWriteError(f"{self._files.name(path)} does not hold {wanted}: nothing was added to it")
-        return there
 
 
 class _Watched:
@@ -329,14 +231,3 @@ def _plain(value: Any) -> Any:
     if attrs.has(type(value)):
         return attrs.asdict(value)
     return str(value)
-
-
-def _merged(there: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(there)
-    for key, value in new.items():
-        before = merged.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merged(before, value)
-        else:
-            merged[key] = value
-    return merged

@@ -224,6 +224,7 @@ def _sections(run: RunServices | None, taken: Collection[str]) -> tuple[dict[str
 
 def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
     columns = dataset.columns
+    seen = dataset.kind == "input" and not dataset.encrypted  # when it was read: it need not be opened once more
     return {
         "name": dataset.name,
         "path": dataset.path,
@@ -233,10 +234,10 @@ def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
         "bytes": dataset.bytes,
         "format": dataset.format,
         "encrypted": dataset.encrypted,
-        "encryption_mode": "",
+        "encryption_mode": "none" if seen and dataset.path else "",
         "key_id": dataset.key_id,
         "step": dataset.step,
-        **inventory.encryption(dataset.path),
+        **({} if seen else inventory.encryption(dataset.path)),
     }
 
 

@@ -1,0 +1,167 @@
+"""How often a run opens an input, reads through it, and calls between kernel and data plugin, counted."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pamola_tasks import BaseTask, Kernel, Operation, OperationContext, OperationResult, hookimpl, reads, writes
+
+ROWS = 50_000
+
+
+class CountingGuard:
+    """A path guard that counts how often files are opened and how many bytes are read of them."""
+
+    def __init__(self, guard: Any, opened: Counter[str], read: Counter[str]) -> None:
+        self._guard, self._opened, self._read = guard, opened, read
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._guard, name)
+
+    @contextlib.contextmanager
+    def open(self, name: str, mode: str = "rb") -> Iterator[Any]:
+        """Open it, counted."""
+        with self._guard.open(name, mode) as file:
+            self._opened[Path(name).name] += 1
+            yield file if mode == "ab" else Counted(file, lambda size: self._read.update({Path(name).name: size}))
+
+
+class Counted:
+    """A file of which the bytes read are counted."""
+
+    def __init__(self, file: Any, count: Callable[[int], None]) -> None:
+        self._file, self._count = file, count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, counted."""
+        data: bytes = self._file.read(size)
+        self._count(len(data))
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        """Read, counted."""
+        size: int = self._file.readinto(buffer)
+        self._count(size)
+        return size
+
+
+class Counting:
+    """Counts what goes through the path guard, and calls of the data services."""
+
+    PAMOLA_PLUGIN_NAME = "counting"
+
+    def __init__(self) -> None:
+        self.opened: Counter[str] = Counter()
+        self.read: Counter[str] = Counter()
+        self.calls: list[str] = []
+
+    @hookimpl(wrapper=True)
+    def pamola_provide_path_guard(self) -> Iterator[None]:
+        """The guard, counted."""
+        guard = yield
+        return CountingGuard(guard, self.opened, self.read)
+
+    @hookimpl(wrapper=True)
+    def pamola_provide_data_source(self) -> Iterator[None]:
+        """The source, counted."""
+        return Listened((yield), self.calls)
+
+    @hookimpl(wrapper=True)
+    def pamola_provide_data_writer(self) -> Iterator[None]:
+        """The writer, counted."""
+        return Listened((yield), self.calls)
+
+
+class Listened:
+    """A service of which calls are noted."""
+
+    def __init__(self, service: Any, calls: list[str]) -> None:
+        self._service, self._calls = service, calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._service, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            if arguments:  # of one table
+                self._calls.append(name)
+            return found(*arguments, **named)
+
+        return call
+
+
+class Copies(BaseTask):
+    """One step that leaves a column out, or many."""
+
+    def __init__(self, path: str, operations: list[tuple[Any, dict[str, Any]]]) -> None:
+        super().__init__("t_copies", "test", "Copy", input_datasets={"people": path})
+        self.operations_wanted = operations
+
+    def configure_operations(self) -> None:
+        """Add them."""
+        for operation, parameters in self.operations_wanted:
+            self.add_operation(operation, **parameters)
+
+
+class Copy(Operation):
+    """Copy a table."""
+
+    input_dataset: str = reads()
+    output_dataset: str = writes()
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Copy it."""
+        ctx.data.write(self.output_dataset, ctx.data.frame(self.input_dataset))
+        return OperationResult.success()
+
+
+DROP = ("DropOperation", {"input_dataset": "people", "output_dataset": "fewer", "columns": ["city"]})
+COPY = (Copy, {"input_dataset": "people", "output_dataset": "copy"})
+PROFILE = ("ProfileOperation", {"dataset_name": "people"})
+
+
+@pytest.fixture
+def root(tmp_path: Path, nothing_around: None) -> Path:
+    (tmp_path / ".pamola.toml").touch()
+    frame = pd.DataFrame(
+        {"person": range(ROWS), "name": [f"n{n}" for n in range(ROWS)], "city": ["a", "b"] * (ROWS // 2)}
+    )
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    frame.to_parquet(tmp_path / "people.parquet")
+    frame.to_json(tmp_path / "people.jsonl", orient="records", lines=True)
+    return tmp_path
+
+
+def run(root: Path, path: str, *operations: Any, **overrides: Any) -> Counting:
+    counting = Counting()
+    kernel = Kernel.discover(root, plugins=[counting])
+    outcome = kernel.run(Copies(path, list(operations)), overrides={"output_format": "parquet", **overrides})
+    assert outcome.success, outcome.error
+    return counting
+
+
+@pytest.mark.parametrize("path", ["people.csv", "people.parquet", "people.jsonl"])
+@pytest.mark.parametrize("operations", [(DROP,), (COPY,), (DROP, COPY, PROFILE)], ids=["pieces", "whole", "three"])
+def test_a_cold_run_opens_an_input_once_and_reads_it_once(root: Path, path: str, operations: Any) -> None:
+    counting = run(root, path, *operations)
+    assert counting.opened[path] == 1
+    assert counting.read[path] == (root / path).stat().st_size
+    again = run(root, path, *operations)
+    assert again.opened[path] == 1, "an unchanged run hashes it"
+
+
+def test_from_csv_to_a_published_file_the_kernel_calls_the_data_services_six_times(root: Path) -> None:
+    """`describe` before and after the step, `frame`, `write_dataset`, and the output is known and the input let go."""
+    counting = run(root, "people.csv", COPY)
+    assert counting.calls == ["describe", "frame", "write_dataset", "describe", "add_file_path", "release"]
