@@ -112,7 +112,7 @@ class _Parallel:
 
     def _interrupt(self, interrupt: KeyboardInterrupt) -> None:
         self._interrupted = True
-        self.run_queue.stop("somebody interrupted", interrupt)
+        self.run_queue.stop("interrupted", interrupt)
         for process in self._busy:
             process.interrupt(interrupt)
 

@@ -39,45 +39,17 @@ _COMMAND = (
 )
 
 
-@attrs.frozen(kw_only=True)
-class _Description:
-    """A kernel, as another process has to know it: its plugins by name, distribution, version and target."""
-
-    root: Path
-    plugins: list[tuple[str, str, str, str]]
-    disable: frozenset[str]
-    prefer: dict[str, str]
-
-    def kernel(self) -> Kernel:
-        """The same kernel, in this process.
-
-        Raises:
-            PamolaTaskError: It does not come up here.
-        """
-        plugins = Plugins(disable=self.disable, prefer=self.prefer)
-        for name, target, distribution, version in self.plugins:
-            plugins.load(PluginRecord(name, target, distribution, version), lambda target=target: _imported(target))  # type: ignore[misc]
-        plugins.refuse_if_broken()
-        return Kernel(self.root, loaded=plugins)
-
-
 def describe(kernel: Kernel) -> bytes:
-    """What another process makes the same kernel of.
+    """What another process makes the same kernel of: its root, and its plugins by name.
 
     Raises:
-        UsageError: No other process can: the project is in memory, or a plugin is an object that has no name.
+        UsageError: No other process can: the project is in memory, or a plugin is an object that is not a module.
     """
-    root = kernel.project.files.root
+    root, plugins = kernel.project.files.root, kernel.plugins
     if not root.is_dir():
         raise UsageError(f"the project is in memory ({root}), where no other process can see it: run it in this one")
-    return pickle.dumps(
-        _Description(
-            root=root,
-            plugins=[(r.name, _target(r), r.distribution, r.version) for r in kernel.plugins.records],
-            disable=frozenset(kernel.plugins.disable),
-            prefer=dict(kernel.plugins.prefer),
-        )
-    )
+    records = [(record.name, _target(record), record.distribution, record.version) for record in plugins.records]
+    return pickle.dumps((root, records, frozenset(plugins.disable), dict(plugins.prefer)))
 
 
 def _target(record: PluginRecord) -> str:
@@ -85,12 +57,23 @@ def _target(record: PluginRecord) -> str:
         return record.target
     if isinstance(record.object, ModuleType):
         return record.object.__name__
-    name = f"{record.object.__module__}:{record.object.__qualname__}" if isinstance(record.object, type) else ""
-    if not name or "<" in name:
-        raise UsageError(
-            f"plugin {record.label} is an object, which another process cannot import: run tasks one after the other"
-        )
-    return name
+    raise UsageError(
+        f"plugin {record.label} is an object, which another process cannot import: run tasks one after the other"
+    )
+
+
+def _rebuilt(description: bytes) -> Kernel:
+    """The kernel that `describe` described.
+
+    Raises:
+        PamolaTaskError: It does not come up here.
+    """
+    root, records, disable, prefer = pickle.loads(description)
+    plugins = Plugins(disable=disable, prefer=prefer)
+    for name, target, distribution, version in records:
+        plugins.load(PluginRecord(name, target, distribution, version), lambda target=target: _imported(target))  # type: ignore[misc]
+    plugins.refuse_if_broken()
+    return Kernel(root, loaded=plugins)
 
 
 def _imported(target: str) -> Any:
@@ -127,10 +110,7 @@ class TaskProcess:
         try:
             data = pickle.dumps((node, options, may_skip))
         except Exception as error:
-            raise UsageError(
-                f"the options of task {node.task_id} cannot be sent to another process: {error}: run tasks one after"
-                f" the other"
-            ) from error
+            raise UsageError(f"the options of task {node.task_id} cannot go to another process: {error}") from error
         self._send(data)
 
     def _send(self, data: bytes) -> None:
@@ -179,16 +159,16 @@ class TaskProcess:
                 self._drained.clear()
                 self._tell((self, outcome))
         except Exception as error:
-            ended = isinstance(error, (EOFError, pickle.UnpicklingError))
-            if not ended:
+            how = ""
+            if not isinstance(error, (EOFError, pickle.UnpicklingError)):
+                how = f"what became of it cannot be read: {error}"
                 self._process.kill()
-            code = self._process.wait()
+            how = how or _how(self._process.wait())
             self._printing.join(1)
-            node = self._node
-            if node is not None:
-                how = _how(code) if ended else f"what became of it cannot be read: {error}"
-                died = PamolaTaskError(f"task {node.task_id}: its process died ({how}); run it again to go on")
-                self._tell((self, TaskOutcome(task_id=node.task_id, name=node.name, status="died", error=died)))
+            if self._node is not None:
+                task_id, name = self._node.task_id, self._node.name
+                died = PamolaTaskError(f"task {task_id}: its process died ({how}); run it again to go on")
+                self._tell((self, TaskOutcome(task_id=task_id, name=name, status="died", error=died)))
 
 
 def _how(code: int) -> str:
@@ -218,7 +198,7 @@ def serve(parent: int) -> None:
         kernel: Kernel | None = None
         while description is not None and (asked := inbox.get()) is not None:
             busy.set()
-            kernel = kernel or pickle.loads(description).kernel()
+            kernel = kernel or _rebuilt(description)
             node, options, may_skip = pickle.loads(asked)
             request = Request(kernel=kernel, nodes={}, options={node.task_id: options}, may_skip=may_skip)
             outcome = run_task(request, node)

@@ -16,10 +16,10 @@ _SAID_ROWS = 12
 def draw(chart: Chart) -> str:
     """The picture."""
     match chart:
-        case Bars():
-            drawn = draw_bars(chart)
         case Columns():
             drawn = draw_columns(chart)
+        case Bars():
+            drawn = draw_bars(chart)
         case Histogram():
             drawn = draw_histogram(chart)
         case Gauge():

@@ -62,18 +62,13 @@ class Bars(Chart):
     labels: Sequence[str]
     series: Sequence[Series]
     unit: str = "count"
+    axis: str = ""
     limit: Limit | None = None
 
 
 @attrs.frozen(kw_only=True)
-class Columns(Chart):
-    """Values of classes that have an order, as columns side by side."""
-
-    labels: Sequence[str]
-    series: Sequence[Series]
-    unit: str = "count"
-    axis: str = ""
-    limit: Limit | None = None
+class Columns(Bars):
+    """Values of classes that have an order, as columns side by side; `axis` says what the classes are."""
 
 
 @attrs.frozen
@@ -134,19 +129,15 @@ def chart_of(raw: Any) -> Chart:
 
 
 def _bars(raw: Mapping[str, Any]) -> Bars:
+    columns = raw["kind"] == "columns"
     labels = _labels(raw, "labels", MOST_LABELS)
-    return Bars(**_said(raw), labels=labels, series=_series(raw, len(labels)), unit=_unit(raw), limit=_limit(raw, "at"))
-
-
-def _columns(raw: Mapping[str, Any]) -> Columns:
-    labels = _labels(raw, "labels", MOST_LABELS)
-    return Columns(
+    return (Columns if columns else Bars)(
         **_said(raw),
         labels=labels,
         series=_series(raw, len(labels)),
         unit=_unit(raw),
         axis=_text(raw, "axis", required=False),
-        limit=_limit(raw, "before"),
+        limit=_limit(raw, "before" if columns else "at"),
     )
 
 
@@ -184,7 +175,7 @@ def _matrix(raw: Mapping[str, Any]) -> Matrix:
 
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Chart]] = {
     "bars": _bars,
-    "columns": _columns,
+    "columns": _bars,
     "histogram": _histogram,
     "gauge": _gauge,
     "matrix": _matrix,

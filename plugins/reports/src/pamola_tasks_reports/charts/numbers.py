@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from pamola_tasks_reports.charts.axes import share, tie, written
-from pamola_tasks_reports.charts.form import Bars, Chart, Columns, Gauge, Histogram, Matrix
+from pamola_tasks_reports.charts.form import Bars, Chart, Gauge, Histogram, Matrix
 from pamola_tasks_reports.charts.histogram import edge_of
 
 Rows = list[Sequence[str]]
@@ -15,7 +15,7 @@ Rows = list[Sequence[str]]
 def numbers_of(chart: Chart) -> tuple[list[str], Rows]:
     """Headers and rows; the first column names what the others are numbers of."""
     match chart:
-        case Bars() | Columns():
+        case Bars():
             rows: Rows = [
                 [name, *(written(series.values[index], chart.unit) for series in chart.series)]
                 for index, name in enumerate(chart.labels)
