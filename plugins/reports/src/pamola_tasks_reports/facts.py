@@ -222,48 +222,29 @@ def _sections(run: RunServices | None, taken: Collection[str]) -> tuple[dict[str
     return {s.key: {"title": s.title, "facts": dict(s.facts), "text": s.text} for s in sections}, ""
 
 
+_OF_A_DATASET = "name path sha256 rows columns bytes format encrypted key_id step".split()
+_OF_A_STEP = "step status attempts metrics error description reason made_by reads writes settings warnings".split()
+
+
 def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
-    columns = dataset.columns
-    seen = dataset.kind == "input" and not dataset.encrypted  # when it was read: it need not be opened once more
-    return {
-        "name": dataset.name,
-        "path": dataset.path,
-        "sha256": dataset.sha256,
-        "rows": dataset.rows,
-        "columns": None if columns is None else list(columns),
-        "bytes": dataset.bytes,
-        "format": dataset.format,
-        "encrypted": dataset.encrypted,
-        "encryption_mode": "none" if seen and dataset.path else "",
-        "key_id": dataset.key_id,
-        "step": dataset.step,
-        **({} if seen else inventory.encryption(dataset.path)),
-    }
+    entry = {key: getattr(dataset, key) for key in _OF_A_DATASET}
+    if dataset.kind == "input" and not dataset.encrypted:  # as it was when it was read: it need not be opened once more
+        return {**entry, "encryption_mode": "none" if dataset.path else ""}
+    return {**entry, "encryption_mode": "", **inventory.encryption(dataset.path)}
 
 
 def _step(step: StepRecord, inventory: Inventory, attached: Attached) -> dict[str, Any]:
     charts = attached.charts((artifact.to_dict() for artifact in step.artifacts), step.step)
-    entry = {
-        "step": step.step,
+    return {
+        **{key: getattr(step, key) for key in _OF_A_STEP},
         "name": step.operation,
-        "status": step.status,
-        "seconds": round(step.seconds, 6),
-        "attempts": step.attempts,
-        "metrics": step.metrics,
-        "artifacts": [inventory.name(artifact.path) for artifact in step.artifacts],
-        "error": step.error,
-        "description": step.description,
-        "started": _moment(step.started),
-        "reason": step.reason,
-        "made_by": step.made_by,
-        "reads": step.reads,
-        "writes": step.writes,
-        "settings": step.settings,
-        "warnings": step.warnings,
         "version": step.version,
         "distribution": step.distribution,
+        "started": _moment(step.started),
+        "seconds": round(step.seconds, 6),
+        "artifacts": [inventory.name(artifact.path) for artifact in step.artifacts],
+        **({"charts": charts} if charts else {}),
     }
-    return {**entry, "charts": charts} if charts else entry
 
 
 def _artifacts(source: Source) -> list[Artifact]:
