@@ -188,3 +188,19 @@ def test_a_task_of_a_script_fails_without_a_redactor_and_says_why(python, projec
     done = python("script.py", cwd=project, PAMOLA_NO_PLUGINS="redaction")
     missing = "no plugin provides 'redactor': install pamola-tasks-redaction, or another plugin that does"
     assert done.stdout.splitlines() == ["False", f"*** (not shown: {missing})", "ServiceMissing", missing]
+
+
+@pytest.mark.parametrize(
+    "command", ["config check", "config check --json", "config check example", "doctor", "graph", "run example", "list"]
+)
+def test_what_a_plugin_objects_is_redacted_wherever_it_is_shown(cli, project, command):
+    (project / "strict.py").write_text(
+        "from pamola_tasks import hookimpl\n\n@hookimpl\ndef pamola_check_config(config):\n"
+        f"    return 'the database refuses password={SECRET}' if config.task_id else None\n\n"
+        "@hookimpl\ndef pamola_add_diagnoses(project):\n"
+        "    from pamola_tasks.protocols import Diagnosis\n"
+        f"    return [Diagnosis(level='note', subject='database', finding='it refuses password={SECRET}')]\n"
+    )
+    done = cli("--plugin", "strict.py", *command.split(), cwd=project)
+    assert SECRET not in done.stdout + done.stderr
+    assert command == "list" or "refuses password=***" in done.stdout + done.stderr

@@ -49,6 +49,8 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
     if data and not any("data" in impl.argnames for impl in cli.plugins.implementations("pamola_add_diagnoses")):
         advice = "install pamola-tasks-audit"
         findings.append(Diagnosis(level="warning", subject="data", finding="no plugin examines it", advice=advice))
+    redact = cli.plugins.redactor
+    findings = [attrs.evolve(d, finding=redact(d.finding), advice=redact(d.advice)) for d in findings]
     if as_json:
         print_json([attrs.asdict(finding) for finding in findings])
     else:

@@ -88,7 +88,8 @@ def check(cli: CommandLine, task: str | None, as_json: bool) -> None:
             if name is None or isinstance(error, UsageError):
                 raise
             warnings.append(f"{name}: {error}")
-    problems, warnings = list(dict.fromkeys(problems)), list(dict.fromkeys(warnings))
+    redact = cli.plugins.redactor
+    problems, warnings = (list(dict.fromkeys(map(redact, texts))) for texts in (problems, warnings))
     if as_json:
         cli.out.print_json({"valid": not problems, "problems": problems, "warnings": warnings})
         if problems:

@@ -111,7 +111,8 @@ def draw_tasks(kernel: KernelView) -> Drawing:
     for node in nodes.values():
         drawing.node(node.task_id, "task" if node.problem is None else "problem", node.task_id)
         if node.problem is not None:
-            click.secho(f"warning: {node.task_id} cannot be configured: {node.problem}", fg="yellow", err=True)
+            problem = kernel.plugins.redactor(str(node.problem))
+            click.secho(f"warning: {node.task_id} cannot be configured: {problem}", fg="yellow", err=True)
     for node in nodes.values():
         for needed, datasets in node.needs.items():
             drawing.node(needed, "outside", needed)
@@ -119,7 +120,7 @@ def draw_tasks(kernel: KernelView) -> Drawing:
     try:
         kernel.scheduler.order()
     except PamolaTaskError as error:  # a circle, or a task that is missing: drawn all the same
-        click.secho(f"warning: {error}", fg="yellow", err=True)
+        click.secho(f"warning: {kernel.plugins.redactor(str(error))}", fg="yellow", err=True)
     return drawing
 
 
