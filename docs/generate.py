@@ -142,6 +142,7 @@ def services() -> Iterator[str]:
         "TaskNode",
         "TaskOutcome",
         "PlannedTask",
+        "Disclosure",
     ):
         yield f"### {name}\n"
         yield from described(getattr(protocols, name))

@@ -278,6 +278,7 @@ def test_observers_of_the_start_see_history_and_not_what_comes_after() -> None:
 # ---------------------------------------------------------------- with no answer
 
 ESSENTIAL = {
+    PlainRedactionPlugin: ("redactor", "pamola-tasks-redaction"),
     MemoryConfigPlugin: ("config", "pamola-tasks-config"),
     MemoryDataPlugin: ("data_source", "pamola-tasks-data"),
     SequentialExecutorPlugin: ("executor", "pamola-tasks-executor"),
@@ -291,6 +292,37 @@ def test_a_run_without_an_essential_service_is_refused_naming_what_would_bring_i
     kernel = Kernel(autoload=False, plugins=plugins)
     with pytest.raises(ServiceMissing, match=f"no plugin provides {service!r}: install {bringing}"):
         kernel.run(Steps(Nothing))
+
+
+def test_a_redactor_that_cannot_be_made_refuses_the_run_and_quotes_nothing() -> None:
+    def breaks(run: RunServices | None) -> Any:
+        raise RuntimeError("customer-12")
+
+    kernel = kernel_of(provider("redactor", "torn", [], answer=breaks), seen := Watcher())
+    with pytest.raises(PluginError, match=r"^plugin torn failed to provide 'redactor': RuntimeError"):
+        kernel.run(Steps(Nothing))
+    task = Steps(Nothing)
+    task.kernel = kernel
+    assert task.run() is False
+    assert task.error_info is not None
+    assert "plugin torn failed to provide 'redactor'" in task.error_info["message"]
+    assert "customer-12" not in repr(task.error_info)
+    assert seen.heard == []
+
+
+def test_the_redactor_of_a_run_is_asked_with_it_and_that_outside_of_runs_without() -> None:
+    asked: list[str] = []
+
+    def answer(run: RunServices | None) -> Any:
+        asked.append("outside" if run is None else run.record.task_id)
+        return PlainRedactionPlugin().pamola_provide_redactor(run)
+
+    kernel = kernel_of(provider("redactor", "mine", [], answer=answer))
+    assert kernel.run(Steps(Nothing)).success
+    assert asked == ["t_1"]
+    assert kernel.project.redactor is kernel.plugins.redactor
+    assert kernel.project.redactor("plain") == "plain"
+    assert asked == ["t_1", "outside"]
 
 
 def test_without_directories_the_run_is_refused(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ def pamola_provide_redactor(run: RunServices | None) -> Redactor:
     With no answer the run is refused.
 
     Args:
-        run: The run; None for what is said outside of runs: why a plugin could not be loaded, errors of commands.
+        run: The run; None for messages outside of runs: why a plugin could not be loaded, errors of commands.
     """
 
 

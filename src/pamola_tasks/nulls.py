@@ -38,7 +38,7 @@ class DenyingGuard:
 
 
 class NoRedactor:
-    """Where nothing says what may be shown, nothing is: every text is replaced by the reason.
+    """Withholds everything: without a redactor every text is replaced by the reason.
 
     Args:
         reason: Why there is no redactor.
@@ -75,7 +75,7 @@ class NoRedactor:
         """Everything is hidden already."""
 
     def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> NoRedactor:
-        """Nothing may be said but the class of an error."""
+        """Only the class of an error may be shown."""
         return self
 
     def message(self, error: BaseException) -> str:

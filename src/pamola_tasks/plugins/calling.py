@@ -60,7 +60,7 @@ class HookCalls:
         self._calls = threading.local()
 
     def redact(self, text: str) -> str:
-        """A text that is said outside of runs, without secrets; nothing of it where it is not known who redacts."""
+        """A text for messages outside of runs, without secrets; empty while no redactor is known."""
         return ""
 
     def record_of(self, impl: HookImpl) -> PluginRecord:

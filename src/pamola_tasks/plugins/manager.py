@@ -181,7 +181,7 @@ class Plugins(Providers):
                 getattr(plugin, attribute)
         record.object = plugin
         self.manager.register(plugin, record.name)
-        self._chosen.clear()
+        self._choose_anew()
         for caller in self.manager.get_hookcallers(plugin) or ():
             own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
             if not caller.has_spec():
@@ -204,7 +204,7 @@ class Plugins(Providers):
             self.manager.unregister(record.object)
         for name in self._services_of.pop(record.name, ()) if keep else ():
             del self.services[name]
-        self._chosen.clear()
+        self._choose_anew()
         record.status = "failed"
         record.wrong = reason
         record.object = None

@@ -35,6 +35,11 @@ class Providers(HookCalls):
         self._chosen: dict[str, PluginRecord | None] = {}
         self._redactor: Redactor | None = None
 
+    def _choose_anew(self) -> None:
+        """Forget who was chosen: a plugin came or went."""
+        self._chosen.clear()
+        self._redactor = None
+
     def service_order(self) -> list[str]:
         """Names of all services, in the order in which they come up.
 
@@ -150,11 +155,11 @@ class Providers(HookCalls):
 
     @property
     def redactor(self) -> Redactor:
-        """The redactor for what is said outside of runs; where there is none, one that withholds every text."""
+        """The redactor for messages outside of runs; where there is none, one that withholds every text."""
         if self._redactor is None:
             from pamola_tasks.nulls import NoRedactor
 
-            self._redactor = NoRedactor("")  # for what goes wrong while it is made
+            self._redactor = NoRedactor("")  # for errors while the redactor is made
             try:
                 self._redactor = self.provide("redactor", run=None) or NoRedactor(str(self.missing("redactor")))
             except PamolaTaskError as error:
@@ -162,7 +167,7 @@ class Providers(HookCalls):
         return self._redactor
 
     def redact(self, text: str) -> str:
-        """A text that is said outside of runs, without secrets."""
+        """A text for messages outside of runs, without secrets."""
         return self.redactor(text)
 
     def missing(self, service: str) -> ServiceMissing:

@@ -53,7 +53,7 @@ class PluginRecord:
 
 
 def nothing_of(text: str) -> str:
-    """What is shown of a text that nothing redacts."""
+    """Withhold a text that nothing redacts."""
     return ""
 
 

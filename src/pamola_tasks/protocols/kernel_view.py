@@ -47,7 +47,7 @@ class PluginsView(Protocol):
 
     @property
     def redactor(self) -> Redactor:
-        """The redactor for what is said outside of runs."""
+        """The redactor for messages outside of runs."""
 
     def provider(self, service: str) -> Any:
         """The record of the plugin that provides a service, or None."""

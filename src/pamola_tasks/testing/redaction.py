@@ -1,4 +1,4 @@
-"""A redactor for tests: it hides the secrets that it was told."""
+"""A redactor for tests: it hides the secrets that are registered with it."""
 
 from __future__ import annotations
 
