@@ -17,7 +17,7 @@ Leaf = tuple[str, ...]
 
 @attrs.define
 class Entry:
-    """The value of a key as it is written and by its type, the layer that set it, and the layers that wanted to."""
+    """The value of a key, as written and typed, the layer that set it, and the entries that it overrides."""
 
     value: Any
     typed: Any
@@ -39,8 +39,8 @@ def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> di
     """The winner of every key.
 
     Args:
-        layers: The layers; higher ranks overrule lower ones.
-        is_section: Whether a top-level key holds keys, so that nothing behind it sets nothing.
+        layers: The layers; higher ranks override lower ones.
+        is_section: Whether a top-level key holds keys, so that an empty value sets nothing.
     """
     winners: dict[Leaf, Entry] = {}
     inner: dict[Leaf, Leaf] = {}  # paths that lead to winners, and to which first
@@ -73,7 +73,7 @@ def _at(values: Any, path: Leaf, otherwise: Any) -> Any:
 
 
 def _keep_encryption_on(winners: dict[Leaf, Entry]) -> None:
-    """Encryption that any layer turns on is only turned off by somebody who wrote `false` above it."""
+    """Encryption that any layer turns on is turned off only by a written `false` of higher rank."""
     winner = winners.get(("use_encryption",))
     if winner is None or winner.value is not False or winner.layer.name in WRITTEN:
         return

@@ -103,7 +103,7 @@ def _references(fitter: ConfigFitter, value: Any, path: ValuePath) -> None:
 
 
 def is_section(kind: Any) -> bool:
-    """Whether a key holds keys, so that nothing behind it (`retry:`) means an empty section."""
+    """Whether a key holds keys, so that no value (`retry:`) means an empty section."""
     return (isinstance(kind, type) and attrs.has(kind)) or (typing.get_origin(kind) or kind) in MAPPINGS
 
 

@@ -23,7 +23,7 @@ def command() -> None:
 
 @command.command("show")
 @click.argument("task", required=False)
-@click.option("--origin", is_flag=True, help="With layer, file and line, and what was overruled.")
+@click.option("--origin", is_flag=True, help="With layer, file and line, and what it overrides.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def show(cli: CommandLine, task: str | None, origin: bool, as_json: bool) -> None:

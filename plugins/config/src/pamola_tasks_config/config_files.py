@@ -1,4 +1,4 @@
-"""The configuration files of a project: which there are, and which belongs to a task."""
+"""The configuration files of a project: which there are, which belongs to a task, and which tasks they describe."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import PamolaTaskError, PathSecurityError
+from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PathSecurityError
+from pamola_tasks.registry import TaskFile
 from pamola_tasks_config.document import Document
 from pamola_tasks_config.documents import FORMATS, PROJECT_FILE, format_of, read_file
 
 if TYPE_CHECKING:
+    from pamola_tasks.protocols import Project
     from pamola_tasks.storage.files import Files
 
 CONFIGS = "configs"
+_OF_A_TASK = ("task_id", "task_type", "task_class", "operations")
 
 
 def find_file(files: Files, stem: str) -> tuple[str, tuple[str, ...]]:
@@ -40,7 +43,7 @@ def several(used: str, others: Iterable[str]) -> tuple[str, ...]:
 
 
 def config_files(files: Files) -> list[str]:
-    """Names of what lies in `configs/` and may be a task file, sorted; what is no file is refused when it is read."""
+    """Names of possible task files in `configs/`, sorted. Folders and pipes are refused when they are read."""
     try:
         entries = [name for name, _ in files.iter(CONFIGS)]
     except (FileNotFoundError, NotADirectoryError):
@@ -60,7 +63,7 @@ def file_saying(files: Files, task_id: str) -> str:
         try:
             document = read_file(files, name)
         except PamolaTaskError:
-            continue  # it says nothing that can be read, and is no file of this task by its name
+            continue  # unreadable, and not named after this task
         if document is not None and stated_id(document) == task_id:
             return name
     return ""
@@ -72,3 +75,38 @@ def stated_id(document: Document) -> str:
     if stated is not None and isinstance(stated.value, str) and stated.value:
         return stated.value
     return PurePosixPath(document.name.replace("\\", "/")).stem
+
+
+def task_files(project: Project) -> dict[str, TaskFile]:
+    """The tasks that files in `configs/` describe, by id.
+
+    A file that cannot be read counts as a task named after it: other tasks are listed, and its errors are shown when
+    it is used.
+
+    Raises:
+        ConfigurationError: Two files describe the same task.
+    """
+    found: dict[str, TaskFile] = {}
+    order = list(FORMATS)
+    # Of several formats of one name the first in FORMATS is read, as everywhere.
+    for name in sorted(config_files(project.files), key=lambda name: order.index(name.rpartition(".")[2].lower())):
+        stem = PurePosixPath(name).stem
+        if any(PurePosixPath(other.path).stem == stem for other in found.values()):
+            continue
+        try:
+            document = read_file(project.files, name)
+        except PamolaTaskError:
+            found.setdefault(stem, TaskFile(path=name, task_id=stem))
+            continue
+        values = document.root.plain() if document is not None else {}
+        if document is None or not any(key in values for key in _OF_A_TASK):
+            continue
+        task_id = stated_id(document)
+        if task_id in found:
+            raise ConfigurationError(
+                f"{found[task_id].path} and {name} both describe the task {task_id!r}: change the task_id of one"
+            )
+        texts = {key: values.get(key) for key in ("task_type", "description", "task_class")}
+        stated = {key: value for key, value in texts.items() if isinstance(value, str)}
+        found[task_id] = TaskFile(path=name, task_id=task_id, **stated)
+    return dict(sorted(found.items()))

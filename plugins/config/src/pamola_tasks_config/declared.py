@@ -76,7 +76,7 @@ class TaskRunner(BaseTask):
 
 
 class DeclaredTask(BaseTask):
-    """A task declared in a file: its operations stand in the configuration under `operations`.
+    """A task declared in a file: its operations are listed in the configuration under `operations`.
 
     Args:
         file: The task file, relative to the project or absolute.
@@ -132,9 +132,9 @@ class Listed:
 
     Attributes:
         name: The operation's name.
-        name_key: The key under which the name stands; the name itself where that is a key.
+        name_key: The key that holds the name; the name itself where it is the key.
         parameters: Its parameters.
-        parameters_key: The key under which they stand.
+        parameters_key: The key that holds them.
         step: Options of the step.
         fields: The fields of its scope.
     """
@@ -153,8 +153,8 @@ def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Pro
     Args:
         task: The task.
         entries: The descriptions.
-        key: The key under which they stand.
-        problem_at: Puts the place before a message about what stands there; see `Config.problem_at`.
+        key: The key that holds them.
+        problem_at: Puts the place before a message about it; see `Config.problem_at`.
 
     Raises:
         ConfigurationError: All that is wrong with them, each with its place.
@@ -200,7 +200,7 @@ def _add(task: BaseTask, listed: Listed) -> Iterator[ConfigurationError]:
 
 
 def _problems_of(error: ConfigurationError, listed: Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
-    """For each problem where it stands within the entry, the message, and whether it is about the key there."""
+    """For each problem its path within the entry, the message, and whether it is about the key there."""
     if isinstance(error, UnknownOperationError):
         yield (listed.name_key,), str(error), listed.name_key == listed.name
     elif isinstance(error, ParameterError):

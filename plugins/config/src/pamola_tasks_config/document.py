@@ -20,12 +20,12 @@ Scalar: TypeAlias = "str | int | float | bool | None"
 
 @attrs.frozen(eq=False)
 class Node:
-    """A value and where it stands.
+    """A value and its place.
 
     Attributes:
         value: A scalar, or nodes by key, or a list of nodes.
         start: Offset of its first character in the text.
-        end: Offset behind its last character.
+        end: Offset after its last character.
         flow: Whether it is written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation.
         keys: Where the keys of a mapping stand.
     """

@@ -1,6 +1,6 @@
 """Reading configuration files: strictly, and within limits that hold before a file is believed.
 
-A text is parsed once: who asks again for a file of the same name and content gets the same document.
+A text is parsed once: the same name and content give the same document again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def parse(data: bytes, name: str) -> Document:
 
     Args:
         data: The file's bytes (reading one byte more than the limit is enough).
-        name: Its name, for messages; the extension tells the format.
+        name: Its name, for messages; the extension gives the format.
 
     Returns:
-        The document; mistakes that reading could continue behind are in `problems`.
+        The document; problems that did not stop the reading are in `problems`.
 
     Raises:
         ValidationError: It cannot be read; the message has file, line and column.

@@ -85,7 +85,7 @@ def _replace(document: Document, node: Node, value: Any) -> str:
     before, after = text[: node.start], text[node.end :]
     if document.format == "yaml":
         if not node.flow:
-            # A block stands on lines of its own: what replaces it goes behind its key.
+            # A block has lines of its own: what replaces it follows its key.
             before = before.rstrip(" \t\r\n") + " "
             if re.search(r"#[^\n]*$", before):
                 before += "\n" + " " * (document.place(node.start)[1] - 1 + 1)

@@ -1,7 +1,7 @@
 r"""A file of variables (`.env`), read only where the key `env_file` names it.
 
-It stands in for variables that the environment does not have; the environment of the process stays as it is. A line is
-`NAME=value`, `NAME='value'` or `NAME="value"`, with `export` before it and a comment behind it if wanted. Quoted values
+It adds variables that the environment does not have; the environment of the process stays unchanged. A line is
+`NAME=value`, `NAME='value'` or `NAME="value"`, with `export` before it and a comment after it if wanted. Quoted values
 may go over several lines; in double quotes `\n`, `\r`, `\t`, `\"`, `\$` and `\\` are escapes. Variables in values are
 not expanded: shells and other readers of such files disagree on how.
 """
@@ -20,7 +20,7 @@ from pamola_tasks_config.documents import decode, read_bytes
 if TYPE_CHECKING:
     from pamola_tasks.storage.files import Files
 
-_ORDER = 5  # its problems come behind those of other sources
+_ORDER = 5  # its problems are shown after those of other sources
 _START = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)[ \t]*=[ \t]*")
 _SINGLE = re.compile(r"'([^']*)'")
 _DOUBLE = re.compile(r'"((?>(?:[^"\\]++|\\.)*))"', re.DOTALL)
@@ -76,7 +76,7 @@ class _Reader:
 
     def read(self) -> EnvFile:
         if "\0" in self.text:
-            raise self.document.fail(self.text.index("\0"), "a NUL character; this is no text file")
+            raise self.document.fail(self.text.index("\0"), "a NUL character; this is not a text file")
         while self.at < len(self.text):
             nothing = _NOTHING.match(self.text, self.at)
             if nothing is not None:
@@ -106,7 +106,7 @@ class _Reader:
         self.values[name], self.offsets[name] = value, offset
 
     def _value(self, start: int) -> str | None:
-        """The value that begins here; None where it is no value, which has been told."""
+        """The value that begins here; None, with a problem reported, where there is none."""
         mark = self.text[start : start + 1]
         if mark not in ("'", '"'):
             line = _PLAIN.match(self.text, start)
@@ -144,7 +144,7 @@ class _Reader:
         return None
 
     def _skip(self, offset: int, message: str) -> None:
-        """Tell a problem and go on in the next line."""
+        """Report a problem and continue with the next line."""
         self.document.report(offset, message)
         end = self.text.find("\n", self.at)
         self.at = len(self.text) if end < 0 else end + 1

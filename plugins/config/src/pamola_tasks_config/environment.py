@@ -77,15 +77,15 @@ def environment_layer(
         if specific or path not in found or not found[path][0]:
             found[path] = (specific, variable, from_text(text, kind))
     values: dict[str, Any] = {}
-    told: dict[str, str] = {}
+    said: dict[str, str] = {}
     for path, (_, variable, value) in found.items():
         inner = values
         for part in path[:-1]:
             inner = inner.setdefault(part, {})
         inner[path[-1]] = value
         file = f"{places[variable]}: " if variable in places else "environment "
-        told[dotted(path)] = f"{file}variable {variable}"
-    return ConfigLayer(name=ENVIRONMENT, rank=450 if lifted else 100, origin="environment", values=values, places=told)
+        said[dotted(path)] = f"{file}variable {variable}"
+    return ConfigLayer(name=ENVIRONMENT, rank=450 if lifted else 100, origin="environment", values=values, places=said)
 
 
 def _variable(name: str) -> str:

@@ -71,7 +71,7 @@ class ConfigFitter(Fitter):
         return super().fit(value, kind, path)
 
     def section(self, value: Any, cls: type, path: ValuePath) -> Any:
-        """A mapping as an attrs class; nothing stands for an empty one. Of one layer, its typed fields."""
+        """A mapping as an attrs class; None is an empty one. Of a single layer, its typed fields."""
         value = {} if value is None else value
         if not isinstance(value, Mapping):
             return self.say(path, f"expected a mapping, got {kind_of(value)}")
@@ -115,7 +115,7 @@ class ConfigFitter(Fitter):
             self.say(path[:-1], f"the key {str(path[-1])!r} ({describe(kind)}) is missing")
 
     def unknown(self, path: ValuePath, fields: Iterable[str], meant: str | None) -> None:
-        """Note a key that is no field."""
+        """Note an unknown key."""
         known = f" (did you mean {meant!r}?)" if meant else f"; there are {', '.join(fields)}"
         self.say(path, f"unknown key{known}", at_key=True)
 

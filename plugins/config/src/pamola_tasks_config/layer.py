@@ -18,12 +18,12 @@ _ORDER = {COMMAND_LINE: 0, TASK_FILE: 1, PROJECT_FILE_LAYER: 2, TASK_CLASS: 3, E
 
 @attrs.frozen(kw_only=True)
 class FileLayer(ConfigLayer):
-    """A layer from a file, which can say of every key where it stands.
+    """A layer from a file, which knows the place of every key.
 
     Attributes:
         document: The file.
         base: The path of the section that holds the keys.
-        renamed: Where keys stand that the file has under another name.
+        renamed: Paths in the file of keys that it holds under another name.
     """
 
     document: Document

@@ -4,8 +4,8 @@
 340 project file, `tasks.<id>` · 330 `task_defaults` · 320 its top level · 310 the origin's sections
 200 what the task's class states · 100 environment
 
-The origin's sections `performance`, `encryption` and `logging` say keys of a task in other words; they stand just
-under the layer that they are written in.
+The origin's sections `performance`, `encryption` and `logging` set keys of a task under other names; they rank just
+below the layer that they are written in.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def other_task_sections(document: Document, task_id: str) -> list[ConfigLayer]:
 
 
 def _with_old_sections(layer: ConfigLayer) -> list[ConfigLayer]:
-    """A layer, and just under it what its sections `performance`, `encryption` and `logging` say of keys of the schema.
+    """A layer, and just below it the keys of the schema in its sections `performance`, `encryption` and `logging`.
 
-    Whatever else stands in such a section stays: it may be a plugin's.
+    Everything else in such a section stays: it may be a plugin's.
     """
     values = dict(layer.values)
     lifted: dict[str, Any] = {}
@@ -148,7 +148,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def raw_value(key: str, text: str) -> Any:
-    """A value of the command line as YAML 1.2 reads it in one line; what is no YAML is text.
+    """A value of the command line as YAML 1.2 reads it in one line; anything else is text.
 
     Raises:
         UsageError: What begins as a list or mapping does not parse, or the value may not be.

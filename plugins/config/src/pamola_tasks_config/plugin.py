@@ -38,10 +38,10 @@ def pamola_provide_project(start: Path) -> Project:
 @hookimpl
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
     """Tasks that files in `configs/` describe, and the class of task files that list their operations."""
-    from pamola_tasks_config.task_files import find
+    from pamola_tasks_config.config_files import task_files
 
     declared = "pamola_tasks_config.declared:DeclaredTask"
-    return {**find(project), **dict.fromkeys(("*.yaml", "*.yml", "*.json", "*.toml"), declared)}
+    return {**task_files(project), **dict.fromkeys(("*.yaml", "*.yml", "*.json", "*.toml"), declared)}
 
 
 @hookimpl

@@ -54,7 +54,7 @@ def locate(start: Path, environ: Mapping[str, str] | None = None) -> Found:
 
     Args:
         start: Where to look from, upwards. It is the root, with a warning, where no marker is found.
-        environ: The environment; the process's own unless given. PAMOLA_PROJECT_ROOT overrules everything;
+        environ: The environment; the process's own unless given. PAMOLA_PROJECT_ROOT overrides everything;
             PAMOLA_MAX_SEARCH_DEPTH says how many folders are looked at (20).
 
     Raises:
@@ -65,7 +65,7 @@ def locate(start: Path, environ: Mapping[str, str] | None = None) -> Found:
     if explicit:
         root = Path(explicit).expanduser()
         if not root.is_dir():
-            raise ProjectError(f"PAMOLA_PROJECT_ROOT names {explicit!r}, which is no folder: correct it or unset it")
+            raise ProjectError(f"PAMOLA_PROJECT_ROOT names {explicit!r}, which is not a folder: correct it or unset it")
         return Found(root.resolve(), marker_in(root))
     start = start.resolve()
     for folder in [start, *start.parents][: _depth(environ)]:
@@ -101,7 +101,7 @@ def find_project_root(start: str | Path | None = None) -> Path:
 
 
 def _script_folder() -> Path | None:
-    """The folder of the script that is running, if it is somebody's own and not an installed command."""
+    """The folder of the script that is running, unless it is an installed command."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     if not file:
         return None

@@ -20,7 +20,7 @@ _WORDS = {
     "Expecting value": "expected a value: text in double quotes, a number, true, false, null, [ or {",
     "Expecting ':' delimiter": 'expected ":" after the key',
     "Expecting ',' delimiter": 'expected "," or the end of the list or mapping',
-    "Extra data": "more text behind the end of the value",
+    "Extra data": "more text after the end of the value",
 }
 
 
@@ -56,7 +56,7 @@ class _Composer(Composer):
             return self.number(start, text) if text not in _CONSTANTS else _CONSTANTS[text]
         value = str(json.loads(text))
         if any(0xD800 <= ord(character) < 0xE000 for character in value):
-            self.document.report(start, "half of a surrogate pair, which is no character")
+            self.document.report(start, "half of a surrogate pair, which is not a character")
             return ""
         return value
 

@@ -31,7 +31,7 @@ _SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
 def read(document: Document) -> Node:
     """The only document of the text; an empty text is an empty mapping."""
     if "\0" in document.text:
-        raise document.fail(document.text.index("\0"), "a NUL character; this is no text file")
+        raise document.fail(document.text.index("\0"), "a NUL character; this is not a text file")
     events = events_of(document, document.text)
     for event in events:
         if isinstance(event, yaml.StreamEndEvent):

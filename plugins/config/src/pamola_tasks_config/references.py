@@ -35,7 +35,7 @@ class ReferredSecret(Secret):
         return self._found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """In another process there is nobody to ask: the value travels."""
+        """Another process cannot look it up, so the value is sent."""
         return (Secret, (self.reveal(), self.name))
 
 

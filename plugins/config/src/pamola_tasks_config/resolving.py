@@ -40,7 +40,7 @@ class Resolved:
         sections: Sections of plugins that are written somewhere, as the plugin's class or, without one, as they are.
         parameters: The task's own parameters.
         winners: Who set what.
-        origins: The same for people, with secrets hidden, and the fallbacks of what nobody set.
+        origins: The same to be shown, with secrets hidden, and the fallbacks of keys that are not set.
         warnings: What is odd, but no error.
         variables: What the file of variables says.
     """
@@ -134,7 +134,7 @@ def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Pr
     if not isinstance(name, str) or has_reference(name):
         if isinstance(name, str):
             problems.append(problem_in(layer, Misfit(("env_file",), "a reference cannot be used here")))
-        return None  # what is no text is told with the other values that do not fit
+        return None  # reported with the other values that do not fit
     file = read_env_file(project.files, name)
     if file is None:
         problems.append(problem_in(layer, Misfit(("env_file",), "there is no such file in the project")))
@@ -150,7 +150,7 @@ def _without_effect(file: EnvFile | None) -> tuple[str, ...]:
 
 
 def _known_ids(project: Project, layers: Iterable[ConfigLayer]) -> set[str]:
-    """Ids of tasks, as far as names of files and the project file tell them."""
+    """Ids of tasks, from the names of files and the project file."""
     found = {PurePosixPath(name).stem for name in config_files(project.files)}
     for layer in layers:
         if isinstance(layer, FileLayer) and layer.name == PROJECT_FILE_LAYER:
@@ -236,7 +236,7 @@ def _complete(
 
 
 def entry_at(winners: Mapping[Leaf, Entry], path: tuple[str | int, ...]) -> Entry | None:
-    """The winner at, above or below a path: whoever a problem there is to be laid to."""
+    """The winner at, above or below a path, to report a problem there."""
     keys = tuple(part for part in path if isinstance(part, str))
     for length in range(len(keys), 0, -1):
         if keys[:length] in winners:
@@ -259,7 +259,7 @@ def _origins(
 
     found: dict[str, Origin] = {}
     for path, entry in winners.items():
-        # What was overruled is shown as it was written: its references are not looked up.
+        # Overridden values are shown as written: their references are not looked up.
         lower = tuple(origin(path, other, other.value) for other in entry.overruled)
         found[dotted(path)] = origin(path, entry, expanded[path], lower)
     for field in attrs.fields(TaskKeys):
@@ -271,14 +271,14 @@ def _origins(
 
 
 def _hidden(redact: Redactor, path: Leaf, value: Any) -> Any:
-    """A value with everything secret in it as `Secret`, so that whoever shows or writes it cannot show it."""
+    """A value with everything secret in it as `Secret`, so that it cannot be shown or written."""
     name = path[-1]
     if isinstance(value, Mapping):
         return {key: _hidden(redact, (*path, str(key)), item) for key, item in value.items()}
     if isinstance(value, list):
         return [_hidden(redact, path, item) for item in value]
-    told = isinstance(value, str | int | float) and not isinstance(value, bool) and not has_reference(value)
-    if told and any(redact.hides(part) for part in path):
+    plain_value = isinstance(value, str | int | float) and not isinstance(value, bool) and not has_reference(value)
+    if plain_value and any(redact.hides(part) for part in path):
         return Secret(str(value), name)
     return Secret(value, name) if isinstance(value, str) and redact(value) != value else value
 
@@ -290,14 +290,14 @@ def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer]) -> 
             used, others = find_file(project.files, stem)
             warnings += several(used, others)
     for layer in layers:
-        told = {key: reason for key, reason in WITHOUT_EFFECT.items() if key in layer.values}
+        ignored = {key: reason for key, reason in WITHOUT_EFFECT.items() if key in layer.values}
         if layer.name == PROJECT_FILE_LAYER and isinstance(layer, FileLayer) and layer.rank == 320:
-            told |= {
+            ignored |= {
                 key: "the names of a project's folders are fixed"
                 for key in FOLDERS
                 if key in layer.values and not _usual(key, layer.values[key])
             }
-        for key, reason in told.items():
+        for key, reason in ignored.items():
             warnings += (f"{layer.places.get(key, layer.origin)}: {key}: has no effect: {reason}",)
     return warnings
 

@@ -81,7 +81,7 @@ class TaskKeys:
     default_delimiter: str = _key("What separates the columns of CSV files.", ",")
     default_quotechar: str = _key("What values of CSV files are quoted with.", '"')
     sensitive_patterns: list[str] = _key("Regular expressions of texts to hide in all that is written.", list)
-    env_override: bool = _key("Let environment variables overrule the files.", False)
+    env_override: bool = _key("Let environment variables override the files.", False)
     env_file: str | None = _key("A file of variables in the project, such as .env; none is read unless named.", None)
     strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
 
@@ -93,14 +93,14 @@ FOLDERS: dict[str, Any] = {
     "directory_structure": {name: name for name in ("raw", "processed", "reports", "logs", "configs")},
     "task_dir_suffixes": ["input", "output", "temp", "logs", "dictionaries"],
 }
-# Keys of the origin that change nothing here, and what is the case instead.
+# Keys of the forerunner that have no effect, and what holds instead.
 WITHOUT_EFFECT = {
     "legacy_path_support": "relative paths are always taken from the project's root",
     "mask_sensitive_data": "secrets are always hidden",
     "store_traceback": "tracebacks are kept, with secrets and data hidden",
     "config_save_dir": "configuration is saved in configs/, and only by `config save`",
 }
-# Sections of the origin that say keys of a task in other words: the names there, and the keys that they mean.
+# Sections of the forerunner with keys of a task under other names: the names there, and the keys that they mean.
 SYNONYMS: dict[str, dict[str, str]] = {
     "performance": {
         name: name
@@ -173,7 +173,7 @@ def json_schema(settings: dict[str, type]) -> dict[str, Any]:
 
 
 def _admit_references(schema: dict[str, Any]) -> None:
-    """Where a number or a switch is wanted, `${env:NAME}` may stand too."""
+    """Where a number or a switch is wanted, `${env:NAME}` is allowed too."""
     reference = {"type": "string", "pattern": r"^\$\{env:[A-Za-z_][A-Za-z0-9_.-]*\}$"}
     for found in schema.get("properties", {}).values():
         if found.get("type") in ("integer", "number", "boolean"):

@@ -161,7 +161,7 @@ class TaskConfig(TaskKeys):
         return text
 
     def origins(self) -> Mapping[str, Origin]:
-        """For every dotted key, who won and who was overruled; secrets as `Secret`."""
+        """For every dotted key, its origin and what it overrides; secrets as `Secret`."""
         return self._resolved.origins
 
     def to_dict(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class TaskConfig(TaskKeys):
         self._take(resolved)
 
     def validate(self) -> tuple[bool, list[str]]:
-        """Whether the configuration can be run with, and all that stands against it. Changes nothing."""
+        """Whether the configuration can be run with, and every reason why not. Changes nothing."""
         errors = [f"{key}: is not set" for key in ("task_id", "task_type") if not getattr(self, key)]
         errors += contradictions(self)
         if self.use_encryption and not self._has_key_source():
@@ -319,7 +319,7 @@ def load_task_config(
     Args:
         task_id: The task's id.
         task_type: Its type.
-        args: What overrules everything: a mapping of dotted keys, or a namespace of argparse. None in it means that an
+        args: What overrides everything: a mapping of dotted keys, or a namespace of argparse. None in it means that an
             argument was not given.
         default_config: What the task's class would state.
         progress_manager: Kept for callers that have one.
