@@ -25,7 +25,7 @@ class Node:
     Attributes:
         value: A scalar, or nodes by key, or a list of nodes.
         start: Offset of its first character in the text.
-        end: Offset after its last character.
+        end: Offset after its last character; `start` in TOML.
         flow: Whether it is written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation.
         keys: Where the keys of a mapping stand.
     """

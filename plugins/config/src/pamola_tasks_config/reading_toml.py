@@ -6,6 +6,7 @@ to `tomllib`, which is the judge.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 import tomllib
@@ -30,10 +31,8 @@ _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 def read(document: Document) -> Node:
     """The whole document as a mapping."""
     scan = _Scan(document)
-    try:
+    with contextlib.suppress(_Unclear):
         scan.run()
-    except _Unclear:
-        scan.complete = False
     try:
         data = tomllib.loads(document.text)
     except tomllib.TOMLDecodeError as error:
@@ -68,9 +67,7 @@ class _Scan:
         self.text = document.text
         self.budget = Budget(document)
         self.at = 0
-        self.complete = True
-        self.places: dict[ValuePath, tuple[int, int, int]] = {}
-        self.inline: set[ValuePath] = set()
+        self.places: dict[ValuePath, tuple[int, int]] = {}  # of key and value
         self._arrays: dict[ValuePath, int] = {}
 
     def run(self) -> None:
@@ -84,16 +81,13 @@ class _Scan:
                 table = self.resolved(self.key())
                 if many:
                     count = self._arrays[table] = self._arrays.get(table, -1) + 1
-                    self.places.setdefault(table, (start, start, start))
+                    self.places.setdefault(table, (start, start))
                     table = (*table, count)
                 self.expect("]]" if many else "]")
                 self.budget.take(start, depth=len(table) + 1)
-                self.places[table] = (start, start, self.at)
+                self.places[table] = (start, start)
             else:
                 self.pair(table, len(table) + 1)
-                if table in self.places:
-                    key, begin, _ = self.places[table]
-                    self.places[table] = (key, begin, self.at)
             self.skip(_SPACE)
 
     def skip(self, pattern: re.Pattern[str]) -> None:
@@ -142,7 +136,7 @@ class _Scan:
         self.skip(_BLANK)
         path = (*prefix, *parts)
         for length in range(len(prefix) + 1, len(path)):
-            self.places.setdefault(path[:length], (start, start, start))
+            self.places.setdefault(path[:length], (start, start))
         self.value(path, start, depth + len(parts))
 
     def value(self, path: ValuePath, key: int, depth: int) -> None:
@@ -151,11 +145,9 @@ class _Scan:
         if self.text.startswith("[", start):
             self.at += 1
             self.sequence(path, depth)
-            self.inline.add(path)
         elif self.text.startswith("{", start):
             self.at += 1
             self.table(path, depth)
-            self.inline.add(path)
         else:
             for pattern in (_LONG_BASIC, _LONG_LITERAL, _BASIC, _LITERAL, _SCALAR):
                 match = pattern.match(self.text, start)
@@ -164,7 +156,7 @@ class _Scan:
             else:
                 raise _Unclear
             self.at = start + len(match[0].rstrip())
-        self.places[path] = (key, start, self.at)
+        self.places[path] = (key, start)
 
     def sequence(self, path: ValuePath, depth: int) -> None:
         index = 0
@@ -206,28 +198,27 @@ class _Builder:
     def __init__(self, document: Document, scan: _Scan) -> None:
         self.document = document
         self.places = scan.places
-        self.inline = scan.inline
         # A scan that gave up has not counted all of it.
         self.budget = Budget(document)
 
     def node(self, data: Any, path: ValuePath, depth: int) -> Node:
-        _, start, end = self.place(path)
+        _, start = self.place(path)
         self.budget.take(start, depth=depth)
         if isinstance(data, dict):
             items = {name: self.node(child, (*path, name), depth + 1) for name, child in data.items()}
             keys = {name: self.place((*path, name))[0] for name in data}
-            return Node(items, start, end, flow=path in self.inline, keys=keys)
+            return Node(items, start, start, keys=keys)
         if isinstance(data, list):
             children = [self.node(child, (*path, index), depth + 1) for index, child in enumerate(data)]
-            return Node(children, start, end, flow=path in self.inline)
+            return Node(children, start, start)
         if isinstance(data, datetime.datetime | datetime.date | datetime.time):
             # The other formats have no dates: there they are text.
-            return Node(data.isoformat(), start, end)
+            return Node(data.isoformat(), start, start)
         if isinstance(data, int | float) and not isinstance(data, bool):
-            return Node(check_number(self.document, start, data), start, end)
-        return Node(data, start, end)
+            return Node(check_number(self.document, start, data), start, start)
+        return Node(data, start, start)
 
-    def place(self, path: ValuePath) -> tuple[int, int, int]:
+    def place(self, path: ValuePath) -> tuple[int, int]:
         while path and path not in self.places:
             path = path[:-1]
-        return self.places.get(path, (0, 0, 0))
+        return self.places.get(path, (0, 0))

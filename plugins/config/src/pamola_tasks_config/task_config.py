@@ -41,7 +41,6 @@ class TaskConfig(TaskKeys):
         task_id: The task's id.
         task_type: Its type.
         env_override: Whether environment variables take part.
-        progress_manager: Kept for callers that have one.
 
     Raises:
         ConfigurationError: Everything that is wrong, together.
@@ -53,7 +52,6 @@ class TaskConfig(TaskKeys):
         task_id: str,
         task_type: str,
         env_override: bool = True,
-        progress_manager: Any = None,
     ) -> None:
         from pamola_tasks.kernel import Kernel
 
@@ -66,7 +64,6 @@ class TaskConfig(TaskKeys):
         if sources.project is not None:
             layers += project_layers(sources.project, task_id)
         self._begin(kernel.project, task, layers, kernel.settings(), from_environment=env_override)
-        self.progress_manager = progress_manager
 
     @classmethod
     def provided(
@@ -75,7 +72,6 @@ class TaskConfig(TaskKeys):
         """The configuration that the layers give. See `pamola_provide_config`."""
         config = cls.__new__(cls)
         config._begin(project, task, list(layers), dict(settings))
-        config.progress_manager = None
         return config
 
     def _begin(
@@ -311,7 +307,6 @@ def load_task_config(
     task_type: str,
     args: Any = None,
     default_config: Mapping[str, Any] | None = None,
-    progress_manager: Any = None,
     force_recreate_config_file: bool = False,
 ) -> TaskConfig:
     """The configuration of a task in the project of the current folder.
@@ -322,7 +317,6 @@ def load_task_config(
         args: What overrides everything: a mapping of dotted keys, or a namespace of argparse. None in it means that an
             argument was not given.
         default_config: What the task's class would state.
-        progress_manager: Kept for callers that have one.
         force_recreate_config_file: Write the task's file (`TaskConfig.save`). Without it, nothing is written.
 
     Raises:
@@ -335,7 +329,6 @@ def load_task_config(
         raise ConfigurationError("another plugin provides the configuration here: use its own functions")
     if args is not None:
         config.override_with_args(args)
-    config.progress_manager = progress_manager
     if force_recreate_config_file:
         config.save()
     return config
