@@ -176,19 +176,25 @@ class RunSession:
         if self.task is None:
             return
         directories = self._essential("directories")
-        self._refuse_two_layouts(directories)
+        self._check_layout(directories)
         if self.runs:
             directories.ensure_directories()
         self.run.provide("directories", directories)
 
-    def _refuse_two_layouts(self, directories: Directories) -> None:
+    def _check_layout(self, directories: Directories) -> None:
         """What a run writes has to be where everything else looks for it: locks, keys, reports.
 
         Raises:
-            PluginError: `directories` and `places` disagree; it names both providers.
+            PluginError: `directories` and `places` disagree, or `places` with itself; it names the providers.
         """
         run, plugins = self.run, self.kernel.plugins
         for kind, name in run.places.of(run.record.task_id).directories.items():
+            owner = run.places.owner_of(f"{name}/file")
+            if owner != run.record.task_id:
+                raise PluginError(
+                    f"{plugins.provider('places').label} says that {name} is the {kind} directory of task"
+                    f" {run.record.task_id}, and that files in it belong to {owner or 'no task'}"
+                )
             found = run.files.name(directories.get_directory(kind))
             if found != name:
                 one, other = plugins.provider("directories"), plugins.provider("places")

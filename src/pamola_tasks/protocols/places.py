@@ -71,7 +71,10 @@ class Places(Protocol):
         """The ids of the runs of a task that have a report, oldest first."""
 
     def owner_of(self, path: str | Path) -> str:
-        """The task in whose own directory a path lies, judged by the path alone; empty for all other paths."""
+        """The task in one of whose directories a path lies, judged by the path alone; empty for all other paths.
+
+        Encrypted files are bound to it, and are written in one directory of a task and moved to another.
+        """
 
 
 class Directories(Protocol):
