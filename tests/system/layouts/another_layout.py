@@ -13,7 +13,7 @@ KINDS = ("input", "output", "dictionaries", "temp", "logs")
 
 
 class Places:
-    folders = {  # noqa: RUF012
+    folders = {
         "raw": "store/incoming",
         "processed": "store/work",
         "reports": "store/papers",
