@@ -201,14 +201,8 @@ class Steps:
         """Report that an attempt failed and another will be made."""
         run = self.run
         message = run.redact(self._session.disclosure(self._read_by(step)).message(error))
-        run.logger.warning(
-            "step %s: attempt %d failed (%s), next in %.1f s",
-            step.id,
-            attempt,
-            message,
-            wait,
-            extra={"step_id": step.id},
-        )
+        said = "step %s: attempt %d failed (%s), next in %.1f s"
+        run.logger.warning(said, step.id, attempt, message, wait, extra={"step_id": step.id})
         self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
 
     # ------------------------------------------------------------ complete
@@ -269,13 +263,8 @@ class Steps:
         self._waiting.remove(step.id)
         self._release(step)
         self.run.progress.complete_operation(step.id, success=success, metrics=None)
-        self.run.logger.info(
-            "step %s %s in %.3f s",
-            step.id,
-            result.status.value,
-            result.execution_time or 0.0,
-            extra={"step_id": step.id},
-        )
+        seconds = result.execution_time or 0.0
+        self.run.logger.info("step %s %s in %.3f s", step.id, result.status.value, seconds, extra={"step_id": step.id})
 
     def _note_read(self, dataset: DatasetRecord) -> None:
         """Know more of an input, once it has been read: its rows and columns."""
@@ -335,14 +324,11 @@ class Steps:
         result.error_trace = run.redact(disclosure.trace(error))
         record.status = result.status.value
         record.metrics = run.redact.value(result.metrics)
-        record.error = {
-            "type": type(error).__name__,
-            "message": result.error_message,
-            "traceback": result.error_trace,
-        }
+        kind = type(error).__name__
+        record.error = {"type": kind, "message": result.error_message, "traceback": result.error_trace}
         run.results[step.id] = result
         where = {"type": "operation_error", "step": step.id, "operation": step.name}
-        run.record.errors.append({**record.error, "exception_type": type(error).__name__, **where})
+        run.record.errors.append({**record.error, "exception_type": kind, **where})
         info = self._session.fail(
             "operation_error", error, operation=step.name, step=step.id, recorded=True, datasets=datasets
         )

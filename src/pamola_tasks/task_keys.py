@@ -10,27 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pamola_tasks.operation import Operation
-    from pamola_tasks.protocols import RunServices
 
-# Names that belong to the framework: a caller of `add_operation` does not pass them on to an operation.
+# A caller of `add_operation` does not pass these on to an operation; it gets some from the task's configuration.
 SERVICE_KEYS = frozenset({"data_source", "task_dir", "reporter", "progress_tracker"})
 INFRASTRUCTURE_KEYS = ("use_vectorization", "parallel_processes", "use_dask", "npartitions", "chunk_size")
 INJECTED_KEYS = ("use_encryption", "encryption_mode", *INFRASTRUCTURE_KEYS)
-SWITCH_KEYS = frozenset(
-    [
-        "dataset_name",
-        "force_recalculation",
-        "save_output",
-        "generate_visualization",
-        "visualization_theme",
-        "visualization_backend",
-        "visualization_strict",
-    ]
-)
+# These only where the operation has no such parameter.
+SWITCH_KEYS = frozenset({"dataset_name", "force_recalculation", "save_output"})
 
 
-def parameters_for(cls: type[Operation], given: Mapping[str, Any], run: RunServices) -> dict[str, Any]:
-    """What an operation is built with, from what the caller of `add_operation` gave and the task's configuration."""
+def parameters_for(cls: type[Operation], given: Mapping[str, Any], run: Any) -> dict[str, Any]:
+    """What an operation is built with, from what the caller of `add_operation` gave and the configuration of `run`."""
     own = annotations_of(cls)
     parameters: dict[str, Any] = {}
     for key, value in given.items():

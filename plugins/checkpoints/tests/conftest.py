@@ -26,7 +26,12 @@ def files(tmp_path: Path) -> Files:
 def manage(files: Files) -> Callable[..., TaskContextManager]:
     def make(task_id: str = "t_1", **options: Any) -> TaskContextManager:
         return TaskContextManager(
-            task_id, f"DATA/processed/{task_id}", files=files, logger=logging.getLogger("test"), **options
+            task_id,
+            f"DATA/processed/{task_id}/.state",
+            files=files,
+            logger=logging.getLogger("test"),
+            owner_of=lambda path: path.split("/")[2],
+            **options,
         )
 
     return make

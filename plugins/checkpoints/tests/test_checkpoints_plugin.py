@@ -25,7 +25,7 @@ def provide(files: Files, *, asked: bool | None = None, configured: bool = True,
     run.logger = logging.getLogger("test")
     run._files = files
     config: Any = SimpleNamespace(enable_checkpoints=configured, version="1.0", to_dict=lambda: {"k": k})
-    directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA/processed/t_1")
+    directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA/processed/t_1/.state")
     run.provide("config", config)
     run.provide("redactor", Redactor())
     run.provide("directories", directories)
@@ -67,8 +67,8 @@ def installed(name: str) -> bool:
 def test_checkpoints_can_be_looked_at_outside_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".pamola.toml").touch()
     task_dir = tmp_path / "DATA/processed/t_1"
-    with create_task_context_manager("t_1", task_dir) as manager:
-        manager.save_execution_state({"n": 1}, "mine")
+    create_task_context_manager("t_1", task_dir).save_execution_state({"n": 1}, "mine")
     assert create_task_context_manager("t_1", task_dir).restore_execution_state()["n"] == 1
     monkeypatch.chdir(tmp_path)
-    assert create_task_context_manager("t_1", "DATA/processed/t_1").get_latest_checkpoint() == "mine"
+    [(name, _)] = create_task_context_manager("t_1", "DATA/processed/t_1").get_checkpoints()
+    assert name == "mine"

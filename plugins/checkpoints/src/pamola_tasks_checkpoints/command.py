@@ -54,7 +54,7 @@ def listed(run: RunServices, manager: TaskContextManager) -> list[dict[str, Any]
     for name, moment in manager.get_checkpoints():
         saved = steps.get(name)
         row: dict[str, Any] = {"name": name, "kind": "state", "time": rfc3339(moment), "run": None, "files": []}
-        path = manager.get_checkpoint_dir() / f"{name}.json"
+        path = manager.directory / f"{name}.json"
         if saved is not None and not run.files.exists(path):
             row |= {"kind": "step", "run": saved.run_id, "bytes": sum(output.bytes for output in saved.outputs)}
             row["files"] = [output.path for output in saved.outputs]

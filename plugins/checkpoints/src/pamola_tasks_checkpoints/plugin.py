@@ -14,7 +14,7 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl(trylast=True)
 def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
-    """Remember finished steps in the task's `.state/journal.jsonl`."""
+    """Remember finished steps in a journal of the task."""
     from pamola_tasks_checkpoints.manager import for_run
 
     return for_run(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +31,15 @@ class FinishedSteps:
 
     Args:
         files: The run's files.
-        directory: The task's `.state`.
+        directory: Where the task keeps what it needs for its next run.
         logger: Told of damaged lines.
+        owns: Whether a path can be the task's.
     """
 
-    def __init__(self, files: Files, directory: Path, logger: logging.Logger) -> None:
+    def __init__(
+        self, files: Files, directory: Path, logger: logging.Logger, owns: Callable[[str], bool] = lambda path: True
+    ) -> None:
+        self._owns = owns
         self._files = files
         self._directory = directory
         self._logger = logger
@@ -153,9 +157,8 @@ class FinishedSteps:
                     found.append(_wrong(f"{self._name()}: {problem}", "it is done again"))
                     continue
                 steps[saved.step_id] = saved
-        home = self._files.name(self._directory.parent)
         for saved in steps.values():
-            foreign = [o.path for o in saved.outputs if not o.path.startswith(f"{home}/")]
+            foreign = [o.path for o in saved.outputs if not self._owns(o.path)]
             if foreign:
                 found.append(
                     _wrong(
@@ -192,7 +195,7 @@ class FinishedSteps:
         return found
 
     def clear(self) -> None:
-        """Forget everything: the journal, and the intermediate datasets in `.state/steps`."""
+        """Forget everything: the journal, and the intermediate datasets."""
         with self._failing("cleared"):
             self._files.unlink(self.path, missing_ok=True)
             self._files.remove_tree(self._directory / "steps", missing_ok=True)
