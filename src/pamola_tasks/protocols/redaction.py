@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable
 
-    from pamola_tasks.protocols.run import RunServices
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.secret import Secret
 
@@ -48,12 +47,12 @@ class Redactor(Protocol):
     def add_names(self, names: Iterable[str]) -> None:
         """Hide the values of exactly these keys, whatever their case."""
 
-    def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
+    def disclosure(self, run: Any = None, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
         """What may be said of errors, at this moment.
 
         Args:
-            run: The run they happen in: names of its columns, datasets and steps may be repeated, and everything where
-                its options say `show_data`. None outside of runs.
+            run: The run (`RunServices`) that they happen in: names of its columns, datasets and steps may be repeated,
+                and everything where its options say `show_data`. None outside of runs.
             datasets: Datasets that are known beside those in the run's record.
         """
 
