@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pamola_tasks.errors import DataError, DataWriteError, PathSecurityError
+from pamola_tasks.errors import DataError, PathSecurityError
 from pamola_tasks.protocols import DatasetFormat, Origin
 from pamola_tasks_data import DataReader, DataSettings, DataSource, DataWriter
-from pamola_tasks_data.formats import Formats
+from pamola_tasks_data.formats import OWN, Formats
 
 
 def load(path: Path) -> Any:
@@ -28,17 +28,9 @@ def test_frames_and_json_go_below_the_task_directory(project: Any) -> None:
     assert (result.path, result.format) == (project.root / "task/output/t.csv", "csv")
     assert result.size_bytes == result.path.stat().st_size
     assert result.sha256 == project.files.sha256(result.path)
-    result = writer.write_json({"n": np.int64(3), "day": date(2024, 1, 1), "s": {2, 1}}, "j", timestamp_in_name=True)
+    result = writer.write_json({"n": np.int64(3), "day": date(2024, 1, 1), "s": {2, 1}}, "j")
     assert load(result.path) == {"n": 3, "day": "2024-01-01", "s": [1, 2]}
-    assert result.path.name.endswith("_j.json")
-
-
-def test_a_file_is_replaced_only_where_that_was_allowed(project: Any) -> None:
-    writer = project.writer()
-    writer.write_json([1], "j")
-    with pytest.raises(DataWriteError, match="there already"):
-        writer.write_json([2], "j", overwrite=False)
-    assert load(project.root / "task/output/j.json") == [1]
+    assert result.path.name == "j.json"
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "x\0", ".."])
@@ -65,7 +57,7 @@ def test_a_foreign_format_takes_part(project: Any) -> None:
             file.write((str(v).upper() + "\n").encode()) and 1 for f in frames for v in f["line"]
         ),
     )
-    formats = Formats({**Formats().known, "upper": rot})
+    formats = Formats({**OWN, "upper": rot})
     writer = DataWriter(project.files, formats=formats)
     record = writer.write_dataset(pd.DataFrame({"line": ["a", "b"]}), "t.upper", name="t", format="upper")
     assert (project.root / "t.upper").read_text() == "A\nB\n"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DataSource(Protocol):
-    """Reads datasets (`DataSource` of the data plugin); frames are pandas DataFrames unless the provider says else.
+    """Reads datasets (`DataSource` of the data plugin); frames are of the library that the provider uses.
 
     A name stands for a file (read when first asked for) or a frame in memory.
 
@@ -32,8 +32,7 @@ class DataSource(Protocol):
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
         """A name for a file.
 
-        Options: `role` (default `data`), `format`, `task_id` of the task that wrote it, `sha256` of its bytes where
-        that was made while writing.
+        Options: `role` (default `data`), `format`, `sha256` of its bytes where that was made while writing.
         """
 
     def add_dataframe(self, name: str, frame: Any) -> None:

@@ -32,7 +32,6 @@ class Dataset:
         complete: The frame has all columns.
         written: The frame that the file was written from, where reading it would give the same.
         fingerprint: The hash, once it is known.
-        must_be_encrypted: Whether its files must be, or must not be; None where nothing is stated.
         notes: What was found out about each file while reading it.
     """
 
@@ -48,7 +47,6 @@ class Dataset:
     written: pd.DataFrame | None = None
     schema: dict[str, str] | None = None
     fingerprint: str = ""
-    must_be_encrypted: bool | None = None
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 

@@ -5,7 +5,7 @@ What reads and writes them is imported when it is first called: pandas and Arrow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from pamola_tasks.errors import DataError
 from pamola_tasks.protocols import DatasetFormat
 from pamola_tasks_data.expanding import inner_name, is_compressed
-from pamola_tasks_data.plugin import pamola_add_dataset_formats
 
 
 def _of(module: str, function: str) -> Callable[..., Any]:
@@ -58,6 +57,8 @@ EXCEL = DatasetFormat(
     columns=_of("excel", "columns"),
 )
 
+OWN = {known.extension: known for known in (CSV, PARQUET, JSON, JSON_LINES, EXCEL)}
+
 # Other usual endings of the same formats.
 _SYNONYMS = {"tsv": "csv", "txt": "csv", "pq": "parquet", "ndjson": "jsonl", "excel": "xlsx"}
 _COMPRESSED_INSIDE = ("parquet", "xlsx")
@@ -67,12 +68,11 @@ class Formats:
     """The formats that are known, by name.
 
     Args:
-        known: The formats that plugins bring, each imported when it is first asked for; those of this plugin unless
-            given.
+        known: The formats that plugins bring, each imported when it is first asked for.
     """
 
-    def __init__(self, known: Mapping[str, DatasetFormat] | None = None) -> None:
-        self.known: Mapping[str, DatasetFormat] = _Own() if known is None else known
+    def __init__(self, known: Mapping[str, DatasetFormat] = OWN) -> None:
+        self.known = known
 
     def __getitem__(self, name: str) -> DatasetFormat:
         key = self.key(name)
@@ -106,20 +106,3 @@ class Formats:
             return self.key(stated)
         inner = PurePath(inner_name(path)).suffix.lstrip(".").lower()
         return self.name_for(path) if _SYNONYMS.get(inner, inner) in self.known else ""
-
-
-class _Own(Mapping[str, DatasetFormat]):
-    """The formats of this plugin alone: for readers and writers made by hand, outside a kernel."""
-
-    def __init__(self) -> None:
-        self._targets = pamola_add_dataset_formats()
-
-    def __getitem__(self, name: str) -> DatasetFormat:
-        found: DatasetFormat = globals()[self._targets[name].partition(":")[2]]
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._targets)
-
-    def __len__(self) -> int:
-        return len(self._targets)

@@ -27,11 +27,6 @@ def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def memory_of(frame: pd.DataFrame) -> int:
-    """Bytes that it takes."""
-    return int(frame.memory_usage(deep=True).sum())
-
-
 def frame_hash(frame: pd.DataFrame) -> str:
     """SHA-256 (hex) of a frame's column names, dtypes and values, in their order; the index takes no part."""
     digest = hashlib.sha256()

@@ -9,7 +9,7 @@ from pamola_tasks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols import Config, DataSource, DataWriter, RunServices
+    from pamola_tasks.protocols import Config, DatasetFormat, DataSource, DataWriter, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -46,14 +46,10 @@ def pamola_provide_data_writer(run: RunServices) -> DataWriter:
 
 
 @hookimpl
-def pamola_add_dataset_formats() -> dict[str, str]:
-    return {
-        "csv": "pamola_tasks_data.formats:CSV",
-        "parquet": "pamola_tasks_data.formats:PARQUET",
-        "json": "pamola_tasks_data.formats:JSON",
-        "jsonl": "pamola_tasks_data.formats:JSON_LINES",
-        "xlsx": "pamola_tasks_data.formats:EXCEL",
-    }
+def pamola_add_dataset_formats() -> dict[str, DatasetFormat]:
+    from pamola_tasks_data.formats import OWN
+
+    return OWN
 
 
 @hookimpl

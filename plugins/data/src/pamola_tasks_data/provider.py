@@ -63,4 +63,4 @@ _UNSTATED = frozenset(("default", "fallback", "schema"))
 
 def _formats(run: RunServices) -> Formats:
     kernel = getattr(run, "kernel", None)
-    return Formats(kernel.dataset_formats() if kernel is not None else None)
+    return Formats(kernel.dataset_formats()) if kernel is not None else Formats()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
     from pamola_tasks.storage.files import Files
 
-_OPTIONS = frozenset({"role", "format", "task_id", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
+_OPTIONS = frozenset({"role", "format", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
@@ -77,9 +77,8 @@ class DataSource:
         Args:
             name: Replaces a dataset of that name.
             path: Relative to the project's root, or absolute.
-            **options: `role` (default `data`), `format` (else the extension says it), `task_id` of the task that wrote
-                it, `sha256` of its bytes where it is known, for CSV `delimiter`, `quotechar`, `encoding`, and for Excel
-                `sheet`.
+            **options: `role` (default `data`), `format` (else the extension says it), `sha256` of its bytes where it is
+                known, for CSV `delimiter`, `quotechar`, `encoding`, and for Excel `sheet`.
         """
         self.add_multi_file_dataset(name, [path], **options)
 
@@ -111,33 +110,6 @@ class DataSource:
         dataset.frame = dataset.typed(frames.taken(dataset.what, frame), None)
         dataset.complete = True
         self._datasets[name] = dataset
-
-    def add_encryption_key(self, name: str, key: str) -> None:
-        """Say that a dataset's files are encrypted with another key than the project's.
-
-        Args:
-            name: The dataset.
-            key: 32 bytes in base64, as `encryption_keys` of a task. The encryption service of the run keeps it.
-
-        Raises:
-            DataError: The source belongs to no run, or its encryption service takes no keys.
-            EncryptionError: It is no key.
-        """
-        add = getattr(self.run.encryption, "add_input_key", None) if self.run is not None else None
-        if add is None:
-            raise DataError(f"dataset {name!r}: there is no encryption service here that takes keys of datasets")
-        add(name, key)
-
-    def add_encryption_mode(self, name: str, mode: str) -> None:
-        """State how a dataset's files must be encrypted; what they are is seen in them, and checked when they are read.
-
-        Args:
-            name: A dataset that has files.
-            mode: `none`: must not be encrypted; `simple` or `age`: must be.
-        """
-        if mode not in ("none", "simple", "age"):
-            raise UsageError(f"{mode!r} is no mode of encryption: there are none, simple, age")
-        self._dataset(name).must_be_encrypted = mode != "none"
 
     @property
     def file_paths(self) -> dict[str, list[Path]]:
@@ -215,7 +187,6 @@ class DataSource:
         if len(dataset.files) != 1:
             where = "is in memory" if not dataset.files else f"has {len(dataset.files)} files"
             raise DataError(f"dataset {name!r} {where}: only one file can be read as it is")
-        self._check_encryption(dataset, dataset.files[0])
         with explained(dataset.what), dataset.files[0].open(dataset.role) as file:
             yield file
 
@@ -280,7 +251,6 @@ class DataSource:
         """Every file, ready to be read as columns of these dtypes."""
         format = self._format_of(dataset)
         for file in dataset.files:
-            self._check_encryption(dataset, file)
             yield self._reader.table(
                 file,
                 format,
@@ -291,12 +261,6 @@ class DataSource:
                 dtypes=dtypes,
                 **dataset.stated,
             )
-
-    def _check_encryption(self, dataset: Dataset, file: VerifiedFile) -> None:
-        wanted = dataset.must_be_encrypted
-        if wanted is not None and file.encryption.encrypted != wanted:
-            is_said = "it has to be encrypted, and is not" if wanted else "it is encrypted, and must not be"
-            raise DataError(f"dataset {dataset.name!r} ({file.path}): {is_said} (add_encryption_mode)")
 
     def _format_of(self, dataset: Dataset) -> str:
         """What its files are read as; an error where nothing says it, which does not matter until a table is read."""

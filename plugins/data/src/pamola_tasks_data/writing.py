@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import attrs
 
 from pamola_tasks.errors import DataError, DataWriteError
-from pamola_tasks.operation import timestamp
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_data.formats import Formats
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pamola_tasks.protocols import Role
-    from pamola_tasks.storage.files import Files, OutputFile
+    from pamola_tasks.storage.files import Files
     from pamola_tasks_data.handover import Handover
 
 
@@ -131,57 +130,25 @@ class DataWriter:
             step=step,
         )
 
-    def write_dataframe(
-        self,
-        df: pd.DataFrame,
-        name: str,
-        format: str = "csv",
-        subdir: str = "output",
-        timestamp_in_name: bool = False,
-        overwrite: bool = True,
-    ) -> WriterResult:
-        """Write a frame into the task's directory.
-
-        Args:
-            df: The frame.
-            name: File name without extension.
-            format: A known format.
-            subdir: Folder below the task's directory.
-            timestamp_in_name: Begin the file's name with the time.
-            overwrite: Replace a file of that name; else it is an error.
-        """
-        path = self._place(name, self._formats[format].extension, subdir, timestamp_in_name, overwrite)
+    def write_dataframe(self, df: pd.DataFrame, name: str, format: str = "csv", subdir: str = "output") -> WriterResult:
+        """Write a frame into a folder of the task's directory; a file of that name is replaced."""
+        path = self._place(name, self._formats[format].extension, subdir)
         record = self.write_dataset(df, str(path), name=name, format=format)
         return WriterResult(path, record.bytes or 0, datetime.now(UTC), record.format, record.sha256)
 
-    # ------------------------------------------------------------ JSON
+    def write_json(self, data: Any, name: str, subdir: str = "output") -> WriterResult:
+        """Write JSON into a folder of the task's directory; a file of that name is replaced."""
+        path = self._place(name, "json", subdir)
+        file = self._files.write(path, _json(data, name), "artifact")
+        return WriterResult(path, file.size, datetime.now(UTC), "json", file.sha256)
 
-    def write_json(
-        self,
-        data: Any,
-        name: str,
-        subdir: str = "output",
-        timestamp_in_name: bool = False,
-        overwrite: bool = True,
-    ) -> WriterResult:
-        """Write JSON into the task's directory."""
-        path = self._place(name, "json", subdir, timestamp_in_name, overwrite)
-        return self._publish(path, _json(data, name), "json")
-
-    def _place(self, name: str, extension: str, subdir: str, stamped: bool, overwrite: bool) -> Path:
+    def _place(self, name: str, extension: str, subdir: str) -> Path:
         if self._task_dir is None:
             raise DataWriteError(f"{name}: this writer belongs to no task, so it has no directory to write to")
         check_name(name, "the file name")
-        check_name(extension, "the format")
         for part in Path(subdir).parts:
             check_name(part, "the subdirectory")
-        path = self._task_dir / subdir / f"{f'{timestamp()}_' if stamped else ''}{name}.{extension}"
-        if not overwrite and self._files.exists(path):
-            raise DataWriteError(f"{self._files.name(path)} is there already, and overwrite is off")
-        return path
-
-    def _publish(self, path: Path, data: bytes, format: str) -> WriterResult:
-        return _result(path, self._files.write(path, data, "artifact"), format)
+        return self._task_dir / subdir / f"{name}.{extension}"
 
 
 class _Watched:
@@ -207,10 +174,6 @@ class _Watched:
                 levels = [name for name in frame.index.names if name is not None]
                 self.columns = tuple(str(name) for name in (*levels, *frame.columns))
             yield frame
-
-
-def _result(path: Path, file: OutputFile, format: str) -> WriterResult:
-    return WriterResult(path, file.size, datetime.now(UTC), format, file.sha256)
 
 
 def _json(data: Any, name: str) -> bytes:
