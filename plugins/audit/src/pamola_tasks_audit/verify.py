@@ -30,15 +30,14 @@ _FINE = ("ok", "in memory")
 @click.command("verify")
 @click.argument("task")
 @click.option(
-    "--run", "run_id", metavar="ID", help="This run; the beginning of its id is enough. Unless given, the newest."
+    "--run", "run_id", metavar="ID", help="The run: its id, or the first characters of it (default: the latest)."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: CommandLine, task: str, run_id: str | None, as_json: bool) -> int:
-    """Hash again what a run of TASK read and left, and say what has changed and what is missing.
+    """Re-hash a run's inputs and outputs and report changed or missing files. Exits 0 if all match.
 
-    Ends with 0 where everything is as it was recorded, with 1 otherwise. What is encrypted is hashed as it lies on the
-    disk, so that no key is needed; it is said whether the key at hand opens it.
+    Encrypted files are hashed as stored, so no key is needed; whether the current key opens them is reported too.
     """
     kernel = cli.kernel
     run = kernel.inspect(task)

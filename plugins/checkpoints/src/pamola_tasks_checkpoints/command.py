@@ -20,11 +20,11 @@ HEADERS = ("checkpoint", "kind", "when", "size", "run")
 
 @click.command()
 @click.argument("task")
-@click.option("--clear", is_flag=True, help="Forget them all: the next run begins from the beginning.")
+@click.option("--clear", is_flag=True, help="Delete them all; the next run starts from the beginning.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def checkpoints(cli: CommandLine, task: str, clear: bool, as_json: bool) -> None:
-    """Show which steps of TASK are finished, since when, how much they left, and the run that finished them."""
+    """List the finished steps of TASK: when they finished, the size of their outputs, and the run."""
     run = cli.kernel.services(task, upto="checkpoints")
     manager = run.checkpoints
     if not isinstance(manager, TaskContextManager):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, task: str | None, as_json: bool) -> None:
-    """Remove temporary files: of one task, or of the whole project. Never outputs, never a task that is running."""
+    """Remove temporary files of TASK or of the whole project; never outputs, never files of a running task."""
     kernel = cli.kernel
     removed: list[str] = []
     running: list[str] = []

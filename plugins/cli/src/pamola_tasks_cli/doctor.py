@@ -23,14 +23,14 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "red"}
 
 @click.command("doctor")
 @click.option(
-    "--data", is_flag=True, help="Look at every file of history, checkpoints and reports too, hashes included."
+    "--data", is_flag=True, help="Examine every file of history, checkpoints and reports too, hashes included."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, data: bool, as_json: bool) -> int:
-    """What is installed, missing or odd; with --data also every damaged, missing or swapped state file.
+    """Report what is installed, missing or odd; with --data also every damaged, missing or swapped state file.
 
-    Ends with 1 where something is wrong.
+    Exits 1 if there is an error.
     """
     findings = [
         Diagnosis(
@@ -79,7 +79,7 @@ def _plugins(cli: Invocation) -> list[Diagnosis]:
             level="error",
             subject=f"plugin {record.label}",
             finding=f"{record.status}: {record.reason}",
-            advice=f"repair it, or leave it out with --no-plugin {record.name}",
+            advice=f"repair it, or exclude it with --no-plugin {record.name}",
         )
         for record in cli.plugins.broken
     ]
@@ -87,8 +87,8 @@ def _plugins(cli: Invocation) -> list[Diagnosis]:
         Diagnosis(
             level="error",
             subject=f"plugin {name}",
-            finding="required by .pamola.toml and not loaded: nothing is run without it",
-            advice="install it, or take it out of [plugins] require",
+            finding="required by .pamola.toml and not loaded: commands that write are refused",
+            advice="install it, or remove it from [plugins] require",
         )
         for name in cli.plugins.required_missing()
     ]
@@ -111,7 +111,7 @@ def _services(cli: Invocation) -> list[Diagnosis]:
                     Diagnosis(
                         level="warning",
                         subject=f"service {service}",
-                        finding="nobody provides it",
+                        finding="no plugin provides it",
                         advice=f"install {kind.default}, or another plugin that does",
                     )
                 )
@@ -129,8 +129,8 @@ def _project(cli: Invocation) -> tuple[Project | None, list[Diagnosis]]:
         Diagnosis(
             level="ok" if project.marker else "note",
             subject="project",
-            finding=f"{project.root}" + (f" (marked by {project.marker})" if project.marker else " (nothing marks it)"),
-            advice="" if project.marker else "`pamola-task init` makes a project",
+            finding=f"{project.root}" + (f" (marked by {project.marker})" if project.marker else " (no marker)"),
+            advice="" if project.marker else "`pamola-task init` creates a project",
         )
     ]
     try:

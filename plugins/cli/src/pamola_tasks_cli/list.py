@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, as_json: bool) -> None:
-    """The project's tasks: id, type, last run, whether it would run, and what it is for."""
+    """List the project's tasks: id, type, last run, whether it would run, and description."""
     kernel = cli.kernel
     run = kernel.services(None, upto="history")
     rows = [_row(run, task_id, target) for task_id, target in sorted(kernel.tasks.known().items())]
@@ -25,7 +25,7 @@ def command(cli: Invocation, as_json: bool) -> None:
         print_json(rows)
         return
     if not rows:
-        note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` writes one")
+        note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` creates one")
         return
     print_table(
         [[r["task"], r["type"], r["last_run"] or "never", r["would_run"], r["description"]] for r in rows],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, name: str | None, as_json: bool) -> None:
-    """The operations that tasks may use, or one with its parameters, their types and defaults."""
+    """List the operations that tasks can use, or show one with its parameters, types and defaults."""
     operations = cli.kernel.operations
     if name is not None:
         found = _document(operations.get(name))
@@ -34,7 +34,7 @@ def command(cli: Invocation, name: str | None, as_json: bool) -> None:
     if as_json:
         print_json(every)
     elif not every:
-        note("no operation pack is installed: pamola-ops-profile and pamola-ops-anonymize are two")
+        note("no operation pack is installed: install pamola-ops-profile or pamola-ops-anonymize")
     else:
         print_table(
             [[o["operation"], o["version"], o["distribution"], o["description"]] for o in every],

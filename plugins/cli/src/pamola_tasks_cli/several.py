@@ -61,7 +61,7 @@ def run_several(
         else:
             _print_end(ended)
     if not shown:
-        note(f"no tasks in {cli.kernel.project.root}/configs: `pamola-task new task NAME` writes one")
+        note(f"no tasks in {cli.kernel.project.root}/configs: `pamola-task new task NAME` creates one")
     if as_json:
         print_json(shown)
     elif len(shown) > 1:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, task: str, as_json: bool) -> None:
-    """A task's plan: its steps with parameters, the datasets in and out, and what would be run or skipped, and why."""
+    """Show a task's plan: steps with parameters, datasets in and out, and which steps would run, and why."""
     show_plan(cli, task, RunOptions(console=False, quiet=True), as_json=as_json)
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _COLOURS = {"running": "cyan", "done": "green", "failed": "red", "interrupted": "yellow", "aborted": "yellow"}
 _NEXT = {
-    "interrupted": "goes on where it was interrupted",
-    "aborted": "goes on where its process ended",
-    "failed": "goes on behind what is done",
+    "interrupted": "resumes where it was interrupted",
+    "aborted": "resumes where its process ended",
+    "failed": "resumes after the finished steps",
     "never run": "runs it",
 }
 
@@ -29,7 +29,7 @@ _NEXT = {
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: Invocation, task: str | None, as_json: bool) -> None:
-    """What is running now, and how each task, or TASK, ended: done, failed, interrupted, aborted, or never run."""
+    """Show what is running and how each task, or TASK, ended: done, failed, interrupted, aborted or never run."""
     kernel = cli.kernel
     rows = [status_of(kernel.inspect(task_id)) for task_id in ([task] if task else kernel.task_ids())]
     if as_json:
@@ -40,7 +40,7 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
         cells = [[row["task"], row["state"], _when(row), _detail(row)] for row in rows]
         print_table(cells, ["task", "state", "since", ""])
     else:
-        note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` writes one")
+        note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` creates one")
 
 
 def status_of(run: RunServices) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _detail(row: Mapping[str, Any]) -> str:
     if row["state"] == "running":
         return f"process {row['pid']} on {row['host']}" + (f", in {', '.join(row['steps'])}" if row["steps"] else "")
     if row["state"] == "unknown" and row["run"]:
-        return f"began on {row['host']}, and nobody here knows whether it still runs"
+        return f"started on {row['host']}; whether it still runs is not known here"
     if row["state"] == "aborted" and row["steps"]:
         return f"in {', '.join(row['steps'])}"
     if row["error"] and row["state"] == "failed":

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @click.group("config")
 def command() -> None:
-    """The configuration: every value with where it came from, and what is wrong with it."""
+    """Show, check and save the configuration: every value with its origin, and every problem."""
 
 
 @command.command("show")
 @click.argument("task", required=False)
-@click.option("--origin", is_flag=True, help="With layer, file and line, and what it overrides.")
+@click.option("--origin", is_flag=True, help="Show layer, file and line of each value, and the values it overrides.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def show(cli: CommandLine, task: str | None, origin: bool, as_json: bool) -> None:
-    """The configuration of TASK; without it, that of the project."""
+    """Show the configuration of TASK, or of the project."""
     run = cli.kernel.services(task, upto="config")
     origins = dict(sorted(run.config.origins().items()))
     if as_json:
@@ -70,7 +70,7 @@ def _warn(out: Output, config: Config) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def check(cli: CommandLine, task: str | None, as_json: bool) -> None:
-    """Every problem at once: of TASK, or of the project and all its tasks, their operations included."""
+    """Report every problem of TASK, or of the project and all its tasks, operations included."""
     problems: list[str] = []
     warnings: list[str] = []
     for name in [task] if task is not None else [None, *_task_ids(cli, problems)]:
@@ -113,10 +113,12 @@ def _task_ids(cli: CommandLine, problems: list[str]) -> Iterable[str]:
 @command.command("save")
 @click.argument("task")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key (dotted; values as in YAML).")
-@click.option("--format", "form", type=click.Choice(("yaml", "json", "toml")), help="For a new file; yaml unless set.")
+@click.option(
+    "--format", "form", type=click.Choice(("yaml", "json", "toml")), help="Format of a new file (default: yaml)."
+)
 @click.pass_obj
 def save(cli: CommandLine, task: str, settings: tuple[str, ...], form: str | None) -> None:
-    """Write what is set for TASK to its file in configs/. An existing file keeps all that is not changed."""
+    """Write the values set for TASK to its file in configs/; the rest of an existing file is unchanged."""
     config = cli.kernel.services(task, upto="config").config
     if not isinstance(config, TaskConfig):
         raise UsageError("another plugin provides the configuration here; it is not kept in files of this one")
@@ -137,7 +139,7 @@ def _setting(text: str) -> tuple[str, RawValue]:
 @click.option("--json", "as_json", is_flag=True, help="A JSON Schema, for editors.")
 @click.pass_obj
 def schema(cli: CommandLine, as_json: bool) -> None:
-    """The keys that a configuration may have."""
+    """List the keys that a configuration can have."""
     from pamola_tasks_config.schema import json_schema
 
     document = json_schema(cli.kernel.settings())

@@ -32,15 +32,17 @@ SEED = 1
     "--quasi-identifiers",
     metavar="A,B,C",
     multiple=True,
-    help="Columns by which somebody could be recognized together; required with a file.",
+    help="Columns that together could identify a person; required with a file.",
 )
-@click.option("--k", type=click.IntRange(min=2), default=5, show_default=True, help="How many records must look alike.")
 @click.option(
-    "--sensitive", metavar="A,B", multiple=True, help="Columns to protect: kept, their diversity is measured."
+    "--k", type=click.IntRange(min=2), default=5, show_default=True, help="Smallest size of an equivalence class."
 )
-@click.option("--keep", metavar="DIR", help="Make the project there, in a new or empty folder.")
-@click.option("--rows", type=click.IntRange(min=1), help=f"How many synthetic patients; {ROWS} unless given.")
-@click.option("--seed", type=click.IntRange(min=0), default=SEED, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--sensitive", metavar="A,B", multiple=True, help="Sensitive columns: kept, and their diversity measured."
+)
+@click.option("--keep", metavar="DIR", help="Create the project in DIR, a new or empty folder.")
+@click.option("--rows", type=click.IntRange(min=1), help=f"Number of synthetic patients (default: {ROWS}).")
+@click.option("--seed", type=click.IntRange(min=0), default=SEED, show_default=True, help="Seed for everything random.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def demo(
@@ -54,7 +56,7 @@ def demo(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Anonymize a table and show what came of it: 20,000 synthetic patients, or your own FILE.csv.
+    """Anonymize a table and show the result: 20,000 synthetic patients, or your own FILE.csv.
 
     Makes a project in a fresh folder, profiles the table, makes it k-anonymous, and profiles the result. Your file is
     only read; what looks like a direct identifier in it is dropped.

@@ -37,13 +37,13 @@ def keys() -> None:
 
 
 @keys.command("init")
-@click.option("--file", "file", metavar="FILE", help="Where to; the usual place unless given.")
-@click.option("--sheet", metavar="FILE", help="Where the recovery sheet goes; - for standard output.")
-@click.option("--from-sheet", metavar="FILE", help="Restore the key of a recovery sheet; - for standard input.")
+@click.option("--file", "file", metavar="FILE", help="Key file (default: the project's own).")
+@click.option("--sheet", metavar="FILE", help="File of the recovery sheet; - for standard output.")
+@click.option("--from-sheet", metavar="FILE", help="Restore the key from a recovery sheet; - for standard input.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def init(cli: CommandLine, file: str | None, sheet: str | None, from_sheet: str | None, as_json: bool) -> None:
-    """Make a key for this project, never over another, and a recovery sheet."""
+    """Create a key for this project and a recovery sheet; an existing key is never replaced."""
     place = Place(cli, file)
     store = place.store
     key = _from_sheet(from_sheet) if from_sheet else os.urandom(KEY_SIZE)
@@ -62,7 +62,7 @@ def init(cli: CommandLine, file: str | None, sheet: str | None, from_sheet: str 
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def list_keys(cli: CommandLine, as_json: bool) -> None:
-    """The key of this project, and the other keys in the folder of keys."""
+    """List the key of this project and the other keys in the key folder."""
     place = Place(cli)
     in_use = place.store
     stores: list[KeyStore] = [in_use]
@@ -103,7 +103,7 @@ def _described(store: KeyStore, *, in_use: bool) -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def check(cli: CommandLine, content: bool, as_json: bool) -> None:
-    """Whether there is a usable key, and whether every encrypted file of the project opens with it."""
+    """Check the key, and that every encrypted file of the project opens with it."""
     place = Place(cli)
     key = place.open_key()
     names = rotation.encrypted_files(place.files)
@@ -117,7 +117,7 @@ def check(cli: CommandLine, content: bool, as_json: bool) -> None:
 
 @keys.command("add-passphrase")
 @click.option("--passphrase-file", metavar="FILE", help="A file with the passphrase; - for standard input.")
-@click.option("--only", is_flag=True, help="Remove the readable key: only its locks open it from now on.")
+@click.option("--only", is_flag=True, help="Remove the unlocked key, so that only its locks open it.")
 @click.pass_obj
 def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) -> None:
     """Lock the key with a passphrase too (Argon2id). Runs take it from PAMOLA_PASSPHRASE."""
@@ -127,7 +127,7 @@ def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) ->
 
 @keys.command("add-recipient")
 @click.argument("recipient")
-@click.option("--only", is_flag=True, help="Remove the readable key: only its locks open it from now on.")
+@click.option("--only", is_flag=True, help="Remove the unlocked key, so that only its locks open it.")
 @click.pass_obj
 def add_recipient(cli: CommandLine, recipient: str, only: bool) -> None:
     """Lock the key for an age or SSH public key too; `encryption.identity_file` names the private one."""
@@ -145,16 +145,16 @@ def _add_lock(cli: CommandLine, lock_of: Callable[[bytes], Lock], only: bool) ->
 
 
 @keys.command("rotate")
-@click.option("--deep", is_flag=True, help="Encrypt all content anew as well.")
-@click.option("--forget-old", is_flag=True, help="Do not keep the old key for copies elsewhere.")
-@click.option("--drop-passphrases", is_flag=True, help="Remove locks whose passphrase is not at hand.")
+@click.option("--deep", is_flag=True, help="Re-encrypt all content as well.")
+@click.option("--forget-old", is_flag=True, help="Do not keep the old key.")
+@click.option("--drop-passphrases", is_flag=True, help="Remove locks whose passphrase is not available.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: bool, as_json: bool) -> None:
-    """Make a new key and have every encrypted file of the project open with it alone.
+    """Create a new key and re-wrap every encrypted file of the project under it.
 
-    Only key slots are rewritten, 1 KiB a file. What was cut short goes on where it stopped when the command is run
-    again; until then the project can be read.
+    Only key slots are rewritten, 1 KiB per file. Re-run an interrupted rotation to resume it; meanwhile the project
+    stays readable.
     """
     place = Place(cli)
     with place.changing() as store, place.not_in_use():
@@ -215,16 +215,16 @@ def _locks_for(new: bytes, old: KeyDocument, means: Means, drop_passphrases: boo
 
 
 @keys.command("rekey")
-@click.option("--deep", is_flag=True, help="Encrypt the content anew, under fresh data keys.")
-@click.option("--from", "sources", metavar="KEYFILE", multiple=True, help="A key that files may have; repeatable.")
-@click.option("--restart", is_flag=True, help="With --deep: do what was cut short from the beginning.")
+@click.option("--deep", is_flag=True, help="Re-encrypt the content, under fresh data keys.")
+@click.option("--from", "sources", metavar="KEYFILE", multiple=True, help="A key of such files; repeatable.")
+@click.option("--restart", is_flag=True, help="With --deep: start an interrupted run again from the beginning.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool, as_json: bool) -> None:
-    """Have files of other keys open with the present one; --deep encrypts everything anew.
+    """Re-wrap files under the current key; --deep re-encrypts all content.
 
-    --deep is for a key that others may have seen, and for a project with `strict_location` that was moved. It writes
-    all data once. What was cut short goes on where it stopped when the command is run again.
+    Use --deep for a key that may have been exposed, and for a moved project with `strict_location`; it rewrites all
+    data once. Re-run an interrupted command to resume it.
     """
     place = Place(cli)
     if restart and not deep:
@@ -249,7 +249,7 @@ def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool,
 @click.option("--sheet", is_flag=True, help="As a recovery sheet for paper.")
 @click.pass_obj
 def export(cli: CommandLine, out: str, sheet: bool) -> None:
-    """Write the key itself, for a copy in another place. Whoever has it can read everything."""
+    """Write the key itself, for a copy elsewhere. Anyone who has it can read everything."""
     place = Place(cli)
     opened = place.open_key()
     if sheet:

@@ -35,7 +35,7 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.argument("names", metavar="FILE…", nargs=-1, required=True),
         click.option("--out", metavar="PATH", help="The file, or the folder for several; - for standard output."),
         click.option("--in-place", is_flag=True, help="Replace each file."),
-        click.option("--force", is_flag=True, help="Replace files that are there."),
+        click.option("--force", is_flag=True, help="Replace existing files."),
     ):
         command = option(command)
     return command
@@ -43,7 +43,7 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("encrypt")
 @_shared_options
-@click.option("--task", metavar="ID", help="Bind to this task; from the file's place unless given.")
+@click.option("--task", metavar="ID", help="Bind to this task (default: from the file's folder).")
 @click.option("--recipient", "recipients", metavar="KEY", multiple=True, help="Write age files for this public key.")
 @click.pass_obj
 def encrypt(
@@ -86,7 +86,7 @@ def encrypt(
 
 @click.command("decrypt")
 @_shared_options
-@click.option("--any-project", is_flag=True, help="Also files that another project wrote with this key.")
+@click.option("--any-project", is_flag=True, help="Accept files that another project encrypted with this key.")
 @click.pass_obj
 def decrypt(
     cli: CommandLine, names: tuple[str, ...], out: str | None, in_place: bool, force: bool, any_project: bool

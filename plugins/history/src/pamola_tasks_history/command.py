@@ -34,19 +34,21 @@ def since(text: str) -> datetime:
         return datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})
     found = moment(text)
     if found is None:
-        raise click.BadParameter(f"{text!r} is no moment: write 30m, 12h, 7d, 2w, 2026-03-01 or 2026-03-01T09:30")
+        raise click.BadParameter(
+            f"{text!r} is not a point in time: write 30m, 12h, 7d, 2w, 2026-03-01 or 2026-03-01T09:30"
+        )
     return found
 
 
 @click.command()
 @click.argument("task", required=False)
-@click.option("--since", "begin", metavar="WHEN", help="Only runs since then: 12h, 7d, 2026-03-01 …")
-@click.option("--failed", is_flag=True, help="Only runs that did not end well.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many runs.")
+@click.option("--since", "begin", metavar="WHEN", help="Only runs since WHEN: 12h, 7d, 2026-03-01 …")
+@click.option("--failed", is_flag=True, help="Only runs that did not succeed.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
-    """Show the runs of TASK, or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
+    """List the runs of TASK or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
     wanted = _filter(task, since(begin) if begin else None, failed)
     run = cli.kernel.services(None, upto="history")
     log = run.history

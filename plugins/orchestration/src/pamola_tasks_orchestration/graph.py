@@ -94,7 +94,7 @@ def _visible(text: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def command(cli: CommandLine, task: str | None, format_: str, as_json: bool) -> None:
-    """Draw which task needs which; of TASK its steps and datasets. `svg` needs Graphviz."""
+    """Draw the tasks and their dependencies, or the steps and datasets of TASK. `svg` needs Graphviz."""
     drawing = draw_tasks(cli.kernel) if task is None else draw_steps(cli.kernel, task)
     if as_json:
         cli.out.print_json(drawing.document())

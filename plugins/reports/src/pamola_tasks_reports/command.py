@@ -22,13 +22,13 @@ _FORMATS = ("md", "html")
 
 @click.command()
 @click.argument("task", metavar="TASK")
-@click.option("--run", "run_id", metavar="ID", help="The report of this run; the beginning of its id is enough.")
-@click.option("--format", "format_", type=click.Choice([*_FORMATS, "json"]), help="What to print; md unless given.")
+@click.option("--run", "run_id", metavar="ID", help="The run: its id, or the first characters of it.")
+@click.option("--format", "format_", type=click.Choice([*_FORMATS, "json"]), help="Format to print (default: md).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--open", "open_", is_flag=True, help="Show the HTML report in the browser instead.")
+@click.option("--open", "open_", is_flag=True, help="Open the HTML report in the browser instead.")
 @click.pass_obj
 def report(cli: CommandLine, task: str, run_id: str | None, format_: str | None, as_json: bool, open_: bool) -> None:
-    """Show the report of the newest run of TASK, or of a given run.
+    """Show the report of TASK's latest run, or of a given run.
 
     Where the run encrypted, the report on the disk withholds what may quote data. With the key at hand all of it is
     printed; no page with it is written. `--json` is the same as `--format json`.
