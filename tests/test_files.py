@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
-from pamola_tasks.protocols import Project
+from pamola_tasks.protocols import ContentHash, FileEncryption, Project
 from pamola_tasks.storage import locks, publishing
-from pamola_tasks.storage.files import FileEncryption, Files, check_name, is_temporary, looks_encrypted, temporary_name
-from pamola_tasks.storage.hashing import Containers, Recognised, recognise
+from pamola_tasks.storage.files import Files, check_name, is_temporary, looks_encrypted, temporary_name
+from pamola_tasks.storage.hashing import Containers, recognise
 from pamola_tasks.testing.kernel_kit import Disk, DiskPlaces, OsGuard, Xor, files_below
 
 
@@ -224,13 +224,13 @@ class Stamped:
     """A format of ten letters, a stamp of four bytes that may be changed, and content."""
 
     def __init__(self, project: Any) -> None:
-        self.again = {"0" * 64: Recognised("1" * 64, "made again")}
+        self.again = {"0" * 64: ContentHash("1" * 64, "made again")}
 
-    def lasting_head(self, head: bytes) -> bytes:
+    def stable_header(self, head: bytes) -> bytes:
         return head[:10] + bytes(4) + head[14:]
 
-    def recognised(self, sha256: str) -> Recognised:
-        return self.again.get(sha256, Recognised(sha256))
+    def recognised(self, sha256: str) -> ContentHash:
+        return self.again.get(sha256, ContentHash(sha256))
 
 
 @pytest.mark.parametrize("size", [0, 3, 4082, 4083, 9000])

@@ -21,8 +21,7 @@ from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks.task_keys import INFRASTRUCTURE_KEYS, INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import RunServices
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, RunServices
 
 _NOT_PARAMETERS = SERVICE_KEYS | SWITCH_KEYS | {*INJECTED_KEYS, *INFRASTRUCTURE_KEYS, "encryption_context"}
 

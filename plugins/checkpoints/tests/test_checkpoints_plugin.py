@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks.protocols import Files, RunOptions, RunServices
 from pamola_tasks.record import RunRecord
-from pamola_tasks.storage.files import Files
 from pamola_tasks_checkpoints import TaskContextManager, create_task_context_manager
 from pamola_tasks_checkpoints.plugin import pamola_provide_checkpoints
 from pamola_tasks_redaction.secrets import Redactor

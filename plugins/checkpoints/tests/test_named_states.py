@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import CheckpointError, StateRestorationError
+from pamola_tasks.protocols import Files
 from pamola_tasks.record import SavedStep
 from pamola_tasks.storage import journal
-from pamola_tasks.storage.files import Files
 from pamola_tasks_checkpoints import ContextManager, TaskContextManager
 
 Manage = Callable[..., TaskContextManager]

@@ -17,7 +17,8 @@ import pytest
 from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encrypted, key_file
 
 from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
-from pamola_tasks.storage.files import FileEncryption, Files
+from pamola_tasks.protocols import FileEncryption
+from pamola_tasks.storage.files import Files
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_encryption import (
     Binding,

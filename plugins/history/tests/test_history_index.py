@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pamola_tasks.protocols import Files
 from pamola_tasks.storage import journal
-from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog, events
 
 TASKS = 40

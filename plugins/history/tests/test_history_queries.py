@@ -13,9 +13,9 @@ import pytest
 
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.operation import Artifact
+from pamola_tasks.protocols import Files
 from pamola_tasks.record import new_run_id, now, rfc3339
 from pamola_tasks.storage import journal
-from pamola_tasks.storage.files import Files
 from pamola_tasks_history import ExecutionLog, events
 
 

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.data import DataSource as DataSource
     from pamola_tasks.protocols.data import DataWriter as DataWriter
     from pamola_tasks.protocols.files import ContainerFormat as ContainerFormat
+    from pamola_tasks.protocols.files import ContentHash as ContentHash
     from pamola_tasks.protocols.files import Encryption as Encryption
+    from pamola_tasks.protocols.files import FileEncryption as FileEncryption
+    from pamola_tasks.protocols.files import Files as Files
     from pamola_tasks.protocols.files import PathGuard as PathGuard
+    from pamola_tasks.protocols.files import PublishedFile as PublishedFile
     from pamola_tasks.protocols.files import Role as Role
     from pamola_tasks.protocols.files import Stat as Stat
-    from pamola_tasks.protocols.kernel_view import KernelView as KernelView
-    from pamola_tasks.protocols.kernel_view import PluginsView as PluginsView
     from pamola_tasks.protocols.observability import Diagnosing as Diagnosing
     from pamola_tasks.protocols.observability import Diagnosis as Diagnosis
     from pamola_tasks.protocols.observability import History as History
@@ -40,10 +42,12 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.places import LockHolder as LockHolder
     from pamola_tasks.protocols.places import Places as Places
     from pamola_tasks.protocols.places import TaskPlace as TaskPlace
+    from pamola_tasks.protocols.plugins_view import PluginsView as PluginsView
+    from pamola_tasks.protocols.project import Project as Project
+    from pamola_tasks.protocols.project import RunOptions as RunOptions
     from pamola_tasks.protocols.redaction import Disclosure as Disclosure
     from pamola_tasks.protocols.redaction import Redactor as Redactor
-    from pamola_tasks.protocols.run import Project as Project
-    from pamola_tasks.protocols.run import RunOptions as RunOptions
+    from pamola_tasks.protocols.run import KernelView as KernelView
     from pamola_tasks.protocols.run import RunServices as RunServices
     from pamola_tasks.protocols.services import SERVICES as SERVICES
     from pamola_tasks.protocols.services import Service as Service
@@ -67,12 +71,13 @@ else:  # type checkers know the names above, and that there are no others
             "config": "Config ConfigLayer Origin RawValue RetrySettings",
             "contributions": "Contribution",
             "data": "DataSource DataWriter DatasetFormat",
-            "files": "ContainerFormat Encryption PathGuard Role Stat",
-            "kernel_view": "KernelView PluginsView",
+            "files": "ContainerFormat ContentHash FileEncryption Files PublishedFile Encryption PathGuard Role Stat",
             "observability": "Diagnosing Diagnosis History Logging Progress ReportSection ReportWriter Reporter",
             "places": "Directories Lock LockHolder Places TaskPlace",
             "redaction": "Disclosure Redactor",
-            "run": "Project RunOptions RunServices",
+            "plugins_view": "PluginsView",
+            "project": "Project RunOptions",
+            "run": "KernelView RunServices",
             "services": "SERVICES Service",
             "steps": "Checkpoints Dependencies Executor Session StagedFile StagedStep StepDriver",
             "task": "Task",

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pamola_tasks.protocols.kernel_view import KernelView, PluginsView
+    from pamola_tasks.protocols.plugins_view import PluginsView
+    from pamola_tasks.protocols.run import KernelView
 
 
 class Command:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
@@ -9,9 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from pamola_tasks.storage.hashing import Recognised
+    from collections.abc import Callable, Iterable, Iterator
 
 
 Role = Literal["data", "artifact", "state", "report", "log", "config"]
@@ -128,8 +128,134 @@ class Encryption(Protocol):
 class ContainerFormat(Protocol):
     """A format whose bytes can change while what they hold stays, and how its files are recognised all the same."""
 
-    def lasting_head(self, head: bytes) -> bytes:
+    def stable_header(self, head: bytes) -> bytes:
         """The first 4,096 bytes of a file, or all, as they count in its hash: what may be rewritten as zeros, say."""
 
-    def recognised(self, sha256: str) -> Recognised:
+    def recognised(self, sha256: str) -> ContentHash:
         """For the hash of a file the one that it was recorded with when it was written: mostly the same."""
+
+
+@attrs.frozen
+class ContentHash:
+    """A file as it is known.
+
+    Attributes:
+        sha256: The hash that it was recorded with when it was written, or would be, in hex.
+        note: What happened to its bytes since, for people; mostly nothing.
+    """
+
+    sha256: str
+    note: str = ""
+
+
+@attrs.frozen
+class FileEncryption:
+    """How a file is encrypted.
+
+    Attributes:
+        mode: `simple`, `age`, another plugin's own, or `none`.
+        key_id: Which key; empty where the file does not say (age files name no key).
+    """
+
+    mode: str = "none"
+    key_id: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is."""
+        return self.mode != "none"
+
+
+class PublishedFile(io.BufferedIOBase):
+    """A file being published: write plain bytes to it; after the block the rest says what lies on the disk."""
+
+    encrypted: bool
+    sha256: str
+    size: int
+
+
+PathLike = str | os.PathLike[str]
+
+
+class Files(Protocol):
+    """Opens and publishes files by name, safely, in one way: `run.files`, `project.files`.
+
+    Names are relative to the project's root, or absolute and within an allowed root. Everything refused raises
+    `PathSecurityError`.
+    """
+
+    guard: PathGuard
+    containers: Any  # formats whose bytes can change while their content stays
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+
+    def encrypting(self, encryption: Encryption | None, owner_of: Callable[[str], str] | None = None) -> Files:
+        """The same files for a run that encrypts, or can read what is encrypted."""
+
+    def name(self, path: PathLike) -> str:
+        """A path as text: relative to the root with `/` where it is under it, else as it is."""
+
+    def open(self, path: PathLike, role: Role) -> AbstractContextManager[IO[bytes]]:
+        """Open a file for reading; what is encrypted is decrypted and verified while it is read."""
+
+    def plain(self, raw: IO[bytes], path: PathLike, role: Role) -> AbstractContextManager[IO[bytes]]:
+        """What an open file holds, decrypted where it is encrypted."""
+
+    def open_raw(self, path: PathLike) -> AbstractContextManager[IO[bytes]]:
+        """Open a file for reading as it lies on the disk, encrypted or not."""
+
+    def create(self, path: PathLike, role: Role, *, exclusive: bool = False) -> AbstractContextManager[PublishedFile]:
+        """Write a file that appears, whole, when the block ends without an exception."""
+
+    def naming(self, path: PathLike, needed: Callable[[], int] = ...) -> AbstractContextManager[None]:
+        """Give errors of the system from a block that writes a file the file's name, and a full disk its numbers."""
+
+    def write(self, path: PathLike, data: bytes | str, role: Role) -> PublishedFile:
+        """Publish a whole small file."""
+
+    def read(self, path: PathLike, role: Role) -> bytes:
+        """Read a whole small file."""
+
+    def append(self, path: PathLike) -> AbstractContextManager[IO[bytes]]:
+        """Open a file for appending (made when missing), unbuffered and unencrypted: journals and logs."""
+
+    def encrypts(self, role: Role) -> bool:
+        """Whether files of this role are encrypted when this run writes them."""
+
+    def encryption_of(self, path: PathLike) -> FileEncryption:
+        """How the bytes on the disk are encrypted, found by looking at them."""
+
+    def encryption_in(self, head: bytes) -> FileEncryption:
+        """The same for a file that begins with these bytes."""
+
+    def refusal(self, path: PathLike) -> str:
+        """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
+
+    def sha256(self, path: PathLike) -> str:
+        """The hash by which a file is recorded and recognised, in hex."""
+
+    def recognise(self, path: PathLike) -> ContentHash:
+        """The same with what happened to the file's bytes since it was written."""
+
+    def stat(self, path: PathLike) -> Stat:
+        """What is there under this name."""
+
+    def exists(self, path: PathLike) -> bool:
+        """Whether something allowed is there under this name."""
+
+    def iter(self, path: PathLike = ".") -> Iterator[tuple[str, Stat]]:
+        """The entries of a directory, sorted by name."""
+
+    def mkdirs(self, path: PathLike) -> None:
+        """Make a directory and its parents."""
+
+    def replace(self, source: PathLike, target: PathLike) -> None:
+        """Rename, replacing the target."""
+
+    def unlink(self, path: PathLike, *, missing_ok: bool = False) -> None:
+        """Delete a file."""
+
+    def remove_tree(self, path: PathLike, *, missing_ok: bool = False) -> None:
+        """Delete a directory with all that is in it."""

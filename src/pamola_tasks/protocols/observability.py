@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pamola_tasks.protocols.run import RunServices
-
 
 class Logging(Protocol):
     """Where log lines go."""
@@ -29,13 +27,13 @@ class Logging(Protocol):
 class History(Protocol):
     """The execution history (`ExecutionLog`)."""
 
-    def run_started(self, run: RunServices) -> None:
+    def run_started(self, run: Any) -> None:
         """Append `run_started`."""
 
-    def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
+    def step_finished(self, run: Any, step: str, status: str, seconds: float) -> None:
         """Append `step_finished`."""
 
-    def run_finished(self, run: RunServices) -> None:
+    def run_finished(self, run: Any) -> None:
         """Append `run_finished` or `run_failed`, from `run.record`, and refresh the file for other tools."""
 
     def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:

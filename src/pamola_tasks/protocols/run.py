@@ -1,35 +1,31 @@
-"""`RunServices`, what a plugin sees as `run`; with the project that a run is of, and what its caller asked for."""
+"""`RunServices`, what a plugin sees as `run`, and `KernelView`, what it sees as `run.kernel`."""
 
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import attrs
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from pamola_tasks.errors import PluginError, ServiceNotReady
-from pamola_tasks.plan import Selection
 from pamola_tasks.protocols.services import SERVICES
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols.config import Config, ConfigLayer
-    from pamola_tasks.protocols.data import DataSource, DataWriter
-    from pamola_tasks.protocols.files import Encryption, PathGuard
-    from pamola_tasks.protocols.kernel_view import KernelView
-    from pamola_tasks.protocols.observability import History, Logging, Progress, Reporter
+    from pamola_tasks.protocols.data import DatasetFormat, DataSource, DataWriter
+    from pamola_tasks.protocols.files import Encryption, Files, PathGuard
+    from pamola_tasks.protocols.observability import History, Logging, Progress, Reporter, ReportSection, ReportWriter
     from pamola_tasks.protocols.places import Directories, Lock, Places
+    from pamola_tasks.protocols.plugins_view import PluginsView
+    from pamola_tasks.protocols.project import Project, RunOptions
     from pamola_tasks.protocols.redaction import Redactor
     from pamola_tasks.protocols.steps import Checkpoints, Dependencies, Executor
     from pamola_tasks.protocols.task import Task
+    from pamola_tasks.protocols.tasks import Scheduler
     from pamola_tasks.record import RunRecord
-    from pamola_tasks.secret import Secret
-    from pamola_tasks.storage.files import Files
 
 
 class RunServices:
@@ -128,70 +124,61 @@ class RunServices:
         setattr(self, service, value)
 
 
-@attrs.frozen(kw_only=True)
-class RunOptions:
-    """What the caller of a run asked for, beside configuration.
-
-    Attributes:
-        overrides: Configuration values that overrule all others, by dotted key; `RawValue` for text to be parsed.
-        restart: Ignore and replace checkpoints.
-        enable_checkpoints: Overrules the configuration unless None.
-        datasets: Frames that stand for input datasets.
-        wait: Wait for another run of this task to end.
-        show_data: Whether cell values may appear in error messages.
-        log_format: `text` or `json`.
-        console: Whether log lines go to stderr too.
-        quiet: Show no progress, warnings only.
-        selection: Which steps the run is meant for.
-    """
-
-    overrides: Mapping[str, Any] = attrs.Factory(dict)
-    restart: bool = False
-    enable_checkpoints: bool | None = None
-    datasets: Mapping[str, Any] = attrs.Factory(dict)
-    wait: bool = False
-    show_data: bool = False
-    log_format: str = "text"
-    console: bool = True
-    quiet: bool = False
-    selection: Selection = attrs.field(factory=Selection)
-
-
-class Project:
-    """A project: a folder with a marker.
-
-    Args:
-        root: The project's root, absolute.
-        id: The project's UUID, or empty.
-        marker: The file that marked the root, relative to it; empty where none was found.
-        warnings: What its user should know about how the root was found.
-
-    Attributes:
-        find_secret: Looks up what `${secret:NAME}` names, through the plugins; set by the kernel.
-    """
-
-    def __init__(self, root: Path, *, id: str = "", marker: str = "", warnings: tuple[str, ...] = ()) -> None:
-        self.root = root
-        self.id = id
-        self.marker = marker
-        self.warnings = warnings
-        self.find_secret: Callable[[str], Secret | None] = lambda name: None
-        self._files: Files | None = None
-        self._redactor: Callable[[], Redactor] | None = None
+class KernelView(Protocol):
+    """Plugins and one project."""
 
     @property
-    def redactor(self) -> Redactor:
-        """Hides secrets where there is a project and no run; it knows those that the environment holds."""
-        if self._redactor is None:
-            raise ServiceNotReady("redactor", "the project provider")
-        return self._redactor()
+    def plugins(self) -> PluginsView:
+        """The plugins."""
 
     @property
-    def files(self) -> Files:
-        """Safe access to files under the root, without encryption: for reading configuration."""
-        if self._files is None:
-            raise ServiceNotReady("path_guard", "the project provider")
-        return self._files
+    def project(self) -> Project:
+        """The project, its files guarded."""
 
-    def __repr__(self) -> str:
-        return f"Project({str(self.root)!r})"
+    @property
+    def operations(self) -> Any:
+        """The operations that plugins bring, by name (`pamola_tasks.registry.Operations`)."""
+
+    @property
+    def tasks(self) -> Any:
+        """The tasks of the project, by id (`pamola_tasks.registry.Tasks`)."""
+
+    def veto(self, config: Config | None) -> Callable[[str, str], None] | None:
+        """What asks plugins before a path is used; None where no plugin checks paths."""
+
+    def settings(self) -> dict[str, type]:
+        """For plugins with a section of their own in the configuration, the class that it must fit."""
+
+    def contributions(self, hook: str, what: str, **arguments: Any) -> Any:
+        """What plugins contribute to a hook by name, imported when it is used."""
+
+    def dataset_formats(self) -> Mapping[str, DatasetFormat]:
+        """File formats for datasets, by extension."""
+
+    def report_writers(self) -> Mapping[str, ReportWriter]:
+        """Formats of the report, by extension."""
+
+    def report_sections(self, run: RunServices, reserved: Collection[str] = ()) -> list[ReportSection]:
+        """Sections that plugins add to the report of a run."""
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What runs several tasks."""
+
+    def services(self, task: Any = None, *, upto: str, options: RunOptions | None = None) -> RunServices:
+        """Bring services up without running anything: no lock, no history, no events."""
+
+    def task_ids(self) -> list[str]:
+        """The tasks that the project has, and those that have left something in it."""
+
+    def inspect(self, task: str, *, upto: str = "lock") -> RunServices:
+        """Services to look at what a task left, also one that is gone or cannot be configured."""
+
+    def task(self, task: Any) -> Any:
+        """A task by name, class or itself, belonging to this kernel."""
+
+    def plan(self, task: Any, options: RunOptions | None = None) -> RunServices:
+        """Configure a task without running it; the plan is in `run.plan`."""
+
+    def run(self, task: Any, *, options: RunOptions | None = None) -> Any:
+        """Run a task; the outcome."""

@@ -18,7 +18,7 @@ from pamola_tasks.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pamola_tasks.protocols.run import RunOptions, RunServices
+    from pamola_tasks.protocols.project import RunOptions
 
 
 @attrs.frozen(kw_only=True)
@@ -84,14 +84,15 @@ class PlannedTask:
     Attributes:
         action: `run` or `skip`.
         reason: Why, in words.
-        run: The configured task with its plan; None where it cannot be configured before other tasks have run.
+        run: The configured task with its plan (`RunServices`); None where it cannot be configured before other tasks
+            have run.
         steps: What would become of each step of the plan.
     """
 
     task_id: str
     action: Literal["run", "skip"]
     reason: str = ""
-    run: RunServices | None = None
+    run: Any = None
     steps: Sequence[Any] = ()
 
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import secrets
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import attrs
-
 from pamola_tasks.errors import EncryptionError, PathSecurityError
-from pamola_tasks.storage.hashing import HEAD_SIZE, Containers, HashedWriter, Recognised, recognise
+from pamola_tasks.protocols.files import ContentHash, FileEncryption, PublishedFile
+from pamola_tasks.storage.hashing import HEAD_SIZE, Containers, HashedWriter, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from pamola_tasks.protocols import Encryption, PathGuard, Role, Stat
+    from pamola_tasks.protocols.files import Encryption, PathGuard, Role, Stat
 
 ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
 TEMPORARY_MARK = ".tmp-pamola-"
@@ -89,7 +87,7 @@ _DEVICES = frozenset(
 # ---------------------------------------------------------------- Files
 
 
-class OutputFile(io.BufferedIOBase):
+class OutputFile(PublishedFile):
     """A file being published. Write plain bytes; after the block, `sha256`, `size` and `encrypted` tell of the disk.
 
     `close` only flushes, because libraries close what they are given: the file appears when its block ends.
@@ -319,7 +317,7 @@ class Files:
         """The hash by which a file is recorded and recognised (see `hashing`), in hex."""
         return self.recognise(path).sha256
 
-    def recognise(self, path: str | os.PathLike[str]) -> Recognised:
+    def recognise(self, path: str | os.PathLike[str]) -> ContentHash:
         """The same with what happened to the file's bytes since it was written."""
         with self.open_raw(path) as raw:
             return recognise(raw, self.containers)
@@ -359,24 +357,6 @@ class Files:
 
 # How files begin in the formats that this project writes, and the mode that they are written in.
 _MARKS = {b"ptask/1": "simple", b"age-encryption.org/": "age"}
-
-
-@attrs.frozen
-class FileEncryption:
-    """How a file is encrypted.
-
-    Attributes:
-        mode: `simple`, `age`, another plugin's own, or `none`.
-        key_id: Which key; empty where the file does not say (age files name nobody).
-    """
-
-    mode: str = "none"
-    key_id: str = ""
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether it is."""
-        return self.mode != "none"
 
 
 def looks_encrypted(head: bytes) -> bool:

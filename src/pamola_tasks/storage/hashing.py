@@ -10,28 +10,15 @@ import hashlib
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-import attrs
+from pamola_tasks.protocols.files import ContentHash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pamola_tasks.protocols import ContainerFormat
+    from pamola_tasks.protocols.files import ContainerFormat
 
 HEAD_SIZE = 4096
 _CHUNK = 1 << 18
-
-
-@attrs.frozen
-class Recognised:
-    """A file as it is known.
-
-    Attributes:
-        sha256: The hash that it was recorded with when it was written, or would be, in hex.
-        note: What happened to its bytes since, for people; mostly nothing.
-    """
-
-    sha256: str
-    note: str = ""
 
 
 class Containers:
@@ -82,11 +69,11 @@ class FileHash:
         if len(self._head) >= HEAD_SIZE:
             self._take_head()
 
-    def recognised(self) -> Recognised:
+    def recognised(self) -> ContentHash:
         """The hash of all that was taken."""
         self._take_head()
         digest = self._digest.hexdigest()
-        return self._format.recognised(digest) if self._format is not None else Recognised(digest)
+        return self._format.recognised(digest) if self._format is not None else ContentHash(digest)
 
     def _take_head(self) -> None:
         if self._head is None:
@@ -95,7 +82,7 @@ class FileHash:
         self._head = None
         assert self._containers is not None
         self._format = self._containers.of(head)
-        self._digest.update(self._format.lasting_head(head) if self._format is not None else head)
+        self._digest.update(self._format.stable_header(head) if self._format is not None else head)
         self._digest.update(rest)
 
 
@@ -127,12 +114,12 @@ class HashedWriter:
         """Flush the raw file."""
         self._raw.flush()
 
-    def recognised(self) -> Recognised:
+    def recognised(self) -> ContentHash:
         """The hash of what was written."""
         return self._hash.recognised()
 
 
-def recognise(file: IO[bytes], containers: Containers | None = None) -> Recognised:
+def recognise(file: IO[bytes], containers: Containers | None = None) -> ContentHash:
     """The hash of a binary file that stands at its beginning, in constant memory."""
     found = FileHash(containers)
     readinto = getattr(file, "readinto", None)

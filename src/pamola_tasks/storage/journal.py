@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 
 _BEGINNING = 100  # bytes of a line, in which its kind stands

@@ -12,8 +12,7 @@ from pamola_tasks.storage.files import is_temporary
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from pamola_tasks.protocols import TaskPlace
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, TaskPlace
 
 STAGING = ".new"  # how the folder of a step that is being run ends
 

@@ -19,8 +19,7 @@ from pamola_tasks.storage.hashing import HEAD_SIZE, FileHash
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pamola_tasks.protocols import Role, Stat
-    from pamola_tasks.storage.files import FileEncryption, Files
+    from pamola_tasks.protocols import FileEncryption, Files, Role, Stat
 
 BLOCK = 1 << 20
 CHANGED = "it changed while this run read it: run again when nothing writes to it"

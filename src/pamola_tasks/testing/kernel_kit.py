@@ -14,9 +14,9 @@ from typing import IO, Any
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, PathSecurityError
-from pamola_tasks.protocols import Project, RunServices, Stat
+from pamola_tasks.protocols import Files, Project, RunServices, Stat
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks.storage.files import Files, temporary_name
+from pamola_tasks.storage.files import temporary_name
 from pamola_tasks.storage.leftovers import entries
 from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks.testing import memory_plugins

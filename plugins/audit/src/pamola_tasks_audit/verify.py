@@ -21,8 +21,7 @@ from pamola_tasks.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pamola_tasks.protocols import CommandLine, KernelView, RunServices
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import CommandLine, Files, KernelView, RunServices
 
 _FINE = ("ok", "in memory")
 

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import Files, RunServices
     from pamola_tasks.record import Artifact, DatasetRecord
-    from pamola_tasks.storage.files import Files
 
 METRICS = "metrics"  # the kind of a saved output that is neither a dataset nor an artifact
 

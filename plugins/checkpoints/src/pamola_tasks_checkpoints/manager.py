@@ -25,9 +25,8 @@ from pamola_tasks_checkpoints.state import REQUIRED, state_after
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Progress, RunServices
+    from pamola_tasks.protocols import Files, Progress, RunServices
     from pamola_tasks.record import SavedStep
-    from pamola_tasks.storage.files import Files
 
 USUAL_STATE_SIZE = 10 * 1024 * 1024
 

@@ -15,8 +15,8 @@ from pamola_tasks.storage import journal
 from pamola_tasks_checkpoints.entries import from_entry, locked, to_entry
 
 if TYPE_CHECKING:
+    from pamola_tasks.protocols import Files
     from pamola_tasks.record import SavedOutput, SavedStep
-    from pamola_tasks.storage.files import Files
 
 SCHEMA = 1
 _GROWN = 4  # the journal is compacted when it has this many times the lines that are live …

@@ -11,7 +11,7 @@ from pamola_tasks.storage import leftovers
 from pamola_tasks_cli.output import print_json
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
     from pamola_tasks_cli.app import Invocation
 
 

@@ -12,8 +12,7 @@ from pamola_tasks_config.document import Document
 from pamola_tasks_config.documents import FORMATS, PROJECT_FILE, format_of, read_file
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Project
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, Project
 
 CONFIGS = "configs"
 _OF_A_TASK = ("task_id", "task_type", "task_class", "operations")

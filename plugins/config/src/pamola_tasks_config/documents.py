@@ -13,7 +13,7 @@ from pamola_tasks.errors import ValidationError
 from pamola_tasks_config.document import Document
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 MAX_BYTES = 1 << 20
 FORMATS = {"yaml": "yaml", "yml": "yaml", "toml": "toml", "json": "json"}

@@ -18,7 +18,7 @@ from pamola_tasks_config.document import MAX_NODES, Document
 from pamola_tasks_config.documents import decode, read_bytes
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 _ORDER = 5  # its problems are shown after those of other sources
 _START = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)[ \t]*=[ \t]*")

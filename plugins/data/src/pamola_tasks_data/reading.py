@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pamola_tasks.protocols import DatasetFormat, Role
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import DatasetFormat, Files, Role
     from pamola_tasks.storage.verified import VerifiedFile
 
 

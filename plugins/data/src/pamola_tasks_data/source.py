@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     import numpy
     import pandas as pd
 
-    from pamola_tasks.protocols import RunServices
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, RunServices
 
 _OPTIONS = frozenset({"role", "format", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them

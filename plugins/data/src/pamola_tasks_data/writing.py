@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pamola_tasks.protocols import Role
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, Role
     from pamola_tasks_data.handover import Handover
 
 

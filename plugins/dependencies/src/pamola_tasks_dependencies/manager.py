@@ -20,8 +20,7 @@ from pamola_tasks_dependencies.matching import matching
 from pamola_tasks_dependencies.reading import Ending, of_record, of_report, read_report
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, Places, RunServices
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Config, Files, Places, RunServices
 
 _NOT_ENDED = ("running", "unknown")
 

@@ -11,7 +11,7 @@ from pamola_tasks.errors import PathSecurityError
 from pamola_tasks.storage.files import is_temporary
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 
 def matching(files: Files, folder: str, pattern: str) -> list[str]:

@@ -16,7 +16,7 @@ from pamola_tasks.storage.leftovers import entries
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 # Directories under the task's own, by type.
 _OF_TASK = {name: name for name in ("input", "output", "dictionaries", "temp", "logs")} | {"state": ".state"}

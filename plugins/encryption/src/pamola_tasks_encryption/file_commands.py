@@ -23,8 +23,7 @@ from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.rotation import copy
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import CommandLine, Files
 
 _ENDINGS = {".ptask", ".age"}
 _STREAM = "-"

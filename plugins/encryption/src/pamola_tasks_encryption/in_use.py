@@ -11,8 +11,7 @@ from pamola_tasks.storage import locks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pamola_tasks.protocols import KernelView
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, KernelView
 
 LOCK = ".pamola/keys.lock"  # shared by the runs that encrypt; held alone by who changes keys
 

@@ -21,8 +21,7 @@ from pamola_tasks_encryption.keyfile import KeyDocument, Means
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine, Config, Places, Project
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import CommandLine, Config, Files, Places, Project
     from pamola_tasks_encryption.settings import EncryptionSettings
 
 

@@ -13,16 +13,16 @@ from uuid import uuid4
 
 import attrs
 
+from pamola_tasks.protocols import ContentHash
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
-from pamola_tasks.storage.hashing import HashedWriter, Recognised
+from pamola_tasks.storage.hashing import HashedWriter
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.header import Header, key_id, without_slots
 from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, head_of
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Project
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, Project
 
 LOG = ".pamola/renewed.jsonl"
 SCHEMA = 1
@@ -141,25 +141,25 @@ class RecognisedPtask:
     def __init__(self, project: Project) -> None:
         self._files = project.files
         self._size = 0
-        self._origins: dict[str, Recognised] = {}
+        self._origins: dict[str, ContentHash] = {}
 
-    def lasting_head(self, head: bytes) -> bytes:
+    def stable_header(self, head: bytes) -> bytes:
         """The header with zeros for the slots, if these are sound."""
         return without_slots(head)
 
-    def recognised(self, sha256: str) -> Recognised:
+    def recognised(self, sha256: str) -> ContentHash:
         """The hash before the file was encrypted anew."""
         size = self._files.stat(LOG).size if self._files.exists(LOG) else 0
         if size != self._size:
             self._origins = dict(_origins(_entries(self._files)))
             self._size = size
-        return self._origins.get(sha256, Recognised(sha256))
+        return self._origins.get(sha256, ContentHash(sha256))
 
 
-def _origins(entries: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Recognised]]:
+def _origins(entries: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ContentHash]]:
     for entry in entries:
         if entry["event"] == "file":
-            yield entry["sha256"], Recognised(entry["recorded"], f"encrypted anew on {entry['time'][:10]}")
+            yield entry["sha256"], ContentHash(entry["recorded"], f"encrypted anew on {entry['time'][:10]}")
 
 
 def _entries(files: Files) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 CHUNK = 1 << 20
 _SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".bzr", ".pamola"})

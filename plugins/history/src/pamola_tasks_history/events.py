@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pamola_tasks.operation import Artifact
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import Files, RunServices
     from pamola_tasks.record import DatasetRecord
-    from pamola_tasks.storage.files import Files
 
 SCHEMA = 1
 STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them

@@ -12,7 +12,7 @@ from pamola_tasks_history import events
 
 if TYPE_CHECKING:
     from pamola_tasks.operation import Artifact
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 
 def stored(files: Files, path: str | Path) -> str:

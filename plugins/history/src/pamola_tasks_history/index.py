@@ -21,7 +21,7 @@ from pamola_tasks_history import events
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 SCHEMA = 1
 LONG = 1 << 20  # a log, or what was appended since, of fewer bytes is read as fast as an index

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pamola_tasks.operation import Artifact
-    from pamola_tasks.protocols import Progress, RunServices
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, Progress, RunServices
     from pamola_tasks.storage.journal import Damage
 
 LOG = "configs/execution_log.jsonl"

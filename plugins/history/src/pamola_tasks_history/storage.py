@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ExecutionLogError
+from pamola_tasks.protocols import Files
 from pamola_tasks.storage import journal
-from pamola_tasks.storage.files import Files
 from pamola_tasks_history import events
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
     from pamola_tasks.storage.journal import Damage
 
 SHOWN = 100

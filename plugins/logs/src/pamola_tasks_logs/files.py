@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from pamola_tasks.storage.locks import lock, unlock
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 
 class RotatingLogHandler(logging.Handler):

@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
 
-    from .anonymize import AnonymizeOperation
 
-
-def promise_of(operation: AnonymizeOperation, registered: Mapping[str, Any]) -> Promise:
+def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
     """What a step asks of every class beside k.
 
     Args:
-        operation: The step's operation.
+        operation: The step's `AnonymizeOperation`.
         registered: The privacy models that plugins bring, by name.
 
     Raises:
@@ -48,7 +46,7 @@ def promise_of(operation: AnonymizeOperation, registered: Mapping[str, Any]) -> 
     )
 
 
-def _asked(operation: AnonymizeOperation) -> list[tuple[str, Mapping[str, Any]]]:
+def _asked(operation: Any) -> list[tuple[str, Mapping[str, Any]]]:
     asked: list[tuple[str, Mapping[str, Any]]] = []
     if operation.l is not None:
         asked.append(("l-diversity", {"l": operation.l, "diversity": operation.l_diversity, "c": operation.c}))

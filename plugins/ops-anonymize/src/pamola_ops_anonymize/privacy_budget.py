@@ -16,9 +16,9 @@ from typing import Any
 import attrs
 
 from pamola_tasks.errors import DataError, DataRefused
+from pamola_tasks.protocols import Files
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
-from pamola_tasks.storage.files import Files
 
 FILE = "privacy_ledger.jsonl"
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pamola_tasks.operation import Artifact
-    from pamola_tasks.protocols import Stat
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, Stat
 
 
 @attrs.define

@@ -14,8 +14,7 @@ from pamola_tasks_reports.writers import WRITERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.protocols import CommandLine
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import CommandLine, Files
 
 _FORMATS = ("md", "html")
 

@@ -10,7 +10,7 @@ from pamola_tasks.protocols import Diagnosis
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
     from pamola_tasks_reports.store import Reports
 
 _NO_REPORT = ("running", "aborted", "unknown")

@@ -22,8 +22,7 @@ from pamola_tasks_reports.store import Reports, as_json
 from pamola_tasks_reports.writers import WRITERS
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Diagnosis, Lock, Places, ReportWriter, Role, RunServices
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Diagnosis, Files, Lock, Places, ReportWriter, Role, RunServices
 
 
 class TaskReporter:

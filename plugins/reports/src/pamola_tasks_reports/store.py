@@ -11,8 +11,7 @@ from pamola_tasks.errors import ReportingError, UsageError
 from pamola_tasks.storage.files import check_name
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Places, Role
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files, Places, Role
 
 _LARGEST = 256 << 20
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import PamolaTaskError
 
 if TYPE_CHECKING:
-    from pamola_tasks.storage.files import Files
+    from pamola_tasks.protocols import Files
 
 TAG = "charts"
 _LARGEST = 64 << 20
