@@ -12,8 +12,8 @@ from pamola_tasks.record import now, rfc3339
 from pamola_tasks_checkpoints.entries import kept_metrics
 
 if TYPE_CHECKING:
+    from pamola_tasks.protocols import Files
     from pamola_tasks.record import SavedStep
-    from pamola_tasks.storage.files import Files
 
 REQUIRED = ("task_id", "operation_index", "operations_completed")
 
