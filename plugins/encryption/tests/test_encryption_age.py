@@ -35,7 +35,6 @@ def test_without_pyrage_the_error_names_the_extra_and_nothing_else_is_used(
     with pytest.raises(ExtraMissing):
         manager.writer(raw, role="data", task_id="t")
     assert raw.getvalue() == b""
-    assert not manager.supports_encryption_mode("age")
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from encryption_samples import KEY, OTHER_KEY, Cli, decrypted, encrypted, key_fi
 from pamola_tasks_encryption import Binding
 from pamola_tasks_encryption.header import HEADER_SIZE, Header
 from pamola_tasks_encryption.keyfile import KeyDocument
-from pamola_tasks_encryption.keys import default_key_file, key_directory
+from pamola_tasks_encryption.keys import default_key_file
+from pamola_tasks_encryption.private_files import key_directory
 
 pytest.importorskip("pamola_tasks_config", reason="the plugins of a project are not installed")
 

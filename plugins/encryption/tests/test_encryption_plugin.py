@@ -54,12 +54,6 @@ def test_the_service_does_not_come_up_without_a_key(tmp_path: Path) -> None:
         plugin.pamola_provide_encryption(run_of(tmp_path))
 
 
-def test_files_are_opened_through_the_guard_of_the_run(tmp_path: Path) -> None:
-    (tmp_path / "plain.csv").write_text("a,b\n")
-    service: Any = plugin.pamola_provide_encryption(run_of(tmp_path, use_encryption=False))
-    assert not service.is_file_encrypted("plain.csv")
-
-
 def test_keys_that_the_task_gives_for_its_inputs_open_them(tmp_path: Path) -> None:
     (tmp_path / "input").write_bytes(encrypted(b"x", binding=Binding("another project", "", "data")))
     service = plugin.pamola_provide_encryption(run_of(tmp_path, {"customers": KEY_TEXT}, use_encryption=False))

@@ -17,7 +17,7 @@ from pamola_tasks.errors import ConfigurationError, EncryptionError
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.errors import ExtraMissing, KeyDamaged, KeyMissing, Tampered, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, Binding
-from pamola_tasks_encryption.keys import read_private_file
+from pamola_tasks_encryption.private_files import read_private_file
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError
 from pamola_tasks.parameters import closest
 
-if TYPE_CHECKING:
-    from pamola_tasks_encryption.manager import TaskEncryptionManager
+
+class Cipher(Protocol):
+    """What encrypts and decrypts for a task (`TaskEncryptionManager`)."""
+
+    def encrypt_data(self, data: bytes) -> bytes:
+        """A whole encrypted file."""
+
+    def decrypt_data(self, data: bytes) -> bytes:
+        """What `encrypt_data` was given."""
+
+    def derive_key(self, purpose: str) -> bytes:
+        """32 bytes that belong to the key and this purpose."""
 
 
 class EncryptionMode(enum.Enum):
@@ -44,9 +54,7 @@ class EncryptionContext:
         manager: Does the work; a context without one only tells.
     """
 
-    def __init__(
-        self, mode: EncryptionMode, key_fingerprint: str = "", manager: TaskEncryptionManager | None = None
-    ) -> None:
+    def __init__(self, mode: EncryptionMode, key_fingerprint: str = "", manager: Cipher | None = None) -> None:
         self.mode = mode
         self.key_fingerprint = key_fingerprint
         self._manager = manager
@@ -72,7 +80,7 @@ class EncryptionContext:
         """See `TaskEncryptionManager.derive_key`."""
         return self._able().derive_key(purpose)
 
-    def _able(self) -> TaskEncryptionManager:
+    def _able(self) -> Cipher:
         if self._manager is None:
             raise EncryptionError("this encryption context only tells of a mode: it came from no encryption service")
         return self._manager

@@ -51,3 +51,8 @@ class ExtraMissing(EncryptionError):
     """An optional package that the chosen mode needs is not installed."""
 
     code = "extra_missing"
+
+
+def damaged(source: str, why: str) -> KeyDamaged:
+    """The error of a key that cannot be read as one."""
+    return KeyDamaged(f"{source} is no usable key: {why}. Nothing was changed; restore the key from your backup")

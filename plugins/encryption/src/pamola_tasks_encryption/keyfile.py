@@ -19,7 +19,7 @@ import attrs
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pamola_tasks_encryption.errors import KeyDamaged, KeyLocked, WrongKey
+from pamola_tasks_encryption.errors import KeyLocked, WrongKey, damaged
 from pamola_tasks_encryption.header import KEY_SIZE, hkdf_sha256, key_id
 
 MIN_PASSPHRASE = 12
@@ -276,11 +276,6 @@ class KeyDocument:
         if found.key is not None:
             found.open(Means(), source)  # compares the id
         return found
-
-
-def damaged(source: str, why: str) -> KeyDamaged:
-    """The error of a key that is none."""
-    return KeyDamaged(f"{source} is no usable key: {why}. Nothing was changed; restore the key from your backup")
 
 
 def _from_passphrase(passphrase: str, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:

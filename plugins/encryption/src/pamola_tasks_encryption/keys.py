@@ -6,11 +6,8 @@ that nobody else can read from their first moment, and never over another.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import re
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,12 +15,11 @@ from typing import Any, Protocol
 import attrs
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks.storage.files import temporary_name
-from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
+from pamola_tasks_encryption.errors import KeyDamaged, KeyRefused
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
-from pamola_tasks_encryption.keyfile import KeyDocument, Means, damaged
+from pamola_tasks_encryption.keyfile import KeyDocument, Means
+from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
 
-_MAX_KEY_FILE = 64 * 1024
 _PROJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -45,12 +41,10 @@ class MemoryProtectedKey:
         self._cleared = False
         self.fingerprint = fingerprint_of(key_material)
         self.key_id = key_id or f"key_{self.fingerprint[:8]}"
-        self.has_been_used = False
 
     def __enter__(self) -> bytes:
         if self._cleared:
             raise EncryptionError(f"the key {self.key_id} was cleared from memory and cannot be used any more")
-        self.has_been_used = True
         return bytes(self._material)
 
     def __exit__(self, *_: object) -> None:
@@ -250,82 +244,11 @@ class EnvironmentStore:
         )
 
 
-def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a small file that nobody else can read at any moment: made with mode 0600 in a folder of 0700.
-
-    It appears whole under its name, and never over another unless `replace`.
-
-    Raises:
-        KeyRefused: There is a file of this name already, or the folder of keys is open to others.
-    """
-    try:
-        _write_private_file(path, text, replace=replace)
-    except FileExistsError:
-        raise KeyRefused(f"{path} is there already, and no key is ever written over another") from None
-    except OSError as error:
-        raise KeyRefused(f"{path} cannot be written: {error.strerror or error}") from None
-
-
-def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
-    _make_private_folder(path.parent)
-    temporary = path.parent / temporary_name(path.name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        try:
-            with memoryview(text.encode()) as data:
-                done = 0
-                while done < len(data):
-                    done += os.write(descriptor, data[done:])
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if replace:
-            os.replace(temporary, path)
-        else:
-            os.link(temporary, path)  # unlike a rename, never over another
-            os.unlink(temporary)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
-def _make_private_folder(folder: Path) -> None:
-    missing = []
-    while not folder.is_dir() and folder != folder.parent:
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # made by another process just now
-            os.mkdir(new, 0o700)
-    home = key_directory()
-    if hasattr(os, "geteuid") and home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
-        raise KeyRefused(f"the folder of keys {home} is open to others: `chmod 700` it first")
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders have no descriptors there
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def default_key_file(project_id: str = "") -> Path:
     """The key file of a project: `<project id>.key`, or `default.key` for a project without an id."""
     if project_id and not _PROJECT_ID.fullmatch(project_id):
         raise KeyRefused("the project's id (.pamola/id) is no UUID, so no key file can be named after it")
     return key_directory() / f"{project_id or 'default'}.key"
-
-
-def key_directory() -> Path:
-    """The folder of key files: `pamola-tasks/keys` in the user's data directory."""
-    import platformdirs
-
-    return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
 
 
 def parse_key(content: bytes, source: str) -> MemoryProtectedKey:
@@ -339,59 +262,3 @@ def parse_key(content: bytes, source: str) -> MemoryProtectedKey:
         KeyDamaged: It is neither, or the id does not belong to the key.
     """
     return MemoryProtectedKey(KeyDocument.parse(content, source).open(Means(), source))
-
-
-def read_private_file(path: Path, source: str) -> bytes:
-    """Read a small file that nobody else may read: a key or an identity.
-
-    Opened without following a symbolic link, and judged by what was opened, so that nothing can be exchanged between
-    the check and the reading. Windows has neither owners nor modes to judge by; only links and kinds are looked at.
-
-    Raises:
-        KeyMissing, KeyRefused, KeyDamaged: See `find_key`.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
-            raise OSError(errno.ELOOP, "symbolic link")
-        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError:
-        raise KeyMissing(_missing(path, source)) from None
-    except (OSError, ValueError) as error:
-        if getattr(error, "errno", None) in (errno.ELOOP, errno.EMLINK):
-            raise KeyRefused(
-                f"{source}: {path} is a symbolic link; name the file itself, so that nobody can exchange the key"
-            ) from None
-        reason = getattr(error, "strerror", None) or error
-        raise KeyRefused(f"{source}: {path} cannot be opened: {reason}") from None
-    try:
-        _judge(os.fstat(descriptor), path, source)
-        content = b""
-        while len(content) <= _MAX_KEY_FILE and (part := os.read(descriptor, _MAX_KEY_FILE + 1 - len(content))):
-            content += part
-    finally:
-        os.close(descriptor)
-    if len(content) > _MAX_KEY_FILE:
-        raise damaged(f"{source}: {path}", "it is far too large for a key")
-    return content
-
-
-def _judge(found: os.stat_result, path: Path, source: str) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise KeyRefused(f"{source}: {path} is no regular file")
-    if not hasattr(os, "geteuid"):
-        return
-    if found.st_uid != os.geteuid():
-        raise KeyRefused(f"{source}: {path} belongs to another user; whoever owns it could read and exchange the key")
-    if found.st_mode & 0o077:
-        raise KeyRefused(
-            f"{source}: {path} can be read or changed by others (mode {stat.S_IMODE(found.st_mode):04o});"
-            f" if nobody did, `chmod 600` it, else make a new key"
-        )
-
-
-def _missing(path: Path, source: str) -> str:
-    return (
-        f"there is no key; {source} would be {path}, which is not there. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or make"
-        " a key with `pamola-task keys init` and keep its recovery sheet: without the key, what was encrypted is lost"
-    )

@@ -10,10 +10,10 @@ import enum
 import io
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
 from pamola_tasks.plugins.manager import installed_redactor
@@ -21,24 +21,10 @@ from pamola_tasks.protocols import Redactor
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
-from pamola_tasks_encryption.errors import ExtraMissing, Tampered
+from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
 from pamola_tasks_encryption.held_keys import HeldKeys
-from pamola_tasks_encryption.redaction import redact_nested
 from pamola_tasks_encryption.settings import EncryptionSettings
-
-
-class DatasetFiles(Protocol):
-    """What `check_dataset_encryption` needs of a data source: which files its datasets lie in."""
-
-    @property
-    def file_paths(self) -> Mapping[str, str | Path | Iterable[str | Path]]:
-        """Names of datasets, and for each its file or files."""
-        ...
-
-
-def _open_file(path: str) -> AbstractContextManager[IO[bytes]]:
-    return open(path, "rb")
 
 
 class TaskEncryptionManager:
@@ -47,14 +33,12 @@ class TaskEncryptionManager:
     Args:
         task_config: The task's configuration: `task_id`, `use_encryption`, `encryption_mode`, `encryption_key_path`.
         logger: Where to say which key is used.
-        progress_manager: Kept as an attribute for callers that hand it on; nothing here lasts long enough to show.
         project_id: The project's id, or empty: files open in their own project only.
         project_root: What relative paths in the configuration are relative to; the current folder unless given.
         settings: The plugin's own section of the configuration.
         input_keys: Keys of input datasets that were encrypted with another key than the project's, by dataset: text as
             in a key file. A file is opened with the key whose id it states.
         redactor: Is told the key, so that no log or report shows it; that of the installed plugins unless given.
-        open_file: Opens a file by name for reading, under the rules of the caller.
         in_use: Keeps the key from being changed while this encrypts with it.
         environ: Environment variables; those of the process unless given.
     """
@@ -63,25 +47,21 @@ class TaskEncryptionManager:
         self,
         task_config: Any,
         logger: logging.Logger | None = None,
-        progress_manager: Any = None,
         *,
         project_id: str = "",
         project_root: Path | None = None,
         settings: EncryptionSettings | None = None,
         input_keys: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
-        open_file: Callable[[str], AbstractContextManager[IO[bytes]]] = _open_file,
         in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self.progress_manager = progress_manager
         self._config = task_config
         self._logger = logger or logging.getLogger(__name__)
         self._project_id = project_id
         self._location = str(project_root) if project_root is not None else ""
         self._settings = settings or EncryptionSettings()
         self._redactor = redactor if redactor is not None else installed_redactor()
-        self._open_file = open_file
         self._enabled = bool(getattr(task_config, "use_encryption", False))
         self._task_id = str(getattr(task_config, "task_id", "") or "")
         self._keys = HeldKeys(
@@ -178,16 +158,6 @@ class TaskEncryptionManager:
             info["initialization_error"] = self._redactor(self._error)
         return info
 
-    def supports_encryption_mode(self, mode: str | EncryptionMode) -> bool:
-        """Whether files of this mode can be written here: `age` only where pyrage is installed."""
-        try:
-            wanted = mode if isinstance(mode, EncryptionMode) else EncryptionMode.from_string(mode)
-            if wanted is EncryptionMode.AGE:
-                age.load_pyrage()
-        except (ConfigurationError, ExtraMissing):
-            return False
-        return True
-
     # ------------------------------------------------------------ files
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
@@ -263,30 +233,6 @@ class TaskEncryptionManager:
             return str(error)
         return ""
 
-    def is_file_encrypted(self, path: str | Path) -> bool:
-        """Whether a file is encrypted, whatever the present mode."""
-        return self.is_encrypted(self._head(path))
-
-    def check_dataset_encryption(self, data_source: DatasetFiles) -> bool:
-        """Whether every encrypted dataset of a data source can be read with the keys at hand.
-
-        Headers are compared with the key; content is verified when it is read. Files that are not there are left to
-        the data source to report.
-        """
-        for paths in data_source.file_paths.values():
-            for path in [paths] if isinstance(paths, str | Path) else paths:
-                try:
-                    head = self._head(path)
-                    if age.is_age(head):
-                        self._keys.identities()
-                    elif self.refusal(head):
-                        return False
-                except FileNotFoundError:
-                    continue
-                except EncryptionError:
-                    return False
-        return True
-
     # ------------------------------------------------------------ bytes and keys
 
     def encrypt_data(self, data: bytes, role: str = "data") -> bytes:
@@ -328,25 +274,6 @@ class TaskEncryptionManager:
         """
         self._keys.add_input(name, text)
 
-    # ------------------------------------------------------------ redaction
-
-    def add_sensitive_param_names(self, names: str | Iterable[str]) -> None:
-        """Treat these names as secret too."""
-        self._redactor.add_names([names] if isinstance(names, str) else names)
-
-    def is_sensitive_param(self, name: str) -> bool:
-        """Whether a parameter of this name holds a secret: `db_password`, `apiKey`, `Authorization` do."""
-        return self._redactor.hides(name)
-
-    def redact_sensitive_data(self, data: Any, redact_keys: bool = True) -> Any:
-        """A copy of nested data that is safe to show; names of secret entries are cut too unless told otherwise."""
-        return redact_nested(data, self._redactor, redact_keys=redact_keys)
-
-    def redact_config_dict(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of a configuration that is safe to show, with all its keys' names."""
-        redacted: dict[str, Any] = redact_nested(config, self._redactor, redact_keys=False)
-        return redacted
-
     # ------------------------------------------------------------ inside
 
     def _mode(self) -> EncryptionMode:
@@ -359,10 +286,6 @@ class TaskEncryptionManager:
     def _binding(self, task_id: str, role: str, *, strict: bool = True) -> Binding:
         """What a file of this run belongs to. The place is always stated, so that it can be insisted on later."""
         return Binding(self._project_id, task_id, role, self._location if strict else "")
-
-    def _head(self, path: str | Path) -> bytes:
-        with self._open_file(os.fspath(path)) as file:
-            return file.read(HEADER_SIZE)
 
 
 EncryptionManager = TaskEncryptionManager

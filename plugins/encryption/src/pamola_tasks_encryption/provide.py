@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.protocols import Diagnosis
@@ -25,9 +25,6 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
     from pamola_tasks_encryption.in_use import using
     from pamola_tasks_encryption.manager import TaskEncryptionManager
 
-    def open_file(path: str) -> AbstractContextManager[IO[bytes]]:
-        return run.path_guard.open(path)
-
     manager = TaskEncryptionManager(
         run.config,
         run.logger,
@@ -36,7 +33,6 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         settings=run.config.plugin("encryption"),
         input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
         redactor=run.redactor,
-        open_file=open_file,
         in_use=lambda: using(run.files) if run.lock.held else nullcontext(),
     )
     manager.initialize()

@@ -1,0 +1,141 @@
+"""Files that hold keys: written so that nobody else can read them at any moment, and refused where others could."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+from pamola_tasks.storage.files import temporary_name
+from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, damaged
+
+_MAX_KEY_FILE = 64 * 1024
+
+
+def key_directory() -> Path:
+    """The folder of key files: `pamola-tasks/keys` in the user's data directory."""
+    import platformdirs
+
+    return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
+
+
+def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a small file that nobody else can read at any moment: made with mode 0600 in a folder of 0700.
+
+    It appears whole under its name, and never over another unless `replace`.
+
+    Raises:
+        KeyRefused: There is a file of this name already, or the folder of keys is open to others.
+    """
+    try:
+        _write_private_file(path, text, replace=replace)
+    except FileExistsError:
+        raise KeyRefused(f"{path} is there already, and no key is ever written over another") from None
+    except OSError as error:
+        raise KeyRefused(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
+    _make_private_folder(path.parent)
+    temporary = path.parent / temporary_name(path.name)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        try:
+            with memoryview(text.encode()) as data:
+                done = 0
+                while done < len(data):
+                    done += os.write(descriptor, data[done:])
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)  # unlike a rename, never over another
+            os.unlink(temporary)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def _make_private_folder(folder: Path) -> None:
+    missing = []
+    while not folder.is_dir() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # made by another process just now
+            os.mkdir(new, 0o700)
+    home = key_directory()
+    if hasattr(os, "geteuid") and home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
+        raise KeyRefused(f"the folder of keys {home} is open to others: `chmod 700` it first")
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders have no descriptors there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_private_file(path: Path, source: str) -> bytes:
+    """Read a small file that nobody else may read: a key or an identity.
+
+    Opened without following a symbolic link, and judged by what was opened, so that nothing can be exchanged between
+    the check and the reading. Windows has neither owners nor modes to judge by; only links and kinds are looked at.
+
+    Raises:
+        KeyMissing, KeyRefused, KeyDamaged: See `find_key`.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
+            raise OSError(errno.ELOOP, "symbolic link")
+        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        raise KeyMissing(_missing(path, source)) from None
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) in (errno.ELOOP, errno.EMLINK):
+            raise KeyRefused(
+                f"{source}: {path} is a symbolic link; name the file itself, so that nobody can exchange the key"
+            ) from None
+        reason = getattr(error, "strerror", None) or error
+        raise KeyRefused(f"{source}: {path} cannot be opened: {reason}") from None
+    try:
+        _judge(os.fstat(descriptor), path, source)
+        content = b""
+        while len(content) <= _MAX_KEY_FILE and (part := os.read(descriptor, _MAX_KEY_FILE + 1 - len(content))):
+            content += part
+    finally:
+        os.close(descriptor)
+    if len(content) > _MAX_KEY_FILE:
+        raise damaged(f"{source}: {path}", "it is far too large for a key")
+    return content
+
+
+def _judge(found: os.stat_result, path: Path, source: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise KeyRefused(f"{source}: {path} is no regular file")
+    if not hasattr(os, "geteuid"):
+        return
+    if found.st_uid != os.geteuid():
+        raise KeyRefused(f"{source}: {path} belongs to another user; whoever owns it could read and exchange the key")
+    if found.st_mode & 0o077:
+        raise KeyRefused(
+            f"{source}: {path} can be read or changed by others (mode {stat.S_IMODE(found.st_mode):04o});"
+            f" if nobody did, `chmod 600` it, else make a new key"
+        )
+
+
+def _missing(path: Path, source: str) -> str:
+    return (
+        f"there is no key; {source} would be {path}, which is not there. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or make"
+        " a key with `pamola-task keys init` and keep its recovery sheet: without the key, what was encrypted is lost"
+    )
