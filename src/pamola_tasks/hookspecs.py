@@ -222,13 +222,14 @@ def pamola_provide_redactor(run: RunServices | None) -> Redactor:
 
 
 @hookspec(firstresult=True)
-def pamola_provide_project(start: Path) -> Project:
+def pamola_provide_project(start: Path, asked: bool) -> Project:
     """Find the project that a folder belongs to.
 
     With no answer the start folder itself is the root.
 
     Args:
         start: The folder to look from: `--project`, or the current one.
+        asked: Whether that folder itself was asked for: it is the root then, whatever is above it.
 
     Returns:
         The project: its root, its id, what marked it.

@@ -126,16 +126,16 @@ class Kernel:
             if not self._asked.is_dir():
                 raise ProjectError(f"there is no folder {self._asked}")
             root = self._asked.resolve()
-            found = self._provided(root)
-            return found if found.root == root else Project(root, id=_project_id(root))
+            found = self._provided(root, asked=True)
+            return found if found.root == root else Project(root)
         here = self._provided(Path.cwd())
         if not here.marker and self._script is not None and self._script != here.root:
             of_script = self._provided(self._script)
             return of_script if of_script.marker else Project(self._script.resolve(), warnings=_no_marker(self._script))
         return here
 
-    def _provided(self, start: Path) -> Project:
-        found = self.plugins.provide("project", start=start)
+    def _provided(self, start: Path, *, asked: bool = False) -> Project:
+        found = self.plugins.provide("project", start=start, asked=asked)
         return found if found is not None else Project(start.resolve(), warnings=_no_marker(start))
 
     def _find_secret(self, name: str, project: Project) -> Secret | None:
@@ -371,12 +371,6 @@ class Kernel:
             datasets=OutcomeDatasets(session),
             record=record,
         )
-
-
-def _project_id(root: Path) -> str:
-    """The id in a project that was named, where the provider found another one (PAMOLA_PROJECT_ROOT)."""
-    path = root / ".pamola" / "id"
-    return path.read_text(encoding="ascii", errors="replace").strip()[:36] if path.is_file() else ""
 
 
 def _no_marker(folder: Path) -> tuple[str, ...]:

@@ -96,3 +96,17 @@ def test_folders_named_otherwise_in_an_old_project_file_are_pointed_out(home: An
     home.write("configs/prj_config.yaml", "directory_structure: {raw: inputs}\ntask_dir_suffixes: [input, output]\n")
     (warning,) = home.config().warnings
     assert warning.startswith("configs/prj_config.yaml:1:22: directory_structure: has no effect")
+
+
+def test_a_folder_that_is_asked_for_is_the_root_and_has_its_own_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "inner"
+    for folder in (tmp_path, inner):
+        (folder / ".pamola").mkdir(parents=True)
+        (folder / ".pamola" / "id").write_text(str(uuid.uuid4()))
+    (tmp_path / ".pamola.toml").touch()
+    assert project_at(inner).root == tmp_path
+    monkeypatch.setenv("PAMOLA_PROJECT_ROOT", str(tmp_path))
+    found = project_at(inner, asked=True)
+    assert (found.root, found.id) == (inner, (inner / ".pamola" / "id").read_text())

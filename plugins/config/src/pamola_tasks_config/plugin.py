@@ -28,11 +28,11 @@ def pamola_add_commands() -> dict[str, Command]:
 
 
 @hookimpl(trylast=True)
-def pamola_provide_project(start: Path) -> Project:
+def pamola_provide_project(start: Path, asked: bool) -> Project:
     """The folder upwards that holds a marker."""
     from pamola_tasks_config.projects import project_at
 
-    return project_at(start)
+    return project_at(start, asked=asked)
 
 
 @hookimpl

@@ -137,7 +137,9 @@ def read_id(root: Path) -> str:
         ) from None
 
 
-def project_at(start: Path) -> Project:
+def project_at(start: Path, *, asked: bool = False) -> Project:
     """The project that a folder belongs to, with its id. See `pamola_provide_project`."""
     found = locate(start)
+    if asked and found.root != start.resolve():
+        found = Found(start.resolve(), marker_in(start))
     return Project(found.root, id=read_id(found.root), marker=found.marker, warnings=found.warnings)
