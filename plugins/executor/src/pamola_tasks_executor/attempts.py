@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -38,18 +39,34 @@ class Attempts:
             self.seconds += time.perf_counter() - started
 
     def make(
-        self, attempt: Callable[[], OperationResult], on_retry: OnRetry, stop: threading.Event | None = None
+        self, what: str, attempt: Callable[[], OperationResult], on_retry: OnRetry, stop: threading.Event | None = None
     ) -> OperationResult:
         """Make one, and others while they fail in a way that may pass.
 
         Args:
+            what: The operation, for messages.
             attempt: The operation, once.
             on_retry: Called with (error, number of the attempt that failed, seconds until the next) before each wait.
             stop: Ends a wait at once when another thread sets it; no other attempt is made then.
 
         Returns:
-            The result of the last attempt. What that raised is raised.
+            The result of the last attempt.
+
+        Raises:
+            MaxRetriesExceededError: It went on failing, and was tried again.
+            Exception: What the last attempt raised.
         """
+        try:
+            return self._made(attempt, on_retry, stop)
+        except Exception as error:
+            final = self._given_up(what, error)
+            if final is error:
+                raise
+            raise final from error
+
+    def _made(
+        self, attempt: Callable[[], OperationResult], on_retry: OnRetry, stop: threading.Event | None
+    ) -> OperationResult:
         passes = Transient(self.settings.on)
         while True:
             try:
@@ -75,14 +92,12 @@ class Attempts:
             wait = settings.max_wait
         return min(wait, settings.max_wait) * (random.uniform(*JITTER) if settings.jitter else 1.0)
 
-    def given_up(self, what: str, error: Exception) -> Exception:
+    def _given_up(self, what: str, error: Exception) -> Exception:
         """What to say of an error that ended the attempts."""
         if not Transient(self.settings.on)(error) or self.made <= self.settings.max_retries:
             return error
         attempts = "1 attempt" if self.made == 1 else f"{self.made} attempts"
-        limit = MaxRetriesExceededError(f"{what}: gave up after {attempts}: {message(error)}", attempts=self.made)
-        limit.__cause__ = error
-        return limit
+        return MaxRetriesExceededError(f"{what}: gave up after {attempts}: {message(error)}", attempts=self.made)
 
 
 class Tally:
@@ -105,6 +120,16 @@ class Tally:
         """What was done."""
         with self._lock:
             return dict(self._counts)
+
+
+def as_result(run: Callable[[], OperationResult], attempts: Attempts) -> OperationResult:
+    """What an operation gave; its failure as a result with the traceback. An operation is a boundary."""
+    try:
+        result = run()
+    except Exception as error:
+        result = OperationResult.failure(error, "".join(traceback.format_exception(error)))
+    result.attempts, result.execution_time = attempts.made, attempts.seconds
+    return result
 
 
 def overridden(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import NonRetriableError
+from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
 from pamola_tasks.plan import ReadySet
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.result import OperationResult, OperationStatus
-from pamola_tasks_executor.attempts import Attempts, OnRetry, Tally, message, overridden
+from pamola_tasks_executor.attempts import Attempts, OnRetry, Tally, as_result, message, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
@@ -84,8 +83,7 @@ class TaskOperationExecutor:
         """
         attempts = Attempts(self._retry)
         call = partial(self._call, operation, params, progress_tracker)
-        result = as_result(lambda: attempts.once(call))
-        result.execution_time = attempts.seconds
+        result = as_result(lambda: attempts.once(call), attempts)
         self._tally.add(attempts, not result.failed)
         return result
 
@@ -131,18 +129,18 @@ class TaskOperationExecutor:
             max_wait=max_wait,
             jitter=jitter,
         )
-        return self._with_retry(operation, params, settings, progress_tracker, on_retry)
+        return self._with_retry(operation, params, Attempts(settings), progress_tracker, on_retry)
 
     def _with_retry(
         self,
         operation: Any,
         params: Mapping[str, Any],
-        settings: RetrySettings,
+        attempts: Attempts,
         progress_tracker: Any = None,
         on_retry: OnRetry | None = None,
         stop: threading.Event | None = None,
     ) -> OperationResult:
-        attempts, name, good = Attempts(settings), _name(operation), False
+        name, good = _name(operation), False
 
         def tell(error: BaseException, attempt: int, wait: float) -> None:
             kind = type(error).__name__
@@ -152,19 +150,17 @@ class TaskOperationExecutor:
 
         try:
             call = partial(self._call, operation, params, progress_tracker)
-            result = attempts.make(call, tell, stop)
+            result = attempts.make(name, call, tell, stop)
             good = not result.failed
+        except MaxRetriesExceededError:
+            raise
         except Exception as error:
-            if not Transient(self._retry.on)(error):
-                raise NonRetriableError(f"{name}: {message(error)}") from error
-            final = attempts.given_up(name, error)
-            if final is error:
+            if Transient(self._retry.on)(error):
                 raise
-            raise final from error
+            raise NonRetriableError(f"{name}: {message(error)}") from error
         finally:
             self._tally.add(attempts, good)
-        result.attempts = attempts.made
-        result.execution_time = attempts.seconds
+        result.attempts, result.execution_time = attempts.made, attempts.seconds
         return result
 
     # ------------------------------------------------------------ several operations
@@ -188,11 +184,7 @@ class TaskOperationExecutor:
             A result for every operation, by id (the id of a step or the key of a mapping; else the operation's name,
             then `name-2`, `name-3` …). Those that were not begun after a failure are `skipped`.
         """
-        jobs = _Operations(self, operations, common_params, progress_tracker, continue_on_error)
-        for name in jobs.operations:
-            if not jobs.stopped and jobs.prepare(name):
-                jobs.complete(name, jobs.perform(name))
-        return jobs.all_results()
+        return _Operations(self, operations, common_params, progress_tracker, continue_on_error).run(1)
 
     def execute_operations_parallel(
         self,
@@ -217,10 +209,8 @@ class TaskOperationExecutor:
         Returns:
             As `execute_operations`, in the order of the operations.
         """
-        jobs = _Operations(self, operations, common_params, progress_tracker, continue_on_error)
-        many = max(1, min(max_workers or self._plans.at_a_time(), len(jobs.operations)))
-        Parallel(ReadySet(dict.fromkeys(jobs.operations, ())), jobs, many).run()
-        return jobs.all_results()
+        many = max_workers or self._plans.at_a_time()
+        return _Operations(self, operations, common_params, progress_tracker, continue_on_error).run(many)
 
     def get_execution_stats(self) -> dict[str, int]:
         """How many operations were run, went well, failed, were tried again, and how many retries there were."""
@@ -264,10 +254,10 @@ class _Operations:
         self._report(f"Start {name}", "running", {})
         return True
 
-    def perform(self, name: str, stop: threading.Event | None = None) -> OperationResult:
-        executor = self._executor
-        run = partial(executor._with_retry, self.operations[name], self._params, executor._retry, stop=stop)
-        return as_result(run)
+    def perform(self, name: str, stop: threading.Event) -> OperationResult:
+        executor, operation = self._executor, self.operations[name]
+        attempts = Attempts(executor._retry)
+        return as_result(partial(executor._with_retry, operation, self._params, attempts, stop=stop), attempts)
 
     def complete(self, name: str, result: OperationResult) -> None:
         self._results[name] = result
@@ -281,21 +271,13 @@ class _Operations:
         if self._executor._reporter is not None:
             self._executor._reporter.add_operation(name, status, details)
 
-    def all_results(self) -> dict[str, OperationResult]:
-        """The result of each operation, in their order."""
+    def run(self, many: int) -> dict[str, OperationResult]:
+        """Run them, so many at a time; the result of each, in their order."""
+        Parallel(ReadySet(dict.fromkeys(self.operations, ())), self, max(1, min(many, len(self.operations)))).run()
         reason = f"not begun, because {self._failed} failed"
-        skipped = {
-            name: OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason) for name in self.operations
-        }
-        return {**skipped, **self._results}
-
-
-def as_result(run: Callable[[], OperationResult]) -> OperationResult:
-    """What an operation gave; its failure as a result with the traceback."""
-    try:
-        return run()
-    except Exception as error:  # an operation is a boundary
-        return OperationResult.failure(error, "".join(traceback.format_exception(error)))
+        for name in self.operations:
+            self._results.setdefault(name, OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason))
+        return {name: self._results[name] for name in self.operations}
 
 
 def create_operation_executor(

@@ -1,4 +1,4 @@
-"""Several things at the same time, on threads: the steps of a plan, or operations run by hand."""
+"""Several jobs, on threads or one by one: the steps of a plan, or operations run by hand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Parallel:
     Args:
         ready: Which may begin.
         jobs: What is done.
-        many: How many at a time.
+        many: How many at a time; one is done in the calling thread.
     """
 
     def __init__(self, ready: ReadySet, jobs: Jobs, many: int) -> None:
@@ -65,6 +65,9 @@ class Parallel:
         When an exception ends it (Ctrl-C), `stop` is set, and what goes on all the same is waited for and recorded, so
         that it need not be done again. A second Ctrl-C leaves it alone.
         """
+        if self._many == 1:
+            self._one_by_one()
+            return
         # Not those of concurrent.futures, for which the interpreter waits when it ends: see the second Ctrl-C.
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._many)]
         try:
@@ -83,16 +86,26 @@ class Parallel:
                 for thread in threads:
                     thread.join()
 
+    def _one_by_one(self) -> None:
+        while (name := self._next()) is not None:
+            self._jobs.complete(name, self._jobs.perform(name, self._stop))
+            self._ready.done(name)
+
+    def _next(self) -> str | None:
+        """The next one that has to be done and may begin."""
+        while self._ready.ready and not self._jobs.stopped:
+            name = self._ready.ready[0]
+            self._ready.take(name)
+            if self._jobs.prepare(name):
+                return name
+            self._ready.done(name)
+        return None
+
     def _go_on(self) -> None:
         while True:
-            while self._ready.ready and len(self._running) < self._many and not self._jobs.stopped:
-                name = self._ready.ready[0]
-                self._ready.take(name)
-                if self._jobs.prepare(name):
-                    self._running.add(name)
-                    self._tasks.put(name)
-                else:
-                    self._ready.done(name)
+            while len(self._running) < self._many and (name := self._next()) is not None:
+                self._running.add(name)
+                self._tasks.put(name)
             if not self._running:
                 return
             self._inbox.get()()

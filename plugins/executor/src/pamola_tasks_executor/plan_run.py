@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
-import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.plan import ReadySet
-from pamola_tasks.result import OperationResult
-from pamola_tasks_executor.attempts import Attempts, Tally, overridden
+from pamola_tasks_executor.attempts import Attempts, Tally, as_result, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.transient import never_retried
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import RetrySettings, StepDriver
+    from pamola_tasks.result import OperationResult
     from pamola_tasks_executor.elsewhere import Elsewhere
     from pamola_tasks_executor.settings import ExecutorSettings
 
@@ -56,20 +55,15 @@ class PlanRun:
         problems = self.objections(plan)
         if problems:
             raise PlanError(problems=tuple(problems))
-        steps = _Steps(self, plan, driver)
+        steps, before = _Steps(self, plan, driver), driver.call_in_parent
         try:
-            if (many := min(self.at_a_time(), len(plan))) > 1:
-                parallel = Parallel(ReadySet({step.id: plan.needs(step) for step in plan}), steps, many)
-                before, driver.call_in_parent = driver.call_in_parent, parallel.call
-                try:
-                    parallel.run()
-                finally:
-                    driver.call_in_parent = before
-                return
-            for name in plan.step_ids:
-                if not driver.stopped and steps.prepare(name):
-                    steps.complete(name, steps.perform(name))
+            many = min(self.at_a_time(), len(plan))
+            parallel = Parallel(ReadySet({step.id: plan.needs(step) for step in plan}), steps, many)
+            if many > 1:
+                driver.call_in_parent = parallel.call
+            parallel.run()
         finally:
+            driver.call_in_parent = before
             steps.close()
 
     # ------------------------------------------------------------ what cannot be done
@@ -133,22 +127,16 @@ class PlanRun:
         asked = self._elsewhere is not None or self._settings.kind == "processes"
         return asked or any(limit is not None for limit in self.limits(step).values())
 
-    def tried(
-        self, driver: StepDriver, step: Step, attempt: Any, stop: threading.Event | None = None
-    ) -> OperationResult:
+    def tried(self, driver: StepDriver, step: Step, attempt: Any, stop: threading.Event) -> OperationResult:
         """A step's result, after as many attempts as it takes and may have."""
         attempts = Attempts(self.retry_settings(step))
 
         def retried(error: BaseException, number: int, wait: float) -> None:
             driver.call_in_parent(lambda: driver.retried(step, number, error, wait))
 
-        try:
-            result = attempts.make(attempt, retried, stop)
-        except Exception as error:  # a step is a boundary: its failure is a result, with the traceback
-            final = attempts.given_up(step.id, error) if attempts.settings.max_retries else error
-            result = OperationResult.failure(final, "".join(traceback.format_exception(final)))
-        result.attempts = attempts.made
-        result.execution_time = attempts.seconds
+        once = partial(attempts.once, attempt)
+        many = partial(attempts.make, step.id, attempt, retried, stop)
+        result = as_result(many if attempts.settings.max_retries else once, attempts)
         self._tally.add(attempts, not result.failed)
         return result
 
@@ -187,7 +175,7 @@ class _Steps:
     def prepare(self, name: str) -> bool:
         return self._driver.prepare(self._plan[name])
 
-    def perform(self, name: str, stop: threading.Event | None = None) -> OperationResult:
+    def perform(self, name: str, stop: threading.Event) -> OperationResult:
         step = self._plan[name]
         if self._place is not None and self._plan_run.runs_elsewhere(step):
             attempt = partial(self._elsewhere, self._place, step, stop)
@@ -195,7 +183,7 @@ class _Steps:
             attempt = partial(self._driver.attempt, step)
         return self._plan_run.tried(self._driver, step, attempt, stop)
 
-    def _elsewhere(self, place: Elsewhere, step: Step, stop: threading.Event | None) -> OperationResult:
+    def _elsewhere(self, place: Elsewhere, step: Step, stop: threading.Event) -> OperationResult:
         """One attempt, made by another process."""
         from pamola_tasks_executor import remote
         from pamola_tasks_executor.elsewhere import Work, await_answer

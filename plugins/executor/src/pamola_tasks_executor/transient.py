@@ -8,49 +8,21 @@ from collections.abc import Iterable
 
 from pamola_tasks.errors import NonRetriableError
 
-# Never, whatever anybody asks for: the program or its parameters are wrong, or somebody wants it to end.
-NEVER: frozenset[type[BaseException]] = frozenset(
-    {
-        KeyboardInterrupt,
-        SystemExit,
-        GeneratorExit,
-        MemoryError,
-        NonRetriableError,
-        SyntaxError,
-        NameError,
-        TypeError,
-        ValueError,
-    }
-)
-
-_PASSING: frozenset[type[BaseException]] = frozenset(
-    {ConnectionError, TimeoutError, BlockingIOError, InterruptedError, BrokenPipeError}
-)
-
+# Never, whatever is asked for: the program or its parameters are wrong, or the program is to end.
+NEVER: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
+NEVER += (NonRetriableError, SyntaxError, NameError, TypeError, ValueError)
+_PASSING = (ConnectionError, TimeoutError, BlockingIOError, InterruptedError, BrokenPipeError)
 # System errors of which the class alone says that they last.
-_LASTING: frozenset[type[BaseException]] = frozenset(
-    {
-        FileNotFoundError,
-        FileExistsError,
-        PermissionError,
-        IsADirectoryError,
-        NotADirectoryError,
-        ProcessLookupError,
-        ChildProcessError,
-        io.UnsupportedOperation,
-    }
-)
-
+_LASTING: tuple[type[OSError], ...] = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError)
+_LASTING += (NotADirectoryError, ProcessLookupError, ChildProcessError, io.UnsupportedOperation)
 # Not every system has each of them. No space (ENOSPC, EDQUOT) is not among them: it lasts until somebody makes room.
-_PASSING_NUMBERS = frozenset(
-    getattr(errno, name)
+_PASSING_NUMBERS = {
+    getattr(errno, name, None)
     for name in (
-        *("EINTR", "EAGAIN", "EWOULDBLOCK", "EIO", "EBUSY", "ETXTBSY", "EDEADLK", "ENOLCK", "ESTALE"),
-        *("EMFILE", "ENFILE", "ENOBUFS", "ETIMEDOUT", "ENETDOWN", "ENETUNREACH", "ENETRESET", "EHOSTDOWN"),
-        *("EHOSTUNREACH", "ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EREMOTEIO"),
-    )
-    if hasattr(errno, name)
-)
+        "EINTR EAGAIN EWOULDBLOCK EIO EBUSY ETXTBSY EDEADLK ENOLCK ESTALE EMFILE ENFILE ENOBUFS ETIMEDOUT ENETDOWN"
+        " ENETUNREACH ENETRESET EHOSTDOWN EHOSTUNREACH ECONNREFUSED ECONNRESET ECONNABORTED EREMOTEIO"
+    ).split()
+}
 
 
 class Transient:
@@ -71,16 +43,13 @@ class Transient:
         """Whether this error may pass."""
         if not isinstance(error, Exception):
             return False
-        if self._named(type(error)) and not any(issubclass(type(error), kind) for kind in NEVER):
+        if self._named(type(error)) and not isinstance(error, NEVER):
             return True
         own = getattr(error, "retriable", None)
         if isinstance(own, bool):
             return own
-        for kind in type(error).__mro__:
-            verdict = self._verdict(kind, error)
-            if verdict is not None:
-                return verdict
-        return False
+        verdicts = (self._verdict(kind, error) for kind in type(error).__mro__)
+        return next((verdict for verdict in verdicts if verdict is not None), False)
 
     def _named(self, kind: type) -> bool:
         return kind.__name__ in self._names or f"{kind.__module__}.{kind.__name__}" in self._names
@@ -88,12 +57,10 @@ class Transient:
     def _verdict(self, kind: type, error: Exception) -> bool | None:
         if kind in NEVER:
             return False
-        if self._named(kind):
+        if self._named(kind) or kind in _PASSING:
             return True
         if kind in _LASTING:
             return False
-        if kind in _PASSING:
-            return True
         if kind is OSError:
             number = getattr(error, "errno", None)
             return number is None or number in _PASSING_NUMBERS
