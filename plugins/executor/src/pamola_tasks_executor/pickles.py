@@ -1,6 +1,6 @@
 """Values as bytes for another process of the same run: pickles, also of what stands in files that nobody can import.
 
-They are exchanged by processes that started each other: nothing of it is ever read from a file.
+They are exchanged by processes that started each other, or that a place of the user's own has brought together.
 """
 
 from __future__ import annotations
