@@ -244,44 +244,41 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
     _hear_sigterm()
     argv = list(sys.argv[1:] if args is None else args)
     invocation = _before_parsing(argv)
-    show_traceback = "--traceback" in argv
     try:
         with _stdout(for_a_document="--json" in argv):
             code = cli.main(args=argv, prog_name="pamola-task", obj=invocation, standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        code = EXIT_USAGE
-    except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(f"{error.ctx.get_usage()}\nTry `{error.ctx.command_path} --help`.", err=True)
-        _say(invocation.redact(error.format_message()))
-        code = EXIT_USAGE
-    except Terminated:
-        _say("terminated")
-        code = EXIT_TERMINATED
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
-        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; what is left to write goes nowhere, quietly.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_TASK_FAILED
-    except PamolaTaskError as error:
-        if show_traceback:
+    except (Exception, KeyboardInterrupt) as error:
+        if "--traceback" in argv and not isinstance(error, click.ClickException | KeyboardInterrupt | click.Abort):
             _say_traceback(invocation)
-        _say(invocation.redact(str(error)))
-        code = error.exit_code
-    except OSError as error:  # the disk, or what may be done on it
-        if show_traceback:
-            _say_traceback(invocation)
-        _say(invocation.redact(str(error)))
-        code = EXIT_TASK_FAILED
-    except Exception as error:
-        if show_traceback:
-            _say_traceback(invocation)
-        _say(f"{invocation.redact(f'{type(error).__name__}: {error}')}\nthis is a defect: --traceback shows where")
-        code = EXIT_TASK_FAILED
+        message, code = _ending(error)
+        if message:
+            _say(invocation.redact(message))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ending(error: BaseException) -> tuple[str, int]:
+    """What to say of an error that ends the command, and the exit code."""
+    match error:
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+            return "", EXIT_USAGE
+        case click.ClickException():
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                click.echo(f"{error.ctx.get_usage()}\nTry `{error.ctx.command_path} --help`.", err=True)
+            return error.format_message(), EXIT_USAGE
+        case Terminated():
+            return "terminated", EXIT_TERMINATED
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted", EXIT_INTERRUPTED
+        case PamolaTaskError():
+            return str(error), error.exit_code
+        case OSError():  # the disk, or what may be done on it
+            return str(error), EXIT_TASK_FAILED
+    return f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where", EXIT_TASK_FAILED
 
 
 def _stdout(*, for_a_document: bool) -> AbstractContextManager[None]:

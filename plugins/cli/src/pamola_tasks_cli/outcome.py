@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pamola_tasks.outcome import Outcome
 
 
+_STEP = ("step", "operation", "status", "seconds", "reason", "made_by", "metrics")
+_OUTPUT = ("name", "path", "rows", "sha256", "bytes", "encrypted")
+
+
 def as_document(outcome: Outcome) -> dict[str, Any]:
     """A run's outcome for machines."""
     record = outcome.record
@@ -24,28 +28,9 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
         "seed": record.seed,
         "resumed_from": record.resumed_from,
         "steps": [
-            {
-                "step": s.step,
-                "operation": s.operation,
-                "status": s.status,
-                "seconds": round(s.seconds, 6),
-                "reason": s.reason,
-                "made_by": s.made_by,
-                "metrics": s.metrics,
-            }
-            for s in record.steps
+            {name: getattr(step, name) for name in _STEP} | {"seconds": round(step.seconds, 6)} for step in record.steps
         ],
-        "outputs": [
-            {
-                "name": d.name,
-                "path": d.path,
-                "rows": d.rows,
-                "sha256": d.sha256,
-                "bytes": d.bytes,
-                "encrypted": d.encrypted,
-            }
-            for d in record.outputs
-        ],
+        "outputs": [{name: getattr(output, name) for name in _OUTPUT} for output in record.outputs],
         "warnings": record.warnings,
         "error": record.error,
         "report": str(outcome.report) if outcome.report else None,
