@@ -334,7 +334,7 @@ def create_task_context_manager(
     directory = Path(task_dir).absolute()
     folder = next(folder for folder in (directory, *directory.parents) if folder.is_dir())
     plugins = Kernel.discover(folder).plugins
-    found = plugins.provide("project", start=folder)
+    found = plugins.provide("project", start=folder, asked=False)
     kernel = Kernel(found.root if found is not None else folder, loaded=plugins)
     places = kernel.services(None, upto="places").places
     return TaskContextManager(
