@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from typing import TYPE_CHECKING
 
 import attrs
@@ -32,23 +31,14 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
 
     Exits 1 if there is an error.
     """
-    findings = [
-        Diagnosis(
-            level="ok",
-            subject="pamola-tasks",
-            finding=f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-        ),
-        *_platform(),
-        *_plugins(cli),
-        *_services(cli),
-    ]
+    about = f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    findings = [_finding("ok", "pamola-tasks", about), *_plugins(cli), *_services(cli)]
     project, more = _project(cli)
     findings += more
     for record, answer in cli.plugins.each("pamola_add_diagnoses", project=project, kernel=cli.kernel, data=data):
         findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
     if data and not any("data" in impl.argnames for impl in cli.plugins.implementations("pamola_add_diagnoses")):
-        advice = "install pamola-tasks-audit"
-        findings.append(Diagnosis(level="warning", subject="data", finding="no plugin examines it", advice=advice))
+        findings.append(_finding("warning", "data", "no plugin examines it", "install pamola-tasks-audit"))
     redact = cli.plugins.redactor
     findings = [attrs.evolve(d, finding=redact(d.finding), advice=redact(d.advice)) for d in findings]
     if as_json:
@@ -62,42 +52,16 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
     return EXIT_TASK_FAILED if any(found.level == "error" for found in findings) else EXIT_OK
 
 
-def _platform() -> list[Diagnosis]:
-    if sys.platform == "linux":
-        return []
-    weaker = (
-        "paths are checked, but not opened relative to a directory handle: a malicious local user can win a race"
-        if sys.platform == "win32"
-        else "paths are walked by directory handles instead of openat2"
-    )
-    return [Diagnosis(level="note", subject="system", finding=weaker)]
-
-
 def _plugins(cli: Invocation) -> list[Diagnosis]:
     found = [
-        Diagnosis(
-            level="error",
-            subject=f"plugin {record.label}",
-            finding=f"{record.status}: {record.reason}",
-            advice=f"repair it, or exclude it with --no-plugin {record.name}",
-        )
-        for record in cli.plugins.broken
+        _finding("error", f"plugin {r.label}", f"{r.status}: {r.reason}", f"repair it, or use --no-plugin {r.name}")
+        for r in cli.plugins.broken
     ]
-    found += [
-        Diagnosis(
-            level="error",
-            subject=f"plugin {name}",
-            finding="required by .pamola.toml and not loaded: commands that write are refused",
-            advice="install it, or remove it from [plugins] require",
-        )
-        for name in cli.plugins.required_missing()
-    ]
-    found += [
-        Diagnosis(level="note", subject=f"plugin {record.label}", finding=record.reason)
-        for record in cli.plugins
-        if record.status == "blocked"
-    ]
-    return [*found, Diagnosis(level="ok", subject="plugins", finding=f"{len(cli.plugins.loaded)} loaded")]
+    missing = "required by .pamola.toml and not loaded: commands that write are refused"
+    advice = "install it, or remove it from [plugins] require"
+    found += [_finding("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
+    found += [_finding("note", f"plugin {r.label}", r.reason) for r in cli.plugins if r.status == "blocked"]
+    return [*found, _finding("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]
 
 
 def _services(cli: Invocation) -> list[Diagnosis]:
@@ -105,18 +69,12 @@ def _services(cli: Invocation) -> list[Diagnosis]:
     for service, kind in cli.plugins.services.items():
         if not cli.plugins.implementations(f"pamola_provide_{service}") and not kind.default:
             continue
+        subject, advice = f"service {service}", f"install {kind.default}, or another plugin that does"
         try:
             if cli.plugins.provider(service) is None:
-                found.append(
-                    Diagnosis(
-                        level="warning",
-                        subject=f"service {service}",
-                        finding="no plugin provides it",
-                        advice=f"install {kind.default}, or another plugin that does",
-                    )
-                )
+                found.append(_finding("warning", subject, "no plugin provides it", advice))
         except PluginError as error:
-            found.append(Diagnosis(level="error", subject=f"service {service}", finding=str(error)))
+            found.append(_finding("error", subject, str(error)))
     return found
 
 
@@ -124,17 +82,17 @@ def _project(cli: Invocation) -> tuple[Project | None, list[Diagnosis]]:
     try:
         project = cli.kernel.project
     except PamolaTaskError as error:
-        return None, [Diagnosis(level="error", subject="project", finding=str(error))]
-    found = [
-        Diagnosis(
-            level="ok" if project.marker else "note",
-            subject="project",
-            finding=f"{project.root}" + (f" (marked by {project.marker})" if project.marker else " (no marker)"),
-            advice="" if project.marker else "`pamola-task init` creates a project",
-        )
-    ]
+        return None, [_finding("error", "project", str(error))]
+    if project.marker:
+        found = [_finding("ok", "project", f"{project.root} (marked by {project.marker})")]
+    else:
+        found = [_finding("note", "project", f"{project.root} (no marker)", "`pamola-task init` creates a project")]
     try:
         cli.kernel.services(None, upto="config")
     except PamolaTaskError as error:
-        found.append(Diagnosis(level="error", subject="configuration", finding=str(error)))
+        found.append(_finding("error", "configuration", str(error)))
     return project, found
+
+
+def _finding(level: str, subject: str, finding: str, advice: str = "") -> Diagnosis:
+    return Diagnosis(level=level, subject=subject, finding=finding, advice=advice)
