@@ -253,7 +253,8 @@ def pamola_add_container_formats(project: Project) -> Mapping[str, str | Callabl
     What is recorded of files is a hash: in checkpoints, reports, manifests and history. Files of these formats are
     hashed, when they are written and ever after, as the format says, so that records stay true.
 
-    Called once per kernel and project, when the first file is hashed.
+    Called once per kernel and project, when the first file is opened. A format that has an attribute `encryption`
+    is one of encrypted files, which are refused where no service decrypts them.
 
     Returns:
         The text that files of the format begin with (at most 64 bytes, no other format's beginning), and what makes

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError
-from pamola_tasks.storage.files import looks_encrypted
 
 if TYPE_CHECKING:
     import logging
@@ -160,16 +159,16 @@ class NoEncryption:
         raise EncryptionError("a file is encrypted and no plugin decrypts: install pamola-tasks-encryption")
 
     def is_encrypted(self, head: bytes) -> bool:
-        """Whether it says of itself that it is."""
-        return looks_encrypted(head)
+        """Not by this service."""
+        return False
 
     def file_key_id(self, head: bytes) -> str:
         """Not known."""
         return ""
 
     def refusal(self, head: bytes) -> str:
-        """What is encrypted cannot be read."""
-        return "no plugin decrypts: install pamola-tasks-encryption" if looks_encrypted(head) else ""
+        """Nothing is its own."""
+        return ""
 
     def derive_key(self, purpose: str) -> bytes:
         """There is no key."""

@@ -126,7 +126,11 @@ class Encryption(Protocol):
 
 
 class ContainerFormat(Protocol):
-    """A format whose bytes can change while what they hold stays, and how its files are recognised all the same."""
+    """A format whose bytes can change while what they hold stays, and how its files are recognised all the same.
+
+    A format of encrypted files has an attribute `encryption` too, the mode, such as `age`: its files are never read as
+    they are, whatever the encryption service is.
+    """
 
     def stable_header(self, head: bytes) -> bytes:
         """The first 4,096 bytes of a file, or all, as they count in its hash: what may be rewritten as zeros, say."""

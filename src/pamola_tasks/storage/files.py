@@ -207,7 +207,7 @@ class Files:
         if self._encryption is not None and self._encryption.is_encrypted(head):
             with self._encryption.reader(raw, role=role, task_id=self._owner_of(os.fspath(path))) as plain:
                 yield plain
-        elif self._encryption is None and looks_encrypted(head):
+        elif self._stated_mode(head):
             raise EncryptionError(f"{path} is encrypted, and this run has no encryption service to read it with")
         else:
             yield raw
@@ -301,17 +301,21 @@ class Files:
 
     def encryption_in(self, head: bytes) -> FileEncryption:
         """The same for a file that begins with these bytes."""
-        mode = next((mode for mark, mode in _MARKS.items() if head.startswith(mark)), "none")
-        service = self._encryption
+        mode, service = self._stated_mode(head), self._encryption
         if service is None or not service.is_encrypted(head):
-            return FileEncryption(mode if service is None else "none")
-        return FileEncryption(mode if mode != "none" else service.mode, service.file_key_id(head))
+            return FileEncryption(mode or "none")
+        return FileEncryption(mode or service.mode, service.file_key_id(head))
+
+    def _stated_mode(self, head: bytes) -> str:
+        return self.containers.encryption_in(head) if self.containers is not None else ""
 
     def refusal(self, path: str | os.PathLike[str]) -> str:
         """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
         with self.open_raw(path) as raw:
             head = raw.read(HEAD_SIZE)
-        return self._encryption.refusal(head) if self._encryption is not None else ""
+        if self._encryption is not None and self._encryption.is_encrypted(head):
+            return self._encryption.refusal(head)
+        return "this run has no encryption service that reads it" if self._stated_mode(head) else ""
 
     def sha256(self, path: str | os.PathLike[str]) -> str:
         """The hash by which a file is recorded and recognised (see `hashing`), in hex."""
@@ -353,12 +357,3 @@ class Files:
         """Delete a directory with all that is in it."""
         with self.naming(path):
             self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)
-
-
-# How files begin in the formats that this project writes, and the mode that they are written in.
-_MARKS = {b"ptask/1": "simple", b"age-encryption.org/": "age"}
-
-
-def looks_encrypted(head: bytes) -> bool:
-    """Whether a file that begins with these bytes says that it is encrypted by a format that this project writes."""
-    return head.startswith(tuple(_MARKS))

@@ -22,11 +22,11 @@ _CHUNK = 1 << 18
 
 
 class Containers:
-    """The formats whose bytes can change while what they hold stays.
+    """The formats whose bytes can change while what they hold stays, encrypted ones among them.
 
     Args:
         collect: Gives for the text that files of a format begin with what makes the format. Called when the first file
-            is hashed.
+            is opened.
     """
 
     def __init__(self, collect: Callable[[], Mapping[str, Callable[[], ContainerFormat]]]) -> None:
@@ -45,6 +45,10 @@ class Containers:
                     self._made[mark] = make()
                 return self._made[mark]
         return None
+
+    def encryption_in(self, head: bytes) -> str:
+        """How a file that begins with these bytes says that it is encrypted; empty where it does not."""
+        return getattr(self.of(head), "encryption", "")
 
 
 class FileHash:

@@ -15,6 +15,7 @@ from typing import IO, Any
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, PathSecurityError
 from pamola_tasks.protocols import Files, Project, RunServices, Stat
+from pamola_tasks.protocols.files import ContentHash
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks.storage.files import temporary_name
 from pamola_tasks.storage.leftovers import entries
@@ -479,6 +480,27 @@ class Xor:
         return ""
 
 
+class XorFormat:
+    """Says that files of `Xor` are encrypted.
+
+    Args:
+        project: Whose files; it does not matter.
+    """
+
+    encryption = "simple"
+
+    def __init__(self, project: Project) -> None:
+        pass
+
+    def stable_header(self, head: bytes) -> bytes:
+        """All of it."""
+        return head
+
+    def recognised(self, sha256: str) -> ContentHash:
+        """The hash as it is."""
+        return ContentHash(sha256)
+
+
 class Disk:
     """Project, guard, directories and data with real files under one folder."""
 
@@ -496,6 +518,11 @@ class Disk:
     def pamola_provide_path_guard(self, project: Project) -> OsGuard:
         """A guard for it."""
         return OsGuard(project.root)
+
+    @hookimpl
+    def pamola_add_container_formats(self, project: Project) -> dict[str, type]:
+        """That of `Xor`."""
+        return {"ptask/1 ": XorFormat}
 
     @hookimpl
     def pamola_provide_places(self, project: Project, config: Any) -> DiskPlaces:

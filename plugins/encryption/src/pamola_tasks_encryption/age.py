@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError
+from pamola_tasks.protocols.files import ContentHash
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.errors import ExtraMissing, KeyDamaged, KeyMissing, Tampered, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, Binding
@@ -22,8 +23,31 @@ from pamola_tasks_encryption.private_files import read_private_file
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from pamola_tasks.protocols import Project
+
 _MAGIC = b"age-encryption.org/"
 _SPOOL_IN_MEMORY = 4 * 1024 * 1024
+
+
+class RecognisedAge:
+    """How age files are recognised: by all their bytes.
+
+    Args:
+        project: Whose files; it does not matter.
+    """
+
+    encryption = "age"
+
+    def __init__(self, project: Project) -> None:
+        pass
+
+    def stable_header(self, head: bytes) -> bytes:
+        """The header as it is."""
+        return head
+
+    def recognised(self, sha256: str) -> ContentHash:
+        """The hash as it is."""
+        return ContentHash(sha256)
 
 
 def is_age(head: bytes) -> bool:

@@ -138,6 +138,8 @@ class RecognisedPtask:
         project: Whose files.
     """
 
+    encryption = "simple"
+
     def __init__(self, project: Project) -> None:
         self._files = project.files
         self._size = 0

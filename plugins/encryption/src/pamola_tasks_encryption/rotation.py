@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks.storage import files as durable
 from pamola_tasks.storage import publishing
+from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, is_container
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
@@ -71,7 +71,12 @@ class Tally:
 
 def encrypted_files(files: Files) -> list[str]:
     """Every file under the project's root that says it is encrypted."""
-    return [name for name in _all_files(files, "") if durable.looks_encrypted(head_of(files, name))]
+    return [name for name in _all_files(files, "") if is_encrypted(head_of(files, name))]
+
+
+def is_encrypted(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is encrypted."""
+    return is_container(head) or age.is_age(head)
 
 
 def head_of(files: Files, name: str) -> bytes:
