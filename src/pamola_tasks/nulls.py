@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError
+from pamola_tasks.protocols.services import KERNEL_SERVICES
 
 if TYPE_CHECKING:
     import logging
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import PluginsView, RunServices
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.secret import Secret
+
+
+def _install(service: str) -> str:
+    return f"install {KERNEL_SERVICES[service].default}"
 
 
 class DenyingGuard:
@@ -30,7 +35,7 @@ class DenyingGuard:
 
     def _deny(self, *names: Any, **options: Any) -> NoReturn:
         raise PathSecurityError(
-            f"{names[0]!r} is refused: no plugin guards paths, so no file is opened; install pamola-tasks-paths"
+            f"{names[0]!r} is refused: no plugin guards paths, so no file is opened; {_install('path_guard')}"
         )
 
     open = create = mkdirs = replace = unlink = remove_tree = iter = stat = exists = _deny
@@ -152,11 +157,11 @@ class NoEncryption:
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """Nothing can be encrypted."""
-        raise EncryptionError("no plugin encrypts: install pamola-tasks-encryption")
+        raise EncryptionError(f"no plugin encrypts: {_install('encryption')}")
 
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """Nothing can be decrypted."""
-        raise EncryptionError("a file is encrypted and no plugin decrypts: install pamola-tasks-encryption")
+        raise EncryptionError(f"a file is encrypted and no plugin decrypts: {_install('encryption')}")
 
     def is_encrypted(self, head: bytes) -> bool:
         """Not by this service."""
@@ -172,7 +177,7 @@ class NoEncryption:
 
     def derive_key(self, purpose: str) -> bytes:
         """There is no key."""
-        raise EncryptionError(f"{purpose} needs a key, and no plugin has keys: install pamola-tasks-encryption")
+        raise EncryptionError(f"{purpose} needs a key, and no plugin has keys: {_install('encryption')}")
 
     def get_encryption_context(self) -> None:
         """There is none."""
