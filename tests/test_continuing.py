@@ -353,8 +353,6 @@ def test_an_artifact_can_be_found_from_any_folder(
         [artifact] = outcome.results["Count"].artifacts
         assert artifact.path == "DATA/processed/t_1/output/count_b.json"
         assert artifact.exists()
-        assert artifact.validate()
-        assert outcome.results["Count"].validate_artifacts()["all_valid"] is True
     journal = (tmp_path / "DATA" / "processed" / "t_1" / ".state" / "checkpoints").read_text()
     assert str(tmp_path) not in journal, "a project can be moved"
 

@@ -93,29 +93,9 @@ class Artifact:
     creation_time: str = attrs.Factory(lambda: rfc3339(now()))
     root: str = attrs.field(default="", repr=False, eq=False)
 
-    @property
-    def size(self) -> int | None:
-        """Number of bytes, as recorded."""
-        return self.bytes
-
-    @property
-    def checksum(self) -> str:
-        """The recorded SHA-256 (hex)."""
-        return self.sha256
-
     def exists(self) -> bool:
         """Whether the file is there now."""
         return Path(self.root, self.path).is_file()
-
-    def validate(self) -> bool:
-        """Whether the file is there, not empty, and has the extension of its type."""
-        path = Path(self.root, self.path)
-        return self.exists() and path.stat().st_size > 0 and path.suffix.lstrip(".") == self.artifact_type
-
-    def add_tag(self, tag: str) -> None:
-        """Add a tag, once."""
-        if tag not in self.tags:
-            self.tags.append(tag)
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in reports."""

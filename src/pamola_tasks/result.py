@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import DataWriteError
 from pamola_tasks.record import Artifact
 
 if TYPE_CHECKING:
@@ -106,45 +105,9 @@ class OperationResult:
         self.artifacts.append(artifact)
         return artifact
 
-    def register_artifact_via_writer(
-        self,
-        writer: Any,
-        obj: Any,
-        subdir: str,
-        name: str,
-        artifact_type: str | None = None,
-        description: str = "",
-        category: str = "output",
-        tags: Sequence[str] | None = None,
-        group: str | None = None,
-    ) -> Artifact:
-        """Write a table or a JSON value with the run's data writer, and tell of the file.
-
-        Args:
-            writer: `run.data_writer`, or another `DataWriter`.
-            obj: A DataFrame, or what JSON can hold.
-            subdir: The folder below the task's directory.
-            name: File name without extension.
-            artifact_type: For a table its format (`csv` unless given); a JSON value is written as `json`.
-
-        Raises:
-            DataWriteError: It cannot be written in this format.
-        """
-        if hasattr(obj, "columns") and hasattr(obj, "dtypes"):
-            written = writer.write_dataframe(obj, name, artifact_type or "csv", subdir)
-        elif artifact_type in (None, "json"):
-            written = writer.write_json(obj, name, subdir)
-        else:
-            raise DataWriteError(f"artifact {name!r}: only a table can be written as {artifact_type}, not a JSON value")
-        return self.add_artifact(written.format, written.path, description, category, tags, group)
-
     def add_metric(self, name: str, value: Any) -> None:
         """Add a number."""
         self.metrics[name] = value
-
-    def add_nested_metric(self, category: str, name: str, value: Any) -> None:
-        """Add a number under a heading."""
-        self.metrics.setdefault(category, {})[name] = value
 
     def get_artifacts_by_type(self, artifact_type: str) -> list[Artifact]:
         """Artifacts of one type."""
@@ -161,12 +124,6 @@ class OperationResult:
     def get_artifact_group(self, group: str) -> list[Artifact]:
         """Artifacts that belong together."""
         return [a for a in self.artifacts if a.group == group]
-
-    def validate_artifacts(self) -> dict[str, Any]:
-        """Which artifacts are there and look right, by path, with `all_valid` and `invalid_count`."""
-        found = {a.path: a.validate() for a in self.artifacts}
-        invalid = [path for path, valid in found.items() if not valid]
-        return {**found, "all_valid": not invalid, "invalid_count": len(invalid), "invalid_artifacts": invalid}
 
     def to_reporter_details(self) -> dict[str, Any]:
         """As it stands in reports."""

@@ -108,7 +108,7 @@ class Steps:
             description=operation.description,
             reads=list(step.reads),
             writes=list(step.writes),
-            settings=self.run.redact.value(operation.parameters()),
+            settings=self.run.redactor.value(operation.parameters()),
             version=operation.version,
             distribution=step.distribution,
         )
@@ -200,7 +200,7 @@ class Steps:
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
         """Report that an attempt failed and another will be made."""
         run = self.run
-        message = run.redact(self._session.disclosure(self._read_by(step)).message(error))
+        message = run.redactor(run.redactor.disclosure(run, self._read_by(step)).message(error))
         said = "step %s: attempt %d failed (%s), next in %.1f s"
         run.logger.warning(said, step.id, attempt, message, wait, extra={"step_id": step.id})
         self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
@@ -228,7 +228,7 @@ class Steps:
             result.warnings.append(warning)
             run.warn(warning, step=step.id)
         record.status = result.status.value
-        record.metrics = run.redact.value(result.metrics)
+        record.metrics = run.redactor.value(result.metrics)
         datasets, artifacts = run.checkpoints.publish(step, staged, record)
         self._staged.pop(step.id, None)
         known = {artifact.path for artifact in artifacts}
@@ -317,13 +317,13 @@ class Steps:
         self._without[step.id] = "failed"
         keeps_on = step.options.continue_on_error
         self._stopped = self._stopped or not (run.config.continue_on_error if keeps_on is None else keeps_on)
-        disclosure = self._session.disclosure(datasets)
+        disclosure = run.redactor.disclosure(run, datasets)
         result.status = OperationStatus.ERROR
         result.exception = error
-        result.error_message = run.redact(disclosure.message(error))
-        result.error_trace = run.redact(disclosure.trace(error))
+        result.error_message = run.redactor(disclosure.message(error))
+        result.error_trace = run.redactor(disclosure.trace(error))
         record.status = result.status.value
-        record.metrics = run.redact.value(result.metrics)
+        record.metrics = run.redactor.value(result.metrics)
         kind = type(error).__name__
         record.error = {"type": kind, "message": result.error_message, "traceback": result.error_trace}
         run.results[step.id] = result

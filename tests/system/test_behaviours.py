@@ -713,30 +713,6 @@ def test_components_can_be_made_for_a_project_without_a_run(place, monkeypatch):
     assert tasks.TaskReporter("t_1", "analysis", "x", "DATA/reports/x.json").generate_report()["task"]["id"] == "t_1"
 
 
-class Written(Operation):
-    """Leaves a table and a JSON value by way of the data writer."""
-
-    def execute(self, ctx):
-        import pandas as pd
-
-        result = OperationResult.success()
-        writer = ctx.run.data_writer
-        table = result.register_artifact_via_writer(writer, pd.DataFrame({"a": [1, 2]}), "output", "table", tags=["t"])
-        result.register_artifact_via_writer(writer, {"n": 2}, "dictionaries", "value", category="dictionary", group="g")
-        assert table.artifact_type == "csv"
-        return result
-
-
-def test_an_operation_may_register_what_the_data_writer_wrote(place):
-    assert run(place, Listed(Written))
-    task = place / "DATA/processed/t_1"
-    assert (task / "output/table.csv").read_text().split() == ["a", "1", "2"]
-    assert json.loads((task / "dictionaries/value.json").read_text()) == {"n": 2}
-    found = {entry["path"]: entry for entry in report_of(place)["artifacts"]}
-    assert found["DATA/processed/t_1/output/table.csv"]["tags"] == ["t"]
-    assert found["DATA/processed/t_1/dictionaries/value.json"]["group"] == "g"
-
-
 class Forgiving(Listed):
     """Depends on a task that never ran, and has a dependency manager that does not mind."""
 

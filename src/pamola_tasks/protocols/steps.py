@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord
@@ -187,9 +187,6 @@ class Session(Protocol):
 
     def emit(self, hook: str, **arguments: Any) -> None:
         """Call the observers of an event."""
-
-    def disclosure(self, datasets: Iterable[DatasetRecord] = ()) -> Any:
-        """What may be shown of errors, where no cell of a table may be read."""
 
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
         """Record a failure; the first one is what the run failed with."""

@@ -60,8 +60,8 @@ class StalenessCheck:
             for key, value in (more or {}).items():
                 parts[key if key.startswith("version ") else f"{record.name} {key}"] = str(value)
         for key, text in parts.items():
-            secret = key.startswith("parameter ") and run.redact.hides(key.removeprefix("parameter "))
-            if (secret and text not in ("null", '""')) or run.redact(text) != text:
+            secret = key.startswith("parameter ") and run.redactor.hides(key.removeprefix("parameter "))
+            if (secret and text not in ("null", '""')) or run.redactor(text) != text:
                 parts[key] = concealed(text)
         self.parts[step.id] = parts
         saved = self._saved.get(step.id)
