@@ -108,6 +108,13 @@ def test_a_section_named_like_a_part_of_the_report(project: Project) -> None:
     assert "mine adds the report section 'operations', which is a part of every report" in done["error"]["message"]
 
 
+def test_a_section_that_is_none(project: Project) -> None:
+    project.add("mine", SECTION.replace('ReportSection(key=KEY, title="Retention", text=TEXT)', "{'retention': 1}"))
+    done = json.loads(project("run", "t", "--json", code=1).stdout)
+    assert "mine adds a str, not a ReportSection" in done["error"]["message"]
+    assert json.loads(project.page("json"))["status"] == "failed"
+
+
 def test_a_table_in_the_text_of_a_section(project: Project) -> None:
     """Tables, lists, code and links are rendered in HTML, and stand in Markdown as they were written."""
     project.section("mine", TABLE)
