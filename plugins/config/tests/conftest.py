@@ -54,13 +54,13 @@ class CohortSettings:
     share: float = attrs.field(default=0.5, validator=attrs.validators.le(1))
 
 
-def plugin_with_settings(name: str) -> Any:
+def plugin_with_settings(name: str, cls: type = CohortSettings) -> Any:
     """A plugin that owns a section."""
 
     class Plugin:
         @hookimpl
         def pamola_add_settings(self) -> type:
-            return CohortSettings
+            return cls
 
     plugin = Plugin()
     plugin.__name__ = name  # type: ignore[attr-defined]
@@ -85,9 +85,9 @@ class Home:
         self.root = root
         self.plugins: list[Any] = []
 
-    def owns_section(self, name: str) -> None:
+    def owns_section(self, name: str, cls: type = CohortSettings) -> None:
         """From now on a plugin of this name has settings."""
-        self.plugins.append(plugin_with_settings(name))
+        self.plugins.append(plugin_with_settings(name, cls))
 
     def knows(self, secrets: Mapping[str, str]) -> None:
         """From now on a plugin knows these secrets."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner
 
@@ -50,6 +51,43 @@ def test_mistakes_in_a_plugins_section_have_their_places(home: Any) -> None:
     (problem,) = home.problems()
     assert problem.startswith("configs/t_1.yaml:2:10: cohort.share: 'share' must be <= 1")
     assert problem.endswith("<= 1")
+
+
+@attrs.frozen
+class Window:
+    """A section within a section."""
+
+    days: int
+    label: str = ""
+
+
+@attrs.frozen
+class ReleaseSettings:
+    """A section with keys that have no default, and with sections in it."""
+
+    recipient: str
+    copies: int = 1
+    window: Window | None = None
+    others: dict[str, Window] = attrs.Factory(dict)
+    steps: list[Window] = attrs.Factory(list)
+
+
+def test_layers_may_each_set_a_part_of_a_section(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.owns_section("release", ReleaseSettings)
+    monkeypatch.setenv("PAMOLA_RELEASE__COPIES", "3")
+    monkeypatch.setenv("DAYS", "7")
+    home.write("configs/prj_config.yaml", "release: {window: {days: 30}, others: {a: {days: 1}}, steps: [{days: 5}]}\n")
+    home.write("configs/t_1.yaml", 'release: {window: {label: x}, others: {a: {days: "${env:DAYS}"}}}\n')
+    assert home.problems() == ["configs/t_1.yaml:1:10: release: the key 'recipient' (text) is missing"]
+    monkeypatch.setenv("PAMOLA_RELEASE__RECIPIENT", "registry")
+    assert home.config().plugin("release") == ReleaseSettings(
+        "registry", 3, Window(30, "x"), {"a": Window(7)}, [Window(5)]
+    )
+    home.write("configs/t_1.yaml", "release: {others: {b: {label: y}}, steps: [{label: z}], window: {dais: 1}}\n")
+    assert home.problems() == [
+        "configs/t_1.yaml:1:44: release.steps[0]: the key 'days' (a whole number) is missing",
+        "configs/t_1.yaml:1:66: release.window.dais: unknown key (did you mean 'days'?)",
+    ]
 
 
 # ---------------------------------------------------------------- tasks from files

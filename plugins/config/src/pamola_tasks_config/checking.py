@@ -46,7 +46,7 @@ def type_layers(
     typed: list[TypedLayer] = []
     problems: list[Problem] = []
     for layer in (*layers, *others):
-        fitter = ConfigFitter(final=layer.name == ENVIRONMENT)
+        fitter = ConfigFitter(expanded=layer.name == ENVIRONMENT, layer=True)
         typed.append(TypedLayer(layer, _typed(fitter, layer, settings, strict=strict and sections)))
         problems += [problem_in(layer, misfit) for misfit in (*fitter.misfits, *_identity(layer, task_id))]
     for document in documents:

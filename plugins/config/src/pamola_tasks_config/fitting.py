@@ -51,20 +51,21 @@ def plain(value: Any) -> Any:
 
 
 class ConfigFitter(Fitter):
-    """Fits the values of layers, and what has become of their references.
+    """Fits values of the configuration.
 
     Args:
-        final: Whether references are expanded by now. Before, a reference stays as it is wherever it may turn out to
-            fit, and a section stays a mapping, since one layer alone may be incomplete.
+        expanded: Whether references are expanded by now. Before, a reference is kept wherever it may turn out to fit.
+        layer: Whether the values are those of a single layer, which may be incomplete: a section stays a mapping.
     """
 
-    def __init__(self, *, final: bool) -> None:
+    def __init__(self, *, expanded: bool = True, layer: bool = False) -> None:
         super().__init__()
-        self.final = final
+        self.expanded = expanded
+        self.layer = layer
 
     def fit(self, value: Any, kind: Any, path: ValuePath = ()) -> Any:
         """The value as this type has it; None, with a problem noted, where it does not fit."""
-        if not self.final and has_reference(value):
+        if not self.expanded and has_reference(value):
             return self._reference(value, kind, path)
         if isinstance(value, Secret):
             return value if _takes_secret(kind) else self._no_secret(path)
@@ -79,7 +80,7 @@ class ConfigFitter(Fitter):
 
     def _whole(self, path: ValuePath) -> bool:
         """Whether what is at this path comes from one layer as a whole: items of lists are not merged."""
-        return self.final or any(isinstance(part, int) for part in path)
+        return not self.layer or any(isinstance(part, int) for part in path)
 
     def complete(self, value: Any, kind: Any, path: ValuePath) -> Any:
         """A value that was put together from the typed values of several layers, its sections made."""

@@ -181,7 +181,7 @@ def _expanded(
         def find_secret(name: str, place: str = f"{entry.place}: {dotted(path)}") -> str:
             return _secret(project, name, place)
 
-        kind, fitter = kind_at(path, settings), ConfigFitter(final=True)
+        kind, fitter = kind_at(path, settings), ConfigFitter()
         try:
             found[path] = _references(entry.value, kind, environ, find_secret)
         except ConfigurationError as error:
@@ -224,7 +224,7 @@ def _complete(
     values: Mapping[str, Any], settings: Mapping[str, type], winners: Mapping[Leaf, Entry], problems: list[Problem]
 ) -> tuple[TaskKeys, dict[str, Any], dict[str, Any]]:
     """The keys of the schema, the sections of plugins, and the task's own parameters, from typed values."""
-    fitter = ConfigFitter(final=True)
+    fitter = ConfigFitter()
     keys = {key: fitter.complete(value, kinds()[key], (key,)) for key, value in values.items() if key in kinds()}
     sections = {key: fitter.complete(value, settings[key], (key,)) for key, value in values.items() if key in settings}
     for misfit in fitter.misfits:

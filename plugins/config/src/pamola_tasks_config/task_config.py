@@ -142,7 +142,7 @@ class TaskConfig(TaskKeys):
             section = self.parameters.get(name, {})
             return section if isinstance(section, Mapping) else {}
         if name not in self._sections:
-            fitter = ConfigFitter(final=True)
+            fitter = ConfigFitter()
             self._sections[name] = fitter.section({}, self._settings[name], (name,))
             if fitter.misfits:
                 raise ConfigurationError(problems=tuple(f"{name}: {misfit.message}" for misfit in fitter.misfits))
