@@ -165,3 +165,25 @@ def test_from_csv_to_a_published_file_the_kernel_calls_the_data_services_six_tim
     """`describe` before and after the step, `frame`, `write_dataset`, and the output is known and the input let go."""
     counting = run(root, "people.csv", COPY)
     assert counting.calls == ["describe", "frame", "write_dataset", "describe", "add_file_path", "release"]
+
+
+@pytest.mark.parametrize(
+    ("path", "operation", "passes"),
+    [
+        ("people.csv", COPY, 2),
+        ("people.parquet", COPY, 2),
+        ("people.jsonl", COPY, 2),
+        ("people.csv", DROP, 3),
+        ("people.jsonl", DROP, 3),
+        ("people.parquet", DROP, 2),
+    ],
+)
+def test_an_input_too_large_to_keep_is_hashed_and_then_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch, path: str, operation: Any, passes: int
+) -> None:
+    """One pass to hash it and one for its rows; text formats read in pieces take one more for the types."""
+    monkeypatch.setattr("pamola_tasks_data.source.KEPT", 0)
+    monkeypatch.setattr("pamola_tasks.storage.verified.BLOCK", 4096)
+    counting = run(root, path, operation)
+    whole = (root / path).stat().st_size
+    assert passes - 1 < counting.read[path] / whole < passes + 0.5
