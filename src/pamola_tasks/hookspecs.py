@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Config,
         ConfigLayer,
         ContainerFormat,
+        Contribution,
         DatasetFormat,
         DataSource,
         DataWriter,
@@ -379,7 +380,7 @@ def pamola_provide_encryption(run: RunServices) -> Encryption:
 
 @hookspec(firstresult=True)
 def pamola_provide_data_source(run: RunServices) -> DataSource:
-    """Read datasets. With no answer the run is refused."""
+    """Read datasets: a source that knows the task's inputs by name. With no answer the run is refused."""
 
 
 @hookspec(firstresult=True)
@@ -388,8 +389,11 @@ def pamola_provide_data_writer(run: RunServices) -> DataWriter:
 
 
 @hookspec
-def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat]:
-    """Add file formats for datasets: the extension without dot, and a `DatasetFormat` or `"module:object"`."""
+def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat | Contribution]:
+    """Add file formats for datasets: the extension without dot, and a `DatasetFormat` or `"module:object"`.
+
+    To take the place of a format of another plugin, return `Contribution(…, replaces="csv")`.
+    """
 
 
 @hookspec(firstresult=True)
