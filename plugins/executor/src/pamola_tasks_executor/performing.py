@@ -5,6 +5,7 @@ Publishing, recording and events stay with the parent. Encryption keys are not s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
@@ -72,7 +73,8 @@ class RemoteRun:
             self._broken = self._failed(error)
 
     def _bring_up(self, said: DescribedRun) -> None:
-        os.chdir(said.folder)
+        with contextlib.suppress(FileNotFoundError):  # on another machine only the project has to be there
+            os.chdir(said.folder)
         plugins = Plugins(disable=said.disable, prefer=said.prefer)
         for name, target, distribution, version, data in said.plugins:
             plugins.load(PluginRecord(name, target, distribution, version), lambda data=data: loads(data))  # type: ignore[misc]
