@@ -62,8 +62,8 @@ class TaskLock:
                 raise AlreadyRunning(
                     f"task {place.task_id} is running already{self._named(place.task_id)}: wait for it with --wait"
                 )
+            self._sign(descriptor)
             self._stack = stack.pop_all()
-        self._sign(descriptor)
         if self.after_a_crash:
             leftovers.remove_of_task(run.files, place)
 
