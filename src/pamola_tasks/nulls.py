@@ -1,4 +1,4 @@
-"""What answers for a service that nobody provides, where doing without it is harmless."""
+"""What answers for a service without a provider, where doing without it is harmless; what is not harmless refuses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from pamola_tasks.errors import EncryptionError, PathSecurityError
 from pamola_tasks.protocols.services import KERNEL_SERVICES
 
 if TYPE_CHECKING:
-    import logging
-    import re
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from pamola_tasks.protocols import PluginsView, RunServices
     from pamola_tasks.record import DatasetRecord
-    from pamola_tasks.secret import Secret
+
+
+def _without(name: str, doc: str, methods: str, **answers: Any) -> type[Any]:
+    """A class whose methods accept everything and do nothing; attributes and answers that differ are given."""
+
+    def nothing(self: Any, *positional: Any, **named: Any) -> None:
+        """Does nothing."""
+
+    members = {**dict.fromkeys(methods.split(), nothing), **answers, "__doc__": doc, "__module__": __name__}
+    return type(name, (), members)
 
 
 def _install(service: str) -> str:
@@ -42,7 +49,7 @@ class DenyingGuard:
 
 
 class NoRedactor:
-    """Withholds everything: without a redactor every text is replaced by the reason.
+    """Without a redactor nothing is shown: every text is replaced by the reason, every error by its class.
 
     Args:
         reason: Why there is no redactor.
@@ -63,22 +70,7 @@ class NoRedactor:
         """Always."""
         return True
 
-    def register(self, secret: Secret | str) -> None:
-        """Everything is hidden already."""
-
-    def learn(self, value: Any, key: str = "") -> None:
-        """Everything is hidden already."""
-
-    def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
-        """Everything is hidden already."""
-
-    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
-        """Everything is hidden already."""
-
-    def add_names(self, names: Iterable[str]) -> None:
-        """Everything is hidden already."""
-
-    def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> NoRedactor:
+    def disclosure(self, run: Any = None, datasets: Iterable[DatasetRecord] = ()) -> NoRedactor:
         """Only the class of an error may be shown."""
         return self
 
@@ -86,66 +78,46 @@ class NoRedactor:
         """The class."""
         return type(error).__name__
 
-    def trace(self, error: BaseException) -> str:
-        """The class."""
-        return type(error).__name__
+    trace = message
 
-    def remember(self, error: BaseException) -> None:
-        """There is nothing to keep."""
+    def register(self, *positional: Any, **named: Any) -> None:
+        """Everything is hidden already."""
 
-
-class NoLogging:
-    """Lines go nowhere."""
-
-    handlers: Sequence[logging.Handler] = ()
-
-    def close(self) -> None:
-        """Nothing is open."""
+    learn = add_pattern = add_predicate = add_names = remember = register
 
 
-class NoHistory:
-    """Nothing is remembered."""
+NoLogging = _without("NoLogging", "Lines go nowhere.", "close", handlers=())
+NoHistory = _without(
+    "NoHistory", "Runs are not recorded.", "run_started step_finished run_finished find_latest_execution"
+)
+NoProgress = _without(
+    "NoProgress",
+    "Progress is not shown.",
+    "set_total_operations start_operation update_operation set_operation_total complete_operation close",
+)
+NoReporter = _without(
+    "NoReporter",
+    "No report is written; what a task adds is not kept.",
+    "add_operation add_artifact add_metric add_task_summary",
+    generate_report=lambda self: {},
+    save_report=lambda self: Path(),
+)
 
-    def run_started(self, run: RunServices) -> None:
-        """Not recorded."""
 
-    def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
-        """Not recorded."""
-
-    def run_finished(self, run: RunServices) -> None:
-        """Not recorded."""
-
-    def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
-        """There is none."""
-        return None
+@contextlib.contextmanager
+def _keeping_out(self: Any, task_id: str) -> Iterator[None]:
+    yield
 
 
-class NoLock:
-    """Where tasks leave no files, nothing has to be locked."""
-
-    held = False
-    after_a_crash = False
-
-    def take(self, *, wait: bool = False) -> None:
-        """There is nothing to take."""
-
-    def tell(self, steps: Iterable[str]) -> None:
-        """Nobody looks."""
-
-    def release(self) -> None:
-        """Nothing is held."""
-
-    def holder(self, task_id: str) -> None:
-        """There is none."""
-
-    def is_running(self, task_id: str) -> bool:
-        """Not known."""
-        return False
-
-    @contextlib.contextmanager
-    def keeping_out(self, task_id: str) -> Iterator[None]:
-        """Nobody is kept out."""
-        yield
+NoLock = _without(
+    "NoLock",
+    "Where tasks leave no files, nothing has to be locked.",
+    "take tell release holder",
+    held=False,
+    after_a_crash=False,
+    is_running=lambda self, task_id: False,
+    keeping_out=_keeping_out,
+)
 
 
 class NoEncryption:
@@ -164,16 +136,14 @@ class NoEncryption:
         raise EncryptionError(f"a file is encrypted and no plugin decrypts: {_install('encryption')}")
 
     def is_encrypted(self, head: bytes) -> bool:
-        """Not by this service."""
+        """Not known: a file of an encrypted format that a plugin names is refused by `Files`."""
         return False
 
     def file_key_id(self, head: bytes) -> str:
         """Not known."""
         return ""
 
-    def refusal(self, head: bytes) -> str:
-        """Nothing is its own."""
-        return ""
+    refusal = file_key_id
 
     def derive_key(self, purpose: str) -> bytes:
         """There is no key."""
@@ -204,53 +174,5 @@ class NoDependencies:
         return True
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
-        """Nobody can tell."""
+        """Cannot be known."""
         raise self._plugins.missing("dependencies")
-
-
-class NoProgress:
-    """Nothing is shown."""
-
-    def set_total_operations(self, total: int) -> None:
-        """Not shown."""
-
-    def start_operation(
-        self, name: str, total: int = 0, description: str | None = None, unit: str = "items", leave: bool = False
-    ) -> None:
-        """Not shown."""
-
-    def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None:
-        """Not shown."""
-
-    def set_operation_total(self, name: str, total: float, unit: str = "items") -> None:
-        """Not shown."""
-
-    def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None:
-        """Not shown."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class NoReporter:
-    """No report is written; what a task adds is kept nowhere."""
-
-    def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
-        """Not kept."""
-
-    def add_artifact(self, artifact_type: str, path: str | Path, description: str = "", **more: Any) -> None:
-        """Not kept."""
-
-    def add_metric(self, name: str, value: Any) -> None:
-        """Not kept."""
-
-    def add_task_summary(self, success: bool, execution_time: float | None = None, **more: Any) -> None:
-        """Not kept."""
-
-    def generate_report(self) -> dict[str, Any]:
-        """Empty."""
-        return {}
-
-    def save_report(self) -> Path:
-        """No file; the empty path."""
-        return Path()

@@ -47,7 +47,7 @@ class Task:
 
     Args:
         task_id: Names the task, its folder, its report and its log.
-        task_type: What kind of task it is: `analysis`, `anonymization` …
+        task_type: What kind of task it is: `analysis`, `export` …
         description: What it does, for people.
         input_datasets: Names of datasets and the files they are in, relative to the project or its data repository.
         auxiliary_datasets: The same for data that is only looked up.
