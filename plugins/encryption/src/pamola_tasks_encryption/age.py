@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols import Project
 
-_MAGIC = b"age-encryption.org/"
 _SPOOL_IN_MEMORY = 4 * 1024 * 1024
 
 
@@ -48,11 +47,6 @@ class RecognisedAge:
     def recognised(self, sha256: str) -> ContentHash:
         """The hash as it is."""
         return ContentHash(sha256)
-
-
-def is_age(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is a (binary) age file."""
-    return head.startswith(_MAGIC)
 
 
 def load_pyrage() -> ModuleType:

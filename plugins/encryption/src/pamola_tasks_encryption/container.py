@@ -18,7 +18,6 @@ from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.header import (
     HEADER_SIZE,
     KEY_SIZE,
-    MAGIC,
     SEGMENT_SIZE,
     Binding,
     Header,
@@ -43,11 +42,6 @@ from pamola_tasks_encryption.segments import (
 )
 
 _BATCH = 16  # segments for one write call: measured, 1 MiB is where larger ones stop paying
-
-
-def is_container(head: bytes) -> bool:
-    """Whether a file that begins with these bytes says that it is `ptask/1`."""
-    return head.startswith(MAGIC)
 
 
 class EncryptingWriter(io.BufferedIOBase):

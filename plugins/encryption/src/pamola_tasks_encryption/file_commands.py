@@ -15,10 +15,11 @@ import click
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks_encryption import age
-from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.context import EncryptionMode
 from pamola_tasks_encryption.errors import Tampered, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header
+from pamola_tasks_encryption.marks import is_age, is_container
 from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.rotation import copy
 
@@ -75,7 +76,7 @@ def encrypt(
     for name in names:
         with work.source(name) as source:
             head, raw = _with_head(source.file)
-            if is_container(head) or age.is_age(head):
+            if is_container(head) or is_age(head):
                 raise UsageError(f"{source.shown} is encrypted already")
             task_id = task if task is not None else place.places.owner_of(source.path) if source.path else ""
             with work.target(source, f"{name}{ending}") as target, seal(target.file, task_id) as sealed:
@@ -100,7 +101,7 @@ def decrypt(
 
     def unseal(source: _Source) -> DecryptingReader:
         head, raw = _with_head(source.file)
-        if age.is_age(head):
+        if is_age(head):
             return age.AgeReader(raw, age.load_identities(place.identity))
         if not is_container(head):
             raise Tampered(f"{source.shown} is no encrypted file: it begins neither as ptask/1 nor as age")

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
+from pamola_tasks_encryption.marks import CONTAINER, is_container
 
-MAGIC = b"ptask/1\n"
 HEADER_SIZE = 4096
 SEGMENT_SIZE = 65536
 KEY_SIZE = 32
@@ -124,7 +124,7 @@ class Header:
         Raises:
             Tampered: They are no header of this format.
         """
-        if len(data) != HEADER_SIZE or not data.startswith(MAGIC):
+        if len(data) != HEADER_SIZE or not is_container(data):
             raise Tampered("this is not a whole ptask/1 file: its header is missing or cut")
         _, header_size, segment_size, _, _ = _PREAMBLE.unpack_from(data)
         if header_size != HEADER_SIZE or segment_size != SEGMENT_SIZE:
@@ -190,7 +190,7 @@ def make_header(key: bytes, binding: Binding) -> tuple[bytes, bytes, bytes]:
     file_id, data_key = os.urandom(_FILE_ID_SIZE), os.urandom(KEY_SIZE)
     associated = file_id + b"".join(_pack_field(name, getattr(binding, name)) for name in ("project", "task", "role"))
     location = _location_tag(data_key, file_id, binding.location) if binding.location else _NO_LOCATION
-    preamble = _PREAMBLE.pack(MAGIC, HEADER_SIZE, SEGMENT_SIZE, _commitment(data_key, file_id), location)
+    preamble = _PREAMBLE.pack(CONTAINER, HEADER_SIZE, SEGMENT_SIZE, _commitment(data_key, file_id), location)
     signed = (preamble + struct.pack(">H", len(associated)) + associated).ljust(_MAC_OFFSET, b"\0")
     mac = _header_mac(data_key, file_id, signed)
     return signed + mac + wrap(data_key, key, file_id, generation=1).pack() + _EMPTY_SLOT, data_key, associated

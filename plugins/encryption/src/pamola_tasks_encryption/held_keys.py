@@ -1,4 +1,7 @@
-"""The keys of a run: found when first needed, hidden from whatever the run writes, and forgotten at its end."""
+"""The keys of a run: found when first needed, hidden from whatever the run writes, and forgotten at its end.
+
+Nothing of cryptography is imported before a key is needed.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,16 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks.protocols import Redactor
 from pamola_tasks.secret import Secret
-from pamola_tasks_encryption import age
-from pamola_tasks_encryption.header import Header
-from pamola_tasks_encryption.keyfile import Means
-from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key, parse_key
-from pamola_tasks_encryption.settings import EncryptionSettings
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Redactor
+    from pamola_tasks_encryption.header import Header
+    from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey
+    from pamola_tasks_encryption.settings import EncryptionSettings
 
 
 class HeldKeys:
@@ -103,6 +106,8 @@ class HeldKeys:
         """Who can read age files."""
         with self._finding():
             if self._recipients is None:
+                from pamola_tasks_encryption import age
+
                 self._recipients = age.parse_recipients(self._settings.recipients)
             return self._recipients
 
@@ -110,6 +115,8 @@ class HeldKeys:
         """What age files are read with."""
         with self._finding():
             if self._identities is None:
+                from pamola_tasks_encryption import age
+
                 self._identities = age.load_identities(self._identity_file)
             return self._identities
 
@@ -134,6 +141,9 @@ class HeldKeys:
             yield
 
     def _find(self) -> ProjectKey:
+        from pamola_tasks_encryption.keyfile import Means
+        from pamola_tasks_encryption.keys import find_key
+
         path = self._root / Path(self._configured).expanduser() if self._configured else None
         means = Means(passphrase=self._environ.get("PAMOLA_PASSPHRASE"), identity=self._identity_file)
         if means.passphrase:
@@ -147,6 +157,8 @@ class HeldKeys:
     def _parsed(self, texts: Mapping[str, str]) -> dict[bytes, MemoryProtectedKey]:
         found = {}
         for name, text in texts.items():
+            from pamola_tasks_encryption.keys import parse_key
+
             key = parse_key(text.encode("utf-8", "replace"), f"encryption_keys[{name!r}]")
             self._hide(key)
             found[bytes.fromhex(key.fingerprint)] = key

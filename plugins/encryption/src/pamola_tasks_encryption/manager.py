@@ -1,7 +1,7 @@
 """The encryption service of a run: what it encrypts with, and what it can read.
 
 Asked to encrypt and unable to, it raises before anything is written; it never goes on without encryption and never
-changes the mode by itself.
+changes the mode by itself. What encrypts and decrypts is imported when the first file is.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
 from pamola_tasks.plugins.manager import installed_redactor
-from pamola_tasks.protocols import Redactor
-from pamola_tasks_encryption import age
-from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
 from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
 from pamola_tasks_encryption.errors import Tampered
-from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header, hkdf_sha256
 from pamola_tasks_encryption.held_keys import HeldKeys
+from pamola_tasks_encryption.marks import is_age, is_container
 from pamola_tasks_encryption.settings import EncryptionSettings
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Redactor
+    from pamola_tasks_encryption.header import Binding
 
 
 class TaskEncryptionManager:
@@ -169,7 +170,11 @@ class TaskEncryptionManager:
         if not self._enabled:
             raise EncryptionError("encryption is off in this run (use_encryption is false), so nothing is encrypted")
         if self._mode() is EncryptionMode.AGE:
-            return age.AgeWriter(raw, self._keys.recipients())  # type: ignore[return-value]
+            from pamola_tasks_encryption.age import AgeWriter
+
+            return AgeWriter(raw, self._keys.recipients())  # type: ignore[return-value]
+        from pamola_tasks_encryption.container import EncryptingWriter
+
         with self._keys.of_project().key as key:
             return EncryptingWriter(raw, key, self._binding(task_id, role))  # type: ignore[return-value]
 
@@ -188,10 +193,15 @@ class TaskEncryptionManager:
         Raises:
             EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
         """
+        from pamola_tasks_encryption.container import DecryptingReader
+        from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header
+
         head = raw.read(HEADER_SIZE)
         raw.seek(0)
-        if age.is_age(head):
-            return age.AgeReader(raw, self._keys.identities())  # type: ignore[return-value]
+        if is_age(head):
+            from pamola_tasks_encryption.age import AgeReader
+
+            return AgeReader(raw, self._keys.identities())  # type: ignore[return-value]
         if not is_container(head):
             raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
         header = Header.parse(head)
@@ -205,12 +215,14 @@ class TaskEncryptionManager:
 
     def is_encrypted(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes is one that `reader` is for."""
-        return is_container(head) or age.is_age(head)
+        return is_container(head) or is_age(head)
 
     def file_key_id(self, head: bytes) -> str:
         """The id of the key of a file with these first 4,096 bytes; empty for age files and damaged headers."""
         if not is_container(head):
             return ""
+        from pamola_tasks_encryption.header import HEADER_SIZE, Header
+
         try:
             newest = Header.parse(head[:HEADER_SIZE]).newest
         except Tampered:  # a damaged file does not say; reading it does
@@ -225,6 +237,8 @@ class TaskEncryptionManager:
         """
         if not is_container(head):
             return ""
+        from pamola_tasks_encryption.header import HEADER_SIZE, Header
+
         try:
             header = Header.parse(head[:HEADER_SIZE])
             with self._keys.of_input(header) or self._keys.for_file(header) as key:
@@ -263,6 +277,8 @@ class TaskEncryptionManager:
         Raises:
             EncryptionError: There is no key.
         """
+        from pamola_tasks_encryption.header import hkdf_sha256
+
         with self._keys.of_project().key as key:
             return hkdf_sha256(key, b"", b"pamola-tasks derived key\0" + purpose.encode())
 
@@ -285,6 +301,8 @@ class TaskEncryptionManager:
 
     def _binding(self, task_id: str, role: str, *, strict: bool = True) -> Binding:
         """What a file of this run belongs to. The place is always stated, so that it can be insisted on later."""
+        from pamola_tasks_encryption.header import Binding
+
         return Binding(self._project_id, task_id, role, self._location if strict else "")
 
 

@@ -17,8 +17,9 @@ from pamola_tasks.protocols import ContentHash
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.hashing import HashedWriter
-from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter, is_container
+from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.header import Header, key_id, without_slots
+from pamola_tasks_encryption.marks import is_container
 from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, head_of
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ import attrs
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.storage import publishing
-from pamola_tasks_encryption import age
-from pamola_tasks_encryption.container import DecryptingReader, is_container
+from pamola_tasks_encryption.container import DecryptingReader
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
+from pamola_tasks_encryption.marks import is_age, is_container
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
@@ -76,7 +76,7 @@ def encrypted_files(files: Files) -> list[str]:
 
 def is_encrypted(head: bytes) -> bool:
     """Whether a file that begins with these bytes is encrypted."""
-    return is_container(head) or age.is_age(head)
+    return is_container(head) or is_age(head)
 
 
 def head_of(files: Files, name: str) -> bytes:
