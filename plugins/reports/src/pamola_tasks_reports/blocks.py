@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
-from pamola_tasks_reports.charts.form import Chart
+if TYPE_CHECKING:
+    from pamola_tasks_reports.charts.form import Chart
 
 
 @attrs.frozen

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks_reports.blocks import Block, Bullets, Cell, Charts, Facts, Table
-from pamola_tasks_reports.charts.form import Chart, ChartError, chart_of
 from pamola_tasks_reports.formatting import flat, named, value
+
+if TYPE_CHECKING:
+    from pamola_tasks_reports.charts.form import Chart
 
 _WIDEST = 9
 
@@ -70,6 +72,8 @@ def _is_number(item: Any) -> bool:
 
 def charts_of(raw: Any) -> Iterator[Block]:
     """The charts of a JSON list; what is none is said to be none, in its place."""
+    from pamola_tasks_reports.charts.form import ChartError, chart_of  # most reports have no chart
+
     drawn: list[Chart] = []
     problems: list[str] = []
     for number, item in enumerate(raw if isinstance(raw, list) else [raw], start=1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks_reports.blocks import (
     Block,
@@ -21,10 +21,11 @@ from pamola_tasks_reports.blocks import (
     Text,
     Verbatim,
 )
-from pamola_tasks_reports.charts.form import Chart
-from pamola_tasks_reports.charts.numbers import numbers_of
 from pamola_tasks_reports.document import document_of
 from pamola_tasks_reports.formatting import printable
+
+if TYPE_CHECKING:
+    from pamola_tasks_reports.charts.form import Chart
 
 _MEANT = re.compile(r"[\\*|<>]|(?<!\w)_|_(?!\w)|\](?=\()|&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\s*)(#*|\d*)([-#+=.)])(?=\s|$)")
@@ -91,6 +92,8 @@ def _block(block: Block) -> Iterator[str]:
 
 def _chart(chart: Chart) -> Iterator[str]:
     """What a chart shows, as its numbers."""
+    from pamola_tasks_reports.charts.numbers import numbers_of  # most reports have no chart
+
     if chart.note:
         yield _text(chart.note)
         yield ""
