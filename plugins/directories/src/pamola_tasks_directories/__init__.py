@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
     from pamola_tasks_directories.manager import DirectoryManager as DirectoryManager
     from pamola_tasks_directories.manager import TaskDirectoryManager as TaskDirectoryManager
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("DirectoryManager", "TaskDirectoryManager"):
-        from pamola_tasks_directories import manager
-
-        return getattr(manager, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+else:
+    __getattr__, __dir__, __all__ = lazily(__name__, {"manager": "DirectoryManager TaskDirectoryManager"})

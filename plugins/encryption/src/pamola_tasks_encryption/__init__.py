@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
-    from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
-    from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
-    from pamola_tasks_encryption.header import Binding
-    from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey, find_key
-    from pamola_tasks_encryption.manager import EncryptionManager, TaskEncryptionManager
-    from pamola_tasks_encryption.provide import is_master_key_exposed
-    from pamola_tasks_encryption.settings import EncryptionSettings
-
-_HOMES = {
-    "Binding": "header",
-    "DecryptingReader": "container",
-    "EncryptingWriter": "container",
-    "EncryptionContext": "context",
-    "EncryptionManager": "manager",
-    "EncryptionMode": "context",
-    "EncryptionSettings": "settings",
-    "MemoryProtectedKey": "keys",
-    "ProjectKey": "keys",
-    "TaskEncryptionManager": "manager",
-    "find_key": "keys",
-    "is_master_key_exposed": "provide",
-}
-
-__all__ = [
-    "Binding",
-    "DecryptingReader",
-    "EncryptingWriter",
-    "EncryptionContext",
-    "EncryptionManager",
-    "EncryptionMode",
-    "EncryptionSettings",
-    "MemoryProtectedKey",
-    "ProjectKey",
-    "TaskEncryptionManager",
-    "find_key",
-    "is_master_key_exposed",
-]
-
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    from pamola_tasks_encryption.container import DecryptingReader as DecryptingReader
+    from pamola_tasks_encryption.container import EncryptingWriter as EncryptingWriter
+    from pamola_tasks_encryption.context import EncryptionContext as EncryptionContext
+    from pamola_tasks_encryption.context import EncryptionMode as EncryptionMode
+    from pamola_tasks_encryption.header import Binding as Binding
+    from pamola_tasks_encryption.keys import MemoryProtectedKey as MemoryProtectedKey
+    from pamola_tasks_encryption.keys import ProjectKey as ProjectKey
+    from pamola_tasks_encryption.keys import find_key as find_key
+    from pamola_tasks_encryption.manager import EncryptionManager as EncryptionManager
+    from pamola_tasks_encryption.manager import TaskEncryptionManager as TaskEncryptionManager
+    from pamola_tasks_encryption.provide import is_master_key_exposed as is_master_key_exposed
+    from pamola_tasks_encryption.settings import EncryptionSettings as EncryptionSettings
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "container": "DecryptingReader EncryptingWriter",
+            "context": "EncryptionContext EncryptionMode",
+            "header": "Binding",
+            "keys": "MemoryProtectedKey ProjectKey find_key",
+            "manager": "EncryptionManager TaskEncryptionManager",
+            "provide": "is_master_key_exposed",
+            "settings": "EncryptionSettings",
+        },
+    )
