@@ -12,9 +12,9 @@ import attrs
 import pytest
 
 from pamola_tasks.errors import CheckpointError
-from pamola_tasks.protocols import Files
 from pamola_tasks.record import SavedStep
 from pamola_tasks.storage import journal
+from pamola_tasks.storage.files import Files
 from pamola_tasks_checkpoints import TaskContextManager
 
 Manage = Callable[..., TaskContextManager]
