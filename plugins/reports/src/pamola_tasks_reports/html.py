@@ -7,41 +7,67 @@ their own. A template engine would escape as well, but took a sixth of the time 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from pamola_tasks_reports.blocks import (
-    Badge,
-    Block,
-    Bullets,
-    Callout,
-    Cell,
-    Charts,
-    Code,
-    Document,
-    Facts,
-    Paragraph,
-    Section,
-    Share,
-    Table,
-    Text,
-    Verbatim,
-)
-from pamola_tasks_reports.document import document_of
+from pamola_tasks_reports import document
 from pamola_tasks_reports.formatting import printable
+
+if TYPE_CHECKING:
+    from pamola_tasks_reports.charts.form import Chart
 
 _MOST_CHARTS = 24  # shown side by side; more are folded away
 
 # The browser is told to load nothing and to run nothing, whatever stands in the page.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="%(policy)s">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>%(title)s – report</title>
+<style>
+%(style)s</style>
+</head>
+<body>
+<header class="%(tone)s">
+<p class="subtitle">%(subtitle)s</p>
+<h1>%(title)s</h1>
+<p class="outcome">%(status)s %(sentence)s</p>
+%(figures)s
+</header>
+<main>
+%(sections)s</main>
+<footer>%(footer)s</footer>
+</body>
+</html>
+"""
+
 
 def as_html(report: Mapping[str, Any]) -> bytes:
     """A JSON report as one HTML file."""
-    return _page(document_of(report)).encode("utf-8", "backslashreplace")
+    pieces, top = _Html(), document.top_of(report)
+    style = resources.files("pamola_tasks_reports").joinpath("report.css").read_text("utf-8")
+    page = Markup(_PAGE) % {
+        "policy": Markup(_POLICY),
+        "style": Markup(style),
+        "title": _visible(top.title),
+        "tone": top.tone,
+        "subtitle": _visible(top.subtitle),
+        "status": pieces.badge(top.status, top.tone),
+        "sentence": _visible(top.sentence),
+        "figures": _pairs(top.figures, "figures"),
+        "sections": _joined(document.sections_of(report, pieces)),
+        "footer": _visible(top.footer),
+    }
+    return page.encode("utf-8", "backslashreplace")
 
 
 def _filled(pattern: str, *parts: object) -> Markup:
@@ -53,146 +79,95 @@ def _visible(item: object) -> object:
     return printable(item) if isinstance(item, str) and not isinstance(item, Markup) else item
 
 
-def _joined(pieces: Iterable[Markup]) -> Markup:
+def _joined(pieces: Iterable[str]) -> Markup:
     return Markup("").join(pieces)
 
 
-def _page(document: Document) -> Markup:
-    style = resources.files("pamola_tasks_reports").joinpath("report.css").read_text("utf-8")
-    return _filled(
-        _PAGE,
-        Markup(_POLICY),
-        document.title,
-        Markup(style),
-        document.status.tone,
-        document.subtitle,
-        document.title,
-        _cell(document.status),
-        document.sentence,
-        _pairs(document.figures, "figures"),
-        _joined(map(_section, document.sections)),
-        document.footer,
-    )
-
-
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="%s">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>%s – report</title>
-<style>
-%s</style>
-</head>
-<body>
-<header class="%s">
-<p class="subtitle">%s</p>
-<h1>%s</h1>
-<p class="outcome">%s %s</p>
-%s
-</header>
-<main>
-%s</main>
-<footer>%s</footer>
-</body>
-</html>
-"""
-
-
-def _section(section: Section) -> Markup:
-    level, minor = section.level, Markup(" minor") if section.minor else ""
-    shown = _joined(_SHOWN[type(block)](block) + "\n" for block in section.blocks)
-    pattern = '<section class="level%s%s">\n<h%s>%s</h%s>\n%s</section>\n'
-    return _filled(pattern, level, minor, level, section.title, level, shown)
-
-
-# ---------------------------------------------------------------- cells, pairs, tables
-
-
-def _cell(item: Cell) -> Markup:
-    match item:
-        case Badge():
-            return _filled('<span class="badge %s">%s</span>', item.tone, item.text)
-        case Share():
-            percent = f"{100 * min(max(item.share, 0.0), 1.0):.1f}%"
-            return _filled('%s<span class="share"><span style="width:%s"></span></span>', item.text, percent)
-        case Code():
-            full = _filled(' title="%s"', item.full) if item.full else ""
-            return _filled("<code%s>%s</code>", full, _breakable(item.text)) if item.text else Markup("")
-        case _:
-            return _filled("%s", item)
-
-
-def _breakable(path: str) -> Markup:
-    return escape(printable(path)).replace("/", Markup("/<wbr>"))
-
-
-def _pairs(pairs: Sequence[tuple[str, Cell]], kind: str) -> Markup:
-    shown = _joined(_filled("<div><dt>%s</dt><dd>%s</dd></div>", name, _cell(item)) for name, item in pairs)
+def _pairs(pairs: Iterable[tuple[str, str]], kind: str) -> Markup:
+    shown = _joined(_filled("<div><dt>%s</dt><dd>%s</dd></div>", *pair) for pair in pairs)
     return _filled('<dl class="%s">%s</dl>', kind, shown)
 
 
-def _table(table: Table) -> Markup:
-    caption = _filled("<caption>%s</caption>\n", table.caption) if table.caption else ""
-    head = _row("th", table.headers, table.right)
-    body = _joined(_row("td", row, table.right) + "\n" for row in table.rows)
-    pattern = '<div class="wide"><table>\n%s<thead>%s</thead>\n<tbody>\n%s</tbody>\n</table></div>\n'
-    return _filled(pattern, caption, head, body)
+class _Html:
+    """See `Pieces`."""
 
+    def badge(self, text: str, tone: str) -> Markup:
+        return _filled('<span class="badge %s">%s</span>', tone, text)
 
-def _row(tag: str, cells: Sequence[Cell], right: frozenset[int]) -> Markup:
-    plain, aligned = f"<{tag}>%s</{tag}>", f'<{tag} class="right">%s</{tag}>'
-    shown = (_filled(aligned if index in right else plain, _cell(item)) for index, item in enumerate(cells))
-    return _filled("<tr>%s</tr>", _joined(shown))
+    def code(self, text: str, full: str = "") -> Markup:
+        breakable = escape(printable(text)).replace("/", Markup("/<wbr>"))
+        title = _filled(' title="%s"', full) if full else ""
+        return _filled("<code%s>%s</code>", title, breakable) if text else Markup("")
 
+    def share(self, text: str, share: float) -> Markup:
+        percent = f"{100 * min(max(share, 0.0), 1.0):.1f}%"
+        return _filled('%s<span class="share"><span style="width:%s"></span></span>', text, percent)
 
-# ---------------------------------------------------------------- blocks
+    def facts(self, pairs: Iterable[tuple[str, str]]) -> Markup:
+        return _pairs(pairs, "facts")
 
+    def table(
+        self, headers: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = (), caption: str = ""
+    ) -> Markup:
+        def row(tag: str, cells: Sequence[str]) -> Markup:
+            plain, aligned = f"<{tag}>%s</{tag}>", f'<{tag} class="right">%s</{tag}>'
+            shown = (_filled(aligned if index in right else plain, cell) for index, cell in enumerate(cells))
+            return _filled("<tr>%s</tr>", _joined(shown))
 
-def _bullets(block: Bullets) -> Markup:
-    items = _joined(_filled("<li>%s</li>", _inline(item)) for item in block.items)
-    return _filled('<ul class="%s">%s</ul>', block.tone, items)
+        right = frozenset(right)
+        title = _filled("<caption>%s</caption>\n", caption) if caption else ""
+        body = _joined(row("td", cells) + "\n" for cells in rows)
+        pattern = '<div class="wide"><table>\n%s<thead>%s</thead>\n<tbody>\n%s</tbody>\n</table></div>\n'
+        return _filled(pattern, title, row("th", headers), body)
 
+    def bullets(self, items: Iterable[str], tone: str = "quiet") -> Markup:
+        shown = _joined(_filled("<li>%s</li>", _inline(item)) for item in items)
+        return _filled('<ul class="%s">%s</ul>', tone, shown)
 
-def _callout(block: Callout) -> Markup:
-    lines = Markup("<br>").join(map(_inline, block.text.splitlines()))
-    return _filled('<div class="callout %s"><h3>%s</h3><p>%s</p></div>', block.tone, block.title, lines)
+    def paragraph(self, text: str) -> Markup:
+        return _filled("<p>%s</p>", _inline(text))
 
+    def prose(self, markdown: str) -> Markup:
+        from pamola_tasks_reports.prose import rendered  # only where a plugin wrote some
 
-def _charts(block: Charts) -> Markup:
-    from pamola_tasks_reports.charts.page import gallery  # only where there are some
+        return Markup(rendered(markdown))
 
-    shown, more = block.charts[:_MOST_CHARTS], block.charts[_MOST_CHARTS:]
-    folded = "<details><summary>%s more charts</summary>\n%s</details>"
-    return gallery(shown, _table) + (_filled(folded, len(more), gallery(more, _table)) if more else "")
+    def callout(self, title: str, text: str) -> Markup:
+        lines = Markup("<br>").join(map(_inline, text.splitlines()))
+        return _filled('<div class="callout bad"><h3>%s</h3><p>%s</p></div>', title, lines)
+
+    def verbatim(self, text: str) -> Markup:
+        return _filled("<details><summary>Where it was in the code</summary><pre>%s</pre></details>", text)
+
+    def charts(self, charts: Sequence[Chart]) -> Markup:
+        gallery = '<div class="charts">\n%s</div>\n'
+        figures = [self._figure(chart) for chart in charts]
+        shown, more = (_filled(gallery, _joined(part)) for part in (figures[:_MOST_CHARTS], figures[_MOST_CHARTS:]))
+        folded = "<details><summary>%s more charts</summary>\n%s</details>"
+        return shown + (_filled(folded, len(figures) - _MOST_CHARTS, more) if len(figures) > _MOST_CHARTS else "")
+
+    def _figure(self, chart: Chart) -> Markup:
+        from pamola_tasks_reports.charts.drawing import draw  # only where there are charts
+        from pamola_tasks_reports.charts.numbers import numbers_of
+
+        headers, rows = numbers_of(chart)
+        return _filled(
+            '<figure class="chart %s">\n<figcaption>%s</figcaption>\n<div class="drawn">%s</div>\n%s'
+            "<details><summary>Numbers</summary>\n%s</details>\n</figure>\n",
+            type(chart).__name__.lower(),
+            chart.title,
+            Markup(draw(chart)),
+            _filled('<p class="note">%s</p>\n', chart.note) if chart.note else "",
+            self.table(headers, rows, range(1, len(headers))),
+        )
+
+    def section(self, title: str, pieces: Iterable[str], level: int = 2, minor: bool = False) -> Markup:
+        pattern = '<section class="level%s%s">\n<h%s>%s</h%s>\n%s</section>\n'
+        shown = _joined(piece + "\n" for piece in pieces)
+        return _filled(pattern, level, " minor" if minor else "", level, title, level, shown)
 
 
 def _inline(text: str) -> Markup:
     """A message: `code` and **bold** are shown as such, everything else as it is written."""
     shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(printable(text))))
     return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", shown))
-
-
-def _prose(block: Text) -> Markup:
-    from pamola_tasks_reports.prose import rendered  # only where a plugin wrote some
-
-    return Markup(rendered(block.markdown))
-
-
-def _verbatim(block: Verbatim) -> Markup:
-    return _filled("<details><summary>Where it was in the code</summary><pre>%s</pre></details>", block.text)
-
-
-_SHOWN: Mapping[type[Block], Callable[[Any], Markup]] = {
-    Facts: lambda block: _pairs(block.pairs, "facts"),
-    Table: _table,
-    Bullets: _bullets,
-    Paragraph: lambda block: _filled("<p>%s</p>", _inline(block.text)),
-    Text: _prose,
-    Callout: _callout,
-    Charts: _charts,
-    Verbatim: _verbatim,
-}
