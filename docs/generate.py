@@ -28,6 +28,7 @@ import click
 
 from pamola_tasks import Kernel, errors, hookspecs, protocols
 from pamola_tasks.parameters import annotations_of, describe
+from pamola_tasks.plugins.calling import kind_of
 from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS
 
@@ -110,7 +111,7 @@ def hooks() -> Iterator[str]:
         for number in [number for number in phases if number < node.lineno]:
             yield f"## {phases.pop(number).capitalize()}\n"
         yield f"### {node.name}\n"
-        kind = hookspecs.kind_of(node.name)
+        kind = kind_of(node.name)
         default = DEFAULTS[node.name.removeprefix("pamola_provide_")] if kind == "service" else None
         yield f"*{kind.capitalize()}*" + (
             f", answered by `{default}` unless another plugin does.\n" if default else ".\n"
@@ -121,7 +122,7 @@ def hooks() -> Iterator[str]:
 
 def services() -> Iterator[str]:
     providers = {
-        node.name.removeprefix("pamola_provide_"): ast.unparse(node.returns)
+        node.name.removeprefix("pamola_provide_"): ast.unparse(node.returns).removeprefix("protocols.")
         for node in ast.parse(inspect.getsource(hookspecs)).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("pamola_provide_") and node.returns is not None
     }

@@ -1,25 +1,25 @@
 """Every hook of pamola-tasks, in the order of a run: the page to read first.
 
 A plugin implements any of these functions, takes only the parameters that it needs, by name, and marks them with
-`@pamola_tasks.hookimpl`. What a hook may answer depends on its kind (see `KINDS`):
+`@pamola_tasks.hookimpl`. What a hook may return depends on its kind, which its name shows:
 
-* **service** (`pamola_provide_*`): exactly one plugin answers. The kernel chooses it before the call: first the
-  one named by `plugins.prefer.<service>`, else the only implementation that is not `trylast`, else the default.
-* **contribution** (`pamola_add_*`): everybody's answers are collected, once.
-* **check** (`pamola_check_*`): everybody may object; objections are collected and all shown. A check can only tighten.
-* **decision** (`pamola_modify_plan`): one after the other; the kernel records who changed what.
+* **service** (`pamola_provide_*`): exactly one plugin provides it, chosen before the call: the one named by
+  `plugins.prefer.<service>`, else the only implementation that is not `trylast`, else the default.
+* **contribution** (`pamola_add_*`): the answers of all plugins are collected once.
+* **check** (`pamola_check_*`): any plugin may object; all objections are collected and shown. A check can only tighten.
+* **decision** (`pamola_modify_plan`): one plugin after another; the kernel records which one changed what.
 * **event** (`pamola_on_*`): observers, in the parent process only, never two at a time. An observer that raises is
-  recorded and named in the report, and the others are still called; after three times it is left out of the run.
+  recorded and named in the report while the others are still called; after three failures it is left out of the run.
 
 `pamola_run_step` is the one hook made to be wrapped: the kernel has the only plain implementation.
-A wrapper of any other hook is called once, around all implementations, also where there is none; what it returns
-counts. No parameter of an implementation may have a default value or be keyword-only, no implementation may be `async`,
-and no event may be wrapped. An implementation marked `optionalhook=True` may be of a hook that another plugin adds.
+A wrapper of any other hook is called once, around all implementations, even if there is none; what it returns counts.
+No parameter of an implementation may have a default value or be keyword-only, no implementation may be `async`, and no
+event may be wrapped. An implementation marked `optionalhook=True` may belong to a hook that another plugin adds.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -28,42 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from pamola_tasks import protocols
     from pamola_tasks.operation import Artifact, Operation, OperationResult
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols import (
-        Checkpoints,
-        Command,
-        Config,
-        ConfigLayer,
-        ContainerFormat,
-        Contribution,
-        DatasetFormat,
-        DataSource,
-        DataWriter,
-        Dependencies,
-        Diagnosis,
-        Directories,
-        Encryption,
-        Executor,
-        History,
-        KernelView,
-        Lock,
-        Logging,
-        PathGuard,
-        Places,
-        Progress,
-        Project,
-        Redactor,
-        Reporter,
-        ReportSection,
-        ReportWriter,
-        RunServices,
-        Scheduler,
-        Service,
-        Task,
-    )
+    from pamola_tasks.protocols import Config, KernelView, Project, RunServices, Task
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.secret import Secret
+
+    Objections = Iterable[str] | str | None
 
 PROJECT_NAME = "pamola_tasks"
 HOOK_API = 1
@@ -71,252 +43,163 @@ HOOK_API = 1
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
 hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 
-Kind = Literal["service", "contribution", "check", "decision", "event", "chain", "step"]
 
-
-def kind_of(hook: str) -> Kind:
-    """What kind of hook a name is, which follows from the name."""
-    if hook.startswith("pamola_provide_"):
-        return "service"
-    if hook.startswith("pamola_check_"):
-        return "check"
-    if hook.startswith("pamola_on_"):
-        return "event"
-    if hook == "pamola_modify_plan":
-        return "decision"
-    if hook == "pamola_find_secret":
-        return "chain"
-    if hook == "pamola_run_step":
-        return "step"
-    return "contribution"
-
-
-# ------------------------------------------------------------------------------------------------ assembly
+# ---------------------------------------------------------------- assembly
 
 
 @hookspec
 def pamola_add_hooks(add: Callable[[Any], None]) -> None:
     """Add hook specifications of your own, which other plugins can then implement.
 
-    Called when the plugin is loaded, before any plugin's implementations are looked at. The names of the hooks say
-    what kind they are, as those of the kernel do. Ask them with `kernel.plugins.each`, `first`, `objections` or, for
-    contributions by name, `kernel.contributions`.
-
-    Args:
-        add: Takes a module, class or object whose functions are marked with `@pamola_tasks.hookspec`.
+    Called when the plugin is loaded: give `add` a module or class whose functions are marked `@pamola_tasks.hookspec`.
+    Names show the kind of a hook, as in the kernel. Call your hooks with `kernel.plugins.each`, `first` or
+    `objections`, or with `kernel.contributions` for contributions by name.
     """
 
 
 @hookspec
-def pamola_add_services() -> Mapping[str, Service]:
+def pamola_add_services() -> Mapping[str, protocols.Service]:
     """Add kinds of service: each becomes `run.<name>`, provided by `pamola_provide_<name>(run)`.
 
     Called when the plugin is loaded. Services come up in the order that their `after` asks for.
-
-    Returns:
-        Names of services, and what each must offer.
     """
 
 
 @hookspec
-def pamola_add_commands() -> Mapping[str, Command]:
-    """Add commands to the command line.
+def pamola_add_commands() -> Mapping[str, protocols.Command]:
+    """Add commands to the command line, by name. A name that two plugins use is an error.
 
-    Called when the command line starts. Nothing that a command needs may be imported here: a `Command` names the
-    click command as `"module:object"`, with its one line of help and whether it writes. A command that writes (the
-    default) is refused while an installed plugin is failed or incompatible.
-
-    Returns:
-        Names of commands, and for each a `Command`. A name that two plugins use is an error.
+    Called when the command line starts, so import nothing here: a `Command` names the click command as
+    `"module:object"`. One that writes (the default) is refused while an installed plugin is failed or incompatible.
     """
 
 
 @hookspec
-def pamola_add_templates() -> Mapping[str, Command]:
-    """Add what `pamola-task new` can create: each a subcommand of `new`, which writes files with
-    `CommandLine.create_files`.
-
-    Called when `pamola-task new` is used.
-
-    Returns:
-        Names of templates, and for each a `Command`. A name that two plugins use is an error.
-    """
+def pamola_add_templates() -> Mapping[str, protocols.Command]:
+    """Add what `pamola-task new` can create: its subcommands, which write with `CommandLine.create_files`."""
 
 
 @hookspec
 def pamola_add_operations() -> Mapping[str, str | type[Operation]]:
-    """Add operations that tasks may use by name.
-
-    Called once per kernel, when the first operation is looked up.
-
-    Returns:
-        Names of operations, and for each the class or `"module:Class"`, which is imported when it is first used.
-    """
+    """Add operations that tasks may use by name: the class, or `"module:Class"`, imported when it is first used."""
 
 
 @hookspec
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
     """Add tasks that can be run by their id.
 
-    Called once per kernel and project, when tasks are listed or looked up.
-
-    Returns:
-        Task ids, and for each a `BaseTask` class, `"module:Class"`, or a `pamola_tasks.registry.TaskFile`. A key such
-        as `"*.yaml"` brings the class of all task files with that ending that name no class of their own; it is called
-        with the file's name and, where it is known, the task's id.
+    Called once per kernel and project. Returns task ids, and for each a `BaseTask` class, `"module:Class"`, or a
+    `pamola_tasks.registry.TaskFile`. A key such as `"*.yaml"` gives the class for all task files with that ending that
+    name no class of their own; it is called with the file's name and, where known, the task's id.
     """
 
 
 @hookspec
 def pamola_add_settings() -> str | type:
-    """Say what this plugin's own section of the configuration must fit.
+    """Give the attrs class, or `"module:Class"`, that the plugin's own section of the configuration must fit.
 
-    Called once per kernel, before configuration is read. The section is named after the plugin's entry point.
-
-    Returns:
-        An attrs class, or `"module:Class"`. The section that fits it is `run.config.plugin("<name>")`.
+    The section has the name of the plugin's entry point; the instance is `run.config.plugin("<name>")`.
     """
 
 
 @hookspec
-def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterable[Diagnosis]:
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterable[protocols.Diagnosis]:
     """Report to `pamola-task doctor` what is missing, odd or damaged.
 
-    A service that keeps files can report more: with `--data`, its method `diagnose` is called where it has one.
-
-    Args:
-        project: The project, or None where there is none.
-        kernel: The kernel.
-        data: Whether `--data` was given: examine what runs left on the disk too, which takes time.
-
-    Returns:
-        Findings, each with a level (`ok`, `note`, `warning`, `error`), what was found and what to do about it.
+    With `data` (`--data`) examine what runs left on the disk too, which takes time. A service that keeps files can
+    report more: its method `diagnose` is then called where it has one.
     """
 
 
 @hookspec(firstresult=True)
-def pamola_provide_scheduler(kernel: KernelView) -> Scheduler:
+def pamola_provide_scheduler(kernel: KernelView) -> protocols.Scheduler:
     """Run several tasks: in dependency order, at the same time, as a dry run.
 
-    Called once per kernel, when several tasks are to be run. With no answer `pamola-task run` runs one task and refuses
-    `--all`, `--with-dependencies` and more than one name.
-
-    Args:
-        kernel: The `Kernel` of the project.
+    Without a provider `pamola-task run` refuses `--all`, `--with-dependencies` and more than one name.
     """
 
 
-# ------------------------------------------------------------------------------------------------ initialize
+# ---------------------------------------------------------------- initialize
 
 
 @hookspec(firstresult=True)
-def pamola_provide_redactor(run: RunServices | None) -> Redactor:
-    """Hide secrets in texts, and say what may be said of errors.
+def pamola_provide_redactor(run: RunServices | None) -> protocols.Redactor:
+    """Hide secrets in texts, and decide what may be shown of errors. Without a provider the run is refused.
 
-    Called first of all, since every log line passes through it: it can use no service and no configuration, and should
-    know the secrets in the environment. The secrets and patterns of the configuration are added once that is known.
-    With no answer the run is refused.
-
-    Args:
-        run: The run; None for messages outside of runs: why a plugin could not be loaded, errors of commands.
+    Called before everything else, since every log line passes through it: use no service and no configuration, but know
+    the secrets in the environment. Secrets and patterns of the configuration are added once that is known. Without a
+    run it is for messages outside of runs, such as why a plugin could not be loaded.
     """
 
 
 @hookspec(firstresult=True)
-def pamola_provide_project(start: Path, asked: bool) -> Project:
-    """Find the project that a folder belongs to.
+def pamola_provide_project(start: Path, asked: bool) -> protocols.Project:
+    """Find the project that a folder belongs to. Without a provider the start folder itself is the root.
 
-    With no answer the start folder itself is the root.
-
-    Args:
-        start: The folder to look from: `--project`, or the current one.
-        asked: Whether that folder itself was asked for: it is the root then, whatever is above it.
-
-    Returns:
-        The project: its root, its id, what marked it.
+    `start` is `--project` or the current folder; where it was asked for, it is the root, whatever is above it.
     """
 
 
 @hookspec(firstresult=True)
-def pamola_provide_path_guard(project: Project) -> PathGuard:
-    """Guard the names of files.
+def pamola_provide_path_guard(project: Project) -> protocols.PathGuard:
+    """Guard the names of files under the project's root. Without a provider every access to a file is denied.
 
-    Called before any configuration is read, so the guard knows the project's root only; roots outside the project
-    are added by the kernel with `PathGuard.extended` when the configuration allows them. With no answer, every
-    access to a file is denied.
+    Called before any configuration is read; the kernel adds further roots that it allows with `PathGuard.extended`.
     """
 
 
 @hookspec
-def pamola_add_container_formats(project: Project) -> Mapping[str, str | Callable[[Project], ContainerFormat]]:
-    """Say of formats that their bytes can change while what they hold stays: an encrypted file gets another key.
+def pamola_add_container_formats(
+    project: Project,
+) -> Mapping[str, str | Callable[[Project], protocols.ContainerFormat]]:
+    """Add file formats whose bytes can change while their content stays the same: an encrypted file gets another key.
 
-    What is recorded of files is a hash: in checkpoints, reports, manifests and history. Files of these formats are
-    hashed, when they are written and ever after, as the format says, so that records stay true.
-
-    Called once per kernel and project, when the first file is opened. A format that has an attribute `encryption`
-    is one of encrypted files, which are refused where no service decrypts them.
+    Files of these formats are hashed as the format says, so that records stay true. Files of a format with an attribute
+    `encryption` are encrypted, and refused where no service decrypts them.
 
     Returns:
-        The text that files of the format begin with (at most 64 bytes, no other format's beginning), and what makes
-        a `ContainerFormat` from the project, or `"module:object"`, which is imported when the first such file is met.
+        The text that files of the format begin with (at most 64 bytes, not another format's beginning), and what makes
+        a `ContainerFormat` from the project, or `"module:object"`, imported when the first such file is met.
     """
 
 
 @hookspec
-def pamola_check_path(project: Project, path: str, purpose: str, config: Config | None) -> Iterable[str] | str | None:
-    """Forbid a path that the guard would allow.
+def pamola_check_path(project: Project, path: str, purpose: str, config: Config | None) -> Objections:
+    """Forbid a path that the guard would allow: return why. An exception forbids too.
 
-    Called before every opening of a file by name. Anything returned forbids; an exception forbids too.
+    Called before every access to a file by name.
 
     Args:
         project: The project.
         path: The name as it was given.
         purpose: `read`, `write`, `mkdir`, `delete` or `list`.
-        config: The configuration; None while it is still being read.
-
-    Returns:
-        Why the path must not be used, or nothing.
+        config: None while the configuration is still being read.
     """
 
 
 @hookspec
 def pamola_add_config_layers(
     project: Project, task: Task | None, overrides: Mapping[str, Any]
-) -> Iterable[ConfigLayer]:
-    """Add layers of configuration values.
+) -> Iterable[protocols.ConfigLayer]:
+    """Add layers of configuration values; read files through `project.files`.
 
-    Args:
-        project: The project; files are read through `project.files`.
-        task: The task, or None where only the project's configuration is wanted.
-        overrides: What the command line or the caller asked for (dotted keys).
-
-    Returns:
-        Layers: each a name, a rank (100 to 500, higher overrules lower), an origin and its values.
+    Without a task the project's configuration is wanted. `overrides` are dotted keys from the command line or caller.
     """
 
 
 @hookspec(firstresult=True)
 def pamola_provide_config(
-    project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
-) -> Config:
-    """Merge the layers into one typed configuration.
+    project: Project, task: Task | None, layers: Iterable[protocols.ConfigLayer], settings: Mapping[str, type]
+) -> protocols.Config:
+    """Merge the layers, highest rank first, into one typed configuration. Without a provider the run is refused.
 
-    With no answer the run is refused.
-
-    Args:
-        project: The project.
-        task: The task, or None.
-        layers: All layers, highest rank first.
-        settings: Names of plugins, and the attrs class that their section must fit.
-
-    Raises:
-        ConfigurationError: All problems at once.
+    `settings` gives for plugins the attrs class that their section must fit. All problems are raised at once, as
+    `ConfigurationError`.
     """
 
 
 @hookspec
-def pamola_check_config(config: Config) -> Iterable[str] | str | None:
+def pamola_check_config(config: Config) -> Objections:
     """Object to a configuration: anything returned stops the run."""
 
 
@@ -331,28 +214,21 @@ def pamola_add_redactions(run: RunServices) -> Iterable[str | Callable[[str], bo
 
 
 @hookspec(firstresult=True)
-def pamola_provide_places(project: Project, config: Config) -> Places:
-    """Say where everything is: the directories, state, lock and reports of any task, and the project's folders.
+def pamola_provide_places(project: Project, config: Config) -> protocols.Places:
+    """Know where everything is: directories, state, lock and reports of any task, and the project's folders.
 
-    All that looks at tasks from outside (`status`, `clean`, `report`, `verify`, key changes …) asks it too.
-    With no answer the run is refused.
+    `status`, `clean`, `report`, `verify`, key changes … ask it too. Without a provider the run is refused.
     """
 
 
 @hookspec(firstresult=True)
-def pamola_provide_directories(run: RunServices) -> Directories:
-    """Make the directories of the run's task, where `run.places` says: others are refused.
-
-    With no answer the run is refused.
-    """
+def pamola_provide_directories(run: RunServices) -> protocols.Directories:
+    """Make the directories of the run's task, where `run.places` puts them. Without a provider the run is refused."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_logging(run: RunServices) -> Logging:
-    """Give the handlers that the run's log lines go to; lines logged before are kept and handed on.
-
-    With no answer nothing is logged.
-    """
+def pamola_provide_logging(run: RunServices) -> protocols.Logging:
+    """Give the handlers for the run's log lines, earlier lines included. Without a provider nothing is logged."""
 
 
 @hookspec
@@ -361,35 +237,35 @@ def pamola_add_log_handlers(run: RunServices) -> Iterable[logging.Handler]:
 
 
 @hookspec(firstresult=True)
-def pamola_provide_history(run: RunServices) -> History:
-    """Record that the run happened. With no answer there is no history."""
+def pamola_provide_history(run: RunServices) -> protocols.History:
+    """Record that the run happened. Without a provider there is no history."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_lock(run: RunServices) -> Lock:
-    """Keep a task from running twice at the same time. The kernel takes the lock; the provider only offers it.
+def pamola_provide_lock(run: RunServices) -> protocols.Lock:
+    """Keep a task from running twice at the same time. Without a provider the run is refused.
 
-    With no answer the run is refused. Without a task (`run.record.task_id` is empty) the lock is asked about others.
+    The kernel takes the lock. Without a task (`run.record.task_id` is empty) it is asked about others.
     """
 
 
 @hookspec(firstresult=True)
-def pamola_provide_encryption(run: RunServices) -> Encryption:
-    """Encrypt and decrypt files and data. With no answer, a run that asks for encryption is refused."""
+def pamola_provide_encryption(run: RunServices) -> protocols.Encryption:
+    """Encrypt and decrypt files and data. Without a provider, a run that asks for encryption is refused."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_data_source(run: RunServices) -> DataSource:
-    """Read datasets: a source that knows the task's inputs by name. With no answer the run is refused."""
+def pamola_provide_data_source(run: RunServices) -> protocols.DataSource:
+    """Read datasets: a source that knows the task's inputs by name. Without a provider the run is refused."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_data_writer(run: RunServices) -> DataWriter:
-    """Write datasets. With no answer the run is refused."""
+def pamola_provide_data_writer(run: RunServices) -> protocols.DataWriter:
+    """Write datasets. Without a provider the run is refused."""
 
 
 @hookspec
-def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat | Contribution]:
+def pamola_add_dataset_formats() -> Mapping[str, str | protocols.DatasetFormat | protocols.Contribution]:
     """Add file formats for datasets: the extension without dot, and a `DatasetFormat` or `"module:object"`.
 
     To take the place of a format of another plugin, return `Contribution(…, replaces="csv")`.
@@ -397,71 +273,69 @@ def pamola_add_dataset_formats() -> Mapping[str, str | DatasetFormat | Contribut
 
 
 @hookspec(firstresult=True)
-def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
-    """Remember finished steps. With no answer every run starts from the beginning."""
+def pamola_provide_checkpoints(run: RunServices) -> protocols.Checkpoints:
+    """Remember finished steps. Without a provider every run starts from the beginning."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_dependencies(run: RunServices) -> Dependencies:
-    """Find what other tasks left. With no answer, a task that names dependencies is refused."""
+def pamola_provide_dependencies(run: RunServices) -> protocols.Dependencies:
+    """Find what other tasks left. Without a provider, a task that names dependencies is refused."""
 
 
 @hookspec
-def pamola_check_dependencies(run: RunServices) -> Iterable[str] | str | None:
-    """Object to a run because something it needs is not there: anything returned stops the run."""
+def pamola_check_dependencies(run: RunServices) -> Objections:
+    """Object to a run because something it needs is missing: anything returned stops the run."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_progress(run: RunServices) -> Progress:
-    """Show progress. With no answer none is shown."""
+def pamola_provide_progress(run: RunServices) -> protocols.Progress:
+    """Show progress. Without a provider none is shown."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_reporter(run: RunServices) -> Reporter:
-    """Write the report. With no answer there is none."""
+def pamola_provide_reporter(run: RunServices) -> protocols.Reporter:
+    """Write the report. Without a provider there is none."""
 
 
 @hookspec(firstresult=True)
-def pamola_provide_executor(run: RunServices) -> Executor:
-    """Run the steps of a plan. With no answer the run is refused."""
+def pamola_provide_executor(run: RunServices) -> protocols.Executor:
+    """Run the steps of a plan. Without a provider the run is refused."""
 
 
 @hookspec
 def pamola_on_run_started(run: RunServices) -> None:
     """Called once, right after configuration, guard and history exist; later services are not up yet.
 
-    In a run of some steps only it is called once these have been found in the plan: a run that asks for others is
-    refused, and nobody hears of it.
+    In a run of selected steps: once these have been found in the plan.
     """
 
 
-# ------------------------------------------------------------------------------------------------ configure
+# ---------------------------------------------------------------- configure
 
 
 @hookspec
 def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
-    """Reorder, insert or deselect steps: change `plan` through its methods. Who changed what is recorded."""
+    """Reorder, insert or deselect steps through the plan's methods. The kernel records which plugin changed what."""
 
 
 @hookspec
-def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str] | str | None:
+def pamola_check_plan(run: RunServices, plan: Plan) -> Objections:
     """Object to a plan: anything returned stops the run."""
 
 
-# ------------------------------------------------------------------------------------------------ execute
+# ---------------------------------------------------------------- execute
 
 
 @hookspec
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> Mapping[str, str]:
-    """Add parts to a step's fingerprint: when one of them changes, the step is not skipped but run again."""
+    """Add parts to a step's fingerprint: when one of them changes, the step is run again."""
 
 
 @hookspec(firstresult=True)
 def pamola_run_step(run: RunServices, step: Step) -> OperationResult:
     """One attempt at one step, where the step runs (thread or process). Failures inside are exceptions.
 
-    The kernel has the only plain implementation; plugins wrap it (`@hookimpl(wrapper=True)`), each yielding once.
-    Retry belongs to the executor, not to wrappers.
+    Wrap it (`@hookimpl(wrapper=True)`), yielding once. Retry belongs to the executor, not to wrappers.
     """
 
 
@@ -477,12 +351,7 @@ def pamola_on_step_progress(run: RunServices, step: Step, done: float, total: fl
 
 @hookspec
 def pamola_on_step_retried(run: RunServices, step: Step, attempt: int, error: BaseException, wait: float) -> None:
-    """Called when an attempt failed and another will be made.
-
-    Args:
-        attempt: The number of the attempt that failed, from 1.
-        wait: Seconds until the next one.
-    """
+    """Called when attempt number `attempt` (from 1) failed and the next one follows in `wait` seconds."""
 
 
 @hookspec
@@ -510,11 +379,11 @@ def pamola_on_artifact(run: RunServices, step: Step, artifact: Artifact) -> None
     """Called when an artifact that a step made is in its place."""
 
 
-# ------------------------------------------------------------------------------------------------ finalize
+# ---------------------------------------------------------------- finalize
 
 
 @hookspec
-def pamola_add_report_sections(run: RunServices) -> Iterable[ReportSection] | ReportSection | None:
+def pamola_add_report_sections(run: RunServices) -> Iterable[protocols.ReportSection] | protocols.ReportSection | None:
     """Add sections to the report: a title, facts for machines, Markdown for people.
 
     A list of charts under `charts` in the facts is drawn. Each section has a key that no other plugin uses.
@@ -522,10 +391,10 @@ def pamola_add_report_sections(run: RunServices) -> Iterable[ReportSection] | Re
 
 
 @hookspec
-def pamola_add_report_writers() -> Mapping[str, str | ReportWriter]:
+def pamola_add_report_writers() -> Mapping[str, str | protocols.ReportWriter]:
     """Add formats of the report: the extension without dot, and a `ReportWriter` or `"module:object"`."""
 
 
 @hookspec
 def pamola_on_run_finished(run: RunServices) -> None:
-    """Called exactly once for each `pamola_on_run_started`, whatever happened; `run.record` tells what did."""
+    """Called exactly once for each `pamola_on_run_started`, whatever happened; `run.record` holds the facts."""

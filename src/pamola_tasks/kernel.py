@@ -217,9 +217,7 @@ class Kernel:
         for record, answer in self.plugins.each("pamola_add_report_sections", run=run):
             for section in [answer] if isinstance(answer, ReportSection) else answer or ():
                 if not isinstance(section, ReportSection):
-                    raise PluginError(
-                        f"{record.label} adds a {type(section).__name__}, not a ReportSection"
-                    )
+                    raise PluginError(f"{record.label} adds a {type(section).__name__}, not a ReportSection")
                 adds = f"the report section {section.key!r}"
                 if section.key in reserved:
                     raise PluginError(f"{record.label} adds {adds}, which is a part of every report: name it otherwise")

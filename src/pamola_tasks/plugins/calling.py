@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
@@ -22,6 +22,22 @@ if TYPE_CHECKING:
     from pluggy import HookImpl, HookimplOpts
 
     from pamola_tasks.plugins.observers import Observers
+
+Kind = Literal["service", "contribution", "check", "decision", "event", "chain", "step"]
+_SINGLE: dict[str, Kind] = {
+    "pamola_modify_plan": "decision",
+    "pamola_find_secret": "chain",
+    "pamola_run_step": "step",
+}
+_BEGINNING: dict[str, Kind] = {"pamola_provide_": "service", "pamola_check_": "check", "pamola_on_": "event"}
+
+
+def kind_of(hook: str) -> Kind:
+    """The kind of a hook, which follows from its name."""
+    if hook in _SINGLE:
+        return _SINGLE[hook]
+    return next((kind for beginning, kind in _BEGINNING.items() if hook.startswith(beginning)), "contribution")
+
 
 # Kinds whose answers and failures are attributed to plugins here; a step's own errors pass through untouched.
 _ATTRIBUTED = ("contribution", "check", "decision", "chain")
@@ -144,7 +160,7 @@ class HookCalls:
 
     def guard(self, impl: HookImpl, record: PluginRecord, hook: str) -> None:
         """Put the layer around an implementation that its kind of hook wants."""
-        kind = hookspecs.kind_of(hook)
+        kind = kind_of(hook)
         if kind == "event":
             impl.function = self._observing(impl.function, record, hook)  # type: ignore[misc]
         elif kind in _ATTRIBUTED:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PluginError
+from pamola_tasks.plugins.calling import kind_of
 from pamola_tasks.plugins.discovery import installed, module_from, normalized, resolve
 from pamola_tasks.plugins.providers import Providers
 from pamola_tasks.plugins.records import PluginRecord
@@ -298,7 +299,7 @@ def _check_implementation(hook: str, impl: HookImpl) -> None:
     Raises:
         PluginError: It is asynchronous, has parameters that pluggy does not fill, or wraps what cannot be wrapped.
     """
-    kind, wraps = hookspecs.kind_of(hook), impl.wrapper or impl.hookwrapper
+    kind, wraps = kind_of(hook), impl.wrapper or impl.hookwrapper
     function = getattr(impl.function, "__func__", impl.function)
     if wraps and kind == "event":
         raise PluginError(f"{hook} is an event, which cannot be wrapped")

@@ -9,6 +9,7 @@ import click
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import UsageError
+from pamola_tasks.plugins.calling import kind_of
 from pamola_tasks_cli.output import facts, heading, print_json, print_table
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _facts(plugins: Plugins, hook: str) -> dict[str, Any]:
     function = getattr(plugins.manager.hook, hook).spec.function
     return {
         "hook": hook,
-        "kind": hookspecs.kind_of(hook),
+        "kind": kind_of(hook),
         "added_by": _added_by(plugins, hook, function.__module__),
         "parameters": [name for name in inspect.signature(function).parameters if name != "self"],
         "implemented_by": [
