@@ -10,9 +10,10 @@ import os
 import random
 from typing import Any
 
+from kernel_kit import JsonData
+
 from pamola_tasks import Operation, OperationResult, hookimpl, reads, writes
 from pamola_tasks.protocols import RunServices
-from pamola_tasks.testing.kernel_kit import JsonData
 
 PAMOLA_HOOK_API = 1
 

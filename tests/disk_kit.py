@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import kernel_kit
+
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import SavedStep
 from pamola_tasks.storage import journal
-from pamola_tasks.testing import kernel_kit
 from pamola_tasks_checkpoints import RunCheckpoints, from_entry, to_entry
 
 

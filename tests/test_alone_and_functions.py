@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Add, Count, Fail, Nothing, Steps, kernel_of
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, OperationStatus, hookimpl
 from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, PathSecurityError
-from pamola_tasks.testing.kernel_kit import Add, Count, Fail, Nothing, Steps, kernel_of
 from pamola_tasks_compat import tasks
 
 PLUGIN = """
 from pamola_tasks import hookimpl
 from pamola_tasks.testing import MemoryConfigPlugin, SequentialExecutorPlugin
 from pamola_tasks.testing.history import MemoryHistory
-from pamola_tasks.testing.kernel_kit import Folders, JsonData, OsGuard
+from kernel_kit import Folders, JsonData, OsGuard
 from pamola_tasks.protocols import Project
 
 CONFIG = MemoryConfigPlugin({})

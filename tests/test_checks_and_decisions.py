@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from disk_kit import Disk, disk_kernel
+from kernel_kit import Add, Count, Nothing, Steps, dataset, kernel_of
 
 from pamola_tasks import hookimpl
 from pamola_tasks.errors import ConfigurationError, PathSecurityError, PlanError
-from pamola_tasks.testing.kernel_kit import Add, Count, Nothing, Steps, dataset, kernel_of
 
 
 def test_objections_of_several_plugins_and_of_the_plan_itself_stand_together() -> None:

@@ -9,12 +9,7 @@ from typing import Any
 
 import pytest
 from disk_kit import Disk, Kept, disk_kernel
-
-from pamola_tasks import Operation, OperationResult, Secret, hookimpl
-from pamola_tasks.dry_run import DryRun
-from pamola_tasks.protocols import RunServices
-from pamola_tasks.storage.files import temporary_name
-from pamola_tasks.testing.kernel_kit import (
+from kernel_kit import (
     Add,
     Count,
     Draw,
@@ -27,6 +22,11 @@ from pamola_tasks.testing.kernel_kit import (
     files_below,
     statuses,
 )
+
+from pamola_tasks import Operation, OperationResult, Secret, hookimpl
+from pamola_tasks.dry_run import DryRun
+from pamola_tasks.protocols import RunServices
+from pamola_tasks.storage.files import temporary_name
 
 
 @pytest.fixture
@@ -306,7 +306,7 @@ def test_without_checkpoints_intermediate_datasets_are_temporary(tmp_path: Path,
     class NoCheckpoints(Disk):
         checkpoints = Off
 
-    from pamola_tasks.testing.kernel_kit import kernel_of
+    from kernel_kit import kernel_of
 
     outcome = kernel_of(NoCheckpoints(tmp_path)).run(chain(numbers))
     assert outcome.success, outcome.record.error
@@ -378,7 +378,7 @@ def test_checkpoints_that_cannot_be_kept_fail_the_step_and_so_the_run(
     class Broken(Disk):
         checkpoints = type("BrokenKept", (Kept,), {method: broken})
 
-    from pamola_tasks.testing.kernel_kit import kernel_of
+    from kernel_kit import kernel_of
 
     if method == "verify":
         disk_kernel(tmp_path).run(chain(numbers))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Add, Count, Nothing, Steps, kernel_of
 
 from pamola_tasks import Kernel, Operation, hookimpl
 from pamola_tasks.errors import (
@@ -19,7 +20,6 @@ from pamola_tasks.errors import (
 from pamola_tasks.protocols import Project
 from pamola_tasks.testing import memory_plugins
 from pamola_tasks.testing.data import MemoryDataSource, MemoryDataWriter
-from pamola_tasks.testing.kernel_kit import Add, Count, Nothing, Steps, kernel_of
 from pamola_tasks.testing.places import MemoryDirectories, MemoryGuard
 
 
@@ -50,7 +50,7 @@ def test_with_the_plugins_in_memory_a_run_writes_no_file(tmp_path: Path, monkeyp
 def test_a_run_in_memory_opens_no_file_for_writing_anywhere(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from pamola_tasks.testing.kernel_kit import *\n"
+        "from kernel_kit import *\n"
         "task = Steps((Add, {'input_dataset': 'n'}))\n"
         "written = []\n"
         "def audit(event, args):\n"

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_kit import Disk, DiskPlaces, OsGuard, Xor, XorFormat, files_below
 
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
@@ -22,7 +23,6 @@ from pamola_tasks.protocols import ContentHash, FileEncryption, Project
 from pamola_tasks.storage import locks, publishing
 from pamola_tasks.storage.files import Files, check_name, is_temporary, temporary_name
 from pamola_tasks.storage.hashing import Containers, recognise
-from pamola_tasks.testing.kernel_kit import Disk, DiskPlaces, OsGuard, Xor, XorFormat, files_below
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_published_file_ends_without_a_word_on_stderr(tmp_path: Path) -> None:
 
     code = (
         "from pathlib import Path\n"
-        "from pamola_tasks.testing.kernel_kit import OsGuard\n"
+        "from kernel_kit import OsGuard\n"
         "from pamola_tasks.storage.files import Files\n"
         f"Files(OsGuard(Path({str(tmp_path)!r}))).write('a', b'1', 'data')\n"
     )

@@ -11,10 +11,10 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_kit import Add
 
 from pamola_tasks import Operation, Secret
 from pamola_tasks.record import SavedOutput, SavedStep
-from pamola_tasks.testing.kernel_kit import Add
 from pamola_tasks_checkpoints.entries import from_entry, to_entry
 from pamola_tasks_checkpoints.fingerprint import canonical, changes, code_hash, parts_of, versions
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_kit import OsGuard
 
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
 from pamola_tasks.storage.journal import Damage
-from pamola_tasks.testing.kernel_kit import OsGuard
 from pamola_tasks.testing.places import MemoryGuard
 
 entries = st.dictionaries(
@@ -175,7 +175,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-from pamola_tasks.testing.kernel_kit import OsGuard
+from kernel_kit import OsGuard
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
 files = Files(OsGuard(Path(sys.argv[1])))

@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl
-from pamola_tasks.errors import ConfigurationError, PlanError, UsageError
-from pamola_tasks.operation import operation_seed
-from pamola_tasks.plan import Selection
-from pamola_tasks.protocols import RunOptions
-from pamola_tasks.testing.kernel_kit import (
+from kernel_kit import (
     Add,
     Count,
     Draw,
@@ -24,6 +18,12 @@ from pamola_tasks.testing.kernel_kit import (
     kernel_of,
     statuses,
 )
+
+from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl
+from pamola_tasks.errors import ConfigurationError, PlanError, UsageError
+from pamola_tasks.operation import operation_seed
+from pamola_tasks.plan import Selection
+from pamola_tasks.protocols import RunOptions
 
 
 def run(task: BaseTask, kernel: Kernel, **options: Any) -> bool:

@@ -10,11 +10,11 @@ import time
 from typing import Any
 
 import pytest
+from kernel_kit import Add, Count, Fail, Interrupted, Nothing, Reports, Steps, Watcher, kernel_of
 
 from pamola_tasks import hookimpl
 from pamola_tasks.plugins import observers
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.testing.kernel_kit import Add, Count, Fail, Interrupted, Nothing, Reports, Steps, Watcher, kernel_of
 
 
 class Raises:

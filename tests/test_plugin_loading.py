@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from counted_work import calls
+from kernel_kit import Nothing, Steps, kernel_of
 
 from pamola_tasks import Command, Kernel, hookimpl
 from pamola_tasks.errors import PluginError
@@ -18,7 +19,6 @@ from pamola_tasks.plugins.manager import Plugins, assemble
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.plugins.settings import settings_of
 from pamola_tasks.testing import PlainRedactionPlugin, memory_plugins
-from pamola_tasks.testing.kernel_kit import Nothing, Steps, kernel_of
 
 HEAD = "from pamola_tasks import hookimpl\n"
 GOOD_HOOK = '@hookimpl\ndef pamola_check_plan(run, plan):\n    return "nobody may pass"\n'

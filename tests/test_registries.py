@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Add, Count, Nothing, Steps, dataset, disk_kernel, kernel_of
 
 from pamola_tasks import BaseTask, Kernel, Operation, hookimpl
 from pamola_tasks.errors import (
@@ -15,10 +16,9 @@ from pamola_tasks.errors import (
     UnknownTaskError,
 )
 from pamola_tasks.registry import TaskFile
-from pamola_tasks.testing.kernel_kit import Add, Count, Nothing, Steps, dataset, disk_kernel, kernel_of
 from pamola_tasks_config import DeclaredTask, TaskRunner
 
-KIT = "pamola_tasks.testing.kernel_kit"
+KIT = "kernel_kit"
 
 
 class Pack:
@@ -231,8 +231,8 @@ def test_a_task_that_needs_arguments_says_so() -> None:
 
 def test_a_module_that_holds_one_task_is_enough() -> None:
     with pytest.raises(UnknownTaskError, match="should hold one task class"):
-        kernel_of(Brings(t_x="pamola_tasks.testing.kernel_kit")).tasks._by_class_name("json", "t_x")
-    assert isinstance(kernel_of(Brings(t_x="pamola_tasks.testing.kernel_kit")).task("t_x"), Steps)
+        kernel_of(Brings(t_x="kernel_kit")).tasks._by_class_name("json", "t_x")
+    assert isinstance(kernel_of(Brings(t_x="kernel_kit")).task("t_x"), Steps)
 
 
 def test_an_unknown_task_comes_with_the_one_probably_meant() -> None:

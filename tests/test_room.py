@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 from disk_kit import disk_kernel
+from kernel_kit import Add, Count, Steps, dataset
 
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import DataWriteError
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RunServices
-from pamola_tasks.testing.kernel_kit import Add, Count, Steps, dataset
 from pamola_tasks_data.free_space import RECORDS, check_room
 
 

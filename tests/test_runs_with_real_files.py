@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from disk_kit import disk_kernel
+from kernel_kit import Add, Count, Nothing, Steps, Xor, dataset, files_below, kernel_of, statuses
 
 from pamola_tasks import Operation, OperationResult, Secret, hookimpl
 from pamola_tasks.errors import DependencyMissingError, EncryptionError, Terminated
 from pamola_tasks.protocols import RunOptions, RunServices
-from pamola_tasks.testing.kernel_kit import Add, Count, Nothing, Steps, Xor, dataset, files_below, kernel_of, statuses
 
 
 class Encrypts:

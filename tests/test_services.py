@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Count, Disk, Nothing, Steps, Watcher, kernel_of
 
 from pamola_tasks import BaseTask, Kernel, hookimpl
 from pamola_tasks.errors import PathSecurityError, PluginError, ProviderConflict, ServiceMissing, ServiceNotReady
@@ -22,7 +23,6 @@ from pamola_tasks.testing import (
     memory_plugins,
 )
 from pamola_tasks.testing.execution import SequentialExecutor
-from pamola_tasks.testing.kernel_kit import Count, Disk, Nothing, Steps, Watcher, kernel_of
 
 
 def provider(service: str, name: str, calls: list[str], *, trylast: bool = False, answer: Any = None) -> Any:
@@ -561,7 +561,7 @@ def test_log_handlers_of_plugins_get_lines_from_before_they_were_there_redacted(
             run.logger.info("early, and \x1b[2Jwith\na forged line of customer-4711")
             return [r"customer-\d+", lambda key: key == "zip"]
 
-    from pamola_tasks.testing.kernel_kit import Fail
+    from kernel_kit import Fail
 
     kernel_of(Handlers()).run(Steps((Fail, {"message": "customer-12 is odd"})))
     assert lines[0] == "t_1||early, and \\x1b[2Jwith\\na forged line of ***|"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_kit import OsGuard
 
 from pamola_tasks.errors import DataError
 from pamola_tasks.storage import verified
 from pamola_tasks.storage.files import Files
 from pamola_tasks.storage.verified import VerifiedFile
-from pamola_tasks.testing.kernel_kit import OsGuard
 
 CONTENT = bytes(range(256)) * 5
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Count, Nothing, Steps, disk_kernel, kernel_of
 
 from pamola_tasks import Command, Kernel, hookimpl
 from pamola_tasks.errors import ConfigurationError, DependencyError, PathSecurityError, PlanError
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.testing import memory_plugins
-from pamola_tasks.testing.kernel_kit import Count, Nothing, Steps, disk_kernel, kernel_of
 
 
 def wrapping(hook: str, parameters: str, more: Any) -> Any:

@@ -12,11 +12,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from kernel_kit import files_below
 
 from pamola_tasks import Kernel
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.storage import journal
-from pamola_tasks.testing.kernel_kit import files_below
 
 PLUGIN = Path(__file__).resolve().parent.parent / "chain_plugin.py"
 MUTATIONS = int(os.environ.get("PAMOLA_FUZZ", "80"))

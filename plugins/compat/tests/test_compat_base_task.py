@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kernel_kit import Count, Nothing
+
 from pamola_tasks import Kernel
 from pamola_tasks.testing import memory_plugins
-from pamola_tasks.testing.kernel_kit import Count, Nothing
 from pamola_tasks_compat import BaseTask
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Steps, kernel_of
 
 from pamola_tasks import Operation, OperationResult
 from pamola_tasks.errors import DataError
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.testing.kernel_kit import Steps, kernel_of
 from pamola_tasks_redaction import plugin as redaction
 from pamola_tasks_redaction.disclosure import REMARK, Disclosure
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_kit import Nothing, Steps, kernel_of
 
 from pamola_tasks import Operation, OperationResult, hookimpl
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.testing.kernel_kit import Nothing, Steps, kernel_of
 from pamola_tasks_redaction import plugin as redaction
 from pamola_tasks_redaction.disclosure import Disclosure
 
