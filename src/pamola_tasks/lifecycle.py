@@ -6,14 +6,12 @@ The kernel knows here *when* things happen; *how* is a matter of the services. `
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pamola_tasks import configuration as configuring
 from pamola_tasks import nulls
-from pamola_tasks.dry_run import DryRun
 from pamola_tasks.errors import (
     ConfigurationError,
     DependencyError,
@@ -27,7 +25,7 @@ from pamola_tasks.plan import Plan
 from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.protocols import RunOptions, RunServices, Task
 from pamola_tasks.record import RunRecord, new_run_id, now
-from pamola_tasks.run_log import hand_over, run_logger
+from pamola_tasks.run_log import LogBuffer, hand_over, run_logger
 from pamola_tasks.steps import Steps
 from pamola_tasks.storage.files import Files, check_name
 from pamola_tasks.storage.memory_use import peak_memory
@@ -89,7 +87,7 @@ class RunSession:
         run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
         self._refusal: PamolaTaskError | None = None
         self._up_redactor()
-        self._log_buffer = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
+        self._log_buffer = LogBuffer()
         run.logger = run_logger(run, self._log_buffer)
         self.observers = Observers(self._observer_failed, self.disclosure, self._observer_overdue)
         self.steps: Steps | None = None
@@ -345,7 +343,10 @@ class RunSession:
             PlanError: They are not in the plan, or need what is not there. Then this is no run: nothing is recorded.
         """
         try:
-            DryRun(self.run).check_selection()
+            if self.run.options.selection:
+                from pamola_tasks.dry_run import DryRun
+
+                DryRun(self.run).check_selection()
             steps = Steps(self.run, self)
         except PlanError:
             self.started = self.started and not self._unannounced

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from logging.handlers import MemoryHandler
 
     from pamola_tasks.protocols import RunServices
 
@@ -16,6 +15,18 @@ _CONTROL |= {
     code: f"\\u{code:04x}" for code in [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 }
 _CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+class LogBuffer(logging.Handler):
+    """Keeps what is logged before a run has a log. (`logging.handlers` has one like it, and imports sockets.)"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.buffer.append(record)
 
 
 def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
@@ -42,7 +53,7 @@ def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
     return logger
 
 
-def hand_over(run: RunServices, buffer: MemoryHandler, handlers: Iterable[logging.Handler]) -> None:
+def hand_over(run: RunServices, buffer: LogBuffer, handlers: Iterable[logging.Handler]) -> None:
     """Let the handlers of a run begin with what was logged before there were any."""
     run.logger.removeHandler(buffer)
     for record in buffer.buffer:  # secrets that were registered since are hidden in them too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 import traceback
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def run_operation(
 def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_tracker: Any) -> OperationResult:
     run = _run_in(task_dir, data_source)
     # Several may run at once in one folder: each stages its outputs apart.
-    step = run.plan.add(operation, options={"id": f"{operation.name}-{secrets.token_hex(4)}"})
+    step = run.plan.add(operation, options={"id": f"{operation.name}-{os.urandom(4).hex()}"})
     shown = 0.0
 
     def progress(done: float, total: float | None, unit: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import time
 from typing import IO, TYPE_CHECKING, Any
 
@@ -79,7 +78,11 @@ class StepContext:
     def rng(self) -> Any:
         """Random numbers from the step's own seed: of the data source's library, else a `random.Random`."""
         if self._rng is None:
-            generator = getattr(self.run.data_source, "generator", random.Random)
+            generator = getattr(self.run.data_source, "generator", None)
+            if generator is None:
+                import random
+
+                generator = random.Random
             self._rng = generator(self.seed)
         return self._rng
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import secrets
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -363,7 +363,7 @@ def settled_seed(run: RunServices) -> int:
     for seed in (run.record.seed, run.config.seed, run.checkpoints.seed()):
         if seed is not None:
             return seed
-    return secrets.randbits(32)
+    return int.from_bytes(os.urandom(4))
 
 
 def unchanged_since(saved: SavedStep) -> str:

@@ -7,7 +7,8 @@ import uuid
 import pandas as pd
 import pytest
 
-from pamola_ops_anonymize.identifiers import likely_identifiers, reason_by_name, reason_by_values
+from pamola_ops_anonymize.identifier_rule import reason_by_name, reason_by_values
+from pamola_ops_anonymize.identifiers import likely_identifiers
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.records import PluginRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from importlib.metadata import Distribution
     from pathlib import Path
     from types import CodeType
 
@@ -30,36 +31,53 @@ def installed() -> list[PluginRecord]:
     left to `importlib.metadata`.
     """
     found: list[PluginRecord] = []
+    for distribution, version, place in _distributions():
+        if not isinstance(place, str):
+            points = place.entry_points.select(group=GROUP)
+            found += [PluginRecord(p.name, p.value, distribution, version) for p in points]
+            continue
+        try:
+            with open(f"{place}/entry_points.txt", encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if f"[{GROUP}]" in text:
+            found += [PluginRecord(point, target, distribution, version) for point, target in _entry_points(text)]
+    return sorted(found, key=lambda record: (record.distribution, record.name))
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """The versions of distributions, of those that are installed, without importing them."""
+    wanted = {normalized(name): name for name in names}
+    return {wanted[name]: version for name, version, _ in _distributions() if name in wanted}
+
+
+def _distributions() -> Iterator[tuple[str, str, str | Distribution]]:
+    """Name, version and place of each distribution on `sys.path`, the first of each name."""
     seen: set[str] = set()
     for entry in dict.fromkeys(sys.path):
         folder = entry or "."
         if os.path.isfile(folder):
-            found += _installed_in_archive(folder, seen)
+            from importlib import metadata
+
+            for found in metadata.distributions(path=[folder]):
+                if (name := normalized(found.name)) not in seen:
+                    seen.add(name)
+                    yield name, found.version, found
             continue
         try:
             names = os.listdir(folder)
         except OSError:
             continue
-        for name in names:
-            stem, dot, kind = name.rpartition(".")
+        for info in names:
+            stem, dot, kind = info.rpartition(".")
             if not dot or kind not in ("dist-info", "egg-info"):
                 continue
-            distribution, _, version = stem.partition("-")
-            distribution = normalized(distribution)
-            if distribution in seen:
-                continue
-            seen.add(distribution)
-            try:
-                with open(f"{folder}/{name}/entry_points.txt", encoding="utf-8") as file:
-                    text = file.read()
-            except (OSError, UnicodeDecodeError):
-                continue
-            if f"[{GROUP}]" in text:
-                found += [
-                    PluginRecord(point, target, distribution, version.partition("-")[0])
-                    for point, target in _entry_points(text)
-                ]
-    return sorted(found, key=lambda record: (record.distribution, record.name))
+            name, _, version = stem.partition("-")
+            name = normalized(name)
+            if name not in seen:
+                seen.add(name)
+                yield name, version.partition("-")[0], f"{folder}/{info}"
 
 
 def _entry_points(text: str) -> Iterator[tuple[str, str]]:
@@ -72,19 +90,6 @@ def _entry_points(text: str) -> Iterator[tuple[str, str]]:
         elif section == GROUP and "=" in line and not line.startswith(("#", ";")):
             name, _, target = line.partition("=")
             yield name.strip(), target.partition("[")[0].strip()
-
-
-def _installed_in_archive(path: str, seen: set[str]) -> list[PluginRecord]:
-    from importlib import metadata
-
-    found = []
-    for distribution in metadata.distributions(path=[path]):
-        name = normalized(distribution.name)
-        if name not in seen:
-            seen.add(name)
-            points = distribution.entry_points.select(group=GROUP)
-            found += [PluginRecord(p.name, p.value, name, distribution.version) for p in points]
-    return found
 
 
 def normalized(name: str) -> str:

@@ -44,8 +44,6 @@ def settings_of(start: Path) -> PluginSettings:
     path = _settings_file(start)
     if path is None:
         return PluginSettings(environment)
-    import tomllib
-
     try:
         with path.open("rb") as file:
             text = file.read(_SETTINGS_LIMIT + 1).decode("utf-8")
@@ -55,6 +53,10 @@ def settings_of(start: Path) -> PluginSettings:
         raise PluginError(f"{path}: not UTF-8") from error
     if len(text) > _SETTINGS_LIMIT:
         raise PluginError(f"{path}: larger than {_SETTINGS_LIMIT // 1024} KiB; it holds [plugins] and nothing else")
+    if not text.strip():  # a project's mark, as most of these files are
+        return PluginSettings(environment, path=path)
+    import tomllib
+
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 def temporary_name(name: str) -> str:
     """A fresh name beside `name`, which `is_temporary` recognises."""
-    return f"{_beginning(name)}{secrets.token_hex(6)}"
+    return f"{_beginning(name)}{os.urandom(6).hex()}"
 
 
 def is_temporary(name: str, of: Collection[str] | None = None) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import os
-import socket
+import platform
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import AlreadyRunning
@@ -69,7 +69,7 @@ class TaskLock:
 
     def _sign(self, descriptor: int) -> None:
         run = self._run
-        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now()), "run_id": run.id}
+        holder = {"pid": os.getpid(), "host": platform.node(), "since": rfc3339(now()), "run_id": run.id}
         line = json.dumps(holder).encode() + b"\n"
         self.after_a_crash = os.fstat(descriptor).st_size > 0
         # Its first byte, a brace, stays until the new holder lets go: no crash on the way may hide the one before.

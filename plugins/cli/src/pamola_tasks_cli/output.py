@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
-import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -116,9 +114,11 @@ def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow
     Args:
         narrow: A column that is cut too where little would be left of the last one.
     """
+    from shutil import get_terminal_size
+
     texts = [[visible(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
     widths = [max([_width(header), *(_width(row[i]) for row in texts)]) for i, header in enumerate(headers)]
-    room = shutil.get_terminal_size((100, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
+    room = get_terminal_size((100, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
     if narrow and room < _LITTLE:
         place = headers.index(narrow)
         kept = max(widths[place] - (_LITTLE - room), _width(narrow))
@@ -176,6 +176,9 @@ def program(folder: Path | None = None) -> str:
     Args:
         folder: Where it will be typed, if not here.
     """
+    import shlex
+    import shutil
+
     called, name = Path(sys.argv[0]), "pamola-task"
     found = shutil.which(name)
     if called.stem != name or not called.exists() or (found is not None and called.samefile(found)):

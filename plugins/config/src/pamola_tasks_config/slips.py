@@ -5,7 +5,6 @@ So honest names must not be caught: `custom_parameter`, `score` beside `scope`, 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from pamola_tasks.parameters import folded
@@ -13,8 +12,10 @@ from pamola_tasks.parameters import folded
 
 def likeness(name: str, known: Iterable[str]) -> str:
     """The known name that this one is almost certainly a slip of, or empty."""
+    from difflib import SequenceMatcher  # only where a name is not known
+
     key, words = folded(name), set(name.lower().split("_"))
-    matcher = difflib.SequenceMatcher(b=key, autojunk=False)
+    matcher = SequenceMatcher(b=key, autojunk=False)
     best, best_ratio = "", 0.0
     for candidate in known:
         if candidate == name:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import io
-import zipfile
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -56,6 +54,8 @@ def expanded(file: IO[bytes], path: str, limit: float) -> Iterator[IO[bytes]]:
 
 def check_archive(file: IO[bytes], limit: float) -> None:
     """Refuse an archive, such as an Excel file, of which the parts together expand too far."""
+    import zipfile
+
     size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         _check(sum(part.file_size for part in archive.infolist()), size, limit)
@@ -105,6 +105,8 @@ class _Expanding(io.RawIOBase):
 
 
 def _gzip(file: IO[bytes]) -> IO[bytes]:
+    import gzip
+
     return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
 
 
@@ -115,6 +117,8 @@ def _zstandard(file: IO[bytes]) -> IO[bytes]:
 
 
 def _zip(file: IO[bytes]) -> IO[bytes]:
+    import zipfile
+
     archive = zipfile.ZipFile(file)
     parts = [part for part in archive.infolist() if not part.is_dir()]
     if len(parts) != 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import metadata
+
+from pamola_tasks.plugins.discovery import versions
 
 LIBRARIES = ("pandas", "numpy", "pyarrow")
 
@@ -11,10 +12,5 @@ LIBRARIES = ("pandas", "numpy", "pyarrow")
 @cache
 def library_versions() -> dict[str, str]:
     """Versions as parts of a step's fingerprint, without importing the libraries."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[f"version {name}"] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = versions(LIBRARIES)
+    return {f"version {name}": found[name] for name in LIBRARIES if name in found}

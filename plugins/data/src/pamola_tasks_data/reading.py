@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zipfile
-import zlib
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
@@ -138,9 +136,6 @@ class Table:
             yield content
 
 
-_DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
-
-
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn what libraries raise into errors that name the dataset, and none of its values.
@@ -160,9 +155,13 @@ def explained(what: str) -> Iterator[None]:
             raise
         raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
     except Exception as problem:
+        import zipfile
+        import zlib
+
         import pyarrow as pa
 
-        if not isinstance(problem, (pa.ArrowException, json.JSONDecodeError, UnicodeError, *_DAMAGED)):
+        damaged = (EOFError, zlib.error, zipfile.BadZipFile)
+        if not isinstance(problem, (pa.ArrowException, json.JSONDecodeError, UnicodeError, *damaged)):
             raise
         raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
 

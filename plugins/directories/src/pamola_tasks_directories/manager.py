@@ -6,7 +6,6 @@ Everything goes through the path guard (`run.files`), so that no name, link or t
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -128,6 +127,8 @@ class TaskDirectoryManager:
             PathValidationError: Source, directory or name is refused; nothing has been written.
             DirectoryManagerError: The source is not there.
         """
+        from shutil import copyfileobj
+
         files = self._run.files
         with _validating():
             name = check_name(os.path.basename(source_path) if new_name is None else new_name, "the file name")
@@ -135,7 +136,7 @@ class TaskDirectoryManager:
             source = self._source(source_path)
             try:
                 with files.open(source, "data") as original, files.create(files.name(target), "data") as copy:
-                    shutil.copyfileobj(original, copy, 1 << 20)
+                    copyfileobj(original, copy, 1 << 20)
             except FileNotFoundError:
                 raise DirectoryManagerError(f"{source} cannot be imported: there is no such file") from None
         self._run.logger.info("imported %s as %s", source, files.name(target))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import traceback
@@ -85,12 +84,14 @@ class Attempts:
                     raise
 
     def _wait(self) -> float:
+        from random import uniform
+
         settings = self.settings
         try:
             wait = settings.initial_wait * settings.backoff ** (self.made - 1)
         except OverflowError:
             wait = settings.max_wait
-        return min(wait, settings.max_wait) * (random.uniform(*JITTER) if settings.jitter else 1.0)
+        return min(wait, settings.max_wait) * (uniform(*JITTER) if settings.jitter else 1.0)
 
     def _given_up(self, what: str, error: Exception) -> Exception:
         """What to say of an error that ended the attempts."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -78,6 +77,8 @@ def _start_of(pid: int) -> str:
 
 
 def _start_by_ps(pid: int) -> str:
+    import subprocess
+
     try:
         answer = subprocess.run(
             ["ps", "-o", "lstart=", "-p", str(pid)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv as csv_format
 import io
 import json
 import re
@@ -118,6 +117,8 @@ def shown_bytes(files: Files, path: str) -> int:
 
 def to_csv(records: Iterable[Mapping[str, Any]]) -> str:
     """Records as CSV, with counts in place of the lists of files."""
+    import csv as csv_format
+
     text = io.StringIO()
     writer = csv_format.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -133,6 +134,8 @@ def parse(data: bytes, *, csv: bool) -> list[dict[str, Any]]:
     Raises:
         ExecutionLogError: It is not of this form; the message lists what is wrong.
     """
+    import csv as csv_format
+
     try:
         text = data.decode("utf-8-sig")
         records = _from_csv(text) if csv else _from_json(text)
@@ -175,6 +178,8 @@ def _from_json(text: str) -> list[Any]:
 
 
 def _from_csv(text: str) -> list[Any]:
+    import csv as csv_format
+
     rows = csv_format.DictReader(io.StringIO(text))
     missing = [column for column in events.REQUIRED if column not in (rows.fieldnames or ())]
     if missing:

@@ -1,27 +1,14 @@
-"""Columns that look like direct identifiers, by a rule that can be explained to who meets its warning.
+"""Columns that look like direct identifiers: the service `identifiers`, through which operation packs share one rule.
 
-By name: the words of the name (`CustomerID`, `e-mail` and `last_name` are split) say that it holds a name, an address
-for mail or network, a telephone, a number of a document or account, or an id. By value: at least 80 % of up to 1,000
-distinct values are written as an e-mail address, telephone, social security number, card number, IBAN, UUID, network
-address or link. By being unique: of 20 or more values at least 95 % are distinct in a text column; or a column of whole
-numbers never repeats and counts (range at most twice the rows) or is a code (all of one length, six digits or more).
-
-Operation packs share this rule through the service `identifiers`. It asks pandas columns only what columns of any
-library answer.
+The rule that answers by default is in `identifier_rule`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import attrs
-
-SAMPLE = 1000
-SHARE_OF_PATTERN = 0.8
-ROWS_TO_JUDGE = 20
-SHARE_OF_UNIQUE = 0.95
 
 
 @attrs.frozen
@@ -46,15 +33,17 @@ class Identifiers(Protocol):
 
 
 class ByNamesAndValues:
-    """The rule of this module."""
+    """The rule of `identifier_rule`."""
 
     def reason(self, column: str, values: Any) -> str | None:
         """The first reason found: by the name, else by the values."""
+        from .identifier_rule import reason_by_name, reason_by_values  # many expressions, and most runs ask nothing
+
         return reason_by_name(column) or reason_by_values(column, values)
 
 
 def identifiers_of(run: Any) -> Identifiers:
-    """The service of a run, or the rule of this module where the pack is not registered as a plugin."""
+    """The service of a run, or the rule where the pack is not registered as a plugin."""
     found: Identifiers | None = getattr(run, "identifiers", None)
     return found or ByNamesAndValues()
 
@@ -69,136 +58,3 @@ def likely_identifiers(
         if reason:
             found.append(LikelyIdentifier(str(column), reason))
     return found
-
-
-_PERSON = (
-    "account|author|borrower|buyer|child|citizen|client|contact|customer|debtor|doctor|donor|driver|employee|father|"
-    "guest|holder|insured|learner|member|mother|owner|parent|participant|passenger|patient|payer|person|personal|"
-    "physician|policyholder|respondent|spouse|staff|student|subject|subscriber|tenant|user|voter|worker"
-)
-_NAMES: tuple[tuple[str, str], ...] = (
-    (r"(e mail|email|mail)( address| addr| id)?", "an e-mail address"),
-    (r"(tele)?phone|mobile|cell(phone| phone)?|fax|msisdn|tel", "a telephone number"),
-    (r"ssn|social security|nino|national insurance|snils|aadhaar|mrn|medical record", "a person's official number"),
-    (r"passport|driver s? ?licen[cs]e|licen[cs]e plate|number plate|vin|imei|imsi|iban", "a number of a document"),
-    (r"(tax|national|personal|citizen|identity|health|voter)( card)? (id|number|no|nr|code)", "an official number"),
-    (r"(account|card|credit card|insurance|policy|contract|certificate)( (id|number|no|nr|num|code))", "a number"),
-    (r"credit ?card|cc number", "a card number"),
-    (r"(first|last|full|sur|given|family|middle|maiden|nick|birth|legal) ?name|surname|forename|patronymic", "a name"),
-    (r"user ?name|login|screen name|handle", "a user name"),
-    (r"ip( address| addr)?|mac( address| addr)|url|website|homepage|device id|cookie( id)?", "a network address"),
-    (r"(street|home|mailing|postal|residential|billing|shipping)? ?address( line)?|street", "an address"),
-    (r"uuid|guid", "an id"),
-)
-_NAME_RULES = tuple((re.compile(rf"(^|.* )({pattern})( \d+)?$"), what) for pattern, what in _NAMES)
-_PERSON_RULES = (
-    (re.compile(rf"^((.* )?({_PERSON}) )?name$"), "a person's name"),
-    (re.compile(rf"^(row |record |case |((.* )?({_PERSON})) )?(id|identifier|uid|key|number|no|nr)$"), "an id"),
-)
-
-
-def reason_by_name(column: str) -> str | None:
-    """Why the name alone says that the column identifies people, or None."""
-    words = _words(column)
-    for rule, what in (*_NAME_RULES, *_PERSON_RULES):
-        if rule.match(words):
-            return f"its name says that it holds {what}"
-    return None
-
-
-def _words(column: str) -> str:
-    split = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])|([a-z])(\d)", r"\1\3\5 \2\4\6", column)
-    return " ".join(re.findall(r"[^\W_]+", split)).lower()
-
-
-_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}([T ].*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}")
-_NO_TELEPHONE = re.compile(r"\d{5}-\d{4}|\d{1,4}\s*-\s*\d{1,4}")
-_TELEPHONE = re.compile(r"(?=.*[+()\s-])\+?[\d(][\d\s().-]{5,22}\d")
-_CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("e-mail addresses", re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")),
-    ("social security numbers", re.compile(r"\d{3}-\d{2}-\d{4}")),
-    ("UUIDs", re.compile(r"\{?[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")),
-    ("IBANs", re.compile(r"[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){2,7}( ?[A-Z0-9]{1,4})?")),
-    ("network addresses", re.compile(r"(\d{1,3}\.){3}\d{1,3}|([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}")),
-    ("links", re.compile(r"https?://\S+")),
-)
-
-
-def reason_by_values(column: str, values: Any) -> str | None:
-    """Why the values say that the column identifies people, or None. The reason holds no value."""
-    present = values.dropna()
-    if present.empty:
-        return None
-    if _is_whole(present):
-        return _reason_by_whole_numbers(column, present, len(values))
-    if not _is_text(present):
-        return None
-    distinct = present.unique()
-    step = max(1, len(distinct) // SAMPLE)
-    sample = [str(value).strip() for value in distinct[::step][:SAMPLE]]
-    for what, matches in _TESTS:
-        if sum(matches(value) for value in sample) >= SHARE_OF_PATTERN * len(sample):
-            return f"its values look like {what}"
-    if len(present) >= ROWS_TO_JUDGE and len(distinct) >= SHARE_OF_UNIQUE * len(present):
-        return f"nearly every value occurs once ({len(distinct):,} distinct in {len(present):,})"
-    return _reason_by_id_name(column, len(distinct), len(present))
-
-
-def _reason_by_whole_numbers(column: str, present: Any, rows: int) -> str | None:
-    if len(present) < ROWS_TO_JUDGE or not present.is_unique:
-        return _reason_by_id_name(column, int(present.nunique()), len(present))
-    low, high = int(present.min()), int(present.max())
-    if high - low < 2 * rows:
-        return f"its whole numbers never repeat and count through the rows ({len(present):,} distinct)"
-    if low > 0 and len(str(low)) == len(str(high)) >= 6:
-        return f"its whole numbers never repeat and all have {len(str(high))} digits ({len(present):,} distinct)"
-    return _reason_by_id_name(column, len(present), len(present))
-
-
-def _reason_by_id_name(column: str, distinct: int, present: int) -> str | None:
-    """`order_id` identifies where its values are mostly different; `country_id` does not."""
-    if _words(column).endswith((" id", " identifier")) and present >= ROWS_TO_JUDGE and distinct > present / 2:
-        return f"its name says that it holds an id, and most values occur once ({distinct:,} distinct in {present:,})"
-    return None
-
-
-def _is_category(values: Any) -> bool:
-    return str(values.dtype) == "category"
-
-
-def _is_whole(values: Any) -> bool:
-    return not _is_category(values) and getattr(values.dtype, "kind", "") in ("i", "u")
-
-
-def _is_text(values: Any) -> bool:
-    found = values.cat.categories if _is_category(values) else values
-    if getattr(found.dtype, "kind", "O") in "biufcmM":
-        return False
-    return any(isinstance(value, str) for value in found[:SAMPLE])
-
-
-def _is_telephone(value: str) -> bool:
-    if _DATE.fullmatch(value) or _NO_TELEPHONE.fullmatch(value) or not _TELEPHONE.fullmatch(value):
-        return False
-    return 7 <= sum(character.isdigit() for character in value) <= 15
-
-
-def _is_card_number(value: str) -> bool:
-    """Thirteen to nineteen digits whose check digit is right (H. P. Luhn, US patent 2,950,048)."""
-    if not _CARD.fullmatch(value):
-        return False
-    digits = [int(character) for character in reversed(value) if character.isdigit()]
-    doubled = [2 * digit - 9 * (digit > 4) for digit in digits[1::2]]
-    return (sum(digits[0::2]) + sum(doubled)) % 10 == 0
-
-
-def _pattern_test(pattern: re.Pattern[str]) -> Callable[[str], bool]:
-    return lambda value: pattern.fullmatch(value) is not None
-
-
-_TESTS: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    *((what, _pattern_test(pattern)) for what, pattern in _PATTERNS),
-    ("card numbers", _is_card_number),
-    ("telephone numbers", _is_telephone),
-)

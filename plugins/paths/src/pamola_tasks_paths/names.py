@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import unquote_to_bytes
 
 from pamola_tasks.errors import PathSecurityError
@@ -29,7 +29,6 @@ _DEVICES = frozenset(
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufdd0-\ufdef\ufffe\uffff]")
 # Persian, the scripts of India and composed emoji are written with joiners; between Latin letters they only disguise.
 _JOINED = "[\u0590-\u1fff\u2190-\uffff\U00010000-\U0010ffff]"
-_JOINER = re.compile(f"(?<={_JOINED})[\u200c\u200d](?={_JOINED})")
 _SHORT_NAME = re.compile(r"(?=[^.]{3,8}(?:\.|\Z))[^.~]{1,6}~[1-9]\d*(\.[^.]{0,3})?")
 _EXPANSION = re.compile(r"\$\{|\$\(|`.*`|\A\$[A-Z_][A-Z0-9_]*(?![a-z])|\A%\w+(?:\(x86\))?%\Z")
 # Slashes, backslashes, dots and colons that compatibility normalization (NFKC) does not know as such.
@@ -167,12 +166,22 @@ def _piece_problem(piece: str, writing: bool) -> str | None:
     return None
 
 
+@cache
+def _joiner() -> re.Pattern[str]:
+    return re.compile(f"(?<={_JOINED})[\u200c\u200d](?={_JOINED})")
+
+
+def _without_joiners(text: str) -> str:
+    """The text without the joiners that its script needs."""
+    return text if text.isascii() else _joiner().sub("", text)
+
+
 def _holds_unseen(piece: str) -> bool:
     """Whether some of a text cannot be seen, but for joiners where the script needs them."""
     if _BLANK.search(piece):
         return True
     return not piece.isprintable() and any(
-        unicodedata.category(c) in _UNSEEN_CATEGORIES for c in _JOINER.sub("", piece)
+        unicodedata.category(c) in _UNSEEN_CATEGORIES for c in _without_joiners(piece)
     )
 
 
@@ -236,5 +245,5 @@ def climbs(name: str) -> bool:
 
 def collation_key(name: str) -> str:
     """Names with the same key are one file on a system that ignores case or normalizes (macOS, Windows)."""
-    visible = _JOINER.sub("", name)  # which HFS+ ignores
+    visible = _without_joiners(name)  # which HFS+ ignores
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", visible).casefold())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import platform
+import sys
 from functools import cache
-from importlib import metadata
 from typing import Any
+
+from pamola_tasks.plugins.discovery import versions
 
 _PACKAGES = ("pamola-tasks", "attrs", "cattrs", "click", "cryptography", "numpy", "pandas", "pluggy", "pyarrow")
 
@@ -15,18 +17,22 @@ _PACKAGES = ("pamola-tasks", "attrs", "cattrs", "click", "cryptography", "numpy"
 @cache
 def environment() -> dict[str, Any]:
     """Python, platform, number of CPUs, and versions of the packages that results may depend on."""
-    packages = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    found = versions(_PACKAGES)
     return {
         "python": platform.python_version(),
-        "platform": platform.platform(),
+        "platform": _system(),
         "cpu_count": os.cpu_count(),
-        "packages": packages,
+        "packages": {name: found[name] for name in _PACKAGES if name in found},
     }
+
+
+def _system() -> str:
+    """What `platform.platform` says, which starts a process (`uname -p`) to say it."""
+    if not sys.platform.startswith("linux"):
+        return platform.platform()
+    system = os.uname()
+    libc = "".join(platform.libc_ver())
+    return f"{system.sysname}-{system.release}-{system.machine}" + (f"-with-{libc}" if libc else "")
 
 
 @cache

@@ -6,9 +6,9 @@ their own. A template engine would escape as well, but took a sixth of the time 
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -54,7 +54,7 @@ _PAGE = """\
 def as_html(report: Mapping[str, Any]) -> bytes:
     """A JSON report as one HTML file."""
     pieces, top = _Html(), document.top_of(report)
-    style = resources.files("pamola_tasks_reports").joinpath("report.css").read_text("utf-8")
+    style = (pkgutil.get_data("pamola_tasks_reports", "report.css") or b"").decode()
     page = Markup(_PAGE) % {
         "policy": Markup(_POLICY),
         "style": Markup(style),
