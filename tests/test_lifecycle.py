@@ -358,7 +358,7 @@ def test_a_failed_step_that_is_let_pass_is_followed_by_the_others_and_the_run_st
     assert "ValueError: it broke" in (outcome.results["Fail"].error_trace or "")
 
 
-def test_continue_on_error_of_a_step_overrules_that_of_the_task_both_ways() -> None:
+def test_continue_on_error_of_a_step_overrides_that_of_the_task_both_ways() -> None:
     passing = (Fail, {"step": {"continue_on_error": True}})
     stopping = (Fail, {"step": {"continue_on_error": False}})
     assert list(kernel_of().run(Steps(passing, Nothing)).results) == ["Fail", "Nothing"]

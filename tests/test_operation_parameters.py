@@ -319,7 +319,7 @@ def test_an_operation_tells_its_name_description_and_parameters() -> None:
     assert Operation().input_datasets() == ()
 
 
-def test_parameters_are_inherited_and_may_be_overruled() -> None:
+def test_parameters_are_inherited_and_may_be_overridden() -> None:
     class Base(Operation):
         """Base."""
 

@@ -43,13 +43,13 @@ def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer])
 
 
 def hide_secrets(run: RunServices) -> None:
-    """Have the redactor hide the secrets of the configuration, overruled ones too.
+    """Have the redactor hide the secrets of the configuration, overridden ones too.
 
     Raises:
         PamolaTaskError: One cannot be found out. Without a task that is a warning: who looks at a history needs none.
     """
     for origin in run.config.origins().values():
-        for value in (origin.value, *(lower.value for lower in origin.overruled)):
+        for value in (origin.value, *(lower.value for lower in origin.overridden)):
             try:
                 run.redactor.learn(value)
             except PamolaTaskError as error:

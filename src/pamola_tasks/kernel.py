@@ -328,7 +328,7 @@ class Kernel:
 
         Args:
             task: Its name, an instance or a class.
-            overrides: Configuration that overrules all other, by dotted key.
+            overrides: Configuration that overrides all other, by dotted key.
             datasets: Frames that stand for input datasets.
             restart: Ignore and replace checkpoints.
             enable_checkpoints: Overrules the configuration unless None.

@@ -165,7 +165,7 @@ class Task:
     def get_default_config(self) -> dict[str, Any]:
         """Configuration that the task's class states; override it and return more keys.
 
-        It overrules the environment, and is overruled by configuration files and the command line.
+        It overrides the environment, and is overridden by configuration files and the command line.
         """
         return {}
 
@@ -194,7 +194,7 @@ class Task:
         return {**self._stated, **self.get_default_config()}
 
     def overriding(self) -> dict[str, Any]:
-        """Configuration that the task overrules all files with, if the caller does not: the place it was given."""
+        """Configuration that the task overrides all files with, if the caller does not: the place it was given."""
         if self._given_task_dir is None:
             return {}
         root = self.kernel.project.root if self.kernel is not None else None
@@ -225,7 +225,7 @@ class Task:
         """Run the whole task.
 
         Args:
-            args: Configuration that overrules all other, by dotted key, or what argparse gives; None is not given.
+            args: Configuration that overrides all other, by dotted key, or what argparse gives; None is not given.
             force_restart: Ignore and replace checkpoints.
             enable_checkpoints: Overrules the configuration unless None.
 

@@ -37,7 +37,7 @@ def provide(files: Files, *, asked: bool | None = None, configured: bool = True,
     ("asked", "configured", "enabled"),
     [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
 )
-def test_the_caller_overrules_the_configuration(
+def test_the_caller_overrides_the_configuration(
     files: Files, asked: bool | None, configured: bool, enabled: bool
 ) -> None:
     assert provide(files, asked=asked, configured=configured).enabled is enabled

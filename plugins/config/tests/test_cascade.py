@@ -38,7 +38,7 @@ KINDS: list[tuple[str, list[Any], str]] = [
 
 
 @pytest.mark.parametrize(("key", "values", "text"), KINDS)
-def test_the_layers_overrule_each_other_in_the_documented_order_for_every_kind_of_key(
+def test_the_layers_override_each_other_in_the_documented_order_for_every_kind_of_key(
     home: Any,
     stated: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -56,7 +56,7 @@ def test_the_layers_overrule_each_other_in_the_documented_order_for_every_kind_o
     assert getattr(home.config(stated(**{key: task_class})), key) == task_file
     config = home.config(stated(**{key: task_class}), **{key: command_line})
     assert getattr(config, key) == command_line
-    layers = [config.origins()[key].layer, *(lower.layer for lower in config.origins()[key].overruled)]
+    layers = [config.origins()[key].layer, *(lower.layer for lower in config.origins()[key].overridden)]
     assert layers == ["command line", "task file", "project file", "task class", "environment"]
 
 
@@ -258,7 +258,7 @@ def test_a_task_that_encrypts_without_any_key_does_not_validate(home: Any, tmp_p
 # ---------------------------------------------------------------- changing a configuration
 
 
-def test_args_overrule_everything_and_none_means_not_given(home: Any) -> None:
+def test_args_override_everything_and_none_means_not_given(home: Any) -> None:
     import argparse
 
     home.write("configs/t_1.yaml", "chunk_size: 10\nseed: 1\n")

@@ -64,7 +64,7 @@ def test_it_stands_where_the_environment_stands(home: Any) -> None:
     home.write("configs/prj_config.yaml", "env_override: true\n")
     config = home.config()
     assert config.seed == 5
-    assert config.origins()["seed"].overruled[0].place == "configs/t_1.yaml:2:7"
+    assert config.origins()["seed"].overridden[0].place == "configs/t_1.yaml:2:7"
 
 
 def test_what_it_says_must_fit_and_is_told_with_its_place(home: Any) -> None:

@@ -26,7 +26,7 @@ def test_a_project_is_found_upwards_by_each_of_its_markers(tmp_path: Path, marke
     assert not is_valid_project_root(deep)
 
 
-def test_the_variable_overrules_every_marker(tmp_path: Path) -> None:
+def test_the_variable_overrides_every_marker(tmp_path: Path) -> None:
     (tmp_path / ".pamolaProject").write_text("")
     other = tmp_path / "other"
     other.mkdir()

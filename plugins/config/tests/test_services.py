@@ -279,9 +279,9 @@ def test_show_tells_values_and_origins_without_secrets(home: Any) -> None:
     home.write("configs/t_1.yaml", "operations: []\nchunk_size: 5\napi_token: hunter2-x\n")
     home.write("configs/prj_config.yaml", "chunk_size: 6\n")
     shown = command(home, "show", "t_1", "--origin").stdout
-    assert "chunk_size = 5\n    task file  configs/t_1.yaml:2:13\n    overrules 6  project file  " in shown
+    assert "chunk_size = 5\n    task file  configs/t_1.yaml:2:13\n    overrides 6  project file  " in shown
     document = json.loads(command(home, "show", "t_1", "--json").stdout)
-    assert document["chunk_size"]["overruled"][0]["value"] == 6
+    assert document["chunk_size"]["overridden"][0]["value"] == 6
     assert document["api_token"]["value"] == "***"
     assert "hunter2" not in shown + json.dumps(document) + command(home, "show", "t_1").stdout
 

@@ -187,7 +187,7 @@ def test_no_more_steps_run_at_a_time_than_is_said(folder: Path) -> None:
     assert 1 <= Counts.most <= 3
 
 
-def test_jobs_and_executor_of_the_command_line_overrule_the_configuration(folder: Path, tmp_path: Path) -> None:
+def test_jobs_and_executor_of_the_command_line_override_the_configuration(folder: Path, tmp_path: Path) -> None:
     (folder / "tasks.py").write_text(
         "from pamola_tasks import BaseTask, Operation, OperationResult\n"
         "import os, pathlib, time\n"

@@ -112,7 +112,7 @@ def test_an_error_that_lasts_comes_through_as_it_is() -> None:
     assert driver.results["a"].attempts == 1
 
 
-def test_a_steps_own_retry_settings_overrule_single_keys() -> None:
+def test_a_steps_own_retry_settings_override_single_keys() -> None:
     class Odd(Exception):
         pass
 

@@ -199,7 +199,7 @@ def test_ctrl_c_within_an_operation_goes_through() -> None:
     assert len(operation.calls) == 1
 
 
-def test_arguments_overrule_the_configuration_and_nonsense_is_refused() -> None:
+def test_arguments_override_the_configuration_and_nonsense_is_refused() -> None:
     operation = Flaky(*[ConnectionError()] * 9)
     with pytest.raises(MaxRetriesExceededError):
         executor(max_retries=5).execute_with_retry(operation, {}, max_retries=1)

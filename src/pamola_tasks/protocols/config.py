@@ -68,7 +68,7 @@ class Config(Protocol):
         """
 
     def origins(self) -> Mapping[str, Origin]:
-        """For every dotted key, who won and who was overruled; secrets as `Secret`."""
+        """For every dotted key, who won and who was overridden; secrets as `Secret`."""
 
     def to_dict(self) -> dict[str, Any]:
         """All values, nested, with secrets as `***`."""
@@ -107,7 +107,7 @@ class ConfigLayer:
 
     Attributes:
         name: What people call it: `command line`, `task file`, `project file`, `task class`, `environment`.
-        rank: 100 to 500; the higher overrules the lower.
+        rank: 100 to 500; the higher overrides the lower.
         origin: Where it comes from: a file name relative to the project, a class, `--set`.
         values: Nested values, by key.
         places: For dotted keys, the place within the origin, such as `configs/t_1.yaml:12:8`.
@@ -122,9 +122,9 @@ class ConfigLayer:
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Where the value of a key came from, and which layers it overruled."""
+    """Where the value of a key came from, and which layers it overrides."""
 
     value: Any
     layer: str
     place: str
-    overruled: tuple[Origin, ...] = ()
+    overridden: tuple[Origin, ...] = ()

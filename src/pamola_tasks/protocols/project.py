@@ -23,7 +23,7 @@ class RunOptions:
     """What the caller of a run asked for, beside configuration.
 
     Attributes:
-        overrides: Configuration values that overrule all others, by dotted key; `RawValue` for text to be parsed.
+        overrides: Configuration values that override all others, by dotted key; `RawValue` for text to be parsed.
         restart: Ignore and replace checkpoints.
         enable_checkpoints: Overrules the configuration unless None.
         datasets: Frames that stand for input datasets.

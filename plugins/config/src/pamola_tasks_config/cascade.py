@@ -23,7 +23,7 @@ class Entry:
     typed: Any
     layer: ConfigLayer
     place: str
-    overruled: list[Entry] = attrs.Factory(list)
+    overridden: list[Entry] = attrs.Factory(list)
 
 
 def leaves(values: Mapping[str, Any], path: Leaf = ()) -> Iterator[tuple[Leaf, Any]]:
@@ -52,10 +52,10 @@ def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> di
             entry = Entry(value, _at(typed.values, path, value), layer, layer.places.get(dotted(path), layer.origin))
             above = next((path[:n] for n in range(1, len(path) + 1) if path[:n] in winners), None)
             if above is not None and winners[above].layer is not layer:
-                winners[above].overruled.append(entry)
+                winners[above].overridden.append(entry)
             elif path in inner:
                 if value != {}:
-                    winners[inner[path]].overruled.append(entry)
+                    winners[inner[path]].overridden.append(entry)
             else:
                 winners[path] = entry
                 for length in range(1, len(path)):
@@ -77,7 +77,7 @@ def _keep_encryption_on(winners: dict[Leaf, Entry]) -> None:
     winner = winners.get(("use_encryption",))
     if winner is None or winner.value is not False or winner.layer.name in WRITTEN:
         return
-    candidates = [winner, *winner.overruled]
+    candidates = [winner, *winner.overridden]
     for index, entry in enumerate(candidates):
         if entry.value is False and entry.layer.name in WRITTEN:
             return

@@ -36,9 +36,9 @@ def show(cli: CommandLine, task: str | None, origin: bool, as_json: bool) -> Non
         for key, found in origins.items():
             click.echo(f"{cli.out.visible(key)} = {_text(key, found.value, run.redact)}")
             click.secho(f"    {found.layer}  {found.place}", dim=True)
-            for lower in found.overruled:
+            for lower in found.overridden:
                 value = _text(key, lower.value, run.redact)
-                click.secho(f"    overrules {value}  {lower.layer}  {lower.place}", dim=True)
+                click.secho(f"    overrides {value}  {lower.layer}  {lower.place}", dim=True)
     else:
         rows = [(key, _text(key, found.value, run.redact)) for key, found in origins.items()]
         cli.out.print_table(rows, ("key", "value"))
@@ -50,7 +50,7 @@ def _facts(key: str, found: Origin, redact: Redactor) -> dict[str, Any]:
         "value": redact.value(found.value, key.rpartition(".")[2]),
         "layer": found.layer,
         "place": found.place,
-        "overruled": [_facts(key, lower, redact) for lower in found.overruled],
+        "overridden": [_facts(key, lower, redact) for lower in found.overridden],
     }
 
 

@@ -252,15 +252,15 @@ def _origins(
     winners: Mapping[Leaf, Entry], expanded: Mapping[Leaf, Any], keys: TaskKeys, redact: Redactor
 ) -> dict[str, Origin]:
 
-    def origin(path: Leaf, entry: Entry, value: Any, overruled: tuple[Origin, ...] = ()) -> Origin:
+    def origin(path: Leaf, entry: Entry, value: Any, overridden: tuple[Origin, ...] = ()) -> Origin:
         return Origin(
-            value=_hidden(redact, path, value), layer=entry.layer.name, place=entry.place, overruled=overruled
+            value=_hidden(redact, path, value), layer=entry.layer.name, place=entry.place, overridden=overridden
         )
 
     found: dict[str, Origin] = {}
     for path, entry in winners.items():
         # Overridden values are shown as written: their references are not looked up.
-        lower = tuple(origin(path, other, other.value) for other in entry.overruled)
+        lower = tuple(origin(path, other, other.value) for other in entry.overridden)
         found[dotted(path)] = origin(path, entry, expanded[path], lower)
     for field in attrs.fields(TaskKeys):
         for path, value in leaves({field.name: plain(getattr(keys, field.name))}):
