@@ -37,7 +37,7 @@ LAYERS = (
     ("storage",),
     ("plugins",),
     ("steps", "step_context", "step_order", "dry_run"),
-    ("configuration", "lifecycle", "run_log"),
+    ("configuration", "bring_up", "lifecycle", "run_log"),
     ("task",),
     ("outcome", "registry", "kernel", "single_operation"),
     ("__init__",),

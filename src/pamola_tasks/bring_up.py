@@ -1,0 +1,229 @@
+"""How the services of one run come up, each seeing only those before it; what holds where a service has no provider."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pamola_tasks import configuration, nulls
+from pamola_tasks.errors import DependencyError, EncryptionError, PamolaTaskError, PluginError, UsageError
+from pamola_tasks.plan import Plan
+from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks.record import RunRecord, new_run_id
+from pamola_tasks.run_log import LogBuffer, hand_over, run_logger
+from pamola_tasks.storage.files import Files, check_name
+from pamola_tasks.storage.staging import NoCheckpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pamola_tasks.protocols import Directories, KernelView, Task
+
+_HARMLESS: dict[str, Callable[[RunServices], Any]] = {
+    "history": lambda run: nulls.NoHistory(),
+    "checkpoints": NoCheckpoints,
+    "progress": lambda run: nulls.NoProgress(),
+    "reporter": lambda run: nulls.NoReporter(),
+    "encryption": lambda run: nulls.NoEncryption(),
+    "dependencies": lambda run: nulls.NoDependencies(run, run.kernel.plugins),
+}
+
+
+class BringUp:
+    """Brings up the services of one run.
+
+    A service comes up by its provider's answer, or by what is harmless without one. `_after_<service>` follows where
+    more has to happen then; `_make_<service>` takes the place of the answer.
+
+    Args:
+        kernel: The kernel.
+        task: The task, or None to bring up services without one.
+        options: What the caller asked for.
+        runs: Whether this is a run: without, nothing is locked, recorded or written, and no observer is told.
+    """
+
+    def __init__(self, kernel: KernelView, task: Task | None, options: RunOptions, *, runs: bool = True) -> None:
+        self.kernel = kernel
+        self.runs = runs
+        self.task = task
+        self.run = run = RunServices(kernel.plugins.service_order())
+        run.id = new_run_id()
+        run.kernel, run.options, run.dry = kernel, options, not runs
+        run.plan, run.results = Plan(), {}
+        run.record = RunRecord(run_id=run.id, task_id=task.task_id if task is not None else "")
+        run.record.overrides.extend(kernel.plugins.left_out())
+        run.task = task  # type: ignore[assignment]  # None is for commands that need services but no task
+        self._refusal: PamolaTaskError | None = None
+        try:  # before all others, since every line of log passes through it; without it nothing comes up
+            self._up("redactor")
+        except PamolaTaskError as error:
+            self._refusal = error
+            run.provide("redactor", nulls.NoRedactor(str(error)))
+        self._log_buffer = LogBuffer()
+        run.logger = run_logger(run, self._log_buffer)
+
+    def bring_up(self, upto: str = "") -> RunServices:
+        """Bring services up, in order, to this one; all of them unless one is named.
+
+        Raises:
+            PamolaTaskError: The first one that could not be brought up.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        services = self.run.services
+        for service in services[: services.index(upto) + 1 if upto else None]:
+            if service not in vars(self.run):
+                self._up(service)
+        return self.run
+
+    def _up(self, service: str) -> None:
+        run = self.run
+        run._asking = f"the provider of {service!r}"
+        make = getattr(self, f"_make_{service}", None)
+        answer = make() if make is not None else self._provided(service, run=run)
+        if answer is not None or service in self.kernel.plugins.added_services:
+            run.provide(service, answer)
+        after = getattr(self, f"_after_{service}", None)
+        if after is not None:
+            after()
+        run._asking = "the kernel"
+
+    def _provided(self, service: str, **arguments: Any) -> Any:
+        """What the provider gives, or what is harmless without one.
+
+        Raises:
+            PamolaTaskError: Nothing provides it, and the run cannot do without.
+        """
+        answer = self.kernel.plugins.provide(service, **arguments)
+        if answer is None and service in _HARMLESS:
+            return _HARMLESS[service](self.run)
+        if answer is None and self.kernel.plugins.services[service].essential:
+            raise self.kernel.plugins.missing(service)
+        return answer
+
+    def _make_project(self) -> Any:
+        if self.runs:
+            _refuse_while_imported()
+            self.kernel.plugins.refuse_if_unprovided()
+        return self.kernel.project
+
+    def _after_project(self) -> None:
+        for warning in self.run.project.warnings:
+            self.run.warn(warning)
+
+    def _make_path_guard(self) -> Any:
+        self.run._files = self.kernel.project.files
+        return self.run._files.guard
+
+    def _make_config(self) -> Any:
+        run, task = self.run, self.task
+        if run.layers is None:
+            overrides = {**(task.overriding() if task is not None else {}), **run.options.overrides}
+            run.layers = configuration.layers_of(self.kernel, task, overrides)
+        return configuration.merged(self.kernel, task, run.layers)
+
+    def _after_config(self) -> None:
+        run, config = self.run, self.run.config
+        configuration.hide_secrets(run)
+        for warning in getattr(config, "warnings", ()):
+            run.warn(warning)
+        guard = run.path_guard
+        if config.allow_external and config.allowed_external_paths:
+            guard = guard.extended(Path(path) for path in config.allowed_external_paths)
+            run.provide("path_guard", guard)
+        run._files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
+        if self.task is not None:
+            self.task.take_identity(config)
+            run.record.task_id = check_name(self.task.task_id, "the task id")
+        configuration.hide_what_plugins_say(run)
+
+    def _make_places(self) -> Any:
+        return self._provided("places", project=self.kernel.project, config=self.run.config)
+
+    def _make_directories(self) -> Any:
+        if self.task is None:
+            return None
+        directories = self._provided("directories", run=self.run)
+        self._check_layout(directories)
+        if self.runs:
+            directories.ensure_directories()
+        return directories
+
+    def _check_layout(self, directories: Directories) -> None:
+        """What a run writes has to be where everything else looks for it: locks, keys, reports.
+
+        Raises:
+            PluginError: `directories` and `places` disagree, or `places` with itself; it names the providers.
+        """
+        run, plugins = self.run, self.kernel.plugins
+        for kind, name in run.places.of(run.record.task_id).directories.items():
+            owner = run.places.owner_of(f"{name}/file")
+            if owner != run.record.task_id:
+                raise PluginError(
+                    f"{plugins.provider('places').label} says that {name} is the {kind} directory of task"
+                    f" {run.record.task_id}, and that files in it belong to {owner or 'no task'}"
+                )
+            found = run.files.name(directories.get_directory(kind))
+            if found != name:
+                one, other = plugins.provider("directories"), plugins.provider("places")
+                raise PluginError(
+                    f"two layouts: the {kind} directory of {run.record.task_id} is {found} for {one.label}, which"
+                    f" provides `directories`, and {name} for {other.label}, which provides `places`: provide both"
+                )
+
+    def _make_logging(self) -> Any:
+        return (self.kernel.plugins.provide("logging", run=self.run) if self.runs else None) or nulls.NoLogging()
+
+    def _after_logging(self) -> None:
+        if self.runs:
+            handlers = list(self.run.logging.handlers)
+            for _, more in self.kernel.plugins.each("pamola_add_log_handlers", run=self.run):
+                handlers += list(more or ())
+            hand_over(self.run, self._log_buffer, handlers)
+
+    def _after_encryption(self) -> None:
+        run = self.run
+        if run.config.use_encryption and self.kernel.plugins.provider("encryption") is None:
+            raise EncryptionError(f"use_encryption is on, and {self.kernel.plugins.missing('encryption')}")
+        if run.config.use_encryption and not run.encryption.enabled:
+            raise EncryptionError("use_encryption is on, but the encryption service does not encrypt: nothing is run")
+        run._files = run.files.encrypting(run.encryption, run.places.owner_of)
+
+    def _after_data_source(self) -> None:
+        for name, frame in self.run.options.datasets.items():
+            self.run.data_source.add_dataframe(name, frame)
+
+    def _after_checkpoints(self) -> None:
+        options, checkpoints = self.run.options, self.run.checkpoints
+        if self.runs and options.restart and not options.selection and checkpoints.enabled:
+            checkpoints.clear()
+
+    def _make_dependencies(self) -> Any:
+        run, task = self.run, self.task
+        dependencies = self._provided("dependencies", run=run)
+        if task is None:
+            return dependencies
+        task.config, task.logger, task.dependency_manager = run.config, run.logger, dependencies
+        return task.create_dependency_manager()
+
+    def _after_dependencies(self) -> None:
+        if self.runs:
+            self.run.dependencies.assert_dependencies_completed()
+            problems = self.kernel.plugins.objections("pamola_check_dependencies", run=self.run)
+            if problems:
+                raise DependencyError("\n".join(problems))
+
+
+def _refuse_while_imported() -> None:
+    """A process that performs steps imports the script that runs the task: that must not run it again.
+
+    Raises:
+        UsageError: This is such a process, and it is importing.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and getattr(process.current_process(), "_inheriting", False):
+        raise UsageError(
+            "a task is run while a process that performs steps imports the script: put what runs the task under"
+            " `if __name__ == '__main__':`"
+        )
