@@ -27,7 +27,7 @@ def test_objections_of_several_plugins_and_of_the_plan_itself_stand_together() -
     outcome = kernel_of(A(), B()).run(Steps((Count, {"input_dataset": "absent"})))
     assert isinstance(outcome.error, PlanError)
     assert outcome.error.problems[0] == "step Count reads 'absent', which is neither an input nor written: none"
-    assert set(outcome.error.problems[1:]) == {"first (says A)", "second (says A)", "third (says B)"}
+    assert set(outcome.error.problems[1:]) == {"first (plugin A)", "second (plugin A)", "third (plugin B)"}
 
 
 def test_objections_to_a_configuration_keep_the_run_from_beginning() -> None:
@@ -43,7 +43,7 @@ def test_objections_to_a_configuration_keep_the_run_from_beginning() -> None:
 
     with pytest.raises(ConfigurationError) as refused:
         kernel_of(A(), B()).run(Steps(Nothing))
-    assert set(refused.value.problems) == {"the seed is fixed (says A)", "no memory limit (says B)"}
+    assert set(refused.value.problems) == {"the seed is fixed (plugin A)", "no memory limit (plugin B)"}
 
 
 def test_a_check_that_raises_stops_the_run() -> None:
@@ -85,7 +85,7 @@ def test_a_path_that_a_plugin_forbids_is_not_opened(tmp_path: Path) -> None:
     veto = Veto("private")
     kernel = disk_kernel(tmp_path, veto)
     (tmp_path / "private.json").write_text("[1]")
-    with pytest.raises(PathSecurityError, match=r"refused for read: private is off limits \(says Veto\)"):
+    with pytest.raises(PathSecurityError, match=r"refused for read: private is off limits \(plugin Veto\)"):
         kernel.project.files.read("private.json", "data")
     assert veto.asked == [("private.json", "read", True)], "configuration is None while it is being read"
 

@@ -74,7 +74,7 @@ def test_a_plugin_in_a_file_is_loaded_and_heard(tmp_path: Path) -> None:
     assert kernel.plugins.hooks_of(record) == ["pamola_check_plan"]
     outcome = kernel.run(Steps(Nothing))
     assert outcome.record.error is not None
-    assert outcome.record.error["message"] == "nobody may pass (says suspect)"
+    assert outcome.record.error["message"] == "nobody may pass (plugin suspect)"
 
 
 @pytest.mark.parametrize("kind", BROKEN)

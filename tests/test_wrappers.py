@@ -42,7 +42,7 @@ def test_an_objection_of_a_wrapper_is_heard_where_no_plugin_objects(tmp_path: Pa
         error = refused
     assert isinstance(error, kind)
     assert "not in this house" in str(error)
-    assert hook == "pamola_check_path" or "(says Wraps)" in str(error)
+    assert hook == "pamola_check_path" or "(plugin Wraps)" in str(error)
 
 
 def test_a_wrapper_can_withdraw_an_objection_and_is_called_once() -> None:

@@ -59,7 +59,7 @@ def test_its_veto_stops_a_path_that_the_guard_would_allow(cli, loud_project, acm
     (loud_project / "configs/shout.yaml").write_text(TASK.replace("example.csv", "forbidden.csv"))
     refused = cli("run", "shout", cwd=loud_project, env=acme)
     assert refused.returncode == 4
-    assert "Acme forbids it (says acme)" in refused.stdout
+    assert "Acme forbids it (plugin acme)" in refused.stdout
 
 
 def test_plugins_shows_who_answers_what_and_who_was_not_chosen(cli, loud_project, acme):

@@ -139,7 +139,7 @@ class HookCalls:
         for record, answer in self.each(hook, **arguments):
             if answer:
                 texts = [answer] if isinstance(answer, str) else list(answer)
-                found += [f"{text} (says {record.name})" for text in texts]
+                found += [f"{text} (plugin {record.name})" for text in texts]
         return found
 
     # ------------------------------------------------------------ events
