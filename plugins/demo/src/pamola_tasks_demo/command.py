@@ -75,7 +75,7 @@ def demo(
         columns = list(table.schema(made.dataset))
         made = project.with_roles(made, columns, quasi_identifiers=quasi_identifiers, sensitive=sensitive, k=k)
         made = project.with_dates(made, table)
-        project.write_task(kernel, made)
+        kernel.project.files.write(f"configs/{project.TASK_ID}.yaml", project.task_file(made), "config")
         undo.pop_all()
     outcome: Outcome = kernel.run(
         project.TASK_ID, options=RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0)

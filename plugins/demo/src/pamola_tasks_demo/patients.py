@@ -6,6 +6,9 @@ columns go together as they roughly do among people. It is no source of medical 
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,52 +26,18 @@ SENSITIVE_ATTRIBUTES = ("diagnosis", "income")
 _FIRST_DAY = np.datetime64("2025-01-01")
 _DAYS = 365
 
-_WOMEN = (
-    "Ada Alice Amara Anna Beatriz Carmen Chloe Clara Daniela Diana Elena Emma Esther Eva Fatima Grace Hana Helen"
-    " Ines Iris Jana Julia Karin Laura Leila Lena Lucia Maria Marta Mei Mia Miriam Nadia Nina Nora Olga Paula Rosa"
-    " Sara Sofia"
-)
-_MEN = (
-    "Aaron Adam Ahmed Alan Andre Anton Boris Carlos Daniel David Diego Emil Eric Felix George Hugo Ivan Jakob"
-    " James Jonas Jorge Karl Kenji Leo Luca Luis Marco Martin Max Milan Noah Oscar Pablo Paul Peter Rafael Samuel"
-    " Simon Tomas Victor"
-)
-_FAMILIES = (
-    "Abe Adler Almeida Andersen Arnold Bauer Becker Bell Bianchi Blake Brandt Campbell Castro Chen Clark Costa"
-    " Cruz Dahl Diaz Dubois Evans Ferrari Fischer Fisher Flores Fontaine Garcia Gomez Grant Gray Haas Hall Hansen"
-    " Hill Horvat Hughes Ito Jansen Jensen Kaya Keller King Klein Kovacs Kowalski Kumar Lang Larsen Lee Lewis"
-    " Lopez Martin Meyer Moreau Morris Nagy Nguyen Novak Olsen Ortiz Park Patel Pereira Petrov Reyes Ricci Rivera"
-    " Romano Rossi Roy Russo Sato Schmidt Silva Singh Smith Sousa Stone Suzuki Tanaka Taylor Turner Vargas Vega"
-    " Vogel Wagner Walker Weber Wilson Wolf Wood Wright Yilmaz Young"
-)
 
-# Districts of a made-up region: zip codes, share of the patients, median income, mean age.
-_DISTRICTS = (
-    (range(30110, 30126), 0.30, 46_000, 41),
-    (range(30210, 30222), 0.24, 58_000, 44),
-    (range(30305, 30315), 0.18, 39_000, 38),
-    (range(30402, 30410), 0.13, 83_000, 49),
-    (range(30510, 30516), 0.09, 51_000, 52),
-    (range(30601, 30605), 0.06, 35_000, 57),
-)
+@cache
+def _population() -> dict[str, Any]:
+    """Names; districts of a made-up region; and for each diagnosis the weights of a multinomial logit: constant, age
+    and age² in decades from 45, a woman, winter."""
+    found: dict[str, Any] = json.loads(Path(__file__).with_name("patients.json").read_text(encoding="utf-8"))
+    return found
 
-# For each diagnosis the weights of a multinomial logit: constant, age and age² in decades from 45, a woman, winter.
-_DIAGNOSES: dict[str, tuple[float, float, float, float, float]] = {
-    "Asthma": (0.2, -0.35, 0.02, 0.1, 0.3),
-    "Back pain": (0.7, 0.05, -0.10, 0.0, 0.0),
-    "Bronchitis": (0.3, 0.05, 0.03, 0.0, 0.8),
-    "Cataract": (-1.8, 0.80, 0.00, 0.2, 0.0),
-    "Chronic kidney disease": (-1.2, 0.45, 0.00, -0.1, 0.0),
-    "Depression": (0.3, -0.15, -0.08, 0.5, 0.2),
-    "Fracture": (0.5, 0.10, 0.07, 0.0, 0.2),
-    "Heart failure": (-1.5, 0.70, 0.00, -0.3, 0.2),
-    "Hypertension": (0.9, 0.30, -0.06, -0.1, 0.0),
-    "Influenza": (-0.4, -0.05, 0.05, 0.0, 1.8),
-    "Injury": (0.8, -0.30, 0.00, -0.5, -0.2),
-    "Migraine": (0.1, -0.25, -0.08, 0.9, 0.0),
-    "Pneumonia": (-0.5, 0.25, 0.10, -0.1, 0.9),
-    "Type 2 diabetes": (0.4, 0.28, -0.08, -0.2, 0.0),
-}
+
+def _of_district(fact: str, district: NDArray[np.int64]) -> NDArray[Any]:
+    """A fact of each patient's district."""
+    return np.array([one[fact] for one in _population()["districts"]])[district]
 
 
 def patients(rows: int = 20_000, seed: int = 1) -> pd.DataFrame:
@@ -84,7 +53,8 @@ def patients(rows: int = 20_000, seed: int = 1) -> pd.DataFrame:
     """
     rng = np.random.default_rng(seed)
     woman = rng.random(rows) < 0.53
-    district = rng.choice(len(_DISTRICTS), rows, p=[share for _, share, _, _ in _DISTRICTS])
+    shares = [district["share"] for district in _population()["districts"]]
+    district = rng.choice(len(shares), rows, p=shares)
     age = _ages(rng, district)
     day = _days(rng, rows)
     winter = np.cos(2 * np.pi * (day - 15) / _DAYS)
@@ -102,7 +72,7 @@ def patients(rows: int = 20_000, seed: int = 1) -> pd.DataFrame:
             "sex": np.where(woman, "female", "male"),
             "zip_code": _zip_codes(rng, district),
             "admission_date": (_FIRST_DAY + day.astype("timedelta64[D]")).astype(str),
-            "diagnosis": np.array(list(_DIAGNOSES))[diagnosis],
+            "diagnosis": np.array(list(_population()["diagnoses"]))[diagnosis],
             "systolic": systolic,
             "diastolic": diastolic,
             "bmi": bmi,
@@ -114,16 +84,10 @@ def patients(rows: int = 20_000, seed: int = 1) -> pd.DataFrame:
 
 def _ages(rng: np.random.Generator, district: NDArray[np.int64]) -> NDArray[np.int64]:
     """Children, adults and the old, older on the whole where the district is."""
-    mean = np.array([mean for *_, mean in _DISTRICTS])[district]
+    mean = _of_district("mean_age", district)
     group = rng.choice(3, len(district), p=[0.14, 0.56, 0.30])
-    drawn = np.choose(
-        group,
-        [
-            rng.gamma(1.4, 5.0, len(district)),
-            rng.normal(mean, 13.0),
-            rng.normal(mean + 28.0, 8.5),
-        ],
-    )
+    people = len(district)
+    drawn = np.choose(group, [rng.gamma(1.4, 5.0, people), rng.normal(mean, 13.0), rng.normal(mean + 28.0, 8.5)])
     return np.asarray(np.clip(np.rint(drawn), 0, 99), dtype=np.int64)
 
 
@@ -139,27 +103,28 @@ def _days(rng: np.random.Generator, rows: int) -> NDArray[np.int64]:
 def _zip_codes(rng: np.random.Generator, district: NDArray[np.int64]) -> NDArray[np.int64]:
     """Within a district some zip codes hold many more people than others."""
     codes = np.zeros(len(district), dtype=np.int64)
-    for number, (available, *_) in enumerate(_DISTRICTS):
+    for number, facts in enumerate(_population()["districts"]):
+        first, last = facts["zip_codes"]
         here = district == number
-        weight = 1 / np.arange(1, len(available) + 1)
-        codes[here] = rng.choice(np.array(available), here.sum(), p=weight / weight.sum())
+        weight = 1 / np.arange(1, last - first + 2)
+        codes[here] = rng.choice(np.arange(first, last + 1), here.sum(), p=weight / weight.sum())
     return codes
 
 
 def _diagnoses(
     rng: np.random.Generator, age: NDArray[np.int64], woman: NDArray[np.bool_], winter: Floats
 ) -> NDArray[np.intp]:
-    """Positions in `_DIAGNOSES`, drawn by the Gumbel-max trick (Gumbel 1954): one draw a patient from a softmax."""
+    """Positions among the diagnoses, drawn by the Gumbel-max trick (Gumbel 1954): one draw a patient from a softmax."""
     decades = (age - 45) / 10
     factors = np.stack([np.ones(len(age)), decades, decades**2, woman.astype(float), winter])
-    logits = np.array(list(_DIAGNOSES.values())) @ factors
+    logits = np.array(list(_population()["diagnoses"].values())) @ factors
     chosen: NDArray[np.intp] = np.argmax(logits + rng.gumbel(size=logits.shape), axis=0)
     return chosen
 
 
 def _incomes(rng: np.random.Generator, district: NDArray[np.int64], age: NDArray[np.int64]) -> NDArray[np.int64]:
     """Log-normal round the district's median, lower for the very young and for pensioners, to the next hundred."""
-    median = np.array([median for _, _, median, _ in _DISTRICTS])[district]
+    median = _of_district("median_income", district)
     career = np.where(age >= 66, 0.68, np.where((age >= 18) & (age < 26), 0.62, 1.0))
     hundreds = np.rint(rng.lognormal(np.log(median * career), 0.45) / 100)
     return np.asarray(hundreds * 100, dtype=np.int64)
@@ -193,13 +158,13 @@ def _insurance(rng: np.random.Generator, age: NDArray[np.int64], income: NDArray
 
 def _names(rng: np.random.Generator, woman: NDArray[np.bool_]) -> tuple[list[str], list[str]]:
     """Names, and e-mail addresses under a domain that is reserved for examples (RFC 2606)."""
-    women, men = rng.choice(_WOMEN.split(), len(woman)), rng.choice(_MEN.split(), len(woman))
+    women, men = (rng.choice(_population()[names].split(), len(woman)) for names in ("women", "men"))
     first = np.where(woman, women, men)
-    family = rng.choice(_FAMILIES.split(), len(woman))
+    family = rng.choice(_population()["families"].split(), len(woman))
     names = [f"{given} {inherited}" for given, inherited in zip(first, family, strict=True)]
     emails = [f"{name.lower().replace(' ', '.')}.{number}@example.org" for number, name in enumerate(names, 1)]
     return names, emails
 
 
 def _has(diagnosis: NDArray[np.intp], name: str) -> Any:
-    return diagnosis == list(_DIAGNOSES).index(name)
+    return diagnosis == list(_population()["diagnoses"]).index(name)

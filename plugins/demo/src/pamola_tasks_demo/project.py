@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,6 +23,12 @@ TASK_ID = "demo"
 RELEASED = "released"
 BEFORE, ANONYMIZE, AFTER = "profile-before", "anonymize", "profile-after"
 
+# What the task file says of the columns of each role.
+_ROLES = {
+    "quasi_identifiers": "could tell together who somebody is: generalized",
+    "sensitive_attributes": "worth protecting: kept, their diversity is measured",
+    "direct_identifiers": "say who somebody is: dropped",
+}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 _WORDS_OF_YAML = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 
@@ -43,13 +51,13 @@ class Demo:
     path: str
     description: str
     comment: str
-    k: int
-    quasi_identifiers: Sequence[str]
-    sensitive_attributes: Sequence[str]
-    direct_identifiers: Sequence[str]
     on_identifiers: str
     synthetic: bool
     seed: int
+    k: int = 5
+    quasi_identifiers: Sequence[str] = ()
+    sensitive_attributes: Sequence[str] = ()
+    direct_identifiers: Sequence[str] = ()
     dates: Sequence[str] = ()
 
 
@@ -79,7 +87,6 @@ def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
         path=path,
         description="Anonymize a table of synthetic patients",
         comment=f"{rows:,} synthetic patients from a generator (seed {seed}): nobody among them is real.",
-        k=5,
         quasi_identifiers=QUASI_IDENTIFIERS,
         sensitive_attributes=SENSITIVE_ATTRIBUTES,
         direct_identifiers=DIRECT_IDENTIFIERS,
@@ -101,10 +108,6 @@ def with_table(kernel: KernelView, source: Path, *, seed: int) -> Demo:
         path=path,
         description=f"Anonymize {source.name}",
         comment=f"DATA/raw/ holds a copy of {source.name}: the file itself was only read.",
-        k=5,
-        quasi_identifiers=(),
-        sensitive_attributes=(),
-        direct_identifiers=(),
         on_identifiers="drop",
         synthetic=False,
         seed=seed,
@@ -177,72 +180,30 @@ def named_columns(given: Sequence[str], columns: Sequence[str], option: str) -> 
     return list(dict.fromkeys(names))
 
 
-def write_task(kernel: KernelView, demo: Demo) -> None:
-    """Write `configs/demo.yaml`."""
-    kernel.project.files.write(f"configs/{TASK_ID}.yaml", task_file(demo), "config")
-
-
 def task_file(demo: Demo) -> str:
     """The task as YAML."""
-    roles = [
-        ("quasi_identifiers", demo.quasi_identifiers, "could tell together who somebody is: generalized"),
-        ("sensitive_attributes", demo.sensitive_attributes, "worth protecting: kept, their diversity is measured"),
-        ("direct_identifiers", demo.direct_identifiers, "say who somebody is: dropped"),
-    ]
-    lines = [
-        f"# {demo.comment}",
-        f"# Run it again with: pamola-task run {TASK_ID}",
-        f"task_id: {TASK_ID}",
-        "task_type: anonymization",
-        f"description: {scalar(demo.description)}",
-        "input_datasets:",
-        f"  {scalar(demo.dataset)}: {scalar(demo.path)}",
-        *_data_types(demo),
-        f"seed: {demo.seed}",
-        "",
-        "operations:",
-        f"  - id: {BEFORE}",
-        "    ProfileOperation:",
-        f"      dataset_name: {scalar(demo.dataset)}",
-        "      output_prefix: before",
-        "",
-        f"  - id: {ANONYMIZE}",
-        "    AnonymizeOperation:",
-        f"      input_dataset: {scalar(demo.dataset)}",
-        f"      output_dataset: {RELEASED}",
-        "      method: k-anonymity",
-        f"      k: {demo.k}",
-    ]
-    for parameter, names, comment in roles:
-        if names:
-            lines += [f"      # {comment}", f"      {parameter}: [{', '.join(map(scalar, names))}]"]
-    lines += [
-        "      # what looks like a direct identifier and is listed nowhere: warn, drop or fail",
-        f"      on_identifiers: {demo.on_identifiers}",
-        "",
-        f"  - id: {AFTER}",
-        "    ProfileOperation:",
-        f"      dataset_name: {RELEASED}",
-        "      output_prefix: after",
-        "",
-        f"outputs: [{RELEASED}]   # later steps read it, and it is published all the same",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _data_types(demo: Demo) -> list[str]:
-    if not demo.dates:
-        return []
-    columns = [f"    {scalar(name)}: date" for name in demo.dates]
-    return ["data_types:", f"  {scalar(demo.dataset)}:", *columns]
+    dates = "".join(f"    {scalar(name)}: date\n" for name in demo.dates)
+    roles = "".join(
+        f"      # {comment}\n      {role}: [{', '.join(map(scalar, getattr(demo, role)))}]\n"
+        for role, comment in _ROLES.items()
+        if getattr(demo, role)
+    )
+    return Template(Path(__file__).with_name("demo.yaml.txt").read_text(encoding="utf-8")).substitute(
+        comment=demo.comment,
+        description=scalar(demo.description),
+        dataset=scalar(demo.dataset),
+        path=scalar(demo.path),
+        data_types=f"data_types:\n  {scalar(demo.dataset)}:\n{dates}" if dates else "",
+        seed=demo.seed,
+        k=demo.k,
+        roles=roles,
+        on_identifiers=demo.on_identifiers,
+    )
 
 
 def scalar(text: str) -> str:
     """A text as a YAML scalar: plain where that is safe, else as JSON, which YAML 1.2 includes."""
-    import json
-
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
-        return text
-    if re.fullmatch(r"[A-Z][A-Za-z0-9 ._/-]*[A-Za-z0-9]", text):
+    plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML
+    if plain or re.fullmatch(r"[A-Z][A-Za-z0-9 ._/-]*[A-Za-z0-9]", text):
         return text
     return json.dumps(text, ensure_ascii=False)

@@ -23,13 +23,12 @@ _INDENT = 20
 
 def facts(kernel: KernelView, outcome: Outcome, demo: Demo) -> dict[str, Any]:
     """What came of it, as JSON values."""
-    root = kernel.project.root
     metrics = outcome.results[ANONYMIZE].metrics
     released = next(dataset for dataset in outcome.record.outputs if dataset.name == RELEASED)
     return {
         "status": outcome.status,
         "run_id": outcome.run_id,
-        "project": str(root),
+        "project": str(kernel.project.root),
         "synthetic": demo.synthetic,
         "seconds": round(outcome.record.seconds, 3),
         "k": {"asked": demo.k, "before": metrics["k_before"], "after": metrics["k_measured"]},
@@ -57,21 +56,12 @@ def example(kernel: KernelView, outcome: Outcome, demo: Demo) -> tuple[str, str]
         return None
     before = table_of(kernel, demo).frame(demo.dataset, columns)
     # Released records keep the input's order, and none was suppressed where any is released.
-    return _cells(before.iloc[0], columns), _cells(after.iloc[0], columns)
-
-
-def _cells(record: Mapping[str, Any], columns: Sequence[str]) -> str:
-    return ", ".join(f"{name} {record[name]}" for name in columns)
+    first, released = (", ".join(f"{name} {t[name].iloc[0]}" for name in columns) for t in (before, after))
+    return first, released
 
 
 def show(
-    found: Mapping[str, Any],
-    demo: Demo,
-    root: Path,
-    *,
-    program: str,
-    record: tuple[str, str] | None,
-    temporary: bool,
+    found: Mapping[str, Any], demo: Demo, root: Path, *, program: str, record: tuple[str, str] | None, temporary: bool
 ) -> None:
     """Print the page for people.
 
@@ -89,10 +79,11 @@ def show(
     suppressed = f", {rows['suppressed']:,} suppressed" if rows["suppressed"] else ", none suppressed"
     line("Rows", f"{rows['in']:,} in, {rows['out']:,} released{suppressed}")
     line("k-anonymity", _of_k(k["before"], k["after"], demo.quasi_identifiers), bold=True)
-    line("Information loss", _loss(found["information_loss"], found["information_loss_by_column"]))
-    line("Dropped", _names(found["dropped_columns"]) or "no column: none looks like a direct identifier")
+    parts = ", ".join(f"{name} {loss:.1%}" for name, loss in found["information_loss_by_column"].items())
+    line("Information loss", f"{found['information_loss']:.1%} of the quasi-identifiers' precision ({parts})")
+    line("Dropped", ", ".join(found["dropped_columns"]) or "no column: none looks like a direct identifier")
     kept = [*(f"{name} (sensitive)" for name in demo.sensitive_attributes), *found["unlisted_columns"]]
-    line("Kept as it was", _names(kept) or "nothing but the quasi-identifiers, generalized")
+    line("Kept as it was", ", ".join(kept) or "nothing but the quasi-identifiers, generalized")
     if record is not None:
         line("A record", record[0])
         line("becomes", record[1])
@@ -122,20 +113,10 @@ def show(
 def _of_k(before: int, after: int | None, quasi_identifiers: Sequence[str]) -> str:
     if after is None:
         return f"k = {before} before; fewer records than k, so nothing was released"
-    columns = _names(quasi_identifiers, "and")
+    *others, last = quasi_identifiers
+    columns = f"{', '.join(others)} and {last}" if others else last
     alike = f"each released record shares its {columns} with {after - 1} others or more"
     return f"k = {before} before, k = {after} after: {alike}"
-
-
-def _loss(whole: float, by_column: Mapping[str, float]) -> str:
-    parts = ", ".join(f"{name} {loss:.1%}" for name, loss in by_column.items())
-    return f"{whole:.1%} of the quasi-identifiers' precision ({parts})"
-
-
-def _names(names: Sequence[str], last: str = "") -> str:
-    if last and len(names) > 1:
-        return f"{', '.join(names[:-1])} {last} {names[-1]}"
-    return ", ".join(names)
 
 
 def line(label: str, text: str, *, bold: bool = False, fg: str | None = None) -> None:
