@@ -60,6 +60,11 @@ def tie(number: float | None) -> str:
     return "–" if number is None else f"{number:z.2f}"
 
 
+def edge_of(edge: float, moments: bool) -> str:
+    """An edge of a histogram as text."""
+    return moment(edge) if moments else value(edge)
+
+
 def moment(seconds: float) -> str:
     """A moment as text: the day, with the time where it is not midnight."""
     try:

@@ -6,7 +6,6 @@ a page readable, and a report that was made by mistake or malice from becoming a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -130,13 +129,21 @@ def chart_of(raw: Any) -> Chart:
 
 def _bars(raw: Mapping[str, Any]) -> Bars:
     columns = raw["kind"] == "columns"
-    labels = _labels(raw, "labels", MOST_LABELS)
+    labels = _texts(raw, "labels", MOST_LABELS)
+    series = []
+    for item in _list(raw, "series", MOST_SERIES, Mapping, "objects"):
+        values = [_maybe(value) for value in _list(item, "values")]
+        _ask(len(values) == len(labels), "`values` has to have one entry for each of `labels`")
+        _ask(all(value is None or value >= 0 for value in values), "a bar cannot be below 0")
+        series.append(Series(_text(item, "name", ""), values))
+    unit = raw.get("unit", "count")
+    _ask(unit in UNITS, f"`unit` has to be one of {', '.join(UNITS)}")
     return (Columns if columns else Bars)(
         **_said(raw),
         labels=labels,
-        series=_series(raw, len(labels)),
-        unit=_unit(raw),
-        axis=_text(raw, "axis", required=False),
+        series=series,
+        unit=unit,
+        axis=_text(raw, "axis", ""),
         limit=_limit(raw, "before" if columns else "at"),
     )
 
@@ -144,32 +151,33 @@ def _bars(raw: Mapping[str, Any]) -> Bars:
 def _histogram(raw: Mapping[str, Any]) -> Histogram:
     moments = raw.get("scale", "number") == "moment"
     series = []
-    for item in _list(raw, "series", MOST_SERIES):
-        edges = [_place(edge, moments) for edge in _list(item, "edges", MOST_BARS + 1)]
+    for item in _list(raw, "series", MOST_SERIES, Mapping, "objects"):
+        edges = [_moment(edge) if moments else _number(edge, "edges") for edge in _list(item, "edges", MOST_BARS + 1)]
         counts = [_number(count, "counts") for count in _list(item, "counts", MOST_BARS)]
-        if len(edges) != len(counts) + 1:
-            raise ChartError("`edges` has to have one entry more than `counts`")
-        if any(low > high for low, high in pairwise(edges)) or min(counts) < 0:
-            raise ChartError("`edges` have to ascend, and `counts` cannot be below 0")
-        series.append(Counts(_text(item, "name", required=False), edges, counts))
+        _ask(len(edges) == len(counts) + 1, "`edges` has to have one entry more than `counts`")
+        ascend = all(low <= high for low, high in pairwise(edges))
+        _ask(ascend and min(counts) >= 0, "`edges` have to ascend, and `counts` cannot be below 0")
+        series.append(Counts(_text(item, "name", ""), edges, counts))
     return Histogram(**_said(raw), series=series, moments=moments)
 
 
 def _gauge(raw: Mapping[str, Any]) -> Gauge:
     readings = []
-    for item in _list(raw, "readings", MOST_LABELS):
-        before = None if item.get("before") is None else _share(item["before"])
-        readings.append(Reading(_text(item, "label"), _share(item.get("value")), before))
+    for item in _list(raw, "readings", MOST_LABELS, Mapping, "objects"):
+        value = _number(item.get("value"), "value")
+        before = None if item.get("before") is None else _number(item["before"], "value")
+        _ask(all(0 <= share <= 1 for share in (value, before or 0)), "a reading lies between 0 and 1")
+        readings.append(Reading(_text(item, "label"), value, before))
     return Gauge(**_said(raw), readings=readings, limit=_limit(raw, "at"))
 
 
 def _matrix(raw: Mapping[str, Any]) -> Matrix:
-    rows, columns = _labels(raw, "rows", WIDEST_MATRIX), _labels(raw, "columns", WIDEST_MATRIX)
-    values = [[_maybe(cell) for cell in row] if isinstance(row, list) else [] for row in _any_list(raw, "values")]
-    if len(values) != len(rows) or any(len(row) != len(columns) for row in values):
-        raise ChartError("`values` has to have a list for each of `rows`, with a value for each of `columns`")
-    if any(cell is not None and abs(cell) > 1 for row in values for cell in row):
-        raise ChartError("`values` of a matrix lie between -1 and 1")
+    rows, columns = _texts(raw, "rows", WIDEST_MATRIX), _texts(raw, "columns", WIDEST_MATRIX)
+    values = [[_maybe(cell) for cell in row] if isinstance(row, list) else [] for row in _list(raw, "values")]
+    fits = len(values) == len(rows) and all(len(row) == len(columns) for row in values)
+    _ask(fits, "`values` has to have a list for each of `rows`, with a value for each of `columns`")
+    ties = all(cell is None or abs(cell) <= 1 for row in values for cell in row)
+    _ask(ties, "`values` of a matrix lie between -1 and 1")
     return Matrix(**_said(raw), rows=rows, columns=columns, values=values)
 
 
@@ -185,57 +193,33 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Chart]] = {
 # ---------------------------------------------------------------- parts of a chart
 
 
+def _ask(fits: bool, problem: str) -> None:
+    if not fits:
+        raise ChartError(problem)
+
+
 def _said(raw: Mapping[str, Any]) -> dict[str, str]:
-    return {"title": _text(raw, "title"), "note": _text(raw, "note", required=False)}
+    return {"title": _text(raw, "title"), "note": _text(raw, "note", "")}
 
 
-def _text(raw: Mapping[str, Any], key: str, *, required: bool = True) -> str:
-    found = raw.get(key, None if required else "")
+def _text(raw: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    found = raw.get(key, default)
     if not isinstance(found, str):
         raise ChartError(f"`{key}` has to be text")
     return found
 
 
-def _any_list(raw: Mapping[str, Any], key: str) -> list[Any]:
+def _list(raw: Mapping[str, Any], key: str, most: int = 0, of: type = object, what: str = "") -> list[Any]:
     found = raw.get(key)
     if not isinstance(found, list) or not found:
         raise ChartError(f"`{key}` has to be a list with something in it")
+    _ask(not most or len(found) <= most, f"`{key}` has {len(found)} entries, and at most {most} are drawn")
+    _ask(all(isinstance(item, of) for item in found), f"`{key}` is a list of {what}")
     return found
 
 
-def _list(raw: Mapping[str, Any], key: str, most: int) -> list[Any]:
-    found = _any_list(raw, key)
-    if len(found) > most:
-        raise ChartError(f"`{key}` has {len(found)} entries, and at most {most} are drawn")
-    if key in ("series", "readings") and not all(isinstance(item, Mapping) for item in found):
-        raise ChartError(f"`{key}` is a list of objects")
-    return found
-
-
-def _labels(raw: Mapping[str, Any], key: str, most: int) -> list[str]:
-    found = _list(raw, key, most)
-    if not all(isinstance(label, str) for label in found):
-        raise ChartError(f"`{key}` is a list of texts")
-    return found
-
-
-def _series(raw: Mapping[str, Any], length: int) -> list[Series]:
-    series = []
-    for item in _list(raw, "series", MOST_SERIES):
-        values = [_maybe(value) for value in _any_list(item, "values")]
-        if len(values) != length:
-            raise ChartError("`values` has to have one entry for each of `labels`")
-        if any(value is not None and value < 0 for value in values):
-            raise ChartError("a bar cannot be below 0")
-        series.append(Series(_text(item, "name", required=False), values))
-    return series
-
-
-def _unit(raw: Mapping[str, Any]) -> str:
-    unit = raw.get("unit", "count")
-    if unit not in UNITS:
-        raise ChartError(f"`unit` has to be one of {', '.join(UNITS)}")
-    return str(unit)
+def _texts(raw: Mapping[str, Any], key: str, most: int) -> list[str]:
+    return _list(raw, key, most, str, "texts")
 
 
 def _limit(raw: Mapping[str, Any], place: str) -> Limit | None:
@@ -250,29 +234,16 @@ def _limit(raw: Mapping[str, Any], place: str) -> Limit | None:
 def _number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ChartError(f"`{where}` has to be a number")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or abs(number) > 1e300:
-        raise ChartError(f"`{where}` has to be a number that can be drawn")
-    return number
+    # An int of any size can be compared; `float` of one that is too large could not be made.
+    _ask(abs(value) <= 1e300, f"`{where}` has to be a number that can be drawn")
+    return float(value)
 
 
 def _maybe(value: Any) -> float | None:
     return None if value is None else _number(value, "values")
 
 
-def _share(value: Any) -> float:
-    share = _number(value, "value")
-    if not 0 <= share <= 1:
-        raise ChartError("a reading lies between 0 and 1")
-    return share
-
-
-def _place(edge: Any, moments: bool) -> float:
-    if not moments:
-        return _number(edge, "edges")
+def _moment(edge: Any) -> float:
     try:
         moment = datetime.fromisoformat(edge)
     except (TypeError, ValueError):

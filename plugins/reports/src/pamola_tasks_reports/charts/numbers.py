@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pamola_tasks_reports.charts.axes import share, tie, written
+from pamola_tasks_reports.charts.axes import edge_of, share, tie, written
 from pamola_tasks_reports.charts.form import Bars, Chart, Gauge, Histogram, Matrix
-from pamola_tasks_reports.charts.histogram import edge_of
 
 Rows = list[Sequence[str]]
 
