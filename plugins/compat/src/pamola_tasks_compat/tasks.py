@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pamola_tasks import BaseTask
-from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, UsageError
+from pamola_tasks.errors import DirectoryManagerError, UsageError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.operation import operation_seed, timestamp
-from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
@@ -27,6 +26,7 @@ from pamola_tasks_compat.folders import (
     get_project_paths,
     get_temp_dir,
 )
+from pamola_tasks_compat.owners import owned
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
 
@@ -39,7 +39,7 @@ def _services(upto: str = "config", project: str | Path | None = None) -> RunSer
 
 # ---------------------------------------------------------------- owned by plugins
 
-# Name of a function here: the service that owns it, or the module of the plugin that does.
+# Name of a function here: the service that owns it, or the service and the module that has the name.
 _OF_SERVICE = {
     "record_task_execution": "history",
     "get_task_execution_history": "history",
@@ -62,12 +62,12 @@ _OF_PLUGIN = {
     "is_valid_project_root": ("config", "pamola_tasks_config"),
     "TaskConfig": ("config", "pamola_tasks_config"),
     "TaskRunner": ("config", "pamola_tasks_config"),
-    "validate_path_security": ("path_guard", "pamola_tasks_paths"),
-    "validate_paths": ("path_guard", "pamola_tasks_paths"),
-    "normalize_and_validate_path": ("path_guard", "pamola_tasks_paths"),
-    "is_within_allowed_paths": ("path_guard", "pamola_tasks_paths"),
-    "is_potentially_dangerous_path": ("path_guard", "pamola_tasks_paths"),
-    "get_system_specific_dangerous_paths": ("path_guard", "pamola_tasks_paths"),
+    "validate_path_security": ("path_guard", "pamola_tasks_compat.paths"),
+    "validate_paths": ("path_guard", "pamola_tasks_compat.paths"),
+    "normalize_and_validate_path": ("path_guard", "pamola_tasks_compat.paths"),
+    "is_within_allowed_paths": ("path_guard", "pamola_tasks_compat.paths"),
+    "is_potentially_dangerous_path": ("path_guard", "pamola_tasks_compat.paths"),
+    "get_system_specific_dangerous_paths": ("path_guard", "pamola_tasks_compat.paths"),
     "configure_logging": ("logging", "pamola_tasks_logs"),
     "configure_task_logging": ("logging", "pamola_tasks_logs"),
     "task_logging_context": ("logging", "pamola_tasks_logs"),
@@ -102,11 +102,7 @@ def __getattr__(name: str) -> Any:
     if name in _OF_SERVICE:
         return _method_of(_OF_SERVICE[name], name)
     if name in _OF_PLUGIN:
-        service, module = _OF_PLUGIN[name]
-        try:
-            return resolve(f"{module}:{name}")
-        except ModuleNotFoundError as error:
-            raise PamolaTaskError(f"{name} belongs to the plugin for {service!r}, which is not installed") from error
+        return owned(*_OF_PLUGIN[name], name)
     raise AttributeError(f"module 'pamola_tasks_compat.tasks' has no attribute {name!r}")
 
 

@@ -12,9 +12,8 @@ from typing import IO, Any
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks.protocols import Diagnosis, Project, Stat
-from pamola_tasks_paths.names import shown
+from pamola_tasks_paths.names import shown, system_directory_of
 from pamola_tasks_paths.saferoot import SafeRoot
-from pamola_tasks_paths.validation import system_directory_of
 
 
 class ProjectGuard:

@@ -7,7 +7,9 @@ device, short name), would be rewritten by a shell or a log viewer, or looks lik
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import unicodedata
 from functools import cache, lru_cache
 from urllib.parse import unquote_to_bytes
@@ -44,6 +46,16 @@ _MOST_DECODINGS = 8
 # Writing there makes a later `git` command run code, or changes what the framework trusts.
 _PROTECTED = frozenset({".git", ".hg", ".svn", ".bzr", ".pamola-tasks"})
 
+_POSIX = tuple(
+    "/bin /boot /dev /etc /lib /lib64 /proc /sbin /sys"
+    " /usr/bin /usr/lib /usr/lib64 /usr/sbin /var/lock /var/run /var/spool/cron".split()
+)
+_MACOS = ("/System", "/Library", "/private/etc", "/private/var/run", "/private/var/db")
+_WINDOWS = tuple(
+    f"C:/{folder}"
+    for folder in ("Windows", "Program Files", "Program Files (x86)", "ProgramData", "System Volume Information")
+)
+
 
 def shown(name: object) -> str:
     """A name as it may stand in a message: quoted, escaped, and not endless."""
@@ -69,29 +81,6 @@ def check_name(name: object, *, writing: bool = False) -> str:
     problem = name_problem(name, writing)
     if problem is not None:
         raise PathSecurityError(f"{shown(name)} is refused as a file name: {problem}")
-    return name
-
-
-def check_part(name: object, what: str = "name") -> str:
-    """Refuse what is not one plain part of a path: task ids, dataset, artifact and step names.
-
-    Args:
-        name: What was given.
-        what: What it is the name of, for the message.
-
-    Returns:
-        The name.
-
-    Raises:
-        PathSecurityError: With the reason.
-    """
-    if not isinstance(name, str):
-        raise PathSecurityError(f"the {what} must be text, not {type(name).__name__}")
-    problem = name_problem(name, True)
-    if problem is None and (name in (".", "..") or "/" in name or "\\" in name):
-        problem = "it must be a single name without slashes"
-    if problem is not None:
-        raise PathSecurityError(f"the {what} {shown(name)} is refused: {problem}")
     return name
 
 
@@ -247,3 +236,20 @@ def collation_key(name: str) -> str:
     """Names with the same key are one file on a system that ignores case or normalizes (macOS, Windows)."""
     visible = _without_joiners(name)  # which HFS+ ignores
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", visible).casefold())
+
+
+def system_directories() -> tuple[str, ...]:
+    """The folders of this operating system that no project has any business in."""
+    if sys.platform == "win32":
+        return _WINDOWS
+    return _POSIX + (_MACOS if sys.platform == "darwin" else ())
+
+
+def system_directory_of(path: str) -> str | None:
+    """The system folder that an absolute path is, or lies in; `/libfoo` does not lie in `/lib`."""
+    text = os.path.normcase(re.sub(r"/{2,}", "/", path.replace("\\", "/") if sys.platform == "win32" else path))
+    for folder in system_directories():
+        system = os.path.normcase(folder)
+        if text == system or text.startswith(system + os.sep):
+            return folder
+    return None

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks_paths import (
-    check_part,
+from pamola_tasks.storage.files import check_name
+from pamola_tasks_compat.paths import (
     get_system_specific_dangerous_paths,
     is_potentially_dangerous_path,
     is_within_allowed_paths,
@@ -166,7 +166,7 @@ def test_system_folders_are_listed() -> None:
 
 @pytest.mark.parametrize("name", ["t_1P", "a b", "данные", "v1..2"])
 def test_a_plain_name_is_one_part(name: str) -> None:
-    assert check_part(name, "task id") == name
+    assert check_name(name, "task id") == name
 
 
 @pytest.mark.parametrize(
@@ -174,4 +174,4 @@ def test_a_plain_name_is_one_part(name: str) -> None:
 )
 def test_c5_a_task_id_that_is_a_path_is_refused(name: object) -> None:
     with pytest.raises(PathSecurityError, match="task id"):
-        check_part(name, "task id")
+        check_name(name, "task id")

@@ -1,7 +1,7 @@
-"""Judging paths without opening them: the functions of the specification.
+"""Judging paths without opening them.
 
-They stand on the same lexical gate as `SafeRoot`. A judgement is only true at the moment it is made: to read or write,
-open the name through `run.files` or `SafeRoot`, which check and open in one.
+The functions use the lexical gate of the path guard. A judgement is only true at the moment it is made: to read or
+write, open the name through `run.files`, which checks and opens in one.
 
 A relative path is taken from the project's root: `PAMOLA_PROJECT_ROOT`, else the nearest folder upwards that holds a
 marker (`.pamola.toml`, `.pamolaProject`, `configs/prj_config.*`), else the current folder. That root is also what is
@@ -12,41 +12,30 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks_paths.names import climbs, name_problem, shown
+from pamola_tasks_compat.owners import owned
 
 AnyPath = str | os.PathLike[str]
 
-_POSIX = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys")
-_POSIX_BELOW = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/sbin", "/var/lock", "/var/run", "/var/spool/cron")
-_MACOS = ("/System", "/Library", "/private/etc", "/private/var/run", "/private/var/db")
-_WINDOWS = tuple(
-    f"C:/{folder}"
-    for folder in ("Windows", "Program Files", "Program Files (x86)", "ProgramData", "System Volume Information")
-)
 _MARKERS = (".pamola.toml", ".pamolaProject", *(f"configs/prj_config.{e}" for e in ("json", "yaml", "yml", "toml")))
 _UNSAFE_IN_ABSOLUTE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff|<>*?]|\$\(|\$\{|`.*`")
 
 
+def _gate(name: str) -> Any:
+    return owned("path_guard", "pamola_tasks_paths.names", name)
+
+
+def _shown(path: object) -> str:
+    return str(_gate("shown")(path))
+
+
 def get_system_specific_dangerous_paths() -> list[str]:
-    """The folders of this operating system that no task has any business in."""
-    if sys.platform == "win32":
-        return list(_WINDOWS)
-    return [*_POSIX, *_POSIX_BELOW, *(_MACOS if sys.platform == "darwin" else ())]
-
-
-def system_directory_of(path: str) -> str | None:
-    """The system folder that an absolute path is, or lies in; `/libfoo` does not lie in `/lib`."""
-    text = os.path.normcase(re.sub(r"/{2,}", "/", path.replace("\\", "/") if sys.platform == "win32" else path))
-    for folder in get_system_specific_dangerous_paths():
-        system = os.path.normcase(folder)
-        if text == system or text.startswith(system.rstrip("/\\") + os.sep):
-            return folder
-    return None
+    """The folders of this operating system that tasks must not use."""
+    return list(_gate("system_directories")())
 
 
 def is_potentially_dangerous_path(path: AnyPath) -> bool:
@@ -140,17 +129,17 @@ def _problem(path: object, base: Path, allowed_paths: Iterable[AnyPath] | None, 
     try:
         final = _final(path, base)
     except (OSError, ValueError) as error:
-        return f"{shown(path)} is refused: it cannot be resolved ({error})"
-    system = system_directory_of(str(final))
+        return f"{_shown(path)} is refused: it cannot be resolved ({error})"
+    system = _gate("system_directory_of")(str(final))
     if system is not None and not final.is_relative_to(_final(base, base)):
-        return f"{shown(path)} is refused: it lies in the system folder {system}"
+        return f"{_shown(path)} is refused: it lies in the system folder {system}"
     if allow_external:
         return None
     allowed = [base] if allowed_paths is None else list(allowed_paths)
     if any(final.is_relative_to(_final(folder, base)) for folder in allowed):
         return None
     places = ", ".join(os.fspath(folder) for folder in allowed) or "all allowed paths"
-    return f"{shown(path)} is refused: it lies outside {places}"
+    return f"{_shown(path)} is refused: it lies outside {places}"
 
 
 def _own_part(text: object, base: Path) -> object:
@@ -171,8 +160,8 @@ def _danger(path: object) -> str | None:
     if not isinstance(path, str):
         return f"a path must be text, not {type(path).__name__}"
     if not os.path.isabs(path):
-        problem = "it climbs out of the folder it starts from" if climbs(path) else name_problem(path)
-    elif system := system_directory_of(path):
+        problem = "it climbs out of the folder it starts from" if _gate("climbs")(path) else _gate("name_problem")(path)
+    elif system := _gate("system_directory_of")(path):
         problem = f"it lies in the system folder {system}"
     elif ".." in path.split("/") or (os.sep != "/" and ".." in path.split(os.sep)):
         problem = "an absolute path must not hold `..`"
@@ -180,7 +169,7 @@ def _danger(path: object) -> str | None:
         problem = "it is no plain absolute path"
     else:
         problem = None
-    return None if problem is None else f"{shown(path)} is refused: {problem}"
+    return None if problem is None else f"{_shown(path)} is refused: {problem}"
 
 
 def _final(path: AnyPath, base: Path) -> Path:
