@@ -84,12 +84,6 @@ def test_after_an_exception_nothing_is_left_and_the_old_file_stays(root: SafeRoo
     assert (folder / "data/a.csv").read_text() == "a,b\n1,2\n"
 
 
-def test_a_text_file_can_be_created(root: SafeRoot, folder: Path) -> None:
-    with root.create("é.txt", encoding="utf-8", newline="") as file:
-        file.write("ü\n")
-    assert (folder / "é.txt").read_bytes() == "ü\n".encode()
-
-
 def test_exclusive_creation_refuses_what_is_there_before_and_at_the_end(root: SafeRoot, folder: Path) -> None:
     with pytest.raises(FileExistsError), root.create("data/a.csv", exclusive=True):
         pass

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks.storage.publishing import publish
@@ -24,59 +23,63 @@ O_FOLDER = O_HANDLE | O_DIRECTORY
 O_LOOK = O_HANDLE if hasattr(os, "O_PATH") else O_HANDLE | O_NONBLOCK
 
 
-class Folder(Protocol):
-    """An open folder. Names are single parts and are never followed when they are symlinks."""
+class Folder:
+    """An open folder, held by its descriptor; where folders have none (Windows), known by its final path.
 
-    def open(self, name: str, flags: int, mode: int = 0o666) -> int: ...
-    def lstat(self, name: str) -> os.stat_result: ...
-    def readlink(self, name: str) -> str: ...
-    def mkdir(self, name: str, mode: int = 0o777) -> None: ...
-    def unlink(self, name: str) -> None: ...
-    def rmdir(self, name: str) -> None: ...
-    def rename(self, name: str, folder: Any, new_name: str) -> None: ...
-    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None: ...
-    def enter(self, name: str) -> Folder: ...
-    def scan(self) -> Iterator[os.DirEntry[str]]: ...
-    def identity(self) -> tuple[int, int]: ...
-    def close(self) -> None: ...
+    Names are single parts, and are never followed when they are symlinks.
+    """
 
+    __slots__ = ("_prefix", "fd", "path")
 
-class HandleFolder:
-    """A folder held by its descriptor."""
-
-    __slots__ = ("fd",)
-
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int | None, path: str = "") -> None:
         self.fd = fd
+        self.path = path
+        self._prefix = path + os.sep if path else ""
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
-        return os.open(name, flags | O_NOFOLLOW | O_CLOEXEC, mode, dir_fd=self.fd)
+        if self.fd is None and os.path.islink(self._prefix + name):  # Windows has no O_NOFOLLOW
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+        return os.open(self._prefix + name, flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC, mode, dir_fd=self.fd)
 
     def lstat(self, name: str) -> os.stat_result:
-        return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        return os.stat(self._prefix + name, dir_fd=self.fd, follow_symlinks=False)
 
     def readlink(self, name: str) -> str:
-        return os.readlink(name, dir_fd=self.fd)
+        return os.readlink(self._prefix + name, dir_fd=self.fd)
 
     def mkdir(self, name: str, mode: int = 0o777) -> None:
-        os.mkdir(name, mode, dir_fd=self.fd)
+        os.mkdir(self._prefix + name, mode, dir_fd=self.fd)
 
     def unlink(self, name: str) -> None:
-        os.unlink(name, dir_fd=self.fd)
+        os.unlink(self._prefix + name, dir_fd=self.fd)
 
     def rmdir(self, name: str) -> None:
-        os.rmdir(name, dir_fd=self.fd)
+        os.rmdir(self._prefix + name, dir_fd=self.fd)
 
-    def rename(self, name: str, folder: HandleFolder, new_name: str) -> None:
-        os.replace(name, new_name, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
+    def rename(self, name: str, folder: Folder, new_name: str) -> None:
+        os.replace(self._prefix + name, folder._prefix + new_name, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
 
     def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
-        publish(self.fd, temporary, name, exclusive=exclusive)
+        if self.fd is not None:
+            publish(self.fd, temporary, name, exclusive=exclusive)
+        elif exclusive:
+            os.link(self._prefix + temporary, self._prefix + name)
+            self.unlink(temporary)
+        else:
+            self.rename(temporary, self, name)
 
-    def enter(self, name: str) -> HandleFolder:
-        return HandleFolder(os.open(name, O_FOLDER | O_NOFOLLOW, dir_fd=self.fd))
+    def enter(self, name: str) -> Folder:
+        if self.fd is not None:
+            return Folder(os.open(name, O_FOLDER | O_NOFOLLOW, dir_fd=self.fd))
+        if not stat.S_ISDIR(self.lstat(name).st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+        return Folder(None, self._prefix + name)
 
     def scan(self) -> Iterator[os.DirEntry[str]]:
+        if self.fd is None:
+            with os.scandir(self.path) as entries:
+                yield from entries
+            return
         # A handle made with O_PATH cannot be listed, and listing moves the position of one that can.
         fd = os.open(".", os.O_RDONLY | O_DIRECTORY | O_CLOEXEC, dir_fd=self.fd)
         try:
@@ -86,69 +89,12 @@ class HandleFolder:
             os.close(fd)
 
     def identity(self) -> tuple[int, int]:
-        status = os.fstat(self.fd)
+        status = os.stat(self.path) if self.fd is None else os.fstat(self.fd)
         return status.st_dev, status.st_ino
 
     def close(self) -> None:
-        os.close(self.fd)
-
-
-class PathFolder:
-    """A folder known by its final path: for systems without handles of folders."""
-
-    __slots__ = ("path",)
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
-        full = os.path.join(self.path, name)
-        if os.path.islink(full):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
-        return os.open(full, flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC, mode)
-
-    def lstat(self, name: str) -> os.stat_result:
-        return os.lstat(os.path.join(self.path, name))
-
-    def readlink(self, name: str) -> str:
-        return os.readlink(os.path.join(self.path, name))
-
-    def mkdir(self, name: str, mode: int = 0o777) -> None:
-        os.mkdir(os.path.join(self.path, name), mode)
-
-    def unlink(self, name: str) -> None:
-        os.unlink(os.path.join(self.path, name))
-
-    def rmdir(self, name: str) -> None:
-        os.rmdir(os.path.join(self.path, name))
-
-    def rename(self, name: str, folder: PathFolder, new_name: str) -> None:
-        os.replace(os.path.join(self.path, name), os.path.join(folder.path, new_name))
-
-    def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
-        source, target = os.path.join(self.path, temporary), os.path.join(self.path, name)
-        if exclusive:
-            os.link(source, target)
-            os.unlink(source)
-        else:
-            os.replace(source, target)
-
-    def enter(self, name: str) -> PathFolder:
-        path = os.path.join(self.path, name)
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
-        return PathFolder(path)
-
-    def scan(self) -> Iterator[os.DirEntry[str]]:
-        with os.scandir(self.path) as entries:
-            yield from entries
-
-    def identity(self) -> tuple[int, int]:
-        status = os.stat(self.path)
-        return status.st_dev, status.st_ino
-
-    def close(self) -> None:
-        """Nothing is held."""
+        if self.fd is not None:
+            os.close(self.fd)
 
 
 def present(folder: Folder, name: str) -> os.stat_result | None:

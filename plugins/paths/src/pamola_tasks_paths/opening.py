@@ -17,7 +17,6 @@ import os
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
 
 from pamola_tasks_paths.folders import (
     O_BINARY,
@@ -26,8 +25,6 @@ from pamola_tasks_paths.folders import (
     O_LOOK,
     O_NOFOLLOW,
     Folder,
-    HandleFolder,
-    PathFolder,
 )
 from pamola_tasks_paths.names import climbs
 
@@ -35,37 +32,27 @@ _MAX_LINKS = 40  # as Linux
 _ATTEMPTS = 200  # openat2 asks to try again when a folder was renamed while `..` was resolved
 
 
-class Opener(Protocol):
-    """Opens what lies beneath one root."""
+class Opener:
+    """Opens what lies beneath one root, which is held by its descriptor.
 
-    kind: str
+    A symlink in the last place is followed.
+    """
 
-    def file(self, path: str, flags: int) -> int:
-        """A descriptor of what is there; the last part is followed if it is a symlink."""
-
-    def folder(self, path: str) -> Folder:
-        """A handle of the folder that is there."""
-
-    def stat(self, path: str) -> os.stat_result:
-        """What is there; the last part is followed if it is a symlink."""
-
-    def close(self) -> None:
-        """Let go of the root."""
-
-
-class _HandleOpener:
-    """What the two ways that hold the root by its descriptor have in common."""
+    kind = ""
 
     def __init__(self, root: str) -> None:
         self.fd = os.open(root, O_FOLDER)
 
     def file(self, path: str, flags: int) -> int:
+        """A descriptor of what is there."""
         raise NotImplementedError
 
-    def folder(self, path: str) -> HandleFolder:
-        return HandleFolder(self.file(path, O_FOLDER))
+    def folder(self, path: str) -> Folder:
+        """The folder that is there."""
+        return Folder(self.file(path, O_FOLDER))
 
     def stat(self, path: str) -> os.stat_result:
+        """The status of what is there."""
         fd = self.file(path, O_LOOK)
         try:
             return os.fstat(fd)
@@ -73,10 +60,11 @@ class _HandleOpener:
             os.close(fd)
 
     def close(self) -> None:
+        """Release the root."""
         os.close(self.fd)
 
 
-class Openat2(_HandleOpener):
+class Openat2(Opener):
     """Beneath a root by openat2(2)."""
 
     kind = "openat2"
@@ -143,7 +131,7 @@ def _openat2() -> Callable[[int, str, int], int] | None:
     return openat2
 
 
-class Walk(_HandleOpener):
+class Walk(Opener):
     """Beneath a root one part at a time, with `O_NOFOLLOW`."""
 
     kind = "walk"
@@ -212,7 +200,7 @@ def _link_target(name: str, folder: int) -> str | None:
         raise
 
 
-class FinalPath:
+class FinalPath(Opener):
     """Beneath a root by comparing final paths."""
 
     kind = "final path"
@@ -223,11 +211,11 @@ class FinalPath:
     def file(self, path: str, flags: int) -> int:
         return os.open(self._final(path), flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC)
 
-    def folder(self, path: str) -> PathFolder:
+    def folder(self, path: str) -> Folder:
         final = self._final(path)
         if not os.path.isdir(final):
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return PathFolder(final)
+        return Folder(None, final)
 
     def stat(self, path: str) -> os.stat_result:
         return os.stat(self._final(path))

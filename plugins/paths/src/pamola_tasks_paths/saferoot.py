@@ -34,9 +34,6 @@ _FLAGS = {
     "a": os.O_WRONLY | os.O_APPEND | _BASE,
     "a+": os.O_RDWR | os.O_APPEND | _BASE,
 }
-_MODES = {f"{mode[0]}{kind}{mode[1:]}": (mode, flags) for mode, flags in _FLAGS.items() for kind in ("", "b", "t")} | {
-    f"{mode}{kind}": (mode, flags) for mode, flags in _FLAGS.items() for kind in ("b", "t")
-}
 
 
 class SafeRoot:
@@ -68,36 +65,22 @@ class SafeRoot:
         """How leaving the root is prevented: `openat2`, `walk` or `final path`."""
         return self._places.opener.kind
 
-    def open(
-        self,
-        name: str,
-        mode: str = "rb",
-        *,
-        buffering: int = -1,
-        encoding: str | None = None,
-        errors: str | None = None,
-        newline: str | None = None,
-    ) -> IO[Any]:
+    def open(self, name: str, mode: str = "rb", *, buffering: int = -1) -> IO[Any]:
         """Open a regular file that is there.
 
         Args:
             name: The file.
-            mode: `rb` (or `r` for text), `r+b` to change it in place, `ab` to append: made when missing, with its
-                folders. To write a file anew use `create`.
+            mode: `rb` (or `r` for text in UTF-8), `r+b` to change it in place, `ab` to append: made when missing, with
+                its folders. To write a file anew use `create`.
             buffering: As for the built-in `open`.
-            encoding: As for the built-in `open`, for text; UTF-8 unless given.
-            errors: As for the built-in `open`.
-            newline: As for the built-in `open`.
 
         Returns:
             An open file, which is a context manager.
         """
-        try:
-            plain, flags = _MODES[mode]
-        except KeyError:
-            raise ValueError(
-                f"SafeRoot.open knows the modes r, r+ and a, not {mode!r}; use create() to write"
-            ) from None
+        plain = mode.translate({ord("b"): None, ord("t"): None})
+        flags = _FLAGS.get(plain)
+        if flags is None:
+            raise ValueError(f"SafeRoot.open knows the modes r, r+ and a, not {mode!r}; use create() to write")
         reading = plain == "r"
         path = self._relative(name, not reading)
         try:
@@ -118,21 +101,12 @@ class SafeRoot:
         except BaseException:
             os.close(fd)
             raise
-        if "b" not in mode and encoding is None:
-            encoding = "utf-8"
-        return open(fd, mode, buffering, encoding, errors, newline)
+        return open(fd, mode, buffering, encoding=None if "b" in mode else "utf-8")
 
     @contextlib.contextmanager
     def create(
-        self,
-        name: str,
-        *,
-        exclusive: bool = False,
-        parents: bool = True,
-        mode: int = 0o666,
-        encoding: str | None = None,
-        newline: str | None = None,
-    ) -> Iterator[IO[Any]]:
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+    ) -> Iterator[IO[bytes]]:
         """Write a file that appears under its name, whole, when the block ends; after an exception nothing is left.
 
         A regular file of that name is replaced and keeps its permissions; through a symbolic link that stays inside,
@@ -143,8 +117,6 @@ class SafeRoot:
             exclusive: Refuse to replace a file that is there (`FileExistsError`).
             parents: Make missing folders.
             mode: Permissions of a new file, less the umask.
-            encoding: Gives a text file instead of a binary one.
-            newline: As for the built-in `open`, for text.
         """
         path = self._relative(name, True)
         made: list[str] = []
@@ -160,7 +132,7 @@ class SafeRoot:
             temporary = temporary_name(last)
             fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
             try:
-                with open(fd, "w+b" if encoding is None else "w+", encoding=encoding, newline=newline) as file:
+                with open(fd, "w+b") as file:
                     if old is not None and hasattr(os, "fchmod"):
                         os.fchmod(fd, mode)
                     yield file
