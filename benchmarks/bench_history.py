@@ -26,7 +26,7 @@ WRITERS, APPENDS, RUNS = 8, 200, 100_000
 def log_of(folder: Path) -> Any:
     """The history of a project in this folder, and its files."""
     from pamola_tasks.storage.files import Files
-    from pamola_tasks_history import ExecutionLog
+    from pamola_tasks_compat.history import ExecutionLog
     from pamola_tasks_paths import ProjectGuard
 
     folder.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ import pytest
 
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
-from pamola_tasks_history import ExecutionLog
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 
 WRITERS = 8
@@ -28,7 +28,7 @@ WRITER = """
 import sys
 sys.path[:0] = {path!r}
 from pamola_tasks.storage.files import Files
-from pamola_tasks_history import ExecutionLog
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 log = ExecutionLog(Files(ProjectGuard({root!r})))
 for line in sys.stdin:

@@ -174,4 +174,4 @@ def test_a_plain_name_is_one_part(name: str) -> None:
 )
 def test_c5_a_task_id_that_is_a_path_is_refused(name: object) -> None:
     with pytest.raises(PathSecurityError, match="task id"):
-        check_name(name, "task id")
+        check_name(name, "task id")  # type: ignore[arg-type]

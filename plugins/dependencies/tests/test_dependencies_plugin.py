@@ -13,9 +13,9 @@ from pamola_tasks.errors import DependencyMissingError
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord
 from pamola_tasks.storage.files import Files
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_dependencies.plugin import pamola_provide_dependencies
 from pamola_tasks_directories.places import ProjectPlaces
-from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 from pamola_tasks_redaction.secrets import Redactor
 

@@ -14,8 +14,8 @@ from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.storage.files import Files
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_directories.places import ProjectPlaces
-from pamola_tasks_history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 from pamola_tasks_redaction.secrets import Redactor
 

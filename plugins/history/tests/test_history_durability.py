@@ -16,7 +16,7 @@ import pytest
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
-from pamola_tasks_history import ExecutionLog
+from pamola_tasks_compat.history import ExecutionLog
 
 PROCESSES, RECORDS = 8, 25
 
@@ -25,7 +25,7 @@ WRITER = """
 import sys
 sys.path[:0] = {path!r}
 from pamola_tasks.storage.files import Files
-from pamola_tasks_history import ExecutionLog
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 log = ExecutionLog(Files(ProjectGuard({root!r})))
 for _ in range({records}):

@@ -10,7 +10,8 @@ import pytest
 
 from pamola_tasks.protocols import Files
 from pamola_tasks.storage import journal
-from pamola_tasks_history import ExecutionLog, events
+from pamola_tasks_compat.history import ExecutionLog
+from pamola_tasks_history import events
 
 TASKS = 40
 
@@ -131,6 +132,6 @@ def test_who_may_not_write_beside_the_log_has_every_answer_too(
     def refuse(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Files, "write", refuse)
+    monkeypatch.setattr(type(files), "write", refuse)
     assert answers(long_log) == answers_without_index(long_log)
     assert not files.exists("configs/execution_log.idx")

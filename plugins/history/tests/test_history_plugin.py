@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -16,7 +15,8 @@ from click.testing import CliRunner, Result
 from pamola_tasks import Kernel
 from pamola_tasks.errors import UnknownTaskError
 from pamola_tasks_cli.app import Invocation
-from pamola_tasks_history import ExecutionLog
+from pamola_tasks_compat.history import ExecutionLog
+from pamola_tasks_history import ExecutionLog as KeptLog
 from pamola_tasks_history.command import history, since
 
 Ask = Callable[..., Result]
@@ -31,9 +31,9 @@ def a_kernel(root: Path) -> Kernel:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> ExecutionLog:
-    log = a_kernel(tmp_path).services(upto="history").history
-    assert isinstance(log, ExecutionLog)
-    return log
+    run = a_kernel(tmp_path).services(upto="history")
+    assert isinstance(run.history, KeptLog)
+    return ExecutionLog.of(run.history, run.files)
 
 
 @pytest.fixture
@@ -48,7 +48,8 @@ def ask(tmp_path: Path) -> Ask:
 
 def test_the_environment_may_name_another_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAMOLA_EXECUTION_LOG_PATH", "state/runs.json")
-    log: Any = a_kernel(tmp_path).services(upto="history").history
+    run = a_kernel(tmp_path).services(upto="history")
+    log = ExecutionLog.of(run.history, run.files)
     assert log.initialize_execution_log() == tmp_path / "state/runs.jsonl"
     assert (tmp_path / "state/runs.json").exists()
 

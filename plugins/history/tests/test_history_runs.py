@@ -19,7 +19,8 @@ from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
-from pamola_tasks_history import ExecutionLog, events
+from pamola_tasks_compat.history import ExecutionLog
+from pamola_tasks_history import events
 
 MakeRun = Callable[..., RunServices]
 End = Callable[[RunServices, str], None]
@@ -99,7 +100,7 @@ sys.path[:0] = {path!r}
 sys.path.insert(0, {tests!r})
 import conftest
 from pamola_tasks.storage.files import Files
-from pamola_tasks_history import ExecutionLog
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_paths import ProjectGuard
 files = Files(ProjectGuard({root!r}))
 run = conftest.make_run.__wrapped__(files)("t_killed")

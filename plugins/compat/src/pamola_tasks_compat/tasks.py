@@ -26,6 +26,7 @@ from pamola_tasks_compat.folders import (
     get_project_paths,
     get_temp_dir,
 )
+from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_compat.owners import owned
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
@@ -39,21 +40,21 @@ def _services(upto: str = "config", project: str | Path | None = None) -> RunSer
 
 # ---------------------------------------------------------------- owned by plugins
 
-# Name of a function here: the service that owns it, or the service and the module that has the name.
-_OF_SERVICE = {
-    "record_task_execution": "history",
-    "get_task_execution_history": "history",
-    "find_latest_execution": "history",
-    "find_task_by_output": "history",
-    "track_input_files": "history",
-    "track_output_files": "history",
-    "update_execution_record": "history",
-    "remove_execution_record": "history",
-    "cleanup_old_executions": "history",
-    "validate_execution_log": "history",
-    "export_execution_log": "history",
-    "import_execution_log": "history",
-}
+# Name of a function here: the service that it belongs to, and the module that defines it.
+_OF_HISTORY = (
+    "record_task_execution",
+    "get_task_execution_history",
+    "find_latest_execution",
+    "find_task_by_output",
+    "track_input_files",
+    "track_output_files",
+    "update_execution_record",
+    "remove_execution_record",
+    "cleanup_old_executions",
+    "validate_execution_log",
+    "export_execution_log",
+    "import_execution_log",
+)
 _OF_PLUGIN = {
     "load_task_config": ("config", "pamola_tasks_config"),
     "load_project_config": ("config", "pamola_tasks_config"),
@@ -81,7 +82,6 @@ _OF_PLUGIN = {
     "ContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
     "create_task_context_manager": ("checkpoints", "pamola_tasks_checkpoints"),
     "TaskDependencyManager": ("dependencies", "pamola_tasks_dependencies"),
-    "ExecutionLog": ("history", "pamola_tasks_history"),
     "TaskProgressManager": ("progress", "pamola_tasks_progress"),
     "ProgressTracker": ("progress", "pamola_tasks_progress"),
     "NoOpProgressTracker": ("progress", "pamola_tasks_progress"),
@@ -99,31 +99,37 @@ _OF_PLUGIN = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _OF_SERVICE:
-        return _method_of(_OF_SERVICE[name], name)
+    if name in _OF_HISTORY:
+        return _method_of_history(name)
     if name in _OF_PLUGIN:
         return owned(*_OF_PLUGIN[name], name)
     raise AttributeError(f"module 'pamola_tasks_compat.tasks' has no attribute {name!r}")
 
 
-def _method_of(service: str, name: str) -> Callable[..., Any]:
+def _method_of_history(name: str) -> Callable[..., Any]:
     def function(*arguments: Any, **options: Any) -> Any:
         options.pop("progress_manager", None)
-        return getattr(getattr(_services(service), service), name)(*arguments, **options)
+        return getattr(_history(), name)(*arguments, **options)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{name}` of the project's {service}, found from the current folder."
+    function.__doc__ = f"`{name}` of the project's history, found from the current folder."
     return function
 
 
+def _history(project: str | Path | None = None) -> Any:
+    """The history of a project, with the forerunner's methods where its plugin has none of these names."""
+    run = _services("history", project)
+    own = hasattr(run.history, "record_task_execution")
+    return run.history if own else ExecutionLog.of(run.history, run.files)
+
+
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_OF_SERVICE, *_OF_PLUGIN])
+    return sorted([*globals(), *_OF_HISTORY, *_OF_PLUGIN])
 
 
 def initialize_execution_log(project_path: str | Path | None = None, progress_manager: Any = None) -> Path:
     """Make the execution history of a project where there is none; its path."""
-    history: Any = _services("history", project_path).history
-    path: Path = history.initialize_execution_log()
+    path: Path = _history(project_path).initialize_execution_log()
     return path
 
 
@@ -314,6 +320,7 @@ class TaskContext:
 
 __all__ = [
     "BaseTask",
+    "ExecutionLog",
     "TaskContext",
     "check_task_dependencies",
     "clean_temp_dir",

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.protocols import Files
+from pamola_tasks.record import rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks_history import events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
+    from pamola_tasks.protocols import Files
     from pamola_tasks.storage.journal import Journal
-
-CSV_COLUMNS = (
-    "task_id",
-    "task_type",
-    "task_run_id",
-    "timestamp",
-    "success",
-    "execution_time",
-    "report_path",
-    "input_files_count",
-    "output_files_count",
-    "hostname",
-    "status",
-)
 
 
 def rewrite(files: Files, path: str, keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> None:
@@ -115,37 +102,36 @@ def shown_bytes(files: Files, path: str) -> int:
     return int(found[1]) if found else -1
 
 
-def to_csv(records: Iterable[Mapping[str, Any]]) -> str:
-    """Records as CSV, with counts in place of the lists of files."""
-    import csv as csv_format
-
-    text = io.StringIO()
-    writer = csv_format.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        counts = {f"{key}_count": len(record[key]) for key in ("input_files", "output_files")}
-        writer.writerow({**record, **counts})
-    return text.getvalue()
-
-
-def parse(data: bytes, *, csv: bool) -> list[dict[str, Any]]:
-    """The records in an exported file, oldest first, each complete.
+def parse(data: bytes, root: Path) -> list[dict[str, Any]]:
+    """The records in the file for other tools, or in one of the same form; see `complete`.
 
     Raises:
         ExecutionLogError: It is not of this form; the message lists what is wrong.
     """
-    import csv as csv_format
-
     try:
-        text = data.decode("utf-8-sig")
-        records = _from_csv(text) if csv else _from_json(text)
-    except (UnicodeDecodeError, csv_format.Error, json.JSONDecodeError, RecursionError) as problem:
+        document = json.loads(data.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
         raise ExecutionLogError(f"not an exported execution log: {problem}") from problem
+    executions = document.get("executions") if isinstance(document, dict) else None
+    if not isinstance(executions, list):
+        found = type(executions if isinstance(document, dict) else document).__name__
+        raise ExecutionLogError(
+            f"not an exported execution log: it has to be an object with a list `executions`, and this has {found}"
+        )
+    return complete(executions, root)
+
+
+def complete(records: list[Any], root: Path) -> list[dict[str, Any]]:
+    """Foreign records in the form of ours, oldest first, each with all its keys, its paths and time as we store them.
+
+    Raises:
+        ExecutionLogError: They are no records; the message lists what is wrong.
+    """
     found = [f"record {n}: {p}" for n, record in enumerate(records, 1) for p in events.problems_of(record)]
     if found:
         more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
         raise ExecutionLogError(f"not an exported execution log: {'; '.join(found[:10])}{more}")
-    complete = {
+    whole: dict[str, dict[str, Any]] = {
         record["task_run_id"]: {
             "task_type": "",
             "status": "success" if record["success"] else "failed",
@@ -158,42 +144,19 @@ def parse(data: bytes, *, csv: bool) -> list[dict[str, Any]]:
         }
         for record in sorted(records, key=_when)
     }
-    return list(complete.values())
+    for record in whole.values():
+        try:
+            for item in (*record["input_files"], *record["output_files"]):
+                item["path"] = events.stored_path(item["path"], root)
+            if record["report_path"]:
+                record["report_path"] = events.stored_path(record["report_path"], root)
+        except ValueError as problem:
+            raise ExecutionLogError(f"run {record['task_run_id']}: a path of it {problem}") from problem
+        when = events.moment(record["timestamp"])
+        record["timestamp"] = rfc3339(when) if when else record["timestamp"]
+    return list(whole.values())
 
 
 def _when(record: Mapping[str, Any]) -> float:
     found = events.moment(record["timestamp"])
     return found.timestamp() if found else 0.0
-
-
-def _from_json(text: str) -> list[Any]:
-    document = json.loads(text)
-    executions = document.get("executions") if isinstance(document, dict) else None
-    if not isinstance(executions, list):
-        raise ExecutionLogError(
-            "not an exported execution log: it has to be an object with a list `executions`, and this has"
-            f" {type(executions).__name__ if isinstance(document, dict) else type(document).__name__}"
-        )
-    return executions
-
-
-def _from_csv(text: str) -> list[Any]:
-    import csv as csv_format
-
-    rows = csv_format.DictReader(io.StringIO(text))
-    missing = [column for column in events.REQUIRED if column not in (rows.fieldnames or ())]
-    if missing:
-        raise ExecutionLogError(f"not an exported execution log: the column {missing[0]!r} is missing")
-    records: list[dict[str, Any]] = []
-    for row in rows:
-        known = {key: value for key, value in row.items() if key in CSV_COLUMNS and not key.endswith("_count")}
-        truth = {"true": True, "false": False}.get((row["success"] or "").lower())
-        try:
-            seconds = float(row["execution_time"]) if row.get("execution_time") else None
-        except ValueError:
-            raise ExecutionLogError(f"line {rows.line_num}: the execution time is no number") from None
-        if truth is None:
-            raise ExecutionLogError(f"line {rows.line_num}: success must be True or False")
-        status = row.get("status") or ("success" if truth else "failed")
-        records.append({**known, "success": truth, "execution_time": seconds, "status": status})
-    return records

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
-from pamola_tasks_history import events, given, storage
+from pamola_tasks_history import events, storage
 
 if TYPE_CHECKING:
     import logging
@@ -68,8 +68,7 @@ class Summary:
         if self._files.exists(self._log_path) or not self._files.exists(self.path):
             return
         try:
-            records = storage.parse(self._files.read(self.path, "log"), csv=False)
-            given.normalize(records, self._files.root)
+            records = self._parsed()
         except (ExecutionLogError, ValueError) as problem:
             aside = f"{self.path}.damaged"
             self._files.replace(self.path, aside)
@@ -80,10 +79,13 @@ class Summary:
         entries = [entry for record in records for entry in events.of_record(record)]
         journal.append(self._files, self._log_path, entries, flush=True)
 
+    def _parsed(self) -> list[dict[str, Any]]:
+        return storage.parse(self._files.read(self.path, "log"), self._files.root)
+
     def problem(self, read: journal.Journal) -> str:
         """What is wrong with it, given the log; nothing where it is sound."""
         try:
-            shown = {r["task_run_id"] for r in storage.parse(self._files.read(self.path, "log"), csv=False)}
+            shown = {r["task_run_id"] for r in self._parsed()}
         except (ExecutionLogError, ValueError) as problem:
             return f"is damaged: {problem}"
         unknown = shown - {entry.get("run_id") for entry in read.entries}

@@ -16,7 +16,8 @@ from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import Files
 from pamola_tasks.record import new_run_id, now, rfc3339
 from pamola_tasks.storage import journal
-from pamola_tasks_history import ExecutionLog, events
+from pamola_tasks_compat.history import ExecutionLog
+from pamola_tasks_history import events
 
 
 def record(log: ExecutionLog, task_id: str = "t_1", success: bool = True, **more: Any) -> str:
