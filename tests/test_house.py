@@ -38,7 +38,7 @@ LAYERS = (
     ("plugins",),
     ("steps", "step_context", "step_order", "dry_run"),
     ("configuration", "bring_up", "lifecycle", "run_log"),
-    ("task",),
+    ("task", "task_identity"),
     ("outcome", "registry", "kernel", "single_operation"),
     ("__init__",),
     ("testing",),

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import nulls
-from pamola_tasks.errors import (
-    PamolaTaskError,
-    PathSecurityError,
-    PluginError,
-    ProjectError,
-    UsageError,
-)
+from pamola_tasks.errors import PamolaTaskError, PathSecurityError, PluginError, ProjectError, UsageError
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession, drive
 from pamola_tasks.operation import OperationResult
@@ -109,15 +103,8 @@ class Kernel:
 
     def _containers_of(self, project: Project) -> Containers:
         def collect() -> dict[str, Callable[[], ContainerFormat]]:
-            found: dict[str, Callable[[], ContainerFormat]] = {}
-            for record, answer in self.plugins.each("pamola_add_container_formats", project=project):
-                for mark, target in (answer or {}).items():
-                    if mark in found:
-                        raise PluginError(
-                            f"{record.label} brings the container format {mark!r}, which is there already"
-                        )
-                    found[mark] = lambda record=record, target=target: imported(record, target)(project)  # type: ignore[misc]
-            return found
+            added = self.contributions("pamola_add_container_formats", "the container format", project=project)
+            return {mark: lambda mark=mark: added[mark](project) for mark in added}  # type: ignore[misc]
 
         return Containers(collect)
 
@@ -143,7 +130,7 @@ class Kernel:
         return answer if answer is None or isinstance(answer, Secret) else Secret(answer, name)
 
     def veto(self, config: Config | None) -> Callable[[str, str], None] | None:
-        """What asks the plugins before a path is used; None where nobody has anything to say."""
+        """What asks the plugins before a path is used; None where no plugin checks paths."""
         return self._veto_for(self.project, config)
 
     def _veto_for(self, project: Project, config: Config | None) -> Callable[[str, str], None] | None:
@@ -346,16 +333,13 @@ class Kernel:
         if overrides is not None and not isinstance(overrides, Mapping):
             raise UsageError(f"overrides: expected configuration by key, got {type(overrides).__name__}")
         made = self.task(task)
-        drive(
-            made,
-            options
-            or RunOptions(
-                overrides=dict(overrides or {}),
-                datasets=dict(datasets or {}),
-                restart=restart,
-                enable_checkpoints=enable_checkpoints,
-            ),
+        given = RunOptions(
+            overrides=dict(overrides or {}),
+            datasets=dict(datasets or {}),
+            restart=restart,
+            enable_checkpoints=enable_checkpoints,
         )
+        drive(made, options or given)
         session = made._session
         if session is None:
             raise PamolaTaskError(f"{made.origin} did not call super().initialize()")
