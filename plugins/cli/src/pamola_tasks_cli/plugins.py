@@ -41,19 +41,15 @@ def command(cli: Invocation, as_json: bool) -> None:
     width = max(map(len, services)) + 2
     for name, found in services.items():
         more = [f"not chosen: {', '.join(found['not_chosen'])}"] if found["not_chosen"] else []
-        more += [f"added by {found['added_by']}"] if found["added_by"] else []
+        more += [f"added by {found['added_by']}"] if "added_by" in found else []
         text = found["problem"] or (found["provider"] or "no plugin") + (f"  ({'; '.join(more)})" if more else "")
         click.secho(f"  {name:<{width}}{visible(text)}", fg="red" if found["problem"] else None)
 
 
 def _service(plugins: Plugins, name: str) -> dict[str, Any]:
-    added_by = plugins.added_services.get(name)
-    row: dict[str, Any] = {
-        "provider": None,
-        "not_chosen": [],
-        "problem": "",
-        "added_by": added_by.name if added_by else "",
-    }
+    row: dict[str, Any] = {"provider": None, "not_chosen": [], "problem": ""}
+    if name in plugins.added_services:
+        row["added_by"] = plugins.added_services[name].name
     try:
         chosen = plugins.provider(name)
         others = [record.name for record in plugins.alternatives(name)]
