@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import command_line
 import pytest
 
 
@@ -116,3 +118,24 @@ def test_an_input_that_vanished_is_named_and_the_run_can_be_continued(cli, proje
     aside.rename(table)
     again = cli("run", "example", cwd=project, code=0)
     assert "3 unchanged since an earlier run" in again.stdout
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the call fail")
+def test_a_lock_that_cannot_be_written_while_steps_run_is_named(cli, project):
+    """The lock says which steps run; that line failed with "Read-only file system" and no file."""
+    cli("run", "example", cwd=project, code=0)
+    lock = project / "DATA/processed/example/.state/lock"
+    fails = ["-e", "trace=ftruncate", "-e", "inject=ftruncate:error=EROFS:when=2"]
+    strace = ["strace", "-f", "-qq", "-o", os.devnull, "-P", str(lock), *fails]
+    done = subprocess.run(
+        [*strace, command_line.SCRIPT, "run", "example", "--restart"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "ptrace" in done.stderr.lower():
+        pytest.skip(f"strace cannot trace here: {done.stderr.strip()}")
+    assert done.returncode == 1
+    assert "Read-only file system: 'DATA/processed/example/.state/lock'" in done.stdout
+    cli("run", "example", cwd=project, code=0)

@@ -16,6 +16,7 @@ from pamola_tasks.storage import leftovers, locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from pamola_tasks.protocols import RunServices
 
@@ -52,7 +53,7 @@ class TaskLock:
         """
         run = self._run
         place = run.places.of(run.record.task_id)
-        with run.files.naming(place.lock), contextlib.ExitStack() as stack:
+        with self._naming(), contextlib.ExitStack() as stack:
             file = stack.enter_context(run.files.append(place.lock))
             try:
                 descriptor = file.fileno()
@@ -81,15 +82,20 @@ class TaskLock:
     def tell(self, steps: Iterable[str]) -> None:
         """Say which steps run now, in the line behind the holder's: for `pamola-task status`."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, self._told)
-            os.write(self._descriptor, (" ".join(steps) + "\n").encode())
+            with self._naming():
+                os.ftruncate(self._descriptor, self._told)
+                os.write(self._descriptor, (" ".join(steps) + "\n").encode())
 
     def release(self) -> None:
         """Let go; the system does so too when the process ends."""
         descriptor, self._descriptor = self._descriptor, None
-        with self._stack:
-            if descriptor is not None:
+        if descriptor is not None:
+            with self._naming(), self._stack:
                 os.ftruncate(descriptor, 0)
+
+    def _naming(self) -> AbstractContextManager[None]:
+        """Errors of the system name the lock file."""
+        return self._run.files.naming(self._run.places.of(self._run.record.task_id).lock)
 
     # ------------------------------------------------------------ of any task
 
