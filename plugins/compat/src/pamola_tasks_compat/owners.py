@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pamola_tasks.errors import PamolaTaskError
-from pamola_tasks.kernel import Kernel
 from pamola_tasks.plugins.discovery import resolve
 
 
@@ -24,8 +23,3 @@ def owned(service: str, module: str, name: str) -> Any:
         return resolve(f"{module}:{name}")
     except ModuleNotFoundError as error:
         raise PamolaTaskError(f"{name} belongs to the plugin for {service!r}, which is not installed") from error
-
-
-def service(name: str) -> Any:
-    """A service of the project that the current folder lies in."""
-    return getattr(Kernel.discover().services(None, upto=name), name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from tqdm.std import tqdm
@@ -21,8 +20,3 @@ class Bar(Base):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(file=sys.stderr, dynamic_ncols=True, **options)
-
-
-def aside() -> AbstractContextManager[None]:
-    """While this is entered, the bars are off the screen, so that a line can be written."""
-    return tqdm.external_write_mode(file=sys.stderr)

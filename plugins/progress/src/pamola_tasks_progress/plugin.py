@@ -17,10 +17,5 @@ def pamola_provide_progress(run: RunServices) -> Progress:
     """Show bars on stderr, where somebody is looking."""
     from pamola_tasks_progress.manager import TaskProgressManager, nobody_looks
 
-    return TaskProgressManager(
-        run.record.task_id,
-        getattr(run.task, "task_type", ""),
-        run.logger,
-        quiet=run.options.quiet or nobody_looks(),
-        redact=run.redact,
-    )
+    quiet = run.options.quiet or nobody_looks()
+    return TaskProgressManager(run.record.task_id, quiet=quiet, redact=run.redact)

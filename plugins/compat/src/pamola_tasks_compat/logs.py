@@ -1,27 +1,21 @@
-"""Logs of scripts that run no task, with the format, rotation and redaction of a run's: the functions of the spec."""
+"""Logs of scripts that run no task, with the format, rotation and redaction of a run's."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_logs.console import ConsoleHandler
-from pamola_tasks_logs.files import RotatingLogHandler
-from pamola_tasks_logs.formats import JsonLines, TextLines
-from pamola_tasks_logs.service import level_of
-from pamola_tasks_logs.settings import LogSettings
+from pamola_tasks_compat.owners import owned
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pamola_tasks.protocols import Redactor
-
-DEFAULTS = LogSettings()
 
 
 def configure_logging(
@@ -29,8 +23,8 @@ def configure_logging(
     level: str = "INFO",
     log_file: str | Path | None = None,
     log_dir: str | Path | None = None,
-    max_bytes: int = DEFAULTS.max_bytes,
-    backup_count: int = DEFAULTS.backup_count,
+    max_bytes: int = 10 * 1024 * 1024,
+    backup_count: int = 5,
     structured: bool = False,
     force_reconfigure: bool = False,
     task_id: str = "",
@@ -55,19 +49,22 @@ def configure_logging(
     logger = logging.getLogger(name)
     if logger.handlers and not force_reconfigure:
         return logger
-    number = level_of(level)
+    number = _of_logs("service", "level_of")(level)
     redact = installed_redactor()
-    handlers: list[logging.Handler] = [ConsoleHandler()]
+    handlers: list[logging.Handler] = [_of_logs("console", "ConsoleHandler")()]
     if log_file is not None or log_dir is not None:
         files = Kernel.discover().project.files
         path = files.name(f"{log_dir or 'logs'}/{log_file or f'{name}.log'}")
         with files.append(path):
             pass  # refused now and not with the first line
-        handlers.append(RotatingLogHandler(files, path, max_bytes=max_bytes, backup_count=backup_count))
+        rotating = _of_logs("files", "RotatingLogHandler")
+        handlers.append(rotating(files, path, max_bytes=max_bytes, backup_count=backup_count))
+    lines = _of_logs("formats", "JsonLines" if structured else "TextLines")
+    formatter = lines(redact) if structured else lines(redact, with_run=False)
     release(logger)
     for handler in handlers:
         handler.addFilter(_Safe(redact, task_id))
-        handler.setFormatter(JsonLines(redact) if structured else TextLines(redact, with_run=False))
+        handler.setFormatter(formatter)
         logger.addHandler(handler)
     logger.setLevel(number)
     logger.propagate = False
@@ -101,6 +98,10 @@ def release(logger: logging.Logger) -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
+
+
+def _of_logs(module: str, name: str) -> Any:
+    return owned("logging", f"pamola_tasks_logs.{module}", name)
 
 
 class _Safe(logging.Filter):

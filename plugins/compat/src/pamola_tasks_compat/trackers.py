@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from pamola_tasks_progress.memory import peak_mb
-
-if TYPE_CHECKING:
-    from pamola_tasks_progress.bars import Bar
+from pamola_tasks_compat.memory import peak_mb
+from pamola_tasks_compat.owners import owned
 
 
 class NoOpProgressTracker:
@@ -108,11 +106,9 @@ class ProgressTracker(NoOpProgressTracker):
     ) -> None:
         super().__init__(total, description, unit)
         self._parent = parent
-        self._bar: Bar | None = None
+        self._bar: Any = None
         if not disable:
-            from pamola_tasks_progress.bars import Bar
-
-            self._bar = Bar(
+            self._bar = owned("progress", "pamola_tasks_progress.bars", "Bar")(
                 total=self.total,
                 desc=description,
                 unit=f" {unit}",
