@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -94,7 +95,7 @@ class Invocation:
             with project.files.create(path, "config", exclusive=True) as file:
                 file.write(text.encode())
         click.echo(f"created {self.out.visible(what)}")
-        self.out.facts([*(("wrote" if i == 0 else "", path) for i, path in enumerate(files)), *then])
+        self.out.facts([("" if index else "wrote", path) for index, path in enumerate(files)] + [*then])
 
     def refuse_if_broken(self) -> None:
         """Refuse to go on while an installed plugin is not usable."""
@@ -241,7 +242,11 @@ def cli(ctx: click.Context, verbose: int, quiet: int) -> None:
 
 def run(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code that belongs to how it ended."""
-    _hear_sigterm()
+
+    def terminate(*_: Any) -> NoReturn:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
     argv = list(sys.argv[1:] if args is None else args)
     invocation = _before_parsing(argv)
     try:
@@ -300,12 +305,3 @@ def _say_traceback(invocation: Invocation) -> None:
     import traceback
 
     click.echo(invocation.redact(traceback.format_exc()), err=True, nl=False)
-
-
-def _hear_sigterm() -> None:
-    import signal
-
-    def terminate(*_: Any) -> NoReturn:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, terminate)

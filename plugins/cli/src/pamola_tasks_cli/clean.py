@@ -48,10 +48,7 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
 
 
 def _emptied(files: Files, folder: str) -> list[str]:
-    found = [(f"{folder}/{name}", kind) for name, kind in leftovers.entries(files, folder)]
-    for name, kind in found:
-        if kind == "directory":
-            files.remove_tree(name, missing_ok=True)
-        else:
-            files.unlink(name, missing_ok=True)
-    return [name for name, _ in found]
+    found = {f"{folder}/{name}": kind for name, kind in leftovers.entries(files, folder)}
+    for name, kind in found.items():
+        (files.remove_tree if kind == "directory" else files.unlink)(name, missing_ok=True)
+    return list(found)

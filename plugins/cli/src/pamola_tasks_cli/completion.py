@@ -15,18 +15,12 @@ _ADVICE = {
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice([*_ADVICE]))
 def command(shell: str) -> None:
     """Print the script that completes `pamola-task` in this shell."""
     made = get_completion_class(shell)
     assert made is not None
+    completion = made(cli, {}, "pamola-task", "_PAMOLA_TASK_COMPLETE")
     click.echo(_ADVICE[shell])
-    click.echo(_source(made(cli, {}, "pamola-task", "_PAMOLA_TASK_COMPLETE")))
-
-
-def _source(completion: object) -> str:
-    """The script, without the check of bash's version that click makes by running bash."""
-    from click.shell_completion import ShellComplete
-
-    assert isinstance(completion, ShellComplete)
-    return completion.source_template % completion.source_vars()
+    # Not `source()`, which checks the version of bash by running it.
+    click.echo(completion.source_template % completion.source_vars())

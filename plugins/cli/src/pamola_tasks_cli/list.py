@@ -35,19 +35,16 @@ def command(cli: Invocation, as_json: bool) -> None:
 
 def _row(run: RunServices, task_id: str, target: Any) -> dict[str, Any]:
     last = run.history.find_latest_execution(task_id, success_only=False)
-    when = str(last.get("timestamp", ""))[:19].replace("T", " ") if last else ""
-    status = (str(last.get("status") or ("success" if last.get("success") else "failed"))) if last else ""
-    if last is None:
-        would = "yes, never run"
-    elif last.get("success"):
-        would = "what changed"
-    else:
-        would = "yes, goes on"
+    ended, would = "", "yes, never run"
+    if last is not None:
+        when = str(last.get("timestamp", ""))[:19].replace("T", " ")
+        ended = f"{when} {last.get('status') or ('success' if last.get('success') else 'failed')}".strip()
+        would = "what changed" if last.get("success") else "yes, goes on"
     return {
         "task": task_id,
         "type": getattr(target, "task_type", ""),
         "description": run.redact(getattr(target, "description", "") or _first_line(target)),
-        "last_run": f"{when} {status}".strip(),
+        "last_run": ended,
         "would_run": would,
         "source": getattr(target, "path", "") or str(target),
     }

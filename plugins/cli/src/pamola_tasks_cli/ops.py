@@ -23,16 +23,11 @@ if TYPE_CHECKING:
 def command(cli: Invocation, name: str | None, as_json: bool) -> None:
     """List the operations that tasks can use, or show one with its parameters, types and defaults."""
     operations = cli.kernel.operations
-    if name is not None:
-        found = _document(operations.get(name))
-        if as_json:
-            print_json(found)
-            return
-        _print_one(found)
-        return
-    every = [_document(operations.get(known)) for known in operations]
+    every = [_document(operations.get(known)) for known in ([name] if name is not None else operations)]
     if as_json:
-        print_json(every)
+        print_json(every if name is None else every[0])
+    elif name is not None:
+        _print_one(every[0])
     elif not every:
         note("no operation pack is installed: install pamola-ops-profile or pamola-ops-anonymize")
     else:
@@ -67,30 +62,18 @@ def _document(operation: RegisteredOperation) -> dict[str, Any]:
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:
-    if field.default is attrs.NOTHING:
-        return None
-    if "template" in field.metadata:
-        return field.metadata["template"]
-    default: Any = field.default
+    default: Any = field.metadata.get("template", field.default)
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
-        return default.factory() if not default.takes_self else None
-    return default
+        return None if default.takes_self else default.factory()
+    return None if default is attrs.NOTHING else default
 
 
 def _print_one(found: dict[str, Any]) -> None:
     heading(f"{found['operation']} {found['version']}")
     facts([("from", found["distribution"] or "this project"), ("category", found["category"])])
     click.echo(f"\n{found['documentation']}\n")
-    print_table(
-        [
-            [
-                name,
-                "yes" if p["required"] else "",
-                "" if p["default"] is None else str(p["default"]),
-                p["dataset"] or "",
-                p["type"],
-            ]
-            for name, p in found["parameters"].items()
-        ],
-        ["parameter", "required", "default", "dataset", "type"],
-    )
+    rows = []
+    for name, p in found["parameters"].items():
+        default = "" if p["default"] is None else str(p["default"])
+        rows.append([name, "yes" if p["required"] else "", default, p["dataset"] or "", p["type"]])
+    print_table(rows, ["parameter", "required", "default", "dataset", "type"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks_cli.output import duration, facts, from_here, size
+from pamola_tasks_cli.output import duration, facts, from_here, listed, size
 
 if TYPE_CHECKING:
     from pamola_tasks.outcome import Outcome
@@ -55,15 +55,15 @@ def print_outcome(outcome: Outcome, again: str) -> None:
     if not outcome.success and record.error:
         where = f" in step {record.error['step']}" if record.error.get("step") else ""
         rows.append(("error", f"{record.error['message']}{where and f' ({where.strip()})'}"))
-    for index, warning in enumerate(record.warnings):
-        rows.append(("warnings" if index == 0 else "", warning))
-    for index, failure in enumerate(record.observer_failures):
-        rows.append(("observers" if index == 0 else "", f"{failure['plugin']} failed in {failure['hook']}"))
-    for index, output in enumerate(record.outputs):
+    outputs = []
+    for output in record.outputs:
         many = f"{output.rows:,} rows, " if output.rows is not None else ""
         lock = ", encrypted" if output.encrypted else ""
         place = from_here(outcome.project_root / output.path) if output.path else output.name
-        rows.append(("outputs" if index == 0 else "", f"{place}  ({many}{size(output.bytes)}{lock})"))
+        outputs.append(f"{place}  ({many}{size(output.bytes)}{lock})")
+    rows += listed("warnings", record.warnings)
+    rows += listed("observers", [f"{one['plugin']} failed in {one['hook']}" for one in record.observer_failures])
+    rows += listed("outputs", outputs)
     if outcome.report:
         page = outcome.report.with_suffix(".html")
         rows.append(("report", from_here(page if page.exists() else outcome.report)))
@@ -74,16 +74,14 @@ def print_outcome(outcome: Outcome, again: str) -> None:
 
 def _steps(outcome: Outcome) -> str:
     record = outcome.record
-    total = len(record.steps)
     skipped = sum(1 for s in record.steps if s.status == "skipped" and s.reason.startswith("nothing changed"))
     failed = [s.step for s in record.steps if s.status == "error"]
     done = sum(1 for s in record.steps if s.status in ("success", "warning", "partial_success"))
-    parts = [f"{done} done"]
-    if skipped:
-        parts.append(f"{skipped} unchanged since an earlier run")
-    if failed:
-        parts.append(f"failed: {', '.join(failed)}")
     left = len(record.steps) - done - skipped - len(failed)
-    if left:
-        parts.append(f"{left} not run")
-    return ", ".join(parts) if total or failed else "none"
+    parts = {
+        f"{done} done": True,
+        f"{skipped} unchanged since an earlier run": skipped,
+        f"failed: {', '.join(failed)}": failed,
+        f"{left} not run": left,
+    }
+    return ", ".join(text for text, holds in parts.items() if holds) if record.steps else "none"

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -105,6 +105,11 @@ def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
             click.echo(f"{' ' * (indent + width + 2)}{line}")
 
 
+def listed(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    """Rows for `facts`: values under one name, which stands before the first."""
+    return [("" if index else name, value) for index, value in enumerate(values)]
+
+
 _LITTLE = 20  # columns that the last one gets in any case
 
 
@@ -152,22 +157,18 @@ def duration(seconds: float) -> str:
     """A duration for people: `0.3 s`, `2 min 5 s`, `1 h 3 min`."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def size(count: int | None) -> str:
     """A number of bytes for people: `812 B`, `1.4 MB`."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
+    if count is None or count < 1000:
+        return "" if count is None else f"{count} B"
+    value, power = count / 1000, 0
+    while value >= 1000 and power < 2:
+        value, power = value / 1000, power + 1
+    return f"{value:.1f} {('kB', 'MB', 'GB')[power]}"
 
 
 def program(folder: Path | None = None) -> str:

@@ -24,18 +24,14 @@ def command(cli: Invocation, as_json: bool) -> None:
     if as_json:
         print_json({"plugins": rows, "services": services})
         return
-    print_table(
-        [
-            [
-                row["name"],
-                f"{row['distribution']} {row['version']}".strip() or "by hand",
-                row["status"],
-                row["reason"] or ", ".join(row["services"]) or _more(row["hooks"]),
-            ]
-            for row in rows
-        ],
-        ["plugin", "distribution", "status", "answers"],
-    )
+    cells = []
+    for row in rows:
+        hooks = ", ".join(hook.removeprefix("pamola_") for hook in row["hooks"])
+        answers = row["reason"] or ", ".join(row["services"]) or hooks
+        cells.append(
+            [row["name"], f"{row['distribution']} {row['version']}".strip() or "by hand", row["status"], answers]
+        )
+    print_table(cells, ["plugin", "distribution", "status", "answers"])
     click.echo()
     heading("services")
     width = max(map(len, services)) + 2
@@ -56,7 +52,3 @@ def _service(plugins: Plugins, name: str) -> dict[str, Any]:
     except PluginError as error:
         return {**row, "problem": str(error)}
     return {**row, "provider": chosen.name if chosen else None, "not_chosen": others}
-
-
-def _more(hooks: list[str]) -> str:
-    return ", ".join(hook.removeprefix("pamola_") for hook in hooks)

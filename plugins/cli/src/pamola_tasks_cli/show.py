@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks_cli.output import facts, heading, print_json, visible
+from pamola_tasks_cli.output import facts, heading, listed, print_json, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,13 +83,9 @@ def print_plan(document: Mapping[str, Any]) -> None:
         why = f": {row['reason']}" if row["reason"] else ""
         click.echo(f"\n{click.style(row['step'], bold=True)}  {click.style(row['would'], fg=colour)}{why}")
         details = [("operation", row["operation"] + (f"  ({row['from']})" if row["from"] else ""))]
-        details.append(("reads", ", ".join(row["reads"]) or "nothing"))
-        details.append(("writes", ", ".join(row["writes"]) or "nothing"))
-        shown = {k: v for k, v in row["parameters"].items() if v not in (None, [], {}, "")}
-        details += [
-            ("with" if i == 0 else "", f"{key}: {_plain(value)}") for i, (key, value) in enumerate(shown.items())
-        ]
-        facts(details)
+        details += [(what, ", ".join(row[what]) or "nothing") for what in ("reads", "writes")]
+        shown = {key: value for key, value in row["parameters"].items() if value not in (None, [], {}, "")}
+        facts([*details, *listed("with", [f"{key}: {_plain(value)}" for key, value in shown.items()])])
     for warning in document["warnings"]:
         click.secho(f"warning: {visible(warning)}", fg="yellow", err=True)
 
