@@ -125,7 +125,7 @@ def line(strategy: str, k: int, seconds: float, processor: float, metrics: dict[
     name = strategy.partition(" ")[0]
     told = (
         f"{strategy:<24} {k:>3} {seconds:>7.2f} s ({processor:.2f})  NCP-set {metrics['ncp_set']:.4f}"
-        f"  NCP-hier {metrics['ncp_hier']:.4f}  classes {metrics['classes']:>6}"
+        f"  NCP-hier {metrics['ncp_hier']:.4f}  classes {metrics['equivalence_classes']:>6}"
         f"  k {metrics['k_measured']:>3}  suppressed {metrics['rows_suppressed']}"
     )
     if wanted and strategy in SECONDS:

@@ -111,7 +111,7 @@ def test_charts_agree_with_the_tables_and_tell_nothing_rare(cli, project, people
     assert all(count == 0 or count >= 10 for count in before["counts"])
     for series, table in enumerate((people, safe)):
         sizes = Counter(Counter((row["age"], row["city"]) for row in table).values())
-        told = values_of(anonymized["Sizes of classes"], series)
+        told = values_of(anonymized["Sizes of equivalence classes"], series)
         assert told.pop("1") == sizes[1]
         assert told.pop("2") == 2 * sizes[2]
         assert sum(told.values()) == sum(size * many for size, many in sizes.items() if size > 2)
@@ -151,13 +151,13 @@ def test_charts_of_an_encrypted_run_are_for_who_has_the_key(cli, project, people
     cli("run", "t", "--set", "use_encryption=true", cwd=project, env=key, code=0)
     for path in (project / "DATA/reports").rglob("t*"):
         if path.is_file():
-            assert "Sizes of classes" not in path.read_text(), path.name
+            assert "Sizes of equivalence classes" not in path.read_text(), path.name
     shown = json.loads(cli("report", "t", "--json", cwd=project, env=key, code=0).stdout)
-    assert "Sizes of classes" in charts_of(shown, "anonymize")
+    assert "Sizes of equivalence classes" in charts_of(shown, "anonymize")
     assert "withheld" not in str([entry for entry in shown["operations"] if "charts" in entry.get("withheld", ())])
     assert "<svg" in cli("report", "t", "--format", "html", cwd=project, env=key, code=0).stdout
 
     without = cli("report", "t", "--format", "html", cwd=project, code=0)
     assert "<svg" not in without.stdout
     assert "encrypted and not shown: there is no key" in without.stderr
-    assert "Sizes of classes" not in (project / "DATA/reports/t_report.html").read_text()
+    assert "Sizes of equivalence classes" not in (project / "DATA/reports/t_report.html").read_text()

@@ -36,13 +36,13 @@ def risk(frame: pd.DataFrame, folder: Path, **parameters: Any) -> dict[str, Any]
 
 def test_classes_uniques_and_risks_follow_from_the_sizes_of_the_classes(tmp_path: Path) -> None:
     told = risk(PEOPLE, tmp_path, risk_threshold=0.3)
-    assert (told["k"], told["classes"], told["sample_uniques"], told["uniqueness"]) == (1, 4, 2, 0.25)
+    assert (told["k"], told["equivalence_classes"], told["sample_uniques"], told["uniqueness"]) == (1, 4, 2, 0.25)
     assert told["prosecutor"] == {"highest": 1.0, "average": 0.5, "records_at_risk": 4, "share_at_risk": 0.5}
     assert told["marketer"] == 0.5
     assert told["class_sizes"] == {
-        "1": {"classes": 2, "records": 2},
-        "2": {"classes": 1, "records": 2},
-        "3-4": {"classes": 1, "records": 4},
+        "1": {"equivalence_classes": 2, "records": 2},
+        "2": {"equivalence_classes": 1, "records": 2},
+        "3-4": {"equivalence_classes": 1, "records": 4},
     }
     (path,) = tmp_path.rglob("people_risk.json")
     assert json.loads(path.read_bytes())["k"] == 1
@@ -51,7 +51,7 @@ def test_classes_uniques_and_risks_follow_from_the_sizes_of_the_classes(tmp_path
 def test_the_published_figures_of_adult_with_eight_quasi_identifiers(adult: pd.DataFrame, tmp_path: Path) -> None:
     quasi = [name for name in adult.columns if name != "salary-class"]
     told = risk(adult, tmp_path, quasi_identifiers=quasi)
-    assert (told["classes"], told["sample_uniques"]) == (18_109, 14_021)
+    assert (told["equivalence_classes"], told["sample_uniques"]) == (18_109, 14_021)
     assert round(told["uniqueness"], 3) == 0.465
     assert round(told["marketer"], 4) == 0.6004
     assert told["prosecutor"]["highest"] == 1.0
@@ -148,7 +148,7 @@ def test_missing_values_of_a_real_table_count(tmp_path: Path) -> None:
     assert frame[quasi].isna().any().any()
     told = risk(frame, tmp_path, quasi_identifiers=quasi)
     sizes = Counter(tuple(None if pd.isna(cell) else cell for cell in row) for row in frame[quasi].to_numpy())
-    assert told["classes"] == len(sizes)
+    assert told["equivalence_classes"] == len(sizes)
     assert told["sample_uniques"] == list(sizes.values()).count(1)
     assert told["rows"] == len(frame)
 

@@ -49,7 +49,7 @@ def test_losses_of_intervals_sets_labels_dates_and_stars_by_hand(tmp_path: Path)
     assert columns["born"]["ncp_set"] == pytest.approx((0.5 + 0.5 + 0 + 0) / 4)
     assert told["ncp_set"] == pytest.approx(np.mean([columns[name]["ncp_set"] for name in ORIGINAL]))
     assert told["granularity"] == pytest.approx(1 - told["ncp_hier"])
-    assert (told["classes"], told["k"], told["discernibility"]) == (3, 1, 4 + 1 + 1)
+    assert (told["equivalence_classes"], told["k"], told["discernibility"]) == (3, 1, 4 + 1 + 1)
     assert told["average_class_size_over_k"] == pytest.approx(4 / 3 / 2)
     # age: before 1/4 each; after, the star spreads a quarter over all four: 5/16, 5/16, 1/16, 5/16
     assert columns["age"]["total_variation"] == pytest.approx(3 / 16)
@@ -90,7 +90,7 @@ def test_what_the_anonymizing_step_says_of_itself_is_measured_again_on_its_file(
     released = pd.read_csv(path, dtype="string")
     told = utility(frame, released, tmp_path / "u", quasi_identifiers=quasi)
     assert told["ncp_set"] == pytest.approx(said["information_loss"])
-    assert (told["k"], told["classes"]) == (said["k_measured"], said["classes"])
+    assert (told["k"], told["equivalence_classes"]) == (said["k_measured"], said["equivalence_classes"])
     assert 0 < told["columns"]["age"]["earth_movers"] < 0.2
 
 

@@ -29,7 +29,7 @@ BARS = {
 }
 COLUMNS = {
     "kind": "columns",
-    "title": "Sizes of classes",
+    "title": "Sizes of equivalence classes",
     "axis": "records in the class",
     "labels": ["1", "2", "3–4", "5–9", "10+"],
     "series": [{"name": "before", "values": [400, 300, 200, 100, 0]}, {"name": "after", "values": [0, 0, 0, 600, 400]}],

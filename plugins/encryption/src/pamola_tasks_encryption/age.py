@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SPOOL_IN_MEMORY = 4 * 1024 * 1024
 
 
-class RecognisedAge:
+class AgeFormat:
     """How age files are recognised: by all their bytes.
 
     Args:

@@ -23,8 +23,8 @@ def pamola_add_settings() -> str:
 @hookimpl
 def pamola_add_container_formats() -> dict[str, str]:
     return {
-        "ptask/1\n": "pamola_tasks_encryption.renewal:RecognisedPtask",
-        "age-encryption.org/": "pamola_tasks_encryption.age:RecognisedAge",
+        "ptask/1\n": "pamola_tasks_encryption.renewal:PtaskFormat",
+        "age-encryption.org/": "pamola_tasks_encryption.age:AgeFormat",
     }
 
 

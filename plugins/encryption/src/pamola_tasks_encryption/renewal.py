@@ -132,7 +132,7 @@ def renew_files(
     return tally
 
 
-class RecognisedPtask:
+class PtaskFormat:
     """How `ptask/1` files are recognised: by all but their key slots, and by the log where they were encrypted anew.
 
     Args:

@@ -62,7 +62,7 @@ def class_sizes(series: Mapping[str, Ints], k: int | None = None) -> Chart:
     labels = [_class(low, high) for low, high in zip(edges, [*edges[1:], None], strict=True)]
     chart: Chart = {
         "kind": "columns",
-        "title": "Sizes of classes",
+        "title": "Sizes of equivalence classes",
         "note": "Records by how many records, itself included, share the quasi-identifiers with each.",
         "axis": "records in the class",
         "labels": labels,

@@ -103,7 +103,7 @@ class RiskOperation(Operation):
         return {
             "rows": records,
             "k": grouping.k,
-            "classes": grouping.classes,
+            "equivalence_classes": grouping.classes,
             "average_class_size": grouping.average_size,
             "largest_class": int(sizes.max()),
             "sample_uniques": uniques,
@@ -188,7 +188,7 @@ def _histogram(sizes: Ints) -> dict[str, dict[str, int]]:
         inside = (sizes >= low) & (True if following is None else sizes < following)
         if inside.any():
             label = f"{low}+" if following is None else str(low) if following == low + 1 else f"{low}-{following - 1}"
-            found[label] = {"classes": int(inside.sum()), "records": int(sizes[inside].sum())}
+            found[label] = {"equivalence_classes": int(inside.sum()), "records": int(sizes[inside].sum())}
     return found
 
 

@@ -106,7 +106,7 @@ class UtilityOperation(Operation):
             "ncp_hier": ncp_hier,
             "granularity": 1.0 - ncp_hier,
             "k": grouping.k,
-            "classes": grouping.classes,
+            "equivalence_classes": grouping.classes,
             "discernibility": grouping.discernibility(suppressed),
             "average_class_size": average,
             "average_class_size_over_k": normalized,
