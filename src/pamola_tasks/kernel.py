@@ -18,7 +18,7 @@ from pamola_tasks.operation import OperationResult
 from pamola_tasks.outcome import Outcome, OutcomeDatasets
 from pamola_tasks.plugins.contributions import Contributions, imported
 from pamola_tasks.plugins.manager import KERNEL, Plugins, assemble
-from pamola_tasks.protocols import DatasetFormat, Project, ReportSection, ReportWriter, RunOptions, RunServices
+from pamola_tasks.protocols import Project, RunOptions, RunServices
 from pamola_tasks.registry import Operations, Tasks
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import Files
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config, ContainerFormat, KernelView, Scheduler
+    from pamola_tasks.protocols import (
+        Config,
+        ContainerFormat,
+        DatasetFormat,
+        KernelView,
+        ReportSection,
+        ReportWriter,
+        Scheduler,
+    )
 
 
 class _PlainSteps:
@@ -200,6 +208,8 @@ class Kernel:
         Raises:
             PluginError: Two plugins add a section of one key, or its key is reserved.
         """
+        from pamola_tasks.protocols import ReportSection
+
         found: dict[str, tuple[str, ReportSection]] = {}
         for record, answer in self.plugins.each("pamola_add_report_sections", run=run):
             for section in [answer] if isinstance(answer, ReportSection) else answer or ():

@@ -22,6 +22,7 @@ from pamola_tasks.storage.files import Files
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_reports import TaskReporter
+from pamola_tasks_reports.plugin import pamola_add_report_writers
 from pamola_tasks_reports.values import plain
 from pamola_tasks_reports.writers import WRITERS
 
@@ -404,3 +405,7 @@ def test_numbers_of_numpy_stay_numbers(tmp_path: Path, make_run: Any) -> None:
     reporter.add_metric("none", numpy.float64("nan"))
     metrics = read(reporter.save_report())["metrics"]
     assert [metrics[key] for key in ("n", "share", "counts", "none")] == [7, 0.5, [1, 2], None]
+
+
+def test_the_plugin_adds_the_formats_that_reports_have_without_a_kernel() -> None:
+    assert pamola_add_report_writers() == WRITERS

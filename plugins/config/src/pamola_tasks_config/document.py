@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
@@ -52,8 +52,7 @@ class Node:
         return node
 
 
-@attrs.frozen(order=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong, sortable by file and place.
 
     Attributes:

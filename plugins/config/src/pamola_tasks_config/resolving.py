@@ -18,7 +18,6 @@ from pamola_tasks_config.checking import is_section, kind_at, type_layers
 from pamola_tasks_config.config_files import config_files, find_file, several, stated_id
 from pamola_tasks_config.document import Problem, dotted, in_words
 from pamola_tasks_config.documents import PROJECT_FILE
-from pamola_tasks_config.env_file import EnvFile, read_env_file
 from pamola_tasks_config.environment import RESERVED, environment_layer
 from pamola_tasks_config.fitting import ConfigFitter, from_text, plain
 from pamola_tasks_config.layer import COMMAND_LINE, ENVIRONMENT, PROJECT_FILE_LAYER, TASK_FILE, FileLayer, problem_in
@@ -27,6 +26,7 @@ from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Project, Redactor
+    from pamola_tasks_config.env_file import EnvFile
 
 FALLBACK = "default"
 
@@ -135,6 +135,8 @@ def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Pr
         if isinstance(name, str):
             problems.append(problem_in(layer, Misfit(("env_file",), "a reference cannot be used here")))
         return None  # reported with the other values that do not fit
+    from pamola_tasks_config.env_file import read_env_file
+
     file = read_env_file(project.files, name)
     if file is None:
         problems.append(problem_in(layer, Misfit(("env_file",), "there is no such file in the project")))

@@ -9,7 +9,7 @@ from pamola_tasks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols import Config, DatasetFormat, DataSource, DataWriter, RunServices
+    from pamola_tasks.protocols import Config, DataSource, DataWriter, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -46,10 +46,9 @@ def pamola_provide_data_writer(run: RunServices) -> DataWriter:
 
 
 @hookimpl
-def pamola_add_dataset_formats() -> dict[str, DatasetFormat]:
-    from pamola_tasks_data.formats import OWN
-
-    return OWN
+def pamola_add_dataset_formats() -> dict[str, str]:
+    names = {"csv": "CSV", "parquet": "PARQUET", "json": "JSON", "jsonl": "JSON_LINES", "xlsx": "EXCEL"}
+    return {extension: f"pamola_tasks_data.formats:{name}" for extension, name in names.items()}
 
 
 @hookimpl

@@ -6,13 +6,10 @@ The rule that answers by default is in `identifier_rule`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
-
-import attrs
+from typing import Any, NamedTuple, Protocol
 
 
-@attrs.frozen
-class LikelyIdentifier:
+class LikelyIdentifier(NamedTuple):
     """A column, and in words why it looks like a direct identifier."""
 
     column: str

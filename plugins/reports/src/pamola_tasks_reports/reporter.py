@@ -14,7 +14,7 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_reports import diagnosis, facts
+from pamola_tasks_reports import facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.manifest import manifest_of
 from pamola_tasks_reports.privacy import without_values
@@ -249,7 +249,9 @@ class TaskReporter:
             return []
         history = facts.service(self._run, "history")
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
-        return diagnosis.diagnose(files, self._reports, latest)
+        from pamola_tasks_reports.diagnosis import diagnose
+
+        return diagnose(files, self._reports, latest)
 
     # ------------------------------------------------------------ inside
 
