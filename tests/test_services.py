@@ -382,7 +382,6 @@ def test_what_answers_for_harmless_services_is_quiet_and_honest() -> None:
     none = nulls.NoEncryption()
     assert not none.is_encrypted(b"id,name")
     assert none.file_key_id(b"ptask/1") == ""
-    assert none.get_encryption_context() is None
     assert none.get_encryption_info()["enabled"] is False
     for refused in (none.writer, none.reader):
         with pytest.raises(EncryptionError):

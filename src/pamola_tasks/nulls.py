@@ -149,9 +149,6 @@ class NoEncryption:
         """There is no key."""
         raise EncryptionError(f"{purpose} needs a key, and no plugin has keys: {_install('encryption')}")
 
-    def get_encryption_context(self) -> None:
-        """There is none."""
-
     def get_encryption_info(self) -> dict[str, Any]:
         """Not enabled."""
         return {"enabled": False, "mode": "none", "key_available": False}

@@ -15,15 +15,16 @@ from counted_work import called
 from encryption_samples import BINDING, KEY, KEY_TEXT, PROJECT, Config, decrypted, encrypted, key_file
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError
+from pamola_tasks_compat.encryption import EncryptionContext
 from pamola_tasks_encryption import (
-    EncryptionContext,
+    EncryptionMode,
     EncryptionSettings,
     MemoryProtectedKey,
     TaskEncryptionManager,
 )
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing
 from pamola_tasks_encryption.keyfile import KeyDocument, PassphraseLock
-from pamola_tasks_encryption.keys import KeyFileStore, default_key_file, find_key
+from pamola_tasks_encryption.keys import KeyFileStore, default_key_file, find_key, fingerprint_of
 from pamola_tasks_encryption.private_files import key_directory
 from pamola_tasks_redaction.secrets import Redactor
 
@@ -34,7 +35,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes
 def test_d1_what_is_asked_to_be_encrypted_is_encrypted_and_a_context_can_do_it_too(manager_of: Make) -> None:
     manager = manager_of()
     manager.initialize()
-    context = manager.get_encryption_context()
+    context = EncryptionContext.of(manager)
     for file in (manager.encrypt_data(b"planted"), context.encrypt_data(b"planted")):
         assert b"planted" not in file
         assert context.decrypt_data(file) == b"planted"
@@ -177,3 +178,22 @@ def test_d14_a_file_tells_no_name_no_size_and_no_time(tmp_path: Path, manager_of
     assert b"telling" not in data
     assert b".csv" not in data
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 or sys.platform == "win32"
+
+
+def test_a_context_encrypts_and_does_not_hand_out_the_key(manager_of: Make) -> None:
+    manager = manager_of()
+    manager.initialize()
+    context = EncryptionContext.of(manager)
+    assert context.can_encrypt
+    assert context.decrypt_data(context.encrypt_data(b"x")) == b"x"
+    assert context.to_dict() == {"mode": "simple", "key_fingerprint": fingerprint_of(KEY), "can_encrypt": True}
+    shown = repr(context) + json.dumps(context.to_dict()) + repr(vars(context))
+    assert KEY_TEXT[:12] not in shown
+    assert KEY.hex()[:12] not in shown
+
+
+def test_a_context_made_by_hand_only_tells(manager_of: Make) -> None:
+    context = EncryptionContext(EncryptionMode.SIMPLE, "abcd")
+    assert context.to_dict() == {"mode": "simple", "key_fingerprint": "abcd", "can_encrypt": False}
+    with pytest.raises(EncryptionError, match="only tells"):
+        context.encrypt_data(b"x")

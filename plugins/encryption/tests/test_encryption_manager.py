@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +17,10 @@ from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encryp
 from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
 from pamola_tasks.protocols import FileEncryption
 from pamola_tasks.storage.files import Files
+from pamola_tasks_compat.encryption import EncryptionContext
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_encryption import (
     Binding,
-    EncryptionContext,
     EncryptionManager,
     EncryptionMode,
     TaskEncryptionManager,
@@ -158,7 +157,7 @@ def test_a_run_that_does_not_encrypt_needs_no_key_and_pretends_nothing(manager_o
     assert manager.get_encryption_info() == {"enabled": False, "mode": "none", "key_available": False}
     with pytest.raises(EncryptionError, match="encryption is off"):
         manager.encrypt_data(b"x")
-    assert not manager.get_encryption_context().can_encrypt
+    assert not EncryptionContext.of(manager).can_encrypt
 
 
 # ---------------------------------------------------------------- files
@@ -308,31 +307,12 @@ def test_through_run_files_without_a_key_no_file_appears(manager_of: Make, tmp_p
 # ---------------------------------------------------------------- contexts and keys
 
 
-def test_a_context_encrypts_and_does_not_hand_out_the_key(manager_of: Make) -> None:
-    manager = manager_of()
-    manager.initialize()
-    context = manager.get_encryption_context()
-    assert context.can_encrypt
-    assert context.decrypt_data(context.encrypt_data(b"x")) == b"x"
-    assert context.to_dict() == {"mode": "simple", "key_fingerprint": fingerprint_of(KEY), "can_encrypt": True}
-    shown = repr(context) + json.dumps(context.to_dict()) + repr(vars(context))
-    assert KEY_TEXT[:12] not in shown
-    assert KEY.hex()[:12] not in shown
-
-
-def test_a_context_made_by_hand_only_tells(manager_of: Make) -> None:
-    context = EncryptionContext(EncryptionMode.SIMPLE, "abcd")
-    assert context.to_dict() == {"mode": "simple", "key_fingerprint": "abcd", "can_encrypt": False}
-    with pytest.raises(EncryptionError, match="only tells"):
-        context.encrypt_data(b"x")
-
-
 def test_derived_keys_depend_on_key_and_purpose_only_and_need_a_key(manager_of: Make) -> None:
     manager = manager_of()
     first = manager.derive_key("pseudonyms")
     assert len(first) == 32
     assert first == manager_of(Config(task_id="other", use_encryption=False)).derive_key("pseudonyms")
-    assert first == manager.get_encryption_context().derive_key("pseudonyms")
+    assert first == EncryptionContext.of(manager).derive_key("pseudonyms")
     assert len({first, manager.derive_key("tokens"), manager_of(environ=OTHER).derive_key("pseudonyms"), KEY}) == 4
     with pytest.raises(KeyMissing):
         manager_of(environ={}).derive_key("pseudonyms")

@@ -115,9 +115,6 @@ class Encryption(Protocol):
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
 
-    def get_encryption_context(self) -> Any:
-        """What operations may be given: can encrypt and decrypt, does not show the key."""
-
     def get_encryption_info(self) -> dict[str, Any]:
         """Enabled, mode, key id: for reports."""
 

@@ -16,12 +16,12 @@ import click
 from pamola_tasks.errors import UsageError
 from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
-from pamola_tasks_encryption.context import EncryptionMode
 from pamola_tasks_encryption.errors import Tampered, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header
 from pamola_tasks_encryption.marks import is_age, is_container
 from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.rotation import copy
+from pamola_tasks_encryption.settings import EncryptionMode
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Files

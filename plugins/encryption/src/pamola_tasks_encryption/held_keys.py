@@ -9,8 +9,11 @@ import base64
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.secret import Secret
@@ -22,94 +25,69 @@ if TYPE_CHECKING:
     from pamola_tasks_encryption.settings import EncryptionSettings
 
 
+@attrs.define(eq=False, kw_only=True)
 class HeldKeys:
     """The project's key, keys of inputs, age recipients and identities. May be used from several threads.
 
-    Args:
+    Attributes:
         environ: Environment variables.
         project_id: The project's id, or empty.
         root: What relative paths are relative to.
         configured: `encryption_key_path`, if it is set.
         settings: The plugin's own section of the configuration.
         input_keys: Keys of inputs, by dataset: text as in a key file.
-        redactor: Is told the keys, so that no log or report shows them.
+        redactor: Learns the keys, so that no log or report shows them.
+        closed: Whether no key is looked for any more.
+        project: The project's key, once it was needed.
+        found_recipients: Age recipients, once they were needed.
     """
 
-    def __init__(
-        self,
-        environ: Mapping[str, str],
-        project_id: str,
-        root: Path,
-        configured: str | None,
-        settings: EncryptionSettings,
-        input_keys: Mapping[str, str],
-        redactor: Redactor,
-    ) -> None:
-        self._environ = environ
-        self._project_id = project_id
-        self._root = root
-        self._configured = configured
-        self._settings = settings
-        self._input_key_texts = input_keys
-        self._redactor = redactor
-        self._lock = threading.RLock()
-        self._closed = False
-        self._project: ProjectKey | None = None
-        self._inputs: dict[bytes, MemoryProtectedKey] | None = None
-        self._recipients: list[Any] | None = None
-        self._identities: list[Any] | None = None
-
-    @property
-    def found(self) -> ProjectKey | None:
-        """The project's key, if it was needed already."""
-        return self._project
-
-    @property
-    def recipients_found(self) -> bool:
-        """Whether age recipients were needed already."""
-        return self._recipients is not None
-
-    def open(self) -> None:
-        """Let keys be found again after `clear`."""
-        self._closed = False
+    environ: Mapping[str, str]
+    project_id: str
+    root: Path
+    configured: str | None
+    settings: EncryptionSettings
+    input_keys: Mapping[str, str]
+    redactor: Redactor
+    closed: bool = False
+    project: ProjectKey | None = None
+    found_recipients: list[Any] | None = None
+    _inputs: dict[bytes, MemoryProtectedKey] | None = None
+    _identities: list[Any] | None = None
+    _lock: AbstractContextManager[Any] = attrs.Factory(threading.RLock)
 
     def clear(self) -> None:
-        """Overwrite the keys, and refuse to find any until `open`."""
+        """Overwrite the keys, and refuse to find any until `closed` is false again."""
         with self._lock:
-            ours = [self._project.key, self._project.previous] if self._project else []
+            ours = [self.project.key, self.project.previous] if self.project else []
             for key in (*ours, *(self._inputs or {}).values()):
                 if key is not None:
                     key.clear()
-            self._project = self._inputs = self._recipients = self._identities = None
-            self._closed = True
+            self.project = self._inputs = self.found_recipients = self._identities = None
+            self.closed = True
 
     def of_project(self) -> ProjectKey:
         """The project's key; errors as those of `find_key`."""
         with self._finding():
-            if self._project is None:
-                self._project = self._find()
-            return self._project
+            if self.project is None:
+                self.project = self._find()
+            return self.project
 
     def of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
         """Keys of inputs by their id."""
         with self._finding():
             if self._inputs is None:
-                self._inputs = self._parsed(self._input_key_texts)
+                self._inputs = self._parsed(self.input_keys)
             return self._inputs
-
-    def add_input(self, name: str, text: str) -> None:
-        """Take the key of one more input."""
-        with self._lock:
-            self.of_inputs().update(self._parsed({name: text}))
 
     def recipients(self) -> list[Any]:
         """Who can read age files."""
         with self._finding():
-            if self._recipients is None:
+            if self.found_recipients is None:
                 from pamola_tasks_encryption import age
 
-                self._recipients = age.parse_recipients(self._settings.recipients)
-            return self._recipients
+                self.found_recipients = age.parse_recipients(self.settings.recipients)
+            return self.found_recipients
 
     def identities(self) -> list[Any]:
         """What age files are read with."""
@@ -136,7 +114,7 @@ class HeldKeys:
     @contextlib.contextmanager
     def _finding(self) -> Iterator[None]:
         with self._lock:
-            if self._closed:
+            if self.closed:
                 raise EncryptionError("the encryption service was cleaned up and has forgotten its keys")
             yield
 
@@ -144,11 +122,11 @@ class HeldKeys:
         from pamola_tasks_encryption.keyfile import Means
         from pamola_tasks_encryption.keys import find_key
 
-        path = self._root / Path(self._configured).expanduser() if self._configured else None
-        means = Means(passphrase=self._environ.get("PAMOLA_PASSPHRASE"), identity=self._identity_file)
+        path = self.root / Path(self.configured).expanduser() if self.configured else None
+        means = Means(passphrase=self.environ.get("PAMOLA_PASSPHRASE"), identity=self._identity_file)
         if means.passphrase:
-            self._redactor.register(Secret(means.passphrase, "PAMOLA_PASSPHRASE"))
-        found = find_key(self._environ, self._project_id, path, keyring=self._settings.keyring, means=means)
+            self.redactor.register(Secret(means.passphrase, "PAMOLA_PASSPHRASE"))
+        found = find_key(self.environ, self.project_id, path, keyring=self.settings.keyring, means=means)
         for key in (found.key, found.previous):
             if key is not None:
                 self._hide(key)
@@ -166,10 +144,10 @@ class HeldKeys:
 
     @property
     def _identity_file(self) -> Path | None:
-        name = self._settings.identity_file
-        return self._root / Path(name).expanduser() if name else None
+        name = self.settings.identity_file
+        return self.root / Path(name).expanduser() if name else None
 
     def _hide(self, key: MemoryProtectedKey) -> None:
         with key as raw:
             for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
-                self._redactor.register(Secret(text.rstrip("="), key.key_id))
+                self.redactor.register(Secret(text.rstrip("="), key.key_id))

@@ -6,10 +6,10 @@ Backends that keep passwords as readable text, or nowhere, are refused.
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks_encryption.errors import ExtraMissing, KeyMissing, KeyRefused
+from pamola_tasks_encryption.keys import KeyStore
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,7 +49,7 @@ def _refuse_open_backend(backend: Any) -> None:
         )
 
 
-class KeyringStore:
+class KeyringStore(KeyStore):
     """An entry of the system's keyring.
 
     Args:
@@ -57,7 +57,6 @@ class KeyringStore:
     """
 
     source = "the system's keyring"
-    path: Path | None = None
 
     def __init__(self, project_id: str) -> None:
         self._entry = project_id or "default"
@@ -65,24 +64,20 @@ class KeyringStore:
 
     @property
     def name(self) -> str:
-        """The entry."""
         return f"{self.source}: {_SERVICE}/{self._entry}"
 
     def read(self) -> bytes:
-        """The entry's text."""
         text = self._keyring.get_password(_SERVICE, self._entry)
         if text is None:
             raise KeyMissing(f"{self.name} holds no key: `pamola-task keys init` makes one there")
         return str(text).encode("utf-8", "replace")
 
     def create(self, text: str) -> None:
-        """Make the entry; never over another."""
         if self._keyring.get_password(_SERVICE, self._entry) is not None:
             raise KeyRefused(f"{self.name} is there already, and no key is ever written over another")
-        self._keyring.set_password(_SERVICE, self._entry, text)
+        self.replace(text)
 
     def replace(self, text: str) -> None:
-        """Change the entry."""
         self._keyring.set_password(_SERVICE, self._entry, text)
 
     def retire(self, text: str, fingerprint: str) -> str:

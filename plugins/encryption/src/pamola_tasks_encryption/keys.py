@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
@@ -139,35 +139,62 @@ def find_store(
     return KeyFileStore(default_key_file(project_id), "the project's key file")
 
 
-class KeyStore(Protocol):
-    """A place that holds the text of a key file."""
+class KeyStore:
+    """A place that holds the text of a key file; one that cannot be written to refuses.
 
-    source: str
-    path: Path | None
+    Attributes:
+        source: What named it, for messages.
+        path: The file, where it is one.
+    """
+
+    source = ""
+    path: Path | None = None
 
     @property
     def name(self) -> str:
         """The place, for messages."""
-        ...
+        return self.source
 
     def read(self) -> bytes:
-        """The text; KeyMissing where there is none."""
-        ...
+        """The text; KeyMissing if there is none."""
+        raise NotImplementedError
 
     def create(self, text: str) -> None:
-        """Put a text where there is none; KeyRefused where there is one."""
-        ...
+        """Write a new text; KeyRefused if there is one already."""
+        raise self._refusal()
 
     def replace(self, text: str) -> None:
-        """Put a text in place of the one there, in one step."""
-        ...
+        """Replace the text in one step."""
+        raise self._refusal()
 
     def retire(self, text: str, fingerprint: str) -> str:
-        """Keep the text of a key that is replaced, and say where."""
-        ...
+        """Keep the text of a replaced key.
+
+        Returns:
+            Where it is now.
+        """
+        raise self._refusal()
+
+    def _refusal(self) -> KeyRefused:
+        return KeyRefused(
+            f"the key comes from {self.source}, which a command cannot change: unset it, or put the key into a file and"
+            " name that with PAMOLA_KEY_FILE"
+        )
 
 
-class KeyFileStore:
+class EnvironmentStore(KeyStore):
+    """The variable `PAMOLA_KEY`, which can only be read."""
+
+    source = "PAMOLA_KEY"
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def read(self) -> bytes:
+        return self._text.encode("utf-8", "replace")
+
+
+class KeyFileStore(KeyStore):
     """A key file.
 
     Args:
@@ -176,25 +203,20 @@ class KeyFileStore:
     """
 
     def __init__(self, path: Path, source: str) -> None:
-        self.path: Path | None = path
+        self.path = self._path = path
         self.source = source
-        self._path = path
 
     @property
     def name(self) -> str:
-        """What named it, and where it is."""
         return f"{self.source}: {self._path}"
 
     def read(self) -> bytes:
-        """The content; see `read_private_file`."""
         return read_private_file(self._path, self.source)
 
     def create(self, text: str) -> None:
-        """Write a new file; never over another."""
         write_private_file(self._path, text)
 
     def replace(self, text: str) -> None:
-        """Write the file anew and rename it into place."""
         write_private_file(self._path, text, replace=True)
 
     def retire(self, text: str, fingerprint: str) -> str:
@@ -205,43 +227,6 @@ class KeyFileStore:
         elif read_private_file(path, "the retired key") != text.encode():
             raise KeyRefused(f"{path} is there, with other content than the key that is to be kept there")
         return str(path)
-
-
-class EnvironmentStore:
-    """The variable `PAMOLA_KEY`, which can only be read."""
-
-    source = "PAMOLA_KEY"
-    path: Path | None = None
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    @property
-    def name(self) -> str:
-        """The variable."""
-        return self.source
-
-    def read(self) -> bytes:
-        """Its value."""
-        return self._text.encode("utf-8", "replace")
-
-    def create(self, text: str) -> None:
-        """Refused."""
-        raise self._refusal()
-
-    def replace(self, text: str) -> None:
-        """Refused."""
-        raise self._refusal()
-
-    def retire(self, text: str, fingerprint: str) -> str:
-        """Refused."""
-        raise self._refusal()
-
-    def _refusal(self) -> KeyRefused:
-        return KeyRefused(
-            "the key comes from PAMOLA_KEY, which a command cannot change: unset it, or put the key into a file and"
-            " name that with PAMOLA_KEY_FILE"
-        )
 
 
 def default_key_file(project_id: str = "") -> Path:

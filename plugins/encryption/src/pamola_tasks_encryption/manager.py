@@ -17,11 +17,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
 from pamola_tasks.plugins.manager import installed_redactor
-from pamola_tasks_encryption.context import EncryptionContext, EncryptionMode
 from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.held_keys import HeldKeys
 from pamola_tasks_encryption.marks import is_age, is_container
-from pamola_tasks_encryption.settings import EncryptionSettings
+from pamola_tasks_encryption.settings import EncryptionMode, EncryptionSettings
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Redactor
@@ -66,13 +65,13 @@ class TaskEncryptionManager:
         self._enabled = bool(getattr(task_config, "use_encryption", False))
         self._task_id = str(getattr(task_config, "task_id", "") or "")
         self._keys = HeldKeys(
-            os.environ if environ is None else environ,
-            project_id,
-            project_root or Path(),
-            getattr(task_config, "encryption_key_path", None),
-            self._settings,
-            dict(input_keys or {}),
-            self._redactor,
+            environ=os.environ if environ is None else environ,
+            project_id=project_id,
+            root=project_root or Path(),
+            configured=getattr(task_config, "encryption_key_path", None),
+            settings=self._settings,
+            input_keys=dict(input_keys or {}),
+            redactor=self._redactor,
         )
         self._error = ""
         self._in_use = in_use
@@ -90,7 +89,7 @@ class TaskEncryptionManager:
             EncryptionError: Encryption is asked for, and there is no usable key. Nothing may run.
             ConfigurationError: The mode is unknown, or `none` although encryption is asked for.
         """
-        self._keys.open()
+        self._keys.closed = False
         self._error = ""
         self._holding.close()
         with ExitStack() as stack:
@@ -140,20 +139,16 @@ class TaskEncryptionManager:
     @property
     def key_id(self) -> str:
         """Which key this run encrypts with; empty when it does not, or encrypts for age recipients."""
-        found = self._keys.found
+        found = self._keys.project
         return found.key.fingerprint if found is not None and self.mode == "simple" else ""
-
-    def get_encryption_context(self) -> EncryptionContext:
-        """What operations may be given."""
-        return EncryptionContext(EncryptionMode(self.mode), self.key_id, self)
 
     def get_encryption_info(self) -> dict[str, Any]:
         """Facts for reports: never a key."""
         info: dict[str, Any] = {"enabled": self._enabled, "mode": self.mode, "key_available": False}
         if self.mode == "age":
-            info["key_available"] = self._keys.recipients_found
+            info["key_available"] = self._keys.found_recipients is not None
             info["recipients"] = len(self._settings.recipients)
-        elif (found := self._keys.found) is not None:
+        elif (found := self._keys.project) is not None:
             info |= {"key_available": True, "key_fingerprint": found.key.fingerprint, "key_source": found.source}
         if self._error:
             info["initialization_error"] = self._redactor(self._error)
@@ -281,14 +276,6 @@ class TaskEncryptionManager:
 
         with self._keys.of_project().key as key:
             return hkdf_sha256(key, b"", b"pamola-tasks derived key\0" + purpose.encode())
-
-    def add_input_key(self, name: str, text: str) -> None:
-        """Take the key of an input dataset, as `encryption_keys` of a task gives it.
-
-        Raises:
-            EncryptionError: It is no key.
-        """
-        self._keys.add_input(name, text)
 
     # ------------------------------------------------------------ inside
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import EncryptionError
@@ -51,28 +50,6 @@ def diagnose_key(project: Project | None) -> Iterable[Diagnosis]:
     except EncryptionError as error:
         return [_about_key("error", str(error), "Until it is mended, runs that encrypt are refused.")]
     return [_about_key("ok", f"key {found.key.fingerprint} from {found.source}")]
-
-
-def is_master_key_exposed(project: str | Path | None = None) -> bool:
-    """Whether somebody else could read or exchange the key file of a project. Runs refuse such a key.
-
-    Args:
-        project: Its folder; the project of the current folder unless given.
-    """
-    from pamola_tasks.kernel import Kernel
-    from pamola_tasks_encryption.errors import KeyRefused
-    from pamola_tasks_encryption.keys import find_key
-
-    run = Kernel.discover(project).services(None, upto="config")
-    configured = run.config.encryption_key_path
-    path = run.project.root / Path(configured).expanduser() if configured else None
-    try:
-        find_key(os.environ, run.project.id, path)
-    except KeyRefused:
-        return True
-    except EncryptionError:  # missing, damaged or locked, but not open to others
-        return False
-    return False
 
 
 def _about_key(level: str, finding: str, advice: str = "") -> Diagnosis:

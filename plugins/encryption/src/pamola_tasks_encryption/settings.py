@@ -1,8 +1,36 @@
-"""The plugin's own section of the configuration: `encryption`."""
+"""How files are encrypted: the modes, and the plugin's own section `encryption` of the configuration."""
 
 from __future__ import annotations
 
+import enum
+
 import attrs
+
+from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.parameters import closest
+
+
+class EncryptionMode(enum.Enum):
+    """How files are encrypted."""
+
+    NONE = "none"
+    SIMPLE = "simple"
+    AGE = "age"
+
+    @classmethod
+    def from_string(cls, text: str) -> EncryptionMode:
+        """The mode of this name.
+
+        Raises:
+            ConfigurationError: There is none: no other mode is taken instead.
+        """
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            names = [mode.value for mode in cls]
+            meant = closest(text, names)
+            hint = f"; did you mean {meant}?" if meant else ""
+            raise ConfigurationError(f"encryption_mode: {text!r} is none of {', '.join(names)}{hint}") from None
 
 
 @attrs.frozen(kw_only=True)
