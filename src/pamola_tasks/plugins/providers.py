@@ -91,6 +91,14 @@ class Providers(HookCalls):
             self._chosen[service] = self.choose(service)
         return self._chosen[service]
 
+    def foreign_provider(self, service: str, package: str) -> str:
+        """The label of the plugin that provides a service, where that is not a plugin of this package; else nothing."""
+        chosen = self.provider(service)
+        if chosen is None:
+            return ""
+        module = getattr(chosen.object, "__name__", type(chosen.object).__module__)
+        return "" if module.partition(".")[0] == package else chosen.label
+
     def refuse_if_unprovided(self) -> None:
         """Refuse to run while an essential service has no provider, or it is not clear which one.
 

@@ -47,6 +47,12 @@ class PluginsView(Protocol):
     def provider(self, service: str) -> Any:
         """The record of the plugin that provides a service, or None."""
 
+    def foreign_provider(self, service: str, package: str) -> str:
+        """The label of the plugin that provides a service, where that is not a plugin of this package; else nothing.
+
+        For commands that show or change what one provider keeps: they refuse to where another one provides.
+        """
+
     def service_order(self) -> list[str]:
         """Names of all services, in the order in which they come up."""
 

@@ -207,7 +207,7 @@ class Files:
             with self._encryption.reader(raw, role=role, task_id=self._owner_of(os.fspath(path))) as plain:
                 yield plain
         elif self._stated_mode(head):
-            raise EncryptionError(f"{path} is encrypted, and this run has no encryption service to read it with")
+            raise EncryptionError(f"{path} is encrypted, and this run has no encryption service that reads it")
         else:
             yield raw
 

@@ -122,8 +122,9 @@ def check(cli: CommandLine, content: bool, as_json: bool) -> None:
 @click.pass_obj
 def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) -> None:
     """Lock the key with a passphrase too (Argon2id). Runs take it from PAMOLA_PASSPHRASE."""
+    place = Place(cli)
     passphrase = _new_passphrase(passphrase_file)
-    _add_lock(cli, lambda key: PassphraseLock.of(passphrase, key), only)
+    _add_lock(cli, place, lambda key: PassphraseLock.of(passphrase, key), only)
 
 
 @keys.command("add-recipient")
@@ -132,11 +133,10 @@ def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) ->
 @click.pass_obj
 def add_recipient(cli: CommandLine, recipient: str, only: bool) -> None:
     """Lock the key for an age or SSH public key too; `encryption.identity_file` names the private one."""
-    _add_lock(cli, lambda key: RecipientLock.of(recipient, key), only)
+    _add_lock(cli, Place(cli), lambda key: RecipientLock.of(recipient, key), only)
 
 
-def _add_lock(cli: CommandLine, lock_of: Callable[[bytes], Lock], only: bool) -> None:
-    place = Place(cli)
+def _add_lock(cli: CommandLine, place: Place, lock_of: Callable[[bytes], Lock], only: bool) -> None:
     with place.changing() as store:
         opened = place.open_key()
         lock = lock_of(opened.key)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from pamola_tasks.errors import AlreadyRunning
+from pamola_tasks.errors import AlreadyRunning, UsageError
 from pamola_tasks.storage import locks
 from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.in_use import not_in_use
@@ -54,9 +54,17 @@ class Place:
     Args:
         cli: The command line.
         key_file: A key file named on the command line, instead of the usual sources.
+
+    Raises:
+        UsageError: Another plugin provides encryption.
     """
 
     def __init__(self, cli: CommandLine, key_file: str | None = None) -> None:
+        if another := cli.plugins.foreign_provider("encryption", __package__):
+            raise UsageError(
+                f"{another} provides encryption here, and this command knows only the keys and files of"
+                f" {__package__.replace('_', '-')}: nothing was read or changed"
+            )
         self._kernel = cli.kernel
         run = cli.kernel.services(None, upto="places")
         self.places: Places = run.places

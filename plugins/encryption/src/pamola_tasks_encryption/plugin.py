@@ -10,7 +10,7 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pamola_tasks.protocols import Diagnosis, Encryption, Project, RunServices
+    from pamola_tasks.protocols import Diagnosis, Encryption, KernelView, Project, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -47,7 +47,7 @@ def pamola_add_commands() -> dict[str, Command]:
 
 
 @hookimpl
-def pamola_add_diagnoses(project: Project | None) -> Iterable[Diagnosis]:
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView) -> Iterable[Diagnosis]:
     from pamola_tasks_encryption.provide import diagnose_key
 
-    return diagnose_key(project)
+    return diagnose_key(project, kernel)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import EncryptionError
+from pamola_tasks.errors import EncryptionError, PluginError
 from pamola_tasks.protocols import Diagnosis
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Project, RunServices
+    from pamola_tasks.protocols import KernelView, Project, RunServices
     from pamola_tasks_encryption.manager import TaskEncryptionManager
 
 
@@ -38,11 +38,16 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
     return manager
 
 
-def diagnose_key(project: Project | None) -> Iterable[Diagnosis]:
-    """Whether there is a key for this project, and whether it can be used."""
+def diagnose_key(project: Project | None, kernel: KernelView) -> Iterable[Diagnosis]:
+    """Whether there is a key for this project, and whether it can be used; nothing where runs use other keys."""
     from pamola_tasks_encryption.errors import KeyMissing
     from pamola_tasks_encryption.keys import find_key
 
+    try:
+        if kernel.plugins.foreign_provider("encryption", __package__):
+            return []
+    except PluginError:  # two want to provide it, which doctor reports anyway
+        return []
     try:
         found = find_key(os.environ, project.id if project else "")
     except KeyMissing as error:
