@@ -140,6 +140,8 @@ def _setting(text: str) -> tuple[str, RawValue]:
 @click.pass_obj
 def schema(cli: CommandLine, as_json: bool) -> None:
     """List the keys that a configuration can have."""
+    if another := cli.plugins.foreign_provider("config", __package__):
+        raise UsageError(f"{another} provides the configuration here: its keys are not known to this command")
     from pamola_tasks_config.schema import json_schema
 
     document = json_schema(cli.kernel.settings())
