@@ -41,7 +41,7 @@ def command(cli: Invocation, name: str | None, as_json: bool) -> None:
 
 
 def _show(plugins: Plugins, name: str, names: list[str], *, as_json: bool) -> None:
-    hook = name if name.startswith("pamola_") else f"pamola_{name}"
+    hook = name if name in names or name.startswith("pamola_") else f"pamola_{name}"
     if hook not in names:
         from pamola_tasks.parameters import unknown_name
 
