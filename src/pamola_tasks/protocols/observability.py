@@ -25,7 +25,15 @@ class Logging(Protocol):
 
 
 class History(Protocol):
-    """The execution history (`ExecutionLog`)."""
+    """The execution history (`ExecutionLog`).
+
+    The record of a run is a dict with `task_id`, `task_run_id`, `timestamp` (RFC 3339), `success` and `status`
+    (`running` until it has ended); of a run that has ended also `execution_time` in seconds, `error` (with `message`)
+    or None, and `input_files` and `output_files`, each a list of dicts with `path`, `sha256` and `bytes`. `status`,
+    `list`, `verify` and other tasks read them.
+
+    A history may have a method `records()`, the records of all runs, newest first: `pamola-task history` lists them.
+    """
 
     def run_started(self, run: Any) -> None:
         """Append `run_started`."""

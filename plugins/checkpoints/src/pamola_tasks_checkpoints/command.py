@@ -12,7 +12,8 @@ from pamola_tasks.record import rfc3339
 from pamola_tasks_checkpoints.manager import TaskContextManager
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine
+    from pamola_tasks.protocols import Checkpoints, CommandLine
+    from pamola_tasks.record import SavedStep
 
 
 HEADERS = ("checkpoint", "kind", "when", "size", "run")
@@ -27,13 +28,10 @@ def checkpoints(cli: CommandLine, task: str, clear: bool, as_json: bool) -> None
     """List the finished steps of TASK: when they finished, the size of their outputs, and the run."""
     run = cli.kernel.services(task, upto="checkpoints")
     manager = run.checkpoints
-    if not isinstance(manager, TaskContextManager):
-        raise UsageError(f"checkpoints are kept by {type(manager).__module__}, which this command cannot read")
     if not manager.enabled:
-        raise UsageError(
-            f"checkpoints of {run.record.task_id} are off (enable_checkpoints is false): none is read, and none deleted"
-        )
-    rows = listed(run, manager)
+        why = "no plugin keeps any" if run.config.enable_checkpoints else "enable_checkpoints is false"
+        raise UsageError(f"checkpoints of {run.record.task_id} are off ({why}): none is read, and none deleted")
+    rows = listed(run, manager) if isinstance(manager, TaskContextManager) else finished_steps(manager)
     if clear:
         cli.refuse_if_broken()
         _clear(run, manager)
@@ -56,8 +54,7 @@ def listed(run: RunServices, manager: TaskContextManager) -> list[dict[str, Any]
         row: dict[str, Any] = {"name": name, "kind": "state", "time": rfc3339(moment), "run": None, "files": []}
         path = manager.directory / f"{name}.json"
         if saved is not None and not run.files.exists(path):
-            row |= {"kind": "step", "run": saved.run_id, "bytes": sum(output.bytes for output in saved.outputs)}
-            row["files"] = [output.path for output in saved.outputs]
+            row |= _of_step(saved)
         else:
             row["bytes"] = run.files.stat(path).size
             row["files"] = [run.files.name(path)]
@@ -65,7 +62,22 @@ def listed(run: RunServices, manager: TaskContextManager) -> list[dict[str, Any]
     return found
 
 
-def _clear(run: RunServices, manager: TaskContextManager) -> None:
+def finished_steps(checkpoints: Checkpoints) -> list[dict[str, Any]]:
+    """What any provider of checkpoints remembers, newest first."""
+    steps = sorted(checkpoints.load().values(), key=lambda saved: saved.time, reverse=True)
+    return [{"name": saved.step_id, "time": saved.time, **_of_step(saved)} for saved in steps]
+
+
+def _of_step(saved: SavedStep) -> dict[str, Any]:
+    return {
+        "kind": "step",
+        "run": saved.run_id,
+        "bytes": sum(output.bytes for output in saved.outputs),
+        "files": [output.path for output in saved.outputs],
+    }
+
+
+def _clear(run: RunServices, manager: Checkpoints) -> None:
     """Forget everything.
 
     Raises:

@@ -13,7 +13,6 @@ import click
 
 from pamola_tasks.errors import UsageError
 from pamola_tasks_history.events import moment
-from pamola_tasks_history.log import ExecutionLog
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine
@@ -52,9 +51,10 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
     wanted = _filter(task, since(begin) if begin else None, failed)
     run = cli.kernel.services(None, upto="history")
     log = run.history
-    if not isinstance(log, ExecutionLog):
-        raise UsageError(f"the history is kept by {type(log).__module__}, which this command cannot read")
-    found = list(islice((record for record in log.records() if wanted(record)), limit))
+    records = getattr(log, "records", None)
+    if records is None:
+        raise UsageError(f"the history is kept by {type(log).__module__}, which does not list its runs")
+    found = list(islice((record for record in records() if wanted(record)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
         cli.kernel.inspect(
             task, upto="places"
@@ -80,15 +80,15 @@ def _filter(task: str | None, begin: datetime | None, failed: bool) -> Callable[
 
 
 def _row(record: Mapping[str, Any], duration: Callable[[float], str]) -> list[str]:
-    when = moment(record["started"] or record["timestamp"])
+    when, seconds = moment(record.get("started") or record["timestamp"]), record.get("execution_time")
     return [
         f"{when.astimezone():%Y-%m-%d %H:%M:%S}" if when else "",
         record["task_id"],
         record["status"].replace("_", " "),
-        "" if record["execution_time"] is None else duration(record["execution_time"]),
+        "" if seconds is None else duration(seconds),
         record["task_run_id"],
-        _names(record["input_files"]),
-        _names(record["output_files"]),
+        _names(record.get("input_files") or []),
+        _names(record.get("output_files") or []),
     ]
 
 
