@@ -124,6 +124,8 @@ def _report(run: RunServices, run_id: str | None) -> dict[str, Any]:
             f"{name} is damaged, it is no JSON ({problem}): name another run with --run; `pamola-task history"
             f" {place.task_id}` shows them"
         ) from problem
+    if isinstance(report, dict) and "schema" not in report:
+        raise FileNotFoundError(name)  # another reporter's own form: the history says what the run read and wrote
     if not isinstance(report, dict) or not isinstance(report.get("run"), dict) or report.get("schema") != 1:
         raise ReportingError(f"{name} is no report that this release can read")
     return report

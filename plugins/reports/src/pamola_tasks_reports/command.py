@@ -39,7 +39,12 @@ def report(cli: CommandLine, task: str, run_id: str | None, format_: str | None,
     with cli.out.stdout_for_the_document():  # whatever the format: what plugins print is no part of it
         run = cli.kernel.inspect(task, upto="places")
         reports = Reports(run.places, run.record.task_id)
-        found = reports.read(run.files, run_id)
+        try:
+            found = reports.read(run.files, run_id)
+        except (ReportingError, UsageError) as error:
+            if another := cli.plugins.foreign_provider("reporter", __package__):
+                raise UsageError(f"{another} reports here, in a form that this command cannot show: {error}") from error
+            raise
         identity = str(found.get("run", {}).get("id") or "")
         name = reports.newest() if run_id is None else reports.of_run(identity)
         whole = _has_whole(run.files, reports, identity)
