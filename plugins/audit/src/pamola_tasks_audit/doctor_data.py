@@ -20,26 +20,39 @@ if TYPE_CHECKING:
 # Hashes are those of the bytes on the disk: no key is needed to compare them.
 _OPTIONS = RunOptions(overrides={"use_encryption": False, "encryption_mode": "none"}, console=False, quiet=True)
 
+_KEPT = {"history": "history", "checkpoints": "checkpoints", "reporter": "reports"}
+
 
 def examine(kernel: KernelView) -> list[Diagnosis]:
     """All that is damaged, missing or swapped, or a line that says how much was looked at and found sound."""
     try:
         run = kernel.services(None, upto="history")
         found = list(_asked(run, "history", "history"))
+        unexamined = _unexamined(run, "history")
         task_ids = kernel.task_ids()
         for task_id in task_ids:
-            found += _of_task(kernel, task_id)
+            found += _of_task(kernel, task_id, unexamined)
         folders = [run.places.folders[kind] for kind in ("configs", "reports", "project_logs")]
         found += _left_over("project", [path for folder in folders for path in unpublished(run.files, folder)])
     except (PamolaTaskError, OSError) as error:
         return [Diagnosis(level="error", subject="data", finding=f"it cannot be looked at: {error}")]
-    if not found:
-        text = f"history, and checkpoints and reports of {len(task_ids)} tasks: all sound"
+    examined = [kept for service, kept in _KEPT.items() if service not in unexamined]
+    if not found and examined:
+        text = f"{', '.join(examined)} of {len(task_ids)} tasks: all sound"
         found.append(Diagnosis(level="ok", subject="data", finding=text))
+    for service, label in unexamined.items():
+        finding = f"{_KEPT[service]} are not examined: {label} offers no way to"
+        found.append(Diagnosis(level="note", subject="data", finding=finding))
     return found
 
 
-def _of_task(kernel: KernelView, task_id: str) -> list[Diagnosis]:
+def _unexamined(run: RunServices, *services: str) -> dict[str, str]:
+    """Those of these services that cannot be examined, and the plugin that provides each."""
+    asked = {service: run.kernel.plugins.provider(service) for service in services}
+    return {s: r.label for s, r in asked.items() if r is not None and not hasattr(getattr(run, s), "diagnose")}
+
+
+def _of_task(kernel: KernelView, task_id: str, unexamined: dict[str, str]) -> list[Diagnosis]:
     subject = f"task {task_id}"
     seen = kernel.inspect(task_id)
     if seen.lock.is_running(task_id):
@@ -50,6 +63,7 @@ def _of_task(kernel: KernelView, task_id: str) -> list[Diagnosis]:
     except Exception as error:  # the configuration, or the code of the task's class
         finding = f"it cannot be configured, so that its checkpoints and reports were not looked at: {error}"
         return [*found, Diagnosis(level="error", subject=subject, finding=finding)]
+    unexamined |= _unexamined(run, "checkpoints", "reporter")
     for service in ("checkpoints", "reporter"):
         found += _asked(run, service, subject)
     return found
