@@ -79,7 +79,7 @@ def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
     """Put a table of synthetic patients into the project; the roles of its columns are known."""
     from pamola_tasks_demo.patients import DIRECT_IDENTIFIERS, QUASI_IDENTIFIERS, SENSITIVE_ATTRIBUTES, patients
 
-    path = "DATA/raw/patients.csv"
+    path = f"{_raw(kernel)}/patients.csv"
     with kernel.project.files.create(path, "data") as file:
         patients(rows, seed).to_csv(file, index=False, lineterminator="\n")
     return Demo(
@@ -99,7 +99,8 @@ def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
 def with_table(kernel: KernelView, source: Path, *, seed: int) -> Demo:
     """Put a copy of the user's table into the project; nothing is known of its columns but what they look like."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", source.stem).strip("_-") or "table"
-    path = f"DATA/raw/{stem}{source.suffix.lower() or '.csv'}"
+    raw = _raw(kernel)
+    path = f"{raw}/{stem}{source.suffix.lower() or '.csv'}"
     # The user named this file on the command line; it lies outside the project, so its guard has no say.
     with source.open("rb") as original, kernel.project.files.create(path, "data") as copy:
         shutil.copyfileobj(original, copy, 1 << 20)
@@ -107,11 +108,16 @@ def with_table(kernel: KernelView, source: Path, *, seed: int) -> Demo:
         dataset=stem,
         path=path,
         description=f"Anonymize {source.name}",
-        comment=f"DATA/raw/ holds a copy of {source.name}: the file itself was only read.",
+        comment=f"{raw}/ holds a copy of {source.name}: the file itself was only read.",
         on_identifiers="drop",
         synthetic=False,
         seed=seed,
     )
+
+
+def _raw(kernel: KernelView) -> str:
+    """The project's folder for tables."""
+    return kernel.services(None, upto="places").places.folders["raw"]
 
 
 def table_of(kernel: KernelView, demo: Demo) -> DataSource:

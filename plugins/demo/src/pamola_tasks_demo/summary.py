@@ -92,7 +92,9 @@ def show(
     click.echo()
     line("Released table", str(root / found["released"]))
     if found["report"]:
-        line("Report", str((root / found["report"]).with_suffix(".html")))
+        report = root / found["report"]
+        page = report.with_suffix(".html")
+        line("Report", str(page if page.exists() else report))
     line("Task", f"{root / found['task_file']}: read it, change it, run it again")
     click.echo()
     click.secho("Go on", bold=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 import uuid
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import click
 
 from pamola_tasks.errors import ProjectError
-from pamola_tasks_scaffold.texts import EXAMPLE, text_of
+from pamola_tasks_scaffold.texts import example_in, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pamola_tasks.protocols import CommandLine
 
 
@@ -20,14 +22,14 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.pass_obj
 def command(cli: CommandLine, folder: Path) -> None:
-    """Create a project in DIR (here unless given): marker, configs/, DATA/raw/, an example task, .gitignore.
+    """Create a project in DIR (here unless given): marker, configs/, an example task and its table, .gitignore.
 
     Existing files are left unchanged.
     """
     root = folder.absolute()
     if root.exists() and not root.is_dir():
         raise ProjectError(f"{root} is no folder")
-    made = make_project(root)
+    made = make_project(cli, root)
     click.echo(f"{click.style(str(root), bold=True)} is a project")
     cli.out.facts(
         [("made" if i == 0 else "", name) for i, name in enumerate(made)] or [("made", "nothing: all was there")]
@@ -38,17 +40,29 @@ def command(cli: CommandLine, folder: Path) -> None:
         cli.out.facts([("try", f"cd {shlex.quote(str(folder))} && {cli.out.program(root)} run example")])
 
 
-def make_project(root: Path) -> list[str]:
+def make_project(cli: CommandLine, root: Path) -> list[str]:
     """Create what a project lacks; names of what was created."""
-    created = []
-    for name, text in {
+    begun = {
         ".pamola.toml": text_of("pamola.toml"),
         ".pamola/id": f"{uuid.uuid4()}\n",
-        ".gitignore": text_of("gitignore"),
         "configs/prj_config.yaml": text_of("prj_config.yaml"),
-        "configs/example.yaml": text_of("example.yaml"),
-        EXAMPLE: text_of("example.csv"),
-    }.items():
+    }
+    created = _create(root, begun)
+    places = cli.kernel_for(root).services(None, upto="places").places  # of the project that is there now
+    kept = [places.folders[kind] for kind in ("raw", "processed", "reports", "project_logs")]
+    folders = dict.fromkeys(f"/{PurePath(name).parts[0]}/" for name in kept if not PurePath(name).is_absolute())
+    example = example_in(places)
+    more = {
+        ".gitignore": text_of("gitignore", folders="\n".join(folders)),
+        "configs/example.yaml": text_of("example.yaml", data=example),
+        example: text_of("example.csv"),
+    }
+    return created + _create(root, more)
+
+
+def _create(root: Path, files: Mapping[str, str]) -> list[str]:
+    created = []
+    for name, text in files.items():
         path = root / name
         if name == "configs/prj_config.yaml" and any((root / "configs").glob("prj_config.*")):
             continue

@@ -11,7 +11,7 @@ import click
 from pamola_tasks import __version__
 from pamola_tasks.errors import UsageError
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_scaffold.texts import EXAMPLE, text_of
+from pamola_tasks_scaffold.texts import example_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +35,13 @@ def new_task(cli: CommandLine, name: str, data: str | None, as_class: bool, desc
     kernel = cli.kernel
     if name in kernel.tasks.known():
         raise UsageError(f"there is a task {name!r} already")
+    example = example_in(kernel.services(None, upto="places").places)
     values = {
         "name": name,
         "cls": _camel(name) + "Task",
         "function": name.replace("-", "_").lower(),
         "description": description.replace("\n", " ").replace('"', "'") or f"Profile of the data of {name}",
-        "data": data or EXAMPLE,
+        "data": data or example,
     }
     files = {f"tests/test_{values['function']}.py": text_of("test_task.py", **values)}
     if as_class:
@@ -48,8 +49,8 @@ def new_task(cli: CommandLine, name: str, data: str | None, as_class: bool, desc
         files[f"tasks/{name}.py"] = text_of("task.py", **values)
     else:
         files[f"configs/{name}.yaml"] = text_of("task.yaml", **values)
-    if data is None and not (kernel.project.root / EXAMPLE).exists():
-        files[EXAMPLE] = text_of("example.csv")
+    if data is None and not (kernel.project.root / example).exists():
+        files[example] = text_of("example.csv")
     then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
     cli.create_files(f"task {name}", files, then)
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
-EXAMPLE = "DATA/raw/example.csv"  # in a project
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Places
+
 _TEMPLATES = Path(__file__).with_name("templates")
+
+
+def example_in(places: Places) -> str:
+    """Where the example table goes."""
+    return f"{places.folders['raw']}/example.csv"
 
 
 def text_of(template: str, /, **values: str) -> str:
