@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Config(Protocol):
     """The merged, typed configuration of one task (`TaskConfig` of the config plugin).
 
-    Every key of the schema is an attribute of that name; a task's own parameters are attributes too.
+    Every key of the schema is an attribute of that name; a task's own parameters are attributes too. A key that no
+    layer states has the default of the reference; `encryption_mode` is `none`, but `simple` where `use_encryption` is
+    on. A `RawValue` in a layer is text that is still to be read.
     """
 
     task_id: str

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class DataSource(Protocol):
     """Reads datasets (`DataSource` of the data plugin); frames are of the library that the provider uses.
 
-    A name stands for a file (read when first asked for) or a frame in memory.
+    A name stands for a file (read when first asked for) or a frame in memory. The provider adds the files that the
+    configuration names in `input_datasets` and `auxiliary_datasets`, reads with the formats of
+    `run.kernel.dataset_formats()`, and gives columns the types that `data_types` states.
 
     A source may have a method `generator(seed)`: what operations get as `ctx.rng`, so that random numbers come from the
     library that its frames are of. Without it they get a `random.Random`.

@@ -32,7 +32,10 @@ class PathGuard(Protocol):
         """The same guard with further roots, from which files may be read."""
 
     def open(self, name: str, mode: str = "rb") -> AbstractContextManager[IO[Any]]:
-        """Open an existing regular file for reading (or, with `ab`, for appending: made when missing)."""
+        """Open an existing regular file for reading.
+
+        With `ab` it is made when missing, for appending without a buffer, and for reading what is there.
+        """
 
     def create(
         self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
