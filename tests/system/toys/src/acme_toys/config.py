@@ -26,6 +26,8 @@ class Config:
                 under = self._origins.get(key)
                 lower = (under, *under.overruled) if under else ()
                 self._origins[key] = Origin(value=plain(value), layer=name, place=place, overruled=lower)
+        if self.use_encryption and self.encryption_mode == "none":
+            self._origins["encryption_mode"] = Origin(value="simple", layer="toy", place="defaults")
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in self._origins:

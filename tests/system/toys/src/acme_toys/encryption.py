@@ -68,6 +68,8 @@ def digest(plain, bound):
 
 
 class Format:
+    encryption = "toy"
+
     def __init__(self, project):
         pass
 

@@ -28,7 +28,7 @@ class Guard:
         path = self.path(name, self.more)
         if mode == "ab":
             path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode, buffering=0 if mode == "ab" else -1) as file:
+        with path.open("a+b", buffering=0) if mode == "ab" else path.open(mode) as file:
             yield file
 
     @contextlib.contextmanager

@@ -59,13 +59,17 @@ class History:
             "status": record.status,
         }
 
-    def find_latest_execution(self, task_id, success_only=True):
+    def records(self):
+        """Newest first; of each run what it said last."""
         if not self.files.exists(self.path):
-            return None
+            return []
         with self.files.open_raw(self.path) as file:
             entries = [json.loads(line) for line in file]
-        found = [e for e in entries if e["task_id"] == task_id and (e["success"] or not success_only)]
-        return found[-1] if found else None
+        return list({entry["task_run_id"]: entry for entry in entries}.values())[::-1]
+
+    def find_latest_execution(self, task_id, success_only=True):
+        found = (e for e in self.records() if e["task_id"] == task_id and (e["success"] or not success_only))
+        return next(found, None)
 
 
 class Progress:
