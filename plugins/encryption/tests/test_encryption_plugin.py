@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, key_file
 
+from pamola_tasks import Kernel
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import Project
@@ -62,8 +63,10 @@ def test_keys_that_the_task_gives_for_its_inputs_open_them(tmp_path: Path) -> No
 
 
 def test_doctor_says_how_it_stands_with_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel(tmp_path, autoload=False, plugins=[plugin])
+
     def levels(project: Project | None) -> list[str]:
-        return [finding.level for finding in plugin.pamola_add_diagnoses(project)]
+        return [finding.level for finding in plugin.pamola_add_diagnoses(project, kernel)]
 
     project = Project(tmp_path, id=PROJECT)
     assert levels(project) == levels(None) == ["note"]

@@ -161,8 +161,10 @@ def _told(status: os.stat_result) -> Stat:
     return Stat(kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def diagnose(project: Project) -> list[Diagnosis]:
+def diagnose(project: Project | None) -> list[Diagnosis]:
     """How leaving the project is prevented here."""
+    if project is None:
+        return []
     with SafeRoot(project.root) as safe:
         how = safe.protection
     if how == "final path":

@@ -25,4 +25,4 @@ def pamola_add_diagnoses(project: Project | None, kernel: KernelView) -> list[Di
     """How strong the guard is on this system, where it guards."""
     from pamola_tasks_paths.guard import diagnose
 
-    return [] if project is None or kernel.plugins.foreign_provider("path_guard", __package__) else diagnose(project)
+    return [] if project and kernel.plugins.foreign_provider("path_guard", __package__) else diagnose(project)
