@@ -24,8 +24,8 @@ class Config:
         for name, place, values in reversed(ranked):
             for key, value in values.items():
                 under = self._origins.get(key)
-                lower = (under, *under.overruled) if under else ()
-                self._origins[key] = Origin(value=plain(value), layer=name, place=place, overruled=lower)
+                lower = (under, *under.overridden) if under else ()
+                self._origins[key] = Origin(value=plain(value), layer=name, place=place, overridden=lower)
         if self.use_encryption and self.encryption_mode == "none":
             self._origins["encryption_mode"] = Origin(value="simple", layer="toy", place="defaults")
 
