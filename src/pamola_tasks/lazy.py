@@ -1,9 +1,6 @@
 """Names of a package, imported when they are first used (PEP 562)."""
 
-from __future__ import annotations
-
 import sys
-from importlib import import_module
 
 TYPE_CHECKING = False  # type checkers take it for true; importing typing would cost every start of the command line
 
@@ -12,8 +9,8 @@ if TYPE_CHECKING:
 
 
 def lazily(
-    package: str, homes: Mapping[str, str]
-) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    package: str, homes: "Mapping[str, str]"
+) -> "tuple[Callable[[str], object], Callable[[], list[str]], list[str]]":
     """`__getattr__`, `__dir__` and `__all__` of a package whose names are imported when they are used.
 
     Args:
@@ -29,6 +26,8 @@ def lazily(
     def get(name: str) -> object:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module  # not before: importing a package is to import nothing else
+
         value: object = getattr(import_module(f".{home[name]}", package), name)
         setattr(sys.modules[package], name, value)
         return value

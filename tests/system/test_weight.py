@@ -59,7 +59,7 @@ def test_help_imports_neither_attrs_nor_cattrs(python, project):
 def test_importing_the_package_imports_nothing_but_itself(python):
     code = "import sys; before = set(sys.modules); import pamola_tasks; print(sorted(set(sys.modules) - before))"
     done = python("-c", code)
-    assert done.stdout.strip() == "['pamola_tasks']"
+    assert done.stdout.strip() == "['pamola_tasks', 'pamola_tasks.lazy']"
 
 
 def test_nothing_is_written_where_commands_that_show_facts_are_run(python, tmp_path):
