@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 
 from pamola_tasks.protocols import Files, RunOptions, RunServices
 from pamola_tasks.record import RunRecord
-from pamola_tasks_checkpoints import TaskContextManager, create_task_context_manager
+from pamola_tasks_checkpoints import TaskContextManager
 from pamola_tasks_checkpoints.plugin import pamola_provide_checkpoints
 from pamola_tasks_redaction.secrets import Redactor
 
@@ -52,22 +50,3 @@ def test_a_state_of_another_configuration_is_not_offered_for_resumption(files: F
     provide(files, k=5).save_execution_state({}, "mine")
     assert provide(files, k=5).can_resume_execution() == (True, "mine")
     assert provide(files, k=10).can_resume_execution() == (False, None)
-
-
-def installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not installed("pamola-tasks-paths"), reason="pamola-tasks-paths is not installed, only importable")
-def test_checkpoints_can_be_looked_at_outside_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".pamola.toml").touch()
-    task_dir = tmp_path / "DATA/processed/t_1"
-    create_task_context_manager("t_1", task_dir).save_execution_state({"n": 1}, "mine")
-    assert create_task_context_manager("t_1", task_dir).restore_execution_state()["n"] == 1
-    monkeypatch.chdir(tmp_path)
-    [(name, _)] = create_task_context_manager("t_1", "DATA/processed/t_1").get_checkpoints()
-    assert name == "mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -38,10 +39,9 @@ def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, st
         "distribution": distribution,
         "seed": str(seed),
     }
-    parts.update({f"parameter {key}": canonical(value) for key, value in operation.parameters().items()})
-    parts.update({f"input {name}": digest for name, digest in inputs.items()})
-    parts.update({f"version {name}": version for name, version in versions().items()})
-    return parts
+    parts |= {f"parameter {key}": canonical(value) for key, value in operation.parameters().items()}
+    parts |= {f"input {name}": digest for name, digest in inputs.items()}
+    return parts | {f"version {name}": version for name, version in versions().items()}
 
 
 def canonical(value: Any) -> str:
@@ -79,14 +79,12 @@ def _unusual(value: Any) -> Any:
 @cache
 def code_hash(cls: type) -> str:
     """Hash of the file that a class is defined in, or of what can be seen of it where there is no file."""
-    try:
-        source = Path(inspect.getfile(cls)).read_bytes()
-    except (TypeError, OSError):
-        try:
-            source = inspect.getsource(cls).encode()
-        except (TypeError, OSError):
-            source = repr(sorted((n, _seen(v)) for n, v in vars(cls).items() if not n.startswith("__attrs"))).encode()
-    return hashlib.sha256(source).hexdigest()
+    with contextlib.suppress(TypeError, OSError):
+        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
+    with contextlib.suppress(TypeError, OSError):
+        return hashlib.sha256(inspect.getsource(cls).encode()).hexdigest()
+    seen = sorted((name, _seen(value)) for name, value in vars(cls).items() if not name.startswith("__attrs"))
+    return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
 def _seen(value: Any) -> str:

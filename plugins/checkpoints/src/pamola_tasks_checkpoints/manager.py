@@ -72,8 +72,10 @@ class TaskContextManager(RunCheckpoints):
         self._files = files
         self._logger = logger or logging.getLogger("pamola_tasks.checkpoints")
         self._progress = progress_manager
-        self._config_hash = config_hash
-        self._task_version = task_version
+        self._identity: Callable[[], dict[str, str]] = lambda: {
+            "config_hash": config_hash(),
+            "task_version": task_version,
+        }
         self._steps = FinishedSteps(
             files, files.root / state, self._logger, lambda path: owner_of(path) in ("", task_id)
         )
@@ -82,9 +84,7 @@ class TaskContextManager(RunCheckpoints):
 
     def load(self) -> dict[str, SavedStep]:
         """The newest record of every finished step, by step id; damaged lines are skipped and logged."""
-        if not self.enabled:
-            return {}
-        return self._steps.load()
+        return self._steps.load() if self.enabled else {}
 
     def verify(self, saved: SavedStep) -> list[str]:
         """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
@@ -110,11 +110,10 @@ class TaskContextManager(RunCheckpoints):
         """What is damaged, missing or swapped among the checkpoints, also where they are off."""
         found = self._steps.diagnose()
         for entry in live(self._steps.entries()):
-            if entry.get("event") == "state":
-                problem = self._problem_of(entry)
-                if problem:
-                    finding = f"the saved state {entry.get('name')!r} ({entry.get('path')}) {problem}"
-                    found.append(Diagnosis(level="error", subject="", finding=finding))
+            problem = self._problem_of(entry) if entry.get("event") == "state" else ""
+            if problem:
+                finding = f"the saved state {entry.get('name')!r} ({entry.get('path')}) {problem}"
+                found.append(Diagnosis(level="error", subject="", finding=finding))
         return found
 
     def _problem_of(self, entry: Mapping[str, Any]) -> str:
@@ -162,36 +161,25 @@ class TaskContextManager(RunCheckpoints):
             )
         moment = now()
         finished = state_after(self.task_id, self._files, self.load().values())
-        identity = {"config_hash": self._config_hash(), "task_version": self._task_version}
-        known = {**identity, **{key: finished[key] for key in REQUIRED}, **state}
+        known = {**self._identity(), **{key: finished[key] for key in REQUIRED}, **state}
         document = {"schema": SCHEMA, **known, "last_updated": rfc3339(moment)}
         try:
             data = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode()
         except (TypeError, ValueError, RecursionError) as problem:
             raise CheckpointError(f"the state of {self.task_id} cannot be saved as JSON: {problem}") from problem
         if len(data) > USUAL_STATE_SIZE:
-            self._logger.warning(
-                "the state of %s has %d bytes, more than the %d that are usual: save data as datasets, not as state",
-                self.task_id,
-                len(data),
-                USUAL_STATE_SIZE,
+            too_large = (
+                "the state of %s has %d bytes, more than the %d that are usual: save data as datasets, not as state"
             )
+            self._logger.warning(too_large, self.task_id, len(data), USUAL_STATE_SIZE)
         fresh = f"{prefix}_{self.task_id[:40]}_{known['operation_index']}_{moment:%Y%m%d_%H%M%S_%f}"
         with shown(self._progress, "Saving the state"), self._failing("saved"):
-            name, path, digest = self._write(wanted, fresh, data)
-            self._steps.append(
-                {
-                    "schema": SCHEMA,
-                    "event": "state",
-                    "name": name,
-                    "time": rfc3339(moment),
-                    "path": self._files.name(path),
-                    "sha256": digest,
-                }
-            )
+            path, digest = self._write(wanted, fresh, data)
+            entry = {"name": path.stem, "time": rfc3339(moment), "path": self._files.name(path), "sha256": digest}
+            self._steps.append({"schema": SCHEMA, "event": "state", **entry})
         return path
 
-    def _write(self, wanted: str | None, fresh: str, data: bytes) -> tuple[str, Path, str]:
+    def _write(self, wanted: str | None, fresh: str, data: bytes) -> tuple[Path, str]:
         """Write a state's file: under the name that was asked for, or a fresh one that nobody has."""
         name, number = _sanitized(wanted or fresh), 1
         while True:
@@ -199,7 +187,7 @@ class TaskContextManager(RunCheckpoints):
             try:
                 with self._files.create(path, "state", exclusive=wanted is None) as file:
                     file.write(data)
-                return name, path, file.sha256
+                return path, file.sha256
             except FileExistsError:
                 number += 1
                 name = _sanitized(f"{fresh}-{number}")
@@ -262,8 +250,7 @@ class TaskContextManager(RunCheckpoints):
                     state = self._read(name)
                 except PamolaTaskError:
                     continue
-                wanted = {"config_hash": self._config_hash(), "task_version": self._task_version}
-                fits = all(not value or state.get(key) == value for key, value in wanted.items())
+                fits = all(not value or state.get(key) == value for key, value in self._identity().items())
             if fits:
                 return True, name
         return False, None
@@ -316,33 +303,6 @@ def for_run(run: RunServices) -> TaskContextManager:
         task_version=config.version,
         owner_of=lambda path: run.places.owner_of(path),
         run=run,
-    )
-
-
-def create_task_context_manager(
-    task_id: str, task_dir: str | Path, progress_manager: Progress | None = None
-) -> TaskContextManager:
-    """The checkpoints of a task outside of a run.
-
-    Args:
-        task_id: The task.
-        task_dir: A folder of its project.
-        progress_manager: Shown on while states are saved and restored.
-    """
-    from pamola_tasks import Kernel
-
-    directory = Path(task_dir).absolute()
-    folder = next(folder for folder in (directory, *directory.parents) if folder.is_dir())
-    plugins = Kernel.discover(folder).plugins
-    found = plugins.provide("project", start=folder, asked=False)
-    kernel = Kernel(found.root if found is not None else folder, loaded=plugins)
-    places = kernel.services(None, upto="places").places
-    return TaskContextManager(
-        task_id,
-        places.of(task_id).state,
-        files=kernel.project.files,
-        progress_manager=progress_manager,
-        owner_of=places.owner_of,
     )
 
 

@@ -9,13 +9,7 @@ import attrs
 
 from pamola_tasks.record import SavedStep, now, rfc3339
 from pamola_tasks.storage.staging import StepStaging, offer
-from pamola_tasks_checkpoints.entries import (
-    METRICS,
-    keep_metrics,
-    kept_metrics,
-    saved_artifact,
-    saved_dataset,
-)
+from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics, saved_artifact, saved_dataset
 from pamola_tasks_checkpoints.staleness import StalenessCheck
 
 if TYPE_CHECKING:

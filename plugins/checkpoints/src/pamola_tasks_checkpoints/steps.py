@@ -44,6 +44,7 @@ class FinishedSteps:
         self._directory = directory
         self._logger = logger
         self.path = directory / "journal.jsonl"
+        self._name = files.name(self.path)
         self._lines = 0
         self._live: set[tuple[str, str]] = set()
 
@@ -53,9 +54,7 @@ class FinishedSteps:
             read = journal.read(self._files, self.path)
         if read.damaged:
             lines = ", ".join(str(damage.line) for damage in read.damaged[:10])
-            self._logger.warning(
-                "%s is damaged in line %s: what these lines recorded is done again", self._name(), lines
-            )
+            self._logger.warning("%s is damaged in line %s: what these lines recorded is done again", self._name, lines)
         return read.entries
 
     def load(self) -> dict[str, SavedStep]:
@@ -73,17 +72,12 @@ class FinishedSteps:
     def _step(self, entry: Mapping[str, Any]) -> SavedStep | None:
         if entry.get("event") != "step":
             return None
-        if entry.get("schema") != SCHEMA:
-            self._logger.warning(
-                "%s: a step was recorded by another release (schema %r); it is done again",
-                self._name(),
-                entry.get("schema"),
-            )
-            return None
         try:
+            if entry.get("schema") != SCHEMA:
+                raise ValueError(f"a step was recorded by another release (schema {entry.get('schema')!r})")
             return from_entry(entry)
         except ValueError as problem:
-            self._logger.warning("%s: %s; it is done again", self._name(), problem)
+            self._logger.warning("%s: %s; it is done again", self._name, problem)
             return None
 
     def save(self, saved: SavedStep) -> None:
@@ -142,31 +136,26 @@ class FinishedSteps:
         with self._failing("read"):
             read = journal.read(self._files, self.path)
         found = [
-            _wrong(f"{self._name()}, line {damage.line}: {damage.reason}", "what it recorded is done again")
+            _wrong(f"{self._name}, line {damage.line}: {damage.reason}", "what it recorded is done again")
             for damage in read.damaged
         ]
         if read.torn:
-            finding = f"{self._name()}: the last line was cut off"
-            found.append(Diagnosis(level="warning", subject="", finding=finding, advice="the next run removes it"))
+            found.append(_wrong(f"{self._name}: the last line was cut off", "the next run removes it", "warning"))
         steps: dict[str, SavedStep] = {}
         for entry in live(read.entries):
-            if entry.get("event") == "step":
-                try:
+            try:
+                if entry.get("event") == "step":
                     saved = from_entry(entry)
-                except ValueError as problem:
-                    found.append(_wrong(f"{self._name()}: {problem}", "it is done again"))
-                    continue
-                steps[saved.step_id] = saved
+                    steps[saved.step_id] = saved
+            except ValueError as problem:
+                found.append(_wrong(f"{self._name}: {problem}", "it is done again"))
         for saved in steps.values():
             foreign = [o.path for o in saved.outputs if not self._owns(o.path)]
             if foreign:
-                found.append(
-                    _wrong(
-                        f"{self._name()}: step {saved.step_id} is said to have left {foreign[0]}, which is not this"
-                        " task's: the journal is another task's",
-                        "put the right one back, or forget it with `pamola-task checkpoints TASK --clear`",
-                    )
-                )
+                left = f"step {saved.step_id} is said to have left {foreign[0]}"
+                finding = f"{self._name}: {left}, which is not this task's: the journal is another task's"
+                advice = "put the right one back, or forget it with `pamola-task checkpoints TASK --clear`"
+                found.append(_wrong(finding, advice))
             found += [
                 _wrong(f"step {saved.step_id}: {reason}", "the next run makes it again")
                 for output in saved.outputs
@@ -183,15 +172,10 @@ class FinishedSteps:
             path = f"{self._files.name(folder)}/{name}"
             if stat.kind == "directory" and name.endswith(".new"):
                 advice = "the next run removes it, and so does `pamola-task clean`"
-                found.append(
-                    Diagnosis(level="warning", subject="", finding=f"{path} was never finished", advice=advice)
-                )
+                found.append(_wrong(f"{path} was never finished", advice, "warning"))
             elif name not in steps:
-                found.append(
-                    _wrong(
-                        f"{path} belongs to no step that {self._name()} knows: lines of it are missing", "run it again"
-                    )
-                )
+                finding = f"{path} belongs to no step that {self._name} knows: lines of it are missing"
+                found.append(_wrong(finding, "run it again"))
         return found
 
     def clear(self) -> None:
@@ -202,21 +186,17 @@ class FinishedSteps:
         self._lines = 0
         self._live.clear()
 
-    def _name(self) -> str:
-        return self._files.name(self.path)
-
     @contextlib.contextmanager
     def _failing(self, done: str) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError, TypeError) as problem:
-            raise CheckpointError(
-                f"the checkpoints in {self._name()} could not be {done}: {problem}", path=self._name()
-            ) from problem
+            message = f"the checkpoints in {self._name} could not be {done}: {problem}"
+            raise CheckpointError(message, path=self._name) from problem
 
 
-def _wrong(finding: str, advice: str) -> Diagnosis:
-    return Diagnosis(level="error", subject="", finding=finding, advice=advice)
+def _wrong(finding: str, advice: str, level: str = "error") -> Diagnosis:
+    return Diagnosis(level=level, subject="", finding=finding, advice=advice)
 
 
 def live(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

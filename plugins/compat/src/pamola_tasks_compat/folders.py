@@ -12,6 +12,7 @@ from pamola_tasks.errors import DirectoryManagerError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks_compat.owners import owned
 
 _FOLDERS = {
     "configs_dir": "configs",
@@ -116,6 +117,29 @@ def create_directory_manager(
     if initialize:
         directories.ensure_directories()
     return directories
+
+
+def create_task_context_manager(task_id: str, task_dir: str | Path, progress_manager: Any = None) -> Any:
+    """The checkpoints of a task outside of a run.
+
+    Args:
+        task_id: The task.
+        task_dir: A folder of its project.
+        progress_manager: Shown on while states are saved and restored.
+    """
+    directory = Path(task_dir).absolute()
+    folder = next(folder for folder in (directory, *directory.parents) if folder.is_dir())
+    plugins = Kernel.discover(folder).plugins
+    found = plugins.provide("project", start=folder, asked=False)
+    kernel = Kernel(found.root if found is not None else folder, loaded=plugins)
+    places = kernel.services(None, upto="places").places
+    return owned("checkpoints", "pamola_tasks_checkpoints", "TaskContextManager")(
+        task_id,
+        places.of(task_id).state,
+        files=kernel.project.files,
+        progress_manager=progress_manager,
+        owner_of=places.owner_of,
+    )
 
 
 def get_temp_dir(task_dir: str | Path) -> Path:
