@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks_cli.output import duration, facts, from_here, listed, size
+from pamola_tasks_cli.output import duration, facts, from_here, listed, program, size
 
 if TYPE_CHECKING:
     from pamola_tasks.outcome import Outcome
@@ -37,12 +37,12 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def print_outcome(outcome: Outcome, again: str) -> None:
+def print_outcome(outcome: Outcome, asked: str) -> None:
     """A run's outcome for people.
 
     Args:
         outcome: How the run ended.
-        again: The command that runs it again.
+        asked: The task, as the user named it.
     """
     record = outcome.record
     word, colour = ("succeeded", "green") if outcome.success else ("failed", "red")
@@ -68,7 +68,7 @@ def print_outcome(outcome: Outcome, again: str) -> None:
         page = outcome.report.with_suffix(".html")
         rows.append(("report", from_here(page if page.exists() else outcome.report)))
     if not outcome.success:
-        rows.append(("go on", again))
+        rows.append(("go on", f"{program()} run {asked}"))
     facts(rows)
 
 

@@ -11,7 +11,7 @@ from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RawValue, RunOptions
 from pamola_tasks_cli.outcome import as_document, print_outcome
-from pamola_tasks_cli.output import print_json, program
+from pamola_tasks_cli.output import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,7 @@ def command(
     if as_json:
         print_json(as_document(outcome))
     else:
-        print_outcome(outcome, f"{program()} run {task}")
+        print_outcome(outcome, task)
     return outcome.exit_code
 
 

@@ -9,7 +9,7 @@ import click
 
 from pamola_tasks.errors import EXIT_OK
 from pamola_tasks_cli.outcome import as_document, print_outcome
-from pamola_tasks_cli.output import note, print_json, program, visible
+from pamola_tasks_cli.output import note, print_json, visible
 from pamola_tasks_cli.show import plan_document, print_plan
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run_several(
         if as_json:
             continue
         if ended.outcome is not None:
-            print_outcome(ended.outcome, f"{program()} run {ended.name}")
+            print_outcome(ended.outcome, ended.name)
         else:
             _print_end(ended)
     if not shown:
