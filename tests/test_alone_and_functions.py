@@ -224,28 +224,26 @@ def test_data_in_pieces_and_its_schema_are_for_declared_datasets(site: Path) -> 
 # ---------------------------------------------------------------- results and artifacts
 
 
-def test_artifacts_of_a_result_are_found_by_type_tag_category_and_group(tmp_path: Path) -> None:
+def test_artifacts_of_a_result_say_whether_their_files_exist(tmp_path: Path) -> None:
     result = OperationResult.success()
     (tmp_path / "a.json").write_text("{}")
     (tmp_path / "empty.json").touch()
     one = result.add_artifact("json", tmp_path / "a.json", "one", "metrics", ["x"], "g")
     result.add_artifact("json", tmp_path / "empty.json")
     result.add_artifact("png", tmp_path / "absent.png", group="g")
-    assert len(result.get_artifacts_by_type("json")) == 2
-    assert result.get_artifacts_by_tag("x") == [one]
-    assert result.get_artifacts_by_category("metrics") == [one]
-    assert len(result.get_artifact_group("g")) == 2
     assert [artifact.exists() for artifact in result.artifacts] == [True, True, False]
     assert one.to_dict()["tags"] == ["x"]
 
 
 def test_results_tell_what_the_operation_says_of_itself() -> None:
+    from pamola_tasks_executor.single_operation import reporter_details
+
     result = OperationResult.warning("look", {"a": 1})
     result.add_metric("b", 2)
     result.add_metric("c", {"d": 3})
     result.execution_time = 0.5
     result.add_artifact("json", "a.json")
-    details = result.to_reporter_details()
+    details = reporter_details(result)
     assert details["metrics"] == {"a": 1, "b": 2, "c": {"d": 3}}
     assert (details["status"], details["execution_time"], details["error_message"]) == ("warning", 0.5, "look")
     assert details["artifacts"][0]["path"] == "a.json"

@@ -13,7 +13,6 @@ import pytest
 
 from pamola_tasks import Operation, Secret, reads, writes
 from pamola_tasks.errors import ParameterError
-from pamola_tasks.operation import with_parameters
 from pamola_tasks.parameters import build, describe, fit, json_schema, kind_of, unknown_name
 
 
@@ -337,6 +336,8 @@ def test_parameters_are_inherited_and_may_be_overridden() -> None:
 
 
 def test_parameters_can_be_changed_for_one_call_and_are_checked_again() -> None:
+    from pamola_tasks_executor.single_operation import with_parameters
+
     made = build(Everything, {"number": 1})
     changed = with_parameters(made, {"number": 2})
     assert (made.number, changed.number) == (1, 2)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pamola_tasks.result import OperationResult as OperationResult
     from pamola_tasks.result import OperationStatus as OperationStatus
     from pamola_tasks.secret import Secret as Secret
-    from pamola_tasks.single_operation import run_operation as run_operation
 else:  # type checkers know the names above, and that there are no others
     __getattr__, __dir__, __all__ = lazily(
         __name__,
@@ -38,7 +37,6 @@ else:  # type checkers know the names above, and that there are no others
             "record": "Artifact DatasetRecord",
             "result": "OperationResult OperationStatus",
             "secret": "Secret",
-            "single_operation": "run_operation",
         },
     )
     __all__ += ["__version__"]

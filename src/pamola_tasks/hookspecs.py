@@ -326,6 +326,19 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Objections:
 # ---------------------------------------------------------------- execute
 
 
+@hookspec(firstresult=True)
+def pamola_run_operation(
+    kernel: KernelView,
+    operation: Operation,
+    data_source: Any,
+    task_dir: Path,
+    reporter: Any,
+    progress_tracker: Any,
+    parameters: Mapping[str, Any],
+) -> OperationResult | None:
+    """Run one operation without a task: what `Operation.run` does, whose arguments these are."""
+
+
 @hookspec
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> Mapping[str, str]:
     """Add parts to a step's fingerprint: when one of them changes, the step is run again."""

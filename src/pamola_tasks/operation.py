@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import re
 import string
 import sys
-from contextlib import AbstractContextManager
+import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, dataclass_transform, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import attrs
 
-from pamola_tasks.errors import ParameterError
 from pamola_tasks.record import Artifact, now
 from pamola_tasks.result import OperationArtifact, OperationResult, OperationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _DATASET = "pamola_dataset"
+PROGRESS_INTERVAL = 0.1  # seconds: observers are called for progress at most ten times in one of them
 
 
 def reads(default: Any = attrs.NOTHING) -> Any:
@@ -157,15 +158,34 @@ class Operation:
             The result; a failure is a result with status ERROR.
         """
         package: Any = sys.modules["pamola_tasks"]  # the kernel's front door, which is above this module
-        result: OperationResult = package.run_operation(
-            self, data_source, Path(task_dir), reporter, progress_tracker, params
+        folder = Path(task_dir).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        of_source = getattr(data_source, "run", None)
+        kernel = package.Kernel(folder, loaded=of_source and of_source.kernel.plugins)
+        result: OperationResult | None = kernel.plugins.first(
+            "pamola_run_operation",
+            kernel=kernel,
+            operation=self,
+            data_source=data_source,
+            task_dir=folder,
+            reporter=reporter,
+            progress_tracker=progress_tracker,
+            parameters=params,
         )
+        if result is None:
+            raise kernel.plugins.missing("executor")
         return result
 
 
-@runtime_checkable
-class OperationContext(Protocol):
-    """What a step may use while it runs: `ctx`.
+class OperationContext:
+    """What an operation may use while it runs: `ctx`.
+
+    Args:
+        run: The run.
+        step: The step.
+        data: Its datasets.
+        staged: Where the attempt writes, and what is known of what it read.
+        progress: Called with (done, total, unit), at most ten times a second.
 
     Attributes:
         run: The run, with all its services.
@@ -174,43 +194,74 @@ class OperationContext(Protocol):
         seed: This step's own seed, None where the task has none.
     """
 
-    run: Any
-    step: Any
-    data: Any
-    seed: int | None
+    def __init__(
+        self, run: Any, step: Any, data: Any, staged: Any, progress: Callable[[float, float | None, str], None]
+    ) -> None:
+        self.run = run
+        self.step = step
+        self.data = data
+        self.seed = operation_seed(run.record.seed, step.id)
+        self._staged = staged
+        self._progress = progress
+        self._shown = 0.0
+        self._rng: Any = None
 
     @property
     def config(self) -> Any:
         """The task's configuration."""
+        return self.run.config
 
     @property
     def directories(self) -> Any:
         """The task's directories."""
+        return self.run.directories
 
     @property
     def reporter(self) -> Any:
         """The task's reporter."""
+        return self.run.reporter
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry the step's id."""
+        return logging.LoggerAdapter(self.run.logger, {"step_id": self.step.id})
 
     @property
     def rng(self) -> Any:
-        """Random numbers from the step's own seed: two steps of one task are independent of each other."""
+        """Random numbers from the step's own seed: two steps of one task are independent of each other.
+
+        A generator of the data source's library, else a `random.Random`.
+        """
+        if self._rng is None:
+            generator = getattr(self.run.data_source, "generator", None)
+            if generator is None:
+                import random
+
+                generator = random.Random
+            self._rng = generator(self.seed)
+        return self._rng
 
     def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
         """Report how much is done. May be called as often as one likes; shown at most ten times a second."""
+        moment = time.monotonic()
+        if moment - self._shown >= PROGRESS_INTERVAL or (total is not None and done >= total):
+            self._shown = moment
+            self._progress(done, total, unit)
 
     def warn(self, message: str) -> None:
         """Warn the user, in log, summary and report."""
+        self._staged.warnings.append(message)
 
     def derive_key(self, purpose: str) -> bytes:
         """32 secret bytes for this purpose, from the project's key: the same in every run until that key is changed.
 
         A step that asks for them is run again when there is another key.
         """
+        self._staged.derives = True
+        key: bytes = self.run.encryption.derive_key(purpose)
+        return key
 
+    @contextlib.contextmanager
     def artifact(
         self,
         name: str,
@@ -220,7 +271,7 @@ class OperationContext(Protocol):
         category: str = "output",
         tags: Sequence[str] = (),
         group: str = "",
-    ) -> AbstractContextManager[IO[bytes]]:
+    ) -> Iterator[IO[bytes]]:
         """Write a file beside the datasets; it appears when the step has succeeded.
 
         Args:
@@ -229,7 +280,10 @@ class OperationContext(Protocol):
             description: What it is, for people.
             category: `output` or `dictionary` (the directory it goes to), or another word for reports.
             tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
+            group: Name of a group of artifacts that belong together.
         """
+        with self._staged.artifact(name, kind, description, category=category, tags=tags, group=group) as file:
+            yield file
 
 
 def _names_in(template: str) -> set[str]:
@@ -247,23 +301,6 @@ def operation_seed(seed: int | None, step_id: str) -> int | None:
 def timestamp() -> str:
     """Local-free time stamp for file names: `20260301_093000`, in UTC."""
     return now().strftime("%Y%m%d_%H%M%S")
-
-
-def with_parameters(operation: Operation, params: Mapping[str, Any]) -> Operation:
-    """A copy of an operation with some parameters changed.
-
-    Raises:
-        ParameterError: It has no such parameter, or the value does not fit.
-    """
-    from pamola_tasks.parameters import build
-
-    if not params:
-        return operation
-    known = {f.alias: getattr(operation, f.name) for f in attrs.fields(type(operation)) if f.init}
-    unknown = sorted(set(params) - set(known))
-    if unknown:
-        raise ParameterError(f"{operation.name} has no parameter {unknown[0]!r}: it has {', '.join(known)}")
-    return build(type(operation), {**known, **params})
 
 
 __all__ = [

@@ -108,32 +108,3 @@ class OperationResult:
     def add_metric(self, name: str, value: Any) -> None:
         """Add a number."""
         self.metrics[name] = value
-
-    def get_artifacts_by_type(self, artifact_type: str) -> list[Artifact]:
-        """Artifacts of one type."""
-        return [a for a in self.artifacts if a.artifact_type == artifact_type]
-
-    def get_artifacts_by_tag(self, tag: str) -> list[Artifact]:
-        """Artifacts with a tag."""
-        return [a for a in self.artifacts if tag in a.tags]
-
-    def get_artifacts_by_category(self, category: str) -> list[Artifact]:
-        """Artifacts of one category."""
-        return [a for a in self.artifacts if a.category == category]
-
-    def get_artifact_group(self, group: str) -> list[Artifact]:
-        """Artifacts that belong together."""
-        return [a for a in self.artifacts if a.group == group]
-
-    def to_reporter_details(self) -> dict[str, Any]:
-        """As it stands in reports."""
-        details: dict[str, Any] = {"status": self.status.value, "metrics": self.metrics}
-        if self.execution_time is not None:
-            details["execution_time"] = self.execution_time
-        if self.error_message:
-            details["error_message"] = self.error_message
-        if self.warnings:
-            details["warnings"] = list(self.warnings)
-        if self.artifacts:
-            details["artifacts"] = [a.to_dict() for a in self.artifacts]
-        return details

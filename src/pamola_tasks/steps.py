@@ -13,7 +13,7 @@ import attrs
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, PlanError
 from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord, now
 from pamola_tasks.result import OperationResult, OperationStatus
-from pamola_tasks.step_context import StepContext
+from pamola_tasks.step_data import execute_step
 from pamola_tasks.step_order import put_in_order
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Steps:
             self.call_in_parent(lambda: self.progress(step, done, total, unit))
 
         staged = self._staged[step.id] = self.run.checkpoints.stage(step)
-        return StepContext(self.run, step, staged, progress).execute()
+        return execute_step(self.run, step, staged, progress)
 
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         """Pass on how far a step is."""

@@ -50,7 +50,7 @@ assert_type(result, OperationResult)
 assert_type(result.status, OperationStatus)
 assert_type(result.metrics, dict[str, Any])
 assert_type(result.failed, bool)
-assert_type(result.get_artifacts_by_tag("x"), list[Artifact])
+assert_type(result.artifacts, list[Artifact])
 
 
 class Release(BaseTask):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pamola_tasks import Operation, OperationContext, OperationResult
 from pamola_tasks.errors import MaxRetriesExceededError, PlanError, SecurityError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.steps import at_once

@@ -27,6 +27,7 @@ Kind = Literal["service", "contribution", "check", "decision", "event", "chain",
 _SINGLE: dict[str, Kind] = {
     "pamola_modify_plan": "decision",
     "pamola_find_secret": "chain",
+    "pamola_run_operation": "chain",
     "pamola_run_step": "step",
 }
 _BEGINNING: dict[str, Kind] = {"pamola_provide_": "service", "pamola_check_": "check", "pamola_on_": "event"}

@@ -15,6 +15,7 @@ from pamola_tasks_executor.attempts import Attempts, OnRetry, Tally, as_result, 
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
+from pamola_tasks_executor.single_operation import reporter_details
 from pamola_tasks_executor.transient import Transient
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ class _Operations:
         self._results[name] = result
         self._failed = self._failed or (name if result.failed else "")
         word = "Error" if result.failed else "Complete"
-        self._report(f"{word} {name}", result.status.value, result.to_reporter_details())
+        self._report(f"{word} {name}", result.status.value, reporter_details(result))
         if self._progress is not None:
             self._progress.update(1)
 

@@ -21,7 +21,7 @@ from pamola_tasks.nulls import NoRedactor
 from pamola_tasks.plan import Plan
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.plugins.records import PluginRecord
-from pamola_tasks.step_context import StepContext
+from pamola_tasks.step_data import execute_step
 from pamola_tasks.steps import call_step
 from pamola_tasks.storage.staging import offer
 from pamola_tasks_executor.pickles import dumps, loads
@@ -136,7 +136,7 @@ class RemoteRun:
 
         assert self._run is not None
         self._staged = self._run.checkpoints.stage(step)
-        return StepContext(self._run, step, self._staged, progress).execute()
+        return execute_step(self._run, step, self._staged, progress)
 
     def _answer(self, step: Step, result: OperationResult) -> bytes:
         staged = self._staged

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
+    from pamola_tasks import Kernel, Operation, OperationResult
     from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import Executor, RunServices
 
@@ -32,3 +34,18 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
     from pamola_tasks_executor.executor import TaskOperationExecutor
 
     return run.executor.objections(plan) if isinstance(run.executor, TaskOperationExecutor) else ()
+
+
+@hookimpl(trylast=True)
+def pamola_run_operation(
+    kernel: Kernel,
+    operation: Operation,
+    data_source: Any,
+    task_dir: Path,
+    reporter: Any,
+    progress_tracker: Any,
+    parameters: Mapping[str, Any],
+) -> OperationResult:
+    from pamola_tasks_executor.single_operation import run_operation
+
+    return run_operation(kernel, operation, data_source, task_dir, reporter, progress_tracker, parameters)

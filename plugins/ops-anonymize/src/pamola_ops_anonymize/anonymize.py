@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 import attrs
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from . import charts
 from .asked_models import promise_of

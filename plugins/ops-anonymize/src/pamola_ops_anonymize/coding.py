@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from .columns import is_number, number, require, require_numbers, rewrite, some_columns, wrong
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pamola_tasks import OperationContext
 from pamola_tasks.errors import DataError, ParameterError
-from pamola_tasks.operation import OperationContext
 
 Ints = npt.NDArray[np.int64]
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import attrs
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from .columns import require, some_columns
 

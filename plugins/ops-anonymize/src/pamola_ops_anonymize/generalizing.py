@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from .columns import (
     MISSING,

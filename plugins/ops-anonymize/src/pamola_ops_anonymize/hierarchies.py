@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pamola_tasks import OperationContext
 from pamola_tasks.errors import DataError, ParameterError
-from pamola_tasks.operation import OperationContext
 
 from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
 from .notation import SUPPRESSED, interval
 
 if TYPE_CHECKING:
-    from pamola_tasks.operation import OperationContext
+    from pamola_tasks import OperationContext
 
 DELIMITERS = ";,\t|"
 """Tried in this order: the first that divides every line into the same number of fields, more than one."""

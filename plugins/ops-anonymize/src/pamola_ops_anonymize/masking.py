@@ -9,8 +9,8 @@ from typing import Any, Literal
 import attrs
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from .columns import belongs_to, one_of, require, rewrite, some_columns, whole_number, with_texts, wrong
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from .calibration import Calibrated, gaussian, laplace
 from .columns import is_number, one_of, positive, require, require_numbers, rewrite, some_columns, whole_number, wrong

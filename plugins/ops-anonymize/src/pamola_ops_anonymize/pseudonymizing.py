@@ -10,8 +10,8 @@ from typing import Any, Literal
 import attrs
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads, writes
 
 from .columns import distinct_texts, one_of, require, rewrite, some_columns, text_column, wrong
 from .pseudonyms import Pseudonymizer

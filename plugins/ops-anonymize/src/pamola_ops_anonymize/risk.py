@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
 
 from . import charts
 from .columns import column_names, is_number, positive, require, some_columns, text_of, whole_number, wrong

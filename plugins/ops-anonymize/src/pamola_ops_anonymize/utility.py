@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
 
 from . import charts
 from .columns import distinct_texts, require, some_columns, whole_number

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import pandas as pd
 
+from pamola_tasks import Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError, ParameterError
-from pamola_tasks.operation import Operation, OperationContext, OperationResult, reads
 
 from .charts import TAG, charts_of_correlations, charts_of_profile
 from .correlation import Correlation, correlate

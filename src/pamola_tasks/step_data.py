@@ -1,28 +1,26 @@
-"""What a step may use while it runs: its datasets (`ctx.data`), files, log, progress and random numbers."""
+"""The datasets of one step, and the attempt at it: what the operation reads is noted while it does its work."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import time
 from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError
-from pamola_tasks.operation import operation_seed
+from pamola_tasks.operation import OperationContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Config, Directories, Reporter, RunServices, StagedStep
+    from pamola_tasks.protocols import RunServices, StagedStep
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.result import OperationResult
 
-PROGRESS_INTERVAL = 0.1  # seconds: observers are called for progress at most ten times in one of them
 
-
-class StepContext:
-    """The `OperationContext` of one attempt at a step.
+def execute_step(
+    run: RunServices, step: Step, staged: StagedStep, progress: Callable[[float, float | None, str], None]
+) -> OperationResult:
+    """Have the operation of a step do its work, and find out what it read.
 
     Args:
         run: The run.
@@ -30,92 +28,15 @@ class StepContext:
         staged: Where the attempt writes, and what is known of what it read.
         progress: Called with (done, total, unit), at most ten times a second.
     """
-
-    def __init__(
-        self, run: RunServices, step: Step, staged: StagedStep, progress: Callable[[float, float | None, str], None]
-    ) -> None:
-        self.run = run
-        self.step = step
-        self.data = StepData(run, step, staged)
-        self.seed = operation_seed(run.record.seed, step.id)
-        self._staged = staged
-        self._progress = progress
-        self._shown = 0.0
-        self._rng: Any = None
-
-    def execute(self) -> OperationResult:
-        """Have the operation do its work, and find out what it read."""
-        try:
-            result = self.step.operation.execute(self)
-        except BaseException:
-            with contextlib.suppress(Exception):
-                self.data.finish()
-            raise
-        self.data.finish()
-        return result
-
-    @property
-    def config(self) -> Config:
-        """The task's configuration."""
-        return self.run.config
-
-    @property
-    def directories(self) -> Directories:
-        """The task's directories."""
-        return self.run.directories
-
-    @property
-    def reporter(self) -> Reporter:
-        """The task's reporter."""
-        return self.run.reporter
-
-    @property
-    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose lines carry the step's id."""
-        return logging.LoggerAdapter(self.run.logger, {"step_id": self.step.id})
-
-    @property
-    def rng(self) -> Any:
-        """Random numbers from the step's own seed: of the data source's library, else a `random.Random`."""
-        if self._rng is None:
-            generator = getattr(self.run.data_source, "generator", None)
-            if generator is None:
-                import random
-
-                generator = random.Random
-            self._rng = generator(self.seed)
-        return self._rng
-
-    def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
-        """Pass progress on, not too often; the end always."""
-        moment = time.monotonic()
-        if moment - self._shown >= PROGRESS_INTERVAL or (total is not None and done >= total):
-            self._shown = moment
-            self._progress(done, total, unit)
-
-    def warn(self, message: str) -> None:
-        """Warn the user, in log, summary and report."""
-        self._staged.warnings.append(message)
-
-    def derive_key(self, purpose: str) -> bytes:
-        """32 secret bytes for this purpose, from the project's key."""
-        self._staged.derives = True
-        return self.run.encryption.derive_key(purpose)
-
-    @contextlib.contextmanager
-    def artifact(
-        self,
-        name: str,
-        kind: str,
-        description: str = "",
-        *,
-        category: str = "output",
-        tags: Sequence[str] = (),
-        group: str = "",
-    ) -> Iterator[IO[bytes]]:
-        """Write a file beside the datasets; it appears when the step has succeeded."""
-        with self._staged.artifact(name, kind, description, category=category, tags=tags, group=group) as file:
-            yield file
+    data = StepData(run, step, staged)
+    try:
+        result = step.operation.execute(OperationContext(run, step, data, staged, progress))
+    except BaseException:
+        with contextlib.suppress(Exception):
+            data.finish()
+        raise
+    data.finish()
+    return result
 
 
 class StepData:

@@ -9,24 +9,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import OperationError
-from pamola_tasks.kernel import BaseTask, Kernel
+import attrs
+
+from pamola_tasks import BaseTask, OperationResult
+from pamola_tasks.errors import OperationError, ParameterError
 from pamola_tasks.lifecycle import RunSession
-from pamola_tasks.operation import Operation, timestamp, with_parameters
+from pamola_tasks.operation import timestamp
+from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.result import OperationResult
-from pamola_tasks.step_context import StepContext
+from pamola_tasks.step_data import execute_step
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks.task_keys import INFRASTRUCTURE_KEYS, INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS
 
 if TYPE_CHECKING:
+    from pamola_tasks import Kernel, Operation
     from pamola_tasks.protocols import Files, RunServices
 
 _NOT_PARAMETERS = SERVICE_KEYS | SWITCH_KEYS | {*INJECTED_KEYS, *INFRASTRUCTURE_KEYS, "encryption_context"}
 
 
 def run_operation(
+    kernel: Kernel,
     operation: Operation,
     data_source: Any,
     task_dir: Path,
@@ -35,6 +39,10 @@ def run_operation(
     params: Mapping[str, Any],
 ) -> OperationResult:
     """Run one operation on given data; its outputs go to the folder `output` in `task_dir`.
+
+    Args:
+        kernel: A kernel for that folder.
+        operation: The operation; see `Operation.run` for the rest.
 
     Returns:
         The result; a failure is a result with status ERROR.
@@ -45,20 +53,49 @@ def run_operation(
     if reporter is not None:
         reporter.add_operation(operation.name, "running", {"parameters": known})
     try:
-        result = _executed(with_parameters(operation, chosen), data_source, task_dir, progress_tracker)
+        result = _executed(kernel, with_parameters(operation, chosen), data_source, task_dir, progress_tracker)
     except Exception as error:
         result = OperationResult.failure(error, "".join(traceback.format_exception(error)))
     result.execution_time = time.perf_counter() - started
     if reporter is not None:
-        details = result.to_reporter_details()
-        reporter.add_operation(
-            f"{operation.name} {'failed' if result.failed else 'completed'}", result.status.value, details
-        )
+        name = f"{operation.name} {'failed' if result.failed else 'completed'}"
+        reporter.add_operation(name, result.status.value, reporter_details(result))
     return result
 
 
-def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_tracker: Any) -> OperationResult:
-    run = _run_in(task_dir, data_source)
+def reporter_details(result: OperationResult) -> dict[str, Any]:
+    """A result as the entry of an operation in a report has it."""
+    details: dict[str, Any] = {"status": result.status.value, "metrics": result.metrics}
+    if result.execution_time is not None:
+        details["execution_time"] = result.execution_time
+    if result.error_message:
+        details["error_message"] = result.error_message
+    if result.warnings:
+        details["warnings"] = list(result.warnings)
+    if result.artifacts:
+        details["artifacts"] = [artifact.to_dict() for artifact in result.artifacts]
+    return details
+
+
+def with_parameters(operation: Operation, params: Mapping[str, Any]) -> Operation:
+    """A copy of an operation with some parameters changed.
+
+    Raises:
+        ParameterError: It has no such parameter, or the value does not fit.
+    """
+    if not params:
+        return operation
+    known = {f.alias: getattr(operation, f.name) for f in attrs.fields(type(operation)) if f.init}
+    unknown = sorted(set(params) - set(known))
+    if unknown:
+        raise ParameterError(f"{operation.name} has no parameter {unknown[0]!r}: it has {', '.join(known)}")
+    return build(type(operation), {**known, **params})
+
+
+def _executed(
+    kernel: Kernel, operation: Operation, data_source: Any, task_dir: Path, progress_tracker: Any
+) -> OperationResult:
+    run = _run_in(kernel, task_dir, data_source)
     # Several may run at once in one folder: each stages its outputs apart.
     step = run.plan.add(operation, options={"id": f"{operation.name}-{os.urandom(4).hex()}"})
     shown = 0.0
@@ -71,7 +108,7 @@ def _executed(operation: Operation, data_source: Any, task_dir: Path, progress_t
 
     staged = run.checkpoints.stage(step)
     try:
-        result = StepContext(run, step, staged, progress).execute()
+        result = execute_step(run, step, staged, progress)
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += staged.warnings
@@ -113,12 +150,8 @@ class _Folder:
         return True
 
 
-def _run_in(task_dir: Path, data_source: Any) -> RunServices:
+def _run_in(kernel: Kernel, task_dir: Path, data_source: Any) -> RunServices:
     """Services for an operation whose task directory is this folder."""
-    task_dir = task_dir.absolute()
-    task_dir.mkdir(parents=True, exist_ok=True)
-    run_of = getattr(data_source, "run", None)
-    kernel = Kernel(task_dir, loaded=run_of.kernel.plugins) if run_of is not None else Kernel.discover(task_dir)
     session = RunSession(kernel, BaseTask(task_dir.name), RunOptions(console=False, quiet=True), runs=False)
     run = session.run
     run.provide("checkpoints", NoCheckpoints(run))
