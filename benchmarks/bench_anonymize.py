@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from pamola_tasks import Kernel
-from pamola_tasks_config import TaskRunner
+from pamola_tasks_compat import TaskRunner
 
 WANTED_SET = {2: 0.0085, 5: 0.0275, 10: 0.0500, 50: 0.1352}
 WANTED_HIER = {2: 0.0240, 5: 0.0570, 10: 0.0825, 50: 0.1580}

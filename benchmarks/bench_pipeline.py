@@ -80,7 +80,7 @@ def ours(table: str, folder: Path) -> tuple[float, float]:
     import pyarrow.parquet  # noqa: F401 - imported before the time counts, as above
 
     from pamola_tasks import Kernel
-    from pamola_tasks_config import TaskRunner
+    from pamola_tasks_compat import TaskRunner
 
     (folder / ".pamola.toml").touch()
     os.link(table, folder / "people.csv")

@@ -16,7 +16,8 @@ from pamola_tasks.errors import (
     UnknownTaskError,
 )
 from pamola_tasks.registry import TaskFile
-from pamola_tasks_config import DeclaredTask, TaskRunner
+from pamola_tasks_compat import TaskRunner
+from pamola_tasks_config import DeclaredTask
 
 KIT = "kernel_kit"
 

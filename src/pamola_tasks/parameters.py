@@ -42,7 +42,7 @@ _WORDS: dict[Any, str] = {
 }
 LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
 MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_UNIONS = (typing.Union, types.UnionType)
+UNIONS = (typing.Union, types.UnionType)
 _ACCEPTED: dict[Any, tuple[type, ...]] = {
     bool: (bool,),
     int: (int,),
@@ -148,7 +148,7 @@ class Fitter:
             return value
         if origin is typing.Literal:
             return self.choice(value, kind, path)
-        if origin in _UNIONS:
+        if origin in UNIONS:
             return self._union(value, kind, path)
         if origin in LISTS:
             return self._list(value, kind, path)
@@ -343,7 +343,7 @@ def describe(kind: Any) -> str:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return "one of " + ", ".join(repr(a) for a in arguments)
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return " or ".join(describe(a) for a in arguments)
     if origin in LISTS:
         inner = [a for a in arguments if a is not Ellipsis]
@@ -384,7 +384,7 @@ def schema_of(kind: Any) -> dict[str, Any]:
     origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin is typing.Literal:
         return {"enum": list(arguments)}
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return {"anyOf": [schema_of(argument) for argument in arguments]}
     if origin in LISTS:
         items = [a for a in arguments if a is not Ellipsis]

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from pamola_tasks.errors import PathSecurityError, ValidationError
 from pamola_tasks_config import env_file
 from pamola_tasks_config.documents import Document
-from pamola_tasks_config.env_file import _Reader as Reader
+from pamola_tasks_config.env_file import variables_of
 
 
 def values(text: str) -> dict[str, str]:
     """What a file says that has nothing wrong in it."""
-    found = Reader(Document(".env", "env", text)).read()
+    found = variables_of(Document(".env", "env", text))
     assert found.document.problems == []
     return dict(found.values)
 
@@ -166,7 +166,7 @@ def test_what_is_no_text_or_too_much_is_refused(home: Any, content: bytes) -> No
 @given(st.text(st.sampled_from("AB=1'\"\\ \t#\n\r$ {}é\x00n"), max_size=60))
 def test_whatever_stands_in_it_nothing_but_problems_comes_of_it(text: str) -> None:
     try:
-        found = Reader(Document(".env", "env", text)).read()
+        found = variables_of(Document(".env", "env", text))
     except ValidationError:
         return
     assert set(found.values) == set(found.offsets)
@@ -178,7 +178,7 @@ def test_a_megabyte_of_one_sign_costs_its_length(sign: str, monkeypatch: pytest.
 
     def read(length: int) -> None:
         with suppress(ValidationError):
-            Reader(Document(".env", "env", (sign * length)[:length])).read()
+            variables_of(Document(".env", "env", (sign * length)[:length]))
 
     read(1 << 20)
     assert grows_evenly(calls(lambda: read(10_000)), calls(lambda: read(20_000)))

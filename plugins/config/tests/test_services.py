@@ -245,8 +245,13 @@ def test_load_task_config_merges_and_writes_only_when_asked(home: Any, monkeypat
 
 @needs_installation
 def test_a_project_is_made_and_its_file_read_and_written(tmp_path: Path) -> None:
-    from pamola_tasks_compat.tasks import create_default_project_structure, get_project_paths
-    from pamola_tasks_config import is_valid_project_root, load_project_config, save_project_config
+    from pamola_tasks_compat.tasks import (
+        create_default_project_structure,
+        get_project_paths,
+        is_valid_project_root,
+        load_project_config,
+        save_project_config,
+    )
 
     root = tmp_path / "new"
     paths = create_default_project_structure(root)

@@ -13,7 +13,7 @@ import pytest
 
 from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError
-from pamola_tasks_config import TaskRunner
+from pamola_tasks_compat import TaskRunner
 from pamola_tasks_data import DataReader, DataSource
 
 TABLES = {

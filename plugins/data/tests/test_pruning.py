@@ -14,7 +14,7 @@ import pytest
 
 from pamola_tasks import Kernel
 from pamola_tasks.errors import ConfigurationError, DataError
-from pamola_tasks_config import TaskRunner
+from pamola_tasks_compat import TaskRunner
 
 COLUMNS = [f"c{number}" for number in range(40)]
 WANTED = ["c30", "c2", "c7"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pamola_tasks import Kernel, Outcome
 from pamola_tasks.operation import Operation, OperationResult, OperationStatus
-from pamola_tasks_config import TaskRunner
+from pamola_tasks_compat import TaskRunner
 
 
 def run(operation: Operation, frame: pd.DataFrame, folder: Path, **more: pd.DataFrame) -> OperationResult:

@@ -15,7 +15,7 @@ from pamola_ops_anonymize import AnonymizeOperation
 from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
 from pamola_tasks.operation import OperationResult, OperationStatus
-from pamola_tasks_config import TaskRunner
+from pamola_tasks_compat import TaskRunner
 
 QUASI = ["age", "zipcode", "gender"]
 

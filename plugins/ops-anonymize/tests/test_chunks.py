@@ -22,7 +22,7 @@ from pamola_ops_anonymize import (
 )
 from pamola_tasks import Kernel
 from pamola_tasks.storage.files import Files
-from pamola_tasks_config import TaskRunner
+from pamola_tasks_compat import TaskRunner
 from pamola_tasks_data import DataSource
 from pamola_tasks_paths.guard import ProjectGuard
 

@@ -104,7 +104,7 @@ def test_without_a_key_nothing_is_written(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def restored(folder: Path, table: pd.DataFrame, vault: pd.DataFrame, **parameters: Any) -> Any:
     from pamola_tasks import Kernel
-    from pamola_tasks_config import TaskRunner
+    from pamola_tasks_compat import TaskRunner
 
     settings = {**WHO, "vault_dataset": "vault", "output_dataset": "back", **parameters}
     task = TaskRunner(

@@ -29,8 +29,10 @@ from pamola_tasks_compat.folders import (
 )
 from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_compat.owners import owned
+from pamola_tasks_compat.project_files import is_valid_project_root, load_project_config, save_project_config
 from pamola_tasks_compat.substitution import get_recursive_variables, substitute_item, substitute_variables
 from pamola_tasks_compat.task_classes import discover_task_classes, get_task_metadata, register_discovered_tasks
+from pamola_tasks_compat.task_runner import TaskRunner
 
 STANDARD_DIRECTORIES = ("input", "output", "dictionaries", "temp", "logs")
 
@@ -58,12 +60,8 @@ _OF_HISTORY = (
 )
 _OF_PLUGIN = {
     "load_task_config": ("config", "pamola_tasks_config"),
-    "load_project_config": ("config", "pamola_tasks_config"),
-    "save_project_config": ("config", "pamola_tasks_config"),
     "find_project_root": ("config", "pamola_tasks_config"),
-    "is_valid_project_root": ("config", "pamola_tasks_config"),
     "TaskConfig": ("config", "pamola_tasks_config"),
-    "TaskRunner": ("config", "pamola_tasks_config"),
     "validate_path_security": ("path_guard", "pamola_tasks_compat.paths"),
     "validate_paths": ("path_guard", "pamola_tasks_compat.paths"),
     "normalize_and_validate_path": ("path_guard", "pamola_tasks_compat.paths"),
@@ -322,6 +320,7 @@ __all__ = [
     "BaseTask",
     "ExecutionLog",
     "TaskContext",
+    "TaskRunner",
     "check_task_dependencies",
     "clean_temp_dir",
     "clear_config_cache",
@@ -345,10 +344,13 @@ __all__ = [
     "get_task_metadata",
     "get_temp_dir",
     "initialize_execution_log",
+    "is_valid_project_root",
     "list_registered_tasks",
+    "load_project_config",
     "prepare_data_source_from_paths",
     "register_discovered_tasks",
     "register_task_class",
+    "save_project_config",
     "substitute_item",
     "substitute_variables",
     "task_id_of",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from pamola_tasks.protocols import ConfigLayer
 from pamola_tasks_config.checking import TypedLayer
-from pamola_tasks_config.document import dotted
-from pamola_tasks_config.layer import WRITTEN
-
-Leaf = tuple[str, ...]
+from pamola_tasks_config.document import KeyPath, dotted, leaves
+from pamola_tasks_config.layers import WRITTEN
 
 
 @attrs.define
@@ -26,24 +24,15 @@ class Entry:
     overridden: list[Entry] = attrs.Factory(list)
 
 
-def leaves(values: Mapping[str, Any], path: Leaf = ()) -> Iterator[tuple[Leaf, Any]]:
-    """Every value that is no mapping, with its path; an empty mapping is a value too."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
-def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> dict[Leaf, Entry]:
+def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> dict[KeyPath, Entry]:
     """The winner of every key.
 
     Args:
         layers: The layers; higher ranks override lower ones.
         is_section: Whether a top-level key holds keys, so that an empty value sets nothing.
     """
-    winners: dict[Leaf, Entry] = {}
-    inner: dict[Leaf, Leaf] = {}  # paths that lead to winners, and to which first
+    winners: dict[KeyPath, Entry] = {}
+    inner: dict[KeyPath, KeyPath] = {}  # paths that lead to winners, and to which first
     for typed in sorted(layers, key=lambda typed: -typed.layer.rank):
         layer = typed.layer
         for path, value in leaves(layer.values):
@@ -64,7 +53,7 @@ def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> di
     return winners
 
 
-def _at(values: Any, path: Leaf, otherwise: Any) -> Any:
+def _at(values: Any, path: KeyPath, otherwise: Any) -> Any:
     for part in path:
         if not isinstance(values, Mapping) or part not in values:
             return otherwise
@@ -72,30 +61,16 @@ def _at(values: Any, path: Leaf, otherwise: Any) -> Any:
     return values
 
 
-def _keep_encryption_on(winners: dict[Leaf, Entry]) -> None:
+def _keep_encryption_on(winners: dict[KeyPath, Entry]) -> None:
     """Encryption that any layer turns on is turned off only by a written `false` of higher rank."""
     winner = winners.get(("use_encryption",))
-    if winner is None or winner.value is not False or winner.layer.name in WRITTEN:
+    if winner is None or winner.value is not False:
         return
     candidates = [winner, *winner.overridden]
-    for index, entry in enumerate(candidates):
+    for entry in candidates:
         if entry.value is False and entry.layer.name in WRITTEN:
             return
         if entry.value is True:
-            others = candidates[:index] + candidates[index + 1 :]
-            winners["use_encryption",] = Entry(entry.value, entry.typed, entry.layer, entry.place, others)
+            others = [other for other in candidates if other is not entry]
+            winners["use_encryption",] = attrs.evolve(entry, overridden=others)
             return
-
-
-def nest(values: Mapping[Leaf, Any]) -> dict[str, Any]:
-    """Leaves as nested mappings."""
-    found: dict[str, Any] = {}
-    for path, value in values.items():
-        place = found
-        for part in path[:-1]:
-            inner = place.get(part)
-            if not isinstance(inner, dict):
-                inner = place[part] = {}
-            place = inner
-        place[path[-1]] = value
-    return found

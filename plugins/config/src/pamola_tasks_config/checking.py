@@ -8,15 +8,21 @@ from typing import Any
 
 import attrs
 
-from pamola_tasks.parameters import MAPPINGS, Misfit, ValuePath, annotations_of, kind_of
+from pamola_tasks.parameters import MAPPINGS, Misfit, ValuePath, annotations_of, folded, kind_of
 from pamola_tasks.protocols import ConfigLayer
-from pamola_tasks_config.document import Document, Problem
+from pamola_tasks_config.document import Document, KeyPath, Problem, scalars
 from pamola_tasks_config.fitting import ConfigFitter
-from pamola_tasks_config.layer import COMMAND_LINE, ENVIRONMENT, PROJECT_FILE_LAYER, TASK_CLASS, FileLayer, problem_in
-from pamola_tasks_config.layers import other_task_sections
-from pamola_tasks_config.references import has_reference, malformed
+from pamola_tasks_config.layers import (
+    COMMAND_LINE,
+    ENVIRONMENT,
+    PROJECT_FILE_LAYER,
+    TASK_CLASS,
+    FileLayer,
+    other_task_sections,
+    problem_in,
+)
+from pamola_tasks_config.references import malformed
 from pamola_tasks_config.schema import PROJECT_KEYS, SYNONYMS, kinds
-from pamola_tasks_config.slips import likeness
 
 
 @attrs.frozen(eq=False)
@@ -28,7 +34,7 @@ class TypedLayer:
 
 
 def type_layers(
-    layers: Iterable[ConfigLayer], settings: Mapping[str, type], task_id: str, *, strict: bool, sections: bool = True
+    layers: Iterable[ConfigLayer], settings: Mapping[str, type], task_id: str, *, strict: bool = False
 ) -> tuple[list[TypedLayer], list[Problem]]:
     """The layers with typed values, and all problems of all of them, unsorted.
 
@@ -37,69 +43,60 @@ def type_layers(
         settings: Names of plugins and the class that their section must fit.
         task_id: The task that runs, or empty.
         strict: Whether parameters that the schema does not know are refused.
-        sections: Whether `settings` is known yet.
     """
     layers = list(layers)
-    files = {id(found.document): found for found in layers if isinstance(found, FileLayer)}
-    documents = [found.document for found in files.values() if found.name == PROJECT_FILE_LAYER]
-    others = [layer for document in documents for layer in other_task_sections(document, task_id)]
+    files = {id(layer.document): layer.document for layer in layers if in_project_file(layer)}
+    others = [layer for document in files.values() for layer in other_task_sections(document, task_id)]
     typed: list[TypedLayer] = []
     problems: list[Problem] = []
     for layer in (*layers, *others):
         fitter = ConfigFitter(expanded=layer.name == ENVIRONMENT, layer=True)
-        typed.append(TypedLayer(layer, _typed(fitter, layer, settings, strict=strict and sections)))
+        typed.append(TypedLayer(layer, _typed(fitter, layer, settings, strict=strict)))
         problems += [problem_in(layer, misfit) for misfit in (*fitter.misfits, *_identity(layer, task_id))]
-    for document in documents:
+    for document in files.values():
         problems += _sections(document)
     return typed[: len(layers)], problems
 
 
+def in_project_file(layer: ConfigLayer) -> typing.TypeGuard[FileLayer]:
+    """Whether the project's file holds a layer."""
+    return isinstance(layer, FileLayer) and layer.name == PROJECT_FILE_LAYER
+
+
 def _typed(fitter: ConfigFitter, layer: ConfigLayer, settings: Mapping[str, type], *, strict: bool) -> dict[str, Any]:
-    in_project = isinstance(layer, FileLayer) and layer.name == PROJECT_FILE_LAYER and not layer.base
     known = {**kinds(), **settings}
+    project_keys = PROJECT_KEYS if in_project_file(layer) and not layer.base else ()
     found: dict[str, Any] = {}
     for key, value in layer.values.items():
         found[key] = value
         if key in known:
             if value is not None or not is_section(known[key]):
                 found[key] = fitter.fit(value, known[key], (key,))
-        elif key in SYNONYMS:
-            _left_over(fitter, key, value)
-        elif not (in_project and key in PROJECT_KEYS):
-            near = likeness(key, [*known, *SYNONYMS, *(PROJECT_KEYS if in_project else ())])
+        elif key in SYNONYMS and not isinstance(value, Mapping):
+            fitter.say((key,), f"expected a mapping, got {kind_of(value)}")
+        elif key in SYNONYMS:  # what is left there is a plugin's, or a slip
+            slips = {str(name): likeness(str(name), SYNONYMS[key]) for name in value}
+            for name, near in slips.items():
+                if near:
+                    fitter.say((key, name), f"unknown key (did you mean {near!r}?)", at_key=True)
+            _references(fitter, value, key)
+        elif key not in project_keys:
+            near = likeness(key, [*known, *SYNONYMS, *project_keys])
             if near:
                 fitter.say((key,), f"unknown key (did you mean {near!r}?)", at_key=True)
             elif strict and layer.name != TASK_CLASS:
                 fitter.say((key,), "unknown key, which strict_config does not allow", at_key=True)
             else:
-                _references(fitter, value, (key,))
+                _references(fitter, value, key)
     return found
 
 
-def _left_over(fitter: ConfigFitter, section: str, value: Any) -> None:
-    """What is left in a section of the origin after the keys with a meaning were taken out."""
-    if not isinstance(value, Mapping):
-        fitter.say((section,), f"expected a mapping, got {kind_of(value)}")
-        return
-    for key in value:
-        near = likeness(str(key), SYNONYMS[section])
-        if near:
-            fitter.say((section, str(key)), f"unknown key (did you mean {near!r}?)", at_key=True)
-    _references(fitter, value, (section,))
-
-
-def _references(fitter: ConfigFitter, value: Any, path: ValuePath) -> None:
+def _references(fitter: ConfigFitter, value: Any, key: str) -> None:
     """A task's own parameters may be anything, but references in them must have names."""
-    if has_reference(value):
-        problem = malformed(value)
+    for path, item in scalars(value, (key,)):
+        problem = malformed(item) if isinstance(item, str) else ""
         if problem:
             fitter.say(path, problem)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _references(fitter, item, (*path, str(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _references(fitter, item, (*path, index))
 
 
 def is_section(kind: Any) -> bool:
@@ -111,8 +108,7 @@ def _identity(layer: ConfigLayer, task_id: str) -> list[Misfit]:
     stated = layer.values.get("task_id")
     if layer.name == COMMAND_LINE and "task_id" in layer.values:
         return [Misfit(("task_id",), "a task's id cannot be overridden", at_key=True)]
-    section = isinstance(layer, FileLayer) and layer.base[:1] == ("tasks",)
-    expected = layer.base[1] if section and isinstance(layer, FileLayer) else task_id
+    expected = layer.base[1] if isinstance(layer, FileLayer) and layer.base[:1] == ("tasks",) else task_id
     if isinstance(stated, str) and stated and expected and stated != expected:
         return [Misfit(("task_id",), f"expected {expected!r}, the id of the task that this belongs to")]
     return []
@@ -120,23 +116,17 @@ def _identity(layer: ConfigLayer, task_id: str) -> list[Misfit]:
 
 def _sections(document: Document) -> list[Problem]:
     """Sections of a project file that must be mappings, and are not."""
-    found: list[Problem] = []
-    root = document.root.value
-    assert isinstance(root, dict)
-    for name in ("tasks", "task_defaults"):
-        node = root.get(name)
-        if node is not None and node.value is not None and not isinstance(node.value, dict):
-            found.append(document.problem(node.start, f"expected a mapping, got {kind_of(node.plain())}", (name,)))
-    tasks = root.get("tasks")
-    if tasks is not None and isinstance(tasks.value, dict):
-        for task_id, node in tasks.value.items():
-            if node.value is not None and not isinstance(node.value, dict):
-                message = f"expected a mapping, got {kind_of(node.plain())}"
-                found.append(document.problem(node.start, message, ("tasks", task_id)))
-    return found
+    tasks = document.root.mapping("tasks")
+    paths: list[ValuePath] = [("tasks",), ("task_defaults",), *(("tasks", name) for name in tasks)]
+    found = [(path, document.root.at(*map(str, path))) for path in paths]
+    return [
+        document.problem(node.start, f"expected a mapping, got {kind_of(node.plain())}", path)
+        for path, node in found
+        if node is not None and node.value is not None and not isinstance(node.value, dict)
+    ]
 
 
-def kind_at(path: tuple[str, ...], settings: Mapping[str, type]) -> Any:
+def kind_at(path: KeyPath, settings: Mapping[str, type]) -> Any:
     """The type of a key, given by its path; `Any` for a task's own parameters."""
     kind: Any = kinds().get(path[0], settings.get(path[0], Any))
     for part in path[1:]:
@@ -147,3 +137,43 @@ def kind_at(path: tuple[str, ...], settings: Mapping[str, type]) -> Any:
         else:
             return Any
     return kind
+
+
+# ---------------------------------------------------------------- slips
+
+
+def likeness(name: str, known: Iterable[str]) -> str:
+    """The known name that this one is almost certainly a slip of, or empty.
+
+    A slip turns what could be a task's own parameter into an error, so honest names must not be caught:
+    `custom_parameter`, `score` beside `scope`, `seed_2` beside `seed`.
+    """
+    import difflib  # only where a key is not known
+
+    key, words = folded(name), set(name.lower().split("_"))
+    matcher = difflib.SequenceMatcher(b=key, autojunk=False)
+    best, best_ratio = "", 0.0
+    for candidate in known:
+        if candidate == name:
+            return ""
+        other = folded(candidate)
+        if other == key:
+            return candidate
+        if set(candidate.split("_")) < words or abs(len(other) - len(key)) > 2:
+            continue  # a known name with further words, or too long or short for two slips
+        if len(set(key).symmetric_difference(other)) > 4:
+            continue
+        matcher.set_seq1(other)
+        ratio = matcher.ratio()
+        if ratio > best_ratio and ratio >= _least(key, other):
+            best, best_ratio = candidate, ratio
+    return best
+
+
+def _least(key: str, other: str) -> float:
+    """How like a known name another one must be. Short words have honest neighbours (`score`, `output`)."""
+    if len(other) >= 8:
+        return 0.88
+    swapped = sorted(key) == sorted(other)
+    lost_or_doubled = key[:1] == other[:1] and key[-1:] == other[-1:] and len(key) != len(other)
+    return 0.8 if len(other) >= 5 and (swapped or lost_or_doubled) else 2

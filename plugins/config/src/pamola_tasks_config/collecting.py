@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.protocols import ConfigLayer
 from pamola_tasks.storage.files import check_name
@@ -17,57 +15,7 @@ from pamola_tasks_config.documents import PROJECT_FILE, format_of, read_file
 from pamola_tasks_config.layers import class_layers, override_layers, project_layers, task_layers
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Project, Task
-
-
-@attrs.frozen(kw_only=True)
-class Sources:
-    """The files that a configuration is made from.
-
-    Attributes:
-        task_id: The task's id; empty where only the project's configuration is wanted.
-        task: The task file, if there is one.
-        project: The project file, if there is one.
-    """
-
-    task_id: str
-    task: Document | None
-    project: Document | None
-
-
-def read_sources(project: Project, task: Task | None) -> Sources:
-    """Read the task file and the project file.
-
-    Raises:
-        ValidationError: Files that cannot be read; all of them.
-    """
-    files = project.files
-    task_id = getattr(task, "task_id", "") or ""
-    name = str(getattr(task, "file", "") or "") if task is not None else ""
-    if name and not format_of(name):
-        name = ""  # a task written in Python: its configuration is the one of its id
-    if not name and task_id:
-        check_name(task_id, "the task id")
-        name = find_file(files, task_id)[0] or file_saying(files, task_id)
-    project_name, _ = find_file(files, PROJECT_FILE)
-    failed: list[str] = []
-
-    def read(name: str) -> Document | None:
-        try:
-            return read_file(files, name) if name else None
-        except ValidationError as error:
-            failed.extend(error.problems)
-            return None
-
-    task_document = read(name)
-    project_document = read(project_name)
-    if failed:
-        raise ValidationError(problems=tuple(failed))
-    if name and task_document is None:
-        raise ConfigurationError(f"{name}: there is no such task file")
-    if task_document is not None and not task_id:
-        task_id = stated_id(task_document)
-    return Sources(task_id=task_id, task=task_document, project=project_document)
+    from pamola_tasks.protocols import Files, Project, Task
 
 
 def collect(project: Project, task: Task | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
@@ -76,18 +24,35 @@ def collect(project: Project, task: Task | None, overrides: Mapping[str, Any]) -
     Raises:
         ConfigurationError: Files that cannot be read, or say things twice; all problems of a file together.
     """
-    sources = read_sources(project, task)
-    layers: list[ConfigLayer] = []
-    if overrides:
-        layers += override_layers(overrides)
-    if sources.task is not None:
-        layers += task_layers(sources.task)
-    if sources.project is not None:
-        layers += project_layers(sources.project, sources.task_id)
-    if task is not None:
-        layers += class_layers(task)
-    documents = [document for document in (sources.task, sources.project) if document is not None]
-    if any(document.problems for document in documents):
-        _, problems = type_layers(layers, {}, sources.task_id, strict=False, sections=False)
-        raise ValidationError(problems=in_words(p for d in documents for p in (*d.problems, *problems)))
+    task_id = getattr(task, "task_id", "") or ""
+    name = _file_of(project.files, task, task_id)
+    documents: list[Document | None] = []
+    failed: list[str] = []
+    for file in (name, find_file(project.files, PROJECT_FILE)[0]):
+        try:
+            documents.append(read_file(project.files, file) if file else None)
+        except ValidationError as error:
+            failed += error.problems
+    if failed:
+        raise ValidationError(problems=tuple(failed))
+    of_task, of_project = documents
+    if name and of_task is None:
+        raise ConfigurationError(f"{name}: there is no such task file")
+    task_id = task_id or (stated_id(of_task) if of_task is not None else "")
+    layers = override_layers(overrides) if overrides else []
+    layers += task_layers(of_task) if of_task is not None else []
+    layers += project_layers(of_project, task_id) if of_project is not None else []
+    layers += class_layers(task) if task is not None else []
+    wrong = [problem for document in documents if document is not None for problem in document.problems]
+    if wrong:
+        raise ValidationError(problems=in_words([*wrong, *type_layers(layers, {}, task_id)[1]]))
     return layers
+
+
+def _file_of(files: Files, task: Task | None, task_id: str) -> str:
+    """The task's file, or empty; of a task written in Python that of its id."""
+    name = str(getattr(task, "file", "") or "")
+    if not format_of(name) and task_id:
+        check_name(task_id, "the task id")
+        return find_file(files, task_id)[0] or file_saying(files, task_id)
+    return name if format_of(name) else ""

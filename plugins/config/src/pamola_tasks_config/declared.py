@@ -1,4 +1,4 @@
-"""Tasks without a class of their own, whose operations are listed as data: in a task file, or given to `TaskRunner`."""
+"""Tasks without a class of their own, whose operations are listed as data, and how such a list is read."""
 
 from __future__ import annotations
 
@@ -15,64 +15,6 @@ from pamola_tasks.plan import STEP_OPTIONS
 
 if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
-
-ProblemAt = Callable[..., str]
-
-
-class TaskRunner(BaseTask):
-    """Runs a list of operations without a class.
-
-    Args:
-        operation_configs: Each `{"operation": NAME, "parameters": {…}}` or `{NAME: {…}}`, with the options of a step
-            (`id, retry, timeout …`) beside it. `scope: {"type": "field", "target": [fields]}` makes one step a field
-            for an operation that has a `field_name`, or fills `fields`. A step that names no dataset reads what the
-            step before it wrote, the first one the first input.
-        additional_options: Further configuration (`seed`, `encoding`, `delimiter`, `quotechar`, or any task key).
-
-    The other arguments are those of `BaseTask`.
-    """
-
-    def __init__(
-        self,
-        task_id: str,
-        task_type: str = "anonymization",
-        description: str = "",
-        input_datasets: Mapping[str, str] | None = None,
-        data_types: Mapping[str, Any] | None = None,
-        auxiliary_datasets: Mapping[str, str] | None = None,
-        operation_configs: Sequence[Mapping[str, Any]] = (),
-        additional_options: Mapping[str, Any] | None = None,
-        use_encryption: bool | None = None,
-        encryption_keys: Mapping[str, str] | None = None,
-        task_dir: str | Path | None = None,
-    ) -> None:
-        super().__init__(
-            task_id,
-            task_type,
-            description,
-            input_datasets,
-            auxiliary_datasets,
-            data_types=data_types,
-            use_encryption=use_encryption,
-            encryption_keys=encryption_keys,
-            task_dir=task_dir,
-        )
-        self.operation_configs = list(operation_configs)
-        self.additional_options = dict(additional_options or {})
-
-    def get_default_config(self) -> dict[str, Any]:
-        """The additional options, under the names of task keys."""
-        names = {
-            "encoding": "default_encoding",
-            "delimiter": "default_delimiter",
-            "sep": "default_delimiter",
-            "quotechar": "default_quotechar",
-        }
-        return {names.get(key, key): value for key, value in self.additional_options.items()}
-
-    def configure_operations(self) -> None:
-        """Add the listed operations."""
-        add_listed(self, self.operation_configs, "operation_configs", _by_number)
 
 
 class DeclaredTask(BaseTask):
@@ -107,34 +49,21 @@ class ConfiguredTask(BaseTask):
         """The defaults."""
         return self._defaults
 
-    @property
-    def origin(self) -> str:
-        """Where the defaults come from, for `config show`."""
-        return "default_config"
+    origin = "default_config"  # where `config show` says that they come from
 
 
 _LISTED_KEYS = frozenset(
-    {
-        "operation",
-        "class_name",
-        "parameters",
-        "scope",
-        "dataset_name",
-        "task_operation_id",
-        "task_operation_order_index",
-    }
+    "operation class_name parameters scope dataset_name task_operation_id task_operation_order_index".split()
 )
 
 
 @attrs.frozen
-class Listed:
+class _Listed:
     """An operation as a list has it.
 
     Attributes:
-        name: The operation's name.
-        name_key: The key that holds the name; the name itself where it is the key.
-        parameters: Its parameters.
-        parameters_key: The key that holds them.
+        name_key: The key that holds its name; the name itself where it is the key.
+        parameters_key: The key that holds its parameters.
         step: Options of the step.
         fields: The fields of its scope.
     """
@@ -147,7 +76,7 @@ class Listed:
     fields: list[str]
 
 
-def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: ProblemAt) -> None:
+def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Callable[..., str]) -> None:
     """Add operations from their description in a file or list.
 
     Args:
@@ -173,53 +102,7 @@ def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Pro
         raise ConfigurationError(problems=tuple(problems))
 
 
-def _add(task: BaseTask, listed: Listed) -> Iterator[ConfigurationError]:
-    """Add one, or one a field; what was refused."""
-    if task.kernel is None:
-        raise UsageError(f"task {task.task_id} is not initialized: call initialize() or run() first")
-    try:
-        cls = task.kernel.operations.get(listed.name).cls
-    except ConfigurationError as error:
-        yield error
-        return
-    own = annotations_of(cls)
-    parameters, step = listed.parameters, listed.step
-    each: list[tuple[dict[str, Any], dict[str, Any]]] = [(step, parameters)]
-    if listed.fields and "field_name" in own and "field_name" not in parameters:
-        each = [
-            ({**step, "id": f"{step['id']}-{field}"} if "id" in step else step, {**parameters, "field_name": field})
-            for field in listed.fields
-        ]
-    elif listed.fields and "fields" in own:
-        each = [(step, {"fields": listed.fields, **parameters})]
-    for options, values in each:
-        try:
-            task.add_step(listed.name, step=options, **_with_input(task, cls, values))
-        except ConfigurationError as error:
-            yield error
-
-
-def _problems_of(error: ConfigurationError, listed: Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
-    """For each problem its path within the entry, the message, and whether it is about the key there."""
-    if isinstance(error, UnknownOperationError):
-        yield (listed.name_key,), str(error), listed.name_key == listed.name
-    elif isinstance(error, ParameterError):
-        for name, problem in zip(error.parameters, error.problems, strict=True):
-            if name in listed.parameters:
-                yield (listed.parameters_key, name), problem, f"unknown parameter {name!r}" in problem
-            else:
-                yield (listed.name_key,), problem, listed.name_key == listed.name
-    else:
-        yield (), str(error), False
-
-
-def _by_number(path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
-    """`operation_configs[2]: …`, counted from 1."""
-    key, number, *_ = path
-    return f"{key}[{int(number) + 1}]: {message}"
-
-
-def _listed(entry: Any) -> Listed:
+def _listed(entry: Any) -> _Listed:
     if isinstance(entry, str):
         entry = {entry: {}}
     if not isinstance(entry, Mapping):
@@ -247,7 +130,32 @@ def _listed(entry: Any) -> Listed:
         parameters.setdefault("dataset_name", entry["dataset_name"])
     scope = entry.get("scope") or {}
     fields = list(scope.get("target") or ()) if isinstance(scope, Mapping) else []
-    return Listed(name, name_key, parameters, parameters_key, step, fields)
+    return _Listed(name, name_key, parameters, parameters_key, step, fields)
+
+
+def _add(task: BaseTask, listed: _Listed) -> Iterator[ConfigurationError]:
+    """Add one, or one a field; what was refused."""
+    if task.kernel is None:
+        raise UsageError(f"task {task.task_id} is not initialized: call initialize() or run() first")
+    try:
+        cls = task.kernel.operations.get(listed.name).cls
+    except ConfigurationError as error:
+        yield error
+        return
+    own, step, parameters = annotations_of(cls), listed.step, listed.parameters
+    each = [(step, parameters)]
+    if listed.fields and "field_name" in own and "field_name" not in parameters:
+        each = [
+            ({**step, "id": f"{step['id']}-{field}"} if "id" in step else step, {**parameters, "field_name": field})
+            for field in listed.fields
+        ]
+    elif listed.fields and "fields" in own:
+        each = [(step, {"fields": listed.fields, **parameters})]
+    for options, values in each:
+        try:
+            task.add_step(listed.name, step=options, **_with_input(task, cls, values))
+        except ConfigurationError as error:
+            yield error
 
 
 def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]) -> dict[str, Any]:
@@ -255,8 +163,22 @@ def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]
     readers = [f.alias for f in attrs.fields(cls) if f.metadata.get("pamola_dataset") == "reads"]
     if not readers or readers[0] in parameters:
         return parameters
-    own = annotations_of(cls)
-    given = parameters.pop("dataset_name", None) if "dataset_name" not in own else None
+    given = parameters.pop("dataset_name", None) if "dataset_name" not in annotations_of(cls) else None
     written = [name for operation in task.operations for name in operation.output_datasets()]
     available = [given] if given else written[-1:] or list(task.input_datasets)[:1]
     return {**parameters, readers[0]: available[0]} if available else parameters
+
+
+def _problems_of(error: ConfigurationError, listed: _Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """For each problem its path within the entry, the message, and whether it is about the key there."""
+    named = (listed.name_key,), listed.name_key == listed.name
+    if isinstance(error, UnknownOperationError):
+        yield named[0], str(error), named[1]
+    elif isinstance(error, ParameterError):
+        for name, problem in zip(error.parameters, error.problems, strict=True):
+            if name in listed.parameters:
+                yield (listed.parameters_key, name), problem, f"unknown parameter {name!r}" in problem
+            else:
+                yield named[0], problem, named[1]
+    else:
+        yield (), str(error), False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
@@ -16,6 +17,7 @@ MAX_DEPTH = 64
 MAX_NODES = 10_000
 
 Scalar: TypeAlias = "str | int | float | bool | None"
+KeyPath: TypeAlias = "tuple[str, ...]"  # of keys
 
 
 @attrs.frozen(eq=False)
@@ -51,6 +53,18 @@ class Node:
             node = node.value.get(key) if node is not None and isinstance(node.value, dict) else None
         return node
 
+    def mapping(self, *path: str) -> dict[str, Any]:
+        """The mapping at a path, without places; empty where there is none."""
+        node = self.at(*path)
+        return node.plain() if node is not None and isinstance(node.value, dict) else {}
+
+    def below(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:
+        """This node, and every node below it that has a path of keys, with that path; parents first."""
+        yield path, self
+        if isinstance(self.value, dict):
+            for key, child in self.value.items():
+                yield from child.below((*path, key))
+
 
 class Problem(NamedTuple):
     """One thing that is wrong, sortable by file and place.
@@ -77,37 +91,86 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
-    """The lines of problems in order, each once."""
-    return tuple(dict.fromkeys(_one_line(problem.text) for problem in sorted(problems)))
+    """The lines of problems in order, each once, with what is not printed escaped: a key may hold anything."""
+
+    def line(text: str) -> str:
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+    return tuple(dict.fromkeys(line(problem.text) for problem in sorted(problems)))
 
 
-def _one_line(text: str) -> str:
-    """The text with every character that is not printed as its escape: a key may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+def leaves(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Every value that is no mapping, with its path; an empty mapping is a value too."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
 
 
+def scalars(value: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
+    """Every value that holds no others, in mappings and lists, with its path."""
+    if isinstance(value, Mapping | list):
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from scalars(item, (*path, key if isinstance(key, int) else str(key)))
+    else:
+        yield path, value
+
+
+def changed(value: Any, change: Callable[[Any, ValuePath], Any], path: ValuePath = ()) -> Any:
+    """A value with every value in it that holds no others changed; `change` gets it with its path."""
+    if isinstance(value, Mapping):
+        return {key: changed(item, change, (*path, str(key))) for key, item in value.items()}
+    if isinstance(value, list):
+        return [changed(item, change, (*path, number)) for number, item in enumerate(value)]
+    return change(value, path)
+
+
+def put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
+    """Set the value at a path; what stands in the way and is no mapping is replaced by one."""
+    *parents, last = path
+    for part in parents:
+        inner = values.get(part)
+        if not isinstance(inner, dict):
+            inner = values[part] = {}
+        values = inner
+    values[last] = value
+
+
+def nested(values: Iterable[tuple[KeyPath, Any]]) -> dict[str, Any]:
+    """Values by path as nested mappings."""
+    found: dict[str, Any] = {}
+    for path, value in values:
+        put(found, path, value)
+    return found
+
+
+@attrs.define(eq=False)
 class Document:
     """A configuration file that was read.
 
-    Args:
+    Attributes:
         name: The file's name, relative to the project.
         format: `yaml`, `json` or `toml`.
         text: Its text, without a byte order mark.
         bom: Whether there was one.
         order: Its place among the sources, for the order of problems.
+        problems: What is wrong and did not stop the reading.
+        root: The whole of it.
     """
 
-    def __init__(self, name: str, format: str, text: str, *, bom: bool = False, order: int = 0) -> None:
-        self.name = name
-        self.format = format
-        self.text = text
-        self.bom = bom
-        self.order = order
-        self.problems: list[Problem] = []
-        self.root = Node({}, 0, 0)
-        self._lines = [0, *(match.end() for match in re.finditer("\r\n?|\n", text))]
+    name: str
+    format: str
+    text: str
+    bom: bool = False
+    order: int = 0
+    problems: list[Problem] = attrs.field(factory=list, init=False)
+    root: Node = attrs.field(factory=lambda: Node({}, 0, 0), init=False)
+    _lines: list[int] = attrs.field(init=False, repr=False)
+
+    @_lines.default
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\r\n?|\n", self.text))]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, from 1."""
@@ -121,9 +184,8 @@ class Document:
 
     def problem(self, offset: int, message: str, path: ValuePath = ()) -> Problem:
         """A problem at a place of this file."""
-        line, column = self.place(offset)
         subject = f"{dotted(path)}: " if path else ""
-        return Problem(self.order, line, column, f"{self.name}:{line}:{column}: {subject}{message}")
+        return Problem(self.order, *self.place(offset), f"{self.where(offset)}: {subject}{message}")
 
     def report(self, offset: int, message: str, path: ValuePath = ()) -> None:
         """Note a problem and go on reading, so that all of a file's problems are shown together."""
@@ -148,23 +210,13 @@ class Document:
                 break
         return key, node.start
 
-    def below(self, head: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-        """The value at a path, and every value below it that has a path of keys, relative to it; parents first."""
-        start = self.root.at(*head)
-        waiting: list[tuple[tuple[str, ...], Node]] = [((), start)] if start is not None else []
-        while waiting:
-            path, node = waiting.pop()
-            yield path, node
-            if isinstance(node.value, dict):
-                waiting.extend(((*path, key), child) for key, child in reversed(node.value.items()))
 
-
+@attrs.define
 class Budget:
     """Counts what a document is made of, and stops at the limits."""
 
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._nodes = 0
+    _document: Document
+    _nodes: int = 0
 
     def take(self, offset: int, nodes: int = 1, depth: int = 0) -> None:
         """One more value, or, for an alias, all the values that it stands for."""
@@ -177,12 +229,10 @@ class Budget:
 
 def check_number(document: Document, offset: int, value: float) -> float | None:
     """Refuse numbers that other readers could not represent: beyond 64 bits, or not finite."""
-    if isinstance(value, int):
-        if -(1 << 63) <= value < 1 << 63:
-            return value
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
         document.report(offset, "a whole number beyond 64 bits")
-        return None
-    if value != value or value in (float("inf"), float("-inf")):
+    elif not isinstance(value, int) and not math.isfinite(value):
         document.report(offset, "not a finite number (NaN and Infinity are not allowed)")
-        return None
-    return value
+    else:
+        return value
+    return None

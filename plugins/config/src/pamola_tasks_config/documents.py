@@ -68,7 +68,7 @@ def decode(data: bytes, name: str, form: str, order: int) -> Document:
         line = data.count(b"\n", 0, start) + 1
         column = len(data[data.rfind(b"\n", 0, start) + 1 : start].decode("utf-8", "replace")) + 1
         raise ValidationError(f"{name}:{line}:{column}: not UTF-8 text; save the file as UTF-8") from None
-    document = Document(name, form, text, bom=bom, order=order)
+    document = Document(name, form, text, bom, order)
     if text.startswith("\ufeff"):
         raise document.fail(0, "a second byte order mark")
     return document

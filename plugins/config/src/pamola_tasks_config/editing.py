@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pamola_tasks.errors import ConfigurationError
-from pamola_tasks_config.cascade import Leaf
-from pamola_tasks_config.document import Document, Node, dotted
+from pamola_tasks_config.document import Document, KeyPath, Node, dotted
 from pamola_tasks_config.documents import parse
 from pamola_tasks_config.rendering import inline
 
 
-def edited(document: Document, changes: Mapping[Leaf, Any]) -> str:
+def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
     """The text of a file with some keys set.
 
     Args:
@@ -37,7 +36,7 @@ def edited(document: Document, changes: Mapping[Leaf, Any]) -> str:
     return document.text
 
 
-def _with(values: dict[str, Any], path: Leaf, value: Any) -> dict[str, Any]:
+def _with(values: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
     found = dict(values)
     if len(path) == 1:
         found[path[0]] = value
@@ -47,7 +46,7 @@ def _with(values: dict[str, Any], path: Leaf, value: Any) -> dict[str, Any]:
     return found
 
 
-def _set(document: Document, path: Leaf, value: Any) -> str:
+def _set(document: Document, path: KeyPath, value: Any) -> str:
     node, depth = document.root, 0
     while depth < len(path) and isinstance(node.value, dict) and path[depth] in node.value:
         node, depth = node.value[path[depth]], depth + 1
@@ -61,7 +60,7 @@ def _set(document: Document, path: Leaf, value: Any) -> str:
     return _insert(document, node, rest[0], value)
 
 
-def _set_toml(document: Document, path: Leaf, value: Any) -> str:
+def _set_toml(document: Document, path: KeyPath, value: Any) -> str:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
 
 _ORDER = 5  # its problems are shown after those of other sources
+_NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")  # a line without a variable, or what follows one
 _START = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[^\s=#'\"]+)[ \t]*=[ \t]*")
-_SINGLE = re.compile(r"'([^']*)'")
-_DOUBLE = re.compile(r'"((?>(?:[^"\\]++|\\.)*))"', re.DOTALL)
-_PLAIN = re.compile(r"[^\n]*")
-_END = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
-_NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VALUE = re.compile(
+    r"""'(?P<raw>[^']*)'|"(?P<text>(?>(?:[^"\\]++|\\.)*))"|(?P<open>['"])|(?P<bare>[^\n]*)""", re.DOTALL
+)
 _COMMENT = re.compile(r"(?:^|[ \t])#")
+_VARIABLE = re.compile(r"(?<!\\)\$[A-Za-z_{(]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "$": "$", "\\": "\\"}
 
@@ -63,88 +63,77 @@ def read_env_file(files: Files, name: str) -> EnvFile | None:
         ValidationError: It is too large, or no UTF-8 text.
     """
     data = read_bytes(files, name)
-    return _Reader(decode(data, files.name(name), "env", _ORDER)).read() if data is not None else None
+    return variables_of(decode(data, files.name(name), "env", _ORDER)) if data is not None else None
 
 
-class _Reader:
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.text = document.text
-        self.at = 0
-        self.values: dict[str, str] = {}
-        self.offsets: dict[str, int] = {}
+def variables_of(document: Document) -> EnvFile:
+    """The variables that a text says.
 
-    def read(self) -> EnvFile:
-        if "\0" in self.text:
-            raise self.document.fail(self.text.index("\0"), "a NUL character; this is not a text file")
-        while self.at < len(self.text):
-            nothing = _NOTHING.match(self.text, self.at)
-            if nothing is not None:
-                self.at = nothing.end()
-                continue
-            if len(self.offsets) >= MAX_NODES:
-                raise self.document.fail(self.at, f"more than {MAX_NODES:,} variables")
-            self._line()
-        return EnvFile(self.document, self.values, self.offsets)
-
-    def _line(self) -> None:
-        start = _START.match(self.text, self.at)
+    Raises:
+        ValidationError: It is no text, or says too many.
+    """
+    text, at = document.text, 0
+    if "\0" in text:
+        raise document.fail(text.index("\0"), "a NUL character; this is not a text file")
+    values: dict[str, str] = {}
+    offsets: dict[str, int] = {}
+    while at < len(text):
+        nothing = _NOTHING.match(text, at)
+        if nothing is not None:
+            at = nothing.end()
+            continue
+        if len(offsets) >= MAX_NODES:
+            raise document.fail(at, f"more than {MAX_NODES:,} variables")
+        line_end = text.find("\n", at) + 1 or len(text)
+        start = _START.match(text, at)
         if start is None:
-            self._skip(self.at, "expected NAME=value")
-            return
+            document.report(at, "expected NAME=value")
+            at = line_end
+            continue
         name, offset = start["name"], start.start("name")
         if not _NAME.fullmatch(name):
-            self._skip(offset, "a name is made of letters, digits and _, and does not begin with a digit")
-            return
-        value = self._value(start.end())
-        if value is None:
-            return
-        if name in self.offsets:
-            line, _ = self.document.place(self.offsets[name])
-            self.document.report(offset, f"the variable stands twice (first in line {line})", (name,))
-            return
-        self.values[name], self.offsets[name] = value, offset
+            document.report(offset, "a name is made of letters, digits and _, and does not begin with a digit")
+            at = line_end
+            continue
+        value, at = _value(document, start.end())
+        if value is not None and name in offsets:
+            line, _ = document.place(offsets[name])
+            document.report(offset, f"the variable stands twice (first in line {line})", (name,))
+        elif value is not None:
+            values[name], offsets[name] = value, offset
+    return EnvFile(document, values, offsets)
 
-    def _value(self, start: int) -> str | None:
-        """The value that begins here; None, with a problem reported, where there is none."""
-        mark = self.text[start : start + 1]
-        if mark not in ("'", '"'):
-            line = _PLAIN.match(self.text, start)
-            assert line is not None
-            self.at = line.end() + 1
-            text = _COMMENT.split(line[0], maxsplit=1)[0].strip()
-            return self._without_variables(start, text)
-        quoted = (_SINGLE if mark == "'" else _DOUBLE).match(self.text, start)
-        if quoted is None:
-            self.at = len(self.text)
-            self.document.report(start, "a quote that does not end")
-            return None
-        end = _END.match(self.text, quoted.end())
-        if end is None:
-            self._skip(quoted.end(), "text behind a quoted value")
-            return None
-        self.at = end.end()
-        if mark == "'":
-            return quoted[1]
-        unknown = next((found for found in _ESCAPE.finditer(quoted[1]) if found[1] not in _ESCAPES), None)
-        if unknown is not None:
-            at = start + 1 + unknown.start()
-            self.document.report(at, r"not an escape: there are \n, \r, \t, \", \$ and \\")
-            return None
-        if self._without_variables(start + 1, quoted[1]) is None:
-            return None
-        return _ESCAPE.sub(lambda found: _ESCAPES[found[1]], quoted[1])
 
-    def _without_variables(self, start: int, text: str) -> str | None:
-        variable = re.search(r"(?<!\\)\$[A-Za-z_{(]", text)
-        if variable is None:
-            return text
-        at = start + variable.start()
-        self.document.report(at, "variables in values are not expanded here: write a literal $ in single quotes")
-        return None
+def _value(document: Document, start: int) -> tuple[str | None, int]:
+    """The value that begins here, None with a problem reported where there is none, and where to read on."""
+    text = document.text
+    found = _VALUE.match(text, start)
+    assert found is not None
+    if found["open"] is not None:
+        document.report(start, "a quote that does not end")
+        return None, len(text)
+    if found["bare"] is not None:
+        bare = _COMMENT.split(found["bare"], maxsplit=1)[0].strip()
+        return _without_variables(document, start, bare), found.end() + 1
+    end = _NOTHING.match(text, found.end())
+    if end is None:
+        document.report(found.end(), "text behind a quoted value")
+        return None, text.find("\n", found.end()) + 1 or len(text)
+    if found["raw"] is not None:
+        return found["raw"], end.end()
+    quoted = found["text"]
+    unknown = next((escape for escape in _ESCAPE.finditer(quoted) if escape[1] not in _ESCAPES), None)
+    if unknown is not None:
+        document.report(start + 1 + unknown.start(), r"not an escape: there are \n, \r, \t, \", \$ and \\")
+        return None, end.end()
+    checked = _without_variables(document, start + 1, quoted)
+    return checked and _ESCAPE.sub(lambda escape: _ESCAPES[escape[1]], checked), end.end()
 
-    def _skip(self, offset: int, message: str) -> None:
-        """Report a problem and continue with the next line."""
-        self.document.report(offset, message)
-        end = self.text.find("\n", self.at)
-        self.at = len(self.text) if end < 0 else end + 1
+
+def _without_variables(document: Document, start: int, text: str) -> str | None:
+    variable = _VARIABLE.search(text)
+    if variable is None:
+        return text
+    message = "variables in values are not expanded here: write a literal $ in single quotes"
+    document.report(start + variable.start(), message)
+    return None

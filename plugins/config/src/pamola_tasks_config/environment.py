@@ -11,21 +11,14 @@ from typing import Any
 
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.protocols import ConfigLayer, RetrySettings
-from pamola_tasks_config.document import dotted
+from pamola_tasks_config.document import KeyPath, dotted, nested
 from pamola_tasks_config.fitting import from_text
-from pamola_tasks_config.layer import ENVIRONMENT
+from pamola_tasks_config.layers import ENVIRONMENT
 from pamola_tasks_config.schema import Scope, kinds
 
 RESERVED = frozenset(
-    (
-        "PAMOLA_KEY",
-        "PAMOLA_KEY_FILE",
-        "PAMOLA_PASSPHRASE",
-        "PAMOLA_NO_PLUGINS",
-        "PAMOLA_PROJECT_ROOT",
-        "PAMOLA_EXECUTION_LOG_PATH",
-        "PAMOLA_MAX_SEARCH_DEPTH",
-    )
+    f"PAMOLA_{name}"
+    for name in "KEY KEY_FILE PASSPHRASE NO_PLUGINS PROJECT_ROOT EXECUTION_LOG_PATH MAX_SEARCH_DEPTH".split()
 )
 # A variable cannot say which task runs, nor lift itself over the files.
 _NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override", "env_file"))
@@ -50,42 +43,40 @@ def environment_layer(
         lifted: Whether `env_override` puts it over the files.
         places: Where variables are said that are not the process's own.
     """
-    keys: dict[str, tuple[tuple[str, ...], Any]] = {}
-    for section, cls in ((("scope",), Scope), (("retry",), RetrySettings), *(((n,), c) for n, c in settings.items())):
-        for name, kind in annotations_of(cls).items():
-            keys[f"{_variable(section[0])}__{name.upper()}"] = ((*section, name), kind)
-    for name, kind in kinds().items():
-        if name not in _NOT_FROM_ENVIRONMENT:
-            keys[name.upper()] = ((name,), kind)
-    others = {_variable(other) for other in task_ids} - {_variable(task_id)}
-    own = _variable(task_id)
-    found: dict[tuple[str, ...], tuple[bool, str, Any]] = {}
+    sections = {"scope": Scope, "retry": RetrySettings, **settings}
+    keys: dict[str, tuple[KeyPath, Any]] = {
+        f"{_variable(section)}__{name.upper()}": ((section, name), kind)
+        for section, cls in sections.items()
+        for name, kind in annotations_of(cls).items()
+    }
+    keys |= {name.upper(): ((name,), kind) for name, kind in kinds().items() if name not in _NOT_FROM_ENVIRONMENT}
+    own = f"TASK_{_variable(task_id)}_"
+    longer = [other for other in (f"TASK_{_variable(name)}_" for name in task_ids) if len(other) > len(own)]
+    found: dict[KeyPath, tuple[bool, str, Any]] = {}
     for variable, text in sorted(environ.items()):
         if not variable.startswith("PAMOLA_") or variable in RESERVED:
             continue
         rest = variable.removeprefix("PAMOLA_")
-        specific = bool(task_id) and rest.startswith(f"TASK_{own}_")
-        key = rest.removeprefix(f"TASK_{own}_") if specific else rest
+        specific = bool(task_id) and rest.startswith(own)
+        key = rest.removeprefix(own) if specific else rest
         if key not in keys:
             continue
-        if specific and any(
-            len(other) > len(own) and rest.startswith(f"TASK_{other}_") and rest.removeprefix(f"TASK_{other}_") in keys
-            for other in others
-        ):
+        if specific and any(rest.startswith(other) and rest.removeprefix(other) in keys for other in longer):
             continue
         path, kind = keys[key]
         if specific or path not in found or not found[path][0]:
             found[path] = (specific, variable, from_text(text, kind))
-    values: dict[str, Any] = {}
-    said: dict[str, str] = {}
-    for path, (_, variable, value) in found.items():
-        inner = values
-        for part in path[:-1]:
-            inner = inner.setdefault(part, {})
-        inner[path[-1]] = value
-        file = f"{places[variable]}: " if variable in places else "environment "
-        said[dotted(path)] = f"{file}variable {variable}"
-    return ConfigLayer(name=ENVIRONMENT, rank=450 if lifted else 100, origin="environment", values=values, places=said)
+    files = {variable: f"{place}: " for variable, place in places.items()}
+    return ConfigLayer(
+        name=ENVIRONMENT,
+        rank=450 if lifted else 100,
+        origin="environment",
+        values=nested((path, value) for path, (_, _, value) in found.items()),
+        places={
+            dotted(path): f"{files.get(variable, 'environment ')}variable {variable}"
+            for path, (_, variable, _) in found.items()
+        },
+    )
 
 
 def _variable(name: str) -> str:

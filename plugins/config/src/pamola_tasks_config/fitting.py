@@ -6,7 +6,6 @@ import enum
 import math
 import os
 import re
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ import attrs
 from pamola_tasks.parameters import (
     LISTS,
     MAPPINGS,
+    UNIONS,
     Fitter,
     Misfit,
     ValuePath,
@@ -68,7 +68,7 @@ class ConfigFitter(Fitter):
         if not self.expanded and has_reference(value):
             return self._reference(value, kind, path)
         if isinstance(value, Secret):
-            return value if _takes_secret(kind) else self._no_secret(path)
+            return value if _takes(kind, Secret) else self._no_secret(path)
         return super().fit(value, kind, path)
 
     def section(self, value: Any, cls: type, path: ValuePath) -> Any:
@@ -88,9 +88,8 @@ class ConfigFitter(Fitter):
         if not isinstance(value, Mapping):
             return value
         if isinstance(kind, type) and attrs.has(kind):
-            hints = annotations_of(kind)
+            hints, before = annotations_of(kind), len(self.misfits)
             fields = {field.alias: field for field in attrs.fields(kind) if field.init}
-            before = len(self.misfits)
             for alias, field in fields.items():
                 if field.default is attrs.NOTHING and alias not in value:
                     self.missing((*path, alias), hints.get(field.name, Any))
@@ -99,7 +98,7 @@ class ConfigFitter(Fitter):
         if origin in MAPPINGS and len(arguments) == 2:
             return {key: self.complete(item, arguments[1], (*path, key)) for key, item in value.items()}
         inner = [a for a in arguments if attrs.has(a) or typing.get_origin(a) in MAPPINGS]
-        return self.complete(value, inner[0], path) if origin in (typing.Union, types.UnionType) and inner else value
+        return self.complete(value, inner[0], path) if origin in UNIONS and inner else value
 
     def made(self, cls: type, ready: Mapping[str, Any], path: ValuePath) -> Any:
         """An instance of an attrs class from typed values."""
@@ -155,24 +154,21 @@ class ConfigFitter(Fitter):
         problem = malformed(value)
         if problem:
             return self.say(path, problem)
-        if not is_one_reference(value) and not _takes_text(kind):
+        if not is_one_reference(value) and not _takes(kind, str, Secret):
             return self.say(path, f"expected {describe(kind)}, got text around a reference")
-        return value if _takes_secret(kind) or not is_secret_reference(value) else self._no_secret(path)
+        return value if _takes(kind, Secret) or not is_secret_reference(value) else self._no_secret(path)
 
     def _no_secret(self, path: ValuePath) -> Any:
         return self.say(path, "this key is shown in reports and cannot hold a secret")
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    return typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, types.UnionType) else (kind,)
+    return typing.get_args(kind) if typing.get_origin(kind) in UNIONS else (kind,)
 
 
-def _takes_secret(kind: Any) -> bool:
-    return any(member is Secret or member is Any for member in _members(kind))
-
-
-def _takes_text(kind: Any) -> bool:
-    return any(member in (str, Any, Secret) for member in _members(kind))
+def _takes(kind: Any, *wanted: Any) -> bool:
+    """Whether values of one of these types fit a key."""
+    return any(member is Any or member in wanted for member in _members(kind))
 
 
 def _without_value(error: Exception, values: Mapping[str, Any]) -> str:
@@ -190,7 +186,7 @@ def from_text(text: str, kind: Any) -> Any:
 
     Args:
         text: The variable's value.
-        kind: The key's type.
+        kind: The key's type. Where it is any, the text says what it means: true, false, nothing, a number, a list.
     """
     word = text.strip().lower()
     members = _members(kind)
@@ -200,13 +196,10 @@ def from_text(text: str, kind: Any) -> Any:
         origin = typing.get_origin(member) or member
         if origin is bool and word in _TRUE | _FALSE:
             return word in _TRUE
-        if origin is int and _INTEGER.fullmatch(word) and -(1 << 63) <= int(word) < 1 << 63:
-            return int(word)
-        if origin is float:
-            try:
-                return float(word)
-            except ValueError:
-                continue
+        if origin in (int, float):
+            number = _number(word)
+            if number is not None and (origin is float or isinstance(number, int)):
+                return origin(number)
         if origin in LISTS:
             arguments = typing.get_args(member) or (str,)
             return [from_text(item.strip(), arguments[0]) for item in text.split(",")] if word else []
@@ -216,15 +209,21 @@ def from_text(text: str, kind: Any) -> Any:
 
 
 def _guessed(text: str, word: str) -> Any:
-    """What text means where the type does not say: true, false, nothing, a number, a list, else text."""
-    if word in ("true", "yes", "on", "false", "no", "off"):
+    if word in (_TRUE | _FALSE) - {"1", "0"}:
         return word in _TRUE
     if word in ("none", "null"):
         return None
-    if _INTEGER.fullmatch(word):
+    number = _number(word)
+    if number is None or not math.isfinite(number):
+        return [item.strip() for item in text.split(",")] if "," in text else text
+    return number
+
+
+def _number(word: str) -> int | float | None:
+    """The number that a word is, if any; a whole one where 64 bits hold it."""
+    if _INTEGER.fullmatch(word) and -(1 << 63) <= int(word) < 1 << 63:
         return int(word)
     try:
-        number = float(word)
+        return float(word)
     except ValueError:
-        return [item.strip() for item in text.split(",")] if "," in text else text
-    return number if math.isfinite(number) else text
+        return None

@@ -16,15 +16,54 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import ConfigurationError, UsageError
+from pamola_tasks.parameters import Misfit, ValuePath
 from pamola_tasks.protocols import ConfigLayer, RawValue
-from pamola_tasks_config.document import Document, Node, dotted
+from pamola_tasks_config.document import Document, KeyPath, Problem, dotted, put
 from pamola_tasks_config.documents import parse
 from pamola_tasks_config.fitting import plain
-from pamola_tasks_config.layer import COMMAND_LINE, PROJECT_FILE_LAYER, TASK_CLASS, TASK_FILE, FileLayer
 from pamola_tasks_config.schema import SYNONYMS, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Task
+
+COMMAND_LINE, TASK_FILE, PROJECT_FILE_LAYER = "command line", "task file", "project file"
+TASK_CLASS, ENVIRONMENT = "task class", "environment"
+WRITTEN = (COMMAND_LINE, TASK_FILE, PROJECT_FILE_LAYER)
+_ORDER = (*WRITTEN, TASK_CLASS, ENVIRONMENT)
+
+
+@attrs.frozen(kw_only=True)
+class FileLayer(ConfigLayer):
+    """A layer from a file, which knows the place of every key.
+
+    Attributes:
+        document: The file.
+        base: The path of the section that holds the keys.
+        renamed: Paths in the file of keys that it holds under another name.
+    """
+
+    document: Document
+    base: KeyPath = ()
+    renamed: Mapping[str, KeyPath] = attrs.Factory(dict)
+
+
+def problem_in(layer: ConfigLayer, misfit: Misfit) -> Problem:
+    """A problem with a value of a layer, at its place."""
+    if isinstance(layer, FileLayer):
+        path = _in_file(layer, misfit.path)
+        key, value = layer.document.find(path)
+        return layer.document.problem(key if misfit.at_key else value, misfit.message, path)
+    above = (dotted(misfit.path[:length]) for length in range(len(misfit.path), 0, -1))
+    place = next((layer.places[key] for key in above if key in layer.places), layer.origin)
+    order = _ORDER.index(layer.name) if layer.name in _ORDER else len(_ORDER)
+    return Problem(order, 0, 0, f"{place}: {dotted(misfit.path)}: {misfit.message}")
+
+
+def _in_file(layer: FileLayer, path: ValuePath) -> ValuePath:
+    """The path that a key of a layer has in its file."""
+    head = layer.renamed.get(str(path[0])) if path else None
+    return (*head, *path[1:]) if head else (*layer.base, *path)
+
 
 # ---------------------------------------------------------------- files
 
@@ -34,20 +73,19 @@ def _layer(
     rank: int,
     document: Document,
     values: Mapping[str, Any],
-    base: tuple[str, ...] = (),
-    renamed: Mapping[str, tuple[str, ...]] | None = None,
+    base: KeyPath = (),
+    renamed: Mapping[str, KeyPath] | None = None,
 ) -> FileLayer:
     renamed = renamed or {}
     places: dict[str, str] = {}
     for key in values:
-        head = renamed.get(key, (*base, key))
-        for path, node in document.below(head):
-            places[dotted((key, *path))] = document.where(node.start)
-    origin = document.name + (f" ({'.'.join(base)})" if base else "")
+        node = document.root.at(*renamed.get(key, (*base, key)))
+        for path, child in node.below((key,)) if node is not None else ():
+            places[dotted(path)] = document.where(child.start)
     return FileLayer(
         name=name,
         rank=rank,
-        origin=origin,
+        origin=document.name + (f" ({'.'.join(base)})" if base else ""),
         values=values,
         places=places,
         document=document,
@@ -56,39 +94,29 @@ def _layer(
     )
 
 
-def _values(node: Node | None) -> dict[str, Any]:
-    found = node.plain() if node is not None else None
-    return found if isinstance(found, dict) else {}
-
-
 def task_layers(document: Document) -> list[ConfigLayer]:
     """What a task file says."""
-    return _with_old_sections(_layer(TASK_FILE, 400, document, _values(document.root)))
+    return _with_old_sections(_layer(TASK_FILE, 400, document, document.root.mapping()))
 
 
 def project_layers(document: Document, task_id: str) -> list[ConfigLayer]:
     """What a project file says to one task; without a task, to the project."""
-    root = document.root
-    found: list[ConfigLayer] = []
-    if task_id and root.at("tasks", task_id) is not None:
-        found += _with_old_sections(_task_section(document, task_id))
-    defaults = _values(root.at("task_defaults"))
-    found += _with_old_sections(_layer(PROJECT_FILE_LAYER, 330, document, defaults, ("task_defaults",)))
-    top = {key: value for key, value in _values(root).items() if key not in ("tasks", "task_defaults")}
-    return found + _with_old_sections(_layer(PROJECT_FILE_LAYER, 320, document, top))
+    top = {key: value for key, value in document.root.mapping().items() if key not in ("tasks", "task_defaults")}
+    return [
+        *(_section(document, 340, "tasks", task_id) if task_id and document.root.at("tasks", task_id) else ()),
+        *_section(document, 330, "task_defaults"),
+        *_with_old_sections(_layer(PROJECT_FILE_LAYER, 320, document, top)),
+    ]
 
 
-def _task_section(document: Document, task_id: str) -> FileLayer:
-    base = ("tasks", task_id)
-    return _layer(PROJECT_FILE_LAYER, 340, document, _values(document.root.at(*base)), base)
+def _section(document: Document, rank: int, *base: str) -> list[ConfigLayer]:
+    return _with_old_sections(_layer(PROJECT_FILE_LAYER, rank, document, document.root.mapping(*base), base))
 
 
 def other_task_sections(document: Document, task_id: str) -> list[ConfigLayer]:
     """The sections of a project file that belong to other tasks: their mistakes are shown with the rest."""
-    tasks = _values(document.root.at("tasks"))
-    return [
-        layer for other in tasks if other != task_id for layer in _with_old_sections(_task_section(document, other))
-    ]
+    others = [other for other in document.root.mapping("tasks") if other != task_id]
+    return [layer for other in others for layer in _section(document, 340, "tasks", other)]
 
 
 def _with_old_sections(layer: ConfigLayer) -> list[ConfigLayer]:
@@ -96,55 +124,44 @@ def _with_old_sections(layer: ConfigLayer) -> list[ConfigLayer]:
 
     Everything else in such a section stays: it may be a plugin's.
     """
-    values = dict(layer.values)
-    lifted: dict[str, Any] = {}
-    renamed: dict[str, tuple[str, ...]] = {}
+    values, lifted = dict(layer.values), dict[str, KeyPath]()
     for section, names in SYNONYMS.items():
         inner = values.get(section)
-        if section in values and inner is None:
-            del values[section]
-        if not isinstance(inner, Mapping):
-            continue
-        for old, key in names.items():
-            if old in inner and key not in lifted:
-                lifted[key] = inner[old]
-                renamed[key] = (section, old)
-        values[section] = {key: value for key, value in inner.items() if key not in names}
-        if not values[section]:
+        if isinstance(inner, Mapping):
+            for old, key in names.items():
+                if old in inner:
+                    lifted.setdefault(key, (section, old))
+            values[section] = {key: value for key, value in inner.items() if key not in names} or None
+        if section in values and values[section] is None:
             del values[section]
     rest = attrs.evolve(layer, values=values)
     if not lifted:
         return [rest]
+    found = {key: layer.values[section][old] for key, (section, old) in lifted.items()}
     if isinstance(layer, FileLayer):
-        base = layer.base
-        renamed = {key: (*base, *path) for key, path in renamed.items()}
-        return [rest, _layer(layer.name, layer.rank - 5, layer.document, lifted, base, renamed)]
-    places = {key: f"{layer.origin}: {dotted(path)}" for key, path in renamed.items()}
-    return [rest, attrs.evolve(layer, rank=layer.rank - 5, values=lifted, places=places)]
+        renamed = {key: (*layer.base, *path) for key, path in lifted.items()}
+        return [rest, _layer(layer.name, layer.rank - 5, layer.document, found, layer.base, renamed)]
+    places = {key: f"{layer.origin}: {dotted(path)}" for key, path in lifted.items()}
+    return [rest, attrs.evolve(layer, rank=layer.rank - 5, values=found, places=places)]
 
 
 # ---------------------------------------------------------------- command line and class
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"retry.max_retries": 5}` as `{"retry": {"max_retries": 5}}`."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        place = found
-        *parents, last = key.split(".")
-        if not all((*parents, last)):
+def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: str = "--set") -> list[ConfigLayer]:
+    """What the command line or a caller asked for: `{"retry.max_retries": 5}`."""
+    values: dict[str, Any] = {}
+    for key, given in overrides.items():
+        path = tuple(key.split("."))
+        if not all(path):
             raise ConfigurationError(f"--set {key}: a key is names joined by single dots")
-        for parent in parents:
-            inner = place.get(parent)
-            if not isinstance(inner, dict):
-                inner = place[parent] = {}
-            place = inner
-        value = raw_value(key, value) if isinstance(value, RawValue) else plain(value)
-        if isinstance(value, dict) and isinstance(place.get(last), dict):
-            place[last].update(value)
+        value = raw_value(key, given) if isinstance(given, RawValue) else plain(given)
+        if isinstance(value, dict) and value:
+            for inner, item in value.items():
+                put(values, (*path, inner), item)
         else:
-            place[last] = value
-    return found
+            put(values, path, value)
+    return _with_old_sections(ConfigLayer(name=COMMAND_LINE, rank=rank, origin=origin, values=values))
 
 
 def raw_value(key: str, text: str) -> Any:
@@ -164,14 +181,8 @@ def raw_value(key: str, text: str) -> Any:
         raise UsageError(f"--set {key}: {error.problems[0].partition(': ')[2]}; put texts in quotes") from None
     if document.problems:
         raise UsageError(f"--set {key}: {document.problems[0].text.partition(': ')[2]}")
-    values = document.root.plain()
+    values = document.root.mapping()
     return values["value"] if len(values) == 1 else text
-
-
-def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: str = "--set") -> list[ConfigLayer]:
-    """What the command line or a caller asked for."""
-    layer = ConfigLayer(name=COMMAND_LINE, rank=rank, origin=origin, values=nested(overrides))
-    return _with_old_sections(layer)
 
 
 def class_layers(task: Task) -> list[ConfigLayer]:

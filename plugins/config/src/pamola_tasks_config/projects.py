@@ -44,11 +44,6 @@ def marker_in(folder: Path) -> str:
     return next((marker for marker in MARKERS if os.path.isfile(folder / marker)), "")
 
 
-def is_valid_project_root(path: str | Path) -> bool:
-    """Whether a folder is marked as a project."""
-    return bool(marker_in(Path(path)))
-
-
 def locate(start: Path, environ: Mapping[str, str] | None = None) -> Found:
     """The project that a folder belongs to.
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_config.cascade import Entry, Leaf, leaves, nest
+from pamola_tasks_config.cascade import Entry
 from pamola_tasks_config.config_files import CONFIGS, find_file
-from pamola_tasks_config.document import dotted, in_words
+from pamola_tasks_config.document import KeyPath, dotted, in_words, leaves, nested
 from pamola_tasks_config.documents import format_of, read_file
 from pamola_tasks_config.editing import edited
 from pamola_tasks_config.fitting import plain
-from pamola_tasks_config.layer import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileLayer
+from pamola_tasks_config.layers import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileLayer
 from pamola_tasks_config.references import has_reference
 from pamola_tasks_config.rendering import whole
 from pamola_tasks_config.schema import kinds
@@ -31,7 +31,7 @@ _log = logging.getLogger("pamola_tasks.config")
 def save_task(
     config: Config,
     project: Project,
-    winners: Mapping[Leaf, Entry],
+    winners: Mapping[KeyPath, Entry],
     path: str | Path | None,
     format: str | None,
 ) -> Path:
@@ -46,14 +46,14 @@ def save_task(
         name = os.fspath(path)
         if format is not None and format_of(name) != format:
             raise ConfigurationError(f"{name}: the name of a {format} file ends with .{format}")
-    values: dict[Leaf, Any] = {("task_id",): config.task_id}
+    values: dict[KeyPath, Any] = {("task_id",): config.task_id}
     values |= {("task_type",): config.task_type} if config.task_type else {}
     values |= {leaf: entry.value for leaf, entry in winners.items() if leaf != ("task_id",) and _of_task(entry)}
     write(project, name, values)
     return project.root / name
 
 
-def _own_file(winners: Mapping[Leaf, Entry]) -> str:
+def _own_file(winners: Mapping[KeyPath, Entry]) -> str:
     """The task file that the configuration came from."""
     for entry in winners.values():
         if entry.layer.name == TASK_FILE and isinstance(entry.layer, FileLayer):
@@ -68,7 +68,7 @@ def _of_task(entry: Entry) -> bool:
     return isinstance(entry.layer, FileLayer) and entry.layer.base[:1] == ("tasks",)
 
 
-def write(project: Project, name: str, values: Mapping[Leaf, Any]) -> None:
+def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
     """Write values to a configuration file; one that is there keeps everything that is not changed.
 
     Raises:
@@ -79,7 +79,7 @@ def write(project: Project, name: str, values: Mapping[Leaf, Any]) -> None:
     if document is not None and document.problems:
         raise ValidationError(problems=in_words(document.problems))
     there = dict(leaves(document.root.plain())) if document is not None else {}
-    wanted: dict[Leaf, Any] = {}
+    wanted: dict[KeyPath, Any] = {}
     for leaf, value in values.items():
         value = plain(value)
         if there.get(leaf, _ABSENT) == value and type(there[leaf]) is type(value):
@@ -93,7 +93,7 @@ def write(project: Project, name: str, values: Mapping[Leaf, Any]) -> None:
         elif value is not None or format_of(name) != "toml":
             wanted[leaf] = value
     if document is None:
-        files.write(name, whole(_ordered(nest(wanted)), format_of(name) or "yaml"), "config")
+        files.write(name, whole(_ordered(nested(wanted.items())), format_of(name) or "yaml"), "config")
     elif wanted:
         files.write(name, ("\ufeff" if document.bom else "") + edited(document, wanted), "config")
 
@@ -101,7 +101,7 @@ def write(project: Project, name: str, values: Mapping[Leaf, Any]) -> None:
 _ABSENT = object()
 
 
-def _is_secret(leaf: Leaf, value: Any, redact: Redactor) -> bool:
+def _is_secret(leaf: KeyPath, value: Any, redact: Redactor) -> bool:
     """Whether a value must not be written: its key says so, or its own shape. References to secrets may be."""
     if isinstance(value, Secret):
         return True

@@ -13,12 +13,12 @@ import attrs
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError
 from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOptions
-from pamola_tasks_config.collecting import read_sources
+from pamola_tasks_config.config_files import find_file
 from pamola_tasks_config.declared import ConfiguredTask
 from pamola_tasks_config.document import dotted, in_words
+from pamola_tasks_config.documents import PROJECT_FILE, read_file
 from pamola_tasks_config.fitting import ConfigFitter, plain
-from pamola_tasks_config.layer import TASK_FILE, problem_in
-from pamola_tasks_config.layers import override_layers, project_layers
+from pamola_tasks_config.layers import TASK_FILE, override_layers, problem_in, project_layers
 from pamola_tasks_config.resolving import Resolved, entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
@@ -60,9 +60,10 @@ class TaskConfig(TaskKeys):
         task.kernel = kernel
         values = {"task_type": task_type, **plain(config_dict)}
         layers: list[ConfigLayer] = [ConfigLayer(name=TASK_FILE, rank=400, origin="config_dict", values=values)]
-        sources = read_sources(kernel.project, None)
-        if sources.project is not None:
-            layers += project_layers(sources.project, task_id)
+        name = find_file(kernel.project.files, PROJECT_FILE)[0]
+        document = read_file(kernel.project.files, name) if name else None
+        if document is not None:
+            layers += project_layers(document, task_id)
         self._begin(kernel.project, task, layers, kernel.settings(), from_environment=env_override)
 
     @classmethod
@@ -83,18 +84,14 @@ class TaskConfig(TaskKeys):
         *,
         from_environment: bool = True,
     ) -> None:
-        self._project = project
-        self._task = task
-        self._layers = layers
-        self._settings = settings
+        self._project, self._task, self._settings = project, task, settings
         self._from_environment = from_environment
-        self._take(self._resolve(str(getattr(task, "task_id", "") or ""), layers))
+        self._resolve(str(getattr(task, "task_id", "") or ""), layers)
 
-    def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> Resolved:
-        return resolve(self._project, task_id, layers, self._settings, from_environment=self._from_environment)
-
-    def _take(self, resolved: Resolved) -> None:
-        self._resolved = resolved
+    def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> None:
+        resolved = resolve(self._project, task_id, layers, self._settings, from_environment=self._from_environment)
+        self._layers = layers
+        self._resolved: Resolved = resolved
         self._sections = dict(resolved.sections)
         for field in attrs.fields(TaskKeys):
             setattr(self, field.name, getattr(resolved.keys, field.name))
@@ -168,12 +165,10 @@ class TaskConfig(TaskKeys):
         assert isinstance(shown, dict)
         return shown
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return (
             f"TaskConfig(task_id={self.task_id!r}, task_type={self.task_type!r}, project={str(self._project.root)!r})"
         )
-
-    __repr__ = __str__
 
     def override_with_args(self, args: Any) -> None:
         """Put values over all others.
@@ -187,10 +182,7 @@ class TaskConfig(TaskKeys):
         given = args if isinstance(args, Mapping) else vars(args)
         overrides = {key: value for key, value in given.items() if value is not None}
         rank = 10 + max(500, *(layer.rank for layer in self._layers))
-        layers = [*override_layers(overrides, rank=rank, origin="args"), *self._layers]
-        resolved = self._resolve(self.task_id, layers)
-        self._layers = layers
-        self._take(resolved)
+        self._resolve(self.task_id, [*override_layers(overrides, rank=rank, origin="args"), *self._layers])
 
     def validate(self) -> tuple[bool, list[str]]:
         """Whether the configuration can be run with, and every reason why not. Changes nothing."""
@@ -240,9 +232,9 @@ class TaskConfig(TaskKeys):
         options = RunOptions(overrides=overrides, console=False, quiet=True)
         return getattr(kernel.services(self._task or ConfiguredTask(self.task_id), upto=name, options=options), name)
 
-    def _place(self, task_id: str | None, directory: str) -> Path:
+    def _directory(self, kind: str, task_id: str | None) -> Path:
         place = self._service("places").of(task_id or self.task_id)
-        return self._project.root / str(place.directories[directory])
+        return self._project.root / str(place.directories[kind])
 
     @property
     def project_root(self) -> Path:
@@ -259,15 +251,15 @@ class TaskConfig(TaskKeys):
 
     def get_task_dir(self, task_id: str | None = None) -> Path:
         """The folder of a task: this one unless another is named."""
-        return self._place(task_id, "task")
+        return self._directory("task", task_id)
 
     def get_task_input_dir(self, task_id: str | None = None) -> Path:
         """The task's `input` folder."""
-        return self._place(task_id, "input")
+        return self._directory("input", task_id)
 
     def get_task_output_dir(self, task_id: str | None = None) -> Path:
         """The task's `output` folder."""
-        return self._place(task_id, "output")
+        return self._directory("output", task_id)
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
         """What another task left, as `run.dependencies` says."""

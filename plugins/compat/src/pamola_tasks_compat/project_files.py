@@ -1,4 +1,4 @@
-"""Reading and writing the file of a project from Python."""
+"""The file of a project, read and written from Python."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from typing import Any
 from pamola_tasks.errors import UsageError, ValidationError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.protocols import Project
-from pamola_tasks_config.cascade import leaves
-from pamola_tasks_config.config_files import CONFIGS, find_file, several
-from pamola_tasks_config.document import in_words
-from pamola_tasks_config.documents import FORMATS, PROJECT_FILE, format_of, read_file
-from pamola_tasks_config.projects import locate
-from pamola_tasks_config.saving import write
+from pamola_tasks_compat.owners import owned
+
+
+def _config(module: str, name: str) -> Any:
+    return owned("config", f"pamola_tasks_config.{module}", name)
+
+
+def is_valid_project_root(path: str | Path) -> bool:
+    """Whether a folder is marked as a project."""
+    return bool(_config("projects", "marker_in")(Path(path)))
 
 
 def _project(root: str | Path | None) -> Project:
-    return Kernel.discover(root if root is not None else locate(Path.cwd()).root).project
+    return Kernel.discover(root if root is not None else _config("projects", "locate")(Path.cwd()).root).project
 
 
 def load_project_config(
@@ -37,20 +41,18 @@ def load_project_config(
         ValidationError: It cannot be read; the message has file, line and column.
     """
     project = _project(project_root)
-    files = project.files
     if config_filename is not None:
-        name = f"{CONFIGS}/{config_filename}"
+        name = f"configs/{config_filename}"
     else:
-        name, others = find_file(files, PROJECT_FILE)
-        for warning in several(name, others):
+        name, others = _config("config_files", "find_file")(project.files, "prj_config")
+        for warning in _config("config_files", "several")(name, others):
             warnings.warn(warning, stacklevel=2)
-    document = read_file(files, name) if name else None
+    document = _config("documents", "read_file")(project.files, name) if name else None
     if document is None:
-        raise FileNotFoundError(f"{project.root} has no {name or f'{CONFIGS}/{PROJECT_FILE}.yaml'}")
+        raise FileNotFoundError(f"{project.root} has no {name or 'configs/prj_config.yaml'}")
     if document.problems:
-        raise ValidationError(problems=in_words(document.problems))
-    values = document.root.plain()
-    assert isinstance(values, dict)
+        raise ValidationError(problems=_config("document", "in_words")(document.problems))
+    values: dict[str, Any] = document.root.plain()
     return values
 
 
@@ -62,11 +64,13 @@ def save_project_config(config: Mapping[str, Any], root: str | Path | None = Non
         root: The project; that of the current folder unless given.
         format: `yaml`, `json` or `toml`.
     """
-    if format not in FORMATS:
+    formats = _config("documents", "FORMATS")
+    if format not in formats:
         raise UsageError(f"a project's file is yaml, json or toml, not {format!r}")
     project = _project(root)
-    name = find_file(project.files, PROJECT_FILE)[0]
-    if format_of(name) != FORMATS[format]:
-        name = f"{CONFIGS}/{PROJECT_FILE}.{format}"
-    write(project, name, dict(leaves(config)))
-    return project.root / name
+    name = _config("config_files", "find_file")(project.files, "prj_config")[0]
+    if _config("documents", "format_of")(name) != formats[format]:
+        name = f"configs/prj_config.{format}"
+    _config("saving", "write")(project, name, dict(_config("document", "leaves")(config)))
+    path: Path = project.root / name
+    return path
