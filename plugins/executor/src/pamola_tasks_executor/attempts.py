@@ -55,17 +55,6 @@ class Attempts:
             MaxRetriesExceededError: It went on failing, and was tried again.
             Exception: What the last attempt raised.
         """
-        try:
-            return self._made(attempt, on_retry, stop)
-        except Exception as error:
-            final = self._given_up(what, error)
-            if final is error:
-                raise
-            raise final from error
-
-    def _made(
-        self, attempt: Callable[[], OperationResult], on_retry: OnRetry, stop: threading.Event | None
-    ) -> OperationResult:
         passes = Transient(self.settings.on)
         while True:
             try:
@@ -74,8 +63,12 @@ class Attempts:
                     return result
                 raise result.exception
             except Exception as error:
-                if self.made > self.settings.max_retries or not passes(error):
+                if not passes(error):
                     raise
+                if self.made > self.settings.max_retries:
+                    attempts = "1 attempt" if self.made == 1 else f"{self.made} attempts"
+                    gave_up = f"{what}: gave up after {attempts}: {message(error)}"
+                    raise MaxRetriesExceededError(gave_up, attempts=self.made) from error
                 wait = self._wait()
                 on_retry(error, self.made, wait)
                 if stop is None:
@@ -92,13 +85,6 @@ class Attempts:
         except OverflowError:
             wait = settings.max_wait
         return min(wait, settings.max_wait) * (uniform(*JITTER) if settings.jitter else 1.0)
-
-    def _given_up(self, what: str, error: Exception) -> Exception:
-        """What to say of an error that ended the attempts."""
-        if not Transient(self.settings.on)(error) or self.made <= self.settings.max_retries:
-            return error
-        attempts = "1 attempt" if self.made == 1 else f"{self.made} attempts"
-        return MaxRetriesExceededError(f"{what}: gave up after {attempts}: {message(error)}", attempts=self.made)
 
 
 class Tally:

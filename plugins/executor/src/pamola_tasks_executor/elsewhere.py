@@ -68,7 +68,6 @@ class Elsewhere(Protocol):
 
     def submit(self, work: Work) -> Any:
         """Begin; a handle of any kind."""
-        ...
 
     def state(self, handle: Any, wait: float) -> State:
         """How far it is; may wait this many seconds for news.
@@ -76,15 +75,12 @@ class Elsewhere(Protocol):
         Raises:
             OperationError: The work is lost, with the reason.
         """
-        ...
 
     def cancel(self, handle: Any) -> None:
         """Stop the work and all that it started; nothing happens where it has ended."""
-        ...
 
     def close(self) -> None:
         """The run needs the place no more."""
-        ...
 
 
 def await_answer(

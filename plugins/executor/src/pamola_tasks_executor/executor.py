@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
 from pamola_tasks.plan import ReadySet
 from pamola_tasks.protocols import RetrySettings
@@ -185,7 +187,7 @@ class TaskOperationExecutor:
             A result for every operation, by id (the id of a step or the key of a mapping; else the operation's name,
             then `name-2`, `name-3` …). Those that were not begun after a failure are `skipped`.
         """
-        return _Operations(self, operations, common_params, progress_tracker, continue_on_error).run(1)
+        return self._run(operations, common_params, 1, progress_tracker, continue_on_error)
 
     def execute_operations_parallel(
         self,
@@ -211,7 +213,14 @@ class TaskOperationExecutor:
             As `execute_operations`, in the order of the operations.
         """
         many = max_workers or self._plans.at_a_time()
-        return _Operations(self, operations, common_params, progress_tracker, continue_on_error).run(many)
+        return self._run(operations, common_params, many, progress_tracker, continue_on_error)
+
+    def _run(
+        self, operations: Any, params: Mapping[str, Any], many: int, progress_tracker: Any, continues: bool | None
+    ) -> dict[str, OperationResult]:
+        configured = bool(getattr(self._config, "continue_on_error", False))
+        continues = configured if continues is None else continues
+        return _Operations(self, identified(operations), params, progress_tracker, continues).run(many)
 
     def get_execution_stats(self) -> dict[str, int]:
         """How many operations were run, went well, failed, were tried again, and how many retries there were."""
@@ -227,58 +236,50 @@ class TaskOperationExecutor:
         return result
 
 
+@attrs.define(eq=False)
 class _Operations:
     """Operations that are run by hand, by id: the `Jobs` of one call."""
 
-    def __init__(
-        self,
-        executor: TaskOperationExecutor,
-        operations: Any,
-        params: Mapping[str, Any],
-        progress_tracker: Any,
-        continue_on_error: bool | None,
-    ) -> None:
-        self.operations = identified(operations)
-        self._executor = executor
-        self._params = params
-        self._progress = progress_tracker
-        configured = bool(getattr(executor._config, "continue_on_error", False))
-        self._continues = configured if continue_on_error is None else continue_on_error
-        self._results: dict[str, OperationResult] = {}
-        self._failed = ""
+    executor: TaskOperationExecutor
+    operations: Mapping[str, Any]
+    params: Mapping[str, Any]
+    progress: Any
+    continues: bool
+    results: dict[str, OperationResult] = attrs.Factory(dict)
+    failed: str = ""
 
     @property
     def stopped(self) -> bool:
-        return bool(self._failed) and not self._continues
+        return bool(self.failed) and not self.continues
 
     def prepare(self, name: str) -> bool:
         self._report(f"Start {name}", "running", {})
         return True
 
     def perform(self, name: str, stop: threading.Event) -> OperationResult:
-        executor, operation = self._executor, self.operations[name]
+        executor, operation = self.executor, self.operations[name]
         attempts = Attempts(executor._retry)
-        return as_result(partial(executor._with_retry, operation, self._params, attempts, stop=stop), attempts)
+        return as_result(partial(executor._with_retry, operation, self.params, attempts, stop=stop), attempts)
 
     def complete(self, name: str, result: OperationResult) -> None:
-        self._results[name] = result
-        self._failed = self._failed or (name if result.failed else "")
+        self.results[name] = result
+        self.failed = self.failed or (name if result.failed else "")
         word = "Error" if result.failed else "Complete"
         self._report(f"{word} {name}", result.status.value, reporter_details(result))
-        if self._progress is not None:
-            self._progress.update(1)
+        if self.progress is not None:
+            self.progress.update(1)
 
     def _report(self, name: str, status: str, details: Mapping[str, Any]) -> None:
-        if self._executor._reporter is not None:
-            self._executor._reporter.add_operation(name, status, details)
+        if self.executor._reporter is not None:
+            self.executor._reporter.add_operation(name, status, details)
 
     def run(self, many: int) -> dict[str, OperationResult]:
         """Run them, so many at a time; the result of each, in their order."""
         Parallel(ReadySet(dict.fromkeys(self.operations, ())), self, max(1, min(many, len(self.operations)))).run()
-        reason = f"not begun, because {self._failed} failed"
+        reason = f"not begun, because {self.failed} failed"
         for name in self.operations:
-            self._results.setdefault(name, OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason))
-        return {name: self._results[name] for name in self.operations}
+            self.results.setdefault(name, OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason))
+        return {name: self.results[name] for name in self.operations}
 
 
 def create_operation_executor(
@@ -306,6 +307,3 @@ def identified(operations: Any) -> dict[str, Any]:
 
 def _name(operation: Any) -> str:
     return str(getattr(operation, "name", None) or type(operation).__name__)
-
-
-__all__ = ["TaskOperationExecutor", "create_operation_executor", "identified"]

@@ -19,19 +19,15 @@ class Jobs(Protocol):
     @property
     def stopped(self) -> bool:
         """Whether no other one may begin."""
-        ...
 
     def prepare(self, name: str) -> bool:
         """Whether one has to be done."""
-        ...
 
     def perform(self, name: str, stop: threading.Event) -> OperationResult:
         """Do one, in a thread; the event says that it is not wanted any more."""
-        ...
 
     def complete(self, name: str, result: OperationResult) -> None:
         """Take what came of one."""
-        ...
 
 
 class Parallel:

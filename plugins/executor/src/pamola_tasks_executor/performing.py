@@ -79,8 +79,9 @@ class RemoteRun:
         for name, target, distribution, version, data in said.plugins:
             plugins.load(PluginRecord(name, target, distribution, version), lambda data=data: loads(data))  # type: ignore[misc]
         plugins.refuse_if_broken()
-        task = BaseTask(said.task_id, said.task_type, said.description)
-        task.version, task.file, task.kernel = said.version, said.file, Kernel(said.root, loaded=plugins)
+        task = BaseTask(said.task["task_id"], said.task["task_type"], said.task["description"])
+        task.version, task.file = said.task["version"], said.task["file"]
+        task.kernel = Kernel(said.root, loaded=plugins)
         session = RunSession(task.kernel, task, loads(said.options), runs=False)
         self._run = run = session.run
         run.layers = [loads(layer) for layer in said.layers]
@@ -199,6 +200,3 @@ class _ForwardingHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         plain = (str, int, float, type(None))
         self._tell("log", {key: value for key, value in vars(record).items() if isinstance(value, plain)})
-
-
-__all__ = ["RemoteRun", "perform"]

@@ -74,6 +74,3 @@ def loads(data: bytes) -> Any:
     """What `dumps` made bytes of."""
     files, inner = pickle.loads(data)
     return _Unpickler(inner, files).load()
-
-
-__all__ = ["dumps", "loads"]

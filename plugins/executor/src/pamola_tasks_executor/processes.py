@@ -73,8 +73,7 @@ class _Worker:
     def __init__(self, context: Any) -> None:
         self._connection: Connection
         self._connection, theirs = context.Pipe()
-        environment = dict(os.environ)
-        arguments = (theirs, os.getcwd(), environment)
+        arguments = (theirs, os.getcwd(), dict(os.environ))
         self.process = context.Process(target=serve, args=arguments, name="pamola step", daemon=True)
         self.process.start()
         theirs.close()
@@ -115,9 +114,8 @@ class _Worker:
         self.process.join(_GRACE)
         code = self.process.exitcode
         how = f"exit code {code}"
-        if code is not None and code < 0:
-            with contextlib.suppress(ValueError):
-                how = f"signal {signal.Signals(-code).name}"
+        with contextlib.suppress(ValueError):
+            how = f"signal {signal.Signals(-(code or 0)).name}"
         if self._began:
             return f"step {self._work.step_id}: its process died ({how})"
         return (
@@ -197,6 +195,3 @@ def _watch_parent() -> None:
     if sys.platform != "win32":
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
-
-
-__all__ = ["Processes", "resident_mb", "serve"]

@@ -38,11 +38,7 @@ class DescribedRun:
     prefer: dict[str, str]
     run_id: str
     seed: int | None
-    task_id: str
-    task_type: str
-    description: str
-    version: str
-    file: str
+    task: dict[str, str]
     layers: list[bytes]
     options: bytes
     log_level: int
@@ -113,11 +109,7 @@ def describe_run(run: RunServices) -> bytes:
         prefer=dict(plugins.prefer),
         run_id=run.id,
         seed=run.record.seed,
-        task_id=run.record.task_id,
-        task_type=task.task_type,
-        description=task.description,
-        version=task.version,
-        file=task.file,
+        task={name: getattr(task, name) for name in ("task_id", "task_type", "description", "version", "file")},
         layers=[dumps(layer, f"the configuration from {layer.origin}") for layer in run.layers or ()],
         options=dumps(options, "the frames given for input datasets"),
         log_level=min((handler.level for handler in run.logger.handlers), default=logging.CRITICAL),
@@ -189,6 +181,3 @@ def _pass_on(kind: str, what: list[Any], driver: StepDriver, step: Step) -> None
             getattr(getattr(run, kind), method)(*positional, **named)
         except PamolaTaskError as error:
             run.warn(f"step {step.id}: {kind}.{method} was refused: {error}", step=step.id)
-
-
-__all__ = ["RemoteTraceback", "describe_run", "describe_step", "pass_on", "taken"]
