@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -64,12 +64,6 @@ class Source:
         """A service of the run, or None where it never came up."""
         return service(self.run, name)
 
-    @property
-    def redact(self) -> Redactor:
-        """The run's redactor; without a run, that of the installed plugins."""
-        redactor: Redactor | None = self.service("redactor")
-        return redactor if redactor is not None else installed_redactor()
-
 
 def service(run: RunServices | None, name: str) -> Any:
     """A service of a run (or its `files`), or None where it is not up."""
@@ -86,9 +80,11 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
     record, added = source.record, source.added
     succeeded = _success(record, added)
     error = _error(record, added, succeeded)
-    artifacts, problems = source.inventory.entries(_artifacts(source), added.metadata)
+    made = [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *added.artifacts]
+    artifacts, problems = source.inventory.entries(made, added.metadata)
     attached = Attached(source.service("files"))
     operations = [_step(step, source.inventory, attached) for step in record.steps] + added.operations
+    told = [text for entry in operations for text in entry.get("warnings", ())]
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "task": dict(source.task),
@@ -98,27 +94,27 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         "error": error,
         "environment": environment.environment(),
         "plugins": _plugins(source.run),
-        "configuration": configuration(source.service("config")),
+        "configuration": _configuration(source.service("config")),
         "inputs": [_dataset(dataset, source.inventory) for dataset in record.inputs],
         "outputs": [_dataset(dataset, source.inventory) for dataset in record.outputs],
         "operations": operations,
         "artifacts": artifacts,
         "artifact_groups": _groups(artifacts, added.groups),
         "metrics": {**record.metrics, **added.metrics},
-        "warnings": _warnings(record, operations, [*problems, *attached.problems]),
+        "warnings": list(dict.fromkeys([*record.warnings, *told, *problems, *attached.problems])),
         "errors": _errors(record, added, error),
         "observer_failures": list(record.observer_failures),
         "plan_changes": list(record.plan_changes),
         "overrides": list(record.overrides),
         "encryption": encryption(source),
-        "sections": {},
     }
-    report["sections"], problem = _sections(source.run, report.keys())
+    report["sections"], problem = _sections(source.run, {*report, "sections"})
     if problem:
         failure = {"type": "report_error", "message": f"{problem}; the report has no sections of plugins"}
         report |= {"status": "failed", "success": False, "error": error or failure}
         report["errors"] = [*report["errors"], failure]
-    redacted: dict[str, Any] = source.redact.value(plain(report))
+    redactor: Redactor = source.service("redactor") or installed_redactor()
+    redacted: dict[str, Any] = redactor.value(plain(report))
     return redacted, problem
 
 
@@ -141,7 +137,7 @@ def encryption(source: Source) -> dict[str, Any]:
     return {"enabled": service.enabled, "mode": service.mode, "key_id": service.key_id}
 
 
-def configuration(config: Config | None) -> dict[str, Any]:
+def _configuration(config: Config | None) -> dict[str, Any]:
     """Every dotted key with its value and where that came from."""
     if config is None:
         return {}
@@ -149,11 +145,6 @@ def configuration(config: Config | None) -> dict[str, Any]:
         key: {"value": origin.value, "layer": origin.layer, "place": origin.place}
         for key, origin in config.origins().items()
     }
-
-
-def step_warnings(operations: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What steps and the task's own entries warned of."""
-    return [text for entry in operations for text in entry.get("warnings", ())]
 
 
 # ---------------------------------------------------------------- parts
@@ -166,11 +157,8 @@ def _success(record: RunRecord, added: Added) -> bool | None:
 
 
 def _status(record: RunRecord, succeeded: bool | None) -> str:
-    if succeeded is None:
-        return "running"
-    if succeeded:
-        return "completed"
-    return "interrupted" if record.status == "interrupted" else "failed"
+    failed = "interrupted" if record.status == "interrupted" else "failed"
+    return "running" if succeeded is None else "completed" if succeeded else failed
 
 
 def _error(record: RunRecord, added: Added, succeeded: bool | None) -> dict[str, Any] | None:
@@ -206,17 +194,16 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 def _plugins(run: RunServices | None) -> list[dict[str, Any]]:
-    listed = getattr(getattr(getattr(run, "kernel", None), "plugins", None), "report", None)
     keys = ("name", "distribution", "version", "services", "status", "reason")
-    return [{key: entry.get(key, "") for key in keys} for entry in listed()] if callable(listed) else []
+    listed = run.kernel.plugins.report() if run is not None else []
+    return [{key: entry.get(key, "") for key in keys} for entry in listed]
 
 
 def _sections(run: RunServices | None, taken: Collection[str]) -> tuple[dict[str, Any], str]:
-    ask = getattr(getattr(run, "kernel", None), "report_sections", None)
-    if not callable(ask):
+    if run is None:
         return {}, ""
     try:
-        sections = ask(run, reserved=taken)
+        sections = run.kernel.report_sections(run, reserved=taken)
     except PluginError as error:
         return {}, str(error)
     return {s.key: {"title": s.title, "facts": dict(s.facts), "text": s.text} for s in sections}, ""
@@ -247,29 +234,16 @@ def _step(step: StepRecord, inventory: Inventory, attached: Attached) -> dict[st
     }
 
 
-def _artifacts(source: Source) -> list[Artifact]:
-    record = source.record
-    return [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *source.added.artifacts]
-
-
 def _groups(artifacts: list[dict[str, Any]], named: Mapping[str, ArtifactGroup]) -> dict[str, Any]:
     members: dict[str, list[str]] = {name: [] for name in named}
     for entry in artifacts:
         if entry["group"]:
             members.setdefault(entry["group"], []).append(entry["path"])
+    said = {name: group.description for name, group in named.items()}
     return {
-        name: {
-            "name": name,
-            "description": named[name].description if name in named else "",
-            "count": len(paths),
-            "artifacts": paths,
-        }
+        name: {"name": name, "description": said.get(name, ""), "count": len(paths), "artifacts": paths}
         for name, paths in members.items()
     }
-
-
-def _warnings(record: RunRecord, operations: list[dict[str, Any]], problems: list[str]) -> list[str]:
-    return list(dict.fromkeys([*record.warnings, *step_warnings(operations), *problems]))
 
 
 def _errors(record: RunRecord, added: Added, error: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -281,9 +255,7 @@ def _errors(record: RunRecord, added: Added, error: Mapping[str, Any] | None) ->
         if step.error is not None
     ]
     for entry in [*record.errors, *of_steps, *added.errors, *([error] if error else [])]:
-        place = str(entry.get("step") or entry.get("operation") or "")
-        known = [key for key in found if key[1] == entry.get("message", "")]
-        if (place, str(entry.get("message", ""))) in found or (known and not place):
-            continue
-        found[place, str(entry.get("message", ""))] = dict(entry)
+        place, message = str(entry.get("step") or entry.get("operation") or ""), str(entry.get("message", ""))
+        if place or message not in (known for _, known in found):
+            found.setdefault((place, message), dict(entry))
     return list(found.values())

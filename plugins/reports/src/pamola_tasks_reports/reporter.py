@@ -82,14 +82,8 @@ class TaskReporter:
     @classmethod
     def of_run(cls, run: RunServices) -> TaskReporter:
         """The reporter of a run, whatever of it came up."""
-        task = run.task
-        return cls(
-            run.record.task_id,
-            getattr(task, "task_type", ""),
-            getattr(task, "description", ""),
-            version=str(getattr(task, "version", "")),
-            run=run,
-        )
+        kind, description, version = (str(getattr(run.task, k, "")) for k in ("task_type", "description", "version"))
+        return cls(run.record.task_id, kind, description, version=version, run=run)
 
     # ------------------------------------------------------------ told by the task
 
@@ -101,9 +95,11 @@ class TaskReporter:
             status: `success`, `warning`, `error` or another word.
             details: Facts. For an error the message is what stands under `error_message`, `message` or `error`.
         """
-        told = dict(details or {})
+        told, time, error = dict(details or {}), rfc3339(now()), None
         message = next((str(told[key]) for key in ("error_message", "message", "error") if told.get(key)), "")
-        time = rfc3339(now())
+        if status == "error":
+            error = {"type": str(told.get("error_type", "error")), "message": message or f"{name} failed"}
+        warning = f"{name}: {message}" if message else f"{name} ended with a warning"
         entry: dict[str, Any] = {
             "step": "",
             "name": name,
@@ -112,18 +108,15 @@ class TaskReporter:
             "attempts": 1,
             "metrics": {},
             "artifacts": [],
-            "error": None,
+            "error": error,
             "time": time,
             "details": told,
-            "warnings": [],
+            "warnings": [warning] if status == "warning" else [],
         }
         with self._lock:
-            if status == "error":
-                entry["error"] = {"type": str(told.get("error_type", "error")), "message": message or f"{name} failed"}
-                self._added.errors.append({"operation": name, "time": time, **entry["error"]})
-            elif status == "warning":
-                entry["warnings"] = [f"{name}: {message}" if message else f"{name} ended with a warning"]
             self._added.operations.append(entry)
+            if error is not None:
+                self._added.errors.append({"operation": name, "time": time, **error})
 
     def add_artifact(
         self,
