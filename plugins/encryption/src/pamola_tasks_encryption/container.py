@@ -169,7 +169,7 @@ class EncryptingWriter(io.BufferedIOBase):
         self._waiting[:] = bytes(len(self._waiting))
 
 
-class DecryptingReader(io.BufferedIOBase):
+class DecryptingReader(io.BufferedReader):
     """A file of plain bytes; every one of them was verified before it is given out. `raw` is not closed.
 
     A file that can seek is read at random; its last segment is verified first, so that a file that was cut or added
@@ -185,6 +185,15 @@ class DecryptingReader(io.BufferedIOBase):
         WrongPlace: The file belongs to something else.
         Tampered: The file was altered or is not whole; also while reading.
     """
+
+    def __init__(self, raw: IO[bytes], key: bytes, expected: Binding) -> None:
+        segments = _Segments(raw, key, expected)
+        self.header = segments.header
+        super().__init__(segments, PLAIN_SIZE)
+
+
+class _Segments(io.RawIOBase):
+    """The plain bytes of a file, verified a segment at a time."""
 
     def __init__(self, raw: IO[bytes], key: bytes, expected: Binding) -> None:
         self._raw = raw
@@ -208,73 +217,41 @@ class DecryptingReader(io.BufferedIOBase):
         self._size = self._verified_size() if self._random else -1
 
     def readable(self) -> bool:
-        """Always true."""
         return True
 
     def seekable(self) -> bool:
-        """Whether the file below can seek."""
         return self._random
 
     def tell(self) -> int:
-        """The position in the plain bytes."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position in the plain bytes."""
-        if not self._random:
-            raise io.UnsupportedOperation("the encrypted file comes through a pipe and cannot seek")
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}.get(whence)
         if base is None or base + offset < 0:
             raise ValueError(f"cannot seek to {offset} from {whence}")
         self._position = base + offset
         return self._position
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Up to `size` plain bytes; fewer only at the end of the file. Everything with -1 or None."""
-        self._check_usable()
-        if size is None or size < 0:
-            if not self._random:
-                return b"".join(iter(lambda: self.read1(PLAIN_SIZE), b""))
-            size = max(0, self._size - self._position)
-        elif self._random:
-            size = min(size, max(0, self._size - self._position))
-        output = bytearray(size)
-        return bytes(memoryview(output)[: self.readinto(output)])
+    def readall(self) -> bytes:
+        return b"".join(iter(lambda: self.read(PLAIN_SIZE) or b"", b""))  # the base class takes 8 KiB at a time
 
-    def read1(self, size: int = -1, /) -> bytes:
-        """Up to `size` plain bytes of one segment."""
-        self._load()
-        found = self._at_hand()
-        found = found if size < 0 else found[:size]
-        self._position += len(found)
-        return bytes(found)
-
-    def peek(self, size: int = 0, /) -> bytes:
-        """Plain bytes from here on without moving: what is at hand of this segment, whatever the size."""
-        self._load()
-        return bytes(self._at_hand())
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill a buffer with plain bytes.
-
-        Returns:
-            How many; fewer than it holds only at the end of the file.
-        """
+    def readinto(self, buffer: Any) -> int:
+        """Plain bytes of one segment; a whole one is decrypted right into the buffer."""
+        if self._broken:
+            raise Tampered("the encrypted file was altered: reading it failed before")
         target = memoryview(buffer).cast("B")
-        done = 0
-        while done < len(target):
-            size = self._load_into(target[done:])
-            if size == 0:
-                break
-            done += size
-            self._position += size
-        return done
-
-    def readinto1(self, buffer: Any, /) -> int:
-        """Fill a buffer with plain bytes of one segment."""
-        target = memoryview(buffer).cast("B")
-        found = self.read1(len(target))
+        number, offset = segment_at(self._position)
+        if number != self._number:
+            if self._position >= self._size if self._random else self._ended:
+                return 0
+            if offset == 0 and len(target) >= (PLAIN_SIZE if number else FIRST_PLAIN_SIZE):
+                size = self._decrypt(number, target)
+                self._position += size
+                return size
+            self._load(number)
+        found = self._plain[offset : self._plain_size][: len(target)]
         target[: len(found)] = found
+        self._position += len(found)
         return len(found)
 
     def _verified_size(self) -> int:
@@ -287,51 +264,25 @@ class DecryptingReader(io.BufferedIOBase):
         if self._last_size < (1 if last else 0):
             raise Tampered("an encrypted file is cut off")
         self._next = -1
-        self._decrypt(last, self._plain)
+        self._load(last)
         return plain_start(last) + self._last_size
 
-    def _load_into(self, target: memoryview) -> int:
-        """Copy plain bytes from the position on, or decrypt a whole segment right into the target."""
-        self._check_usable()
-        number, offset = segment_at(self._position)
-        whole = FIRST_PLAIN_SIZE if number == 0 else PLAIN_SIZE
-        if self._random and number != self._number and offset == 0 and len(target) >= whole and number < self._last:
-            self._decrypt(number, target, keep=False)
-            return whole
-        self._load()
-        found = self._at_hand()[: len(target)]
-        target[: len(found)] = found
-        return len(found)
+    def _load(self, number: int) -> None:
+        self._number = -1
+        self._plain_size = self._decrypt(number, self._plain)
+        self._number = number
 
-    def _at_hand(self) -> memoryview:
-        offset = self._position - plain_start(self._number) if self._number >= 0 else 0
-        return self._plain[min(offset, self._plain_size) : self._plain_size]
+    def _decrypt(self, number: int, target: memoryview) -> int:
+        """Read and verify one segment. Nothing of it is left in the target when it is refused.
 
-    def _load(self) -> None:
-        """Have the segment that the position lies in decrypted, if there is one."""
-        self._check_usable()
-        number, _ = segment_at(self._position)
-        if self._random:
-            if number != self._number and number <= self._last:
-                self._decrypt(number, self._plain)
-        elif number != self._number and not self._ended:
-            self._decrypt(number, self._plain)
-
-    def _check_usable(self) -> None:
-        if self.closed:
-            raise ValueError("the encrypted file is closed")
-        if self._broken:
-            raise Tampered("the encrypted file was altered: reading it failed before")
-
-    def _decrypt(self, number: int, target: memoryview, *, keep: bool = True) -> None:
-        """Read and verify one segment. Nothing of it is left in the target when it is refused."""
+        Returns:
+            How many plain bytes it has.
+        """
         self._broken = True  # unless this comes to its end: an altered pipe must not look like one that ended
         sealed, last = self._fetch(number) if self._random else self._fetch_next(number)
         size = len(sealed) - TAG_SIZE
         if size < (1 if number else 0):
             raise Tampered("an encrypted file is cut off")
-        if keep:
-            self._number, self._plain_size = -1, 0
         try:
             decrypt_into(self._aead, self._prefix + NONCE_END.pack(number, last), sealed, target[:size])
         except InvalidTag:
@@ -339,9 +290,8 @@ class DecryptingReader(io.BufferedIOBase):
             raise Tampered(
                 f"segment {number} of an encrypted file is not what was written: the file was altered or cut"
             ) from None
-        if keep:
-            self._number, self._plain_size = number, size
         self._broken = False
+        return size
 
     def _fetch(self, number: int) -> tuple[memoryview, bool]:
         last = number == self._last

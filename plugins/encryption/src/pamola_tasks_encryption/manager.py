@@ -196,7 +196,7 @@ class TaskEncryptionManager:
         if is_age(head):
             from pamola_tasks_encryption.age import AgeReader
 
-            return AgeReader(raw, self._keys.identities())  # type: ignore[return-value]
+            return AgeReader(raw, self._keys.identities())
         if not is_container(head):
             raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
         header = Header.parse(head)
@@ -206,7 +206,7 @@ class TaskEncryptionManager:
         else:
             expected = self._binding(task_id, role, strict=self._settings.strict_location)
         with input_key or self._keys.for_file(header) as key:
-            return DecryptingReader(raw, key, expected)  # type: ignore[return-value]
+            return DecryptingReader(raw, key, expected)
 
     def is_encrypted(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes is one that `reader` is for."""
