@@ -24,8 +24,6 @@ def lazily(
     home = {name: module for module, names in homes.items() for name in names.split()}
 
     def get(name: str) -> object:
-        from importlib import import_module
-
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module  # not before: importing a package is to import nothing else
