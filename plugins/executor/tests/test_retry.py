@@ -211,18 +211,3 @@ def test_arguments_override_the_configuration_and_nonsense_is_refused() -> None:
     made = TaskOperationExecutor(SimpleNamespace(retry=RetrySettings(max_retries=0)), LOGGER)
     with pytest.raises(MaxRetriesExceededError, match="1 attempt:"):
         made.execute_with_retry(Flaky(ConnectionError()), {})
-
-
-def test_statistics_count_each_operation_once() -> None:
-    mine = executor(max_retries=2)
-    mine.execute_with_retry(Flaky(ConnectionError(), ConnectionError()), {})
-    with pytest.raises(NonRetriableError):
-        mine.execute_with_retry(Flaky(ValueError()), {})
-    mine.execute_operation(Flaky(), {})
-    assert mine.get_execution_stats() == {
-        "total_operations": 3,
-        "successful_operations": 2,
-        "failed_operations": 1,
-        "retried_operations": 1,
-        "total_retries": 2,
-    }

@@ -87,28 +87,6 @@ class Attempts:
         return min(wait, settings.max_wait) * (uniform(*JITTER) if settings.jitter else 1.0)
 
 
-class Tally:
-    """What an executor has done so far: each operation counted once. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts = dict.fromkeys(
-            ("total_operations", "successful_operations", "failed_operations", "retried_operations", "total_retries"), 0
-        )
-
-    def add(self, attempts: Attempts, good: bool) -> None:
-        """Note how one operation ended."""
-        retries = max(attempts.made - 1, 0)
-        with self._lock:
-            for name, more in zip(self._counts, (1, good, not good, retries > 0, retries), strict=True):
-                self._counts[name] += int(more)
-
-    def counts(self) -> dict[str, int]:
-        """What was done."""
-        with self._lock:
-            return dict(self._counts)
-
-
 def as_result(run: Callable[[], OperationResult], attempts: Attempts) -> OperationResult:
     """What an operation gave; its failure as a result with the traceback. An operation is a boundary."""
     try:

@@ -13,7 +13,7 @@ from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
 from pamola_tasks.plan import ReadySet
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.result import OperationResult, OperationStatus
-from pamola_tasks_executor.attempts import Attempts, OnRetry, Tally, as_result, message, overridden
+from pamola_tasks_executor.attempts import Attempts, OnRetry, as_result, message, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
@@ -52,8 +52,7 @@ class TaskOperationExecutor:
         self._logger = logger
         self._reporter = reporter
         self._retry = getattr(task_config, "retry", None) or RetrySettings()
-        self._tally = Tally()
-        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._retry, self._tally, elsewhere)
+        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._retry, elsewhere)
 
     # ------------------------------------------------------------ a plan
 
@@ -86,9 +85,7 @@ class TaskOperationExecutor:
         """
         attempts = Attempts(self._retry)
         call = partial(self._call, operation, params, progress_tracker)
-        result = as_result(lambda: attempts.once(call), attempts)
-        self._tally.add(attempts, not result.failed)
-        return result
+        return as_result(lambda: attempts.once(call), attempts)
 
     def execute_with_retry(
         self,
@@ -143,7 +140,7 @@ class TaskOperationExecutor:
         on_retry: OnRetry | None = None,
         stop: threading.Event | None = None,
     ) -> OperationResult:
-        name, good = _name(operation), False
+        name = _name(operation)
 
         def tell(error: BaseException, attempt: int, wait: float) -> None:
             kind = type(error).__name__
@@ -154,15 +151,12 @@ class TaskOperationExecutor:
         try:
             call = partial(self._call, operation, params, progress_tracker)
             result = attempts.make(name, call, tell, stop)
-            good = not result.failed
         except MaxRetriesExceededError:
             raise
         except Exception as error:
             if Transient(self._retry.on)(error):
                 raise
             raise NonRetriableError(f"{name}: {message(error)}") from error
-        finally:
-            self._tally.add(attempts, good)
         result.attempts, result.execution_time = attempts.made, attempts.seconds
         return result
 
@@ -221,10 +215,6 @@ class TaskOperationExecutor:
         configured = bool(getattr(self._config, "continue_on_error", False))
         continues = configured if continues is None else continues
         return _Operations(self, identified(operations), params, progress_tracker, continues).run(many)
-
-    def get_execution_stats(self) -> dict[str, int]:
-        """How many operations were run, went well, failed, were tried again, and how many retries there were."""
-        return self._tally.counts()
 
     def _call(self, operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> OperationResult:
         given = dict(params)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks.plan import ReadySet
-from pamola_tasks_executor.attempts import Attempts, Tally, as_result, overridden
+from pamola_tasks_executor.attempts import Attempts, as_result, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.transient import never_retried
 
@@ -28,7 +28,6 @@ class PlanRun:
         config: `parallel_processes` and `timeout` are read from it.
         settings: Where steps run.
         retry: How often and when steps are tried again, unless they say so themselves.
-        tally: Counts them.
         elsewhere: Where all steps run, whatever the settings say; None for here, and processes of this machine.
     """
 
@@ -37,13 +36,11 @@ class PlanRun:
         config: Any,
         settings: ExecutorSettings,
         retry: RetrySettings,
-        tally: Tally,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         self._config = config
         self._settings = settings
         self._retry = retry
-        self._tally = tally
         self._elsewhere = elsewhere
 
     def run(self, plan: Plan, driver: StepDriver) -> None:
@@ -136,9 +133,7 @@ class PlanRun:
 
         once = partial(attempts.once, attempt)
         many = partial(attempts.make, step.id, attempt, retried, stop)
-        result = as_result(many if attempts.settings.max_retries else once, attempts)
-        self._tally.add(attempts, not result.failed)
-        return result
+        return as_result(many if attempts.settings.max_retries else once, attempts)
 
     def place(self, plan: Plan) -> Elsewhere:
         """Where steps run that run elsewhere."""
