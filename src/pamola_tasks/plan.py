@@ -144,7 +144,8 @@ class ReadySet:
         self._add()
 
     def _add(self) -> None:
-        self.ready = sorted([*self.ready, *self._sorter.get_ready()], key=self._place.__getitem__)
+        if more := self._sorter.get_ready():
+            self.ready = sorted([*self.ready, *more], key=self._place.__getitem__)
 
 
 class Plan:
@@ -272,16 +273,20 @@ class Plan:
                 found.append((writer.id if writer else "", step.id, dataset))
         return found
 
-    def final_datasets(self, outputs: Iterable[str] = ()) -> set[str]:
+    def final_datasets(self, outputs: Collection[str] = ()) -> set[str]:
         """Datasets that are published: those listed, and those that no later step makes another dataset of.
 
         A step that only looks (a profile of the result, say) does not turn a result into something intermediate.
         """
         if self._published is not None:
             return self._published
-        written = [dataset for step in self for dataset in step.writes]
-        listed = set(outputs)
-        return {d for d in written if d in listed or not any(reader.writes for reader in self.readers_of(d))}
+        return {dataset for step in self for dataset in step.writes if self.is_final(dataset, outputs)}
+
+    def is_final(self, dataset: str, outputs: Collection[str] = ()) -> bool:
+        """Whether a dataset that a step writes is one of `final_datasets`."""
+        if self._published is not None:
+            return dataset in self._published
+        return dataset in outputs or not any(reader.writes for reader in self.readers_of(dataset))
 
     def problems(self) -> list[str]:
         """Why this plan cannot run: datasets that nobody provides, or that are written after they are read."""

@@ -287,8 +287,8 @@ class Steps:
         """Drop datasets from memory that no step still to come reads."""
         for name in step.reads:
             self._readers_left[name] -= 1
-        written = set(step.writes) - self.plan.final_datasets(self.run.config.outputs)
-        for name in {*step.reads, *written}:
+        between = {name for name in step.writes if not self.plan.is_final(name, self.run.config.outputs)}
+        for name in {*step.reads, *between}:
             if not self._readers_left.get(name) and name not in self.run.options.datasets:
                 self.run.data_source.release(name)
 

@@ -45,10 +45,12 @@ class StepStaging:
         self._step = step
         self._claims = claims
         self._used = False
-        self._published = run.plan.final_datasets(run.config.outputs)
         steps = run.directories.get_directory("state" if keeps else "temp") / "steps"
         self._home = steps / step.id
         self._folder = steps / staging_of(step.id)
+
+    def _is_final(self, name: str) -> bool:
+        return self._run.plan.is_final(name, self._run.config.outputs)
 
     def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
         """Write a dataset where no reader looks yet."""
@@ -58,7 +60,7 @@ class StepStaging:
                 f" name it in a parameter made with writes()"
             )
         check_name(name, "the dataset name")
-        run, final = self._run, name in self._published
+        run, final = self._run, self._is_final(name)
         format = format or self.format_of(name)
         record = run.data_writer.write_dataset(
             frame,
@@ -79,7 +81,7 @@ class StepStaging:
 
     def format_of(self, name: str) -> str:
         """The format of a dataset of which nothing else is said."""
-        if name in self._published:
+        if self._is_final(name):
             own: str | None = getattr(self._step.operation, "output_format", None)
             return own or self._run.config.output_format
         return getattr(self._run.data_writer, "intermediate_format", "") or self._run.config.output_format

@@ -38,6 +38,7 @@ class TaskLock:
         self._stack = contextlib.ExitStack()  # what keeps the file open
         self._descriptor: int | None = None
         self._told = 0
+        self._path = ""
         self.after_a_crash = False
 
     @property
@@ -53,6 +54,7 @@ class TaskLock:
         """
         run = self._run
         place = run.places.of(run.record.task_id)
+        self._path = place.lock
         with self._naming(), contextlib.ExitStack() as stack:
             file = stack.enter_context(run.files.append(place.lock))
             try:
@@ -95,7 +97,7 @@ class TaskLock:
 
     def _naming(self) -> AbstractContextManager[None]:
         """Errors of the system name the lock file."""
-        return self._run.files.naming(self._run.places.of(self._run.record.task_id).lock)
+        return self._run.files.naming(self._path)
 
     # ------------------------------------------------------------ of any task
 
