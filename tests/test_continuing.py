@@ -24,7 +24,7 @@ from kernel_kit import (
 )
 
 from pamola_tasks import Operation, OperationResult, Secret, hookimpl
-from pamola_tasks.dry_run import DryRun
+from pamola_tasks.dry_run import dry_run
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.storage.files import temporary_name
 
@@ -435,7 +435,7 @@ def test_what_a_run_would_do_can_be_seen_without_doing_it(tmp_path: Path, number
     run_id = ""
 
     def ahead(task: Steps) -> list[tuple[str, str, str]]:
-        found = DryRun(disk_kernel(tmp_path, seed=1).plan(task)).steps()
+        found = dry_run(disk_kernel(tmp_path, seed=1).plan(task))
         assert {f.made_by for f in found if f.action == "skip"} <= {run_id}
         return [(f.step.id, f.action, re.sub(r" \d{4}-.*", "", f.reason)) for f in found]
 

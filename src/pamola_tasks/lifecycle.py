@@ -118,9 +118,9 @@ class RunSession(BringUp):
         """
         try:
             if self.run.options.selection:
-                from pamola_tasks.dry_run import DryRun
+                from pamola_tasks.dry_run import check_selection
 
-                DryRun(self.run).check_selection()
+                check_selection(self.run)
             steps = Steps(self.run, self)
         except PlanError:
             self.started = self.started and not self._unannounced

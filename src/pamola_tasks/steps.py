@@ -14,18 +14,12 @@ from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, Plan
 from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord, now
 from pamola_tasks.result import OperationResult, OperationStatus
 from pamola_tasks.step_data import execute_step
-from pamola_tasks.step_order import put_in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices, Session, StagedStep
-
-
-def at_once(call: Callable[[], None]) -> None:
-    """Call here and now: right where steps run in the parent's main thread."""
-    call()
 
 
 class Steps:
@@ -40,10 +34,10 @@ class Steps:
         self.run = run
         self.plan = run.plan
         self.failed = False
-        self.call_in_parent: Callable[[Callable[[], None]], None] = at_once
+        self.call_in_parent: Callable[[Callable[[], None]], None] = lambda call: call()
         self._session = session
         self._left_out = run.options.selection.left_out(self.plan)
-        self._stopped = False
+        self.stopped = False
         self._without: dict[str, str] = {}
         self._records: dict[str, StepRecord] = {}
         self._staged: dict[str, StagedStep] = {}
@@ -52,16 +46,11 @@ class Steps:
         self._running: list[str] = []
         self._datasets: dict[str, DatasetRecord] = {}
         self._failures: dict[str, tuple[dict[str, Any], BaseException]] = {}
-        self._place = {step.id: number for number, step in enumerate(self.plan)}
+        self._place = _numbered(self.plan.step_ids)
         self._warned_before = len(run.record.warnings)
         self._waiting = {step.id for step in self.plan}
         self._readers_left = collections.Counter(name for step in self.plan for name in step.reads)
         run.record.seed = settled_seed(run)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether no further step may begin."""
-        return self._stopped
 
     # ------------------------------------------------------------ prepare
 
@@ -152,7 +141,8 @@ class Steps:
             OperationStatus.SKIPPED, artifacts=artifacts or [], metrics=dict(record.metrics), attempts=0, reason=reason
         )
         run.results[step.id] = result
-        self._keep_metrics(step, record)
+        if record.metrics:
+            run.record.metrics[step.id] = record.metrics
         self._waiting.remove(step.id)
         self._release(step)
         run.logger.info("step %s skipped: %s", step.id, reason, extra={"step_id": step.id})
@@ -239,7 +229,8 @@ class Steps:
         run.history.step_finished(run, step.id, record.status, record.seconds)
         run.results[step.id] = result
         run.record.artifacts.extend(result.artifacts)
-        self._keep_metrics(step, record)
+        if record.metrics:
+            run.record.metrics[step.id] = record.metrics
         self._end(step, result, success=True)
         for dataset in read:
             self._note_read(dataset)
@@ -279,10 +270,6 @@ class Steps:
         self._datasets[dataset.name] = dataset
         (record.outputs if dataset.kind == "output" else record.intermediates).append(dataset)
 
-    def _keep_metrics(self, step: Step, record: StepRecord) -> None:
-        if record.metrics:
-            self.run.record.metrics[step.id] = record.metrics
-
     def _release(self, step: Step) -> None:
         """Drop datasets from memory that no step still to come reads."""
         for name in step.reads:
@@ -316,7 +303,7 @@ class Steps:
         self.failed = True
         self._without[step.id] = "failed"
         keeps_on = step.options.continue_on_error
-        self._stopped = self._stopped or not (run.config.continue_on_error if keeps_on is None else keeps_on)
+        self.stopped = self.stopped or not (run.config.continue_on_error if keeps_on is None else keeps_on)
         disclosure = run.redactor.disclosure(run, datasets)
         result.status = OperationStatus.ERROR
         result.exception = error
@@ -351,11 +338,29 @@ class Steps:
 
         Of several failures the first one in the plan is the one that the run failed with.
         """
-        put_in_order(self.run, self._warned_before)
         record, place = self.run.record, self._place
+        reads = _numbered(name for step in self.plan for name in step.reads)
+        record.inputs.sort(key=lambda dataset: reads.get(dataset.name, -1))
+        for datasets in (record.outputs, record.intermediates):
+            datasets.sort(key=lambda dataset: place.get(dataset.step, -1))
+        record.steps.sort(key=lambda step: place[step.step])
+        record.artifacts.sort(key=lambda artifact: place.get(artifact.step, -1))
+        record.errors.sort(key=lambda error: place.get(error.get("step", ""), -1))
+        for by_step in (self.run.results, record.metrics):
+            ordered: list[tuple[str, Any]] = sorted(by_step.items(), key=lambda item: place.get(item[0], -1))
+            by_step.clear()
+            by_step.update(ordered)
+        # Warnings that several steps may have met come first, in the order of the alphabet.
+        met = _numbered(text for step in record.steps for text in step.warnings)
+        during = record.warnings[self._warned_before :]
+        record.warnings[self._warned_before :] = sorted(during, key=lambda text: (met.get(text, -1), text))
         caused = [found for found in self._failures.items() if not getattr(found[1][1], "details", {}).get("stopped")]
         if caused and record.error is not None and record.error.get("step") in place:
             _, (record.error, self._session.error) = min(caused, key=lambda found: place[found[0]])
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
 def settled_seed(run: RunServices) -> int:

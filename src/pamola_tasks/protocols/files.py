@@ -185,81 +185,36 @@ class Files(Protocol):
     """Opens and publishes files by name, safely, in one way: `run.files`, `project.files`.
 
     Names are relative to the project's root, or absolute and within an allowed root. Everything refused raises
-    `PathSecurityError`.
+    `PathSecurityError`. What each method does is documented with `pamola_tasks.storage.files.Files`.
     """
 
     guard: PathGuard
     containers: Any  # formats whose bytes can change while their content stays
 
     @property
-    def root(self) -> Path:
-        """The project's root."""
-
-    def encrypting(self, encryption: Encryption | None, owner_of: Callable[[str], str] | None = None) -> Files:
-        """The same files for a run that encrypts, or can read what is encrypted."""
-
-    def name(self, path: PathLike) -> str:
-        """A path as text: relative to the root with `/` where it is under it, else as it is."""
-
-    def open(self, path: PathLike, role: Role) -> AbstractContextManager[IO[bytes]]:
-        """Open a file for reading; what is encrypted is decrypted and verified while it is read."""
-
-    def plain(self, raw: IO[bytes], path: PathLike, role: Role) -> AbstractContextManager[IO[bytes]]:
-        """What an open file holds, decrypted where it is encrypted."""
-
-    def open_raw(self, path: PathLike) -> AbstractContextManager[IO[bytes]]:
-        """Open a file for reading as it lies on the disk, encrypted or not."""
-
-    def create(self, path: PathLike, role: Role, *, exclusive: bool = False) -> AbstractContextManager[PublishedFile]:
-        """Write a file that appears, whole, when the block ends without an exception."""
-
-    def naming(self, path: PathLike, needed: Callable[[], int] = ...) -> AbstractContextManager[None]:
-        """Give errors of the system from a block that writes a file the file's name, and a full disk its numbers."""
-
-    def write(self, path: PathLike, data: bytes | str, role: Role) -> PublishedFile:
-        """Publish a whole small file."""
-
-    def read(self, path: PathLike, role: Role) -> bytes:
-        """Read a whole small file."""
-
-    def append(self, path: PathLike) -> AbstractContextManager[IO[bytes]]:
-        """Open a file for appending (made when missing), unbuffered and unencrypted: journals and logs."""
-
-    def encrypts(self, role: Role) -> bool:
-        """Whether files of this role are encrypted when this run writes them."""
-
-    def encryption_of(self, path: PathLike) -> FileEncryption:
-        """How the bytes on the disk are encrypted, found by looking at them."""
-
-    def encryption_in(self, head: bytes) -> FileEncryption:
-        """The same for a file that begins with these bytes."""
-
-    def refusal(self, path: PathLike) -> str:
-        """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
-
-    def sha256(self, path: PathLike) -> str:
-        """The hash by which a file is recorded and recognised, in hex."""
-
-    def recognise(self, path: PathLike) -> ContentHash:
-        """The same with what happened to the file's bytes since it was written."""
-
-    def stat(self, path: PathLike) -> Stat:
-        """What is there under this name."""
-
-    def exists(self, path: PathLike) -> bool:
-        """Whether something allowed is there under this name."""
-
-    def iter(self, path: PathLike = ".") -> Iterator[tuple[str, Stat]]:
-        """The entries of a directory, sorted by name."""
-
-    def mkdirs(self, path: PathLike) -> None:
-        """Make a directory and its parents."""
-
-    def replace(self, source: PathLike, target: PathLike) -> None:
-        """Rename, replacing the target."""
-
-    def unlink(self, path: PathLike, *, missing_ok: bool = False) -> None:
-        """Delete a file."""
-
-    def remove_tree(self, path: PathLike, *, missing_ok: bool = False) -> None:
-        """Delete a directory with all that is in it."""
+    def root(self) -> Path: ...
+    def encrypting(self, encryption: Encryption | None, owner_of: Callable[[str], str] | None = None) -> Files: ...
+    def name(self, path: PathLike) -> str: ...
+    def open(self, path: PathLike, role: Role) -> AbstractContextManager[IO[bytes]]: ...
+    def plain(self, raw: IO[bytes], path: PathLike, role: Role) -> AbstractContextManager[IO[bytes]]: ...
+    def open_raw(self, path: PathLike) -> AbstractContextManager[IO[bytes]]: ...
+    def create(
+        self, path: PathLike, role: Role, *, exclusive: bool = False
+    ) -> AbstractContextManager[PublishedFile]: ...
+    def naming(self, path: PathLike, needed: Callable[[], int] = ...) -> AbstractContextManager[None]: ...
+    def write(self, path: PathLike, data: bytes | str, role: Role) -> PublishedFile: ...
+    def read(self, path: PathLike, role: Role) -> bytes: ...
+    def append(self, path: PathLike) -> AbstractContextManager[IO[bytes]]: ...
+    def encrypts(self, role: Role) -> bool: ...
+    def encryption_of(self, path: PathLike) -> FileEncryption: ...
+    def encryption_in(self, head: bytes) -> FileEncryption: ...
+    def refusal(self, path: PathLike) -> str: ...
+    def sha256(self, path: PathLike) -> str: ...
+    def recognise(self, path: PathLike) -> ContentHash: ...
+    def stat(self, path: PathLike) -> Stat: ...
+    def exists(self, path: PathLike) -> bool: ...
+    def iter(self, path: PathLike = ".") -> Iterator[tuple[str, Stat]]: ...
+    def mkdirs(self, path: PathLike) -> None: ...
+    def replace(self, source: PathLike, target: PathLike) -> None: ...
+    def unlink(self, path: PathLike, *, missing_ok: bool = False) -> None: ...
+    def remove_tree(self, path: PathLike, *, missing_ok: bool = False) -> None: ...

@@ -134,21 +134,13 @@ def why_unchanged(run: RunServices, steps: Sequence[Any] | None = None) -> str:
     latest = run.history.find_latest_execution(run.record.task_id, success_only=False)
     if latest is None or not latest.get("success"):
         return ""
-    steps = forecast(run) if steps is None else steps
+    if steps is None:
+        from pamola_tasks.dry_run import dry_run
+
+        steps = dry_run(run)
     if not steps or any(step.action != "skip" for step in steps):
         return ""
     return str(max(step.reason for step in steps))
-
-
-def forecast(run: RunServices, remade: Mapping[str, str] | None = None) -> Sequence[Any]:
-    """What would become of each step of a configured task.
-
-    Args:
-        remade: Inputs that other tasks will write anew, by name, and which.
-    """
-    from pamola_tasks.dry_run import DryRun
-
-    return DryRun(run, remade).steps()
 
 
 def _looked_at(kernel: Kernel, node: TaskNode, options: RunOptions, look: Callable[[RunServices], T]) -> T | None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from pamola_tasks.dry_run import dry_run
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import PlannedTask, RunOptions
-from pamola_tasks_orchestration.run_queue import Request, forecast, refuse_unknown_steps, run_in_order, why_unchanged
+from pamola_tasks_orchestration.run_queue import Request, refuse_unknown_steps, run_in_order, why_unchanged
 from pamola_tasks_orchestration.task_graph import TaskGraph
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _planned(request: Request, node: TaskNode, needs: Mapping[str, Sequence[str]
     remade = {dataset: f"task {name}" for name, datasets in needs.items() for dataset in datasets}
     try:
         run = request.kernel.plan(node.name, request.options[node.task_id])
-        steps = forecast(run, remade)
+        steps = dry_run(run, remade)
     except PamolaTaskError as error:
         if not needs:
             raise
