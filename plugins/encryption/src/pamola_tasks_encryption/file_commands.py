@@ -108,8 +108,7 @@ def decrypt(
         if not keys:
             keys.append(place.open_key())
         header = Header.parse(head)
-        ids = [slot.key_id for slot in header.slots if slot]
-        key = next((keys[0].by_id[one] for one in ids if one in keys[0].by_id), keys[0].key)
+        key = header.key_of(keys[0].by_id) or keys[0].key
         written_by = place.places.owner_of(source.path) if source.path else ""
         if written_by and header.binding.task != written_by:
             raise WrongPlace(

@@ -9,7 +9,8 @@ import hmac
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 from cryptography.exceptions import InvalidTag
@@ -38,6 +39,7 @@ _SLOT_MAGIC = b"slot"
 _AES_256_GCM = 1
 _EMPTY_SLOT = bytes(SLOT_SIZE)
 _NO_LOCATION = bytes(32)
+_Key = TypeVar("_Key")
 
 
 @attrs.frozen
@@ -144,6 +146,20 @@ class Header:
         """The slot of the highest generation."""
         return max((slot for slot in self.slots if slot), key=lambda slot: slot.generation, default=None)
 
+    @property
+    def key_ids(self) -> list[bytes]:
+        """The ids of the keys that open the file: one, or two while keys are changed."""
+        return [slot.key_id for slot in self.slots if slot]
+
+    def key_of(self, keys: Mapping[bytes, _Key]) -> _Key | None:
+        """Which of some keys, given by their id, opens the file."""
+        return next((keys[one] for one in self.key_ids if one in keys), None)
+
+    def newest_of(self, one: bytes) -> int | None:
+        """Which slot, 0 or 1, counts for the key of this id; None if neither is for it."""
+        ours = [(slot.generation, number) for number, slot in enumerate(self.slots) if slot and slot.key_id == one]
+        return max(ours, key=lambda found: found[0])[1] if ours else None
+
     def unlock(self, key: bytes, expected: Binding) -> bytes:
         """The file's data key, after everything that the header says has been verified.
 
@@ -157,11 +173,12 @@ class Header:
             Tampered: The header was altered.
         """
         ours = key_id(key)
-        slots = [slot for slot in self.slots if slot and slot.key_id == ours]
-        if not slots:
+        number = self.newest_of(ours)
+        slot = None if number is None else self.slots[number]
+        if slot is None:
             theirs = f" (key {self.newest.key_id.hex()})" if self.newest else ""
             raise WrongKey(f"the file was encrypted with another key{theirs}; the key at hand is {ours.hex()}")
-        data_key = _unwrap(max(slots, key=lambda slot: slot.generation), key, self.file_id)
+        data_key = _unwrap(slot, key, self.file_id)
         _, _, _, commitment, location = _PREAMBLE.unpack_from(self.fixed)
         mac = _header_mac(data_key, self.file_id, self.fixed[:_MAC_OFFSET])
         for stated, computed in ((self.fixed[_MAC_OFFSET:], mac), (commitment, _commitment(data_key, self.file_id))):

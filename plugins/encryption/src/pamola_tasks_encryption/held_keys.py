@@ -100,13 +100,12 @@ class HeldKeys:
 
     def of_input(self, header: Header) -> MemoryProtectedKey | None:
         """The key of an input that a file was encrypted with."""
-        keys = self.of_inputs()
-        return next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+        return header.key_of(self.of_inputs())
 
     def for_file(self, header: Header) -> MemoryProtectedKey:
         """The project's key, or the one it replaces where a rotation has not reached the file yet."""
         ours = self.of_project()
-        ids = {slot.key_id.hex() for slot in header.slots if slot}
+        ids = {one.hex() for one in header.key_ids}
         if ours.previous is not None and ours.key.fingerprint not in ids and ours.previous.fingerprint in ids:
             return ours.previous
         return ours.key

@@ -98,7 +98,7 @@ def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, 
     if header.file_id.hex() in renewal.done:
         header.unlock(new, header.binding)
         return Found.PRESENT
-    key = next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+    key = header.key_of(keys)
     if key is None:
         return Found.OTHER
     if without_slots(head) == head:  # a slot was half written: mended, the file is recognised as the one recorded

@@ -114,7 +114,8 @@ def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
     if _can_write_in_place():
         with _writable(files, name) as descriptor:
             for offset, area in exchange:
-                _write_at(descriptor, area, offset)
+                if os.pwrite(descriptor, area, offset) != len(area):
+                    raise EncryptionError("a key slot could not be written whole: is the disk full?")
                 publishing.flush_data(descriptor)
     else:
         _write_anew(files, name, exchange)
@@ -123,29 +124,22 @@ def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
 
 def _exchange(header: Header, head: bytes, old: bytes, new: bytes) -> Found | list[tuple[int, bytes]]:
     """What has to be written where, in this order; or why nothing has to."""
-    ids = [slot.key_id if slot else b"" for slot in header.slots]
     empty = bytes(SLOT_SIZE)
-    if key_id(new) in ids:
+    kept, replaced = header.newest_of(key_id(new)), header.newest_of(key_id(old))
+    if kept is not None:
         header.unlock(new, header.binding)  # an altered slot must not be what the other is emptied for
-        kept = max((n for n in (0, 1) if ids[n] == key_id(new)), key=lambda n: _generation(header, n))
         offset = SLOT_OFFSETS[1 - kept]
         return Found.PRESENT if head[offset : offset + SLOT_SIZE] == empty else [(offset, empty)]
-    if key_id(old) not in ids:
+    if replaced is None:
         return Found.OTHER
     data_key = header.unlock(old, header.binding)
     generation = max(slot.generation for slot in header.slots if slot) + 1
-    source = max((n for n in (0, 1) if ids[n] == key_id(old)), key=lambda n: _generation(header, n))
     slot = wrap(data_key, new, header.file_id, generation)
-    return [(SLOT_OFFSETS[1 - source], slot.pack()), (SLOT_OFFSETS[source], empty)]
+    return [(SLOT_OFFSETS[1 - replaced], slot.pack()), (SLOT_OFFSETS[replaced], empty)]
 
 
-def _generation(header: Header, number: int) -> int:
-    slot = header.slots[number]
-    return slot.generation if slot else 0
-
-
-def copy(source: Any, target: Any, advance: Callable[[int], None] = lambda _: None) -> int:
-    """Copy what is left of a file, in constant memory.
+def copy(source: Any, target: Any = None, advance: Callable[[int], None] = lambda _: None) -> int:
+    """Copy what is left of a file, in constant memory; without a target it is only read, and so verified.
 
     Returns:
         How many bytes.
@@ -153,7 +147,8 @@ def copy(source: Any, target: Any, advance: Callable[[int], None] = lambda _: No
     buffer = memoryview(bytearray(CHUNK))
     total = 0
     while size := source.readinto(buffer):
-        target.write(buffer[:size])
+        if target is not None:
+            target.write(buffer[:size])
         advance(size)
         total += size
     return total
@@ -166,7 +161,7 @@ def rotate_files(
     files: Files, old: bytes, new: bytes, advance: Callable[[], None] = lambda: None, names: list[str] | None = None
 ) -> Tally:
     """Exchange the slots of all encrypted files of a project. What was done before is found and left."""
-    return each(files, lambda name: exchange_slot(files, name, old, new), names, advance)
+    return exchange_files(files, {key_id(old): old}, new, advance, names)
 
 
 def exchange_files(
@@ -180,9 +175,8 @@ def exchange_files(
 
     def exchange(name: str) -> Found:
         head = head_of(files, name)
-        ids = [slot.key_id for slot in Header.parse(head, mend=True).slots if slot] if is_container(head) else []
-        old = next((keys[one] for one in ids if one in keys), new)
-        return exchange_slot(files, name, old, new)
+        old = Header.parse(head, mend=True).key_of(keys) if is_container(head) else None
+        return exchange_slot(files, name, old or new, new)
 
     return each(files, exchange, names, advance)
 
@@ -210,22 +204,17 @@ def survey(
         if not is_container(head):
             return Found.AGE
         header = Header.parse(head)
-        key = next((keys[slot.key_id] for slot in header.slots if slot and slot.key_id in keys), None)
+        key = header.key_of(keys)
         if key is None:
             return Found.OTHER
         if not content:
             header.unlock(key, header.binding)
             return Found.PRESENT
         with files.open_raw(name) as raw, DecryptingReader(raw, key, header.binding) as plain:
-            copy(plain, _Nowhere())
+            copy(plain)
         return Found.PRESENT
 
     return each(files, look, names, advance)
-
-
-class _Nowhere:
-    def write(self, data: Any) -> int:
-        return len(data)
 
 
 def each(
@@ -240,17 +229,13 @@ def each(
         try:
             found, why = do(name), ""
             if found is Found.OTHER:
-                why = _id_of(head_of(files, name))
+                newest = Header.parse(head_of(files, name), mend=True).newest
+                why = newest.key_id.hex() if newest else ""
         except (Tampered, WrongKey) as error:
             found, why = Found.DAMAGED, str(error)
         tally.add(name, found, why)
         advance()
     return tally
-
-
-def _id_of(head: bytes) -> str:
-    newest = Header.parse(head, mend=True).newest
-    return newest.key_id.hex() if newest else ""
 
 
 # ---------------------------------------------------------------- writing into a file
@@ -269,11 +254,6 @@ def _writable(files: Files, name: str) -> Iterator[int]:
         descriptor = file.fileno()
         fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_APPEND)
         yield descriptor
-
-
-def _write_at(descriptor: int, data: bytes, offset: int) -> None:
-    if os.pwrite(descriptor, data, offset) != len(data):
-        raise EncryptionError("a key slot could not be written whole: is the disk full?")
 
 
 def _write_anew(files: Files, name: str, exchange: list[tuple[int, bytes]]) -> None:
