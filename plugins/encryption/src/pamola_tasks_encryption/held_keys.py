@@ -29,17 +29,7 @@ if TYPE_CHECKING:
 class HeldKeys:
     """The project's key, keys of inputs, age recipients and identities. May be used from several threads.
 
-    Attributes:
-        environ: Environment variables.
-        project_id: The project's id, or empty.
-        root: What relative paths are relative to.
-        configured: `encryption_key_path`, if it is set.
-        settings: The plugin's own section of the configuration.
-        input_keys: Keys of inputs, by dataset: text as in a key file.
-        redactor: Learns the keys, so that no log or report shows them.
-        closed: Whether no key is looked for any more.
-        project: The project's key, once it was needed.
-        found_recipients: Age recipients, once they were needed.
+    Arguments are those of `TaskEncryptionManager`; `project` and `found_recipients` are set once they were needed.
     """
 
     environ: Mapping[str, str]

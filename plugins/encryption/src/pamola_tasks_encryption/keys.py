@@ -96,12 +96,7 @@ def find_key(
 
     A source that is there and cannot be used is an error; the next one is not tried. See `find_store` for the order.
 
-    Args:
-        environ: Environment variables.
-        project_id: The project's id, or empty.
-        configured: `encryption_key_path`, absolute.
-        keyring: Whether the system's keyring is a source.
-        means: What a locked key is opened with; the passphrase in `PAMOLA_PASSPHRASE` unless given.
+    A locked key is opened with `means`, or with the passphrase in `PAMOLA_PASSPHRASE`.
 
     Raises:
         KeyMissing: There is none.
@@ -239,11 +234,7 @@ def default_key_file(project_id: str = "") -> Path:
 def parse_key(content: bytes, source: str) -> MemoryProtectedKey:
     """The key in the text of a key file or of `PAMOLA_KEY`.
 
-    Args:
-        content: 32 bytes in base64, or JSON `{"schema": 1, "id": …, "key": <base64>}`; blanks at both ends are dropped.
-        source: Where it comes from, for messages.
-
     Raises:
-        KeyDamaged: It is neither, or the id does not belong to the key.
+        KeyDamaged: It is none, or is locked, or its id belongs to another key.
     """
     return MemoryProtectedKey(KeyDocument.parse(content, source).open(Means(), source))

@@ -77,8 +77,6 @@ class TaskEncryptionManager:
         self._in_use = in_use
         self._holding = ExitStack()
 
-    # ------------------------------------------------------------ setting up and down
-
     def initialize(self) -> bool:
         """Load what this run encrypts with.
 
@@ -124,8 +122,6 @@ class TaskEncryptionManager:
         self._keys.clear()
         self._holding.close()
 
-    # ------------------------------------------------------------ what is encrypted, and how
-
     @property
     def enabled(self) -> bool:
         """Whether this run encrypts what it writes."""
@@ -153,8 +149,6 @@ class TaskEncryptionManager:
         if self._error:
             info["initialization_error"] = self._redactor(self._error)
         return info
-
-    # ------------------------------------------------------------ files
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A file to write plain bytes to; closing it completes `raw` but does not close it.
@@ -242,8 +236,6 @@ class TaskEncryptionManager:
             return str(error)
         return ""
 
-    # ------------------------------------------------------------ bytes and keys
-
     def encrypt_data(self, data: bytes, role: str = "data") -> bytes:
         """Encrypt bytes: what comes back is a whole file of the present mode.
 
@@ -276,8 +268,6 @@ class TaskEncryptionManager:
 
         with self._keys.of_project().key as key:
             return hkdf_sha256(key, b"", b"pamola-tasks derived key\0" + purpose.encode())
-
-    # ------------------------------------------------------------ inside
 
     def _mode(self) -> EncryptionMode:
         stated = getattr(self._config, "encryption_mode", None)

@@ -12,6 +12,7 @@ from pamola_tasks.storage.files import temporary_name
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, damaged
 
 _MAX_KEY_FILE = 64 * 1024
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 def key_directory() -> Path:
@@ -40,17 +41,12 @@ def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
 def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
     _make_private_folder(path.parent)
     temporary = path.parent / temporary_name(path.name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     try:
-        try:
-            with memoryview(text.encode()) as data:
-                done = 0
-                while done < len(data):
-                    done += os.write(descriptor, data[done:])
+        with open(descriptor, "wb") as file:
+            file.write(text.encode())
+            file.flush()
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         if replace:
             os.replace(temporary, path)
         else:
@@ -63,13 +59,10 @@ def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
 
 
 def _make_private_folder(folder: Path) -> None:
-    missing = []
-    while not folder.is_dir() and folder != folder.parent:
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # made by another process just now
-            os.mkdir(new, 0o700)
+    for needed in (*reversed(folder.parents), folder):
+        if not needed.is_dir():
+            with contextlib.suppress(FileExistsError):  # made by another process just now
+                os.mkdir(needed, 0o700)
     home = key_directory()
     if hasattr(os, "geteuid") and home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
         raise KeyRefused(f"the folder of keys {home} is open to others: `chmod 700` it first")
@@ -94,11 +87,10 @@ def read_private_file(path: Path, source: str) -> bytes:
     Raises:
         KeyMissing, KeyRefused, KeyDamaged: See `find_key`.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
             raise OSError(errno.ELOOP, "symbolic link")
-        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
     except FileNotFoundError:
         raise KeyMissing(_missing(path, source)) from None
     except (OSError, ValueError) as error:
@@ -110,9 +102,8 @@ def read_private_file(path: Path, source: str) -> bytes:
         raise KeyRefused(f"{source}: {path} cannot be opened: {reason}") from None
     try:
         _judge(os.fstat(descriptor), path, source)
-        content = b""
-        while len(content) <= _MAX_KEY_FILE and (part := os.read(descriptor, _MAX_KEY_FILE + 1 - len(content))):
-            content += part
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(_MAX_KEY_FILE + 1)
     finally:
         os.close(descriptor)
     if len(content) > _MAX_KEY_FILE:

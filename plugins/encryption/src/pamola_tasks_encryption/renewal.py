@@ -46,14 +46,7 @@ class Renewal:
 
     @classmethod
     def begin(cls, files: Files, new: bytes, location: str, *, restart: bool = False) -> Renewal:
-        """The one that was not finished, if it was for the same key and place; else a new one.
-
-        Args:
-            files: The project's files.
-            new: The key that files open with afterwards.
-            location: Where the project lies.
-            restart: A new one in any case.
-        """
+        """The unfinished renewal, if it is for the same key and place and not to `restart`; else a new one."""
         entries = _entries(files)
         last = next((entry for entry in reversed(entries) if entry["event"] in ("begun", "finished")), None)
         about = {"key_id": key_id(new).hex(), "location": location}
@@ -64,32 +57,17 @@ class Renewal:
             return cls(files, last["renewal"], last["time"], written)
         made = cls(files, str(uuid4()), rfc3339(now()), set())
         files.mkdirs(".pamola")
-        made._tell("begun", **about)
+        made.note("begun", **about)
         return made
 
-    def note(self, name: str, file_id: bytes, recorded: str, sha256: str) -> None:
-        """Note a file that is about to get its name: when it has it, it can be recognised."""
-        self._tell("file", path=name, file_id=file_id.hex(), recorded=recorded, sha256=sha256)
-
-    def finish(self) -> None:
-        """All files are done."""
-        self._tell("finished")
-
-    def _tell(self, event: str, **facts: str) -> None:
+    def note(self, event: str, **facts: str) -> None:
+        """Append an event: `begun`, `finished`, or a `file` just before it gets its name, so that it is recognised."""
         entry = {"schema": SCHEMA, "event": event, "renewal": self.id, "time": rfc3339(now()), **facts}
         journal.append(self.files, LOG, [entry], flush=True)
 
 
 def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, location: str) -> Found:
-    """Encrypt a file's content under a fresh data key and the new key; the file is replaced when all was verified.
-
-    Args:
-        renewal: Notes it.
-        name: Which file.
-        keys: Keys that it may open with, by their id.
-        new: The key it opens with afterwards.
-        location: Where the project lies now.
-    """
+    """Encrypt a file's content under a fresh data key and the new key; the file is replaced when all was verified."""
     files = renewal.files
     head = head_of(files, name)
     if not is_container(head):
@@ -114,7 +92,8 @@ def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, 
         hashed = HashedWriter(target, files.containers)
         with EncryptingWriter(hashed, new, binding) as sealed:  # type: ignore[arg-type]
             copy(plain, sealed)
-        renewal.note(name, sealed.file_id, recorded, hashed.recognised().sha256)
+        sha256 = hashed.recognised().sha256
+        renewal.note("file", path=name, file_id=sealed.file_id.hex(), recorded=recorded, sha256=sha256)
     return Found.CHANGED
 
 
@@ -128,7 +107,7 @@ def renew_files(
 ) -> Tally:
     """Encrypt all encrypted files of a project anew. What this renewal did before is found and left."""
     tally = each(renewal.files, lambda name: renew(renewal, name, keys, new, location), names, advance)
-    renewal.finish()
+    renewal.note("finished")
     return tally
 
 

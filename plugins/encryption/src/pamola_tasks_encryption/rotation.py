@@ -189,15 +189,7 @@ def survey(
     *,
     content: bool = False,
 ) -> Tally:
-    """What the encrypted files of a project need.
-
-    Args:
-        files: The project's files.
-        keys: The keys at hand, by their id.
-        advance: Called after each file.
-        names: The files, unless all.
-        content: Verify the whole content, and not the header only.
-    """
+    """Which of a project's encrypted files open with one of these keys; with `content`, every byte is verified."""
 
     def look(name: str) -> Found:
         head = head_of(files, name)

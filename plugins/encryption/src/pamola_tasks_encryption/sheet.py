@@ -18,14 +18,7 @@ _MISREAD = bytes.maketrans(b"018", b"OIB")
 
 
 def recovery_sheet(key: bytes, project_id: str, place: str, now: datetime) -> str:
-    """The text of a recovery sheet.
-
-    Args:
-        key: The key.
-        project_id: The project's id, or empty.
-        place: Where the key is kept.
-        now: When it was made.
-    """
+    """The text of a recovery sheet for a key that is kept in `place`."""
     rows = "\n".join(f"    {number}: {_row(key, number)}" for number in range(1, _ROWS + 1))
     return f"""\
 RECOVERY SHEET of a pamola-tasks key
