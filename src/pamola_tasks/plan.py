@@ -13,7 +13,7 @@ from pamola_tasks.errors import PlanError
 from pamola_tasks.parameters import build, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from pamola_tasks.operation import Operation
 
