@@ -19,9 +19,9 @@ from pamola_tasks.protocols.files import ContentHash
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks.storage.files import temporary_name
 from pamola_tasks.storage.leftovers import entries
-from pamola_tasks.storage.task_lock import TaskLock
 from pamola_tasks.testing import memory_plugins
 from pamola_tasks.testing.places import MemoryPlaces
+from pamola_tasks_directories.task_lock import TaskLock
 
 # ---------------------------------------------------------------- operations
 

@@ -334,14 +334,17 @@ def test_a_name_that_is_no_text_is_refused() -> None:
 def test_publishing_replaces_or_refuses_in_one_step(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("new")
     (tmp_path / "there").write_text("old")
+    from pamola_tasks_paths.folders import Folder
+
     directory = os.open(tmp_path, os.O_RDONLY)
+    folder = Folder(directory)
     try:
         with pytest.raises(FileExistsError):
-            publishing.publish(directory, "new", "there", exclusive=True)
-        publishing.publish(directory, "new", "there")
+            folder.publish("new", "there", exclusive=True)
+        folder.publish("new", "there", exclusive=False)
         assert files_below(tmp_path) == {"there": b"new"}
         (tmp_path / "newer").write_text("newer")
-        publishing.publish(directory, "newer", "fresh", exclusive=True)
+        folder.publish("newer", "fresh", exclusive=True)
         assert files_below(tmp_path) == {"there": b"new", "fresh": b"newer"}
     finally:
         os.close(directory)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from kernel_kit import OsGuard
 
 from pamola_tasks.errors import DataError
-from pamola_tasks.storage import verified
 from pamola_tasks.storage.files import Files
-from pamola_tasks.storage.verified import VerifiedFile
+from pamola_tasks_data import verified
+from pamola_tasks_data.verified import VerifiedFile
 
 CONTENT = bytes(range(256)) * 5
 

@@ -195,7 +195,7 @@ def test_a_step_of_a_mixture_is_never_made(
 ) -> None:
     """The input is rewritten between two pieces, and is the old one again when the step ends."""
     monkeypatch.setattr("pamola_tasks_data.source.KEPT", 0)
-    monkeypatch.setattr("pamola_tasks.storage.verified.BLOCK", 64)
+    monkeypatch.setattr("pamola_tasks_data.verified.BLOCK", 64)
     path = root / "people.csv"
     whole = content("csv", 120, root)
     other = whole.replace(b"n1", b"x1")

@@ -183,7 +183,7 @@ def test_an_input_too_large_to_keep_is_hashed_and_then_read(
 ) -> None:
     """One pass to hash it and one for its rows; text formats read in pieces take one more for the types."""
     monkeypatch.setattr("pamola_tasks_data.source.KEPT", 0)
-    monkeypatch.setattr("pamola_tasks.storage.verified.BLOCK", 4096)
+    monkeypatch.setattr("pamola_tasks_data.verified.BLOCK", 4096)
     counting = run(root, path, operation)
     whole = (root / path).stat().st_size
     assert passes - 1 < counting.read[path] / whole < passes + 0.5

@@ -12,7 +12,6 @@ from typing import IO, ClassVar
 from pamola_tasks.errors import DirectoryManagerError, PathSecurityError
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.protocols import Config, Project, RunServices, Stat, TaskPlace
-from pamola_tasks.storage.task_lock import TaskLock
 
 ROOT = Path("/memory")
 
@@ -184,6 +183,38 @@ class MemoryDirectories:
         return True
 
 
+class MemoryLock:
+    """Locks nothing: no other process can see files in memory."""
+
+    held = False
+    after_a_crash = False
+
+    def __init__(self, run: RunServices) -> None:
+        self._run = run
+
+    def take(self, *, wait: bool = False) -> None:
+        """Make the file that a lock would be held on."""
+        with self._run.files.append(self._run.places.of(self._run.record.task_id).lock):
+            pass
+
+    def tell(self, steps: Iterable[str]) -> None:
+        """Nobody looks from outside."""
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    def holder(self, task_id: str) -> None:
+        """Nobody."""
+
+    def is_running(self, task_id: str) -> bool:
+        """Not in another process."""
+        return False
+
+    def keeping_out(self, task_id: str) -> contextlib.AbstractContextManager[None]:
+        """There is no other process."""
+        return contextlib.nullcontext()
+
+
 class MemoryPlacesPlugin:
     """Path guard, layout and directories in memory.
 
@@ -215,6 +246,6 @@ class MemoryPlacesPlugin:
         return MemoryDirectories(run.record.task_id)
 
     @hookimpl(trylast=True)
-    def pamola_provide_lock(self, run: RunServices) -> TaskLock:
+    def pamola_provide_lock(self, run: RunServices) -> MemoryLock:
         """No other process sees the files: nothing is locked."""
-        return TaskLock(run)
+        return MemoryLock(run)

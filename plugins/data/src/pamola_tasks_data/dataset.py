@@ -13,7 +13,7 @@ from pamola_tasks.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pamola_tasks.storage.verified import VerifiedFile
+    from pamola_tasks_data.verified import VerifiedFile
 
 
 # What holds any values in formats whose files state no types.

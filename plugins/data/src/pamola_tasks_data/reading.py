@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pamola_tasks.protocols import DatasetFormat, Files, Role
-    from pamola_tasks.storage.verified import VerifiedFile
+    from pamola_tasks_data.verified import VerifiedFile
 
 
 @attrs.frozen(kw_only=True)

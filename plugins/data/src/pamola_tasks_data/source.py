@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks.storage.verified import VerifiedFile
 from pamola_tasks_data.data_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset
 from pamola_tasks_data.handover import Handover
 from pamola_tasks_data.reading import DataReader, Table, explained
+from pamola_tasks_data.verified import VerifiedFile
 
 if TYPE_CHECKING:
     import numpy

@@ -37,6 +37,6 @@ def pamola_provide_directories(run: RunServices) -> Directories:
 @hookimpl(trylast=True)
 def pamola_provide_lock(run: RunServices) -> Lock:
     """A lock of the operating system."""
-    from pamola_tasks.storage.task_lock import TaskLock
+    from pamola_tasks_directories.task_lock import TaskLock
 
     return TaskLock(run)

@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.storage.publishing import publish
 from pamola_tasks_paths.names import collation_key, shown
 
 O_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
@@ -60,13 +59,15 @@ class Folder:
         os.replace(self._prefix + name, folder._prefix + new_name, src_dir_fd=self.fd, dst_dir_fd=folder.fd)
 
     def publish(self, temporary: str, name: str, *, exclusive: bool) -> None:
-        if self.fd is not None:
-            publish(self.fd, temporary, name, exclusive=exclusive)
-        elif exclusive:
-            os.link(self._prefix + temporary, self._prefix + name)
-            self.unlink(temporary)
-        else:
+        """Give a finished temporary file its name, in one step; `FileExistsError` where `exclusive` and taken."""
+        if not exclusive:
             self.rename(temporary, self, name)
+            return
+        if self.fd is None:
+            os.link(self._prefix + temporary, self._prefix + name)
+        else:
+            os.link(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        self.unlink(temporary)
 
     def enter(self, name: str) -> Folder:
         if self.fd is not None:

@@ -1,4 +1,4 @@
-"""The lock of a task: the operating system's, so that no crash leaves one behind. For providers of `lock`."""
+"""The lock of a task: the operating system's, so that no crash leaves one behind."""
 
 from __future__ import annotations
 
