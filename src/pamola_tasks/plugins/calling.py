@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
@@ -42,6 +43,7 @@ def kind_of(hook: str) -> Kind:
 
 # Kinds whose answers and failures are attributed to plugins here; a step's own errors pass through untouched.
 _ATTRIBUTED = ("contribution", "check", "decision", "chain")
+_HOOKS = (FunctionType, MethodType, staticmethod, classmethod)  # what pluggy takes from a module
 
 
 class PluginManager(pluggy.PluginManager):
@@ -53,7 +55,9 @@ class PluginManager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> HookimplOpts | None:
         """Most names of a module are none of a hook: looking closely at each would cost every start."""
-        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+        if name.startswith("__") or (isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), _HOOKS)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 class _Call:
