@@ -18,6 +18,7 @@ import pytest
 from pamola_tasks import Kernel, Operation, OperationResult, hookimpl
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_compat.base_task import BaseTask
+from pamola_tasks_compat.dependencies import TaskDependencyManager
 
 pytestmark = pytest.mark.usefixtures("nothing_around")
 
@@ -411,10 +412,11 @@ def test_a_dependency_that_succeeded_lets_the_task_go_on_and_gives_its_files_and
     kernel = Kernel(place)
     task.kernel = kernel
     assert task.run({"dependencies": ["t_first"]}), task.error_info
-    found = kernel.services(Listed(), upto="dependencies").dependencies
+    services = kernel.services(Listed(), upto="dependencies")
+    found = services.dependencies
     assert [path.name for path in found.get_dependency_output("t_first", "*.json")] == ["p_profile.json"]
     assert found.get_dependency_output("t_first") == place / "DATA/processed/t_first/output"
-    assert found.get_dependency_metrics("t_first", "ProfileOperation.rows") == {"rows": 60}
+    assert TaskDependencyManager.of(services).get_dependency_metrics("t_first", "ProfileOperation.rows") == {"rows": 60}
 
 
 @pytest.mark.parametrize("wrong", ["missing", "failed"])

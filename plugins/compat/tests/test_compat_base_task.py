@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from kernel_kit import Count, Nothing
 
@@ -57,3 +59,26 @@ def test_checkpoint_status_of_a_resumed_run(tmp_path: Path) -> None:
         "has_restored_state": True,
         "operation_index": 0,
     }
+
+
+def test_a_task_asks_its_dependency_for_status_and_metrics(tmp_path: Path) -> None:
+    """The dependency manager of compat's `BaseTask` has the forerunner's methods while the task runs."""
+    (tmp_path / ".pamola.toml").touch()
+    reports = tmp_path / "DATA/reports"
+    reports.mkdir(parents=True)
+    report = {"run": {"status": "success"}, "metrics": {"Count": {"rows": 3}}}
+    (reports / "t_0_report.json").write_text(json.dumps(report))
+    asked: list[Any] = []
+
+    class Asking(BaseTask):
+        dependencies = ("t_0",)
+
+        def configure_operations(self) -> None:
+            manager = self.dependency_manager
+            asked.extend([manager.get_dependency_status("t_0")["success"], manager.get_dependency_metrics("t_0")])
+            self.add_operation(Nothing)
+
+    task = Asking("t_1")
+    task.kernel = Kernel(tmp_path)
+    assert task.run(), task.error_info
+    assert asked == [True, {"Count": {"rows": 3}}]

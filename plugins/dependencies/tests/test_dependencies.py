@@ -19,7 +19,7 @@ from pamola_tasks.errors import (
     ValidationError,
 )
 from pamola_tasks.storage.files import Files
-from pamola_tasks_dependencies import TaskDependencyManager
+from pamola_tasks_compat.dependencies import TaskDependencyManager
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths import ProjectGuard
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pamola_tasks
+from pamola_tasks_compat.dependencies import TaskDependencyManager
 
 if TYPE_CHECKING:
     from pamola_tasks import Artifact, OperationResult
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
 
 class BaseTask(pamola_tasks.BaseTask):
     __doc__ = pamola_tasks.BaseTask.__doc__
+
+    def create_dependency_manager(self) -> Any:
+        """The service, with the forerunner's methods for the report, metrics and status of a dependency."""
+        if self._session is None:
+            return self.dependency_manager
+        return TaskDependencyManager.of(self._session.run, self.dependency_manager)
 
     def get_results(self) -> dict[str, OperationResult]:
         """Results by step id: `results`."""

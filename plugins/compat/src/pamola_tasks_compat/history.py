@@ -58,7 +58,7 @@ class ExecutionLog:
         return made
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["_log"], name) if "_log" in self.__dict__ else super().__getattribute__(name)
+        return getattr(self.__dict__["_log"], name) if "_log" in self.__dict__ else self.__getattribute__(name)
 
     # ------------------------------------------------------------ recording
 

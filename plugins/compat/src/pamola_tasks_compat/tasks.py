@@ -79,7 +79,7 @@ _OF_PLUGIN = {
     "create_operation_executor": ("executor", "pamola_tasks_compat.executor"),
     "TaskContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
     "ContextManager": ("checkpoints", "pamola_tasks_checkpoints"),
-    "TaskDependencyManager": ("dependencies", "pamola_tasks_dependencies"),
+    "TaskDependencyManager": ("dependencies", "pamola_tasks_compat.dependencies"),
     "TaskProgressManager": ("progress", "pamola_tasks_compat.progress"),
     "ProgressTracker": ("progress", "pamola_tasks_compat.trackers"),
     "NoOpProgressTracker": ("progress", "pamola_tasks_compat.trackers"),
