@@ -218,18 +218,18 @@ def test_an_empty_table_and_a_doubled_column_fail_the_step(tmp_path: Path) -> No
         ),
         ({"suppressed_records": "hide"}, "`suppressed_records` has to be one of drop, keep"),
         ({"output": "stars"}, "`output` has to be one of ranges, labels, representative"),
-        ({"weights": {"income": 2.0}}, "`weights` names income, which is no quasi-identifier"),
+        ({"weights": {"income": 2.0}}, "`weights` names income, which is not a quasi-identifier"),
         ({"weights": {"age": 0.0}}, "the weight of age has to be above 0"),
         ({"ranges": {"age": []}}, "`ranges` of age have to be numbers above 0"),
         ({"ranges": {"age": [5]}, "hierarchies": {"age": "ages"}}, "age has both a hierarchy and `ranges`"),
         ({"quasi_identifiers": []}, "`quasi_identifiers` is empty"),
         ({"quasi_identifiers": "age"}, "`quasi_identifiers` has to be a list of column names"),
         ({"quasi_identifiers": ["age", "age"]}, "`quasi_identifiers` names age twice"),
-        ({"direct_identifiers": ["age"]}, "age stands in both `quasi_identifiers` and `direct_identifiers`"),
-        ({"sensitive_attributes": ["age"]}, "age stands in both `quasi_identifiers` and `sensitive_attributes`"),
+        ({"direct_identifiers": ["age"]}, "age is in both `quasi_identifiers` and `direct_identifiers`"),
+        ({"sensitive_attributes": ["age"]}, "age is in both `quasi_identifiers` and `sensitive_attributes`"),
         (
             {"sensitive_attributes": ["s"], "direct_identifiers": ["s"]},
-            "s stands in both `sensitive_attributes` and `direct_identifiers`",
+            "s is in both `sensitive_attributes` and `direct_identifiers`",
         ),
     ],
 )
@@ -262,7 +262,7 @@ def test_a_run_warns_of_identifiers_that_are_kept_and_of_values_that_a_class_giv
     told = warnings_of(people(), tmp_path / "a", k=2, sensitive_attributes=["income"])
     assert "keeps columns that look like direct identifiers: customer_id (its name says that it holds an id)" in told
     assert "set `on_identifiers: drop`" in told
-    assert "same value of income" in told
+    assert "share a single income" in told
     assert "example.org" not in told
 
     quiet = warnings_of(people(), tmp_path / "b", k=60, sensitive_attributes=["income"], on_identifiers="drop")

@@ -443,7 +443,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (
         GeneralizeOperation,
         {"columns": ["a"], "method": "groups", "groups": {"x": ["1"], "y": [1]}},
-        "stands in another group too",
+        "is in another group too",
     ),
     (SuppressOperation, {"columns": ["a"], "suppress": "rows"}, "one of records, cells, attributes"),
     (SuppressOperation, {"columns": ["a"], "suppress": "cells"}, "needs `values`, `min_count` or both"),
@@ -453,7 +453,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (MaskOperation, {"columns": ["a"], "character": "xx"}, "`character` has to be one character"),
     (MaskOperation, {"columns": ["a"], "method": "partial"}, "needs `keep_first`, `keep_last` or `preserve`"),
     (MaskOperation, {"columns": ["a"], "method": "pattern"}, "needs a `pattern`"),
-    (MaskOperation, {"columns": ["a"], "method": "pattern", "pattern": "("}, "`pattern` is no regular expression"),
+    (MaskOperation, {"columns": ["a"], "method": "pattern", "pattern": "("}, "`pattern` is not a regular expression"),
     (MaskOperation, {"columns": ["a"], "keep_first": 1}, "`keep_first` does nothing with `method: full`"),
     (TopBottomCodeOperation, {"columns": ["a"]}, "nothing to cut"),
     (TopBottomCodeOperation, {"columns": ["a"], "top": 1, "bottom": 2}, "`bottom` (2) is above `top` (1)"),

@@ -41,9 +41,9 @@ def test_distinct_diversity_is_that_of_the_poorest_class_and_says_what_it_means(
     poor = grouping.diversity(table["s"])
     assert poor is not None
     assert (poor.l, poor.exposed_classes, poor.exposed_records) == (1, 2, 4)
-    assert "in 2 classes with 4 of 7 records everybody has the same value of s" in poor.meaning("s", 7)
+    assert "2 equivalence classes (4 of 7 records) share a single s" in poor.meaning("s", 7)
 
     good = grouping.diversity(table["t"])
     assert good is not None
     assert (good.l, good.exposed_classes) == (2, 0)
-    assert "at least 2 different values of t" in good.meaning("t", 7)
+    assert "at least 2 distinct values of t" in good.meaning("t", 7)

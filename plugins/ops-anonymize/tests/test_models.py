@@ -123,7 +123,7 @@ def test_each_strategy_keeps_each_promise(adult: pd.DataFrame, strategy: str, pr
 
 def test_what_not_even_the_whole_table_has_is_refused(adult: pd.DataFrame) -> None:
     how = Settings(promise=Promise(l=3), sensitive=["salary-class"])
-    with pytest.raises(DataRefused, match="distinct 3-diversity cannot be had for salary-class"):
+    with pytest.raises(DataRefused, match="distinct 3-diversity cannot be reached for salary-class"):
         anonymized(adult, QUASI, 4, how)
 
 

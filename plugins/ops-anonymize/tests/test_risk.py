@@ -69,7 +69,7 @@ def test_a_population_lowers_the_journalist_and_marketer_risk_and_gives_k_map(tm
 
     stranger = sample.assign(age=[30, 99, 40])
     result = run(operation, stranger, tmp_path / "b", everybody=PEOPLE)
-    assert "1 of 3 records of people are like nobody in everybody" in "".join(result.warnings)
+    assert "1 of 3 records of people match no record of everybody" in "".join(result.warnings)
     assert result.metrics["k_map"] == 0
     assert result.metrics["journalist"]["highest"] == 1.0
 
@@ -83,7 +83,7 @@ def test_diversity_and_closeness_of_a_small_table_by_hand(tmp_path: Path) -> Non
     assert told["illness"]["entropy_l"] == pytest.approx(1.0)
     assert told["illness"]["t"] == pytest.approx((1 / 3 + 1 / 6 + 1 / 6) / 2)
     assert (told["illness"]["exposed_classes"], told["illness"]["exposed_records"]) == (1, 2)
-    assert "knows the value too" in told["illness"]["meaning"]
+    assert "attribute disclosure despite k-anonymity" in told["illness"]["meaning"]
     # income: 1, 2, 3, 4 and 1, 2; the table has 1 and 2 twice: cumulative 1/3, 2/3, 5/6, 1 against 1/2, 1, 1, 1
     assert told["income"]["distance"] == "ordered"
     assert told["income"]["t"] == pytest.approx((1 / 6 + 1 / 3 + 1 / 6) / 3)
@@ -157,7 +157,7 @@ def test_missing_values_of_a_real_table_count(tmp_path: Path) -> None:
     ("parameters", "message"),
     [
         ({"quasi_identifiers": []}, "`quasi_identifiers` is empty"),
-        ({"sensitive_attributes": ["age"]}, "age stands in both"),
+        ({"sensitive_attributes": ["age"]}, "age is in both"),
         ({"risk_threshold": 0}, "`risk_threshold` has to be a number above 0 and at most 1"),
         ({"l": 1}, "`l` has to be a whole number of 2 or more"),
         ({"c": -1}, "`c` has to be a finite number above 0"),

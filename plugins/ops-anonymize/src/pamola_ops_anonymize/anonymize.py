@@ -143,7 +143,7 @@ class AnonymizeOperation(Operation):
                 both = [name for name in getattr(self, role) if name in getattr(self, other)]
                 if both:
                     raise ParameterError(
-                        f"AnonymizeOperation: {', '.join(both)} stands in both `{role}` and `{other}`:"
+                        f"AnonymizeOperation: {', '.join(both)} is in both `{role}` and `{other}`:"
                         f" a column has one role"
                     )
 
@@ -189,7 +189,8 @@ class AnonymizeOperation(Operation):
             )
         if self.method == "k-map" and self.output == "representative":
             raise ParameterError(
-                "AnonymizeOperation: k-map counts records that a cell covers: `output` has to say which"
+                "AnonymizeOperation: k-map counts the records that a cell covers, which a representative does not"
+                " state: set `output` to `ranges` or `labels`"
             )
 
     def _check_columns_of_options(self) -> None:
@@ -197,7 +198,7 @@ class AnonymizeOperation(Operation):
             other = sorted(set(getattr(self, option)) - set(self.quasi_identifiers))
             if other:
                 raise ParameterError(
-                    f"AnonymizeOperation: `{option}` names {', '.join(other)}, which is no quasi-identifier"
+                    f"AnonymizeOperation: `{option}` names {', '.join(other)}, which is not a quasi-identifier"
                 )
         both = sorted(set(self.hierarchies) & set(self.ranges))
         if both:

@@ -36,8 +36,8 @@ def risk_gauge(readings: Mapping[str, tuple[float | None, float]], threshold: fl
     return {
         "kind": "gauge",
         "title": "Risk of re-identification",
-        "note": "How likely somebody who knows a person's quasi-identifiers finds the person's record: in the smallest"
-        " class, and on average over all records.",
+        "note": "How likely an attacker who knows a person's quasi-identifiers finds the person's record: in the"
+        " smallest equivalence class, and on average over all records.",
         "readings": [
             {"label": label, "value": value} | ({} if before is None else {"before": before})
             for label, (before, value) in readings.items()

@@ -41,11 +41,11 @@ class Measured:
         """The measures in words."""
         kind = "in their order" if self.ordered else "as parts of all records"
         many = f"{self.distinct} different values and is as uncertain as among {self.entropy:.3g} equally likely ones"
-        held = "one value only" if self.distinct == 1 else many
+        held = "a single value" if self.distinct == 1 else many
         return (
-            f"in the class that gives most away, {attribute} has {held};"
-            f" compared {kind}, its values in a class differ from those of the table by up to t = {self.t:.3g}"
-            f" (0: a class tells nothing, 1: everything)"
+            f"in the worst equivalence class, {attribute} has {held};"
+            f" compared {kind}, the values of a class are up to t = {self.t:.3g} away from those of the table"
+            f" (0: a class discloses nothing, 1: everything)"
         )
 
     def told(self) -> dict[str, Any]:

@@ -135,9 +135,7 @@ class GeneralizeOperation(Operation):
             members = sorted({text_of(value) for value in values})
             for member in members:
                 if member in written:
-                    raise ParameterError(
-                        f"GeneralizeOperation: `groups`: a value of {label!r} stands in another group too"
-                    )
+                    raise ParameterError(f"GeneralizeOperation: `groups`: a value of {label!r} is in another group too")
                 written[member] = label if self.labels else category_set(members)
         return written
 

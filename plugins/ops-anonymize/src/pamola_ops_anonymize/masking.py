@@ -74,7 +74,7 @@ class MaskOperation(Operation):
             try:
                 re.compile(self.pattern)
             except re.error as problem:
-                raise ParameterError(f"MaskOperation: `pattern` is no regular expression: {problem}") from None
+                raise ParameterError(f"MaskOperation: `pattern` is not a regular expression: {problem}") from None
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Mask chunk by chunk; count what was changed and what was not."""

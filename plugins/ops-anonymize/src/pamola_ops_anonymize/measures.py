@@ -35,14 +35,15 @@ class Diversity:
         """The measure in words."""
         if self.l > 1:
             return (
-                f"in every class of records that look alike there are at least {self.l} different values of"
-                f" {attribute}: knowing somebody's class leaves at least {self.l} possible values, though some may be"
-                f" far likelier than others"
+                f"every equivalence class has at least {self.l} distinct values of {attribute}: an attacker who knows"
+                f" a person's class is left with at least {self.l} candidate values, though some may be far more likely"
+                f" than others"
             )
+        classes = "equivalence class" if self.exposed_classes == 1 else "equivalence classes"
+        shares = "shares" if self.exposed_classes == 1 else "share"
         return (
-            f"in {self.exposed_classes:,} classes with {self.exposed_records:,} of {records:,} records everybody has"
-            f" the same value of {attribute}: whoever knows that a person is in such a class knows the value too,"
-            f" however large k is"
+            f"{self.exposed_classes:,} {classes} ({self.exposed_records:,} of {records:,} records) {shares} a single"
+            f" {attribute}: attribute disclosure despite k-anonymity; require l ≥ 2"
         )
 
 

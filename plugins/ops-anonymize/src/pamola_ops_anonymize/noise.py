@@ -181,9 +181,9 @@ class NoiseOperation(Operation):
         cost = Spending(self.epsilon * len(self.columns), (self.delta or 0.0) * len(self.columns))
         if self.reproducible:
             void = (
-                f"the noise in {self.output_dataset} comes from the step's seed (`reproducible: true`): whoever knows"
-                f" the seed can take it away, so that the guarantee of differential privacy is void. Nothing was"
-                f" entered as spent; do not release the table"
+                f"the noise in {self.output_dataset} comes from the step's seed (`reproducible: true`): anyone with the"
+                f" seed can subtract it, so differential privacy is void. Nothing was entered as spent; do not release"
+                f" the table"
             )
             ctx.warn(void)
             return {"guarantee": "void", "meaning": void, "epsilon": self.epsilon, "delta": self.delta or 0.0}

@@ -78,8 +78,8 @@ class PseudonymizeOperation(Operation):
     def __attrs_post_init__(self) -> None:
         if self.method == "token" and not self.vault_dataset:
             raise ParameterError(
-                "PseudonymizeOperation: `method: token` needs a `vault_dataset`: without it nobody could go back, and"
-                " `hmac-sha256` does that"
+                "PseudonymizeOperation: `method: token` needs a `vault_dataset`: without it no token could be reversed,"
+                " and `hmac-sha256` does that"
             )
         if self.method != "token" and self.vault_dataset is not None:
             raise ParameterError("PseudonymizeOperation: `vault_dataset` belongs to `method: token`")

@@ -63,7 +63,7 @@ class RiskOperation(Operation):
         both = [name for name in self.sensitive_attributes if name in self.quasi_identifiers]
         if both:
             raise ParameterError(
-                f"RiskOperation: {', '.join(both)} stands in both `quasi_identifiers` and `sensitive_attributes`:"
+                f"RiskOperation: {', '.join(both)} is in both `quasi_identifiers` and `sensitive_attributes`:"
                 f" a column has one role"
             )
 
@@ -84,7 +84,7 @@ class RiskOperation(Operation):
         with ctx.artifact(
             f"{self.output_prefix or self.input_dataset}_risk",
             "json",
-            f"How easily somebody in {self.input_dataset} is recognized",
+            f"Re-identification risk of {self.input_dataset}",
             category="metrics",
             tags=[charts.TAG],
         ) as file:
@@ -135,9 +135,9 @@ class RiskOperation(Operation):
         unmatched = int(sample[count == 0].sum())
         if unmatched:
             ctx.warn(
-                f"{unmatched:,} of {len(frame):,} records of {self.input_dataset} are like nobody in {population}: it"
-                f" is not the population, or the quasi-identifiers are written in another way. They count as found"
-                f" for certain"
+                f"{unmatched:,} of {len(frame):,} records of {self.input_dataset} match no record of {population}: it"
+                f" is not the population, or its quasi-identifiers are written differently. These records count as"
+                f" re-identified"
             )
         found = np.maximum(count, 1)
         risk = 1.0 / found
