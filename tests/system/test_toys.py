@@ -260,11 +260,8 @@ def ending() -> Iterator[list[subprocess.Popen[str]]]:
     ("toys", "encrypted"),
     [
         ((), True),
-        ((), False),
-        (("lock",), True),
         (("lock",), False),
         (("places", "directories"), True),
-        (("places", "directories"), False),
         (tuple(service for service in SERVICES if service != "encryption"), True),
         (tuple(service for service in SERVICES if service != "encryption"), False),
     ],

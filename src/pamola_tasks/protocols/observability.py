@@ -122,7 +122,10 @@ class Reporter(Protocol):
         """The report as it stands."""
 
     def save_report(self) -> Path:
-        """Write all formats and the manifest; the path of the JSON report."""
+        """Write all formats and the manifest, where `run.places` says; the path of the JSON report.
+
+        There is one report for each run, and a copy of the newest: `place.report(run.id)` and `place.report()`.
+        """
 
 
 @attrs.frozen(kw_only=True)

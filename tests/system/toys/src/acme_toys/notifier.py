@@ -13,8 +13,7 @@ class Notifier:
         self.run = run
 
     def send(self, text):
-        for _ in self.run.kernel.plugins.each("acme_notified", run=self.run, text=text):
-            pass
+        self.run.kernel.plugins.each("acme_notified", run=self.run, text=text)
 
     def close(self):
         self.run.logger.debug("no more messages")
