@@ -64,9 +64,8 @@ def only(*toys: str) -> dict[str, str]:
 def outside_of_the_toys_layout(lab: Lab) -> list[str]:
     """What lies where the default plugins keep things: data, state, logs, history, keys."""
     found = [path for path in lab.root.rglob("*") if path.name in ("DATA", ".state", "processed", "reports", "logs")]
-    own = {lab.root / "BENCH/logs", *lab.root.glob("LAB/*/logs")}
-    found = [path for path in found if path not in own]
-    found += [*lab.root.glob("configs/execution_log*"), *lab.root.glob(".pamola/*.jsonl"), *lab.home.rglob("*.key")]
+    found = [path for path in found if not {"BENCH", "LAB"} & set(path.parts)]
+    found += [*lab.root.glob("configs/execution_log*"), *lab.root.glob(".pamola/*.jsonl"), *lab.home.iterdir()]
     return sorted(str(path.relative_to(lab.root.parent)) for path in found)
 
 
@@ -142,7 +141,7 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "config schema": [("", 2, "toys (acme-toys 1.0) provides the configuration here")],
     "config show": [("demo", 0, "input_datasets"), ("demo --origin", 0, "configs/demo.yaml"), ("", 0, "seed")],
     "decrypt": [("LAB/demo/output/released.csv --out plain.csv", 2, "toys (acme-toys 1.0) provides encryption here")],
-    "demo": [("--rows 60 --k 2", 0, "k = 2 after")],
+    "demo": [("--rows 60 --k 2 --keep kept", 0, "k = 2 after"), ("--rows 9 --keep LAB", 2, "LAB is not empty")],
     "doctor": [("", 0, "plugins: "), ("--data", 0, "reports are not examined: toys (acme-toys 1.0) offers no way to")],
     "encrypt": [("BENCH/in/patients.csv", 2, "toys (acme-toys 1.0) provides encryption here")],
     "graph": [("", 0, '"demo"'), ("demo", 0, "released")],
@@ -224,6 +223,42 @@ def test_the_notifier_sends_what_another_plugin_delivers(lab):
     assert hooks["acme_notified"]["implemented_by"] == ["post"]
     lab.ask("--no-plugin", "post", "run", "demo")
     assert (lab.root / "BENCH/post.txt").read_text() == "demo ended with success\n"
+
+
+SECOND = """\
+task_id: a-second
+dependencies: [demo]
+input_datasets: {released: LAB/demo/output/released.csv}
+operations:
+  - ProfileOperation: {dataset_name: released}
+"""
+
+
+@pytest.mark.parametrize("default", ["scheduler", "executor", "none"])
+def test_several_tasks_and_processes(lab, default):
+    """With all toys, and with the default scheduler or executor among them."""
+    (lab.root / "configs/a-second.yaml").write_text(SECOND)
+    lab.prefer(**{service: provider for service, provider in only().items() if service == default})
+    said = lab.ask("run", "--all", "--jobs", "2", "--executor", "processes")
+    assert said.index("demo") < said.index("a-second succeeded")
+    assert "demo" in lab.ask("graph")
+    lab.ask("run", "a-second", "--with-dependencies", "--restart", "--set", "use_encryption=true")
+    assert (lab.root / "LAB/a-second/output/released_profile.json").read_bytes().startswith(b"acme/1\n")
+    assert outside_of_the_toys_layout(lab) == []
+
+
+def test_a_run_that_is_killed_goes_on(empty, ending):
+    ending.append(running(empty, encrypted=False))
+    assert "running" in empty.ask("status", "first")
+    assert "is running" in empty.ask("run", "first", code=RUNNING)
+    assert json.loads(empty.ask("clean", "--json"))["running"] == ["first"]
+    ending[0].kill()
+    ending[0].wait()
+    assert json.loads(empty.ask("status", "first", "--json"))["state"] == "aborted"
+    assert "LAB/first/temp/scratch" in empty.ask("clean", "first")
+    (empty.root / "go").touch()
+    assert "first succeeded" in empty.ask("--plugin", str(WAITING), "run", "first")
+    assert outside_of_the_toys_layout(empty) == []
 
 
 # ---------------------------------------------------------------- keys stay while a task runs
