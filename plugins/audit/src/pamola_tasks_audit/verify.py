@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,10 +66,8 @@ def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> str:
         return "this run recorded no files"
     if not wrong:
         return f"{len(found)} as recorded"
-    words = [
-        f"{sum(row['status'] == word for row in wrong)} {word}" for word in dict.fromkeys(r["status"] for r in wrong)
-    ]
-    return f"{', '.join(words)}, {len(found) - len(wrong)} as recorded"
+    counted = Counter(row["status"] for row in wrong)
+    return f"{', '.join(f'{n} {word}' for word, n in counted.items())}, {len(found) - len(wrong)} as recorded"
 
 
 def _of_keys(encrypted: list[dict[str, Any]]) -> str:
@@ -183,11 +182,8 @@ def _verified(files: Files, kind: str, entry: Mapping[str, Any], no_key: str) ->
         return {**row, "status": "unreadable", "why": str(problem)}
     row["found"], row["why"] = known.sha256, known.note
     if known.sha256 != wanted:
-        size = files.stat(path).size
-        was = entry.get("bytes")
-        return {
-            **row,
-            "status": "changed",
-            "why": f"{size} bytes, not {was}" if was is not None and size != was else "its content is another",
-        }
+        size, was = files.stat(path).size, entry.get("bytes")
+        row["status"], row["why"] = "changed", "its content is another"
+        if was is not None and size != was:
+            row["why"] = f"{size} bytes, not {was}"
     return row

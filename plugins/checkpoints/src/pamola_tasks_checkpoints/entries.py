@@ -1,4 +1,7 @@
-"""A finished step as the journal has it: its entry, the files that it left, and its metrics."""
+"""A finished step as the journal has it: its entry, the files that it left, and its metrics; and the state after some.
+
+The state of a task is a dict, because that is what a task's code is given, may add keys to, and saves.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.record import SavedOutput, SavedStep
+from pamola_tasks.record import SavedOutput, SavedStep, now, rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import Files, RunServices
@@ -88,3 +91,39 @@ def locked(files: Files, output: SavedOutput) -> str:
     """Why an output that is there cannot be used: it was encrypted with a key that is not at hand. Else nothing."""
     refusal = files.refusal(output.path)
     return f"{output.kind} {output.name} ({output.path}) cannot be decrypted: {refusal}" if refusal else ""
+
+
+REQUIRED = ("task_id", "operation_index", "operations_completed")
+
+
+def state_after(task_id: str, files: Files, steps: Iterable[SavedStep]) -> dict[str, Any]:
+    """The state after these steps have been finished, in this order."""
+    moment = rfc3339(now())
+    state: dict[str, Any] = {
+        "task_id": task_id,
+        "created_at": moment,
+        "last_updated": moment,
+        "operation_index": -1,
+        "operations_completed": [],
+        "operations_failed": [],
+        "metrics": {},
+        "artifacts": [],
+    }
+    artifacts: dict[str, dict[str, str]] = {}
+    for saved in steps:
+        done = {"index": saved.index, "name": saved.step_id, "timestamp": saved.time}
+        state["operations_completed"].append(done)
+        state["operation_index"] = max(state["operation_index"], saved.index)
+        state["last_updated"] = saved.time
+        if metrics := kept_metrics(files, saved):
+            state["metrics"][saved.step_id] = metrics
+        for output in saved.outputs:
+            if output.kind in ("output", "artifact"):
+                artifacts[output.path] = {
+                    "path": output.path,
+                    "type": str(output.artifact.get("artifact_type") or output.format),
+                    "description": str(output.artifact.get("description") or output.name),
+                    "timestamp": saved.time,
+                }
+    state["artifacts"] = list(artifacts.values())
+    return state

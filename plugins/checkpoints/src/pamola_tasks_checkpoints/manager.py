@@ -20,8 +20,8 @@ from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityEr
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.protocols.observability import shown
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks_checkpoints.entries import REQUIRED, state_after
 from pamola_tasks_checkpoints.run_checkpoints import RunCheckpoints
-from pamola_tasks_checkpoints.state import REQUIRED, state_after
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
 
 if TYPE_CHECKING:

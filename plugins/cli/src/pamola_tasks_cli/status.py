@@ -48,21 +48,18 @@ def status_of(run: RunServices) -> dict[str, Any]:
     task_id = run.record.task_id
     latest = run.history.find_latest_execution(task_id, success_only=False)
     holder = run.lock.holder(task_id)
+    said = latest or {}
     row: dict[str, Any] = {
         "task": task_id,
         "state": _ended(run, latest),
-        "run": None,
-        "since": None,
-        "pid": None,
-        "host": None,
+        "run": said.get("task_run_id"),
+        "since": said.get("timestamp"),
+        "pid": said.get("pid"),
+        "host": said.get("hostname"),
         "steps": [],
-        "seconds": None,
-        "error": None,
+        "seconds": said.get("execution_time"),
+        "error": said.get("error"),
     }
-    if latest is not None:
-        row["run"], row["pid"], row["host"] = latest.get("task_run_id"), latest.get("pid"), latest.get("hostname")
-        row["since"], row["seconds"] = latest.get("timestamp"), latest.get("execution_time")
-        row["error"] = latest.get("error")
     # The lock is tried only where it can be held: who tries it at the wrong moment keeps another from starting.
     known = latest is not None and latest.get("status") not in ("running", "unknown")
     if holder is not None and not (known and holder.run_id == row["run"]) and run.lock.is_running(task_id):

@@ -1,4 +1,4 @@
-"""The JSON report (schema 1) from what a run recorded and what the task itself added."""
+"""The JSON report (schema 1) from what a run recorded and what the task itself added, and the manifest made of it."""
 
 from __future__ import annotations
 
@@ -259,3 +259,41 @@ def _errors(record: RunRecord, added: Added, error: Mapping[str, Any] | None) ->
         if place or message not in (known for _, known in found):
             found.setdefault((place, message), dict(entry))
     return list(found.values())
+
+
+# ---------------------------------------------------------------- the manifest
+
+
+def manifest_of(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest from the (already redacted) report."""
+    error = report.get("error")
+    return {
+        "schema": 1,
+        "schema_version": "1.0",
+        "task_id": report["task"]["id"],
+        "task_type": report["task"]["type"],
+        "run_id": report["run"]["id"],
+        "generated_at": rfc3339(now()),
+        "execution_time_seconds": report["run"]["seconds"],
+        "verdict": "PASS" if report["success"] else "FAIL",
+        "pipeline_steps": [
+            {"operation": entry["name"], **_file(entry, "step", "status"), "metrics": entry.get("metrics", {})}
+            for entry in report["operations"]
+            if entry.get("step")
+        ],
+        "outputs": [
+            _file(entry, "name", "path", "sha256", "bytes", "rows", "encrypted") for entry in report["outputs"]
+        ],
+        "artifacts": [
+            _file(entry, "path", "type", "category", "description", "sha256", "bytes", "encrypted")
+            for entry in report["artifacts"]
+        ],
+        "input_datasets": [entry["name"] for entry in report["inputs"]],
+        "inputs": [_file(entry, "name", "path", "sha256", "bytes", "rows") for entry in report["inputs"]],
+        "privacy_guarantees": {"formal_dp": False},
+        "error_info": None if error is None else {key: error[key] for key in error if key != "traceback"},
+    }
+
+
+def _file(entry: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: entry.get(key) for key in keys}

@@ -16,7 +16,6 @@ from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
-from pamola_tasks_reports.manifest import manifest_of
 from pamola_tasks_reports.privacy import without_values
 from pamola_tasks_reports.store import Reports, as_json
 from pamola_tasks_reports.writers import WRITERS
@@ -230,7 +229,7 @@ class TaskReporter:
                 except ReportingError as error:
                     problems.append(str(error))
         if self._reports is not None:
-            self._write(files, self._reports.place.manifest, as_json(manifest_of(report)))
+            self._write(files, self._reports.place.manifest, as_json(facts.manifest_of(report)))
         if problems:
             raise ReportingError("; ".join(problems))
         return files.root / self._report_path
