@@ -98,22 +98,16 @@ class EncryptingWriter(io.BufferedIOBase):
         if self._closed:
             raise ValueError("the encrypted file is closed")
         view = memoryview(data).cast("B")
-        size, done = len(view), 0
-        while done < size:
-            capacity = self._capacity()
-            if self._filled == capacity:
-                self._seal(memoryview(self._waiting)[:capacity], last=False)
+        size = len(view)
+        while len(view) > (room := self._capacity() - self._filled):
+            if self._filled:
+                self._keep(view[:room])
+                self._seal(memoryview(self._waiting)[: self._filled], last=False)
                 self._filled = 0
-                continue
-            if self._filled == 0 and size - done > capacity:
-                # A whole segment with more behind it needs no copy of its plain bytes.
-                self._seal(view[done : done + capacity], last=False)
-                done += capacity
-                continue
-            taken = min(capacity - self._filled, size - done)
-            self._waiting[self._filled : self._filled + taken] = view[done : done + taken]
-            self._filled += taken
-            done += taken
+            else:  # a whole segment with more behind it needs no copy of its plain bytes
+                self._seal(view[:room], last=False)
+            view = view[room:]
+        self._keep(view)
         self._position += size
         return size
 
@@ -145,20 +139,21 @@ class EncryptingWriter(io.BufferedIOBase):
         # The base class would close, and so complete, a file that an exception left behind.
         self.discard()
 
+    def _keep(self, plain: memoryview) -> None:
+        self._waiting[self._filled : self._filled + len(plain)] = plain
+        self._filled += len(plain)
+
     def _capacity(self) -> int:
         return PLAIN_SIZE if self._number else FIRST_PLAIN_SIZE
 
     def _seal(self, plain: memoryview, *, last: bool) -> None:
         start, end = self._sealed_size, self._sealed_size + len(plain) + TAG_SIZE
         with memoryview(self._sealed) as sealed:
-            encrypt_into(self._aead, self._nonce(last), plain, sealed[start:end])
+            encrypt_into(self._aead, self._prefix + NONCE_END.pack(self._number, last), plain, sealed[start:end])
         self._sealed_size = end
         self._number += 1
         if end + SEGMENT_SIZE > len(self._sealed):
             self._write_sealed()
-
-    def _nonce(self, last: bool) -> bytes:
-        return self._prefix + NONCE_END.pack(self._number, last)
 
     def _write_sealed(self) -> None:
         with memoryview(self._sealed) as sealed:
