@@ -24,8 +24,9 @@ from pamola_tasks_encryption import (
 )
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing
 from pamola_tasks_encryption.keyfile import KeyDocument, PassphraseLock
-from pamola_tasks_encryption.keys import KeyFileStore, default_key_file, find_key, fingerprint_of
+from pamola_tasks_encryption.keys import default_key_file, find_key, fingerprint_of
 from pamola_tasks_encryption.private_files import key_directory
+from pamola_tasks_encryption.stores import KeyFileStore
 from pamola_tasks_redaction.secrets import Redactor
 
 Make = Callable[..., TaskEncryptionManager]

@@ -18,12 +18,12 @@ from pamola_tasks_encryption import rotation
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
 from pamola_tasks_encryption.keyfile import MIN_PASSPHRASE, KeyDocument, Lock, Means, PassphraseLock, RecipientLock
-from pamola_tasks_encryption.keys import KeyFileStore, KeyStore
 from pamola_tasks_encryption.place import OpenKey, Place
 from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
 from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
+from pamola_tasks_encryption.stores import KeyFileStore, KeyStore
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Output

@@ -6,7 +6,6 @@ that nobody else can read from their first moment, and never over another.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,8 @@ from pamola_tasks.errors import EncryptionError
 from pamola_tasks_encryption.errors import KeyDamaged, KeyRefused
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
-from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
+from pamola_tasks_encryption.private_files import key_directory
+from pamola_tasks_encryption.stores import EnvironmentStore, KeyFileStore, KeyringStore, KeyStore
 
 _PROJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -128,100 +128,8 @@ def find_store(
     if configured is not None:
         return KeyFileStore(configured, "encryption_key_path")
     if keyring:
-        from pamola_tasks_encryption.keyring_store import KeyringStore
-
         return KeyringStore(project_id)
     return KeyFileStore(default_key_file(project_id), "the project's key file")
-
-
-class KeyStore:
-    """A place that holds the text of a key file; one that cannot be written to refuses.
-
-    Attributes:
-        source: What named it, for messages.
-        path: The file, where it is one.
-    """
-
-    source = ""
-    path: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """The place, for messages."""
-        return self.source
-
-    def read(self) -> bytes:
-        """The text; KeyMissing if there is none."""
-        raise NotImplementedError
-
-    def create(self, text: str) -> None:
-        """Write a new text; KeyRefused if there is one already."""
-        raise self._refusal()
-
-    def replace(self, text: str) -> None:
-        """Replace the text in one step."""
-        raise self._refusal()
-
-    def retire(self, text: str, fingerprint: str) -> str:
-        """Keep the text of a replaced key.
-
-        Returns:
-            Where it is now.
-        """
-        raise self._refusal()
-
-    def _refusal(self) -> KeyRefused:
-        return KeyRefused(
-            f"the key comes from {self.source}, which a command cannot change: unset it, or put the key into a file and"
-            " name that with PAMOLA_KEY_FILE"
-        )
-
-
-class EnvironmentStore(KeyStore):
-    """The variable `PAMOLA_KEY`, which can only be read."""
-
-    source = "PAMOLA_KEY"
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def read(self) -> bytes:
-        return self._text.encode("utf-8", "replace")
-
-
-class KeyFileStore(KeyStore):
-    """A key file.
-
-    Args:
-        path: Where it is.
-        source: What named it.
-    """
-
-    def __init__(self, path: Path, source: str) -> None:
-        self.path = self._path = path
-        self.source = source
-
-    @property
-    def name(self) -> str:
-        return f"{self.source}: {self._path}"
-
-    def read(self) -> bytes:
-        return read_private_file(self._path, self.source)
-
-    def create(self, text: str) -> None:
-        write_private_file(self._path, text)
-
-    def replace(self, text: str) -> None:
-        write_private_file(self._path, text, replace=True)
-
-    def retire(self, text: str, fingerprint: str) -> str:
-        """Keep a copy in the folder `retired` beside the file."""
-        path = self._path.parent / "retired" / f"{self._path.stem}-{fingerprint}.key"
-        if not os.path.lexists(path):
-            write_private_file(path, text)
-        elif read_private_file(path, "the retired key") != text.encode():
-            raise KeyRefused(f"{path} is there, with other content than the key that is to be kept there")
-        return str(path)
 
 
 def default_key_file(project_id: str = "") -> Path:

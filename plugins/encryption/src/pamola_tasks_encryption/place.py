@@ -18,7 +18,8 @@ from pamola_tasks.storage import locks
 from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.in_use import not_in_use
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
-from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, find_store
+from pamola_tasks_encryption.keys import find_store
+from pamola_tasks_encryption.stores import KeyFileStore, KeyStore
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Config, Files, Places, Project
