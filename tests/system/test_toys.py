@@ -142,7 +142,10 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "config show": [("demo", 0, "input_datasets"), ("demo --origin", 0, "configs/demo.yaml"), ("", 0, "seed")],
     "decrypt": [("LAB/demo/output/released.csv --out plain.csv", 2, "toys (acme-toys 1.0) provides encryption here")],
     "demo": [("--rows 60 --k 2 --keep kept", 0, "k = 2 after"), ("--rows 9 --keep LAB", 2, "LAB is not empty")],
-    "doctor": [("", 0, "plugins: "), ("--data", 0, "reports are not examined: toys (acme-toys 1.0) offers no way to")],
+    "doctor": [
+        ("", 0, "plugins: "),
+        ("--data", 0, "not examined: reports, of which toys (acme-toys 1.0) offers no examination"),
+    ],
     "encrypt": [("BENCH/in/patients.csv", 2, "toys (acme-toys 1.0) provides encryption here")],
     "graph": [("", 0, '"demo"'), ("demo", 0, "released")],
     "history": [("", 0, "success"), ("demo --limit 1", 0, "released.csv"), ("--failed", 0, "No runs of this kind")],

@@ -41,7 +41,7 @@ def examine(kernel: KernelView) -> list[Diagnosis]:
         text = f"{', '.join(examined)} of {len(task_ids)} tasks: all sound"
         found.append(Diagnosis(level="ok", subject="data", finding=text))
     for service, label in unexamined.items():
-        finding = f"{_KEPT[service]} are not examined: {label} offers no way to"
+        finding = f"not examined: {_KEPT[service]}, of which {label} offers no examination"
         found.append(Diagnosis(level="note", subject="data", finding=finding))
     return found
 

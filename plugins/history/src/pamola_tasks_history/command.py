@@ -53,7 +53,10 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
     log = run.history
     records = getattr(log, "records", None)
     if records is None:
-        raise UsageError(f"the history is kept by {type(log).__module__}, which does not list its runs")
+        provider = cli.plugins.provider("history")
+        if provider is None:
+            raise UsageError(str(cli.plugins.missing("history")))
+        raise UsageError(f"the history is kept by {provider.label}, which does not list its runs")
     found = list(islice((record for record in records() if wanted(record)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
         cli.kernel.inspect(
