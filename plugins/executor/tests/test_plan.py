@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,6 @@ from pamola_tasks import Operation, OperationContext, OperationResult
 from pamola_tasks.errors import MaxRetriesExceededError, PlanError, SecurityError
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks.steps import at_once
 from pamola_tasks_executor import TaskOperationExecutor, plugin
 
 
@@ -31,7 +31,7 @@ class Driver:
         self.events: list[tuple[Any, ...]] = []
         self.results: dict[str, OperationResult] = {}
         self.stopped = False
-        self.call_in_parent = at_once
+        self.call_in_parent: Callable[[Callable[[], None]], None] = lambda call: call()
 
     def prepare(self, step: Any) -> bool:
         self.events.append(("prepare", step.id))

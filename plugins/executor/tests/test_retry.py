@@ -23,7 +23,7 @@ from pamola_tasks.errors import (
 )
 from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks_executor import TaskOperationExecutor, create_operation_executor
+from pamola_tasks_executor import TaskOperationExecutor
 from pamola_tasks_executor.transient import Transient
 
 LOGGER = logging.getLogger("test")
@@ -48,7 +48,7 @@ class Flaky:
 
 def executor(**settings: Any) -> TaskOperationExecutor:
     config = SimpleNamespace(retry=RetrySettings(**{"initial_wait": 0.001, **settings}))
-    return create_operation_executor(config, LOGGER)
+    return TaskOperationExecutor(config, LOGGER)
 
 
 def test_an_error_that_passes_is_tried_again_with_growing_waits_of_which_the_caller_is_told() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pamola_tasks.errors import MaxRetriesExceededError
 from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks_executor import create_operation_executor
+from pamola_tasks_executor import TaskOperationExecutor
 
 LOGGER = logging.getLogger("test")
 
@@ -49,7 +49,7 @@ class Entries:
 def executor(reporter: Any = None, **config: Any) -> Any:
     given = {key: config.pop(key) for key in ("max_retries", "initial_wait", "max_wait") if key in config}
     retry = RetrySettings(**{"max_retries": 0, "initial_wait": 0.001, **given})
-    return create_operation_executor(SimpleNamespace(retry=retry, **config), LOGGER, reporter)
+    return TaskOperationExecutor(SimpleNamespace(retry=retry, **config), LOGGER, reporter)
 
 
 BOTH = pytest.mark.parametrize("method", ["execute_operations", "execute_operations_parallel"])

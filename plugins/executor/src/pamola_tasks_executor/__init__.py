@@ -7,14 +7,13 @@ if TYPE_CHECKING:
     from pamola_tasks_executor.elsewhere import State as State
     from pamola_tasks_executor.elsewhere import Work as Work
     from pamola_tasks_executor.executor import TaskOperationExecutor as TaskOperationExecutor
-    from pamola_tasks_executor.executor import create_operation_executor as create_operation_executor
     from pamola_tasks_executor.performing import perform as perform
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "elsewhere": "Elsewhere State Work",
-        "executor": "TaskOperationExecutor create_operation_executor",
+        "executor": "TaskOperationExecutor",
         "performing": "perform",
     },
 )

@@ -272,13 +272,6 @@ class _Operations:
         return {name: self.results[name] for name in self.operations}
 
 
-def create_operation_executor(
-    task_config: Any, logger: logging.Logger, reporter: Any = None, **more: Any
-) -> TaskOperationExecutor:
-    """An executor for a task. Further arguments as those of the class."""
-    return TaskOperationExecutor(task_config, logger, reporter, **more)
-
-
 def identified(operations: Any) -> dict[str, Any]:
     """Operations with ids that are unique: those of steps, keys of a mapping, or names, then `name-2`, `name-3` …"""
     if isinstance(operations, Mapping):

@@ -24,9 +24,9 @@ def pamola_add_settings() -> str:
 
 @hookimpl(trylast=True)
 def pamola_provide_executor(run: RunServices) -> Executor:
-    from pamola_tasks_executor.executor import create_operation_executor
+    from pamola_tasks_executor.executor import TaskOperationExecutor
 
-    return create_operation_executor(run.config, run.logger, run.reporter, settings=run.config.plugin("executor"))
+    return TaskOperationExecutor(run.config, run.logger, run.reporter, settings=run.config.plugin("executor"))
 
 
 @hookimpl

@@ -6,6 +6,6 @@ from pamola_tasks import hookimpl
 @hookimpl
 def pamola_provide_executor(run):
     from acme_elsewhere.place import Interpreters
-    from pamola_tasks_executor import create_operation_executor
+    from pamola_tasks_executor import TaskOperationExecutor
 
-    return create_operation_executor(run.config, run.logger, run.reporter, elsewhere=Interpreters())
+    return TaskOperationExecutor(run.config, run.logger, run.reporter, elsewhere=Interpreters())
