@@ -18,35 +18,20 @@ if TYPE_CHECKING:
     from pamola_tasks_orchestration.run_queue import Request
 
 
-def run_parallel(request: Request, jobs: int, on_line: Callable[[str, str], None]) -> Iterator[TaskOutcome]:
-    """Run tasks that do not need each other at the same time, each in another process.
+class Parallel:
+    """Tasks that run at the same time.
 
     After a failure or an interrupt no other task begins. An interrupt reaches the running tasks, and their ends are
     waited for; a second one kills them.
 
     Args:
+        request: The tasks.
         jobs: How many steps may run at a time, in all tasks together. Tasks that can begin share what is free.
         on_line: Takes the task and the line, for each line that a task prints.
-
-    Returns:
-        What became of each, in the order of the request.
     """
-    parallel = _Parallel(request, jobs, on_line)
-    outcomes = parallel.run_queue.outcomes
-    try:
-        for task_id in request.nodes:
-            while task_id not in outcomes:
-                parallel.go_on()
-            yield outcomes[task_id]
-    finally:
-        parallel.end()
-
-
-class _Parallel:
-    """Tasks that run at the same time; arguments as those of `run_parallel`."""
 
     def __init__(self, request: Request, jobs: int, on_line: Callable[[str, str], None]) -> None:
-        self.run_queue = RunQueue(continue_on_error=request.continue_on_error)
+        self._queue = RunQueue(continue_on_error=request.continue_on_error)
         self._request = request
         self._description = describe(request.kernel)
         self._free = jobs
@@ -57,7 +42,18 @@ class _Parallel:
         self._inbox: queue.SimpleQueue[tuple[TaskProcess, TaskOutcome | str]] = queue.SimpleQueue()
         self._interrupted = False
 
-    def go_on(self) -> None:
+    def run(self) -> Iterator[TaskOutcome]:
+        """Run them; gives what became of each, in the order of the request."""
+        outcomes = self._queue.outcomes
+        try:
+            for task_id in self._request.nodes:
+                while task_id not in outcomes:
+                    self._go_on()
+                yield outcomes[task_id]
+        finally:
+            self._end()
+
+    def _go_on(self) -> None:
         """Begin what can begin, and wait until a task has ended.
 
         Raises:
@@ -73,7 +69,7 @@ class _Parallel:
 
     def _begin(self) -> None:
         nodes = self._request.nodes
-        while refused := list(filter(None, (self.run_queue.refusal(nodes[name]) for name in self._waiting.ready))):
+        while refused := list(filter(None, (self._queue.refusal(nodes[name]) for name in self._waiting.ready))):
             for outcome in refused:
                 self._waiting.take(outcome.task_id)
                 self._ended(outcome)
@@ -91,7 +87,7 @@ class _Parallel:
         process.run(node, options, may_skip=self._request.may_skip)
 
     def _ended(self, outcome: TaskOutcome) -> None:
-        self.run_queue.ended(outcome)
+        self._queue.ended(outcome)
         self._waiting.done(outcome.task_id)
 
     def _wait(self) -> None:
@@ -112,11 +108,11 @@ class _Parallel:
 
     def _interrupt(self, interrupt: KeyboardInterrupt) -> None:
         self._interrupted = True
-        self.run_queue.stop("interrupted", interrupt)
+        self._queue.stop("interrupted", interrupt)
         for process in self._busy:
             process.interrupt(interrupt)
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Let go of the processes. Tasks that still run are interrupted; a second interrupt kills them."""
         try:
             if self._busy and not self._interrupted:

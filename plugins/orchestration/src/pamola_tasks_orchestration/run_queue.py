@@ -37,19 +37,19 @@ class Request:
     continue_on_error: bool = False
 
 
+@attrs.define(kw_only=True)
 class RunQueue:
     """What became of tasks so far, and what that means for the others.
 
-    Args:
+    Attributes:
         continue_on_error: After a failure, go on with what does not need the failed task.
     """
 
-    def __init__(self, *, continue_on_error: bool) -> None:
-        self._continues = continue_on_error
-        self._without: dict[str, str] = {}
-        self._stopped = ""
-        self._interrupt: KeyboardInterrupt | None = None
-        self.outcomes: dict[str, TaskOutcome] = {}
+    continue_on_error: bool
+    outcomes: dict[str, TaskOutcome] = attrs.Factory(dict)
+    _without: dict[str, str] = attrs.field(factory=dict, init=False)
+    _stopped: str = attrs.field(default="", init=False)
+    _interrupt: KeyboardInterrupt | None = attrs.field(default=None, init=False)
 
     def refusal(self, node: TaskNode) -> TaskOutcome | None:
         """The outcome of a task that cannot begin any more; None for one that can."""
@@ -71,7 +71,7 @@ class RunQueue:
         self._without[outcome.task_id] = "was not run" if outcome.status == "not_run" else became
         if outcome.interrupt is not None:
             self.stop(f"{outcome.task_id} {became}", outcome.interrupt)
-        elif outcome.status != "not_run" and not self._continues:
+        elif outcome.status != "not_run" and not self.continue_on_error:
             self.stop(f"{outcome.task_id} failed; --continue-on-error runs what does not need it")
         return outcome
 

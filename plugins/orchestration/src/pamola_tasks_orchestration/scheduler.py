@@ -61,9 +61,9 @@ class TaskScheduler:
             refuse_unknown_steps(request, node)
         if jobs == 1 or len(request.nodes) == 1:
             return run_in_order(request)
-        from pamola_tasks_orchestration.parallel import run_parallel
+        from pamola_tasks_orchestration.parallel import Parallel
 
-        return run_parallel(request, jobs, on_line)
+        return Parallel(request, jobs, on_line).run()
 
     def dry_run(
         self, names: Sequence[str] = (), *, with_dependencies: bool = False, options: RunOptions | None = None
