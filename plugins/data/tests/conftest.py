@@ -33,7 +33,7 @@ class Project:
         return DataSource(file_paths=paths, data_types=data_types, reader=reader)
 
     def writer(self, csv: CsvOptions | None = None) -> DataWriter:
-        return DataWriter(self.files, task_dir=self.root / "task", csv=csv)
+        return DataWriter(self.files, csv=csv)
 
     def encrypted(self) -> Project:
         """The same project, in a run that encrypts."""

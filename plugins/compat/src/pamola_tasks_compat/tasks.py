@@ -92,7 +92,7 @@ _OF_PLUGIN = {
     "is_master_key_exposed": ("encryption", "pamola_tasks_compat.encryption"),
     "DataSource": ("data_source", "pamola_tasks_data"),
     "DataReader": ("data_source", "pamola_tasks_data"),
-    "DataWriter": ("data_writer", "pamola_tasks_data"),
+    "DataWriter": ("data_writer", "pamola_tasks_compat.data_writer"),
 }
 
 

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from pamola_tasks_data.settings import DataSettings as DataSettings
     from pamola_tasks_data.source import DataSource as DataSource
     from pamola_tasks_data.writing import DataWriter as DataWriter
-    from pamola_tasks_data.writing import WriterResult as WriterResult
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
@@ -17,6 +16,6 @@ __getattr__, __dir__, __all__ = lazily(
         "reading": "DataReader",
         "settings": "DataSettings",
         "source": "DataSource",
-        "writing": "DataWriter WriterResult",
+        "writing": "DataWriter",
     },
 )

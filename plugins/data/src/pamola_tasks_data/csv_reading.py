@@ -8,7 +8,6 @@ file is kept for the next time that it is opened).
 
 from __future__ import annotations
 
-import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -22,7 +21,9 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, HEAD_SIZE, CsvHead, examine
-from pamola_tasks_data.inference import TEXT, TEXT_DTYPE, Column, Kind, infer, merge_all, recognized, typed
+from pamola_tasks_data.expanding import Borrowed
+from pamola_tasks_data.inference import AS_TEXT, TEXT, TEXT_DTYPE, dtype_of, recognized, typed
+from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +43,7 @@ class _CsvFile:
     missing_values: list[str]
     text_columns: frozenset[str]
     known: Mapping[str, str]
-    warn: Callable[[str], None]
+    warn: Callable[[str], object]
     stated_encoding: bool
     notes: dict[str, Any]
 
@@ -76,7 +77,7 @@ class _CsvFile:
         bad: list[Any] = []
         read, parse, convert = self._options(bad, breaks=True)
         read.use_threads = False
-        reader = arrow_csv.open_csv(_Borrowed(self.file), read, parse, convert)
+        reader = arrow_csv.open_csv(Borrowed(self.file), read, parse, convert)
         while True:
             try:
                 batch = reader.read_next_batch()
@@ -88,16 +89,18 @@ class _CsvFile:
         if bad:
             raise self._ragged(bad)
 
-    def found_types(self) -> dict[str, Column]:
+    def found_types(self) -> dict[str, Kind]:
         """The type of each column, from what is known or else from all rows."""
         if all(name in self.known for name in self.columns):
-            return {name: Column.of_dtype(self.known[name]) for name in self.columns}
-        parts = self._decoding(lambda: merge_all(self._infer(batch) for batch in self.batches()))
-        return dict(zip(self.columns, parts or [Column(Kind.EMPTY, True)] * len(self.columns), strict=True))
+            return {name: Kind.of_dtype(self.known[name]) for name in self.columns}
+        parts = self._decoding(
+            lambda: merge_all([kind for kind, _ in self._recognized(batch)] for batch in self.batches())
+        )
+        return dict(zip(self.columns, parts or [Kind(NOTHING, True)] * len(self.columns), strict=True))
 
     # ------------------------------------------------------------ types
 
-    def typed_frame(self, text: Any, types: Mapping[str, Column]) -> pd.DataFrame:
+    def typed_frame(self, text: Any, types: Mapping[str, Kind]) -> pd.DataFrame:
         """A table or batch of text as a DataFrame of these types."""
         arrays = _each(lambda name: typed(text.column(name), types[name]), self.columns)
         return self._framed(arrays, types)
@@ -105,25 +108,25 @@ class _CsvFile:
     def frame(self, text: Any) -> pd.DataFrame:
         """The whole table of text as a DataFrame, of the types that are known or else found in it."""
         if all(name in self.known for name in self.columns):
-            return self.typed_frame(text, {name: Column.of_dtype(self.known[name]) for name in self.columns})
+            return self.typed_frame(text, {name: Kind.of_dtype(self.known[name]) for name in self.columns})
 
-        def column(name: str) -> tuple[Column, Any]:
+        found = self._recognized(text)
+        kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
+        return self._framed([values for _, values in found], kinds)
+
+    def _kinds(self, text: Any) -> list[Kind]:
+        return [kind for kind, _ in self._recognized(text)]
+
+    def _recognized(self, text: Any) -> list[tuple[Kind, Any]]:
+        def column(name: str) -> tuple[Kind, Any]:
             values = text.column(name)
-            return (Column(Kind.TEXT, True), values) if name in self.text_columns else recognized(values)
-
-        found = dict(zip(self.columns, _each(column, self.columns), strict=True))
-        types = {name: kind for name, (kind, _) in found.items()}
-        return self._framed([values for _, values in found.values()], types)
-
-    def _framed(self, arrays: Sequence[Any], types: Mapping[str, Column]) -> pd.DataFrame:
-        table = pa.table(dict(zip(self.columns, arrays, strict=True)))
-        return to_frame(table, [name for name in self.columns if types[name].missing])
-
-    def _infer(self, text: Any) -> list[Column]:
-        def column(name: str) -> Column:
-            return Column(Kind.TEXT, True) if name in self.text_columns else infer(text.column(name))
+            return (AS_TEXT, values) if name in self.text_columns else recognized(values)
 
         return _each(column, self.columns)
+
+    def _framed(self, arrays: Sequence[Any], types: Mapping[str, Kind]) -> pd.DataFrame:
+        table = pa.table(dict(zip(self.columns, arrays, strict=True)))
+        return to_frame(table, [name for name in self.columns if types[name].missing])
 
     # ------------------------------------------------------------ Arrow
 
@@ -219,11 +222,11 @@ def chunks(
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
-    """Columns and the dtypes that they are read as; every row is looked at, in constant memory."""
+    """Kinds and the dtypes that they are read as; every row is looked at, in constant memory."""
     source = _opened(file, options.get("columns"), options)
     if source.head.only_header:
         return dict.fromkeys(source.columns, TEXT_DTYPE)
-    return {name: column.dtype for name, column in source.found_types().items()}
+    return {name: dtype_of(kind) for name, kind in source.found_types().items()}
 
 
 def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
@@ -245,16 +248,12 @@ def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str
         missing_values=list(options.get("missing_values") or [""]),
         text_columns=frozenset(options.get("text_columns") or ()),
         known=options.get("dtypes") or {},
-        warn=options.get("warn") or _silent,
+        warn=options.get("warn") or str,  # outside a run there is nobody to warn
         stated_encoding=bool(encoding),
         notes=notes,
     )
     source.note()
     return source
-
-
-def _silent(message: str) -> None:
-    """For readers outside a run: nobody to warn."""
 
 
 def _no_rows(columns: Sequence[str]) -> pd.DataFrame:
@@ -272,16 +271,3 @@ def _reason(problem: Exception) -> str:
     if "straddling" in str(problem) or "truncated" in str(problem).lower():
         return f"a row is longer than {_BLOCK >> 20} MiB, or a quote is not closed"
     return "it cannot be read as CSV: a quote is not closed, or rows differ in their number of cells"
-
-
-class _Borrowed(io.RawIOBase):
-    """A file that Arrow may close, and the caller's is not."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)

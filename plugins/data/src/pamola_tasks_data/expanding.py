@@ -113,7 +113,7 @@ def _gzip(file: IO[bytes]) -> IO[bytes]:
 def _zstandard(file: IO[bytes]) -> IO[bytes]:
     import pyarrow as pa
 
-    return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(_Kept(file), "r"), "zstd"))
+    return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(Borrowed(file), "r"), "zstd"))
 
 
 def _zip(file: IO[bytes]) -> IO[bytes]:
@@ -131,19 +131,14 @@ def _zip(file: IO[bytes]) -> IO[bytes]:
 _BEGIN: dict[str, Callable[[IO[bytes]], IO[bytes]]] = {".gz": _gzip, ".zst": _zstandard, ".zip": _zip}
 
 
-class _Kept:
+class Borrowed(io.RawIOBase):
     """A file that Arrow may close, and the caller's is not."""
 
-    closed = False
-
     def __init__(self, file: IO[bytes]) -> None:
-        self.read = file.read
-
-    def close(self) -> None:
-        """The caller closes it."""
+        self._file = file
 
     def readable(self) -> bool:
         return True
 
-    def writable(self) -> bool:
-        return False
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)

@@ -15,47 +15,26 @@ from pamola_tasks.protocols import DatasetFormat
 from pamola_tasks_data.expanding import inner_name, is_compressed
 
 
-def _of(module: str, function: str) -> Callable[..., Any]:
-    """A function of a module of this package."""
+def _format(extension: str, read: str, write: str, *others: str) -> DatasetFormat:
+    """A format whose functions are `module.function` of this package: to read, to write, and the others it has."""
 
-    def call(*arguments: Any) -> Any:
-        return getattr(import_module(f"pamola_tasks_data.{module}"), function)(*arguments)
+    def called(target: str) -> Callable[..., Any]:
+        module, _, function = target.partition(".")
+        return lambda *arguments: getattr(import_module(f"pamola_tasks_data.{module}"), function)(*arguments)
 
-    return call
+    more = {target.partition(".")[2]: called(target) for target in others}
+    return DatasetFormat(extension=extension, read=called(read), write=called(write), **more)
 
 
-CSV = DatasetFormat(
-    extension="csv",
-    read=_of("csv_reading", "read"),
-    write=_of("csv_writing", "write"),
-    chunks=_of("csv_reading", "chunks"),
-    schema=_of("csv_reading", "schema"),
-    columns=_of("csv_reading", "columns"),
+CSV = _format(
+    "csv", "csv_reading.read", "csv_writing.write", "csv_reading.chunks", "csv_reading.schema", "csv_reading.columns"
 )
-PARQUET = DatasetFormat(
-    extension="parquet",
-    read=_of("parquet", "read"),
-    write=_of("parquet", "write"),
-    chunks=_of("parquet", "chunks"),
-    schema=_of("parquet", "schema"),
-    as_read=_of("parquet", "as_read"),
+PARQUET = _format("parquet", "parquet.read", "parquet.write", "parquet.chunks", "parquet.schema", "parquet.as_read")
+JSON = _format("json", "json_reading.read_array", "json_writing.write_array")
+JSON_LINES = _format(
+    "jsonl", "json_reading.read_lines", "json_writing.write_lines", "json_reading.chunks", "json_reading.schema"
 )
-JSON = DatasetFormat(extension="json", read=_of("json_reading", "read_array"), write=_of("json_writing", "write_array"))
-JSON_LINES = DatasetFormat(
-    extension="jsonl",
-    read=_of("json_reading", "read_lines"),
-    write=_of("json_writing", "write_lines"),
-    chunks=_of("json_reading", "chunks"),
-    schema=_of("json_reading", "schema"),
-)
-EXCEL = DatasetFormat(
-    extension="xlsx",
-    read=_of("excel", "read"),
-    write=_of("excel", "write"),
-    chunks=_of("excel", "chunks"),
-    schema=_of("excel", "schema"),
-    columns=_of("excel", "columns"),
-)
+EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.chunks", "excel.schema", "excel.columns")
 
 OWN = {known.extension: known for known in (CSV, PARQUET, JSON, JSON_LINES, EXCEL)}
 

@@ -7,8 +7,7 @@ says otherwise. One cell that does not fit makes the whole column text.
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -16,8 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from pamola_tasks_data.kinds import NOTHING, Kind
 
 # A double holds 17 significant decimal digits; every whole number of up to 15 digits is exact.
 _DOUBLE_DIGITS = 17
@@ -30,112 +28,49 @@ TEXT = pa.large_string()  # what pandas keeps text as, so that it need not be co
 TEXT_DTYPE = str(pd.Series(["a"]).dtype)
 
 
-class Kind(enum.Enum):
-    """What a column of text holds."""
-
-    EMPTY = "empty"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    LONG_INTEGER = "long integer"  # too long to be exact as a double
-    FLOAT = "float"
-    TEXT = "text"
+AS_TEXT = Kind(None, True)
 
 
-@attrs.frozen
-class Column:
-    """What is known of a column: its kind, and whether values are missing."""
-
-    kind: Kind
-    missing: bool
-
-    def merged(self, other: Column) -> Column:
-        """What holds for a column of which these two are parts."""
-        return Column(_merged(self.kind, other.kind), self.missing or other.missing)
-
-    @property
-    def dtype(self) -> str:
-        """The pandas dtype, as text, that the column is read as."""
-        if self.kind in (Kind.INTEGER, Kind.LONG_INTEGER):
-            return "Int64" if self.missing else "int64"
-        if self.kind is Kind.BOOLEAN:
-            return "boolean" if self.missing else "bool"
-        return "float64" if self.kind is Kind.FLOAT else TEXT_DTYPE
-
-    @classmethod
-    def of_dtype(cls, dtype: str) -> Column:
-        """The other way: how text must be read to become of this dtype."""
-        kinds = {
-            "int64": Column(Kind.INTEGER, False),
-            "Int64": Column(Kind.INTEGER, True),
-            "bool": Column(Kind.BOOLEAN, False),
-            "boolean": Column(Kind.BOOLEAN, True),
-            "float64": Column(Kind.FLOAT, True),
-        }
-        return kinds.get(dtype, Column(Kind.TEXT, True))
-
-
-def _merged(one: Kind, two: Kind) -> Kind:
-    kinds = {one, two} - {Kind.EMPTY}
-    if len(kinds) <= 1:
-        return kinds.pop() if kinds else Kind.EMPTY
-    if kinds == {Kind.INTEGER, Kind.LONG_INTEGER}:
-        return Kind.LONG_INTEGER
-    if kinds == {Kind.INTEGER, Kind.FLOAT}:
-        return Kind.FLOAT
-    return Kind.TEXT
-
-
-def infer(text: Any) -> Column:
-    """What a column of text holds.
+def recognized(text: Any) -> tuple[Kind, Any]:
+    """What a column of text holds, and its values as that: numbers are tried by making them.
 
     Args:
         text: An Arrow array of strings; null where a value is missing.
     """
-    return recognized(text)[0]
-
-
-def recognized(text: Any) -> tuple[Column, Any]:
-    """What a column of text holds, and its values as that: numbers are tried by making them."""
     missing = text.null_count > 0
     if text.null_count == len(text):
-        return Column(Kind.EMPTY, missing), text
+        return Kind(NOTHING, missing), text
     kind, values = _kind(text.slice(0, _SAMPLE))
-    if kind is not Kind.TEXT:
+    if kind is not AS_TEXT:
         kind, values = _kind(text)
-    return Column(kind, missing), text if kind is Kind.TEXT else values
+    return attrs.evolve(kind, missing=missing), text if kind is AS_TEXT else values
 
 
-def merge_all(parts: Iterable[list[Column]]) -> list[Column]:
-    """What holds for columns that came in parts."""
-    found: list[Column] = []
-    for part in parts:
-        found = [a.merged(b) for a, b in zip(found, part, strict=True)] if found else part
-    return found
-
-
-def typed(text: Any, column: Column) -> Any:
+def typed(text: Any, kind: Kind) -> Any:
     """A column of text as an Arrow array of what it holds."""
-    if column.kind in (Kind.INTEGER, Kind.LONG_INTEGER):
-        return pc.cast(text, pa.int64())
-    if column.kind is Kind.FLOAT:
-        return pc.cast(text, pa.float64())
-    if column.kind is Kind.BOOLEAN:
-        return pc.equal(text, "True")
-    return text
+    if kind.type in (pa.int64(), pa.float64()):
+        return pc.cast(text, kind.type)
+    return pc.equal(text, "True") if kind.type == pa.bool_() else text
+
+
+def dtype_of(kind: Kind) -> str:
+    """The pandas dtype, as text, that a column of text of this kind is read as."""
+    dtypes = {pa.int64(): ("int64", "Int64"), pa.bool_(): ("bool", "boolean"), pa.float64(): ("float64", "float64")}
+    return dtypes.get(kind.type, (TEXT_DTYPE, TEXT_DTYPE))[kind.missing]
 
 
 def _kind(text: Any) -> tuple[Kind, Any]:
     if text.null_count == len(text):
-        return Kind.EMPTY, text
+        return Kind(NOTHING, True), text
     try:
         whole = pc.cast(text, pa.int64())
     except pa.ArrowInvalid:
         if pc.all(pc.is_in(text, pa.array(["True", "False", None], TEXT))).as_py():
-            return Kind.BOOLEAN, pc.equal(text, "True")
+            return Kind(pa.bool_(), False), pc.equal(text, "True")
         return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
     if shape.plain and not shape.minus_zero:
-        return Kind.LONG_INTEGER if shape.longest > _EXACT_DIGITS else Kind.INTEGER, whole
+        return Kind(pa.int64(), False, wide=shape.longest > _EXACT_DIGITS), whole
     return _decimal_or_text(text, shape)
 
 
@@ -143,8 +78,8 @@ def _decimal_or_text(text: Any, shape: _Shape) -> tuple[Kind, Any]:
     try:
         numbers = pc.cast(text, pa.float64())
     except pa.ArrowInvalid:
-        return Kind.TEXT, text
-    return (Kind.FLOAT, numbers) if _is_decimal(text, shape) else (Kind.TEXT, text)
+        return AS_TEXT, text
+    return (Kind(pa.float64(), False), numbers) if _is_decimal(text, shape) else (AS_TEXT, text)
 
 
 def _is_decimal(text: Any, shape: _Shape) -> bool:

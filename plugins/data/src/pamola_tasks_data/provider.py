@@ -33,12 +33,9 @@ def data_source(run: RunServices) -> DataSource:
 
 def data_writer(run: RunServices) -> DataWriter:
     """The writer of a run."""
-    task_dir = run.directories.get_directory("task") if run.task is not None else None
     source = getattr(run, "data_source", None)
     handover = source.handover if isinstance(source, DataSource) else None
-    return DataWriter(
-        run.files, task_dir=task_dir, formats=_formats(run), csv=csv_options(run.config), handover=handover
-    )
+    return DataWriter(run.files, formats=_formats(run), csv=csv_options(run.config), handover=handover)
 
 
 def csv_options(config: Config) -> CsvOptions:

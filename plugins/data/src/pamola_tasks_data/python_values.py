@@ -13,20 +13,9 @@ from typing import Any
 import attrs
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pamola_tasks_data.arrow import to_frame
-
-_DOUBLE_DIGITS = 2**53  # beyond this a double does not hold every whole number
-_NOTHING = pa.null()
-_DTYPES = {
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "str": pa.string(),
-    "datetime64[us]": pa.timestamp("us"),
-}
-_NULLABLE = {"Int64": pa.int64(), "boolean": pa.bool_()}
+from pamola_tasks_data.kinds import NOTHING, Kind
 
 
 @attrs.frozen
@@ -42,48 +31,6 @@ class Part:
         return cls(rows, {name: array_of(column) for name, column in values.items()})
 
 
-@attrs.frozen
-class Kind:
-    """What a column holds.
-
-    Attributes:
-        type: Arrow's type of all values, `null` where all are missing; None where only objects keep them.
-        missing: A value is missing.
-        wide: Some whole number is too long for a double.
-    """
-
-    type: Any
-    missing: bool
-    wide: bool = False
-
-    @classmethod
-    def of(cls, cells: Any) -> Kind:
-        """The kind of a part of a column."""
-        if isinstance(cells, list):
-            return cls(None, None in cells)
-        wide = False
-        if pa.types.is_integer(cells.type) and len(cells):
-            ends = pc.min_max(cells).as_py()
-            wide = ends["min"] is not None and (ends["min"] < -_DOUBLE_DIGITS or ends["max"] > _DOUBLE_DIGITS)
-        return cls(cells.type, cells.null_count > 0, wide)
-
-    @classmethod
-    def of_dtype(cls, dtype: str) -> Kind:
-        """The other way: how values must be read to become of this dtype."""
-        return cls(_NULLABLE[dtype], True) if dtype in _NULLABLE else cls(_DTYPES.get(dtype), False)
-
-    def merged(self, other: Kind) -> Kind:
-        """What holds for a column of which these two are parts."""
-        missing, wide = self.missing or other.missing, self.wide or other.wide
-        types = {self.type, other.type} - {_NOTHING}
-        if None in types:
-            return Kind(None, missing, wide)
-        if len(types) <= 1:
-            return Kind(types.pop() if types else _NOTHING, missing, wide)
-        numbers = types == {pa.int64(), pa.float64()} and not wide
-        return Kind(pa.float64() if numbers else None, missing, wide)
-
-
 def array_of(values: list[Any]) -> Any:
     """Values as an array of the one type that keeps each of them; as they are where there is none."""
     types = set(map(type, values)) - {type(None)}
@@ -97,7 +44,7 @@ def array_of(values: list[Any]) -> Any:
 
 def kinds_of(parts: Iterable[Part], names: Sequence[str] = ()) -> dict[str, Kind]:
     """The kind of every column of a table; those named first, without values where no part has them."""
-    kinds = {name: Kind(_NOTHING, False) for name in names}
+    kinds = {name: Kind(NOTHING, False) for name in names}
     rows, seen = 0, dict.fromkeys(names, 0)
     for part in parts:
         rows += part.rows
@@ -114,7 +61,7 @@ def frame_of(parts: Sequence[Part], kinds: Mapping[str, Kind]) -> pd.DataFrame:
     objects: dict[str, list[Any]] = {}
     for name, kind in kinds.items():
         cells = [part.cells[name] if name in part.cells else pa.nulls(part.rows) for part in parts]
-        if kind.type is None or kind.type == _NOTHING:
+        if kind.type is None or kind.type == NOTHING:
             lists = (each if isinstance(each, list) else each.to_pylist() for each in cells)
             objects[name] = list(itertools.chain.from_iterable(lists))
         else:
