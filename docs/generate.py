@@ -150,12 +150,13 @@ def services() -> Iterator[str]:
 
 
 def described(cls: type) -> Iterator[str]:
-    (node,) = ast.parse(inspect.getsource(cls)).body
+    source = inspect.getsource(cls)
+    (node,) = ast.parse(source).body
     assert isinstance(node, ast.ClassDef)
     yield markdown_of(ast.get_docstring(node) or "") + "\n"
     fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
     if fields:
-        yield from code("\n".join(ast.unparse(item) for item in fields))
+        yield from code("\n".join(line for item in fields for line in field_lines(source.split("\n"), item)))
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and (not item.name.startswith("_") or item.name == "__call__"):
             is_property = any(ast.unparse(decorator) == "property" for decorator in item.decorator_list)
@@ -164,6 +165,15 @@ def described(cls: type) -> Iterator[str]:
                 signature = signature.replace("()", "").replace(" ->", ":")
             yield from code(signature)
             yield markdown_of(ast.get_docstring(item) or "") + "\n"
+
+
+def field_lines(source: list[str], field: ast.AnnAssign) -> Iterator[str]:
+    """A field as its class states it, with the comments that say what it is (`#:`)."""
+    first = field.lineno - 1
+    while source[first - 1].strip().startswith("#:"):
+        first -= 1
+    for line in source[first : field.end_lineno]:
+        yield line.removeprefix("    ").replace("#: ", "# ")
 
 
 # ---------------------------------------------------------------- commands

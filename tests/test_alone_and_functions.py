@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kernel_kit import Add, Count, Fail, Nothing, Steps, kernel_of
 
-from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, OperationStatus, hookimpl
+from pamola_tasks import Artifact, BaseTask, Kernel, Operation, OperationResult, OperationStatus, hookimpl
 from pamola_tasks.errors import DirectoryManagerError, PamolaTaskError, PathSecurityError
 from pamola_tasks_compat import tasks
 
@@ -228,9 +228,9 @@ def test_artifacts_of_a_result_say_whether_their_files_exist(tmp_path: Path) -> 
     result = OperationResult.success()
     (tmp_path / "a.json").write_text("{}")
     (tmp_path / "empty.json").touch()
-    one = result.add_artifact("json", tmp_path / "a.json", "one", "metrics", ["x"], "g")
-    result.add_artifact("json", tmp_path / "empty.json")
-    result.add_artifact("png", tmp_path / "absent.png", group="g")
+    one = Artifact("json", str(tmp_path / "a.json"), "one", "metrics", ["x"], "g")
+    empty, absent = (Artifact("json", str(tmp_path / name)) for name in ("empty.json", "absent.png"))
+    result.artifacts += [one, empty, absent]
     assert [artifact.exists() for artifact in result.artifacts] == [True, True, False]
     assert one.to_dict()["tags"] == ["x"]
 
@@ -239,10 +239,9 @@ def test_results_tell_what_the_operation_says_of_itself() -> None:
     from pamola_tasks_executor.single_operation import reporter_details
 
     result = OperationResult.warning("look", {"a": 1})
-    result.add_metric("b", 2)
-    result.add_metric("c", {"d": 3})
+    result.metrics |= {"b": 2, "c": {"d": 3}}
     result.execution_time = 0.5
-    result.add_artifact("json", "a.json")
+    result.artifacts.append(Artifact("json", "a.json"))
     details = reporter_details(result)
     assert details["metrics"] == {"a": 1, "b": 2, "c": {"d": 3}}
     assert (details["status"], details["execution_time"], details["error_message"]) == ("warning", 0.5, "look")

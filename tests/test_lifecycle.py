@@ -19,7 +19,7 @@ from kernel_kit import (
     statuses,
 )
 
-from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl
+from pamola_tasks import Artifact, BaseTask, Kernel, Operation, OperationResult, hookimpl
 from pamola_tasks.errors import ConfigurationError, PlanError, UsageError
 from pamola_tasks.operation import operation_seed
 from pamola_tasks.plan import Selection
@@ -493,8 +493,8 @@ def test_an_artifact_that_an_operation_also_reports_is_listed_once() -> None:
             with ctx.artifact("facts", "json") as file:
                 file.write(b"{}")
             result = OperationResult.success()
-            result.add_artifact("json", "DATA/processed/t_1/output/facts.json")
-            result.add_artifact("txt", "elsewhere.txt", "by its own means")
+            result.artifacts.append(Artifact("json", "DATA/processed/t_1/output/facts.json"))
+            result.artifacts.append(Artifact("txt", "elsewhere.txt", "by its own means"))
             return result
 
     outcome = kernel_of().run(Steps(Twice))

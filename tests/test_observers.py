@@ -178,7 +178,7 @@ def test_a_wrapper_around_steps_sees_each_attempt_and_may_change_the_result() ->
         @hookimpl(wrapper=True)
         def pamola_run_step(self, run: Any, step: Any) -> Any:
             result = yield
-            result.add_metric("wrapped", step.id)
+            result.metrics["wrapped"] = step.id
             return result
 
     class Forbids:

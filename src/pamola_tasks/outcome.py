@@ -54,27 +54,17 @@ class OutcomeDatasets(Mapping[str, Any]):
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """How a run ended.
-
-    Attributes:
-        project_root: Where the project is; paths in `record` are relative to it.
-        status: `success`, or what went wrong, as `BaseTask.status`.
-        results: Results by step id.
-        report: Path of the JSON report; None where none was written.
-        error: The exception that made the run fail, or None.
-        datasets: What the run left, by name, read when asked for.
-        record: Everything else there is to know.
-    """
+    """How a run ended."""
 
     task_id: str
     run_id: str
-    project_root: Path
-    status: str
-    results: Mapping[str, OperationResult]
-    report: Path | None
-    error: BaseException | None
-    datasets: Mapping[str, Any]
-    record: RunRecord
+    project_root: Path  #: where the project is; paths in `record` are relative to it
+    status: str  #: `success`, or what went wrong, as `BaseTask.status`
+    results: Mapping[str, OperationResult]  #: results by step id
+    report: Path | None  #: path of the JSON report; None where none was written
+    error: BaseException | None  #: the exception that made the run fail, or None
+    datasets: Mapping[str, Any]  #: what the run left, by name, read when asked for
+    record: RunRecord  #: everything else there is to know
 
     @property
     def success(self) -> bool:

@@ -22,22 +22,15 @@ _STEP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @attrs.frozen(kw_only=True)
 class StepOptions:
-    """What can be said of a step beside its operation's parameters.
+    """What can be said of a step beside its operation's parameters."""
 
-    Attributes:
-        id: The step's id; the operation's name unless given.
-        retry: Overrules keys of the task's `retry` section for this step: `{"max_retries": 0}`.
-        timeout: Seconds after which an attempt is stopped.
-        step_memory_limit_mb: Resident MiB that an attempt may take, in a process of its own; it is stopped when it
-            takes more.
-        continue_on_error: Overrules the task's `continue_on_error` for this step.
-    """
-
-    id: str | None = None
+    id: str | None = None  #: the step's id; the operation's name unless given
+    #: overrules keys of the task's `retry` section for this step: `{"max_retries": 0}`
     retry: dict[str, Any] | None = None
-    timeout: float | None = None
+    timeout: float | None = None  #: seconds after which an attempt is stopped
+    #: resident MiB that an attempt may take, in a process of its own; it is stopped when it takes more
     step_memory_limit_mb: int | None = None
-    continue_on_error: bool | None = None
+    continue_on_error: bool | None = None  #: overrules the task's `continue_on_error` for this step
 
 
 STEP_OPTIONS = tuple(field.name for field in attrs.fields(StepOptions))
@@ -45,24 +38,18 @@ STEP_OPTIONS = tuple(field.name for field in attrs.fields(StepOptions))
 
 @attrs.frozen(kw_only=True, eq=False)
 class Step:
-    """One operation in a plan.
+    """One operation in a plan."""
 
-    Attributes:
-        id: Unique in the plan; positions take no part in it, so that inserting a step moves no other's seed.
-        name: The operation's name, as it was asked for.
-        distribution: `name version` of the distribution that the operation comes from, or empty.
-        reads: Names of the datasets that it reads.
-        writes: Names of the datasets that it writes.
-    """
-
-    id: str
-    name: str
+    id: str  #: unique in the plan; positions take no part in it, so that inserting a step moves no other's seed
+    name: str  #: the operation's name, as it was asked for
     operation: Operation
     options: StepOptions = StepOptions()
-    distribution: str = ""
+    distribution: str = ""  #: `name version` of the distribution that the operation comes from, or empty
+    #: names of the datasets that it reads
     reads: tuple[str, ...] = attrs.field(
         init=False, default=attrs.Factory(lambda step: step.operation.input_datasets(), takes_self=True)
     )
+    #: names of the datasets that it writes
     writes: tuple[str, ...] = attrs.field(
         init=False, default=attrs.Factory(lambda step: step.operation.output_datasets(), takes_self=True)
     )
@@ -70,19 +57,12 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """Which steps of a plan a run is meant for; all unless something is said.
+    """Which steps of a plan a run is meant for; all unless something is said."""
 
-    Attributes:
-        first: The first step, in the plan's order.
-        last: The last one.
-        only: These and no others.
-        skip: Not these.
-    """
-
-    first: str | None = None
-    last: str | None = None
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
+    first: str | None = None  #: the first step, in the plan's order
+    last: str | None = None  #: the last one
+    only: tuple[str, ...] = ()  #: these and no others
+    skip: tuple[str, ...] = ()  #: not these
 
     def __bool__(self) -> bool:
         return bool(self.first or self.last or self.only or self.skip)
@@ -255,23 +235,10 @@ class Plan:
         """The step that writes a dataset; None for inputs."""
         return self._writers.get(dataset)
 
-    def readers_of(self, dataset: str) -> list[Step]:
-        """The steps that read a dataset."""
-        return list(self._readers.get(dataset, ()))
-
     def needs(self, step: Step) -> tuple[str, ...]:
         """Ids of the steps that must have ended well before this one can begin."""
         writers = (self.writer_of(dataset) for dataset in step.reads)
         return tuple(dict.fromkeys(writer.id for writer in writers if writer is not None))
-
-    def edges(self) -> list[tuple[str, str, str]]:
-        """All dependencies as (from step, to step, dataset); an empty step id stands for the task's inputs."""
-        found = []
-        for step in self:
-            for dataset in step.reads:
-                writer = self.writer_of(dataset)
-                found.append((writer.id if writer else "", step.id, dataset))
-        return found
 
     def final_datasets(self, outputs: Collection[str] = ()) -> set[str]:
         """Datasets that are published: those listed, and those that no later step makes another dataset of.
@@ -286,7 +253,7 @@ class Plan:
         """Whether a dataset that a step writes is one of `final_datasets`."""
         if self._published is not None:
             return dataset in self._published
-        return dataset in outputs or not any(reader.writes for reader in self.readers_of(dataset))
+        return dataset in outputs or not any(reader.writes for reader in self._readers.get(dataset, ()))
 
     def problems(self) -> list[str]:
         """Why this plan cannot run: datasets that nobody provides, or that are written after they are read."""

@@ -36,62 +36,38 @@ def new_run_id() -> str:
 
 @attrs.frozen(kw_only=True)
 class DatasetRecord:
-    """One dataset that a run read or wrote.
+    """One dataset that a run read or wrote."""
 
-    Attributes:
-        name: The dataset's name in the task.
-        kind: `input`, `intermediate` or `output`.
-        path: Where it lies, relative to the project's root where it is inside, else absolute; empty for memory.
-        format: `csv`, `parquet`, … or `memory`.
-        sha256: Hash of the bytes on disk (hex), or of the content for a dataset in memory.
-        bytes: Size on disk, or None.
-        rows: Number of rows, or None where nobody had to know.
-        columns: Names of the columns, or None likewise.
-        encrypted: Whether the bytes on disk are encrypted (found by looking, not by the setting).
-        key_id: Which key, where they are.
-        step: Id of the step that wrote it; empty for inputs.
-    """
-
-    name: str
-    kind: str
-    path: str = ""
-    format: str = "memory"
-    sha256: str = ""
-    bytes: int | None = None
-    rows: int | None = None
-    columns: tuple[str, ...] | None = None
-    encrypted: bool = False
-    key_id: str = ""
-    step: str = ""
+    name: str  #: the dataset's name in the task
+    kind: str  #: `input`, `intermediate` or `output`
+    path: str = ""  #: where it lies, relative to the project's root where it is inside, else absolute; empty for memory
+    format: str = "memory"  #: `csv`, `parquet`, … or `memory`
+    sha256: str = ""  #: hash of the bytes on disk (hex), or of the content for a dataset in memory
+    bytes: int | None = None  #: size on disk, or None
+    rows: int | None = None  #: number of rows, or None where nobody had to know
+    columns: tuple[str, ...] | None = None  #: names of the columns, or None likewise
+    encrypted: bool = False  #: whether the bytes on disk are encrypted (found by looking, not by the setting)
+    key_id: str = ""  #: which key, where they are
+    step: str = ""  #: Id of the step that wrote it; empty for inputs
 
 
 @attrs.define
 class Artifact:
-    """A file that a step or task left, beside its datasets.
+    """A file that a step or task left, beside its datasets."""
 
-    Attributes:
-        artifact_type: Its kind, normally the extension: `json`, `csv`, `png` …
-        path: Where it lies.
-        description: What it is, for people.
-        category: `output`, `metrics`, `dictionary`, `visualization` …
-        group: Name of a group of artifacts that belong together.
-        sha256: Hash of the bytes on the disk (hex).
-        bytes: Their number.
-        root: The folder that a relative path begins at; the current one where it is empty.
-    """
-
-    artifact_type: str
-    path: str
-    description: str = ""
-    category: str = "output"
+    artifact_type: str  #: its kind, normally the extension: `json`, `csv`, `png` …
+    path: str  #: where it lies
+    description: str = ""  #: what it is, for people
+    category: str = "output"  #: `output`, `metrics`, `dictionary`, `visualization` …
     tags: list[str] = attrs.Factory(list)
-    group: str = ""
+    group: str = ""  #: name of a group of artifacts that belong together
     name: str = ""
-    sha256: str = ""
-    bytes: int | None = None
+    sha256: str = ""  #: hash of the bytes on the disk (hex)
+    bytes: int | None = None  #: their number
     encrypted: bool = False
     step: str = ""
     creation_time: str = attrs.Factory(lambda: rfc3339(now()))
+    #: the folder that a relative path begins at; the current one where it is empty
     root: str = attrs.field(default="", repr=False, eq=False)
 
     def exists(self) -> bool:
@@ -136,59 +112,42 @@ class SavedOutput:
 
 @attrs.frozen(kw_only=True)
 class SavedStep:
-    """A finished step as checkpoints remember it.
-
-    Attributes:
-        fingerprint: The parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
-        outputs: The files it left, with their hashes.
-        inputs: Of the task's inputs that it read: `rows` and `columns`, by name.
-        index: Its place in the plan of that run.
-        run_seed: The seed of that run, which a continued run uses again.
-    """
+    """A finished step as checkpoints remember it."""
 
     step_id: str
     run_id: str
     time: str
+    #: the parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
     fingerprint: Mapping[str, str]
-    outputs: tuple[SavedOutput, ...] = ()
-    inputs: Mapping[str, Any] = attrs.Factory(dict)
+    outputs: tuple[SavedOutput, ...] = ()  #: the files it left, with their hashes
+    inputs: Mapping[str, Any] = attrs.Factory(dict)  #: of the task's inputs that it read: `rows` and `columns`, by name
     metrics: Mapping[str, Any] = attrs.Factory(dict)
     warnings: tuple[str, ...] = ()
     status: str = "success"
     seconds: float = 0.0
-    index: int = 0
-    run_seed: int | None = None
+    index: int = 0  #: its place in the plan of that run
+    run_seed: int | None = None  #: the seed of that run, which a continued run uses again
 
 
 @attrs.define(kw_only=True)
 class StepRecord:
-    """What became of one step. `status` is the value of an `OperationStatus`.
+    """What became of one step. `status` is the value of an `OperationStatus`."""
 
-    Attributes:
-        step: The step's id.
-        operation: The operation's name.
-        reason: Why it was skipped or run again, in words.
-        made_by: The run whose result stands for a step that was skipped because nothing changed.
-        attempts: How many attempts were made; 0 when skipped.
-        error: `type`, `message`, `traceback` (redacted) of a failure.
-        settings: The operation's parameters, redacted.
-    """
-
-    step: str
-    operation: str
+    step: str  #: the step's id
+    operation: str  #: the operation's name
     status: str = "pending"
     description: str = ""
     started: datetime | None = None
     seconds: float = 0.0
-    attempts: int = 0
-    reason: str = ""
-    made_by: str = ""
+    attempts: int = 0  #: how many attempts were made; 0 when skipped
+    reason: str = ""  #: why it was skipped or run again, in words
+    made_by: str = ""  #: the run whose result stands for a step that was skipped because nothing changed
     metrics: dict[str, Any] = attrs.Factory(dict)
     artifacts: list[Artifact] = attrs.Factory(list)
     reads: list[str] = attrs.Factory(list)
     writes: list[str] = attrs.Factory(list)
-    settings: dict[str, Any] = attrs.Factory(dict)
-    error: dict[str, str] | None = None
+    settings: dict[str, Any] = attrs.Factory(dict)  #: the operation's parameters, redacted
+    error: dict[str, str] | None = None  #: `type`, `message`, `traceback` (redacted) of a failure
     warnings: list[str] = attrs.Factory(list)
     version: str = ""
     distribution: str = ""
@@ -196,20 +155,13 @@ class StepRecord:
 
 @attrs.define(kw_only=True)
 class RunRecord:
-    """Everything a run did, filled while it runs.
-
-    Attributes:
-        status: `running`, then one of the status strings of `BaseTask` (`success`, `operation_error`, …).
-        error: `type`, `message` and more (`operation`, `traceback`) of what made the run fail.
-        observer_failures: Plugins whose event hooks raised: `plugin`, `hook`, `error`, `traceback`.
-        plan_changes: Who changed the plan, and how, in words.
-        overrides: Plugins that were left out on purpose, and other things that weaken the run.
-    """
+    """Everything a run did, filled while it runs."""
 
     run_id: str
     task_id: str
     started: datetime = attrs.Factory(now)
     finished: datetime | None = None
+    #: `running`, then one of the status strings of `BaseTask` (`success`, `operation_error`, …)
     status: str = "running"
     success: bool = False
     resumed_from: str | None = None
@@ -222,9 +174,12 @@ class RunRecord:
     metrics: dict[str, Any] = attrs.Factory(dict)
     warnings: list[str] = attrs.Factory(list)
     errors: list[dict[str, Any]] = attrs.Factory(list)
+    #: `type`, `message` and more (`operation`, `traceback`) of what made the run fail
     error: dict[str, Any] | None = None
+    #: plugins whose event hooks raised: `plugin`, `hook`, `error`, `traceback`
     observer_failures: list[dict[str, str]] = attrs.Factory(list)
-    plan_changes: list[str] = attrs.Factory(list)
+    plan_changes: list[str] = attrs.Factory(list)  #: who changed the plan, and how, in words
+    #: plugins that were left out on purpose, and other things that weaken the run
     overrides: list[str] = attrs.Factory(list)
     peak_memory_bytes: int | None = None
 

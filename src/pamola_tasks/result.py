@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,7 +11,7 @@ import attrs
 from pamola_tasks.record import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class OperationStatus(enum.Enum):
@@ -90,21 +89,3 @@ class OperationResult:
     def failed(self) -> bool:
         """Whether the operation did not do its work."""
         return self.status in (OperationStatus.ERROR, OperationStatus.PENDING)
-
-    def add_artifact(
-        self,
-        artifact_type: str,
-        path: str | Path,
-        description: str = "",
-        category: str = "output",
-        tags: Sequence[str] | None = None,
-        group: str | None = None,
-    ) -> Artifact:
-        """Tell of a file that the operation wrote without `ctx.artifact`."""
-        artifact = Artifact(artifact_type, str(path), description, category, list(tags or ()), group or "")
-        self.artifacts.append(artifact)
-        return artifact
-
-    def add_metric(self, name: str, value: Any) -> None:
-        """Add a number."""
-        self.metrics[name] = value

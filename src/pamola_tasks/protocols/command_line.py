@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 class Command:
     """A command that a plugin adds to `pamola-task`; nothing of it is imported until it is used.
 
-    A plugin that failed to load may hold a veto, so a command that writes is refused while one is installed. Writing
-    is the default: a command is allowed to run only where it says that it reads.
+    A plugin that failed to load may hold a veto, so a command that writes is refused while one is installed.
 
     Args:
         target: The click command or group as `"module:object"`.
         help: One line for `pamola-task --help`.
-        writes: Whether it changes files, or must not run without every installed plugin for another reason. A command
-            that writes only with one of its options says False, and calls `CommandLine.refuse_if_broken` before it
-            does.
+        writes: Whether it changes files. A command that does so only with one of its options says False, and calls
+            `CommandLine.refuse_if_broken` before it does.
         reads: Of a group, the subcommands that only read; all others count as writing.
     """
 
@@ -59,13 +57,7 @@ class Output(Protocol):
         """Send everything but `print_json` and `print_text` to stderr, as the command line does for `--json`."""
 
     def print_table(self, rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow: str = "") -> None:
-        """Print a table.
-
-        Args:
-            rows: Cells; the last column is cut at the edge of the terminal.
-            headers: One for each column.
-            narrow: A column to cut as well where little room is left for the last one.
-        """
+        """Print a table; the last column is cut at the terminal's edge, and `narrow` too where room is little."""
 
     def facts(self, rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
         """Print names and values, one a line, the values aligned."""
@@ -96,16 +88,10 @@ class Output(Protocol):
 
 
 class CommandLine(Protocol):
-    """What a command gets from `@click.pass_obj`: what was asked of `pamola-task` before the command's name.
+    """What a command gets from `@click.pass_obj`: what was asked of `pamola-task` before the command's name."""
 
-    Attributes:
-        project: `--project`, or None.
-        verbosity: The number of `-v`, less that of `-q`.
-        out: How to print.
-    """
-
-    project: Path | None
-    verbosity: int
+    project: Path | None  # --project
+    verbosity: int  # the number of -v, less that of -q
 
     @property
     def out(self) -> Output:
@@ -127,16 +113,9 @@ class CommandLine(Protocol):
 
         Args:
             what: What they are, for the first line: `task visits`.
-            files: Paths relative to the project, and their texts.
+            files: Texts by path relative to the project. Where one exists, none is written (`UsageError`).
             then: What to do next: a few words, and what to type.
-
-        Raises:
-            UsageError: A file exists already; none is written.
         """
 
     def refuse_if_broken(self) -> None:
-        """Refuse to go on while an installed plugin is not usable; for what a reading command writes after all.
-
-        Raises:
-            PluginError: It names each such plugin, why, and how to exclude it.
-        """
+        """Raise `PluginError` while an installed plugin is not usable; for what a reading command writes after all."""

@@ -33,12 +33,8 @@ class Config(Protocol):
     use_encryption: bool
     encryption_mode: str
     encryption_key_path: str | None
-    use_vectorization: bool
     parallel_processes: int
-    use_dask: bool
-    npartitions: int
     chunk_size: int
-    memory_limit_mb: int
     seed: int | None
     log_level: str
     timeout: float | None
@@ -46,11 +42,7 @@ class Config(Protocol):
     allowed_external_paths: list[str]
     data_repository: str
     enable_checkpoints: bool
-    clean_temp_on_exit: bool
     check_free_space: bool
-    default_encoding: str
-    default_delimiter: str
-    default_quotechar: str
 
     @property
     def retry(self) -> RetrySettings:
@@ -65,8 +57,7 @@ class Config(Protocol):
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
         """A message about a value, or about its key, with the place where that was written.
 
-        Args:
-            path: Keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`.
+        `path` has keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`.
         """
 
     def origins(self) -> Mapping[str, Origin]:
@@ -105,20 +96,13 @@ class RetrySettings:
 
 @attrs.frozen(kw_only=True)
 class ConfigLayer:
-    """One layer of configuration values.
+    """One layer of configuration values."""
 
-    Attributes:
-        name: What people call it: `command line`, `task file`, `project file`, `task class`, `environment`.
-        rank: 100 to 500; the higher overrides the lower.
-        origin: Where it comes from: a file name relative to the project, a class, `--set`.
-        values: Nested values, by key.
-        places: For dotted keys, the place within the origin, such as `configs/t_1.yaml:12:8`.
-    """
-
-    name: str
-    rank: int
-    origin: str
-    values: Mapping[str, Any]
+    name: str  #: what people call it: `command line`, `task file`, `project file`, `task class`, `environment`
+    rank: int  #: 100 to 500; the higher overrides the lower
+    origin: str  #: where it comes from: a file name relative to the project, a class, `--set`
+    values: Mapping[str, Any]  #: nested values, by key
+    #: for dotted keys, the place within the origin, such as `configs/t_1.yaml:12:8`
     places: Mapping[str, str] = attrs.Factory(dict)
 
 

@@ -102,24 +102,20 @@ class DataWriter(Protocol):
 
 @attrs.frozen(kw_only=True)
 class DatasetFormat:
-    """A file format for datasets.
+    """A file format for datasets."""
 
-    Attributes:
-        extension: Without dot.
-        read: `(file, columns, options) -> DataFrame`.
-        write: `(frames, file, options) -> rows`: writes an iterable of DataFrames to a binary file.
-        chunks: `(file, size, columns, options) -> Iterator[DataFrame]`, or None when it can only be read whole.
-        schema: `(file, options) -> {column: dtype}`, or None when it must be read for that; `columns` in the options
-            says which columns are meant, where not all are.
-        columns: `(file, options) -> names`: the columns without a look at the rows, where `schema` needs one.
-        as_read: `DataFrame -> DataFrame`: what reading would give once the frame is written, so that later steps need
-            not read it; None where only reading tells.
-    """
-
-    extension: str
+    extension: str  #: without dot
+    #: `(file, columns, options) -> DataFrame`
     read: Callable[[IO[bytes], Sequence[str] | None, Mapping[str, Any]], Any]
+    #: `(frames, file, options) -> rows`: writes an iterable of DataFrames to a binary file
     write: Callable[[Iterable[Any], IO[bytes], Mapping[str, Any]], int]
+    #: `(file, size, columns, options) -> Iterator[DataFrame]`, or None when it can only be read whole
     chunks: Callable[[IO[bytes], int, Sequence[str] | None, Mapping[str, Any]], Iterator[Any]] | None = None
+    #: `(file, options) -> {column: dtype}`, or None when it must be read for that; `columns` in the options says which
+    #: columns are meant, where not all are
     schema: Callable[[IO[bytes], Mapping[str, Any]], dict[str, str]] | None = None
+    #: `(file, options) -> names`: the columns without a look at the rows, where `schema` needs one
     columns: Callable[[IO[bytes], Mapping[str, Any]], list[str]] | None = None
+    #: `DataFrame -> DataFrame`: what reading would give once the frame is written, so that later steps need not read
+    #: it; None where only reading tells
     as_read: Callable[[Any], Any] | None = None

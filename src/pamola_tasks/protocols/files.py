@@ -66,19 +66,12 @@ class PathGuard(Protocol):
 
 @attrs.frozen
 class Stat:
-    """What a guard knows of a file.
+    """What a guard knows of a file."""
 
-    Attributes:
-        kind: `file`, `directory` or `other`.
-        size: In bytes.
-        mtime_ns: When its content was last written, in nanoseconds.
-        ctime_ns: When it last changed in any way, which no program can set back; 0 where the guard does not know.
-    """
-
-    kind: str
+    kind: str  # `file`, `directory` or `other`
     size: int
-    mtime_ns: int
-    ctime_ns: int = 0
+    mtime_ns: int  # when its content was last written
+    ctime_ns: int = 0  # when it last changed in any way, which no program can set back; 0 if unknown
 
 
 class Encryption(Protocol):
@@ -102,8 +95,7 @@ class Encryption(Protocol):
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A seekable file of plain bytes, every one of them verified before it is given out.
 
-        Raises:
-            EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
+        `EncryptionError` without the right key, for another role or task, and where the file was altered.
         """
 
     def is_encrypted(self, head: bytes) -> bool:
@@ -141,28 +133,18 @@ class ContainerFormat(Protocol):
 
 @attrs.frozen
 class ContentHash:
-    """A file as it is known.
+    """A file as it is known."""
 
-    Attributes:
-        sha256: The hash that it was recorded with when it was written, or would be, in hex.
-        note: What happened to its bytes since, for people; mostly nothing.
-    """
-
-    sha256: str
-    note: str = ""
+    sha256: str  # in hex, as it was recorded when the file was written, or would be
+    note: str = ""  # what happened to its bytes since, for people
 
 
 @attrs.frozen
 class FileEncryption:
-    """How a file is encrypted.
+    """How a file is encrypted."""
 
-    Attributes:
-        mode: `simple`, `age`, another plugin's own, or `none`.
-        key_id: Which key; empty where the file does not say (age files name no key).
-    """
-
-    mode: str = "none"
-    key_id: str = ""
+    mode: str = "none"  # or `simple`, `age`, another plugin's own
+    key_id: str = ""  # empty where the file does not say (age files name no key)
 
     @property
     def encrypted(self) -> bool:

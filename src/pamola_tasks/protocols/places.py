@@ -17,22 +17,15 @@ class TaskPlace:
     """Where one task keeps what it has. Nothing of it need be there.
 
     All names are for `Files`: relative to the project's root, or absolute.
-
-    Attributes:
-        task_id: The task.
-        directories: Its directories by type: `task, input, output, dictionaries, temp, logs, state`, and further ones.
-        lock: The file that the task's lock is held on, for locks that are files.
-        manifest: The list of what its newest run published.
-        newest_report: The report of its newest run, without extension.
-        run_reports: The directory with a report for each run, named by the run's id.
     """
 
-    task_id: str
+    task_id: str  #: the task
+    #: its directories by type: `task, input, output, dictionaries, temp, logs, state`, and further ones
     directories: Mapping[str, str]
-    lock: str
-    manifest: str
-    newest_report: str
-    run_reports: str
+    lock: str  #: the file that the task's lock is held on, for locks that are files
+    manifest: str  #: the list of what its newest run published
+    newest_report: str  #: the report of its newest run, without extension
+    run_reports: str  #: the directory with a report for each run, named by the run's id
 
     @property
     def home(self) -> str:
@@ -58,11 +51,7 @@ class Places(Protocol):
         """The project's folders by type, named as in `TaskPlace`: `raw, processed, reports, configs, project_logs`."""
 
     def of(self, task_id: str) -> TaskPlace:
-        """Where a task keeps what it has, whether or not the project has such a task.
-
-        Raises:
-            PathSecurityError: The id is not one plain name.
-        """
+        """Where a task keeps what it has, also if there is no such task; `PathSecurityError` if the id is no name."""
 
     def left(self) -> list[str]:
         """The ids of all tasks that have left something, sorted."""
@@ -98,21 +87,13 @@ class Directories(Protocol):
 
 @attrs.frozen(kw_only=True)
 class LockHolder:
-    """Who locked a task and has not let go of it: it runs, or its process ended without.
-
-    Attributes:
-        run_id: The run; like all of these, empty or None where the lock does not say.
-        pid: Its process.
-        host: The machine of the process.
-        since: When it began, RFC 3339.
-        steps: The steps that run, or ran when the process ended.
-    """
+    """Who locked a task and has not let go of it: it runs, or its process ended without. Empty where it is unknown."""
 
     run_id: str = ""
     pid: int | None = None
     host: str = ""
-    since: str = ""
-    steps: tuple[str, ...] = ()
+    since: str = ""  # RFC 3339
+    steps: tuple[str, ...] = ()  # that run, or ran when the process ended
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}" if self.pid is not None else ""
@@ -132,11 +113,7 @@ class Lock(Protocol):
     def take(self, *, wait: bool = False) -> None:
         """Lock the run's task, then remove what a run that crashed has left half written in the task's directories.
 
-        Args:
-            wait: Wait for the one who holds it.
-
-        Raises:
-            AlreadyRunning: Another process holds it.
+        While another process holds it, wait, or raise `AlreadyRunning`.
         """
 
     def tell(self, steps: Iterable[str]) -> None:
@@ -152,8 +129,4 @@ class Lock(Protocol):
         """Whether a task is locked now."""
 
     def keeping_out(self, task_id: str) -> AbstractContextManager[None]:
-        """Keep every process from running a task while the block lasts, without running it.
-
-        Raises:
-            AlreadyRunning: It runs.
-        """
+        """Keep every process from running a task while the block lasts; `AlreadyRunning` if one does."""

@@ -24,9 +24,7 @@ class Redactor(Protocol):
     def value(self, value: Any, key: str = "") -> Any:
         """A copy of a nested value that is safe to write as JSON: of dicts, lists, texts, numbers and None only.
 
-        Args:
-            value: Anything that is going to be written.
-            key: The key that the value is found under, if any.
+        `key` is the one that the value is found under, if any.
         """
 
     def hides(self, key: str) -> bool:
@@ -43,9 +41,6 @@ class Redactor(Protocol):
 
     def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
         """Hide the values of keys for which this function returns true."""
-
-    def add_names(self, names: Iterable[str]) -> None:
-        """Hide the values of exactly these keys, whatever their case."""
 
     def disclosure(self, run: Any = None, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
         """What may be said of errors, at this moment.

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Checkpoints(Protocol):
-    """Remembers finished steps, and decides where a step writes (`TaskContextManager` is a view on it).
+    """Remembers finished steps, and decides where a step writes.
 
-    For each step of a run, in the plan's order, the kernel calls `stands`; then, unless the step is skipped, `stage`
-    for each attempt, and `publish` after the one that succeeded.
+    For each step, in the plan's order, the kernel calls `stands`; then, unless the step is skipped, `stage` for each
+    attempt, and `publish` after the one that succeeded.
     """
 
     @property
@@ -31,13 +31,8 @@ class Checkpoints(Protocol):
         """The seed of the run that this one continues, or None."""
 
     def stands(self, step: Step) -> SavedStep | str:
-        """The saved step that this one may be skipped to, or why it must run, in words (empty when it never finished).
-
-        When it answers with a saved step, the datasets of that step can be read from `run.data_source`.
-
-        Raises:
-            DataError: A dataset that the step reads is not there.
-        """
+        """The saved step that this one may be skipped to, its datasets readable from `run.data_source`; or why it must
+        run, in words (empty when it never finished). `DataError` where a dataset that the step reads is missing."""
 
     def stage(self, step: Step) -> StagedStep:
         """Where an attempt at a step writes: nothing of it is seen by readers before `publish`."""
@@ -45,15 +40,9 @@ class Checkpoints(Protocol):
     def publish(
         self, step: Step, staged: StagedStep | None, record: StepRecord
     ) -> tuple[list[DatasetRecord], list[Artifact]]:
-        """Rename what an attempt has staged into place, and remember the step as finished.
+        """Rename what an attempt has staged into place, remember the step as finished, and return what it left.
 
-        Args:
-            step: The step.
-            staged: What `stage` gave for the attempt; None where a wrapper answered instead of the step.
-            record: Its status, metrics, warnings and seconds.
-
-        Returns:
-            The datasets and artifacts, now in their places.
+        `staged` is what `stage` gave for the attempt; None where a wrapper answered instead of the step.
         """
 
     def load(self) -> dict[str, SavedStep]:
@@ -74,10 +63,9 @@ class StagedFile:
 
 
 class StagedStep(Protocol):
-    """What one attempt at a step reads and leaves (`pamola_tasks.storage.staging.StepStaging`).
+    """What one attempt at a step reads and leaves: see `pamola_tasks.storage.staging.StepStaging`.
 
-    Where the attempt is made by another process, that process has one of its own; `take` brings over here what that
-    one holds.
+    A process that makes an attempt for another one has one of its own; `take` brings over what that one holds.
 
     Attributes:
         read: The datasets that were read, by name.
@@ -95,7 +83,7 @@ class StagedStep(Protocol):
         """Write a dataset that the step declares."""
 
     def format_of(self, name: str) -> str:
-        """The format that a dataset is written in unless another one is asked for."""
+        """The format of a dataset for which none is asked."""
 
     def artifact(
         self, name: str, kind: str, description: str, *, category: str, tags: Sequence[str], group: str
@@ -119,11 +107,9 @@ class Dependencies(Protocol):
     """What other tasks left (`TaskDependencyManager`)."""
 
     def assert_dependencies_completed(self) -> bool:
-        """Whether all are there and succeeded.
+        """Refuse tasks that are missing (`DependencyMissingError`) or failed (`DependencyFailedError`).
 
-        Raises:
-            DependencyMissingError: Not there; with `continue_on_error` only a warning.
-            DependencyFailedError: Not successful; likewise.
+        With `continue_on_error`, warn of them and return False.
         """
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
@@ -140,17 +126,19 @@ class Executor(Protocol):
 class StepDriver(Protocol):
     """The steps of a run, as the executor drives them.
 
-    Only `attempt` and `call_in_parent` may be called on any thread; all others are called in the thread that `run_plan`
-    was called in, one at a time. To have an attempt made by another process, an executor calls `begin` instead of
-    `attempt`, and fills what it gives with what came back.
+    Only `attempt` and `call_in_parent` may be called on any thread; all others in that of `run_plan`, one at a time.
+    To have an attempt made by another process, call `begin` instead of `attempt`, and fill what it gives with what
+    came back.
 
     Attributes:
         run: The run (`RunServices`).
-        call_in_parent: Takes what has to be called in the parent's thread. It calls at once; an executor that makes
-            attempts elsewhere sets another, and calls what that is given.
+        stopped: Whether no further step may begin (a failure without `continue_on_error`, or an interrupt).
+        call_in_parent: Calls something in the parent's thread: at once, unless an executor that makes attempts
+            elsewhere sets another.
     """
 
     run: Any
+    stopped: bool
     call_in_parent: Callable[[Callable[[], None]], None]
 
     def prepare(self, step: Step) -> bool:
@@ -171,19 +159,11 @@ class StepDriver(Protocol):
     def complete(self, step: Step, result: OperationResult) -> None:
         """Publish, record and report what a step gave."""
 
-    @property
-    def stopped(self) -> bool:
-        """Whether no further step may begin (a failure without `continue_on_error`, or an interrupt)."""
-
 
 class Session(Protocol):
-    """What the steps of a run need of the run's lifecycle.
+    """What the steps of a run need of the run's lifecycle."""
 
-    Attributes:
-        error: What made the run fail, or None.
-    """
-
-    error: BaseException | None
+    error: BaseException | None  # what made the run fail
 
     def emit(self, hook: str, **arguments: Any) -> None:
         """Call the observers of an event."""

@@ -29,7 +29,6 @@ class PlainRedactor:
         self._lock = threading.Lock()
         self._patterns: list[re.Pattern[str]] = []
         self._predicates: list[Callable[[str], bool]] = []
-        self._names: set[str] = set()
 
     def __call__(self, text: str) -> str:
         """The text without registered secrets and what patterns match."""
@@ -50,11 +49,10 @@ class PlainRedactor:
         return value if value is None or isinstance(value, (bool, int, float)) else self(str(value))
 
     def hides(self, key: str) -> bool:
-        """Whether the name holds one of three words, or was added."""
+        """Whether the name holds one of three words, or a predicate says so."""
         name = key.lower()
         return (
-            name in self._names
-            or any(word in name for word in _SECRET_WORDS)
+            any(word in name for word in _SECRET_WORDS)
             or any(is_secret(key) for is_secret in self._predicates)
         )
 
@@ -83,10 +81,6 @@ class PlainRedactor:
     def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
         """Hide the values of such keys."""
         self._predicates.append(is_secret_key)
-
-    def add_names(self, names: Iterable[str]) -> None:
-        """Hide the values of these keys."""
-        self._names.update(name.lower() for name in names)
 
     def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> PlainDisclosure:
         """Everything may be said."""
