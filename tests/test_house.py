@@ -30,7 +30,7 @@ LAYERS = (
     ("lazy",),
     ("errors", "secret"),
     ("parameters", "record", "result"),
-    ("operation", "plan", "task_keys"),
+    ("json_schema", "operation", "plan", "task_keys"),
     ("protocols",),
     ("hookspecs",),
     ("nulls",),

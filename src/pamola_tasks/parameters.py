@@ -264,7 +264,7 @@ class Fitter:
         import cattrs
 
         try:
-            return _converter().structure(value, kind)
+            return converter().structure(value, kind)
         except cattrs.StructureHandlerNotFoundError:
             fits = not isinstance(kind, type) or isinstance(value, kind)
             return value if fits else self.expected(value, kind, path)
@@ -273,15 +273,16 @@ class Fitter:
 
 
 @cache
-def _converter() -> cattrs.Converter:
+def converter() -> cattrs.Converter:
+    """What structures and unstructures values of types that are not plain."""
     import cattrs
 
-    converter = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={set: list, frozenset: list})
+    made = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={set: list, frozenset: list})
     for kind in _ACCEPTED:  # within dataclasses, named tuples …
-        converter.register_structure_hook(kind, fit)
+        made.register_structure_hook(kind, fit)
     for kind in (Path, Secret):
-        converter.register_unstructure_hook(kind, str)
-    return converter
+        made.register_unstructure_hook(kind, str)
+    return made
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -353,46 +354,3 @@ def describe(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in kind)
     return f"a {getattr(kind, '__name__', str(kind))}"
-
-
-def json_schema(cls: type) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of an attrs class's parameters."""
-    hints = annotations_of(cls)
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    for field in attrs.fields(cls):
-        if not field.init:
-            continue
-        schema = schema_of(hints.get(field.name, Any))
-        if field.default is attrs.NOTHING:
-            required.append(field.alias)
-        elif not isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
-            schema["default"] = _converter().unstructure(field.default)
-        elif "template" in field.metadata:
-            schema["default"] = field.metadata["template"]
-        properties[field.alias] = schema
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def schema_of(kind: Any) -> dict[str, Any]:
-    """The JSON Schema of a type."""
-    simple = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string", Secret: "string"}
-    if kind in simple:
-        return {"type": simple[kind]}
-    if kind is type(None):
-        return {"type": "null"}
-    origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
-    if origin is typing.Literal:
-        return {"enum": list(arguments)}
-    if origin in UNIONS:
-        return {"anyOf": [schema_of(argument) for argument in arguments]}
-    if origin in LISTS:
-        items = [a for a in arguments if a is not Ellipsis]
-        return {"type": "array", **({"items": schema_of(items[0])} if len(items) == 1 else {})}
-    if origin in MAPPINGS:
-        return {"type": "object", **({"additionalProperties": schema_of(arguments[1])} if len(arguments) == 2 else {})}
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return {"enum": [member.value for member in kind]}
-    if isinstance(kind, type) and attrs.has(kind):
-        return json_schema(kind)
-    return {}

@@ -100,22 +100,13 @@ WITHOUT_EFFECT = {
     "store_traceback": "tracebacks are kept, with secrets and data hidden",
     "config_save_dir": "configuration is saved in configs/, and only by `config save`",
 }
+_PERFORMANCE = (
+    "chunk_size default_encoding default_delimiter default_quotechar memory_limit_mb use_dask npartitions"
+    " parallel_processes use_vectorization"
+).split()
 # Sections of the forerunner with keys of a task under other names: the names there, and the keys that they mean.
 SYNONYMS: dict[str, dict[str, str]] = {
-    "performance": {
-        name: name
-        for name in (
-            "chunk_size",
-            "default_encoding",
-            "default_delimiter",
-            "default_quotechar",
-            "memory_limit_mb",
-            "use_dask",
-            "npartitions",
-            "parallel_processes",
-            "use_vectorization",
-        )
-    },
+    "performance": {name: name for name in _PERFORMANCE},
     "encryption": {
         "use_encryption": "use_encryption",
         "encryption_mode": "encryption_mode",
@@ -149,22 +140,19 @@ def json_schema(settings: dict[str, type]) -> dict[str, Any]:
     Args:
         settings: Names of plugins, and the class that their section must fit.
     """
-    from pamola_tasks.parameters import json_schema as schema_of_class
-    from pamola_tasks.parameters import schema_of
+    from pamola_tasks.json_schema import json_schema as schema_of_class
+    from pamola_tasks.json_schema import schema_of
 
     schema = schema_of_class(TaskKeys)
     for field in attrs.fields(TaskKeys):
         own = schema["properties"][field.name]
         own |= schema_of(field.metadata["kind"]) if field.metadata["kind"] else {}
         own["description"] = field.metadata["doc"]
-        minimum, above = limits().get(field.name, (None, None))
-        own |= {"minimum": minimum} if minimum is not None else {}
-        own |= {"exclusiveMinimum": above} if above is not None else {}
     for name, (minimum, above) in limits().items():
         section, _, key = name.partition(".")
-        if key:
-            inner = schema["properties"][section]["properties"][key]
-            inner |= {"minimum": minimum} if minimum is not None else {"exclusiveMinimum": above}
+        own = schema["properties"][section]
+        own = own["properties"][key] if key else own
+        own |= {"minimum": minimum} if minimum is not None else {"exclusiveMinimum": above}
     for name, cls in sorted(settings.items()):
         schema["properties"][name] = {"description": f"Settings of the plugin {name}."} | schema_of_class(cls)
     _admit_references(schema)
