@@ -169,11 +169,8 @@ def pamola_check_path(project: Project, path: str, purpose: str, config: Config 
 
     Called before every access to a file by name.
 
-    Args:
-        project: The project.
-        path: The name as it was given.
-        purpose: `read`, `write`, `mkdir`, `delete` or `list`.
-        config: None while the configuration is still being read.
+    `path` is the name as it was given, `purpose` one of `read`, `write`, `mkdir`, `delete` and `list`; `config` is None
+    while the configuration is still being read.
     """
 
 
@@ -243,10 +240,7 @@ def pamola_provide_history(run: RunServices) -> protocols.History:
 
 @hookspec(firstresult=True)
 def pamola_provide_lock(run: RunServices) -> protocols.Lock:
-    """Keep a task from running twice at the same time. Without a provider the run is refused.
-
-    The kernel takes the lock. Without a task (`run.record.task_id` is empty) it is asked about others.
-    """
+    """Keep a task from running twice at the same time; asked about others too. Without a provider runs are refused."""
 
 
 @hookspec(firstresult=True)
@@ -327,16 +321,8 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Objections:
 
 
 @hookspec(firstresult=True)
-def pamola_run_operation(
-    kernel: KernelView,
-    operation: Operation,
-    data_source: Any,
-    task_dir: Path,
-    reporter: Any,
-    progress_tracker: Any,
-    parameters: Mapping[str, Any],
-) -> OperationResult | None:
-    """Run one operation without a task: what `Operation.run` does, whose arguments these are."""
+def pamola_run_operation(kernel: KernelView, operation: Operation, arguments: Mapping[str, Any]) -> OperationResult:
+    """Run one operation without a task, with the arguments of `Operation.run`."""
 
 
 @hookspec

@@ -166,11 +166,13 @@ class Operation:
             "pamola_run_operation",
             kernel=kernel,
             operation=self,
-            data_source=data_source,
-            task_dir=folder,
-            reporter=reporter,
-            progress_tracker=progress_tracker,
-            parameters=params,
+            arguments={
+                "data_source": data_source,
+                "task_dir": folder,
+                "reporter": reporter,
+                "progress_tracker": progress_tracker,
+                "params": params,
+            },
         )
         if result is None:
             raise kernel.plugins.missing("executor")

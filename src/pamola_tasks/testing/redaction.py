@@ -51,10 +51,7 @@ class PlainRedactor:
     def hides(self, key: str) -> bool:
         """Whether the name holds one of three words, or a predicate says so."""
         name = key.lower()
-        return (
-            any(word in name for word in _SECRET_WORDS)
-            or any(is_secret(key) for is_secret in self._predicates)
-        )
+        return any(word in name for word in _SECRET_WORDS) or any(is_secret(key) for is_secret in self._predicates)
 
     def register(self, secret: Secret | str) -> None:
         """Hide this text."""

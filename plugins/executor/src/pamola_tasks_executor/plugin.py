@@ -8,7 +8,6 @@ from pamola_tasks import hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from pamola_tasks import Kernel, Operation, OperationResult
     from pamola_tasks.plan import Plan
@@ -37,15 +36,7 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
 
 
 @hookimpl(trylast=True)
-def pamola_run_operation(
-    kernel: Kernel,
-    operation: Operation,
-    data_source: Any,
-    task_dir: Path,
-    reporter: Any,
-    progress_tracker: Any,
-    parameters: Mapping[str, Any],
-) -> OperationResult:
+def pamola_run_operation(kernel: Kernel, operation: Operation, arguments: Mapping[str, Any]) -> OperationResult:
     from pamola_tasks_executor.single_operation import run_operation
 
-    return run_operation(kernel, operation, data_source, task_dir, reporter, progress_tracker, parameters)
+    return run_operation(kernel, operation, **arguments)
