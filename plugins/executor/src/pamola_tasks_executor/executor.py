@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
-from pamola_tasks.plan import ReadySet
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.result import OperationResult, OperationStatus
 from pamola_tasks_executor.attempts import Attempts, OnRetry, as_result, message, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
+from pamola_tasks_executor.ready_set import ReadySet
 from pamola_tasks_executor.settings import ExecutorSettings
 from pamola_tasks_executor.single_operation import reporter_details
 from pamola_tasks_executor.transient import Transient

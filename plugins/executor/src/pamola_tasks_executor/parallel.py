@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:
-    from pamola_tasks.plan import ReadySet
     from pamola_tasks.result import OperationResult
+    from pamola_tasks_executor.ready_set import ReadySet
 
 
 class Jobs(Protocol):

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks.plan import ReadySet
 from pamola_tasks_executor.attempts import Attempts, as_result, overridden
 from pamola_tasks_executor.parallel import Parallel
+from pamola_tasks_executor.ready_set import ReadySet
 from pamola_tasks_executor.transient import never_retried
 
 if TYPE_CHECKING:

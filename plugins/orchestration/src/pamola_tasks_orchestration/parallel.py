@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pamola_tasks.plan import ReadySet
 from pamola_tasks_orchestration.run_queue import RunQueue
 from pamola_tasks_orchestration.task_process import TaskProcess, describe
 
@@ -36,7 +35,7 @@ class Parallel:
         self._description = describe(request.kernel)
         self._free = jobs
         self._on_line = on_line
-        self._waiting = ReadySet({name: node.needs for name, node in request.nodes.items()})
+        self._waiting = set(request.nodes)
         self._busy: dict[TaskProcess, tuple[TaskNode, int]] = {}
         self._idle: list[TaskProcess] = []
         self._inbox: queue.SimpleQueue[tuple[TaskProcess, TaskOutcome | str]] = queue.SimpleQueue()
@@ -68,27 +67,28 @@ class Parallel:
             self._interrupt(interrupt)
 
     def _begin(self) -> None:
-        nodes = self._request.nodes
-        while refused := list(filter(None, (self._queue.refusal(nodes[name]) for name in self._waiting.ready))):
+        while refused := list(filter(None, map(self._queue.refusal, self._ready()))):
             for outcome in refused:
-                self._waiting.take(outcome.task_id)
-                self._ended(outcome)
-        begins = [nodes[name] for name in self._waiting.ready[: self._free]]
+                self._waiting.remove(outcome.task_id)
+                self._queue.ended(outcome)
+        begins = self._ready()[: self._free]
         for number, node in enumerate(begins):
             self._begin_one(node, self._free // (len(begins) - number))
+
+    def _ready(self) -> list[TaskNode]:
+        """Tasks that may begin: nothing that they need is still to end."""
+        to_end = self._request.nodes.keys() - self._queue.outcomes.keys()
+        nodes = self._request.nodes.values()
+        return [node for node in nodes if node.task_id in self._waiting and to_end.isdisjoint(node.needs)]
 
     def _begin_one(self, node: TaskNode, share: int) -> None:
         options = self._request.options[node.task_id]
         options = attrs.evolve(options, overrides={**options.overrides, "parallel_processes": share})
         process = self._idle.pop() if self._idle else TaskProcess(self._description, self._inbox.put)
         self._busy[process] = node, share
-        self._waiting.take(node.task_id)
+        self._waiting.remove(node.task_id)
         self._free -= share
         process.run(node, options, may_skip=self._request.may_skip)
-
-    def _ended(self, outcome: TaskOutcome) -> None:
-        self._queue.ended(outcome)
-        self._waiting.done(outcome.task_id)
 
     def _wait(self) -> None:
         while self._busy:
@@ -101,7 +101,7 @@ class Parallel:
                 continue
             del self._busy[process]
             self._free += share
-            self._ended(message)
+            self._queue.ended(message)
             if message.status != "died":
                 self._idle.append(process)
             return
