@@ -12,6 +12,8 @@ import re
 import tomllib
 from typing import Any
 
+import attrs
+
 from pamola_tasks.parameters import ValuePath
 from pamola_tasks_config.document import MAX_DEPTH, Budget, Document, Node, check_number
 
@@ -30,7 +32,7 @@ _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 def read(document: Document) -> Node:
     """The whole document as a mapping."""
-    scan = _Scan(document)
+    scan = _Scan(document, Budget(document))
     with contextlib.suppress(_Unclear):
         scan.run()
     try:
@@ -42,7 +44,25 @@ def read(document: Document) -> Node:
     except ValueError:
         # Python refuses to convert very long digit strings.
         raise document.fail(0, "a number with more digits than can be read") from None
-    return _Builder(document, scan).node(data, (), 1)
+    budget = Budget(document)  # a scan that gave up has not counted all of it
+
+    def node(data: Any, path: ValuePath, depth: int) -> Node:
+        _, start = scan.place(path)
+        budget.take(start, depth=depth)
+        if isinstance(data, dict):
+            items = {name: node(child, (*path, name), depth + 1) for name, child in data.items()}
+            keys = {name: scan.place((*path, name))[0] for name in data}
+            return Node(items, start, start, keys=keys)
+        if isinstance(data, list):
+            return Node([node(child, (*path, n), depth + 1) for n, child in enumerate(data)], start, start)
+        if isinstance(data, datetime.datetime | datetime.date | datetime.time):
+            # The other formats have no dates: there they are text.
+            return Node(data.isoformat(), start, start)
+        if isinstance(data, int | float) and not isinstance(data, bool):
+            return Node(check_number(document, start, data), start, start)
+        return Node(data, start, start)
+
+    return node(data, (), 1)
 
 
 def _failure(document: Document, message: str) -> Exception:
@@ -59,16 +79,24 @@ class _Unclear(Exception):
     """The scan met something that it does not understand."""
 
 
+@attrs.define
 class _Scan:
     """Finds the places of keys and values."""
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.text = document.text
-        self.budget = Budget(document)
-        self.at = 0
-        self.places: dict[ValuePath, tuple[int, int]] = {}  # of key and value
-        self._arrays: dict[ValuePath, int] = {}
+    document: Document
+    budget: Budget
+    at: int = 0
+    places: dict[ValuePath, tuple[int, int]] = attrs.Factory(dict)  # of key and value
+    arrays: dict[ValuePath, int] = attrs.Factory(dict)
+
+    @property
+    def text(self) -> str:
+        return self.document.text
+
+    def place(self, path: ValuePath) -> tuple[int, int]:
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, (0, 0))
 
     def run(self) -> None:
         table: ValuePath = ()
@@ -76,14 +104,14 @@ class _Scan:
         while self.at < len(self.text):
             start = self.at
             if self.text.startswith("[", start):
-                many = self.text.startswith("[[", start)
-                self.at += 2 if many else 1
+                mark = "]]" if self.text.startswith("[[", start) else "]"
+                self.at += len(mark)
                 table = self.resolved(self.key())
-                if many:
-                    count = self._arrays[table] = self._arrays.get(table, -1) + 1
+                if mark == "]]":
+                    count = self.arrays[table] = self.arrays.get(table, -1) + 1
                     self.places.setdefault(table, (start, start))
                     table = (*table, count)
-                self.expect("]]" if many else "]")
+                self.expect(mark)
                 self.budget.take(start, depth=len(table) + 1)
                 self.places[table] = (start, start)
             else:
@@ -101,27 +129,29 @@ class _Scan:
             raise _Unclear
         self.at += len(mark)
 
+    def taken(self, patterns: tuple[re.Pattern[str], ...]) -> str:
+        """What the first of the patterns that fits matches here."""
+        for pattern in patterns:
+            match = pattern.match(self.text, self.at)
+            if match is not None:
+                self.at += len(match[0].rstrip())
+                return match[0]
+        raise _Unclear
+
     def resolved(self, parts: ValuePath) -> ValuePath:
         """A header's path, arrays of tables standing for their newest element."""
         path: ValuePath = ()
         for number, part in enumerate(parts):
             path = (*path, part)
-            if path in self._arrays and number < len(parts) - 1:
-                path = (*path, self._arrays[path])
+            if path in self.arrays and number < len(parts) - 1:
+                path = (*path, self.arrays[path])
         return path
 
     def key(self) -> ValuePath:
         parts: list[str] = []
         while True:
             self.skip(_BLANK)
-            for pattern in (_BARE, _BASIC, _LITERAL):
-                match = pattern.match(self.text, self.at)
-                if match is not None:
-                    break
-            else:
-                raise _Unclear
-            self.at = match.end()
-            parts.append(_unquoted(match[0]))
+            parts.append(_unquoted(self.taken((_BARE, _BASIC, _LITERAL))))
             if len(parts) > MAX_DEPTH:
                 raise self.document.fail(self.at, f"nested deeper than {MAX_DEPTH} levels")
             self.skip(_BLANK)
@@ -140,47 +170,31 @@ class _Scan:
         self.value(path, start, depth + len(parts))
 
     def value(self, path: ValuePath, key: int, depth: int) -> None:
-        start = self.at
+        start, mark = self.at, self.text[self.at : self.at + 1]
         self.budget.take(start, depth=depth)
-        if self.text.startswith("[", start):
+        if mark in ("[", "{"):
             self.at += 1
-            self.sequence(path, depth)
-        elif self.text.startswith("{", start):
-            self.at += 1
-            self.table(path, depth)
+            self.items(path, depth, "]" if mark == "[" else "}")
         else:
-            for pattern in (_LONG_BASIC, _LONG_LITERAL, _BASIC, _LITERAL, _SCALAR):
-                match = pattern.match(self.text, start)
-                if match is not None:
-                    break
-            else:
-                raise _Unclear
-            self.at = start + len(match[0].rstrip())
+            self.taken((_LONG_BASIC, _LONG_LITERAL, _BASIC, _LITERAL, _SCALAR))
         self.places[path] = (key, start)
 
-    def sequence(self, path: ValuePath, depth: int) -> None:
+    def items(self, path: ValuePath, depth: int, end: str) -> None:
+        """The values of a list, or the pairs of an inline table."""
         index = 0
         self.skip(_SPACE)
-        while not self.text.startswith("]", self.at):
-            self.value((*path, index), self.at, depth + 1)
+        while not self.text.startswith(end, self.at):
+            if end == "]":
+                self.value((*path, index), self.at, depth + 1)
+            else:
+                self.pair(path, depth)
             index += 1
             self.skip(_SPACE)
             if not self.text.startswith(",", self.at):
                 break
             self.at += 1
             self.skip(_SPACE)
-        self.expect("]")
-
-    def table(self, path: ValuePath, depth: int) -> None:
-        self.skip(_BLANK)
-        while not self.text.startswith("}", self.at):
-            self.pair(path, depth)
-            self.skip(_BLANK)
-            if not self.text.startswith(",", self.at):
-                break
-            self.at += 1
-            self.skip(_BLANK)
-        self.expect("}")
+        self.expect(end)
 
 
 def _unquoted(key: str) -> str:
@@ -190,35 +204,3 @@ def _unquoted(key: str) -> str:
         return next(iter(tomllib.loads(f"{key} = 0")))
     except tomllib.TOMLDecodeError:
         raise _Unclear from None
-
-
-class _Builder:
-    """Joins what the text means with where it says so."""
-
-    def __init__(self, document: Document, scan: _Scan) -> None:
-        self.document = document
-        self.places = scan.places
-        # A scan that gave up has not counted all of it.
-        self.budget = Budget(document)
-
-    def node(self, data: Any, path: ValuePath, depth: int) -> Node:
-        _, start = self.place(path)
-        self.budget.take(start, depth=depth)
-        if isinstance(data, dict):
-            items = {name: self.node(child, (*path, name), depth + 1) for name, child in data.items()}
-            keys = {name: self.place((*path, name))[0] for name in data}
-            return Node(items, start, start, keys=keys)
-        if isinstance(data, list):
-            children = [self.node(child, (*path, index), depth + 1) for index, child in enumerate(data)]
-            return Node(children, start, start)
-        if isinstance(data, datetime.datetime | datetime.date | datetime.time):
-            # The other formats have no dates: there they are text.
-            return Node(data.isoformat(), start, start)
-        if isinstance(data, int | float) and not isinstance(data, bool):
-            return Node(check_number(self.document, start, data), start, start)
-        return Node(data, start, start)
-
-    def place(self, path: ValuePath) -> tuple[int, int]:
-        while path and path not in self.places:
-            path = path[:-1]
-        return self.places.get(path, (0, 0))
