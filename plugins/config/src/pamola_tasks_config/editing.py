@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pamola_tasks.errors import ConfigurationError
-from pamola_tasks_config.document import Document, KeyPath, Node, dotted
+from pamola_tasks_config.document import Document, KeyPath, Node, dotted, put
 from pamola_tasks_config.documents import parse
 from pamola_tasks_config.rendering import inline
 
@@ -26,7 +26,8 @@ def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
         ConfigurationError: The text cannot be changed in this way; it has to be done by hand.
     """
     for path, value in changes.items():
-        wanted = _with(document.root.plain(), path, value)
+        wanted = document.root.mapping()
+        put(wanted, path, value)
         text = (_set_toml if document.format == "toml" else _set)(document, path, value)
         document = parse(text.encode(), document.name)
         if document.root.plain() != wanted or document.problems:
@@ -36,28 +37,15 @@ def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
     return document.text
 
 
-def _with(values: dict[str, Any], path: KeyPath, value: Any) -> dict[str, Any]:
-    found = dict(values)
-    if len(path) == 1:
-        found[path[0]] = value
-    else:
-        inner = found.get(path[0])
-        found[path[0]] = _with(inner if isinstance(inner, dict) else {}, path[1:], value)
-    return found
-
-
 def _set(document: Document, path: KeyPath, value: Any) -> str:
     node, depth = document.root, 0
     while depth < len(path) and isinstance(node.value, dict) and path[depth] in node.value:
         node, depth = node.value[path[depth]], depth + 1
     rest = path[depth:]
-    if not rest or not isinstance(node.value, dict):
-        for key in reversed(rest):
-            value = {key: value}
-        return _replace(document, node, value)
-    for key in reversed(rest[1:]):
+    into = isinstance(node.value, dict)  # a value that stands in the way is replaced by a mapping
+    for key in reversed(rest[1:] if into else rest):
         value = {key: value}
-    return _insert(document, node, rest[0], value)
+    return _insert(document, node, rest[0], value) if rest and into else _replace(document, node, value)
 
 
 def _set_toml(document: Document, path: KeyPath, value: Any) -> str:

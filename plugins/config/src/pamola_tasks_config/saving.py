@@ -13,7 +13,7 @@ from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry
 from pamola_tasks_config.config_files import CONFIGS, find_file
-from pamola_tasks_config.document import KeyPath, dotted, in_words, leaves, nested
+from pamola_tasks_config.document import KeyPath, dotted, in_words, leaves, nested, scalars
 from pamola_tasks_config.documents import format_of, read_file
 from pamola_tasks_config.editing import edited
 from pamola_tasks_config.fitting import plain
@@ -48,17 +48,15 @@ def save_task(
             raise ConfigurationError(f"{name}: the name of a {format} file ends with .{format}")
     values: dict[KeyPath, Any] = {("task_id",): config.task_id}
     values |= {("task_type",): config.task_type} if config.task_type else {}
-    values |= {leaf: entry.value for leaf, entry in winners.items() if leaf != ("task_id",) and _of_task(entry)}
+    values |= {path: entry.value for path, entry in winners.items() if path != ("task_id",) and _of_task(entry)}
     write(project, name, values)
     return project.root / name
 
 
 def _own_file(winners: Mapping[KeyPath, Entry]) -> str:
     """The task file that the configuration came from."""
-    for entry in winners.values():
-        if entry.layer.name == TASK_FILE and isinstance(entry.layer, FileLayer):
-            return entry.layer.document.name
-    return ""
+    layers = (entry.layer for entry in winners.values() if entry.layer.name == TASK_FILE)
+    return next((layer.document.name for layer in layers if isinstance(layer, FileLayer)), "")
 
 
 def _of_task(entry: Entry) -> bool:
@@ -101,17 +99,16 @@ def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
 _ABSENT = object()
 
 
-def _is_secret(leaf: KeyPath, value: Any, redact: Redactor) -> bool:
+def _is_secret(path: KeyPath, value: Any, redact: Redactor) -> bool:
     """Whether a value must not be written: its key says so, or its own shape. References to secrets may be."""
-    if isinstance(value, Secret):
-        return True
-    if isinstance(value, Mapping):
-        return any(_is_secret((*leaf, str(key)), item, redact) for key, item in value.items())
-    if isinstance(value, list):
-        return any(_is_secret(leaf, item, redact) for item in value)
-    if value is None or isinstance(value, bool) or has_reference(value):
-        return False
-    return any(redact.hides(part) for part in leaf) or (isinstance(value, str) and redact(value) != value)
+    for inner, item in scalars(value, path):
+        if item is None or isinstance(item, bool) or has_reference(item):
+            continue
+        if isinstance(item, Secret) or any(redact.hides(part) for part in inner if isinstance(part, str)):
+            return True
+        if isinstance(item, str) and redact(item) != item:
+            return True
+    return False
 
 
 def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:

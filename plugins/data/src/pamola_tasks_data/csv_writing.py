@@ -65,10 +65,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             if header is None:
                 header = table.column_names
                 file.write(encoded(form.header(header)))
-            elif table.column_names != header:
-                raise DataError(
-                    "pieces of one dataset have different columns: they must be the same, in the same order"
-                )
             rows += table.num_rows
             # As many pieces at a time as there are workers, so that the text of a long table is never whole in memory.
             starts = range(0, table.num_rows, _ROWS)
@@ -79,8 +75,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             del frame, table
             write_all_but(min(len(starts), workers))
         write_all_but(0)
-    if header is None:
-        raise DataError("there is nothing to write: not even an empty frame was given")
     return rows
 
 

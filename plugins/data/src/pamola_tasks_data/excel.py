@@ -86,8 +86,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
                 raise DataError(f"an Excel sheet has at most {_MOST_COLUMNS:,} columns, and this table {len(header):,}")
             for place, name in enumerate(header):
                 sheet.write_string(0, place, name)
-        elif list(frame.columns) != header:
-            raise DataError("pieces of one dataset have different columns: they must be the same, in the same order")
         if row + len(frame) >= _MOST_ROWS:
             raise DataError(
                 f"an Excel sheet has at most {_MOST_ROWS - 1:,} rows under its header: write Parquet or CSV"
@@ -96,8 +94,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             for number, value in enumerate(frame[name].astype(object).tolist(), row + 1):
                 _write_cell(sheet, number, place, value)
         row += len(frame)
-    if header is None:
-        raise DataError("there is nothing to write: not even an empty frame was given")
     book.close()
     file.write(made.getbuffer())
     return row

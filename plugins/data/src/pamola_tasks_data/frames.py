@@ -22,11 +22,6 @@ def taken(what: str, frame: Any) -> pd.DataFrame:
     return own_copy(frame)
 
 
-def joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Frames with the same columns, one after the other."""
-    return pd.concat(frames, ignore_index=True)
-
-
 def frame_hash(frame: pd.DataFrame) -> str:
     """SHA-256 (hex) of a frame's column names, dtypes and values, in their order; the index takes no part."""
     digest = hashlib.sha256()

@@ -237,14 +237,14 @@ class DataSource:
         return dataset.frame[list(columns)]
 
     def _read(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
-        from pamola_tasks_data.frames import joined
+        import pandas as pd
 
         as_read = self._reader.formats[self._format_of(dataset)].as_read if dataset.written is not None else None
         if as_read is not None:
             return dataset.typed(as_read(dataset.written), None)
         dtypes = self._common_schema(dataset, columns) if len(dataset.files) > 1 else None
         frames = [dataset.typed(table.read(columns), columns) for table in self._tables(dataset, dtypes)]
-        return frames[0] if len(frames) == 1 else joined(frames)
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
     def _tables(self, dataset: Dataset, dtypes: Mapping[str, str] | None = None) -> Iterator[Table]:
         """Every file, ready to be read as columns of these dtypes."""

@@ -99,7 +99,7 @@ class DataWriter:
 
 
 class _Watched:
-    """Frames on their way to a format, of which the columns are noted."""
+    """Frames on their way to a format: at least one, and all with the same columns, which are noted."""
 
     def __init__(self, frames: Any) -> None:
         import pandas as pd
@@ -116,8 +116,16 @@ class _Watched:
             raise DataError(
                 f"only a DataFrame, or an iterable of DataFrames, can be written, not {type(self._frames).__name__}"
             ) from None
+        frame = None
         for frame in frames:
-            if self.columns is None and isinstance(frame, self._frame_type):
+            if isinstance(frame, self._frame_type):
                 levels = [name for name in frame.index.names if name is not None]
-                self.columns = tuple(str(name) for name in (*levels, *frame.columns))
+                columns = tuple(str(name) for name in (*levels, *frame.columns))
+                if self.columns not in (None, columns):
+                    raise DataError(
+                        "pieces of one dataset have different columns: they must be the same, in the same order"
+                    )
+                self.columns = columns
             yield frame
+        if frame is None:
+            raise DataError("there is nothing to write: not even an empty frame was given")
