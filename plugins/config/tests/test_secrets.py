@@ -72,7 +72,7 @@ def test_a_secret_that_nobody_knows_is_an_error_when_it_is_needed(home: Any, sta
     home.write("configs/t_1.yaml", "password: ${secret:absent}\n")
     project = home.kernel.project
     task = stated("t_1")
-    config = TaskConfig.provided(project, task, collect(project, task, {}), {})
+    config = TaskConfig(project, task, collect(project, task, {}), {})
     assert str(config.password) == "***"
     with pytest.raises(
         ConfigurationError, match=r"t_1\.yaml:1:11: password: no installed plugin knows the secret 'absent'"

@@ -228,7 +228,7 @@ def test_the_configuration_knows_of_dependencies_what_the_service_knows(home: An
 
 @needs_installation
 def test_load_task_config_merges_and_writes_only_when_asked(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pamola_tasks_config import TaskConfig, load_task_config
+    from pamola_tasks_config import load_task_config
 
     monkeypatch.chdir(home.root)
     home.write("configs/prj_config.yaml", "tasks: {t_1: {seed: 2}}\n")
@@ -239,7 +239,8 @@ def test_load_task_config_merges_and_writes_only_when_asked(home: Any, monkeypat
     assert not (home.root / "configs/t_1.yaml").exists()
     load_task_config("t_1", "analysis", default_config={"own": 4}, force_recreate_config_file=True)
     assert (home.root / "configs/t_1.yaml").exists()
-    alone = TaskConfig({"chunk_size": 5}, "t_1", "analysis")
+    (home.root / "configs/t_1.yaml").unlink()
+    alone = load_task_config("t_1", "analysis", default_config={"chunk_size": 5})
     assert (alone.chunk_size, alone.seed) == (5, 2)
 
 

@@ -61,7 +61,7 @@ def pamola_provide_config(
     """The layers and the environment, merged and typed."""
     from pamola_tasks_config.task_config import TaskConfig
 
-    return TaskConfig.provided(project, task, layers, settings)
+    return TaskConfig(project, task, layers, settings)
 
 
 @hookimpl

@@ -57,8 +57,6 @@ def resolve(
     task_id: str,
     layers: Iterable[ConfigLayer],
     settings: Mapping[str, type],
-    *,
-    from_environment: bool = True,
 ) -> Resolved:
     """Merge layers into one typed configuration.
 
@@ -67,7 +65,6 @@ def resolve(
         task_id: The task's id; empty for the project's own configuration.
         layers: The layers, without the environment.
         settings: Names of plugins and the class that their section must fit.
-        from_environment: Whether environment variables are a layer.
 
     Raises:
         ValidationError: Everything that is wrong, each with its place.
@@ -80,11 +77,10 @@ def resolve(
     file = _env_file(project, layers, problems)
     said = file.values if file is not None else {}
     variables = {**said, **os.environ}
-    if from_environment:
-        lifted = _written(layers, "env_override") is True
-        places = {name: file.place(name) for name in said if name not in os.environ} if file is not None else {}
-        known = _known_ids(project, layers)
-        layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
+    lifted = _written(layers, "env_override") is True
+    places = {name: file.place(name) for name in said if name not in os.environ} if file is not None else {}
+    known = _known_ids(project, layers)
+    layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
     strict = _written(layers, "strict_config") is True
     typed_layers, wrong = type_layers(layers, settings, task_id, strict=strict)
     if problems or wrong:

@@ -13,12 +13,10 @@ import attrs
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError
 from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOptions
-from pamola_tasks_config.config_files import find_file
 from pamola_tasks_config.declared import ConfiguredTask
 from pamola_tasks_config.document import dotted, in_words
-from pamola_tasks_config.documents import PROJECT_FILE, read_file
 from pamola_tasks_config.fitting import ConfigFitter, plain
-from pamola_tasks_config.layers import TASK_FILE, override_layers, problem_in, project_layers
+from pamola_tasks_config.layers import override_layers, problem_in
 from pamola_tasks_config.resolving import Resolved, entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
@@ -34,67 +32,30 @@ class TaskConfig(TaskKeys):
     """The configuration of one task.
 
     Every key of the schema is an attribute; so is every own parameter of the task whose name is not taken by
-    something else (`get` reaches all). Made by the cascade (`load_task_config`), or from a mapping:
+    something else (`get` reaches all). `load_task_config` makes one outside a run.
 
     Args:
-        config_dict: What a task file would say.
-        task_id: The task's id.
-        task_type: Its type.
-        env_override: Whether environment variables take part.
+        project: The project.
+        task: The task, or None for the project's own configuration.
+        layers: What it is merged from, without the environment.
+        settings: Names of plugins and the class that their section must fit.
 
     Raises:
         ConfigurationError: Everything that is wrong, together.
     """
 
     def __init__(
-        self,
-        config_dict: Mapping[str, Any],
-        task_id: str,
-        task_type: str,
-        env_override: bool = True,
+        self, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> None:
-        from pamola_tasks.kernel import Kernel
-
-        kernel = Kernel.discover()
-        task = ConfiguredTask(task_id)
-        task.kernel = kernel
-        values = {"task_type": task_type, **plain(config_dict)}
-        layers: list[ConfigLayer] = [ConfigLayer(name=TASK_FILE, rank=400, origin="config_dict", values=values)]
-        name = find_file(kernel.project.files, PROJECT_FILE)[0]
-        document = read_file(kernel.project.files, name) if name else None
-        if document is not None:
-            layers += project_layers(document, task_id)
-        self._begin(kernel.project, task, layers, kernel.settings(), from_environment=env_override)
-
-    @classmethod
-    def provided(
-        cls, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
-    ) -> TaskConfig:
-        """The configuration that the layers give. See `pamola_provide_config`."""
-        config = cls.__new__(cls)
-        config._begin(project, task, list(layers), dict(settings))
-        return config
-
-    def _begin(
-        self,
-        project: Project,
-        task: Task | None,
-        layers: list[ConfigLayer],
-        settings: Mapping[str, type],
-        *,
-        from_environment: bool = True,
-    ) -> None:
-        self._project, self._task, self._settings = project, task, settings
-        self._from_environment = from_environment
-        self._resolve(str(getattr(task, "task_id", "") or ""), layers)
+        self._project, self._task, self._settings = project, task, dict(settings)
+        self._resolve(str(getattr(task, "task_id", "") or ""), list(layers))
 
     def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> None:
-        resolved = resolve(self._project, task_id, layers, self._settings, from_environment=self._from_environment)
+        self._resolved: Resolved = resolve(self._project, task_id, layers, self._settings)
         self._layers = layers
-        self._resolved: Resolved = resolved
-        self._sections = dict(resolved.sections)
+        self._sections = dict(self._resolved.sections)
         for field in attrs.fields(TaskKeys):
-            setattr(self, field.name, getattr(resolved.keys, field.name))
+            setattr(self, field.name, getattr(self._resolved.keys, field.name))
 
     # ------------------------------------------------------------ values
 
