@@ -75,21 +75,9 @@ class Artifact:
         return Path(self.root, self.path).is_file()
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in reports."""
-        return {
-            "type": self.artifact_type,
-            "name": self.name,
-            "path": self.path,
-            "description": self.description,
-            "category": self.category,
-            "group": self.group,
-            "tags": list(self.tags),
-            "sha256": self.sha256,
-            "bytes": self.bytes,
-            "encrypted": self.encrypted,
-            "step": self.step,
-            "created": self.creation_time,
-        }
+        """As reports have it."""
+        named = {"artifact_type": "type", "creation_time": "created"}
+        return {named.get(name, name): value for name, value in attrs.asdict(self).items() if name != "root"}
 
 
 @attrs.frozen(kw_only=True)
