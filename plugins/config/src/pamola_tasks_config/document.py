@@ -216,12 +216,12 @@ class Budget:
     """Counts what a document is made of, and stops at the limits."""
 
     _document: Document
-    _nodes: int = 0
+    nodes: int = 0
 
     def take(self, offset: int, nodes: int = 1, depth: int = 0) -> None:
         """One more value, or, for an alias, all the values that it stands for."""
-        self._nodes += nodes
-        if self._nodes > MAX_NODES:
+        self.nodes += nodes
+        if self.nodes > MAX_NODES:
             raise self._document.fail(offset, f"more than {MAX_NODES:,} values (counting what aliases stand for)")
         if depth > MAX_DEPTH:
             raise self._document.fail(offset, f"nested deeper than {MAX_DEPTH} levels")

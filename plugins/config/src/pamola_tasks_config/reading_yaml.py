@@ -73,10 +73,6 @@ class Composer:
         self.anchors: dict[str, tuple[Node, int] | None] = {}
 
     def value(self, event: Any, depth: int) -> Node:
-        return self.sized(event, depth)[0]
-
-    def sized(self, event: Any, depth: int) -> tuple[Node, int]:
-        """A node and how many values it is made of."""
         start = start_of(event)
         if isinstance(event, yaml.AliasEvent):
             known = self.anchors.get(str(event.anchor))
@@ -85,50 +81,45 @@ class Composer:
                 raise self.document.fail(start, "an alias inside of what it names" if inside else "an unknown alias")
             node, size = known
             self.budget.take(start, size, depth + _height(node))
-            return attrs.evolve(node, start=start, end=_end(event), flow=True), size
+            return attrs.evolve(node, start=start, end=_end(event), flow=True)
+        before = self.budget.nodes
         self.budget.take(start, depth=depth)
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            made = Node(self.scalar(event), start, _end(event)), 1
+            made = Node(self.scalar(event), start, _end(event))
         elif isinstance(event, yaml.MappingStartEvent):
             made = self.mapping(event, depth)
         else:
             made = self.sequence(event, depth)
         if event.anchor is not None:
-            self.anchors[event.anchor] = made
+            self.anchors[event.anchor] = made, self.budget.nodes - before
         return made
 
-    def sequence(self, event: Any, depth: int) -> tuple[Node, int]:
+    def sequence(self, event: Any, depth: int) -> Node:
         self.tagged(event, "seq")
         items: list[Node] = []
-        total = 1
         end = _end(event)
         for item in self.events:
             if isinstance(item, yaml.SequenceEndEvent):
                 end = _end(item) if event.flow_style else end
                 break
-            node, size = self.sized(item, depth + 1)
-            items.append(node)
-            total += size
-            end = node.end
-        return Node(items, start_of(event), end, flow=bool(event.flow_style)), total
+            items.append(self.value(item, depth + 1))
+            end = items[-1].end
+        return Node(items, start_of(event), end, flow=bool(event.flow_style))
 
-    def mapping(self, event: Any, depth: int) -> tuple[Node, int]:
+    def mapping(self, event: Any, depth: int) -> Node:
         self.tagged(event, "map")
         items: dict[str, Node] = {}
         keys: dict[str, int] = {}
         merged: list[Node] = []
-        total = 1
         end = _end(event)
         for key_event in self.events:
             if isinstance(key_event, yaml.MappingEndEvent):
                 end = _end(key_event) if event.flow_style else end
                 break
-            key_at = start_of(key_event)
-            key = self.key(key_event)
-            node, size = self.sized(next(self.events), depth + 1)
-            total += size
+            key_at, key = start_of(key_event), self.key(key_event)
+            node = self.value(next(self.events), depth + 1)
             end = max(node.end, _end(key_event))
             if key == "<<" and key_event.implicit[0]:
                 merged.append(node)
@@ -145,7 +136,7 @@ class Composer:
                 for key, child in source.value.items():
                     if key not in items:
                         items[key], keys[key] = child, source.keys.get(key, child.start)
-        return Node(items, start_of(event), end, flow=bool(event.flow_style), keys=keys), total
+        return Node(items, start_of(event), end, flow=bool(event.flow_style), keys=keys)
 
     def key(self, event: Any) -> str:
         if not isinstance(event, yaml.ScalarEvent):
@@ -204,8 +195,7 @@ def _end(event: Any) -> int:
 
 def _height(node: Node) -> int:
     """Levels below a node; the budget keeps it small."""
-    if isinstance(node.value, dict):
-        return 1 + max((_height(child) for child in node.value.values()), default=0)
-    if isinstance(node.value, list):
-        return 1 + max((_height(child) for child in node.value), default=0)
-    return 0
+    if not isinstance(node.value, dict | list):
+        return 0
+    children = node.value.values() if isinstance(node.value, dict) else node.value
+    return 1 + max(map(_height, children), default=0)

@@ -76,19 +76,15 @@ def expand(value: str, environ: Mapping[str, str], find_secret: Callable[[str], 
     Raises:
         ConfigurationError: An environment variable is not set.
     """
-
-    def from_environment(name: str) -> str:
-        if name not in environ:
+    references = _REFERENCE.findall(value)
+    for kind, name in references:
+        if kind == "env" and name not in environ:
             raise ConfigurationError(f"${{env:{name}}}: this environment variable is not set")
-        return environ[name]
 
     def replaced(match: re.Match[str]) -> str:
-        return from_environment(match[2]) if match[1] == "env" else find_secret(match[2])
+        return environ[match[2]] if match[1] == "env" else find_secret(match[2])
 
-    names = [match[2] for match in _REFERENCE.finditer(value) if match[1] == "secret"]
-    if not names:
-        return _REFERENCE.sub(replaced, value)
-    for match in _REFERENCE.finditer(value):
-        if match[1] == "env":
-            from_environment(match[2])
-    return ReferredSecret(lambda: _REFERENCE.sub(replaced, value), names[0])
+    secrets = [name for kind, name in references if kind == "secret"]
+    if secrets:
+        return ReferredSecret(lambda: _REFERENCE.sub(replaced, value), secrets[0])
+    return _REFERENCE.sub(replaced, value)
