@@ -110,11 +110,6 @@ class DataSource:
         dataset.complete = True
         self._datasets[name] = dataset
 
-    @property
-    def file_paths(self) -> dict[str, list[Path]]:
-        """The files of every dataset that has some."""
-        return {name: [Path(path) for path in d.paths] for name, d in self._datasets.items() if d.files}
-
     # ------------------------------------------------------------ reading
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
