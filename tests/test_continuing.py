@@ -441,15 +441,15 @@ def test_what_a_run_would_do_can_be_seen_without_doing_it(tmp_path: Path, number
 
     assert ahead(chain(numbers)) == [
         ("first", "run", "never finished"),
-        ("second", "run", "it reads what step first makes anew"),
-        ("Count", "run", "it reads what step second makes anew"),
+        ("second", "run", "it reads the output of step first, which runs again"),
+        ("Count", "run", "it reads the output of step second, which runs again"),
     ]
     run_id = disk_kernel(tmp_path, seed=1).run(chain(numbers)).run_id
     before = files_below(tmp_path)
     assert ahead(chain(numbers, more=20)) == [
         ("first", "skip", "nothing changed since"),
         ("second", "run", "`number` changed from 10 to 20"),
-        ("Count", "run", "it reads what step second makes anew"),
+        ("Count", "run", "it reads the output of step second, which runs again"),
     ]
     (tmp_path / numbers).unlink()
     assert ahead(chain("absent.json"))[0][1:] == (

@@ -188,7 +188,7 @@ def test_an_exception_in_configure_operations_fails_the_run_and_a_report_is_stil
         ((Add, {"input_dataset": "numbers", "numbr": 3}), "did you mean 'number'?"),
         ((Add, {"input_dataset": "numbers", "number": "three"}), "number: expected a whole number, got text"),
         ((Add, {}), "'input_dataset' (text) is missing"),
-        (int, "int is no operation"),
+        (int, "int is not an operation"),
     ],
 )
 def test_a_step_that_cannot_be_added_makes_the_run_fail_and_no_other_step_runs(step: Any, words: str) -> None:
@@ -386,8 +386,8 @@ def test_a_step_that_needs_what_a_failed_one_did_not_give_is_not_run_and_says_wh
     [
         (OperationResult.failure("the table is empty"), "the table is empty"),
         (OperationResult.failure(OSError("disk full")), "disk full"),
-        (None, "gave a NoneType instead of an OperationResult"),
-        (True, "gave a bool instead of an OperationResult"),
+        (None, "returned NoneType instead of an OperationResult"),
+        (True, "returned bool instead of an OperationResult"),
     ],
 )
 def test_what_an_operation_gives_decides_not_that_it_returned(answer: Any, words: str) -> None:

@@ -57,11 +57,11 @@ def test_ids_are_the_names_numbered_and_inserting_moves_nobody() -> None:
         ([("a", "raw", "raw")], "step a writes 'raw', which it also reads"),
         ([("a", "", "raw")], "which is an input of the task"),
         ([("a", "raw", "x"), ("b", "raw", "x")], "step b writes 'x', which step a writes already"),
-        ([("a", "", ""), ("a", "", "")], "there is a step 'a' already"),
-        ([("a b", "", "")], "no usable step id"),
-        ([("../a", "", "")], "no usable step id"),
-        ([("", "", ""), ("-x", "", "")], "no usable step id"),
-        ([("x" * 101, "", "")], "no usable step id"),
+        ([("a", "", ""), ("a", "", "")], "duplicate step id 'a'"),
+        ([("a b", "", "")], "invalid step id"),
+        ([("../a", "", "")], "invalid step id"),
+        ([("", "", ""), ("-x", "", "")], "invalid step id"),
+        ([("x" * 101, "", "")], "invalid step id"),
     ],
 )
 def test_a_step_that_cannot_be_is_refused_when_it_is_added(steps: Any, words: str) -> None:

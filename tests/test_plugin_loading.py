@@ -442,7 +442,7 @@ def test_a_marker_that_is_no_file_is_refused_because_it_may_have_required_someth
     marker = tmp_path / ".pamola.toml"
     for make in (os.mkfifo, os.mkdir, partial(os.symlink, "/dev/zero"), partial(os.symlink, "none")):
         make(marker)
-        with pytest.raises(PluginError, match="it is no file"):
+        with pytest.raises(PluginError, match="not a regular file"):
             Kernel(tmp_path, autoload=True)
         marker.rmdir() if marker.is_dir() else marker.unlink()
 

@@ -72,8 +72,8 @@ def test_an_operation_can_be_used_by_its_class_whether_it_is_registered_or_not()
             f"operation 'Missing' of pack cannot be imported from {KIT}:NoSuchClass",
         ),
         ("Absent", PluginError, "ModuleNotFoundError"),
-        ("NoOperation", PluginError, "is no subclass of Operation"),
-        (int, UnknownOperationError, "has to be a subclass of Operation"),
+        ("NoOperation", PluginError, "is not a subclass of Operation"),
+        (int, UnknownOperationError, "must be a subclass of Operation"),
     ],
 )
 def test_an_operation_that_cannot_be_had_is_an_error_in_words(name: Any, kind: type[Exception], words: str) -> None:
@@ -208,7 +208,7 @@ def test_a_task_is_found_in_a_script_by_its_class_or_as_the_only_one(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        (f"{KIT}:Add", "no subclass of BaseTask"),
+        (f"{KIT}:Add", "not a subclass of BaseTask"),
         (f"{KIT}:Steps", "t_1"),
     ],
 )

@@ -40,7 +40,7 @@ class BringUp:
         kernel: The kernel.
         task: The task, or None to bring up services without one.
         options: What the caller asked for.
-        runs: Whether this is a run: without, nothing is locked, recorded or written, and no observer is told.
+        runs: Whether this is a run: without, nothing is locked, recorded or written, and no observer is called.
     """
 
     def __init__(self, kernel: KernelView, task: Task | None, options: RunOptions, *, runs: bool = True) -> None:
@@ -224,6 +224,6 @@ def _refuse_while_imported() -> None:
     process = sys.modules.get("multiprocessing.process")
     if process is not None and getattr(process.current_process(), "_inheriting", False):
         raise UsageError(
-            "a task is run while a process that performs steps imports the script: put what runs the task under"
+            "the script runs a task while a worker process imports it: run the task only under"
             " `if __name__ == '__main__':`"
         )

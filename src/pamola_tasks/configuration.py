@@ -27,7 +27,7 @@ def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer])
     """The configuration.
 
     Raises:
-        ServiceMissing: Nobody merges it.
+        ServiceMissing: No plugin merges it.
         ConfigurationError: It is wrong, or a plugin objects.
     """
     plugins = kernel.plugins
@@ -62,7 +62,7 @@ def hide_what_plugins_say(run: RunServices) -> None:
     """Have the redactor hide what plugins say: patterns and predicates.
 
     Raises:
-        PluginError: A pattern is no regular expression.
+        PluginError: A pattern is not a regular expression.
     """
     for record, redactions in run.kernel.plugins.each("pamola_add_redactions", run=run):
         for redaction in redactions or ():
@@ -72,4 +72,6 @@ def hide_what_plugins_say(run: RunServices) -> None:
             try:
                 run.redactor.add_pattern(redaction)
             except re.error as error:
-                raise PluginError(f"plugin {record.label}: {redaction!r} is no regular expression: {error}") from error
+                raise PluginError(
+                    f"plugin {record.label}: {redaction!r} is not a regular expression: {error}"
+                ) from error

@@ -32,15 +32,15 @@ def dry_run(run: RunServices, remade: Mapping[str, str] | None = None) -> list[P
 
     Args:
         run: The run.
-        remade: Inputs that will not be what they are now, by name, and what makes them anew.
+        remade: Inputs that will not be what they are now, by name, and what rewrites them.
     """
     run.record.seed = settled_seed(run)
     left_out = run.options.selection.left_out(run.plan)
     anew: set[str] = set()
     planned = []
     for step in run.plan:
-        behind = [f"what step {name} makes anew" for name in run.plan.needs(step) if name in anew]
-        behind += [f"{name}, which {remade[name]} makes anew" for name in step.reads if remade and name in remade]
+        behind = [f"the output of step {name}, which runs again" for name in run.plan.needs(step) if name in anew]
+        behind += [f"{name}, which {remade[name]} writes again" for name in step.reads if remade and name in remade]
         verdict = f"it reads {behind[0]}" if behind else _verdict(run, step)
         if isinstance(verdict, SavedStep):
             reason = unchanged_since(verdict)

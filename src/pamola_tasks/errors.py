@@ -53,7 +53,7 @@ def _rebuild(cls: type[PamolaTaskError], args: tuple[Any, ...], state: dict[str,
 
 
 class UsageError(PamolaTaskError):
-    """The command or the call does not make sense as it stands."""
+    """The command or the call does not make sense."""
 
     code = "usage"
     exit_code = EXIT_USAGE
@@ -209,7 +209,7 @@ class SecurityError(PamolaTaskError):
 
 
 class PathSecurityError(SecurityError):
-    """A path leaves the places that the project allows, or is no safe name."""
+    """A path leaves the places that the project allows, or is not a safe name."""
 
     code = "path_security"
 

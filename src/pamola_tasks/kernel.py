@@ -63,7 +63,7 @@ class Kernel:
         loaded: Plugins that are loaded already, instead of all that is said of plugins here.
 
     Raises:
-        PluginError: `.pamola.toml` is not valid. Plugins that cannot be loaded are no error here; see `plugins`.
+        PluginError: `.pamola.toml` is not valid. Plugins that cannot be loaded do not raise here; see `plugins`.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Kernel:
                 continue
             cls = imported(record, answer)
             if not attrs.has(cls):
-                raise PluginError(f"plugin {record.label}: its settings {cls!r} are no attrs class")
+                raise PluginError(f"plugin {record.label}: its settings {cls!r} are not an attrs class")
             found[record.name] = cls
         return found
 
@@ -248,7 +248,7 @@ class Kernel:
         elif isinstance(task, type) and issubclass(task, Task):
             task = task()  # type: ignore[call-arg]
         if not isinstance(task, Task):
-            raise UsageError(f"{task!r} is no task: give a task's name, a subclass of Task or an instance of one")
+            raise UsageError(f"{task!r} is not a task: pass a task's name, a subclass of Task or an instance of one")
         task.kernel = self
         return task
 
@@ -326,9 +326,9 @@ class Kernel:
         Args:
             task: Its name, an instance or a class.
             overrides: Configuration that overrides all other, by dotted key.
-            datasets: Frames that stand for input datasets.
+            datasets: Frames used as input datasets.
             restart: Ignore and replace checkpoints.
-            enable_checkpoints: Overrules the configuration unless None.
+            enable_checkpoints: Overrides the configuration unless None.
             options: All of these and more in one; instead of them.
 
         Returns:

@@ -76,7 +76,7 @@ class RunSession(BringUp):
         """Let plugins change and check the plan.
 
         Raises:
-            PlanError: It cannot run, or somebody objects.
+            PlanError: It cannot run, or a plugin objects.
         """
         run, plan = self.run, self.run.plan
         before = list(plan)
@@ -132,7 +132,7 @@ class RunSession(BringUp):
     # ------------------------------------------------------------ finalize
 
     def finalize(self, success: bool) -> bool:
-        """Write report and history, tell observers, let go of everything; each of these whatever else fails.
+        """Write report and history, notify observers, let go of everything; each of these whatever else fails.
 
         Returns:
             Whether the run was a success, and is recorded as one.
@@ -233,7 +233,7 @@ class RunSession(BringUp):
     # ------------------------------------------------------------ what went wrong
 
     def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
-        """Record what made the run fail; the first one stands, but for an interrupt, which is why all ended."""
+        """Record what made the run fail; the first one is kept, unless an interrupt ended the run."""
         record, redact, disclosure = self.run.record, self.run.redactor, self.disclosure(more.pop("datasets", ()))
         info: dict[str, Any] = {
             "type": status,
@@ -258,7 +258,7 @@ class RunSession(BringUp):
         return self.run.redactor.disclosure(self.run, datasets)
 
     def emit(self, hook: str, **arguments: Any) -> None:
-        """Tell the observers."""
+        """Notify the observers."""
         self.kernel.plugins.emit(self.observers, hook, run=self.run, **arguments)
 
     def _observer_failed(self, failure: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What answers for a service without a provider, where doing without it is harmless; what is not harmless refuses."""
+"""Replacements for services without a provider, where doing without it is harmless; what is not harmless refuses."""
 
 from __future__ import annotations
 

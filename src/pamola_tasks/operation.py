@@ -36,7 +36,7 @@ def writes(default: Any = attrs.NOTHING) -> Any:
     """A parameter that names the dataset (or the list of datasets) which the operation writes.
 
     Args:
-        default: A name in which `{input}` stands for the first dataset read, and `{parameter}` for the value of any
+        default: A name in which `{input}` means the first dataset read, and `{parameter}` the value of any
             parameter declared before; without one the parameter has to be given. Type checkers know that there is a
             default where it is given by keyword.
     """
@@ -90,9 +90,7 @@ class Operation:
                 )
             for name in _names_in(field.metadata.get("template", "")) - before:
                 needed = "a parameter made with reads()" if name == "input" else f"the parameter {name!r}"
-                raise TypeError(
-                    f"{cls.__name__}.{field.name} is named after {{{name}}}, so {needed} has to stand before it"
-                )
+                raise TypeError(f"{cls.__name__}.{field.name} is named after {{{name}}}, so {needed} must precede it")
             before |= {field.name, "input"} if field.metadata.get(_DATASET) == "reads" else {field.name}
 
     @property
@@ -150,8 +148,8 @@ class Operation:
         Args:
             data_source: A data source, or a dict of frames.
             task_dir: A folder that becomes the task's directory: outputs go to `output/` in it.
-            reporter: Told of the operation's beginning and end, when given.
-            progress_tracker: Has `update(n)`; told of progress, when given.
+            reporter: Receives the operation's beginning and end, when given.
+            progress_tracker: Has `update(n)`; called on progress, if given.
             **params: Values for the operation's parameters, for this call only.
 
         Returns:

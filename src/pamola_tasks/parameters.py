@@ -1,6 +1,6 @@
 """Turns values from configuration files and calls into typed ones, strictly.
 
-Nothing is guessed: text is no number, a number is no text, one value is no list. Every problem is reported at once,
+Nothing is guessed: text is not a number, a number is not text, a value is no list. All problems are reported at once,
 each with the path to the value and the kind that was expected, never with the value itself.
 """
 
@@ -79,7 +79,7 @@ def fit(value: Any, kind: Any) -> Any:
     """The value as this type has it.
 
     Raises:
-        ValueError: It is no value of this type.
+        ValueError: It is not a value of this type.
     """
     fitter = Fitter()
     found = fitter.fit(value, kind)
@@ -133,7 +133,7 @@ class Fitter:
         self.misfits: list[Misfit] = []
 
     def say(self, path: ValuePath, message: str, *, at_key: bool = False) -> Any:
-        """Note a problem; None stands for the value that is not there."""
+        """Note a problem; None means the value that is not there."""
         self.misfits.append(Misfit(path, message, at_key))
         return None
 
@@ -227,7 +227,7 @@ class Fitter:
             return self.say(path, str(error.args[0] if error.args else error))
 
     def fields(self, values: Mapping[str, Any], cls: Any, path: ValuePath) -> dict[str, Any]:
-        """The values that an attrs class is made from, typed. A field that is missing is a problem, told first."""
+        """The values that an attrs class is made from, typed. Missing fields are listed first."""
         fields = {field.alias: field for field in attrs.fields(cls) if field.init}
         hints = annotations_of(cls)
         meant = {key: self.meant(key, fields) for key in values if key not in fields}
@@ -252,7 +252,7 @@ class Fitter:
         self.say(path, f"the parameter {str(path[-1])!r} ({describe(kind)}) is missing", at_key=True)
 
     def unknown(self, path: ValuePath, fields: Iterable[str], meant: str | None) -> None:
-        """Note a key that is no field."""
+        """Note a key that is not a field."""
         self.say(path, unknown_name(str(path[-1]), fields, "parameter", meant), at_key=True)
 
     def leaf(self, value: Any, kind: Any, path: ValuePath) -> Any:
@@ -299,7 +299,7 @@ def folded(name: str) -> str:
 
 
 def unknown_name(name: str, known: Iterable[str], what: str, meant: str | None = None) -> str:
-    """The message for a name that nobody knows: with the one probably meant, or all there are."""
+    """The message for an unknown name: with the one probably meant, or all there are."""
     names = list(known)
     meant = meant or closest(name, names)
     if meant:

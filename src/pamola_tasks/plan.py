@@ -179,7 +179,7 @@ class Plan:
         return step
 
     def remove(self, step_id: str, reason: str = "") -> Step:
-        """Deselect a step. What it would have written is then missing for others, which `problems` tells."""
+        """Deselect a step. Steps that need its outputs are then listed by `problems`."""
         step = self[step_id]
         del self._steps[step_id]
         for dataset in step.writes:
@@ -221,7 +221,7 @@ class Plan:
         return dataset in outputs or not any(reader.writes for reader in self._readers.get(dataset, ()))
 
     def problems(self) -> list[str]:
-        """Why this plan cannot run: datasets that nobody provides, or that are written after they are read."""
+        """Why this plan cannot run: datasets without a source, or that are written after they are read."""
         found = []
         available = set(self.inputs)
         for step in self:
@@ -249,10 +249,10 @@ class Plan:
     def _check(self, step: Step) -> None:
         if not _STEP_ID.fullmatch(step.id):
             raise PlanError(
-                f"{step.id!r} is no usable step id: letters, digits, `.`, `_` and `-`, beginning with a letter or digit"
+                f"invalid step id {step.id!r}: use letters, digits, `.`, `_` and `-`, starting with a letter or digit"
             )
         if step.id in self._steps:
-            raise PlanError(f"there is a step {step.id!r} already: give this one another `id`")
+            raise PlanError(f"duplicate step id {step.id!r}: set another `id`")
         for dataset in step.writes:
             if dataset in step.reads:
                 raise PlanError(f"step {step.id} writes {dataset!r}, which it also reads: give its output another name")

@@ -1,4 +1,4 @@
-"""Names of operations and tasks, and what they stand for, resolved when they are used."""
+"""Names of operations and tasks, and what they means, resolved when they are used."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Operations:
 
         Raises:
             UnknownOperationError: No plugin offers it; with what was probably meant.
-            PluginError: What the name stands for cannot be imported or is not an operation.
+            PluginError: What the name means cannot be imported or is not an operation.
         """
         if isinstance(operation, type):
             return self._of_class(operation)
@@ -116,7 +116,7 @@ class Operations:
 
     def _of_class(self, cls: type[Any]) -> RegisteredOperation:
         if not issubclass(cls, Operation):
-            raise UnknownOperationError(f"{cls.__name__} is no operation: it has to be a subclass of Operation")
+            raise UnknownOperationError(f"{cls.__name__} is not an operation: it must be a subclass of Operation")
         for name in self._added:
             if self._added.target(name) in (cls, f"{cls.__module__}:{cls.__qualname__}"):
                 return self.get(name)
@@ -125,7 +125,7 @@ class Operations:
     def _imported(self, name: str) -> RegisteredOperation:
         cls, record = self._added[name], self._added.owner(name)
         if not (isinstance(cls, type) and issubclass(cls, Operation)):
-            raise PluginError(f"operation {name!r} of {record.label} is no subclass of Operation")
+            raise PluginError(f"operation {name!r} of {record.label} is not a subclass of Operation")
         label = f"{record.distribution} {record.version}" if record.distribution else ""
         return RegisteredOperation(name, cls, label, record.name)
 
@@ -151,7 +151,7 @@ class Tasks:
         return Contributions(self._plugins, "pamola_add_tasks", "a task", project=self._project)
 
     def known(self) -> dict[str, Any]:
-        """Ids, and what they stand for: a class, `module:Class` or a `TaskFile`."""
+        """Ids, and what they means: a class, `module:Class` or a `TaskFile`."""
         found = {name: self._added.target(name) for name in self._added if not name.startswith("*.")}
         return {**found, **self._registered}
 
@@ -228,7 +228,7 @@ class Tasks:
 
     def _instance(self, cls: Any, name: str) -> Task:
         if not (isinstance(cls, type) and issubclass(cls, Task)):
-            raise TaskRegistryError(f"{name}: {cls!r} is no subclass of BaseTask")
+            raise TaskRegistryError(f"{name}: {cls!r} is not a subclass of BaseTask")
         try:
             return cls()  # type: ignore[call-arg]  # a task that can be run by name takes no arguments
         except TypeError as error:

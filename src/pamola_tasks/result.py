@@ -74,7 +74,7 @@ class OperationResult:
 
     @classmethod
     def warning(cls, message: str, metrics: Mapping[str, Any] | None = None) -> OperationResult:
-        """It did, but somebody should look at it."""
+        """It succeeded, with warnings."""
         return cls(status=OperationStatus.WARNING, error_message=message, metrics=dict(metrics or {}))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The logger of one run: what goes through it is redacted and escaped, whoever handles it."""
+"""The logger of one run: what goes through it is redacted and escaped, whatever the handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Secret`: a value that must not be shown, and what stands in its place."""
+"""`Secret`: a value that must not be shown, and its replacement."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class StepData:
 
     @contextlib.contextmanager
     def open_raw(self, name: str) -> Iterator[IO[bytes]]:
-        """Open the file of a dataset that is no table for reading: a hierarchy, a list of rules.
+        """Open the file of a dataset that is not a table for reading: a hierarchy, a list of rules.
 
         It is opened as tables are: within the project, decrypted, its hash among the step's inputs.
 

@@ -84,7 +84,7 @@ class Steps:
             run.lock.tell(self._running)
             record.started = now()
             run.progress.start_operation(step.id, description=step.operation.description)
-            run.logger.info("step %s begins%s", step.id, f": {verdict}" if verdict else "", extra={"step_id": step.id})
+            run.logger.info("step %s starts%s", step.id, f": {verdict}" if verdict else "", extra={"step_id": step.id})
             self._session.emit("pamola_on_step_started", step=step)
             return True
         return False
@@ -385,9 +385,9 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:  # it would pass by everything that records a failure
-        raise OperationError(f"step {step.id} raised {type(error).__name__}, which is no Exception") from error
+        raise OperationError(f"step {step.id} raised {type(error).__name__}, which is not an Exception") from error
     if not isinstance(result, OperationResult):
-        raise OperationError(f"step {step.id} gave a {type(result).__name__} instead of an OperationResult")
+        raise OperationError(f"step {step.id} returned {type(result).__name__} instead of an OperationResult")
     said = result.said(lambda error: run.redactor.disclosure(run).message(error))
     if result.failed:
         if result.exception is not None:

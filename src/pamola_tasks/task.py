@@ -125,7 +125,7 @@ class Task(TaskIdentity):
         Args:
             args: Configuration that overrides all other, by dotted key, or what argparse gives; None is not given.
             force_restart: Ignore and replace checkpoints.
-            enable_checkpoints: Overrules the configuration unless None.
+            enable_checkpoints: Overrides the configuration unless None.
 
         Returns:
             Whether it succeeded; the reason for a False is in `error_info`, the log and the report.
@@ -220,7 +220,7 @@ class Task(TaskIdentity):
         """Add a step, as `add_operation` does, and return its operation.
 
         Raises:
-            ConfigurationError: It cannot be added; whoever calls this decides what becomes of the run.
+            ConfigurationError: It cannot be added; the caller decides what becomes of the run.
         """
         session = self._running("add_operation")
         registered = session.kernel.operations.get(operation_class)

@@ -655,8 +655,8 @@ def test_arguments_of_a_script_may_come_from_argparse(place):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda kernel: kernel.run(5), "5 is no task"),
-        (lambda kernel: kernel.run(Good), "is no task"),
+        (lambda kernel: kernel.run(5), "5 is not a task"),
+        (lambda kernel: kernel.run(Good), "is not a task"),
         (lambda kernel: kernel.run(Listed(Good), overrides=[1]), "expected configuration by key, got list"),
         (lambda kernel: Listed(Good).run(5), "expected configuration by key, got int"),
         (lambda kernel: BaseTask("t", "", "", ["people.csv"]), "input_datasets maps names"),

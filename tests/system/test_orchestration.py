@@ -152,7 +152,7 @@ def test_a_step_that_is_not_there_is_refused_before_what_its_task_needs_is_run(c
         (["--set", "seed=many"], "seed"),
         (["--set", "chunksize=5"], "did you mean 'chunk_size'?"),
         (["--set", "executor.kind=fibres"], "executor.kind"),
-        (["--set", "data_types.age=number_of_years"], "is no type: known are text"),
+        (["--set", "data_types.age=number_of_years"], "use one of text"),
         (["--jobs", "0"], "--jobs"),
         (["--seed", "x"], "--seed"),
         (["--timeout", "0"], "--timeout"),
@@ -216,7 +216,7 @@ def test_a_dry_run_of_all_says_what_each_would_do_and_does_nothing(cli, chain):
     shown = json.loads(cli("run", "--all", "--dry-run", "--json", cwd=chain, code=0).stdout)
     assert {task["task"]: task["would"] for task in shown} == {"a": "run", "alone": "skip", "b": "run", "c": "skip"}
     assert shown[0]["steps"][0]["reason"] == "`more` changed from 3 to 4"
-    assert shown[2]["steps"][0]["reason"] == "it reads safe, which task a makes anew"
+    assert shown[2]["steps"][0]["reason"] == "it reads safe, which task a writes again"
     assert shown[3]["reason"].startswith("nothing changed since 20")
     made_by = shown[3]["steps"][0]["made_by"]
     assert made_by == json.loads(cli("history", "c", "--json", cwd=chain, code=0).stdout)[0]["task_run_id"]

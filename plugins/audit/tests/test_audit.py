@@ -30,7 +30,7 @@ def test_verify_names_what_changed_and_what_is_missing(cli, chain):
     os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
     safe.unlink()
     done = cli("verify", "a", cwd=chain, code=1).stdout
-    assert "its content is another" in done
+    assert "its content differs" in done
     assert "it is gone" in done
     assert done.endswith("1 changed, 1 missing, 0 as recorded\n")
 
@@ -92,12 +92,12 @@ DAMAGES = {
     "a journal is gone": (lambda p: (p / HOME / ".state/journal.jsonl").unlink(), "belongs to no step"),
     "another task's journal": (
         lambda p: swap(p / HOME / ".state/journal.jsonl", p / "DATA/processed/b/.state/journal.jsonl"),
-        "not this task's",
+        "is not a file of this task",
     ),
-    "a byte of an output": (lambda p: flip(p / HOME / "output/safe.json"), "its content is another"),
+    "a byte of an output": (lambda p: flip(p / HOME / "output/safe.json"), "its content differs"),
     "an intermediate dataset": (
         lambda p: flip(next((p / HOME / ".state/steps").rglob("*.json"))),
-        "content is another",
+        "content differs",
     ),
     "an output is gone": (lambda p: (p / HOME / "output/safe.json").unlink(), "is gone"),
     "two outputs swapped": (
@@ -164,5 +164,5 @@ def test_doctor_calls_what_killed_processes_left_stray_and_no_error(cli, chain, 
     warned = [f["finding"] for f in findings if f["level"] == "warning" and f["subject"] in ("task slow", "project")]
     assert len(warned) == 4, warned
     assert sum(text.startswith("stray ") for text in warned) == 2
-    assert any("cut off" in text for text in warned)
+    assert any("is incomplete" in text for text in warned)
     assert any("Slow.new was never finished" in text for text in warned)

@@ -44,8 +44,8 @@ def test_the_newest_record_of_a_step_counts(manage: Manage, finish: Finish) -> N
     [
         (lambda path: path.unlink(), "is gone"),
         (lambda path: path.write_bytes(b"short"), "was changed: it has 5 bytes"),
-        (lambda path: path.write_bytes(path.read_bytes()[::-1]), "was changed: its content is another"),
-        (lambda path: (path.unlink(), path.mkdir()), "is no file any more"),
+        (lambda path: path.write_bytes(path.read_bytes()[::-1]), "was changed: its content differs"),
+        (lambda path: (path.unlink(), path.mkdir()), "is no longer a file"),
         (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), "cannot be read"),
     ],
     ids=["deleted", "shorter", "same size and other bytes", "a folder", "a link out of the project"],

@@ -116,12 +116,12 @@ def test_every_mistake_is_told_with_its_place_and_without_the_value(home: Any) -
     home.write(".env", MISTAKES)
     home.write("configs/t_1.yaml", "env_file: .env\n")
     assert home.problems() == [
-        ".env:2:1: a name is made of letters, digits and _, and does not begin with a digit",
+        ".env:2:1: a name consists of letters, digits and _, and does not start with a digit",
         ".env:3:1: expected NAME=value",
         ".env:4:6: text behind a quoted value",
         '.env:5:4: not an escape: there are \\n, \\r, \\t, \\", \\$ and \\\\',
         ".env:6:3: variables in values are not expanded here: write a literal $ in single quotes",
-        ".env:7:1: PAMOLA_SEED: the variable stands twice (first in line 1)",
+        ".env:7:1: PAMOLA_SEED: the variable is defined twice (first in line 1)",
         ".env:8:3: a quote that does not end",
     ]
 

@@ -84,7 +84,7 @@ def test_a_value_is_read_as_yaml_1_2_reads_it(home: Any, text: str) -> None:
         ("[1", "not YAML"),
         ("[a] b", "not YAML"),
         ("{a: 1", "not YAML"),
-        ("{a: 1, a: 2}", "the key stands twice"),
+        ("{a: 1, a: 2}", "the key is defined twice"),
         ("[" * 70 + "]" * 70, "nested deeper than 64"),
         ("1e999", "not a finite number"),
         (".nan", "not a finite number"),

@@ -199,7 +199,7 @@ def test_every_text_comes_back_from_a_file(form: str) -> None:
 def test_a_file_that_cannot_be_edited_is_left_as_it_is(home: Any) -> None:
     path = home.write("configs/t_1.yaml", "base: &base {seed: 1}\nretry: &r {max_retries: 1}\nother: *r\n")
     before = path.read_text()
-    with pytest.raises(ConfigurationError, match="edit it by hand"):
+    with pytest.raises(ConfigurationError, match="edit the file instead"):
         home.config(retry__max_retries=2).save()
     assert path.read_text() == before
 

@@ -328,7 +328,7 @@ def test_save_sets_keys_in_the_tasks_file(home: Any) -> None:
         ("seed=x", "seed: expected a whole number"),
         ("seed=!!python/object:os.system x", "--set seed: a tag that is not allowed"),
         ("share=.nan", "--set share: not a finite number"),
-        ("own={a: 1, a: 2}", "--set own: a: the key stands twice"),
+        ("own={a: 1, a: 2}", "--set own: a: the key is defined twice"),
         ("a..b=1", "names joined by single dots"),
         ("contine_on_error=true", "did you mean 'continue_on_error'"),
         ("task_id=t_2", "cannot be overridden"),

@@ -154,7 +154,7 @@ def test_values_of_other_types_are_written_as_people_would(project: Any) -> None
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, b"bytes"])
 def test_what_json_cannot_say_is_refused(project: Any, value: Any) -> None:
-    with pytest.raises(DataWriteError, match="JSON has no way to write infinity"):
+    with pytest.raises(DataWriteError, match="JSON cannot represent infinity"):
         project.writer().write_dataset(pd.DataFrame({"a": [value]}), "t.json", name="t", format="json")
     assert not (project.root / "t.json").exists()
 
@@ -173,7 +173,7 @@ def test_lines_may_end_in_any_way_and_blank_ones_are_left_out(project: Any) -> N
         (b'{"a": 1} {"a": 2}\n', "line 1 is not JSON"),
         (b'{"a":\n1}\n', "line 1 is not JSON"),
         (b'{"a": "\xff"}\n', "line 1 is not JSON"),
-        (b"\n" * 3_000_000 + b"null\n", "line 3000001 is no object"),
+        (b"\n" * 3_000_000 + b"null\n", "line 3000001 is not an object"),
         (b'{"a": ' + b"[" * 200_000, "line 1 is nested too deeply"),
     ],
 )

@@ -88,6 +88,6 @@ def test_an_unknown_type_is_refused_before_any_file_is_opened(project: Any) -> N
     project.put(".pamola.toml", "")
     for stated in ({"age": "intt"}, {"t": {"age": "intt"}}, {"other": {"age": 5}}):
         task = TaskRunner("t_1", input_datasets={"t": "gone.csv"}, data_types=stated)
-        with pytest.raises(ConfigurationError, match="for column 'age' is no type: known are text, integer"):
+        with pytest.raises(ConfigurationError, match="for column 'age': use one of text, integer"):
             Kernel.discover(project=project.root).run(task)
     assert not (project.root / "configs").exists()  # no failed run is recorded

@@ -29,7 +29,7 @@ def test_a_foreign_format_takes_part(project: Any) -> None:
     assert record.rows == 2
     source = DataSource(file_paths={"t": "t.upper"}, reader=DataReader(project.files, formats=formats))
     assert source.frame("t")["line"].tolist() == ["a", "b"]
-    with pytest.raises(DataError, match="known are csv, json, jsonl, parquet, upper"):
+    with pytest.raises(DataError, match="use one of csv, json, jsonl, parquet, upper"):
         writer.write_dataset(pd.DataFrame({"line": ["a"]}), "t.xls", name="t", format="xls")
 
 

@@ -28,7 +28,7 @@ def test_the_demo_says_what_it_did_and_how_to_go_on(pamola: Run) -> None:
     done = pamola("demo")
     assert done.returncode == 0, done.stderr
     assert "20,000 synthetic patients" in done.stdout
-    assert "nobody among them is real" in done.stdout
+    assert "no real people" in done.stdout
     assert re.search(r"k-anonymity\s+k = 1 before, k = [5-9]\d* after", done.stdout)
     for word in ("Information loss", "Dropped", "patient_id, name, email", "Report", "Released table"):
         assert word in done.stdout

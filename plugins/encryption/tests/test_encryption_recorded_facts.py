@@ -69,7 +69,7 @@ def test_what_was_encrypted_anew_is_recognised_and_verify_says_so(cli: Cli, proj
         assert (project / RELEASED).read_bytes()[HEADER_SIZE:] != payload
         told = cli("verify", "t_1", "--json").json
         assert told["ok"]
-        assert all("encrypted anew" in row["why"] for row in told["files"])
+        assert all("re-encrypted" in row["why"] for row in told["files"])
     assert made(cli) == []
 
 
@@ -95,7 +95,7 @@ def test_a_bit_that_changed_is_noticed_wherever_it_is_also_in_a_slot(cli: Cli, p
 
 def test_verify_says_whether_the_key_at_hand_opens_what_is_encrypted(cli: Cli, project: Path) -> None:
     made(cli)
-    assert "1 encrypted: the key at hand opens them" in cli("verify", "t_1").out
+    assert "1 encrypted: all open with this key" in cli("verify", "t_1").out
     key = project.parent / "our.key"
     key.write_text(KeyDocument.plain(OTHER_KEY).to_text())
     assert "1 of them hashed but not opened: the file was encrypted with another key" in cli("verify", "t_1").out

@@ -94,7 +94,7 @@ def test_after_a_failure_nothing_new_begins_and_every_operation_has_a_result(met
     assert "the real message" in results["Work-2"].error_message
     assert "ValueError" in results["Work-2"].error_trace
     assert results["Work-8"].status is OperationStatus.SKIPPED
-    assert results["Work-8"].reason == "not begun, because Work-2 failed"
+    assert results["Work-8"].reason == "not started, because Work-2 failed"
 
 
 @BOTH

@@ -103,7 +103,7 @@ def test_the_written_file_holds_what_is_claimed_of_it(seed: int, tmp_path: Path)
     result = run(operation, frame, tmp_path)
     if result.failed:
         assert isinstance(result.exception, DataRefused), result.error_message
-        assert "not even the whole table as one class" in str(result.error_message)
+        assert "the whole table as one class violates it" in str(result.error_message)
         return
     (path,) = tmp_path.rglob("people_anonymized.parquet")
     released = read(path)

@@ -112,7 +112,7 @@ def test_values_outside_can_be_kept_with_a_warning_or_refused(tmp_path: Path) ->
     kept = run(
         GeneralizeOperation(**WHO, columns=["age"], method="interval", edges=[18, 65], outside="keep"), PEOPLE, tmp_path
     )
-    assert "2 values of age lie outside" in "".join(kept.warnings)
+    assert "2 values of age are outside" in "".join(kept.warnings)
     assert written(tmp_path, "people_generalized")["age"].iloc[[0, 5]].tolist() == ["17", "120"]
     refused = run(
         GeneralizeOperation(**WHO, columns=["age"], method="interval", edges=[18, 65], outside="fail"),
@@ -162,7 +162,7 @@ def test_text_that_pandas_takes_for_a_missing_date_is_refused_too(cell: str, tmp
     frame = pd.DataFrame({"born": ["2001-02-28", cell, None]})
     result = run(GeneralizeOperation(**WHO, columns=["born"], method="period", period="year"), frame, tmp_path)
     assert isinstance(result.exception, DataError)
-    assert "column born (named in `columns`) holds values that are no dates in ISO form" in str(result.error_message)
+    assert "column born (named in `columns`) holds values that are not ISO dates" in str(result.error_message)
 
 
 def test_groups_are_written_by_label_or_as_the_set_of_their_values(tmp_path: Path) -> None:
@@ -435,7 +435,7 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (
         GeneralizeOperation,
         {"columns": ["a"], "method": "interval", "edges": [1, 3], "origin": 2},
-        "`origin` does",
+        "`origin` has no effect",
     ),
     (GeneralizeOperation, {"columns": ["a"], "method": "period"}, "`period` has to be one of month"),
     (GeneralizeOperation, {"columns": ["a"], "method": "period", "period": "year", "width": 2}, "`width` does nothing"),

@@ -138,7 +138,7 @@ def test_tokens_go_back_to_their_values_with_vault_and_key_only(
     swapped = vault.assign(sealed=vault["sealed"].to_numpy()[::-1])
     assert "cannot be opened" in str(restored(tmp_path, table, swapped).error)
     assert "cannot be opened" in str(restored(tmp_path, table, vault, purpose="other").error)
-    assert "1 distinct values that are no tokens" in str(restored(tmp_path, table, vault.iloc[1:]).error)
+    assert "1 distinct values that are not tokens" in str(restored(tmp_path, table, vault.iloc[1:]).error)
     monkeypatch.setenv("PAMOLA_KEY", base64.b64encode(KEY[::-1]).decode())
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / ".pamola.toml").touch()
@@ -155,7 +155,7 @@ def test_the_same_run_writes_the_same_tokens_and_the_same_vault(key: bytes, tmp_
 
 @pytest.mark.parametrize("method", ["sha256", "SHA256", "md5", "hash", "blake2b"])
 def test_an_unkeyed_hash_is_refused_with_the_reason(method: str) -> None:
-    with pytest.raises(ParameterError, match="without a key anybody can hash all"):
+    with pytest.raises(ParameterError, match="without a key, an attacker can hash all"):
         PseudonymizeOperation(**WHO, method=method)  # type: ignore[arg-type]
 
 

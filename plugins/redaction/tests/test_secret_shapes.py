@@ -192,7 +192,7 @@ SECRETS: dict[str, tuple[str, str]] = {
 }
 LOOK_ALIKES = [
     "refer to it as ${secret:NAME} or ${env:NAME}",
-    "configs/t.yaml:2:1: retry.password: the key stands twice",
+    "configs/t.yaml:2:1: retry.password: the key is defined twice",
     "api_token: cannot be overridden",
     "sort_key=surname",
     "primary_key: id",

@@ -231,9 +231,9 @@ def test_nothing_in_a_chart_is_obeyed() -> None:
         ({**HISTOGRAM, "series": [{"edges": [1, 2], "counts": [1, 2]}]}, "one entry more than `counts`"),
         ({**HISTOGRAM, "series": [{"edges": [2, 1], "counts": [1]}]}, "`edges` have to ascend"),
         ({**HISTOGRAM, "scale": "moment"}, "ISO 8601"),
-        ({**GAUGE, "readings": [{"label": "x", "value": 1.5}]}, "a reading lies between 0 and 1"),
+        ({**GAUGE, "readings": [{"label": "x", "value": 1.5}]}, "a reading must be between 0 and 1"),
         ({**MATRIX, "values": [[1, 0]]}, "`values` has to have a list for each of `rows`"),
-        ({**MATRIX, "values": [[1, 2], [0, 0]]}, "lie between -1 and 1"),
+        ({**MATRIX, "values": [[1, 2], [0, 0]]}, "must be between -1 and 1"),
     ],
 )
 def test_what_is_no_chart_is_said_in_its_place_and_the_others_are_drawn(chart: Any, said: str) -> None:

@@ -102,10 +102,10 @@ def test_formats_that_contradict_each_other_are_refused(report: Callable[..., Re
         (b"", "damaged"),
         (b"{", "damaged"),
         (b"\xff\xfe", "damaged"),
-        (b"[]", "no report"),
+        (b"[]", "not a report"),
         (b'{"task": {}, "schema": 2}', "schema 2"),
         (b"[" * 100_000, "damaged"),
-        (b'{"task": {"id": "t_1"}, "schema": 1, "operations": [{"seconds": "long"}]}', "changed by hand"),
+        (b'{"task": {"id": "t_1"}, "schema": 1, "operations": [{"seconds": "long"}]}', "was edited"),
     ],
 )
 def test_a_damaged_report_is_an_error_that_names_the_file(

@@ -42,7 +42,7 @@ def test_new_operation_plugin_and_pack_are_usable_and_their_tests_pass(cli, pyth
         (["operation", "a b"], "letters, digits"),
         (["operation", "class"], "Python cannot import 'class'"),
         (["plugin", "9lives"], "Python cannot import '9lives'"),
-        (["pack", "json"], "Python has a module 'json' already"),
+        (["pack", "json"], "Python already has a module 'json'"),
         (["operation", "../x"], "letters, digits"),
         (["plugni", "x"], "plugin"),
     ],

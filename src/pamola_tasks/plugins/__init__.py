@@ -1,1 +1,1 @@
-"""Plugins: finding them, loading them, choosing who answers a service, telling observers."""
+"""Plugins: finding them, loading them, choosing the provider of a service, notifying observers."""

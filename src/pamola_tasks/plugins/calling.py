@@ -150,7 +150,7 @@ class HookCalls:
     # ------------------------------------------------------------ events
 
     def emit(self, observers: Observers, hook: str, **arguments: Any) -> None:
-        """Tell all observers, never two at a time. What they do wrong is recorded with `observers`."""
+        """Notify all observers, never two at a time. What they do wrong is recorded with `observers`."""
         caller = getattr(self.manager.hook, hook)
         if not caller.get_hookimpls():
             return

@@ -27,7 +27,7 @@ def installed() -> list[PluginRecord]:
     """All entry points of the group `pamola_tasks`, by distribution and name.
 
     Reads the `entry_points.txt` of installed distributions directly: `importlib.metadata` would do the same in three
-    times the time, which every start of the command line would pay. What is no folder on `sys.path` (a zip file) is
+    times the time, which every start of the command line would pay. What is not a folder on `sys.path` (a zip file) is
     left to `importlib.metadata`.
     """
     found: list[PluginRecord] = []
@@ -123,7 +123,7 @@ def module_from(path: Path) -> Any:
     """A Python file as a module of its own; it is named after the file and can be imported from then on.
 
     Raises:
-        PluginError: There is no such file, or it is no Python file.
+        PluginError: There is no such file, or it is not a Python file.
     """
     path = path.resolve()
     # The same name in every process, so that what is defined there can be named to another one.

@@ -266,7 +266,7 @@ class Plugins(Providers):
         return sorted(self.disable - known)
 
     def left_out(self) -> list[str]:
-        """Plugins that somebody left out on purpose, for the report."""
+        """Plugins excluded on purpose, for the report."""
         return [
             f"plugin {record.label} was left out on purpose" for record in self.records if record.status == "blocked"
         ]

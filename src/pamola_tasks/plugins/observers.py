@@ -1,6 +1,6 @@
 """How the observers of a run behave: who failed, who is left out, and who takes too long.
 
-Observers are told in the thread in which things happen, so a slow one holds up the run. It cannot be stopped from
+Observers are called in the thread in which things happen, so a slow one holds up the run. It cannot be stopped from
 outside; it can be named, with the place where it hangs, and Ctrl-C then ends that call instead of the run.
 """
 
@@ -43,7 +43,7 @@ class _Call:
 
 
 class Watch:
-    """Looks from a thread of its own whether an observer is over its budget, and tells so while it hangs.
+    """Looks from a thread of its own whether an observer exceeds its budget, and reports it while it hangs.
 
     Args:
         tell: Called with plugin, hook, seconds and stack, in that thread, once for each such call.
@@ -107,7 +107,7 @@ class Observers:
         self._disclosure = disclosure
 
     def leaves_out(self, record: PluginRecord) -> bool:
-        """Whether it failed too often to be told more."""
+        """Whether it failed too often to be called again."""
         return self.failures.get(record.name, 0) >= LEFT_OUT_AFTER
 
     def failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:

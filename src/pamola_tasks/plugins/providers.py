@@ -1,4 +1,4 @@
-"""Who answers a service: chosen before the call, by preference, by being the only one, or by the default."""
+"""The provider of a service: chosen before the call, by preference, by being the only one, or by the default."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Providers(HookCalls):
             raise PluginError(str(error)) from error
 
     def choose(self, service: str) -> PluginRecord | None:
-        """The plugin that answers a service; None where no plugin does.
+        """The plugin that provides a service; None where no plugin does.
 
         Raises:
             ProviderConflict: Two or more want to, and none is preferred.

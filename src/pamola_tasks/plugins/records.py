@@ -17,7 +17,7 @@ class PluginRecord:
 
     Attributes:
         name: Its entry-point name, or the name of the module or class that was registered.
-        distribution: The distribution that brought it, normalized; empty for those registered by hand.
+        distribution: The distribution that brought it, normalized; empty for those registered directly.
         status: `loaded`, `failed`, `blocked` or `incompatible`.
         wrong: Why, unless it is loaded: a text of ours, or what was raised.
         redact: What `reason` is shown through.

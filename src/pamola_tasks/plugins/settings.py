@@ -96,7 +96,7 @@ def _settings_file(start: Path) -> Path | None:
         if path.is_file():
             return path
         if os.path.lexists(path):  # to pass it over would lose what it requires
-            raise PluginError(f"{path}: it is no file, or a link to none")
+            raise PluginError(f"{path}: not a regular file, or a broken link")
         if any((folder / marker).exists() for marker in _OTHER_MARKERS):
             return None
     return None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class DataSource(Protocol):
     """Reads datasets (`DataSource` of the data plugin); frames are of the library that the provider uses.
 
-    A name stands for a file (read when first asked for) or a frame in memory. The provider adds the files that the
+    A name means a file (read when first asked for) or a frame in memory. The provider adds the files that the
     configuration names in `input_datasets` and `auxiliary_datasets`, reads with the formats of
     `run.kernel.dataset_formats()`, and gives columns the types that `data_types` states.
 
@@ -57,7 +57,7 @@ class DataSource(Protocol):
         """Names of the columns, and their dtypes as text, without reading the whole table where possible."""
 
     def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        """The one file of a dataset that is no table, decrypted: read by what it means to who asks.
+        """The one file of a dataset that is not a table, decrypted: interpreted by the caller.
 
         Raises:
             DataError: It has no file, or several, or the file is not there.

@@ -105,7 +105,7 @@ class Encryption(Protocol):
         """The id of the key that a file beginning with these bytes was written with; empty when it does not say."""
 
     def refusal(self, head: bytes) -> str:
-        """Why a file that begins with these bytes cannot be read with the keys at hand, as far as that tells; or ""."""
+        """Why a file that starts with these bytes cannot be read with the available keys, if they show it; or ""."""
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
@@ -153,7 +153,7 @@ class FileEncryption:
 
 
 class PublishedFile(io.BufferedIOBase):
-    """A file being published: write plain bytes to it; after the block the rest says what lies on the disk."""
+    """A file being published: write plain bytes to it; after the block the rest says what is on disk."""
 
     encrypted: bool
     sha256: str

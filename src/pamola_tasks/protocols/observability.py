@@ -1,4 +1,4 @@
-"""What is told of a run: its log, the history, progress, the report; and what `pamola-task doctor` finds."""
+"""Observability of a run: log, history, progress, report; and the findings of `pamola-task doctor`."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Reporter(Protocol):
         """How the task ended."""
 
     def generate_report(self) -> dict[str, Any]:
-        """The report as it stands."""
+        """The report so far."""
 
     def save_report(self) -> Path:
         """Write all formats and the manifest, where `run.places` says; the path of the JSON report.

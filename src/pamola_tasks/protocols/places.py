@@ -51,7 +51,7 @@ class Places(Protocol):
         """The project's folders by type, named as in `TaskPlace`: `raw, processed, reports, configs, project_logs`."""
 
     def of(self, task_id: str) -> TaskPlace:
-        """Where a task keeps what it has, also if there is no such task; `PathSecurityError` if the id is no name."""
+        """Where a task keeps what it has, also if there is no such task; `PathSecurityError` if the id is not a name."""
 
     def left(self) -> list[str]:
         """The ids of all tasks that have left something, sorted."""
@@ -60,7 +60,7 @@ class Places(Protocol):
         """The ids of the runs of a task that have a report, oldest first."""
 
     def owner_of(self, path: str | Path) -> str:
-        """The task in one of whose directories a path lies, judged by the path alone; empty for all other paths.
+        """The task in one of whose directories a path is, judged by the path alone; empty for all other paths.
 
         Encrypted files are bound to it, and are written in one directory of a task and moved to another.
         """
@@ -82,7 +82,7 @@ class Directories(Protocol):
         """A path for an artifact, checked."""
 
     def clean_temp_directory(self) -> bool:
-        """Empty the temp directory, which goes on existing."""
+        """Empty the temp directory, without deleting it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -117,13 +117,13 @@ class Lock(Protocol):
         """
 
     def tell(self, steps: Iterable[str]) -> None:
-        """Say which steps run now, to whoever looks from outside."""
+        """Say which steps run now, to other processes."""
 
     def release(self) -> None:
         """Let go; nothing happens where it is not held."""
 
     def holder(self, task_id: str) -> LockHolder | None:
-        """Who locked a task and has not let go of it; None where nobody, or where the lock does not say."""
+        """The process that holds the lock of a task; None if unlocked, or unknown."""
 
     def is_running(self, task_id: str) -> bool:
         """Whether a task is locked now."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PluginsView(Protocol):
-    """The plugins of a kernel: asking their hooks, and knowing who answers what."""
+    """The plugins of a kernel: asking their hooks, and knowing the providers of services."""
 
     manager: Any  # pluggy's manager
     prefer: dict[str, str]
@@ -69,4 +69,4 @@ class PluginsView(Protocol):
         """All plugins, as reports show them."""
 
     def emit(self, observers: Any, hook: str, **arguments: Any) -> None:
-        """Tell observers of an event."""
+        """Notify observers of an event."""

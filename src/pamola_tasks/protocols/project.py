@@ -25,8 +25,8 @@ class RunOptions:
     Attributes:
         overrides: Configuration values that override all others, by dotted key; `RawValue` for text to be parsed.
         restart: Ignore and replace checkpoints.
-        enable_checkpoints: Overrules the configuration unless None.
-        datasets: Frames that stand for input datasets.
+        enable_checkpoints: Overrides the configuration unless None.
+        datasets: Frames used as input datasets.
         wait: Wait for another run of this task to end.
         show_data: Whether cell values may appear in error messages.
         log_format: `text` or `json`.

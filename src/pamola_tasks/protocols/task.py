@@ -32,7 +32,7 @@ class Task(Protocol):
         """What the task's class states: constructor arguments that were passed, and `get_default_config`."""
 
     def overriding(self) -> Mapping[str, Any]:
-        """Configuration that overrides all files: where the task was told to put its directory."""
+        """Configuration that overrides all files: the directory set in the task's constructor."""
 
     def take_identity(self, config: Config) -> None:
         """Become what the merged configuration says."""

@@ -132,7 +132,7 @@ class Scheduler(Protocol):
             options: What is asked for each run; a selection of steps holds for the named task only.
             jobs: How many steps may run at a time, in all tasks together. With more than one, tasks that do not need
                 each other run at the same time, each in a process of its own.
-            continue_on_error: After a failure, go on with what does not need the failed task.
+            continue_on_error: After a failure, continue with independent tasks.
             on_line: Takes the task and the line, for each line that a task prints in its own process.
 
         Raises:

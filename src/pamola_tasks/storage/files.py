@@ -64,17 +64,19 @@ def check_name(name: str, what: str) -> str:
         PathSecurityError: It has a separator or a control character, a dot at an end, is reserved, or too long.
     """
     if not isinstance(name, str) or not name or name != name.strip():
-        raise PathSecurityError(f"{what} {name!r} is no usable name: it is empty, no text, or has blanks at its ends")
+        raise PathSecurityError(
+            f"{what}: invalid name {name!r}: must be a non-empty string without leading or trailing spaces"
+        )
     bad = [c for c in name if c in '/\\:*?"<>|' or ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000]
     if bad or name.startswith(".") or name.endswith("."):
-        hint = f"it contains {bad[0]!r}" if bad else "it begins or ends with a dot"
-        raise PathSecurityError(f"{what} {name!r} is no usable name: {hint}")
+        hint = f"it contains {bad[0]!r}" if bad else "it starts or ends with a dot"
+        raise PathSecurityError(f"{what}: invalid name {name!r}: {hint}")
     if name.partition(".")[0].upper() in _DEVICES:
-        raise PathSecurityError(f"{what} {name!r} is no usable name: it means something else to the system")
+        raise PathSecurityError(f"{what}: invalid name {name!r}: reserved by the operating system")
     if not name.isprintable():
-        raise PathSecurityError(f"{what} {name!r} is no usable name: it has characters that cannot be seen")
+        raise PathSecurityError(f"{what}: invalid name {name!r}: it contains invisible characters")
     if len(os.fsencode(name)) > 200:
-        raise PathSecurityError(f"{what} {name[:40]!r}… is no usable name: it is longer than 200 bytes")
+        raise PathSecurityError(f"{what}: invalid name {name[:40]!r}…: longer than 200 bytes")
     return name
 
 
@@ -87,7 +89,7 @@ _DEVICES = frozenset(
 
 
 class OutputFile(PublishedFile):
-    """A file being published. Write plain bytes; after the block, `sha256`, `size` and `encrypted` tell of the disk.
+    """A file being published. Write plain bytes; after the block, `sha256`, `size` and `encrypted` describe it.
 
     `close` only flushes, because libraries close what they are given: the file appears when its block ends.
     """
@@ -213,7 +215,7 @@ class Files:
 
     @contextlib.contextmanager
     def open_raw(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-        """Open a file for reading as it lies on the disk, encrypted or not."""
+        """Open a file for reading as it is on disk, encrypted or not."""
         with self.guard.open(self._checked(path, "read"), "rb") as raw:
             yield raw
 
@@ -309,7 +311,7 @@ class Files:
         return self.containers.encryption_in(head) if self.containers is not None else ""
 
     def refusal(self, path: str | os.PathLike[str]) -> str:
-        """Why an encrypted file cannot be read with the keys at hand, as far as its beginning tells; else nothing."""
+        """Why an encrypted file cannot be read with the available keys, as far as its beginning shows; else nothing."""
         with self.open_raw(path) as raw:
             head = raw.read(HEAD_SIZE)
         if self._encryption is not None and self._encryption.is_encrypted(head):

@@ -124,7 +124,7 @@ class HashedWriter:
 
 
 def recognise(file: IO[bytes], containers: Containers | None = None) -> ContentHash:
-    """The hash of a binary file that stands at its beginning, in constant memory."""
+    """The hash of a binary file at position 0, in constant memory."""
     found = FileHash(containers)
     readinto = getattr(file, "readinto", None)
     if readinto is None:

@@ -1,6 +1,6 @@
 """The line format of history and checkpoints: `crc32 (8 hex digits) SPACE json LF`, appended, never rewritten.
 
-A line that was cut off by a crash at the end of the file is skipped, and cut away by the next append. A damaged line
+A line that is incomplete by a crash at the end of the file is skipped, and cut away by the next append. A damaged line
 elsewhere is reported, never hidden. Several processes may append at once.
 """
 
@@ -37,7 +37,7 @@ class Damage:
 
 @attrs.define
 class Journal:
-    """What was read: entries in the order written, damaged lines, and whether the last line was cut off."""
+    """What was read: entries in the order written, damaged lines, and whether the last line is incomplete."""
 
     entries: list[dict[str, Any]] = attrs.Factory(list)
     damaged: list[Damage] = attrs.Factory(list)
@@ -100,7 +100,7 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
 
 @contextlib.contextmanager
 def locked(files: Files, path: str | Path) -> Iterator[None]:
-    """Keep everybody else from appending to a journal, or replacing it, for the time of the block."""
+    """Keep other processes from appending to a journal, or replacing it, for the time of the block."""
     with _locked(files, path) as (_, descriptor):
         try:
             yield

@@ -1,6 +1,6 @@
 """What killed runs leave lying about: files that were never published, and what unfinished steps had begun to write.
 
-Who holds the lock of a place removes what was left there; nobody else can tell stale from being written.
+Only the holder of a task's lock removes its leftovers: no other process can distinguish them from files being written.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import sys
 
 
 def peak_memory() -> int | None:
-    """The largest resident size of this process so far, in bytes; None where the system does not tell."""
+    """The largest resident size of this process so far, in bytes; None where the system does not report it."""
     try:
         import resource
     except ImportError:

@@ -74,11 +74,11 @@ class MemoryDataSource:
         """Bytes that were given as a dataset."""
         content = self.frame(name)
         if not isinstance(content, bytes):
-            raise DataError(f"dataset {name!r} is no bytes: give the content of its file to the kernel")
+            raise DataError(f"dataset {name!r} is not bytes: pass the content of its file to the kernel")
         yield io.BytesIO(content)
 
     def fingerprint(self, name: str) -> str:
-        """Text that is equal for equal content, as far as `repr` tells."""
+        """Text that is equal for equal content, as far as `repr` shows."""
         return hashlib.sha256(repr(self.frame(name)).encode()).hexdigest()
 
     def describe(self, name: str) -> DatasetRecord:

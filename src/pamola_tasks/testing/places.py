@@ -146,7 +146,7 @@ class MemoryPlaces:
         return sorted(name.stem for name in names if str(name.parent) == self.of(task_id).run_reports)
 
     def owner_of(self, path: str | Path) -> str:
-        """The task in whose directory a path lies."""
+        """The task in whose directory a path is."""
         home, _, name = str(path).removeprefix(f"{ROOT}/").removeprefix("DATA/processed/").partition("/")
         return home if name and "DATA/processed/" in str(path) else ""
 
@@ -198,13 +198,13 @@ class MemoryLock:
             pass
 
     def tell(self, steps: Iterable[str]) -> None:
-        """Nobody looks from outside."""
+        """Do nothing: no other process reads it."""
 
     def release(self) -> None:
         """Nothing is held."""
 
     def holder(self, task_id: str) -> None:
-        """Nobody."""
+        """None: no other process runs."""
 
     def is_running(self, task_id: str) -> bool:
         """Not in another process."""

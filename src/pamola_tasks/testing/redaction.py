@@ -19,10 +19,10 @@ _SECRET_WORDS = ("password", "secret", "token")
 
 
 class PlainRedactor:
-    """Hides registered secrets where they appear exactly as registered, and the values of keys with a telling name.
+    """Hides registered secrets where they appear exactly as registered, and the values of keys with a sensitive name.
 
     It does not look for secrets in the environment, for other encodings of a secret or for tokens of known shapes, and
-    messages of errors are shown whole. Use it with data that everybody may see.
+    messages of errors are shown whole. Use it with data that is public.
     """
 
     def __init__(self) -> None:

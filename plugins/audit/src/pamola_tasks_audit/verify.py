@@ -43,7 +43,7 @@ def command(cli: CommandLine, task: str, run_id: str | None, as_json: bool) -> i
     run = kernel.inspect(task)
     task_id = run.record.task_id
     if run.lock.is_running(task_id):
-        click.secho(f"warning: {task_id} is running now: what it left may be changing", fg="yellow", err=True)
+        click.secho(f"warning: {task_id} is running now: its files may be changing", fg="yellow", err=True)
     identity, when, recorded = _recorded(run, run_id)
     files, no_key = _files_of(kernel, run, task)
     found = [_verified(files, kind, entry, no_key) for kind, entry in recorded]
@@ -73,7 +73,7 @@ def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> str:
 def _of_keys(encrypted: list[dict[str, Any]]) -> str:
     locked = [row["locked"] for row in encrypted if row["locked"]]
     if not locked:
-        return f"{len(encrypted)} encrypted: the key at hand opens them"
+        return f"{len(encrypted)} encrypted: all open with this key"
     return f"{len(encrypted)} encrypted, {len(locked)} of them hashed but not opened: {locked[0]}"
 
 
@@ -120,13 +120,13 @@ def _report(run: RunServices, run_id: str | None) -> dict[str, Any]:
         report = json.loads(run.files.read(name, "report"))
     except (ValueError, RecursionError) as problem:
         raise ReportingError(
-            f"{name} is damaged, it is no JSON ({problem}): name another run with --run; `pamola-task history"
-            f" {place.task_id}` shows them"
+            f"{name} is damaged: invalid JSON ({problem}): choose another run with --run; `pamola-task history"
+            f" {place.task_id}` lists them"
         ) from problem
     if isinstance(report, dict) and "schema" not in report:
         raise FileNotFoundError(name)  # another reporter's own form: the history says what the run read and wrote
     if not isinstance(report, dict) or not isinstance(report.get("run"), dict) or report.get("schema") != 1:
-        raise ReportingError(f"{name} is no report that this release can read")
+        raise ReportingError(f"{name} is not a report that this release can read")
     return report
 
 

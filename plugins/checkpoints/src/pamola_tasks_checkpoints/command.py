@@ -38,7 +38,7 @@ def checkpoints(cli: CommandLine, task: str, clear: bool, as_json: bool) -> None
     if as_json:
         cli.out.print_json({"task": run.record.task_id, "cleared": clear, "checkpoints": rows})
     elif clear:
-        click.echo(f"{len(rows)} checkpoints of {run.record.task_id} are forgotten")
+        click.echo(f"deleted {len(rows)} checkpoints of {run.record.task_id}")
     elif rows:
         cli.out.print_table([_row(row, cli.out.size(row["bytes"])) for row in rows], HEADERS)
     else:

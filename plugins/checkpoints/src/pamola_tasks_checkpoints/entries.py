@@ -88,7 +88,7 @@ def kept_metrics(files: Files, saved: SavedStep) -> dict[str, Any]:
 
 
 def locked(files: Files, output: SavedOutput) -> str:
-    """Why an output that is there cannot be used: it was encrypted with a key that is not at hand. Else nothing."""
+    """Why an output that is there cannot be used: it was encrypted with an unavailable key. Else nothing."""
     refusal = files.refusal(output.path)
     return f"{output.kind} {output.name} ({output.path}) cannot be decrypted: {refusal}" if refusal else ""
 

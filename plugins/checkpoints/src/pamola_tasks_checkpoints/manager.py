@@ -39,7 +39,7 @@ class TaskContextManager(RunCheckpoints):
         state: The directory of what it keeps for its next run.
         files: What opens everything.
         enabled: When not, nothing is read, written or deleted.
-        logger: Told of what is damaged or too large.
+        logger: Logs what is damaged or too large.
         progress_manager: Shown on while states are saved and restored.
         config_hash: Names the configuration that states belong to; called when first needed.
         task_version: The version of the task that states belong to.
@@ -47,7 +47,7 @@ class TaskContextManager(RunCheckpoints):
         run: The run, in one.
 
     Attributes:
-        directory: Where named states lie.
+        directory: Where named states are stored.
     """
 
     def __init__(

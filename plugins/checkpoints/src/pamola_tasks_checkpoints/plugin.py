@@ -26,7 +26,7 @@ def pamola_add_commands() -> dict[str, Command]:
     return {
         "checkpoints": Command(
             "pamola_tasks_checkpoints.command:checkpoints",
-            help="List a task's finished steps, or forget them.",
+            help="List a task's finished steps, or delete their checkpoints.",
             writes=False,  # --clear asks
         )
     }

@@ -32,7 +32,7 @@ class FinishedSteps:
     Args:
         files: The run's files.
         directory: Where the task keeps what it needs for its next run.
-        logger: Told of damaged lines.
+        logger: Logs damaged lines.
         owns: Whether a path can be the task's.
     """
 
@@ -120,11 +120,11 @@ class FinishedSteps:
         try:
             found = self._files.stat(output.path)
             if found.kind != "file":
-                return f"{what} is no file any more"
+                return f"{what} is no longer a file"
             if found.size != output.bytes:
                 return f"{what} was changed: it has {found.size} bytes, not {output.bytes}"
             if self._files.sha256(output.path) != output.sha256:
-                return f"{what} was changed: its content is another"
+                return f"{what} was changed: its content differs"
         except FileNotFoundError:
             return f"{what} is gone"
         except (OSError, PathSecurityError) as problem:
@@ -136,11 +136,11 @@ class FinishedSteps:
         with self._failing("read"):
             read = journal.read(self._files, self.path)
         found = [
-            _wrong(f"{self._name}, line {damage.line}: {damage.reason}", "what it recorded is done again")
+            _wrong(f"{self._name}, line {damage.line}: {damage.reason}", "its step runs again")
             for damage in read.damaged
         ]
         if read.torn:
-            found.append(_wrong(f"{self._name}: the last line was cut off", "the next run removes it", "warning"))
+            found.append(_wrong(f"{self._name}: the last line is incomplete", "the next run removes it", "warning"))
         steps: dict[str, SavedStep] = {}
         for entry in live(read.entries):
             try:
@@ -148,13 +148,13 @@ class FinishedSteps:
                     saved = from_entry(entry)
                     steps[saved.step_id] = saved
             except ValueError as problem:
-                found.append(_wrong(f"{self._name}: {problem}", "it is done again"))
+                found.append(_wrong(f"{self._name}: {problem}", "its step runs again"))
         for saved in steps.values():
             foreign = [o.path for o in saved.outputs if not self._owns(o.path)]
             if foreign:
                 left = f"step {saved.step_id} is said to have left {foreign[0]}"
                 finding = f"{self._name}: {left}, which is not this task's: the journal is another task's"
-                advice = "put the right one back, or forget it with `pamola-task checkpoints TASK --clear`"
+                advice = "restore the right one, or delete it with `pamola-task checkpoints TASK --clear`"
                 found.append(_wrong(finding, advice))
             found += [
                 _wrong(f"step {saved.step_id}: {reason}", "the next run makes it again")

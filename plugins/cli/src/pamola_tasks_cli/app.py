@@ -98,7 +98,7 @@ class Invocation:
         self.out.facts([("" if index else "wrote", path) for index, path in enumerate(files)] + [*then])
 
     def refuse_if_broken(self) -> None:
-        """Refuse to go on while an installed plugin is not usable."""
+        """Refuse to continue while an installed plugin is not usable."""
         self.plugins.refuse_if_broken()
 
     @cached_property
@@ -216,22 +216,22 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
 )
-@click.option("--project", metavar="DIR", expose_value=False, help="The project; found upwards unless given.")
+@click.option("--project", metavar="DIR", expose_value=False, help="The project (default: searched upwards).")
 @click.option(
     "--no-plugin", metavar="NAME", multiple=True, expose_value=False, help="Exclude a plugin or distribution."
 )
 @click.option(
-    "--plugin", metavar="MODULE", multiple=True, expose_value=False, help="Use a module or file.py as a plugin too."
+    "--plugin", metavar="MODULE", multiple=True, expose_value=False, help="Also load a module or file.py as a plugin."
 )
-@click.option("-v", "--verbose", count=True, help="More lines of log (-vv: all).")
+@click.option("-v", "--verbose", count=True, help="Log more (-vv: everything).")
 @click.option("-q", "--quiet", count=True, help="Warnings only, no progress.")
-@click.option("--traceback", is_flag=True, expose_value=False, help="Show where in the code an error came from.")
+@click.option("--traceback", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
 )
 @click.pass_context
 def cli(ctx: click.Context, verbose: int, quiet: int) -> None:
-    """Profile tables, anonymize them, measure what is left, and leave proof of what was done."""
+    """Profile and anonymize tables, measure the remaining risk, and keep a verifiable record of every run."""
     invocation: Invocation = ctx.obj
     invocation.verbosity = verbose - quiet
     for name in invocation.plugins.unknown_names():

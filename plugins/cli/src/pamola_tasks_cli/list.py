@@ -39,7 +39,7 @@ def _row(run: RunServices, task_id: str, target: Any) -> dict[str, Any]:
     if last is not None:
         when = str(last.get("timestamp", ""))[:19].replace("T", " ")
         ended = f"{when} {last.get('status') or ('success' if last.get('success') else 'failed')}".strip()
-        would = "what changed" if last.get("success") else "yes, goes on"
+        would = "what changed" if last.get("success") else "yes, resumes"
     return {
         "task": task_id,
         "type": getattr(target, "task_type", ""),

@@ -86,7 +86,7 @@ def heading(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print a remark that is no fact, on stderr."""
+    """Print a remark that is not a fact, on stderr."""
     click.secho(visible(text), dim=True, err=True)
 
 
@@ -106,7 +106,7 @@ def facts(rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
 
 
 def listed(name: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    """Rows for `facts`: values under one name, which stands before the first."""
+    """Rows for `facts`: values under one name, shown before the first."""
     return [("" if index else name, value) for index, value in enumerate(values)]
 
 
@@ -188,7 +188,7 @@ def program(folder: Path | None = None) -> str:
 
 
 def from_here(path: Path) -> str:
-    """A path as it is typed from the current folder: relative where it lies below, else absolute."""
+    """A path as it is typed from the current folder: relative where it is below, else absolute."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -10,12 +10,12 @@ _HELP = {
     "run": "Run tasks in dependency order, skipping steps that are up to date.",
     "list": "List the project's tasks.",
     "show": "Show a task's plan: its steps and datasets, and what would run or be skipped.",
-    "status": "Show what is running and how each task ended.",
+    "status": "Show running tasks and how each task ended.",
     "plugins": "List plugins and who provides which service.",
     "hooks": "List hooks, their contracts and implementers.",
     "ops": "List operations and their parameters.",
     "clean": "Remove temporary files; never outputs.",
-    "doctor": "Report what is installed, missing or damaged.",
+    "doctor": "Report installed, missing and damaged components.",
     "completion": "Print shell completion for bash, zsh or fish.",
 }
 

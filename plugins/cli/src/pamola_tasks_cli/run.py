@@ -23,8 +23,8 @@ _KINDS = ("threads", "processes")  # of the default executor
 
 @click.command("run")
 @click.argument("tasks", metavar="TASK…", nargs=-1)
-@click.option("--with-dependencies", is_flag=True, help="Run what the tasks depend on first; skip what is up to date.")
-@click.option("--all", "all_tasks", is_flag=True, help="Run every task of the project; skip what is up to date.")
+@click.option("--with-dependencies", is_flag=True, help="Run the tasks' dependencies first; skip unchanged tasks.")
+@click.option("--all", "all_tasks", is_flag=True, help="Run every task of the project; skip unchanged tasks.")
 @click.option("--restart", is_flag=True, help="Ignore checkpoints and run every step.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option(
@@ -49,7 +49,7 @@ _KINDS = ("threads", "processes")  # of the default executor
     help="Fail any step that runs longer than SECONDS.",
 )
 @click.option("--seed", type=int, help="Seed for everything random.")
-@click.option("--continue-on-error", is_flag=True, help="After a failure, run what does not depend on it.")
+@click.option("--continue-on-error", is_flag=True, help="After a failure, run everything that does not depend on it.")
 @click.option("--wait", is_flag=True, help="Wait until another run of the task ends.")
 @click.option("--show-data", is_flag=True, help="Allow errors and logs to quote data values.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)

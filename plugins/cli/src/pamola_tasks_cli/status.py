@@ -44,7 +44,7 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
 
 
 def status_of(run: RunServices) -> dict[str, Any]:
-    """How a task stands: what the lock says of now, and the history of before."""
+    """The status of a task: what the lock says of now, and the history of before."""
     task_id = run.record.task_id
     latest = run.history.find_latest_execution(task_id, success_only=False)
     holder = run.lock.holder(task_id)

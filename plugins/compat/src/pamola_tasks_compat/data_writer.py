@@ -21,7 +21,7 @@ class WriterResult:
     """What was written.
 
     Attributes:
-        path: Where it lies, absolute.
+        path: Where it is, absolute.
         size_bytes: Bytes on the disk.
         timestamp: When it was written, UTC.
         format: `csv`, `json` …

@@ -27,7 +27,7 @@ class TaskDependencyManager:
         task_config: Gives `dependencies` and `continue_on_error`.
         logger: Learns what is missing, under `continue_on_error`.
         files: The project's files; those of the project that `task_config.project_root` names, or the current folder
-            lies in, unless given.
+            is in, unless given.
         places: Where tasks keep what they have; those of the same project unless given.
         options: As the plugin's class takes them.
     """

@@ -54,7 +54,9 @@ class EncryptionContext:
 
     def _able(self) -> Any:
         if self._manager is None:
-            raise EncryptionError("this encryption context only tells of a mode: it came from no encryption service")
+            raise EncryptionError(
+                "this encryption context only names a mode: it was not created by an encryption service"
+            )
         return self._manager
 
     def __repr__(self) -> str:

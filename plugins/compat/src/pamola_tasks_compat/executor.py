@@ -10,7 +10,7 @@ from pamola_tasks_compat.owners import owned
 
 
 class TaskOperationExecutor:
-    """The executor of the plugin for the service `executor`, which counts the operations that it runs by hand.
+    """The executor of the plugin for the service `executor`, which counts the operations that it runs directly.
 
     What is not here is the plugin's own; arguments as those of its class.
     """

@@ -365,7 +365,7 @@ def _rows(rows: csv.DictReader[str]) -> Iterable[dict[str, Any]]:
         try:
             seconds = float(row["execution_time"]) if row.get("execution_time") else None
         except ValueError:
-            raise ExecutionLogError(f"line {rows.line_num}: the execution time is no number") from None
+            raise ExecutionLogError(f"line {rows.line_num}: the execution time is not a number") from None
         if truth is None:
             raise ExecutionLogError(f"line {rows.line_num}: success must be True or False")
         status = row.get("status") or ("success" if truth else "failed")

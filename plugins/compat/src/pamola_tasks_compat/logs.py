@@ -44,7 +44,7 @@ def configure_logging(
 
     Raises:
         ConfigurationError: The level is none.
-        PathSecurityError: The file does not lie in the project.
+        PathSecurityError: The file is not in the project.
     """
     logger = logging.getLogger(name)
     if logger.handlers and not force_reconfigure:

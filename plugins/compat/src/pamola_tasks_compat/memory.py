@@ -1,4 +1,4 @@
-"""How much memory this process uses, in MiB, as far as the system tells."""
+"""How much memory this process uses, in MiB, as far as the system shows."""
 
 from __future__ import annotations
 

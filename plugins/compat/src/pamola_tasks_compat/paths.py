@@ -39,12 +39,12 @@ def get_system_specific_dangerous_paths() -> list[str]:
 
 
 def is_potentially_dangerous_path(path: AnyPath) -> bool:
-    """Whether a path is suspicious by its text alone: climbs, is no safe name, or lies in a system folder."""
+    """Whether a path is suspicious by its text alone: climbs, is not a safe name, or is in a system folder."""
     return _danger(path) is not None
 
 
 def is_within_allowed_paths(path: AnyPath, allowed_paths: Iterable[AnyPath]) -> bool:
-    """Whether a path, all symbolic links resolved, is one of some folders or lies in one of them.
+    """Whether a path, all symbolic links resolved, is one of some folders or is in one of them.
 
     Args:
         path: Absolute, or relative to the project's root.
@@ -65,8 +65,8 @@ def validate_path_security(
 
     Args:
         path: Absolute, or relative to the project's root.
-        allowed_paths: Folders that it must lie in, symbolic links resolved; the project's root unless given.
-        allow_external: Whether it may lie elsewhere too. System folders are refused all the same.
+        allowed_paths: Folders that it must be in, symbolic links resolved; the project's root unless given.
+        allow_external: Whether it may be elsewhere too. System folders are refused all the same.
         strict_mode: Raise instead of returning False.
 
     Raises:
@@ -105,8 +105,8 @@ def normalize_and_validate_path(
     Args:
         path: Absolute, or relative to `base_dir`; never to the current folder.
         base_dir: The project's root unless given. It is also what is allowed where no list is given.
-        allowed_paths: Folders that the path must lie in.
-        allow_external: Whether it may lie elsewhere too.
+        allowed_paths: Folders that the path must be in.
+        allow_external: Whether it may be elsewhere too.
 
     Raises:
         PathSecurityError: With the reason.
@@ -132,14 +132,14 @@ def _problem(path: object, base: Path, allowed_paths: Iterable[AnyPath] | None, 
         return f"{_shown(path)} is refused: it cannot be resolved ({error})"
     system = _gate("system_directory_of")(str(final))
     if system is not None and not final.is_relative_to(_final(base, base)):
-        return f"{_shown(path)} is refused: it lies in the system folder {system}"
+        return f"{_shown(path)} is refused: it is in the system folder {system}"
     if allow_external:
         return None
     allowed = [base] if allowed_paths is None else list(allowed_paths)
     if any(final.is_relative_to(_final(folder, base)) for folder in allowed):
         return None
     places = ", ".join(os.fspath(folder) for folder in allowed) or "all allowed paths"
-    return f"{_shown(path)} is refused: it lies outside {places}"
+    return f"{_shown(path)} is refused: it is outside {places}"
 
 
 def _own_part(text: object, base: Path) -> object:
@@ -162,11 +162,11 @@ def _danger(path: object) -> str | None:
     if not os.path.isabs(path):
         problem = "it climbs out of the folder it starts from" if _gate("climbs")(path) else _gate("name_problem")(path)
     elif system := _gate("system_directory_of")(path):
-        problem = f"it lies in the system folder {system}"
+        problem = f"it is in the system folder {system}"
     elif ".." in path.split("/") or (os.sep != "/" and ".." in path.split(os.sep)):
         problem = "an absolute path must not hold `..`"
     elif path.startswith("//") or _UNSAFE_IN_ABSOLUTE.search(path) or not path.strip(" /"):
-        problem = "it is no plain absolute path"
+        problem = "it is not a plain absolute path"
     else:
         problem = None
     return None if problem is None else f"{_shown(path)} is refused: {problem}"

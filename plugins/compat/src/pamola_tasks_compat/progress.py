@@ -33,7 +33,7 @@ class TaskProgressManager:
         task_id: The task, named before the topmost bar.
         task_type: Its type.
         logger: Where `log_message` writes.
-        reporter: Told of completed operations; a run's own reporter knows its steps already and is not given here.
+        reporter: Receives completed operations; a run's own reporter knows its steps already and is not given here.
         total_operations: How many there will be.
         quiet: Draw nothing.
         redact: Applied to every text before it is drawn.
@@ -91,8 +91,8 @@ class TaskProgressManager:
 
         Args:
             name: What it is called in the other calls.
-            total: How much there is to do in it; 0 when nobody knows.
-            description: What stands before its bar; its name unless given.
+            total: How much there is to do in it; 0 if unknown.
+            description: The text before its bar; its name unless given.
             unit: What is counted.
             leave: Whether its bar stays when it ends.
 
@@ -167,7 +167,7 @@ class TaskProgressManager:
         self._log(logging.ERROR, message, preserve_progress)
 
     def log_critical(self, message: str, preserve_progress: bool = False) -> None:
-        """Log that the task cannot go on."""
+        """Log that the task cannot continue."""
         self._log(logging.CRITICAL, message, preserve_progress)
 
     def _log(self, level: int | str, message: str, preserve_progress: bool) -> None:
@@ -273,7 +273,7 @@ def create_task_progress_manager(
     total_operations: int = 0,
     quiet: bool | None = None,
 ) -> TaskProgressManager:
-    """A progress manager that is quiet, unless told, where nobody looks."""
+    """A progress manager, quiet without a terminal unless requested."""
     if quiet is None:
         quiet = bool(owned("progress", "pamola_tasks_progress.manager", "nobody_looks")())
     return TaskProgressManager(task_id, task_type, logger, reporter, total_operations, quiet)

@@ -1,6 +1,6 @@
 """Variables in a mapping that a script has read: `${task_id}` and `{{ task_id }}`, put in once and never run as code.
 
-Configuration files themselves know `${env:NAME}` and `${secret:NAME}` alone; these are left as they stand here.
+Configuration files themselves know `${env:NAME}` and `${secret:NAME}` alone; these are left unchanged here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def substitute_item(item: Any, context: Mapping[str, Any], path: tuple[str | int
     Args:
         item: The value.
         context: Values by name.
-        path: Where it stands, for the message.
+        path: Its location, for the message.
 
     Raises:
         ConfigurationError: A variable has no value.

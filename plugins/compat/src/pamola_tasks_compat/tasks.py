@@ -145,7 +145,7 @@ def register_task_class(task_id: str, cls: type[BaseTask], kernel: Kernel) -> bo
 
 
 def get_task_class(task_id: str, kernel: Kernel | None = None) -> type[Task]:
-    """The class that a task id stands for."""
+    """The class that a task id means."""
     return type((kernel or Kernel.discover()).task(task_id))
 
 
@@ -266,7 +266,7 @@ def ensure_secure_directory(path: str | Path) -> Path:
 
 
 def extract_previous_output_info(task_id: str, data_repository: str | Path | None = None) -> dict[str, Any] | None:
-    """What a task's newest report tells: report path, execution time, status, artifacts by type; None without one."""
+    """From a task's newest report: report path, execution time, status, artifacts by type; None without one."""
     import json
 
     path = find_task_report(task_id, data_repository)
@@ -300,7 +300,7 @@ class TaskContext:
     """Random numbers of a task, without a run.
 
     Args:
-        seed: The task's seed; None for numbers that nobody can repeat.
+        seed: The task's seed; None for irreproducible numbers.
         task_dir: The task's directory.
     """
 

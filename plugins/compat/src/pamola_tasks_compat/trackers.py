@@ -1,4 +1,4 @@
-"""One thing in progress: counted always, drawn when somebody looks."""
+"""One thing in progress: always counted, drawn on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NoOpProgressTracker:
     """Counts and measures, and draws nothing.
 
     Args:
-        total: How much there is to do; 0 or None when nobody knows.
+        total: How much there is to do; 0 or None if unknown.
         description: What is being done.
         unit: What is counted.
     """
@@ -53,7 +53,7 @@ class NoOpProgressTracker:
         """Draw the bar again."""
 
     def close(self, failed: bool = False) -> None:
-        """It ended: `metrics` tells how long it took, how fast it was and by how much the peak of memory rose."""
+        """It ended: `metrics` holds duration, speed and the rise of the memory peak."""
         if self.closed:
             return
         self.closed = True
@@ -81,7 +81,7 @@ class ProgressTracker(NoOpProgressTracker):
 
     Args:
         total: How much there is to do; 0 or None shows a count without a bar.
-        description: What stands before the bar.
+        description: The text before the bar.
         unit: What is counted.
         position: Line below the topmost bar.
         leave: Whether the bar stays when it is done.

@@ -29,7 +29,7 @@ class Node:
         start: Offset of its first character in the text.
         end: Offset after its last character; `start` in TOML.
         flow: Whether it is written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation.
-        keys: Where the keys of a mapping stand.
+        keys: Where the keys of a mapping are.
     """
 
     value: Scalar | dict[str, Node] | list[Node]
@@ -100,7 +100,7 @@ def in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
 
 
 def leaves(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    """Every value that is no mapping, with its path; an empty mapping is a value too."""
+    """Every value that is not a mapping, with its path; an empty mapping is a value too."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, (*path, key))
@@ -127,7 +127,7 @@ def changed(value: Any, change: Callable[[Any, ValuePath], Any], path: ValuePath
 
 
 def put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
-    """Set the value at a path; what stands in the way and is no mapping is replaced by one."""
+    """Set the value at a path; other values on the way are replaced by mappings."""
     *parents, last = path
     for part in parents:
         inner = values.get(part)
@@ -188,7 +188,7 @@ class Document:
         return Problem(self.order, *self.place(offset), f"{self.where(offset)}: {subject}{message}")
 
     def report(self, offset: int, message: str, path: ValuePath = ()) -> None:
-        """Note a problem and go on reading, so that all of a file's problems are shown together."""
+        """Note a problem and continue reading, so that all of a file's problems are shown together."""
         self.problems.append(self.problem(offset, message, path))
 
     def fail(self, offset: int, message: str) -> ValidationError:
@@ -219,10 +219,10 @@ class Budget:
     nodes: int = 0
 
     def take(self, offset: int, nodes: int = 1, depth: int = 0) -> None:
-        """One more value, or, for an alias, all the values that it stands for."""
+        """One more value, or, for an alias, all the values that it means."""
         self.nodes += nodes
         if self.nodes > MAX_NODES:
-            raise self._document.fail(offset, f"more than {MAX_NODES:,} values (counting what aliases stand for)")
+            raise self._document.fail(offset, f"more than {MAX_NODES:,} values (with aliases expanded)")
         if depth > MAX_DEPTH:
             raise self._document.fail(offset, f"nested deeper than {MAX_DEPTH} levels")
 

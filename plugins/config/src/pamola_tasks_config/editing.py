@@ -23,7 +23,7 @@ def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
         changes: New values by path.
 
     Raises:
-        ConfigurationError: The text cannot be changed in this way; it has to be done by hand.
+        ConfigurationError: The text cannot be changed in this way; edit it manually.
     """
     for path, value in changes.items():
         wanted = document.root.mapping()
@@ -32,7 +32,7 @@ def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
         document = parse(text.encode(), document.name)
         if document.root.plain() != wanted or document.problems:
             raise ConfigurationError(
-                f"{document.name}: {dotted(path)} cannot be set without rewriting the file; edit it by hand"
+                f"{document.name}: {dotted(path)} cannot be set without rewriting the file; edit the file instead"
             )
     return document.text
 

@@ -40,7 +40,7 @@ class EnvFile:
     Attributes:
         document: The file, with what is wrong in it.
         values: Values by name.
-        offsets: Where the names stand.
+        offsets: Where the names are.
     """
 
     document: Document
@@ -56,7 +56,7 @@ def read_env_file(files: Files, name: str) -> EnvFile | None:
     """Read a file of variables, or None where there is none of this name; mistakes are in `document.problems`.
 
     Args:
-        files: Opens the file, which must lie in the project.
+        files: Opens the file, which must be in the project.
         name: The file.
 
     Raises:
@@ -70,7 +70,7 @@ def variables_of(document: Document) -> EnvFile:
     """The variables that a text says.
 
     Raises:
-        ValidationError: It is no text, or says too many.
+        ValidationError: It is not text, or has too many lines.
     """
     text, at = document.text, 0
     if "\0" in text:
@@ -92,13 +92,13 @@ def variables_of(document: Document) -> EnvFile:
             continue
         name, offset = start["name"], start.start("name")
         if not _NAME.fullmatch(name):
-            document.report(offset, "a name is made of letters, digits and _, and does not begin with a digit")
+            document.report(offset, "a name consists of letters, digits and _, and does not start with a digit")
             at = line_end
             continue
         value, at = _value(document, start.end())
         if value is not None and name in offsets:
             line, _ = document.place(offsets[name])
-            document.report(offset, f"the variable stands twice (first in line {line})", (name,))
+            document.report(offset, f"duplicate variable (first in line {line})", (name,))
         elif value is not None:
             values[name], offsets[name] = value, offset
     return EnvFile(document, values, offsets)

@@ -131,7 +131,7 @@ class ConfigFitter(Fitter):
         return self.say(path, f"expected {describe(kind)}{f' (did you mean {meant!r}?)' if meant else ''}")
 
     def fits_none(self, value: Any, kind: Any, path: ValuePath, tried: list[list[Misfit]]) -> Any:
-        """Note that a value fits no member of a union: what is wrong lies within it, or is a limit, or is its kind."""
+        """Note that a value fits no member of a union: what is wrong is within it, or is a limit, or is its kind."""
         (first, *more), got = tried, f", got {kind_of(value)}"
         within = not more and not (len(first) == 1 and first[0].path == path and first[0].message.endswith(got))
         return super().fits_none(value, kind, path, tried) if within else self.expected(value, kind, path)

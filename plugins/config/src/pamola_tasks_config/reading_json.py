@@ -1,6 +1,6 @@
 """JSON (RFC 8259) as a tree with places: the standard library judges the text, the YAML reader finds the places.
 
-Every JSON text is YAML 1.2. What the YAML parser at hand does not take (tabs, halves of surrogate pairs, control
+Every JSON text is YAML 1.2. What the YAML parser used here does not take (tabs, halves of surrogate pairs, control
 characters in texts) is blanked before it looks, one character for one, since the values are read from the text itself.
 """
 

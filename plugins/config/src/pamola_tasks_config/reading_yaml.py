@@ -78,7 +78,7 @@ class Composer:
             known = self.anchors.get(str(event.anchor))
             if known is None:
                 inside = event.anchor in self.anchors
-                raise self.document.fail(start, "an alias inside of what it names" if inside else "an unknown alias")
+                raise self.document.fail(start, "an alias inside its own anchor" if inside else "an unknown alias")
             node, size = known
             self.budget.take(start, size, depth + _height(node))
             return attrs.evolve(node, start=start, end=_end(event), flow=True)
@@ -125,7 +125,7 @@ class Composer:
                 merged.append(node)
             elif key in items:
                 line, _ = self.document.place(keys[key])
-                self.document.report(key_at, f"the key stands twice (first in line {line})", (key,))
+                self.document.report(key_at, f"the key is defined twice (first in line {line})", (key,))
             else:
                 items[key], keys[key] = node, key_at
         for node in merged:

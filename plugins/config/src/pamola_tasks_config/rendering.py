@@ -32,7 +32,7 @@ def whole(values: Mapping[str, Any], format: str) -> str:
     try:
         return tomlkit.dumps(values)
     except TypeError:
-        raise ConfigurationError("TOML has no null: leave out what has no value") from None
+        raise ConfigurationError("TOML has no null: omit keys without a value") from None
 
 
 def inline(value: Any, format: str) -> str:

@@ -200,7 +200,7 @@ def chunks(
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of `size` rows, each column of one type throughout, in constant memory.
 
-    The file is read twice, once to learn the types, unless `dtypes` tells them.
+    The file is read twice, once to learn the types, unless `dtypes` lists them.
     """
     source = _opened(file, columns, options)
     if source.head.only_header:

@@ -75,6 +75,8 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             del frame, table
             write_all_but(min(len(starts), workers))
         write_all_but(0)
+    if header is None:
+        raise DataError("nothing to write: pass at least an empty frame")
     return rows
 
 
@@ -152,7 +154,7 @@ class _Form:
         try:
             encode = codecs.getincrementalencoder(self.encoding)().encode
         except LookupError:
-            raise DataError(f"{self.encoding!r} is no encoding that Python knows") from None
+            raise DataError(f"unknown encoding {self.encoding!r}") from None
 
         def encoded(data: bytes) -> bytes:
             try:

@@ -54,6 +54,6 @@ def _kind(column: str, value: Any) -> str:
     kind = _KINDS.get(value.lower().strip()) if isinstance(value, str) else None
     if kind is None:
         raise ConfigurationError(
-            f"data_types: {value!r} for column {column!r} is no type: known are {', '.join(_SYNONYMS)}"
+            f"data_types: unknown type {value!r} for column {column!r}: use one of {', '.join(_SYNONYMS)}"
         )
     return kind

@@ -33,12 +33,12 @@ class Dialect:
 
 @attrs.frozen(kw_only=True)
 class CsvHead:
-    """What the beginning of a CSV file tells.
+    """The dialect and header found at the start of a CSV file.
 
     Attributes:
         header: Names of the columns.
         only_header: The file has no rows.
-        guessed_encoding: The encoding is a guess, since the bytes are no UTF-8 and nothing was stated.
+        guessed_encoding: The encoding is a guess, since the bytes are not UTF-8 and nothing was stated.
     """
 
     dialect: Dialect
@@ -58,7 +58,7 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
         DataError: It is empty, is not in the stated encoding, or has a header that no table can have.
     """
     if not head.strip():
-        raise DataError("the file is empty: a CSV file begins with the names of its columns")
+        raise DataError("the file is empty: a CSV file starts with the names of its columns")
     encoding, guessed = _encoding(head, stated.get("encoding"))
     text = decode_head(head, encoding)
     quotechar = stated.get("quotechar") or '"'
@@ -76,12 +76,12 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
 
 
 def decode_head(head: bytes, encoding: str) -> str:
-    """The beginning of a file as text; a character that is cut off at its end is left out."""
+    """The beginning of a file as text; a character truncated at its end is left out."""
     try:
         decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
         return decoder.decode(head)
     except LookupError:
-        raise DataError(f"{encoding!r} is no encoding that Python knows") from None
+        raise DataError(f"unknown encoding {encoding!r}") from None
     except UnicodeDecodeError as problem:
         raise DataError(f"the file is not {encoding}: byte {problem.start} does not fit; state its encoding") from None
 

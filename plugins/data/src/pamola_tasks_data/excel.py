@@ -47,7 +47,7 @@ def chunks(
 ) -> Iterator[pd.DataFrame]:
     """The sheet in pieces of `size` rows, each column of one type throughout.
 
-    The sheet is read twice, once to learn the types, unless `dtypes` tells them.
+    The sheet is read twice, once to learn the types, unless `dtypes` lists them.
     """
     with _opened(file, options) as sheet:
         kinds = kinds_asked(options, columns)
@@ -94,6 +94,8 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             for number, value in enumerate(frame[name].astype(object).tolist(), row + 1):
                 _write_cell(sheet, number, place, value)
         row += len(frame)
+    if header is None:
+        raise DataError("nothing to write: pass at least an empty frame")
     book.close()
     file.write(made.getbuffer())
     return row

@@ -119,7 +119,7 @@ def _zip(file: IO[bytes]) -> IO[bytes]:
     archive = zipfile.ZipFile(file)
     parts = [part for part in archive.infolist() if not part.is_dir()]
     if len(parts) != 1:
-        raise DataError(f"the archive holds {len(parts)} files: a dataset is one; pack each into an archive of its own")
+        raise DataError(f"the archive holds {len(parts)} files: pack each dataset into a separate archive")
     if parts[0].flag_bits & 1:
         raise DataError("the archive has a password: unpack it, and encrypt the file with `pamola-task encrypt`")
     return archive.open(parts[0])

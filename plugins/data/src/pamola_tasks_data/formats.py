@@ -57,7 +57,7 @@ class Formats:
         key = self.key(name)
         found = self.known[key]
         if not isinstance(found, DatasetFormat):
-            raise DataError(f"the format {key!r} is {found!r}, which is no DatasetFormat")
+            raise DataError(f"the format {key!r} is {found!r}, not a DatasetFormat")
         return found
 
     def key(self, name: str) -> str:
@@ -66,21 +66,21 @@ class Formats:
         if key not in self.known:
             key = _SYNONYMS.get(key, key)
         if key not in self.known:
-            raise DataError(f"{name!r} is no known format of datasets: known are {', '.join(sorted(self.known))}")
+            raise DataError(f"unknown dataset format {name!r}: use one of {', '.join(sorted(self.known))}")
         return key
 
     def name_for(self, path: str, stated: str | None = None) -> str:
         """The name of a file's format: the stated one, else what its extension says."""
         name = stated or PurePath(inner_name(path)).suffix.lstrip(".")
         if not name:
-            raise DataError(f"{path} has no extension that tells its format: known are {', '.join(sorted(self.known))}")
+            raise DataError(f"{path} has no file extension: use one of {', '.join(sorted(self.known))}")
         key = self.key(name)
         if key in _COMPRESSED_INSIDE and is_compressed(path):
-            raise DataError(f"{path}: {key} files are compressed inside: unpack it")
+            raise DataError(f"{path}: {key} files are compressed internally: unpack it")
         return key
 
     def told_by(self, path: str, stated: str | None) -> str:
-        """The same, but empty where the file's name does not tell: it may be no table."""
+        """The same, but empty where the file's name does not show it: it may be no table."""
         if stated:
             return self.key(stated)
         inner = PurePath(inner_name(path)).suffix.lstrip(".").lower()

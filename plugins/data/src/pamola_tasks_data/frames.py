@@ -12,10 +12,10 @@ from pamola_tasks_data.arrow import own_copy
 
 
 def taken(what: str, frame: Any) -> pd.DataFrame:
-    """A copy of the frame that somebody gave.
+    """A copy of the frame that was passed.
 
     Raises:
-        DataError: It is no DataFrame.
+        DataError: It is not a DataFrame.
     """
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"{what} must be a DataFrame, not a {type(frame).__name__}")

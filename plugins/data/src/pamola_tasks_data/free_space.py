@@ -36,9 +36,9 @@ def check_room(run: RunServices, plan: Plan) -> None:
         return
     if free < needed:
         raise DataWriteError(
-            f"there is not enough room on the disk of {run.files.root}: about {needed:,} bytes are needed (for datasets"
-            f" as large as what they are made from, and {RECORDS:,} for log, report and history) and {free:,} bytes are"
-            " free: make room, or set check_free_space to false where what comes out is much smaller",
+            f"not enough disk space at {run.files.root}: about {needed:,} bytes are needed (for datasets"
+            f" as large as their inputs, and {RECORDS:,} for log, report and history) and {free:,} bytes are"
+            " free: free some space, or set check_free_space to false if the outputs are much smaller",
             needed=needed,
             free=free,
         )

@@ -14,7 +14,7 @@ class Handover:
     """What a data writer leaves for the data source of the same run, for datasets that a later step reads.
 
     Attributes:
-        is_read: Tells of a dataset and the step that writes it whether another step reads it; nobody does unless set.
+        is_read: Given a dataset and the step that writes it, whether another step reads it; false by default.
     """
 
     def __init__(self) -> None:

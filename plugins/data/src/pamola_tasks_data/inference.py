@@ -1,6 +1,6 @@
 """Which type a column of text has, such that nothing is lost: text becomes a number only if the number says it all.
 
-`01234` is no number (its zero would be lost), nor is `+49…`, `1E10` (an identifier as likely), `nan`, or a number of
+`01234` is not a number (its zero would be lost), nor is `+49…`, `1E10` (an identifier as likely), `nan`, or a number of
 more digits than a double holds. `True` and `False`, spelled so, are booleans; dates stay text unless `data_types`
 says otherwise. One cell that does not fit makes the whole column text.
 """

@@ -43,7 +43,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
         raise DataError("a dataset in JSON is an array of objects, one a row")
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
-            raise DataError(f"record {number} is no object: every row of a dataset in JSON is one")
+            raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
     part, seen = _part(records, columns)
     check_columns(columns or (), list(seen))
     return frame_of([part], kinds_of([part], columns or ()))
@@ -60,7 +60,7 @@ def chunks(
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of `size` rows, each column of one type throughout, in constant memory.
 
-    The file is read twice, once to learn columns and types, unless `dtypes` tells them.
+    The file is read twice, once to learn columns and types, unless `dtypes` lists them.
     """
     kinds = kinds_asked(options, columns)
     if kinds is None:
@@ -108,7 +108,7 @@ def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
         if record is None:
             record = _decoded(line, place)
         if not isinstance(record, dict):
-            raise DataError(f"line {place} is no object: every row of a dataset in JSON Lines is one")
+            raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
         yield record
 
 

@@ -51,6 +51,8 @@ def _lines(frames: Iterable[pd.DataFrame], before: str, after: str) -> Iterator[
         for start in range(0, len(frame), _ROWS):
             rows = frame.iloc[start : start + _ROWS]
             yield len(rows), _joined(rows, before, after)
+    if header is None:
+        raise DataError("nothing to write: pass at least an empty frame")
 
 
 def _joined(frame: pd.DataFrame, before: str, after: str) -> bytes:
@@ -90,7 +92,7 @@ def _of_array(array: Any) -> Any:
         return pc.if_else(array, pa.scalar("true", _LARGE), pa.scalar("false", _LARGE))
     if pa.types.is_floating(kind):
         if pc.any(pc.is_inf(array)).as_py():
-            raise DataError("JSON has no way to write infinity")
+            raise DataError("JSON cannot represent infinity")
         return as_text(array.cast(pa.float64()))
     return as_text(array) if pa.types.is_integer(kind) else None
 
@@ -112,7 +114,7 @@ def _one_by_one(column: pd.Series[Any]) -> Any:
         ]
         return pa.array(cells, _LARGE)
     except (ValueError, TypeError):
-        raise DataError("JSON has no way to write infinity, or a value of a type that is no JSON") from None
+        raise DataError("JSON cannot represent infinity, or values of other types than JSON's") from None
 
 
 def _missing(value: Any) -> bool:
@@ -126,5 +128,5 @@ def _as_json(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     if isinstance(value, (bytes, bytearray)):
-        raise TypeError("bytes are no JSON")
+        raise TypeError("bytes are not JSON")
     return str(value)

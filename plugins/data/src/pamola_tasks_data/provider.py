@@ -39,7 +39,7 @@ def data_writer(run: RunServices) -> DataWriter:
 
 
 def csv_options(config: Config) -> CsvOptions:
-    """The CSV dialect, as far as somebody stated it: what nobody stated is found out from each file."""
+    """The CSV dialect as far as configured; the rest is detected in each file."""
     origins = config.origins()
 
     def stated(key: str) -> Any:

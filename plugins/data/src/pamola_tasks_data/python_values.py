@@ -105,7 +105,7 @@ def dtypes_of(kinds: Mapping[str, Kind]) -> dict[str, str]:
 
 
 def kinds_asked(options: Mapping[str, Any], columns: Sequence[str] | None) -> dict[str, Kind] | None:
-    """The kinds of the columns asked for, where the options tell them; what has a stated type is converted later."""
+    """The kinds of the columns asked for, where the options set them; what has a stated type is converted later."""
     known = {name: Kind.of_dtype(dtype) for name, dtype in (options.get("dtypes") or {}).items()}
     stated = options.get("text_columns") or ()
     if columns is None:

@@ -63,7 +63,7 @@ class DataReader:
     def files(self) -> Files:
         """How files are opened."""
         if self._files is None:
-            raise DataError("files cannot be read here: a DataSource or DataReader made by hand needs `files=`")
+            raise DataError("files cannot be read here: pass `files=` to DataSource or DataReader")
         return self._files
 
     def table(self, file: VerifiedFile, format: str, *, role: Role, what: str, **stated: Any) -> Table:
@@ -112,14 +112,14 @@ class Table:
                 yield _checked(frame, columns)
 
     def schema(self, columns: Sequence[str] | None = None) -> dict[str, str] | None:
-        """Columns and their dtypes without making a frame; None where the format has no way to tell."""
+        """Columns and their dtypes without making a frame; None where the format cannot know."""
         if self.format.schema is None:
             return None
         with self._opened() as file:
             return self.format.schema(file, {**self.options, "columns": columns})
 
     def columns(self) -> list[str] | None:
-        """Names of the columns, without a look at the rows; None where the format has no way to tell."""
+        """Names of the columns, without a look at the rows; None where the format cannot know."""
         if self.format.columns is None:
             return None
         with self._opened() as file:

@@ -172,7 +172,7 @@ class DataSource:
 
     @contextlib.contextmanager
     def open_raw(self, name: str) -> Iterator[IO[bytes]]:
-        """The one file of a dataset that is no table, decrypted.
+        """The one file of a dataset that is not a table, decrypted.
 
         Raises:
             DataError: It has no file, or several, or the file is not there.

@@ -1,8 +1,8 @@
 """`VerifiedFile`: a file that is hashed once and read as exactly the bytes that were hashed.
 
-A small file is read once: its bytes are kept, and whoever reads it reads those. Of a larger one every block is hashed
+A small file is read once: its bytes are kept for all readers. Of a larger one every block is hashed
 besides, and compared again before a byte of it is handed out, in whatever order and however little of it is read.
-Either way nobody takes the bytes of one version of a file for those of another.
+Either way, versions of a file are never mixed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class VerifiedFile:
     def check(self) -> None:
         """Refuse the file where it is no longer the one that was read.
 
-        It is hashed again only where its size or times say that somebody wrote to it.
+        It is hashed again only where its size or times say that it was written to.
 
         Raises:
             DataError: It is another one, or gone.

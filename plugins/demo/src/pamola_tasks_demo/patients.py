@@ -1,7 +1,7 @@
 """A table of patients who do not exist, drawn from a seeded generator.
 
 Made to look like a hospital's admissions, so that profiling and anonymizing it shows what they would do to real data:
-columns go together as they roughly do among people. It is no source of medical facts.
+columns go together as they roughly do among people. It is not a source of medical facts.
 """
 
 from __future__ import annotations

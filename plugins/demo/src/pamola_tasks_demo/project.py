@@ -25,9 +25,9 @@ BEFORE, ANONYMIZE, AFTER = "profile-before", "anonymize", "profile-after"
 
 # What the task file says of the columns of each role.
 _ROLES = {
-    "quasi_identifiers": "could tell together who somebody is: generalized",
-    "sensitive_attributes": "worth protecting: kept, their diversity is measured",
-    "direct_identifiers": "say who somebody is: dropped",
+    "quasi_identifiers": "together could identify a person: generalized",
+    "sensitive_attributes": "sensitive: kept, with their diversity measured",
+    "direct_identifiers": "identify a person: dropped",
 }
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 _WORDS_OF_YAML = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
@@ -41,7 +41,7 @@ class Demo:
         dataset: The table's name in the task.
         path: Its file, relative to the project.
         description: What the task is, for its report.
-        comment: What stands at the head of the task file.
+        comment: The comment at the head of the task file.
         on_identifiers: What happens to unlisted columns that look like direct identifiers.
         dates: Quasi-identifiers that are dates, and become intervals of dates.
         synthetic: Whether the table was made up.
@@ -86,7 +86,7 @@ def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
         dataset="patients",
         path=path,
         description="Anonymize a table of synthetic patients",
-        comment=f"{rows:,} synthetic patients from a generator (seed {seed}): nobody among them is real.",
+        comment=f"{rows:,} synthetic patients from a generator (seed {seed}): no real people.",
         quasi_identifiers=QUASI_IDENTIFIERS,
         sensitive_attributes=SENSITIVE_ATTRIBUTES,
         direct_identifiers=DIRECT_IDENTIFIERS,
@@ -139,7 +139,7 @@ def with_roles(
     protected = named_columns(sensitive, columns, "--sensitive")
     if not quasi:
         raise UsageError(
-            "--quasi-identifiers is missing: name the columns by which somebody could be recognized together, such as"
+            "--quasi-identifiers is missing: name the columns that together could identify a person, such as"
             f" age, sex and place, separated by commas. The columns of the table are: {', '.join(columns)}"
         )
     both = [name for name in protected if name in quasi]
@@ -172,7 +172,7 @@ def with_dates(demo: Demo, source: DataSource) -> Demo:
 
 
 def named_columns(given: Sequence[str], columns: Sequence[str], option: str) -> list[str]:
-    """Columns named on the command line: separated by commas, unless the text is a column's name as it stands.
+    """Columns named on the command line: separated by commas, unless the text is exactly a column's name.
 
     Raises:
         UsageError: A name that no column has, with the one that was probably meant.

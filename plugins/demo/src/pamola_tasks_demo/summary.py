@@ -49,7 +49,7 @@ def facts(kernel: KernelView, outcome: Outcome, demo: Demo) -> dict[str, Any]:
 
 
 def example(kernel: KernelView, outcome: Outcome, demo: Demo) -> tuple[str, str] | None:
-    """One synthetic record before and after. Of a real table none is shown: its cells are no matter for a terminal."""
+    """One synthetic record before and after. Of a real table none is shown: its cells must not appear on a terminal."""
     columns = list(demo.quasi_identifiers)
     after = outcome.datasets[RELEASED]
     if not demo.synthetic or after.empty:
@@ -97,12 +97,12 @@ def show(
         line("Report", str(page if page.exists() else report))
     line("Task", f"{root / found['task_file']}: read it, change it, run it again")
     click.echo()
-    click.secho("Go on", bold=True)
+    click.secho("Next", bold=True)
     command = f"{program} --project {shlex.quote(str(root))}"
     for arguments, meaning in (
         (f"report {TASK_ID}", "the whole report, here"),
         (f"show {TASK_ID}", "the plan: steps, datasets, parameters"),
-        (f"run {TASK_ID}", "run it again; what has not changed is not done twice"),
+        (f"run {TASK_ID}", "run it again; unchanged steps are skipped"),
     ):
         click.echo(f"  {command} {arguments}")
         click.secho(f"      {meaning}", dim=True)
@@ -122,7 +122,7 @@ def _of_k(before: int, after: int | None, quasi_identifiers: Sequence[str]) -> s
 
 
 def line(label: str, text: str, *, bold: bool = False, fg: str | None = None) -> None:
-    """A label and what it stands for, wrapped under itself; a path is never broken."""
+    """A label and what it means, wrapped under itself; a path is never broken."""
     width = max(60, min(shutil.get_terminal_size().columns, 110)) - _INDENT
     first, *rest = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
     click.echo(f"  {label:<{_INDENT - 2}}" + click.style(first, bold=bold, fg=fg))

@@ -29,15 +29,15 @@ class _Latest(Protocol):
 class TaskDependencyManager:
     """What the tasks that a task depends on have left.
 
-    A dependency is a task's id; or a path (`is_absolute_dependency`), of which nobody knows how it was made.
+    A dependency is a task's id; or a path (`is_absolute_dependency`), whose origin is unknown.
 
     Args:
         task_config: Gives `dependencies` and `continue_on_error`.
         files: What opens everything.
         places: Where tasks keep what they have.
-        history: The execution history, where there is one: what counts when there is no report, and what tells of
+        history: The execution history, where there is one: used if there is no report, and to detect
             runs that were killed.
-        warn: Told of what is missing, under `continue_on_error`.
+        warn: Called for each missing one, under `continue_on_error`.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class TaskDependencyManager:
         if latest is not None and latest.get("status") == "aborted":
             return of_record(latest)  # it left no report, and may have replaced a part of what was there
         if latest is not None and latest.get("status") in _NOT_ENDED:
-            self._warn(f"the task {dependency_id!r} may be running now: what it left earlier is used")
+            self._warn(f"the task {dependency_id!r} may be running now: its earlier results are used")
             latest = self._history.find_latest_execution(dependency_id) if self._history else None
         path = self.find_report(dependency_id)
         if path is not None:
@@ -133,9 +133,9 @@ class TaskDependencyManager:
             except (ValueError, OSError) as problem:
                 if latest is None:
                     return Ending(
-                        success=False, status="unknown", error={"message": f"its report {path} is no report: {problem}"}
+                        success=False, status="unknown", error={"message": f"invalid report {path}: {problem}"}
                     )
-                self._warn(f"{path} cannot be read ({problem}): the history tells how {dependency_id!r} ended")
+                self._warn(f"{path} cannot be read ({problem}): using the history of {dependency_id!r} instead")
         return None if latest is None else of_record(latest)
 
     def find_report(self, dependency_id: str) -> str | None:

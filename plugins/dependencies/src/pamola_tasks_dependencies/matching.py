@@ -19,7 +19,7 @@ def matching(files: Files, folder: str, pattern: str) -> list[str]:
 
     Args:
         pattern: As in a shell: `*.csv`, `part-?.csv`, `by_year/*.csv`, `**/*.json`. Hidden files match only a part
-            that begins with a dot; links are no files here.
+            that begins with a dot; links are not files here.
 
     Raises:
         PathSecurityError: The pattern is absolute or has `..`.

@@ -33,7 +33,7 @@ class Ending:
 
     @property
     def reason(self) -> str:
-        """Why it is no success, in words."""
+        """Why it is not a success, in words."""
         message = (self.error or {}).get("message")
         return f"it ended with status {self.status or 'unknown'}" + (f": {message}" if message else "")
 
@@ -49,7 +49,7 @@ def read_report(files: Files, path: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(report, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return report
 
 

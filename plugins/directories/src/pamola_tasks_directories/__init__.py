@@ -1,4 +1,4 @@
-"""The directories of a task: where inputs, outputs, dictionaries, temporary files and reports lie."""
+"""The directories of a task: locations of inputs, outputs, dictionaries, temporary files and reports."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class TaskDirectoryManager:
         return path
 
     def clean_temp_directory(self) -> bool:
-        """Empty the temp directory, which goes on existing. Links in it are deleted, never followed.
+        """Empty the temp directory, without deleting it. Links in it are deleted, never followed.
 
         Returns:
             Whether it is empty now; a failure is logged.
@@ -121,7 +121,7 @@ class TaskDirectoryManager:
             new_name: One plain file name; the source's own unless given.
 
         Returns:
-            Where the copy lies.
+            Where the copy is.
 
         Raises:
             PathValidationError: Source, directory or name is refused; nothing has been written.

@@ -93,7 +93,7 @@ class ProjectPlaces:
         ]
 
     def owner_of(self, path: str | Path) -> str:
-        """The task in whose directory a path lies. Nothing is opened, and the file need not be there."""
+        """The task in whose directory a path is. Nothing is opened, and the file need not be there."""
         with contextlib.suppress(ValueError):
             parts = Path(os.path.normpath(self._files.root / path)).relative_to(self._processed).parts
             return parts[0] if len(parts) > 1 else ""

@@ -26,7 +26,7 @@ _MOST = 1 << 16  # bytes of a lock file that are read
 class TaskLock:
     """The operating system's lock on the file that `run.places` names.
 
-    The file says who holds it, and which steps run, until they let go. Files in memory are not locked: no other
+    The file names its holder and the running steps until it is released. Files in memory are not locked: no other
     process can see them.
 
     Args:

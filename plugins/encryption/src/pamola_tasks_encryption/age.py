@@ -68,13 +68,13 @@ def parse_recipients(texts: Sequence[str]) -> list[Any]:
     """The public keys that age files are written for.
 
     Raises:
-        ConfigurationError: There is none, or one of them is no public key.
+        ConfigurationError: There is none, or one of them is not a public key.
         ExtraMissing: pyrage is not installed.
     """
     pyrage = load_pyrage()
     if not texts:
         raise KeyMissing(
-            "encryption_mode is age, and nobody is named who could read the files: set encryption.recipients to a list"
+            "encryption_mode is age, but there are no recipients: set encryption.recipients to a list"
             " of public keys (`age-keygen` makes a pair)"
         )
     recipients = []
@@ -84,7 +84,7 @@ def parse_recipients(texts: Sequence[str]) -> list[Any]:
             recipients.append(kind.Recipient.from_str(text))
         except pyrage.RecipientError:
             raise ConfigurationError(
-                f"encryption.recipients: entry {number} is no age or SSH public key (age1…, ssh-ed25519 …, ssh-rsa …)"
+                f"encryption.recipients: entry {number} is not an age or SSH public key (age1…, ssh-ed25519 …)"
             ) from None
     return recipients
 

@@ -209,7 +209,7 @@ def _locks_for(new: bytes, old: KeyDocument, means: Means, drop_passphrases: boo
             locks.append(PassphraseLock.of(passphrase, new))
         elif not drop_passphrases:
             raise WrongKey(
-                "the new key cannot be locked with a passphrase that is not at hand: set PAMOLA_PASSPHRASE, or say"
+                "the new key cannot be locked with an unknown passphrase: set PAMOLA_PASSPHRASE, or use"
                 " --drop-passphrases and add them again afterwards; nothing was changed"
             )
     return tuple(locks)
@@ -231,7 +231,7 @@ def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool,
     if restart and not deep:
         raise UsageError("--restart belongs to --deep")
     if not deep and not sources:
-        raise UsageError("say --deep to encrypt everything anew, or --from KEYFILE for files of another key")
+        raise UsageError("use --deep to re-encrypt everything, or --from KEYFILE for files of another key")
     with place.not_in_use():
         opened = place.open_key()
         known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
@@ -307,9 +307,9 @@ def _renew(
     renewal = Renewal.begin(place.files, new, place.location, restart=restart)
     if renewal.done:
         click.secho(
-            f"going on with what was begun at {renewal.begun}: {len(renewal.done)} of the files are done", err=True
+            f"resuming the re-encryption started at {renewal.begun}: {len(renewal.done)} files are done", err=True
         )
-    with _bar("encrypting anew", len(names), cli) as advance:
+    with _bar("re-encrypting", len(names), cli) as advance:
         return renew_files(renewal, keys, new, place.location, advance, names)
 
 

@@ -3,7 +3,7 @@
 After the header (see `header`) comes the payload: AES-256-GCM in 64 KiB segments, byte for byte what Tink's
 AES-GCM-HKDF streaming AEAD writes (https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming):
 40 bytes of its own header (length, salt, nonce prefix), then the segments; a segment's nonce is the prefix, its number
-and whether it is the last, so that segments cannot be cut off, swapped, repeated or added.
+and whether it is the last, so that segments cannot be truncated, swapped, repeated or added.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class EncryptingWriter(io.BufferedIOBase):
         binding: What the file belongs to.
 
     Attributes:
-        file_id: The 16 random bytes that tell the file from all others.
+        file_id: The 16 random bytes that identify the file.
     """
 
     _closed = True  # until there is something to complete
@@ -203,7 +203,7 @@ class _Segments(io.RawIOBase):
         data_key = self.header.unlock(key, expected)
         start = read_exactly(raw, STREAM_HEADER_SIZE)
         if len(start) < STREAM_HEADER_SIZE or start[0] != STREAM_HEADER_SIZE:
-            raise Tampered("an encrypted file is cut off, or its payload was altered")
+            raise Tampered("an encrypted file is truncated, or its payload was altered")
         salt, self._prefix = start[1 : 1 + KEY_SIZE], start[1 + KEY_SIZE :]
         self._aead = segment_cipher(payload_key(data_key, self.header.file_id), salt, self.header.associated)
         self._sealed = memoryview(bytearray(SEGMENT_SIZE + 1))
@@ -257,7 +257,7 @@ class _Segments(io.RawIOBase):
         start = max(last * SEGMENT_SIZE, STREAM_HEADER_SIZE)
         self._last_size = payload - start - TAG_SIZE
         if self._last_size < (1 if last else 0):
-            raise Tampered("an encrypted file is cut off")
+            raise Tampered("an encrypted file is truncated")
         self._next = -1
         self._load(last)
         return plain_start(last) + self._last_size
@@ -277,13 +277,13 @@ class _Segments(io.RawIOBase):
         sealed, last = self._fetch(number) if self._random else self._fetch_next(number)
         size = len(sealed) - TAG_SIZE
         if size < (1 if number else 0):
-            raise Tampered("an encrypted file is cut off")
+            raise Tampered("an encrypted file is truncated")
         try:
             decrypt_into(self._aead, self._prefix + NONCE_END.pack(number, last), sealed, target[:size])
         except InvalidTag:
             target[:size] = bytes(size)
             raise Tampered(
-                f"segment {number} of an encrypted file is not what was written: the file was altered or cut"
+                f"segment {number} of an encrypted file failed verification: the file was altered or truncated"
             ) from None
         self._broken = False
         return size

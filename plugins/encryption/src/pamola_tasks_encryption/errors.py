@@ -12,7 +12,7 @@ class KeyMissing(EncryptionError):
 
 
 class KeyRefused(EncryptionError):
-    """A key file is there, but others can read it, it is not ours, or it is no regular file."""
+    """A key file is there, but others can read it, it is not ours, or it is not a regular file."""
 
     code = "key_refused"
 
@@ -24,7 +24,7 @@ class KeyDamaged(EncryptionError):
 
 
 class KeyLocked(EncryptionError):
-    """The key is there, under a passphrase or for an age identity, and neither is at hand."""
+    """The key is there, under a passphrase or for an age identity, and neither is available."""
 
     code = "key_locked"
 
@@ -42,7 +42,7 @@ class WrongPlace(EncryptionError):
 
 
 class Tampered(EncryptionError):
-    """The file was altered, cut or damaged, or is no encrypted file at all."""
+    """The file was altered, truncated or damaged, or is not an encrypted file at all."""
 
     code = "tampered"
 
@@ -55,4 +55,4 @@ class ExtraMissing(EncryptionError):
 
 def damaged(source: str, why: str) -> KeyDamaged:
     """The error of a key that cannot be read as one."""
-    return KeyDamaged(f"{source} is no usable key: {why}. Nothing was changed; restore the key from your backup")
+    return KeyDamaged(f"invalid key {source}: {why}. Nothing was changed; restore the key from your backup")

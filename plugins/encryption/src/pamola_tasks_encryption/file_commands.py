@@ -104,7 +104,7 @@ def decrypt(
         if is_age(head):
             return age.AgeReader(raw, age.load_identities(place.identity))
         if not is_container(head):
-            raise Tampered(f"{source.shown} is no encrypted file: it begins neither as ptask/1 nor as age")
+            raise Tampered(f"{source.shown} is not an encrypted file: neither ptask/1 nor age")
         if not keys:
             keys.append(place.open_key())
         header = Header.parse(head)
@@ -112,7 +112,7 @@ def decrypt(
         written_by = place.places.owner_of(source.path) if source.path else ""
         if written_by and header.binding.task != written_by:
             raise WrongPlace(
-                f"{source.shown} lies in the folder of task {written_by!r} and was written by {header.binding.task!r}"
+                f"{source.shown} is in the folder of task {written_by!r} but was written by {header.binding.task!r}"
             )
         project = header.binding.project if any_project else place.project.id
         location = place.location if place.settings.strict_location and not any_project else ""

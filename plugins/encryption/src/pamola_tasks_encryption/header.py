@@ -50,7 +50,7 @@ class Binding:
         project: The project's id (a UUID), or empty.
         task: The id of the task that wrote it.
         role: `data`, `artifact`, `state` …
-        location: Where it lies, as text; empty where the file may be moved. Only a keyed digest of it is stored.
+        location: Where it is, as text; empty where the file may be moved. Only a keyed digest of it is stored.
     """
 
     project: str = ""
@@ -124,7 +124,7 @@ class Header:
                 are changed. For changing keys only; readers refuse it.
 
         Raises:
-            Tampered: They are no header of this format.
+            Tampered: They are not a header of this format.
         """
         if len(data) != HEADER_SIZE or not is_container(data):
             raise Tampered("this is not a whole ptask/1 file: its header is missing or cut")
@@ -138,7 +138,7 @@ class Header:
 
     @property
     def file_id(self) -> bytes:
-        """The 16 random bytes that tell this file from all others."""
+        """The 16 random bytes that identify this file."""
         return self.associated[:_FILE_ID_SIZE]
 
     @property
@@ -177,7 +177,7 @@ class Header:
         slot = None if number is None else self.slots[number]
         if slot is None:
             theirs = f" (key {self.newest.key_id.hex()})" if self.newest else ""
-            raise WrongKey(f"the file was encrypted with another key{theirs}; the key at hand is {ours.hex()}")
+            raise WrongKey(f"the file was encrypted with another key{theirs}; the current key is {ours.hex()}")
         data_key = _unwrap(slot, key, self.file_id)
         _, _, _, commitment, location = _PREAMBLE.unpack_from(self.fixed)
         mac = _header_mac(data_key, self.file_id, self.fixed[:_MAC_OFFSET])
@@ -245,7 +245,7 @@ def payload_key(data_key: bytes, file_id: bytes) -> bytes:
 
 
 def hkdf_sha256(key: bytes, salt: bytes, info: bytes, length: int = KEY_SIZE) -> bytes:
-    """HKDF-SHA256 of RFC 5869. An empty salt stands for 32 zero bytes, as its section 2.2 says."""
+    """HKDF-SHA256 of RFC 5869. An empty salt means 32 zero bytes, as its section 2.2 says."""
     return HKDF(SHA256(), length, salt or None, info).derive(key)
 
 

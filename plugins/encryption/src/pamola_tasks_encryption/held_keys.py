@@ -104,7 +104,7 @@ class HeldKeys:
     def _finding(self) -> Iterator[None]:
         with self._lock:
             if self.closed:
-                raise EncryptionError("the encryption service was cleaned up and has forgotten its keys")
+                raise EncryptionError("the encryption service is closed and has deleted its keys")
             yield
 
     def _find(self) -> ProjectKey:

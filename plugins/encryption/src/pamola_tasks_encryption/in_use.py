@@ -1,4 +1,4 @@
-"""Whether a key is in use: it must not change while a run writes with it, wherever tasks and their locks lie."""
+"""Whether a key is in use: it must not change while a run writes with it, wherever tasks and their locks are."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Means:
     Attributes:
         passphrase: A passphrase, if there is one.
         identity: The file of an age or SSH private key, if one is named.
-        ask: Asks a person for the passphrase; None where nobody can be asked.
+        ask: Asks a person for the passphrase; None without a terminal.
     """
 
     passphrase: str | None = attrs.field(default=None, repr=False)
@@ -120,7 +120,7 @@ class RecipientLock:
         return cls(recipient=recipient.strip(), sealed=age.load_pyrage().encrypt(key, recipients))
 
     def open(self, identities: list[Any]) -> bytes | None:
-        """The key, or None where it was locked for somebody else."""
+        """The key, or None where it was locked for other recipients."""
         from pamola_tasks_encryption import age
 
         pyrage = age.load_pyrage()
@@ -221,9 +221,7 @@ class KeyDocument:
                 if (key := passphrase_lock.open(passphrase, self.id)) is not None:
                     return key
         if tried:
-            raise WrongKey(
-                f"{source}: the {' and the '.join(tried)} at hand opens no lock of this key; nothing was run"
-            )
+            raise WrongKey(f"{source}: the {' and the '.join(tried)} opens no lock of this key; nothing was run")
         ways = [
             *(["set PAMOLA_PASSPHRASE"] if by_passphrase else []),
             *(["set encryption.identity_file"] * bool(by_recipient)),
@@ -246,7 +244,7 @@ class KeyDocument:
         """Read the text of a key file.
 
         Raises:
-            KeyDamaged: It is no key in any of the three forms.
+            KeyDamaged: It is not a key in any of the three forms.
         """
         text = content.strip()
         if not text.startswith(b"{"):
@@ -262,7 +260,7 @@ class KeyDocument:
             return cls.plain(key)
         previous = document.get("previous")
         if previous is not None and not isinstance(previous, dict):
-            raise damaged(source, "its `previous` is no object")
+            raise damaged(source, "its `previous` is not an object")
         key_text = document.get("key")
         found = cls(
             id=_id(stated, source),
@@ -302,7 +300,7 @@ def _object(text: bytes, source: str) -> dict[str, Any]:
 
 def _locks(entries: Any, source: str) -> tuple[Lock, ...]:
     if not isinstance(entries, list) or len(entries) > 64 or not all(isinstance(entry, dict) for entry in entries):
-        raise damaged(source, "its `locks` are no list of objects")
+        raise damaged(source, "its `locks` are not a list of objects")
     kinds: dict[Any, type[PassphraseLock] | type[RecipientLock]] = {
         "passphrase": PassphraseLock,
         "recipient": RecipientLock,
@@ -331,7 +329,7 @@ def _material(text: bytes, source: str) -> bytes:
         # Both alphabets of base64 are accepted, because tools that make keys use either.
         material = base64.b64decode(text.translate(bytes.maketrans(b"-_", b"+/")), validate=True)
     except (binascii.Error, ValueError):
-        raise damaged(source, "its content is no base64") from None
+        raise damaged(source, "its content is not base64") from None
     if len(material) != KEY_SIZE:
         raise damaged(source, f"it holds {len(material)} bytes and not {KEY_SIZE}")
     return material
@@ -347,5 +345,5 @@ def _bytes(text: Any, size: int | None, source: str) -> bytes:
     except (binascii.Error, ValueError):
         data = b""
     if not data or (size is not None and len(data) != size):
-        raise damaged(source, "a part of it is no base64 of the right length")
+        raise damaged(source, "a part of it is not base64 of the right length")
     return data

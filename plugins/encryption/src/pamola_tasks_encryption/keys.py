@@ -1,7 +1,7 @@
 """Where the project's key comes from, and when it is refused.
 
 What is missing, damaged or readable by others is an error that says so. Keys are written by commands only, as files
-that nobody else can read from their first moment, and never over another.
+that other users cannot read from their first moment, and never over another.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def find_key(
     Raises:
         KeyMissing: There is none.
         KeyLocked: It is locked, and nothing is given that opens it.
-        KeyRefused: A key file that others can read, that is not ours, or that is no regular file.
+        KeyRefused: A key file that others can read, that is not ours, or that is not a regular file.
         KeyDamaged: What is there is no key.
     """
     store = find_store(environ, project_id, configured, keyring=keyring)
@@ -135,7 +135,7 @@ def find_store(
 def default_key_file(project_id: str = "") -> Path:
     """The key file of a project: `<project id>.key`, or `default.key` for a project without an id."""
     if project_id and not _PROJECT_ID.fullmatch(project_id):
-        raise KeyRefused("the project's id (.pamola/id) is no UUID, so no key file can be named after it")
+        raise KeyRefused("the project's id (.pamola/id) is not a UUID and cannot name a key file")
     return key_directory() / f"{project_id or 'default'}.key"
 
 

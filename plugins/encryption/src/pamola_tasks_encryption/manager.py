@@ -1,6 +1,6 @@
 """The encryption service of a run: what it encrypts with, and what it can read.
 
-Asked to encrypt and unable to, it raises before anything is written; it never goes on without encryption and never
+Asked to encrypt and unable to, it raises before anything is written; it never continues without encryption and never
 changes the mode by itself. What encrypts and decrypts is imported when the first file is.
 """
 
@@ -38,7 +38,7 @@ class TaskEncryptionManager:
         settings: The plugin's own section of the configuration.
         input_keys: Keys of input datasets that were encrypted with another key than the project's, by dataset: text as
             in a key file. A file is opened with the key whose id it states.
-        redactor: Is told the key, so that no log or report shows it; that of the installed plugins unless given.
+        redactor: Receives the keys, so that no log or report shows them; that of the installed plugins unless given.
         in_use: Keeps the key from being changed while this encrypts with it.
         environ: Environment variables; those of the process unless given.
     """
@@ -192,7 +192,7 @@ class TaskEncryptionManager:
 
             return AgeReader(raw, self._keys.identities())
         if not is_container(head):
-            raise Tampered("this is no encrypted file: it begins neither as ptask/1 nor as age")
+            raise Tampered("this is not an encrypted file: neither ptask/1 nor age")
         header = Header.parse(head)
         input_key = self._keys.of_input(header)
         if input_key is not None:
@@ -219,10 +219,10 @@ class TaskEncryptionManager:
         return newest.key_id.hex() if newest else ""
 
     def refusal(self, head: bytes) -> str:
-        """Why a file with these first 4,096 bytes cannot be read with the keys at hand, as far as its header tells.
+        """Why a file with these first 4,096 bytes cannot be read with the available keys, as far as its header shows.
 
         Returns:
-            Words for people; empty where nothing speaks against it. An age file does not say who can read it.
+            Words for people; empty where nothing speaks against it. An age file does not list its recipients.
         """
         if not is_container(head):
             return ""

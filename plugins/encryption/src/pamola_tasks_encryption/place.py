@@ -77,7 +77,7 @@ class Place:
 
     @property
     def location(self) -> str:
-        """Where the project lies, as encrypted files state it."""
+        """Where the project is, as encrypted files state it."""
         return str(self.project.root)
 
     @property

@@ -1,4 +1,4 @@
-"""Files that hold keys: written so that nobody else can read them at any moment, and refused where others could."""
+"""Files that hold keys: never readable by other users, and refused where others could."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def key_directory() -> Path:
 
 
 def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
-    """Write a small file that nobody else can read at any moment: made with mode 0600 in a folder of 0700.
+    """Write a small file that other users can never read: made with mode 0600 in a folder of 0700.
 
     It appears whole under its name, and never over another unless `replace`.
 
@@ -79,7 +79,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def read_private_file(path: Path, source: str) -> bytes:
-    """Read a small file that nobody else may read: a key or an identity.
+    """Read a small file that other users must not read: a key or an identity.
 
     Opened without following a symbolic link, and judged by what was opened, so that nothing can be exchanged between
     the check and the reading. Windows has neither owners nor modes to judge by; only links and kinds are looked at.
@@ -96,7 +96,7 @@ def read_private_file(path: Path, source: str) -> bytes:
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in (errno.ELOOP, errno.EMLINK):
             raise KeyRefused(
-                f"{source}: {path} is a symbolic link; name the file itself, so that nobody can exchange the key"
+                f"{source}: {path} is a symbolic link; name the file itself: a link can be redirected to another key"
             ) from None
         reason = getattr(error, "strerror", None) or error
         raise KeyRefused(f"{source}: {path} cannot be opened: {reason}") from None
@@ -113,20 +113,20 @@ def read_private_file(path: Path, source: str) -> bytes:
 
 def _judge(found: os.stat_result, path: Path, source: str) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise KeyRefused(f"{source}: {path} is no regular file")
+        raise KeyRefused(f"{source}: {path} is not a regular file")
     if not hasattr(os, "geteuid"):
         return
     if found.st_uid != os.geteuid():
-        raise KeyRefused(f"{source}: {path} belongs to another user; whoever owns it could read and exchange the key")
+        raise KeyRefused(f"{source}: {path} belongs to another user, who could read and replace the key")
     if found.st_mode & 0o077:
         raise KeyRefused(
             f"{source}: {path} can be read or changed by others (mode {stat.S_IMODE(found.st_mode):04o});"
-            f" if nobody did, `chmod 600` it, else make a new key"
+            f" if they did not, `chmod 600` it, otherwise create a new key"
         )
 
 
 def _missing(path: Path, source: str) -> str:
     return (
-        f"there is no key; {source} would be {path}, which is not there. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or make"
-        " a key with `pamola-task keys init` and keep its recovery sheet: without the key, what was encrypted is lost"
+        f"there is no key; {source} would be {path}, which does not exist. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or create"
+        " a key with `pamola-task keys init` and keep its recovery sheet: without the key, encrypted data is lost"
     )

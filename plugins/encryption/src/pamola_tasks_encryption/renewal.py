@@ -1,7 +1,7 @@
-"""Encrypting files anew: fresh data keys and fresh content, by a file put in the place of each, and a log of it.
+"""Re-encrypting files: fresh data keys and fresh content, by a file put in the place of each, and a log of it.
 
-The log (`.pamola/renewed.jsonl`) has two uses. What was cut short goes on where it stopped; and a file that was
-encrypted anew is recognised by the hash that it was recorded with when it was written, so that reports, checkpoints and
+The log (`.pamola/renewed.jsonl`) has two uses. An interrupted renewal resumes; and a file that was
+re-encrypted is recognised by the hash that it was recorded with when it was written, so that reports, checkpoints and
 history stay true.
 """
 
@@ -31,7 +31,7 @@ SCHEMA = 1
 
 @attrs.define
 class Renewal:
-    """One encrypting anew of a project's files, from its beginning to its end, however often it is cut short.
+    """One re-encryption of a project's files, from its beginning to its end, however often it is interrupted.
 
     Attributes:
         id: Which.
@@ -105,14 +105,14 @@ def renew_files(
     advance: Callable[[], None] = lambda: None,
     names: Iterable[str] | None = None,
 ) -> Tally:
-    """Encrypt all encrypted files of a project anew. What this renewal did before is found and left."""
+    """Encrypt all encrypted files of a project again. What this renewal did before is found and left."""
     tally = each(renewal.files, lambda name: renew(renewal, name, keys, new, location), names, advance)
     renewal.note("finished")
     return tally
 
 
 class PtaskFormat:
-    """How `ptask/1` files are recognised: by all but their key slots, and by the log where they were encrypted anew.
+    """How `ptask/1` files are recognised: by all but their key slots, and by the log where they were re-encrypted.
 
     Args:
         project: Whose files.
@@ -130,7 +130,7 @@ class PtaskFormat:
         return without_slots(head)
 
     def recognised(self, sha256: str) -> ContentHash:
-        """The hash before the file was encrypted anew."""
+        """The hash before the file was re-encrypted."""
         size = self._files.stat(LOG).size if self._files.exists(LOG) else 0
         if size != self._size:
             self._origins = dict(_origins(_entries(self._files)))
@@ -141,7 +141,7 @@ class PtaskFormat:
 def _origins(entries: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ContentHash]]:
     for entry in entries:
         if entry["event"] == "file":
-            yield entry["sha256"], ContentHash(entry["recorded"], f"encrypted anew on {entry['time'][:10]}")
+            yield entry["sha256"], ContentHash(entry["recorded"], f"re-encrypted on {entry['time'][:10]}")
 
 
 def _entries(files: Files) -> list[dict[str, Any]]:

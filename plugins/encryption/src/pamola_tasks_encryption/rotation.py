@@ -1,6 +1,6 @@
 """Changing the key of files: the wrapped data key in their header is exchanged. (For their content see `renewal`.)
 
-Exchanging writes one slot of 512 bytes, flushes it, and only then empties the old one: whenever it is cut short, one
+Exchanging writes one slot of 512 bytes, flushes it, and only then empties the old one: whenever it is interrupted, one
 slot is good, and doing it again mends the rest.
 """
 

@@ -1,4 +1,4 @@
-"""Where the segments of a `ptask/1` payload lie, and how one is encrypted and decrypted."""
+"""The positions of the segments of a `ptask/1` payload, and their encryption and decryption."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def segment_cipher(key: bytes, salt: bytes, associated: bytes) -> AESGCM:
 
 
 def segment_at(position: int) -> tuple[int, int]:
-    """The segment that a plain position lies in, and the offset within it."""
+    """The segment that a plain position is in, and the offset within it."""
     if position < FIRST_PLAIN_SIZE:
         return 0, position
     number, offset = divmod(position - FIRST_PLAIN_SIZE, PLAIN_SIZE)

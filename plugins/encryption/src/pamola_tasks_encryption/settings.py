@@ -42,7 +42,7 @@ class EncryptionSettings:
         identity_file: The file with the private key (`AGE-SECRET-KEY-1…` or an OpenSSH key) that age files are read
             with, and a key that is locked for recipients is opened with; relative to the project. As private as a
             key file.
-        strict_location: Refuse files that were written while the project lay in another folder.
+        strict_location: Refuse files that were written while the project was in another folder.
         keyring: Take the key from the system's keyring (extra `[keyring]`).
     """
 

@@ -1,4 +1,4 @@
-"""The recovery sheet: a key on paper, in rows that each tell when they were mistyped."""
+"""The recovery sheet: a key on paper, in rows with a checksum each."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def recovery_sheet(key: bytes, project_id: str, place: str, now: datetime) -> st
     return f"""\
 RECOVERY SHEET of a pamola-tasks key
 
-Whoever has this sheet can read what was encrypted; without it and without the
-key nobody can. Print it, put it in a safe place, and delete the file.
+This sheet gives access to all encrypted data; without it and without the key,
+the data is lost. Print it, put it in a safe place, and delete the file.
 
     project:  {project_id or "(without an id)"}
     key id:   {key_id(key).hex()}

@@ -44,7 +44,7 @@ class Work:
 
     @property
     def data(self) -> bytes:
-        """Run and attempt in one, for `performing.perform`: pickles, to be kept where nobody else can write."""
+        """Run and attempt in one, for `performing.perform`: pickles, to be kept where no other user can write."""
         return pickle.dumps((self.run, self.attempt))
 
 

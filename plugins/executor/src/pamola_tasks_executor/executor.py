@@ -1,4 +1,4 @@
-"""`TaskOperationExecutor`: runs the steps of a plan, or operations by hand, with retries."""
+"""`TaskOperationExecutor`: runs the steps of a plan, or operations directly, with retries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TaskOperationExecutor:
     Args:
         task_config: `retry`, `continue_on_error`, `parallel_processes` and `timeout` are read from it.
         logger: Retries and failures are logged here.
-        reporter: Has an entry for the beginning and the end of every operation that is run by hand.
+        reporter: Has an entry for the beginning and the end of every operation that is run directly.
         settings: Where the steps of a plan run.
         elsewhere: A place of your own where the steps of a plan run.
     """
@@ -110,7 +110,7 @@ class TaskOperationExecutor:
             max_wait: The longest wait, in seconds.
             jitter: Whether waits are multiplied by a random factor in [0.75, 1.25].
             progress_tracker: Handed on to the operation, when given.
-            on_retry: Told (error, number of the attempt that failed, seconds until the next).
+            on_retry: Called with (error, number of the attempt that failed, seconds until the next).
 
         Returns:
             Its result. A result with status ERROR is returned too, unless its exception may pass.
@@ -175,7 +175,7 @@ class TaskOperationExecutor:
             operations: Operations or steps, or operations by id.
             common_params: What each operation's `run` is given.
             progress_tracker: `update(1)` is called after each.
-            continue_on_error: Go on after a failure; as configured unless given.
+            continue_on_error: Continue after a failure; as configured unless given.
 
         Returns:
             A result for every operation, by id (the id of a step or the key of a mapping; else the operation's name,
@@ -201,7 +201,7 @@ class TaskOperationExecutor:
             common_params: What each operation's `run` is given. Operations that write files need folders of their own.
             max_workers: How many at a time; `parallel_processes` unless given.
             progress_tracker: `update(1)` is called after each, in this thread.
-            continue_on_error: Go on after a failure; as configured unless given.
+            continue_on_error: Continue after a failure; as configured unless given.
 
         Returns:
             As `execute_operations`, in the order of the operations.

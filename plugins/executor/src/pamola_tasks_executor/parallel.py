@@ -1,4 +1,4 @@
-"""Several jobs, on threads or one by one: the steps of a plan, or operations run by hand."""
+"""Several jobs, on threads or one by one: the steps of a plan, or operations run directly."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Parallel:
     def run(self) -> None:
         """Do all of it, until nothing is left or nothing more may begin.
 
-        When an exception ends it (Ctrl-C), `stop` is set, and what goes on all the same is waited for and recorded, so
+        When an exception ends it (Ctrl-C), `stop` is set, and running jobs are waited for and recorded, so
         that it need not be done again. A second Ctrl-C leaves it alone.
         """
         if self._many == 1:

@@ -96,7 +96,7 @@ class RemoteRun:
         run.perform = self._perform
 
     def _tell(self, *told: Any) -> None:
-        message = dumps(told, f"what is told to {told[0]}")
+        message = dumps(told, f"a message ({told[0]})")
         with self._sending:
             self._send(message)
 

@@ -1,4 +1,4 @@
-"""Values as bytes for another process of the same run: pickles, also of what stands in files that nobody can import.
+"""Values as bytes for another process of the same run: pickles, also of definitions in files that cannot be imported.
 
 They are exchanged by processes that started each other, or that a place of the user's own has brought together.
 """
@@ -62,9 +62,8 @@ def dumps(value: Any, what: str) -> bytes:
         _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
     except Exception as error:
         raise OperationError(
-            f"{what} cannot be sent to another process: {error or type(error).__name__} (classes and functions have to"
-            f" stand at the top of a module; or run the steps on threads, without timeout and memory limit, and tasks"
-            f" one after the other)"
+            f"{what} cannot be sent to another process: {error or type(error).__name__} (define classes and functions"
+            f" at module level; or run the steps on threads, without timeout and memory limit, and tasks one at a time)"
         ) from error
     files = {name: _file_of(module) for name, module in list(sys.modules.items()) if name.startswith(_FROM_FILE)}
     return pickle.dumps((files, buffer.getvalue()), pickle.HIGHEST_PROTOCOL)

@@ -160,7 +160,7 @@ class _Steps:
             try:
                 self._run = remote.describe_run(driver.run)
             except OperationError as problem:
-                raise PlanError(f"step {apart[0]} needs a process of its own, and {problem}") from problem
+                raise PlanError(f"step {apart[0]} needs its own process, and {problem}") from problem
             self._place = plan_run.place(plan)
 
     @property

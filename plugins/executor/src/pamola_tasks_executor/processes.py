@@ -25,7 +25,7 @@ class Processes:
     """An `Elsewhere` of worker processes: started when work needs one, reused, started again when one was stopped.
 
     On Linux they are forks of a server process, which has the modules imported that they need; elsewhere each is
-    started anew. They are never forks of this process: locks that other threads hold would be copied as they are.
+    started from scratch. They are never forks of this process, which would copy locks held by other threads.
 
     Args:
         modules: What the server imports.
@@ -119,8 +119,8 @@ class _Worker:
         if self._began:
             return f"step {self._work.step_id}: its process died ({how})"
         return (
-            f"step {self._work.step_id}: its process died before the step began ({how}); what it said stands on the"
-            f" terminal. A script that runs a task does so under `if __name__ == '__main__':`, since a new process"
+            f"step {self._work.step_id}: its process died before the step started ({how}); its output is on the"
+            f" terminal. A script must run its task under `if __name__ == '__main__':`, because a new process"
             f" imports it"
         )
 

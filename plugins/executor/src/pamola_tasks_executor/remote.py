@@ -162,7 +162,7 @@ def taken(data: bytes, driver: StepDriver, step: Step, staged: StagedStep) -> Op
 
 
 def pass_on(message: bytes, driver: StepDriver, step: Step) -> None:
-    """Let the parent's services have what a step told them over there."""
+    """Pass what a step reported elsewhere to the parent's services."""
     kind, *what = loads(message)
     driver.call_in_parent(lambda: _pass_on(kind, what, driver, step))
 

@@ -68,6 +68,6 @@ class Transient:
 
 
 def never_retried(names: Iterable[str]) -> list[str]:
-    """Those of the names that stand for classes which are never tried again."""
+    """Those of the names whose classes are never retried."""
     never = {kind.__name__ for kind in NEVER}
     return [name for name in names if name.removeprefix("builtins.") in never]

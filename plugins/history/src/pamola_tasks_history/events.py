@@ -111,13 +111,13 @@ def records(
 ) -> Iterator[dict[str, Any]]:
     """The records of runs from the events of a log that is read from its end: newest first.
 
-    A run stands where it ended, or, when it did not, where it began. Whoever needs only the first few records lets
+    A run is placed where it ended or, if it did not, where it started. A caller that needs only a few records lets
     the rest of the log unread.
 
     Args:
         entries: As from `journal.newest_first`.
-        damaged: Told of each damaged line.
-        dead: Told of each run (id, task) that is found to be aborted and has no event that says so.
+        damaged: Called for each damaged line.
+        dead: Called for each run (id, task) that is found to be aborted and has no event that says so.
     """
     updates: dict[str, list[dict[str, Any]]] = {}
     aborted: set[str] = set()
@@ -184,7 +184,7 @@ _FROM_EVENT = {"task_run_id", "task_id", "hostname", "pid", "timestamp", "status
 
 
 def of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The events that give this record again: for imports, and for runs that somebody else has timed."""
+    """The events that give this record again: for imports, and for runs timed elsewhere."""
     status, run_id = record["status"], record["task_run_id"]
     head = {
         "schema": SCHEMA,
@@ -250,7 +250,7 @@ def problems_of(record: Any, *, required: Iterable[str] = REQUIRED) -> list[str]
         if isinstance(items, list) and not all(isinstance(i, dict) and isinstance(i.get("path"), str) for i in items):
             found.append(f"{key!r} must be a list of objects, each with a `path`")
     if isinstance(record.get("timestamp"), str) and record["timestamp"] and moment(record["timestamp"]) is None:
-        found.append("'timestamp' is no time in the form 2026-03-01T09:30:00Z")
+        found.append("'timestamp' is not a time of the form 2026-03-01T09:30:00Z")
     return found
 
 
@@ -267,11 +267,11 @@ def stored_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> s
     """A path as records have it: relative to the project's root where it is inside, absolute otherwise.
 
     Raises:
-        ValueError: It is no usable path.
+        ValueError: It is not a valid path.
     """
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
-        raise ValueError("is no usable path: it is empty, or has control characters or bytes that are no text")
+        raise ValueError("is not a valid path: it is empty, or has control characters or bytes that are not text")
     absolute = os.path.realpath(os.path.join(root, text))
     with contextlib.suppress(ValueError):
         return Path(absolute).relative_to(os.path.realpath(root)).as_posix()

@@ -1,4 +1,4 @@
-"""Where in a long log the events of each task stand, so that a question about one task does not read all of it.
+"""Positions of the events of each task in a long log, so that a query about one task does not read all of it.
 
 A cache beside the log: it may be deleted, be damaged or be old at any time, and is made again from the log.
 """
@@ -91,7 +91,7 @@ class Index:
         return (found[0][0], found[0][1]) if found else None
 
     def forget(self) -> None:
-        """Remove the cache: what it tells about was removed from the log."""
+        """Remove the cache: its events were removed from the log."""
         self._known, self._saved_size = _Known(), 0
         self._files.unlink(self.path, missing_ok=True)
 

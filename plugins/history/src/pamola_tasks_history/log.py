@@ -40,8 +40,8 @@ class ExecutionLog:
     Args:
         files: The project's files.
         path: Another place than `configs/execution_log.jsonl`, relative to the project's root: the log (`.jsonl`), or
-            the file for other tools (`.json`); the other one lies beside it.
-        logger: Told of damaged lines.
+            the file for other tools (`.json`); the other one is next to it.
+        logger: Logs damaged lines.
         redact: Makes what is written safe to read.
     """
 
@@ -202,7 +202,7 @@ class ExecutionLog:
             read = journal.read(self._files, self.log_path)
             found = [
                 Diagnosis(
-                    level="warning" if "cut off" in problem else "error",
+                    level="warning" if "incomplete" in problem else "error",
                     subject="",
                     finding=f"{self.log_path}: {problem}",
                 )
@@ -211,14 +211,14 @@ class ExecutionLog:
             summary = self._files.exists(self.summary_path)
             if not self._files.exists(self.log_path):
                 if summary:
-                    text = f"{self.log_path} is missing: the next run begins it with what {self.summary_path} has"
+                    text = f"{self.log_path} is missing: the next run restores it from {self.summary_path}"
                     found.append(Diagnosis(level="error", subject="", finding=text))
                 return found
             ended = any(entry.get("event") in events.ENDED for entry in read.entries)
             problem = self._summary.problem(read) if summary else "is missing" if ended else ""
         if problem:
             text = f"{self.summary_path} {problem}"
-            advice = "the next run writes it anew; the log is the truth"
+            advice = "the next run rewrites it from the log"
             found.append(Diagnosis(level="error", subject="", finding=text, advice=advice))
         return found
 

@@ -56,7 +56,7 @@ def problems(read: Journal) -> list[str]:
     """What is wrong with a log, in words."""
     found = [f"line {damage.line} is damaged: {damage.reason}" for damage in read.damaged]
     if read.torn:
-        found.append("the last line was cut off; the next run removes it")
+        found.append("the last line is incomplete; the next run removes it")
     begun: set[str] = set()
     ended: set[str] = set()
     for entry in read.entries:
@@ -85,7 +85,7 @@ def problems(read: Journal) -> list[str]:
 
 
 def to_json(document: Mapping[str, Any]) -> str:
-    """A document with records, each on a line of its own; what is no record comes first."""
+    """A document with records, each on a line of its own; what is not a record comes first."""
     head = {key: value for key, value in document.items() if key not in ("executions", "log_bytes")}
     lines = ",\n".join(map(json.dumps, document["executions"]))
     shown = f'"log_bytes": {document["log_bytes"]}, ' if "log_bytes" in document else ""
@@ -125,7 +125,7 @@ def complete(records: list[Any], root: Path) -> list[dict[str, Any]]:
     """Foreign records in the form of ours, oldest first, each with all its keys, its paths and time as we store them.
 
     Raises:
-        ExecutionLogError: They are no records; the message lists what is wrong.
+        ExecutionLogError: They are not records; the message lists what is wrong.
     """
     found = [f"record {n}: {p}" for n, record in enumerate(records, 1) for p in events.problems_of(record)]
     if found:

@@ -28,8 +28,8 @@ class Summary:
     Args:
         files: The project's files.
         log_path: The log.
-        logger: Told of a file that cannot be read.
-        damaged: Told of damaged lines of the log.
+        logger: Logs a file that cannot be read.
+        damaged: Called for damaged lines of the log.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Summary:
         self._damaged = damaged
 
     def refresh(self, *, rewritten: bool = False) -> None:
-        """Write it anew, and record runs that were found to be aborted.
+        """Rewrite it, and record runs that were found to be aborted.
 
         Of several runs that end at once, one does it for all.
 
         Args:
-            rewritten: Also where it tells of a longer log than this one.
+            rewritten: Also if it describes a longer log than this one.
         """
         dead: list[tuple[str, str]] = []
         wanted = self._files.stat(self._log_path).size
@@ -73,7 +73,7 @@ class Summary:
             aside = f"{self.path}.damaged"
             self._files.replace(self.path, aside)
             self._logger.warning(
-                "%s cannot be read (%s): it is kept as %s, and the history begins anew", self.path, problem, aside
+                "%s cannot be read (%s): it is kept as %s, and a new history starts", self.path, problem, aside
             )
             return
         entries = [entry for record in records for entry in events.of_record(record)]

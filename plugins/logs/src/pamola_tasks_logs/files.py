@@ -19,7 +19,7 @@ class RotatingLogHandler(logging.Handler):
 
     The file is opened when the first record comes. It is put aside under the operating system's lock on the file
     itself: who gets the lock looks whether the name still leads to the file that was locked, so that of several
-    processes that find it full one rotates, and the others go on with the new file.
+    processes that find it full one rotates, and the others continue with the new file.
 
     Args:
         files: Opens and renames.

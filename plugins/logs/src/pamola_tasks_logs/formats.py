@@ -52,7 +52,7 @@ class TextLines(_Lines):
 
     Args:
         redact: Applied to tracebacks.
-        with_run: Whether the run's id stands in each line; on a terminal everybody knows which run it is.
+        with_run: Whether the run's id is in each line; unnecessary on a terminal.
         with_traceback: Whether tracebacks are shown; on a terminal only to those who look for an error.
     """
 

@@ -25,7 +25,7 @@ class RunLogs:
         run: The run; where it has no task there is no task log.
 
     Raises:
-        ConfigurationError: `log_level` is no level.
+        ConfigurationError: `log_level` is not a level.
     """
 
     def __init__(self, run: RunServices) -> None:
@@ -68,7 +68,7 @@ def level_of(name: str) -> int:
     levels = logging.getLevelNamesMapping()
     level = levels.get(str(name).upper())
     if level is None:
-        raise ConfigurationError(f"log_level {name!r} is no level: use DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        raise ConfigurationError(f"log_level {name!r} is not a log level: use DEBUG, INFO, WARNING, ERROR or CRITICAL")
     return level
 
 

@@ -69,7 +69,7 @@ class AnonymizeOperation(Operation):
         input_dataset: The table to anonymize.
         output_dataset: What the anonymized table is called.
         k: How many records must share each combination of quasi-identifiers, 2 or more.
-        quasi_identifiers: Columns that together could tell who somebody is: these are generalized.
+        quasi_identifiers: Columns that together could identify a person: these are generalized.
         method: `k-anonymity`, `l-diversity` (needs `l`), `t-closeness` (needs `t`), `delta-disclosure` (needs `delta`),
             `k-map` (needs `population`, in which k is then counted). `l`, `t` and `delta` bind with every method.
         strategy: How classes are found: `mondrian` divides the table, `hierarchy` climbs generalization hierarchies,
@@ -98,9 +98,9 @@ class AnonymizeOperation(Operation):
         weights: For quasi-identifiers how much their loss matters, 1 where nothing is stated.
         output: What is written for a class: `ranges` (intervals and sets), `labels` of the hierarchies, or a
             `representative` (median, most frequent category). Unless given what suits the strategy.
-        direct_identifiers: Columns that say who somebody is: dropped.
+        direct_identifiers: Columns that identify a person: dropped.
         on_identifiers: What happens to a column that is listed nowhere and looks like a direct identifier: `warn`
-            keeps it and warns, `drop` leaves it out, `fail` refuses to go on.
+            keeps it and warns, `drop` leaves it out, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
         row_id: Whether to add a column `row_id` with the number of the record in the input, counted from 0.
     """
@@ -184,8 +184,8 @@ class AnonymizeOperation(Operation):
             )
         if self.method == "k-map" and self.suppressed_records == "keep":
             raise ParameterError(
-                "AnonymizeOperation: `suppressed_records: keep` does not go with k-map: a record of which nothing is"
-                " told looks like all of the population"
+                "AnonymizeOperation: `suppressed_records: keep` does not go with k-map: a suppressed record matches the"
+                " whole population"
             )
         if self.method == "k-map" and self.output == "representative":
             raise ParameterError(
@@ -211,7 +211,7 @@ class AnonymizeOperation(Operation):
                 raise ParameterError(f"AnonymizeOperation: `ranges` of {column} have to be numbers above 0")
 
     def execute(self, ctx: OperationContext) -> OperationResult:
-        """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` tell what came of it."""
+        """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` describe the result."""
         frame = ctx.data.frame(self.input_dataset)
         self._check_columns(frame)
         unlisted = self._unlisted(frame)
@@ -240,8 +240,8 @@ class AnonymizeOperation(Operation):
             )
         elif self.suppressed_records == "keep" and release.dropped:
             ctx.warn(
-                f"{self.output_dataset}: {release.dropped:,} suppressed records are left out, not kept with `*`:"
-                f" together they do not meet what is asked of a class"
+                f"{self.output_dataset}: {release.dropped:,} suppressed records are dropped, not kept with `*`:"
+                f" together they do not meet the requirements of a class"
             )
         metrics = self._metrics(release, grouping, rows)
         metrics["l_diversity"] = self._diversity(release.coded, grouping, ctx)
@@ -261,7 +261,7 @@ class AnonymizeOperation(Operation):
         with ctx.artifact(
             f"{self.output_dataset}_anonymization",
             "json",
-            f"How {self.output_dataset} was anonymized, and what it keeps",
+            f"How {self.output_dataset} was anonymized, with its remaining utility",
             tags=[charts.TAG],
         ) as file:
             settings = {name: value for name, value in self.parameters().items() if value is not None}

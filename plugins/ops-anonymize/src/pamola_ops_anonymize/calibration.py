@@ -70,7 +70,7 @@ def gaussian(sensitivity: float, epsilon: float, delta: float) -> Calibrated:
 
     Through zero-concentrated differential privacy: M. Bun and T. Steinke, TCC 2016, with the conversion of
     C. Canonne, G. Kamath and T. Steinke: The discrete Gaussian for differential privacy, NeurIPS 2020. The analytic
-    bound of B. Balle and Y.-X. Wang, ICML 2018, lies up to a tenth below.
+    bound of B. Balle and Y.-X. Wang, ICML 2018, is up to a tenth below.
     """
     dp = opendp()
     space = _floats(dp), dp.l2_distance(T=float)

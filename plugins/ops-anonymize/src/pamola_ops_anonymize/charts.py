@@ -1,6 +1,6 @@
 """What operations found, in the form of charts that a report shows.
 
-No bar rests on fewer than a floor of records, so that a chart of a table as it was tells of nobody: rarer values are
+No bar rests on fewer than a floor of records, so that a chart of a table as it was reveals no person: rarer values are
 counted together, and bars of a histogram are joined until each holds as many.
 """
 

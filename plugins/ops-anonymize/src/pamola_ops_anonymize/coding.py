@@ -99,7 +99,7 @@ class TopBottomCodeOperation(Operation):
         if self.top_quantile is not None:
             high = _quantile(values, self.top_quantile)
         if low is not None and high is not None and low > high:
-            raise DataError(f"{self.input_dataset}: for column {name} the bottom threshold lies above the top one")
+            raise DataError(f"{self.input_dataset}: for column {name} the bottom threshold is above the top one")
         return low, high
 
 

@@ -141,7 +141,7 @@ def rewrite(
     target: str,
     change: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> tuple[int, int]:
-    """Write a table anew, `chunk_size` records at a time: never more of them are in memory.
+    """Rewrite a table, `chunk_size` records at a time: never more of them are in memory.
 
     Args:
         change: Gives for a piece of the table (index from 0) the piece that is written.
@@ -167,7 +167,7 @@ def rewrite(
 
 
 def text_of(value: Any) -> str:
-    """A value as text, the same whatever column it stands in.
+    """A value as text, the same in any column.
 
     Whole numbers that missing values have turned into floats are written as whole numbers, so that an id gives the
     same text with and without gaps in its column; days without time of day are written as days.

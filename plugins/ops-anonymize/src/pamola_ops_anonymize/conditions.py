@@ -39,8 +39,8 @@ class Measured:
 
     def meaning(self, attribute: str) -> str:
         """The measures in words."""
-        kind = "in their order" if self.ordered else "as parts of all records"
-        many = f"{self.distinct} different values and is as uncertain as among {self.entropy:.3g} equally likely ones"
+        kind = "by order" if self.ordered else "by category"
+        many = f"{self.distinct} distinct values, with the entropy of {self.entropy:.3g} equally likely ones"
         held = "a single value" if self.distinct == 1 else many
         return (
             f"in the worst equivalence class, {attribute} has {held};"
@@ -49,7 +49,7 @@ class Measured:
         )
 
     def told(self) -> dict[str, Any]:
-        """For metrics; None stands for infinite."""
+        """For metrics; None means infinite."""
         return {
             "l_distinct": self.distinct,
             "l_entropy": self.entropy,
@@ -73,7 +73,7 @@ class Promise:
         distance: How distance is measured; `auto` is ordered for numbers and dates.
         delta: Bound of δ-disclosure.
         others: Further models.
-        l_of_recursive: The l that the recursive measure is told for where `l` does not say it.
+        l_of_recursive: The l that the recursive measure is reported for where `l` does not say it.
     """
 
     l: float | None = None  # noqa: E741 - the letter is the measure's name
@@ -109,7 +109,7 @@ class Promise:
 
     @property
     def recursive_l(self) -> int:
-        """The l that the recursive measure is told for."""
+        """The l that the recursive measure is reported for."""
         return int(self.l) if self.l is not None and self.diversity == "recursive" else self.l_of_recursive
 
     def words(self) -> str:

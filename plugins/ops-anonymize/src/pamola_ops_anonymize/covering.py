@@ -27,7 +27,7 @@ _MEMBER = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)", re.S)
 
 @attrs.frozen
 class Covered:
-    """What one cell stands for.
+    """What one cell means.
 
     Attributes:
         codes: Codes of the original domain that it covers; the missing value is the last code.
@@ -62,11 +62,11 @@ class Reader:
         self._labels = self._codes_of_labels()
 
     def missing(self) -> Covered:
-        """What a missing cell stands for."""
+        """What a missing cell means."""
         return Covered(np.array([self._domain.size]), 0.0, 0.0)
 
     def read(self, cell: str) -> Covered | None:
-        """What a cell stands for; None where it cannot be read."""
+        """What a cell means; None where it cannot be read."""
         if cell == SUPPRESSED:
             return Covered(self._all, 1.0, 1.0)
         code = self._code.get(self._key(cell))

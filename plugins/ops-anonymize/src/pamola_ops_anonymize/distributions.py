@@ -1,7 +1,7 @@
 """How a column was distributed before, and how it is as published, value by value of its domain.
 
 A published cell that covers several values counts as each of them with the same probability; a cell that is suppressed
-(`*`) tells of no value.
+(`*`) reveals no value.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Distribution:
 
 
 def of_ranges(domain: Domain, codes: Codes, owner: Ints, sizes: Ints) -> tuple[Floats, float]:
-    """What intervals and sets tell: `after` and `untold` of a distribution.
+    """The distribution of intervals and sets: `after` and `untold` of a distribution.
 
     Args:
         domain: The column.
@@ -63,7 +63,7 @@ def of_ranges(domain: Domain, codes: Codes, owner: Ints, sizes: Ints) -> tuple[F
 def of_labels(
     domain: Domain, hierarchy: Hierarchy, codes: Codes, owner: Ints, sizes: Ints, level: int | None
 ) -> tuple[Floats, float]:
-    """What labels of a hierarchy tell; arguments as for `of_ranges`, and the level where it is the same for all."""
+    """The distribution of labels of a hierarchy; arguments as for `of_ranges`, and the level if constant."""
     levels, member = hierarchy.common(codes, owner, len(sizes))
     if level is not None:
         levels = np.full(len(sizes), level, dtype=np.int64)
@@ -82,7 +82,7 @@ def of_labels(
 
 
 def of_representatives(domain: Domain, codes: Codes, chosen: Ints, owner: Ints, sizes: Ints) -> tuple[Floats, float]:
-    """What a value for each class tells; arguments as for `of_ranges`, and the code chosen for each class."""
+    """The distribution of representatives; arguments as for `of_ranges`, and the code chosen for each class."""
     begin = np.searchsorted(owner, np.arange(len(sizes)))
     low, high = np.minimum.reduceat(codes, begin), np.maximum.reduceat(codes, begin)
     mixed = (low < domain.size) & (high == domain.size)

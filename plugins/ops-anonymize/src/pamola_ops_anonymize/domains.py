@@ -45,7 +45,7 @@ class Runs:
 
 @attrs.frozen(eq=False)
 class Domain:
-    """The distinct values of one column; code `size` stands for a missing value, and is the highest.
+    """The distinct values of one column; code `size` means a missing value, and is the highest.
 
     Losses are the normalized certainty penalty (Xu, Wang, Pei, Wang, Shi and Fu: Utility-based anonymization using
     local recoding, KDD 2006): 0 for one value, 1 for the whole domain. A group that mixes missing with present
@@ -83,7 +83,7 @@ class OrderedDomain(Domain):
 
     Attributes:
         values: Distinct values, ascending.
-        positions: Where each value lies between 0 (least) and 1 (greatest); 2 for a missing value, so that a
+        positions: Where each value is between 0 (least) and 1 (greatest); 2 for a missing value, so that a
             span with one in it comes out above 1.
         style: How a value is written: `plain`, `integral` (whole numbers that missing values turned into
             floats), `day` or `instant`.
@@ -185,7 +185,7 @@ def encode(column: pd.Series[Any]) -> tuple[Domain, Codes]:
     """Turn a column into a domain and the code of every row, in the narrowest signed type that holds them.
 
     Booleans, text, `category` and whatever has no natural distance are categories (unused levels of a categorical
-    are no part of the domain; an empty string is a category like any other). Integers, floats, decimals and dates
+    are not part of the domain; an empty string is a category like any other). Integers, floats, decimals and dates
     are ordered. `None`, `NaN`, `NaT` and `NA` are missing.
     """
     name = str(column.name)

@@ -1,8 +1,8 @@
 """From classes to published columns: each class gets, per quasi-identifier, the narrowest cell that covers it.
 
 The rule for missing values: where a whole class is missing, the cell stays missing; where a class mixes missing with
-present values, the cell is suppressed (`*`), because neither an interval nor a set can say "or unknown" without telling
-the reader that nobody in the class has a value outside it. Partitioning counts that as a full loss, so it keeps missing
+present values, the cell is suppressed (`*`), because neither an interval nor a set can say "or unknown" without revealing
+that no record of the class has a value outside it. Partitioning counts that as a full loss, so it keeps missing
 values together wherever it can.
 """
 
@@ -62,7 +62,7 @@ def as_text(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> GeneralizedColumn:
-    """Cover each class by one cell, and tell its normalized certainty penalty (J. Xu et al., KDD 2006).
+    """Cover each class by one cell, and return its normalized certainty penalty (J. Xu et al., KDD 2006).
 
     Args:
         domain: The column.
@@ -138,7 +138,7 @@ def labelled(
 
 
 def central(domain: Domain, codes: Codes, weights: Ints, classes: Ints, count: int) -> Ints:
-    """The code that stands for each class: the median of numbers and dates, the most frequent category.
+    """The code that represents each class: the median of numbers and dates, the most frequent category.
 
     J. Domingo-Ferrer and V. Torra, Data Mining and Knowledge Discovery 11, 2005.
 
@@ -171,7 +171,7 @@ def central(domain: Domain, codes: Codes, weights: Ints, classes: Ints, count: i
 def representative(domain: Domain, codes: Codes, chosen: Ints, classes: Ints, count: int) -> GeneralizedColumn:
     """Publish one value for each class, as `central` chose it; arguments as there.
 
-    A cell then need not cover its own value. The loss is that of the range or set which the value stands for.
+    A cell then need not cover its own value. The loss is that of the range or set which the value represents.
     """
     covering = generalize(domain, codes, classes, count)
     suppressed = covering.of_class != MISSING

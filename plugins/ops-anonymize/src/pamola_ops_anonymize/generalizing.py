@@ -72,13 +72,13 @@ class GeneralizeOperation(Operation):
         edges: With `interval`, in place of `width`: where they begin, and last where the last one ends: with
             `[0, 18, 65, 120]` an age of 34 becomes `[18,64]`. The last edge belongs to the last interval.
         period: With `period`: `month`, `quarter`, `year` or `decade`.
-        groups: With `groups`: for each label the values that it stands for, as they are written.
+        groups: With `groups`: for each label the values that it means, as they are written.
         labels: With `groups`: write the label; else the set of values, `{Divorced|Separated}`.
         hierarchies: With `hierarchy`: for each column the dataset that holds its hierarchy: a line a value, first the
             value, then what it becomes at each level, no header.
         levels: With `hierarchy`: for each column which of its levels is written, 1 for the first generalization.
         outside: What happens to a value outside all edges, groups or lines of its hierarchy: `suppress` writes `*`,
-            `keep` leaves it as it is, `fail` refuses to go on.
+            `keep` leaves it as it is, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
@@ -105,7 +105,7 @@ class GeneralizeOperation(Operation):
         if self.method == "interval" and (self.width is None) == (self.edges is None):
             raise ParameterError("GeneralizeOperation: `method: interval` needs either `width` or `edges`")
         if self.edges is not None and self.origin != 0:
-            raise ParameterError("GeneralizeOperation: `origin` does nothing with `edges`: these say where to begin")
+            raise ParameterError("GeneralizeOperation: `origin` has no effect with `edges`")
         if self.method == "period" and self.period not in _MONTHS:
             raise wrong(self, "period", f"one of {', '.join(_MONTHS)}", self.period)
         if self.method == "groups":
@@ -174,7 +174,7 @@ class GeneralizeOperation(Operation):
         rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, generalize)
         for name, count in outside.items():
             if count and self.outside == "keep":
-                ctx.warn(f"{self.output_dataset}: {count:,} values of {name} lie outside and were left as they are")
+                ctx.warn(f"{self.output_dataset}: {count:,} values of {name} are outside and were left unchanged")
         if self.outside == "fail" and any(outside.values()):
             told = "; ".join(f"{count:,} of {name}" for name, count in outside.items() if count)
             raise DataError(
@@ -279,8 +279,8 @@ class GeneralizeOperation(Operation):
             found = None  # what was raised is not chained: its text has a value of the data in it
         if found is None or found.hasnans:  # pandas takes an empty text, and "nan", for a missing date
             raise DataError(
-                f"{self.input_dataset}: column {column.name} (named in `columns`) holds values that are no dates in"
-                f" ISO form (2026-03-01); convert it first"
+                f"{self.input_dataset}: column {column.name} (named in `columns`) holds values that are not ISO"
+                f" dates (2026-03-01); convert it first"
             )
         return found
 

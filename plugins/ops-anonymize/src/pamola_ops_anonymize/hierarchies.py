@@ -57,7 +57,7 @@ class Hierarchy:
         return int(self.groups.shape[1]) - 1
 
     def hides(self, levels: Ints, members: Ints) -> Mask:
-        """Of which classes, as `common` has them, no label is true: missing values stand under none of the file's."""
+        """Of which classes, as `common` has them, no label is true: missing values are under none of the file's."""
         return np.asarray((levels == self.levels - 1) & (members == self.missing))
 
     def common(self, codes: Codes, classes: Ints, count: int) -> tuple[Ints, Ints]:
@@ -83,7 +83,7 @@ class Hierarchy:
 def stated_hierarchy(ctx: OperationContext, dataset: str, column: str) -> tuple[list[list[str]], str]:
     """The lines of a hierarchy that a dataset holds, and what messages call it.
 
-    Its file is read as it lies there, because it has no header; a frame in memory by its cells.
+    Its file is read as it is, because it has no header; a frame in memory by its cells.
     """
     path = ctx.data.path(dataset)
     if not path:
@@ -245,8 +245,8 @@ def _check_monotone(columns: list[list[str]], numbers: list[int], file: str, col
             if level > 1 and columns[level][first] != columns[level][position]:
                 raise DataError(
                     f"{file}, line {numbers[position]}: the hierarchy of {column} is not monotone: field {level} is"
-                    f" the same as in line {numbers[first]}, but field {level + 1} is another: what was put together"
-                    f" has to stay together"
+                    f" the same as in line {numbers[first]}, but field {level + 1} differs: merged values must"
+                    f" stay merged"
                 )
 
 
@@ -281,7 +281,7 @@ def built_hierarchy(domain: Domain, widths: Sequence[float] | None = None) -> Hi
             a round width of about a twentieth of the range, doubled until one range holds everything.
 
     Raises:
-        ParameterError: The column has no numbers, or a width is no multiple of the one before.
+        ParameterError: The column has no numbers, or a width is not a multiple of the one before.
     """
     texts = domain.texts(np.arange(domain.size))
     columns = [texts if texts else [SUPPRESSED]]

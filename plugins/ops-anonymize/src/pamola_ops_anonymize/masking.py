@@ -28,7 +28,7 @@ class MaskOperation(Operation):
     """Hide characters of values: all of them, all but the first or last, or what a pattern finds.
 
     Masking as in ISO/IEC 20889:2018 (character masking). Missing values stay missing. What is left of a value may still
-    tell who somebody is: the report counts the values that are the only ones to look as they do.
+    identify a person: the report counts the values that are the only ones to look as they do.
 
     Args:
         input_dataset: The table.
@@ -36,11 +36,11 @@ class MaskOperation(Operation):
         columns: The columns to mask; numbers and dates are masked as they are written.
         method: `full` hides every character; `partial` all but `keep_first` and `keep_last`; `pattern` what a regular
             expression finds, or its groups where it has some.
-        character: What stands in place of a hidden character.
+        character: The text in place of a hidden character.
         length: With `full`: write so many characters whatever the value, so that its length is hidden too.
         keep_first: With `partial`: how many characters at the beginning stay.
         keep_last: With `partial`: how many at the end stay. A value with no more characters than stay is hidden whole.
-        preserve: With `partial`: characters that stay wherever they stand, such as `-@.`.
+        preserve: With `partial`: characters that stay wherever they occur, such as `-@.`.
         pattern: With `pattern`: a regular expression of Python's `re`. Of a match in which none of its groups took
             part all is hidden. A value without a match stays as it is.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
@@ -70,7 +70,7 @@ class MaskOperation(Operation):
             )
         if self.method == "pattern":
             if not self.pattern:
-                raise ParameterError("MaskOperation: `method: pattern` needs a `pattern`: what is to be hidden")
+                raise ParameterError("MaskOperation: `method: pattern` needs a `pattern` to hide")
             try:
                 re.compile(self.pattern)
             except re.error as problem:

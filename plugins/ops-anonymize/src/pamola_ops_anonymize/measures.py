@@ -63,7 +63,7 @@ class Grouping:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Grouping:
-        """Group by what stands in the columns.
+        """Group by the cells of the columns.
 
         Missing cells are a value like any other: leaving them out would drop the very records that are easiest to tell
         apart from the count.

@@ -31,15 +31,15 @@ def microaggregate(
     """Group records by maximum distance to average vector.
 
     J. Domingo-Ferrer and V. Torra: Ordinal, continuous and heterogeneous k-anonymity through microaggregation, Data
-    Mining and Knowledge Discovery 11, 2005. Numbers and dates lie between 0 and 1, categories are 1 apart, a missing
-    value lies outside. A class that does not meet the conditions joins the nearest one until all do.
+    Mining and Knowledge Discovery 11, 2005. Numbers and dates are between 0 and 1, categories are 1 apart, a missing
+    value is outside. A class that does not meet the conditions joins the nearest one until all do.
 
     Args:
         codes: Signed integers, shape (dimensions, records).
         domains: One a dimension.
         importance: Weight of each dimension.
         conditions: What a class has to meet; its units are the records.
-        progress: Told how many records have found their class.
+        progress: Called with how many records have found their class.
 
     Returns:
         The class of each record.

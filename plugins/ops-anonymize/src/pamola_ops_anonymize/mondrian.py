@@ -75,7 +75,7 @@ def partition(
         conditions: What else both sides of a cut have to meet; where there are any, every proposed cut may be tried.
         candidates: Cuts tried over all dimensions at each node; unless given fewer for a large table.
         within: Classes to begin with, numbered from 0, none of them empty; one that holds everything unless given.
-        progress: Told after each level how many records have found their class.
+        progress: Called after each level with how many records have found their class.
 
     Returns:
         The class of each combination, numbered from 0.

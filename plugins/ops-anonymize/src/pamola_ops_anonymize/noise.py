@@ -71,7 +71,7 @@ class NoiseOperation(Operation):
             one name.
         budget_epsilon: How much epsilon may be spent of the budget altogether; the one stated last holds.
         budget_delta: The same for delta: 0 unless given.
-        reproducible: Draw from the step's seeded generator, with the same scale. Whoever knows the seed can take the
+        reproducible: Draw from the step's seeded generator, with the same scale. Anyone who knows the seed can take the
             noise away, so that the guarantee is void; nothing is entered as spent.
         decimals: To how many decimals the result is rounded, 15 at most, which costs nothing.
         output_format: `csv`, `parquet` …, where it should differ from the task's.

@@ -1,6 +1,6 @@
 """How generalized values are written: one notation, so that anyone can check a release.
 
-A single value stands as it is; numbers and dates become `[17,24]`, a closed interval; categories become
+A single value is unchanged; numbers and dates become `[17,24]`, a closed interval; categories become
 `{Divorced|Separated}`, sorted, with `|`, `{`, `}` and `\\` inside a value escaped by `\\`. A suppressed cell is `*`. A
 missing value that is kept stays missing.
 """

@@ -3,7 +3,7 @@
 A journal of the project, `configs/privacy_ledger.jsonl`, in the line format of the execution history. Spending adds up
 by basic composition (C. Dwork and A. Roth: The Algorithmic Foundations of Differential Privacy, 2014, theorem 3.16):
 epsilons and deltas are summed. It is entered before data is read, under the file's lock: a run that is killed
-afterwards has spent what it asked for, since nobody knows how far it came.
+afterwards has spent what it asked for, since its progress is unknown.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class PrivacyLedger:
         """What has been spent of a budget, and the limit stated last.
 
         Raises:
-            DataError: The ledger is damaged: what was spent cannot be told, so nothing more may be.
+            DataError: The ledger is damaged: the spent budget is unknown, so no more can be spent.
         """
         return self._account(self._read(), budget)
 
@@ -118,8 +118,8 @@ class PrivacyLedger:
         if found.damaged or found.torn:
             where = f"line {found.damaged[0].line}: {found.damaged[0].reason}" if found.damaged else "its last line"
             raise DataError(
-                f"the privacy ledger {self._files.name(self._path)} is damaged ({where}): what was spent cannot be"
-                f" told, so nothing more may be. Restore it from a copy"
+                f"the privacy ledger {self._files.name(self._path)} is damaged ({where}): the spent budget is"
+                f" unknown, so no more can be spent. Restore it from a copy"
             )
         return found.entries
 

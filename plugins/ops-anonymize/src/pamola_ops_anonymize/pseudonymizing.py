@@ -25,8 +25,8 @@ UNKEYED = frozenset({"hash", "plain", "unkeyed", *hashlib.algorithms_available})
 def _keyed_method(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if isinstance(value, str) and value.lower().replace("_", "-") in UNKEYED:
         raise ParameterError(
-            f"{type(operation).__name__}: `{attribute.name}: {value}` is refused: without a key anybody can hash all"
-            f" e-mail addresses or numbers there are and look the pseudonyms up; use `hmac-sha256`, which needs the"
+            f"{type(operation).__name__}: `{attribute.name}: {value}` is refused: without a key, an attacker can hash all"
+            f" existing e-mail addresses or numbers and look up the pseudonyms; use `hmac-sha256`, which needs the"
             f" project's key"
         )
     one_of(Method)(operation, attribute, value)
@@ -157,7 +157,7 @@ class ReidentifyOperation(Operation):
                 unknown = sum(token not in values for token in tokens)
                 if unknown:
                     raise DataError(
-                        f"{self.input_dataset}: column {name} has {unknown:,} distinct values that are no tokens of"
+                        f"{self.input_dataset}: column {name} has {unknown:,} distinct values that are not tokens of"
                         f" {self.vault_dataset}: is it the vault that was written with this table?"
                     )
                 written[name] = text_column(codes, [values[token] for token in tokens], piece.index)
@@ -169,7 +169,7 @@ class ReidentifyOperation(Operation):
 
 
 def sealed_vault(tokens: dict[str, bytes], key: bytes) -> pd.DataFrame:
-    """The vault of these values and their tokens: two values that share a token could not be told apart, and none do.
+    """The vault of these values and their tokens: no two values share a token.
 
     Args:
         tokens: For each value the hash that its token is cut from.

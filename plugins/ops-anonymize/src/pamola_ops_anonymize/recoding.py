@@ -86,7 +86,7 @@ def local_recoding(
     suppress_at_most: int,
     progress: Callable[[int], None] | None = None,
 ) -> Ints:
-    """Accept, node by node, the classes that meet the conditions, and go on with the other records.
+    """Accept, node by node, the classes that meet the conditions, and continue with the other records.
 
     What is left over in the end is suppressed where that is allowed, else joins the classes that lose least by it.
 
@@ -100,7 +100,7 @@ def local_recoding(
         importance: Weight of each dimension's loss.
         conditions: What a class has to meet.
         suppress_at_most: Records that may be suppressed.
-        progress: Told how many records have found their class.
+        progress: Called with how many records have found their class.
 
     Returns:
         The class of each unit, `OUTSIDE` for what is suppressed.

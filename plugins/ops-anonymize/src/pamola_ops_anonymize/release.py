@@ -105,7 +105,7 @@ def k_anonymous(
         frame: At least one record; column names are unique.
         quasi_identifiers: At least one column of it.
         k: At least 2.
-        progress: Told how many records have found their class.
+        progress: Called with how many records have found their class.
     """
     return anonymized(frame, quasi_identifiers, k, Settings(), progress)
 
@@ -124,7 +124,7 @@ def anonymized(
         quasi_identifiers: At least one column of it.
         k: At least 2; counted in the population where there is one.
         settings: How.
-        progress: Told how many records have found their class.
+        progress: Called with how many records have found their class.
 
     Raises:
         DataRefused: Not even the whole table as one class meets what is asked of the sensitive attributes.
@@ -286,7 +286,7 @@ def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings
     whole = Classes(np.array([weights.sum()], dtype=np.int64))
     for model in promise.of_sizes:
         if not model.holds(model.measure(whole)).all():
-            raise DataRefused(f"{model.words()} cannot be reached: not even the whole table as one class meets it")
+            raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
     sensitive = []
     for name in settings.sensitive if promise.of_sensitive else ():
         values = SensitiveValues.of(frame[name])

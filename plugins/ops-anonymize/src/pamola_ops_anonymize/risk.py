@@ -1,4 +1,4 @@
-"""The operation that measures how easily somebody in a table is recognized, and what that would tell."""
+"""The operation that measures how easily a person in a table is identified."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 
 class RiskOperation(Operation):
-    """Measure the risk of re-identification of a table, and what its classes tell of sensitive attributes.
+    """Measure the risk of re-identification of a table, and what its classes reveal about sensitive attributes.
 
     Classes are records that are alike in all quasi-identifiers; a missing cell is a value like any other. k-anonymity:
     L. Sweeney, 2002. Prosecutor, journalist and marketer risk: K. El Emam and F. K. Dankar, JAMIA 15(5), 2008, and
@@ -37,13 +37,13 @@ class RiskOperation(Operation):
 
     Args:
         input_dataset: The table: as it was, or as it is to be released.
-        population_dataset: A table of the people among whom somebody would search, with the same quasi-identifiers
-            written in the same way. Without it the table itself is the population, and no k-map is told.
-        quasi_identifiers: Columns that together could tell who somebody is.
+        population_dataset: A table of the people among whom an attacker would search, with the same quasi-identifiers
+            written in the same way. Without it the table itself is the population, and no k-map is reported.
+        quasi_identifiers: Columns that together could identify a person.
         sensitive_attributes: Columns whose values an attacker would like to learn.
         risk_threshold: Records with a risk above this count as at risk; 0.2 means classes of fewer than 5.
         l: For which l recursive (c, l)-diversity is measured: the least c that the table does not reach.
-        c: The c of recursive (c, l)-diversity, for which the greatest l is told.
+        c: The c of recursive (c, l)-diversity, for which the greatest l is reported.
         output_prefix: The result is written as `<output_prefix>_risk.json`; the table's name unless given.
     """
 
@@ -193,7 +193,7 @@ def _histogram(sizes: Ints) -> dict[str, dict[str, int]]:
 
 
 def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float) -> dict[str, Any]:
-    """What the classes tell of a sensitive attribute; a missing value is a value.
+    """What the classes reveal about a sensitive attribute; a missing value is a value.
 
     Distinct, entropy and recursive (c, l)-diversity: A. Machanavajjhala, D. Kifer, J. Gehrke and
     M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007. t-closeness: N. Li, T. Li and S. Venkatasubramanian, ICDE
@@ -203,8 +203,8 @@ def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float)
     Args:
         grouping: The classes.
         column: The attribute, of the same records.
-        least: The l for which the c of recursive diversity is told.
-        c: The c for which the l of recursive diversity is told.
+        least: The l for which the c of recursive diversity is reported.
+        c: The c for which the l of recursive diversity is reported.
     """
     values = SensitiveValues.of(column)
     histogram = grouping.histogram(values)

@@ -1,4 +1,4 @@
-"""Classes as ranges of codes: in the order of a hierarchy, the lowest and the highest one tell their common label."""
+"""Classes as ranges of codes: in the order of a hierarchy, the lowest and the highest one determine their common label."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scale:
         codes: Place of each unit in that order; a missing value is the last.
         groups: Of the hierarchy, shape (levels, places).
         loss: Of the hierarchy, the same shape.
-        positions: For numbers and dates where each place lies between 0 and 1.
+        positions: For numbers and dates where each place is between 0 and 1.
         by_label: What the common label of the lowest and the highest place loses, shape (places * places,); None where
             that would be too long.
         domain: Number of values of the whole column.

@@ -53,7 +53,7 @@ class SuppressOperation(Operation):
         suppress: `records` leaves out those that one of the columns condemns; `cells` writes `*` in place of single
             cells of the columns; `attributes` writes `*` in all of their cells, so that the table keeps its form.
         columns: The columns to look at.
-        values: For records and cells: suppress where one of these stands, compared as written. A missing value is
+        values: For records and cells: suppress where one of these occurs, compared as written. A missing value is
             written as an empty text.
         min_count: For records and cells: suppress what occurs fewer than so many times: for records the combination of
             values in the columns, for cells the value in its column. Missing values count as a value; a missing cell
@@ -75,9 +75,7 @@ class SuppressOperation(Operation):
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "suppress", _BELONGS)
         if self.suppress != "attributes" and not self.values and self.min_count is None:
-            raise ParameterError(
-                f"SuppressOperation: `suppress: {self.suppress}` needs `values`, `min_count` or both: what is to go"
-            )
+            raise ParameterError(f"SuppressOperation: `suppress: {self.suppress}` needs `values`, `min_count` or both")
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Count over the whole table where rarity decides, suppress chunk by chunk, count what was suppressed."""

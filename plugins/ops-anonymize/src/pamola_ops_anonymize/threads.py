@@ -1,4 +1,4 @@
-"""Columns worked on in two threads: what NumPy and Arrow do to long ones goes on side by side."""
+"""Columns worked on in two threads: NumPy and Arrow process long ones in parallel."""
 
 from __future__ import annotations
 

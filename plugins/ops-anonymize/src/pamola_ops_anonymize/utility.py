@@ -35,7 +35,7 @@ class UtilityOperation(Operation):
         quasi_identifiers: The columns that were generalized.
         hierarchies: For columns the dataset that holds their hierarchy, as for `AnonymizeOperation`. Without one,
             numbers and dates get ranges of round width, and categories `*` alone.
-        k: The k that was asked for: the average class size is then told in multiples of it, too.
+        k: The k that was asked for: the average class size is then also reported in multiples of it.
         output_prefix: The result is written as `<output_prefix>_utility.json`; the anonymized table's name unless
             given.
     """

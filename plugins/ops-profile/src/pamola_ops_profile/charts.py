@@ -1,6 +1,6 @@
 """What a profile and correlations look like, in the form of charts that a report shows.
 
-A chart tells nothing that the profile does not: no bar rests on fewer than `min_count` records. What is left of a
+A chart reveals nothing beyond the profile: no bar rests on fewer than `min_count` records. What is left of a
 column after its listed values is a bar of its own only where that many records have it; else it joins the rarest one.
 """
 
@@ -39,8 +39,8 @@ def _missing(profile: TableProfile) -> Chart:
     return {
         "kind": "bars",
         "title": "Missing values",
-        "note": "Part of the records without a value."
-        + (f" – stands for fewer than {profile.min_count} records." if few else "")
+        "note": "Share of the records without a value."
+        + (f" – means fewer than {profile.min_count} records." if few else "")
         + (f" {len(lacking) - len(told)} more columns lack values." if len(lacking) > len(told) else ""),
         "labels": [_label(column.name) for column in told],
         "unit": "share",

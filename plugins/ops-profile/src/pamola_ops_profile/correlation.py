@@ -86,7 +86,7 @@ def correlate(
         frame: With unique column names.
         columns: Which of them; all unless given.
         min_records: Least number of records that a measure may rest on.
-        progress: Told how many pairs of how many are done.
+        progress: Called with how many pairs of how many are done.
 
     Returns:
         The pairs in the table's order, and the columns that were left out.
@@ -117,7 +117,7 @@ def _column(values: pd.Series[Any]) -> _Column | LeftOut:
     numbers = as_numbers(present, kind)
     if numbers is not None:
         if bool((numbers == numbers[0]).all()):
-            return LeftOut(name, "it has one value only")
+            return LeftOut(name, "it has a single value")
         spread = np.full(len(values), np.nan)
         spread[values.notna().to_numpy()] = numbers
         return _Column(name, numbers=spread)
@@ -127,9 +127,9 @@ def _column(values: pd.Series[Any]) -> _Column | LeftOut:
     except (TypeError, NotImplementedError):  # cells of Arrow that cannot be hashed
         codes, levels = pd.factorize(values.map(str, na_action="ignore"))
     if len(levels) < 2:
-        return LeftOut(name, "it has one value only")
+        return LeftOut(name, "it has a single value")
     if len(levels) > MOST_CATEGORIES:
-        return LeftOut(name, f"it has {len(levels):,} different values: more than {MOST_CATEGORIES} are no categories")
+        return LeftOut(name, f"it has {len(levels):,} distinct values, more than {MOST_CATEGORIES}")
     return _Column(name, codes=codes.astype(np.int64), size=len(levels))
 
 

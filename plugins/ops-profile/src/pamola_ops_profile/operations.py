@@ -37,7 +37,7 @@ def artifact_name(prefix: str, kind: str) -> str:
 class ProfileOperation(Operation):
     """Describe a table: types, missing and distinct values, quantiles, histograms, likely identifiers.
 
-    No value in the profile rests on fewer than `min_count` records, nor can one be told from it by subtraction.
+    No value in the profile rests on fewer than `min_count` records, nor can one be derived from it by subtraction.
     That is the threshold rule, with secondary suppression, of A. Hundepool et al.: Statistical Disclosure Control,
     Wiley 2012. Quantiles are by nearest rank, as means of `min_count` neighbours; the deviation is that of a sample.
 
@@ -192,7 +192,7 @@ class CorrelationOperation(Operation):
 
 
 def as_json(document: dict[str, Any]) -> bytes:
-    """A document of schema 1 as UTF-8 JSON; what is no finite number becomes null."""
+    """A document of schema 1 as UTF-8 JSON; what is not a finite number becomes null."""
     return json.dumps(_finite({"schema": 1, **document}), indent=2, ensure_ascii=False, allow_nan=False).encode(
         "utf-8", "backslashreplace"
     )

@@ -1,7 +1,7 @@
 """How texts are written, without what is written: `a+.a+@a+.a+` for e-mail addresses, `AA-9999` for codes.
 
-A digit stands as `9`, a capital as `A`, any other letter as `a`; several letters of one case in a row are one letter
-with `+`, since words differ in length and numbers of documents do not. Everything else stands as it is.
+A digit becomes `9`, a capital `A`, any other letter `a`; several letters of one case in a row are one letter
+with `+`, since words differ in length and numbers of documents do not. Everything else is unchanged.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def patterns_of(counts: pd.Series[int], min_count: int, top: int) -> list[Patter
     """The most frequent patterns, most frequent first; none where more than 20,000 different values would be read.
 
     Args:
-        counts: Records by value; values that are no text, or longer than 200 characters, have no pattern.
-        min_count: Least number of records of a pattern that is told.
-        top: How many are told.
+        counts: Records by value; values that are not text, or longer than 200 characters, have no pattern.
+        min_count: Least number of records of a pattern that is published.
+        top: How many are listed.
     """
     if len(counts) > MOST_VALUES or not len(counts):
         return []

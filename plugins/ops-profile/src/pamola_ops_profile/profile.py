@@ -1,8 +1,8 @@
-"""What is in a table, told so that the telling itself gives nobody away.
+"""Profiles of tables that disclose no person.
 
-No value that is told rests on fewer than `min_count` records: rarer ones are not listed, quantiles are means of
+No value that is published rests on fewer than `min_count` records: rarer ones are not listed, quantiles are means of
 `min_count` neighbouring values, bars of a histogram are joined until each holds as many, and what is listed leaves none
-or as many of each bar. How many records miss a value, or have a rare one, is told as it is. `min_count=1` lifts that.
+or as many of each bar. How many records miss a value, or have a rare one, is exact. `min_count=1` lifts that.
 A mean still follows an extreme value: top-code the column first where its size must not show.
 """
 
@@ -47,7 +47,7 @@ def profile_table(
         top: How many of the most frequent values are listed.
         bins: Bars of a histogram before those of few records are joined.
         identifies: Gives, for the name and the values of a column, why it looks like a direct identifier, or None.
-        progress: Told how many columns are done.
+        progress: Called with how many columns are done.
     """
     columns = []
 

@@ -1,8 +1,8 @@
-"""Columns that look like quasi-identifiers: harmless alone, telling together with others.
+"""Columns that look like quasi-identifiers: harmless alone, identifying in combination.
 
 By name: age, birth, sex, race, origin, place, family, education and work, which are what outsiders know of people and
 what public registers hold (L. Sweeney: Simple demographics often identify people uniquely, 2000). By kind: dates, since
-others may know when something happened to somebody.
+others may know when something happened to a person.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class CommonValue:
 
 @attrs.frozen
 class Bar:
-    """Records from `low` to below `high`; the first bar also holds what lies below, the last what lies above."""
+    """Records from `low` to below `high`; the first bar also holds what is below, the last what is above."""
 
     low: float | str
     high: float | str
@@ -37,7 +37,7 @@ class ColumnProfile:
         rare_values: Values that fewer than `min_count` records have.
         rare_records: Records that have one of those.
         common_values: The most frequent values, most frequent first; of numbers and moments those from which no few
-            others can be told by subtracting.
+            others can be derived by subtracting.
         patterns: The most frequent ways in which texts are written, letters as `a` or `A` and digits as `9`.
         lowest: Mean of the `min_count` lowest values, for numbers and moments; None where there are too few.
         highest: Mean of the `min_count` highest.
@@ -71,13 +71,13 @@ class ColumnProfile:
 
 @attrs.frozen(kw_only=True)
 class Exposure:
-    """What the columns that look like quasi-identifiers tell together.
+    """What the likely quasi-identifiers reveal in combination.
 
     Attributes:
         columns: Which they are.
         classes: Different combinations.
         smallest_class: Records of the rarest combination: the table's k.
-        unique_records: Records whose combination nobody else has.
+        unique_records: Records with a unique combination.
     """
 
     columns: list[str]

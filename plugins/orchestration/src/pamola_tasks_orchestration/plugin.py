@@ -19,7 +19,7 @@ def pamola_add_commands() -> dict[str, Command]:
     return {
         "graph": Command(
             "pamola_tasks_orchestration.graph:command",
-            help="Draw the tasks and what they depend on, or the steps of one.",
+            help="Draw the tasks and their dependencies, or the steps of one.",
             writes=False,
         )
     }

@@ -27,7 +27,7 @@ class Request:
         nodes: The tasks, in the order in which they run.
         options: What is asked for each.
         may_skip: Whether a task that has nothing to do is skipped.
-        continue_on_error: After a failure, go on with what does not need the failed task.
+        continue_on_error: After a failure, continue with independent tasks.
     """
 
     kernel: Kernel
@@ -42,7 +42,7 @@ class RunQueue:
     """What became of tasks so far, and what that means for the others.
 
     Attributes:
-        continue_on_error: After a failure, go on with what does not need the failed task.
+        continue_on_error: After a failure, continue with independent tasks.
     """
 
     continue_on_error: bool
@@ -72,7 +72,7 @@ class RunQueue:
         if outcome.interrupt is not None:
             self.stop(f"{outcome.task_id} {became}", outcome.interrupt)
         elif outcome.status != "not_run" and not self.continue_on_error:
-            self.stop(f"{outcome.task_id} failed; --continue-on-error runs what does not need it")
+            self.stop(f"{outcome.task_id} failed; --continue-on-error runs independent tasks")
         return outcome
 
 

@@ -115,7 +115,7 @@ def _planned(request: Request, node: TaskNode, needs: Mapping[str, Sequence[str]
     except PamolaTaskError as error:
         if not needs:
             raise
-        reason = f"what it does is known when {next(iter(needs))} has run ({error})"
+        reason = f"its steps are known once {next(iter(needs))} has run ({error})"
         return PlannedTask(task_id=node.task_id, action="run", reason=reason)
     reason = "" if remade or not request.may_skip else why_unchanged(run, steps)
     return PlannedTask(task_id=node.task_id, action="skip" if reason else "run", reason=reason, run=run, steps=steps)

@@ -175,12 +175,12 @@ class TaskGraph:
         when = str(latest.get("timestamp", ""))
         return TaskNode(
             task_id=task_id,
-            kept=f"it is no task of this project; what it left at {when[:10]} {when[11:16]} UTC is used",
+            kept=f"not a task of this project; its results of {when[:10]} {when[11:16]} UTC are used",
         )
 
 
 def writer_of(run: RunServices, path: str) -> str | None:
-    """The task in whose published files a path lies, judged by the path alone; None for all others."""
+    """The task in whose published files a path is, judged by the path alone; None for all others."""
     for candidate in (path, f"{run.config.data_repository}/{path}"):
         # Lexical on purpose: nothing is opened here, and the file need not be there yet.
         absolute = os.path.normpath(run.files.root / candidate)

@@ -85,7 +85,7 @@ class TaskProcess:
 
     Args:
         description: What `describe` gave.
-        tell: Takes this object and each line that is printed there, and what became of each task; called in threads.
+        tell: Takes this object and each printed line, and the outcome of each task; called in threads.
     """
 
     def __init__(self, description: bytes, tell: Callable[[tuple[TaskProcess, TaskOutcome | str]], None]) -> None:
@@ -105,7 +105,7 @@ class TaskProcess:
         self._send(description)
 
     def run(self, node: TaskNode, options: RunOptions, *, may_skip: bool) -> None:
-        """Have a task run; what becomes of it is told."""
+        """Have a task run, and report its outcome."""
         self._node = node
         try:
             data = pickle.dumps((node, options, may_skip))
@@ -167,7 +167,7 @@ class TaskProcess:
             self._printing.join(1)
             if self._node is not None:
                 task_id, name = self._node.task_id, self._node.name
-                died = PamolaTaskError(f"task {task_id}: its process died ({how}); run it again to go on")
+                died = PamolaTaskError(f"task {task_id}: its process died ({how}); re-run it to continue")
                 self._tell((self, TaskOutcome(task_id=task_id, name=name, status="died", error=died)))
 
 

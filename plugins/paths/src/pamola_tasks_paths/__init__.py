@@ -1,4 +1,4 @@
-"""The path guard: names become open files that lie where they are allowed to lie."""
+"""The path guard: names become open files inside the project."""
 
 from pamola_tasks.lazy import TYPE_CHECKING, lazily
 

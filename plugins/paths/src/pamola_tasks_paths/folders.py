@@ -132,7 +132,7 @@ def remove(folder: Folder, name: str) -> None:
 
 
 def wrong_kind(path: str, status: os.stat_result, wanted: str) -> PathSecurityError:
-    """The refusal of something that is no regular file, or no folder."""
+    """The refusal of something that is neither a regular file nor a folder."""
     return PathSecurityError(f"{shown(path)} is refused: it is {_kind_in_words(status)}, not {wanted}")
 
 

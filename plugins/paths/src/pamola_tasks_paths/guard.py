@@ -111,8 +111,8 @@ class ProjectGuard:
         """A name for the project's root; an absolute one elsewhere is refused with what would allow it."""
         if isinstance(name, str) and os.path.isabs(name) and self._inside.beneath(name) is None:
             raise PathSecurityError(
-                f"{shown(name)} is refused: it lies outside the project {self.root}; inputs from elsewhere can be read"
-                " when `allowed_external_paths` lists their folder and `allow_external` is true"
+                f"{shown(name)} is refused: it is outside the project {self.root}; to read inputs from elsewhere,"
+                " list their folder in `allowed_external_paths` and set `allow_external: true`"
             )
         return name
 
@@ -126,7 +126,7 @@ class _ReadOnlyRoot:
             system = system_directory_of(spelling)
             if system is not None or os.path.dirname(spelling) == spelling:
                 raise PathSecurityError(
-                    f"{shown(path)} cannot be an allowed external path: it is, or lies in, the system folder"
+                    f"{shown(path)} cannot be an allowed external path: it is, or is in, the system folder"
                     f" {system or spelling}"
                 )
         self._given = given
@@ -172,8 +172,8 @@ def diagnose(project: Project | None) -> list[Diagnosis]:
             Diagnosis(
                 level="note",
                 subject="path guard",
-                finding="this system has no handles of folders: names are checked, then the final path is compared",
-                advice="let nobody else write in the project's folder while a task runs",
+                finding="this system has no folder handles: names are checked, then the final path is compared",
+                advice="give no other user write access to the project's folder while a task runs",
             )
         ]
     finding = (

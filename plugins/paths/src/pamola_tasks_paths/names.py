@@ -58,7 +58,7 @@ _WINDOWS = tuple(
 
 
 def shown(name: object) -> str:
-    """A name as it may stand in a message: quoted, escaped, and not endless."""
+    """A name for a message: quoted, escaped and shortened."""
     text = ascii(name)
     return text if len(text) <= 160 else f"{text[:120]}…{text[-30:]}"
 
@@ -246,7 +246,7 @@ def system_directories() -> tuple[str, ...]:
 
 
 def system_directory_of(path: str) -> str | None:
-    """The system folder that an absolute path is, or lies in; `/libfoo` does not lie in `/lib`."""
+    """The system folder that an absolute path is, or is in; `/libfoo` is not in `/lib`."""
     text = os.path.normcase(re.sub(r"/{2,}", "/", path.replace("\\", "/") if sys.platform == "win32" else path))
     for folder in system_directories():
         system = os.path.normcase(folder)

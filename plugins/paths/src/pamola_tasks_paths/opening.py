@@ -1,4 +1,4 @@
-"""How a relative name becomes an open file or folder that lies beneath a root, whatever others do meanwhile.
+"""How a relative name becomes an open file or folder beneath a root, whatever other processes do meanwhile.
 
 Three ways, best first; all give `OSError` with `EXDEV` for a name that leaves the root and `ELOOP` for links that do
 not end:
@@ -33,7 +33,7 @@ _ATTEMPTS = 200  # openat2 asks to try again when a folder was renamed while `..
 
 
 class Opener:
-    """Opens what lies beneath one root, which is held by its descriptor.
+    """Opens files and folders beneath one root, which is held by its descriptor.
 
     A symlink in the last place is followed.
     """

@@ -1,4 +1,4 @@
-"""Where names lead beneath a root: handles of folders, what lies there, places for new files, refusals in words."""
+"""Where names lead beneath a root: handles of folders, their entries, places for new files, refusals in words."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Places:
             raise self.refusal(path, error) from None
 
     def entry(self, path: str) -> tuple[Folder, str, os.stat_result]:
-        """The folder that something lies in, its name there, and its own status; a link must not lead out."""
+        """The folder that something is in, its name there, and its own status; a link must not lead out."""
         head, last = _split(path)
         folder = self.folder(head)
         try:
@@ -111,7 +111,7 @@ class Places:
         raise self.refusal(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP), path))
 
     def append_new(self, path: str, flags: int) -> int:
-        """A new file to append to; somebody else may make it at the same time."""
+        """A new file to append to; another process may create it at the same time."""
         head, last = _split(path)
         folder = self.folder(head, [])
         try:

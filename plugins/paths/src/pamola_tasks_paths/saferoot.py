@@ -48,7 +48,7 @@ class SafeRoot:
         opener: How names are resolved; the strongest way that the system has unless given.
 
     Raises:
-        FileNotFoundError, NotADirectoryError: The root is not there, or is no folder.
+        FileNotFoundError, NotADirectoryError: The root is not there, or is not a folder.
     """
 
     def __init__(self, root: str | Path, *, opener: Callable[[str], Opener] = best_opener) -> None:
@@ -71,7 +71,7 @@ class SafeRoot:
         Args:
             name: The file.
             mode: `rb` (or `r` for text in UTF-8), `r+b` to change it in place, `ab` to append: made when missing, with
-                its folders. To write a file anew use `create`.
+                its folders. To rewrite a file use `create`.
             buffering: As for the built-in `open`.
 
         Returns:
@@ -191,7 +191,7 @@ class SafeRoot:
     def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
         """Delete a folder with all that is in it. Symbolic links in it are deleted, never followed.
 
-        What lies in the folder may have any name. The folder itself must not be a symbolic link.
+        What is in the folder may have any name. The folder itself must not be a symbolic link.
         """
         path = self._relative(name, True)
         try:

@@ -1,4 +1,4 @@
-"""Progress of a run: bars on stderr, where somebody is looking."""
+"""Progress of a run: bars on stderr, on a terminal."""
 
 from pamola_tasks.lazy import TYPE_CHECKING, lazily
 

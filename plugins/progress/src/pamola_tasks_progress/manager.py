@@ -59,7 +59,7 @@ class TaskProgressManager:
         Args:
             name: What it is called in the other calls.
             total: How much there is to do in it; 0 if unknown.
-            description: What stands before its bar; its name unless given.
+            description: The text before its bar; its name unless given.
             unit: What is counted.
             leave: Whether its bar stays when it ends.
         """
@@ -134,7 +134,7 @@ class TaskProgressManager:
 
 
 def nobody_looks() -> bool:
-    """Whether stderr is no terminal, or this is a build server (`CI` or `CONTINUOUS_INTEGRATION` is set)."""
+    """Whether stderr is not a terminal, or this is a build server (`CI` or `CONTINUOUS_INTEGRATION` is set)."""
     for name in ("CI", "CONTINUOUS_INTEGRATION"):
         if os.environ.get(name, "").lower() not in ("", "0", "false", "no"):
             return True

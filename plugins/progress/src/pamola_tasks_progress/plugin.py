@@ -14,7 +14,7 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl(trylast=True)
 def pamola_provide_progress(run: RunServices) -> Progress:
-    """Show bars on stderr, where somebody is looking."""
+    """Show bars on stderr, on a terminal."""
     from pamola_tasks_progress.manager import TaskProgressManager, nobody_looks
 
     quiet = run.options.quiet or nobody_looks()

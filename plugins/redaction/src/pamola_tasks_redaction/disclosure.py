@@ -1,13 +1,13 @@
-"""What may be said of an error: nothing that could be a value out of somebody's data.
+"""Texts of errors without anything that could be a value of the data.
 
 Messages of pandas, numpy and Python quote what they were given: `could not convert string to float: 'John'`. Such a
-text goes into logs, report and history, where no cell may stand. Whether a word of a message is data cannot be seen
+text goes into logs, report and history, where no cell may appear. Whether a word of a message is data cannot be seen
 by looking at the word. It can be seen where it comes from:
 
 - An error of ours (`PamolaTaskError`) was worded for people and holds no data. What it repeats of the error that
   caused it is treated as that one.
-- Of any other error only those words are shown that stand as literals in the code that raised it, and names that
-  everybody knows: columns, datasets, steps, texts among the parameters. What was put between them becomes `***`.
+- Of any other error only those words are shown that are literals in the code that raised it, and names that
+  that are public: columns, datasets, steps, texts among the parameters. What was put between them becomes `***`.
 - What the interpreter itself says about types, attributes, names, modules and files is shown.
 - What compiled code says is not shown, but for the beginnings of a few well-known messages.
 
@@ -68,7 +68,7 @@ class Disclosure:
 
     Args:
         everything: Whether data may be shown.
-        names: Words that are no data: names of columns, datasets and steps, texts among parameters.
+        names: Words that are not data: names of columns, datasets and steps, texts among parameters.
     """
 
     def __init__(self, *, everything: bool = False, names: Iterable[str] = ()) -> None:

@@ -1,6 +1,6 @@
-"""What gives a secret away that nobody registered: names of keys, tokens of well-known shapes, places in a text.
+"""Signs of unregistered secrets: names of keys, tokens of well-known formats, places in a text.
 
-A name is *telling* when whatever stands behind it is a secret (`db_password`), and *doubtful* when only that is one
+A name is *telling* if any value behind it is a secret (`db_password`), and *doubtful* when only that is one
 which looks so (`auth=…`, `pin=…`). The shapes of tokens are those that their issuers publish for scanners.
 """
 

@@ -112,7 +112,7 @@ class Redactor:
 
         Args:
             value: A mapping, list, text …
-            key: The name that it stands under, if any. `key` alone is no secret name here: columns are called so.
+            key: The name of its key, if any. `key` alone is not a secret name here: columns are called so.
         """
         if isinstance(value, Secret):
             self.register(value)
@@ -141,7 +141,7 @@ class Redactor:
         self._secret_names.update(name.lower() for name in names)
 
     def hides(self, key: str) -> bool:
-        """Whether the value of a key of this name is masked; yes when a predicate cannot tell."""
+        """Whether the value of a key of this name is masked; yes when a predicate fails."""
         if key.lower() in self._secret_names or is_secret_name(key):
             return True
         try:
@@ -175,7 +175,7 @@ class Redactor:
 
         Args:
             value: Anything that is going to be written as JSON or text.
-            key: The key the value stands under, if any.
+            key: The key of the value, if any.
         """
         if isinstance(value, Mapping):
             return {self(str(name)): self.value(item, str(name)) for name, item in value.items()}

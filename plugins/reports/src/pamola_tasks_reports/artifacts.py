@@ -32,7 +32,7 @@ class ArtifactGroup:
 
 
 class Inventory:
-    """Sizes and hashes of artifacts, read from the disk where nobody recorded them, once for each state of a file.
+    """Sizes and hashes of artifacts, read from the disk if not recorded, once for each state of a file.
 
     Args:
         files: Opens them; None where nothing can be opened, and nothing is known then.

@@ -29,7 +29,7 @@ _FORMATS = ("md", "html")
 def report(cli: CommandLine, task: str, run_id: str | None, format_: str | None, as_json: bool, open_: bool) -> None:
     """Show the report of TASK's latest run, or of a given run.
 
-    Where the run encrypted, the report on the disk withholds what may quote data. With the key at hand all of it is
+    Where the run encrypted, the report on the disk withholds what may quote data. With the key, all of it is
     printed; no page with it is written. `--json` is the same as `--format json`.
     """
     if open_:
@@ -91,4 +91,4 @@ def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
         document: bytes = resolve(WRITERS[format_])(found)
         return document
     except (TypeError, ValueError, AttributeError) as error:
-        raise ReportingError(f"{name} was changed by hand and cannot be shown as {format_}: {error}") from error
+        raise ReportingError(f"{name} was edited and cannot be shown as {format_}: {error}") from error

@@ -21,7 +21,7 @@ def diagnose(files: Files, reports: Reports, latest: Mapping[str, Any] | None) -
 
     Args:
         files: Opens them.
-        reports: Where they lie.
+        reports: Their folder.
         latest: The newest record of the task in the history, where there is one.
     """
     found: list[Diagnosis] = []
@@ -47,7 +47,7 @@ def _problems(files: Files, name: str, wanted: Mapping[str, str]) -> list[Diagno
     except (OSError, ValueError, RecursionError) as problem:
         return [_wrong(f"{name} is damaged: {problem}")]
     if not isinstance(document, dict):
-        return [_wrong(f"{name} is damaged: it is no JSON object")]
+        return [_wrong(f"{name} is damaged: not a JSON object")]
     if document.get("schema") != 1:
         return [_wrong(f"{name} has the schema {document.get('schema')!r}: it is damaged, or of another release")]
     return [

@@ -1,4 +1,4 @@
-"""The report as people read it: which sections it has, in which order, and what stands in them.
+"""The report as people read it: which sections it has, their order, and their content.
 
 Markdown and HTML are made from the same sections, so both say the same.
 """
@@ -51,7 +51,7 @@ def top_of(report: Row) -> Top:
         tone=_tone(status),
         sentence=_sentence(report),
         figures=list(_figures(report)),
-        footer=f"Run {run.get('id', '')}, started {moment(run.get('started'))}. Whole hashes stand in the JSON report.",
+        footer=f"Run {run.get('id', '')}, started {moment(run.get('started'))}. The JSON report has the full hashes.",
     )
 
 
@@ -233,7 +233,7 @@ def _artifacts(report: Row, page: Pieces) -> Iterator[str]:
 
     columns: dict[str, Callable[[Row], str]] = {
         "File": lambda artifact: page.code(str(artifact.get("path", ""))),
-        "What it is": lambda artifact: str(artifact.get("description", "")),
+        "Description": lambda artifact: str(artifact.get("description", "")),
         "Group, tags": group,
         "Size": lambda artifact: size(artifact.get("bytes")),
         "SHA-256": lambda artifact: _hash(artifact, page),

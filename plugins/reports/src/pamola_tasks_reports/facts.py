@@ -28,7 +28,7 @@ SCHEMA = 1
 
 @attrs.define(kw_only=True)
 class Added:
-    """What was told to the reporter, beside what the run recorded.
+    """Facts added to the reporter, beside those the run recorded.
 
     Attributes:
         operations: Entries of the task itself.
@@ -76,7 +76,7 @@ def service(run: RunServices | None, name: str) -> Any:
 
 
 def collect(source: Source) -> tuple[dict[str, Any], str]:
-    """The report as it stands, redacted, values included; and why the sections of plugins are missing, if they are."""
+    """The report so far, redacted, values included; and why the sections of plugins are missing, if they are."""
     record, added = source.record, source.added
     succeeded = _success(record, added)
     error = _error(record, added, succeeded)

@@ -10,7 +10,7 @@ _SHOWN_ITEMS = 12
 
 
 def duration(seconds: Any) -> str:
-    """`0.42 s`, `12.3 s`, `3 min 12 s`, `2 h 5 min`; nothing for what is no number."""
+    """`0.42 s`, `12.3 s`, `3 min 12 s`, `2 h 5 min`; empty for anything else."""
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         return ""
     if seconds < 0.0995:
@@ -25,7 +25,7 @@ def duration(seconds: Any) -> str:
 
 
 def size(number: Any) -> str:
-    """A number of bytes: `512 B`, `1.2 MB` (powers of 1000); nothing for what is no number."""
+    """A number of bytes: `512 B`, `1.2 MB` (powers of 1000); empty for anything else."""
     if not isinstance(number, (int, float)) or isinstance(number, bool):
         return ""
     if number < 1000:

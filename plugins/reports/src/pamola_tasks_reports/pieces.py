@@ -19,7 +19,7 @@ class Pieces(Protocol):
         """A word that has a colour: `tone` is `good`, `odd`, `bad` or `quiet`."""
 
     def code(self, text: str, full: str = "") -> str:
-        """A path, hash or name, in fixed width; `full` is what `text` stands for where it was cut."""
+        """A path, hash or name, in fixed width; `full` is what `text` means where it was cut."""
 
     def share(self, text: str, share: float) -> str:
         """A number with its share (0 to 1) of a whole."""

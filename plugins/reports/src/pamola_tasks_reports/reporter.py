@@ -1,4 +1,4 @@
-"""`TaskReporter`: collects what a task tells, and writes the report of its run."""
+"""`TaskReporter`: collects the facts of a task, and writes the report of its run."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class TaskReporter:
     """The report of one run of a task.
 
-    Within a run it reads what happened from `run.record`, and only what the task adds is told to it. It works
-    alone too: then it knows what it is told. May be used from several threads.
+    Within a run it reads what happened from `run.record`, and only the task's additions are passed to it. It works
+    alone too, with only those. May be used from several threads.
 
     Args:
         task_id: The task.
@@ -42,7 +42,7 @@ class TaskReporter:
         run: The run.
 
     Raises:
-        PathSecurityError: `task_id` is no plain name, or the guard refuses `report_path`.
+        PathSecurityError: `task_id` is not a plain name, or the guard refuses `report_path`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class TaskReporter:
         Args:
             name: What was done.
             status: `success`, `warning`, `error` or another word.
-            details: Facts. For an error the message is what stands under `error_message`, `message` or `error`.
+            details: Facts. For an error the message is taken from `error_message`, `message` or `error`.
         """
         told, time, error = dict(details or {}), rfc3339(now()), None
         message = next((str(told[key]) for key in ("error_message", "message", "error") if told.get(key)), "")
@@ -176,7 +176,7 @@ class TaskReporter:
     # ------------------------------------------------------------ asked
 
     def generate_report(self) -> dict[str, Any]:
-        """The report as it stands: redacted, and without values where the run encrypts.
+        """The report so far: redacted, and without values where the run encrypts.
 
         Raises:
             ReportingError: It cannot be made.

@@ -1,4 +1,4 @@
-"""Where reports lie, and how they get there and back."""
+"""Storing and loading reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Reports:
     """The reports of one task.
 
     Args:
-        places: Where they lie.
+        places: Their locations.
         task_id: The task, a plain name.
     """
 
@@ -72,7 +72,7 @@ class Reports:
 
         Raises:
             UsageError: There is none, or the beginning fits several runs.
-            ReportingError: The file is there and is no report.
+            ReportingError: The file is there and is not a report.
         """
         name = self.newest() if run_id is None else self.of_run(self._run(run_id))
         try:
@@ -90,7 +90,7 @@ class Reports:
             run_id: The run's id.
 
         Raises:
-            EncryptionError: The key is not at hand, or it was altered.
+            EncryptionError: The key is not available, or it was altered.
             ReportingError: It is that of another run.
         """
         name = self.whole(run_id)
@@ -102,14 +102,14 @@ class Reports:
     def _read(self, files: Files, name: str, role: Role) -> dict[str, Any]:
         try:
             if files.stat(name).size > _LARGEST:
-                raise ReportingError(f"{name} is no report of pamola-tasks: it is larger than {_LARGEST >> 20} MiB")
+                raise ReportingError(f"{name} is not a report of pamola-tasks: larger than {_LARGEST >> 20} MiB")
             report = json.loads(files.read(name, role))
         except (ValueError, RecursionError) as error:
             raise ReportingError(
-                f"{name} is damaged, it is no JSON: {error}; reports of single runs lie beside it"
+                f"{name} is damaged: invalid JSON: {error}; the reports of single runs are next to it"
             ) from None
         if not isinstance(report, dict) or not all(isinstance(report.get(key, {}), dict) for key in ("task", "run")):
-            raise ReportingError(f"{name} is no report of pamola-tasks")
+            raise ReportingError(f"{name} is not a report of pamola-tasks")
         if report.get("schema") != 1:
             raise ReportingError(
                 f"{name} has schema {report.get('schema')!r}, and this release reads schema 1: update it"

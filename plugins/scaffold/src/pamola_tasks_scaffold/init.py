@@ -28,7 +28,7 @@ def command(cli: CommandLine, folder: Path) -> None:
     """
     root = folder.absolute()
     if root.exists() and not root.is_dir():
-        raise ProjectError(f"{root} is no folder")
+        raise ProjectError(f"{root} is not a folder")
     made = make_project(cli, root)
     click.echo(f"{click.style(str(root), bold=True)} is a project")
     cli.out.facts(

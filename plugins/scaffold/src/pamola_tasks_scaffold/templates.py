@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("task")
 @click.argument("name")
-@click.option("--data", metavar="FILE", help="The table it reads, relative to the project; an example unless given.")
+@click.option("--data", metavar="FILE", help="The table to read, relative to the project (default: an example).")
 @click.option("--class", "as_class", is_flag=True, help="Write a Python class in tasks/ instead of a declaration.")
 @click.option("--description", default="", help="What the task is for.")
 @click.pass_obj
@@ -121,7 +121,7 @@ def new_pack(cli: CommandLine, name: str) -> None:
 
 def _check_plain(name: str, what: str) -> None:
     if not name or not all(c.isalnum() or c in "_-" for c in name) or not name.isascii():
-        raise UsageError(f"{name!r} is no good name for {what}: letters, digits, `_` and `-`")
+        raise UsageError(f"invalid name {name!r} for {what}: use letters, digits, `_` and `-`")
 
 
 def _module(name: str, what: str) -> str:
@@ -129,7 +129,7 @@ def _module(name: str, what: str) -> str:
     _check_plain(name, what)
     module = name.replace("-", "_").lower()
     if not module.isidentifier() or keyword.iskeyword(module):
-        raise UsageError(f"{name!r} is no good name for {what}: Python cannot import {module!r}")
+        raise UsageError(f"invalid name {name!r} for {what}: Python cannot import {module!r}")
     return module
 
 
@@ -137,7 +137,7 @@ def _package(name: str) -> str:
     """The name of the import package of a distribution, which nothing else may have."""
     package = _module(name, "a distribution")
     if importlib.util.find_spec(package) is not None:
-        raise UsageError(f"{name!r} is no good name for a distribution: Python has a module {package!r} already")
+        raise UsageError(f"invalid name {name!r} for a distribution: Python already has a module {package!r}")
     return package
 
 

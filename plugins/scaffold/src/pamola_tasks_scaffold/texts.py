@@ -1,4 +1,4 @@
-"""The texts of the files that `init` and `new` write; they lie in `templates/`."""
+"""The texts of the files that `init` and `new` write, from `templates/`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Attached:
         self.problems: list[str] = []
 
     def charts(self, artifacts: Iterable[Mapping[str, Any]], step: str) -> list[Any]:
-        """The charts of the artifacts of a step, as they stand there.
+        """The charts of the artifacts of a step, unchanged.
 
         Args:
             artifacts: As reports have them; the bytes on the disk have to be those that were recorded.

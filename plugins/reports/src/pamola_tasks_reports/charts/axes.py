@@ -42,7 +42,7 @@ def share(number: float) -> str:
 
 
 def written(number: float | None, unit: str) -> str:
-    """A value as it stands at its bar; `–` for what is not told."""
+    """The label of a bar's value; `–` if withheld."""
     if number is None:
         return "–"
     if unit == "share":

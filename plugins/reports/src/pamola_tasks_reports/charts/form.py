@@ -27,7 +27,7 @@ class ChartError(ValueError):
 
 @attrs.frozen
 class Series:
-    """Values of one kind, one a label; None for what may not be told or is not there."""
+    """Values of one kind, one a label; None if withheld or missing."""
 
     name: str
     values: Sequence[float | None]
@@ -166,7 +166,7 @@ def _gauge(raw: Mapping[str, Any]) -> Gauge:
     for item in _list(raw, "readings", MOST_LABELS, Mapping, "objects"):
         value = _number(item.get("value"), "value")
         before = None if item.get("before") is None else _number(item["before"], "value")
-        _ask(all(0 <= share <= 1 for share in (value, before or 0)), "a reading lies between 0 and 1")
+        _ask(all(0 <= share <= 1 for share in (value, before or 0)), "a reading must be between 0 and 1")
         readings.append(Reading(_text(item, "label"), value, before))
     return Gauge(**_said(raw), readings=readings, limit=_limit(raw, "at"))
 
@@ -177,7 +177,7 @@ def _matrix(raw: Mapping[str, Any]) -> Matrix:
     fits = len(values) == len(rows) and all(len(row) == len(columns) for row in values)
     _ask(fits, "`values` has to have a list for each of `rows`, with a value for each of `columns`")
     ties = all(cell is None or abs(cell) <= 1 for row in values for cell in row)
-    _ask(ties, "`values` of a matrix lie between -1 and 1")
+    _ask(ties, "`values` of a matrix must be between -1 and 1")
     return Matrix(**_said(raw), rows=rows, columns=columns, values=values)
 
 

@@ -1,4 +1,4 @@
-"""Elements of SVG, and how wide a text comes out. What is drawn has classes; its colours stand in the style sheet.
+"""Elements of SVG, and how wide a text comes out. What is drawn has classes; its colours are in the style sheet.
 
 Coordinates are written with at most two digits after the point, so that a chart is the same bytes on every machine.
 """
@@ -15,7 +15,7 @@ WIDTH = 340.0
 
 
 def text_of(text: str) -> str:
-    """Text that stands for itself, in content and in attributes; what is not printed is shown as its escape."""
+    """Literal text, in content and in attributes; what is not printed is shown as its escape."""
     return html.escape(printable(text), quote=True)
 
 
