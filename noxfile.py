@@ -44,10 +44,11 @@ def built_wheels(session: nox.Session) -> list[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and formatting, and who may import whom."""
-    session.install("ruff", "import-linter", "-c", "constraints.txt")
+    """Style, formatting, the word list of prose, and the layers of imports."""
+    session.install("ruff", "import-linter", "pytest", "-c", "constraints.txt")
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
+    session.run("python", "tests/test_prose.py")
     sources = [ROOT / "src", *(plugin / "src" for plugin in PLUGINS)]
     session.run("lint-imports", env={"PYTHONPATH": os.pathsep.join(map(str, sources))})
 

@@ -75,7 +75,7 @@ class RawValue(str):
 
 @attrs.frozen(kw_only=True)
 class RetrySettings:
-    """How a failing step is tried again.
+    """How a failing step is retried.
 
     Attributes:
         max_retries: Attempts after the first.

@@ -51,7 +51,7 @@ class Places(Protocol):
         """The project's folders by type, named as in `TaskPlace`: `raw, processed, reports, configs, project_logs`."""
 
     def of(self, task_id: str) -> TaskPlace:
-        """Where a task keeps what it has, also if there is no such task; `PathSecurityError` if the id is not a name."""
+        """Where a task keeps its files, also if there is no such task; `PathSecurityError` if the id is not a name."""
 
     def left(self) -> list[str]:
         """The ids of all tasks that have left something, sorted."""

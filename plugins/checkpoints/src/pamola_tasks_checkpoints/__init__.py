@@ -1,4 +1,4 @@
-"""Checkpoints: finished steps are remembered, verified, and not done again."""
+"""Checkpoints: finished steps are recorded, verified and skipped."""
 
 from pamola_tasks.lazy import TYPE_CHECKING, lazily
 

@@ -26,7 +26,7 @@ _SMALL = 200  # … and is not a small one
 class FinishedSteps:
     """The steps that a task has finished, and the named states saved beside them, in `journal.jsonl`.
 
-    Nothing is flushed to the disk: a line that a power failure takes away only means that a step is done again, and
+    Nothing is flushed to the disk: a line that a power failure takes away only means that a step runs again, and
     what a line says is verified when it is used. Only the process that holds the task's lock writes.
 
     Args:
@@ -54,7 +54,7 @@ class FinishedSteps:
             read = journal.read(self._files, self.path)
         if read.damaged:
             lines = ", ".join(str(damage.line) for damage in read.damaged[:10])
-            self._logger.warning("%s is damaged in line %s: what these lines recorded is done again", self._name, lines)
+            self._logger.warning("%s is damaged in line %s: their steps run again", self._name, lines)
         return read.entries
 
     def load(self) -> dict[str, SavedStep]:
@@ -77,7 +77,7 @@ class FinishedSteps:
                 raise ValueError(f"a step was recorded by another release (schema {entry.get('schema')!r})")
             return from_entry(entry)
         except ValueError as problem:
-            self._logger.warning("%s: %s; it is done again", self._name, problem)
+            self._logger.warning("%s: %s; the step runs again", self._name, problem)
             return None
 
     def save(self, saved: SavedStep) -> None:

@@ -29,7 +29,7 @@ class TaskOperationExecutor:
         return getattr(self._executor, name)
 
     def get_execution_stats(self) -> dict[str, int]:
-        """How many operations were run, went well, failed, were tried again, and how many retries there were."""
+        """How many operations were run, went well, failed, were retried, and how many retries there were."""
         with self._lock:
             return dict(self._counts)
 

@@ -1,4 +1,4 @@
-"""Values as text of a configuration file: whole files for people, and single values to put into one."""
+"""Values as text of a configuration file: whole files for people, and single values to insert into one."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class TaskKeys:
     seed: int | None = _key("The seed of everything random; drawn once and recorded where unset.", None)
     log_level: str = _key("The least important log lines that are written.", "INFO", kind=LogLevel)
     scope: Scope = _key("What of the data the task is about.", Scope)
-    retry: RetrySettings = _key("How a failing step is tried again.", RetrySettings)
+    retry: RetrySettings = _key("How a failing step is retried.", RetrySettings)
     timeout: float | None = _key("Seconds that a step may take.", None, above=0)
     allow_external: bool = _key("Read from the folders in allowed_external_paths.", False)
     allowed_external_paths: list[str] = _key("Folders outside the project that may be read from.", list)

@@ -140,7 +140,7 @@ class Table:
 def explained(what: str) -> Iterator[None]:
     """Turn what libraries raise into errors that name the dataset, and none of its values.
 
-    Errors of the disk that may pass (`OSError` with a number) are left as they are: they may be tried again.
+    Errors of the disk that may pass (`OSError` with a number) are left as they are: they may be retried.
     """
     try:
         yield

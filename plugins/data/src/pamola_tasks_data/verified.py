@@ -92,7 +92,7 @@ class VerifiedFile:
     def check(self) -> None:
         """Refuse the file where it is no longer the one that was read.
 
-        It is hashed again only where its size or times say that it was written to.
+        It is re-hashed only if its size or times have changed.
 
         Raises:
             DataError: It is another one, or gone.

@@ -84,7 +84,7 @@ class TaskEncryptionManager:
             True. What is missing is an error, not a False that could be overlooked.
 
         Raises:
-            EncryptionError: Encryption is asked for, and there is no usable key. Nothing may run.
+            EncryptionError: Encryption is enabled without a usable key.
             ConfigurationError: The mode is unknown, or `none` although encryption is asked for.
         """
         self._keys.closed = False

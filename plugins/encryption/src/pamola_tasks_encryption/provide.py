@@ -19,7 +19,7 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
     """The manager of a run, initialized.
 
     Raises:
-        EncryptionError: Encryption is asked for, and there is no usable key.
+        EncryptionError: Encryption is enabled without a usable key.
     """
     from pamola_tasks_encryption.in_use import using
     from pamola_tasks_encryption.manager import TaskEncryptionManager

@@ -52,7 +52,7 @@ class Attempts:
             The result of the last attempt.
 
         Raises:
-            MaxRetriesExceededError: It went on failing, and was tried again.
+            MaxRetriesExceededError: It kept failing until its retries were exhausted.
             Exception: What the last attempt raised.
         """
         passes = Transient(self.settings.on)

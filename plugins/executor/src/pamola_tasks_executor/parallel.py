@@ -59,7 +59,7 @@ class Parallel:
         """Do all of it, until nothing is left or nothing more may begin.
 
         When an exception ends it (Ctrl-C), `stop` is set, and running jobs are waited for and recorded, so
-        that it need not be done again. A second Ctrl-C leaves it alone.
+        that it is not repeated. A second Ctrl-C leaves it alone.
         """
         if self._many == 1:
             self._one_by_one()

@@ -27,7 +27,7 @@ class PlanRun:
     Args:
         config: `parallel_processes` and `timeout` are read from it.
         settings: Where steps run.
-        retry: How often and when steps are tried again, unless they say so themselves.
+        retry: How often and when steps are retried, unless they set it themselves.
         elsewhere: Where all steps run, whatever the settings say; None for here, and processes of this machine.
     """
 
@@ -89,8 +89,7 @@ class PlanRun:
         except PamolaTaskError as problem:
             return [*found, str(problem)]
         return found + [
-            f"step {step.id}: retry.on names {name}, which is never tried again: it says that the program or its"
-            f" parameters are wrong"
+            f"step {step.id}: retry.on names {name}, which is never retried: it indicates a wrong program or parameter"
             for name in never_retried(settings.on)
         ]
 
@@ -108,7 +107,7 @@ class PlanRun:
         return max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
 
     def retry_settings(self, step: Step) -> RetrySettings:
-        """How often and when a step is tried again."""
+        """How often and when a step is retried."""
         return overridden(self._retry, f"step {step.id}: retry", **(step.options.retry or {}))
 
     def limits(self, step: Step) -> dict[str, Any]:

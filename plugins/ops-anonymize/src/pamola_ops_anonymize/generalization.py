@@ -1,7 +1,7 @@
 """From classes to published columns: each class gets, per quasi-identifier, the narrowest cell that covers it.
 
 The rule for missing values: where a whole class is missing, the cell stays missing; where a class mixes missing with
-present values, the cell is suppressed (`*`), because neither an interval nor a set can say "or unknown" without revealing
+present values, the cell is suppressed (`*`), because no interval or set can say "or unknown" without revealing
 that no record of the class has a value outside it. Partitioning counts that as a full loss, so it keeps missing
 values together wherever it can.
 """

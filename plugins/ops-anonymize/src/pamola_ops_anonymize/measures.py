@@ -65,8 +65,8 @@ class Grouping:
     def of(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Grouping:
         """Group by the cells of the columns.
 
-        Missing cells are a value like any other: leaving them out would drop the very records that are easiest to tell
-        apart from the count.
+        Missing cells are a value like any other: leaving them out would drop the very records that are easiest to
+        single out.
         """
         key, span = np.zeros(len(frame), dtype=np.int64), 1
         for name in columns:  # one after the other: `groupby` holds the codes of all columns, and takes as long

@@ -25,7 +25,7 @@ UNKEYED = frozenset({"hash", "plain", "unkeyed", *hashlib.algorithms_available})
 def _keyed_method(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if isinstance(value, str) and value.lower().replace("_", "-") in UNKEYED:
         raise ParameterError(
-            f"{type(operation).__name__}: `{attribute.name}: {value}` is refused: without a key, an attacker can hash all"
+            f"{type(operation).__name__}: `{attribute.name}: {value}` is refused: without a key, anyone can hash all"
             f" existing e-mail addresses or numbers and look up the pseudonyms; use `hmac-sha256`, which needs the"
             f" project's key"
         )

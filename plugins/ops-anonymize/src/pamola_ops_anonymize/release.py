@@ -296,8 +296,8 @@ def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings
         everyone = np.arange(len(weights), dtype=np.int64)
         if not alone.met(everyone, np.zeros(len(weights), dtype=np.int64), 1)[0]:
             raise DataRefused(
-                f"{promise.words()} cannot be reached for {name}: not even the whole table as one class meets it."
-                f" Ask for less, or leave {name} out",
+                f"{promise.words()} cannot be reached for {name}: the whole table as one class violates it."
+                f" Require less, or omit {name}",
                 column=name,
             )
     return Conditions(k, weights, promise, tuple(sensitive))

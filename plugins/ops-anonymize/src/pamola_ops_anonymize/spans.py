@@ -1,4 +1,4 @@
-"""Classes as ranges of codes: in the order of a hierarchy, the lowest and the highest one determine their common label."""
+"""Classes as ranges of codes: in the order of a hierarchy, the lowest and the highest determine their common label."""
 
 from __future__ import annotations
 
