@@ -1,6 +1,6 @@
 """Turns values from configuration files and calls into typed ones, strictly.
 
-Nothing is guessed: text is not a number, a number is not text, a value is not a list. All problems are reported at once,
+No guessing: text is not a number, a number is not text, a value is not a list. All problems are reported together,
 each with the path to the value and the kind that was expected, never with the value itself.
 """
 
