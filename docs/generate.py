@@ -114,7 +114,7 @@ def hooks() -> Iterator[str]:
         kind = kind_of(node.name)
         default = DEFAULTS[node.name.removeprefix("pamola_provide_")] if kind == "service" else None
         yield f"*{kind.capitalize()}*" + (
-            f", answered by `{default}` unless another plugin does.\n" if default else ".\n"
+            f", provided by `{default}` unless another plugin does.\n" if default else ".\n"
         )
         yield from code(signature_of(node))
         yield markdown_of(ast.get_docstring(node) or "") + "\n"
@@ -229,7 +229,7 @@ def option_of(option: click.Option) -> str:
     if not option.is_flag:
         choices = "|".join(option.type.choices) if isinstance(option.type, click.Choice) else ""
         names += f" {option.metavar or choices or option.type.name.upper().replace(' RANGE', '')}"
-    default = f" Unless given: {option.default}." if option.show_default else ""
+    default = f" Default: {option.default}." if option.show_default else ""
     text = f"{option.help or ''}{default}{' May be repeated.' if option.multiple else ''}".strip()
     cells = [f"`{names}`", text]
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
@@ -241,7 +241,7 @@ def option_of(option: click.Option) -> str:
 def keys() -> Iterator[str]:
     from pamola_tasks_config.schema import TaskKeys, kinds, limits
 
-    yield "| key | what is expected | unless set | meaning |"
+    yield "| key | type | default | meaning |"
     yield "|---|---|---|---|"
     for field in attrs.fields(TaskKeys):
         kind = kinds()[field.name]
@@ -303,8 +303,8 @@ def sections() -> Iterator[str]:
         record = kernel.plugins[name]
         if ours(record.distribution):
             yield f"### {name}\n"
-            yield f"Of `{record.distribution}`. {(cls.__doc__ or '').strip().partition(chr(10))[0]}\n"
-            yield "| key | what is expected | unless set | meaning |"
+            yield f"From `{record.distribution}`. {(cls.__doc__ or '').strip().partition(chr(10))[0]}\n"
+            yield "| key | type | default | meaning |"
             yield "|---|---|---|---|"
             yield from rows_of(cls, f"{name}.")
             yield ""
@@ -322,7 +322,7 @@ def operations() -> Iterator[str]:
         yield f"## {name}\n"
         yield f"From `{found.distribution.partition(' ')[0]}`.\n"
         yield markdown_of(found.cls.__doc__ or "") + "\n"
-        yield "| parameter | what is expected | unless given |"
+        yield "| parameter | type | default |"
         yield "|---|---|---|"
         hints = annotations_of(found.cls)
         for field in attrs.fields(found.cls):
@@ -366,7 +366,7 @@ def modules() -> Iterator[str]:
     source = ROOT / "src/pamola_tasks"
     linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     (contract,) = (contract for contract in linter["contracts"] if contract["type"] == "layers")
-    yield "| layer | module | what it is for |"
+    yield "| layer | module | purpose |"
     yield "|---|---|---|"
     for number, layer in enumerate(reversed(contract["layers"]), 1):
         for name in layer.split(" : "):
@@ -379,7 +379,7 @@ def modules() -> Iterator[str]:
 
 def components() -> Iterator[str]:
     """The plugins of this repository, with the hooks that they implement."""
-    yield "| distribution | what it is for | hooks |"
+    yield "| distribution | purpose | hooks |"
     yield "|---|---|---|"
     for path in sorted(ROOT.glob("plugins/*/pyproject.toml")):
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]

@@ -71,7 +71,7 @@ class ConfigurationError(PamolaTaskError):
 
 
 class ValidationError(ConfigurationError):
-    """A file could be read, but what it says is not valid."""
+    """A file can be read, but its content is invalid."""
 
     code = "validation"
 
@@ -137,7 +137,7 @@ class TaskCycleError(ConfigurationError):
 
 
 class PluginError(PamolaTaskError):
-    """An installed plugin cannot be used, or did what its hook forbids."""
+    """An installed plugin cannot be used, or violates the contract of its hook."""
 
     code = "plugin"
     exit_code = EXIT_USAGE

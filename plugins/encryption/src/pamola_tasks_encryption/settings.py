@@ -38,7 +38,7 @@ class EncryptionSettings:
     """How files are encrypted, beyond `use_encryption`, `encryption_mode` and `encryption_key_path`.
 
     Attributes:
-        recipients: Who can read what is written: age (`age1…`) or SSH (`ssh-ed25519 …`) public keys.
+        recipients: Public keys that can read the files: age (`age1…`) or SSH (`ssh-ed25519 …`).
         identity_file: The file with the private key (`AGE-SECRET-KEY-1…` or an OpenSSH key) that age files are read
             with, and a key that is locked for recipients is opened with; relative to the project. As private as a
             key file.
