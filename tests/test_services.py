@@ -453,7 +453,7 @@ def test_settings_of_plugins_are_classes_that_their_sections_must_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [("no_such_module:X", "no_such_module:X cannot be imported"), (dict, "no attrs class")]
+    ("answer", "words"), [("no_such_module:X", "no_such_module:X cannot be imported"), (dict, "not an attrs class")]
 )
 def test_settings_that_are_no_class_of_the_right_kind_name_the_plugin(answer: Any, words: str) -> None:
     class Wrong:

@@ -47,7 +47,7 @@ def test_a_run_that_would_fill_the_disk_is_refused_before_it_writes_a_dataset(cl
         cli("init", project, code=0)
         write_task(project, 300_000)
         refused = cli("run", "copy", cwd=project, code=1)
-        assert "not enough room on the disk" in refused.stdout + refused.stderr
+        assert "not enough disk space" in refused.stdout + refused.stderr
         assert "bytes are needed" in refused.stdout + refused.stderr
         assert "bytes are free" in refused.stdout + refused.stderr
         assert list((project / "DATA/processed/copy/output").iterdir()) == []

@@ -117,7 +117,7 @@ def test_what_a_task_left_that_is_gone_is_used_as_it_is(cli, chain):
     (chain / "configs/a.yaml").unlink()
     done = json.loads(cli("run", "c", "--with-dependencies", "--json", cwd=chain, code=0).stdout)
     assert [entry["task"] for entry in done] == ["b", "c"]
-    assert "no task of this project" in done[0]["reason"]
+    assert "not a task of this project" in done[0]["reason"]
     write(chain, B)
     assert ends(cli("run", "b", "--with-dependencies", "--json", cwd=chain, code=0).stdout) == {"b": "skipped"}
 
@@ -180,7 +180,7 @@ def broken(chain: Path) -> Path:
 def test_after_a_failure_nothing_more_is_run_and_what_was_not_run_is_named(cli, broken):
     done = cli("run", "--all", "--json", cwd=broken, code=1)
     assert ends(done.stdout) == {"a": "operation_error", "alone": "not_run", "b": "not_run", "c": "not_run"}
-    assert reasons(done.stdout)["alone"] == "a failed; --continue-on-error runs what does not need it"
+    assert reasons(done.stdout)["alone"] == "a failed; --continue-on-error runs independent tasks"
     assert reasons(done.stdout)["b"] == "it needs a, which failed"
 
 

@@ -135,7 +135,7 @@ def test_after_a_failure_what_runs_comes_to_its_end_and_nothing_else_begins(at_o
     task(root, "d", "pass", needs=("a",))
     done = at_once("--all", "--json", code=1)
     assert ends(done.stdout) == {"a": "operation_error", "b": "success", "c": "not_run", "d": "not_run"}
-    assert json.loads(done.stdout)[2]["reason"] == "a failed; --continue-on-error runs what does not need it"
+    assert json.loads(done.stdout)[2]["reason"] == "a failed; --continue-on-error runs independent tasks"
     goes_on = at_once("--all", "--continue-on-error", "--json", code=1)
     assert ends(goes_on.stdout) == {"a": "operation_error", "b": "skipped", "c": "success", "d": "not_run"}
 

@@ -211,7 +211,7 @@ def test_what_the_toy_encrypts_is_recognised_and_read_again(lab):
     lab.ask("run", "demo", "--set", "use_encryption=true", "--restart")
     released = lab.root / "LAB/demo/output/released.csv"
     assert released.read_bytes().startswith(b"acme/1\n")
-    assert "encrypted: the key at hand opens them" in lab.ask("verify", "demo")
+    assert "encrypted: all open with this key" in lab.ask("verify", "demo")
     released.write_bytes(released.read_bytes().replace(b"toy-key ", b"new-key ", 1))
     assert "as recorded" in lab.ask("verify", "demo")
     assert "3 unchanged" in lab.ask("run", "demo", "--set", "use_encryption=true")

@@ -101,5 +101,5 @@ def test_damaged_archives_fail_in_words(project: Any, name: str, content: bytes,
 
 
 def test_parquet_is_not_packed_again(project: Any) -> None:
-    with pytest.raises(DataError, match="compressed inside"):
+    with pytest.raises(DataError, match="compressed internally"):
         project.source(t="t.parquet.gz")

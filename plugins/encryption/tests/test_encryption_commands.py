@@ -91,7 +91,7 @@ def test_list_says_what_is_there_and_what_is_wrong_with_it(cli: Cli) -> None:
     key_file(key_directory() / "damaged.key", "no key!")
     rows = cli("keys", "list", "--json").json
     assert [row["in_use"] for row in rows] == [True, False]
-    assert "no base64" in rows[1]["problem"]
+    assert "not base64" in rows[1]["problem"]
 
 
 def test_check_counts_files_and_ends_with_4_when_one_cannot_be_opened(cli: Cli, project: Path) -> None:
@@ -284,7 +284,7 @@ def test_encrypting_anew_that_was_cut_short_goes_on_and_says_so(
     for path in found:
         assert "row" in cli("decrypt", path, "--out", "-").out
     before = [path.read_bytes() for path in found]
-    assert "2 of the files are done" in cli("keys", *arguments).err
+    assert "2 files are done" in cli("keys", *arguments).err
     after = [path.read_bytes() for path in found]
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, False, False]
     assert cli("keys", "check", "--content", "--json").json["present"] == 5
@@ -298,7 +298,7 @@ def test_an_unfinished_one_can_be_begun_again(cli: Cli, project: Path) -> None:
     log = project / ".pamola/renewed.jsonl"
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))  # its end was not reached
     before = path.read_bytes()
-    assert "1 of the files are done" in cli("keys", "rekey", "--deep").err
+    assert "1 files are done" in cli("keys", "rekey", "--deep").err
     assert path.read_bytes() == before
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
     cli("keys", "rekey", "--deep", "--restart")
@@ -393,9 +393,9 @@ def test_wrong_usage_is_told_and_nothing_happens(cli: Cli, project: Path) -> Non
         (["encrypt", "nothing.csv"], "there is no file"),
         (["encrypt", "DATA/people.csv", "--out", "DATA/people.csv"], "--in-place"),
         (["encrypt", "DATA/people.csv", "--out", "x", "--in-place"], "exclude each other"),
-        (["decrypt", "DATA/people.csv", "--out", "x/y/z"], "no encrypted file"),
+        (["decrypt", "DATA/people.csv", "--out", "x/y/z"], "not an encrypted file"),
     ):
-        done = cli(*arguments, code=4 if "no encrypted" in said else 2)
+        done = cli(*arguments, code=4 if "not an encrypted" in said else 2)
         assert said in done.err
     assert b"standard input" in piped("encrypt", "-", "--in-place", data=b"", cwd=project).stderr
     cli("encrypt", "--in-place", path)
@@ -411,7 +411,7 @@ def test_a_file_of_a_task_is_bound_to_it_and_not_read_in_the_folder_of_another(c
     moved = file_of(project, "DATA/processed/task_b/output/safe.csv", path.read_bytes())
     assert "planted" in cli("decrypt", path, "--out", "-").out
     done = cli("decrypt", moved, "--out", "x.csv", code=4)
-    assert "folder of task 'task_b' and was written by 'task_a'" in done.err
+    assert "folder of task 'task_b' but was written by 'task_a'" in done.err
     assert not (project / "x.csv").exists()
 
 

@@ -46,16 +46,16 @@ def test_a_key_is_base64_or_our_json_with_or_without_a_line_end(content: str) ->
     ("content", "why"),
     [
         ("", "0 bytes"),
-        ("not base64 at all!", "no base64"),
+        ("not base64 at all!", "not base64"),
         (KEY_TEXT[:-4], "bytes and not 32"),
-        (KEY_TEXT[:20] + "\n" + KEY_TEXT[20:], "no base64"),
+        (KEY_TEXT[:20] + "\n" + KEY_TEXT[20:], "not base64"),
         (base64.b64encode(KEY + b"x").decode(), "33 bytes"),
         ("{", "JSON cannot be read"),
         ("{}", "schema"),
         (AS_JSON.replace('"schema": 1', '"schema": 3'), "schema"),
         (json.dumps({"schema": 1, "id": fingerprint_of(KEY)}), "no text `key`"),
         (json.dumps({"schema": 1, "id": fingerprint_of(OTHER_KEY), "key": KEY_TEXT}), "does not belong"),
-        ("\udcff" * 44, "no base64"),
+        ("\udcff" * 44, "not base64"),
     ],
 )
 def test_a_damaged_key_says_what_is_wrong_and_shows_nothing_of_itself(content: str, why: str) -> None:
@@ -143,9 +143,9 @@ def test_what_is_no_regular_file_is_refused_without_waiting_for_it(tmp_path: Pat
     os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "folder").mkdir(mode=0o700)
     for name in ("pipe", "folder"):
-        with pytest.raises(KeyRefused, match="no regular file"):
+        with pytest.raises(KeyRefused, match="not a regular file"):
             find_key({"PAMOLA_KEY_FILE": str(tmp_path / name)})
-    with pytest.raises(KeyRefused, match="no regular file"):
+    with pytest.raises(KeyRefused, match="not a regular file"):
         find_key({"PAMOLA_KEY_FILE": "/dev/zero"} if os.geteuid() == 0 else {"PAMOLA_KEY_FILE": str(tmp_path / "pipe")})
 
 

@@ -218,7 +218,7 @@ def test_a_damaged_key_of_an_input_is_found_at_the_start(manager_of: Make) -> No
 
 
 def test_what_is_not_encrypted_is_refused_as_such(manager_of: Make) -> None:
-    with pytest.raises(Tampered, match="no encrypted file"):
+    with pytest.raises(Tampered, match="not an encrypted file"):
         manager_of().decrypt_data(b"name,age\nAnn,33\n")
 
 

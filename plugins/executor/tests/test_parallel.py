@@ -377,7 +377,7 @@ def test_what_cannot_be_sent_to_a_process_is_refused_by_name_before_anything_run
             self.lock = lambda: None
 
     outcome = run(folder, Given((Meet, {"folder": str(tmp_path), "many": 1}, {"id": "a"})), Unsendable(), timeout=120)
-    assert "step a needs a process of its own, and plugin unsendable cannot be sent" in str(outcome.error)
+    assert "step a needs its own process, and plugin unsendable cannot be sent" in str(outcome.error)
 
 
 # ---------------------------------------------------------------- the same kernel over there

@@ -75,8 +75,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             del frame, table
             write_all_but(min(len(starts), workers))
         write_all_but(0)
-    if header is None:
-        raise DataError("nothing to write: pass at least an empty frame")
     return rows
 
 

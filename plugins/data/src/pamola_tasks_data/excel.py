@@ -94,8 +94,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             for number, value in enumerate(frame[name].astype(object).tolist(), row + 1):
                 _write_cell(sheet, number, place, value)
         row += len(frame)
-    if header is None:
-        raise DataError("nothing to write: pass at least an empty frame")
     book.close()
     file.write(made.getbuffer())
     return row

@@ -51,8 +51,6 @@ def _lines(frames: Iterable[pd.DataFrame], before: str, after: str) -> Iterator[
         for start in range(0, len(frame), _ROWS):
             rows = frame.iloc[start : start + _ROWS]
             yield len(rows), _joined(rows, before, after)
-    if header is None:
-        raise DataError("nothing to write: pass at least an empty frame")
 
 
 def _joined(frame: pd.DataFrame, before: str, after: str) -> bytes:

@@ -65,8 +65,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
                 writer = stack.enter_context(arrow_parquet.ParquetWriter(file, table.schema, compression="zstd"))
             writer.write_table(_cast(table, writer.schema))
             rows += table.num_rows
-    if writer is None:
-        raise DataError("nothing to write: pass at least an empty frame")
     return rows
 
 

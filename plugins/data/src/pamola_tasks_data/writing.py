@@ -128,4 +128,4 @@ class _Watched:
                 self.columns = columns
             yield frame
         if frame is None:
-            raise DataError("there is nothing to write: not even an empty frame was given")
+            raise DataError("nothing to write: pass at least an empty frame")
