@@ -104,7 +104,7 @@ def test_a_project_id_never_leads_out_of_the_key_directory(project: str) -> None
     if project == "":
         assert default_key_file(project).name == "default.key"
         return
-    with pytest.raises(KeyRefused, match="no UUID"):
+    with pytest.raises(KeyRefused, match="not a UUID"):
         default_key_file(project)
 
 

@@ -54,7 +54,7 @@ class FinishedSteps:
             read = journal.read(self._files, self.path)
         if read.damaged:
             lines = ", ".join(str(damage.line) for damage in read.damaged[:10])
-            self._logger.warning("%s is damaged in line %s: their steps run again", self._name, lines)
+            self._logger.warning("%s is damaged in line %s: the affected steps run again", self._name, lines)
         return read.entries
 
     def load(self) -> dict[str, SavedStep]:

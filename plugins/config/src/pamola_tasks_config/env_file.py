@@ -98,7 +98,7 @@ def variables_of(document: Document) -> EnvFile:
         value, at = _value(document, start.end())
         if value is not None and name in offsets:
             line, _ = document.place(offsets[name])
-            document.report(offset, f"duplicate variable (first in line {line})", (name,))
+            document.report(offset, f"the variable is defined twice (first in line {line})", (name,))
         elif value is not None:
             values[name], offsets[name] = value, offset
     return EnvFile(document, values, offsets)

@@ -266,7 +266,7 @@ class _Operations:
     def run(self, many: int) -> dict[str, OperationResult]:
         """Run them, so many at a time; the result of each, in their order."""
         Parallel(ReadySet(dict.fromkeys(self.operations, ())), self, max(1, min(many, len(self.operations)))).run()
-        reason = f"not begun, because {self.failed} failed"
+        reason = f"not started, because {self.failed} failed"
         for name in self.operations:
             self.results.setdefault(name, OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason))
         return {name: self.results[name] for name in self.operations}
