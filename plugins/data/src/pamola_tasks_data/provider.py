@@ -43,7 +43,7 @@ def csv_options(config: Config) -> CsvOptions:
     origins = config.origins()
 
     def stated(key: str) -> Any:
-        return config.get(key) if key in origins and origins[key].layer not in _UNSTATED else None
+        return config.get(key) if key in origins and origins[key].layer != "default" else None
 
     return CsvOptions(
         delimiter=stated("default_delimiter"),
@@ -52,10 +52,6 @@ def csv_options(config: Config) -> CsvOptions:
         missing_values=tuple(config.plugin("data").missing_values),
         for_spreadsheets=config.plugin("data").csv_for_spreadsheets,
     )
-
-
-# What the schema falls back to was stated by nobody.
-_UNSTATED = frozenset(("default", "fallback", "schema"))
 
 
 def _formats(run: RunServices) -> Formats:
