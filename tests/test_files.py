@@ -266,7 +266,7 @@ def test_two_plugins_cannot_bring_one_container_format(tmp_path: Path) -> None:
     one = Kernel(tmp_path, autoload=False, plugins=[Disk(tmp_path), Brings()])
     two = Kernel(tmp_path, autoload=False, plugins=[Disk(tmp_path), Brings(), BringsToo()])
     assert one.project.files.sha256("x") == hashlib.sha256(b"container!" + bytes(4)).hexdigest()
-    with pytest.raises(PluginError, match="'container!', which is there already"):
+    with pytest.raises(PluginError, match="both bring the container format 'container!'"):
         two.project.files.sha256("x")
 
 

@@ -104,3 +104,11 @@ def test_workers_are_started_by_the_first_step_that_needs_one(run) -> None:
     apart = ("--jobs", "2", "--executor", "processes")
     assert set(run(3, *apart)["modules"]) & set(starting)
     assert not set(run(3, *apart)["modules"]) & set(starting), "nothing had to be done"
+
+
+def test_steps_in_processes_run_where_the_folder_for_temporary_files_has_a_long_path(cli, project, tmp_path):
+    """The socket of the server that forks workers lies there, and the path of a socket is limited."""
+    long = tmp_path / ("x" * 60) / ("y" * 60)
+    long.mkdir(parents=True)
+    environment = {"TMPDIR": str(long)}
+    cli("run", "example", "--executor", "processes", "--jobs", "2", cwd=project, env=environment, code=0)

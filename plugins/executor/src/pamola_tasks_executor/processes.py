@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -32,11 +33,25 @@ class Processes:
     """
 
     def __init__(self, modules: Iterable[str] = ()) -> None:
-        self._context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-        if sys.platform == "linux":
-            self._context.set_forkserver_preload(list(modules))
+        self._modules = list(modules)
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
+
+    @cached_property
+    def _context(self) -> Any:
+        """How workers are started; the server of forks is started with the first of them.
+
+        Its socket lies in the folder for temporary files, whose path may be too long for one (108 bytes).
+        """
+        if sys.platform == "linux":
+            from multiprocessing import forkserver
+
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(self._modules)
+            with contextlib.suppress(OSError):
+                forkserver.ensure_running()
+                return context
+        return multiprocessing.get_context("spawn")
 
     def submit(self, work: Work) -> _Worker:
         """Give the work to a worker without work, or to a new one."""
