@@ -294,7 +294,7 @@ def test_project_and_task_have_a_log_each_and_both_are_kept(place):
         Kernel(place).run("t_1", restart=True)
     for name in ("project.log", "t_1.log"):
         lines = (place / "logs" / name).read_text().splitlines()
-        assert sum("step AnonymizeOperation begins" in line for line in lines) == 2, name
+        assert sum("step AnonymizeOperation starts" in line for line in lines) == 2, name
     assert [p.name for p in place.rglob("logs") if p.parent.name == "logs"] == []
 
 

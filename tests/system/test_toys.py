@@ -133,7 +133,7 @@ def test_the_demo_takes_a_table_of_the_user(environment, tmp_path):
 
 # For each command its arguments, the code that it ends with, and what it says.
 COMMANDS: dict[str, list[tuple[str, int, str]]] = {
-    "checkpoints": [("demo", 0, "anonymize"), ("demo --clear", 0, "3 checkpoints of demo are forgotten")],
+    "checkpoints": [("demo", 0, "anonymize"), ("demo --clear", 0, "deleted 3 checkpoints of demo")],
     "clean": [("", 0, "0 removed"), ("demo", 0, "0 removed")],
     "completion": [("bash", 0, "_pamola_task_completion")],
     "config check": [("", 0, "no problems found"), ("demo", 0, "no problems found")],

@@ -183,7 +183,7 @@ def _verified(files: Files, kind: str, entry: Mapping[str, Any], no_key: str) ->
     row["found"], row["why"] = known.sha256, known.note
     if known.sha256 != wanted:
         size, was = files.stat(path).size, entry.get("bytes")
-        row["status"], row["why"] = "changed", "its content is another"
+        row["status"], row["why"] = "changed", "its content differs"
         if was is not None and size != was:
             row["why"] = f"{size} bytes, not {was}"
     return row

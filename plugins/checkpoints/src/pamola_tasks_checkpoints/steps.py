@@ -152,8 +152,8 @@ class FinishedSteps:
         for saved in steps.values():
             foreign = [o.path for o in saved.outputs if not self._owns(o.path)]
             if foreign:
-                left = f"step {saved.step_id} is said to have left {foreign[0]}"
-                finding = f"{self._name}: {left}, which is not this task's: the journal is another task's"
+                left = f"step {saved.step_id} recorded {foreign[0]}"
+                finding = f"{self._name}: {left}, which is not a file of this task: the journal belongs to another task"
                 advice = "restore the right one, or delete it with `pamola-task checkpoints TASK --clear`"
                 found.append(_wrong(finding, advice))
             found += [
