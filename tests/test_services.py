@@ -11,7 +11,7 @@ from kernel_kit import Count, Disk, Nothing, Steps, Watcher, kernel_of
 from pamola_tasks import BaseTask, Kernel, hookimpl
 from pamola_tasks.errors import PathSecurityError, PluginError, ProviderConflict, ServiceMissing, ServiceNotReady
 from pamola_tasks.protocols import SERVICES, RunServices
-from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS
+from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, Service
 from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks.testing import (
     MemoryConfigPlugin,
@@ -567,6 +567,87 @@ def test_log_handlers_of_plugins_get_lines_from_before_they_were_there_redacted(
     failed = next(line for line in lines if "step Fail failed" in line)
     assert failed.startswith("t_1|Fail|step Fail failed: *** is odd|Traceback")
     assert "customer-12" not in failed
+
+
+@pytest.mark.parametrize("how", [RuntimeError("disk"), SystemExit(0)], ids=["raises", "exits"])
+def test_a_log_handler_that_raises_is_left_out_and_the_run_goes_on(how: BaseException) -> None:
+    import logging
+
+    class Wrong(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise how
+
+    class Handlers:
+        @hookimpl
+        def pamola_add_log_handlers(self, run: RunServices) -> list[logging.Handler]:
+            run.logger.info("before there were handlers")
+            return [Wrong()]
+
+    outcome = kernel_of(Handlers()).run(Steps(Nothing))
+    assert outcome.status == "success"
+    assert [text for text in outcome.record.warnings if f"Wrong raised {type(how).__name__}" in text]
+
+
+def test_a_log_handler_that_is_none_names_the_plugin() -> None:
+    class Handlers:
+        @hookimpl
+        def pamola_add_log_handlers(self, run: RunServices) -> list[Any]:
+            return [5]
+
+    with pytest.raises(PluginError, match=r"Handlers: 5 is not a logging\.Handler"):
+        kernel_of(Handlers()).run(Steps(Nothing))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "words"),
+    [
+        (("badges",), (), "service 'tags' comes after 'badges', which is not a service"),
+        (("tags",), (), "services tags wait for each other"),
+        (("labels",), ("tags",), "services labels, tags wait for each other"),
+    ],
+    ids=["unknown", "itself", "circle"],
+)
+def test_services_that_have_no_order_take_out_their_plugins(
+    one: tuple[str, ...], two: tuple[str, ...], words: str
+) -> None:
+    def adding(name: str, after: tuple[str, ...]) -> Any:
+        class Adds:
+            PAMOLA_PLUGIN_NAME = f"adds-{name}"
+
+            @hookimpl
+            def pamola_add_services(self) -> dict[str, Service]:
+                return {name: Service(after=after)}
+
+        return Adds()
+
+    plugins = kernel_of(adding("tags", one), adding("labels", two)).plugins
+    assert plugins["adds-tags"].status == "failed"
+    assert words in plugins["adds-tags"].reason
+    assert "tags" not in plugins.services
+    assert (plugins["adds-labels"].status == "failed") == bool(two)
+
+
+def test_what_exits_while_a_service_closes_does_not_hide_how_the_run_ended() -> None:
+    class Exits:
+        @hookimpl
+        def pamola_add_services(self) -> dict[str, Service]:
+            return {"tags": Service()}
+
+        @hookimpl
+        def pamola_provide_tags(self, run: RunServices) -> Any:
+            class Tags:
+                def close(self) -> None:
+                    raise SystemExit(0)
+
+            return Tags()
+
+        @hookimpl
+        def pamola_check_plan(self) -> str:
+            return "forbidden in this house"
+
+    outcome = kernel_of(Exits()).run(Steps(Nothing))
+    assert outcome.status != "success"
+    assert "forbidden in this house" in str(outcome.record.error)
 
 
 def test_a_redaction_that_is_no_pattern_names_the_plugin() -> None:

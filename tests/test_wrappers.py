@@ -180,16 +180,42 @@ REFUSED = {
     "async def pamola_check_plan(run):\n    yield 'no'": "never be awaited",
     "def pamola_check_plan(*, plan): return ['no']": "'plan' is keyword-only",
     "def pamola_check_plan(run, *, plan): return ['no']": "'plan' is keyword-only",
+    "@functools.cache\n@hookimpl\ndef pamola_check_plan(plan): return ['no']": "is a _lru_cache_wrapper",
+    "class Check:\n    def __call__(self, plan): return ['no']\npamola_check_plan = hookimpl(Check())": "is a Check",
 }
 
 
 @pytest.mark.parametrize("source", REFUSED)
 def test_an_implementation_that_could_not_be_called_is_refused_when_loaded(tmp_path: Path, source: str) -> None:
     file = tmp_path / "odd.py"
-    file.write_text(f"from pamola_tasks import hookimpl\n@hookimpl\n{source}\n")
+    decorator = "" if "hookimpl" in source else "@hookimpl\n"
+    file.write_text(f"import functools\nfrom pamola_tasks import hookimpl\n{decorator}{source}\n")
     record = Kernel(autoload=False, plugins=memory_plugins(), modules=[str(file)]).plugins["odd"]
     assert record.status == "failed"
     assert REFUSED[source] in record.reason
+
+
+def test_old_style_wrappers_are_refused_when_loaded() -> None:
+    class Old:
+        @hookimpl(hookwrapper=True)
+        def pamola_check_plan(self) -> Any:
+            yield
+
+    record = Kernel(autoload=False, plugins=[*memory_plugins(), Old()]).plugins["Old"]
+    assert record.status == "failed"
+    assert "use @hookimpl(wrapper=True)" in record.reason
+
+
+@pytest.mark.parametrize("answer", [True, {"no": 1}, [1], 5], ids=repr)
+def test_an_objection_that_is_not_text_names_the_plugin(answer: Any) -> None:
+    class Odd:
+        @hookimpl
+        def pamola_check_plan(self) -> Any:
+            return answer
+
+    outcome = kernel_of(Odd()).run(Steps(Nothing))
+    assert outcome.record.error is not None
+    assert "plugin Odd: pamola_check_plan returns objections as text" in outcome.record.error["message"]
 
 
 def test_an_optional_hook_may_be_one_that_is_not_there() -> None:

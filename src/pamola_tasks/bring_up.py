@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,7 @@ class BringUp:
             self._refusal = error
             run.provide("redactor", nulls.NoRedactor(str(error)))
         self._log_buffer = LogBuffer()
-        run.logger = run_logger(run, self._log_buffer)
+        self._logger = run.logger = run_logger(run, self._log_buffer)
 
     def bring_up(self, upto: str = "") -> RunServices:
         """Bring services up, in order, to this one; all of them unless one is named.
@@ -178,9 +179,12 @@ class BringUp:
     def _after_logging(self) -> None:
         if self.runs:
             handlers = list(self.run.logging.handlers)
-            for _, more in self.kernel.plugins.each("pamola_add_log_handlers", run=self.run):
-                handlers += list(more or ())
-            hand_over(self.run, self._log_buffer, handlers)
+            for record, more in self.kernel.plugins.each("pamola_add_log_handlers", run=self.run):
+                for handler in more or ():
+                    if not isinstance(handler, logging.Handler):
+                        raise PluginError(f"plugin {record.label}: {handler!r} is not a logging.Handler")
+                    handlers.append(handler)
+            hand_over(self.run, self._logger, self._log_buffer, handlers)
 
     def _after_encryption(self) -> None:
         run = self.run

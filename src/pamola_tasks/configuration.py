@@ -65,7 +65,7 @@ def hide_what_plugins_say(run: RunServices) -> None:
         PluginError: A pattern is not a regular expression.
     """
     for record, redactions in run.kernel.plugins.each("pamola_add_redactions", run=run):
-        for redaction in redactions or ():
+        for redaction in [redactions] if isinstance(redactions, str) else redactions or ():
             if callable(redaction):
                 run.redactor.add_predicate(redaction)
                 continue

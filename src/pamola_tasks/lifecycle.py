@@ -188,7 +188,7 @@ class RunSession(BringUp):
         """Do one thing of finalize; when it fails the run has failed, and the rest still happens."""
         try:
             action()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # what exits here would hide how the run ended
             message = self.run.redactor(f"{what} could not be written: {self.disclosure().message(error)}")
             self.run.logger.error("%s", message, exc_info=error)
             record = self.run.record
@@ -220,7 +220,7 @@ class RunSession(BringUp):
             if service in up:
                 try:
                     close()
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     message = self.disclosure().message(error)
                     run.logger.warning("closing %s failed: %s", service, message, exc_info=error)
         self.observers.watch.close()
@@ -306,7 +306,7 @@ def drive(task: _Driven, options: RunOptions) -> bool:
             task._failed("unhandled_exception", error)
         try:
             return bool(task.finalize(success))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             task._failed("finalization_error", error)
             if task._session is not None:
                 task._session.finalize(False)

@@ -29,9 +29,33 @@ class LogBuffer(logging.Handler):
         self.buffer.append(record)
 
 
-def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
+class RunLogger(logging.Logger):
+    """A logger whose handlers cannot stop the run: one that raises is left out, and the report says so."""
+
+    def __init__(self, run: RunServices) -> None:
+        super().__init__(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
+        self._run = run
+
+    def callHandlers(self, record: logging.LogRecord) -> None:
+        """Give a record to every handler."""
+        for handler in list(self.handlers):
+            self.give(handler, record)
+
+    def give(self, handler: logging.Handler, record: logging.LogRecord) -> None:
+        """Give a record to one handler, if its level asks for it."""
+        if record.levelno < handler.level:
+            return
+        try:
+            handler.handle(record)
+        except (Exception, SystemExit) as error:
+            self.removeHandler(handler)
+            name = f"{type(handler).__module__}.{type(handler).__name__}"
+            self._run.record.warnings.append(f"log handler {name} raised {type(error).__name__} and is left out")
+
+
+def run_logger(run: RunServices, buffer: logging.Handler) -> RunLogger:
     """A logger of this run alone, not registered anywhere, so that two kernels in one process do not meet."""
-    logger = logging.Logger(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
+    logger = RunLogger(run)
 
     def finish(record: logging.LogRecord) -> bool:
         """Redact and escape, so that neither a secret nor a forged line can reach a handler."""
@@ -53,15 +77,14 @@ def run_logger(run: RunServices, buffer: logging.Handler) -> logging.Logger:
     return logger
 
 
-def hand_over(run: RunServices, buffer: LogBuffer, handlers: Iterable[logging.Handler]) -> None:
+def hand_over(run: RunServices, logger: RunLogger, buffer: LogBuffer, handlers: Iterable[logging.Handler]) -> None:
     """Let the handlers of a run begin with what was logged before there were any."""
-    run.logger.removeHandler(buffer)
+    logger.removeHandler(buffer)
     for record in buffer.buffer:  # secrets that were registered since are hidden in them too
         record.msg = run.redactor(record.msg)
         record.exc_text = record.exc_text and run.redactor(record.exc_text)
     for handler in handlers:
-        run.logger.addHandler(handler)
+        logger.addHandler(handler)
         for record in buffer.buffer:
-            if record.levelno >= handler.level:
-                handler.handle(record)
+            logger.give(handler, record)
     buffer.buffer.clear()

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import inspect
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.calling import kind_of
 from pamola_tasks.plugins.discovery import installed, module_from, normalized, resolve
+from pamola_tasks.plugins.implementations import DEFINING, check_implementation, refuse_passed_over
 from pamola_tasks.plugins.providers import Providers
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.plugins.settings import settings_of
-from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service
+from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service, ServiceOrderError, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from pluggy import HookImpl
+    from collections.abc import Callable, Iterable, Iterator
 
     from pamola_tasks.protocols.redaction import Redactor
 
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
-_DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
 
 
 class Plugins(Providers):
@@ -68,6 +65,7 @@ class Plugins(Providers):
             waiting, self._waiting = self._waiting, None
             for record, plugin in waiting:
                 self._guarded(record, lambda plugin=plugin, record=record: self._define(plugin, record))  # type: ignore[misc]
+            self._refuse_disorder()
             for record, plugin in waiting:
                 if record.status == "loaded":
                     self._guarded(record, lambda plugin=plugin, record=record: self._register(plugin, record))  # type: ignore[misc]
@@ -132,21 +130,37 @@ class Plugins(Providers):
             self._waiting.append((record, plugin))
         else:
             self._define(plugin, record)
-            self._register(plugin, record)
+            self._refuse_disorder()
+            if record.status == "loaded":
+                self._register(plugin, record)
 
     # ------------------------------------------------------------ hooks and services that plugins define
 
     def _define(self, plugin: Any, record: PluginRecord) -> None:
         """Add the hook specifications and the kinds of service that a plugin brings."""
-        for hook in _DEFINING:
+        for hook in DEFINING:
             function = getattr(plugin, hook, None)
             if function is None or self.manager.parse_hookimpl_opts(plugin, hook) is None:
                 continue
             if hook == "pamola_add_hooks":
                 function(self.manager.add_hookspecs)
             else:
-                for name, service in function().items():
+                added = function()
+                if not isinstance(added, Mapping):
+                    raise PluginError(f"{hook} returns a mapping of names to services, not {added!r}")
+                for name, service in added.items():
                     self._add_service(name, service, record)
+
+    def _refuse_disorder(self) -> None:
+        """Take out the plugins whose services have no order: one needs what is not there, or they need each other."""
+        while self.added_services:
+            try:
+                in_order(self.services)
+                return
+            except ServiceOrderError as error:
+                owners = [self.added_services[name] for name in error.names]
+                for record in {owner.name: owner for owner in owners}.values():
+                    self._failed(record, str(error))
 
     def _add_service(self, name: str, service: Service, record: PluginRecord) -> None:
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith("_"):
@@ -183,7 +197,9 @@ class Plugins(Providers):
         record.object = plugin
         self.manager.register(plugin, record.name)
         self._choose_anew()
-        for caller in self.manager.get_hookcallers(plugin) or ():
+        callers = self.manager.get_hookcallers(plugin) or ()
+        refuse_passed_over(plugin, {caller.name for caller in callers})
+        for caller in callers:
             own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
             if not caller.has_spec():
                 if own[0].optionalhook:
@@ -191,7 +207,7 @@ class Plugins(Providers):
                 raise PluginError(self._unknown_hook(caller.name))
             if len(own) > 1:
                 raise PluginError(f"{caller.name} is implemented twice: use two plugins")
-            _check_implementation(caller.name, own[0])
+            check_implementation(caller.name, own[0])
             self.guard(own[0], record, caller.name)
 
     def _unknown_hook(self, name: str) -> str:
@@ -291,30 +307,6 @@ class Plugins(Providers):
             }
             for record in self.records
         ]
-
-
-def _check_implementation(hook: str, impl: HookImpl) -> None:
-    """Refuse an implementation that could never be called as its author meant it.
-
-    Raises:
-        PluginError: It is asynchronous, has parameters that pluggy does not fill, or wraps what cannot be wrapped.
-    """
-    kind, wraps = kind_of(hook), impl.wrapper or impl.hookwrapper
-    function = getattr(impl.function, "__func__", impl.function)
-    if wraps and kind == "event":
-        raise PluginError(f"{hook} is an event, which cannot be wrapped")
-    if wraps and hook in _DEFINING:
-        raise PluginError(f"{hook} is asked when a plugin is loaded, and cannot be wrapped")
-    if not wraps and kind == "step":
-        raise PluginError(f"{hook} has its only plain implementation in the kernel: write a wrapper")
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise PluginError(f"{hook}: an async function would never be awaited: hooks are called, not awaited")
-    if getattr(function, "__defaults__", None) or getattr(function, "__kwdefaults__", None):
-        raise PluginError(f"{hook}: a parameter has a default value, which implementations must not have")
-    code = getattr(function, "__code__", None)
-    if code is not None and code.co_kwonlyargcount:
-        name = code.co_varnames[code.co_argcount]
-        raise PluginError(f"{hook}: parameter {name!r} is keyword-only; hooks get theirs by position: remove the `*`")
 
 
 def assemble(

@@ -81,22 +81,30 @@ RUN_NAMES = frozenset(
 )
 
 
+class ServiceOrderError(ValueError):
+    """Services cannot come up in any order; `names` are those of plugins that are to blame."""
+
+    def __init__(self, message: str, names: list[str]) -> None:
+        super().__init__(message)
+        self.names = names
+
+
 def in_order(services: Mapping[str, Service]) -> list[str]:
     """Names of services in the order in which they come up: each right after the last one that it needs.
 
     Raises:
-        ValueError: One needs a service that is not there, or two need each other.
+        ServiceOrderError: One needs a service that is not there, or two need each other.
     """
     order = [name for name in services if name in KERNEL_SERVICES]
     rest = {name: service for name, service in services.items() if name not in {*KERNEL_SERVICES, *OUTSIDE_RUNS}}
     for name, service in rest.items():
         for needed in service.after:
             if needed not in services:
-                raise ValueError(f"service {name!r} comes after {needed!r}, which is not a service")
+                raise ServiceOrderError(f"service {name!r} comes after {needed!r}, which is not a service", [name])
     while rest:
         ready = [name for name, service in rest.items() if not rest.keys() & set(service.after)]
         if not ready:
-            raise ValueError(f"services {', '.join(sorted(rest))} wait for each other")
+            raise ServiceOrderError(f"services {', '.join(sorted(rest))} wait for each other", list(rest))
         for name in ready:
             places = [order.index(needed) for needed in rest.pop(name).after]
             order.insert(max(places) + 1 if places else len(order), name)
