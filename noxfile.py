@@ -82,7 +82,11 @@ def tests(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """The kernel's own tests with the oldest releases that it says it works with."""
     session.install(*OLDEST, *built_wheels(session))
-    session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", "constraints.txt", *OLDEST)
+    older = {release.partition("==")[0] for release in OLDEST}
+    pins = Path(session.create_tmp()) / "constraints.txt"
+    lines = Path("constraints.txt").read_text().splitlines()
+    pins.write_text("\n".join([line for line in lines if line.partition("==")[0] not in older]))
+    session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "-c", str(pins), *OLDEST)
     left_out = ["--ignore", "tests/system", "--ignore", "tests/test_docs.py"]
     session.run("pytest", "-n", "auto", "--timeout", "300", "-q", "tests", *left_out)
 

@@ -17,7 +17,7 @@ class LikelyIdentifier(NamedTuple):
 
 
 class Identifiers(Protocol):
-    """The service `identifiers`: which columns look like direct identifiers."""
+    """The service `identifiers`: which columns look like direct identifiers (ISO/IEC 20889:2018)."""
 
     def reason(self, column: str, values: Any) -> str | None:
         """Why a column looks like a direct identifier, in words; None where it does not.

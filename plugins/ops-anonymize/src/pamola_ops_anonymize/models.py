@@ -71,6 +71,8 @@ def _order(column: pd.Series[Any], texts: list[str]) -> Callable[[int], Any]:
 class Histogram:
     """How many records of each class have each sensitive value: one entry for each (class, value) that occurs.
 
+    l-diversity (Machanavajjhala et al. 2007) and t-closeness (Li et al. 2007) are computed from it.
+
     Attributes:
         owner: Class of each entry, ascending.
         value: Value of each entry, ascending within a class.

@@ -26,7 +26,7 @@ TOLERANCE = 1e-9
 
 @attrs.frozen(eq=False)
 class Classes:
-    """Equivalence classes of records, as a model looks at them.
+    """Equivalence classes of records (Samarati 2001), as a model looks at them.
 
     Attributes:
         sizes: Records of each class, int64; those of the population where the model counts in one.
@@ -48,8 +48,8 @@ class Classes:
 class PrivacyModel(abc.ABC):
     """What is asked of every class of a release. A subclass takes its parameters by keyword and checks them.
 
-    A model has to be monotonic: where it holds for two classes, it holds for their union. The search for classes
-    relies on it. Subclasses are best attrs classes: `@attrs.frozen`.
+    A model has to be monotonic (Machanavajjhala et al. 2007): where it holds for two classes, it holds for their
+    union. The search for classes relies on it. Subclasses are best attrs classes: `@attrs.frozen`.
 
     Attributes:
         name: What it is called, as in `models`.
