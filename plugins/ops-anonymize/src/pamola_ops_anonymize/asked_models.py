@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from .privacy_models import KAnonymity, KMap, models_of, registered_models
 if TYPE_CHECKING:
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
+
+    from .privacy_models import PrivacyModel
 
 
 def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
@@ -38,12 +41,40 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
         )
     if type(counted) not in (KAnonymity, KMap):  # another plugin's: the search itself sees to ours
         models.append(counted)
+    _check_claims(models)
     recursive = operation.l is not None and operation.l_diversity == "recursive"
     return Promise(
         distance=operation.t_distance,
         others=tuple(models),
         l_of_recursive=int(operation.l) if recursive and operation.l is not None else 2,
     )
+
+
+def _check_claims(models: list[PrivacyModel]) -> None:
+    """Refuse models whose claims would take the place of other metrics, or cannot be shown."""
+    owners = {"k": "the operation itself"}
+    for model in models:
+        what = f"AnonymizeOperation: the privacy model {model.name!r}"
+        try:
+            words, claim = model.words(), model.claims()
+        except Exception as error:
+            raise ParameterError(f"{what} cannot say what it promises: {error or type(error).__name__}") from error
+        if not isinstance(words, str):
+            raise ParameterError(f"{what}: words must give text, not {type(words).__name__}")
+        if claim is None or not model.of_sensitive:
+            continue
+        if not (isinstance(claim, tuple) and len(claim) == 2 and isinstance(claim[0], str) and _is_number(claim[1])):
+            raise ParameterError(f"{what}: claims must give a name and a number, or None")
+        if claim[0] in owners:
+            raise ParameterError(
+                f"{what} claims {claim[0]!r}, which {owners[claim[0]]} claims: the metrics `{claim[0]}_claimed` and"
+                f" `{claim[0]}_measured` can be those of one only"
+            )
+        owners[claim[0]] = f"the privacy model {model.name!r}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _asked(operation: Any) -> list[tuple[str, Mapping[str, Any]]]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataRefused
 
+from .asking import met_by
 from .conditions import Measured, Promise
 from .domains import Ints
 from .measures import Grouping
@@ -81,7 +82,7 @@ def check_promise(promise: Promise, measured: Mapping[str, Measured | None], siz
     """
     classes = Classes(np.zeros(0, dtype=np.int64) if sizes is None else sizes)
     for model in promise.of_sizes:
-        if not model.holds(model.measure(classes)).all():
+        if not met_by(model, classes).all():
             raise DataRefused(
                 f"{model.words()} was asked for, but the generalized table does not reach it: it is not released."
                 f" This is a fault of the operation or of the model, please report it"

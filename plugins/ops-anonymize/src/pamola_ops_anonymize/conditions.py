@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .asking import keeps, measure, met_by, worst_of
 from .domains import Floats, Ints, Mask
 from .models import Histogram, SensitiveValues
 from .privacy_models import Classes, DeltaDisclosure, Distance, Diversity, LDiversity, PrivacyModel, TCloseness
@@ -118,7 +119,7 @@ class Promise:
 
     def kept(self, measured: Measured) -> bool:
         """Whether what was measured of a sensitive attribute is as promised."""
-        return all(model.kept(measured.worst[model.name]) for model in self.of_sensitive)
+        return all(keeps(model, measured.worst[model.name]) for model in self.of_sensitive)
 
     def claims(self, measured: Sequence[Measured]) -> dict[str, float]:
         """What was asked and what was measured of the attribute that falls shortest, as reports show it at the top."""
@@ -128,7 +129,7 @@ class Promise:
             if claim is None or not measured:
                 continue
             name, asked = claim
-            worst = model.worst(np.array([found.worst[model.name] for found in measured]))
+            worst = worst_of(model, np.array([found.worst[model.name] for found in measured]))
             told |= {f"{name}_claimed": asked, f"{name}_measured": int(worst) if self._counts(model) else worst}
         return told
 
@@ -142,8 +143,8 @@ class Promise:
             if model.of_sensitive:
                 worst = [seen.worst[model.name] for seen in measured.values() if seen is not None]
             else:
-                worst = [model.worst(model.measure(Classes(sizes)))] if len(sizes) else []
-            value = model.worst(np.array(worst)) if worst else None
+                worst = [worst_of(model, measure(model, Classes(sizes)))] if len(sizes) else []
+            value = worst_of(model, np.array(worst)) if worst else None
             finite = value if value is not None and np.isfinite(value) else None
             found[model.name] = {"asked": model.words(), "measured": finite}
         return found
@@ -156,7 +157,7 @@ class Promise:
         met = np.ones(histogram.classes, dtype=bool)
         classes = Classes(histogram.sizes, histogram, ordered)
         for model in self.of_sensitive:
-            met &= model.holds(model.measure(classes))
+            met &= met_by(model, classes)
         return met
 
 
@@ -228,7 +229,7 @@ class Conditions:
         sizes = np.bincount(group, weights=self.weights[units], minlength=groups)
         met = sizes >= self.k
         for model in self.promise.of_sizes:
-            met &= model.holds(model.measure(Classes(sizes.astype(np.int64))))
+            met &= met_by(model, Classes(sizes.astype(np.int64)))
         for counts in self.sensitive if self.promise.of_sensitive else ():
             if not met.any():
                 break

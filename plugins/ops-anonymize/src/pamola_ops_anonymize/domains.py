@@ -22,6 +22,13 @@ Mask = npt.NDArray[np.bool_]
 _MOST_MARKS = 50_000_000
 
 
+def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same array, through which nothing can be written."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 @attrs.frozen(eq=False)
 class Runs:
     """Rows grouped by node and, within a node, sorted by code: one entry for each (node, code).

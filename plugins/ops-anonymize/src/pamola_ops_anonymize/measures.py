@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .asking import measure, worst_of
 from .conditions import Measured, Promise
 from .models import Histogram, SensitiveValues
 from .privacy_models import Classes
@@ -137,5 +138,5 @@ class Grouping:
             t=float(histogram.distance(ordered=ordered).max()),
             ordered=ordered,
             delta=float(histogram.disclosure().max()),
-            worst={model.name: model.worst(model.measure(classes)) for model in promise.of_sensitive},
+            worst={model.name: worst_of(model, measure(model, classes)) for model in promise.of_sensitive},
         )

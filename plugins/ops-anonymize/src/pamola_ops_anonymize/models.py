@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .domains import Floats, Ints, OrderedDomain, encode
+from .domains import Floats, Ints, OrderedDomain, encode, read_only
 
 _DENSE = 8  # pairs that there could be for each one that there is, up to which counting all is faster than sorting
 
@@ -71,7 +71,8 @@ def _order(column: pd.Series[Any], texts: list[str]) -> Callable[[int], Any]:
 class Histogram:
     """How many records of each class have each sensitive value: one entry for each (class, value) that occurs.
 
-    l-diversity (Machanavajjhala et al. 2007) and t-closeness (Li et al. 2007) are computed from it.
+    l-diversity (Machanavajjhala et al. 2007) and t-closeness (Li et al. 2007) are computed from it. The arrays are
+    read-only, because privacy models of other plugins are given them.
 
     Attributes:
         owner: Class of each entry, ascending.
@@ -82,11 +83,11 @@ class Histogram:
         blank: The value that is the empty text, where there are missing values (the last one) as well.
     """
 
-    owner: Ints
-    value: Ints
-    count: Ints
+    owner: Ints = attrs.field(converter=read_only)
+    value: Ints = attrs.field(converter=read_only)
+    count: Ints = attrs.field(converter=read_only)
     classes: int
-    share: Floats
+    share: Floats = attrs.field(converter=read_only)
     blank: int | None = None
 
     @classmethod

@@ -14,7 +14,7 @@ import numpy as np
 
 from pamola_tasks.errors import ParameterError
 
-from .domains import Floats, Ints, Mask
+from .domains import Floats, Ints, Mask, read_only
 from .models import Histogram
 
 Diversity = Literal["distinct", "entropy", "recursive"]
@@ -26,7 +26,7 @@ TOLERANCE = 1e-9
 
 @attrs.frozen(eq=False)
 class Classes:
-    """Equivalence classes of records (Samarati 2001), as a model looks at them.
+    """Equivalence classes of records (Samarati 2001), as a model looks at them. The arrays are read-only.
 
     Attributes:
         sizes: Records of each class, int64; those of the population where the model counts in one.
@@ -34,7 +34,7 @@ class Classes:
         ordered: Whether the values are numbers, dates or ordered categories.
     """
 
-    sizes: Ints
+    sizes: Ints = attrs.field(converter=read_only)
     values: Histogram | None = None
     ordered: bool = False
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataRefused, ParameterError
 
+from .asking import met_by
 from .conditions import Conditions, SensitiveCounts
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
 from .domains import Floats, Ints, Mask
@@ -285,7 +286,7 @@ def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings
     promise = settings.promise
     whole = Classes(np.array([weights.sum()], dtype=np.int64))
     for model in promise.of_sizes:
-        if not model.holds(model.measure(whole)).all():
+        if not met_by(model, whole).all():
             raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
     sensitive = []
     for name in settings.sensitive if promise.of_sensitive else ():
