@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 import pickle
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal, Protocol
 
 import attrs
 
 from pamola_tasks.errors import OperationError, StepTimeout
 
+_STATES = ("waiting", "running", "ended")
 _LOOK = 0.1  # seconds that a look at submitted work may take, so that stopping is not late
 
 
@@ -84,7 +85,7 @@ class Elsewhere(Protocol):
 
 
 def await_answer(
-    place: Elsewhere, work: Work, on_message: Callable[[bytes], None], stop: threading.Event | None = None
+    place: Elsewhere, work: Work, on_message: Callable[[bytes], None], warn: Callable[[str], None], stop: Event
 ) -> bytes:
     """Have work done, and wait for its answer.
 
@@ -92,27 +93,34 @@ def await_answer(
         place: Where.
         work: The work.
         on_message: Takes what is sent meanwhile.
+        warn: Takes a warning where the work cannot be cancelled.
         stop: Says that the answer is not wanted any more.
 
     Raises:
         StepTimeout: It ran longer than it may.
-        OperationError: It is lost, or was stopped.
+        OperationError: It is lost, or was stopped, or its state is none that there is.
     """
     deadline = math.inf
     handle = place.submit(work)
     try:
         while True:
             state = place.state(handle, max(0.0, min(deadline - time.monotonic(), _LOOK)))
+            if (name := getattr(state, "name", None)) not in _STATES:
+                gave = f"{type(place).__name__} gave the state {name!r}"
+                raise OperationError(f"step {work.step_id}: {gave}, which is none of {', '.join(_STATES)}")
             for message in state.messages:
                 on_message(message)
             if state.name == "ended":
                 return state.answer
-            if stop is not None and stop.is_set():
+            if stop.is_set():
                 raise OperationError(f"step {work.step_id} was stopped, because the run ends", stopped=True)
             if state.name == "running" and deadline == math.inf and work.timeout is not None:
                 deadline = time.monotonic() + work.timeout
             if time.monotonic() >= deadline:
                 raise StepTimeout(f"step {work.step_id} took longer than {work.timeout:g} s and was stopped")
     except BaseException:
-        place.cancel(handle)
+        try:
+            place.cancel(handle)
+        except Exception as error:  # the step fails by its own reason
+            warn(f"step {work.step_id}: {type(place).__name__} could not cancel it: {type(error).__name__}")
         raise

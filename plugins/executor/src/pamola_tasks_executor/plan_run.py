@@ -191,15 +191,19 @@ class _Steps:
             attempt=remote.describe_step(driver.run, step),
             **self._plan_run.limits(step),
         )
-        answer = await_answer(place, work, lambda message: remote.pass_on(message, driver, step), stop)
-        return remote.taken(answer, driver, step, staged)
+        origin, warn = f"step {step.id}: {type(place).__name__}", partial(driver.run.warn, step=step.id)
+        answer = await_answer(place, work, lambda message: remote.pass_on(message, driver, step, origin), warn, stop)
+        return remote.taken(answer, driver, step, staged, origin)
 
     def complete(self, name: str, result: OperationResult) -> None:
         self._driver.complete(self._plan[name], result)
 
     def close(self) -> None:
-        if self._place is not None:
-            self._place.close()
+        try:
+            if self._place is not None:
+                self._place.close()
+        except Exception as error:  # what the steps gave is here
+            self._driver.run.warn(f"closing {type(self._place).__name__} failed: {type(error).__name__}")
 
 
 def _modules(plan: Plan) -> list[str]:

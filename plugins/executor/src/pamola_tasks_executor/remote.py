@@ -138,7 +138,7 @@ def describe_step(run: RunServices, step: Step) -> bytes:
     return dumps(attempt, f"step {step.id}")
 
 
-def taken(data: bytes, driver: StepDriver, step: Step, staged: StagedStep) -> OperationResult:
+def taken(data: bytes, driver: StepDriver, step: Step, staged: StagedStep, origin: str) -> OperationResult:
     """Take over what an attempt left: its result, or its error raised.
 
     Args:
@@ -146,24 +146,34 @@ def taken(data: bytes, driver: StepDriver, step: Step, staged: StagedStep) -> Op
         driver: The run.
         step: The step.
         staged: The step's outputs here, which publish what was staged there.
+        origin: The step and its place, for the error of an answer that cannot be read.
     """
-    answer: Answer = loads(data)
+    answer = _read(data, f"{origin} gave an answer")
+    outcome = (answer.result if answer.error is None else answer.error) if isinstance(answer, Answer) else None
+    if not isinstance(outcome, OperationResult | BaseException):
+        raise OperationError(f"{origin} gave an answer that cannot be read: it has no result")
     for message in answer.messages:
-        pass_on(message, driver, step)
+        pass_on(message, driver, step, origin)
     staged.warnings += answer.warnings
     staged.read.update(answer.read)
-    if answer.error is not None:
-        answer.error.__cause__ = RemoteTraceback(answer.trace)
-        raise answer.error
+    if isinstance(outcome, BaseException):
+        outcome.__cause__ = RemoteTraceback(answer.trace)
+        raise outcome
     staged.derives = answer.derives
     staged.take(answer.files)
-    assert answer.result is not None
-    return answer.result
+    return outcome
 
 
-def pass_on(message: bytes, driver: StepDriver, step: Step) -> None:
+def _read(data: bytes, what: str) -> Any:
+    try:
+        return loads(data)
+    except Exception as error:
+        raise OperationError(f"{what} that cannot be read: {error or type(error).__name__}") from error
+
+
+def pass_on(message: bytes, driver: StepDriver, step: Step, origin: str) -> None:
     """Pass what a step reported elsewhere to the parent's services."""
-    kind, *what = loads(message)
+    kind, *what = _read(message, f"{origin} sent a message")
     driver.call_in_parent(lambda: _pass_on(kind, what, driver, step))
 
 
