@@ -78,6 +78,12 @@ def test_a_right_model_is_asked_and_shown(tmp_path: Path) -> None:
     assert (metrics["odd_claimed"], metrics["odd_measured"]) == (1, 0.0)
 
 
+def test_measures_may_be_whole_numbers(tmp_path: Path) -> None:
+    outcome = run(tmp_path, measure=constant(lambda n: np.zeros(n, np.int64)))
+    assert outcome.success, outcome.error
+    assert outcome.record.steps[0].metrics["odd_measured"] == 0.0
+
+
 @pytest.mark.parametrize("name", ["k", "t"])
 def test_claims_of_one_model_cannot_replace_other_metrics(tmp_path: Path, name: str) -> None:
     said = failure(tmp_path, claims=lambda self: (name, 999))

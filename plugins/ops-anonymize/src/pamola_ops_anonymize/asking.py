@@ -24,7 +24,7 @@ def met_by(model: PrivacyModel, classes: Classes) -> Mask:
     measured = measure(model, classes)
     with _named(model, "holds"):
         held = model.holds(measured)
-    _check(model, "holds", held, measured.shape, "b", "bool")
+    _check(model, "holds", held, measured.shape, "b", "bool values")
     return held
 
 
@@ -37,7 +37,8 @@ def measure(model: PrivacyModel, classes: Classes) -> Floats:
     """
     with _named(model, "measure"):
         found = model.measure(classes)
-    _check(model, "measure", found, classes.sizes.shape, "f", "float64")
+    _check(model, "measure", found, classes.sizes.shape, "fiu", "numbers")
+    found = found.astype(np.float64, copy=False)
     if np.isnan(found).any():
         raise DataRefused(f"the privacy model {model.name!r} is refused: measure gave NaN for some classes")
     return found
@@ -47,7 +48,7 @@ def worst_of(model: PrivacyModel, measured: Floats) -> float:
     """The measure of the class that gives most away.
 
     Raises:
-        DataRefused: It is no number.
+        DataRefused: It is NaN.
         OperationError: The model failed.
     """
     with _named(model, "worst"):
@@ -76,11 +77,11 @@ def _named(model: PrivacyModel, method: str) -> Iterator[None]:
         raise OperationError(f"the privacy model {model.name!r} failed in {method}: {said}") from error
 
 
-def _check(model: PrivacyModel, method: str, found: Any, shape: tuple[int, ...], kind: str, dtype: str) -> None:
-    if isinstance(found, np.ndarray) and found.dtype.kind == kind and found.shape == shape:
+def _check(model: PrivacyModel, method: str, found: Any, shape: tuple[int, ...], kinds: str, what: str) -> None:
+    if isinstance(found, np.ndarray) and found.dtype.kind in kinds and found.shape == shape:
         return
     given = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
     raise DataRefused(
-        f"the privacy model {model.name!r} is refused: {method} must give {dtype} of shape {shape}, one for each"
+        f"the privacy model {model.name!r} is refused: {method} must give {what} of shape {shape}, one for each"
         f" class, not {given}"
     )

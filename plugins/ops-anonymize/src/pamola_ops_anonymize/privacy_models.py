@@ -64,7 +64,7 @@ class PrivacyModel(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, classes: Classes) -> Floats:
-        """The model's measure of each class, float64 of shape (classes,)."""
+        """The model's measure of each class, numbers of shape (classes,), none of them NaN."""
 
     @abc.abstractmethod
     def holds(self, measured: Floats) -> Mask:
