@@ -203,3 +203,31 @@ def test_a_format_of_another_plugin(project: Project) -> None:
     )
     project("run", "t")
     assert project.page("txt") == "status: completed"
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_a_format_that_replaces_the_json_report_is_refused(project: Project, name: str) -> None:
+    """What programs read is always ours; a replacement would have been accepted and not used."""
+    project.add(
+        "other",
+        "from pamola_tasks import Contribution, hookimpl\n"
+        "def write(report): return b'{}'\n"
+        "@hookimpl\n"
+        f"def pamola_add_report_writers(): return {{{name!r}: Contribution(write, replaces='json')}}\n",
+    )
+    done = json.loads(project("run", "t", "--json", code=2).stdout)
+    assert "the report format 'json' is replaced" in done["error"]["message"]
+    assert not (project.root / "step-ran").exists()
+
+
+@pytest.mark.parametrize("name", ["md", "txt"])
+def test_a_format_may_replace_the_markdown_report(project: Project, name: str) -> None:
+    project.add(
+        "other",
+        "from pamola_tasks import Contribution, hookimpl\n"
+        "def write(report): return b'short'\n"
+        "@hookimpl\n"
+        f"def pamola_add_report_writers(): return {{{name!r}: Contribution(write, replaces='md')}}\n",
+    )
+    project("run", "t")
+    assert project.page(name) == "short"

@@ -20,6 +20,8 @@ def unusable(run: RunServices) -> list[str]:
     """Why formats that other plugins add cannot be written; ours are imported when the report is written."""
     writers = run.kernel.contributions("pamola_add_report_writers", "report format")
     problems = []
+    if "json" not in writers or writers.target("json") != WRITERS["json"]:
+        problems.append("the report format 'json' is replaced by another plugin's: programs read it, so it stays ours")
     for extension in writers:
         if writers.target(extension) != WRITERS.get(extension):
             try:
