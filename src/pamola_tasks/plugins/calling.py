@@ -142,9 +142,7 @@ class HookCalls:
         """What plugins object in a check; a check that fails is an error."""
         found: list[str] = []
         for record, answer in self.each(hook, **arguments):
-            if not answer:
-                continue
-            texts = [answer] if isinstance(answer, str) else answer
+            texts = [answer] if isinstance(answer, str) else answer or ()
             several = isinstance(texts, list | tuple | set | frozenset)
             if not several or not all(isinstance(text, str) for text in texts):
                 raise PluginError(f"plugin {record.label}: {hook} returns objections as text, not {answer!r}")

@@ -42,7 +42,9 @@ def pamola_check_plan(run: RunServices) -> list[str]:
 
 @hookimpl
 def pamola_add_report_writers() -> dict[str, str]:
-    """JSON, Markdown and HTML."""
-    from pamola_tasks_reports.writers import WRITERS
-
-    return WRITERS
+    """JSON, Markdown and HTML: `writers.WRITERS`, which is not imported before a report is written."""
+    return {
+        "json": "pamola_tasks_reports.store:as_json",
+        "md": "pamola_tasks_reports.markdown:as_markdown",
+        "html": "pamola_tasks_reports.html:as_html",
+    }
