@@ -33,8 +33,7 @@ def refuse_passed_over(plugin: Any, registered: AbstractSet[str]) -> None:
         inner = getattr(found, "__func__", None) or getattr(found, "fget", None)
         mark = next((vars(value)[_MARK] for value in (found, inner) if _MARK in getattr(value, "__dict__", ())), None)
         if mark is not None and (mark["specname"] or name) not in registered:
-            kind = type(found).__name__
-            raise PluginError(f"{name} is marked as a hook but is a {kind}, which is never called: write a function")
+            raise PluginError(f"{name}, marked as a hook, is a {type(found).__name__}, never called: use a function")
 
 
 def check_implementation(hook: str, impl: HookImpl) -> None:

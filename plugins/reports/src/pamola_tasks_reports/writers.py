@@ -21,7 +21,8 @@ def unusable(run: RunServices) -> list[str]:
     writers = run.kernel.contributions("pamola_add_report_writers", "report format")
     problems = []
     if "json" not in writers or writers.target("json") != WRITERS["json"]:
-        problems.append("the report format 'json' is replaced by another plugin's: programs read it, so it stays ours")
+        whose = writers.owner("json").label if "json" in writers else "a format of another name"
+        problems.append(f"the report format 'json' is replaced by {whose}: programs read it, so it cannot be")
     for extension in writers:
         if writers.target(extension) != WRITERS.get(extension):
             try:
