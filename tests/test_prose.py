@@ -44,7 +44,7 @@ PATTERNS = [(re.compile(pattern, re.I), instead) for pattern, instead in WORDS.i
 # (end of the file's path, text of the line): why the word stays.
 EXCEPTIONS = {
     ("howto/replace-a-service.md", "override `stands(step)`"): "the name of a method",
-    ("protocols/steps.py", "calls `stands`"): "the name of a method",
+    ("protocols/tasks.py", "calls `stands`"): "the name of a method",
     ("reference/services.md", "calls `stands`"): "the name of a method",
     ("plugins/observers.py", "tell: Called with"): "the name of an argument",
     ("task_process.py", "tell: Takes this object"): "the name of an argument",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PamolaTaskError, PluginError
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.protocols.contributions import Contribution
+from pamola_tasks.protocols.services import Contribution
 
 if TYPE_CHECKING:
     from pamola_tasks.plugins.calling import HookCalls

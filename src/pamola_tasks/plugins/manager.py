@@ -25,7 +25,7 @@ from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pamola_tasks.protocols.redaction import Redactor
+    from pamola_tasks.protocols.observability import Redactor
 
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
 

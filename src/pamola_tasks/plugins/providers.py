@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pluggy import HookImpl
 
-    from pamola_tasks.protocols.redaction import Redactor
+    from pamola_tasks.protocols.observability import Redactor
 
 
 class Providers(HookCalls):

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pamola_tasks.protocols.plugins_view import PluginsView
-    from pamola_tasks.protocols.run import KernelView
+    from pamola_tasks.protocols.run import KernelView, PluginsView
 
 
 class Command:

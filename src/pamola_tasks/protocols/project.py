@@ -1,9 +1,10 @@
-"""A project, and what the caller of a run asks for beside configuration."""
+"""A project: its configuration, where its tasks keep what they have, and what the caller of a run asks for."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -11,10 +12,10 @@ from pamola_tasks.errors import ServiceNotReady
 from pamola_tasks.plan import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pamola_tasks.protocols.files import Files
-    from pamola_tasks.protocols.redaction import Redactor
+    from pamola_tasks.protocols.observability import Redactor
     from pamola_tasks.secret import Secret
 
 
@@ -85,3 +86,229 @@ class Project:
 
     def __repr__(self) -> str:
         return f"Project({str(self.root)!r})"
+
+
+class Config(Protocol):
+    """The merged, typed configuration of one task (`TaskConfig` of the config plugin).
+
+    Every key of the schema is an attribute of that name; a task's own parameters are attributes too. A key that no
+    layer states has the default of the reference; `encryption_mode` is `none`, but `simple` where `use_encryption` is
+    on. A `RawValue` in a layer is text that is still to be read.
+    """
+
+    task_id: str
+    task_type: str
+    description: str
+    version: str
+    dependencies: list[str]
+    input_datasets: dict[str, str]
+    auxiliary_datasets: dict[str, str]
+    data_types: dict[str, Any]
+    operations: list[Any]
+    outputs: list[str]
+    output_format: str
+    continue_on_error: bool
+    use_encryption: bool
+    encryption_mode: str
+    encryption_key_path: str | None
+    parallel_processes: int
+    chunk_size: int
+    seed: int | None
+    log_level: str
+    timeout: float | None
+    allow_external: bool
+    allowed_external_paths: list[str]
+    data_repository: str
+    enable_checkpoints: bool
+    check_free_space: bool
+
+    @property
+    def retry(self) -> RetrySettings:
+        """How steps are retried."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a dotted key, or the default."""
+
+    def plugin(self, name: str) -> Any:
+        """A plugin's own section, as an instance of the class that it gave with `pamola_add_settings`."""
+
+    def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
+        """A message about a value, or about its key, with the place where that was written.
+
+        `path` has keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`.
+        """
+
+    def origins(self) -> Mapping[str, Origin]:
+        """For every dotted key, who won and who was overridden; secrets as `Secret`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All values, nested, with secrets as `***`."""
+
+
+class RawValue(str):
+    """A value as it was typed on the command line. The configuration reads it, as YAML 1.2."""
+
+    __slots__ = ()
+
+
+@attrs.frozen(kw_only=True)
+class RetrySettings:
+    """How a failing step is retried.
+
+    Attributes:
+        max_retries: Attempts after the first.
+        backoff: Factor by which each wait is longer than the one before.
+        initial_wait: Seconds before the first retry.
+        max_wait: The longest wait, in seconds.
+        jitter: Whether waits are multiplied by a random factor in [0.75, 1.25].
+        on: Names of exception classes that are retried beside the transient ones.
+    """
+
+    max_retries: int = 3
+    backoff: float = 2.0
+    initial_wait: float = 1.0
+    max_wait: float = 60.0
+    jitter: bool = True
+    on: list[str] = attrs.Factory(list)
+
+
+@attrs.frozen(kw_only=True)
+class ConfigLayer:
+    """One layer of configuration values."""
+
+    name: str  #: what people call it: `command line`, `task file`, `project file`, `task class`, `environment`
+    rank: int  #: 100 to 500; the higher overrides the lower
+    origin: str  #: where it comes from: a file name relative to the project, a class, `--set`
+    values: Mapping[str, Any]  #: nested values, by key
+    #: for dotted keys, the place within the origin, such as `configs/t_1.yaml:12:8`
+    places: Mapping[str, str] = attrs.Factory(dict)
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """Where the value of a key came from, and which layers it overrides."""
+
+    value: Any
+    layer: str
+    place: str
+    overridden: tuple[Origin, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TaskPlace:
+    """Where one task keeps what it has. Nothing of it need be there.
+
+    All names are for `Files`: relative to the project's root, or absolute.
+    """
+
+    task_id: str  #: the task
+    #: its directories by type: `task, input, output, dictionaries, temp, logs, state`, and further ones
+    directories: Mapping[str, str]
+    lock: str  #: the file that the task's lock is held on, for locks that are files
+    manifest: str  #: the list of what its newest run published
+    newest_report: str  #: the report of its newest run, without extension
+    run_reports: str  #: the directory with a report for each run, named by the run's id
+
+    @property
+    def home(self) -> str:
+        """The task's own directory."""
+        return self.directories["task"]
+
+    @property
+    def state(self) -> str:
+        """What the task keeps for its next run."""
+        return self.directories["state"]
+
+    def report(self, run_id: str | None = None, extension: str = "json") -> str:
+        """The report of a run, or of the newest one."""
+        stem = self.newest_report if run_id is None else f"{self.run_reports}/{run_id}"
+        return f"{stem}.{extension}"
+
+
+class Places(Protocol):
+    """The layout of a project: where everything is, of any task. Nothing else in the system knows a folder's name."""
+
+    @property
+    def folders(self) -> Mapping[str, str]:
+        """The project's folders by type, named as in `TaskPlace`: `raw, processed, reports, configs, project_logs`."""
+
+    def of(self, task_id: str) -> TaskPlace:
+        """Where a task keeps its files, also if there is no such task; `PathSecurityError` if the id is not a name."""
+
+    def left(self) -> list[str]:
+        """The ids of all tasks that have left something, sorted."""
+
+    def runs(self, task_id: str) -> list[str]:
+        """The ids of the runs of a task that have a report, oldest first."""
+
+    def owner_of(self, path: str | Path) -> str:
+        """The task in one of whose directories a path is, judged by the path alone; empty for all other paths.
+
+        Encrypted files are bound to it, and are written in one directory of a task and moved to another.
+        """
+
+
+class Directories(Protocol):
+    """The directories of one run's task (`TaskDirectoryManager`), the same that `Places` says: a run is refused where
+    the two disagree. Types: those of `TaskPlace.directories` and of `Places.folders`."""
+
+    def ensure_directories(self) -> dict[str, Path]:
+        """Make what is missing; all directories by type."""
+
+    def get_directory(self, dir_type: str) -> Path:
+        """One directory, absolute; an unknown type raises `DirectoryManagerError`."""
+
+    def get_artifact_path(
+        self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
+    ) -> Path:
+        """A path for an artifact, checked."""
+
+    def clean_temp_directory(self) -> bool:
+        """Empty the temp directory, without deleting it."""
+
+
+@attrs.frozen(kw_only=True)
+class LockHolder:
+    """Who locked a task and has not let go of it: it runs, or its process ended without. Empty where it is unknown."""
+
+    run_id: str = ""
+    pid: int | None = None
+    host: str = ""
+    since: str = ""  # RFC 3339
+    steps: tuple[str, ...] = ()  # that run, or ran when the process ended
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.since}" if self.pid is not None else ""
+
+
+class Lock(Protocol):
+    """Keeps a task from running twice at the same time. The kernel takes it for a run; any process can ask about it."""
+
+    @property
+    def held(self) -> bool:
+        """Whether this run holds it."""
+
+    @property
+    def after_a_crash(self) -> bool:
+        """Whether the run that held it before did not let go of it itself, and may have left files half written."""
+
+    def take(self, *, wait: bool = False) -> None:
+        """Lock the run's task, then remove what a run that crashed has left half written in the task's directories.
+
+        While another process holds it, wait, or raise `AlreadyRunning`.
+        """
+
+    def tell(self, steps: Iterable[str]) -> None:
+        """Say which steps run now, to other processes."""
+
+    def release(self) -> None:
+        """Let go; nothing happens where it is not held."""
+
+    def holder(self, task_id: str) -> LockHolder | None:
+        """The process that holds the lock of a task; None if unlocked, or unknown."""
+
+    def is_running(self, task_id: str) -> bool:
+        """Whether a task is locked now."""
+
+    def keeping_out(self, task_id: str) -> AbstractContextManager[None]:
+        """Keep every process from running a task while the block lasts; `AlreadyRunning` if one does."""

@@ -1,8 +1,8 @@
-"""The services of a run: what each must offer, after which others it comes up, and its default provider."""
+"""What plugins add by name: kinds of service, with the order in which they come up, and contributions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,3 +109,23 @@ def in_order(services: Mapping[str, Service]) -> list[str]:
             places = [order.index(needed) for needed in rest.pop(name).after]
             order.insert(max(places) + 1 if places else len(order), name)
     return order
+
+
+class Contribution:
+    """Something that a plugin adds under a name, and what it replaces.
+
+    A plain object or `"module:object"` is the same as a `Contribution` that replaces nothing.
+
+    Args:
+        target: The object, or `"module:object"`, imported when it is first used.
+        replaces: The name of a contribution of another plugin that this one takes the place of.
+    """
+
+    __slots__ = ("replaces", "target")
+
+    def __init__(self, target: Any, *, replaces: str = "") -> None:
+        self.target = target
+        self.replaces = replaces
+
+    def __repr__(self) -> str:
+        return f"Contribution({self.target!r}, replaces={self.replaces!r})"
