@@ -24,9 +24,9 @@ from kernel_kit import (
 )
 
 from pamola_tasks import Operation, OperationResult, Secret, hookimpl
-from pamola_tasks.dry_run import dry_run
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.storage.files import temporary_name
+from pamola_tasks_orchestration.dry_run import dry_run
 
 
 @pytest.fixture

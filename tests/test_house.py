@@ -36,7 +36,7 @@ LAYERS = (
     ("nulls",),
     ("storage",),
     ("plugins",),
-    ("steps", "step_data", "dry_run"),
+    ("steps", "step_data"),
     ("configuration", "bring_up", "lifecycle", "run_log"),
     ("task", "task_identity"),
     ("outcome", "registry", "kernel"),

@@ -15,7 +15,7 @@ from pamola_tasks.errors import ConfigurationError, DependencyError, PamolaTaskE
 from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.protocols import RunOptions, Task
 from pamola_tasks.record import now
-from pamola_tasks.steps import Steps
+from pamola_tasks.steps import Steps, settled_seed
 from pamola_tasks.storage.memory_use import peak_memory
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class RunSession(BringUp):
             PlanError: It cannot run, or a plugin objects.
         """
         run, plan = self.run, self.run.plan
+        run.record.seed = settled_seed(run)
         before = list(plan)
 
         def note_change(record: PluginRecord) -> None:
@@ -100,8 +101,15 @@ class RunSession(BringUp):
     def execute(self) -> bool:
         """Run the plan; whether all of it went well."""
         run = self.run
-        self.settle_plan()
-        self.steps = self._select_steps()
+        try:
+            self.settle_plan()
+            self.steps = Steps(run, self)
+        except PlanError:
+            # Selected steps that are not in the plan, or need what is not there, are no run: nothing is recorded.
+            self.started = self.started and not self._unannounced
+            raise
+        if self._unannounced:
+            self._announce()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         try:
@@ -109,25 +117,6 @@ class RunSession(BringUp):
         finally:
             self.steps.settle()
         return not self.steps.failed
-
-    def _select_steps(self) -> Steps:
-        """The steps that were asked for.
-
-        Raises:
-            PlanError: They are not in the plan, or need what is not there. Then this is no run: nothing is recorded.
-        """
-        try:
-            if self.run.options.selection:
-                from pamola_tasks.dry_run import check_selection
-
-                check_selection(self.run)
-            steps = Steps(self.run, self)
-        except PlanError:
-            self.started = self.started and not self._unannounced
-            raise
-        if self._unannounced:
-            self._announce()
-        return steps
 
     # ------------------------------------------------------------ finalize
 

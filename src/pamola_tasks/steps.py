@@ -26,7 +26,7 @@ class Steps:
     """The `StepDriver` of a run.
 
     Args:
-        run: The run, its plan configured. Its seed is settled here.
+        run: The run, its plan settled.
         session: Takes events and failures.
     """
 
@@ -50,7 +50,8 @@ class Steps:
         self._warned_before = len(run.record.warnings)
         self._waiting = {step.id for step in self.plan}
         self._readers_left = collections.Counter(name for step in self.plan for name in step.reads)
-        run.record.seed = settled_seed(run)
+        if self._left_out:
+            run.record.overrides.append(f"only some steps were asked for; left out: {', '.join(self._left_out)}")
 
     # ------------------------------------------------------------ prepare
 

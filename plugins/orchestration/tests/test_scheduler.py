@@ -92,7 +92,9 @@ def test_a_plugin_without_a_name_cannot_go_to_other_processes(root: Path) -> Non
 
 
 @pytest.mark.parametrize("arguments", [["--all"], ["first", "second"], ["second", "--with-dependencies"]])
-def test_without_the_plugin_several_tasks_are_refused(root: Path, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["--all"], ["first", "second"], ["second", "--with-dependencies"], ["first", "--dry-run"]]
+)
     """The message names the distribution; one task runs all the same."""
     refused = cli(root, "--no-plugin", "orchestration", "run", *arguments, code=2)
     assert "install pamola-tasks-orchestration" in refused.stderr

@@ -27,10 +27,8 @@ def command(cli: Invocation, task: str, as_json: bool) -> None:
 
 def show_plan(cli: Invocation, task: str, options: RunOptions, *, as_json: bool) -> None:
     """Print the plan of a task."""
-    from pamola_tasks.dry_run import dry_run
-
-    run = cli.kernel.plan(task, options)
-    document = plan_document(run, dry_run(run))
+    (planned,) = cli.kernel.scheduler.dry_run([task], options=options)
+    document = plan_document(planned.run, planned.steps)
     if as_json:
         print_json(document)
     else:

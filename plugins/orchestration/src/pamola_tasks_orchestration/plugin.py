@@ -1,4 +1,4 @@
-"""What pamola-tasks-orchestration adds to the system: the scheduler of several tasks, and the command `graph`."""
+"""What pamola-tasks-orchestration adds: the scheduler, the command `graph`, and a check of selected steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pamola_tasks import Command, hookimpl
 
 if TYPE_CHECKING:
     from pamola_tasks.kernel import Kernel
-    from pamola_tasks.protocols import Scheduler
+    from pamola_tasks.protocols import RunServices, Scheduler
 
 PAMOLA_HOOK_API = 1
 
@@ -31,3 +31,13 @@ def pamola_provide_scheduler(kernel: Kernel) -> Scheduler:
     from pamola_tasks_orchestration.scheduler import TaskScheduler
 
     return TaskScheduler(kernel)
+
+
+@hookimpl
+def pamola_check_plan(run: RunServices) -> list[str]:
+    """Refuse selected steps that need what was left out and was never made. A dry run shows them."""
+    if run.dry or not run.options.selection:
+        return []
+    from pamola_tasks_orchestration.dry_run import selection_problems
+
+    return selection_problems(run)

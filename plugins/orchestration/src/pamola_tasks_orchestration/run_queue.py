@@ -135,7 +135,7 @@ def why_unchanged(run: RunServices, steps: Sequence[Any] | None = None) -> str:
     if latest is None or not latest.get("success"):
         return ""
     if steps is None:
-        from pamola_tasks.dry_run import dry_run
+        from pamola_tasks_orchestration.dry_run import dry_run
 
         steps = dry_run(run)
     if not steps or any(step.action != "skip" for step in steps):

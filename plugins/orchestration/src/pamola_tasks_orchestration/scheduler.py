@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pamola_tasks.dry_run import dry_run
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import PlannedTask, RunOptions
+from pamola_tasks_orchestration.dry_run import dry_run
 from pamola_tasks_orchestration.run_queue import Request, refuse_unknown_steps, run_in_order, why_unchanged
 from pamola_tasks_orchestration.task_graph import TaskGraph
 

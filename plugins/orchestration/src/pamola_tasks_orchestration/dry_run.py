@@ -1,4 +1,4 @@
-"""What a run would do with each step, without running anything, and whether the selected steps can run at all."""
+"""What a run would do with each step, and whether selected steps can run at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import attrs
 
 from pamola_tasks.errors import PamolaTaskError, PlanError
 from pamola_tasks.record import SavedStep
-from pamola_tasks.steps import settled_seed, unchanged_since
+from pamola_tasks.steps import unchanged_since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,6 @@ def dry_run(run: RunServices, remade: Mapping[str, str] | None = None) -> list[P
         run: The run.
         remade: Inputs that will not be what they are now, by name, and what rewrites them.
     """
-    run.record.seed = settled_seed(run)
     left_out = run.options.selection.left_out(run.plan)
     anew: set[str] = set()
     planned = []
@@ -59,24 +58,20 @@ def _verdict(run: RunServices, step: Step) -> SavedStep | str:
         return f"its input cannot be used: {error}"
 
 
-def check_selection(run: RunServices) -> None:
-    """Refuse to begin where a step that was left out is needed and cannot be taken from an earlier run.
+def selection_problems(run: RunServices) -> list[str]:
+    """Steps that were asked for and need one that was left out and cannot be taken from an earlier run.
 
     What a step that is left out behind one that runs would give is known only when that one has ended: the run finds
     it then.
-
-    Raises:
-        PlanError: With every reason.
     """
-    run.record.seed = settled_seed(run)
-    left_out = run.options.selection.left_out(run.plan)
-    if not left_out:
-        return
-    run.record.overrides.append(f"only some steps were asked for; left out: {', '.join(left_out)}")
+    try:
+        left_out = run.options.selection.left_out(run.plan)
+    except PlanError:  # the run is refused for it
+        return []
     problems = []
     running: set[str] = set()
     missing: dict[str, str] = {}
-    for step in run.plan:
+    for step in run.plan if left_out else ():
         needs = run.plan.needs(step)
         behind = [name for name in needs if name in missing]
         if step.id not in left_out:
@@ -92,5 +87,4 @@ def check_selection(run: RunServices) -> None:
             verdict = f"step {behind[0]} would have to run first" if behind else run.checkpoints.stands(step)
             if not isinstance(verdict, SavedStep):
                 missing[step.id] = verdict or "it was never finished"
-    if problems:
-        raise PlanError(problems=tuple(problems))
+    return problems
