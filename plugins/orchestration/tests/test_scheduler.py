@@ -95,6 +95,7 @@ def test_a_plugin_without_a_name_cannot_go_to_other_processes(root: Path) -> Non
 @pytest.mark.parametrize(
     "arguments", [["--all"], ["first", "second"], ["second", "--with-dependencies"], ["first", "--dry-run"]]
 )
+def test_without_the_plugin_several_tasks_and_dry_runs_are_refused(root: Path, arguments: list[str]) -> None:
     """The message names the distribution; one task runs all the same."""
     refused = cli(root, "--no-plugin", "orchestration", "run", *arguments, code=2)
     assert "install pamola-tasks-orchestration" in refused.stderr
