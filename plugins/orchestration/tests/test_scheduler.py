@@ -91,7 +91,6 @@ def test_a_plugin_without_a_name_cannot_go_to_other_processes(root: Path) -> Non
     assert not (root / "DATA/processed").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--all"], ["first", "second"], ["second", "--with-dependencies"]])
 @pytest.mark.parametrize(
     "arguments", [["--all"], ["first", "second"], ["second", "--with-dependencies"], ["first", "--dry-run"]]
 )
