@@ -38,7 +38,7 @@ LAYERS = (
     ("plugins",),
     ("steps", "step_data"),
     ("configuration", "bring_up", "lifecycle", "run_log"),
-    ("task", "task_identity"),
+    ("task",),
     ("outcome", "registry", "kernel"),
     ("__init__",),
     ("testing",),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import configuration, nulls
-from pamola_tasks.errors import DependencyError, EncryptionError, PamolaTaskError, PluginError, UsageError
+from pamola_tasks.errors import DependencyError, EncryptionError, PamolaTaskError, PluginError
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.record import RunRecord, new_run_id
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Directories, KernelView, Task
 
 _HARMLESS: dict[str, Callable[[RunServices], Any]] = {
+    "logging": lambda run: nulls.NoLogging(),
     "history": lambda run: nulls.NoHistory(),
     "checkpoints": NoCheckpoints,
     "progress": lambda run: nulls.NoProgress(),
@@ -34,8 +34,8 @@ _HARMLESS: dict[str, Callable[[RunServices], Any]] = {
 class BringUp:
     """Brings up the services of one run.
 
-    A service comes up by its provider's answer, or by what is harmless without one. `_after_<service>` follows where
-    more has to happen then; `_make_<service>` takes the place of the answer.
+    A service comes up by its provider's answer, or by what is harmless without one. `_make_<service>` takes the place
+    of the answer; `_after_<service>` follows where more has to happen then.
 
     Args:
         kernel: The kernel.
@@ -65,11 +65,7 @@ class BringUp:
         self._logger = run.logger = run_logger(run, self._log_buffer)
 
     def bring_up(self, upto: str = "") -> RunServices:
-        """Bring services up, in order, to this one; all of them unless one is named.
-
-        Raises:
-            PamolaTaskError: The first one that could not be brought up.
-        """
+        """Bring services up, in order, to this one, or all; the first that fails raises its `PamolaTaskError`."""
         if self._refusal is not None:
             raise self._refusal
         services = self.run.services
@@ -91,11 +87,7 @@ class BringUp:
         run._asking = "the kernel"
 
     def _provided(self, service: str, **arguments: Any) -> Any:
-        """What the provider gives, or what is harmless without one.
-
-        Raises:
-            PamolaTaskError: Nothing provides it, and the run cannot do without.
-        """
+        """What the provider gives, or what is harmless without one; an essential service that is missing is refused."""
         answer = self.kernel.plugins.provide(service, **arguments)
         if answer is None and service in _HARMLESS:
             return _HARMLESS[service](self.run)
@@ -105,7 +97,6 @@ class BringUp:
 
     def _make_project(self) -> Any:
         if self.runs:
-            _refuse_while_imported()
             self.kernel.plugins.refuse_if_unprovided()
         return self.kernel.project
 
@@ -137,7 +128,7 @@ class BringUp:
         if self.task is not None:
             self.task.take_identity(config)
             run.record.task_id = check_name(self.task.task_id, "the task id")
-        configuration.hide_what_plugins_say(run)
+        configuration.add_redactions(run)
 
     def _make_places(self) -> Any:
         return self._provided("places", project=self.kernel.project, config=self.run.config)
@@ -152,39 +143,37 @@ class BringUp:
         return directories
 
     def _check_layout(self, directories: Directories) -> None:
-        """What a run writes has to be where everything else looks for it: locks, keys, reports.
-
-        Raises:
-            PluginError: `directories` and `places` disagree, or `places` with itself; it names the providers.
-        """
+        """Refuse services that disagree on the layout: what a run writes has to be where locks and keys look for it."""
         run, plugins = self.run, self.kernel.plugins
-        for kind, name in run.places.of(run.record.task_id).directories.items():
+        task_id, places = run.record.task_id, plugins.provider("places").label
+        for kind, name in run.places.of(task_id).directories.items():
             owner = run.places.owner_of(f"{name}/file")
-            if owner != run.record.task_id:
+            if owner != task_id:
                 raise PluginError(
-                    f"{plugins.provider('places').label} says that {name} is the {kind} directory of task"
-                    f" {run.record.task_id}, and that files in it belong to {owner or 'no task'}"
+                    f"{places} says that {name} is the {kind} directory of task {task_id}, and that files in it belong"
+                    f" to {owner or 'no task'}"
                 )
             found = run.files.name(directories.get_directory(kind))
             if found != name:
-                one, other = plugins.provider("directories"), plugins.provider("places")
                 raise PluginError(
-                    f"two layouts: the {kind} directory of {run.record.task_id} is {found} for {one.label}, which"
-                    f" provides `directories`, and {name} for {other.label}, which provides `places`: provide both"
+                    f"two layouts: the {kind} directory of {task_id} is {found} for"
+                    f" {plugins.provider('directories').label}, which provides `directories`, and {name} for {places},"
+                    f" which provides `places`: provide both"
                 )
 
     def _make_logging(self) -> Any:
-        return (self.kernel.plugins.provide("logging", run=self.run) if self.runs else None) or nulls.NoLogging()
+        return self._provided("logging", run=self.run) if self.runs else nulls.NoLogging()
 
     def _after_logging(self) -> None:
-        if self.runs:
-            handlers = list(self.run.logging.handlers)
-            for record, more in self.kernel.plugins.each("pamola_add_log_handlers", run=self.run):
-                for handler in more or ():
-                    if not isinstance(handler, logging.Handler):
-                        raise PluginError(f"plugin {record.label}: {handler!r} is not a logging.Handler")
-                    handlers.append(handler)
-            hand_over(self.run, self._logger, self._log_buffer, handlers)
+        if not self.runs:
+            return
+        handlers = list(self.run.logging.handlers)
+        for record, more in self.kernel.plugins.each("pamola_add_log_handlers", run=self.run):
+            for handler in more or ():
+                if not isinstance(handler, logging.Handler):
+                    raise PluginError(f"plugin {record.label}: {handler!r} is not a logging.Handler")
+                handlers.append(handler)
+        hand_over(self.run, self._logger, self._log_buffer, handlers)
 
     def _after_encryption(self) -> None:
         run = self.run
@@ -217,17 +206,3 @@ class BringUp:
             problems = self.kernel.plugins.objections("pamola_check_dependencies", run=self.run)
             if problems:
                 raise DependencyError("\n".join(problems))
-
-
-def _refuse_while_imported() -> None:
-    """A process that performs steps imports the script that runs the task: that must not run it again.
-
-    Raises:
-        UsageError: This is such a process, and it is importing.
-    """
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and getattr(process.current_process(), "_inheriting", False):
-        raise UsageError(
-            "the script runs a task while a worker process imports it: run the task only under"
-            " `if __name__ == '__main__':`"
-        )

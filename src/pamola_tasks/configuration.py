@@ -1,4 +1,4 @@
-"""How a run comes to its configuration: what it is merged from, who may object, and what of it is to be hidden."""
+"""How a run comes to its configuration: what it is merged from, who may object, and what of it is hidden."""
 
 from __future__ import annotations
 
@@ -16,20 +16,12 @@ if TYPE_CHECKING:
 
 def layers_of(kernel: KernelView, task: Task | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
     """What the configuration is merged from, the highest first."""
-    found: list[ConfigLayer] = []
-    hook = "pamola_add_config_layers"
-    for _, answer in kernel.plugins.each(hook, project=kernel.project, task=task, overrides=overrides):
-        found += list(answer or ())
-    return sorted(found, key=lambda layer: -layer.rank)
+    answers = kernel.plugins.each("pamola_add_config_layers", project=kernel.project, task=task, overrides=overrides)
+    return sorted((layer for _, answer in answers for layer in answer or ()), key=lambda layer: -layer.rank)
 
 
 def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer]) -> Config:
-    """The configuration.
-
-    Raises:
-        ServiceMissing: No plugin merges it.
-        ConfigurationError: It is wrong, or a plugin objects.
-    """
+    """The configuration; refused where it is wrong, a plugin objects, or no plugin merges it."""
     plugins = kernel.plugins
     config: Config | None = plugins.provide(
         "config", project=kernel.project, task=task, layers=list(layers), settings=kernel.settings()
@@ -45,8 +37,7 @@ def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer])
 def hide_secrets(run: RunServices) -> None:
     """Have the redactor hide the secrets of the configuration, overridden ones too.
 
-    Raises:
-        PamolaTaskError: One cannot be found out. Without a task that is a warning: who looks at a history needs none.
+    One that cannot be found out is an error of a task, and a warning without one: looking at a history needs none.
     """
     for origin in run.config.origins().values():
         for value in (origin.value, *(lower.value for lower in origin.overridden)):
@@ -58,20 +49,15 @@ def hide_secrets(run: RunServices) -> None:
                 run.warn(str(error))
 
 
-def hide_what_plugins_say(run: RunServices) -> None:
-    """Have the redactor hide what plugins say: patterns and predicates.
-
-    Raises:
-        PluginError: A pattern is not a regular expression.
-    """
+def add_redactions(run: RunServices) -> None:
+    """Have the redactor hide what plugins ask for: patterns and predicates."""
     for record, redactions in run.kernel.plugins.each("pamola_add_redactions", run=run):
         for redaction in [redactions] if isinstance(redactions, str) else redactions or ():
-            if callable(redaction):
-                run.redactor.add_predicate(redaction)
-                continue
             try:
-                run.redactor.add_pattern(redaction)
+                if callable(redaction):
+                    run.redactor.add_predicate(redaction)
+                else:
+                    run.redactor.add_pattern(redaction)
             except re.error as error:
-                raise PluginError(
-                    f"plugin {record.label}: {redaction!r} is not a regular expression: {error}"
-                ) from error
+                said = f"plugin {record.label}: {redaction!r} is not a regular expression: {error}"
+                raise PluginError(said) from error

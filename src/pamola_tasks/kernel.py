@@ -97,59 +97,52 @@ class Kernel:
 
     @cached_property
     def project(self) -> Project:
-        """The project, its files guarded.
-
-        Raises:
-            ProjectError: The folder does not exist.
-        """
+        """The project, its files guarded; `ProjectError` where the folder does not exist."""
         project = self._find_project()
         guard = self.plugins.provide("path_guard", project=project) or nulls.DenyingGuard(project.root)
-        project._files = Files(guard, self._veto_for(project, None), self._containers_of(project))
-        project._redactor = lambda: self.plugins.redactor
-        project.find_secret = lambda name: self._find_secret(name, project)
-        return project
 
-    def _containers_of(self, project: Project) -> Containers:
-        def collect() -> dict[str, Callable[[], ContainerFormat]]:
+        def containers() -> dict[str, Callable[[], ContainerFormat]]:
             added = self.contributions("pamola_add_container_formats", "the container format", project=project)
             return {mark: lambda mark=mark: added[mark](project) for mark in added}  # type: ignore[misc]
 
-        return Containers(collect)
+        def find_secret(name: str) -> Secret | None:
+            answer = self.plugins.first("pamola_find_secret", name=name, project=project)
+            return answer if answer is None or isinstance(answer, Secret) else Secret(answer, name)
+
+        project._files = Files(guard, self._veto(project, None), Containers(containers))
+        project._redactor = lambda: self.plugins.redactor
+        project.find_secret = find_secret
+        return project
 
     def _find_project(self) -> Project:
         if self._asked is not None:
             if not self._asked.is_dir():
                 raise ProjectError(f"there is no folder {self._asked}")
             root = self._asked.resolve()
-            found = self._provided(root, asked=True)
+            found = self._project_at(root, asked=True)
             return found if found.root == root else Project(root)
-        here = self._provided(Path.cwd())
-        if not here.marker and self._script is not None and self._script != here.root:
-            of_script = self._provided(self._script)
-            return of_script if of_script.marker else Project(self._script.resolve(), warnings=_no_marker(self._script))
-        return here
+        here = self._project_at(Path.cwd())
+        if here.marker or self._script in (None, here.root):
+            return here
+        of_script = self._project_at(self._script)
+        return of_script if of_script.marker else _without_marker(self._script)
 
-    def _provided(self, start: Path, *, asked: bool = False) -> Project:
-        found = self.plugins.provide("project", start=start, asked=asked)
-        return found if found is not None else Project(start.resolve(), warnings=_no_marker(start))
-
-    def _find_secret(self, name: str, project: Project) -> Secret | None:
-        answer = self.plugins.first("pamola_find_secret", name=name, project=project)
-        return answer if answer is None or isinstance(answer, Secret) else Secret(answer, name)
+    def _project_at(self, start: Path, *, asked: bool = False) -> Project:
+        found: Project | None = self.plugins.provide("project", start=start, asked=asked)
+        return found if found is not None else _without_marker(start)
 
     def veto(self, config: Config | None) -> Callable[[str, str], None] | None:
         """What asks the plugins before a path is used; None where no plugin checks paths."""
-        return self._veto_for(self.project, config)
+        return self._veto(self.project, config)
 
-    def _veto_for(self, project: Project, config: Config | None) -> Callable[[str, str], None] | None:
-        if not self.plugins.manager.hook.pamola_check_path.get_hookimpls():
+    def _veto(self, project: Project, config: Config | None) -> Callable[[str, str], None] | None:
+        hook = "pamola_check_path"
+        if not self.plugins.implementations(hook):
             return None
 
         def veto(path: str, purpose: str) -> None:
             try:
-                problems = self.plugins.objections(
-                    "pamola_check_path", project=project, path=path, purpose=purpose, config=config
-                )
+                problems = self.plugins.objections(hook, project=project, path=path, purpose=purpose, config=config)
             except PluginError as error:
                 raise PathSecurityError(f"{path} is refused, because asking about it failed: {error}") from error
             if problems:
@@ -184,10 +177,7 @@ class Kernel:
     def contributions(self, hook: str, what: str, **arguments: Any) -> Contributions:
         """What plugins contribute to a hook by name, imported when it is used; for hooks of plugins too.
 
-        Args:
-            hook: The hook, whose answers are mappings.
-            what: What is contributed, for messages, with an article: `a task`, `the dataset format`.
-            **arguments: Those of the hook.
+        `what` is contributed, for messages, with an article: `a task`, `the dataset format`.
         """
         return Contributions(self.plugins, hook, what, **arguments)
 
@@ -200,14 +190,7 @@ class Kernel:
         return self.contributions("pamola_add_report_writers", "the report format")
 
     def report_sections(self, run: RunServices, reserved: Collection[str] = ()) -> list[ReportSection]:
-        """Sections that plugins add to the report of a run.
-
-        Args:
-            reserved: Keys that no section can have.
-
-        Raises:
-            PluginError: Two plugins add a section of one key, or its key is reserved.
-        """
+        """Sections that plugins add to the report of a run, each with a key of its own that is none of `reserved`."""
         from pamola_tasks.protocols import ReportSection
 
         found: dict[str, tuple[str, ReportSection]] = {}
@@ -227,22 +210,14 @@ class Kernel:
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        """What runs several tasks.
-
-        Raises:
-            ServiceMissing: No plugin provides it.
-        """
+        """What runs several tasks; `ServiceMissing` where no plugin provides it."""
         scheduler: Scheduler | None = self.plugins.provide("scheduler", kernel=self)
         if scheduler is None:
             raise self.plugins.missing("scheduler")
         return scheduler
 
     def task(self, task: str | Task | type[Task]) -> Task:
-        """A task by name, class or itself, belonging to this kernel.
-
-        Raises:
-            UnknownTaskError: There is none of that name.
-        """
+        """A task by name, class or itself, belonging to this kernel; `UnknownTaskError` where there is none."""
         if isinstance(task, str):
             task = self.tasks.get(task)
         elif isinstance(task, type) and issubclass(task, Task):
@@ -253,15 +228,14 @@ class Kernel:
         return task
 
     def services(self, task: str | Task | None = None, *, upto: str, options: RunOptions | None = None) -> RunServices:
-        """Bring services up without running anything: no lock, no history, no events.
+        """Bring services up, to this one, without running anything: no lock, no history, no events.
 
-        Args:
-            task: For whom; None for services that need no task.
-            upto: The last service to bring up.
-            options: What the caller of a run asked for.
+        Without a task only services that need none come up.
         """
-        made = self.task(task) if task is not None else None
-        return RunSession(self, made, options or RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
+        return self._look(self.task(task) if task is not None else None, options).bring_up(upto)
+
+    def _look(self, task: Task | None, options: RunOptions | None = None) -> RunSession:
+        return RunSession(self, task, options or RunOptions(console=False, quiet=True), runs=False)
 
     def task_ids(self) -> list[str]:
         """The tasks that the project has, and those that have left something in it."""
@@ -270,13 +244,7 @@ class Kernel:
     def inspect(self, task: str, *, upto: str = "lock") -> RunServices:
         """Services to look at what a task left, without its code: also of a task that is gone or cannot be configured.
 
-        Args:
-            task: Its id, or all else that can be run.
-            upto: The last service to bring up.
-
-        Returns:
-            Services with the task's configuration, or the project's where the task has none that can be used. The
-            task's id is in `record`.
+        Its configuration is the project's where the task has none that can be used; its id is in `record`.
 
         Raises:
             UnknownTaskError: There is no such task, and none of that id has left anything.
@@ -287,21 +255,16 @@ class Kernel:
         made = Task(task)
         made.kernel = self
         try:
-            return RunSession(self, made, RunOptions(console=False, quiet=True), runs=False).bring_up(upto)
+            return self._look(made).bring_up(upto)
         except PamolaTaskError:
             run.record.task_id = task
             return run
 
     def plan(self, task: str | Task, options: RunOptions | None = None) -> RunServices:
-        """Configure a task without running it; the plan is in `run.plan`.
-
-        Raises:
-            PamolaTaskError: It cannot be configured.
-        """
+        """Configure a task without running it; the plan is in `run.plan`. `PamolaTaskError` where that fails."""
         made = self.task(task)
-        session = RunSession(self, made, options or RunOptions(console=False, quiet=True), runs=False)
         made._clear()
-        made._session = session
+        made._session = session = self._look(made, options)
         made.logger = session.run.logger
         session.bring_up()
         made._take_services(session)
@@ -335,21 +298,23 @@ class Kernel:
             How it ended: all that happens once the run has begun is in the outcome.
 
         Raises:
-            UnknownTaskError: There is no such task.
-            PamolaTaskError: The project, its configuration or its plugins cannot be used, the steps that were asked for
-                are not there, or the task is being run by another process: nothing was begun.
+            PamolaTaskError: There is no such task; the project, its configuration or its plugins cannot be used; the
+                steps that were asked for are not there; or another process runs the task: nothing was begun.
         """
         self.plugins.refuse_if_broken()
         if overrides is not None and not isinstance(overrides, Mapping):
             raise UsageError(f"overrides: expected configuration by key, got {type(overrides).__name__}")
         made = self.task(task)
-        given = RunOptions(
-            overrides=dict(overrides or {}),
-            datasets=dict(datasets or {}),
-            restart=restart,
-            enable_checkpoints=enable_checkpoints,
+        drive(
+            made,
+            options
+            or RunOptions(
+                overrides=dict(overrides or {}),
+                datasets=dict(datasets or {}),
+                restart=restart,
+                enable_checkpoints=enable_checkpoints,
+            ),
         )
-        drive(made, options or given)
         session = made._session
         if session is None:
             raise PamolaTaskError(f"{made.origin} did not call super().initialize()")
@@ -369,11 +334,9 @@ class Kernel:
         )
 
 
-def _no_marker(folder: Path) -> tuple[str, ...]:
-    return (
-        f"no project was found from {folder} upwards; using this folder as its root"
-        f" (`pamola-task init` makes a project)",
-    )
+def _without_marker(folder: Path) -> Project:
+    said = f"no project was found from {folder} upwards; using this folder as its root"
+    return Project(folder.resolve(), warnings=(f"{said} (`pamola-task init` makes a project)",))
 
 
 class BaseTask(Task):

@@ -1,19 +1,15 @@
-"""initialize → configure → execute → finalize, and the order in which services come up.
-
-The kernel knows here *when* things happen; *how* is a matter of the services. `RunSession` is one run of one task.
-"""
+"""initialize → configure → execute → finalize: *when* things happen in a run; *how* is a matter of the services."""
 
 from __future__ import annotations
 
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.bring_up import BringUp
 from pamola_tasks.errors import ConfigurationError, DependencyError, PamolaTaskError, PlanError
 from pamola_tasks.plugins.observers import Observers
-from pamola_tasks.protocols import RunOptions, Task
 from pamola_tasks.record import now
 from pamola_tasks.steps import Steps, settled_seed
 from pamola_tasks.storage.memory_use import peak_memory
@@ -22,21 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pamola_tasks.plugins.records import PluginRecord
-    from pamola_tasks.protocols import Disclosure, KernelView
+    from pamola_tasks.protocols import Disclosure, KernelView, RunOptions, Task
     from pamola_tasks.record import DatasetRecord
-
-
-class _Driven(Task, Protocol):
-    """A task that `drive` takes through its phases."""
-
-    _options: RunOptions | None
-    _session: RunSession | None
-
-    def initialize(self, args: Any = None) -> bool: ...
-    def execute(self) -> bool: ...
-    def finalize(self, success: bool) -> bool: ...
-    def _failed(self, status: str, error: BaseException) -> None: ...
-    def _take_results(self, session: RunSession) -> None: ...
 
 
 class RunSession(BringUp):
@@ -46,7 +29,8 @@ class RunSession(BringUp):
         self.started = False
         self.announced = False
         self.finished = False
-        self._unannounced = bool(options.selection)
+        # A run of selected steps is announced once these are found in the plan: until then it can be refused.
+        self._waits_for_plan = bool(options.selection)
         self.error: BaseException | None = None
         self.report: Path | None = None
         self.steps: Steps | None = None
@@ -57,15 +41,11 @@ class RunSession(BringUp):
         if self.runs:
             self.run.lock.take(wait=self.run.options.wait)
             self.started = True
-            if not self._unannounced:
+            if not self._waits_for_plan:
                 self._announce()
 
     def _announce(self) -> None:
-        """Record the beginning of the run and tell observers.
-
-        Of a run of selected steps only when they have been found in the plan: until then it can still be refused.
-        """
-        self._unannounced = False
+        self._waits_for_plan = False
         self.run.history.run_started(self.run)
         self.announced = True
         self.emit("pamola_on_run_started")
@@ -73,12 +53,8 @@ class RunSession(BringUp):
     # ------------------------------------------------------------ configure, execute
 
     def settle_plan(self) -> None:
-        """Let plugins change and check the plan.
-
-        Raises:
-            PlanError: It cannot run, or a plugin objects.
-        """
-        run, plan = self.run, self.run.plan
+        """Let plugins change and check the plan; `PlanError` if it cannot run or a plugin objects."""
+        run, plan, plugins = self.run, self.run.plan, self.kernel.plugins
         run.record.seed = settled_seed(run)
         before = list(plan)
 
@@ -90,11 +66,10 @@ class RunSession(BringUp):
                 run.record.plan_changes.append(f"{record.label} changed the plan from {was} to {now_is}")
                 before = after
 
-        plugins = self.kernel.plugins
         plugins.each("pamola_modify_plan", after_each=note_change, run=run, plan=plan)
         for step in plan:
             run.redactor.learn(step.operation.parameters())
-        problems = plan.problems() + self.kernel.plugins.objections("pamola_check_plan", run=run, plan=plan)
+        problems = plan.problems() + plugins.objections("pamola_check_plan", run=run, plan=plan)
         if problems:
             raise PlanError(problems=tuple(problems))
 
@@ -106,9 +81,9 @@ class RunSession(BringUp):
             self.steps = Steps(run, self)
         except PlanError:
             # Selected steps that are not in the plan, or need what is not there, are no run: nothing is recorded.
-            self.started = self.started and not self._unannounced
+            self.started = self.started and not self._waits_for_plan
             raise
-        if self._unannounced:
+        if self._waits_for_plan:
             self._announce()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
@@ -126,12 +101,12 @@ class RunSession(BringUp):
         Returns:
             Whether the run was a success, and is recorded as one.
         """
+        run, record = self.run, self.run.record
         if self.finished or not self.started:
             self._let_go()
-            return self.finished and self.run.record.success
+            return self.finished and record.success
         self.finished = True
-        run, record = self.run, self.run.record
-        if self._unannounced:
+        if self._waits_for_plan:
             self._attempt("log_error", "the execution history", self._announce)
         record.finished = now()
         record.success = success
@@ -139,66 +114,55 @@ class RunSession(BringUp):
         if success:
             record.status = "success"
         try:
-            unreported = self._write_report()
-            unrecorded = self._attempt("log_error", "the execution history", lambda: run.history.run_finished(run))
-            heard = len(record.observer_failures)
+            reported = self._attempt("report_error", "the report", self._write_report)
+            recorded = self._attempt("log_error", "the execution history", lambda: run.history.run_finished(run))
+            failures = len(record.observer_failures)
             if self.announced:
                 self.emit("pamola_on_run_finished")
-            if not unreported and (unrecorded or len(record.observer_failures) > heard):
+            if reported and not (recorded and len(record.observer_failures) == failures):
                 self._attempt("report_error", "the report", self._save_report)
         finally:
             self._let_go()
         return record.success
 
-    def _write_report(self) -> list[str]:
+    def _write_report(self) -> None:
         run, record = self.run, self.run.record
-        if "reporter" not in vars(run):
-            # Initialization failed before it came up; a report of the failure is still owed.
-            problems = self._attempt("report_error", "the reporter", lambda: self._up("reporter"))
-            if problems:
-                return problems
-        return self._attempt(
-            "report_error",
-            "the report",
-            lambda: run.reporter.add_task_summary(
-                record.success,
-                execution_time=record.seconds,
-                metrics=record.metrics,
-                error_info=record.error,
-                encryption=run.encryption.get_encryption_info() if "encryption" in vars(run) else None,
-            ),
-        ) or self._attempt("report_error", "the report", self._save_report)
+        if "reporter" not in vars(run):  # initialization failed before it came up: a report of that is still owed
+            self._up("reporter")
+        run.reporter.add_task_summary(
+            record.success,
+            execution_time=record.seconds,
+            metrics=record.metrics,
+            error_info=record.error,
+            encryption=run.encryption.get_encryption_info() if "encryption" in vars(run) else None,
+        )
+        self._save_report()
 
     def _save_report(self) -> None:
         path = self.run.reporter.save_report()
         self.report = path if path != Path() else None
 
-    def _attempt(self, status: str, what: str, action: Any) -> list[str]:
+    def _attempt(self, status: str, what: str, action: Callable[[], Any]) -> bool:
         """Do one thing of finalize; when it fails the run has failed, and the rest still happens."""
         try:
             action()
         except (Exception, SystemExit) as error:  # what exits here would hide how the run ended
-            message = self.run.redactor(f"{what} could not be written: {self.disclosure().message(error)}")
-            self.run.logger.error("%s", message, exc_info=error)
-            record = self.run.record
-            record.errors.append({"type": status, "message": message})
+            record, message = self.run.record, self.disclosure().message(error)
+            failure = {"type": status, "message": self.run.redactor(f"{what} could not be written: {message}")}
+            self.run.logger.error("%s", failure["message"], exc_info=error)
+            record.errors.append(failure)
             if record.success or record.error is None:
-                record.error = {"type": status, "message": message}
-                record.status = status
-                self.error = error
+                record.error, record.status, self.error = failure, status, error
             record.success = False
-            return [message]
-        return []
+            return False
+        return True
 
     def _let_go(self) -> None:
         """Close what is open, the newest service first; those of plugins by their method `close`."""
         run, up = self.run, vars(self.run)
+        added = [name for name in reversed(run.services) if name in self.kernel.plugins.added_services]
         closings: dict[str, Callable[[], Any]] = {
-            name: up[name].close
-            for name in reversed(run.services)
-            if name in self.kernel.plugins.added_services and callable(getattr(up.get(name), "close", None))
-        }
-        closings |= {
+            **{name: up[name].close for name in added if callable(getattr(up.get(name), "close", None))},
             "progress": lambda: run.progress.close(),
             "directories": self._clean_temp,
             "encryption": lambda: run.encryption.cleanup(),
@@ -216,30 +180,36 @@ class RunSession(BringUp):
         run.logger.handlers[:] = [logging.NullHandler()]
 
     def _clean_temp(self) -> None:
-        if self.task is not None and "lock" in vars(self.run) and self.started:
+        if self.task is not None and self.started:
             self.run.directories.clean_temp_directory()
 
     # ------------------------------------------------------------ what went wrong
 
-    def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
+    def fail(
+        self,
+        status: str,
+        error: BaseException,
+        *,
+        datasets: Iterable[DatasetRecord] = (),
+        recorded: bool = False,
+        **more: Any,
+    ) -> dict[str, Any]:
         """Record what made the run fail; the first one is kept, unless an interrupt ended the run."""
-        record, redact, disclosure = self.run.record, self.run.redactor, self.disclosure(more.pop("datasets", ()))
+        record, redact, disclosure = self.run.record, self.run.redactor, self.disclosure(datasets)
+        foreign = not isinstance(error, PamolaTaskError)
         info: dict[str, Any] = {
             "type": status,
             "message": redact(disclosure.message(error)),
             "exception_type": type(error).__name__,
             **more,
         }
-        if not isinstance(error, PamolaTaskError):
+        if foreign:
             info["traceback"] = redact(disclosure.trace(error))
         if record.error is None or isinstance(error, KeyboardInterrupt):
-            record.error = info
-            record.status = status
-            self.error = error
-        if not more.get("recorded"):
+            record.error, record.status, self.error = info, status, error
+        if not recorded:
             record.errors.append(info)
-            self.run.logger.error("%s", info["message"], exc_info=None if isinstance(error, PamolaTaskError) else error)
-        info.pop("recorded", None)
+            self.run.logger.error("%s", info["message"], exc_info=error if foreign else None)
         return info
 
     def disclosure(self, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
@@ -267,47 +237,41 @@ class RunSession(BringUp):
         self.run.logger.warning("%s", said)
 
 
-def drive(task: _Driven, options: RunOptions) -> bool:
-    """Run a task through its own four phases, whatever it overrides. KeyboardInterrupt is recorded, not raised."""
-    success = False
+def drive(task: Any, options: RunOptions) -> bool:
+    """Run a `Task` through its own four phases, whatever it overrides. KeyboardInterrupt is recorded, not raised."""
     task._options = options
+    success = False
     try:
-        try:
-            if task.initialize(options.overrides or None):
-                try:
-                    task.configure_operations()
-                except Exception as error:
-                    task._failed("configuration_error", error)
-                else:
-                    success = task.execute()
-            elif task._session is not None and task._session.error is None:
-                task._failed("initialization_error", PamolaTaskError(f"{task.origin}: initialize() gave False"))
-        except KeyboardInterrupt as interrupt:
-            success = False
-            task._failed("interrupted", interrupt)
-            if task._session is not None:
-                task._take_results(task._session)
-        except SystemExit as error:
-            success = False
-            task._failed("unhandled_exception", PamolaTaskError(f"{task.origin} called sys.exit({error.code!r})"))
-        except BaseException as error:  # whatever it was, the run has failed, and is reported and recorded as such
-            success = False
-            task._failed("unhandled_exception", error)
-        try:
-            return bool(task.finalize(success))
-        except (Exception, SystemExit) as error:
-            task._failed("finalization_error", error)
-            if task._session is not None:
-                task._session.finalize(False)
-            return False
+        if task.initialize(options.overrides or None):
+            try:
+                task.configure_operations()
+            except Exception as error:
+                task._failed("configuration_error", error)
+            else:
+                success = task.execute()
+        elif task._session is not None and task._session.error is None:
+            task._failed("initialization_error", PamolaTaskError(f"{task.origin}: initialize() gave False"))
+    except KeyboardInterrupt as interrupt:
+        task._failed("interrupted", interrupt)
+        if task._session is not None:
+            task._take_results(task._session)
+    except SystemExit as error:
+        task._failed("unhandled_exception", PamolaTaskError(f"{task.origin} called sys.exit({error.code!r})"))
+    except BaseException as error:  # whatever it was, the run has failed, and is reported and recorded as such
+        task._failed("unhandled_exception", error)
     finally:
         task._options = None
+    try:
+        return bool(task.finalize(success))
+    except (Exception, SystemExit) as error:
+        task._failed("finalization_error", error)
+        if task._session is not None:
+            task._session.finalize(False)
+        return False
 
 
 def status_of(error: BaseException) -> str:
     """The status string for an error that ended initialization."""
     if isinstance(error, DependencyError):
         return "dependency_error"
-    if isinstance(error, ConfigurationError):
-        return "configuration_error"
-    return "initialization_error"
+    return "configuration_error" if isinstance(error, ConfigurationError) else "initialization_error"

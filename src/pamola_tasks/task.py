@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pamola_tasks.errors import (
-    ConfigurationError,
-    FeatureNotImplementedError,
-    UsageError,
-)
+from pamola_tasks.errors import ConfigurationError, FeatureNotImplementedError, UsageError
 from pamola_tasks.lifecycle import RunSession, drive, status_of
 from pamola_tasks.operation import Artifact, Operation, OperationResult
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.task_identity import TaskIdentity
-from pamola_tasks.task_keys import parameters_for
+from pamola_tasks.task_keys import INJECTED_KEYS, parameters_for
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from types import TracebackType
 
-    from pamola_tasks.protocols import KernelView
+    from pamola_tasks.protocols import Config, KernelView
 
 
 _SERVICES = {
@@ -40,7 +35,7 @@ _SERVICES = {
 }
 
 
-class Task(TaskIdentity):
+class Task:
     """A task: what it is, what it reads, and which operations it runs.
 
     Subclass it, name the task in `__init__`, add operations in `configure_operations`, and call `run()`. Every method
@@ -68,6 +63,12 @@ class Task(TaskIdentity):
         kernel: The kernel that runs it.
     """
 
+    dependencies: Sequence[str] = ()
+    input_datasets: dict[str, str]
+    auxiliary_datasets: dict[str, str]
+    data_types: dict[str, Any]
+    encryption_keys: dict[str, str]
+
     # Services of the run, once they are up.
     config: Any
     reporter: Any
@@ -79,6 +80,62 @@ class Task(TaskIdentity):
     progress_manager: Any
     data_source: Any
     data_writer: Any
+
+    def __init__(
+        self,
+        task_id: str,
+        task_type: str = "",
+        description: str = "",
+        input_datasets: Mapping[str, str] | None = None,
+        auxiliary_datasets: Mapping[str, str] | None = None,
+        version: str | None = None,
+        *,
+        data_types: Mapping[str, Any] | None = None,
+        use_encryption: bool | None = None,
+        encryption_keys: Mapping[str, str] | None = None,
+        task_dir: str | Path | None = None,
+    ) -> None:
+        by_dataset = {
+            "input_datasets": input_datasets,
+            "auxiliary_datasets": auxiliary_datasets,
+            "data_types": data_types,
+            "encryption_keys": encryption_keys,
+        }
+        for name, mapping in by_dataset.items():
+            if not isinstance(mapping, Mapping | None):
+                raise UsageError(
+                    f"task {task_id}: {name} maps names of datasets to what belongs to them; it is not a"
+                    f" {type(mapping).__name__}"
+                )
+            setattr(self, name, dict(mapping or {}))
+        stated = {
+            "task_type": task_type,
+            "description": description,
+            **{name: dict(mapping or {}) for name, mapping in by_dataset.items() if name != "encryption_keys"},
+            "version": version,
+            "use_encryption": use_encryption,
+            "dependencies": list(self.dependencies),
+        }
+        self._stated = {key: value for key, value in stated.items() if value not in (None, "", [], {})}
+        self.task_id = task_id
+        self.task_type = task_type
+        self.description = description
+        self.version = version or "1.0.0"
+        self.use_encryption = bool(use_encryption)
+        self.encryption_mode = "none"
+        self.enable_checkpoints = True
+        self.use_vectorization = False
+        self.parallel_processes = 1
+        self.use_dask = False
+        self.npartitions = 4
+        self.chunk_size = 100_000
+        self.task_dir: Path | None = Path(task_dir) if task_dir is not None else None
+        self._given_task_dir = self.task_dir
+        self.file = ""
+        self.kernel: KernelView | None = None
+        self.project_root: Path | None = None
+        self._options: RunOptions | None = None  # set by `drive`: an overriding initialize(args) need not know of more
+        self._clear()
 
     def _clear(self) -> None:
         """Back to before a run."""
@@ -97,7 +154,41 @@ class Task(TaskIdentity):
         self._session: RunSession | None = None
         self._add_failed = False
 
+    # ------------------------------------------------------------ identity
+
+    @property
+    def origin(self) -> str:
+        """Where the task comes from: its file, or `module:Class`."""
+        return self.file or f"{type(self).__module__}:{type(self).__qualname__}"
+
+    def stated_configuration(self) -> dict[str, Any]:
+        """What the task's class states: arguments that were passed to the constructor, and `get_default_config`."""
+        return {**self._stated, **self.get_default_config()}
+
+    def overriding(self) -> dict[str, Any]:
+        """Configuration that the task overrides all files with, if the caller does not: the place it was given."""
+        if self._given_task_dir is None:
+            return {}
+        root = self.kernel.project.root if self.kernel is not None else None
+        return {"data_repository": "." if root == self._given_task_dir.resolve() else str(self._given_task_dir)}
+
+    def take_identity(self, config: Config) -> None:
+        """Become what the merged configuration says. Called by the lifecycle."""
+        for key in ("task_id", "task_type", "description", "version"):
+            setattr(self, key, getattr(config, key) or getattr(self, key))
+        for key in ("input_datasets", "auxiliary_datasets", "data_types"):
+            setattr(self, key, dict(getattr(config, key)))
+        for key in INJECTED_KEYS:
+            setattr(self, key, getattr(config, key))
+
     # ------------------------------------------------------------ what subclasses write
+
+    def get_default_config(self) -> dict[str, Any]:
+        """Configuration that the task's class states; override it and return more keys.
+
+        It overrides the environment, and is overridden by configuration files and the command line.
+        """
+        return {}
 
     def configure_operations(self) -> None:
         """Add the task's operations with `add_operation`."""
@@ -133,11 +224,9 @@ class Task(TaskIdentity):
         Raises:
             KeyboardInterrupt: After report and history have recorded the interruption.
         """
-        options = RunOptions(overrides=overrides_of(args), restart=force_restart, enable_checkpoints=enable_checkpoints)
-        success = drive(self, options)
-        session = self._session
-        if session is not None and isinstance(session.error, KeyboardInterrupt):
-            raise session.error
+        success = drive(self, _options(args, force_restart, enable_checkpoints))
+        if self._session is not None and isinstance(self._session.error, KeyboardInterrupt):
+            raise self._session.error
         return success
 
     def initialize(
@@ -145,18 +234,9 @@ class Task(TaskIdentity):
         args: Mapping[str, Any] | Namespace | None = None,
         force_restart: bool = False,
         enable_checkpoints: bool | None = None,
-        *,
-        options: RunOptions | None = None,
     ) -> bool:
-        """Load configuration, set up directories, log and services, check dependencies.
-
-        Returns:
-            Whether the task can be configured and executed.
-        """
-        if options is None:
-            options = self._options or RunOptions(
-                overrides=overrides_of(args), restart=force_restart, enable_checkpoints=enable_checkpoints
-            )
+        """Bring services up and check dependencies; whether the task can be configured and executed."""
+        options = self._options or _options(args, force_restart, enable_checkpoints)
         self._clear()
         if self.kernel is None:
             self.kernel = self._own_kernel()
@@ -168,13 +248,8 @@ class Task(TaskIdentity):
             session.bring_up()
         except Exception as error:
             self._failed(status_of(error), error)
-            self._take_services(session)
-            return False
         self._take_services(session)
-        return True
-
-    # Set for the time of `drive`, so that an overriding initialize(args) need not know of more options.
-    _options: RunOptions | None = None
+        return session.error is None
 
     def _own_kernel(self) -> KernelView:
         """The kernel of a task that is run alone."""
@@ -231,11 +306,7 @@ class Task(TaskIdentity):
         return operation
 
     def execute(self) -> bool:
-        """Run the operations that were added.
-
-        Returns:
-            Whether all of them went well.
-        """
+        """Run the operations that were added; whether all of them went well."""
         try:
             session = self._running("execute")
             if self._add_failed:
@@ -254,19 +325,13 @@ class Task(TaskIdentity):
         return success
 
     def _take_results(self, session: RunSession) -> None:
-        self.results = session.run.results
-        self.artifacts = session.run.record.artifacts
-        self.metrics = session.run.record.metrics
-        if session.run.record.error is not None:
-            self.status = session.run.record.status
-            self.error_info = session.run.record.error
+        record = session.run.record
+        self.results, self.artifacts, self.metrics = session.run.results, record.artifacts, record.metrics
+        if record.error is not None:
+            self.status, self.error_info = record.status, record.error
 
     def finalize(self, success: bool) -> bool:
-        """Write report and history and let go of everything, whatever happened before.
-
-        Returns:
-            `success`, unless report or history could not be written.
-        """
+        """Write report and history and let go of everything; `success`, unless one of them could not be written."""
         session = self._session
         if session is None:
             return False
@@ -286,15 +351,15 @@ class Task(TaskIdentity):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            if self._session is None:
-                self.status = "context_exception"
-                self.error_info = {"type": "context_exception", "message": self._told(error)}
-                return
+        if error is None:
+            if self._session is not None and not self._session.finished:
+                self.finalize(self.status == "pending")
+        elif self._session is None:
+            self.status = "context_exception"
+            self.error_info = {"type": "context_exception", "message": self._told(error)}
+        else:
             self._failed("interrupted" if isinstance(error, KeyboardInterrupt) else "context_exception", error)
             self.finalize(False)
-        elif self._session is not None and not self._session.finished:
-            self.finalize(self.status == "pending")
 
     # ------------------------------------------------------------ inside
 
@@ -304,11 +369,10 @@ class Task(TaskIdentity):
         return self._session
 
     def _failed(self, status: str, error: BaseException) -> None:
-        """Record why the task cannot go on; the first reason stands."""
+        """Record why the task cannot go on; the first reason counts."""
         if self._session is not None:
             self._session.fail(status, error)
-            self.status = self._session.run.record.status
-            self.error_info = self._session.run.record.error
+            self.status, self.error_info = self._session.run.record.status, self._session.run.record.error
         elif self.error_info is None:
             self.status = status
             self.error_info = {"type": status, "message": self._told(error), "exception_type": type(error).__name__}
@@ -319,13 +383,10 @@ class Task(TaskIdentity):
         return redactor(redactor.disclosure().message(error))
 
 
-def overrides_of(args: Mapping[str, Any] | Namespace | None) -> dict[str, Any]:
-    """Overrides from arguments of a call, or of a script's command line, where None means that nothing was given.
-
-    Raises:
-        UsageError: They are neither.
-    """
+def _options(args: Any, restart: bool, enable_checkpoints: bool | None) -> RunOptions:
+    """What a caller asks for; of a script's command line None means that nothing was given."""
     given = args if isinstance(args, Mapping) or args is None else getattr(args, "__dict__", args)
     if not isinstance(given, Mapping | None):
         raise UsageError(f"args: expected configuration by key, got {type(args).__name__}")
-    return {key: value for key, value in (given or {}).items() if value is not None}
+    overrides = {key: value for key, value in (given or {}).items() if value is not None}
+    return RunOptions(overrides=overrides, restart=restart, enable_checkpoints=enable_checkpoints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import hookimpl
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks import Kernel, Operation, OperationResult
     from pamola_tasks.plan import Plan
-    from pamola_tasks.protocols import Executor, RunServices
+    from pamola_tasks.protocols import Config, Executor, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -19,6 +20,16 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_settings() -> str:
     return "pamola_tasks_executor.settings:ExecutorSettings"
+
+
+@hookimpl
+def pamola_check_config(config: Config) -> list[str]:
+    """A process that performs steps imports the script that runs the task: that must not run it again."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or not getattr(process.current_process(), "_inheriting", False):
+        return []
+    said = "the script runs a task while a worker process imports it: run the task only under"
+    return [f"{said} `if __name__ == '__main__':`"]
 
 
 @hookimpl(trylast=True)
