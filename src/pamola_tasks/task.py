@@ -43,15 +43,14 @@ class Task:
 
     Args:
         task_id: Names the task, its folder, its report and its log.
-        task_type: What kind of task it is: `analysis`, `export` …
+        task_type: What kind of task it is, for people: `analysis`, `export` …
         description: What it does, for people.
-        input_datasets: Names of datasets and the files they are in, relative to the project or its data repository.
+        input_datasets: Datasets and the files they are in, relative to the project or its data repository.
         auxiliary_datasets: The same for data that is only looked up.
         version: The task's version, for the report.
         data_types: For datasets, the dtypes of columns: `{"customers": {"zip": "string"}}`.
         use_encryption: Encrypt everything that the task writes and that holds data.
-        encryption_keys: For input datasets that are encrypted with another key than the project's: that key (32 bytes
-            in base64).
+        encryption_keys: For input datasets encrypted with another key than the project's: it (32 bytes in base64).
         task_dir: A folder that takes the place of the project's data repository.
 
     Attributes:
@@ -59,7 +58,7 @@ class Task:
             `configuration_error`, `operation_error`, `exception`, `interrupted`, `context_exception`, `report_error`,
             `log_error`, `finalization_error`.
         error_info: `type`, `message` and more of the first thing that went wrong; None when nothing did.
-        results: Results by step id. `metrics` likewise; `artifacts` is a list of all of them.
+        results: Results by step id; `metrics` likewise. `artifacts` is a list of all of them.
         kernel: The kernel that runs it.
     """
 
@@ -184,10 +183,7 @@ class Task:
     # ------------------------------------------------------------ what subclasses write
 
     def get_default_config(self) -> dict[str, Any]:
-        """Configuration that the task's class states; override it and return more keys.
-
-        It overrides the environment, and is overridden by configuration files and the command line.
-        """
+        """Configuration that the task's class states; it overrides the environment, files and command line override it."""
         return {}
 
     def configure_operations(self) -> None:
@@ -197,9 +193,9 @@ class Task:
         )
 
     def create_dependency_manager(self) -> Any:
-        """The service that checks what the task depends on: the plugin's, in `dependency_manager`, unless overridden.
+        """The `Dependencies` that the task is checked by: the plugin's, in `dependency_manager`, unless overridden.
 
-        `config` and `logger` are set when it is called; what it returns has the methods of `Dependencies`.
+        `config` and `logger` are set when it is called.
         """
         return self.dependency_manager
 
@@ -219,10 +215,8 @@ class Task:
             enable_checkpoints: Overrides the configuration unless None.
 
         Returns:
-            Whether it succeeded; the reason for a False is in `error_info`, the log and the report.
-
-        Raises:
-            KeyboardInterrupt: After report and history have recorded the interruption.
+            Whether it succeeded; the reason for a False is in `error_info`, the log and the report. KeyboardInterrupt
+            is raised again after report and history have recorded it.
         """
         success = drive(self, _options(args, force_restart, enable_checkpoints))
         if self._session is not None and isinstance(self._session.error, KeyboardInterrupt):
@@ -279,7 +273,7 @@ class Task:
                 the operation from here; operations that have such a parameter get the task's value.
 
         Returns:
-            Whether it was added. A step that could not be added makes the run fail: nothing is left out silently.
+            Whether it was added; if not, the run fails: nothing is left out silently.
         """
         try:
             self.add_step(operation_class, step=step, **kwargs)
@@ -292,11 +286,7 @@ class Task:
     def add_step(
         self, operation_class: str | type[Operation], *, step: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Operation:
-        """Add a step, as `add_operation` does, and return its operation.
-
-        Raises:
-            ConfigurationError: It cannot be added; the caller decides what becomes of the run.
-        """
+        """Add a step, as `add_operation` does, and return its operation; `ConfigurationError` if that fails."""
         session = self._running("add_operation")
         registered = session.kernel.operations.get(operation_class)
         operation: Operation = registered.build(parameters_for(registered.cls, kwargs, session.run))
