@@ -183,7 +183,7 @@ class Task:
     # ------------------------------------------------------------ what subclasses write
 
     def get_default_config(self) -> dict[str, Any]:
-        """Configuration that the task's class states; it overrides the environment, files and command line override it."""
+        """Configuration that the task's class states: above the environment, below files and command line."""
         return {}
 
     def configure_operations(self) -> None:
