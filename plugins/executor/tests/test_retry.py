@@ -24,7 +24,7 @@ from pamola_tasks.errors import (
 from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks_executor import TaskOperationExecutor
-from pamola_tasks_executor.transient import Transient
+from pamola_tasks_executor.attempts import Transient
 
 LOGGER = logging.getLogger("test")
 

@@ -11,9 +11,5 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
-    {
-        "elsewhere": "Elsewhere State Work",
-        "executor": "TaskOperationExecutor",
-        "performing": "perform",
-    },
+    {"elsewhere": "Elsewhere State Work", "executor": "TaskOperationExecutor", "performing": "perform"},
 )

@@ -2,22 +2,81 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
-from pamola_tasks.errors import MaxRetriesExceededError, PlanError
+from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, PlanError
 from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.result import OperationResult
-from pamola_tasks_executor.transient import Transient
 
 OnRetry = Callable[[BaseException, int, float], None]
 JITTER = (0.75, 1.25)
+# Never, whatever is asked for: the program or its parameters are wrong, or the program is to end.
+NEVER: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError)
+NEVER += (NonRetriableError, SyntaxError, NameError, TypeError, ValueError)
+_PASSING = (ConnectionError, TimeoutError, BlockingIOError, InterruptedError, BrokenPipeError)
+# System errors of which the class alone says that they last.
+_LASTING: tuple[type[OSError], ...] = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError)
+_LASTING += (NotADirectoryError, ProcessLookupError, ChildProcessError, io.UnsupportedOperation)
+# Not every system has each of them. No space (ENOSPC, EDQUOT) is not among them: it lasts until somebody makes room.
+_PASSING_NUMBERS = {
+    getattr(errno, name, None)
+    for name in (
+        "EINTR EAGAIN EWOULDBLOCK EIO EBUSY ETXTBSY EDEADLK ENOLCK ESTALE EMFILE ENFILE ENOBUFS ETIMEDOUT ENETDOWN"
+        " ENETUNREACH ENETRESET EHOSTDOWN EHOSTUNREACH ECONNREFUSED ECONNRESET ECONNABORTED EREMOTEIO"
+    ).split()
+}
+
+
+class Transient:
+    """Says of an error whether it may pass.
+
+    A class that is named (bare or with its module) decides for itself, then an exception's own `retriable`. Else it is
+    the most specific of its classes that is known. An `OSError` is judged by its number; without one it may pass.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names = frozenset(names)
+
+    def __call__(self, error: BaseException) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if self._named(type(error)) and not isinstance(error, NEVER):
+            return True
+        own = getattr(error, "retriable", None)
+        if isinstance(own, bool):
+            return own
+        verdicts = (self._verdict(kind, error) for kind in type(error).__mro__)
+        return next((verdict for verdict in verdicts if verdict is not None), False)
+
+    def _named(self, kind: type) -> bool:
+        return kind.__name__ in self._names or f"{kind.__module__}.{kind.__name__}" in self._names
+
+    def _verdict(self, kind: type, error: Exception) -> bool | None:
+        if kind in NEVER:
+            return False
+        if self._named(kind) or kind in _PASSING:
+            return True
+        if kind in _LASTING:
+            return False
+        if kind is OSError:
+            number = getattr(error, "errno", None)
+            return number is None or number in _PASSING_NUMBERS
+        return None
+
+
+def never_retried(names: Iterable[str]) -> list[str]:
+    """Those of the names whose classes are never retried."""
+    never = {kind.__name__ for kind in NEVER}
+    return [name for name in names if name.removeprefix("builtins.") in never]
 
 
 @attrs.define
@@ -29,7 +88,6 @@ class Attempts:
     seconds: float = 0.0
 
     def once(self, attempt: Callable[[], OperationResult]) -> OperationResult:
-        """Make one."""
         self.made += 1
         started = time.perf_counter()
         try:
@@ -47,9 +105,6 @@ class Attempts:
             attempt: The operation, once.
             on_retry: Called with (error, number of the attempt that failed, seconds until the next) before each wait.
             stop: Ends a wait at once when another thread sets it; no other attempt is made then.
-
-        Returns:
-            The result of the last attempt.
 
         Raises:
             MaxRetriesExceededError: It kept failing until its retries were exhausted.

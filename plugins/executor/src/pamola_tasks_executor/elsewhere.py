@@ -87,14 +87,7 @@ class Elsewhere(Protocol):
 def await_answer(
     place: Elsewhere, work: Work, on_message: Callable[[bytes], None], warn: Callable[[str], None], stop: Event
 ) -> bytes:
-    """Have work done, and wait for its answer.
-
-    Args:
-        place: Where.
-        work: The work.
-        on_message: Takes what is sent meanwhile.
-        warn: Takes a warning where the work cannot be cancelled.
-        stop: Says that the answer is not wanted any more.
+    """Have work done, its messages passed on meanwhile, and wait for its answer, unless `stop` is set.
 
     Raises:
         StepTimeout: It ran longer than it may.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,13 +13,11 @@ import attrs
 from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.result import OperationResult, OperationStatus
-from pamola_tasks_executor.attempts import Attempts, OnRetry, as_result, message, overridden
+from pamola_tasks_executor.attempts import Attempts, OnRetry, Transient, as_result, message, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
-from pamola_tasks_executor.ready_set import ReadySet
 from pamola_tasks_executor.settings import ExecutorSettings
 from pamola_tasks_executor.single_operation import reporter_details
-from pamola_tasks_executor.transient import Transient
 
 if TYPE_CHECKING:
     import logging
@@ -84,8 +83,7 @@ class TaskOperationExecutor:
             Its result; what it raised is a result with status ERROR.
         """
         attempts = Attempts(self._retry)
-        call = partial(self._call, operation, params, progress_tracker)
-        return as_result(lambda: attempts.once(call), attempts)
+        return as_result(lambda: attempts.once(_call(operation, params, progress_tracker)), attempts)
 
     def execute_with_retry(
         self,
@@ -149,8 +147,7 @@ class TaskOperationExecutor:
                 on_retry(error, attempt, wait)
 
         try:
-            call = partial(self._call, operation, params, progress_tracker)
-            result = attempts.make(name, call, tell, stop)
+            result = attempts.make(name, _call(operation, params, progress_tracker), tell, stop)
         except MaxRetriesExceededError:
             raise
         except Exception as error:
@@ -212,18 +209,22 @@ class TaskOperationExecutor:
     def _run(
         self, operations: Any, params: Mapping[str, Any], many: int, progress_tracker: Any, continues: bool | None
     ) -> dict[str, OperationResult]:
-        configured = bool(getattr(self._config, "continue_on_error", False))
-        continues = configured if continues is None else continues
+        if continues is None:
+            continues = bool(getattr(self._config, "continue_on_error", False))
         return _Operations(self, identified(operations), params, progress_tracker, continues).run(many)
 
-    def _call(self, operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> OperationResult:
-        given = dict(params)
-        if progress_tracker is not None:
-            given["progress_tracker"] = progress_tracker
+
+def _call(operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> Callable[[], OperationResult]:
+    """One call of an operation's `run`."""
+    given = dict(params) if progress_tracker is None else {**params, "progress_tracker": progress_tracker}
+
+    def call() -> OperationResult:
         result = operation.run(**given)
         if not isinstance(result, OperationResult):
             raise TypeError(f"{_name(operation)} gave a {type(result).__name__} instead of an OperationResult")
         return result
+
+    return call
 
 
 @attrs.define(eq=False)
@@ -265,7 +266,7 @@ class _Operations:
 
     def run(self, many: int) -> dict[str, OperationResult]:
         """Run them, so many at a time; the result of each, in their order."""
-        Parallel(ReadySet(dict.fromkeys(self.operations, ())), self, max(1, min(many, len(self.operations)))).run()
+        Parallel(dict.fromkeys(self.operations, ()), self, max(1, min(many, len(self.operations)))).run()
         reason = f"not started, because {self.failed} failed"
         for name in self.operations:
             self.results.setdefault(name, OperationResult(OperationStatus.SKIPPED, attempts=0, reason=reason))
@@ -279,12 +280,9 @@ def identified(operations: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for item in operations:
         operation = getattr(item, "operation", item)
-        name = identity = str(getattr(item, "id", None) or _name(operation))
-        number = 2
-        while identity in found:
-            identity = f"{name}-{number}"
-            number += 1
-        found[identity] = operation
+        name = str(getattr(item, "id", None) or _name(operation))
+        names = chain([name], (f"{name}-{number}" for number in count(2)))
+        found[next(identity for identity in names if identity not in found)] = operation
     return found
 
 

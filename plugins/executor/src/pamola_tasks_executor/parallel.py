@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 import queue
 import threading
-from collections.abc import Callable
 from functools import partial
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from pamola_tasks.result import OperationResult
-    from pamola_tasks_executor.ready_set import ReadySet
 
 
 class Jobs(Protocol):
@@ -37,15 +39,22 @@ class Parallel:
     an inbox.
 
     Args:
-        ready: Which may begin.
+        needs: For each job, by name, the names of those that it needs; other names are there already.
         jobs: What is done.
         many: How many at a time; one is done in the calling thread.
+
+    Raises:
+        graphlib.CycleError: Some need each other.
     """
 
-    def __init__(self, ready: ReadySet, jobs: Jobs, many: int) -> None:
-        self._ready = ready
+    def __init__(self, needs: Mapping[str, Iterable[str]], jobs: Jobs, many: int) -> None:
         self._jobs = jobs
         self._many = many
+        self._names = list(needs)
+        self._numbers = {name: number for number, name in enumerate(needs)}
+        self._sorter = TopologicalSorter({name: [n for n in of if n in needs] for name, of in needs.items()})
+        self._sorter.prepare()
+        self._ready: list[int] = []
         self._running: set[str] = set()
         self._stop = threading.Event()
         self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -62,7 +71,9 @@ class Parallel:
         that it is not repeated. A second Ctrl-C leaves it alone.
         """
         if self._many == 1:
-            self._one_by_one()
+            while (name := self._next()) is not None:
+                self._jobs.complete(name, self._jobs.perform(name, self._stop))
+                self._sorter.done(name)
             return
         # Not those of concurrent.futures, for which the interpreter waits when it ends: see the second Ctrl-C.
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._many)]
@@ -82,19 +93,17 @@ class Parallel:
                 for thread in threads:
                     thread.join()
 
-    def _one_by_one(self) -> None:
-        while (name := self._next()) is not None:
-            self._jobs.complete(name, self._jobs.perform(name, self._stop))
-            self._ready.done(name)
-
     def _next(self) -> str | None:
         """The next one that has to be done and may begin."""
-        while self._ready.ready and not self._jobs.stopped:
-            name = self._ready.ready[0]
-            self._ready.take(name)
+        while not self._jobs.stopped:
+            for name in self._sorter.get_ready():
+                heapq.heappush(self._ready, self._numbers[name])
+            if not self._ready:
+                return None
+            name = self._names[heapq.heappop(self._ready)]
             if self._jobs.prepare(name):
                 return name
-            self._ready.done(name)
+            self._sorter.done(name)
         return None
 
     def _go_on(self) -> None:
@@ -108,7 +117,7 @@ class Parallel:
 
     def _ended(self, name: str, result: OperationResult) -> None:
         self._running.discard(name)
-        self._ready.done(name)
+        self._sorter.done(name)
         self._jobs.complete(name, result)
         if self._jobs.stopped:
             self._stop.set()

@@ -39,14 +39,7 @@ _PROGRESS = frozenset({"start_operation", "update_operation", "set_operation_tot
 
 
 def perform(data: bytes) -> bytes:
-    """Make one attempt at a step.
-
-    Args:
-        data: `Work.data`.
-
-    Returns:
-        How it ended, whatever happened: the answer that the parent waits for.
-    """
+    """Make one attempt at the step of `Work.data`; the answer says how it ended, whatever happened."""
     run, attempt = pickle.loads(data)
     messages: list[bytes] = []
     answer: Answer = loads(RemoteRun(run, messages.append).perform(attempt))
@@ -101,14 +94,7 @@ class RemoteRun:
             self._send(message)
 
     def perform(self, attempt: bytes) -> bytes:
-        """Make one attempt at a step.
-
-        Args:
-            attempt: What `remote.describe_step` gave.
-
-        Returns:
-            How it ended, whatever happened.
-        """
+        """Make one attempt at the step that `remote.describe_step` described; how it ended, whatever happened."""
         run, self._staged = self._run, None
         if self._broken or run is None:
             return self._broken
@@ -166,20 +152,14 @@ class RemoteRun:
         try:
             data = dumps(answer, "the error")
             loads(data)  # many exceptions can be pickled and not be made again
+            return data
         except Exception:
             said = f"{type(error).__name__}: {disclosure.message(error)}" if str(error) else type(error).__name__
-            data = dumps(attrs.evolve(answer, error=OperationError(said)), "the error")
-        return data
+            return dumps(attrs.evolve(answer, error=OperationError(said)), "the error")
 
 
 class _Forwarded:
-    """Stands for a service that lives in the parent.
-
-    Args:
-        service: Its name.
-        methods: What can be told to it from here; nothing comes back.
-        tell: Sends.
-    """
+    """Stands for a service that lives in the parent: what these methods are told is sent, and nothing comes back."""
 
     def __init__(self, service: str, methods: frozenset[str], tell: Callable[..., None]) -> None:
         self._service, self._methods, self._tell = service, methods, tell

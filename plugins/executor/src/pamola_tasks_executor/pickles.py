@@ -52,11 +52,7 @@ def _module(name: str, file: str) -> ModuleType:
 
 
 def dumps(value: Any, what: str) -> bytes:
-    """A value in bytes for another process.
-
-    Raises:
-        OperationError: It cannot be sent; the message says what, and why.
-    """
+    """A value in bytes for another process; an OperationError says what cannot be sent, and why."""
     buffer = io.BytesIO()
     try:
         _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)

@@ -8,10 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
-from pamola_tasks_executor.attempts import Attempts, as_result, overridden
+from pamola_tasks_executor.attempts import Attempts, as_result, never_retried, overridden
 from pamola_tasks_executor.parallel import Parallel
-from pamola_tasks_executor.ready_set import ReadySet
-from pamola_tasks_executor.transient import never_retried
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
@@ -32,11 +30,7 @@ class PlanRun:
     """
 
     def __init__(
-        self,
-        config: Any,
-        settings: ExecutorSettings,
-        retry: RetrySettings,
-        elsewhere: Elsewhere | None = None,
+        self, config: Any, settings: ExecutorSettings, retry: RetrySettings, elsewhere: Elsewhere | None = None
     ) -> None:
         self._config = config
         self._settings = settings
@@ -44,18 +38,13 @@ class PlanRun:
         self._elsewhere = elsewhere
 
     def run(self, plan: Plan, driver: StepDriver) -> None:
-        """Run every step, each with its retries; as many at a time as `parallel_processes` says.
-
-        Raises:
-            PlanError: The plan asks for something that this executor cannot do.
-        """
-        problems = self.objections(plan)
-        if problems:
+        """See `TaskOperationExecutor.run_plan`."""
+        if problems := self.objections(plan):
             raise PlanError(problems=tuple(problems))
         steps, before = _Steps(self, plan, driver), driver.call_in_parent
         try:
             many = min(self.at_a_time(), len(plan))
-            parallel = Parallel(ReadySet({step.id: plan.needs(step) for step in plan}), steps, many)
+            parallel = Parallel({step.id: plan.needs(step) for step in plan}, steps, many)
             if many > 1:
                 driver.call_in_parent = parallel.call
             parallel.run()
@@ -68,9 +57,7 @@ class PlanRun:
     def objections(self, plan: Plan) -> list[str]:
         """Why a plan cannot be run as it is asked for."""
         found = self._wrong_memory("executor.step_memory_limit_mb", self._settings.step_memory_limit_mb)
-        for step in plan:
-            found += self._objections_to(step)
-        return found
+        return found + [problem for step in plan for problem in self._objections_to(step)]
 
     def _objections_to(self, step: Step) -> list[str]:
         found = self._wrong_memory(f"step {step.id}: step_memory_limit_mb", step.options.step_memory_limit_mb)
@@ -107,7 +94,6 @@ class PlanRun:
         return max(1, int(getattr(self._config, "parallel_processes", 1) or 1))
 
     def retry_settings(self, step: Step) -> RetrySettings:
-        """How often and when a step is retried."""
         return overridden(self._retry, f"step {step.id}: retry", **(step.options.retry or {}))
 
     def limits(self, step: Step) -> dict[str, Any]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class DescribedRun:
-    """A run: its kernel (each plugin by its record and, if it is loaded, as a pickle), task, layers and options."""
+    """A run: its kernel (each plugin by its record and as a pickle), task, layers and options."""
 
     folder: str
     root: Path
@@ -139,15 +139,7 @@ def describe_step(run: RunServices, step: Step) -> bytes:
 
 
 def taken(data: bytes, driver: StepDriver, step: Step, staged: StagedStep, origin: str) -> OperationResult:
-    """Take over what an attempt left: its result, or its error raised.
-
-    Args:
-        data: The answer.
-        driver: The run.
-        step: The step.
-        staged: The step's outputs here, which publish what was staged there.
-        origin: The step and its place, for the error of an answer that cannot be read.
-    """
+    """Take over what an attempt left: its result, or its error raised; `staged` publishes what was staged there."""
     answer = _read(data, f"{origin} gave an answer")
     outcome = (answer.result if answer.error is None else answer.error) if isinstance(answer, Answer) else None
     if not isinstance(outcome, OperationResult | BaseException):

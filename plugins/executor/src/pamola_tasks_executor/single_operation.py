@@ -38,15 +38,7 @@ def run_operation(
     progress_tracker: Any,
     params: Mapping[str, Any],
 ) -> OperationResult:
-    """Run one operation on given data; its outputs go to the folder `output` in `task_dir`.
-
-    Args:
-        kernel: A kernel for that folder.
-        operation: The operation; see `Operation.run` for the rest.
-
-    Returns:
-        The result; a failure is a result with status ERROR.
-    """
+    """Run one operation on given data, with a kernel for `task_dir`: see `Operation.run`."""
     known = operation.parameters()
     chosen = {key: value for key, value in params.items() if key in known or key not in _NOT_PARAMETERS}
     started = time.perf_counter()
@@ -65,24 +57,18 @@ def run_operation(
 
 def reporter_details(result: OperationResult) -> dict[str, Any]:
     """A result as the entry of an operation in a report has it."""
-    details: dict[str, Any] = {"status": result.status.value, "metrics": result.metrics}
-    if result.execution_time is not None:
-        details["execution_time"] = result.execution_time
-    if result.error_message:
-        details["error_message"] = result.error_message
-    if result.warnings:
-        details["warnings"] = list(result.warnings)
-    if result.artifacts:
-        details["artifacts"] = [artifact.to_dict() for artifact in result.artifacts]
-    return details
+    details = {
+        "execution_time": result.execution_time,
+        "error_message": result.error_message or None,
+        "warnings": list(result.warnings) or None,
+        "artifacts": [artifact.to_dict() for artifact in result.artifacts] or None,
+    }
+    known = {key: value for key, value in details.items() if value is not None}
+    return {"status": result.status.value, "metrics": result.metrics, **known}
 
 
 def with_parameters(operation: Operation, params: Mapping[str, Any]) -> Operation:
-    """A copy of an operation with some parameters changed.
-
-    Raises:
-        ParameterError: It has no such parameter, or the value does not fit.
-    """
+    """A copy of an operation with some parameters changed; a ParameterError where one is unknown or does not fit."""
     if not params:
         return operation
     known = {f.alias: getattr(operation, f.name) for f in attrs.fields(type(operation)) if f.init}
@@ -123,29 +109,25 @@ def _executed(
 
 
 class _Folder:
-    """The directories of an operation without a task: all in one folder, made when something is written."""
+    """The directories of an operation without a task: `task` is one folder, the others are in it, made when needed."""
 
     def __init__(self, root: Path, files: Files) -> None:
         self._root = root
         self._files = files
 
     def ensure_directories(self) -> dict[str, Path]:
-        """None has to be there before."""
         return {name: self.get_directory(name) for name in ("task", "output", "dictionaries", "temp")}
 
     def get_directory(self, dir_type: str) -> Path:
-        """The folder itself as `task`, else a folder of that name in it."""
         return self._root if dir_type == "task" else self._root / check_name(dir_type, "the directory")
 
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path:
-        """A path for an artifact, checked."""
         stamp = f"_{timestamp()}" if include_timestamp else ""
         return self.get_directory(subdir) / check_name(f"{artifact_name}{stamp}.{artifact_type}", "the artifact name")
 
     def clean_temp_directory(self) -> bool:
-        """Empty the directory for temporary files."""
         self._files.remove_tree(self.get_directory("temp"), missing_ok=True)
         return True
 
