@@ -15,17 +15,16 @@ from pamola_tasks.errors import PamolaTaskError, UsageError
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, KernelView
 
-# Kinds of node: how mermaid and Graphviz draw them.
-_MERMAID = {
-    "task": ("[", "]"),
-    "step": ("[", "]"),
-    "input": ("[(", ")]"),
-    "dataset": ("([", "])"),
-    "output": ("[[", "]]"),
+# Kinds of node: the brackets of mermaid, and the shape of Graphviz.
+_KINDS = {
+    "task": ("[", "]", "box"),
+    "step": ("[", "]", "box"),
+    "input": ("[(", ")]", "cylinder"),
+    "dataset": ("([", "])", "ellipse"),
+    "output": ("[[", "]]", "note"),
+    "problem": ("{{", "}}", "octagon"),
+    "outside": ("([", "])", "ellipse"),
 }
-_MERMAID |= {"problem": ("{{", "}}"), "outside": ("([", "])")}
-_DOT = {"task": "box", "step": "box", "input": "cylinder", "dataset": "ellipse", "output": "note"}
-_DOT |= {"problem": "octagon", "outside": "ellipse"}
 
 
 @attrs.define
@@ -42,7 +41,6 @@ class Drawing:
         return key
 
     def document(self) -> dict[str, Any]:
-        """For machines."""
         return {
             "title": self.title,
             "nodes": [{"id": key, "kind": kind, "label": label} for key, (kind, label) in self.nodes.items()],
@@ -50,11 +48,10 @@ class Drawing:
         }
 
     def mermaid(self) -> str:
-        """As a mermaid flowchart."""
         names = {key: f"n{index}" for index, key in enumerate(self.nodes)}
         lines = ["flowchart LR"]
         for key, (kind, label) in self.nodes.items():
-            begin, end = _MERMAID[kind]
+            begin, end, _ = _KINDS[kind]
             lines.append(f'    {names[key]}{begin}"{in_mermaid(label)}"{end}')
         for source, target, label in self.arrows:
             text = f'|"{in_mermaid(label)}"|' if label else ""
@@ -62,11 +59,10 @@ class Drawing:
         return "\n".join(lines)
 
     def dot(self) -> str:
-        """In the language of Graphviz."""
         names = {key: f"n{index}" for index, key in enumerate(self.nodes)}
         lines = [f"digraph {in_dot(self.title)} {{", "    rankdir=LR;"]
         for key, (kind, label) in self.nodes.items():
-            lines.append(f"    {names[key]} [label={in_dot(label)}, shape={_DOT[kind]}];")
+            lines.append(f"    {names[key]} [label={in_dot(label)}, shape={_KINDS[kind][2]}];")
         for source, target, label in self.arrows:
             text = f" [label={in_dot(label)}]" if label else ""
             lines.append(f"    {names[source]} -> {names[target]}{text};")
@@ -145,20 +141,14 @@ def draw_steps(kernel: KernelView, task: str) -> Drawing:
 
 
 def as_svg(drawing: Drawing) -> str:
-    """The drawing as SVG, made by Graphviz.
-
-    Raises:
-        UsageError: Graphviz is not installed, or fails.
-    """
+    """The drawing as SVG, made by Graphviz; a UsageError where that is not installed, or fails."""
     program = shutil.which("dot")
     if program is None:
         raise UsageError(
             "SVG is drawn by Graphviz, whose program `dot` is not installed here: install Graphviz, or take"
             " --format mermaid or --format dot, which need nothing"
         )
-    done = subprocess.run(
-        [program, "-Tsvg"], input=drawing.dot(), capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    done = subprocess.run([program, "-Tsvg"], input=drawing.dot(), capture_output=True, encoding="utf-8", check=False)
     if done.returncode != 0:
         raise UsageError(f"{program} failed: {done.stderr.strip() or f'exit code {done.returncode}'}")
     return done.stdout.rstrip("\n")

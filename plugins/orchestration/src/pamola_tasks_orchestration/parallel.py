@@ -21,12 +21,8 @@ class Parallel:
     """Tasks that run at the same time.
 
     After a failure or an interrupt no other task begins. An interrupt reaches the running tasks, and their ends are
-    waited for; a second one kills them.
-
-    Args:
-        request: The tasks.
-        jobs: How many steps may run at a time, in all tasks together. Tasks that can begin share what is free.
-        on_line: Takes the task and the line, for each line that a task prints.
+    waited for; a second one kills them. `jobs` steps may run at a time, in all tasks together: tasks that can begin
+    share what is free.
     """
 
     def __init__(self, request: Request, jobs: int, on_line: Callable[[str, str], None]) -> None:
@@ -53,11 +49,7 @@ class Parallel:
             self._end()
 
     def _go_on(self) -> None:
-        """Begin what can begin, and wait until a task has ended.
-
-        Raises:
-            KeyboardInterrupt: The second one.
-        """
+        """Begin what can begin, and wait until a task has ended; the second interrupt is raised."""
         try:
             self._begin()
             self._wait()

@@ -21,14 +21,8 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class Request:
-    """What is to be run.
-
-    Attributes:
-        nodes: The tasks, in the order in which they run.
-        options: What is asked for each.
-        may_skip: Whether a task that has nothing to do is skipped.
-        continue_on_error: After a failure, continue with independent tasks.
-    """
+    """Which tasks are run, in this order, with the options of each; whether those that have nothing to do are skipped,
+    and whether independent tasks follow after a failure."""
 
     kernel: Kernel
     nodes: Mapping[str, TaskNode]
@@ -39,11 +33,7 @@ class Request:
 
 @attrs.define(kw_only=True)
 class RunQueue:
-    """What became of tasks so far, and what that means for the others.
-
-    Attributes:
-        continue_on_error: After a failure, continue with independent tasks.
-    """
+    """What became of tasks so far, and what that means for the others."""
 
     continue_on_error: bool
     outcomes: dict[str, TaskOutcome] = attrs.Factory(dict)
@@ -84,21 +74,22 @@ def run_in_order(request: Request) -> Iterator[TaskOutcome]:
     """Run tasks one after the other; gives what became of each as soon as it is known."""
     run_queue = RunQueue(continue_on_error=request.continue_on_error)
     for node in request.nodes.values():
-        yield run_queue.ended(run_queue.refusal(node) or run_task(request, node))
+        refusal = run_queue.refusal(node)
+        options = request.options[node.task_id]
+        yield run_queue.ended(refusal or run_task(request.kernel, node, options, may_skip=request.may_skip))
 
 
-def run_task(request: Request, node: TaskNode) -> TaskOutcome:
+def run_task(kernel: Kernel, node: TaskNode, options: RunOptions, *, may_skip: bool) -> TaskOutcome:
     """Run a task here, unless it has nothing to do or cannot be run."""
     if node.kept:
         return _outcome(node, status="skipped", reason=node.kept)
     if node.problem is not None:
         return _outcome(node, status="refused", error=node.problem)
-    options = request.options[node.task_id]
     try:
-        reason = _looked_at(request.kernel, node, options, why_unchanged) if request.may_skip else None
+        reason = _looked_at(kernel, node, options, why_unchanged) if may_skip else None
         if reason:
             return _outcome(node, status="skipped", reason=reason)
-        outcome = request.kernel.run(node.name, options=options)
+        outcome = kernel.run(node.name, options=options)
         interrupt = outcome.error if isinstance(outcome.error, KeyboardInterrupt) else None
         return _outcome(node, status="run", outcome=outcome, interrupt=interrupt)
     except PamolaTaskError as error:
@@ -106,11 +97,7 @@ def run_task(request: Request, node: TaskNode) -> TaskOutcome:
 
 
 def refuse_unknown_steps(request: Request, node: TaskNode) -> None:
-    """Refuse selected steps that a task lacks, before the tasks that it needs are run.
-
-    Raises:
-        PlanError: It lacks one, or none is left.
-    """
+    """Refuse, with a PlanError, selected steps that a task lacks, before the tasks that it needs are run."""
     options = request.options[node.task_id]
     if node.problem is None and options.selection:
         plan = _looked_at(request.kernel, node, options, lambda run: run.plan)
@@ -122,9 +109,7 @@ def why_unchanged(run: RunServices, steps: Sequence[Any] | None = None) -> str:
     """Why a configured task need not run, in words; empty when it has to.
 
     A task whose class does more than its steps (with a `run`, `execute` or `finalize` of its own) always runs.
-
-    Args:
-        steps: What would become of each step, where that is known already.
+    `steps` is what would become of each step, where that is known already.
     """
     cls = type(run.task)
     if run.options.restart or run.options.selection:

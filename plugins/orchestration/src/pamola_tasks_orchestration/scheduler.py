@@ -20,26 +20,16 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import TaskNode, TaskOutcome
 
 
-def _ignore(task_id: str, line: str) -> None:
-    """What a task prints goes nowhere, unless the caller takes it."""
-
-
 class TaskScheduler:
-    """Runs several tasks of a project: see `pamola_tasks.protocols.Scheduler`.
-
-    Args:
-        kernel: The project's.
-    """
+    """Runs several tasks of a project: see `pamola_tasks.protocols.Scheduler`."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
     def tasks(self) -> Mapping[str, TaskNode]:
-        """Every task of the project, sorted by id."""
         return TaskGraph(self._kernel).all()
 
     def order(self, names: Sequence[str] = (), *, with_dependencies: bool = False) -> Mapping[str, TaskNode]:
-        """Tasks in the order in which they run, each behind those that it needs."""
         return TaskGraph(self._kernel).order(names, with_dependencies=with_dependencies)
 
     def run(
@@ -50,9 +40,8 @@ class TaskScheduler:
         options: RunOptions | None = None,
         jobs: int = 1,
         continue_on_error: bool = False,
-        on_line: Callable[[str, str], None] = _ignore,
+        on_line: Callable[[str, str], None] = lambda task_id, line: None,
     ) -> Iterator[TaskOutcome]:
-        """Run tasks; gives what became of each, in order, as soon as it is known."""
         self._kernel.plugins.refuse_if_broken()
         request = self._request(names, with_dependencies, options, continue_on_error)
         for node in request.nodes.values():
@@ -68,7 +57,6 @@ class TaskScheduler:
     def dry_run(
         self, names: Sequence[str] = (), *, with_dependencies: bool = False, options: RunOptions | None = None
     ) -> Iterator[PlannedTask]:
-        """What `run` would do with each task, in order, without running anything."""
         request = self._request(names, with_dependencies, options)
         for node in request.nodes.values():
             refuse_unknown_steps(request, node)
@@ -91,21 +79,15 @@ class TaskScheduler:
         nodes = graph.order(names, with_dependencies=with_dependencies)
         named = {graph.named(name).task_id for name in names}
         others = attrs.evolve(options, selection=Selection())
+        chosen = {task_id: options if task_id in named else others for task_id in nodes}
+        may_skip = with_dependencies or not names
         return Request(
-            kernel=self._kernel,
-            nodes=nodes,
-            options={task_id: options if task_id in named else others for task_id in nodes},
-            may_skip=with_dependencies or not names,
-            continue_on_error=continue_on_error,
+            kernel=self._kernel, nodes=nodes, options=chosen, may_skip=may_skip, continue_on_error=continue_on_error
         )
 
 
 def _planned(request: Request, node: TaskNode, needs: Mapping[str, Sequence[str]]) -> PlannedTask:
-    """What a run would do with one task.
-
-    Args:
-        needs: The tasks that it needs and that would be run, with the datasets that it reads of each.
-    """
+    """What a run would do with one task; `needs` are the tasks before it that would run, and what it reads of each."""
     if node.kept:
         return PlannedTask(task_id=node.task_id, action="skip", reason=node.kept)
     remade = {dataset: f"task {name}" for name, datasets in needs.items() for dataset in datasets}

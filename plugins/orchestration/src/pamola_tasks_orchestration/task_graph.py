@@ -32,7 +32,7 @@ def in_order(
     Args:
         wanted: Their ids.
         look_up: Gives a task, or None where there is none of that id.
-        within: Needs outside of it are not followed; all are, unless given.
+        within: Needs outside of it are not followed.
 
     Raises:
         TaskCycleError: Tasks need each other, directly or through others.
@@ -86,12 +86,7 @@ def _circle(circle: list[str], nodes: Mapping[str, TaskNode]) -> str:
 
 
 class TaskGraph:
-    """The tasks of a project as nodes, each looked at when it is first asked for.
-
-    Args:
-        kernel: The project's.
-        options: What the caller of the run asked for.
-    """
+    """The tasks of a project as nodes, each looked at when it is first asked for."""
 
     def __init__(self, kernel: Kernel, options: RunOptions | None = None) -> None:
         self._kernel = kernel
@@ -111,11 +106,7 @@ class TaskGraph:
         return in_order(named, self.look_up, within=None if with_dependencies else set(named))
 
     def named(self, name: str) -> TaskNode:
-        """A task as it is named on the command line.
-
-        Raises:
-            UnknownTaskError: There is none.
-        """
+        """A task as it is named on the command line, or an UnknownTaskError."""
         if name in self._nodes:
             node = self._nodes[name]
         else:
@@ -145,26 +136,24 @@ class TaskGraph:
 
     def _needs(self, run: RunServices) -> dict[str, tuple[str, ...]]:
         config, found = run.config, dict[str, tuple[str, ...]]()
-        own = run.record.task_id
         for dependency in config.dependencies:
-            if any(mark in dependency for mark in ("/", ":", os.sep)):
-                writer = writer_of(run, dependency)
-                if writer and writer != own and self._can_write(run, writer, dependency):
-                    found.setdefault(writer, ())
-            else:
+            if not any(mark in dependency for mark in ("/", ":", os.sep)):
                 found.setdefault(dependency, ())
+            elif writer := self._writer(run, dependency):
+                found.setdefault(writer, ())
         for name, path in {**config.auxiliary_datasets, **config.input_datasets}.items():
-            writer = writer_of(run, str(path))
-            if writer and writer != own and self._can_write(run, writer, str(path)):
+            if writer := self._writer(run, str(path)):
                 found[writer] = (*found.get(writer, ()), name)
         return found
 
-    def _can_write(self, run: RunServices, writer: str, path: str) -> bool:
-        """Whether a file has to be asked of a task: not when there is the file, and no such task to make it."""
-        if writer in self._kernel.tasks.known():
-            return True
+    def _writer(self, run: RunServices, path: str) -> str | None:
+        """The other task that has to be asked for a file: not when there is the file, and no such task to make it."""
+        writer = writer_of(run, path)
+        if not writer or writer == run.record.task_id:
+            return None
         places = (path, f"{run.config.data_repository}/{path}")
-        return not any(run.files.exists(place) for place in places)
+        made = writer in self._kernel.tasks.known() or not any(run.files.exists(place) for place in places)
+        return writer if made else None
 
     def _left(self, task_id: str) -> TaskNode | None:
         """A task that is not one of the project, but has run well in it."""
@@ -173,10 +162,8 @@ class TaskGraph:
         if latest is None:
             return None
         when = str(latest.get("timestamp", ""))
-        return TaskNode(
-            task_id=task_id,
-            kept=f"not a task of this project; its results of {when[:10]} {when[11:16]} UTC are used",
-        )
+        kept = f"not a task of this project; its results of {when[:10]} {when[11:16]} UTC are used"
+        return TaskNode(task_id=task_id, kept=kept)
 
 
 def writer_of(run: RunServices, path: str) -> str | None:

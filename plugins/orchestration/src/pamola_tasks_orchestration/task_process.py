@@ -7,6 +7,7 @@ terminal reaches the parent alone, which passes it on once. Its kernel is rebuil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
@@ -26,7 +27,7 @@ from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.protocols import TaskOutcome
-from pamola_tasks_orchestration.run_queue import Request, run_task
+from pamola_tasks_orchestration.run_queue import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def describe(kernel: Kernel) -> bytes:
     """What another process makes the same kernel of: its root, and its plugins by name.
 
     Raises:
-        UsageError: No other process can: the project is in memory, or a plugin is an object that is not a module.
+        UsageError: The project is in memory, or a plugin is an object that is not a module.
     """
     root, plugins = kernel.project.files.root, kernel.plugins
     if not root.is_dir():
@@ -63,11 +64,7 @@ def _target(record: PluginRecord) -> str:
 
 
 def _rebuilt(description: bytes) -> Kernel:
-    """The kernel that `describe` described.
-
-    Raises:
-        PamolaTaskError: It does not come up here.
-    """
+    """The kernel that `describe` described; a PamolaTaskError where it does not come up here."""
     root, records, disable, prefer = pickle.loads(description)
     plugins = Plugins(disable=disable, prefer=prefer)
     for name, target, distribution, version in records:
@@ -115,11 +112,9 @@ class TaskProcess:
 
     def _send(self, data: bytes) -> None:
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it has died, which is told
             pickle.dump(data, self._process.stdin)
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has died, which is told
 
     def interrupt(self, interrupt: KeyboardInterrupt) -> None:
         """Have the task that runs end as Ctrl-C or SIGTERM has it end."""
@@ -129,12 +124,10 @@ class TaskProcess:
             self._process.send_signal(signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
     def kill(self) -> None:
-        """Kill it."""
         self._process.kill()
         self._process.wait()
 
     def end(self) -> None:
-        """Let it end, since it has nothing to do."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
@@ -182,11 +175,7 @@ def _how(code: int) -> str:
 
 
 def serve(parent: int) -> None:
-    """What the process does: run tasks as they come, until the parent has no more.
-
-    Args:
-        parent: The process that started this one.
-    """
+    """What the process does: run tasks as they come, until the parent, a process of this number, has no more."""
     _end_with(parent)
     commands, answers = _take_streams()
     signal.signal(signal.SIGTERM, _terminate)
@@ -200,8 +189,7 @@ def serve(parent: int) -> None:
             busy.set()
             kernel = kernel or _rebuilt(description)
             node, options, may_skip = pickle.loads(asked)
-            request = Request(kernel=kernel, nodes={}, options={node.task_id: options}, may_skip=may_skip)
-            outcome = run_task(request, node)
+            outcome = run_task(kernel, node, options, may_skip=may_skip)
             sys.stdout.flush()
             sys.stderr.flush()  # a line without its end would come when the process ends, or not at all
             os.write(2, _DRAINED)
