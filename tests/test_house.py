@@ -30,7 +30,7 @@ LAYERS = (
     ("lazy",),
     ("errors", "secret"),
     ("parameters", "record", "result"),
-    ("json_schema", "operation", "plan", "task_keys"),
+    ("operation", "plan"),
     ("protocols",),
     ("hookspecs",),
     ("nulls",),

@@ -13,8 +13,8 @@ import pytest
 
 from pamola_tasks import Operation, Secret, reads, writes
 from pamola_tasks.errors import ParameterError
-from pamola_tasks.json_schema import json_schema
 from pamola_tasks.parameters import build, describe, fit, kind_of, unknown_name
+from pamola_tasks_cli.json_schema import json_schema
 
 
 class Method(enum.Enum):

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pamola_tasks import protocols
-    from pamola_tasks.operation import Artifact, Operation, OperationResult
+    from pamola_tasks.operation import Operation
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import Config, KernelView, Project, RunServices, Task
-    from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.record import Artifact, DatasetRecord
+    from pamola_tasks.result import OperationResult
     from pamola_tasks.secret import Secret
 
     Objections = Iterable[str] | str | None

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
 import re
 import string
 import sys
 import time
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import attrs
 
-from pamola_tasks.record import Artifact, now
-from pamola_tasks.result import OperationArtifact, OperationResult, OperationStatus
+from pamola_tasks.errors import DataError
+from pamola_tasks.parameters import annotations_of
+from pamola_tasks.result import OperationResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from pamola_tasks.record import DatasetRecord
+
+# Keys of a task. `add_operation` does not pass these on to an operation …
+SERVICE_KEYS = frozenset({"data_source", "task_dir", "reporter", "progress_tracker"})
+INFRASTRUCTURE_KEYS = ("use_vectorization", "parallel_processes", "use_dask", "npartitions", "chunk_size")
+# … nor these where the operation has no such parameter; one that has these gets the task's value.
+SWITCH_KEYS = frozenset({"dataset_name", "force_recalculation", "save_output"})
+INJECTED_KEYS = ("use_encryption", "encryption_mode", *INFRASTRUCTURE_KEYS)
 _DATASET = "pamola_dataset"
 PROGRESS_INTERVAL = 0.1  # seconds: observers are called for progress at most ten times in one of them
 
@@ -40,17 +53,16 @@ def writes(default: Any = attrs.NOTHING) -> Any:
             parameter declared before; without one the parameter has to be given. Type checkers know that there is a
             default where it is given by keyword.
     """
+    metadata = {_DATASET: "writes"}
     if isinstance(default, str) and "{" in default:
-        template = default
+        metadata["template"] = template = default
 
         def resolve(operation: Operation) -> str:
-            known = {name: value for name, value in vars(operation).items() if not name.startswith("_")}
             inputs = operation.input_datasets()
-            return template.format_map({"input": inputs[0] if inputs else "", **known})
+            return template.format_map({"input": inputs[0] if inputs else "", **vars(operation)})
 
         default = attrs.Factory(resolve, takes_self=True)
-        return attrs.field(default=default, metadata={_DATASET: "writes", "template": template})
-    return attrs.field(default=default, metadata={_DATASET: "writes"})
+    return attrs.field(default=default, metadata=metadata)
 
 
 @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(attrs.field, reads, writes))
@@ -75,8 +87,7 @@ class Operation:
 
     version: ClassVar[str] = "1.0"
     category: ClassVar[str] = "general"
-    if TYPE_CHECKING:
-        __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
+    __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -113,7 +124,7 @@ class Operation:
 
     def parameters(self) -> dict[str, Any]:
         """The parameters with their values."""
-        return {f.name: getattr(self, f.name) for f in attrs.fields(type(self))} if attrs.has(type(self)) else {}
+        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
 
     def input_datasets(self) -> tuple[str, ...]:
         """Names of the datasets that it reads."""
@@ -124,15 +135,10 @@ class Operation:
         return self._datasets("writes")
 
     def _datasets(self, kind: str) -> tuple[str, ...]:
-        names: list[str] = []
-        for field in attrs.fields(type(self)) if attrs.has(type(self)) else ():
-            if field.metadata.get(_DATASET) == kind:
-                value = getattr(self, field.name, None)
-                if isinstance(value, str):
-                    names.append(value)
-                elif value is not None:
-                    names.extend(value.values() if isinstance(value, dict) else value)
-        return tuple(dict.fromkeys(names))
+        fields = [field.name for field in attrs.fields(type(self)) if field.metadata.get(_DATASET) == kind]
+        values = [getattr(self, name, None) for name in fields]
+        names = [[v] if isinstance(v, str) else v.values() if isinstance(v, dict) else v or () for v in values]
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(names)))
 
     def run(
         self,
@@ -160,86 +166,83 @@ class Operation:
         folder.mkdir(parents=True, exist_ok=True)
         of_source = getattr(data_source, "run", None)
         kernel = package.Kernel(folder, loaded=of_source and of_source.kernel.plugins)
+        given = {"data_source": data_source, "task_dir": folder, "reporter": reporter, "params": params}
         result: OperationResult | None = kernel.plugins.first(
             "pamola_run_operation",
             kernel=kernel,
             operation=self,
-            arguments={
-                "data_source": data_source,
-                "task_dir": folder,
-                "reporter": reporter,
-                "progress_tracker": progress_tracker,
-                "params": params,
-            },
+            arguments={**given, "progress_tracker": progress_tracker},
         )
         if result is None:
             raise kernel.plugins.missing("executor")
         return result
 
 
+def _names_in(template: str) -> set[str]:
+    """The names in braces: `{input}_{field}` gives `input` and `field`."""
+    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def execute_step(
+    run: Any, step: Any, staged: Any, progress: Callable[[float, float | None, str], None]
+) -> OperationResult:
+    """Have the operation of a step do its work, and find out what it read.
+
+    Args:
+        run: The run (`RunServices`).
+        step: The step.
+        staged: Where the attempt writes, and what is known of what it read (`StagedStep`).
+        progress: Called with (done, total, unit), at most ten times a second.
+
+    Raises:
+        DataError: A dataset is no longer what it was when the step read it.
+    """
+    ctx = OperationContext(run, step, staged, progress)
+    try:
+        result: OperationResult = step.operation.execute(ctx)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            ctx.data.finish()
+        raise
+    ctx.data.finish()
+    return result
+
+
 class OperationContext:
     """What an operation may use while it runs: `ctx`.
 
-    Args:
-        run: The run.
-        step: The step.
-        data: Its datasets.
-        staged: Where the attempt writes, and what is known of what it read.
-        progress: Called with (done, total, unit), at most ten times a second.
-
     Attributes:
-        run: The run, with all its services.
+        run: The run, with all its services; `config`, `directories` and `reporter` are here too.
         step: The step: id, options.
-        data: Datasets by name: `frame`, `chunks`, `schema`, `write`, `has_dataset`, `names`.
+        data: Its datasets by name.
         seed: This step's own seed, None where the task has none.
+        logger: A logger whose lines carry the step's id.
     """
 
-    def __init__(
-        self, run: Any, step: Any, data: Any, staged: Any, progress: Callable[[float, float | None, str], None]
-    ) -> None:
+    config = property(attrgetter("run.config"), doc="The task's configuration.")
+    directories = property(attrgetter("run.directories"), doc="The task's directories.")
+    reporter = property(attrgetter("run.reporter"), doc="The task's reporter.")
+
+    def __init__(self, run: Any, step: Any, staged: Any, progress: Callable[[float, float | None, str], None]) -> None:
         self.run = run
         self.step = step
-        self.data = data
+        self.data = StepData(run, step, staged)
         self.seed = operation_seed(run.record.seed, step.id)
+        self.logger = logging.LoggerAdapter(run.logger, {"step_id": step.id})
         self._staged = staged
         self._progress = progress
         self._shown = 0.0
-        self._rng: Any = None
 
-    @property
-    def config(self) -> Any:
-        """The task's configuration."""
-        return self.run.config
-
-    @property
-    def directories(self) -> Any:
-        """The task's directories."""
-        return self.run.directories
-
-    @property
-    def reporter(self) -> Any:
-        """The task's reporter."""
-        return self.run.reporter
-
-    @property
-    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose lines carry the step's id."""
-        return logging.LoggerAdapter(self.run.logger, {"step_id": self.step.id})
-
-    @property
+    @cached_property
     def rng(self) -> Any:
         """Random numbers from the step's own seed: two steps of one task are independent of each other.
 
         A generator of the data source's library, else a `random.Random`.
         """
-        if self._rng is None:
-            generator = getattr(self.run.data_source, "generator", None)
-            if generator is None:
-                import random
+        import random
 
-                generator = random.Random
-            self._rng = generator(self.seed)
-        return self._rng
+        generator = getattr(self.run.data_source, "generator", None) or random.Random
+        return generator(self.seed)
 
     def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
         """Report how much is done. May be called as often as one likes; shown at most ten times a second."""
@@ -261,7 +264,6 @@ class OperationContext:
         key: bytes = self.run.encryption.derive_key(purpose)
         return key
 
-    @contextlib.contextmanager
     def artifact(
         self,
         name: str,
@@ -271,8 +273,8 @@ class OperationContext:
         category: str = "output",
         tags: Sequence[str] = (),
         group: str = "",
-    ) -> Iterator[IO[bytes]]:
-        """Write a file beside the datasets; it appears when the step has succeeded.
+    ) -> AbstractContextManager[IO[bytes]]:
+        """Write a file beside the datasets (`with ctx.artifact(…) as file`); it appears when the step has succeeded.
 
         Args:
             name: Its name without extension.
@@ -282,35 +284,112 @@ class OperationContext:
             tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
             group: Name of a group of artifacts that belong together.
         """
-        with self._staged.artifact(name, kind, description, category=category, tags=tags, group=group) as file:
+        made: AbstractContextManager[IO[bytes]] = self._staged.artifact(
+            name, kind, description, category=category, tags=tags, group=group
+        )
+        return made
+
+
+class StepData:
+    """The datasets of one step: `ctx.data`. What the step reads is noted; one it does not declare is a `DataError`."""
+
+    def __init__(self, run: Any, step: Any, staged: Any) -> None:
+        self._run = run
+        self._step = step
+        self._staged = staged
+        self._read: dict[str, None] = {}
+
+    def has_dataset(self, name: str) -> bool:
+        """Whether there is a dataset of this name now."""
+        return bool(self._run.data_source.has_dataset(name))
+
+    def names(self) -> list[str]:
+        """The datasets that this step declares to read."""
+        return list(self._step.reads)
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
+        """A table, or some columns of it, as a data frame that the step may change.
+
+        Raises:
+            DataError: The step does not declare it; it is not there or not readable; a column is missing.
+        """
+        return self._reading(name).frame(name, columns)
+
+    def chunks(self, name: str, size: int | None = None, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """A table in pieces of at most `size` rows (the task's `chunk_size` unless given)."""
+        yield from self._reading(name).chunks(name, size or self._run.config.chunk_size, columns)
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns; cheaper than `schema`, which may have to look at every row of a CSV file."""
+        return list(self._reading(name).columns(name))
+
+    def schema(self, name: str) -> dict[str, str]:
+        """Names of the columns and their dtypes as text."""
+        return dict(self._reading(name).schema(name))
+
+    @contextlib.contextmanager
+    def open_raw(self, name: str) -> Iterator[IO[bytes]]:
+        """Open the file of a dataset that is not a table for reading: a hierarchy, a list of rules.
+
+        It is opened as tables are: within the project, decrypted, its hash among the step's inputs.
+
+        Raises:
+            DataError: The step does not declare it; it is in memory, in several files, or not there.
+        """
+        with self._reading(name).open_raw(name) as file:
             yield file
 
+    def path(self, name: str) -> str:
+        """The file of a dataset, as messages name it; empty for a table in memory."""
+        return str(self._declared(name).describe(name).path)
 
-def _names_in(template: str) -> set[str]:
-    """The names in braces: `{input}_{field}` gives `input` and `field`."""
-    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    def write(self, name: str, frame: Any, *, format: str | None = None) -> DatasetRecord:
+        """Write a dataset: a data frame, or an iterable of data frames with the same columns.
+
+        Args:
+            format: The extension of a known format. Unless given: the task's `output_format` for outputs, the writer's
+                own choice for what only later steps read.
+        """
+        written: DatasetRecord = self._staged.write_dataset(name, frame, format)
+        return written
+
+    def format_of(self, name: str) -> str:
+        """The format in which `write` writes a dataset unless it is given one."""
+        return str(self._staged.format_of(name))
+
+    def _declared(self, name: str) -> Any:
+        """The data source, for a dataset that the step declares to read."""
+        if name not in self._step.reads:
+            raise DataError(
+                f"step {self._step.id} reads {name!r}, which it does not declare:"
+                f" name it in a parameter made with reads()"
+            )
+        return self._run.data_source
+
+    def _reading(self, name: str) -> Any:
+        source = self._declared(name)
+        self._read[name] = None
+        return source
+
+    def finish(self) -> None:
+        """Record what was read, of whatever was read a part."""
+        for name in self._read:
+            self._staged.read[name] = self._run.data_source.describe(name)
 
 
 def operation_seed(seed: int | None, step_id: str) -> int | None:
     """A step's own seed: the first four bytes, big endian, of SHA-256 of `seed:step_id`."""
-    if seed is None:
-        return None
-    return int.from_bytes(hashlib.sha256(f"{seed}:{step_id}".encode()).digest()[:4], "big")
+    return None if seed is None else int.from_bytes(hashlib.sha256(f"{seed}:{step_id}".encode()).digest()[:4], "big")
 
 
-def timestamp() -> str:
-    """Local-free time stamp for file names: `20260301_093000`, in UTC."""
-    return now().strftime("%Y%m%d_%H%M%S")
-
-
-__all__ = [
-    "Artifact",
-    "Operation",
-    "OperationArtifact",
-    "OperationContext",
-    "OperationResult",
-    "OperationStatus",
-    "operation_seed",
-    "reads",
-    "writes",
-]
+def parameters_for(cls: type[Operation], given: Mapping[str, Any], run: Any) -> dict[str, Any]:
+    """What an operation is built with: what `add_operation` was given, and the keys of the task that it has too."""
+    own = annotations_of(cls)
+    parameters: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in SERVICE_KEYS or key in INFRASTRUCTURE_KEYS or (key in SWITCH_KEYS and key not in own):
+            run.warn(f"{cls.__name__}: {key!r} belongs to the task, not to one of its operations; it was not passed on")
+        else:
+            parameters[key] = value
+    of_task = {key: getattr(run.config, key) for key in INJECTED_KEYS if key in own}
+    return of_task | ({"use_cache": False} if "use_cache" in own else {}) | parameters

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, PlanError
+from pamola_tasks.operation import execute_step
 from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord, now
 from pamola_tasks.result import OperationResult, OperationStatus
-from pamola_tasks.step_data import execute_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pamola_tasks.errors import ConfigurationError, FeatureNotImplementedError, UsageError
 from pamola_tasks.lifecycle import RunSession, drive, status_of
-from pamola_tasks.operation import Artifact, Operation, OperationResult
+from pamola_tasks.operation import INJECTED_KEYS, Operation, parameters_for
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.task_keys import INJECTED_KEYS, parameters_for
+from pamola_tasks.record import Artifact
+from pamola_tasks.result import OperationResult
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import NonRetriableError
-from pamola_tasks.operation import OperationResult
 from pamola_tasks.protocols import RetrySettings
+from pamola_tasks.result import OperationResult
 from pamola_tasks_compat.executor import TaskOperationExecutor, create_operation_executor
 
 LOGGER = logging.getLogger("test")

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
-from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import Files
-from pamola_tasks.record import new_run_id, now, rfc3339
+from pamola_tasks.record import Artifact, new_run_id, now, rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_history import events

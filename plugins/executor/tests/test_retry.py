@@ -21,8 +21,8 @@ from pamola_tasks.errors import (
     PlanError,
     StepTimeout,
 )
-from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.protocols import RetrySettings
+from pamola_tasks.result import OperationResult, OperationStatus
 from pamola_tasks_executor import TaskOperationExecutor
 from pamola_tasks_executor.attempts import Transient
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import MaxRetriesExceededError
-from pamola_tasks.operation import OperationResult, OperationStatus
 from pamola_tasks.protocols import RetrySettings
+from pamola_tasks.result import OperationResult, OperationStatus
 from pamola_tasks_executor import TaskOperationExecutor
 
 LOGGER = logging.getLogger("test")

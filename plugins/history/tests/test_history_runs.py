@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import RunServices
-from pamola_tasks.record import DatasetRecord
+from pamola_tasks.record import Artifact, DatasetRecord
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import Files
 from pamola_tasks_compat.history import ExecutionLog

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import Origin, Project, ReportSection, RunServices
-from pamola_tasks.record import DatasetRecord, RunRecord, StepRecord
+from pamola_tasks.record import Artifact, DatasetRecord, RunRecord, StepRecord
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import Files
 from pamola_tasks_directories.places import ProjectPlaces

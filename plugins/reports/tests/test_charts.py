@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import ReportSection
+from pamola_tasks.record import Artifact
 from pamola_tasks_reports import TaskReporter, as_html, as_markdown
 from pamola_tasks_reports.charts.axes import moment_ticks, share, ticks
 from pamola_tasks_reports.charts.svg import width_of

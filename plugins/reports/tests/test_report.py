@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import PathSecurityError, ReportingError
-from pamola_tasks.operation import Artifact
 from pamola_tasks.protocols import ReportSection
-from pamola_tasks.record import StepRecord
+from pamola_tasks.record import Artifact, StepRecord
 from pamola_tasks.storage.files import Files
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths.guard import ProjectGuard

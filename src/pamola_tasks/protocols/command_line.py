@@ -107,6 +107,9 @@ class CommandLine(Protocol):
     def kernel_for(self, project: Path | None) -> KernelView:
         """A kernel of another project, with the same plugins."""
 
+    def json_schema(self, kind: Any) -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of an attrs class or another type."""
+
     def create_files(self, what: str, files: Mapping[str, str], then: Sequence[tuple[str, str]] = ()) -> None:
         """Create files in the project, and print which: what a template of `pamola-task new` does.
 

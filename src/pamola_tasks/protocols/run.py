@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from pamola_tasks.operation import OperationResult
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols.data import DatasetFormat, DataSource, DataWriter
     from pamola_tasks.protocols.files import Encryption, Files, PathGuard
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.services import Service
     from pamola_tasks.protocols.tasks import Checkpoints, Dependencies, Executor, Scheduler, Task
     from pamola_tasks.record import RunRecord
+    from pamola_tasks.result import OperationResult
 
 
 class RunServices:

@@ -6,8 +6,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 from pamola_tasks.hookspecs import hookimpl
-from pamola_tasks.operation import OperationResult
 from pamola_tasks.protocols import RunServices
+from pamola_tasks.result import OperationResult
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan

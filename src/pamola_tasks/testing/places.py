@@ -173,9 +173,9 @@ class MemoryDirectories:
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path:
         """A path for an artifact."""
-        from pamola_tasks.operation import timestamp
+        from pamola_tasks.record import now
 
-        stamp = f"_{timestamp()}" if include_timestamp else ""
+        stamp = f"_{now():%Y%m%d_%H%M%S}" if include_timestamp else ""
         return self.get_directory(subdir) / f"{artifact_name}{stamp}.{artifact_type}"
 
     def clean_temp_directory(self) -> bool:

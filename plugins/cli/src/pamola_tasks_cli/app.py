@@ -83,6 +83,12 @@ class Invocation:
 
         return Kernel(project, loaded=self.plugins)
 
+    def json_schema(self, kind: Any) -> dict[str, Any]:
+        """The JSON Schema of an attrs class or another type."""
+        from pamola_tasks_cli.json_schema import json_schema
+
+        return json_schema(kind)
+
     def create_files(self, what: str, files: Mapping[str, str], then: Sequence[tuple[str, str]] = ()) -> None:
         """Create files in the project, and print which."""
         from pamola_tasks.errors import UsageError

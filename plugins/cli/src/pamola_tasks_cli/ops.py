@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from pamola_tasks.json_schema import json_schema
 from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.registry import RegisteredOperation
+from pamola_tasks_cli.json_schema import json_schema
 from pamola_tasks_cli.output import facts, heading, note, print_json, print_table
 
 if TYPE_CHECKING:

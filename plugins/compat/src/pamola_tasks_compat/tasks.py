@@ -12,7 +12,7 @@ from typing import Any
 from pamola_tasks import BaseTask
 from pamola_tasks.errors import DirectoryManagerError, UsageError
 from pamola_tasks.kernel import Kernel
-from pamola_tasks.operation import operation_seed, timestamp
+from pamola_tasks.operation import operation_seed
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
@@ -230,7 +230,7 @@ def get_artifact_path(
         check_name(part, f"the {what}")
     directory = Path(task_dir) / sub_dir
     directory.mkdir(parents=True, exist_ok=True)
-    stamp = f"_{timestamp()}" if include_timestamp else ""
+    stamp = f"_{now():%Y%m%d_%H%M%S}" if include_timestamp else ""
     return directory / f"{artifact_name}{stamp}.{artifact_type}"
 
 

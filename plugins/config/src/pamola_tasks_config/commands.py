@@ -144,7 +144,7 @@ def schema(cli: CommandLine, as_json: bool) -> None:
         raise UsageError(f"{another} provides the configuration here: its keys are not known to this command")
     from pamola_tasks_config.schema import json_schema
 
-    document = json_schema(cli.kernel.settings())
+    document = json_schema(cli.kernel.settings(), cli.json_schema)
     if as_json:
         cli.out.print_json(document)
         return

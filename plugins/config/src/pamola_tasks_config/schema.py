@@ -7,12 +7,15 @@ A fallback acts where no layer says anything. `doc` is shown by `config schema` 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.protocols import RetrySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EncryptionMode = Literal["none", "simple", "age"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -134,16 +137,14 @@ def limits() -> dict[str, tuple[float | None, float | None]]:
     return {name: limit for name, limit in found.items() if limit != (None, None)}
 
 
-def json_schema(settings: dict[str, type]) -> dict[str, Any]:
+def json_schema(settings: dict[str, type], schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a task file, for editors.
 
     Args:
         settings: Names of plugins, and the class that their section must fit.
+        schema_of: Gives the schema of a type.
     """
-    from pamola_tasks.json_schema import json_schema as schema_of_class
-    from pamola_tasks.json_schema import schema_of
-
-    schema = schema_of_class(TaskKeys)
+    schema = schema_of(TaskKeys)
     for field in attrs.fields(TaskKeys):
         own = schema["properties"][field.name]
         own |= schema_of(field.metadata["kind"]) if field.metadata["kind"] else {}
@@ -154,7 +155,7 @@ def json_schema(settings: dict[str, type]) -> dict[str, Any]:
         own = own["properties"][key] if key else own
         own |= {"minimum": minimum} if minimum is not None else {"exclusiveMinimum": above}
     for name, cls in sorted(settings.items()):
-        schema["properties"][name] = {"description": f"Settings of the plugin {name}."} | schema_of_class(cls)
+        schema["properties"][name] = {"description": f"Settings of the plugin {name}."} | schema_of(cls)
     _admit_references(schema)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A task of pamola-tasks"}
     return head | schema | {"additionalProperties": True}

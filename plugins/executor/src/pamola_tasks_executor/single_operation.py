@@ -14,19 +14,18 @@ import attrs
 from pamola_tasks import BaseTask, OperationResult
 from pamola_tasks.errors import OperationError, ParameterError
 from pamola_tasks.lifecycle import RunSession
-from pamola_tasks.operation import timestamp
+from pamola_tasks.operation import INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS, execute_step
 from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.step_data import execute_step
+from pamola_tasks.record import now
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.storage.staging import NoCheckpoints
-from pamola_tasks.task_keys import INFRASTRUCTURE_KEYS, INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS
 
 if TYPE_CHECKING:
     from pamola_tasks import Kernel, Operation
     from pamola_tasks.protocols import Files, RunServices
 
-_NOT_PARAMETERS = SERVICE_KEYS | SWITCH_KEYS | {*INJECTED_KEYS, *INFRASTRUCTURE_KEYS, "encryption_context"}
+_NOT_PARAMETERS = SERVICE_KEYS | SWITCH_KEYS | {*INJECTED_KEYS, "encryption_context"}
 
 
 def run_operation(
@@ -124,7 +123,7 @@ class _Folder:
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path:
-        stamp = f"_{timestamp()}" if include_timestamp else ""
+        stamp = f"_{now():%Y%m%d_%H%M%S}" if include_timestamp else ""
         return self.get_directory(subdir) / check_name(f"{artifact_name}{stamp}.{artifact_type}", "the artifact name")
 
     def clean_temp_directory(self) -> bool:

@@ -15,9 +15,8 @@ from pamola_tasks_history.process import Process, this_process
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pamola_tasks.operation import Artifact
     from pamola_tasks.protocols import Files, RunServices
-    from pamola_tasks.record import DatasetRecord
+    from pamola_tasks.record import Artifact, DatasetRecord
 
 SCHEMA = 1
 STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them

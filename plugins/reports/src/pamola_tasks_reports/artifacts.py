@@ -12,8 +12,8 @@ from pamola_tasks_reports.values import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pamola_tasks.operation import Artifact
     from pamola_tasks.protocols import Files, Stat
+    from pamola_tasks.record import Artifact
 
 
 @attrs.define

@@ -19,9 +19,8 @@ from pamola_tasks_reports.values import plain
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pamola_tasks.operation import Artifact
     from pamola_tasks.protocols import Config, Encryption, Redactor, RunServices
-    from pamola_tasks.record import DatasetRecord, StepRecord
+    from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
 
 SCHEMA = 1
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PamolaTaskError, ReportingError
-from pamola_tasks.operation import Artifact
 from pamola_tasks.plugins.discovery import resolve
-from pamola_tasks.record import RunRecord, now, rfc3339
+from pamola_tasks.record import Artifact, RunRecord, now, rfc3339
 from pamola_tasks.storage import leftovers
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import facts
