@@ -259,12 +259,15 @@ class Steps:
         self.run.logger.info("step %s %s in %.3f s", step.id, result.status.value, seconds, extra={"step_id": step.id})
 
     def _note_read(self, dataset: DatasetRecord) -> None:
-        """Know more of an input, once it has been read: its rows and columns."""
+        """Know more of an input, once it has been read: its hash, rows and columns."""
         inputs = self.run.record.inputs
         for index, known in enumerate(inputs):
-            if known.name == dataset.name and dataset.rows is not None:
-                columns = dataset.columns or known.columns  # who read some columns only does not know all of them
-                inputs[index] = attrs.evolve(known, rows=dataset.rows, columns=columns)
+            if known.name == dataset.name:
+                known = attrs.evolve(known, sha256=known.sha256 or dataset.sha256)
+                if dataset.rows is not None:
+                    columns = dataset.columns or known.columns  # who read some columns only does not know all of them
+                    known = attrs.evolve(known, rows=dataset.rows, columns=columns)
+                inputs[index] = self._datasets[known.name] = known
 
     def _note_dataset(self, dataset: DatasetRecord) -> None:
         record = self.run.record

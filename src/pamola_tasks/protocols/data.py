@@ -67,7 +67,8 @@ class DataSource(Protocol):
         """What is known of a dataset without reading more than was read already; hash included.
 
         The hash is that of what is read under this name: sha256 (hex) of the bytes on disk, or of a frame's content. It
-        is asked for before a step is decided, and again when the step has ended.
+        is asked for before a step is decided, and again when the step has ended. The first time, a source may leave out
+        a hash that no finished step is compared with, and make it while the step reads the dataset.
 
         Raises:
             DataError: It is no longer what it was when it was read.

@@ -91,7 +91,7 @@ class RunCheckpoints:
         run = self._run
         datasets, artifacts = staged.publish() if staged is not None else ([], [])
         if staged is not None:
-            self._staleness.note_key(step, staged.derives)
+            self._staleness.note_attempt(step, staged)
         outputs = [saved_dataset(dataset) for dataset in datasets if dataset.path]
         outputs += [saved_artifact(artifact) for artifact in artifacts]
         metrics = record.metrics

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import RunServices, StagedStep
     from pamola_tasks.record import SavedStep
 
 
@@ -46,7 +46,7 @@ class StalenessCheck:
         run = self.run
         record = run.record
         known = {dataset.name: dataset.sha256 for dataset in (*record.inputs, *record.intermediates, *record.outputs)}
-        inputs = {name: known.get(name) or run.data_source.describe(name).sha256 for name in step.reads}
+        inputs = {name: known[name] if name in known else run.data_source.describe(name).sha256 for name in step.reads}
         parts = parts_of(
             step.operation,
             distribution=step.distribution,
@@ -77,11 +77,16 @@ class StalenessCheck:
         encrypted = (output for output in saved.outputs if output.encrypted)
         return [reason for output in encrypted if (reason := locked(self.run.files, output))][:1]
 
-    def note_key(self, step: Step, derives: bool) -> None:
-        """Have a step be made of the key too, if that is what its attempt derived something from."""
-        self.parts[step.id].pop(ENCRYPTION_KEY, None)
-        if derives:
-            self.parts[step.id][ENCRYPTION_KEY] = self._key_at_hand()
+    def note_attempt(self, step: Step, staged: StagedStep) -> None:
+        """Have a step be made of inputs that were hashed while it read them, and of a key that it derived others of."""
+        parts = self.parts[step.id]
+        for name in step.reads:
+            if not parts[f"input {name}"]:
+                read = staged.read.get(name) or self.run.data_source.describe(name)
+                parts[f"input {name}"] = read.sha256
+        parts.pop(ENCRYPTION_KEY, None)
+        if staged.derives:
+            parts[ENCRYPTION_KEY] = self._key_at_hand()
 
     def _key_at_hand(self) -> str:
         try:

@@ -89,10 +89,17 @@ class _CsvFile:
         if bad:
             raise self._ragged(bad)
 
+    def known_types(self) -> dict[str, Kind] | None:
+        """The type of each column as far as nothing has to be looked at for it; None where something has."""
+        if not all(name in self.known or name in self.text_columns for name in self.columns):
+            return None
+        of = Kind.of_dtype
+        return {name: of(self.known[name]) if name in self.known else AS_TEXT for name in self.columns}
+
     def found_types(self) -> dict[str, Kind]:
         """The type of each column, from what is known or else from all rows."""
-        if all(name in self.known for name in self.columns):
-            return {name: Kind.of_dtype(self.known[name]) for name in self.columns}
+        if known := self.known_types():
+            return known
         parts = self._decoding(
             lambda: merge_all([kind for kind, _ in self._recognized(batch)] for batch in self.batches())
         )
@@ -107,15 +114,11 @@ class _CsvFile:
 
     def frame(self, text: Any) -> pd.DataFrame:
         """The whole table of text as a DataFrame, of the types that are known or else found in it."""
-        if all(name in self.known for name in self.columns):
-            return self.typed_frame(text, {name: Kind.of_dtype(self.known[name]) for name in self.columns})
-
+        if known := self.known_types():
+            return self.typed_frame(text, known)
         found = self._recognized(text)
         kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
         return self._framed([values for _, values in found], kinds)
-
-    def _kinds(self, text: Any) -> list[Kind]:
-        return [kind for kind, _ in self._recognized(text)]
 
     def _recognized(self, text: Any) -> list[tuple[Kind, Any]]:
         def column(name: str) -> tuple[Kind, Any]:

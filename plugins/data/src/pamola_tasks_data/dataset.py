@@ -32,6 +32,7 @@ class Dataset:
         complete: The frame has all columns.
         written: The frame that the file was written from, where reading it would give the same.
         fingerprint: The hash, once it is known.
+        described: Its description was asked for.
         notes: What was found out about each file while reading it.
     """
 
@@ -47,6 +48,7 @@ class Dataset:
     written: pd.DataFrame | None = None
     schema: dict[str, str] | None = None
     fingerprint: str = ""
+    described: bool = False
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 

@@ -138,10 +138,15 @@ class DataSource:
         wanted = list(there if columns is None else columns)
         dataset.check(wanted, there)
         kinds = dataset.kinds_in(there)
-        known = self.schema(name) if columns is None else dataset.schema or self._common_schema(dataset, wanted) or {}
-        read_as = {key: known[key] for key in wanted if key not in kinds}
+        found = [key for key in wanted if key not in kinds]
+        known: Mapping[str, str] = {}
+        if found:
+            known = (
+                self.schema(name) if columns is None else dataset.schema or self._common_schema(dataset, found) or {}
+            )
+        read_as = {key: known[key] for key in found}
         for table in self._tables(dataset, read_as):
-            for piece in table.chunks(size, columns):
+            for piece in table.chunks(size, wanted):
                 yield dataset.typed(piece, wanted)
 
     def columns(self, name: str) -> list[str]:
@@ -305,12 +310,15 @@ class DataSource:
     def describe(self, name: str) -> DatasetRecord:
         """What is known of a dataset without reading more of it, but for its hash.
 
+        The first time, the hash of a large file of which no finished step was made is left out: it is made while the
+        file is read, or when it is asked for again.
+
         Raises:
             DataError: A file is no longer the one that was hashed, and perhaps read.
         """
         dataset = self._dataset(name)
-        digest = self.fingerprint(name)
         with explained(dataset.what):
+            digest = "" if self._waits(dataset) else self.fingerprint(name)
             for file in dataset.files:
                 file.check()
         frame = dataset.frame  # another thread may release it meanwhile
@@ -327,3 +335,11 @@ class DataSource:
             encrypted=bool(dataset.files) and all(file.encryption.encrypted for file in dataset.files),
             key_id=dataset.files[0].encryption.key_id if dataset.files else "",
         )
+
+    def _waits(self, dataset: Dataset) -> bool:
+        """Whether the hash of a dataset that is described for the first time is left to the step that reads it."""
+        first, dataset.described = not dataset.described, True
+        if not first or self.run is None or not dataset.files or not all(file.waits for file in dataset.files):
+            return False
+        finished = self.run.checkpoints.load()
+        return not any(dataset.name in step.reads and step.id in finished for step in self.run.plan)

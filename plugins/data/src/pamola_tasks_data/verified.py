@@ -1,8 +1,7 @@
-"""`VerifiedFile`: a file that is hashed once and read as exactly the bytes that were hashed.
+"""`VerifiedFile`: a file that is hashed while it is first read, and from then on read as exactly those bytes.
 
-A small file is read once: its bytes are kept for all readers. Of a larger one every block is hashed
-besides, and compared again before a byte of it is handed out, in whatever order and however little of it is read.
-Either way, versions of a file are never mixed.
+The bytes of a small file are kept for all readers. Of a larger one each block is hashed besides, and compared before a
+byte of it is handed out again, in whatever order it is read. Either way, versions of a file are never mixed.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import threading
+import time
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from pamola_tasks.errors import DataError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import FileEncryption, Files, Role, Stat
 
 BLOCK = 1 << 20
+_TICK = 100_000_000  # ns: file systems note times at least so often
 CHANGED = "it changed while this run read it: run again when nothing writes to it"
 
 
@@ -41,12 +42,14 @@ class VerifiedFile:
         self._sha256 = sha256
         self._room = room
         self._lock = threading.Lock()
-        self._size = 0
         self._stat: Stat | None = None
+        self._noted_at = 0
         self._encryption: FileEncryption | None = None
-        self._held = False
         self._content: bytes | None = None
-        self._blocks: list[bytes] = []
+        self._digest = FileHash()
+        self._hashed = 0  # bytes
+        self._blocks: list[bytes] = []  # their hashes
+        self._complete = False
 
     @property
     def kept(self) -> int:
@@ -54,16 +57,21 @@ class VerifiedFile:
         return len(self._content or b"")
 
     @property
+    def waits(self) -> bool:
+        """Whether its hash can be left to who reads it."""
+        return not self._sha256 and not self._blocks and self.size > self._room() and self._dated
+
+    @property
     def sha256(self) -> str:
         """The hash by which the file is recorded and recognised."""
         if not self._sha256:
-            self._hold()
+            self._hold(whole=True)
         return self._sha256
 
     @property
     def size(self) -> int:
         """Its bytes on the disk."""
-        return self._files.stat(self.path).size if self._stat is None else self._size
+        return self._noted().size
 
     @property
     def encryption(self) -> FileEncryption:
@@ -79,15 +87,16 @@ class VerifiedFile:
         Raises:
             DataError: It is not the file that was hashed; also while it is read.
         """
-        content, blocks = self._hold()
+        content = self._hold(whole=bool(self._sha256) or not self._dated)
         with contextlib.ExitStack() as stack:
-            raw: IO[bytes] = io.BytesIO(content) if content is not None else stack.enter_context(self._checked(blocks))
+            raw: IO[bytes] = io.BytesIO(content) if content is not None else stack.enter_context(self._checked())
             yield stack.enter_context(self._files.plain(raw, self.path, role))
 
     @contextlib.contextmanager
-    def _checked(self, blocks: list[bytes]) -> Iterator[IO[bytes]]:
+    def _checked(self) -> Iterator[IO[bytes]]:
         with self._files.open_raw(self.path) as raw:
-            yield cast("IO[bytes]", io.BufferedReader(_CheckedBlocks(raw, self._size, blocks), 1 << 16))
+            blocks = _Blocks(lambda number: self._block(raw, number), self.size)
+            yield cast("IO[bytes]", io.BufferedReader(blocks, 1 << 16))
 
     def check(self) -> None:
         """Refuse the file where it is no longer the one that was read.
@@ -109,47 +118,90 @@ class VerifiedFile:
 
     def drop(self) -> None:
         """Keep no bytes of it in memory; its hash stays what it was."""
-        self._held, self._content, self._blocks = False, None, []
+        self._content = None
 
-    def _hold(self) -> tuple[bytes | None, list[bytes]]:
-        """Its bytes, or the hashes of its blocks, after a pass over the file where they are not at hand."""
+    def _noted(self) -> Stat:
+        if self._stat is None:
+            self._stat, self._noted_at = self._files.stat(self.path), time.time_ns()
+        return self._stat
+
+    @property
+    def _dated(self) -> bool:
+        """Whether every change of it from now on is seen by its times: it has some, and not those of this moment."""
+        return 0 < self._noted().ctime_ns < self._noted_at - _TICK
+
+    def _hold(self, *, whole: bool) -> bytes | None:
+        """Its bytes where they are kept; else None, once all of it is hashed if the `whole` of it has to be."""
         with self._lock:
-            if not self._held:
-                self._read()
-            return self._content, self._blocks
+            if self._content is None and not self._complete:
+                if not self._blocks:
+                    self._begin()
+                if self._content is None and whole:
+                    with self._files.open_raw(self.path) as raw:
+                        while not self._complete:
+                            self._hash_next(raw)
+            return self._content
 
-    def _read(self) -> None:
+    def _begin(self) -> None:
         stat = self._files.stat(self.path)
-        keep = stat.size <= self._room()
-        digest = FileHash(self._files.containers)
-        blocks: list[bytes] = []
-        content = None
-        with self._files.open_raw(self.path) as raw:
-            data = raw.read(stat.size + 1 if keep else BLOCK)
-            head, size = data[:HEAD_SIZE], len(data)
-            digest.update(data)
-            if keep:
-                content = data
-                if size > stat.size:
-                    raise DataError(CHANGED)
-            while data and not keep:
-                blocks.append(_hash(data))
-                data = raw.read(BLOCK)
-                digest.update(data)
-                size += len(data)
-        sha256 = digest.recognised().sha256
-        if self._sha256 not in ("", sha256):
+        if not self._sha256 and self._stat not in (None, stat):
             raise DataError(CHANGED)
-        self._sha256, self._size, self._stat = sha256, size, stat
-        self._held, self._content, self._blocks = True, content, blocks
-        self._encryption = self._files.encryption_in(head)
+        self._stat, self._noted_at = stat, time.time_ns()
+        self._digest, self._hashed = FileHash(self._files.containers), 0
+        if stat.size <= self._room():
+            with self._files.open_raw(self.path) as raw:
+                content = raw.read(stat.size + 1)
+            self._hash(content)
+            self._end()
+            self._content = content
+
+    def _block(self, raw: IO[bytes], number: int) -> bytes:
+        """A block, as it was when it was hashed, which it is now if no reader came so far; empty behind the last."""
+        block = b""
+        with self._lock:
+            while number >= len(self._blocks) and not self._complete:
+                block = self._hash_next(raw)
+        if number >= len(self._blocks):
+            return b""
+        if not block:
+            raw.seek(number * BLOCK)
+            block = raw.read(BLOCK)
+            if _hash(block) != self._blocks[number]:
+                raise DataError(CHANGED)
+        return block
+
+    def _hash_next(self, raw: IO[bytes]) -> bytes:
+        raw.seek(self._hashed)
+        block = raw.read(BLOCK)
+        self._hash(block)
+        if block:
+            self._blocks.append(_hash(block))
+        if len(block) < BLOCK:
+            self._end()
+            self._complete = True
+        return block
+
+    def _hash(self, data: bytes) -> None:
+        if not self._hashed:
+            self._encryption = self._files.encryption_in(data[:HEAD_SIZE])
+        self._digest.update(data)
+        self._hashed += len(data)
+
+    def _end(self) -> None:
+        """All of it was hashed: refuse it where that is another hash than the recorded one, or it changed meanwhile."""
+        sha256 = self._digest.recognised().sha256
+        same = sha256 == self._sha256 if self._sha256 else self._files.stat(self.path) == self._stat
+        if not same or self._hashed != self.size:
+            raise DataError(CHANGED)
+        self._sha256 = sha256
 
 
-class _CheckedBlocks(io.RawIOBase):
-    """The bytes of an open file, each block compared with the one that was hashed."""
+class _Blocks(io.RawIOBase):
+    """A file that is read block by block."""
 
-    def __init__(self, raw: IO[bytes], size: int, blocks: list[bytes]) -> None:
-        self._raw, self._size, self._blocks = raw, size, blocks
+    def __init__(self, block: Callable[[int], bytes], size: int) -> None:
+        self._read_block = block
+        self._size = size
         self._position = 0
         self._number, self._block = -1, b""
 
@@ -166,14 +218,8 @@ class _CheckedBlocks(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         number, begin = divmod(self._position, BLOCK)
-        if number >= len(self._blocks):
-            return 0
         if number != self._number:
-            self._raw.seek(number * BLOCK)
-            block = self._raw.read(BLOCK)
-            if _hash(block) != self._blocks[number]:
-                raise DataError(CHANGED)
-            self._number, self._block = number, block
+            self._number, self._block = number, self._read_block(number)
         piece = self._block[begin : begin + len(buffer)]
         buffer[: len(piece)] = piece
         self._position += len(piece)
