@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from pamola_tasks_encryption import Binding, DecryptingReader, EncryptingWriter
+from pamola_tasks_encryption.header import key_id
 
 KEY = bytes(range(32))
 KEY_TEXT = base64.b64encode(KEY).decode()
@@ -59,6 +60,11 @@ class Pipe(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         return self._file.readinto(buffer[:1009])
+
+
+def fingerprint_of(key: bytes) -> str:
+    """Which key this is, as messages and reports have it."""
+    return key_id(key).hex()
 
 
 def encrypted(data: bytes, key: bytes = KEY, binding: Binding = BINDING) -> bytes:

@@ -10,7 +10,7 @@ from encryption_samples import KEY, OTHER_KEY
 from pamola_tasks.storage.files import Files
 from pamola_tasks_encryption.header import key_id
 from pamola_tasks_encryption.renewal import Renewal, renew_files
-from pamola_tasks_encryption.rotation import rotate_files
+from pamola_tasks_encryption.rotation import exchange_files
 from pamola_tasks_paths.guard import ProjectGuard
 
 
@@ -23,7 +23,7 @@ def main() -> None:
             Renewal.begin(files, OTHER_KEY, ""), {key_id(KEY): KEY, key_id(OTHER_KEY): OTHER_KEY}, OTHER_KEY, ""
         )
     else:
-        tally = rotate_files(files, KEY, OTHER_KEY)
+        tally = exchange_files(files, {key_id(KEY): KEY}, OTHER_KEY)
     print(written() - before, sum(tally.counts.values()), flush=True)
 
 

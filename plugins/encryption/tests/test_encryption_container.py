@@ -14,11 +14,10 @@ import pytest
 from encryption_samples import BINDING, KEY, OTHER_KEY, Pipe, decrypted, encrypted
 from ptask_reference_reader import decrypt as decrypt_by_the_page
 
-from pamola_tasks_encryption import segments
-from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
+from pamola_tasks_encryption import container
+from pamola_tasks_encryption.container import FIRST_PLAIN_SIZE, PLAIN_SIZE, DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.header import Binding
-from pamola_tasks_encryption.segments import FIRST_PLAIN_SIZE, PLAIN_SIZE
 
 BORDERS = [FIRST_PLAIN_SIZE + n * PLAIN_SIZE + d for n in (0, 1, 15, 16) for d in (-1, 0, 1)]
 SIZES = [0, 1, 2, 15, 16, 17, 1000, 65535, 65536, 65537, *BORDERS, 2_500_000]
@@ -106,7 +105,7 @@ def test_without_in_place_encryption_of_newer_cryptography_the_format_is_the_sam
 ) -> None:
     data = os.urandom(200_000)
     new = encrypted(data)
-    monkeypatch.setattr(segments, "_IN_PLACE", False)
+    monkeypatch.setattr(container, "_IN_PLACE", False)
     old = encrypted(data)
     assert decrypted(new) == data
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from counted_work import called
-from encryption_samples import BINDING, KEY, KEY_TEXT, PROJECT, Config, decrypted, encrypted, key_file
+from encryption_samples import BINDING, KEY, KEY_TEXT, PROJECT, Config, decrypted, encrypted, fingerprint_of, key_file
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError
 from pamola_tasks_compat.encryption import EncryptionContext
@@ -24,9 +24,8 @@ from pamola_tasks_encryption import (
 )
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing
 from pamola_tasks_encryption.keyfile import KeyDocument, PassphraseLock
-from pamola_tasks_encryption.keys import default_key_file, find_key, fingerprint_of
+from pamola_tasks_encryption.keys import KeyFileStore, default_key_file, find_key
 from pamola_tasks_encryption.private_files import key_directory
-from pamola_tasks_encryption.stores import KeyFileStore
 from pamola_tasks_redaction.secrets import Redactor
 
 Make = Callable[..., TaskEncryptionManager]

@@ -16,10 +16,9 @@ from encryption_samples import KEY, OTHER_KEY, PROJECT, key_file
 
 from pamola_tasks_encryption.errors import ExtraMissing, KeyDamaged, KeyLocked, KeyMissing, KeyRefused, WrongKey
 from pamola_tasks_encryption.keyfile import KeyDocument, Means, PassphraseLock, RecipientLock
-from pamola_tasks_encryption.keys import default_key_file, find_key
+from pamola_tasks_encryption.keys import KeyFileStore, KeyringStore, default_key_file, find_key
 from pamola_tasks_encryption.private_files import key_directory, write_private_file
 from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
-from pamola_tasks_encryption.stores import KeyFileStore, KeyringStore
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no owners and modes")
 PASSPHRASE = "correct horse battery"

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, key_file
+from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, fingerprint_of, key_file
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused
@@ -21,7 +21,6 @@ from pamola_tasks_encryption.keys import (
     MemoryProtectedKey,
     default_key_file,
     find_key,
-    fingerprint_of,
     parse_key,
 )
 

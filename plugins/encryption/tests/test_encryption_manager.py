@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encrypted, key_file
+from encryption_samples import KEY, KEY_TEXT, OTHER_KEY, PROJECT, Config, encrypted, fingerprint_of, key_file
 
 from pamola_tasks.errors import EXIT_SECURITY, ConfigurationError, EncryptionError
 from pamola_tasks.protocols import FileEncryption
@@ -26,7 +26,7 @@ from pamola_tasks_encryption import (
     TaskEncryptionManager,
 )
 from pamola_tasks_encryption.errors import KeyDamaged, KeyMissing, KeyRefused, Tampered, WrongKey, WrongPlace
-from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
+from pamola_tasks_encryption.keys import default_key_file
 from pamola_tasks_redaction.secrets import Redactor
 
 Make = Callable[..., TaskEncryptionManager]

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, key_file
+from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, fingerprint_of, key_file
 
 from pamola_tasks import Kernel
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import Project
 from pamola_tasks_encryption import Binding, EncryptionSettings, plugin
-from pamola_tasks_encryption.keys import default_key_file, fingerprint_of
+from pamola_tasks_encryption.keys import default_key_file
 from pamola_tasks_redaction.secrets import Redactor
 
 

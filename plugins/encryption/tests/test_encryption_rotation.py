@@ -19,13 +19,14 @@ from pamola_tasks.storage.files import Files
 from pamola_tasks_encryption import Binding, rotation
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
-from pamola_tasks_encryption.in_use import not_in_use
+from pamola_tasks_encryption.place import not_in_use
 from pamola_tasks_encryption.renewal import LOG, Renewal, renew, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 
 paths = pytest.importorskip("pamola_tasks_paths.guard", reason="the path guard (pamola-tasks-paths) is not installed")
 
-KEYS = {key_id(KEY): KEY, key_id(OTHER_KEY): OTHER_KEY}
+OLD = {key_id(KEY): KEY}
+KEYS = OLD | {key_id(OTHER_KEY): OTHER_KEY}
 THIRD = bytes(range(5, 37))
 # What takes minutes is for `nox -s durability`.
 LONG = bool(os.environ.get("PAMOLA_DURABILITY"))
@@ -64,7 +65,7 @@ def test_all_files_open_with_the_new_key_alone_and_nothing_else_changed(files: F
     content = fill(files, 20, 5000)
     payloads = {name: (files.root / name).read_bytes()[HEADER_SIZE:] for name in content}
     steps: list[int] = []
-    tally = rotation.rotate_files(files, KEY, OTHER_KEY, lambda: steps.append(1))
+    tally = rotation.exchange_files(files, OLD, OTHER_KEY, lambda: steps.append(1))
     assert tally.counts[Found.CHANGED] == len(steps) == 20
     for name, plain in content.items():
         data = (files.root / name).read_bytes()
@@ -75,7 +76,7 @@ def test_all_files_open_with_the_new_key_alone_and_nothing_else_changed(files: F
         }
         with pytest.raises(WrongKey):
             decrypted(data, KEY)
-    assert rotation.rotate_files(files, KEY, OTHER_KEY).counts[Found.PRESENT] == 20
+    assert rotation.exchange_files(files, OLD, OTHER_KEY).counts[Found.PRESENT] == 20
 
 
 def test_keys_can_be_changed_any_number_of_times(files: Files) -> None:
@@ -128,13 +129,13 @@ def test_an_altered_file_is_reported_and_left_as_it_is(files: Files) -> None:
         file[:2000],
     ):
         name = one(files, altered)
-        tally = rotation.rotate_files(files, KEY, OTHER_KEY)
+        tally = rotation.exchange_files(files, OLD, OTHER_KEY)
         assert tally.counts[Found.DAMAGED] == 1
         assert list(tally.damaged) == [name]
         assert (files.root / name).read_bytes() == altered
     forged = wrap(bytes(32), OTHER_KEY, file[82:98], 9).pack()  # made by somebody who has the new key
     one(files, with_slots(file, old, forged))
-    assert rotation.rotate_files(files, KEY, OTHER_KEY).counts[Found.DAMAGED] == 1
+    assert rotation.exchange_files(files, OLD, OTHER_KEY).counts[Found.DAMAGED] == 1
     assert new != forged
     assert decrypted(with_slots((files.root / "one").read_bytes(), old, bytes(SLOT_SIZE)), KEY) == b"content"
 
@@ -142,7 +143,7 @@ def test_an_altered_file_is_reported_and_left_as_it_is(files: Files) -> None:
 def test_files_of_other_keys_and_age_files_are_counted_and_left(files: Files) -> None:
     (files.root / "theirs").write_bytes(encrypted(b"x", THIRD))
     (files.root / "age").write_bytes(b"age-encryption.org/v1\n" + bytes(5000))
-    tally = rotation.rotate_files(files, KEY, OTHER_KEY)
+    tally = rotation.exchange_files(files, OLD, OTHER_KEY)
     assert tally.counts == {**dict.fromkeys(Found, 0), Found.OTHER: 1, Found.AGE: 1}
     assert tally.others == {"theirs": key_id(THIRD).hex()}
     assert decrypted((files.root / "theirs").read_bytes(), THIRD) == b"x"
@@ -153,7 +154,7 @@ def test_files_of_other_keys_and_age_files_are_counted_and_left(files: Files) ->
 def test_where_files_cannot_be_written_into_they_are_replaced(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rotation, "_can_write_in_place", lambda: False)
     content = fill(files, 3, 100_000)
-    assert rotation.rotate_files(files, KEY, OTHER_KEY).counts[Found.CHANGED] == 3
+    assert rotation.exchange_files(files, OLD, OTHER_KEY).counts[Found.CHANGED] == 3
     for name, plain in content.items():
         assert decrypted((files.root / name).read_bytes(), OTHER_KEY) == plain
 
@@ -162,7 +163,7 @@ def test_a_file_behind_a_link_is_not_touched(files: Files, tmp_path: Path) -> No
     outside = tmp_path / "outside"
     outside.write_bytes(encrypted(b"x"))
     (files.root / "link").symlink_to(outside)
-    rotation.rotate_files(files, KEY, OTHER_KEY)
+    rotation.exchange_files(files, OLD, OTHER_KEY)
     assert decrypted(outside.read_bytes(), KEY) == b"x"
 
 
@@ -329,5 +330,5 @@ def test_a_torn_slot_is_refused_by_readers_until_it_is_mended(files: Files) -> N
     with pytest.raises(Tampered):
         decrypted(torn)
     one(files, torn)
-    rotation.rotate_files(files, KEY, OTHER_KEY)
+    rotation.exchange_files(files, OLD, OTHER_KEY)
     assert decrypted((files.root / "one").read_bytes(), OTHER_KEY) == b"content"

@@ -13,10 +13,9 @@ import pytest
 from encryption_samples import BINDING, KEY, OTHER_KEY, Pipe, decrypted, encrypted
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
+from pamola_tasks_encryption.container import FIRST_PLAIN_SIZE, PLAIN_SIZE, DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SEGMENT_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, wrap
-from pamola_tasks_encryption.segments import FIRST_PLAIN_SIZE, PLAIN_SIZE
 
 DATA = os.urandom(FIRST_PLAIN_SIZE + 2 * PLAIN_SIZE + 5000)  # four segments
 FILE = encrypted(DATA)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from encryption_samples import BINDING, KEY, decrypted, encrypted
 
+from pamola_tasks_encryption.container import FIRST_PLAIN_SIZE, PLAIN_SIZE
 from pamola_tasks_encryption.header import HEADER_SIZE, Header, payload_key
-from pamola_tasks_encryption.segments import FIRST_PLAIN_SIZE, PLAIN_SIZE
 
 BORDERS = [FIRST_PLAIN_SIZE + n * PLAIN_SIZE + d for n in (0, 1, 2) for d in (-1, 0, 1)]
 SMALL = [0, 1, 15, 16, 17, 1000, *BORDERS]

@@ -29,16 +29,11 @@ _SPOOL_IN_MEMORY = 4 * 1024 * 1024
 
 
 class AgeFormat:
-    """How age files are recognised: by all their bytes.
-
-    Args:
-        project: Whose files; it does not matter.
-    """
+    """How age files are recognised: by all their bytes, whatever the project."""
 
     encryption = "age"
 
-    def __init__(self, project: Project) -> None:
-        pass
+    def __init__(self, project: Project) -> None: ...
 
     def stable_header(self, head: bytes) -> bytes:
         """The header as it is."""
@@ -50,11 +45,7 @@ class AgeFormat:
 
 
 def load_pyrage() -> ModuleType:
-    """The pyrage package.
-
-    Raises:
-        ExtraMissing: It is not installed.
-    """
+    """The package pyrage; ExtraMissing where it is not installed."""
     try:
         return importlib.import_module("pyrage")
     except ImportError:
@@ -68,8 +59,7 @@ def parse_recipients(texts: Sequence[str]) -> list[Any]:
     """The public keys that age files are written for.
 
     Raises:
-        ConfigurationError: There is none, or one of them is not a public key.
-        ExtraMissing: pyrage is not installed.
+        KeyMissing, ConfigurationError, ExtraMissing: There is none, one is not a public key, or pyrage is missing.
     """
     pyrage = load_pyrage()
     if not texts:
@@ -94,7 +84,6 @@ def load_identities(path: Path | None) -> list[Any]:
 
     Raises:
         KeyMissing, KeyRefused, KeyDamaged: The file is not named, not there, not private, or holds no private key.
-        ExtraMissing: pyrage is not installed.
     """
     pyrage = load_pyrage()
     if path is None:
@@ -119,8 +108,7 @@ class AgeWriter(EncryptingWriter):
         self._pyrage = load_pyrage()
         self._target = raw
         self._recipients = list(recipients)
-        self._spool = _spool()
-        self._spool_key = os.urandom(KEY_SIZE)
+        self._spool, self._spool_key = _spool(), os.urandom(KEY_SIZE)
         super().__init__(self._spool, self._spool_key, Binding())
 
     def close(self) -> None:
@@ -146,9 +134,8 @@ class AgeReader(DecryptingReader):
     """The plain bytes of an age file, which was verified whole before the first of them is given out."""
 
     def __init__(self, raw: IO[bytes], identities: Sequence[Any]) -> None:
-        self._spool = _spool()
+        self._spool, key = _spool(), os.urandom(KEY_SIZE)
         pyrage = load_pyrage()
-        key = os.urandom(KEY_SIZE)
         parked = EncryptingWriter(self._spool, key, Binding())
         try:
             pyrage.decrypt_io(raw, parked, list(identities))

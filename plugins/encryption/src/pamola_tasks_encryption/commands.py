@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +17,18 @@ from pamola_tasks_encryption import rotation
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
 from pamola_tasks_encryption.keyfile import MIN_PASSPHRASE, KeyDocument, Lock, Means, PassphraseLock, RecipientLock
-from pamola_tasks_encryption.place import OpenKey, Place
+from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, OpenKey
+from pamola_tasks_encryption.place import STREAM, Place, not_in_use
 from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
 from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
 from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
-from pamola_tasks_encryption.stores import KeyFileStore, KeyStore
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Output
 
-
-_STREAM = "-"
+_as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+_only = click.option("--only", is_flag=True, help="Remove the unlocked key, so that only its locks open it.")
 
 
 @click.group("keys")
@@ -41,7 +40,7 @@ def keys() -> None:
 @click.option("--file", "file", metavar="FILE", help="Key file (default: the project's own).")
 @click.option("--sheet", metavar="FILE", help="File of the recovery sheet; - for standard output.")
 @click.option("--from-sheet", metavar="FILE", help="Restore the key from a recovery sheet; - for standard input.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_as_json
 @click.pass_obj
 def init(cli: CommandLine, file: str | None, sheet: str | None, from_sheet: str | None, as_json: bool) -> None:
     """Create a key for this project and a recovery sheet; an existing key is never replaced."""
@@ -55,35 +54,29 @@ def init(cli: CommandLine, file: str | None, sheet: str | None, from_sheet: str 
         return
     rows = [("key", key_id(key).hex()), ("kept in", str(store.path or store.name))]
     cli.out.facts([*rows, ("recovery sheet", written)] if written else rows, indent=0)
-    if written and written != _STREAM:
+    if written and written != STREAM:
         click.secho("Print the sheet, put it in a safe place, and delete the file.", err=True)
 
 
 @keys.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_as_json
 @click.pass_obj
 def list_keys(cli: CommandLine, as_json: bool) -> None:
     """List the key of this project and the other keys in the key folder."""
-    place = Place(cli)
-    in_use = place.store
-    stores: list[KeyStore] = [in_use]
-    paths = sorted([*key_directory().glob("*.key"), *key_directory().glob("retired/*.key")])
-    stores += [
-        KeyFileStore(path, "retired" if path.parent.name == "retired" else "key file")
-        for path in paths
-        if path != in_use.path
-    ]
-    rows = [_described(store, in_use=store is in_use) for store in stores]
+    in_use = Place(cli).store
+    rows = [_described(in_use, in_use=True)]
+    for path in sorted([*key_directory().glob("*.key"), *key_directory().glob("retired/*.key")]):
+        if path != in_use.path:
+            source = "retired" if path.parent.name == "retired" else "key file"
+            rows.append(_described(KeyFileStore(path, source), in_use=False))
     if as_json:
         cli.out.print_json(rows)
-    else:
-        headers = ("key", "in use", "opened by", "where")
-        cli.out.print_table(
-            [(r["key_id"], "yes" if r["in_use"] else "", r["opened_by"], r["where"]) for r in rows], headers
-        )
-        for row in rows:
-            if row["problem"] or row["rotation"]:
-                click.secho(row["problem"] or f"{row['where']}: rotation {row['rotation']}", fg="yellow", err=True)
+        return
+    shown = [(row["key_id"], "yes" if row["in_use"] else "", row["opened_by"], row["where"]) for row in rows]
+    cli.out.print_table(shown, ("key", "in use", "opened by", "where"))
+    for row in rows:
+        if row["problem"] or row["rotation"]:
+            click.secho(row["problem"] or f"{row['where']}: rotation {row['rotation']}", fg="yellow", err=True)
 
 
 def _described(store: KeyStore, *, in_use: bool) -> dict[str, Any]:
@@ -101,15 +94,15 @@ def _described(store: KeyStore, *, in_use: bool) -> dict[str, Any]:
 
 @keys.command("check")
 @click.option("--content", is_flag=True, help="Verify every byte of every encrypted file.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_as_json
 @click.pass_obj
 def check(cli: CommandLine, content: bool, as_json: bool) -> None:
     """Check the key, and that every encrypted file of the project opens with it."""
     place = Place(cli)
     key = place.open_key()
     names = rotation.encrypted_files(place.files)
-    with _bar("checking", len(names), cli) as advance:
-        tally = rotation.survey(place.files, key.by_id, advance, content=content, names=names)
+    with place.bar("checking", len(names), counts=True) as advance:
+        tally = rotation.survey(place.files, key.by_id, lambda: advance(1), content=content, names=names)
     _report(cli.out, tally, {"key_id": key.document.id.hex(), "kept_in": place.store.name}, as_json)
     if key.previous is not None:
         click.secho("a rotation is not finished: run `pamola-task keys rotate`", fg="yellow", err=True)
@@ -118,7 +111,7 @@ def check(cli: CommandLine, content: bool, as_json: bool) -> None:
 
 @keys.command("add-passphrase")
 @click.option("--passphrase-file", metavar="FILE", help="A file with the passphrase; - for standard input.")
-@click.option("--only", is_flag=True, help="Remove the unlocked key, so that only its locks open it.")
+@_only
 @click.pass_obj
 def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) -> None:
     """Lock the key with a passphrase too (Argon2id). Runs take it from PAMOLA_PASSPHRASE."""
@@ -129,7 +122,7 @@ def add_passphrase(cli: CommandLine, passphrase_file: str | None, only: bool) ->
 
 @keys.command("add-recipient")
 @click.argument("recipient")
-@click.option("--only", is_flag=True, help="Remove the unlocked key, so that only its locks open it.")
+@_only
 @click.pass_obj
 def add_recipient(cli: CommandLine, recipient: str, only: bool) -> None:
     """Lock the key for an age or SSH public key too; `encryption.identity_file` names the private one."""
@@ -149,7 +142,7 @@ def _add_lock(cli: CommandLine, place: Place, lock_of: Callable[[bytes], Lock], 
 @click.option("--deep", is_flag=True, help="Re-encrypt all content as well.")
 @click.option("--forget-old", is_flag=True, help="Do not keep the old key.")
 @click.option("--drop-passphrases", is_flag=True, help="Remove locks whose passphrase is not available.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_as_json
 @click.pass_obj
 def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: bool, as_json: bool) -> None:
     """Create a new key and re-wrap every encrypted file of the project under it.
@@ -158,22 +151,18 @@ def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: boo
     stays readable.
     """
     place = Place(cli)
-    with place.changing() as store, place.not_in_use():
+    with place.changing() as store, not_in_use(place.kernel, place.files):
         opened = place.open_key()
         retired = ""
         if opened.previous is None:
             opened, retired = _begin_rotation(place, store, opened, forget_old, drop_passphrases)
         else:
             click.secho(f"going on with the rotation from {opened.document.previous_id.hex()}", err=True)
-        old = opened.previous
-        assert old is not None
         names = rotation.encrypted_files(place.files)
-        with _bar("rotating", len(names), cli) as advance:
-            tally = rotation.rotate_files(place.files, old, opened.key, advance, names)
+        tally = _exchange(place, opened.by_id, opened.key, names, "rotating")
         if deep:
-            anew = _renew(cli, place, opened.by_id, opened.key, names)
-            for name, why in anew.damaged.items():
-                tally.add(name, Found.DAMAGED, why)
+            for name, why in _renew(place, opened.by_id, opened.key, names).damaged.items():
+                tally.add_damaged(name, why)
         store.replace(opened.document.finished().to_text())
     about = {"key_id": opened.document.id.hex(), "replaces": opened.document.previous_id.hex(), "kept_in": store.name}
     _report(cli.out, tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
@@ -219,7 +208,7 @@ def _locks_for(new: bytes, old: KeyDocument, means: Means, drop_passphrases: boo
 @click.option("--deep", is_flag=True, help="Re-encrypt the content, under fresh data keys.")
 @click.option("--from", "sources", metavar="KEYFILE", multiple=True, help="A key of such files; repeatable.")
 @click.option("--restart", is_flag=True, help="With --deep: start an interrupted run again from the beginning.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_as_json
 @click.pass_obj
 def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool, as_json: bool) -> None:
     """Re-wrap files under the current key; --deep re-encrypts all content.
@@ -232,15 +221,16 @@ def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool,
         raise UsageError("--restart belongs to --deep")
     if not deep and not sources:
         raise UsageError("use --deep to re-encrypt everything, or --from KEYFILE for files of another key")
-    with place.not_in_use():
+    with not_in_use(place.kernel, place.files):
         opened = place.open_key()
-        known = {**opened.by_id, **dict(_key_of(name, place.means) for name in sources)}
+        known = dict(opened.by_id)
+        for name in sources:
+            known |= OpenKey.of(KeyFileStore(Path(name), "--from"), place.means).by_id
         names = rotation.encrypted_files(place.files)
         if deep:
-            tally = _renew(cli, place, known, opened.key, names, restart=restart)
+            tally = _renew(place, known, opened.key, names, restart=restart)
         else:
-            with _bar("changing keys", len(names), cli) as advance:
-                tally = rotation.exchange_files(place.files, known, opened.key, advance, names)
+            tally = _exchange(place, known, opened.key, names, "changing keys")
     _report(cli.out, tally, {"key_id": opened.document.id.hex(), "kept_in": place.store.name}, as_json)
     _fail_on(tally, others=False)
 
@@ -253,11 +243,8 @@ def export(cli: CommandLine, out: str, sheet: bool) -> None:
     """Write the key itself, for a copy elsewhere. Anyone who has it can read everything."""
     place = Place(cli)
     opened = place.open_key()
-    if sheet:
-        text = recovery_sheet(opened.key, place.project.id, place.store.name, datetime.now().astimezone())
-    else:
-        text = KeyDocument.plain(opened.key).to_text()
-    if out == _STREAM:
+    text = _sheet(place, opened.key, place.store.name) if sheet else KeyDocument.plain(opened.key).to_text()
+    if out == STREAM:
         click.echo(text, nl=False)
     else:
         write_private_file(Path(os.path.abspath(out)), text)
@@ -268,16 +255,20 @@ def export(cli: CommandLine, out: str, sheet: bool) -> None:
 
 
 def _from_sheet(name: str) -> bytes:
-    if name == _STREAM:
+    if name == STREAM:
         return key_from_sheet(sys.stdin.buffer.read(65536), "standard input")
     return key_from_sheet(read_private_file(Path(name), "--from-sheet"), name)
 
 
+def _sheet(place: Place, key: bytes, kept_in: str) -> str:
+    return recovery_sheet(key, place.project.id, kept_in, datetime.now().astimezone())
+
+
 def _write_sheet(place: Place, store: KeyStore, key: bytes, wanted: str | None) -> str:
-    text = recovery_sheet(key, place.project.id, str(store.path or store.name), datetime.now().astimezone())
-    if wanted == _STREAM:
+    text = _sheet(place, key, str(store.path or store.name))
+    if wanted == STREAM:
         click.echo(text)
-        return _STREAM
+        return STREAM
     stem = f"{store.path.stem if store.path else place.project.id or 'default'}-recovery-{key_id(key).hex()}.txt"
     path = Path(os.path.abspath(wanted)) if wanted else (store.path.parent if store.path else key_directory()) / stem
     write_private_file(path, text)
@@ -285,7 +276,7 @@ def _write_sheet(place: Place, store: KeyStore, key: bytes, wanted: str | None) 
 
 
 def _new_passphrase(file: str | None) -> str:
-    if file == _STREAM:
+    if file == STREAM:
         text = sys.stdin.readline().rstrip("\r\n")
     elif file is not None:
         content = read_private_file(Path(file), "--passphrase-file")
@@ -295,35 +286,22 @@ def _new_passphrase(file: str | None) -> str:
     else:
         raise KeyMissing("there is no terminal to ask for a passphrase: say --passphrase-file FILE")
     if len(text) < MIN_PASSPHRASE:
-        raise KeyRefused(
-            f"the passphrase has {len(text)} characters; take {MIN_PASSPHRASE} or more. Nothing was changed"
-        )
+        shortage = f"the passphrase has {len(text)} characters; take {MIN_PASSPHRASE} or more"
+        raise KeyRefused(f"{shortage}. Nothing was changed")
     return text
 
 
-def _renew(
-    cli: CommandLine, place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False
-) -> Tally:
+def _exchange(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], label: str) -> Tally:
+    with place.bar(label, len(names), counts=True) as advance:
+        return rotation.exchange_files(place.files, keys, new, lambda: advance(1), names)
+
+
+def _renew(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False) -> Tally:
     renewal = Renewal.begin(place.files, new, place.location, restart=restart)
-    if renewal.done:
-        click.secho(
-            f"resuming the re-encryption started at {renewal.begun}: {len(renewal.done)} files are done", err=True
-        )
-    with _bar("re-encrypting", len(names), cli) as advance:
-        return renew_files(renewal, keys, new, place.location, advance, names)
-
-
-def _key_of(name: str, means: Means) -> tuple[bytes, bytes]:
-    store = KeyFileStore(Path(name), "--from")
-    document = KeyDocument.parse(store.read(), store.name)
-    return document.id, document.open(means, store.name)
-
-
-@contextlib.contextmanager
-def _bar(label: str, length: int, cli: CommandLine) -> Iterator[Callable[[], None]]:
-    hidden = not sys.stderr.isatty() or cli.verbosity < 0
-    with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True, hidden=hidden) as bar:
-        yield lambda: bar.update(1)
+    if done := len(renewal.done):
+        click.secho(f"resuming the re-encryption started at {renewal.begun}: {done} files are done", err=True)
+    with place.bar("re-encrypting", len(names), counts=True) as advance:
+        return renew_files(renewal, keys, new, place.location, lambda: advance(1), names)
 
 
 def _report(out: Output, tally: Tally, about: dict[str, str], as_json: bool) -> None:

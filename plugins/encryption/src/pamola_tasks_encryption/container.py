@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from typing import IO, Any
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.header import (
@@ -21,36 +23,28 @@ from pamola_tasks_encryption.header import (
     SEGMENT_SIZE,
     Binding,
     Header,
+    hkdf_sha256,
     make_header,
     payload_key,
 )
-from pamola_tasks_encryption.segments import (
-    FIRST_PLAIN_SIZE,
-    NONCE_END,
-    PLAIN_SIZE,
-    PREFIX_SIZE,
-    STREAM_HEADER_SIZE,
-    TAG_SIZE,
-    decrypt_into,
-    encrypt_into,
-    fill,
-    plain_start,
-    read_exactly,
-    segment_at,
-    segment_cipher,
-    write_all,
-)
 
+_TAG_SIZE = 16
+_PREFIX_SIZE = 7
+_STREAM_HEADER_SIZE = 1 + KEY_SIZE + _PREFIX_SIZE
+PLAIN_SIZE = SEGMENT_SIZE - _TAG_SIZE
+FIRST_PLAIN_SIZE = PLAIN_SIZE - _STREAM_HEADER_SIZE
+_NONCE_END = struct.Struct(">IB")  # the segment's number, and whether it is the last
+_IN_PLACE = hasattr(AESGCM, "encrypt_into")  # newer releases of cryptography: no copy for each segment
 _BATCH = 16  # segments for one write call: measured, 1 MiB is where larger ones stop paying
 
 
 class EncryptingWriter(io.BufferedIOBase):
     """Encrypts what is written to it. `close` completes the file; without it, what was written opens nowhere.
 
-    `raw` is not closed. A block that ends with an exception leaves the file incomplete, and so does forgetting it.
+    A block that ends with an exception leaves the file incomplete, and so does forgetting it.
 
     Args:
-        raw: A binary file to write to; only `write` is used.
+        raw: A binary file, of which only `write` is used; it is not closed.
         key: The project's key, 32 bytes.
         binding: What the file belongs to.
 
@@ -63,8 +57,8 @@ class EncryptingWriter(io.BufferedIOBase):
     def __init__(self, raw: IO[bytes], key: bytes, binding: Binding) -> None:
         header, data_key, associated = make_header(key, binding)
         self.file_id = associated[:16]
-        salt, self._prefix = os.urandom(KEY_SIZE), os.urandom(PREFIX_SIZE)
-        self._aead = segment_cipher(payload_key(data_key, self.file_id), salt, associated)
+        salt, self._prefix = os.urandom(KEY_SIZE), os.urandom(_PREFIX_SIZE)
+        self._aead = _cipher(data_key, self.file_id, salt, associated)
         self._raw = raw
         self._number = 0
         self._position = 0
@@ -73,12 +67,12 @@ class EncryptingWriter(io.BufferedIOBase):
         self._filled = 0
         self._sealed = bytearray(_BATCH * SEGMENT_SIZE)
         self._sealed_size = 0
-        write_all(raw, header + bytes([STREAM_HEADER_SIZE]) + salt + self._prefix)
+        _write_all(raw, header + bytes([_STREAM_HEADER_SIZE]) + salt + self._prefix)
         self._closed = False
 
     @property
     def closed(self) -> bool:
-        """Whether the file is complete, or was given up."""
+        """Whether the file is complete or given up."""
         return self._closed
 
     def writable(self) -> bool:
@@ -90,20 +84,15 @@ class EncryptingWriter(io.BufferedIOBase):
         return self._position
 
     def write(self, data: Any) -> int:
-        """Encrypt bytes (anything with a buffer).
-
-        Returns:
-            How many: always all of them.
-        """
+        """Encrypt bytes (anything with a buffer); returns how many, which is always all."""
         if self._closed:
             raise ValueError("the encrypted file is closed")
         view = memoryview(data).cast("B")
         size = len(view)
-        while len(view) > (room := self._capacity() - self._filled):
+        while len(view) > (room := (PLAIN_SIZE if self._number else FIRST_PLAIN_SIZE) - self._filled):
             if self._filled:
                 self._keep(view[:room])
-                self._seal(memoryview(self._waiting)[: self._filled], last=False)
-                self._filled = 0
+                self._seal_waiting(last=False)
             else:  # a whole segment with more behind it needs no copy of its plain bytes
                 self._seal(view[:room], last=False)
             view = view[room:]
@@ -116,24 +105,20 @@ class EncryptingWriter(io.BufferedIOBase):
 
     def close(self) -> None:
         """Write the last segment: from now on the file can be read."""
-        if self._closed:
-            return
-        self._closed = True
-        self._seal(memoryview(self._waiting)[: self._filled], last=True)
-        self._write_sealed()
-        self._wipe()
+        if not self._closed:
+            self._closed = True
+            self._seal_waiting(last=True)
+            self._write_sealed()
+            self._waiting[:] = bytes(len(self._waiting))
 
     def discard(self) -> None:
         """Give the file up: what was written stays incomplete and is refused by every reader."""
         if not self._closed:
             self._closed = True
-            self._wipe()
+            self._waiting[:] = bytes(len(self._waiting))
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
+        (self.close if kind is None else self.discard)()
 
     def __del__(self) -> None:
         # The base class would close, and so complete, a file that an exception left behind.
@@ -143,13 +128,18 @@ class EncryptingWriter(io.BufferedIOBase):
         self._waiting[self._filled : self._filled + len(plain)] = plain
         self._filled += len(plain)
 
-    def _capacity(self) -> int:
-        return PLAIN_SIZE if self._number else FIRST_PLAIN_SIZE
+    def _seal_waiting(self, *, last: bool) -> None:
+        self._seal(memoryview(self._waiting)[: self._filled], last=last)
+        self._filled = 0
 
     def _seal(self, plain: memoryview, *, last: bool) -> None:
-        start, end = self._sealed_size, self._sealed_size + len(plain) + TAG_SIZE
+        start, end = self._sealed_size, self._sealed_size + len(plain) + _TAG_SIZE
         with memoryview(self._sealed) as sealed:
-            encrypt_into(self._aead, self._prefix + NONCE_END.pack(self._number, last), plain, sealed[start:end])
+            nonce = self._prefix + _NONCE_END.pack(self._number, last)
+            if _IN_PLACE:
+                self._aead.encrypt_into(nonce, plain, None, sealed[start:end])
+            else:
+                sealed[start:end] = self._aead.encrypt(nonce, plain, None)
         self._sealed_size = end
         self._number += 1
         if end + SEGMENT_SIZE > len(self._sealed):
@@ -157,11 +147,8 @@ class EncryptingWriter(io.BufferedIOBase):
 
     def _write_sealed(self) -> None:
         with memoryview(self._sealed) as sealed:
-            write_all(self._raw, sealed[: self._sealed_size])
+            _write_all(self._raw, sealed[: self._sealed_size])
         self._sealed_size = 0
-
-    def _wipe(self) -> None:
-        self._waiting[:] = bytes(len(self._waiting))
 
 
 class DecryptingReader(io.BufferedReader):
@@ -199,13 +186,13 @@ class _Segments(io.RawIOBase):
         self._plain_size = 0
         self._ended = False  # a pipe's last segment was read
         self._ahead = b""  # the byte that tells that a pipe goes on
-        self.header = Header.parse(read_exactly(raw, HEADER_SIZE))
+        self.header = Header.parse(_read_exactly(raw, HEADER_SIZE))
         data_key = self.header.unlock(key, expected)
-        start = read_exactly(raw, STREAM_HEADER_SIZE)
-        if len(start) < STREAM_HEADER_SIZE or start[0] != STREAM_HEADER_SIZE:
+        start = _read_exactly(raw, _STREAM_HEADER_SIZE)
+        if len(start) < _STREAM_HEADER_SIZE or start[0] != _STREAM_HEADER_SIZE:
             raise Tampered("an encrypted file is truncated, or its payload was altered")
         salt, self._prefix = start[1 : 1 + KEY_SIZE], start[1 + KEY_SIZE :]
-        self._aead = segment_cipher(payload_key(data_key, self.header.file_id), salt, self.header.associated)
+        self._aead = _cipher(data_key, self.header.file_id, salt, self.header.associated)
         self._sealed = memoryview(bytearray(SEGMENT_SIZE + 1))
         self._next = 0  # the segment that `raw` stands before
         self._random = raw.seekable()
@@ -231,11 +218,11 @@ class _Segments(io.RawIOBase):
         return b"".join(iter(lambda: self.read(PLAIN_SIZE) or b"", b""))  # the base class takes 8 KiB at a time
 
     def readinto(self, buffer: Any) -> int:
-        """Plain bytes of one segment; a whole one is decrypted right into the buffer."""
         if self._broken:
             raise Tampered("the encrypted file was altered: reading it failed before")
         target = memoryview(buffer).cast("B")
-        number, offset = segment_at(self._position)
+        number, offset = divmod(self._position + _STREAM_HEADER_SIZE, PLAIN_SIZE)
+        offset -= 0 if number else _STREAM_HEADER_SIZE  # the first segment has so much less
         if number != self._number:
             if self._position >= self._size if self._random else self._ended:
                 return 0
@@ -254,13 +241,13 @@ class _Segments(io.RawIOBase):
         payload = self._raw.seek(0, io.SEEK_END) - HEADER_SIZE
         last = (payload - 1) // SEGMENT_SIZE
         self._last = last
-        start = max(last * SEGMENT_SIZE, STREAM_HEADER_SIZE)
-        self._last_size = payload - start - TAG_SIZE
+        start = max(last * SEGMENT_SIZE, _STREAM_HEADER_SIZE)
+        self._last_size = payload - start - _TAG_SIZE
         if self._last_size < (1 if last else 0):
             raise Tampered("an encrypted file is truncated")
         self._next = -1
         self._load(last)
-        return plain_start(last) + self._last_size
+        return max(last * PLAIN_SIZE - _STREAM_HEADER_SIZE, 0) + self._last_size
 
     def _load(self, number: int) -> None:
         self._number = -1
@@ -268,18 +255,18 @@ class _Segments(io.RawIOBase):
         self._number = number
 
     def _decrypt(self, number: int, target: memoryview) -> int:
-        """Read and verify one segment. Nothing of it is left in the target when it is refused.
-
-        Returns:
-            How many plain bytes it has.
-        """
+        """Read and verify one segment, and count its plain bytes. Of a refused one, nothing is left in the target."""
         self._broken = True  # unless this comes to its end: an altered pipe must not look like one that ended
         sealed, last = self._fetch(number) if self._random else self._fetch_next(number)
-        size = len(sealed) - TAG_SIZE
+        size = len(sealed) - _TAG_SIZE
         if size < (1 if number else 0):
             raise Tampered("an encrypted file is truncated")
         try:
-            decrypt_into(self._aead, self._prefix + NONCE_END.pack(number, last), sealed, target[:size])
+            nonce = self._prefix + _NONCE_END.pack(number, last)
+            if _IN_PLACE:
+                self._aead.decrypt_into(nonce, sealed, None, target[:size])
+            else:
+                target[:size] = self._aead.decrypt(nonce, sealed, None)
         except InvalidTag:
             target[:size] = bytes(size)
             raise Tampered(
@@ -290,22 +277,47 @@ class _Segments(io.RawIOBase):
 
     def _fetch(self, number: int) -> tuple[memoryview, bool]:
         last = number == self._last
-        start = number * SEGMENT_SIZE if number else STREAM_HEADER_SIZE
-        size = self._last_size + TAG_SIZE if last else (number + 1) * SEGMENT_SIZE - start
+        start = number * SEGMENT_SIZE if number else _STREAM_HEADER_SIZE
+        size = self._last_size + _TAG_SIZE if last else (number + 1) * SEGMENT_SIZE - start
         if self._next != number:
             self._raw.seek(HEADER_SIZE + start)
         self._next = -1
-        if fill(self._raw, self._sealed[:size]) < size:
+        if _fill(self._raw, self._sealed[:size]) < size:
             raise Tampered("an encrypted file became shorter while it was read")
         self._next = number + 1
         return self._sealed[:size], last
 
     def _fetch_next(self, number: int) -> tuple[memoryview, bool]:
         # One byte more than the segment tells whether it is the last.
-        size = SEGMENT_SIZE if number else SEGMENT_SIZE - STREAM_HEADER_SIZE
+        size = SEGMENT_SIZE if number else SEGMENT_SIZE - _STREAM_HEADER_SIZE
         known = len(self._ahead)
         self._sealed[:known] = self._ahead
-        found = known + fill(self._raw, self._sealed[known : size + 1])
+        found = known + _fill(self._raw, self._sealed[known : size + 1])
         self._ended = found <= size
         self._ahead = bytes(self._sealed[size:found])
         return self._sealed[: min(size, found)], self._ended
+
+
+def _cipher(data_key: bytes, file_id: bytes, salt: bytes, associated: bytes) -> AESGCM:
+    return AESGCM(hkdf_sha256(payload_key(data_key, file_id), salt, associated))
+
+
+def _write_all(raw: IO[bytes], data: bytes | memoryview) -> None:
+    """Write to a file that may take less than it is given."""
+    view = memoryview(data)
+    while len(view):
+        view = view[raw.write(view) :]
+
+
+def _read_exactly(raw: IO[bytes], size: int) -> bytes:
+    """As many bytes, or those up to the end of the file."""
+    data = bytearray(size)
+    return bytes(data[: _fill(raw, memoryview(data))])
+
+
+def _fill(raw: IO[bytes], target: memoryview) -> int:
+    """Read until the target is full or the file ends; pipes and raw files give less than was asked for."""
+    done = 0
+    while done < len(target) and (size := raw.readinto(target[done:])):  # type: ignore[attr-defined]
+        done += size
+    return done

@@ -18,8 +18,9 @@ from pamola_tasks_encryption import age
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.errors import Tampered, WrongPlace
 from pamola_tasks_encryption.header import HEADER_SIZE, Binding, Header
-from pamola_tasks_encryption.marks import is_age, is_container
-from pamola_tasks_encryption.place import OpenKey, Place
+from pamola_tasks_encryption.keys import OpenKey
+from pamola_tasks_encryption.marks import is_age, is_container, is_encrypted
+from pamola_tasks_encryption.place import STREAM, Place
 from pamola_tasks_encryption.rotation import copy
 from pamola_tasks_encryption.settings import EncryptionMode
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Files
 
 _ENDINGS = {".ptask", ".age"}
-_STREAM = "-"
 
 
 def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ def encrypt(
     for name in names:
         with work.source(name) as source:
             head, raw = _with_head(source.file)
-            if is_container(head) or is_age(head):
+            if is_encrypted(head):
                 raise UsageError(f"{source.shown} is encrypted already")
             task_id = task if task is not None else place.places.owner_of(source.path) if source.path else ""
             with work.target(source, f"{name}{ending}") as target, seal(target.file, task_id) as sealed:
@@ -123,7 +123,7 @@ def decrypt(
     for name in names:
         with work.source(name) as source, unseal(source) as plain:
             path = Path(name)
-            if name != _STREAM and path.suffix not in _ENDINGS and not in_place and out is None:
+            if name != STREAM and path.suffix not in _ENDINGS and not in_place and out is None:
                 raise UsageError(f"{name} ends neither with .ptask nor with .age: say --out PATH or --in-place")
             wanted = str(path.with_suffix("")) if path.suffix in _ENDINGS else name
             with work.target(source, wanted) as target:
@@ -181,23 +181,25 @@ class _Target:
             click.echo(f"{source.shown} → {self.shown} ({self.size(count)})")
 
 
+@attrs.frozen
 class _Work:
     """Opens what is read and what is written, each through a guard of its folder."""
 
-    def __init__(self, cli: CommandLine, place: Place, out: str | None, in_place: bool, force: bool) -> None:
-        if out is not None and in_place:
+    cli: CommandLine
+    place: Place
+    out: str | None
+    in_place: bool
+    force: bool
+    guards: dict[Path, Files] = attrs.Factory(dict)
+
+    def __attrs_post_init__(self) -> None:
+        if self.out is not None and self.in_place:
             raise UsageError("--out and --in-place exclude each other")
-        self._cli = cli
-        self._place = place
-        self._out = out
-        self._in_place = in_place
-        self._force = force
-        self._guards: dict[Path, Files] = {}
 
     @contextlib.contextmanager
     def source(self, name: str) -> Iterator[_Source]:
         """What is read, with a bar on a terminal."""
-        if name == _STREAM:
+        if name == STREAM:
             yield _Source(sys.stdin.buffer, None, "standard input", lambda _: None)
             return
         path = _absolute(name)
@@ -206,55 +208,51 @@ class _Work:
             length = files.stat(inside).size
         except FileNotFoundError:
             raise UsageError(f"there is no file {name}") from None
-        bar = click.progressbar(length=length, label=path.name, file=sys.stderr, hidden=not self._shows_bar())
-        with files.guard.open(inside, "rb") as file, bar as shown:
-            yield _Source(file, path, self._cli.out.from_here(path), shown.update)
+        with files.guard.open(inside, "rb") as file, self.place.bar(path.name, length) as advance:
+            yield _Source(file, path, self.cli.out.from_here(path), advance)
 
     @contextlib.contextmanager
     def target(self, source: _Source, wanted: str) -> Iterator[_Target]:
         """What is written: a file appears when the block ends without an exception, for its owner only."""
-        if self._in_place and source.path is None:
+        if self.in_place and source.path is None:
             raise UsageError("standard input has no place: leave out --in-place")
-        if self._out == _STREAM or (self._out is None and source.path is None):
+        if self.out == STREAM or (self.out is None and source.path is None):
             if sys.stdout.isatty():
                 raise UsageError("the result would be written to the terminal: say --out PATH")
-            yield _Target(sys.stdout.buffer, "", self._cli.out.size)
+            yield _Target(sys.stdout.buffer, "", self.cli.out.size)
             sys.stdout.buffer.flush()
             return
         path = self._target_path(source, wanted)
-        replaces = self._force or self._in_place
-        if path == source.path and not self._in_place:
-            raise UsageError(f"{self._cli.out.from_here(path)} would replace itself: say --in-place")
+        shown, replaces = self.cli.out.from_here(path), self.force or self.in_place
+        if path == source.path and not self.in_place:
+            raise UsageError(f"{shown} would replace itself: say --in-place")
         files, inside = self._guarded(path)
         if not replaces and files.exists(inside):
-            raise UsageError(f"{self._cli.out.from_here(path)} is there already: --force replaces it")
+            raise UsageError(f"{shown} is there already: --force replaces it")
         with files.guard.create(inside, exclusive=not replaces, mode=0o600) as file:
-            yield _Target(file, self._cli.out.from_here(path), self._cli.out.size)
+            yield _Target(file, shown, self.cli.out.size)
 
     def _target_path(self, source: _Source, wanted: str) -> Path:
-        if self._in_place and source.path is not None:
+        if self.in_place and source.path is not None:
             return source.path
-        if self._out is None:
+        if self.out is None:
             return _absolute(wanted)
-        out = _absolute(self._out)
+        out = _absolute(self.out)
         if out.is_dir():
             if source.path is None:
-                raise UsageError(f"{self._out} is a folder, and standard input has no name: name a file")
+                raise UsageError(f"{self.out} is a folder, and standard input has no name: name a file")
             return out / Path(wanted).name
         return out
 
     def _guarded(self, path: Path) -> tuple[Files, str]:
         with contextlib.suppress(ValueError):
-            return self._place.project.files, path.relative_to(self._place.project.root).as_posix()
+            return self.place.project.files, path.relative_to(self.place.project.root).as_posix()
         folder = path.parent
-        if folder not in self._guards:
+        if folder not in self.guards:
             if not folder.is_dir():
                 raise UsageError(f"there is no folder {folder}")
-            self._guards[folder] = self._cli.kernel_for(folder).project.files
-        return self._guards[folder], path.name
-
-    def _shows_bar(self) -> bool:
-        return sys.stderr.isatty() and self._cli.verbosity >= 0
+            self.guards[folder] = self.cli.kernel_for(folder).project.files
+        return self.guards[folder], path.name
 
 
 def _absolute(name: str) -> Path:

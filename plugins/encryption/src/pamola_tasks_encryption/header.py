@@ -9,7 +9,7 @@ import hmac
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeVar
 
 import attrs
@@ -61,19 +61,12 @@ class Binding:
 
 @attrs.frozen
 class Slot:
-    """A data key, wrapped by a project key.
+    """A data key, wrapped by a project key."""
 
-    Attributes:
-        generation: The higher of two slots for the same key counts.
-        key_id: Which project key wrapped it (`key_id()` of the key), 8 bytes.
-        nonce: Of the wrapping, 12 bytes.
-        wrapped: The data key encrypted, and its tag, 48 bytes.
-    """
-
-    generation: int
-    key_id: bytes
-    nonce: bytes
-    wrapped: bytes
+    generation: int  #: the higher of two slots for the same key counts
+    key_id: bytes  #: 8 bytes: which project key wrapped it
+    nonce: bytes  #: of the wrapping, 12 bytes
+    wrapped: bytes  #: the data key encrypted, and its tag, 48 bytes
 
     def pack(self) -> bytes:
         """The slot's 512 bytes, with their checksum."""
@@ -83,48 +76,33 @@ class Slot:
 
     @classmethod
     def unpack(cls, data: bytes) -> Slot | None:
-        """The slot in 512 bytes; None for an empty one.
-
-        Raises:
-            Tampered: The bytes are neither a slot nor empty.
-        """
+        """The slot in 512 bytes; None for an empty one; Tampered where they are neither."""
         if data == _EMPTY_SLOT:
             return None
         magic, algorithm, generation, key_id, nonce, wrapped = _SLOT.unpack_from(data)
         slot = cls(generation, key_id, nonce, wrapped)
         # Packing again and comparing checks the checksum, the constants and the padding in one go.
         if magic != _SLOT_MAGIC or algorithm != _AES_256_GCM or slot.pack() != data:
-            raise Tampered("a key slot in the header of an encrypted file is damaged")
+            raise Tampered("the slot is damaged")
         return slot
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Header:
-    """A header whose parts fit together; nothing in it is trusted before `unlock`.
+    """A header whose parts fit together; nothing in it is trusted before `unlock`."""
 
-    Attributes:
-        fixed: The bytes before the slots, MAC included.
-        binding: What the header says the file belongs to (location excepted).
-        associated: The bytes that the payload is bound to: file id, project, task, role.
-        slots: Slot A and slot B.
-    """
-
-    fixed: bytes = attrs.field(repr=False)
-    binding: Binding
-    associated: bytes = attrs.field(repr=False)
-    slots: tuple[Slot | None, Slot | None] = attrs.field(repr=False)
+    fixed: bytes  #: before the slots, MAC included
+    binding: Binding  #: what the header says the file belongs to (location excepted)
+    associated: bytes  #: what the payload is bound to: file id, project, task, role
+    slots: tuple[Slot | None, ...]  #: slot A and slot B
+    torn: bool = False  #: whether one of them is damaged
 
     @classmethod
     def parse(cls, data: bytes, *, mend: bool = False) -> Header:
-        """Read the first 4,096 bytes of a file.
+        """Read the first 4,096 bytes of a file; Tampered where they are not a header of this format.
 
-        Args:
-            data: The bytes.
-            mend: Take a damaged slot for an empty one where the other is good: a power failure can leave one while keys
-                are changed. For changing keys only; readers refuse it.
-
-        Raises:
-            Tampered: They are not a header of this format.
+        With `mend`, a damaged slot counts as empty where the other is good: a power failure can leave one while keys
+        are changed. For changing keys only; readers refuse it.
         """
         if len(data) != HEADER_SIZE or not is_container(data):
             raise Tampered("this is not a whole ptask/1 file: its header is missing or cut")
@@ -132,9 +110,10 @@ class Header:
         if header_size != HEADER_SIZE or segment_size != SEGMENT_SIZE:
             raise Tampered("the header of an encrypted file states sizes that ptask/1 does not have")
         associated, binding = _unpack_binding(data[_BINDING_OFFSET:_MAC_OFFSET])
-        areas = [data[offset : offset + SLOT_SIZE] for offset in SLOT_OFFSETS]
-        slot_a, slot_b = _mended(areas) if mend else (Slot.unpack(area) for area in areas)
-        return cls(data[: SLOT_OFFSETS[0]], binding, associated, (slot_a, slot_b))
+        slots, torn = _slots(data)
+        if torn and not (mend and any(slots)):
+            raise Tampered("a key slot in the header of an encrypted file is damaged")
+        return cls(data[: SLOT_OFFSETS[0]], binding, associated, slots, torn)
 
     @property
     def file_id(self) -> bytes:
@@ -168,9 +147,7 @@ class Header:
             expected: What the file must belong to. Its location is compared where it is not empty.
 
         Raises:
-            WrongKey: No slot was made with this key.
-            WrongPlace: The file belongs to something else.
-            Tampered: The header was altered.
+            WrongKey, WrongPlace, Tampered: No slot is for this key, the file belongs to something else, or was altered.
         """
         ours = key_id(key)
         number = self.newest_of(ours)
@@ -216,7 +193,7 @@ def make_header(key: bytes, binding: Binding) -> tuple[bytes, bytes, bytes]:
 def wrap(data_key: bytes, key: bytes, file_id: bytes, generation: int) -> Slot:
     """A slot that holds a file's data key, wrapped by a project key."""
     ours, nonce = key_id(key), os.urandom(12)
-    wrapped = AESGCM(_wrapping_key(key, file_id)).encrypt(nonce, data_key, _slot_data(generation, ours))
+    wrapped = _wrapping(key, file_id).encrypt(nonce, data_key, _slot_data(generation, ours))
     return Slot(generation, ours, nonce, wrapped)
 
 
@@ -227,11 +204,8 @@ def without_slots(head: bytes) -> bytes:
     """
     if len(head) < HEADER_SIZE:
         return head
-    try:
-        slots = [Slot.unpack(head[offset : offset + SLOT_SIZE]) for offset in SLOT_OFFSETS]
-    except Tampered:
-        return head
-    return head[: SLOT_OFFSETS[0]] + _EMPTY_SLOT * len(slots) if any(slots) else head
+    slots, torn = _slots(head)
+    return head[: SLOT_OFFSETS[0]] + _EMPTY_SLOT * len(slots) if any(slots) and not torn else head
 
 
 def key_id(key: bytes) -> bytes:
@@ -249,30 +223,28 @@ def hkdf_sha256(key: bytes, salt: bytes, info: bytes, length: int = KEY_SIZE) ->
     return HKDF(SHA256(), length, salt or None, info).derive(key)
 
 
-def _mended(areas: Sequence[bytes]) -> list[Slot | None]:
-    slots: list[Slot | None] = []
-    for area in areas:
+def _slots(head: bytes) -> tuple[tuple[Slot | None, ...], bool]:
+    """Both slots, and whether one is damaged, which is None here."""
+    slots, torn = [], False
+    for offset in SLOT_OFFSETS:
         try:
-            slots.append(Slot.unpack(area))
+            slots.append(Slot.unpack(head[offset : offset + SLOT_SIZE]))
         except Tampered:
             slots.append(None)
-    if not any(slots):
-        raise Tampered("both key slots in the header of an encrypted file are damaged")
-    return slots
+            torn = True
+    return tuple(slots), torn
 
 
 def _unwrap(slot: Slot, key: bytes, file_id: bytes) -> bytes:
     try:
-        return AESGCM(_wrapping_key(key, file_id)).decrypt(
-            slot.nonce, slot.wrapped, _slot_data(slot.generation, slot.key_id)
-        )
+        return _wrapping(key, file_id).decrypt(slot.nonce, slot.wrapped, _slot_data(slot.generation, slot.key_id))
     except InvalidTag:
         raise Tampered("the key slot or the file id in the header of an encrypted file was altered") from None
 
 
-def _wrapping_key(key: bytes, file_id: bytes) -> bytes:
+def _wrapping(key: bytes, file_id: bytes) -> AESGCM:
     # A wrapping key for each file: random 96-bit nonces under one key are good for 2**32 files only (SP 800-38D, 8.3).
-    return hkdf_sha256(key, file_id, b"ptask/1 wrap")
+    return AESGCM(hkdf_sha256(key, file_id, b"ptask/1 wrap"))
 
 
 def _slot_data(generation: int, slot_key_id: bytes) -> bytes:

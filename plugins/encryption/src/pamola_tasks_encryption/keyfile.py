@@ -7,7 +7,6 @@ beside or instead of `key`, and the `previous` key while a rotation is under way
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import unicodedata
@@ -30,21 +29,16 @@ _SALT_SIZE = 16
 _MEMORY_KIB, _PASSES, _LANES = 65536, 3, 4
 # What a file may ask for: a hostile one must not take the machine's memory or its day.
 _BOUNDS = {"memory_kib": (8192, 1 << 20), "passes": (1, 16), "lanes": (1, 16)}
+_SIZES = {"salt": _SALT_SIZE, "nonce": _NONCE_SIZE, "sealed": KEY_SIZE + 16}
 
 
 @attrs.frozen(kw_only=True)
 class Means:
-    """What locks can be opened with.
-
-    Attributes:
-        passphrase: A passphrase, if there is one.
-        identity: The file of an age or SSH private key, if one is named.
-        ask: Asks a person for the passphrase; None without a terminal.
-    """
+    """What locks can be opened with."""
 
     passphrase: str | None = attrs.field(default=None, repr=False)
-    identity: Path | None = None
-    ask: Callable[[], str] | None = None
+    identity: Path | None = None  #: the file of an age or SSH private key
+    ask: Callable[[], str] | None = None  #: asks a person for the passphrase; None without a terminal
 
 
 @attrs.frozen(kw_only=True)
@@ -64,17 +58,23 @@ class PassphraseLock:
     def of(cls, passphrase: str, key: bytes) -> PassphraseLock:
         """A new lock for a key."""
         salt, nonce = os.urandom(_SALT_SIZE), os.urandom(_NONCE_SIZE)
-        locking = _from_passphrase(passphrase, salt, _MEMORY_KIB, _PASSES, _LANES)
-        sealed = AESGCM(locking).encrypt(nonce, key, key_id(key))
-        return cls(memory_kib=_MEMORY_KIB, passes=_PASSES, lanes=_LANES, salt=salt, nonce=nonce, sealed=sealed)
+        made = cls(memory_kib=_MEMORY_KIB, passes=_PASSES, lanes=_LANES, salt=salt, nonce=nonce, sealed=b"")
+        return attrs.evolve(made, sealed=made._cipher(passphrase).encrypt(nonce, key, key_id(key)))
 
     def open(self, passphrase: str, stated_id: bytes) -> bytes | None:
         """The key, or None where the passphrase is another."""
-        locking = _from_passphrase(passphrase, self.salt, self.memory_kib, self.passes, self.lanes)
         try:
-            return AESGCM(locking).decrypt(self.nonce, self.sealed, stated_id)
+            return self._cipher(passphrase).decrypt(self.nonce, self.sealed, stated_id)
         except InvalidTag:
             return None
+
+    def _cipher(self, passphrase: str) -> AESGCM:
+        from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+        # One passphrase typed on two keyboards may come as different code points.
+        text = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")
+        costs: dict[str, Any] = {"iterations": self.passes, "lanes": self.lanes, "memory_cost": self.memory_kib}
+        return AESGCM(Argon2id(salt=self.salt, length=KEY_SIZE, **costs).derive(text))
 
     def to_dict(self) -> dict[str, Any]:
         """As it is written."""
@@ -82,7 +82,7 @@ class PassphraseLock:
             "kind": self.kind,
             "algorithm": "argon2id",
             **{name: getattr(self, name) for name in _BOUNDS},
-            **{name: _text(getattr(self, name)) for name in ("salt", "nonce", "sealed")},
+            **{name: _text(getattr(self, name)) for name in _SIZES},
         }
 
     @classmethod
@@ -94,12 +94,8 @@ class PassphraseLock:
             number = data.get(name)
             if type(number) is not int or not least <= number <= most:
                 raise damaged(source, f"a lock of it asks for {name} outside {least} to {most}")
-        return cls(
-            **{name: data[name] for name in _BOUNDS},
-            salt=_bytes(data.get("salt"), _SALT_SIZE, source),
-            nonce=_bytes(data.get("nonce"), _NONCE_SIZE, source),
-            sealed=_bytes(data.get("sealed"), KEY_SIZE + 16, source),
-        )
+        parts: dict[str, Any] = {name: _bytes(data.get(name), size, source) for name, size in _SIZES.items()}
+        return cls(**{name: data[name] for name in _BOUNDS}, **parts)
 
 
 @attrs.frozen(kw_only=True)
@@ -142,25 +138,21 @@ class RecipientLock:
 
 
 Lock = PassphraseLock | RecipientLock
+_LOCKS: dict[str, type[PassphraseLock] | type[RecipientLock]] = {
+    "passphrase": PassphraseLock,
+    "recipient": RecipientLock,
+}
 
 
 @attrs.frozen(kw_only=True)
 class KeyDocument:
-    """The content of a key file.
+    """The content of a key file."""
 
-    Attributes:
-        id: Which key it is, 8 bytes.
-        key: The key; None where only locks hold it.
-        locks: What opens it.
-        previous_id: Which key it replaces, while a rotation is under way; else empty.
-        previous_sealed: That key, encrypted under this one: nonce, key, tag.
-    """
-
-    id: bytes
-    key: bytes | None = attrs.field(default=None, repr=False)
+    id: bytes  #: which key it is, 8 bytes
+    key: bytes | None = attrs.field(default=None, repr=False)  #: None where only locks hold it
     locks: tuple[Lock, ...] = attrs.field(default=(), repr=False)
-    previous_id: bytes = b""
-    previous_sealed: bytes = attrs.field(default=b"", repr=False)
+    previous_id: bytes = b""  #: which key it replaces, while a rotation is under way
+    previous_sealed: bytes = attrs.field(default=b"", repr=False)  #: that one under this one: nonce, key, tag
 
     @classmethod
     def plain(cls, key: bytes) -> KeyDocument:
@@ -222,10 +214,7 @@ class KeyDocument:
                     return key
         if tried:
             raise WrongKey(f"{source}: the {' and the '.join(tried)} opens no lock of this key; nothing was run")
-        ways = [
-            *(["set PAMOLA_PASSPHRASE"] if by_passphrase else []),
-            *(["set encryption.identity_file"] * bool(by_recipient)),
-        ]
+        ways = ["set PAMOLA_PASSPHRASE"] * bool(by_passphrase) + ["set encryption.identity_file"] * bool(by_recipient)
         raise KeyLocked(f"{source}: the key is locked: {' or '.join(ways)}")
 
     def to_text(self) -> str:
@@ -241,34 +230,29 @@ class KeyDocument:
 
     @classmethod
     def parse(cls, content: bytes, source: str) -> KeyDocument:
-        """Read the text of a key file.
-
-        Raises:
-            KeyDamaged: It is not a key in any of the three forms.
-        """
+        """Read the text of a key file; KeyDamaged where it is not a key in any of the three forms."""
         text = content.strip()
         if not text.startswith(b"{"):
             return cls.plain(_material(text, source))
-        document = _object(text, source)
-        stated = document.get("id")
-        if document["schema"] == 1:
-            if not isinstance(document.get("key"), str) or not isinstance(stated, str):
-                raise damaged(source, "its JSON has no text `key` or no text `id`")
-            key = _material(document["key"].encode("utf-8", "replace"), source)
-            if stated != key_id(key).hex():
-                raise damaged(source, "the id it states does not belong to the key it holds")
-            return cls.plain(key)
-        previous = document.get("previous")
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            raise damaged(source, "its JSON cannot be read") from None
+        schema, stated, key, previous = (document.get(name) for name in ("schema", "id", "key", "previous"))
+        if schema not in (1, 2) or isinstance(schema, bool):
+            raise damaged(source, "it states a schema other than 1 and 2: a newer release may have written it")
+        if schema == 1 and not (isinstance(key, str) and isinstance(stated, str)):
+            raise damaged(source, "its JSON has no text `key` or no text `id`")
         if previous is not None and not isinstance(previous, dict):
             raise damaged(source, "its `previous` is not an object")
-        key_text = document.get("key")
         found = cls(
             id=_id(stated, source),
-            key=_material(str(key_text).encode("utf-8", "replace"), source) if key_text is not None else None,
-            locks=_locks(document.get("locks"), source),
-            previous_id=_id(previous.get("id"), source) if previous else b"",
-            previous_sealed=_bytes(previous.get("sealed"), _NONCE_SIZE + KEY_SIZE + 16, source) if previous else b"",
+            key=_material(str(key).encode("utf-8", "replace"), source) if key is not None else None,
+            locks=_locks(document.get("locks"), source) if schema == 2 else (),
         )
+        if schema == 2 and previous:
+            sealed = _bytes(previous.get("sealed"), _NONCE_SIZE + KEY_SIZE + 16, source)
+            found = attrs.evolve(found, previous_id=_id(previous.get("id"), source), previous_sealed=sealed)
         if found.key is None and not found.locks:
             raise damaged(source, "it holds neither a key nor a lock with one")
         if found.key is not None:
@@ -276,42 +260,16 @@ class KeyDocument:
         return found
 
 
-def _from_passphrase(passphrase: str, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-    # One passphrase typed on two keyboards may come as different code points.
-    text = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")
-    return Argon2id(salt=salt, length=KEY_SIZE, iterations=passes, lanes=lanes, memory_cost=memory_kib).derive(text)
-
-
 def _previous_key(key: bytes) -> bytes:
     return hkdf_sha256(key, b"", b"pamola-tasks previous key")
-
-
-def _object(text: bytes, source: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        raise damaged(source, "its JSON cannot be read") from None
-    if content.get("schema") not in (1, 2) or isinstance(content["schema"], bool):
-        raise damaged(source, "it states a schema other than 1 and 2: a newer release may have written it")
-    return dict(content)
 
 
 def _locks(entries: Any, source: str) -> tuple[Lock, ...]:
     if not isinstance(entries, list) or len(entries) > 64 or not all(isinstance(entry, dict) for entry in entries):
         raise damaged(source, "its `locks` are not a list of objects")
-    kinds: dict[Any, type[PassphraseLock] | type[RecipientLock]] = {
-        "passphrase": PassphraseLock,
-        "recipient": RecipientLock,
-    }
-    locks = []
-    for entry in entries:
-        kind = kinds.get(str(entry.get("kind")))
-        if kind is None:
-            raise damaged(source, "it has a lock of a kind that this release does not know")
-        locks.append(kind.from_dict(entry, source))
-    return tuple(locks)
+    if any(str(entry.get("kind")) not in _LOCKS for entry in entries):
+        raise damaged(source, "it has a lock of a kind that this release does not know")
+    return tuple(_LOCKS[entry["kind"]].from_dict(entry, source) for entry in entries)
 
 
 def _id(stated: Any, source: str) -> bytes:
@@ -328,7 +286,7 @@ def _material(text: bytes, source: str) -> bytes:
     try:
         # Both alphabets of base64 are accepted, because tools that make keys use either.
         material = base64.b64decode(text.translate(bytes.maketrans(b"-_", b"+/")), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise damaged(source, "its content is not base64") from None
     if len(material) != KEY_SIZE:
         raise damaged(source, f"it holds {len(material)} bytes and not {KEY_SIZE}")
@@ -342,7 +300,7 @@ def _text(data: bytes) -> str:
 def _bytes(text: Any, size: int | None, source: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (binascii.Error, ValueError):
+    except ValueError:
         data = b""
     if not data or (size is not None and len(data) != size):
         raise damaged(source, "a part of it is not base64 of the right length")

@@ -1,4 +1,4 @@
-"""Where the project's key comes from, and when it is refused.
+"""Where the project's key is, where it comes from, and when it is refused.
 
 What is missing, damaged or readable by others is an error that says so. Keys are written by commands only, as files
 that other users cannot read from their first moment, and never over another.
@@ -6,6 +6,8 @@ that other users cannot read from their first moment, and never over another.
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +16,17 @@ from typing import Any
 import attrs
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks_encryption.errors import KeyDamaged, KeyRefused
-from pamola_tasks_encryption.header import KEY_SIZE, key_id
+from pamola_tasks_encryption import header
+from pamola_tasks_encryption.errors import ExtraMissing, KeyDamaged, KeyMissing, KeyRefused
+from pamola_tasks_encryption.header import KEY_SIZE
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
-from pamola_tasks_encryption.private_files import key_directory
-from pamola_tasks_encryption.stores import EnvironmentStore, KeyFileStore, KeyringStore, KeyStore
+from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
 
 _PROJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_SERVICE = "pamola-tasks"  # of the system's keyring
+# `keyrings.alt` says of itself that its file backends are for tests; `fail` and `null` keep nothing.
+_REFUSED_MODULES = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
+_REFUSED_WORDS = ("plaintext", "null")
 
 
 class MemoryProtectedKey:
@@ -32,6 +38,9 @@ class MemoryProtectedKey:
     Args:
         key_material: The key, 32 bytes.
         key_id: What it is called; `key_` and eight digits of its fingerprint unless given.
+
+    Attributes:
+        fingerprint: Which key it is: the 16 hexadecimal digits that encrypted files carry, which do not reveal it.
     """
 
     def __init__(self, key_material: bytes, key_id: str | None = None) -> None:
@@ -39,7 +48,7 @@ class MemoryProtectedKey:
             raise KeyDamaged(f"a key has {KEY_SIZE} bytes, this one has {len(key_material)}")
         self._material = bytearray(key_material)
         self._cleared = False
-        self.fingerprint = fingerprint_of(key_material)
+        self.fingerprint = header.key_id(key_material).hex()
         self.key_id = key_id or f"key_{self.fingerprint[:8]}"
 
     def __enter__(self) -> bytes:
@@ -64,24 +73,33 @@ class MemoryProtectedKey:
 
 @attrs.frozen
 class ProjectKey:
-    """A key, and where it came from.
-
-    Attributes:
-        key: The key.
-        source: What named it, for messages and reports: `PAMOLA_KEY`, a setting, a file's role. Never the key.
-        path: The file it was read from, if any.
-        previous: The key that this one replaces, while a rotation is under way.
-    """
+    """A key, and where it came from."""
 
     key: MemoryProtectedKey
-    source: str
-    path: Path | None = None
-    previous: MemoryProtectedKey | None = None
+    source: str  #: what named it: `PAMOLA_KEY`, a setting, a file's role
+    previous: MemoryProtectedKey | None = None  #: the key that it replaces, while a rotation is under way
 
 
-def fingerprint_of(key: bytes) -> str:
-    """Which key this is: 16 hexadecimal digits, the same that encrypted files carry; they do not reveal the key."""
-    return key_id(key).hex()
+@attrs.frozen
+class OpenKey:
+    """A key as commands work with it."""
+
+    document: KeyDocument
+    key: bytes = attrs.field(repr=False)
+    previous: bytes | None = attrs.field(repr=False)  #: the key that it replaces, while a rotation is under way
+
+    @classmethod
+    def of(cls, store: KeyStore, means: Means) -> OpenKey:
+        """The key that a place holds; errors as those of `find_key`."""
+        document = KeyDocument.parse(store.read(), store.name)
+        key = document.open(means, store.name)
+        return cls(document, key, document.previous(key, store.name))
+
+    @property
+    def by_id(self) -> dict[bytes, bytes]:
+        """Both keys by their id."""
+        found = {self.document.id: self.key}
+        return found if self.previous is None else {**found, self.document.previous_id: self.previous}
 
 
 def find_key(
@@ -92,11 +110,10 @@ def find_key(
     keyring: bool = False,
     means: Means | None = None,
 ) -> ProjectKey:
-    """The project's key, from the first source that is there.
+    """The project's key, from the first source that is there (see `find_store`).
 
-    A source that is there and cannot be used is an error; the next one is not tried. See `find_store` for the order.
-
-    A locked key is opened with `means`, or with the passphrase in `PAMOLA_PASSPHRASE`.
+    A source that is there and cannot be used is an error; the next one is not tried. A locked key is opened with
+    `means`, or with the passphrase in `PAMOLA_PASSPHRASE`.
 
     Raises:
         KeyMissing: There is none.
@@ -105,12 +122,9 @@ def find_key(
         KeyDamaged: What is there is no key.
     """
     store = find_store(environ, project_id, configured, keyring=keyring)
-    document = KeyDocument.parse(store.read(), store.name)
-    key = document.open(means or Means(passphrase=environ.get("PAMOLA_PASSPHRASE")), store.name)
-    previous = document.previous(key, store.name)
-    return ProjectKey(
-        MemoryProtectedKey(key), store.source, store.path, MemoryProtectedKey(previous) if previous else None
-    )
+    opened = OpenKey.of(store, means or Means(passphrase=environ.get("PAMOLA_PASSPHRASE")))
+    previous = MemoryProtectedKey(opened.previous) if opened.previous else None
+    return ProjectKey(MemoryProtectedKey(opened.key), store.source, previous)
 
 
 def find_store(
@@ -124,7 +138,7 @@ def find_store(
     if "PAMOLA_KEY_FILE" in environ:
         return KeyFileStore(Path(environ["PAMOLA_KEY_FILE"]), "PAMOLA_KEY_FILE")
     if "PAMOLA_KEY" in environ:
-        return EnvironmentStore(environ["PAMOLA_KEY"])
+        return KeyStore("PAMOLA_KEY", environ["PAMOLA_KEY"])
     if configured is not None:
         return KeyFileStore(configured, "encryption_key_path")
     if keyring:
@@ -140,9 +154,129 @@ def default_key_file(project_id: str = "") -> Path:
 
 
 def parse_key(content: bytes, source: str) -> MemoryProtectedKey:
-    """The key in the text of a key file or of `PAMOLA_KEY`.
+    """The key in the text of a key file; KeyDamaged where it is none, or states the id of another."""
+    return MemoryProtectedKey(KeyDocument.parse(content, source).open(Means(), source))
+
+
+# ---------------------------------------------------------------- places that hold the text of a key file
+
+
+class KeyStore:
+    """A place that holds the text of a key file. This one is an environment variable, which no command can change.
+
+    Attributes:
+        source: What named it, for messages.
+        path: The file, where it is one.
+    """
+
+    path: Path | None = None
+
+    def __init__(self, source: str, text: str = "") -> None:
+        self.source, self._text = source, text
+
+    @property
+    def name(self) -> str:
+        """The place, for messages."""
+        return self.source
+
+    def read(self) -> bytes:
+        """The text; KeyMissing if there is none."""
+        return self._text.encode("utf-8", "replace")
+
+    def create(self, text: str) -> None:
+        """Write a new text; KeyRefused if there is one already."""
+        self.replace(text)
+
+    def replace(self, text: str) -> None:
+        """Replace the text in one step."""
+        raise KeyRefused(
+            f"the key comes from {self.source}, which a command cannot change: unset it, or put the key into a file and"
+            " name that with PAMOLA_KEY_FILE"
+        )
+
+    def retire(self, text: str, fingerprint: str) -> str:
+        """Keep the text of a replaced key; returns where it is now."""
+        self.replace(text)
+        return ""
+
+
+class KeyFileStore(KeyStore):
+    """A key file."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        super().__init__(source)
+        self.path = self._path = path
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}: {self._path}"
+
+    def read(self) -> bytes:
+        return read_private_file(self._path, self.source)
+
+    def create(self, text: str) -> None:
+        write_private_file(self._path, text)
+
+    def replace(self, text: str) -> None:
+        write_private_file(self._path, text, replace=True)
+
+    def retire(self, text: str, fingerprint: str) -> str:
+        """Keep a copy in the folder `retired` beside the file."""
+        path = self._path.parent / "retired" / f"{self._path.stem}-{fingerprint}.key"
+        if not os.path.lexists(path):
+            write_private_file(path, text)
+        elif read_private_file(path, "the retired key") != text.encode():
+            raise KeyRefused(f"{path} is there, with other content than the key that is to be kept there")
+        return str(path)
+
+
+class KeyringStore(KeyStore):
+    """An entry of the system's keyring. Backends that keep passwords as readable text, or nowhere, are refused.
 
     Raises:
-        KeyDamaged: It is none, or is locked, or its id belongs to another key.
+        ExtraMissing: The extra `pamola-tasks-encryption[keyring]` is not installed.
+        KeyRefused: The keyring's backend is one of those.
     """
-    return MemoryProtectedKey(KeyDocument.parse(content, source).open(Means(), source))
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__("the system's keyring")
+        self._entry = project_id or "default"
+        try:
+            self._keyring = importlib.import_module("keyring")
+        except ImportError:
+            raise ExtraMissing(
+                "encryption.keyring needs the package keyring: pip install 'pamola-tasks-encryption[keyring]'"
+                " (nothing was written, and no other source of keys is used instead)"
+            ) from None
+        backend = self._keyring.get_keyring()
+        for kind in map(type, getattr(backend, "backends", None) or [backend]):
+            refused = any(word in kind.__name__.lower() for word in _REFUSED_WORDS)
+            if refused or kind.__module__.startswith(_REFUSED_MODULES):
+                raise KeyRefused(
+                    f"the keyring of this system is {kind.__module__}.{kind.__name__}, which keeps secrets as readable"
+                    " text or not at all: set up a real one, or keep the key in a key file"
+                )
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}: {_SERVICE}/{self._entry}"
+
+    def read(self) -> bytes:
+        text = self._keyring.get_password(_SERVICE, self._entry)
+        if text is None:
+            raise KeyMissing(f"{self.name} holds no key: `pamola-task keys init` makes one there")
+        return str(text).encode("utf-8", "replace")
+
+    def create(self, text: str) -> None:
+        if self._keyring.get_password(_SERVICE, self._entry) is not None:
+            raise KeyRefused(f"{self.name} is there already, and no key is ever written over another")
+        self.replace(text)
+
+    def replace(self, text: str) -> None:
+        self._keyring.set_password(_SERVICE, self._entry, text)
+
+    def retire(self, text: str, fingerprint: str) -> str:
+        """Keep a replaced key as an entry of its own."""
+        entry = f"{self._entry}-retired-{fingerprint}"
+        self._keyring.set_password(_SERVICE, entry, text)
+        return f"{self.source}: {_SERVICE}/{entry}"

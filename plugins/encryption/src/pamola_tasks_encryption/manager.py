@@ -19,12 +19,12 @@ from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskE
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.held_keys import HeldKeys
-from pamola_tasks_encryption.marks import is_age, is_container
+from pamola_tasks_encryption.marks import is_age, is_container, is_encrypted
 from pamola_tasks_encryption.settings import EncryptionMode, EncryptionSettings
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Redactor
-    from pamola_tasks_encryption.header import Binding
+    from pamola_tasks_encryption.header import Binding, Header
 
 
 class TaskEncryptionManager:
@@ -32,12 +32,12 @@ class TaskEncryptionManager:
 
     Args:
         task_config: The task's configuration: `task_id`, `use_encryption`, `encryption_mode`, `encryption_key_path`.
-        logger: Where to say which key is used.
+        logger: Receives which key is used.
         project_id: The project's id, or empty: files open in their own project only.
         project_root: What relative paths in the configuration are relative to; the current folder unless given.
         settings: The plugin's own section of the configuration.
-        input_keys: Keys of input datasets that were encrypted with another key than the project's, by dataset: text as
-            in a key file. A file is opened with the key whose id it states.
+        input_keys: Keys of input datasets of other projects, by dataset: text as in a key file. A file is opened with
+            the key whose id it states.
         redactor: Receives the keys, so that no log or report shows them; that of the installed plugins unless given.
         in_use: Keeps the key from being changed while this encrypts with it.
         environ: Environment variables; those of the process unless given.
@@ -78,10 +78,7 @@ class TaskEncryptionManager:
         self._holding = ExitStack()
 
     def initialize(self) -> bool:
-        """Load what this run encrypts with.
-
-        Returns:
-            True. What is missing is an error, not a False that could be overlooked.
+        """Load what this run encrypts with. Always true: what is missing is an error that cannot be overlooked.
 
         Raises:
             EncryptionError: Encryption is enabled without a usable key.
@@ -135,16 +132,15 @@ class TaskEncryptionManager:
     @property
     def key_id(self) -> str:
         """Which key this run encrypts with; empty when it does not, or encrypts for age recipients."""
-        found = self._keys.project
+        found = self._keys.found.get("project")
         return found.key.fingerprint if found is not None and self.mode == "simple" else ""
 
     def get_encryption_info(self) -> dict[str, Any]:
         """Facts for reports: never a key."""
         info: dict[str, Any] = {"enabled": self._enabled, "mode": self.mode, "key_available": False}
         if self.mode == "age":
-            info["key_available"] = self._keys.found_recipients is not None
-            info["recipients"] = len(self._settings.recipients)
-        elif (found := self._keys.project) is not None:
+            info |= {"key_available": "recipients" in self._keys.found, "recipients": len(self._settings.recipients)}
+        elif (found := self._keys.found.get("project")) is not None:
             info |= {"key_available": True, "key_fingerprint": found.key.fingerprint, "key_source": found.source}
         if self._error:
             info["initialization_error"] = self._redactor(self._error)
@@ -170,14 +166,13 @@ class TaskEncryptionManager:
     def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A seekable file of plain bytes, every one of them verified before it is given out.
 
-        How to read is decided by the file, not by the present mode; encryption need not be on.
+        How to read is decided by the file, not by the present mode; encryption need not be on. A file that needs one
+        of `input_keys` may come from another project: its key was given for it. Age files state no role and no task.
 
         Args:
             raw: The encrypted file, at its beginning and able to seek; it is not closed.
             role: What the file must have been written as.
-            task_id: Which task must have written it. (Age files state neither.)
-
-        A file that needs one of `input_keys` may come from another project: its key was given for it.
+            task_id: Which task must have written it.
 
         Raises:
             EncryptionError: No key, the wrong key, another role or task, or a file that was altered.
@@ -194,7 +189,7 @@ class TaskEncryptionManager:
         if not is_container(head):
             raise Tampered("this is not an encrypted file: neither ptask/1 nor age")
         header = Header.parse(head)
-        input_key = self._keys.of_input(header)
+        input_key = header.key_of(self._keys.of_inputs())
         if input_key is not None:
             expected = Binding(header.binding.project, task_id, role)
         else:
@@ -204,65 +199,45 @@ class TaskEncryptionManager:
 
     def is_encrypted(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes is one that `reader` is for."""
-        return is_container(head) or is_age(head)
+        return is_encrypted(head)
 
     def file_key_id(self, head: bytes) -> str:
         """The id of the key of a file with these first 4,096 bytes; empty for age files and damaged headers."""
-        if not is_container(head):
-            return ""
-        from pamola_tasks_encryption.header import HEADER_SIZE, Header
-
         try:
-            newest = Header.parse(head[:HEADER_SIZE]).newest
+            header = _header(head)
         except Tampered:  # a damaged file does not say; reading it does
             return ""
-        return newest.key_id.hex() if newest else ""
+        return header.newest.key_id.hex() if header and header.newest else ""
 
     def refusal(self, head: bytes) -> str:
         """Why a file with these first 4,096 bytes cannot be read with the available keys, as far as its header shows.
 
-        Returns:
-            Words for people; empty where nothing speaks against it. An age file does not list its recipients.
+        Empty where nothing speaks against it. An age file does not list its recipients.
         """
-        if not is_container(head):
-            return ""
-        from pamola_tasks_encryption.header import HEADER_SIZE, Header
-
         try:
-            header = Header.parse(head[:HEADER_SIZE])
-            with self._keys.of_input(header) or self._keys.for_file(header) as key:
-                header.unlock(key, header.binding)
+            if header := _header(head):
+                with header.key_of(self._keys.of_inputs()) or self._keys.for_file(header) as key:
+                    header.unlock(key, header.binding)
         except EncryptionError as error:
             return str(error)
         return ""
 
     def encrypt_data(self, data: bytes, role: str = "data") -> bytes:
-        """Encrypt bytes: what comes back is a whole file of the present mode.
-
-        Raises:
-            EncryptionError: The run does not encrypt, or has no key.
-        """
+        """Encrypt bytes to a whole file of the present mode; EncryptionError as from `writer`."""
         output = io.BytesIO()
         with self.writer(output, role=role, task_id=self._task_id) as file:
             file.write(data)
         return output.getvalue()
 
     def decrypt_data(self, data: bytes, role: str = "data") -> bytes:
-        """Decrypt what `encrypt_data` gave, or the bytes of a file that this task wrote in the same role.
-
-        Raises:
-            EncryptionError: See `reader`.
-        """
+        """Decrypt the bytes of a file that this task wrote in the same role; EncryptionError as from `reader`."""
         with self.reader(io.BytesIO(data), role=role, task_id=self._task_id) as file:
             return file.read()
 
     def derive_key(self, purpose: str) -> bytes:
-        """32 bytes that belong to the project's key and this purpose, and reveal nothing of the key.
+        """32 bytes for this purpose from the project's key, which reveal nothing of it; EncryptionError without one.
 
         Works wherever there is a key, whether or not the run encrypts.
-
-        Raises:
-            EncryptionError: There is no key.
         """
         from pamola_tasks_encryption.header import hkdf_sha256
 
@@ -281,6 +256,15 @@ class TaskEncryptionManager:
         from pamola_tasks_encryption.header import Binding
 
         return Binding(self._project_id, task_id, role, self._location if strict else "")
+
+
+def _header(head: bytes) -> Header | None:
+    """The header among the first bytes of a file; None of one that is not `ptask/1`."""
+    if not is_container(head):
+        return None
+    from pamola_tasks_encryption.header import HEADER_SIZE, Header
+
+    return Header.parse(head[:HEADER_SIZE])
 
 
 EncryptionManager = TaskEncryptionManager

@@ -1,4 +1,4 @@
-"""How encrypted files begin: for who asks only whether a file is one, and needs no cryptography for that."""
+"""How encrypted files begin: for callers that ask only whether a file is one, and need no cryptography for that."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def is_container(head: bytes) -> bool:
 def is_age(head: bytes) -> bool:
     """Whether a file that begins with these bytes is a (binary) age file."""
     return head.startswith(AGE)
+
+
+def is_encrypted(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is encrypted."""
+    return head.startswith((CONTAINER, AGE))

@@ -6,47 +6,24 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 
 from pamola_tasks.errors import AlreadyRunning, UsageError
 from pamola_tasks.storage import locks
 from pamola_tasks_encryption.errors import KeyRefused
-from pamola_tasks_encryption.in_use import not_in_use
-from pamola_tasks_encryption.keyfile import KeyDocument, Means
-from pamola_tasks_encryption.keys import find_store
-from pamola_tasks_encryption.stores import KeyFileStore, KeyStore
+from pamola_tasks_encryption.keyfile import Means
+from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, OpenKey, find_store
+from pamola_tasks_encryption.provide import LOCK
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine, Config, Files, Places, Project
+    from pamola_tasks.protocols import CommandLine, Config, Files, KernelView, Places, Project
     from pamola_tasks_encryption.settings import EncryptionSettings
 
-
-@attrs.frozen
-class OpenKey:
-    """A key as a command works with it.
-
-    Attributes:
-        document: The key file's content.
-        key: The key.
-        previous: The key that it replaces, while a rotation is under way.
-    """
-
-    document: KeyDocument
-    key: bytes = attrs.field(repr=False)
-    previous: bytes | None = attrs.field(repr=False)
-
-    @property
-    def by_id(self) -> dict[bytes, bytes]:
-        """Both keys by their id."""
-        found = {self.document.id: self.key}
-        if self.previous is not None:
-            found[self.document.previous_id] = self.previous
-        return found
+STREAM = "-"  # standard input or output, as the name of a file
 
 
 class Place:
@@ -66,24 +43,17 @@ class Place:
                 f"{another} provides encryption here, and this command knows only the keys and files of"
                 f" {__package__.replace('_', '-')}: nothing was read or changed"
             )
-        self._kernel = cli.kernel
+        self.kernel: KernelView = cli.kernel
         run = cli.kernel.services(None, upto="places")
         self.places: Places = run.places
         self.project: Project = run.project
         self.config: Config = run.config
         self.files: Files = run.files
         self.settings: EncryptionSettings = run.config.plugin("encryption")
+        self.location = str(self.project.root)  # as encrypted files state it
+        self.identity = self._absolute(self.settings.identity_file)  # the private key of age files
+        self._shows_bar = sys.stderr.isatty() and cli.verbosity >= 0
         self._key_file = key_file
-
-    @property
-    def location(self) -> str:
-        """Where the project is, as encrypted files state it."""
-        return str(self.project.root)
-
-    @property
-    def identity(self) -> Path | None:
-        """The file of the private key of age files, if one is named."""
-        return self._absolute(self.settings.identity_file)
 
     @property
     def store(self) -> KeyStore:
@@ -100,15 +70,8 @@ class Place:
         return Means(passphrase=os.environ.get("PAMOLA_PASSPHRASE"), identity=self.identity, ask=ask)
 
     def open_key(self) -> OpenKey:
-        """The key.
-
-        Raises:
-            EncryptionError: There is none, or none that can be used.
-        """
-        store = self.store
-        document = KeyDocument.parse(store.read(), store.name)
-        key = document.open(self.means, store.name)
-        return OpenKey(document, key, document.previous(key, store.name))
+        """The key; EncryptionError if there is none, or none that can be used."""
+        return OpenKey.of(self.store, self.means)
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[KeyStore]:
@@ -129,16 +92,38 @@ class Place:
         finally:
             os.close(descriptor)
 
-    def not_in_use(self) -> contextlib.AbstractContextManager[None]:
-        """Keep tasks from running while keys are changed.
-
-        Raises:
-            AlreadyRunning: A task is running.
-        """
-        return not_in_use(self._kernel, self.files)
+    @contextlib.contextmanager
+    def bar(self, label: str, length: int, *, counts: bool = False) -> Iterator[Callable[[int], None]]:
+        """A progress bar on a terminal: in percent, or in numbers."""
+        hidden = not self._shows_bar
+        with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=counts, hidden=hidden) as bar:
+            yield bar.update
 
     def _absolute(self, name: str | None) -> Path | None:
         return self.project.root / Path(name).expanduser() if name else None
+
+
+@contextlib.contextmanager
+def not_in_use(kernel: KernelView, files: Files) -> Iterator[None]:
+    """While keys are changed: keep tasks from running, and runs from encrypting.
+
+    Raises:
+        AlreadyRunning: A task is running.
+    """
+    with contextlib.ExitStack() as stack:
+        for task_id in kernel.task_ids():
+            try:
+                stack.enter_context(kernel.inspect(task_id).lock.keeping_out(task_id))
+            except AlreadyRunning:
+                raise _running(task_id) from None
+        files.mkdirs(".pamola")
+        if not locks.lock(stack.enter_context(files.append(LOCK)).fileno(), wait=False):
+            raise _running("a task")
+        yield
+
+
+def _running(what: str) -> AlreadyRunning:
+    return AlreadyRunning(f"{what} is running: keys are changed when it has ended; nothing was changed")
 
 
 def _ask() -> str:

@@ -31,14 +31,14 @@ def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
         KeyRefused: There is a file of this name already, or the folder of keys is open to others.
     """
     try:
-        _write_private_file(path, text, replace=replace)
+        _write(path, text, replace=replace)
     except FileExistsError:
         raise KeyRefused(f"{path} is there already, and no key is ever written over another") from None
     except OSError as error:
         raise KeyRefused(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
+def _write(path: Path, text: str, *, replace: bool) -> None:
     _make_private_folder(path.parent)
     temporary = path.parent / temporary_name(path.name)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
@@ -55,7 +55,12 @@ def _write_private_file(path: Path, text: str, *, replace: bool) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    if os.name != "nt":  # folders have no descriptors there
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _make_private_folder(folder: Path) -> None:
@@ -66,16 +71,6 @@ def _make_private_folder(folder: Path) -> None:
     home = key_directory()
     if hasattr(os, "geteuid") and home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
         raise KeyRefused(f"the folder of keys {home} is open to others: `chmod 700` it first")
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders have no descriptors there
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_private_file(path: Path, source: str) -> bytes:
@@ -92,7 +87,11 @@ def read_private_file(path: Path, source: str) -> bytes:
             raise OSError(errno.ELOOP, "symbolic link")
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
     except FileNotFoundError:
-        raise KeyMissing(_missing(path, source)) from None
+        raise KeyMissing(
+            f"there is no key; {source} would be {path}, which does not exist. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or"
+            " create a key with `pamola-task keys init` and keep its recovery sheet: without the key, encrypted data"
+            " is lost"
+        ) from None
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in (errno.ELOOP, errno.EMLINK):
             raise KeyRefused(
@@ -123,10 +122,3 @@ def _judge(found: os.stat_result, path: Path, source: str) -> None:
             f"{source}: {path} can be read or changed by others (mode {stat.S_IMODE(found.st_mode):04o});"
             f" if they did not, `chmod 600` it, otherwise create a new key"
         )
-
-
-def _missing(path: Path, source: str) -> str:
-    return (
-        f"there is no key; {source} would be {path}, which does not exist. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or create"
-        " a key with `pamola-task keys init` and keep its recovery sheet: without the key, encrypted data is lost"
-    )

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import EncryptionError, PluginError
+from pamola_tasks.errors import AlreadyRunning, EncryptionError, PluginError
 from pamola_tasks.protocols import Diagnosis
+from pamola_tasks.storage import locks
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import KernelView, Project, RunServices
+    from pamola_tasks.protocols import Files, KernelView, Project, RunServices
     from pamola_tasks_encryption.manager import TaskEncryptionManager
+
+LOCK = ".pamola/keys.lock"  # shared by the runs that encrypt; held alone by the command that changes keys
 
 
 def manager_for(run: RunServices) -> TaskEncryptionManager:
-    """The manager of a run, initialized.
-
-    Raises:
-        EncryptionError: Encryption is enabled without a usable key.
-    """
-    from pamola_tasks_encryption.in_use import using
+    """The manager of a run, initialized; EncryptionError where encryption is enabled without a usable key."""
     from pamola_tasks_encryption.manager import TaskEncryptionManager
 
     manager = TaskEncryptionManager(
@@ -32,10 +30,20 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         settings=run.config.plugin("encryption"),
         input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
         redactor=run.redactor,
-        in_use=lambda: using(run.files) if run.lock.held else nullcontext(),
+        in_use=lambda: _using(run.files) if run.lock.held else contextlib.nullcontext(),
     )
     manager.initialize()
     return manager
+
+
+@contextlib.contextmanager
+def _using(files: Files) -> Iterator[None]:
+    """Keep the key from being changed while a run encrypts with it, wherever tasks and their locks are."""
+    files.mkdirs(".pamola")
+    with files.append(LOCK) as file:
+        if not locks.lock(file.fileno(), wait=False, shared=True):
+            raise AlreadyRunning("the key of this project is being changed: run the task when that is done")
+        yield
 
 
 def diagnose_key(project: Project | None, kernel: KernelView) -> Iterable[Diagnosis]:

@@ -18,9 +18,8 @@ from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.hashing import HashedWriter
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
-from pamola_tasks_encryption.header import Header, key_id, without_slots
-from pamola_tasks_encryption.marks import is_container
-from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, head_of
+from pamola_tasks_encryption.header import key_id, without_slots
+from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, header_of
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, Project
@@ -31,18 +30,12 @@ SCHEMA = 1
 
 @attrs.define
 class Renewal:
-    """One re-encryption of a project's files, from its beginning to its end, however often it is interrupted.
-
-    Attributes:
-        id: Which.
-        begun: When, RFC 3339.
-        done: Ids of the files that it wrote.
-    """
+    """One re-encryption of a project's files, from its beginning to its end, however often it is interrupted."""
 
     files: Files
     id: str
-    begun: str
-    done: set[str]
+    begun: str  #: when, RFC 3339
+    done: set[str]  #: ids of the files that it wrote
 
     @classmethod
     def begin(cls, files: Files, new: bytes, location: str, *, restart: bool = False) -> Renewal:
@@ -51,10 +44,8 @@ class Renewal:
         last = next((entry for entry in reversed(entries) if entry["event"] in ("begun", "finished")), None)
         about = {"key_id": key_id(new).hex(), "location": location}
         if not restart and last is not None and last["event"] == "begun" and about.items() <= last.items():
-            written = {
-                entry["file_id"] for entry in entries if entry.get("renewal") == last["renewal"] and "file_id" in entry
-            }
-            return cls(files, last["renewal"], last["time"], written)
+            ours = [entry for entry in entries if entry.get("renewal") == last["renewal"]]
+            return cls(files, last["renewal"], last["time"], {e["file_id"] for e in ours if "file_id" in e})
         made = cls(files, str(uuid4()), rfc3339(now()), set())
         files.mkdirs(".pamola")
         made.note("begun", **about)
@@ -69,17 +60,16 @@ class Renewal:
 def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, location: str) -> Found:
     """Encrypt a file's content under a fresh data key and the new key; the file is replaced when all was verified."""
     files = renewal.files
-    head = head_of(files, name)
-    if not is_container(head):
+    header = header_of(files, name)
+    if header is None:
         return Found.AGE
-    header = Header.parse(head, mend=True)
     if header.file_id.hex() in renewal.done:
         header.unlock(new, header.binding)
         return Found.PRESENT
     key = header.key_of(keys)
     if key is None:
         return Found.OTHER
-    if without_slots(head) == head:  # a slot was half written: mended, the file is recognised as the one recorded
+    if header.torn:  # a slot was half written: mended, the file is recognised as the one recorded
         exchange_slot(files, name, key, new)
         key = new
     recorded = files.sha256(name)
@@ -112,11 +102,7 @@ def renew_files(
 
 
 class PtaskFormat:
-    """How `ptask/1` files are recognised: by all but their key slots, and by the log where they were re-encrypted.
-
-    Args:
-        project: Whose files.
-    """
+    """How `ptask/1` files of a project are recognised: without their key slots, and by the log if re-encrypted."""
 
     encryption = "simple"
 
@@ -133,15 +119,13 @@ class PtaskFormat:
         """The hash before the file was re-encrypted."""
         size = self._files.stat(LOG).size if self._files.exists(LOG) else 0
         if size != self._size:
-            self._origins = dict(_origins(_entries(self._files)))
+            self._origins = {
+                entry["sha256"]: ContentHash(entry["recorded"], f"re-encrypted on {entry['time'][:10]}")
+                for entry in _entries(self._files)
+                if entry["event"] == "file"
+            }
             self._size = size
         return self._origins.get(sha256, ContentHash(sha256))
-
-
-def _origins(entries: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ContentHash]]:
-    for entry in entries:
-        if entry["event"] == "file":
-            yield entry["sha256"], ContentHash(entry["recorded"], f"re-encrypted on {entry['time'][:10]}")
 
 
 def _entries(files: Files) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,7 +19,7 @@ from pamola_tasks.storage import publishing
 from pamola_tasks_encryption.container import DecryptingReader
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
-from pamola_tasks_encryption.marks import is_age, is_container
+from pamola_tasks_encryption.marks import is_container, is_encrypted
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
@@ -40,25 +40,16 @@ class Found(enum.Enum):
 
 @attrs.define
 class Tally:
-    """How many files were found in which state.
-
-    Attributes:
-        counts: By state.
-        damaged: Names of damaged files, and why.
-        others: Names of files of other keys, with the id of their key.
-    """
+    """How many files were found in which state."""
 
     counts: dict[Found, int] = attrs.Factory(lambda: dict.fromkeys(Found, 0))
-    damaged: dict[str, str] = attrs.Factory(dict)
-    others: dict[str, str] = attrs.Factory(dict)
+    damaged: dict[str, str] = attrs.Factory(dict)  #: names of damaged files, and why
+    others: dict[str, str] = attrs.Factory(dict)  #: names of files of other keys, with the id of their key
 
-    def add(self, name: str, found: Found, why: str = "") -> None:
-        """Count a file."""
-        self.counts[found] += 1
-        if found is Found.DAMAGED:
-            self.damaged[name] = why
-        elif found is Found.OTHER:
-            self.others[name] = why
+    def add_damaged(self, name: str, why: str) -> None:
+        """Count a damaged file."""
+        self.counts[Found.DAMAGED] += 1
+        self.damaged[name] = why
 
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
@@ -72,11 +63,6 @@ class Tally:
 def encrypted_files(files: Files) -> list[str]:
     """Every file under the project's root that says it is encrypted."""
     return [name for name in _all_files(files, "") if is_encrypted(head_of(files, name))]
-
-
-def is_encrypted(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is encrypted."""
-    return is_container(head) or is_age(head)
 
 
 def head_of(files: Files, name: str) -> bytes:
@@ -95,6 +81,12 @@ def _all_files(files: Files, folder: str) -> Iterator[str]:
             yield path
 
 
+def header_of(files: Files, name: str, *, mend: bool = True) -> Header | None:
+    """The header of a file; None of an age file."""
+    head = head_of(files, name)
+    return Header.parse(head, mend=mend) if is_container(head) else None
+
+
 # ---------------------------------------------------------------- one file
 
 
@@ -104,32 +96,31 @@ def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
     Raises:
         Tampered: The header was altered or is damaged beyond this.
     """
-    head = head_of(files, name)
-    if not is_container(head):
+    header = header_of(files, name)
+    if header is None:
         return Found.AGE
-    header = Header.parse(head, mend=True)
-    exchange = _exchange(header, head, old, new)
+    exchange = _exchange(header, old, new)
     if isinstance(exchange, Found):
         return exchange
-    if _can_write_in_place():
-        with _writable(files, name) as descriptor:
-            for offset, area in exchange:
-                if os.pwrite(descriptor, area, offset) != len(area):
-                    raise EncryptionError("a key slot could not be written whole: is the disk full?")
-                publishing.flush_data(descriptor)
-    else:
+    if not _can_write_in_place():
         _write_anew(files, name, exchange)
+        return Found.CHANGED
+    with _writable(files, name) as descriptor:
+        for offset, area in exchange:
+            if os.pwrite(descriptor, area, offset) != len(area):
+                raise EncryptionError("a key slot could not be written whole: is the disk full?")
+            publishing.flush_data(descriptor)
     return Found.CHANGED
 
 
-def _exchange(header: Header, head: bytes, old: bytes, new: bytes) -> Found | list[tuple[int, bytes]]:
+def _exchange(header: Header, old: bytes, new: bytes) -> Found | list[tuple[int, bytes]]:
     """What has to be written where, in this order; or why nothing has to."""
     empty = bytes(SLOT_SIZE)
     kept, replaced = header.newest_of(key_id(new)), header.newest_of(key_id(old))
     if kept is not None:
         header.unlock(new, header.binding)  # an altered slot must not be what the other is emptied for
-        offset = SLOT_OFFSETS[1 - kept]
-        return Found.PRESENT if head[offset : offset + SLOT_SIZE] == empty else [(offset, empty)]
+        other = 1 - kept
+        return [(SLOT_OFFSETS[other], empty)] if header.torn or header.slots[other] else Found.PRESENT
     if replaced is None:
         return Found.OTHER
     data_key = header.unlock(old, header.binding)
@@ -139,11 +130,7 @@ def _exchange(header: Header, head: bytes, old: bytes, new: bytes) -> Found | li
 
 
 def copy(source: Any, target: Any = None, advance: Callable[[int], None] = lambda _: None) -> int:
-    """Copy what is left of a file, in constant memory; without a target it is only read, and so verified.
-
-    Returns:
-        How many bytes.
-    """
+    """Copy the rest of a file, in constant memory, and count its bytes; without a target it is only verified."""
     buffer = memoryview(bytearray(CHUNK))
     total = 0
     while size := source.readinto(buffer):
@@ -157,33 +144,25 @@ def copy(source: Any, target: Any = None, advance: Callable[[int], None] = lambd
 # ---------------------------------------------------------------- all files
 
 
-def rotate_files(
-    files: Files, old: bytes, new: bytes, advance: Callable[[], None] = lambda: None, names: list[str] | None = None
-) -> Tally:
-    """Exchange the slots of all encrypted files of a project. What was done before is found and left."""
-    return exchange_files(files, {key_id(old): old}, new, advance, names)
-
-
 def exchange_files(
     files: Files,
-    keys: dict[bytes, bytes],
+    keys: Mapping[bytes, bytes],
     new: bytes,
     advance: Callable[[], None] = lambda: None,
     names: list[str] | None = None,
 ) -> Tally:
-    """Exchange the slots of all files that open with one of several keys."""
+    """Exchange the slots of all files that open with one of several keys. What was done before is found and left."""
 
     def exchange(name: str) -> Found:
-        head = head_of(files, name)
-        old = Header.parse(head, mend=True).key_of(keys) if is_container(head) else None
-        return exchange_slot(files, name, old or new, new)
+        header = header_of(files, name)
+        return exchange_slot(files, name, (header and header.key_of(keys)) or new, new)
 
     return each(files, exchange, names, advance)
 
 
 def survey(
     files: Files,
-    keys: dict[bytes, bytes],
+    keys: Mapping[bytes, bytes],
     advance: Callable[[], None] = lambda: None,
     names: list[str] | None = None,
     *,
@@ -192,40 +171,33 @@ def survey(
     """Which of a project's encrypted files open with one of these keys; with `content`, every byte is verified."""
 
     def look(name: str) -> Found:
-        head = head_of(files, name)
-        if not is_container(head):
+        header = header_of(files, name, mend=False)
+        if header is None:
             return Found.AGE
-        header = Header.parse(head)
         key = header.key_of(keys)
         if key is None:
             return Found.OTHER
-        if not content:
+        if content:
+            with files.open_raw(name) as raw, DecryptingReader(raw, key, header.binding) as plain:
+                copy(plain)
+        else:
             header.unlock(key, header.binding)
-            return Found.PRESENT
-        with files.open_raw(name) as raw, DecryptingReader(raw, key, header.binding) as plain:
-            copy(plain)
         return Found.PRESENT
 
     return each(files, look, names, advance)
 
 
-def each(
-    files: Files,
-    do: Callable[[str], Found],
-    names: Iterable[str] | None,
-    advance: Callable[[], None],
-) -> Tally:
+def each(files: Files, do: Callable[[str], Found], names: Iterable[str] | None, advance: Callable[[], None]) -> Tally:
     """Do something to each encrypted file of a project; damage is counted and named, and stops nothing."""
     tally = Tally()
     for name in encrypted_files(files) if names is None else names:
         try:
-            found, why = do(name), ""
-            if found is Found.OTHER:
-                newest = Header.parse(head_of(files, name), mend=True).newest
-                why = newest.key_id.hex() if newest else ""
+            found = do(name)
+            if found is Found.OTHER and (header := header_of(files, name)):
+                tally.others[name] = header.newest.key_id.hex() if header.newest else ""
+            tally.counts[found] += 1
         except (Tampered, WrongKey) as error:
-            found, why = Found.DAMAGED, str(error)
-        tally.add(name, found, why)
+            tally.add_damaged(name, str(error))
         advance()
     return tally
 
