@@ -1,8 +1,4 @@
-"""One hierarchy of errors, and the exit code each of them ends the command line with.
-
-Every class carries a stable `code`, which the manual lists, and an `exit_code`. The message of an error is
-written for the person who meets it: what happened, where, and what to do.
-"""
+"""One hierarchy of errors, each with a stable `code` and the exit code that it ends the command line with."""
 
 from __future__ import annotations
 
@@ -21,6 +17,8 @@ EXIT_TERMINATED = 143
 class PamolaTaskError(Exception):
     """The root of all errors that pamola-tasks raises on purpose.
 
+    Subclasses name their own: `class NoPaper(PamolaTaskError, code="no_paper")`; the exit code is inherited.
+
     Args:
         message: What happened, where, and what to do.
         details: Facts for machines (written to the report), never data values or secrets.
@@ -28,6 +26,11 @@ class PamolaTaskError(Exception):
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = EXIT_TASK_FAILED
+
+    def __init_subclass__(cls, *, code: str = "", exit_code: int | None = None, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.code = code or cls.code
+        cls.exit_code = cls.exit_code if exit_code is None else exit_code
 
     def __init__(self, message: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -39,56 +42,40 @@ class PamolaTaskError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors travel between processes with their details."""
-        return (_rebuild, (type(self), self.args, self.__dict__))
+        return _restored, (type(self), self.args), self.__dict__
 
 
-def _rebuild(cls: type[PamolaTaskError], args: tuple[Any, ...], state: dict[str, Any]) -> PamolaTaskError:
+def _restored(cls: type[PamolaTaskError], args: tuple[Any, ...]) -> PamolaTaskError:
     error = cls.__new__(cls)
-    Exception.__init__(error, *args)
-    error.__dict__.update(state)
+    error.args = args
     return error
 
 
-# ---------------------------------------------------------------- usage, configuration, plugins: exit code 2
-
-
-class UsageError(PamolaTaskError):
+class UsageError(PamolaTaskError, code="usage", exit_code=EXIT_USAGE):
     """The command or the call does not make sense."""
 
-    code = "usage"
-    exit_code = EXIT_USAGE
 
-
-class ConfigurationError(PamolaTaskError):
+class ConfigurationError(PamolaTaskError, code="configuration", exit_code=EXIT_USAGE):
     """A configuration file, setting or override is wrong; `problems` lists every one found."""
-
-    code = "configuration"
-    exit_code = EXIT_USAGE
 
     def __init__(self, message: str = "", *, problems: tuple[str, ...] = (), **details: Any) -> None:
         super().__init__(message or "\n".join(problems), **details)
         self.problems = problems or (message,)
 
 
-class ValidationError(ConfigurationError):
+class ValidationError(ConfigurationError, code="validation"):
     """A file can be read, but its content is invalid."""
 
-    code = "validation"
 
-
-class ProjectError(ConfigurationError):
+class ProjectError(ConfigurationError, code="project"):
     """The project's root cannot be found or used."""
 
-    code = "project"
 
-
-class ParameterError(ConfigurationError):
+class ParameterError(ConfigurationError, code="parameter"):
     """An operation was given a parameter that it does not know or cannot use.
 
     `parameters` names the parameter of each problem, empty where a problem is about several.
     """
-
-    code = "parameter"
 
     def __init__(
         self, message: str = "", *, problems: tuple[str, ...] = (), parameters: tuple[str, ...] = (), **details: Any
@@ -100,70 +87,49 @@ class ParameterError(ConfigurationError):
 InvalidParameterError = ParameterError
 
 
-class UnknownOperationError(ConfigurationError):
+class UnknownOperationError(ConfigurationError, code="unknown_operation"):
     """No installed operation pack offers an operation of that name."""
 
-    code = "unknown_operation"
 
-
-class UnknownTaskError(UsageError):
+class UnknownTaskError(UsageError, code="unknown_task"):
     """No task of that name was found."""
 
-    code = "unknown_task"
 
-
-class TaskRegistryError(UsageError):
+class TaskRegistryError(UsageError, code="task_registry"):
     """A task class cannot be registered or created."""
 
-    code = "task_registry"
 
-
-class FeatureNotImplementedError(ConfigurationError, NotImplementedError):
+class FeatureNotImplementedError(ConfigurationError, NotImplementedError, code="not_implemented"):
     """A method that the task's author has to write was not written."""
 
-    code = "not_implemented"
 
-
-class PlanError(ConfigurationError):
+class PlanError(ConfigurationError, code="plan"):
     """The steps of a task do not fit together."""
 
-    code = "plan"
 
-
-class TaskCycleError(ConfigurationError):
+class TaskCycleError(ConfigurationError, code="task_cycle"):
     """Tasks need each other in a circle, so that none of them can be the first."""
 
-    code = "task_cycle"
 
-
-class PluginError(PamolaTaskError):
+class PluginError(PamolaTaskError, code="plugin", exit_code=EXIT_USAGE):
     """An installed plugin cannot be used, or violates the contract of its hook."""
 
-    code = "plugin"
-    exit_code = EXIT_USAGE
 
-
-class ProviderConflict(PluginError):
+class ProviderConflict(PluginError, code="provider_conflict"):
     """Two or more plugins offer the same service and none of them is preferred."""
 
-    code = "provider_conflict"
 
-
-class ServiceMissing(PluginError):
+class ServiceMissing(PluginError, code="service_missing"):
     """No plugin offers a service that the run cannot do without."""
 
-    code = "service_missing"
 
-
-class ServiceNotReady(PluginError):
+class ServiceNotReady(PluginError, code="service_not_ready"):
     """A plugin asked for a service that comes up later than itself.
 
     Args:
         service: The service that was asked for.
         asked_by: Who asked: the service being provided at that moment, or the plugin's name.
     """
-
-    code = "service_not_ready"
 
     def __init__(self, service: str, asked_by: str) -> None:
         super().__init__(
@@ -172,147 +138,93 @@ class ServiceNotReady(PluginError):
             service=service,
             asked_by=asked_by,
         )
-        self.service = service
-        self.asked_by = asked_by
+        self.service, self.asked_by = service, asked_by
 
 
-# ---------------------------------------------------------------- dependencies: exit code 3
-
-
-class DependencyError(PamolaTaskError):
+class DependencyError(PamolaTaskError, code="dependency", exit_code=EXIT_DEPENDENCIES):
     """Something the task depends on is not there."""
 
-    code = "dependency"
-    exit_code = EXIT_DEPENDENCIES
 
-
-class DependencyMissingError(DependencyError):
+class DependencyMissingError(DependencyError, code="dependency_missing"):
     """A task that this one depends on has left no report."""
 
-    code = "dependency_missing"
 
-
-class DependencyFailedError(DependencyError):
+class DependencyFailedError(DependencyError, code="dependency_failed"):
     """A task that this one depends on did not succeed."""
 
-    code = "dependency_failed"
 
-
-# ---------------------------------------------------------------- security: exit code 4
-
-
-class SecurityError(PamolaTaskError):
+class SecurityError(PamolaTaskError, code="security", exit_code=EXIT_SECURITY):
     """Refused on security grounds."""
 
-    code = "security"
-    exit_code = EXIT_SECURITY
 
-
-class PathSecurityError(SecurityError):
+class PathSecurityError(SecurityError, code="path_security"):
     """A path leaves the places that the project allows, or is not a safe name."""
 
-    code = "path_security"
 
-
-class PathValidationError(PathSecurityError):
+class PathValidationError(PathSecurityError, code="path_validation"):
     """A path given to the directory manager is refused."""
 
-    code = "path_validation"
 
-
-class EncryptionError(SecurityError):
+class EncryptionError(SecurityError, code="encryption"):
     """Encryption was asked for and cannot be done, or encrypted data cannot be trusted."""
 
-    code = "encryption"
 
-
-class DataRefused(SecurityError):
+class DataRefused(SecurityError, code="data_refused"):
     """Releasing this data was refused by a privacy check."""
 
-    code = "data_refused"
 
-
-# ---------------------------------------------------------------- running: exit code 1, 75, 130
-
-
-class OperationError(PamolaTaskError):
+class OperationError(PamolaTaskError, code="operation"):
     """An operation failed."""
 
-    code = "operation"
 
-
-class NonRetriableError(OperationError):
+class NonRetriableError(OperationError, code="non_retriable"):
     """An operation failed in a way that trying again cannot mend."""
 
-    code = "non_retriable"
 
-
-class MaxRetriesExceededError(OperationError):
+class MaxRetriesExceededError(OperationError, code="max_retries"):
     """An operation went on failing until its retries were used up."""
 
-    code = "max_retries"
 
-
-class StepTimeout(OperationError, TimeoutError):
+class StepTimeout(OperationError, TimeoutError, code="timeout"):
     """A step took longer than its time limit."""
 
-    code = "timeout"
     retriable = False
 
 
-class DataError(PamolaTaskError):
+class DataError(PamolaTaskError, code="data"):
     """A dataset is missing, cannot be read, or is not what the operation needs."""
 
-    code = "data"
 
-
-class DataWriteError(DataError):
+class DataWriteError(DataError, code="data_write"):
     """A dataset or artifact cannot be written."""
 
-    code = "data_write"
 
-
-class ReportingError(PamolaTaskError):
+class ReportingError(PamolaTaskError, code="reporting"):
     """The report cannot be made or saved."""
 
-    code = "reporting"
 
-
-class DirectoryManagerError(PamolaTaskError):
+class DirectoryManagerError(PamolaTaskError, code="directory"):
     """A directory of the task is unknown or cannot be used."""
 
-    code = "directory"
 
-
-class DirectoryCreationError(DirectoryManagerError):
+class DirectoryCreationError(DirectoryManagerError, code="directory_creation"):
     """A directory of the task cannot be made."""
 
-    code = "directory_creation"
 
-
-class CheckpointError(PamolaTaskError):
+class CheckpointError(PamolaTaskError, code="checkpoint"):
     """A checkpoint cannot be saved."""
 
-    code = "checkpoint"
 
-
-class StateRestorationError(CheckpointError):
+class StateRestorationError(CheckpointError, code="state_restoration"):
     """A checkpoint cannot be restored."""
 
-    code = "state_restoration"
 
-
-class ExecutionLogError(PamolaTaskError):
+class ExecutionLogError(PamolaTaskError, code="execution_log"):
     """The execution history cannot be read or written."""
 
-    code = "execution_log"
 
-
-class AlreadyRunning(PamolaTaskError):
+class AlreadyRunning(PamolaTaskError, code="already_running", exit_code=EXIT_ALREADY_RUNNING):
     """Another process is running this task."""
-
-    code = "already_running"
-    exit_code = EXIT_ALREADY_RUNNING
 
 
 class Terminated(KeyboardInterrupt):

@@ -14,10 +14,8 @@ from pamola_tasks.storage.files import check_name
 from pamola_tasks_compat.owners import owned
 
 
-class UnknownMetricError(InvalidParameterError, KeyError):
+class UnknownMetricError(InvalidParameterError, KeyError, code="unknown_metric"):
     """A task's report has no metric of that name."""
-
-    code = "unknown_metric"
 
 
 class TaskDependencyManager:

@@ -5,52 +5,36 @@ from __future__ import annotations
 from pamola_tasks.errors import EncryptionError
 
 
-class KeyMissing(EncryptionError):
+class KeyMissing(EncryptionError, code="key_missing"):
     """There is no key where one is needed."""
 
-    code = "key_missing"
 
-
-class KeyRefused(EncryptionError):
+class KeyRefused(EncryptionError, code="key_refused"):
     """A key file is there, but others can read it, it is not ours, or it is not a regular file."""
 
-    code = "key_refused"
 
-
-class KeyDamaged(EncryptionError):
+class KeyDamaged(EncryptionError, code="key_damaged"):
     """What should be a key is not one. It is left as it is."""
 
-    code = "key_damaged"
 
-
-class KeyLocked(EncryptionError):
+class KeyLocked(EncryptionError, code="key_locked"):
     """The key is there, under a passphrase or for an age identity, and neither is available."""
 
-    code = "key_locked"
 
-
-class WrongKey(EncryptionError):
+class WrongKey(EncryptionError, code="wrong_key"):
     """The file was encrypted with another key, or what was given opens no lock of the key."""
 
-    code = "wrong_key"
 
-
-class WrongPlace(EncryptionError):
+class WrongPlace(EncryptionError, code="wrong_place"):
     """The file was written by another project, task or role, or at another location."""
 
-    code = "wrong_place"
 
-
-class Tampered(EncryptionError):
+class Tampered(EncryptionError, code="tampered"):
     """The file was altered, truncated or damaged, or is not an encrypted file at all."""
 
-    code = "tampered"
 
-
-class ExtraMissing(EncryptionError):
+class ExtraMissing(EncryptionError, code="extra_missing"):
     """An optional package that the chosen mode needs is not installed."""
-
-    code = "extra_missing"
 
 
 def damaged(source: str, why: str) -> KeyDamaged:
