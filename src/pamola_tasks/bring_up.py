@@ -105,8 +105,8 @@ class BringUp:
             self.run.warn(warning)
 
     def _make_path_guard(self) -> Any:
-        self.run._files = self.kernel.project.files
-        return self.run._files.guard
+        self.run.files = self.kernel.project.files
+        return self.run.files.guard
 
     def _make_config(self) -> Any:
         run, task = self.run, self.task
@@ -124,7 +124,7 @@ class BringUp:
         if config.allow_external and config.allowed_external_paths:
             guard = guard.extended(Path(path) for path in config.allowed_external_paths)
             run.provide("path_guard", guard)
-        run._files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
+        run.files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
         if self.task is not None:
             self.task.take_identity(config)
             run.record.task_id = check_name(self.task.task_id, "the task id")
@@ -181,7 +181,7 @@ class BringUp:
             raise EncryptionError(f"use_encryption is on, and {self.kernel.plugins.missing('encryption')}")
         if run.config.use_encryption and not run.encryption.enabled:
             raise EncryptionError("use_encryption is on, but the encryption service does not encrypt: nothing is run")
-        run._files = run.files.encrypting(run.encryption, run.places.owner_of)
+        run.files = run.files.encrypting(run.encryption, run.places.owner_of)
 
     def _after_data_source(self) -> None:
         for name, frame in self.run.options.datasets.items():

@@ -20,7 +20,7 @@ def provide(files: Files, *, asked: bool | None = None, configured: bool = True,
     run.record = RunRecord(run_id="r", task_id="t_1")
     run.options = RunOptions(enable_checkpoints=asked)
     run.logger = logging.getLogger("test")
-    run._files = files
+    run.files = files
     config: Any = SimpleNamespace(enable_checkpoints=configured, version="1.0", to_dict=lambda: {"k": k})
     directories: Any = SimpleNamespace(get_directory=lambda kind: files.root / "DATA/processed/t_1/.state")
     run.provide("config", config)

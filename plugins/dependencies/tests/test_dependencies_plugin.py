@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> RunServices:
     run = RunServices()
     run.record = RunRecord(run_id="r", task_id="t_2")
     run.logger = logging.getLogger("test")
-    run._files = Files(ProjectGuard(tmp_path))
+    run.files = Files(ProjectGuard(tmp_path))
     config: Any = SimpleNamespace(dependencies=["t_1"], continue_on_error=False, data_repository="elsewhere")
     run.provide("config", config)
     run.provide("redactor", Redactor())

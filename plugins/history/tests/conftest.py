@@ -37,7 +37,7 @@ def make_run(files: Files) -> Callable[..., RunServices]:
         run.id = new_run_id()
         run.record = RunRecord(run_id=run.id, task_id=task_id)
         run.logger = logging.getLogger(f"test.{run.id}")
-        run._files = files
+        run.files = files
         config: Any = SimpleNamespace(task_type="anonymization")
         run.provide("config", config)
         run.provide("redactor", Redactor())

@@ -29,7 +29,7 @@ def _make_run(
     run.task = types.SimpleNamespace(task_id=task_id) if task_id else None  # type: ignore[assignment]
     run.record = RunRecord(run_id=RUN_ID, task_id=task_id or "")
     run.options = options or RunOptions(console=False)
-    run._files = Files(ProjectGuard(root))
+    run.files = Files(ProjectGuard(root))
     run.provide("project", Project(root))
     config = types.SimpleNamespace(log_level=level, plugin=lambda name: LogSettings(**settings))
     run.provide("config", config)

@@ -63,7 +63,7 @@ def _make_run(
         task_id="t_1", task_type="analysis", description="Anonymize patients", version="1.2"
     )
     run.kernel = _kernel(sections)
-    run._files = Files(ProjectGuard(root))
+    run.files = Files(ProjectGuard(root))
     run.provide("project", Project(root))
     run.provide("places", ProjectPlaces(run.files))
     run.record = RunRecord(run_id=RUN_ID, task_id="t_1", started=STARTED, seed=7)

@@ -21,31 +21,19 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class RunOptions:
-    """What the caller of a run asked for, beside configuration.
+    """What the caller of a run asked for, beside configuration."""
 
-    Attributes:
-        overrides: Configuration values that override all others, by dotted key; `RawValue` for text to be parsed.
-        restart: Ignore and replace checkpoints.
-        enable_checkpoints: Overrides the configuration unless None.
-        datasets: Frames used as input datasets.
-        wait: Wait for another run of this task to end.
-        show_data: Whether cell values may appear in error messages.
-        log_format: `text` or `json`.
-        console: Whether log lines go to stderr too.
-        quiet: Show no progress, warnings only.
-        selection: Which steps the run is meant for.
-    """
-
+    #: configuration values that override all others, by dotted key; `RawValue` for text to be parsed
     overrides: Mapping[str, Any] = attrs.Factory(dict)
-    restart: bool = False
-    enable_checkpoints: bool | None = None
-    datasets: Mapping[str, Any] = attrs.Factory(dict)
-    wait: bool = False
-    show_data: bool = False
-    log_format: str = "text"
-    console: bool = True
-    quiet: bool = False
-    selection: Selection = attrs.field(factory=Selection)
+    restart: bool = False  #: ignore and replace checkpoints
+    enable_checkpoints: bool | None = None  #: overrides the configuration unless None
+    datasets: Mapping[str, Any] = attrs.Factory(dict)  #: frames used as input datasets
+    wait: bool = False  #: wait for another run of this task to end
+    show_data: bool = False  #: whether cell values may appear in error messages
+    log_format: str = "text"  #: or `json`
+    console: bool = True  #: whether log lines go to stderr too
+    quiet: bool = False  #: show no progress, warnings only
+    selection: Selection = attrs.field(factory=Selection)  #: which steps the run is meant for
 
 
 class Project:
@@ -56,9 +44,6 @@ class Project:
         id: The project's UUID, or empty.
         marker: The file that marked the root, relative to it; empty where none was found.
         warnings: What its user should know about how the root was found.
-
-    Attributes:
-        find_secret: Looks up what `${secret:NAME}` names, through the plugins; set by the kernel.
     """
 
     def __init__(self, root: Path, *, id: str = "", marker: str = "", warnings: tuple[str, ...] = ()) -> None:
@@ -66,6 +51,7 @@ class Project:
         self.id = id
         self.marker = marker
         self.warnings = warnings
+        #: looks up what `${secret:NAME}` names, through the plugins; set by the kernel, as is what follows
         self.find_secret: Callable[[str], Secret | None] = lambda name: None
         self._files: Files | None = None
         self._redactor: Callable[[], Redactor] | None = None
@@ -123,8 +109,7 @@ class Config(Protocol):
     check_free_space: bool
 
     @property
-    def retry(self) -> RetrySettings:
-        """How steps are retried."""
+    def retry(self) -> RetrySettings: ...
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key, or the default."""
@@ -196,14 +181,10 @@ class Origin:
 
 @attrs.frozen(kw_only=True)
 class TaskPlace:
-    """Where one task keeps what it has. Nothing of it need be there.
+    """Where one task keeps what it has, whether it is there or not: names relative to the project's root, or absolute."""
 
-    All names are for `Files`: relative to the project's root, or absolute.
-    """
-
-    task_id: str  #: the task
-    #: its directories by type: `task, input, output, dictionaries, temp, logs, state`, and further ones
-    directories: Mapping[str, str]
+    task_id: str
+    directories: Mapping[str, str]  #: by type: `task, input, output, dictionaries, temp, logs, state`, and further ones
     lock: str  #: the file that the task's lock is held on, for locks that are files
     manifest: str  #: the list of what its newest run published
     newest_report: str  #: the report of its newest run, without extension
@@ -221,8 +202,7 @@ class TaskPlace:
 
     def report(self, run_id: str | None = None, extension: str = "json") -> str:
         """The report of a run, or of the newest one."""
-        stem = self.newest_report if run_id is None else f"{self.run_reports}/{run_id}"
-        return f"{stem}.{extension}"
+        return f"{self.newest_report if run_id is None else f'{self.run_reports}/{run_id}'}.{extension}"
 
 
 class Places(Protocol):
@@ -249,14 +229,14 @@ class Places(Protocol):
 
 
 class Directories(Protocol):
-    """The directories of one run's task (`TaskDirectoryManager`), the same that `Places` says: a run is refused where
-    the two disagree. Types: those of `TaskPlace.directories` and of `Places.folders`."""
+    """The directories of one run's task (`TaskDirectoryManager`), absolute, the same that `Places` says: a run is
+    refused where the two disagree. Types: those of `TaskPlace.directories` and of `Places.folders`."""
 
     def ensure_directories(self) -> dict[str, Path]:
         """Make what is missing; all directories by type."""
 
     def get_directory(self, dir_type: str) -> Path:
-        """One directory, absolute; an unknown type raises `DirectoryManagerError`."""
+        """One directory; an unknown type raises `DirectoryManagerError`."""
 
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
@@ -274,23 +254,26 @@ class LockHolder:
     run_id: str = ""
     pid: int | None = None
     host: str = ""
-    since: str = ""  # RFC 3339
-    steps: tuple[str, ...] = ()  # that run, or ran when the process ended
+    since: str = ""  #: RFC 3339
+    steps: tuple[str, ...] = ()  #: that run, or ran when the process ended
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}" if self.pid is not None else ""
 
 
 class Lock(Protocol):
-    """Keeps a task from running twice at the same time. The kernel takes it for a run; any process can ask about it."""
+    """Keeps a task from running twice at the same time. The kernel takes it for a run; any process can ask about it.
+
+    Attributes:
+        held: Whether this run holds it.
+        after_a_crash: Whether the run that held it before did not let go of it itself, and may have left files half
+            written.
+    """
 
     @property
-    def held(self) -> bool:
-        """Whether this run holds it."""
-
+    def held(self) -> bool: ...
     @property
-    def after_a_crash(self) -> bool:
-        """Whether the run that held it before did not let go of it itself, and may have left files half written."""
+    def after_a_crash(self) -> bool: ...
 
     def take(self, *, wait: bool = False) -> None:
         """Lock the run's task, then remove what a run that crashed has left half written in the task's directories.

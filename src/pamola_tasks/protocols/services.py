@@ -77,7 +77,7 @@ OUTSIDE_RUNS: Mapping[str, Service] = {n: s for n, s in _services().items() if n
 
 # Attributes of `run` that are not services, whose names no service can have.
 RUN_NAMES = frozenset(
-    "id task kernel record logger options plan results perform files redact warn provide services".split()
+    "id task kernel record logger options dry layers plan results perform files redact warn provide services".split()
 )
 
 
