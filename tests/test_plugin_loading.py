@@ -12,7 +12,7 @@ import pytest
 from counted_work import calls
 from kernel_kit import Nothing, Steps, kernel_of
 
-from pamola_tasks import Command, Kernel, hookimpl
+from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.discovery import installed, module_from, normalized
 from pamola_tasks.plugins.manager import Plugins, assemble
@@ -410,7 +410,6 @@ def test_plugins_report_what_they_are_for_people_and_machines() -> None:
     assert rows["memory-executor"]["hooks"] == ["pamola_provide_executor"]
     assert rows["memory-executor"]["status"] == "loaded"
     assert repr(plugins["memory-executor"]) == "PluginRecord(memory-executor, loaded)"
-    assert repr(Command("m:c", help="one line")) == "Command('m:c')"
     assert PluginRecord("a", "m", "d", "1").label == "a (d 1)"
 
 

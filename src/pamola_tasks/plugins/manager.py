@@ -20,7 +20,7 @@ from pamola_tasks.plugins.implementations import DEFINING, check_implementation,
 from pamola_tasks.plugins.providers import Providers
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.plugins.settings import settings_of
-from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service, ServiceOrderError, in_order
+from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -157,8 +157,8 @@ class Plugins(Providers):
             try:
                 in_order(self.services)
                 return
-            except ServiceOrderError as error:
-                owners = [self.added_services[name] for name in error.names]
+            except PluginError as error:
+                owners = [self.added_services[name] for name in error.details["services"]]
                 for record in {owner.name: owner for owner in owners}.values():
                     self._failed(record, str(error))
 

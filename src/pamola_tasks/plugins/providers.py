@@ -46,10 +46,7 @@ class Providers(HookCalls):
         Raises:
             PluginError: A service of a plugin comes after one that is not there, or two wait for each other.
         """
-        try:
-            return in_order(self.services)
-        except ValueError as error:
-            raise PluginError(str(error)) from error
+        return in_order(self.services)
 
     def choose(self, service: str) -> PluginRecord | None:
         """The plugin that provides a service; None where no plugin does.

@@ -5,7 +5,7 @@ A command is a click command; click passes it a `CommandLine` with `@click.pass_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -15,29 +15,18 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.run import KernelView, PluginsView
 
 
-class Command:
+class Command(NamedTuple):
     """A command that a plugin adds to `pamola-task`; nothing of it is imported until it is used.
 
     A plugin that failed to load may hold a veto, so a command that writes is refused while one is installed.
-
-    Args:
-        target: The click command or group as `"module:object"`.
-        help: One line for `pamola-task --help`.
-        writes: Whether it changes files. A command that does so only with one of its options says False, and calls
-            `CommandLine.refuse_if_broken` before it does.
-        reads: Of a group, the subcommands that only read; all others count as writing.
     """
 
-    __slots__ = ("help", "reads", "target", "writes")
-
-    def __init__(self, target: str, help: str = "", *, writes: bool = True, reads: Collection[str] = ()) -> None:
-        self.target = target
-        self.help = help
-        self.writes = writes
-        self.reads = frozenset(reads)
-
-    def __repr__(self) -> str:
-        return f"Command({self.target!r})"
+    target: str  #: the click command or group as `"module:object"`
+    help: str = ""  #: one line for `pamola-task --help`
+    #: whether it changes files; a command that does so only with one of its options says False, and calls
+    #: `CommandLine.refuse_if_broken` before it does
+    writes: bool = True
+    reads: Collection[str] = ()  #: of a group, the subcommands that only read; all others count as writing
 
 
 class Output(Protocol):

@@ -181,7 +181,7 @@ class Origin:
 
 @attrs.frozen(kw_only=True)
 class TaskPlace:
-    """Where one task keeps what it has, whether it is there or not: names relative to the project's root, or absolute."""
+    """Where one task keeps what it has, there or not: names relative to the project's root, or absolute."""
 
     task_id: str
     directories: Mapping[str, str]  #: by type: `task, input, output, dictionaries, temp, logs, state`, and further ones
