@@ -36,7 +36,7 @@ LAYERS = (
     ("nulls",),
     ("storage",),
     ("plugins",),
-    ("steps", "step_data"),
+    ("steps",),
     ("configuration", "bring_up", "lifecycle", "run_log"),
     ("task",),
     ("outcome", "registry", "kernel"),
