@@ -16,8 +16,8 @@ from pamola_tasks import Kernel
 from pamola_tasks.errors import UnknownTaskError
 from pamola_tasks_cli.app import Invocation
 from pamola_tasks_compat.history import ExecutionLog
-from pamola_tasks_history import ExecutionLog as KeptLog
 from pamola_tasks_history.command import history, since
+from pamola_tasks_history.log import ExecutionLog as KeptLog
 
 Ask = Callable[..., Result]
 

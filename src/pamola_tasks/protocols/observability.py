@@ -218,7 +218,7 @@ class Diagnosing(Protocol):
         """What is damaged, missing or swapped; nothing where all is well. No subject has to be named."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Diagnosis:
     """One finding of `pamola-task doctor`: level `ok`, `note`, `warning` or `error`."""
 

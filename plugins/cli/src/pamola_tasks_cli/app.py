@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -25,6 +25,7 @@ from pamola_tasks.errors import (
     PamolaTaskError,
     PluginError,
     Terminated,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """One call of `pamola-task`, as commands see it: see `pamola_tasks.protocols.CommandLine`.
+    """One call of `pamola-task`: see `pamola_tasks.protocols.CommandLine`.
 
     Args:
         project: `--project`.
@@ -51,21 +52,18 @@ class Invocation:
 
     @property
     def out(self) -> Output:
-        """How to print."""
         from pamola_tasks_cli import output
 
         return cast("Output", output)
 
     @cached_property
     def plugins(self) -> Plugins:
-        """The plugins, loaded when first asked for."""
         from pamola_tasks.plugins.manager import assemble
 
         return assemble(self.project, disable=self.disable, modules=self.modules)
 
     @cached_property
     def kernel(self) -> Kernel:
-        """The kernel of the project, made when first asked for."""
         return self.kernel_for(self.project)
 
     def redact(self, text: str) -> str:
@@ -78,7 +76,6 @@ class Invocation:
             return installed_redactor(self.project, self.disable)(text)
 
     def kernel_for(self, project: Path | None) -> Kernel:
-        """A kernel of another project, with the same plugins."""
         from pamola_tasks.kernel import Kernel
 
         return Kernel(project, loaded=self.plugins)
@@ -90,9 +87,6 @@ class Invocation:
         return json_schema(kind)
 
     def create_files(self, what: str, files: Mapping[str, str], then: Sequence[tuple[str, str]] = ()) -> None:
-        """Create files in the project, and print which."""
-        from pamola_tasks.errors import UsageError
-
         project = self.kernel.project
         taken = [path for path in files if (project.root / path).exists()]
         if taken:
@@ -104,7 +98,6 @@ class Invocation:
         self.out.facts([("" if index else "wrote", path) for index, path in enumerate(files)] + [*then])
 
     def refuse_if_broken(self) -> None:
-        """Refuse to continue while an installed plugin is not usable."""
         self.plugins.refuse_if_broken()
 
     @cached_property
@@ -114,13 +107,11 @@ class Invocation:
         owner: dict[str, str] = {}
         answers = list(self.plugins.each("pamola_add_commands"))
         for record, answer in sorted(answers, key=lambda one: one[0].target != "pamola_tasks_cli.plugin"):
-            taken = [name for name in answer or {} if name in found]
-            if taken:
-                reason = f"its command {taken[0]!r} is the name of a command of {owner[taken[0]]}"
-                self.plugins.fail(record.name, reason)
-                continue
-            found |= answer or {}
-            owner |= dict.fromkeys(answer or {}, record.label)
+            if taken := next((name for name in answer or {} if name in found), None):
+                self.plugins.fail(record.name, f"its command {taken!r} is the name of a command of {owner[taken]}")
+            else:
+                found |= answer or {}
+                owner |= dict.fromkeys(answer or {}, record.label)
         return found
 
 
@@ -256,7 +247,8 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
     argv = list(sys.argv[1:] if args is None else args)
     invocation = _before_parsing(argv)
     try:
-        with _stdout(for_a_document="--json" in argv):
+        # Where one JSON document is promised, everything else that anyone prints goes to stderr.
+        with invocation.out.stdout_for_the_document() if "--json" in argv else nullcontext():
             code = cli.main(args=argv, prog_name="pamola-task", obj=invocation, standalone_mode=False)
     except BrokenPipeError:
         # Whoever read our output has gone; what is left to write goes nowhere, quietly.
@@ -264,10 +256,13 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         code = EXIT_TASK_FAILED
     except (Exception, KeyboardInterrupt) as error:
         if "--traceback" in argv and not isinstance(error, click.ClickException | KeyboardInterrupt | click.Abort):
-            _say_traceback(invocation)
+            import traceback
+
+            click.echo(invocation.redact(traceback.format_exc()), err=True, nl=False)
         message, code = _ending(error)
         if message:
-            _say(invocation.redact(message))
+            said = invocation.out.visible(invocation.redact(message))
+            click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -290,24 +285,3 @@ def _ending(error: BaseException) -> tuple[str, int]:
         case OSError():  # the disk, or what may be done on it
             return str(error), EXIT_TASK_FAILED
     return f"{type(error).__name__}: {error}\nthis is a defect: --traceback shows where", EXIT_TASK_FAILED
-
-
-def _stdout(*, for_a_document: bool) -> AbstractContextManager[None]:
-    """Where one JSON document is promised, everything else that anyone prints goes to stderr."""
-    if not for_a_document:
-        return nullcontext()
-    from pamola_tasks_cli.output import stdout_for_the_document
-
-    return stdout_for_the_document()
-
-
-def _say(message: str) -> None:
-    from pamola_tasks_cli.output import visible
-
-    click.echo(click.style("error: ", fg="red", bold=True) + visible(message), err=True)
-
-
-def _say_traceback(invocation: Invocation) -> None:
-    import traceback
-
-    click.echo(invocation.redact(traceback.format_exc()), err=True, nl=False)

@@ -32,13 +32,13 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
     Exits 1 if there is an error.
     """
     about = f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    findings = [_finding("ok", "pamola-tasks", about), *_plugins(cli), *_services(cli)]
+    findings = [Diagnosis("ok", "pamola-tasks", about), *_plugins(cli), *_services(cli)]
     project, more = _project(cli)
     findings += more
     for record, answer in cli.plugins.each("pamola_add_diagnoses", project=project, kernel=cli.kernel, data=data):
         findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
     if data and not any("data" in impl.argnames for impl in cli.plugins.implementations("pamola_add_diagnoses")):
-        findings.append(_finding("warning", "data", "no plugin examines it", "install pamola-tasks-audit"))
+        findings.append(Diagnosis("warning", "data", "no plugin examines it", "install pamola-tasks-audit"))
     redact = cli.plugins.redactor
     findings = [attrs.evolve(d, finding=redact(d.finding), advice=redact(d.advice)) for d in findings]
     if as_json:
@@ -54,14 +54,14 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
 
 def _plugins(cli: Invocation) -> list[Diagnosis]:
     found = [
-        _finding("error", f"plugin {r.label}", f"{r.status}: {r.reason}", f"repair it, or use --no-plugin {r.name}")
+        Diagnosis("error", f"plugin {r.label}", f"{r.status}: {r.reason}", f"repair it, or use --no-plugin {r.name}")
         for r in cli.plugins.broken
     ]
     missing = "required by .pamola.toml and not loaded: commands that write are refused"
     advice = "install it, or remove it from [plugins] require"
-    found += [_finding("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
-    found += [_finding("note", f"plugin {r.label}", r.reason) for r in cli.plugins if r.status == "blocked"]
-    return [*found, _finding("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]
+    found += [Diagnosis("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
+    found += [Diagnosis("note", f"plugin {r.label}", r.reason) for r in cli.plugins if r.status == "blocked"]
+    return [*found, Diagnosis("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]
 
 
 def _services(cli: Invocation) -> list[Diagnosis]:
@@ -72,9 +72,9 @@ def _services(cli: Invocation) -> list[Diagnosis]:
         subject, advice = f"service {service}", f"install {kind.default}, or another plugin that does"
         try:
             if cli.plugins.provider(service) is None:
-                found.append(_finding("warning", subject, "no plugin provides it", advice))
+                found.append(Diagnosis("warning", subject, "no plugin provides it", advice))
         except PluginError as error:
-            found.append(_finding("error", subject, str(error)))
+            found.append(Diagnosis("error", subject, str(error)))
     return found
 
 
@@ -82,17 +82,13 @@ def _project(cli: Invocation) -> tuple[Project | None, list[Diagnosis]]:
     try:
         project = cli.kernel.project
     except PamolaTaskError as error:
-        return None, [_finding("error", "project", str(error))]
+        return None, [Diagnosis("error", "project", str(error))]
     if project.marker:
-        found = [_finding("ok", "project", f"{project.root} (marked by {project.marker})")]
+        found = [Diagnosis("ok", "project", f"{project.root} (marked by {project.marker})")]
     else:
-        found = [_finding("note", "project", f"{project.root} (no marker)", "`pamola-task init` creates a project")]
+        found = [Diagnosis("note", "project", f"{project.root} (no marker)", "`pamola-task init` creates a project")]
     try:
         cli.kernel.services(None, upto="config")
     except PamolaTaskError as error:
-        found.append(_finding("error", "configuration", str(error)))
+        found.append(Diagnosis("error", "configuration", str(error)))
     return project, found
-
-
-def _finding(level: str, subject: str, finding: str, advice: str = "") -> Diagnosis:
-    return Diagnosis(level=level, subject=subject, finding=finding, advice=advice)

@@ -38,12 +38,7 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
 
 
 def print_outcome(outcome: Outcome, asked: str) -> None:
-    """A run's outcome for people.
-
-    Args:
-        outcome: How the run ended.
-        asked: The task, as the user named it.
-    """
+    """A run's outcome for people, who named the task as `asked`."""
     record = outcome.record
     word, colour = ("succeeded", "green") if outcome.success else ("failed", "red")
     if outcome.status == "interrupted":

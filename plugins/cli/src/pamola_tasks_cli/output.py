@@ -20,13 +20,12 @@ def print_json(document: Any) -> None:
     print_text(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
+_kept: TextIO | None = None  # what stdout was before everything else that is printed was sent to stderr
+
+
 def print_text(text: str) -> None:
     """Print a text as it is, to where the document goes."""
     click.echo(text, file=_kept, nl=False)
-
-
-# What stdout was before everything else that is printed was sent to stderr.
-_kept: TextIO | None = None
 
 
 @contextlib.contextmanager
@@ -42,26 +41,22 @@ def stdout_for_the_document() -> Iterator[None]:
         through_descriptor = before.fileno() == 1
     except (AttributeError, OSError, ValueError):  # a stream in memory, or none
         through_descriptor = False
-    if not through_descriptor:
-        _kept = before
-        try:
-            with contextlib.redirect_stdout(sys.stderr):
-                yield
-        finally:
-            _kept = None
-        return
-    descriptor = os.dup(1)
-    try:
-        with open(descriptor, "w", encoding=before.encoding, errors=before.errors, closefd=False) as _kept:
+    with contextlib.ExitStack() as undo:
+        undo.callback(_keep, None)
+        if not through_descriptor:
+            _kept = before
+            undo.enter_context(contextlib.redirect_stdout(sys.stderr))
+        else:
+            _kept = undo.enter_context(open(os.dup(1), "w", encoding=before.encoding, errors=before.errors))
+            undo.callback(os.dup2, _kept.fileno(), 1)
+            undo.callback(before.flush)  # what was printed and not flushed belongs to stderr too
             os.dup2(2, 1)
-            try:
-                yield
-            finally:
-                before.flush()  # what was printed and not flushed belongs to stderr too
-                os.dup2(descriptor, 1)
-    finally:
-        _kept = None
-        os.close(descriptor)
+        yield
+
+
+def _keep(stream: TextIO | None) -> None:
+    global _kept
+    _kept = stream
 
 
 _STYLED = re.compile(r"((?:\x1b\[\d{1,3}m)+)(.*)(\x1b\[0m)", re.DOTALL)
@@ -114,11 +109,7 @@ _LITTLE = 20  # columns that the last one gets in any case
 
 
 def print_table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, narrow: str = "") -> None:
-    """Print a table; the last column is cut where the terminal ends.
-
-    Args:
-        narrow: A column that is cut too where little would be left of the last one.
-    """
+    """Print a table; the last column is cut where the terminal ends, and `narrow` too where little is left of it."""
     from shutil import get_terminal_size
 
     texts = [[visible(str(cell)).replace("\n", "\\n") for cell in row] for row in rows]
@@ -172,11 +163,8 @@ def size(count: int | None) -> str:
 
 
 def program(folder: Path | None = None) -> str:
-    """What is typed to call this program again: its name where the shell finds it, else the path that it was called by.
-
-    Args:
-        folder: Where it will be typed, if not here.
-    """
+    """What is typed to call this program again, in this folder or another: its name where the shell finds it, else the
+    path that it was called by."""
     import shlex
     import shutil
 
@@ -189,7 +177,5 @@ def program(folder: Path | None = None) -> str:
 
 def from_here(path: Path) -> str:
     """A path as it is typed from the current folder: relative where it is below, else absolute."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

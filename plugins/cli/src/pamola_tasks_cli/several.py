@@ -29,11 +29,7 @@ def run_several(
     continue_on_error: bool,
     as_json: bool,
 ) -> int:
-    """Run tasks, and print what became of each.
-
-    Returns:
-        The exit code: that of an interrupt, else that of the first task that failed.
-    """
+    """Run tasks, and print what became of each; the exit code of an interrupt, else of the first task that failed."""
 
     def on_line(task_id: str, line: str) -> None:
         named = options.log_format == "json"  # every line names its task already
@@ -90,8 +86,7 @@ def _document(ended: TaskOutcome) -> dict[str, Any]:
 
 
 def _print_end(ended: TaskOutcome) -> None:
-    colour = {"skipped": "green", "not_run": "yellow"}.get(ended.status, "red")
-    word = click.style(_word(ended), fg=colour)
+    word = click.style(_word(ended), fg={"skipped": "green", "not_run": "yellow"}.get(ended.status, "red"))
     why = visible(str(ended.error) if ended.error is not None else ended.reason)
     click.echo(f"{click.style(ended.task_id, bold=True)} {word}: {why}")
 

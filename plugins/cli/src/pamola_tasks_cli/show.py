@@ -36,12 +36,7 @@ def show_plan(cli: Invocation, task: str, options: RunOptions, *, as_json: bool)
 
 
 def plan_document(run: RunServices, steps: Sequence[Any]) -> dict[str, Any]:
-    """The plan of a task for machines.
-
-    Args:
-        run: The configured task.
-        steps: What would become of each step.
-    """
+    """The plan of a configured task for machines, with what would become of each step."""
     rows: list[dict[str, Any]] = [
         {
             "step": found.step.id,

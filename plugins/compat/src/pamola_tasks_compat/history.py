@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.protocols import Files, Progress
 from pamola_tasks.protocols.observability import shown
 from pamola_tasks.record import Artifact, new_run_id, now, rfc3339
+from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_compat.owners import owned
 
@@ -46,7 +48,7 @@ class ExecutionLog:
     """
 
     def __init__(self, files: Files, path: str = "", **options: Any) -> None:
-        self._log: Any = owned("history", "pamola_tasks_history", "ExecutionLog")(files, path, **options)
+        self._log: Any = owned("history", "pamola_tasks_history.log", "ExecutionLog")(files, path, **options)
         self._files = files
 
     @classmethod
@@ -192,7 +194,7 @@ class ExecutionLog:
         with shown(progress_manager, "Removing a record"):
             if not any(record["task_run_id"] == task_run_id for record in self._log.records()):
                 return False
-            self._log.rewrite(lambda run_id: run_id != task_run_id)
+            self._rewrite(lambda run_id: run_id != task_run_id)
             return True
 
     def cleanup_old_executions(
@@ -228,7 +230,7 @@ class ExecutionLog:
                     removed.append(record["task_run_id"])
             if removed and not dry_run:
                 gone = set(removed)
-                self._log.rewrite(lambda run_id: run_id not in gone)
+                self._rewrite(lambda run_id: run_id not in gone)
         return len(removed), removed
 
     # ------------------------------------------------------------ the files
@@ -283,16 +285,21 @@ class ExecutionLog:
             except (OSError, ValueError, TypeError) as problem:
                 raise ExecutionLogError(f"the execution log {input_path} could not be imported: {problem}") from problem
             if str(input_path).endswith(".csv"):
-                imported = _of_storage("complete")(_from_csv(data), self._files.root)
+                imported = _of_summary("complete")(_from_csv(data), self._files.root)
             else:
-                imported = _of_storage("parse")(data, self._files.root)
+                imported = _of_summary("parse")(data, self._files.root)
             present = {record["task_run_id"]: record["status"] for record in self._log.records()}
             kept = set(present) if merge else {run_id for run_id, status in present.items() if status == "running"}
             added = [record for record in imported if record["task_run_id"] not in kept]
-            self._log.rewrite(lambda run_id: run_id in kept, added)
+            self._rewrite(lambda run_id: run_id in kept, added)
         return True
 
     # ------------------------------------------------------------ how it is done
+
+    def _rewrite(self, keep: Callable[[str], bool], records: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Remove runs from the log for good, and add others, each at its place in time."""
+        entries = self._log.redact([entry for record in records for entry in _of_events("of_record")(record)])
+        self._log.rewrite(lambda lines: _merged(lines, keep, entries))
 
     def _stored(self, path: str | Path) -> str:
         """A path as it is stored, after asking whether the project allows it."""
@@ -318,16 +325,32 @@ class ExecutionLog:
         return {"path": self._stored(path), "type": kind, "description": facts.get("description", "")}
 
     def _to_json(self, records: list[dict[str, Any]]) -> str:
-        document = owned("history", "pamola_tasks_history.summary", "document")(records)
-        return str(_of_storage("to_json")(document))
+        return str(_of_summary("to_json")(_of_summary("document")(records)))
 
 
 def _of_events(name: str) -> Any:
     return owned("history", "pamola_tasks_history.events", name)
 
 
-def _of_storage(name: str) -> Any:
-    return owned("history", "pamola_tasks_history.storage", name)
+def _of_summary(name: str) -> Any:
+    return owned("history", "pamola_tasks_history.summary", name)
+
+
+def _merged(lines: Iterable[bytes], keep: Callable[[str], bool], added: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The lines of a log without the events of some runs, and with others, each before the first that is newer.
+
+    Lines that are damaged stay: they are evidence.
+    """
+    waiting = sorted(added, key=lambda entry: str(entry["time"]), reverse=True)
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            entry = journal.decode(line)
+            if not keep(entry.get("run_id", "")):
+                continue
+            while waiting and waiting[-1]["time"] < entry.get("time", ""):
+                yield journal.encode(waiting.pop())
+        yield line + b"\n"
+    yield from map(journal.encode, reversed(waiting))
 
 
 def _refuse(problems: list[str], what: str) -> None:

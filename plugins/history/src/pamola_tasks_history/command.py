@@ -23,11 +23,7 @@ _AGO = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def since(text: str) -> datetime:
-    """A moment given as `7d`, `12h`, `2026-03-01` or `2026-03-01T09:30`; one without zone is local time.
-
-    Raises:
-        click.BadParameter: It is none of these.
-    """
+    """A moment given as `7d`, `12h`, `2026-03-01` or `2026-03-01T09:30`; one without zone is local time."""
     ago = re.fullmatch(r"(\d{1,5})([mhdw])", text)
     if ago:
         return datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})
@@ -59,9 +55,7 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
         raise UsageError(f"the history is kept by {provider.label}, which does not list its runs")
     found = list(islice((record for record in records() if wanted(record)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
-        cli.kernel.inspect(
-            task, upto="places"
-        )  # where there is no such task either: an error that says which was meant
+        cli.kernel.inspect(task, upto="places")  # where there is no such task: an error that says which was meant
     if as_json:
         cli.out.print_json(found)
     elif found:

@@ -111,12 +111,8 @@ def records(
     """The records of runs from the events of a log that is read from its end: newest first.
 
     A run is placed where it ended or, if it did not, where it started. A caller that needs only a few records lets
-    the rest of the log unread.
-
-    Args:
-        entries: As from `journal.newest_first`.
-        damaged: Called for each damaged line.
-        dead: Called for each run (id, task) that is found to be aborted and has no event that says so.
+    the rest of the log unread. `dead` is called for each run (id, task) that is found to be aborted and has no event
+    that says so.
     """
     updates: dict[str, list[dict[str, Any]]] = {}
     aborted: set[str] = set()
@@ -149,9 +145,8 @@ def _ended(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unended(entry: Mapping[str, Any], *, aborted: bool) -> dict[str, Any]:
     """The record of a run that began and did not end: it runs, was aborted, or nobody here can know."""
-    process = Process(
-        entry.get("host", ""), entry.get("pid", 0), entry.get("process_started", ""), entry.get("boot", "")
-    )
+    usual = {"host": "", "pid": 0, "process_started": "", "boot": ""}
+    process = Process(*(entry.get(key, value) for key, value in usual.items()))
     alive = False if aborted else process.is_alive()
     status = "unknown" if alive is None else "running" if alive else "aborted"
     return {**_facts(entry), "timestamp": entry.get("started") or entry.get("time", ""), "status": status}
@@ -180,18 +175,14 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _FROM_EVENT = {"task_run_id", "task_id", "hostname", "pid", "timestamp", "status", "success"}
+_KNOWN = "task_type started finished execution_time report_path input_files output_files resumed_from error".split()
 
 
 def of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The events that give this record again: for imports, and for runs timed elsewhere."""
     status, run_id = record["status"], record["task_run_id"]
-    head = {
-        "schema": SCHEMA,
-        "run_id": run_id,
-        "task_id": record["task_id"],
-        "host": record.get("hostname", ""),
-        "pid": record.get("pid"),
-    }
+    where = {"host": record.get("hostname", ""), "pid": record.get("pid")}
+    head = {"schema": SCHEMA, "run_id": run_id, "task_id": record["task_id"], **where}
     facts = {key: value for key, value in record.items() if key not in _FROM_EVENT}
     known = {key: facts.pop(key) for key in _KNOWN if key in facts}
     if facts:
@@ -203,34 +194,14 @@ def of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"event": kind, "time": record["timestamp"], **head, "status": status, **known}]
 
 
-_KNOWN = (
-    "task_type",
-    "started",
-    "finished",
-    "execution_time",
-    "report_path",
-    "input_files",
-    "output_files",
-    "resumed_from",
-    "error",
-)
-
-
 # ---------------------------------------------------------------- what a record must be
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "task_id": (str,),
-    "task_type": (str,),
-    "task_run_id": (str,),
-    "timestamp": (str,),
+    **dict.fromkeys("task_id task_type task_run_id timestamp status report_path hostname".split(), (str,)),
+    **dict.fromkeys(("input_files", "output_files"), (list,)),
     "success": (bool,),
-    "status": (str,),
     "execution_time": (int, float, type(None)),
-    "report_path": (str,),
-    "input_files": (list,),
-    "output_files": (list,),
-    "hostname": (str,),
 }
 REQUIRED = ("task_id", "task_run_id", "timestamp", "success")
 
@@ -263,11 +234,7 @@ def moment(text: str) -> datetime | None:
 
 
 def stored_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
-    """A path as records have it: relative to the project's root where it is inside, absolute otherwise.
-
-    Raises:
-        ValueError: It is not a valid path.
-    """
+    """A path as records have it: relative to the project's root where it is inside, absolute otherwise."""
     text = os.fspath(path)
     if not isinstance(text, str) or not text.strip() or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
         raise ValueError("is not a valid path: it is empty, or has control characters or bytes that are not text")

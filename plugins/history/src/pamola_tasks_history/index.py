@@ -47,12 +47,7 @@ class _Known:
 
 
 class Index:
-    """The index of one log.
-
-    Args:
-        files: The project's files.
-        log_path: The log.
-    """
+    """The index of one log."""
 
     def __init__(self, files: Files, log_path: str) -> None:
         self._files = files

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.storage import journal, leftovers
-from pamola_tasks_history import events, storage
+from pamola_tasks_history import events
 from pamola_tasks_history.index import Index
 from pamola_tasks_history.summary import Summary
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pamola_tasks.protocols import Files, RunServices
-    from pamola_tasks.storage.journal import Damage
+    from pamola_tasks.storage.journal import Damage, Journal
 
 LOG = "configs/execution_log.jsonl"
 _NEAR = 1000  # events at the end of a long log that are looked through before the index is asked
@@ -51,7 +51,7 @@ class ExecutionLog:
         path: str = "",
         *,
         logger: logging.Logger | None = None,
-        redact: Callable[[Any], Any] | None = None,
+        redact: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._files = files
         named = PurePosixPath(path.replace(os.sep, "/") or LOG)
@@ -59,7 +59,7 @@ class ExecutionLog:
         self._logger = logger or logging.getLogger("pamola_tasks.history")
         self._summary = Summary(files, self.log_path, logger=self._logger, damaged=self._damaged)
         self.summary_path = self._summary.path
-        self._redact = redact or (lambda value: value)
+        self.redact = redact
         self._index = Index(files, self.log_path)
         self._begun: set[str] = set()
         self._told = False
@@ -77,16 +77,15 @@ class ExecutionLog:
 
     def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
         """Append `step_finished`."""
-        entry = events.event(
-            "step_finished", run.id, run.record.task_id, step=step, status=status, seconds=round(seconds, 6)
-        )
+        facts = {"step": step, "status": status, "seconds": round(seconds, 6)}
+        entry = events.event("step_finished", run.id, run.record.task_id, **facts)
         with self._failing("written"):
             self._append([entry], flush=False)
 
     def run_finished(self, run: RunServices) -> None:
         """Append `run_finished` or `run_failed`, wait until the disk has it, and refresh the file for other tools."""
         with self._failing("written"):
-            entry = self._redact(events.finished(run))
+            entry = self.redact(events.finished(run))
             for update in self._updates_while_running(run.id):
                 for key, value in update.items():
                     entry[key] = _united(entry.get(key), value) if key in ("input_files", "output_files") else value
@@ -125,13 +124,7 @@ class ExecutionLog:
     def get_task_execution_history(
         self, task_id: str | None = None, limit: int | None = 10, success_only: bool = False
     ) -> list[dict[str, Any]]:
-        """Records of runs, newest first.
-
-        Args:
-            task_id: Of this task only.
-            limit: At most so many; None for all.
-            success_only: Without runs that failed.
-        """
+        """At most `limit` records of runs, newest first: of one task or all, without those that failed or with them."""
         records = self.records() if task_id is None else self._records_of(task_id)
         return list(islice((record for record in records if record["success"] or not success_only), limit))
 
@@ -141,11 +134,7 @@ class ExecutionLog:
         return found[0] if found else None
 
     def find_task_by_output(self, file_path: str | Path) -> dict[str, Any] | None:
-        """The record of the newest run that left this file, or None.
-
-        Args:
-            file_path: Relative to the project's root, or absolute.
-        """
+        """The record of the newest run that left this file (relative to the project's root, or absolute), or None."""
         try:
             wanted = {events.stored_path(file_path, self._files.root), self._files.name(file_path)}
         except ValueError as problem:
@@ -167,26 +156,23 @@ class ExecutionLog:
         """Append records of runs that were not run by the framework; the log is created if missing."""
         with self._failing("written"):
             self._summary.adopt()
-            self._append(self._redact([entry for record in records for entry in events.of_record(record)]), flush=True)
+            self._append(self.redact([entry for record in records for entry in events.of_record(record)]), flush=True)
             self._summary.refresh()
 
     def update(self, run_id: str, task_id: str, updates: Mapping[str, Any]) -> None:
         """Change keys of a record."""
         with self._failing("written"):
-            self._append([self._redact(events.event("run_updated", run_id, task_id, updates=updates))], flush=True)
+            self._append([self.redact(events.event("run_updated", run_id, task_id, updates=updates))], flush=True)
             self._summary.refresh()
 
-    def rewrite(self, keep: Callable[[str], bool], records: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Remove runs from the log for good, and add others.
-
-        Args:
-            keep: Whether to keep the run of this id.
-            records: What to add, each at its place in time.
-        """
-        entries = self._redact([entry for record in records for entry in events.of_record(record)])
+    def rewrite(self, edited: Callable[[list[bytes]], Iterable[bytes]]) -> None:
+        """Replace the lines of the log by what this function makes of them, in one step that a crash cannot halve."""
         with self._failing("written"):
             self._index.forget()
-            storage.rewrite(self._files, self.log_path, keep, entries)
+            with journal.locked(self._files, self.log_path):
+                with self._files.open_raw(self.log_path) as file:
+                    lines = file.read().split(b"\n")[:-1]  # the last is empty, or what a crash left of a line
+                journal.replace(self._files, self.log_path, edited(lines))
             self._summary.refresh(rewritten=True)
 
     # ------------------------------------------------------------ soundness
@@ -194,32 +180,27 @@ class ExecutionLog:
     def problems(self) -> list[str]:
         """What is wrong with the log, in words with line numbers."""
         with self._failing("read"):
-            return storage.problems(journal.read(self._files, self.log_path))
+            return _problems(journal.read(self._files, self.log_path))
 
     def diagnose(self) -> list[Diagnosis]:
         """What is damaged or missing: lines of the log, and the file for other tools."""
         with self._failing("read"):
             read = journal.read(self._files, self.log_path)
             found = [
-                Diagnosis(
-                    level="warning" if "incomplete" in problem else "error",
-                    subject="",
-                    finding=f"{self.log_path}: {problem}",
-                )
-                for problem in storage.problems(read)
+                Diagnosis("warning" if "incomplete" in problem else "error", "", f"{self.log_path}: {problem}")
+                for problem in _problems(read)
             ]
             summary = self._files.exists(self.summary_path)
             if not self._files.exists(self.log_path):
                 if summary:
                     text = f"{self.log_path} is missing: the next run restores it from {self.summary_path}"
-                    found.append(Diagnosis(level="error", subject="", finding=text))
+                    found.append(Diagnosis("error", "", text))
                 return found
             ended = any(entry.get("event") in events.ENDED for entry in read.entries)
             problem = self._summary.problem(read) if summary else "is missing" if ended else ""
         if problem:
-            text = f"{self.summary_path} {problem}"
             advice = "the next run rewrites it from the log"
-            found.append(Diagnosis(level="error", subject="", finding=text, advice=advice))
+            found.append(Diagnosis("error", "", f"{self.summary_path} {problem}", advice))
         return found
 
     # ------------------------------------------------------------ how it is done
@@ -252,10 +233,9 @@ class ExecutionLog:
 
     def _damaged(self, _damage: Damage) -> None:
         if not self._told:
-            self._told = True
-            self._logger.warning(
-                "%s has damaged lines, which are left out: `pamola-task doctor` lists them", self.log_path
-            )
+            said = "%s has damaged lines, which are left out: `pamola-task doctor` lists them"
+            self._logger.warning(said, self.log_path)
+        self._told = True
 
     @contextlib.contextmanager
     def _failing(self, done: str) -> Iterator[None]:
@@ -275,3 +255,32 @@ def _left(record: Mapping[str, Any], paths: set[str]) -> bool:
 def _united(present: list[dict[str, Any]] | None, added: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Both lists of files, each path once."""
     return list({item["path"]: item for item in [*added, *(present or ())]}.values())
+
+
+def _problems(read: Journal) -> list[str]:
+    """What is wrong with a log, in words."""
+    found = [f"line {damage.line} is damaged: {damage.reason}" for damage in read.damaged]
+    if read.torn:
+        found.append("the last line is incomplete; the next run removes it")
+    begun: set[str] = set()
+    ended: set[str] = set()
+    for entry in read.entries:
+        kind, run_id = entry.get("event"), entry.get("run_id")
+        name = f"{kind or 'an event'} of run {run_id or 'without id'}"
+        if entry.get("schema") != events.SCHEMA:
+            found.append(f"{name} has the schema {entry.get('schema')!r}: written by another release")
+        if kind not in events.EVENTS:
+            found.append(f"{name} is an event of unknown kind")
+        found += [
+            f"{name}: {key!r} is missing or no text"
+            for key in ("run_id", "task_id", "time")
+            if not (isinstance(entry.get(key), str) and entry[key])
+        ]
+        if isinstance(entry.get("time"), str) and entry["time"] and events.moment(entry["time"]) is None:
+            found.append(f"{name}: its time is none")
+        seen = ended if kind in events.ENDED else begun if kind == "run_started" else None
+        if seen is not None and isinstance(run_id, str):
+            if run_id in seen:
+                found.append(f"{name} is there twice")
+            seen.add(run_id)
+    return found

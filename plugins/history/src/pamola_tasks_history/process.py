@@ -16,8 +16,6 @@ class Process:
     """A process, so that a number given again to another one is not taken for it.
 
     Attributes:
-        host: The host's name.
-        pid: Its number.
         started: When it was started, as the system says it: clock ticks since the boot on Linux, a date elsewhere.
         boot: Which boot of the host, where the system says so; else empty.
     """
@@ -49,7 +47,6 @@ def _described(pid: int) -> Process:
 
 @cache
 def hostname() -> str:
-    """This host's name."""
     return platform.node() or "localhost"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -9,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
-from pamola_tasks_history import events, storage
+from pamola_tasks_history import events
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pamola_tasks.protocols import Files
     from pamola_tasks.storage.journal import Damage
@@ -23,14 +26,7 @@ VERSION = "1.0.0"
 
 
 class Summary:
-    """The file for other tools, beside the log.
-
-    Args:
-        files: The project's files.
-        log_path: The log.
-        logger: Logs a file that cannot be read.
-        damaged: Called for damaged lines of the log.
-    """
+    """The file for other tools, beside the log; `damaged` is called for damaged lines of the log."""
 
     def __init__(
         self, files: Files, log_path: str, *, logger: logging.Logger, damaged: Callable[[Damage], None]
@@ -42,9 +38,7 @@ class Summary:
         self._damaged = damaged
 
     def refresh(self, *, rewritten: bool = False) -> None:
-        """Rewrite it, and record runs that were found to be aborted.
-
-        Of several runs that end at once, one does it for all.
+        """Rewrite it, and record runs that were found to be aborted. Of several runs that end at once, one does it.
 
         Args:
             rewritten: Also if it describes a longer log than this one.
@@ -52,13 +46,13 @@ class Summary:
         dead: list[tuple[str, str]] = []
         wanted = self._files.stat(self._log_path).size
         with journal.locked(self._files, self._log_path):
-            if not rewritten and storage.shown_bytes(self._files, self.path) >= wanted:
+            if not rewritten and _shown_bytes(self._files, self.path) >= wanted:
                 return
             # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
             size = self._files.stat(self._log_path).size
             entries = journal.newest_first(self._files, self._log_path, but=events.STEP)
             found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))
-            self._files.write(self.path, storage.to_json({**document(found), "log_bytes": size}), "log")
+            self._files.write(self.path, to_json({**document(found), "log_bytes": size}), "log")
         if dead:
             aborted = [events.event("run_aborted", run_id, task_id) for run_id, task_id in dead]
             journal.append(self._files, self._log_path, aborted, flush=False)
@@ -72,15 +66,14 @@ class Summary:
         except (ExecutionLogError, ValueError) as problem:
             aside = f"{self.path}.damaged"
             self._files.replace(self.path, aside)
-            self._logger.warning(
-                "%s cannot be read (%s): it is kept as %s, and a new history starts", self.path, problem, aside
-            )
+            said = "%s cannot be read (%s): it is kept as %s, and a new history starts"
+            self._logger.warning(said, self.path, problem, aside)
             return
         entries = [entry for record in records for entry in events.of_record(record)]
         journal.append(self._files, self._log_path, entries, flush=True)
 
     def _parsed(self) -> list[dict[str, Any]]:
-        return storage.parse(self._files.read(self.path, "log"), self._files.root)
+        return parse(self._files.read(self.path, "log"), self._files.root)
 
     def problem(self, read: journal.Journal) -> str:
         """What is wrong with it, given the log; nothing where it is sound."""
@@ -96,19 +89,15 @@ def document(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Records as other tools get them: newest first, and the last run of each task."""
     tasks: dict[str, dict[str, Any]] = {}
     for record in found:
-        if record["status"] in ("running", "unknown"):
-            continue
-        when = events.moment(record["timestamp"])
-        tasks.setdefault(
-            record["task_id"],
-            {
+        if record["status"] not in ("running", "unknown") and record["task_id"] not in tasks:
+            when = events.moment(record["timestamp"])
+            tasks[record["task_id"]] = {
                 "task_type": record["task_type"],
                 "last_execution": int(when.timestamp()) if when else None,
                 "last_status": "success" if record["success"] else "failed",
                 "last_report_path": record["report_path"],
                 "last_task_run_id": record["task_run_id"],
-            },
-        )
+            }
     written = rfc3339(now())
     return {
         "schema": events.SCHEMA,
@@ -118,3 +107,73 @@ def document(found: list[dict[str, Any]]) -> dict[str, Any]:
         "tasks": tasks,
         "executions": found,
     }
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """A document with records, each on a line of its own; what is not a record comes first."""
+    head = {key: value for key, value in document.items() if key not in ("executions", "log_bytes")}
+    lines = ",\n".join(map(json.dumps, document["executions"]))
+    shown = f'"log_bytes": {document["log_bytes"]}, ' if "log_bytes" in document else ""
+    return f'{{{shown}{json.dumps(head)[1:-1]}, "executions": [\n{lines}\n]}}\n'
+
+
+def _shown_bytes(files: Files, path: str) -> int:
+    """How much of the log the file for other tools shows, as it says itself at its beginning; -1 where it does not."""
+    try:
+        with files.open_raw(path) as file:
+            found = re.match(rb'\{"log_bytes": (\d+),', file.read(64))
+    except FileNotFoundError:
+        return -1
+    return int(found[1]) if found else -1
+
+
+def parse(data: bytes, root: Path) -> list[dict[str, Any]]:
+    """The records in the file for other tools, or in one of the same form; see `complete`."""
+    try:
+        document = json.loads(data.decode("utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
+        raise ExecutionLogError(f"not an exported execution log: {problem}") from problem
+    executions = document.get("executions") if isinstance(document, dict) else None
+    if not isinstance(executions, list):
+        found = type(executions if isinstance(document, dict) else document).__name__
+        raise ExecutionLogError(
+            f"not an exported execution log: it has to be an object with a list `executions`, and this has {found}"
+        )
+    return complete(executions, root)
+
+
+def complete(records: list[Any], root: Path) -> list[dict[str, Any]]:
+    """Foreign records in the form of ours, oldest first, each with all its keys, its paths and time as we store them.
+
+    Raises:
+        ExecutionLogError: They are not records; the message lists what is wrong.
+    """
+    found = [f"record {n}: {p}" for n, record in enumerate(records, 1) for p in events.problems_of(record)]
+    if found:
+        more = f"; and {len(found) - 10} more" if len(found) > 10 else ""
+        raise ExecutionLogError(f"not an exported execution log: {'; '.join(found[:10])}{more}")
+    whole: dict[str, dict[str, Any]] = {}
+    for record in sorted(records, key=_when):
+        status = "success" if record["success"] else "failed"
+        known = {
+            **dict.fromkeys(("task_type", "report_path", "hostname"), ""),
+            "status": status,
+            "execution_time": None,
+        }
+        whole[record["task_run_id"]] = {**known, "input_files": [], "output_files": [], **record}
+    for record in whole.values():
+        try:
+            for item in (*record["input_files"], *record["output_files"]):
+                item["path"] = events.stored_path(item["path"], root)
+            if record["report_path"]:
+                record["report_path"] = events.stored_path(record["report_path"], root)
+        except ValueError as problem:
+            raise ExecutionLogError(f"run {record['task_run_id']}: a path of it {problem}") from problem
+        when = events.moment(record["timestamp"])
+        record["timestamp"] = rfc3339(when) if when else record["timestamp"]
+    return list(whole.values())
+
+
+def _when(record: Mapping[str, Any]) -> float:
+    found = events.moment(record["timestamp"])
+    return found.timestamp() if found else 0.0
