@@ -11,10 +11,10 @@ A plugin implements any of these functions, takes only the parameters that it ne
 * **event** (`pamola_on_*`): observers, in the parent process only, never two at a time. An observer that raises is
   recorded and named in the report while the others are still called; after three failures it is left out of the run.
 
-`pamola_run_step` is the one hook made to be wrapped: the kernel has the only plain implementation.
-A wrapper of any other hook is called once, around all implementations, even if there is none; what it returns counts.
-No parameter of an implementation may have a default value or be keyword-only, no implementation may be `async`, and no
-event may be wrapped. An implementation marked `optionalhook=True` may belong to a hook that another plugin adds.
+The kernel has the only plain implementation of `pamola_run_step`, which is made to be wrapped. A wrapper of another
+hook is called once, around all implementations, even if there is none; what it returns counts. Events have no wrappers.
+No parameter of an implementation may have a default value or be keyword-only, no implementation may be `async`.
+One marked `optionalhook=True` may belong to a hook that another plugin adds.
 """
 
 from __future__ import annotations
@@ -48,54 +48,43 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 # ---------------------------------------------------------------- assembly
 
 
-@hookspec
 def pamola_add_hooks(add: Callable[[Any], None]) -> None:
     """Add hook specifications of your own, which other plugins can then implement.
 
-    Called when the plugin is loaded: give `add` a module or class whose functions are marked `@pamola_tasks.hookspec`.
-    Names show the kind of a hook, as in the kernel. Call your hooks with `kernel.plugins.each`, `first` or
-    `objections`, or with `kernel.contributions` for contributions by name.
+    Called when the plugin is loaded: give `add` a module or class whose functions are marked `@pamola_tasks.hookspec`
+    and named by their kind. Call your hooks with `kernel.plugins.each`, `first` or `objections`, or with
+    `kernel.contributions` for contributions by name.
     """
 
 
-@hookspec
 def pamola_add_services() -> Mapping[str, protocols.Service]:
-    """Add kinds of service: each becomes `run.<name>`, provided by `pamola_provide_<name>(run)`.
-
-    Called when the plugin is loaded. Services come up in the order that their `after` asks for.
-    """
+    """Add kinds of service when the plugin is loaded: each is `run.<name>`, from `pamola_provide_<name>(run)`."""
 
 
-@hookspec
 def pamola_add_commands() -> Mapping[str, protocols.Command]:
     """Add commands to the command line, by name. A name that two plugins use is an error.
 
-    Called when the command line starts, so import nothing here: a `Command` names the click command as
-    `"module:object"`. One that writes (the default) is refused while an installed plugin is failed or incompatible.
+    Called when the command line starts, so import nothing here: a `Command` names the click command. One that writes
+    (the default) is refused while an installed plugin is failed or incompatible.
     """
 
 
-@hookspec
 def pamola_add_templates() -> Mapping[str, protocols.Command]:
     """Add what `pamola-task new` can create: its subcommands, which write with `CommandLine.create_files`."""
 
 
-@hookspec
 def pamola_add_operations() -> Mapping[str, str | type[Operation]]:
     """Add operations that tasks may use by name: the class, or `"module:Class"`, imported when it is first used."""
 
 
-@hookspec
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
-    """Add tasks that can be run by their id.
+    """Add tasks by id: a `BaseTask` class, `"module:Class"`, or a `pamola_tasks.registry.TaskFile`.
 
-    Called once per kernel and project. Returns task ids, and for each a `BaseTask` class, `"module:Class"`, or a
-    `pamola_tasks.registry.TaskFile`. A key such as `"*.yaml"` gives the class for all task files with that ending that
-    name no class of their own; it is called with the file's name and, where known, the task's id.
+    Called once per kernel and project. A key such as `"*.yaml"` gives the class for all task files with that ending
+    that name no class of their own; it is called with the file's name and, where known, the task's id.
     """
 
 
-@hookspec
 def pamola_add_settings() -> str | type:
     """Give the attrs class, or `"module:Class"`, that the plugin's own section of the configuration must fit.
 
@@ -103,7 +92,6 @@ def pamola_add_settings() -> str | type:
     """
 
 
-@hookspec
 def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterable[protocols.Diagnosis]:
     """Report to `pamola-task doctor` what is missing, odd or damaged.
 
@@ -112,7 +100,6 @@ def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool
     """
 
 
-@hookspec(firstresult=True)
 def pamola_provide_scheduler(kernel: KernelView) -> protocols.Scheduler:
     """Run several tasks: in dependency order, at the same time, as a dry run.
 
@@ -123,17 +110,15 @@ def pamola_provide_scheduler(kernel: KernelView) -> protocols.Scheduler:
 # ---------------------------------------------------------------- initialize
 
 
-@hookspec(firstresult=True)
 def pamola_provide_redactor(run: RunServices | None) -> protocols.Redactor:
     """Hide secrets in texts, and decide what may be shown of errors. Without a provider the run is refused.
 
     Called before everything else, since every log line passes through it: use no service and no configuration, but know
-    the secrets in the environment. Secrets and patterns of the configuration are added once that is known. Without a
-    run it is for messages outside of runs, such as why a plugin could not be loaded.
+    the secrets in the environment; those of the configuration are added once that is known. Without a run it is for
+    messages outside of runs, such as why a plugin could not be loaded.
     """
 
 
-@hookspec(firstresult=True)
 def pamola_provide_project(start: Path, asked: bool) -> protocols.Project:
     """Find the project that a folder belongs to. Without a provider the start folder itself is the root.
 
@@ -141,7 +126,6 @@ def pamola_provide_project(start: Path, asked: bool) -> protocols.Project:
     """
 
 
-@hookspec(firstresult=True)
 def pamola_provide_path_guard(project: Project) -> protocols.PathGuard:
     """Guard the names of files under the project's root. Without a provider every access to a file is denied.
 
@@ -149,7 +133,6 @@ def pamola_provide_path_guard(project: Project) -> protocols.PathGuard:
     """
 
 
-@hookspec
 def pamola_add_container_formats(
     project: Project,
 ) -> Mapping[str, str | Callable[[Project], protocols.ContainerFormat]]:
@@ -164,18 +147,14 @@ def pamola_add_container_formats(
     """
 
 
-@hookspec
 def pamola_check_path(project: Project, path: str, purpose: str, config: Config | None) -> Objections:
     """Forbid a path that the guard would allow: return why. An exception forbids too.
 
-    Called before every access to a file by name.
-
-    `path` is the name as it was given, `purpose` one of `read`, `write`, `mkdir`, `delete` and `list`; `config` is None
-    while the configuration is still being read.
+    Called before every access to a file by name, with the `path` as it was given. `purpose` is one of `read`, `write`,
+    `mkdir`, `delete` and `list`; `config` is None while the configuration is still being read.
     """
 
 
-@hookspec
 def pamola_add_config_layers(
     project: Project, task: Task | None, overrides: Mapping[str, Any]
 ) -> Iterable[protocols.ConfigLayer]:
@@ -185,33 +164,27 @@ def pamola_add_config_layers(
     """
 
 
-@hookspec(firstresult=True)
 def pamola_provide_config(
     project: Project, task: Task | None, layers: Iterable[protocols.ConfigLayer], settings: Mapping[str, type]
 ) -> protocols.Config:
     """Merge the layers, highest rank first, into one typed configuration. Without a provider the run is refused.
 
-    `settings` gives for plugins the attrs class that their section must fit. All problems are raised at once, as
-    `ConfigurationError`.
+    `settings` gives for plugins the attrs class that their section must fit. `ConfigurationError` lists all problems.
     """
 
 
-@hookspec
 def pamola_check_config(config: Config) -> Objections:
     """Object to a configuration: anything returned stops the run."""
 
 
-@hookspec(firstresult=True)
 def pamola_find_secret(name: str, project: Project) -> Secret | str | None:
     """Look up the secret that `${secret:NAME}` names: the first plugin that knows it answers."""
 
 
-@hookspec
 def pamola_add_redactions(run: RunServices) -> Iterable[str | Callable[[str], bool]]:
     """Add patterns (regular expressions) and predicates on key names to what `run.redact` hides."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_places(project: Project, config: Config) -> protocols.Places:
     """Know where everything is: directories, state, lock and reports of any task, and the project's folders.
 
@@ -219,47 +192,38 @@ def pamola_provide_places(project: Project, config: Config) -> protocols.Places:
     """
 
 
-@hookspec(firstresult=True)
 def pamola_provide_directories(run: RunServices) -> protocols.Directories:
     """Make the directories of the run's task, where `run.places` puts them. Without a provider the run is refused."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_logging(run: RunServices) -> protocols.Logging:
     """Give the handlers for the run's log lines, earlier lines included. Without a provider nothing is logged."""
 
 
-@hookspec
 def pamola_add_log_handlers(run: RunServices) -> Iterable[logging.Handler]:
     """Add further handlers beside those of the logging service."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_history(run: RunServices) -> protocols.History:
     """Record that the run happened. Without a provider there is no history."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_lock(run: RunServices) -> protocols.Lock:
     """Keep a task from running twice at the same time; asked about others too. Without a provider runs are refused."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_encryption(run: RunServices) -> protocols.Encryption:
     """Encrypt and decrypt files and data. Without a provider, a run that asks for encryption is refused."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_data_source(run: RunServices) -> protocols.DataSource:
     """Read datasets: a source that knows the task's inputs by name. Without a provider the run is refused."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_data_writer(run: RunServices) -> protocols.DataWriter:
     """Write datasets. Without a provider the run is refused."""
 
 
-@hookspec
 def pamola_add_dataset_formats() -> Mapping[str, str | protocols.DatasetFormat | protocols.Contribution]:
     """Add file formats for datasets: the extension without dot, and a `DatasetFormat` or `"module:object"`.
 
@@ -267,53 +231,42 @@ def pamola_add_dataset_formats() -> Mapping[str, str | protocols.DatasetFormat |
     """
 
 
-@hookspec(firstresult=True)
 def pamola_provide_checkpoints(run: RunServices) -> protocols.Checkpoints:
     """Remember finished steps. Without a provider every run starts from the beginning."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_dependencies(run: RunServices) -> protocols.Dependencies:
     """Find what other tasks left. Without a provider, a task that names dependencies is refused."""
 
 
-@hookspec
 def pamola_check_dependencies(run: RunServices) -> Objections:
     """Object to a run because something it needs is missing: anything returned stops the run."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_progress(run: RunServices) -> protocols.Progress:
     """Show progress. Without a provider none is shown."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_reporter(run: RunServices) -> protocols.Reporter:
     """Write the report. Without a provider there is none."""
 
 
-@hookspec(firstresult=True)
 def pamola_provide_executor(run: RunServices) -> protocols.Executor:
     """Run the steps of a plan. Without a provider the run is refused."""
 
 
-@hookspec
 def pamola_on_run_started(run: RunServices) -> None:
-    """Called once, right after configuration, guard and history exist; later services are not up yet.
-
-    In a run of selected steps: once these have been found in the plan.
-    """
+    """Called once, right after configuration, guard and history exist, and later services are not up yet; in a run of
+    selected steps, once these have been found in the plan."""
 
 
 # ---------------------------------------------------------------- configure
 
 
-@hookspec
 def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
     """Reorder, insert or deselect steps through the plan's methods. The kernel records which plugin changed what."""
 
 
-@hookspec
 def pamola_check_plan(run: RunServices, plan: Plan) -> Objections:
     """Object to a plan: anything returned stops the run."""
 
@@ -321,17 +274,14 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Objections:
 # ---------------------------------------------------------------- execute
 
 
-@hookspec(firstresult=True)
 def pamola_run_operation(kernel: KernelView, operation: Operation, arguments: Mapping[str, Any]) -> OperationResult:
     """Run one operation without a task, with the arguments of `Operation.run`."""
 
 
-@hookspec
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> Mapping[str, str]:
     """Add parts to a step's fingerprint: when one of them changes, the step is run again."""
 
 
-@hookspec(firstresult=True)
 def pamola_run_step(run: RunServices, step: Step) -> OperationResult:
     """One attempt at one step, where the step runs (thread or process). Failures inside are exceptions.
 
@@ -339,42 +289,34 @@ def pamola_run_step(run: RunServices, step: Step) -> OperationResult:
     """
 
 
-@hookspec
 def pamola_on_step_started(run: RunServices, step: Step) -> None:
     """Called before the first attempt at a step."""
 
 
-@hookspec
 def pamola_on_step_progress(run: RunServices, step: Step, done: float, total: float | None, unit: str) -> None:
     """Called while a step makes progress, at most ten times a second."""
 
 
-@hookspec
 def pamola_on_step_retried(run: RunServices, step: Step, attempt: int, error: BaseException, wait: float) -> None:
     """Called when attempt number `attempt` (from 1) failed and the next one follows in `wait` seconds."""
 
 
-@hookspec
 def pamola_on_step_finished(run: RunServices, step: Step, result: OperationResult) -> None:
     """Called when a step has ended, well or not."""
 
 
-@hookspec
 def pamola_on_step_skipped(run: RunServices, step: Step, reason: str) -> None:
     """Called instead of started and finished when a step is not run."""
 
 
-@hookspec
 def pamola_on_dataset_read(run: RunServices, step: Step, dataset: DatasetRecord) -> None:
     """Called when a step first reads a dataset."""
 
 
-@hookspec
 def pamola_on_dataset_written(run: RunServices, step: Step, dataset: DatasetRecord) -> None:
     """Called when a dataset that a step wrote is in its place."""
 
 
-@hookspec
 def pamola_on_artifact(run: RunServices, step: Step, artifact: Artifact) -> None:
     """Called when an artifact that a step made is in its place."""
 
@@ -382,7 +324,6 @@ def pamola_on_artifact(run: RunServices, step: Step, artifact: Artifact) -> None
 # ---------------------------------------------------------------- finalize
 
 
-@hookspec
 def pamola_add_report_sections(run: RunServices) -> Iterable[protocols.ReportSection] | protocols.ReportSection | None:
     """Add sections to the report: a title, facts for machines, Markdown for people.
 
@@ -390,11 +331,16 @@ def pamola_add_report_sections(run: RunServices) -> Iterable[protocols.ReportSec
     """
 
 
-@hookspec
 def pamola_add_report_writers() -> Mapping[str, str | protocols.ReportWriter]:
     """Add formats of the report: the extension without dot, and a `ReportWriter` or `"module:object"`."""
 
 
-@hookspec
 def pamola_on_run_finished(run: RunServices) -> None:
     """Called exactly once for each `pamola_on_run_started`, whatever happened; `run.record` holds the facts."""
+
+
+# Names show which hooks these are, and for which of them one answer is all.
+_FIRST_RESULT = ("pamola_find_secret", "pamola_run_operation", "pamola_run_step")
+for _name, _hook in [*globals().items()]:
+    if _name.startswith("pamola_"):
+        hookspec(_hook, firstresult=_name.startswith("pamola_provide_") or _name in _FIRST_RESULT)
