@@ -229,3 +229,12 @@ class AlreadyRunning(PamolaTaskError, code="already_running", exit_code=EXIT_ALR
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: ends a run as Ctrl-C does, with another exit code."""
+
+    exit_code = EXIT_TERMINATED
+
+
+def exit_code_of(error: BaseException | None) -> int:
+    """What the command line ends with where this, or something unknown, made a run fail."""
+    if isinstance(error, (PamolaTaskError, Terminated)):
+        return error.exit_code
+    return EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXIT_TASK_FAILED

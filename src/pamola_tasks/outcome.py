@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_TASK_FAILED,
-    EXIT_TERMINATED,
-    PamolaTaskError,
-    Terminated,
-)
+from pamola_tasks.errors import EXIT_OK, exit_code_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pamola_tasks.lifecycle import RunSession
-    from pamola_tasks.protocols import RunServices
     from pamola_tasks.record import DatasetRecord, RunRecord
     from pamola_tasks.result import OperationResult
 
@@ -30,14 +22,13 @@ class OutcomeDatasets(Mapping[str, Any]):
 
     def __init__(self, session: RunSession) -> None:
         self._session = session
-        record = session.run.record
-        # Without checkpoints, what only later steps read is gone when the run has ended.
-        kept = record.intermediates if _keeps_steps(session.run) else [d for d in record.intermediates if not d.path]
-        self._records: dict[str, DatasetRecord] = {d.name: d for d in (*kept, *record.outputs)}
+        record, checkpoints = session.run.record, vars(session.run).get("checkpoints")
+        keeps = checkpoints is not None and checkpoints.enabled  # else what only later steps read is gone
+        kept = [dataset for dataset in record.intermediates if keeps or not dataset.path]
+        self._records: dict[str, DatasetRecord] = {dataset.name: dataset for dataset in (*kept, *record.outputs)}
 
     def __getitem__(self, name: str) -> Any:
-        found = self._records[name]
-        session = self._session
+        found, session = self._records[name], self._session
         if not found.path:
             return session.run.data_source.frame(name)
         run = session.kernel.services(session.task, upto="data_writer")
@@ -60,8 +51,8 @@ class Outcome:
     run_id: str
     project_root: Path  #: where the project is; paths in `record` are relative to it
     status: str  #: `success`, or what went wrong, as `BaseTask.status`
-    results: Mapping[str, OperationResult]  #: results by step id
-    report: Path | None  #: path of the JSON report; None where none was written
+    results: Mapping[str, OperationResult]  #: by step id
+    report: Path | None  #: the JSON report; None where none was written
     error: BaseException | None  #: the exception that made the run fail, or None
     datasets: Mapping[str, Any]  #: what the run left, by name, read when asked for
     record: RunRecord  #: everything else there is to know
@@ -74,13 +65,4 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """What the command line ends with."""
-        if self.success:
-            return EXIT_OK
-        if isinstance(self.error, KeyboardInterrupt):
-            return EXIT_TERMINATED if isinstance(self.error, Terminated) else EXIT_INTERRUPTED
-        return self.error.exit_code if isinstance(self.error, PamolaTaskError) else EXIT_TASK_FAILED
-
-
-def _keeps_steps(run: RunServices) -> bool:
-    checkpoints = vars(run).get("checkpoints")
-    return checkpoints is not None and checkpoints.enabled
+        return EXIT_OK if self.success else exit_code_of(self.error)

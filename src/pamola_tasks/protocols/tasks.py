@@ -8,14 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
-from pamola_tasks.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_TASK_FAILED,
-    EXIT_TERMINATED,
-    PamolaTaskError,
-    Terminated,
-)
+from pamola_tasks.errors import EXIT_OK, PamolaTaskError, exit_code_of
 
 if TYPE_CHECKING:
     import logging
@@ -28,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """A task (`BaseTask`), with an identity that the merged configuration completes."""
+    """What services and the lifecycle use of `pamola_tasks.BaseTask`, which documents it."""
 
     task_id: str
     task_type: str
@@ -41,23 +34,12 @@ class Task(Protocol):
     dependency_manager: Any
 
     @property
-    def origin(self) -> str:
-        """Where the task comes from: its file, or `module:Class`."""
-
-    def stated_configuration(self) -> dict[str, Any]:
-        """What the task's class states: constructor arguments that were passed, and `get_default_config`."""
-
-    def overriding(self) -> Mapping[str, Any]:
-        """Configuration that overrides all files: the directory set in the task's constructor."""
-
-    def take_identity(self, config: Config) -> None:
-        """Become what the merged configuration says."""
-
-    def create_dependency_manager(self) -> Any:
-        """The service that checks what the task depends on."""
-
-    def configure_operations(self) -> None:
-        """Add the task's operations."""
+    def origin(self) -> str: ...
+    def stated_configuration(self) -> dict[str, Any]: ...
+    def overriding(self) -> Mapping[str, Any]: ...
+    def take_identity(self, config: Config) -> None: ...
+    def create_dependency_manager(self) -> Any: ...
+    def configure_operations(self) -> None: ...
 
 
 class Checkpoints(Protocol):
@@ -107,44 +89,25 @@ class StagedFile:
 
 
 class StagedStep(Protocol):
-    """What one attempt at a step reads and leaves: see `pamola_tasks.storage.staging.StepStaging`.
+    """What one attempt at a step reads and leaves; `pamola_tasks.storage.staging.StepStaging` documents it.
 
     A process that makes an attempt for another one has one of its own; `take` brings over what that one holds.
-
-    Attributes:
-        read: The datasets that were read, by name.
-        warnings: Messages for the user.
-        derives: Whether the step asked for keys of its own, so that its result depends on the project's key.
-        files: What waits to be published.
     """
 
-    read: dict[str, DatasetRecord]
-    warnings: list[str]
-    derives: bool
-    files: list[StagedFile]
+    read: dict[str, DatasetRecord]  #: the datasets that were read, by name
+    warnings: list[str]  #: messages for the user
+    derives: bool  #: whether the step asked for keys of its own, so that its result depends on the project's key
+    files: list[StagedFile]  #: what waits to be published
 
-    def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord:
-        """Write a dataset that the step declares."""
-
-    def format_of(self, name: str) -> str:
-        """The format of a dataset for which none is asked."""
-
+    def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord: ...
+    def format_of(self, name: str) -> str: ...
     def artifact(
         self, name: str, kind: str, description: str, *, category: str, tags: Sequence[str], group: str
-    ) -> AbstractContextManager[IO[bytes]]:
-        """Write an artifact."""
-
-    def expect(self) -> None:
-        """Have `discard` remove what another process writes for this attempt."""
-
-    def take(self, files: Sequence[StagedFile]) -> None:
-        """Have files published that another process has staged for this attempt."""
-
-    def publish(self) -> tuple[list[DatasetRecord], list[Artifact]]:
-        """Rename everything into its place; called by `Checkpoints.publish`."""
-
-    def discard(self) -> None:
-        """Remove what was not published."""
+    ) -> AbstractContextManager[IO[bytes]]: ...
+    def expect(self) -> None: ...
+    def take(self, files: Sequence[StagedFile]) -> None: ...
+    def publish(self) -> tuple[list[DatasetRecord], list[Artifact]]: ...
+    def discard(self) -> None: ...
 
 
 class Dependencies(Protocol):
@@ -168,92 +131,62 @@ class Executor(Protocol):
 
 
 class StepDriver(Protocol):
-    """The steps of a run, as the executor drives them.
+    """The steps of a run, as the executor drives them; `pamola_tasks.steps.Steps` documents the methods.
 
     Only `attempt` and `call_in_parent` may be called on any thread; all others in that of `run_plan`, one at a time.
     To have an attempt made by another process, call `begin` instead of `attempt`, and fill what it gives with what
     came back.
-
-    Attributes:
-        run: The run (`RunServices`).
-        stopped: Whether no further step may begin (a failure without `continue_on_error`, or an interrupt).
-        call_in_parent: Calls something in the parent's thread: at once, unless an executor that makes attempts
-            elsewhere sets another.
     """
 
-    run: Any
-    stopped: bool
+    run: Any  #: `RunServices`
+    stopped: bool  #: whether no further step may begin: a failure without `continue_on_error`, or an interrupt
+    #: calls something in the parent's thread: at once, unless an executor that makes attempts elsewhere sets another
     call_in_parent: Callable[[Callable[[], None]], None]
 
-    def prepare(self, step: Step) -> bool:
-        """Whether the step has to be run; False when it was skipped, or needs one that failed."""
-
-    def attempt(self, step: Step) -> OperationResult:
-        """Make one attempt here; failures are exceptions."""
-
-    def begin(self, step: Step) -> StagedStep:
-        """Begin one attempt that another process makes."""
-
-    def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
-        """Pass on how far a step is."""
-
-    def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
-        """Report that an attempt failed and another will be made."""
-
-    def complete(self, step: Step, result: OperationResult) -> None:
-        """Publish, record and report what a step gave."""
+    def prepare(self, step: Step) -> bool: ...
+    def attempt(self, step: Step) -> OperationResult: ...
+    def begin(self, step: Step) -> StagedStep: ...
+    def progress(self, step: Step, done: float, total: float | None, unit: str) -> None: ...
+    def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None: ...
+    def complete(self, step: Step, result: OperationResult) -> None: ...
 
 
 class Session(Protocol):
-    """What the steps of a run need of the run's lifecycle."""
+    """What the steps of a run need of its lifecycle (`pamola_tasks.lifecycle.RunSession`)."""
 
-    error: BaseException | None  # what made the run fail
+    error: BaseException | None  #: what made the run fail
 
-    def emit(self, hook: str, **arguments: Any) -> None:
-        """Call the observers of an event."""
-
-    def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]:
-        """Record a failure; the first one is what the run failed with."""
+    def emit(self, hook: str, **arguments: Any) -> None: ...
+    def fail(self, status: str, error: BaseException, **more: Any) -> dict[str, Any]: ...
 
 
 @attrs.frozen(kw_only=True)
 class TaskNode:
-    """A task among others.
-
-    Attributes:
-        name: What the kernel is asked for to get it: its id, a class, a path.
-        needs: The tasks that it needs, in the order in which it names them, each with the datasets that it reads of it
-            (none where it is only named in `dependencies`).
-        problem: Why it cannot be configured, if so; then `needs` is not known.
-        kept: For a needed task that is not part of the project any more: why its results can be used.
-    """
+    """A task among others."""
 
     task_id: str
+    #: what the kernel is asked for to get it: its id, a class, a path
     name: str = attrs.field(default=attrs.Factory(lambda self: self.task_id, takes_self=True))
+    #: the tasks that it needs, in the order in which it names them, each with the datasets that it reads of it (none
+    #: where it is only named in `dependencies`)
     needs: Mapping[str, tuple[str, ...]] = attrs.Factory(dict)
-    problem: PamolaTaskError | None = None
-    kept: str = ""
+    problem: PamolaTaskError | None = None  #: why it cannot be configured, if so; then `needs` is not known
+    kept: str = ""  #: for a needed task that the project has no more: why its results can be used
 
 
 @attrs.frozen(kw_only=True)
 class TaskOutcome:
-    """What became of one task among several.
-
-    Attributes:
-        status: `run` (see `outcome`), `skipped`, `refused` (see `error`: nothing was begun), `died` (see `error`: its
-            process ended in the middle) or `not_run`.
-        reason: Why it was skipped or not run.
-        outcome: How the run ended, a `pamola_tasks.Outcome`; of one in another process without results and datasets.
-        interrupt: What stopped it while it ran, or kept it from being run.
-    """
+    """What became of one task among several."""
 
     task_id: str
     name: str
+    #: `refused`: nothing was begun; `died`: its process ended in the middle
     status: Literal["run", "skipped", "refused", "died", "not_run"]
-    reason: str = ""
+    reason: str = ""  #: why it was skipped or not run
+    #: of a task that was run a `pamola_tasks.Outcome`; of one in another process without results and datasets
     outcome: Any = None
-    error: PamolaTaskError | None = None
-    interrupt: KeyboardInterrupt | None = None
+    error: PamolaTaskError | None = None  #: why it was refused, or died
+    interrupt: KeyboardInterrupt | None = None  #: what stopped it while it ran, or kept it from being run
 
     @property
     def success(self) -> bool:
@@ -263,32 +196,21 @@ class TaskOutcome:
     @property
     def exit_code(self) -> int:
         """What the command line ends with, if this is the first task that failed."""
-        if self.interrupt is not None:
-            return EXIT_TERMINATED if isinstance(self.interrupt, Terminated) else EXIT_INTERRUPTED
         if self.outcome is not None:
             return int(self.outcome.exit_code)
-        if self.error is not None:
-            return self.error.exit_code
-        return EXIT_TASK_FAILED if self.status == "not_run" else EXIT_OK
+        return EXIT_OK if self.success else exit_code_of(self.interrupt or self.error)
 
 
 @attrs.frozen(kw_only=True)
 class PlannedTask:
-    """What a run of several tasks would do with one of them.
-
-    Attributes:
-        action: `run` or `skip`.
-        reason: Why, in words.
-        run: The configured task with its plan (`RunServices`); None where it cannot be configured before other tasks
-            have run.
-        steps: What would become of each step of the plan.
-    """
+    """What a run of several tasks would do with one of them."""
 
     task_id: str
     action: Literal["run", "skip"]
-    reason: str = ""
+    reason: str = ""  #: why, in words
+    #: the configured task with its plan (`RunServices`); None where others have to run before it can be configured
     run: Any = None
-    steps: Sequence[Any] = ()
+    steps: Sequence[Any] = ()  #: what would become of each step of the plan
 
 
 class Scheduler(Protocol):
