@@ -26,31 +26,30 @@ if TYPE_CHECKING:
 T = typing.TypeVar("T")
 ValuePath: typing.TypeAlias = "tuple[str | int, ...]"
 
-_WORDS: dict[Any, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    tuple: "a list",
-    set: "a list",
-    frozenset: "a list",
-    dict: "a mapping",
-    type(None): "nothing",
-    Path: "a path",
-    Secret: "a secret",
-}
-LISTS = (list, tuple, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
-MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 UNIONS = (typing.Union, types.UnionType)
+MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_LIST_LIKE = (list, tuple, set, frozenset)
+LISTS: dict[Any, Any] = {kind: kind for kind in _LIST_LIKE}  # and what makes one of a list
+LISTS |= {collections.abc.Sequence: list, collections.abc.Iterable: list, collections.abc.Set: set}
+_NOTHING = type(None)
 _ACCEPTED: dict[Any, tuple[type, ...]] = {
     bool: (bool,),
     int: (int,),
     float: (int, float),
     str: (str,),
-    type(None): (type(None),),
+    _NOTHING: (_NOTHING,),
     Path: (str, Path),
     Secret: (str, Secret),
+}
+_WORDS: dict[Any, str] = dict.fromkeys(_LIST_LIKE, "a list") | {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    dict: "a mapping",
+    _NOTHING: "nothing",
+    Path: "a path",
+    Secret: "a secret",
 }
 
 
@@ -62,29 +61,29 @@ class Field(str):
 
 @attrs.frozen
 class Misfit:
-    """A value that does not fit.
+    """A value that does not fit."""
 
-    Attributes:
-        path: Keys, and numbers of list items from 0.
-        message: What was expected, and what kind of value was found.
-        at_key: Whether the key itself is wrong, not its value.
-    """
+    path: ValuePath  #: keys, and numbers of list items from 0
+    message: str  #: what was expected, and what kind of value was found
+    at_key: bool = False  #: whether the key itself is wrong, not its value
 
-    path: ValuePath
-    message: str
-    at_key: bool = False
+    def __str__(self) -> str:
+        """`fields[2].low: expected …`; an unknown or missing parameter is named by its message."""
+        text = ""
+        for part in self.path[:-1] if self.at_key else self.path:
+            if isinstance(part, int):
+                text += f"[{part}]"
+            else:
+                text += (": " if isinstance(part, Field) else ".") * bool(text) + part
+        return f"{text}: {self.message}" if text else self.message
 
 
 def fit(value: Any, kind: Any) -> Any:
-    """The value as this type has it.
-
-    Raises:
-        ValueError: It is not a value of this type.
-    """
+    """The value as this type has it; `ValueError` where it is not a value of this type."""
     fitter = Fitter()
     found = fitter.fit(value, kind)
     if fitter.misfits:
-        raise ValueError("; ".join(_shown(misfit) for misfit in fitter.misfits))
+        raise ValueError("; ".join(map(str, fitter.misfits)))
     return found
 
 
@@ -100,40 +99,28 @@ def build(cls: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
         ParameterError: Unknown or missing parameters, values that do not fit; `problems` has them all.
     """
     fitter = Fitter()
-    try:
-        ready = fitter.fields(values, cls, ())
+    ready = fitter.fields(values, cls, ())
+    if not fitter.misfits:
+        made: T = fitter.made(cls, ready, ())
         if not fitter.misfits:
-            return cls(**ready)
-    except ParameterError:
-        raise
-    except (ValueError, TypeError) as error:
-        fitter.say((), str(error.args[0] if error.args else error))
-    what = what or cls.__name__
+            return made
     raise ParameterError(
-        problems=tuple(f"{what}: {_shown(misfit)}" for misfit in fitter.misfits),
+        problems=tuple(f"{what or cls.__name__}: {misfit}" for misfit in fitter.misfits),
         parameters=tuple(str(misfit.path[0]) if misfit.path else "" for misfit in fitter.misfits),
     )
 
 
-def _shown(misfit: Misfit) -> str:
-    """`fields[2].low: expected …`; an unknown or missing parameter is named by its message."""
-    text = ""
-    for part in misfit.path[:-1] if misfit.at_key else misfit.path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += (": " if isinstance(part, Field) else ".") * bool(text) + part
-    return f"{text}: {misfit.message}" if text else misfit.message
-
-
 class Fitter:
-    """Fits values to types and collects what is wrong with them, in `misfits`."""
+    """Fits values to types and collects what is wrong with them, in `misfits`.
+
+    Methods that give a value give None, with a problem noted, where there is none that fits.
+    """
 
     def __init__(self) -> None:
         self.misfits: list[Misfit] = []
 
     def say(self, path: ValuePath, message: str, *, at_key: bool = False) -> Any:
-        """Note a problem; None means the value that is not there."""
+        """Note a problem."""
         self.misfits.append(Misfit(path, message, at_key))
         return None
 
@@ -142,7 +129,7 @@ class Fitter:
         return self.say(path, f"expected {describe(kind)}, got {kind_of(value)}")
 
     def fit(self, value: Any, kind: Any, path: ValuePath = ()) -> Any:
-        """The value as this type has it; None, with a problem noted, where it does not fit."""
+        """The value as this type has it."""
         origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
         if kind is Any:
             return value
@@ -169,22 +156,20 @@ class Fitter:
         return self.expected(value, kind, path)
 
     def _union(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        """The value as the first member of a union that it fits."""
         members = typing.get_args(kind)
-        if value is None and type(None) in members:
+        if value is None and _NOTHING in members:
             return None
         before, tried = self.misfits, []
         for member in members:
-            if member is type(None):
-                continue
-            self.misfits = []
-            found = self.fit(value, member, path)
-            tried.append(self.misfits)
-            if not self.misfits:
-                break
+            if member is not _NOTHING:
+                self.misfits = []
+                found = self.fit(value, member, path)
+                tried.append(self.misfits)
+                if not self.misfits:
+                    break
         self.misfits = before
-        if not tried[-1]:
-            return found
-        return self.fits_none(value, kind, path, tried)
+        return self.fits_none(value, kind, path, tried) if tried[-1] else found
 
     def fits_none(self, value: Any, kind: Any, path: ValuePath, tried: list[list[Misfit]]) -> Any:
         """Note that a value fits no member of a union, given what was wrong with each."""
@@ -194,18 +179,14 @@ class Fitter:
         return None
 
     def _list(self, value: Any, kind: Any, path: ValuePath) -> Any:
-        if not isinstance(value, list | tuple | set | frozenset):
+        if not isinstance(value, _LIST_LIKE):
             return self.expected(value, kind, path)
         origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
-        fixed = origin is tuple and bool(arguments) and Ellipsis not in arguments
-        if fixed and len(value) != len(arguments):
-            return self.say(path, f"expected {len(arguments)} values, got {len(value)}")
-        kinds = arguments if fixed else (arguments[0] if arguments else Any,) * len(value)
-        pairs = enumerate(zip(value, kinds, strict=True))
-        items = [self.fit(item, item_kind, (*path, number)) for number, (item, item_kind) in pairs]
-        if origin in (tuple, frozenset):
-            return origin(items)
-        return set(items) if origin in (set, collections.abc.Set) else items
+        fixed = origin is tuple and arguments and Ellipsis not in arguments
+        kinds = arguments if fixed else (arguments or (Any,))[:1] * len(value)
+        if len(value) != len(kinds):
+            return self.say(path, f"expected {len(kinds)} values, got {len(value)}")
+        return LISTS[origin]([self.fit(v, k, (*path, n)) for n, (v, k) in enumerate(zip(value, kinds, strict=True))])
 
     def section(self, value: Any, cls: type, path: ValuePath) -> Any:
         """An instance of an attrs class from a mapping."""
@@ -215,15 +196,13 @@ class Fitter:
             return self.expected(value, cls, path)
         before = len(self.misfits)
         ready = self.fields(value, cls, path)
-        if len(self.misfits) > before:
-            return None
-        return self.made(cls, ready, path)
+        return self.made(cls, ready, path) if len(self.misfits) == before else None
 
     def made(self, cls: type, ready: Mapping[str, Any], path: ValuePath) -> Any:
         """An instance of an attrs class from typed values."""
         try:
             return cls(**ready)
-        except (ValueError, TypeError, ParameterError) as error:
+        except (ValueError, TypeError) as error:
             return self.say(path, str(error.args[0] if error.args else error))
 
     def fields(self, values: Mapping[str, Any], cls: Any, path: ValuePath) -> dict[str, Any]:
@@ -260,11 +239,11 @@ class Fitter:
         if kind in _ACCEPTED:
             if not isinstance(value, _ACCEPTED[kind]) or (isinstance(value, bool) and kind is not bool):
                 return self.expected(value, kind, path)
-            return value if kind is type(None) or isinstance(value, kind) else kind(value)
+            return value if kind is _NOTHING or isinstance(value, kind) else kind(value)
         import cattrs
 
         try:
-            return converter().structure(value, kind)
+            return _converter().structure(value, kind)
         except cattrs.StructureHandlerNotFoundError:
             fits = not isinstance(kind, type) or isinstance(value, kind)
             return value if fits else self.expected(value, kind, path)
@@ -273,15 +252,12 @@ class Fitter:
 
 
 @cache
-def converter() -> cattrs.Converter:
-    """What structures and unstructures values of types that are not plain."""
+def _converter() -> cattrs.Converter:
     import cattrs
 
-    made = cattrs.Converter(forbid_extra_keys=True, unstruct_collection_overrides={set: list, frozenset: list})
+    made = cattrs.Converter(forbid_extra_keys=True)
     for kind in _ACCEPTED:  # within dataclasses, named tuples …
         made.register_structure_hook(kind, fit)
-    for kind in (Path, Secret):
-        made.register_unstructure_hook(kind, str)
     return made
 
 
