@@ -64,8 +64,9 @@ def with_slots(file: bytes, a: bytes, b: bytes) -> bytes:
 def test_all_files_open_with_the_new_key_alone_and_nothing_else_changed(files: Files) -> None:
     content = fill(files, 20, 5000)
     payloads = {name: (files.root / name).read_bytes()[HEADER_SIZE:] for name in content}
-    steps: list[int] = []
-    tally = rotation.exchange_files(files, OLD, OTHER_KEY, lambda: steps.append(1))
+    steps: list[str] = []
+    names = (steps.append(name) or name for name in rotation.encrypted_files(files))
+    tally = rotation.exchange_files(files, OLD, OTHER_KEY, names)
     assert tally.counts[Found.CHANGED] == len(steps) == 20
     for name, plain in content.items():
         data = (files.root / name).read_bytes()

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from pamola_tasks_encryption.manager import TaskEncryptionManager as TaskEncryptionManager
     from pamola_tasks_encryption.settings import EncryptionMode as EncryptionMode
     from pamola_tasks_encryption.settings import EncryptionSettings as EncryptionSettings
-else:
-    __getattr__, __dir__, __all__ = lazily(
-        __name__,
-        {
-            "container": "DecryptingReader EncryptingWriter",
-            "header": "Binding",
-            "keys": "MemoryProtectedKey",
-            "manager": "EncryptionManager TaskEncryptionManager",
-            "settings": "EncryptionMode EncryptionSettings",
-        },
-    )
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "container": "DecryptingReader EncryptingWriter",
+        "header": "Binding",
+        "keys": "MemoryProtectedKey",
+        "manager": "EncryptionManager TaskEncryptionManager",
+        "settings": "EncryptionMode EncryptionSettings",
+    },
+)

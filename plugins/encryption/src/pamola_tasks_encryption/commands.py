@@ -100,9 +100,8 @@ def check(cli: CommandLine, content: bool, as_json: bool) -> None:
     """Check the key, and that every encrypted file of the project opens with it."""
     place = Place(cli)
     key = place.open_key()
-    names = rotation.encrypted_files(place.files)
-    with place.bar("checking", len(names), counts=True) as advance:
-        tally = rotation.survey(place.files, key.by_id, lambda: advance(1), content=content, names=names)
+    with place.bar("checking", rotation.encrypted_files(place.files)) as names:
+        tally = rotation.survey(place.files, key.by_id, names, content=content)
     _report(cli.out, tally, {"key_id": key.document.id.hex(), "kept_in": place.store.name}, as_json)
     if key.previous is not None:
         click.secho("a rotation is not finished: run `pamola-task keys rotate`", fg="yellow", err=True)
@@ -292,16 +291,16 @@ def _new_passphrase(file: str | None) -> str:
 
 
 def _exchange(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], label: str) -> Tally:
-    with place.bar(label, len(names), counts=True) as advance:
-        return rotation.exchange_files(place.files, keys, new, lambda: advance(1), names)
+    with place.bar(label, names) as shown:
+        return rotation.exchange_files(place.files, keys, new, shown)
 
 
 def _renew(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False) -> Tally:
     renewal = Renewal.begin(place.files, new, place.location, restart=restart)
     if done := len(renewal.done):
         click.secho(f"resuming the re-encryption started at {renewal.begun}: {done} files are done", err=True)
-    with place.bar("re-encrypting", len(names), counts=True) as advance:
-        return renew_files(renewal, keys, new, place.location, lambda: advance(1), names)
+    with place.bar("re-encrypting", names) as shown:
+        return renew_files(renewal, keys, new, place.location, shown)
 
 
 def _report(out: Output, tally: Tally, about: dict[str, str], as_json: bool) -> None:

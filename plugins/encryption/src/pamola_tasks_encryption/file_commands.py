@@ -208,8 +208,8 @@ class _Work:
             length = files.stat(inside).size
         except FileNotFoundError:
             raise UsageError(f"there is no file {name}") from None
-        with files.guard.open(inside, "rb") as file, self.place.bar(path.name, length) as advance:
-            yield _Source(file, path, self.cli.out.from_here(path), advance)
+        with files.guard.open(inside, "rb") as file, self.place.bar(path.name, length=length) as bar:
+            yield _Source(file, path, self.cli.out.from_here(path), bar.update)
 
     @contextlib.contextmanager
     def target(self, source: _Source, wanted: str) -> Iterator[_Target]:

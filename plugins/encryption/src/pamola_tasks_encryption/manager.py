@@ -1,30 +1,37 @@
-"""The encryption service of a run: what it encrypts with, and what it can read.
+"""The encryption service of a run: what it encrypts with, what it can read, and the keys that it holds for this.
 
 Asked to encrypt and unable to, it raises before anything is written; it never continues without encryption and never
-changes the mode by itself. What encrypts and decrypts is imported when the first file is.
+changes the mode by itself. Nothing of cryptography is imported before a file or key needs it.
 """
 
 from __future__ import annotations
 
+import base64
 import enum
 import io
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import attrs
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
 from pamola_tasks.plugins.manager import installed_redactor
+from pamola_tasks.secret import Secret
 from pamola_tasks_encryption.errors import Tampered
-from pamola_tasks_encryption.held_keys import HeldKeys
 from pamola_tasks_encryption.marks import is_age, is_container, is_encrypted
 from pamola_tasks_encryption.settings import EncryptionMode, EncryptionSettings
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Redactor
     from pamola_tasks_encryption.header import Binding, Header
+    from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey
+
+_Found = TypeVar("_Found")
 
 
 class TaskEncryptionManager:
@@ -58,20 +65,17 @@ class TaskEncryptionManager:
     ) -> None:
         self._config = task_config
         self._logger = logger or logging.getLogger(__name__)
-        self._project_id = project_id
         self._location = str(project_root) if project_root is not None else ""
-        self._settings = settings or EncryptionSettings()
-        self._redactor = redactor if redactor is not None else installed_redactor()
         self._enabled = bool(getattr(task_config, "use_encryption", False))
         self._task_id = str(getattr(task_config, "task_id", "") or "")
-        self._keys = HeldKeys(
+        self._keys = _HeldKeys(
             environ=os.environ if environ is None else environ,
             project_id=project_id,
             root=project_root or Path(),
             configured=getattr(task_config, "encryption_key_path", None),
-            settings=self._settings,
+            settings=settings or EncryptionSettings(),
             input_keys=dict(input_keys or {}),
-            redactor=self._redactor,
+            redactor=redactor if redactor is not None else installed_redactor(),
         )
         self._error = ""
         self._in_use = in_use
@@ -109,7 +113,7 @@ class TaskEncryptionManager:
             )
         if mode is EncryptionMode.AGE:
             self._keys.recipients()
-            self._logger.info("Encryption: mode age, %d recipients", len(self._settings.recipients))
+            self._logger.info("Encryption: mode age, %d recipients", len(self._keys.settings.recipients))
         else:
             key = self._keys.of_project()
             self._logger.info("Encryption: mode simple, key %s from %s", key.key.fingerprint, key.source)
@@ -139,11 +143,12 @@ class TaskEncryptionManager:
         """Facts for reports: never a key."""
         info: dict[str, Any] = {"enabled": self._enabled, "mode": self.mode, "key_available": False}
         if self.mode == "age":
-            info |= {"key_available": "recipients" in self._keys.found, "recipients": len(self._settings.recipients)}
+            info["key_available"] = "recipients" in self._keys.found
+            info["recipients"] = len(self._keys.settings.recipients)
         elif (found := self._keys.found.get("project")) is not None:
             info |= {"key_available": True, "key_fingerprint": found.key.fingerprint, "key_source": found.source}
         if self._error:
-            info["initialization_error"] = self._redactor(self._error)
+            info["initialization_error"] = self._keys.redactor(self._error)
         return info
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
@@ -189,12 +194,11 @@ class TaskEncryptionManager:
         if not is_container(head):
             raise Tampered("this is not an encrypted file: neither ptask/1 nor age")
         header = Header.parse(head)
-        input_key = header.key_of(self._keys.of_inputs())
-        if input_key is not None:
+        if header.key_of(self._keys.of_inputs()) is not None:
             expected = Binding(header.binding.project, task_id, role)
         else:
-            expected = self._binding(task_id, role, strict=self._settings.strict_location)
-        with input_key or self._keys.for_file(header) as key:
+            expected = self._binding(task_id, role, strict=self._keys.settings.strict_location)
+        with self._keys.for_file(header) as key:
             return DecryptingReader(raw, key, expected)
 
     def is_encrypted(self, head: bytes) -> bool:
@@ -216,7 +220,7 @@ class TaskEncryptionManager:
         """
         try:
             if header := _header(head):
-                with header.key_of(self._keys.of_inputs()) or self._keys.for_file(header) as key:
+                with self._keys.for_file(header) as key:
                     header.unlock(key, header.binding)
         except EncryptionError as error:
             return str(error)
@@ -255,7 +259,7 @@ class TaskEncryptionManager:
         """What a file of this run belongs to. The place is always stated, so that it can be insisted on later."""
         from pamola_tasks_encryption.header import Binding
 
-        return Binding(self._project_id, task_id, role, self._location if strict else "")
+        return Binding(self._keys.project_id, task_id, role, self._location if strict else "")
 
 
 def _header(head: bytes) -> Header | None:
@@ -268,3 +272,101 @@ def _header(head: bytes) -> Header | None:
 
 
 EncryptionManager = TaskEncryptionManager
+
+
+@attrs.define(eq=False, kw_only=True)
+class _HeldKeys:
+    """The project's key, keys of inputs, age recipients and identities. May be used from several threads.
+
+    Arguments are those of `TaskEncryptionManager`; `found` holds what was needed so far.
+    """
+
+    environ: Mapping[str, str]
+    project_id: str
+    root: Path
+    configured: str | None
+    settings: EncryptionSettings
+    input_keys: Mapping[str, str]
+    redactor: Redactor
+    closed: bool = False
+    found: dict[str, Any] = attrs.Factory(dict)
+    _lock: AbstractContextManager[Any] = attrs.Factory(threading.RLock)
+
+    def clear(self) -> None:
+        """Overwrite the keys, and refuse to find any until `closed` is false again."""
+        with self._lock:
+            ours = self.found.get("project")
+            for key in ([ours.key, ours.previous] if ours else []) + [*self.found.get("inputs", {}).values()]:
+                if key is not None:
+                    key.clear()
+            self.found.clear()
+            self.closed = True
+
+    def of_project(self) -> ProjectKey:
+        """The project's key; errors as those of `find_key`."""
+        return self._held("project", self._find)
+
+    def of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
+        """Keys of inputs by their id."""
+        return self._held("inputs", self._parsed)
+
+    def recipients(self) -> list[Any]:
+        """Who can read age files."""
+        from pamola_tasks_encryption import age
+
+        return self._held("recipients", lambda: age.parse_recipients(self.settings.recipients))
+
+    def identities(self) -> list[Any]:
+        """What age files are read with."""
+        from pamola_tasks_encryption import age
+
+        return self._held("identities", lambda: age.load_identities(self._path(self.settings.identity_file)))
+
+    def for_file(self, header: Header) -> MemoryProtectedKey:
+        """The key of the input that a file is; else the project's, or the one it replaces if that is the file's."""
+        if (key := header.key_of(self.of_inputs())) is not None:
+            return key
+        ours = self.of_project()
+        held = [key for key in (ours.key, ours.previous) if key is not None]
+        return header.key_of({bytes.fromhex(key.fingerprint): key for key in held}) or ours.key
+
+    def _held(self, what: str, find: Callable[[], _Found]) -> _Found:
+        with self._lock:
+            if self.closed:
+                raise EncryptionError("the encryption service is closed and has deleted its keys")
+            if what not in self.found:
+                self.found[what] = find()
+            held: _Found = self.found[what]
+            return held
+
+    def _find(self) -> ProjectKey:
+        from pamola_tasks_encryption.keyfile import Means
+        from pamola_tasks_encryption.keys import find_key
+
+        identity, configured = self._path(self.settings.identity_file), self._path(self.configured)
+        means = Means(passphrase=self.environ.get("PAMOLA_PASSPHRASE"), identity=identity)
+        if means.passphrase:
+            self.redactor.register(Secret(means.passphrase, "PAMOLA_PASSPHRASE"))
+        found = find_key(self.environ, self.project_id, configured, keyring=self.settings.keyring, means=means)
+        for key in (found.key, found.previous):
+            if key is not None:
+                self._hide(key)
+        return found
+
+    def _parsed(self) -> dict[bytes, MemoryProtectedKey]:
+        found = {}
+        for name, text in self.input_keys.items():
+            from pamola_tasks_encryption.keys import parse_key
+
+            key = parse_key(text.encode("utf-8", "replace"), f"encryption_keys[{name!r}]")
+            self._hide(key)
+            found[bytes.fromhex(key.fingerprint)] = key
+        return found
+
+    def _path(self, name: str | None) -> Path | None:
+        return self.root / Path(name).expanduser() if name else None
+
+    def _hide(self, key: MemoryProtectedKey) -> None:
+        with key as raw:
+            for text in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode(), raw.hex()):
+                self.redactor.register(Secret(text.rstrip("="), key.key_id))

@@ -6,9 +6,9 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -52,7 +52,7 @@ class Place:
         self.settings: EncryptionSettings = run.config.plugin("encryption")
         self.location = str(self.project.root)  # as encrypted files state it
         self.identity = self._absolute(self.settings.identity_file)  # the private key of age files
-        self._shows_bar = sys.stderr.isatty() and cli.verbosity >= 0
+        self._hides_bar = not sys.stderr.isatty() or cli.verbosity < 0
         self._key_file = key_file
 
     @property
@@ -92,12 +92,10 @@ class Place:
         finally:
             os.close(descriptor)
 
-    @contextlib.contextmanager
-    def bar(self, label: str, length: int, *, counts: bool = False) -> Iterator[Callable[[int], None]]:
-        """A progress bar on a terminal: in percent, or in numbers."""
-        hidden = not self._shows_bar
-        with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=counts, hidden=hidden) as bar:
-            yield bar.update
+    def bar(self, label: str, names: Iterable[str] | None = None, length: int | None = None) -> Any:
+        """A progress bar on a terminal, over files in number or one's bytes in percent."""
+        counted = names is not None
+        return click.progressbar(names, length, label, self._hides_bar, show_pos=counted, file=sys.stderr)
 
     def _absolute(self, name: str | None) -> Path | None:
         return self.project.root / Path(name).expanduser() if name else None

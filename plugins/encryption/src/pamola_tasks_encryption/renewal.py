@@ -7,7 +7,7 @@ history stay true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -88,15 +88,10 @@ def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, 
 
 
 def renew_files(
-    renewal: Renewal,
-    keys: Mapping[bytes, bytes],
-    new: bytes,
-    location: str,
-    advance: Callable[[], None] = lambda: None,
-    names: Iterable[str] | None = None,
+    renewal: Renewal, keys: Mapping[bytes, bytes], new: bytes, location: str, names: Iterable[str] | None = None
 ) -> Tally:
     """Encrypt all encrypted files of a project again. What this renewal did before is found and left."""
-    tally = each(renewal.files, lambda name: renew(renewal, name, keys, new, location), names, advance)
+    tally = each(renewal.files, lambda name: renew(renewal, name, keys, new, location), names)
     renewal.note("finished")
     return tally
 

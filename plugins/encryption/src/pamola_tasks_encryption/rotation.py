@@ -144,29 +144,18 @@ def copy(source: Any, target: Any = None, advance: Callable[[int], None] = lambd
 # ---------------------------------------------------------------- all files
 
 
-def exchange_files(
-    files: Files,
-    keys: Mapping[bytes, bytes],
-    new: bytes,
-    advance: Callable[[], None] = lambda: None,
-    names: list[str] | None = None,
-) -> Tally:
+def exchange_files(files: Files, keys: Mapping[bytes, bytes], new: bytes, names: Iterable[str] | None = None) -> Tally:
     """Exchange the slots of all files that open with one of several keys. What was done before is found and left."""
 
     def exchange(name: str) -> Found:
         header = header_of(files, name)
         return exchange_slot(files, name, (header and header.key_of(keys)) or new, new)
 
-    return each(files, exchange, names, advance)
+    return each(files, exchange, names)
 
 
 def survey(
-    files: Files,
-    keys: Mapping[bytes, bytes],
-    advance: Callable[[], None] = lambda: None,
-    names: list[str] | None = None,
-    *,
-    content: bool = False,
+    files: Files, keys: Mapping[bytes, bytes], names: Iterable[str] | None = None, *, content: bool = False
 ) -> Tally:
     """Which of a project's encrypted files open with one of these keys; with `content`, every byte is verified."""
 
@@ -184,10 +173,10 @@ def survey(
             header.unlock(key, header.binding)
         return Found.PRESENT
 
-    return each(files, look, names, advance)
+    return each(files, look, names)
 
 
-def each(files: Files, do: Callable[[str], Found], names: Iterable[str] | None, advance: Callable[[], None]) -> Tally:
+def each(files: Files, do: Callable[[str], Found], names: Iterable[str] | None) -> Tally:
     """Do something to each encrypted file of a project; damage is counted and named, and stops nothing."""
     tally = Tally()
     for name in encrypted_files(files) if names is None else names:
@@ -198,7 +187,6 @@ def each(files: Files, do: Callable[[str], Found], names: Iterable[str] | None, 
             tally.counts[found] += 1
         except (Tampered, WrongKey) as error:
             tally.add_damaged(name, str(error))
-        advance()
     return tally
 
 
