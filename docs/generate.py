@@ -157,14 +157,24 @@ def described(cls: type) -> Iterator[str]:
     fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
     if fields:
         yield from code("\n".join(line for item in fields for line in field_lines(source.split("\n"), item)))
+    shown: list[str] = []  # methods that the class's own text documents stand in one block
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and (not item.name.startswith("_") or item.name == "__call__"):
             is_property = any(ast.unparse(decorator) == "property" for decorator in item.decorator_list)
             signature = signature_of(item)
             if is_property:
                 signature = signature.replace("()", "").replace(" ->", ":")
-            yield from code(signature)
-            yield markdown_of(ast.get_docstring(item) or "") + "\n"
+            doc = ast.get_docstring(item)
+            if shown and doc:
+                yield from code("\n".join(shown))
+                shown = []
+            shown.append(signature)
+            if doc:
+                yield from code("\n".join(shown))
+                yield markdown_of(doc) + "\n"
+                shown = []
+    if shown:
+        yield from code("\n".join(shown))
 
 
 def field_lines(source: list[str], field: ast.AnnAssign) -> Iterator[str]:

@@ -23,7 +23,7 @@ else:  # type checkers know the names in these modules, and that there are no ot
             "command_line": "Command CommandLine Output",
             "data": "DataSource DataWriter DatasetFormat",
             "files": "ContainerFormat ContentHash FileEncryption Files PublishedFile Encryption PathGuard Role Stat",
-            "observability": "Diagnosing Diagnosis Disclosure History Logging Progress Redactor ReportSection"
+            "observability": "Diagnosis Disclosure History Logging Progress Redactor ReportSection"
             " ReportWriter Reporter",
             "project": "Config ConfigLayer Directories Lock LockHolder Origin Places Project RawValue RetrySettings"
             " RunOptions TaskPlace",

@@ -20,13 +20,15 @@ Role = Literal["data", "artifact", "state", "report", "log", "config"]
 class PathGuard(Protocol):
     """Turns names into open files, so that a check cannot be separated from a use (`SafeRoot`).
 
-    A name is relative to the root, or absolute and inside it or inside an additional root (which are read-only).
-    Everything refused raises `PathSecurityError`; what is merely not there raises the usual `OSError`.
+    A name is relative to the root, which is absolute and resolved, or absolute and inside it or inside an additional
+    root (which are read-only). Everything refused raises `PathSecurityError`; what is merely not there raises the usual
+    `OSError`, and does not exist.
     """
 
     @property
-    def root(self) -> Path:
-        """The root, absolute and resolved."""
+    def root(self) -> Path: ...
+    def stat(self, name: str) -> Stat: ...
+    def exists(self, name: str) -> bool: ...
 
     def extended(self, roots: Iterable[Path]) -> PathGuard:
         """The same guard with further roots, from which files may be read."""
@@ -57,37 +59,29 @@ class PathGuard(Protocol):
     def iter(self, name: str = ".") -> Iterator[tuple[str, Stat]]:
         """The entries of a directory, sorted by name; links are reported as `other`."""
 
-    def stat(self, name: str) -> Stat:
-        """What is there under this name."""
-
-    def exists(self, name: str) -> bool:
-        """Whether something allowed is there under this name."""
-
 
 @attrs.frozen
 class Stat:
     """What a guard knows of a file."""
 
-    kind: str  # `file`, `directory` or `other`
+    kind: str  #: `file`, `directory` or `other`
     size: int
-    mtime_ns: int  # when its content was last written
-    ctime_ns: int = 0  # when it last changed in any way, which no program can set back; 0 if unknown
+    mtime_ns: int  #: when its content was last written
+    ctime_ns: int = 0  #: when it last changed in any way, which no program can set back; 0 if unknown
 
 
 class Encryption(Protocol):
-    """Encrypts what a run writes (`TaskEncryptionManager`)."""
+    """Encrypts what a run writes (`TaskEncryptionManager`).
+
+    `mode` is `none`, `simple`, `age` or another plugin's own; `key_id` says which key is used, and is empty without.
+    """
 
     @property
-    def enabled(self) -> bool:
-        """Whether this run encrypts."""
-
+    def enabled(self) -> bool: ...
     @property
-    def mode(self) -> str:
-        """`none`, `simple` or `age`."""
-
+    def mode(self) -> str: ...
     @property
-    def key_id(self) -> str:
-        """Which key is used; empty without."""
+    def key_id(self) -> str: ...
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A file to write plain bytes to; closing it completes `raw` but does not close it."""
@@ -135,16 +129,16 @@ class ContainerFormat(Protocol):
 class ContentHash:
     """A file as it is known."""
 
-    sha256: str  # in hex, as it was recorded when the file was written, or would be
-    note: str = ""  # what happened to its bytes since, for people
+    sha256: str  #: in hex, as it was recorded when the file was written, or would be
+    note: str = ""  #: what happened to its bytes since, for people
 
 
 @attrs.frozen
 class FileEncryption:
     """How a file is encrypted."""
 
-    mode: str = "none"  # or `simple`, `age`, another plugin's own
-    key_id: str = ""  # empty where the file does not say (age files name no key)
+    mode: str = "none"  #: as `Encryption.mode`
+    key_id: str = ""  #: empty where the file does not say (age files name no key)
 
     @property
     def encrypted(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +10,7 @@ import attrs
 if TYPE_CHECKING:
     import logging
     import re
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pamola_tasks.record import DatasetRecord
     from pamola_tasks.secret import Secret
@@ -27,10 +26,8 @@ class Redactor(Protocol):
         """The text with everything secret replaced."""
 
     def value(self, value: Any, key: str = "") -> Any:
-        """A copy of a nested value that is safe to write as JSON: of dicts, lists, texts, numbers and None only.
-
-        `key` is the one that the value is found under, if any.
-        """
+        """A copy of a nested value, found under `key` if any, that is safe to write as JSON: of dicts, lists, texts,
+        numbers and None only."""
 
     def hides(self, key: str) -> bool:
         """Whether the value of a key of this name is hidden."""
@@ -82,7 +79,7 @@ class Logging(Protocol):
 
 
 class History(Protocol):
-    """The execution history (`ExecutionLog`).
+    """The execution history (`ExecutionLog`): the kernel reports the run's start, each step that ended, and its end.
 
     The record of a run is a dict with `task_id`, `task_run_id`, `timestamp` (RFC 3339), `success` and `status`
     (`running` until it has ended); of a run that has ended also `execution_time` in seconds, `error` (with `message`)
@@ -92,64 +89,38 @@ class History(Protocol):
     A history may have a method `records()`, the records of all runs, newest first: `pamola-task history` lists them.
     """
 
-    def run_started(self, run: Any) -> None:
-        """Append `run_started`."""
-
-    def step_finished(self, run: Any, step: str, status: str, seconds: float) -> None:
-        """Append `step_finished`."""
-
-    def run_finished(self, run: Any) -> None:
-        """Append `run_finished` or `run_failed`, from `run.record`, and refresh the file for other tools."""
+    def run_started(self, run: Any) -> None: ...
+    def step_finished(self, run: Any, step: str, status: str, seconds: float) -> None: ...
+    def run_finished(self, run: Any) -> None: ...
 
     def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
         """The newest record of a task, or None."""
 
 
 class Progress(Protocol):
-    """Shows progress (`TaskProgressManager`)."""
+    """Shows progress (`TaskProgressManager`): of the plan by the number of steps, of a step by its id.
 
-    def set_total_operations(self, total: int) -> None:
-        """How many steps the plan has."""
+    `total` 0 means unknown, until `set_operation_total`; `steps` is how far a step came since it was updated last.
+    `close` leaves the terminal as it was.
+    """
 
+    def set_total_operations(self, total: int) -> None: ...
     def start_operation(
         self, name: str, total: int = 0, description: str | None = None, unit: str = "items", leave: bool = False
-    ) -> Any:
-        """A step begins; `total` 0 means unknown."""
-
-    def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None:
-        """A step made this much progress."""
-
-    def set_operation_total(self, name: str, total: float, unit: str = "items") -> None:
-        """A step found out how much there is to do."""
-
-    def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None:
-        """A step ended."""
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-
-
-@contextlib.contextmanager
-def shown(progress: Progress | None, name: str) -> Iterator[None]:
-    """Show what the block does under this name; nothing is shown without `progress`."""
-    if progress is None:
-        yield
-        return
-    progress.start_operation(name)
-    try:
-        yield
-    except BaseException:
-        progress.complete_operation(name, success=False)
-        raise
-    progress.complete_operation(name)
+    ) -> Any: ...
+    def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None: ...
+    def set_operation_total(self, name: str, total: float, unit: str = "items") -> None: ...
+    def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None: ...
+    def close(self) -> None: ...
 
 
 class Reporter(Protocol):
-    """Collects and writes the report (`TaskReporter`). Facts of the run come from `run.record`."""
+    """Collects and writes the report (`TaskReporter`). Facts of the run come from `run.record`.
 
-    def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
-        """A task's own entry beside those of the steps."""
+    A task adds operations of its own beside its steps, files that it made itself, and metrics of the whole task.
+    """
 
+    def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None: ...
     def add_artifact(
         self,
         artifact_type: str,
@@ -159,11 +130,8 @@ class Reporter(Protocol):
         tags: Sequence[str] | None = None,
         group_name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        """A file that the task itself made."""
-
-    def add_metric(self, name: str, value: Any) -> None:
-        """A number of the whole task."""
+    ) -> None: ...
+    def add_metric(self, name: str, value: Any) -> None: ...
 
     def add_task_summary(
         self,
@@ -173,7 +141,7 @@ class Reporter(Protocol):
         error_info: Mapping[str, Any] | None = None,
         encryption: Mapping[str, Any] | None = None,
     ) -> None:
-        """How the task ended."""
+        """How the task ended, with its execution time in seconds."""
 
     def generate_report(self) -> dict[str, Any]:
         """The report so far."""
@@ -185,44 +153,31 @@ class Reporter(Protocol):
         """
 
 
-@attrs.frozen(kw_only=True)
 class ReportSection:
-    """A section of the report that a plugin adds.
+    """A section of the report that a plugin adds."""
 
-    Attributes:
-        title: For people.
-        key: For machines: the section is `sections.<key>` of the JSON report. Two plugins with one key are an error,
-            and so is the name of a part of every report, such as `inputs`.
-        facts: JSON values: numbers and names, tables (rows of like facts), and charts under `charts`.
-        text: Markdown (CommonMark with tables): rendered whole in HTML, as written in the Markdown report. HTML in it
-            is shown as text, and links lead to the web and to mail only.
-    """
-
-    title: str
+    title: str  #: for people
+    #: for machines: the section is `sections.<key>` of the JSON report. A key that two plugins have is an error, as is
+    #: the name of a part of every report, such as `inputs`
     key: str
+    #: JSON values: numbers and names, tables (rows of like facts), and charts under `charts`
     facts: Mapping[str, Any] = attrs.Factory(dict)
+    #: Markdown (CommonMark with tables): rendered whole in HTML, as written in the Markdown report. HTML in it is shown
+    #: as text, and links lead to the web and to mail only
     text: str = ""
 
 
 class ReportWriter(Protocol):
-    """Writes a report in one format."""
+    """Writes a report in one format: the bytes, from the JSON report."""
 
-    def __call__(self, report: Mapping[str, Any]) -> bytes:
-        """The report's bytes, from the JSON report."""
-
-
-class Diagnosing(Protocol):
-    """What a service offers as well when it keeps something on the disk: `pamola-task doctor --data` asks for it."""
-
-    def diagnose(self) -> Iterable[Diagnosis]:
-        """What is damaged, missing or swapped; nothing where all is well. No subject has to be named."""
+    def __call__(self, report: Mapping[str, Any]) -> bytes: ...
 
 
 @attrs.frozen
 class Diagnosis:
-    """One finding of `pamola-task doctor`: level `ok`, `note`, `warning` or `error`."""
+    """One finding of `pamola-task doctor`, of a plugin or of the method `diagnose()` of a service."""
 
-    level: str
-    subject: str
+    level: str  #: `ok`, `note`, `warning` or `error`
+    subject: str  #: what was looked at; services may leave it empty
     finding: str
     advice: str = ""

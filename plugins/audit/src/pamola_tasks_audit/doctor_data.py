@@ -77,7 +77,7 @@ def _services(kernel: KernelView, task_id: str) -> RunServices:
 
 
 def _asked(run: RunServices, service: str, subject: str) -> Iterator[Diagnosis]:
-    """What a service finds, when it is one that looks (`Diagnosing`)."""
+    """What a service finds, when it is one that looks."""
     diagnose: Any = getattr(getattr(run, service), "diagnose", None)
     if diagnose is None:
         return

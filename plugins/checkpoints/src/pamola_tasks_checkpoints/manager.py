@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityError, StateRestorationError
+from pamola_tasks.nulls import NoProgress
 from pamola_tasks.protocols import Diagnosis
-from pamola_tasks.protocols.observability import shown
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks_checkpoints.entries import REQUIRED, state_after
 from pamola_tasks_checkpoints.run_checkpoints import RunCheckpoints
@@ -71,7 +71,7 @@ class TaskContextManager(RunCheckpoints):
         self.directory = files.root / state / "checkpoints"
         self._files = files
         self._logger = logger or logging.getLogger("pamola_tasks.checkpoints")
-        self._progress = progress_manager
+        self._progress = progress_manager or NoProgress()
         self._identity: Callable[[], dict[str, str]] = lambda: {
             "config_hash": config_hash(),
             "task_version": task_version,
@@ -173,7 +173,7 @@ class TaskContextManager(RunCheckpoints):
             )
             self._logger.warning(too_large, self.task_id, len(data), USUAL_STATE_SIZE)
         fresh = f"{prefix}_{self.task_id[:40]}_{known['operation_index']}_{moment:%Y%m%d_%H%M%S_%f}"
-        with shown(self._progress, "Saving the state"), self._failing("saved"):
+        with self._shown("Saving the state"), self._failing("saved"):
             path, digest = self._write(wanted, fresh, data)
             entry = {"name": path.stem, "time": rfc3339(moment), "path": self._files.name(path), "sha256": digest}
             self._steps.append({"schema": SCHEMA, "event": "state", **entry})
@@ -200,7 +200,7 @@ class TaskContextManager(RunCheckpoints):
         """
         if not self.enabled:
             raise StateRestorationError(f"checkpoints of {self.task_id} are off (enable_checkpoints), so none is read")
-        with shown(self._progress, "Restoring the state"):
+        with self._shown("Restoring the state"):
             return self._read(checkpoint_name)
 
     def _read(self, wanted: str | Path | None) -> dict[str, Any]:
@@ -275,6 +275,16 @@ class TaskContextManager(RunCheckpoints):
             if is_state or (entry["event"] == "step" and _label(entry) not in found):
                 found[_label(entry)] = dict(entry)
         return list(found.values())
+
+    @contextlib.contextmanager
+    def _shown(self, name: str) -> Iterator[None]:
+        self._progress.start_operation(name)
+        done = False
+        try:
+            yield
+            done = True
+        finally:
+            self._progress.complete_operation(name, success=done)
 
     @contextlib.contextmanager
     def _failing(self, done: str) -> Iterator[None]:

@@ -14,11 +14,11 @@ from typing import Any, Self
 
 from pamola_tasks.errors import ExecutionLogError, PathSecurityError
 from pamola_tasks.protocols import Files, Progress
-from pamola_tasks.protocols.observability import shown
 from pamola_tasks.record import Artifact, new_run_id, now, rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_compat.owners import owned
+from pamola_tasks_compat.progress import shown
 
 _CSV_COLUMNS = (
     "task_id",

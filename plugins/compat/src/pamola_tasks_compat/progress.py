@@ -7,10 +7,11 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from pamola_tasks.protocols import Progress
 from pamola_tasks_compat.memory import current_mb, peak_mb
 from pamola_tasks_compat.owners import owned
 from pamola_tasks_compat.trackers import NoOpProgressTracker
@@ -277,3 +278,18 @@ def create_task_progress_manager(
     if quiet is None:
         quiet = bool(owned("progress", "pamola_tasks_progress.manager", "nobody_looks")())
     return TaskProgressManager(task_id, task_type, logger, reporter, total_operations, quiet)
+
+
+@contextlib.contextmanager
+def shown(progress: Progress | None, name: str) -> Iterator[None]:
+    """Show what the block does under this name; nothing is shown without `progress`."""
+    if progress is None:
+        yield
+        return
+    progress.start_operation(name)
+    try:
+        yield
+    except BaseException:
+        progress.complete_operation(name, success=False)
+        raise
+    progress.complete_operation(name)
