@@ -38,9 +38,9 @@ PROGRESS_INTERVAL = 0.1  # seconds: observers are called for progress at most te
 
 
 def reads(default: Any = attrs.NOTHING) -> Any:
-    """A parameter that names the dataset (or the list of datasets) which the operation reads.
+    """A parameter that names the dataset (or the list of datasets) which the operation reads; None means none.
 
-    The plan's order follows from these. Without a default the parameter has to be given; None means no dataset.
+    The plan's order follows from these. Without a default the parameter has to be given.
     """
     return attrs.field(default=default, metadata={_DATASET: "reads"})
 
@@ -50,8 +50,7 @@ def writes(default: Any = attrs.NOTHING) -> Any:
 
     Args:
         default: A name in which `{input}` means the first dataset read, and `{parameter}` the value of any
-            parameter declared before; without one the parameter has to be given. Type checkers know that there is a
-            default where it is given by keyword.
+            parameter declared before. Type checkers know of it where it is given by keyword.
     """
     metadata = {_DATASET: "writes"}
     if isinstance(default, str) and "{" in default:
@@ -115,11 +114,7 @@ class Operation:
         return (type(self).__doc__ or "").strip().partition("\n")[0]
 
     def execute(self, ctx: OperationContext) -> OperationResult:
-        """Do the work. An exception fails the step.
-
-        Args:
-            ctx: Data, files, log, progress and random numbers of this step.
-        """
+        """Do the work, with the data, files, log, progress and random numbers of `ctx`. An exception fails the step."""
         raise NotImplementedError(f"{self.name} has no execute(self, ctx)")
 
     def parameters(self) -> dict[str, Any]:
@@ -149,17 +144,14 @@ class Operation:
         progress_tracker: Any = None,
         **params: Any,
     ) -> OperationResult:
-        """Run this operation alone, without a task.
+        """Run this operation alone, without a task; a failure is a result with status ERROR.
 
         Args:
             data_source: A data source, or a dict of frames.
             task_dir: A folder that becomes the task's directory: outputs go to `output/` in it.
-            reporter: Receives the operation's beginning and end, when given.
-            progress_tracker: Has `update(n)`; called on progress, if given.
+            reporter: Receives the operation's beginning and end.
+            progress_tracker: Its `update(n)` is called on progress.
             **params: Values for the operation's parameters, for this call only.
-
-        Returns:
-            The result; a failure is a result with status ERROR.
         """
         package: Any = sys.modules["pamola_tasks"]  # the kernel's front door, which is above this module
         folder = Path(task_dir).absolute()
@@ -190,12 +182,9 @@ def execute_step(
 
     Args:
         run: The run (`RunServices`).
-        step: The step.
+        step: The step (`Step`).
         staged: Where the attempt writes, and what is known of what it read (`StagedStep`).
         progress: Called with (done, total, unit), at most ten times a second.
-
-    Raises:
-        DataError: A dataset is no longer what it was when the step read it.
     """
     ctx = OperationContext(run, step, staged, progress)
     try:
@@ -209,15 +198,7 @@ def execute_step(
 
 
 class OperationContext:
-    """What an operation may use while it runs: `ctx`.
-
-    Attributes:
-        run: The run, with all its services; `config`, `directories` and `reporter` are here too.
-        step: The step: id, options.
-        data: Its datasets by name.
-        seed: This step's own seed, None where the task has none.
-        logger: A logger whose lines carry the step's id.
-    """
+    """What an operation may use while it runs: `ctx`. Of the run's services, `run` has those that are not here."""
 
     config = property(attrgetter("run.config"), doc="The task's configuration.")
     directories = property(attrgetter("run.directories"), doc="The task's directories.")
@@ -227,7 +208,7 @@ class OperationContext:
         self.run = run
         self.step = step
         self.data = StepData(run, step, staged)
-        self.seed = operation_seed(run.record.seed, step.id)
+        self.seed = operation_seed(run.record.seed, step.id)  #: this step's own, None where the task has none
         self.logger = logging.LoggerAdapter(run.logger, {"step_id": step.id})
         self._staged = staged
         self._progress = progress
@@ -235,17 +216,14 @@ class OperationContext:
 
     @cached_property
     def rng(self) -> Any:
-        """Random numbers from the step's own seed: two steps of one task are independent of each other.
-
-        A generator of the data source's library, else a `random.Random`.
-        """
+        """Random numbers from the step's seed: a generator of the data source's library, else a `random.Random`."""
         import random
 
         generator = getattr(self.run.data_source, "generator", None) or random.Random
         return generator(self.seed)
 
     def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
-        """Report how much is done. May be called as often as one likes; shown at most ten times a second."""
+        """Report how much is done, as often as one likes; shown at most ten times a second."""
         moment = time.monotonic()
         if moment - self._shown >= PROGRESS_INTERVAL or (total is not None and done >= total):
             self._shown = moment
@@ -256,10 +234,7 @@ class OperationContext:
         self._staged.warnings.append(message)
 
     def derive_key(self, purpose: str) -> bytes:
-        """32 secret bytes for this purpose, from the project's key: the same in every run until that key is changed.
-
-        A step that asks for them is run again when there is another key.
-        """
+        """32 secret bytes for this purpose, from the project's key. When that changes, the step is run again."""
         self._staged.derives = True
         key: bytes = self.run.encryption.derive_key(purpose)
         return key
@@ -284,20 +259,22 @@ class OperationContext:
             tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
             group: Name of a group of artifacts that belong together.
         """
-        made: AbstractContextManager[IO[bytes]] = self._staged.artifact(
-            name, kind, description, category=category, tags=tags, group=group
-        )
+        more = {"category": category, "tags": tags, "group": group}
+        made: AbstractContextManager[IO[bytes]] = self._staged.artifact(name, kind, description, **more)
         return made
 
 
+@attrs.define(eq=False)
 class StepData:
-    """The datasets of one step: `ctx.data`. What the step reads is noted; one it does not declare is a `DataError`."""
+    """The datasets of one step: `ctx.data`.
 
-    def __init__(self, run: Any, step: Any, staged: Any) -> None:
-        self._run = run
-        self._step = step
-        self._staged = staged
-        self._read: dict[str, None] = {}
+    All that read raise `DataError` where the step does not declare the dataset, or it, or a column, is not there.
+    """
+
+    _run: Any
+    _step: Any
+    _staged: Any
+    _read: dict[str, None] = attrs.field(factory=dict, init=False)
 
     def has_dataset(self, name: str) -> bool:
         """Whether there is a dataset of this name now."""
@@ -308,11 +285,7 @@ class StepData:
         return list(self._step.reads)
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
-        """A table, or some columns of it, as a data frame that the step may change.
-
-        Raises:
-            DataError: The step does not declare it; it is not there or not readable; a column is missing.
-        """
+        """A table, or some columns of it, as a data frame that the step may change."""
         return self._reading(name).frame(name, columns)
 
     def chunks(self, name: str, size: int | None = None, columns: Sequence[str] | None = None) -> Iterator[Any]:
@@ -327,17 +300,14 @@ class StepData:
         """Names of the columns and their dtypes as text."""
         return dict(self._reading(name).schema(name))
 
-    @contextlib.contextmanager
-    def open_raw(self, name: str) -> Iterator[IO[bytes]]:
-        """Open the file of a dataset that is not a table for reading: a hierarchy, a list of rules.
-
-        It is opened as tables are: within the project, decrypted, its hash among the step's inputs.
+    def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Read the file of a dataset that is not a table, such as a list of rules: decrypted, its hash recorded.
 
         Raises:
-            DataError: The step does not declare it; it is in memory, in several files, or not there.
+            DataError: It is in memory, in several files, or not there.
         """
-        with self._reading(name).open_raw(name) as file:
-            yield file
+        opened: AbstractContextManager[IO[bytes]] = self._reading(name).open_raw(name)
+        return opened
 
     def path(self, name: str) -> str:
         """The file of a dataset, as messages name it; empty for a table in memory."""
@@ -347,14 +317,13 @@ class StepData:
         """Write a dataset: a data frame, or an iterable of data frames with the same columns.
 
         Args:
-            format: The extension of a known format. Unless given: the task's `output_format` for outputs, the writer's
-                own choice for what only later steps read.
+            format: The extension of a known format; `format_of(name)` unless given.
         """
         written: DatasetRecord = self._staged.write_dataset(name, frame, format)
         return written
 
     def format_of(self, name: str) -> str:
-        """The format in which `write` writes a dataset unless it is given one."""
+        """The format that a dataset is written in: of outputs the task's `output_format`, else the writer's choice."""
         return str(self._staged.format_of(name))
 
     def _declared(self, name: str) -> Any:

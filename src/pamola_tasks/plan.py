@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -56,12 +57,12 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """Which steps of a plan a run is meant for; all unless something is said."""
+    """Which steps of a plan a run is meant for, by id; all unless something is said."""
 
     first: str | None = None  #: the first step, in the plan's order
-    last: str | None = None  #: the last one
-    only: tuple[str, ...] = ()  #: these and no others
-    skip: tuple[str, ...] = ()  #: not these
+    last: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.first or self.last or self.only or self.skip)
@@ -76,28 +77,22 @@ class Selection:
         for name in (self.first, self.last, *self.only, *self.skip):
             if name is not None and name not in ids:
                 raise PlanError(unknown_name(name, ids, "step"))
-        first = ids.index(self.first) if self.first else 0
-        last = ids.index(self.last) if self.last else len(ids) - 1
-        found: dict[str, str] = {}
-        for index, step_id in enumerate(ids):
-            if index < first:
-                found[step_id] = f"left out: before --from {self.first}"
-            elif index > last:
-                found[step_id] = f"left out: after --to {self.last}"
-            elif self.only and step_id not in self.only:
-                found[step_id] = f"left out: not among --only {', '.join(self.only)}"
-            elif step_id in self.skip:
-                found[step_id] = "left out: --skip"
-        if len(found) == len(ids):
+        before = ids[: ids.index(self.first)] if self.first else ()
+        after = ids[ids.index(self.last) + 1 :] if self.last else ()
+        others = [step_id for step_id in ids if step_id not in self.only] if self.only else ()
+        reasons = dict.fromkeys(self.skip, "left out: --skip")
+        reasons |= dict.fromkeys(others, f"left out: not among --only {', '.join(self.only)}")
+        reasons |= dict.fromkeys(after, f"left out: after --to {self.last}")
+        reasons |= dict.fromkeys(before, f"left out: before --from {self.first}")
+        if len(reasons) == len(ids):
             raise PlanError("the selection leaves no step of the plan")
-        return found
+        return {step_id: reasons[step_id] for step_id in ids if step_id in reasons}
 
 
 class Plan:
-    """The steps of a run, in the order in which they run one by one.
+    """The steps of a run, in the order in which they run one by one: that in which they were added.
 
-    A step needs the steps that write what it reads. Steps that need nothing of each other keep the order in which they
-    were added, and may run at the same time.
+    A step needs the steps that write what it reads. Steps that need nothing of each other may run at the same time.
 
     Args:
         inputs: Datasets that are there before.
@@ -111,7 +106,7 @@ class Plan:
         self._steps: dict[str, Step] = {}
         self._writers: dict[str, Step] = {}
         self._readers: dict[str, list[Step]] = {}
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[str, Iterator[int]] = {}
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps.values())
@@ -151,8 +146,7 @@ class Plan:
             before: Id of the step to put it before; at the end unless given.
 
         Raises:
-            PlanError: The id is taken, or the step writes a dataset that is an input, is written by another step, or
-                is read by itself.
+            PlanError: The id is taken, or the step writes what is an input, written by another step or read by itself.
             ParameterError: The options are wrong.
         """
         name = name or operation.name
@@ -160,13 +154,8 @@ class Plan:
             raise PlanError(f"step {name}: its options are a mapping of {', '.join(STEP_OPTIONS)}")
         if not isinstance(options, StepOptions):
             options = build(StepOptions, options or {}, what=f"step {name}")
-        step = Step(
-            id=options.id or self._free_id(name),
-            name=name,
-            operation=operation,
-            options=options,
-            distribution=distribution,
-        )
+        step_id = options.id or self._free_id(name)
+        step = Step(id=step_id, name=name, operation=operation, options=options, distribution=distribution)
         self._check(step)
         after = [] if before is None else self.step_ids[self.step_ids.index(self[before].id) :]
         self._steps[step.id] = step
@@ -192,7 +181,7 @@ class Plan:
     def reorder(self, step_ids: Iterable[str]) -> None:
         """Put all steps into this order."""
         ids = list(step_ids)
-        if sorted(ids) != sorted(self.step_ids):
+        if sorted(ids) != sorted(self._steps):
             raise PlanError("a new order has to name every step of the plan once")
         self._steps = {step_id: self._steps[step_id] for step_id in ids}
 
@@ -202,16 +191,13 @@ class Plan:
 
     def needs(self, step: Step) -> tuple[str, ...]:
         """Ids of the steps that must have ended well before this one can begin."""
-        writers = (self.writer_of(dataset) for dataset in step.reads)
-        return tuple(dict.fromkeys(writer.id for writer in writers if writer is not None))
+        return tuple(dict.fromkeys(self._writers[name].id for name in step.reads if name in self._writers))
 
     def final_datasets(self, outputs: Collection[str] = ()) -> set[str]:
         """Datasets that are published: those listed, and those that no later step makes another dataset of.
 
         A step that only looks (a profile of the result, say) does not turn a result into something intermediate.
         """
-        if self._published is not None:
-            return self._published
         return {dataset for step in self for dataset in step.writes if self.is_final(dataset, outputs)}
 
     def is_final(self, dataset: str, outputs: Collection[str] = ()) -> bool:
@@ -225,26 +211,19 @@ class Plan:
         found = []
         available = set(self.inputs)
         for step in self:
-            for dataset in step.reads:
-                if dataset in available:
-                    continue
-                writer = self.writer_of(dataset)
-                if writer is not None:
-                    found.append(f"step {step.id} reads {dataset!r} before step {writer.id} writes it")
-                else:
-                    known = ", ".join(sorted(available)) or "none"
-                    found.append(f"step {step.id} reads {dataset!r}, which is neither an input nor written: {known}")
+            for dataset in (name for name in step.reads if name not in available):
+                writer, known = self.writer_of(dataset), ", ".join(sorted(available)) or "none"
+                unwritten = f", which is neither an input nor written: {known}"
+                why = f" before step {writer.id} writes it" if writer else unwritten
+                found.append(f"step {step.id} reads {dataset!r}{why}")
             available.update(step.writes)
         return found
 
     def _free_id(self, name: str) -> str:
         if name not in self._steps and name not in self.deselected:
             return name
-        number = self._numbers.get(name, 2)
-        while f"{name}-{number}" in self._steps or f"{name}-{number}" in self.deselected:
-            number += 1
-        self._numbers[name] = number
-        return f"{name}-{number}"
+        numbered = (f"{name}-{number}" for number in self._numbers.setdefault(name, itertools.count(2)))
+        return next(step_id for step_id in numbered if step_id not in self._steps and step_id not in self.deselected)
 
     def _check(self, step: Step) -> None:
         if not _STEP_ID.fullmatch(step.id):
@@ -254,13 +233,10 @@ class Plan:
         if step.id in self._steps:
             raise PlanError(f"duplicate step id {step.id!r}: set another `id`")
         for dataset in step.writes:
+            writes = f"step {step.id} writes {dataset!r}, which"
             if dataset in step.reads:
-                raise PlanError(f"step {step.id} writes {dataset!r}, which it also reads: give its output another name")
+                raise PlanError(f"{writes} it also reads: give its output another name")
             if dataset in self.inputs:
-                raise PlanError(f"step {step.id} writes {dataset!r}, which is an input of the task: inputs stay as is")
-            writer = self.writer_of(dataset)
-            if writer is not None:
-                raise PlanError(
-                    f"step {step.id} writes {dataset!r}, which step {writer.id} writes already:"
-                    f" a dataset is written once"
-                )
+                raise PlanError(f"{writes} is an input of the task: inputs stay as is")
+            if writer := self.writer_of(dataset):
+                raise PlanError(f"{writes} step {writer.id} writes already: a dataset is written once")
