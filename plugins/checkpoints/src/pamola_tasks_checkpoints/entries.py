@@ -28,11 +28,7 @@ def to_entry(saved: SavedStep) -> dict[str, Any]:
 
 
 def from_entry(entry: Mapping[str, Any]) -> SavedStep:
-    """A finished step from its journal entry.
-
-    Raises:
-        ValueError: The entry is not of this form.
-    """
+    """A finished step from its journal entry; a ValueError where that is not of this form."""
     try:
         known = {f.name for f in attrs.fields(SavedStep)}
         kept = {key: value for key, value in entry.items() if key in known and key != "outputs"}
@@ -56,15 +52,9 @@ def saved_dataset(record: DatasetRecord) -> SavedOutput:
 
 def saved_artifact(artifact: Artifact) -> SavedOutput:
     """An artifact that a step left."""
-    return SavedOutput(
-        kind="artifact",
-        name=artifact.name,
-        path=artifact.path,
-        sha256=artifact.sha256,
-        bytes=artifact.bytes or 0,
-        encrypted=artifact.encrypted,
-        artifact=attrs.asdict(artifact, filter=attrs.filters.exclude("root")),  # a project can be moved
-    )
+    known = {name: getattr(artifact, name) for name in ("name", "path", "sha256", "encrypted")}
+    facts = attrs.asdict(artifact, filter=attrs.filters.exclude("root"))  # a project can be moved
+    return SavedOutput(kind="artifact", bytes=artifact.bytes or 0, artifact=facts, **known)
 
 
 def keep_metrics(run: RunServices, step: Step, metrics: Mapping[str, Any]) -> SavedOutput:

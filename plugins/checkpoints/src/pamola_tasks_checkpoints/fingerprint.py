@@ -28,9 +28,8 @@ def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, st
     """The parts of a step's fingerprint that follow from the step itself.
 
     Args:
-        operation: The step's operation.
-        distribution: `name version` of the distribution it comes from.
-        inputs: Content hash of every dataset it reads, by name.
+        distribution: `name version` of the distribution that the operation comes from.
+        inputs: Content hash of every dataset that the step reads, by name.
         seed: The step's own seed.
     """
     parts = {

@@ -35,13 +35,10 @@ class TaskContextManager(RunCheckpoints):
     """The checkpoints of one task.
 
     Args:
-        task_id: The task.
-        state: The directory of what it keeps for its next run.
-        files: What opens everything.
+        state: The directory of what the task keeps for its next run.
         enabled: When not, nothing is read, written or deleted.
-        logger: Logs what is damaged or too large.
         progress_manager: Shown on while states are saved and restored.
-        config_hash: Names the configuration that states belong to; called when first needed.
+        config_hash: Names the configuration that states belong to; called when needed.
         task_version: The version of the task that states belong to.
         owner_of: The task that a path belongs to, judged by the path.
         run: The run, in one.
@@ -72,35 +69,28 @@ class TaskContextManager(RunCheckpoints):
         self._files = files
         self._logger = logger or logging.getLogger("pamola_tasks.checkpoints")
         self._progress = progress_manager or NoProgress()
-        self._identity: Callable[[], dict[str, str]] = lambda: {
-            "config_hash": config_hash(),
-            "task_version": task_version,
-        }
+        self._config_hash = config_hash
+        self._task_version = task_version
         self._steps = FinishedSteps(
             files, files.root / state, self._logger, lambda path: owner_of(path) in ("", task_id)
         )
 
+    def _identity(self) -> dict[str, str]:
+        return {"config_hash": self._config_hash(), "task_version": self._task_version}
+
     # ------------------------------------------------------------ finished steps
 
     def load(self) -> dict[str, SavedStep]:
-        """The newest record of every finished step, by step id; damaged lines are skipped and logged."""
         return self._steps.load() if self.enabled else {}
 
     def verify(self, saved: SavedStep) -> list[str]:
-        """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
         return self._steps.verify(saved)
 
     def save(self, saved: SavedStep) -> None:
-        """Record a step as finished. Its outputs are in their places already.
-
-        Raises:
-            CheckpointError: The step failed, or the record cannot be written.
-        """
         if self.enabled:
             self._steps.save(saved)
 
     def clear(self) -> None:
-        """Forget all steps and states of this task, with the intermediate datasets they left."""
         if self.enabled:
             self._steps.clear()
             with self._failing("deleted"):
@@ -113,7 +103,7 @@ class TaskContextManager(RunCheckpoints):
             problem = self._problem_of(entry) if entry.get("event") == "state" else ""
             if problem:
                 finding = f"the saved state {entry.get('name')!r} ({entry.get('path')}) {problem}"
-                found.append(Diagnosis(level="error", subject="", finding=finding))
+                found.append(Diagnosis("error", "", finding))
         return found
 
     def _problem_of(self, entry: Mapping[str, Any]) -> str:
@@ -128,15 +118,11 @@ class TaskContextManager(RunCheckpoints):
     # ------------------------------------------------------------ named states
 
     def save_execution_state(self, state: Mapping[str, Any], checkpoint_name: str | None = None) -> Path:
-        """Save a state under a name, or a fresh one.
+        """Save a state under a name, or a fresh one; a state of the same name is replaced.
 
         Args:
             state: JSON values; what it does not say of `task_id`, `operation_index` and the like comes from the steps
                 that are finished.
-            checkpoint_name: A state of the same name is replaced.
-
-        Returns:
-            The file.
 
         Raises:
             CheckpointError: Checkpoints are off, the state has values that JSON does not have, or it cannot be written.
@@ -144,11 +130,7 @@ class TaskContextManager(RunCheckpoints):
         return self._save(state, checkpoint_name, "checkpoint")
 
     def create_automatic_checkpoint(self, operation_index: int, metrics: Mapping[str, Any] | None = None) -> str:
-        """Save the state after an operation: which are completed, with metrics and artifacts.
-
-        Returns:
-            The file's path, as text.
-        """
+        """Save the state after an operation: which are completed, with metrics and artifacts. The file's path."""
         state = state_after(self.task_id, self._files, self.load().values())
         state["operation_index"] = operation_index
         state["metrics"].update(metrics or {})
@@ -168,10 +150,8 @@ class TaskContextManager(RunCheckpoints):
         except (TypeError, ValueError, RecursionError) as problem:
             raise CheckpointError(f"the state of {self.task_id} cannot be saved as JSON: {problem}") from problem
         if len(data) > USUAL_STATE_SIZE:
-            too_large = (
-                "the state of %s has %d bytes, more than the %d that are usual: save data as datasets, not as state"
-            )
-            self._logger.warning(too_large, self.task_id, len(data), USUAL_STATE_SIZE)
+            said = "the state of %s has %d bytes, more than the %d that are usual: save data as datasets, not as state"
+            self._logger.warning(said, self.task_id, len(data), USUAL_STATE_SIZE)
         fresh = f"{prefix}_{self.task_id[:40]}_{known['operation_index']}_{moment:%Y%m%d_%H%M%S_%f}"
         with self._shown("Saving the state"), self._failing("saved"):
             path, digest = self._write(wanted, fresh, data)

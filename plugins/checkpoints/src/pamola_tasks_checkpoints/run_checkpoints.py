@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from pamola_tasks.errors import EncryptionError
+from pamola_tasks.operation import operation_seed
 from pamola_tasks.record import SavedStep, now, rfc3339
 from pamola_tasks.storage.staging import StepStaging, offer
-from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics, saved_artifact, saved_dataset
-from pamola_tasks_checkpoints.staleness import StalenessCheck
+from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics, locked, saved_artifact, saved_dataset
+from pamola_tasks_checkpoints.fingerprint import ENCRYPTION_KEY, changes, concealed, mark_of, parts_of
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Step
@@ -33,6 +35,7 @@ class RunCheckpoints:
     def __init__(self, run: RunServices) -> None:
         self._run = run
         self._claims: dict[str, str] = {}
+        self._parts: dict[str, dict[str, str]] = {}  # the fingerprint of each step that was looked at
 
     # ------------------------------------------------------------ what a subclass writes
 
@@ -59,8 +62,11 @@ class RunCheckpoints:
         return self.load()
 
     @cached_property
-    def _staleness(self) -> StalenessCheck:
-        return StalenessCheck(self._run, self._loaded, self.verify)
+    def _usable(self) -> dict[str, SavedStep]:
+        """The records that steps may be skipped to: with `restart`, only those of steps that are left out."""
+        options, plan = self._run.options, self._run.plan
+        left_out = options.selection.left_out(plan)
+        return {id_: saved for id_, saved in self._loaded.items() if not options.restart or id_ in left_out}
 
     def seed(self) -> int | None:
         """The seed of the run that this one continues, or None."""
@@ -70,15 +76,55 @@ class RunCheckpoints:
     def stands(self, step: Step) -> SavedStep | str:
         """The saved step that this one may be skipped to, its datasets offered to later steps; or why it must run."""
         run = self._run
-        saved = self._staleness.check(step)
-        if isinstance(saved, SavedStep):
-            for output in saved.outputs:
-                if output.kind != METRICS:
-                    self._claims[str(run.files.root / output.path)] = step.id
-                if output.kind in ("output", "intermediate"):
-                    offer(run, output)
-            saved = attrs.evolve(saved, metrics=kept_metrics(run.files, saved))
-        return saved
+        parts = self._parts[step.id] = self._fingerprint(step)
+        saved = self._usable.get(step.id)
+        if saved is None:
+            return ""
+        if ENCRYPTION_KEY in saved.fingerprint:
+            parts[ENCRYPTION_KEY] = self._key_at_hand()
+        if reasons := changes(saved.fingerprint, parts) or self.verify(saved) or self._locked(saved):
+            return "; ".join(reasons)
+        for output in saved.outputs:
+            if output.kind != METRICS:
+                self._claims[str(run.files.root / output.path)] = step.id
+            if output.kind in ("output", "intermediate"):
+                offer(run, output)
+        return attrs.evolve(saved, metrics=kept_metrics(run.files, saved))
+
+    def _fingerprint(self, step: Step) -> dict[str, str]:
+        """What the step would be made of now."""
+        run = self._run
+        record = run.record
+        known = {dataset.name: dataset.sha256 for dataset in (*record.inputs, *record.intermediates, *record.outputs)}
+        inputs = {name: known[name] if name in known else run.data_source.describe(name).sha256 for name in step.reads}
+        seed = operation_seed(record.seed, step.id)
+        parts = parts_of(step.operation, distribution=step.distribution, inputs=inputs, seed=seed)
+        if run.config.use_encryption:
+            parts["encryption"] = run.encryption.mode  # which key is at hand, the files are asked
+        final = {name for name in step.writes if run.plan.is_final(name, run.config.outputs)}
+        kinds = {
+            name: f"output {run.config.output_format}" if name in final else "intermediate" for name in step.writes
+        }
+        parts["outputs"] = " ".join(f"{name}:{kind}" for name, kind in kinds.items())
+        for plugin, more in run.kernel.plugins.each("pamola_add_fingerprint_parts", run=run, step=step):
+            for key, value in (more or {}).items():
+                parts[key if key.startswith("version ") else f"{plugin.name} {key}"] = str(value)
+        for key, text in parts.items():
+            secret = key.startswith("parameter ") and run.redactor.hides(key.removeprefix("parameter "))
+            if (secret and text not in ("null", '""')) or run.redactor(text) != text:
+                parts[key] = concealed(text)
+        return parts
+
+    def _locked(self, saved: SavedStep) -> list[str]:
+        """Why outputs that are there cannot be used: the first that was encrypted with a key that is not at hand."""
+        encrypted = (output for output in saved.outputs if output.encrypted)
+        return [reason for output in encrypted if (reason := locked(self._run.files, output))][:1]
+
+    def _key_at_hand(self) -> str:
+        try:
+            return mark_of(self._run.encryption.derive_key("fingerprint"))
+        except EncryptionError:  # the step itself says better what is wrong with the key
+            return "none"
 
     def stage(self, step: Step) -> StepStaging:
         """Beside the places of the step's outputs; intermediate datasets outlive the run when steps are remembered."""
@@ -88,10 +134,15 @@ class RunCheckpoints:
         self, step: Step, staged: StagedStep | None, record: StepRecord
     ) -> tuple[list[DatasetRecord], list[Artifact]]:
         """Rename what was staged into place, and keep a record of the step."""
-        run = self._run
+        run, parts = self._run, self._parts[step.id]
         datasets, artifacts = staged.publish() if staged is not None else ([], [])
         if staged is not None:
-            self._staleness.note_attempt(step, staged)
+            for name in step.reads:
+                if not parts[f"input {name}"]:  # it was hashed while the step read it
+                    parts[f"input {name}"] = (staged.read.get(name) or run.data_source.describe(name)).sha256
+            parts.pop(ENCRYPTION_KEY, None)
+            if staged.derives:  # the step is made of the key too: its attempt derived something from it
+                parts[ENCRYPTION_KEY] = self._key_at_hand()
         outputs = [saved_dataset(dataset) for dataset in datasets if dataset.path]
         outputs += [saved_artifact(artifact) for artifact in artifacts]
         metrics = record.metrics
@@ -103,7 +154,7 @@ class RunCheckpoints:
                 step_id=step.id,
                 run_id=run.id,
                 time=rfc3339(now()),
-                fingerprint=self._staleness.parts[step.id],
+                fingerprint=parts,
                 outputs=tuple(outputs),
                 inputs={
                     dataset.name: {"rows": dataset.rows, "columns": dataset.columns}

@@ -27,13 +27,8 @@ class FinishedSteps:
     """The steps that a task has finished, and the named states saved beside them, in `journal.jsonl`.
 
     Nothing is flushed to the disk: a line that a power failure takes away only means that a step runs again, and
-    what a line says is verified when it is used. Only the process that holds the task's lock writes.
-
-    Args:
-        files: The run's files.
-        directory: Where the task keeps what it needs for its next run.
-        logger: Logs damaged lines.
-        owns: Whether a path can be the task's.
+    what a line says is verified when it is used. Only the process that holds the task's lock writes. `owns` says
+    whether a path can be the task's.
     """
 
     def __init__(
@@ -62,30 +57,20 @@ class FinishedSteps:
         entries = self.entries()
         steps: dict[str, SavedStep] = {}
         for entry in entries:
-            saved = self._step(entry)
-            if saved is not None:
-                steps.pop(saved.step_id, None)
-                steps[saved.step_id] = saved
+            if entry.get("event") == "step":
+                try:
+                    if entry.get("schema") != SCHEMA:
+                        raise ValueError(f"a step was recorded by another release (schema {entry.get('schema')!r})")
+                    saved = from_entry(entry)
+                    steps.pop(saved.step_id, None)
+                    steps[saved.step_id] = saved
+                except ValueError as problem:
+                    self._logger.warning("%s: %s; the step runs again", self._name, problem)
         self._lines, self._live = len(entries), {_key(entry) for entry in live(entries)}
         return steps
 
-    def _step(self, entry: Mapping[str, Any]) -> SavedStep | None:
-        if entry.get("event") != "step":
-            return None
-        try:
-            if entry.get("schema") != SCHEMA:
-                raise ValueError(f"a step was recorded by another release (schema {entry.get('schema')!r})")
-            return from_entry(entry)
-        except ValueError as problem:
-            self._logger.warning("%s: %s; the step runs again", self._name, problem)
-            return None
-
     def save(self, saved: SavedStep) -> None:
-        """Record a step as finished.
-
-        Raises:
-            CheckpointError: It failed, or the line cannot be written.
-        """
+        """Record a step as finished; a CheckpointError where it failed, or the line cannot be written."""
         if saved.status in ("error", "pending"):
             raise CheckpointError(f"step {saved.step_id} ended with status {saved.status}: it is not finished")
         entry = to_entry(saved)
@@ -142,11 +127,10 @@ class FinishedSteps:
         if read.torn:
             found.append(_wrong(f"{self._name}: the last line is incomplete", "the next run removes it", "warning"))
         steps: dict[str, SavedStep] = {}
-        for entry in live(read.entries):
+        for entry in (entry for entry in live(read.entries) if entry.get("event") == "step"):
             try:
-                if entry.get("event") == "step":
-                    saved = from_entry(entry)
-                    steps[saved.step_id] = saved
+                saved = from_entry(entry)
+                steps[saved.step_id] = saved
             except ValueError as problem:
                 found.append(_wrong(f"{self._name}: {problem}", "its step runs again"))
         for saved in steps.values():
@@ -179,7 +163,6 @@ class FinishedSteps:
         return found
 
     def clear(self) -> None:
-        """Forget everything: the journal, and the intermediate datasets."""
         with self._failing("cleared"):
             self._files.unlink(self.path, missing_ok=True)
             self._files.remove_tree(self._directory / "steps", missing_ok=True)
@@ -196,7 +179,7 @@ class FinishedSteps:
 
 
 def _wrong(finding: str, advice: str, level: str = "error") -> Diagnosis:
-    return Diagnosis(level=level, subject="", finding=finding, advice=advice)
+    return Diagnosis(level, "", finding, advice)
 
 
 def live(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
