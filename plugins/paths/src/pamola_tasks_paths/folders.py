@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from typing import Self
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks_paths.names import collation_key, shown
@@ -20,6 +21,10 @@ O_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | O_CLOEXEC
 O_FOLDER = O_HANDLE | O_DIRECTORY
 # Looking at something must not wait for the other end of a named pipe; O_PATH never does, and admits no such flag.
 O_LOOK = O_HANDLE if hasattr(os, "O_PATH") else O_HANDLE | O_NONBLOCK
+
+
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFREG: "a file", stat.S_IFIFO: "a named pipe"}
+_KINDS[stat.S_IFLNK] = "a symbolic link"
 
 
 class Folder:
@@ -43,8 +48,8 @@ class Folder:
     def lstat(self, name: str) -> os.stat_result:
         return os.stat(self._prefix + name, dir_fd=self.fd, follow_symlinks=False)
 
-    def readlink(self, name: str) -> str:
-        return os.readlink(self._prefix + name, dir_fd=self.fd)
+    def link_target(self, name: str) -> str | None:
+        return link_target(self._prefix + name, self.fd)
 
     def mkdir(self, name: str, mode: int = 0o777) -> None:
         os.mkdir(self._prefix + name, mode, dir_fd=self.fd)
@@ -93,9 +98,22 @@ class Folder:
         status = os.stat(self.path) if self.fd is None else os.fstat(self.fd)
         return status.st_dev, status.st_ino
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
         if self.fd is not None:
             os.close(self.fd)
+
+
+def link_target(name: str, folder: int | None) -> str | None:
+    """Where a symbolic link leads; None for what is none, or is not there."""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
 
 
 def present(folder: Folder, name: str) -> os.stat_result | None:
@@ -118,30 +136,16 @@ def refuse_twin(folder: Folder, name: str, path: str, *, but: str | None = None)
 
 def remove(folder: Folder, name: str) -> None:
     """Delete a folder's entry with all below it, by handles, so that a swapped folder is never entered."""
-    inside = folder.enter(name)
-    try:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in inside.scan()]
-        for below, is_folder in found:
+    with folder.enter(name) as inside:
+        for below, is_folder in [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in inside.scan()]:
             if is_folder:
                 remove(inside, below)
             else:
                 inside.unlink(below)
-    finally:
-        inside.close()
     folder.rmdir(name)
 
 
 def wrong_kind(path: str, status: os.stat_result, wanted: str) -> PathSecurityError:
     """The refusal of something that is neither a regular file nor a folder."""
-    return PathSecurityError(f"{shown(path)} is refused: it is {_kind_in_words(status)}, not {wanted}")
-
-
-def _kind_in_words(status: os.stat_result) -> str:
-    mode = status.st_mode
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISFIFO(mode):
-        return "a named pipe"
-    if stat.S_ISLNK(mode):
-        return "a symbolic link"
-    return "a device or a socket" if not stat.S_ISREG(mode) else "a file"
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a device or a socket")
+    return PathSecurityError(f"{shown(path)} is refused: it is {kind}, not {wanted}")

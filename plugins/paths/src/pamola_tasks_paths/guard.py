@@ -17,11 +17,7 @@ from pamola_tasks_paths.saferoot import SafeRoot
 
 
 class ProjectGuard:
-    """`PathGuard` of the kernel, on `SafeRoot`.
-
-    Args:
-        root: The project's root.
-    """
+    """`pamola_tasks.protocols.PathGuard`, on `SafeRoot`."""
 
     def __init__(self, root: str | Path) -> None:
         self._inside = SafeRoot(root)
@@ -29,14 +25,10 @@ class ProjectGuard:
 
     @property
     def root(self) -> Path:
-        """The root, absolute and resolved."""
         return self._inside.root
 
     def extended(self, roots: Iterable[Path]) -> ProjectGuard:
-        """The same guard with further roots, folders or single files, from which files may be read.
-
-        Args:
-            roots: Absolute, or relative to the project's root. They are opened when they are first used.
+        """The same guard with further roots, folders or single files; each is opened when it is first used.
 
         Raises:
             PathSecurityError: A root is a system directory, or holds them all (`/`).
@@ -47,10 +39,6 @@ class ProjectGuard:
         return guard
 
     def open(self, name: str, mode: str = "rb") -> AbstractContextManager[IO[Any]]:
-        """Open a regular file for reading, or with `ab` for appending (unbuffered, made when missing).
-
-        Further roots are for reading only.
-        """
         if mode not in ("r", "rt", "rb", "ab"):
             raise ValueError(f"mode {mode!r} is not for a path guard: it reads (rb, r) and appends (ab)")
         if mode == "ab":
@@ -61,37 +49,29 @@ class ProjectGuard:
     def create(
         self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
     ) -> AbstractContextManager[IO[bytes]]:
-        """Write a file that appears under its name only when the block ends without an exception."""
         return self._inside.create(self._own(name), exclusive=exclusive, parents=parents, mode=mode)
 
     def mkdirs(self, name: str, mode: int = 0o777) -> None:
-        """Make a directory and its parents; nothing happens where it is there."""
         self._inside.mkdirs(self._own(name), mode)
 
     def replace(self, source: str, target: str) -> None:
-        """Rename, replacing the target; missing parents of the target are made."""
         self._inside.replace(self._own(source), self._own(target))
 
     def unlink(self, name: str, *, missing_ok: bool = False) -> None:
-        """Delete a file or symbolic link (the link, not its target)."""
         self._inside.unlink(self._own(name), missing_ok=missing_ok)
 
     def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
-        """Delete a directory with all that is in it, following no link."""
         self._inside.remove_tree(self._own(name), missing_ok=missing_ok)
 
     def iter(self, name: str = ".") -> Iterator[tuple[str, Stat]]:
-        """The entries of a directory, sorted by name; links are reported as `other`."""
         safe, inside = self._find(name)
         return ((entry, _told(status)) for entry, status in safe.entries(inside))
 
     def stat(self, name: str) -> Stat:
-        """What is there under this name."""
         safe, inside = self._find(name)
         return _told(safe.stat(inside))
 
     def exists(self, name: str) -> bool:
-        """Whether something allowed is there under this name."""
         try:
             self.stat(name)
         except (FileNotFoundError, PathSecurityError):
@@ -161,22 +141,22 @@ def _told(status: os.stat_result) -> Stat:
     return Stat(kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+# Level, subject, finding and advice for each way in which leaving the project is prevented.
+_HOW = {
+    "openat2": ("ok", "path guard", "the kernel keeps files beneath the project (openat2)"),
+    "walk": ("ok", "path guard", "each folder is opened in turn"),
+    "final path": (
+        "note",
+        "path guard",
+        "this system has no folder handles: names are checked, then the final path is compared",
+        "give no other user write access to the project's folder while a task runs",
+    ),
+}
+
+
 def diagnose(project: Project | None) -> list[Diagnosis]:
     """How leaving the project is prevented here."""
     if project is None:
         return []
     with SafeRoot(project.root) as safe:
-        how = safe.protection
-    if how == "final path":
-        return [
-            Diagnosis(
-                level="note",
-                subject="path guard",
-                finding="this system has no folder handles: names are checked, then the final path is compared",
-                advice="give no other user write access to the project's folder while a task runs",
-            )
-        ]
-    finding = (
-        "the kernel keeps files beneath the project (openat2)" if how == "openat2" else "each folder is opened in turn"
-    )
-    return [Diagnosis(level="ok", subject="path guard", finding=finding)]
+        return [Diagnosis(*_HOW[safe.protection])]

@@ -64,17 +64,11 @@ def shown(name: object) -> str:
 
 
 def check_name(name: object, *, writing: bool = False) -> str:
-    """Refuse a name that is not a plain relative one.
+    """The name, unless it is not a plain relative one: then a PathSecurityError with the reason.
 
     Args:
         name: What was given as a name, relative to a root, with `/` between its parts.
         writing: Whether something is going to be made, changed or removed under this name.
-
-    Returns:
-        The name.
-
-    Raises:
-        PathSecurityError: With the reason.
     """
     if not isinstance(name, str):
         raise PathSecurityError(f"a file name must be text, not {type(name).__name__}")
@@ -86,12 +80,7 @@ def check_name(name: object, *, writing: bool = False) -> str:
 
 @lru_cache(maxsize=4096)
 def name_problem(name: str, writing: bool = False) -> str | None:
-    """Why a relative name is refused, or None.
-
-    Args:
-        name: The name.
-        writing: Whether protected folders such as `.git` are refused too.
-    """
+    """Why a relative name is refused, or None; for writing, protected folders such as `.git` are refused too."""
     if not name.strip():
         return "it is empty or blank"
     if name.startswith(("/", "\\")):
@@ -102,17 +91,13 @@ def name_problem(name: str, writing: bool = False) -> str | None:
         return "it is not valid Unicode text"
     if len(encoded) > MAX_PATH_BYTES:
         return f"it is longer than {MAX_PATH_BYTES} bytes"
-    problem = None
     parts = name.split("/")
     if len(parts) > MAX_DEPTH:
         return f"it is nested more than {MAX_DEPTH} folders deep"
     if parts[0].startswith("~"):
         return "a leading ~ means a home folder to a shell"
-    for part in parts:
-        problem = _part_problem(part, writing)
-        if problem is not None:
-            return problem
-    if "%" in name:
+    problem = next((problem for part in parts if (problem := _part_problem(part, writing))), None)
+    if not problem and "%" in name:
         problem = _reading_problem(name, _decoded(name), "percent escapes are decoded")
     return problem or (None if name.isascii() else _reading_problem(name, _folded(name), "characters are normalized"))
 
@@ -126,12 +111,7 @@ def _part_problem(part: str, writing: bool) -> str | None:
     if _EXPANSION.search(part):
         return "it holds a variable or a command that a shell would expand"
     # A backslash is a plain character here and a separator on Windows: the name must be harmless read either way.
-    pieces = part.split("\\") if "\\" in part else [part]
-    for piece in pieces:
-        problem = _piece_problem(piece, writing)
-        if problem is not None:
-            return problem
-    return None
+    return next((problem for piece in part.split("\\") if (problem := _piece_problem(piece, writing))), None)
 
 
 def _piece_problem(piece: str, writing: bool) -> str | None:

@@ -18,14 +18,7 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 
-from pamola_tasks_paths.folders import (
-    O_BINARY,
-    O_CLOEXEC,
-    O_FOLDER,
-    O_LOOK,
-    O_NOFOLLOW,
-    Folder,
-)
+from pamola_tasks_paths.folders import O_BINARY, O_CLOEXEC, O_FOLDER, O_LOOK, O_NOFOLLOW, Folder, link_target
 from pamola_tasks_paths.names import climbs
 
 _MAX_LINKS = 40  # as Linux
@@ -157,7 +150,7 @@ class Walk(Opener):
                         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
                     os.close(trail.pop())
                     continue
-                target = _link_target(part, here)
+                target = link_target(part, here)
                 if target is not None:
                     links += 1
                     if links > _MAX_LINKS:
@@ -172,7 +165,7 @@ class Walk(Opener):
                     if part != ".":
                         trail.append(os.open(part, O_FOLDER | O_NOFOLLOW, dir_fd=here))
                 except OSError as error:
-                    if error.errno in (errno.ELOOP, errno.ENOTDIR) and _link_target(part, here) is not None:
+                    if error.errno in (errno.ELOOP, errno.ENOTDIR) and link_target(part, here) is not None:
                         return -1
                     raise
             return os.open(".", flags, dir_fd=trail[-1] if trail else self.fd)
@@ -188,16 +181,6 @@ def _parts(path: str) -> list[str]:
         parts.append(".")
     parts.reverse()
     return parts
-
-
-def _link_target(name: str, folder: int) -> str | None:
-    """Where a symlink leads; None for what is no symlink or is not there."""
-    try:
-        return os.readlink(name, dir_fd=folder)
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOENT):
-            return None
-        raise
 
 
 class FinalPath(Opener):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks_paths.folders import Folder, present, refuse_twin
@@ -12,7 +14,7 @@ from pamola_tasks_paths.names import climbs, shown
 from pamola_tasks_paths.opening import Opener
 
 _MAX_LINKS = 40
-_NOT_A_LINK = (errno.EINVAL, errno.ENOENT)
+_DANGLES = "it is a symbolic link to something that is not there"
 _REASONS = {
     errno.EXDEV: "it leads out of the folder it must stay in",
     errno.ELOOP: "it leads through a symbolic link that does not end, or that is none the file system can vouch for",
@@ -25,11 +27,7 @@ _REASONS = {
 
 
 class Places:
-    """The folders and entries that an opener leads to. Names went through the lexical gate before.
-
-    Args:
-        opener: How names are resolved.
-    """
+    """The folders and entries that an opener leads to. Names went through the lexical gate before."""
 
     def __init__(self, opener: Opener) -> None:
         self.opener = opener
@@ -42,35 +40,25 @@ class Places:
             if error.errno != errno.ENOENT or made is None or climbs(path):
                 raise self.refusal(path, error) from None
         head, _, last = path.rstrip("/").rpartition("/")
-        parent = self.folder(head or ".", made)
-        try:
+        # Who finds it made by another process meanwhile goes on; a dangling link is refused by the next lines.
+        with self.folder(head or ".", made) as parent, contextlib.suppress(FileExistsError):
             if last not in ("", ".", ".."):
                 refuse_twin(parent, last, path)
                 parent.mkdir(last, mode)
                 made.append(path)
-        except FileExistsError:
-            pass  # made by another process meanwhile, or a dangling link, which the next lines refuse
-        finally:
-            parent.close()
-        try:
+        with self.refusing(path):
             return self.opener.folder(path)
-        except OSError as error:
-            raise self.refusal(path, error) from None
 
     def entry(self, path: str) -> tuple[Folder, str, os.stat_result]:
         """The folder that something is in, its name there, and its own status; a link must not lead out."""
         head, last = _split(path)
-        folder = self.folder(head)
-        try:
-            status = folder.lstat(last)
-            if stat.S_ISLNK(status.st_mode):
-                self.opener.stat(path)
-        except OSError as error:
-            folder.close()
-            raise self.refusal(path, error) from None
-        except BaseException:
-            folder.close()
-            raise
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(self.folder(head))
+            with self.refusing(path):
+                status = folder.lstat(last)
+                if stat.S_ISLNK(status.st_mode):
+                    self.opener.stat(path)
+            stack.pop_all()
         return folder, last, status
 
     def place(
@@ -83,64 +71,51 @@ class Places:
         here = path
         for links in range(_MAX_LINKS):
             head, last = _split(here)
-            folder = self.folder(head, made)
-            try:
-                try:
-                    target = folder.readlink(last)
-                except OSError as error:
-                    if error.errno not in _NOT_A_LINK:
-                        raise
-                    old = present(folder, last)
-                    if old is None:
-                        if links:
-                            raise PathSecurityError(
-                                f"{shown(path)} is refused: it is a symbolic link to something that is not there"
-                            ) from None
-                        refuse_twin(folder, last, path, but=renaming)
-                    return head, last, folder, old
-                if os.path.isabs(target):
-                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
-            except OSError as error:
-                folder.close()
-                raise self.refusal(path, error) from None
-            except BaseException:
-                folder.close()
-                raise
-            folder.close()
+            with contextlib.ExitStack() as stack:
+                folder = stack.enter_context(self.folder(head, made))
+                with self.refusing(path):
+                    target = folder.link_target(last)
+                    if target is None:
+                        old = present(folder, last)
+                        if old is None and links:
+                            raise PathSecurityError(f"{shown(path)} is refused: {_DANGLES}")
+                        if old is None:
+                            refuse_twin(folder, last, path, but=renaming)
+                        stack.pop_all()
+                        return head, last, folder, old
+                    if os.path.isabs(target):
+                        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
             here, made = f"{head}/{target}", None
         raise self.refusal(path, OSError(errno.ELOOP, os.strerror(errno.ELOOP), path))
 
     def append_new(self, path: str, flags: int) -> int:
         """A new file to append to; another process may create it at the same time."""
         head, last = _split(path)
-        folder = self.folder(head, [])
-        try:
+        with self.folder(head, []) as folder, self.refusing(path):
             if present(folder, last) is None:
                 refuse_twin(folder, last, path)
             return folder.open(last, flags | os.O_CREAT)
-        except OSError as error:
-            raise self.refusal(path, error) from None
-        finally:
-            folder.close()
 
     def still_there(self, head: str, folder: Folder, path: str) -> None:
         """Refuse to publish in a folder that was moved or swapped while the file was being written."""
         if head == ".":
             return
-        now = self.folder(head)
-        try:
+        with self.folder(head) as now:
             if now.identity() != folder.identity():
                 raise PathSecurityError(f"{shown(path)} was not written: its folder was replaced by another meanwhile")
-        finally:
-            now.close()
 
     def remove_folder(self, path: str) -> None:
         head, last = _split(path)
-        folder = self.folder(head)
-        try:
+        with self.folder(head) as folder:
             folder.rmdir(last)
-        finally:
-            folder.close()
+
+    @contextlib.contextmanager
+    def refusing(self, path: str) -> Iterator[None]:
+        """What the system refuses leaves as what it means for the caller."""
+        try:
+            yield
+        except OSError as error:
+            raise self.refusal(path, error) from None
 
     def refusal(self, path: str, error: OSError) -> Exception:
         """What a failed resolution means for the caller."""
@@ -149,7 +124,7 @@ class Places:
             if climbs(path):
                 reason = _REASONS[errno.EXDEV]
             elif self._dangles(path):
-                reason = "it is a symbolic link to something that is not there"
+                reason = _DANGLES
         if reason is not None:
             return PathSecurityError(f"{shown(path)} is refused: {reason}")
         return type(error)(error.errno, os.strerror(error.errno or 0), path)
@@ -157,15 +132,10 @@ class Places:
     def _dangles(self, path: str) -> bool:
         head, _, last = path.rstrip("/").rpartition("/")
         try:
-            folder = self.opener.folder(head or ".")
+            with self.opener.folder(head or ".") as folder:
+                return stat.S_ISLNK(folder.lstat(last).st_mode)
         except OSError:
             return False
-        try:
-            return stat.S_ISLNK(folder.lstat(last).st_mode)
-        except OSError:
-            return False
-        finally:
-            folder.close()
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -15,14 +15,7 @@ from typing import IO, Any, Self
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks.storage.files import temporary_name
-from pamola_tasks_paths.folders import (
-    O_CLOEXEC,
-    O_NOCTTY,
-    O_NONBLOCK,
-    Folder,
-    remove,
-    wrong_kind,
-)
+from pamola_tasks_paths.folders import O_CLOEXEC, O_NOCTTY, O_NONBLOCK, remove, wrong_kind
 from pamola_tasks_paths.names import check_name, shown
 from pamola_tasks_paths.opening import Opener, best_opener
 from pamola_tasks_paths.places import Places
@@ -51,13 +44,14 @@ class SafeRoot:
         FileNotFoundError, NotADirectoryError: The root is not there, or is not a folder.
     """
 
+    _open: Places | None = None
+
     def __init__(self, root: str | Path, *, opener: Callable[[str], Opener] = best_opener) -> None:
         given = os.path.abspath(root)
         self.root = Path(os.path.realpath(given))
         # Both spellings of an absolute name inside the root are accepted (macOS: /tmp is /private/tmp).
         self._prefixes = tuple({path if path.endswith(os.sep) else path + os.sep for path in (given, str(self.root))})
         self._how = opener
-        self._open: Places | None = None
         self._open = Places(opener(given))
 
     @property
@@ -120,73 +114,58 @@ class SafeRoot:
         """
         path = self._relative(name, True)
         made: list[str] = []
-        folder: Folder | None = None
         try:
             head, last, folder, old = self._places.place(path, made if parents else None)
-            if old is not None:
-                if exclusive:
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-                if not stat.S_ISREG(old.st_mode):
-                    raise wrong_kind(path, old, "a regular file")
-                mode = stat.S_IMODE(old.st_mode) & 0o777
-            temporary = temporary_name(last)
-            fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-            try:
-                with open(fd, "w+b") as file:
-                    if old is not None and hasattr(os, "fchmod"):
-                        os.fchmod(fd, mode)
-                    yield file
-                self._places.still_there(head, folder, path)
-                folder.publish(temporary, last, exclusive=exclusive)
-            except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    folder.unlink(temporary)
-                raise
+            with folder:
+                if old is not None:
+                    if exclusive:
+                        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+                    if not stat.S_ISREG(old.st_mode):
+                        raise wrong_kind(path, old, "a regular file")
+                    mode = stat.S_IMODE(old.st_mode) & 0o777
+                temporary = temporary_name(last)
+                fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+                try:
+                    with open(fd, "w+b") as file:
+                        if old is not None and hasattr(os, "fchmod"):
+                            os.fchmod(fd, mode)
+                        yield file
+                    self._places.still_there(head, folder, path)
+                    folder.publish(temporary, last, exclusive=exclusive)
+                except BaseException:
+                    with contextlib.suppress(FileNotFoundError):
+                        folder.unlink(temporary)
+                    raise
         except BaseException:
             for parent in reversed(made):
                 with contextlib.suppress(OSError):  # somebody else uses it by now, or it was swapped
                     self._places.remove_folder(parent)
             raise
-        finally:
-            if folder is not None:
-                folder.close()
 
     def mkdirs(self, name: str, mode: int = 0o777) -> None:
         """Make a folder and its missing parents; nothing happens where it is there."""
-        path = self._relative(name, True)
-        self._places.folder(path, [], mode).close()
+        with self._places.folder(self._relative(name, True), [], mode):
+            pass
 
     def replace(self, source: str, target: str) -> None:
         """Rename a file or folder, replacing the target; missing folders of the target are made."""
         old, new = self._relative(source, True), self._relative(target, True)
         from_folder, from_last, _ = self._places.entry(old)
-        try:
+        with from_folder:
             _, to_last, to_folder, _ = self._places.place(new, [], renaming=from_last)
-            try:
+            with to_folder, self._places.refusing(new):
                 from_folder.rename(from_last, to_folder, to_last)
-            except OSError as error:
-                raise self._places.refusal(new, error) from None
-            finally:
-                to_folder.close()
-        finally:
-            from_folder.close()
 
     def unlink(self, name: str, *, missing_ok: bool = False) -> None:
         """Delete a file, or a symbolic link that stays inside the root (the link, not its target)."""
         path = self._relative(name, True)
         try:
             folder, last, _ = self._places.entry(path)
+            with folder, self._places.refusing(path):
+                folder.unlink(last)
         except FileNotFoundError:
-            if missing_ok:
-                return
-            raise
-        try:
-            folder.unlink(last)
-        except OSError as error:
-            if not (missing_ok and error.errno == errno.ENOENT):
-                raise self._places.refusal(path, error) from None
-        finally:
-            folder.close()
+            if not missing_ok:
+                raise
 
     def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
         """Delete a folder with all that is in it. Symbolic links in it are deleted, never followed.
@@ -200,12 +179,10 @@ class SafeRoot:
             if missing_ok:
                 return
             raise
-        try:
+        with folder:
             if not stat.S_ISDIR(status.st_mode):
                 raise wrong_kind(path, status, "a folder")
             remove(folder, last)
-        finally:
-            folder.close()
 
     def iter(self, name: str = ".") -> Iterator[str]:
         """The names of what is in a folder, sorted; they need not pass as names that can be opened."""
@@ -213,15 +190,11 @@ class SafeRoot:
 
     def entries(self, name: str = ".") -> Iterator[tuple[str, os.stat_result]]:
         """Names and status of what is in a folder, sorted by name; of a symbolic link the status is its own."""
-        path = self._relative(name)
-        folder = self._places.folder(path)
-        try:
-            found = []
+        found = []
+        with self._places.folder(self._relative(name)) as folder:
             for entry in folder.scan():
                 with contextlib.suppress(FileNotFoundError):  # gone since it was listed
                     found.append((entry.name, folder.lstat(entry.name)))
-        finally:
-            folder.close()
         return iter(sorted(found, key=lambda item: item[0]))
 
     def stat(self, name: str) -> os.stat_result:
@@ -255,15 +228,13 @@ class SafeRoot:
             self._open.opener.close()
             self._open = None
 
+    __del__ = close
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_open", None) is not None:
-            self.close()
 
     def __repr__(self) -> str:
         return f"SafeRoot({str(self.root)!r})"
