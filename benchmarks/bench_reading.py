@@ -25,7 +25,7 @@ import pandas as pd
 
 FORMATS = ("csv", "parquet", "jsonl")
 OURS = [
-    f"pamola_tasks_data.{name}" for name in ("csv_reading", "csv_writing", "parquet", "json_reading", "json_writing")
+    f"pamola_tasks_data.{name}" for name in ("csv_reading", "csv_writing", "parquet", "json_files")
 ]
 PEERS = {"csv": ("pyarrow", "pandas", "polars"), "parquet": ("pandas", "polars"), "jsonl": ("pandas", "polars")}
 

@@ -187,11 +187,12 @@ def too_large(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     time.sleep(0.11)  # the times of a file that was written this moment do not show whether it changes
 
 
-STATED = {"people": {"person": "integer", "name": "text", "city": "text"}}
+TYPES = {"people": {"person": "integer", "name": "text", "city": "text"}}
+STATED = {"data_types": TYPES, "default_encoding": "utf-8"}
 
 
 @pytest.mark.parametrize(
-    ("path", "operation", "types", "passes"),
+    ("path", "operation", "stated", "passes"),
     [
         ("people.csv", COPY, {}, 1),
         ("people.jsonl", COPY, {}, 1),
@@ -199,18 +200,19 @@ STATED = {"people": {"person": "integer", "name": "text", "city": "text"}}
         ("people.csv", DROP, {}, 2),
         ("people.jsonl", DROP, {}, 2),
         ("people.parquet", DROP, {}, 2),
+        ("people.csv", DROP, {"data_types": TYPES}, 2),
         ("people.csv", DROP, STATED, 1),
         ("people.jsonl", DROP, STATED, 2),
     ],
 )
 @pytest.mark.usefixtures("too_large")
 def test_an_input_too_large_to_keep_is_hashed_while_it_is_read(
-    root: Path, path: str, operation: Any, types: Any, passes: int
+    root: Path, path: str, operation: Any, stated: Any, passes: int
 ) -> None:
     """One pass for the rows; one before it for types or names that no row or header states, or a footer at the end."""
-    counting = run(root, path, operation, data_types=types)
+    counting = run(root, path, operation, **stated)
     assert whole_passes(counting, root / path) == passes
-    again = run(root, path, operation, data_types=types)
+    again = run(root, path, operation, **stated)
     assert whole_passes(again, root / path) == 1, "an unchanged run hashes it"
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pamola_tasks.errors import DataError, DataWriteError
-from pamola_tasks_data import json_reading
+from pamola_tasks_data import json_files
 from pamola_tasks_data.formats import JSON, JSON_LINES
 
 TEXTS = st.text(max_size=8) | st.sampled_from(["2015-01-01", "01:02:03", '"', "\\", "a\nb", "\x00", "é😀"])
@@ -119,8 +119,8 @@ def test_any_json_reader_finds_in_a_written_file_what_the_frame_holds(rows: list
 def test_with_the_extra_lines_are_read_as_without_it(found: list[str]) -> None:
     file = "\n".join(found).encode()
     answers = []
-    for quick in (json_reading._quick, None):
-        with mock.patch.object(json_reading, "_quick", quick):
+    for quick in (json_files._quickly, json_files._plainly):
+        with mock.patch.object(json_files, "_quickly", quick):
             try:
                 answers.append(plain(JSON_LINES.read(io.BytesIO(file), None, {})))
             except DataError as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,17 +14,9 @@ from pamola_tasks.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_NULLABLE: dict[Any, Any] = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
+_SIZES = [f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
+_NULLABLE: dict[Any, Any] = {pa.from_numpy_dtype(name.lower()): pd.api.types.pandas_dtype(name) for name in _SIZES}
+_NULLABLE[pa.bool_()] = pd.BooleanDtype()
 
 COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
@@ -34,9 +27,39 @@ def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
+def frame_hash(frame: pd.DataFrame) -> str:
+    """SHA-256 (hex) of a frame's column names, dtypes and values, in their order; the index takes no part."""
+    digest = hashlib.sha256()
+    for position, (name, dtype) in enumerate(frame.dtypes.items()):
+        column = frame.iloc[:, position]
+        digest.update(f"{name!r} {dtype}\n".encode())
+        try:
+            hashes = pd.util.hash_pandas_object(column, index=False)
+        except TypeError:
+            # Lists and dicts have no hash, but a text that tells them apart.
+            hashes = pd.util.hash_pandas_object(column.map(repr), index=False)
+        digest.update(hashes.to_numpy().tobytes())
+    return digest.hexdigest()
+
+
 def can_be_nullable(type_: Any) -> bool:
     """Whether pandas needs a nullable dtype to hold missing values of this Arrow type without loss."""
     return type_ in _NULLABLE
+
+
+def is_text(type_: Any) -> bool:
+    """Whether an Arrow type is text."""
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def one_array(array: Any) -> Any:
+    """An Arrow array in one chunk."""
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value of a column of objects is missing."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
 def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
@@ -69,12 +92,12 @@ def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
     Args:
         frame: Its named index levels become columns, an index without a name is left out; categories that do not
             occur are left out too, since they may be values of rows that were removed on purpose.
-        mixed_as_text: Write a column of values of several types as text, where it would be refused.
+        mixed_as_text: Columns of values of several types, intervals and periods are made text.
 
     Raises:
         DataError: Column names are not unique, or a column's values have no common type.
     """
-    frame = plain(frame)
+    frame = plain(frame, spans_as_text=mixed_as_text)
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
@@ -90,8 +113,11 @@ def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
     )
 
 
-def plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as it is written: unique text column names, no index, no attributes, no categories without rows."""
+def plain(frame: pd.DataFrame, *, spans_as_text: bool = False) -> pd.DataFrame:
+    """The frame as it is written: unique text column names, no index, no attributes, no categories without rows.
+
+    Intervals and periods become the text that they are shown as: as categories in every format, since none has them.
+    """
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"only a DataFrame, or an iterable of DataFrames, can be written, not {type(frame).__name__}")
     if isinstance(frame.columns, pd.MultiIndex):
@@ -111,15 +137,14 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
         raise DataError(f"there is more than one column {repeated!r}: rename them before writing")
     frame = frame.reset_index(drop=True)
     for name, dtype in frame.dtypes.items():
-        if isinstance(dtype, pd.SparseDtype):
-            frame[name] = frame[name].astype(dtype.subtype)
-        if not isinstance(dtype, pd.CategoricalDtype):
-            continue
-        if isinstance(dtype.categories.dtype, (pd.IntervalDtype, pd.PeriodDtype)):
-            # No format has categories that are intervals, which is what pandas.cut makes.
+        categories = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else None
+        spans = isinstance(dtype if categories is None else categories.dtype, (pd.IntervalDtype, pd.PeriodDtype))
+        if spans and (spans_as_text or categories is not None):
             frame[name] = frame[name].astype(object).map(str, na_action="ignore")
-        else:
+        elif categories is not None:
             frame[name] = _with_used_categories(frame[name])
+        elif isinstance(dtype, pd.SparseDtype):
+            frame[name] = frame[name].astype(dtype.subtype)
     return frame
 
 

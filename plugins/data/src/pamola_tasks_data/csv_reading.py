@@ -33,169 +33,14 @@ _BLOCK = 1 << 22
 T = TypeVar("T")
 
 
-@attrs.define
-class _CsvFile:
-    """An open CSV file of which the head was looked at."""
-
-    file: IO[bytes]
-    head: CsvHead
-    columns: list[str]
-    missing_values: list[str]
-    text_columns: frozenset[str]
-    known: Mapping[str, str]
-    warn: Callable[[str], object]
-    stated_encoding: bool
-    notes: dict[str, Any]
-
-    # ------------------------------------------------------------ whole
-
-    def table(self) -> pa.Table:
-        """All rows as text."""
-        self.file.seek(0)
-        data = self.file.read()
-        return self._decoding(lambda: self._parsed(data))
-
-    def _parsed(self, data: bytes) -> pa.Table:
-        # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
-        breaks = self.head.dialect.encoding == "utf-16" or self.head.dialect.quotechar.encode() in data
-        bad: list[Any] = []
-        read, parse, convert = self._options(bad, breaks=breaks)
-        table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
-        if bad:
-            # Arrow counts lines only when it reads them one after the other.
-            bad.clear()
-            read.use_threads = False
-            arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
-            raise self._ragged(bad)
-        return table
-
-    # ------------------------------------------------------------ in pieces
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows as text, in pieces of a size that suits Arrow."""
-        self.file.seek(0)
-        bad: list[Any] = []
-        read, parse, convert = self._options(bad, breaks=True)
-        read.use_threads = False
-        reader = arrow_csv.open_csv(Borrowed(self.file), read, parse, convert)
-        while True:
-            try:
-                batch = reader.read_next_batch()
-            except StopIteration:
-                break
-            if bad:
-                raise self._ragged(bad)
-            yield batch
-        if bad:
-            raise self._ragged(bad)
-
-    def known_types(self) -> dict[str, Kind] | None:
-        """The type of each column as far as nothing has to be looked at for it; None where something has."""
-        if not all(name in self.known or name in self.text_columns for name in self.columns):
-            return None
-        of = Kind.of_dtype
-        return {name: of(self.known[name]) if name in self.known else AS_TEXT for name in self.columns}
-
-    def found_types(self) -> dict[str, Kind]:
-        """The type of each column, from what is known or else from all rows."""
-        if known := self.known_types():
-            return known
-        parts = self._decoding(
-            lambda: merge_all([kind for kind, _ in self._recognized(batch)] for batch in self.batches())
-        )
-        return dict(zip(self.columns, parts or [Kind(NOTHING, True)] * len(self.columns), strict=True))
-
-    # ------------------------------------------------------------ types
-
-    def typed_frame(self, text: Any, types: Mapping[str, Kind]) -> pd.DataFrame:
-        """A table or batch of text as a DataFrame of these types."""
-        arrays = _each(lambda name: typed(text.column(name), types[name]), self.columns)
-        return self._framed(arrays, types)
-
-    def frame(self, text: Any) -> pd.DataFrame:
-        """The whole table of text as a DataFrame, of the types that are known or else found in it."""
-        if known := self.known_types():
-            return self.typed_frame(text, known)
-        found = self._recognized(text)
-        kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
-        return self._framed([values for _, values in found], kinds)
-
-    def _recognized(self, text: Any) -> list[tuple[Kind, Any]]:
-        def column(name: str) -> tuple[Kind, Any]:
-            values = text.column(name)
-            return (AS_TEXT, values) if name in self.text_columns else recognized(values)
-
-        return _each(column, self.columns)
-
-    def _framed(self, arrays: Sequence[Any], types: Mapping[str, Kind]) -> pd.DataFrame:
-        table = pa.table(dict(zip(self.columns, arrays, strict=True)))
-        return to_frame(table, [name for name in self.columns if types[name].missing])
-
-    # ------------------------------------------------------------ Arrow
-
-    def _options(self, bad: list[Any], *, breaks: bool) -> tuple[Any, Any, Any]:
-        def skip(row: Any) -> str:
-            bad.append(row)
-            return "skip"
-
-        dialect = self.head.dialect
-        read = arrow_csv.ReadOptions(block_size=_BLOCK, encoding=dialect.encoding.replace("utf-8", "utf8"))
-        parse = arrow_csv.ParseOptions(
-            delimiter=dialect.delimiter,
-            quote_char=dialect.quotechar,
-            newlines_in_values=breaks,
-            # An empty line is a row without a value where there is one column.
-            ignore_empty_lines=len(self.head.header) > 1,
-            invalid_row_handler=skip,
-        )
-        convert = arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(self.head.header, TEXT),
-            include_columns=self.columns,
-            null_values=self.missing_values,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-        return read, parse, convert
-
-    def _decoding(self, read: Callable[[], T]) -> T:
-        """Read; where bytes far behind the head are no UTF-8 and nothing was stated, read once more as cp1252."""
-        try:
-            return read()
-        except pa.ArrowInvalid as problem:
-            if "invalid UTF8" not in str(problem):
-                raise DataError(_reason(problem)) from None
-            if self.stated_encoding:
-                raise DataError("a cell is not UTF-8, which was stated as the encoding: state the right one") from None
-        dialect = attrs.evolve(self.head.dialect, encoding=FALLBACK_ENCODING)
-        self.head = attrs.evolve(self.head, dialect=dialect, guessed_encoding=True)
-        self.note()
-        try:
-            return read()
-        except pa.ArrowInvalid as problem:
-            raise DataError(_reason(problem)) from None
-
-    def note(self) -> None:
-        """Keep what was guessed, and warn of it."""
-        if self.head.guessed_encoding:
-            self.notes["encoding"] = FALLBACK_ENCODING
-            self.warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
-
-    def _ragged(self, bad: list[Any]) -> DataError:
-        first = bad[0]
-        place = f" (the first in row {first.number}, which has {first.actual_columns})" if first.number else ""
-        rows = "1 row has" if len(bad) == 1 else f"{len(bad)} rows have"
-        return DataError(
-            f"{rows} another number of cells than the header's {first.expected_columns}{place}: mend them, or state"
-            f" the delimiter if it is not {self.head.dialect.delimiter!r}"
-        )
-
-
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """The whole table, or some columns of it."""
-    source = _opened(file, columns, options)
+    source = _CsvFile(file, columns, options)
     if source.head.only_header:
-        return _no_rows(source.columns)
-    return source.frame(source.table())
+        return source.no_rows()
+    text = source.table()
+    known = source.known_types()
+    return source.typed_frame(text, known) if known is not None else source.frame(text)
 
 
 def chunks(
@@ -203,11 +48,11 @@ def chunks(
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of `size` rows, each column of one type throughout, in constant memory.
 
-    The file is read twice, once to learn the types, unless `dtypes` lists them.
+    The file is read twice, once to learn the types, unless types and encoding are known.
     """
-    source = _opened(file, columns, options)
+    source = _CsvFile(file, columns, options)
     if source.head.only_header:
-        yield _no_rows(source.columns)
+        yield source.no_rows()
         return
     types = source.found_types()
     waiting: list[Any] = []
@@ -225,8 +70,8 @@ def chunks(
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
-    """Kinds and the dtypes that they are read as; every row is looked at, in constant memory."""
-    source = _opened(file, options.get("columns"), options)
+    """Columns and the dtypes that they are read as; every row is looked at, in constant memory."""
+    source = _CsvFile(file, options.get("columns"), options)
     if source.head.only_header:
         return dict.fromkeys(source.columns, TEXT_DTYPE)
     return {name: dtype_of(kind) for name, kind in source.found_types().items()}
@@ -234,33 +79,159 @@ def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
 
 def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
     """Names of the columns, from the first bytes."""
-    return _opened(file, None, options).columns
+    return _CsvFile(file, None, options).columns
 
 
-def _opened(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> _CsvFile:
-    notes = options.get("notes")
-    notes = {} if notes is None else notes
-    encoding = options.get("encoding") or notes.get("encoding")
-    head = examine(file.read(HEAD_SIZE), {**options, "encoding": encoding})
-    wanted = list(head.header if columns is None else columns)
-    check_columns(wanted, head.header)
-    source = _CsvFile(
-        file=file,
-        head=head,
-        columns=wanted,
-        missing_values=list(options.get("missing_values") or [""]),
-        text_columns=frozenset(options.get("text_columns") or ()),
-        known=options.get("dtypes") or {},
-        warn=options.get("warn") or str,  # outside a run there is nobody to warn
-        stated_encoding=bool(encoding),
-        notes=notes,
-    )
-    source.note()
-    return source
+class _CsvFile:
+    """An open CSV file of which the head was looked at."""
 
+    def __init__(self, file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> None:
+        self.file = file
+        self._options = options
+        self._notes: dict[str, Any] = {} if options.get("notes") is None else options["notes"]
+        encoding = options.get("encoding") or self._notes.get("encoding")
+        self._encoding_known = bool(encoding)
+        self.head: CsvHead = examine(file.read(HEAD_SIZE), {**options, "encoding": encoding})
+        self.columns = list(self.head.header if columns is None else columns)
+        check_columns(self.columns, self.head.header)
+        if self.head.guessed_encoding:
+            self._warn_of_encoding()
 
-def _no_rows(columns: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series([], dtype=TEXT_DTYPE) for name in columns})
+    def no_rows(self) -> pd.DataFrame:
+        """The table of a file that has a header only."""
+        return pd.DataFrame({name: pd.Series([], dtype=TEXT_DTYPE) for name in self.columns})
+
+    # ------------------------------------------------------------ rows as text
+
+    def table(self) -> pa.Table:
+        """All rows as text."""
+        self.file.seek(0)
+        data = self.file.read()
+        return self._decoding(lambda: self._parsed(data))
+
+    def _parsed(self, data: bytes) -> pa.Table:
+        # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
+        breaks = self.head.encoding == "utf-16" or self.head.quotechar.encode() in data
+        bad: list[Any] = []
+        read, parse, convert = self._arrow_options(bad, breaks=breaks)
+        table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
+        if bad:
+            # Arrow counts lines only when it reads them one after the other.
+            bad.clear()
+            read.use_threads = False
+            arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
+            raise self._ragged(bad)
+        return table
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows as text, in pieces of a size that suits Arrow."""
+        self.file.seek(0)
+        bad: list[Any] = []
+        read, parse, convert = self._arrow_options(bad, breaks=True)
+        read.use_threads = False
+        reader = arrow_csv.open_csv(Borrowed(self.file), read, parse, convert)
+        while (batch := next(reader, None)) is not None and not bad:
+            yield batch
+        if bad:
+            raise self._ragged(bad)
+
+    def _arrow_options(self, bad: list[Any], *, breaks: bool) -> tuple[Any, Any, Any]:
+        def skip(row: Any) -> str:
+            bad.append(row)
+            return "skip"
+
+        read = arrow_csv.ReadOptions(block_size=_BLOCK, encoding=self.head.encoding.replace("utf-8", "utf8"))
+        parse = arrow_csv.ParseOptions(
+            delimiter=self.head.delimiter,
+            quote_char=self.head.quotechar,
+            newlines_in_values=breaks,
+            # An empty line is a row without a value where there is one column.
+            ignore_empty_lines=len(self.head.header) > 1,
+            invalid_row_handler=skip,
+        )
+        convert = arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(self.head.header, TEXT),
+            include_columns=self.columns,
+            null_values=list(self._options.get("missing_values") or [""]),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        return read, parse, convert
+
+    def _decoding(self, read: Callable[[], T]) -> T:
+        """Read all rows; where bytes far behind the head are no UTF-8 and nothing was stated, once more as cp1252."""
+        try:
+            try:
+                found = read()
+            except pa.ArrowInvalid as problem:
+                if "invalid UTF8" not in str(problem):
+                    raise
+                if self._encoding_known:
+                    stated = "a cell is not UTF-8, which was stated as the encoding: state the right one"
+                    raise DataError(stated) from None
+                self.head = attrs.evolve(self.head, encoding=FALLBACK_ENCODING)
+                self._warn_of_encoding()
+                found = read()
+        except pa.ArrowInvalid as problem:
+            raise DataError(_reason(problem)) from None
+        self._notes["encoding"] = self.head.encoding
+        return found
+
+    def _warn_of_encoding(self) -> None:
+        warn = self._options.get("warn") or str  # outside a run there is nobody to warn
+        warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
+        self._notes["encoding"] = FALLBACK_ENCODING
+
+    def _ragged(self, bad: list[Any]) -> DataError:
+        first = bad[0]
+        place = f" (the first in row {first.number}, which has {first.actual_columns})" if first.number else ""
+        rows = "1 row has" if len(bad) == 1 else f"{len(bad)} rows have"
+        return DataError(
+            f"{rows} another number of cells than the header's {first.expected_columns}{place}: mend them, or state"
+            f" the delimiter if it is not {self.head.delimiter!r}"
+        )
+
+    # ------------------------------------------------------------ types
+
+    def known_types(self) -> dict[str, Kind] | None:
+        """The type of each column where no row has to be looked at for it."""
+        known = {name: Kind.of_dtype(dtype) for name, dtype in (self._options.get("dtypes") or {}).items()}
+        known = {**dict.fromkeys(self._options.get("text_columns") or (), AS_TEXT), **known}
+        return {name: known[name] for name in self.columns} if set(self.columns) <= set(known) else None
+
+    def found_types(self) -> dict[str, Kind]:
+        """The type of each column, from what is known or else from all rows."""
+        known = self.known_types()
+        if known is not None and self._encoding_known:
+            return known
+        parts = self._decoding(
+            lambda: merge_all([kind for kind, _ in self._recognized(batch)] for batch in self.batches())
+        )
+        found = dict(zip(self.columns, parts or [Kind(NOTHING, True)] * len(self.columns), strict=True))
+        return found if known is None else known
+
+    def typed_frame(self, text: Any, types: Mapping[str, Kind]) -> pd.DataFrame:
+        """A table or batch of text as a DataFrame of these types."""
+        return self._framed(_each(lambda name: typed(text.column(name), types[name]), self.columns), types)
+
+    def frame(self, text: Any) -> pd.DataFrame:
+        """The whole table of text as a DataFrame of the types that are found in it."""
+        found = self._recognized(text)
+        kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
+        return self._framed([values for _, values in found], kinds)
+
+    def _recognized(self, text: Any) -> list[tuple[Kind, Any]]:
+        as_text = self._options.get("text_columns") or ()
+
+        def column(name: str) -> tuple[Kind, Any]:
+            values = text.column(name)
+            return (AS_TEXT, values) if name in as_text else recognized(values)
+
+        return _each(column, self.columns)
+
+    def _framed(self, arrays: Sequence[Any], types: Mapping[str, Kind]) -> pd.DataFrame:
+        table = pa.table(dict(zip(self.columns, arrays, strict=True)))
+        return to_frame(table, [name for name in self.columns if types[name].missing])
 
 
 def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:

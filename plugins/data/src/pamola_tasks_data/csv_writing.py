@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import to_table
+from pamola_tasks_data.arrow import is_text, one_array, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,15 +38,10 @@ _POINT_ZERO = pa.scalar(".0", _LARGE)
 
 
 def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
-    """Write frames with the same columns, under one header.
+    """Write frames with the same columns, under one header. Returns the number of rows.
 
-    Args:
-        frames: At least one.
-        options: `delimiter`, `quotechar`, `encoding` (`,`, `"` and UTF-8 unless stated), `missing_values` (texts that
-            must be quoted, or they would be read as missing), `for_spreadsheets` (formulas become text).
-
-    Returns:
-        The number of rows.
+    Options: `delimiter`, `quotechar`, `encoding` (`,`, `"` and UTF-8 unless stated), `missing_values` (texts that must
+    be quoted, or they would be read as missing), `for_spreadsheets` (formulas become text).
     """
     form = _Form(options)
     encoded = form.encoder()
@@ -61,7 +56,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
 
     with ThreadPoolExecutor(workers) as pool:
         for frame in frames:
-            table = _written_form(to_table(_readable(frame), mixed_as_text=True))
+            table = _written_form(to_table(frame, mixed_as_text=True))
             if header is None:
                 header = table.column_names
                 file.write(encoded(form.header(header)))
@@ -98,8 +93,7 @@ class _Form:
         """The lines of a table without chunks worth speaking of."""
         if not table.num_columns:
             return b"\n" * int(table.num_rows)
-        cells = [self.cells(column.combine_chunks()) for column in table.columns]
-        cells = [c.combine_chunks() if isinstance(c, pa.ChunkedArray) else c for c in cells]
+        cells = [one_array(self.cells(one_array(column))) for column in table.columns]
         last = pc.binary_join_element_wise(cells[-1], _LINE_END, _NOTHING, null_handling="replace", null_replacement="")
         joined = last
         if len(cells) > 1:
@@ -111,14 +105,11 @@ class _Form:
     def cells(self, array: Any) -> Any:
         """A column as text, quoted where it has to be."""
         if pa.types.is_dictionary(array.type):
-            if len(array.dictionary) > len(array):
-                return self.cells(array.dictionary.take(array.indices))
-            return self.cells(array.dictionary).take(array.indices)
+            return by_value(array, self.cells)
         text = as_text(array)
-        may_need_quotes = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
-        if may_need_quotes:
-            text = self.guarded(text)
-        return self.quoted(text) if may_need_quotes or self.delimiter in "-.:+ " else text
+        if is_text(array.type):
+            return self.quoted(self.guarded(text))
+        return self.quoted(text) if self.delimiter in "-.:+ " else text
 
     def guarded(self, text: Any) -> Any:
         """Where the file is for spreadsheets, texts that one would take for a formula, marked as text."""
@@ -161,6 +152,14 @@ class _Form:
                 raise DataError(f"a text has characters that {self.encoding} cannot write: use UTF-8") from None
 
         return encoded
+
+
+def by_value(array: Any, cells: Callable[[Any], Any]) -> Any:
+    """What `cells` makes of an array of categories: made once a category, unless there are fewer rows."""
+    if len(array.dictionary) > len(array):
+        return cells(array.dictionary.take(array.indices))
+    made = cells(array.dictionary)
+    return None if made is None else made.take(array.indices)
 
 
 def as_text(array: Any) -> Any:
@@ -210,16 +209,6 @@ def _times(column: Any, kind: Any) -> Any:
         if pc.all(pc.equal(pc.cast(made, kind, safe=False), column)).as_py() is not False:
             break
     return pc.strftime(made, format="%Y-%m-%dT%H:%M:%S%z") if kind.tz else pc.cast(made, _LARGE)
-
-
-def _readable(frame: Any) -> Any:
-    """Intervals and periods, which Arrow would write as structures, as the text that they are shown as."""
-    if not isinstance(frame, pd.DataFrame):
-        return frame
-    shown = [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, (pd.IntervalDtype, pd.PeriodDtype))]
-    if not shown:
-        return frame
-    return frame.assign(**{name: frame[name].astype(object).map(str, na_action="ignore") for name in shown})
 
 
 def _marked(text: Any, data: bytes, marks: Sequence[str]) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,7 +24,7 @@ _ANYTHING = {"csv": "text", "jsonl": "object", "xlsx": "object"}
 
 @attrs.define(eq=False)
 class Dataset:
-    """A dataset: its files, or a frame; and what is known of it so far.
+    """A dataset: its files, or a frame.
 
     Attributes:
         stated: What is stated of the files: `delimiter`, `quotechar`, `encoding`.
@@ -69,13 +71,6 @@ class Dataset:
             return False
         return self.complete or set(columns or ()) <= set(frame.columns)
 
-    def check(self, wanted: Any, there: Any) -> None:
-        """Refuse columns that are not there."""
-        try:
-            check_columns(list(wanted), list(there))
-        except DataError as problem:
-            raise DataError(f"{self.what}: {problem}") from None
-
     def kinds_in(self, there: Any) -> Mapping[str, str]:
         """The types that are stated, once it is sure that the columns that have to be there are."""
         absent = [column for column in self.required if column not in there]
@@ -84,18 +79,12 @@ class Dataset:
         return self.kinds
 
     def typed(self, frame: pd.DataFrame, wanted: Any) -> pd.DataFrame:
-        """The frame with the types that are stated; only with all columns (`wanted` is None) have these to be there.
-
-        Raises:
-            DataError: Values do not fit.
-        """
+        """The frame with the types that are stated; only with all columns (`wanted` is None) have these to be there."""
         from pamola_tasks_data.stated_types import apply_types
 
         kinds = self.kinds_in(frame.columns) if wanted is None else self.kinds
-        try:
+        with explained(self.what):
             return apply_types(frame, kinds)
-        except DataError as problem:
-            raise DataError(f"{self.what}: {problem}") from None
 
     def common_dtype(self, column: str, one: str, two: str) -> str:
         """The dtype that holds the values of two of its files without loss."""
@@ -115,3 +104,29 @@ def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
     if unknown:
         shown = ", ".join(map(repr, there[:20])) + (" …" if len(there) > 20 else "")
         raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what libraries raise into errors that name the dataset, and none of its values.
+
+    Errors of the disk that may pass (`OSError` with a number) are left as they are: they may be retried.
+    """
+    try:
+        yield
+    except DataError as problem:
+        raise DataError(f"{what}: {problem}", **problem.details) from None
+    except FileNotFoundError:
+        raise DataError(f"{what}: there is no such file") from None
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as problem:
+        raise DataError(f"{what}: cannot be opened: {problem.strerror}") from None
+    except Exception as problem:
+        import zipfile
+        import zlib
+
+        import pyarrow as pa
+
+        damaged = (pa.ArrowException, json.JSONDecodeError, UnicodeError, EOFError, zlib.error, zipfile.BadZipFile)
+        if problem.errno is not None if isinstance(problem, OSError) else not isinstance(problem, damaged):
+            raise
+        raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None

@@ -23,15 +23,6 @@ _ROWS_LOOKED_AT = 100
 
 
 @attrs.frozen(kw_only=True)
-class Dialect:
-    """How a CSV file is written."""
-
-    delimiter: str = ","
-    quotechar: str = '"'
-    encoding: str = "utf-8"
-
-
-@attrs.frozen(kw_only=True)
 class CsvHead:
     """The dialect and header found at the start of a CSV file.
 
@@ -41,7 +32,9 @@ class CsvHead:
         guessed_encoding: The encoding is a guess, since the bytes are not UTF-8 and nothing was stated.
     """
 
-    dialect: Dialect
+    delimiter: str
+    quotechar: str
+    encoding: str
     header: tuple[str, ...]
     only_header: bool
     guessed_encoding: bool
@@ -60,7 +53,7 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
     if not head.strip():
         raise DataError("the file is empty: a CSV file starts with the names of its columns")
     encoding, guessed = _encoding(head, stated.get("encoding"))
-    text = decode_head(head, encoding)
+    text = _decoded(head, encoding)
     quotechar = stated.get("quotechar") or '"'
     whole = len(head) < HEAD_SIZE
     delimiter = stated.get("delimiter") or _delimiter(text, quotechar, whole)
@@ -71,11 +64,17 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
-    dialect = Dialect(delimiter=delimiter, quotechar=quotechar, encoding=encoding)
-    return CsvHead(dialect=dialect, header=header, only_header=whole and len(rows) == 1, guessed_encoding=guessed)
+    return CsvHead(
+        delimiter=delimiter,
+        quotechar=quotechar,
+        encoding=encoding,
+        header=header,
+        only_header=whole and len(rows) == 1,
+        guessed_encoding=guessed,
+    )
 
 
-def decode_head(head: bytes, encoding: str) -> str:
+def _decoded(head: bytes, encoding: str) -> str:
     """The beginning of a file as text; a character truncated at its end is left out."""
     try:
         decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
@@ -94,9 +93,9 @@ def _encoding(head: bytes, stated: str | None) -> tuple[str, bool]:
         return ("utf-8" if normal in ("utf8", "utf-8", "utf-8-sig", "ascii", "us-ascii") else stated), False
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
+        return "utf-8", False
     except UnicodeDecodeError:
         return FALLBACK_ENCODING, True
-    return "utf-8", False
 
 
 def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[str]]:

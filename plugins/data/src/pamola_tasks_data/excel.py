@@ -17,10 +17,10 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import plain
+from pamola_tasks_data.arrow import is_missing, plain
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import check_archive
-from pamola_tasks_data.python_values import Part, cut, dtypes_of, frame_of, kinds_asked, kinds_of
+from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,22 +38,15 @@ def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, A
     asked for are kept; empty rows at the end are none.
     """
     with _opened(file, options) as sheet:
-        parts = list(sheet.parts(columns))
-        return frame_of(parts, kinds_asked(options, columns) or kinds_of(parts, sheet.names(columns)))
+        return read_parts(sheet.parts(columns), sheet.names(columns), columns, options)
 
 
 def chunks(
     file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
 ) -> Iterator[pd.DataFrame]:
-    """The sheet in pieces of `size` rows, each column of one type throughout.
-
-    The sheet is read twice, once to learn the types, unless `dtypes` lists them.
-    """
+    """The sheet in pieces of `size` rows, each column of one type throughout."""
     with _opened(file, options) as sheet:
-        kinds = kinds_asked(options, columns)
-        if kinds is None:
-            kinds = kinds_of(sheet.parts(columns), sheet.names(columns))
-        yield from cut(sheet.parts(columns), size, kinds)
+        yield from cut(lambda: sheet.parts(columns), size, sheet.names(columns), columns, options)
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
@@ -174,7 +167,7 @@ def _header(row: Sequence[Any]) -> list[str]:
 
 
 def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         return
     if hasattr(value, "item"):
         value = value.item()

@@ -30,9 +30,9 @@ CSV = _format(
     "csv", "csv_reading.read", "csv_writing.write", "csv_reading.chunks", "csv_reading.schema", "csv_reading.columns"
 )
 PARQUET = _format("parquet", "parquet.read", "parquet.write", "parquet.chunks", "parquet.schema", "parquet.as_read")
-JSON = _format("json", "json_reading.read_array", "json_writing.write_array")
+JSON = _format("json", "json_files.read_array", "json_files.write_array")
 JSON_LINES = _format(
-    "jsonl", "json_reading.read_lines", "json_writing.write_lines", "json_reading.chunks", "json_reading.schema"
+    "jsonl", "json_files.read_lines", "json_files.write_lines", "json_files.chunks", "json_files.schema"
 )
 EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.chunks", "excel.schema", "excel.columns")
 

@@ -5,11 +5,12 @@ An estimate: a dataset is taken to become as large as those it is made from. Wha
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import DataWriteError
-from pamola_tasks_data.input_files import input_sizes
+from pamola_tasks.errors import DataWriteError, PathSecurityError
+from pamola_tasks_data.provider import input_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,3 +57,12 @@ def estimate(plan: Plan, saved: Mapping[str, SavedStep], inputs: Mapping[str, in
             if name not in left:
                 needed += sizes[name]
     return needed
+
+
+def input_sizes(run: RunServices) -> dict[str, int]:
+    """Bytes of the input files that are there."""
+    found = {}
+    for name, path in input_files(run).items():
+        with contextlib.suppress(OSError, PathSecurityError):  # the step that reads it will say so
+            found[name] = run.files.stat(path).size
+    return found

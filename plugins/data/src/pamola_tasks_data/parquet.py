@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import can_be_nullable, to_frame, to_table
+from pamola_tasks_data.arrow import can_be_nullable, is_text, to_frame, to_table
 from pamola_tasks_data.dataset import check_columns
 
 if TYPE_CHECKING:
@@ -113,15 +113,11 @@ def _as_stored(table: Any) -> Any:
             stored = pa.string()
         elif pa.types.is_timestamp(stored) and stored.unit == "s":
             stored = pa.timestamp("ms", stored.tz)
-        elif pa.types.is_dictionary(stored) and not _is_text(stored.value_type):
+        elif pa.types.is_dictionary(stored) and not is_text(stored.value_type):
             stored = stored.value_type
         if stored is not field.type:
             table = table.set_column(position, field.name, table.column(position).cast(stored))
     return table
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _cast(table: Any, schema: Any) -> Any:

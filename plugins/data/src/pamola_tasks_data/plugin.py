@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pamola_tasks import hookimpl
 from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.plugins.discovery import versions
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
@@ -62,7 +64,10 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> None:
 @hookimpl
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
     """Versions of the libraries that values depend on, and how CSV is written, where it is not as ever."""
-    from pamola_tasks_data.fingerprint import library_versions
-
     unusual = step.writes and run.config.plugin("data").csv_for_spreadsheets
-    return {**library_versions(), "csv": "for spreadsheets"} if unusual else library_versions()
+    return {**_library_versions(), "csv": "for spreadsheets"} if unusual else _library_versions()
+
+
+@cache
+def _library_versions() -> dict[str, str]:
+    return {f"version {name}": version for name, version in versions(("pandas", "numpy", "pyarrow")).items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
+from pamola_tasks.errors import PathSecurityError
 from pamola_tasks_data.formats import Formats
-from pamola_tasks_data.input_files import input_files
 from pamola_tasks_data.reading import CsvOptions, DataReader
 from pamola_tasks_data.source import DataSource
 from pamola_tasks_data.writing import DataWriter
@@ -57,3 +59,20 @@ def csv_options(config: Config) -> CsvOptions:
 def _formats(run: RunServices) -> Formats:
     kernel = getattr(run, "kernel", None)
     return Formats(kernel.dataset_formats()) if kernel is not None else Formats()
+
+
+def input_files(run: RunServices) -> dict[str, str]:
+    """Where each input is, by the dataset's name."""
+    named = {**run.config.auxiliary_datasets, **run.config.input_datasets}
+    return {name: _place_of(run, str(path)) for name, path in named.items()}
+
+
+def _place_of(run: RunServices, path: str) -> str:
+    """An input's path: under the project's root; under the data repository where it is there only."""
+    if os.path.isabs(path):
+        return path
+    with contextlib.suppress(PathSecurityError):
+        in_repository = f"{run.config.data_repository}/{path}"
+        if not run.files.exists(path) and run.files.exists(in_repository):
+            return in_repository
+    return path

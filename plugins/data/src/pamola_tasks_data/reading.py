@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.dataset import check_columns, explained
 from pamola_tasks_data.expanding import expanded
 from pamola_tasks_data.formats import Formats
 
@@ -74,7 +73,7 @@ class DataReader:
             format: Name of its format.
             role: What it was written as, where it is encrypted.
             what: What messages call it.
-            **stated: `delimiter`, `quotechar`, `encoding`, `text_columns`, `dtypes`, …: for this file.
+            **stated: Options of the format, such as `delimiter`, `text_columns` and `dtypes`; None for what is not.
         """
 
         def warn(message: str) -> None:
@@ -113,17 +112,19 @@ class Table:
 
     def schema(self, columns: Sequence[str] | None = None) -> dict[str, str] | None:
         """Columns and their dtypes without making a frame; None where the format cannot know."""
-        if self.format.schema is None:
-            return None
-        with self._opened() as file:
-            return self.format.schema(file, {**self.options, "columns": columns})
+        found: dict[str, str] | None = self._told(self.format.schema, {**self.options, "columns": columns})
+        return found
 
     def columns(self) -> list[str] | None:
         """Names of the columns, without a look at the rows; None where the format cannot know."""
-        if self.format.columns is None:
+        found: list[str] | None = self._told(self.format.columns, self.options)
+        return found
+
+    def _told(self, ask: Callable[..., Any] | None, options: Mapping[str, Any]) -> Any:
+        if ask is None:
             return None
         with self._opened() as file:
-            return self.format.columns(file, self.options)
+            return ask(file, options)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[IO[bytes]]:
@@ -134,36 +135,6 @@ class Table:
             expanded(file, self.file.path, limit) as content,
         ):
             yield content
-
-
-@contextlib.contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn what libraries raise into errors that name the dataset, and none of its values.
-
-    Errors of the disk that may pass (`OSError` with a number) are left as they are: they may be retried.
-    """
-    try:
-        yield
-    except DataError as problem:
-        raise DataError(f"{what}: {problem}", **problem.details) from None
-    except FileNotFoundError:
-        raise DataError(f"{what}: there is no such file") from None
-    except (PermissionError, IsADirectoryError, NotADirectoryError) as problem:
-        raise DataError(f"{what}: cannot be opened: {problem.strerror}") from None
-    except OSError as problem:
-        if problem.errno is not None:
-            raise
-        raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
-    except Exception as problem:
-        import zipfile
-        import zlib
-
-        import pyarrow as pa
-
-        damaged = (EOFError, zlib.error, zipfile.BadZipFile)
-        if not isinstance(problem, (pa.ArrowException, json.JSONDecodeError, UnicodeError, *damaged)):
-            raise
-        raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
 
 
 def _checked(frame: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:

@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.data_types import check_data_types, stated_for
-from pamola_tasks_data.dataset import Dataset
+from pamola_tasks_data.dataset import Dataset, check_columns, explained
 from pamola_tasks_data.handover import Handover
-from pamola_tasks_data.reading import DataReader, Table, explained
+from pamola_tasks_data.reading import DataReader, Table
 from pamola_tasks_data.verified import VerifiedFile
 
 if TYPE_CHECKING:
@@ -103,11 +103,14 @@ class DataSource:
 
     def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
         """A name for a frame in memory, as it is now."""
-        from pamola_tasks_data import frames
+        import pandas as pd
 
+        from pamola_tasks_data.arrow import own_copy
+
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
         dataset = self._new(name)
-        dataset.frame = dataset.typed(frames.taken(dataset.what, frame), None)
-        dataset.complete = True
+        dataset.frame, dataset.complete = dataset.typed(own_copy(frame), None), True
         self._datasets[name] = dataset
 
     # ------------------------------------------------------------ reading
@@ -136,7 +139,8 @@ class DataSource:
             return
         there = self.columns(name)
         wanted = list(there if columns is None else columns)
-        dataset.check(wanted, there)
+        with explained(dataset.what):
+            check_columns(wanted, there)
         kinds = dataset.kinds_in(there)
         found = [key for key in wanted if key not in kinds]
         known: Mapping[str, str] = {}
@@ -213,11 +217,9 @@ class DataSource:
         return Dataset(name, kinds=kinds, required=required, **known)
 
     def _dataset(self, name: str) -> Dataset:
-        try:
-            return self._datasets[name]
-        except KeyError:
-            known = ", ".join(self._datasets) or "none"
-            raise DataError(f"there is no dataset {name!r}: there are {known}") from None
+        if name not in self._datasets:
+            raise DataError(f"there is no dataset {name!r}: there are {', '.join(self._datasets) or 'none'}")
+        return self._datasets[name]
 
     def _loaded(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
         """The kept frame, read first where columns are missing in it."""
@@ -233,7 +235,8 @@ class DataSource:
         assert dataset.frame is not None
         if columns is None:
             return dataset.frame
-        dataset.check(columns, [str(c) for c in dataset.frame.columns])
+        with explained(dataset.what):
+            check_columns(columns, [str(c) for c in dataset.frame.columns])
         return dataset.frame[list(columns)]
 
     def _read(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
@@ -300,7 +303,7 @@ class DataSource:
                 joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
                 dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
             else:
-                from pamola_tasks_data.frames import frame_hash
+                from pamola_tasks_data.arrow import frame_hash
 
                 with dataset.lock:
                     assert dataset.frame is not None
@@ -317,8 +320,8 @@ class DataSource:
             DataError: A file is no longer the one that was hashed, and perhaps read.
         """
         dataset = self._dataset(name)
+        digest = "" if self._waits(dataset) else self.fingerprint(name)
         with explained(dataset.what):
-            digest = "" if self._waits(dataset) else self.fingerprint(name)
             for file in dataset.files:
                 file.check()
         frame = dataset.frame  # another thread may release it meanwhile
@@ -339,7 +342,8 @@ class DataSource:
     def _waits(self, dataset: Dataset) -> bool:
         """Whether the hash of a dataset that is described for the first time is left to the step that reads it."""
         first, dataset.described = not dataset.described, True
-        if not first or self.run is None or not dataset.files or not all(file.waits for file in dataset.files):
-            return False
+        with explained(dataset.what):
+            if not first or self.run is None or not dataset.files or not all(file.waits for file in dataset.files):
+                return False
         finished = self.run.checkpoints.load()
         return not any(dataset.name in step.reads and step.id in finished for step in self.run.plan)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data.arrow import one_array
 from pamola_tasks_data.csv_writing import as_text
 from pamola_tasks_data.inference import TEXT_DTYPE
 
@@ -62,8 +63,7 @@ def _text_of(series: pd.Series) -> Any:
         array = pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # values of several types; Arrow's message shows one
         array = pa.array(series.map(str, na_action="ignore"), pa.large_string(), from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+    array = one_array(array)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     return as_text(array)

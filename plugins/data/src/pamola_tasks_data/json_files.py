@@ -1,0 +1,252 @@
+"""JSON: an array of objects, or one object a line. Values keep their type; texts like dates stay text.
+
+Arrow's own reader of JSON is not used: it takes texts for times, and some damaged files end the process. Lines are
+decoded by msgspec where it is there (the extra `json`), and by the standard library where it is not, or refuses a line.
+They are written by Arrow, column by column, which is several times as fast as one object after the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pamola_tasks.errors import DataError
+from pamola_tasks_data.arrow import is_missing, is_text, one_array, plain
+from pamola_tasks_data.csv_writing import as_text, by_value, bytes_of
+from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
+
+_ROWS = 1 << 16
+_LARGE = pa.large_string()
+_ESCAPED = bytes([*range(0x20), *b'"\\'])  # RFC 8259, section 7
+_ESCAPED_PATTERN = r'["\\\x00-\x1f]'
+_NOTHING, _QUOTE = pa.scalar("", _LARGE), pa.scalar('"', _LARGE)
+_BLOCK = 1 << 22
+_MARK = b"\xef\xbb\xbf"  # of the order of bytes, which UTF-8 does not need
+
+
+def _plainly(line: bytes) -> Any:
+    return json.loads(line.decode())
+
+
+try:
+    import msgspec
+
+    _quickly: Callable[[bytes], Any] = msgspec.json.Decoder().decode
+    _PROBLEMS: tuple[type[Exception], ...] = (msgspec.DecodeError, ValueError, RecursionError)
+except ImportError:
+    _quickly, _PROBLEMS = _plainly, ()
+
+
+def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
+    """An array of objects."""
+    try:
+        records = json.loads(file.read())
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise DataError(f"it is not JSON: {_place(problem)}") from None
+    except RecursionError:
+        raise DataError("it is nested too deeply to be a table") from None
+    if not isinstance(records, list):
+        raise DataError("a dataset in JSON is an array of objects, one a row")
+    for number, record in enumerate(records, 1):
+        if not isinstance(record, dict):
+            raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
+    part, seen = _part(records, columns)
+    check_columns(columns or (), list(seen))
+    return read_parts([part], columns or (), columns, {})
+
+
+def read_lines(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
+    """One object a line; blank lines are left out."""
+    return read_parts(_parts(file, columns), columns or (), columns, options)
+
+
+def chunks(
+    file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
+    """The table in pieces of `size` rows, each column of one type throughout, in constant memory."""
+    return cut(lambda: _parts(file, columns), size, columns or (), columns, options)
+
+
+def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
+    """Columns and the dtypes that they are read as; every row is looked at, in constant memory."""
+    columns = options.get("columns")
+    return dtypes_of(kinds_of(_parts(file, columns), columns or ()))
+
+
+def _parts(file: IO[bytes], columns: Sequence[str] | None) -> Iterator[Part]:
+    """The file some thousand rows at a time, with the columns asked for."""
+    seen: dict[str, Any] = {}
+    for number, block in _blocks(file):
+        part, names = _part(list(_records(block, number)), columns)
+        seen.update(names)
+        yield part
+    check_columns(columns or (), list(seen))
+
+
+def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, and the number of the first of them."""
+    file.seek(0)
+    number, waiting = 1, [file.read(_BLOCK).removeprefix(_MARK)]
+    while data := file.read(_BLOCK):
+        end = data.rfind(b"\n") + 1
+        if end:
+            block = b"".join([*waiting, data[:end]])
+            yield number, block
+            number += block.count(b"\n")
+            waiting = []
+        waiting.append(data[end:])
+    yield number, b"".join(waiting)
+
+
+def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
+    """The objects in some lines, of which the first has this number."""
+    for place, line in enumerate(block.split(b"\n"), number):
+        if not line.strip(b" \t\r"):
+            continue
+        record = _decoded(line, place)
+        if not isinstance(record, dict):
+            raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
+        yield record
+
+
+def _decoded(line: bytes, place: int) -> Any:
+    try:
+        try:
+            return _quickly(line)
+        except _PROBLEMS:  # only the standard library reads all that is JSON
+            return _plainly(line)
+    except ValueError:
+        raise DataError(f"line {place} is not JSON") from None
+    except RecursionError:
+        raise DataError(f"line {place} is nested too deeply to be a row") from None
+
+
+def _part(records: list[dict[str, Any]], columns: Sequence[str] | None) -> tuple[Part, Mapping[str, Any]]:
+    """Objects as a part of a table; and all names in them, as keys."""
+    seen: dict[str, Any] = {}
+    for record in records:
+        seen.update(record)
+    names = [name for name in (seen if columns is None else columns) if name in seen]
+    return Part.of(len(records), {name: _values(records, name) for name in names}), seen
+
+
+def _values(records: list[dict[str, Any]], name: str) -> list[Any]:
+    try:
+        return list(map(itemgetter(name), records))
+    except KeyError:
+        return [record.get(name) for record in records]
+
+
+def _place(problem: json.JSONDecodeError | UnicodeDecodeError) -> str:
+    if isinstance(problem, json.JSONDecodeError):
+        return f"line {problem.lineno}, column {problem.colno}"
+    return f"byte {problem.start} is not UTF-8"
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_array(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
+    """An array of objects, one a line. Returns the number of rows."""
+    written = 0
+    for rows, lines in _lines(frames, ",\n", ""):
+        if rows:
+            file.write(lines if written else b"[\n" + lines.removeprefix(b",\n"))
+        written += rows
+    file.write(b"\n]\n" if written else b"[]\n")
+    return written
+
+
+def write_lines(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
+    """One object a line. Returns the number of rows."""
+    written = 0
+    for rows, lines in _lines(frames, "", "\n"):
+        file.write(lines)
+        written += rows
+    return written
+
+
+def _lines(frames: Iterable[pd.DataFrame], before: str, after: str) -> Iterator[tuple[int, bytes]]:
+    """Some rows at a time, each with something before and after it."""
+    for given in frames:
+        frame = plain(given)
+        for start in range(0, len(frame), _ROWS):
+            rows = frame.iloc[start : start + _ROWS]
+            yield len(rows), _joined(rows, before, after)
+
+
+def _joined(frame: pd.DataFrame, before: str, after: str) -> bytes:
+    if not len(frame.columns):
+        return (before + "{}" + after).encode() * len(frame)
+    parts: list[Any] = []
+    for place, name in enumerate(frame.columns):
+        start = before + "{" if place == 0 else ", "
+        parts += [pa.scalar(f"{start}{json.dumps(name, ensure_ascii=False)}: ", _LARGE), _cells(frame[name])]
+    parts += [pa.scalar("}" + after, _LARGE), _NOTHING]
+    return bytes_of(pc.binary_join_element_wise(*parts, null_handling="replace", null_replacement="null"))
+
+
+def _cells(column: pd.Series[Any]) -> Any:
+    """The values of a column as JSON, null where they are missing."""
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return _one_by_one(column)
+    try:
+        array = pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
+        return _one_by_one(column)
+    cells = _of_array(one_array(array))
+    return _one_by_one(column) if cells is None else cells
+
+
+def _of_array(array: Any) -> Any:
+    """The same for an array of texts, truth values or numbers; None for others."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return by_value(array, _of_array)
+    if is_text(kind):
+        return _quoted(array.cast(_LARGE))
+    if pa.types.is_boolean(kind):
+        return pc.if_else(array, pa.scalar("true", _LARGE), pa.scalar("false", _LARGE))
+    if pa.types.is_floating(kind):
+        if pc.any(pc.is_inf(array)).as_py():
+            raise DataError("JSON cannot represent infinity")
+        return as_text(array.cast(pa.float64()))
+    return as_text(array) if pa.types.is_integer(kind) else None
+
+
+def _quoted(text: Any) -> Any:
+    data = bytes_of(text)
+    if len(data.translate(None, _ESCAPED)) < len(data):
+        odd = pc.fill_null(pc.match_substring_regex(text, _ESCAPED_PATTERN), False)
+        escaped = [json.dumps(each, ensure_ascii=False)[1:-1] for each in text.filter(odd).to_pylist()]
+        text = pc.replace_with_mask(text, odd, pa.array(escaped, _LARGE))
+    return pc.binary_join_element_wise(_QUOTE, text, _QUOTE, _NOTHING)
+
+
+def _one_by_one(column: pd.Series[Any]) -> Any:
+    try:
+        cells = [
+            None if is_missing(value) else json.dumps(value, ensure_ascii=False, allow_nan=False, default=_as_json)
+            for value in column.tolist()
+        ]
+        return pa.array(cells, _LARGE)
+    except (ValueError, TypeError):
+        raise DataError("JSON cannot represent infinity, or values of other types than JSON's") from None
+
+
+def _as_json(value: Any) -> Any:
+    """Values that JSON does not know, as what people would write."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, (bytes, bytearray)):
+        raise TypeError("bytes are not JSON")
+    return str(value)
