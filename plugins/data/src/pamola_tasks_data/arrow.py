@@ -65,14 +65,10 @@ def is_missing(value: Any) -> bool:
 def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
     """An Arrow table as a DataFrame with a plain index.
 
-    Args:
-        table: The table.
-        nullable: Columns of whole numbers or booleans in which values may be missing: they become `Int64`,
-            `boolean` …, where pandas would make them floats.
+    Columns of whole numbers or booleans that are `nullable` become `Int64`, `boolean` …, where pandas would make them
+    floats if a value is missing.
     """
-    special = [
-        name for name in table.column_names if name in nullable and can_be_nullable(table.schema.field(name).type)
-    ]
+    special = [field.name for field in table.schema if field.name in nullable and can_be_nullable(field.type)]
     plain = [name for name in table.column_names if name not in special]
     if plain:
         frame: pd.DataFrame = table.select(plain).to_pandas()
@@ -87,15 +83,9 @@ def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
 
 
 def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
-    """A DataFrame as an Arrow table.
+    """A `plain` DataFrame as an Arrow table.
 
-    Args:
-        frame: Its named index levels become columns, an index without a name is left out; categories that do not
-            occur are left out too, since they may be values of rows that were removed on purpose.
-        mixed_as_text: Columns of values of several types, intervals and periods are made text.
-
-    Raises:
-        DataError: Column names are not unique, or a column's values have no common type.
+    A column of values of several types is refused, or with `mixed_as_text` made text, as intervals and periods are.
     """
     frame = plain(frame, spans_as_text=mixed_as_text)
     try:
@@ -114,9 +104,10 @@ def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
 
 
 def plain(frame: pd.DataFrame, *, spans_as_text: bool = False) -> pd.DataFrame:
-    """The frame as it is written: unique text column names, no index, no attributes, no categories without rows.
+    """The frame as it is written: unique text column names, no attributes, named index levels as columns.
 
-    Intervals and periods become the text that they are shown as: as categories in every format, since none has them.
+    Categories that do not occur are left out: they may be values of rows that were removed on purpose. Intervals and
+    periods become the text that they are shown as: as categories in every format, since none has them.
     """
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"only a DataFrame, or an iterable of DataFrames, can be written, not {type(frame).__name__}")

@@ -1,11 +1,11 @@
-"""One dataset: its files or its frame, and what is known of it so far."""
+"""One dataset: its files or its frame, and what is known of it so far; and frames on their way to later steps."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -130,3 +130,31 @@ def explained(what: str) -> Iterator[None]:
         if problem.errno is not None if isinstance(problem, OSError) else not isinstance(problem, damaged):
             raise
         raise DataError(f"{what}: cannot be read: it is damaged, or not of the format that its name says") from None
+
+
+class Handover:
+    """Frames that a data writer leaves for the data source of the same run, which so need not read their files again.
+
+    Attributes:
+        is_read: Given a dataset and the step that writes it, whether another step reads it; false by default.
+    """
+
+    def __init__(self) -> None:
+        self.is_read: Callable[[str, str], bool] = lambda name, step: False
+        self._frames: dict[str, tuple[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def offer(self, name: str, step: str, sha256: str, frame: pd.DataFrame) -> None:
+        """Leave a frame as it is now, with the hash of the file that was written from it."""
+        from pamola_tasks_data.arrow import own_copy
+
+        if self.is_read(name, step):
+            copy = own_copy(frame)
+            with self._lock:
+                self._frames[name] = (sha256, copy)
+
+    def taken(self, name: str, sha256: str) -> pd.DataFrame | None:
+        """The frame of a file of this hash. It is given once: whatever else was left under the name is forgotten."""
+        with self._lock:
+            left_with, frame = self._frames.pop(name, ("", None))
+        return frame if sha256 and left_with == sha256 else None

@@ -12,7 +12,7 @@ import attrs
 from pamola_tasks.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HEAD_SIZE = 1 << 16
 DELIMITERS = (",", ";", "\t", "|")
@@ -41,14 +41,10 @@ class CsvHead:
 
 
 def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
-    """Find out how a file is written.
+    """Find out how a file is written, of which these are the first `HEAD_SIZE` bytes, or all.
 
-    Args:
-        head: Its first `HEAD_SIZE` bytes, or all of them.
-        stated: What is known already: `delimiter`, `quotechar`, `encoding`; missing or None means to find out.
-
-    Raises:
-        DataError: It is empty, is not in the stated encoding, or has a header that no table can have.
+    `delimiter`, `quotechar` and `encoding` may be stated. An empty file, one in another encoding than stated, and a
+    header that no table can have, are refused.
     """
     if not head.strip():
         raise DataError("the file is empty: a CSV file starts with the names of its columns")
@@ -61,9 +57,7 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
     if not rows:
         raise DataError(f"the header is longer than {HEAD_SIZE // 1024} KiB, or its quotes are not closed")
     header = tuple(rows[0])
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
+    check_header(header)
     return CsvHead(
         delimiter=delimiter,
         quotechar=quotechar,
@@ -72,6 +66,13 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
         only_header=whole and len(rows) == 1,
         guessed_encoding=guessed,
     )
+
+
+def check_header(header: Sequence[str]) -> None:
+    """Refuse names that are not unique."""
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
 
 
 def _decoded(head: bytes, encoding: str) -> str:

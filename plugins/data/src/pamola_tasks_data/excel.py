@@ -12,6 +12,7 @@ import datetime
 import io
 import itertools
 import math
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import is_missing, plain
 from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.expanding import check_archive
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
@@ -93,8 +95,6 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
 
 
 def _library(name: str) -> Any:
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError:
@@ -160,22 +160,17 @@ def _header(row: Sequence[Any]) -> list[str]:
         raise DataError("the sheet is empty: its first row has the names of the columns")
     if "" in names:
         raise DataError(f"column {names.index('') + 1} of the sheet has no name in the first row")
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
+    check_header(names)
     return names
 
 
 def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
     if is_missing(value):
         return
-    if hasattr(value, "item"):
-        value = value.item()
+    value = value.item() if hasattr(value, "item") else value
     if isinstance(value, bool):
         sheet.write_boolean(row, place, value)
-    elif (isinstance(value, float) and math.isfinite(value)) or (
-        isinstance(value, int) and abs(value) < _EXACT_INTEGER
-    ):
+    elif math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < _EXACT_INTEGER:
         sheet.write_number(row, place, value)
     elif isinstance(value, datetime.datetime) and value.tzinfo is None and value.year >= 1900:
         sheet.write_datetime(row, place, value)

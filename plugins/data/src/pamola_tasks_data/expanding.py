@@ -28,15 +28,10 @@ def inner_name(path: str) -> str:
 
 @contextlib.contextmanager
 def expanded(file: IO[bytes], path: str, limit: float) -> Iterator[IO[bytes]]:
-    """What a file holds: its bytes, expanded where its name says that it is compressed.
+    """What a file holds: its bytes, expanded where its name (`path`) says that it is compressed.
 
-    Args:
-        file: The file, at its beginning and able to seek.
-        path: Its name.
-        limit: How many times as large as the file its content may be, where that is more than `HARMLESS` bytes.
-
-    Raises:
-        DataError: The content is larger; or an archive does not hold exactly one file. Raised also while it is read.
+    Refused, also while it is read, if that is more than `limit` times as large as the file, and more than `HARMLESS`
+    bytes; or if an archive does not hold exactly one file.
     """
     suffix = PurePath(path).suffix.lower()
     if suffix not in SUFFIXES:

@@ -32,11 +32,7 @@ AS_TEXT = Kind(None, True)
 
 
 def recognized(text: Any) -> tuple[Kind, Any]:
-    """What a column of text holds, and its values as that: numbers are tried by making them.
-
-    Args:
-        text: An Arrow array of strings; null where a value is missing.
-    """
+    """What a column of text, null where a value is missing, holds, and its values as that."""
     missing = text.null_count > 0
     if text.null_count == len(text):
         return Kind(NOTHING, missing), text

@@ -11,8 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.data_types import check_data_types, stated_for
-from pamola_tasks_data.dataset import Dataset, check_columns, explained
-from pamola_tasks_data.handover import Handover
+from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
 from pamola_tasks_data.reading import DataReader, Table
 from pamola_tasks_data.verified import VerifiedFile
 
@@ -58,8 +57,6 @@ class DataSource:
             self.add_file_path(name, path)
         for name, frame in (dataframes or {}).items():
             self.add_dataframe(name, frame)
-
-    # ------------------------------------------------------------ names
 
     def names(self) -> list[str]:
         """All names, in the order added."""
@@ -132,7 +129,8 @@ class DataSource:
         if size < 1:
             raise UsageError(f"chunks need a size of at least 1, not {size}")
         dataset = self._dataset(name)
-        if dataset.has(columns) or dataset.written is not None or not self._in_pieces(dataset):
+        in_pieces = bool(dataset.files) and self._reader.formats[self._format_of(dataset)].chunks is not None
+        if dataset.has(columns) or dataset.written is not None or not in_pieces:
             frame = self.frame(name, columns)
             for start in range(0, max(len(frame), 1), size):
                 yield frame.iloc[start : start + size].reset_index(drop=True)
@@ -143,13 +141,10 @@ class DataSource:
             check_columns(wanted, there)
         kinds = dataset.kinds_in(there)
         found = [key for key in wanted if key not in kinds]
-        known: Mapping[str, str] = {}
-        if found:
-            known = (
-                self.schema(name) if columns is None else dataset.schema or self._common_schema(dataset, found) or {}
-            )
-        read_as = {key: known[key] for key in found}
-        for table in self._tables(dataset, read_as):
+        known: Mapping[str, str] = dataset.schema or {}
+        if found and not known:
+            known = self.schema(name) if columns is None else self._common_schema(dataset, found) or {}
+        for table in self._tables(dataset, {key: known[key] for key in found}):
             for piece in table.chunks(size, wanted):
                 yield dataset.typed(piece, wanted)
 
@@ -202,10 +197,8 @@ class DataSource:
     def release(self, name: str) -> None:
         """Drop the frame from memory; a dataset that has no file is forgotten."""
         dataset = self._datasets.get(name)
-        if dataset is None:
-            return
-        if not dataset.files:
-            del self._datasets[name]
+        if dataset is None or not dataset.files:
+            self._datasets.pop(name, None)
             return
         with dataset.lock:
             dataset.frame, dataset.complete, dataset.written = None, False, None
@@ -224,9 +217,10 @@ class DataSource:
     def _loaded(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
         """The kept frame, read first where columns are missing in it."""
         if not dataset.has(columns):
-            before = [] if dataset.frame is None else [str(c) for c in dataset.frame.columns]
-            whole = columns is None or dataset.written is not None
-            wanted = None if whole else list(dict.fromkeys([*before, *(columns or ())]))
+            wanted = None
+            if columns is not None and dataset.written is None:
+                before = () if dataset.frame is None else map(str, dataset.frame.columns)
+                wanted = list(dict.fromkeys([*before, *columns]))
             dataset.frame = self._read(dataset, wanted)
             dataset.complete = wanted is None
             if dataset.complete:  # nobody needs the bytes any more
@@ -268,9 +262,6 @@ class DataSource:
         """What its files are read as; an error where nothing says it, which does not matter until a table is read."""
         return self._reader.formats.name_for(dataset.paths[0], dataset.format)
 
-    def _in_pieces(self, dataset: Dataset) -> bool:
-        return bool(dataset.files) and self._reader.formats[self._format_of(dataset)].chunks is not None
-
     # ------------------------------------------------------------ types
 
     def _common_schema(self, dataset: Dataset, columns: Sequence[str] | None = None) -> dict[str, str] | None:
@@ -291,23 +282,21 @@ class DataSource:
     # ------------------------------------------------------------ facts
 
     def fingerprint(self, name: str) -> str:
-        """The hash of what the dataset is: sha256 (hex) of the bytes on disk, or of a frame's content.
-
-        Made once for each name: what is read of a file is compared with it, and an error where it is not that.
-        """
+        """The hash of what the dataset is, made once: sha256 (hex) of the bytes on disk, or of a frame's content."""
         dataset = self._dataset(name)
-        if not dataset.fingerprint:
-            if dataset.files:
-                with explained(dataset.what):
-                    hashes = [file.sha256 for file in dataset.files]
-                joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-                dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
-            else:
-                from pamola_tasks_data.arrow import frame_hash
+        if dataset.fingerprint:
+            return dataset.fingerprint
+        if dataset.files:
+            with explained(dataset.what):
+                hashes = [file.sha256 for file in dataset.files]
+            joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+            dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
+        else:
+            from pamola_tasks_data.arrow import frame_hash
 
-                with dataset.lock:
-                    assert dataset.frame is not None
-                    dataset.fingerprint = frame_hash(dataset.frame)
+            with dataset.lock:
+                assert dataset.frame is not None
+                dataset.fingerprint = frame_hash(dataset.frame)
         return dataset.fingerprint
 
     def describe(self, name: str) -> DatasetRecord:

@@ -43,7 +43,7 @@ class VerifiedFile:
         self._room = room
         self._lock = threading.Lock()
         self._stat: Stat | None = None
-        self._noted_at = 0
+        self._dated = False
         self._encryption: FileEncryption | None = None
         self._content: bytes | None = None
         self._digest = FileHash()
@@ -59,7 +59,8 @@ class VerifiedFile:
     @property
     def waits(self) -> bool:
         """Whether its hash can be left to who reads it."""
-        return not self._sha256 and not self._blocks and self.size > self._room() and self._dated
+        self._note()
+        return self._dated and not self._sha256 and not self._blocks and self.size > self._room()
 
     @property
     def sha256(self) -> str:
@@ -71,7 +72,7 @@ class VerifiedFile:
     @property
     def size(self) -> int:
         """Its bytes on the disk."""
-        return self._noted().size
+        return self._note().size
 
     @property
     def encryption(self) -> FileEncryption:
@@ -120,15 +121,12 @@ class VerifiedFile:
         """Keep no bytes of it in memory; its hash stays what it was."""
         self._content = None
 
-    def _noted(self) -> Stat:
+    def _note(self) -> Stat:
         if self._stat is None:
-            self._stat, self._noted_at = self._files.stat(self.path), time.time_ns()
+            self._stat = self._files.stat(self.path)
+            # Later changes are seen by its times if it has some, and not those of this moment.
+            self._dated = 0 < self._stat.ctime_ns < time.time_ns() - _TICK
         return self._stat
-
-    @property
-    def _dated(self) -> bool:
-        """Whether every change of it from now on is seen by its times: it has some, and not those of this moment."""
-        return 0 < self._noted().ctime_ns < self._noted_at - _TICK
 
     def _hold(self, *, whole: bool) -> bytes | None:
         """Its bytes where they are kept; else None, once all of it is hashed if the `whole` of it has to be."""
@@ -143,10 +141,11 @@ class VerifiedFile:
             return self._content
 
     def _begin(self) -> None:
-        stat = self._files.stat(self.path)
-        if not self._sha256 and self._stat not in (None, stat):
+        before, self._stat = self._stat, None
+        stat = self._note()
+        if not self._sha256 and before not in (None, stat):
+            self._stat = before
             raise DataError(CHANGED)
-        self._stat, self._noted_at = stat, time.time_ns()
         self._digest, self._hashed = FileHash(self._files.containers), 0
         if stat.size <= self._room():
             with self._files.open_raw(self.path) as raw:

@@ -14,7 +14,7 @@ from pamola_tasks_data.reading import CsvOptions
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, Role
-    from pamola_tasks_data.handover import Handover
+    from pamola_tasks_data.dataset import Handover
 
 
 class DataWriter:
@@ -24,7 +24,7 @@ class DataWriter:
         files: How files are written.
         formats: The formats that are known.
         csv: The dialect of CSV files; `,`, `"` and UTF-8 where nothing is stated.
-        handover: Where frames are left for later steps of the run.
+        handover: Takes frames for later steps of the run.
     """
 
     intermediate_format = "parquet"  # keeps types, and is read and written fastest
@@ -106,18 +106,12 @@ class _Watched:
 
         self._frame_type = pd.DataFrame
         self.whole = isinstance(frames, pd.DataFrame)
-        self._frames: Iterable[Any] = [frames] if self.whole else frames
+        self._frames: Iterable[Any] = [frames] if self.whole or not isinstance(frames, Iterable) else frames
         self.columns: tuple[str, ...] | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        try:
-            frames = iter(self._frames)
-        except TypeError:
-            raise DataError(
-                f"only a DataFrame, or an iterable of DataFrames, can be written, not {type(self._frames).__name__}"
-            ) from None
         frame = None
-        for frame in frames:
+        for frame in self._frames:
             if isinstance(frame, self._frame_type):
                 levels = [name for name in frame.index.names if name is not None]
                 columns = tuple(str(name) for name in (*levels, *frame.columns))
