@@ -153,6 +153,7 @@ class Reporter(Protocol):
         """
 
 
+@attrs.frozen(kw_only=True)
 class ReportSection:
     """A section of the report that a plugin adds."""
 
