@@ -11,8 +11,7 @@ import yaml
 
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_config.documents import parse
-from pamola_tasks_config.editing import edited
-from pamola_tasks_config.rendering import whole
+from pamola_tasks_config.saving import edited, whole
 
 YAML_FILE = """\
 # My task, with care

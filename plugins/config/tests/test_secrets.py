@@ -66,7 +66,7 @@ def test_a_secret_is_a_secret_wherever_it_is_used(home: Any) -> None:
 
 
 def test_a_secret_that_nobody_knows_is_an_error_when_it_is_needed(home: Any, stated: Any) -> None:
-    from pamola_tasks_config.collecting import collect
+    from pamola_tasks_config.cascade import collect
     from pamola_tasks_config.task_config import TaskConfig
 
     home.write("configs/t_1.yaml", "password: ${secret:absent}\n")

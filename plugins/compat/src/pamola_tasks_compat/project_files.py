@@ -44,8 +44,8 @@ def load_project_config(
     if config_filename is not None:
         name = f"configs/{config_filename}"
     else:
-        name, others = _config("config_files", "find_file")(project.files, "prj_config")
-        for warning in _config("config_files", "several")(name, others):
+        name, others = _config("documents", "find_file")(project.files, "prj_config")
+        for warning in _config("documents", "several")(name, others):
             warnings.warn(warning, stacklevel=2)
     document = _config("documents", "read_file")(project.files, name) if name else None
     if document is None:
@@ -68,7 +68,7 @@ def save_project_config(config: Mapping[str, Any], root: str | Path | None = Non
     if format not in formats:
         raise UsageError(f"a project's file is yaml, json or toml, not {format!r}")
     project = _project(root)
-    name = _config("config_files", "find_file")(project.files, "prj_config")[0]
+    name = _config("documents", "find_file")(project.files, "prj_config")[0]
     if _config("documents", "format_of")(name) != formats[format]:
         name = f"configs/prj_config.{format}"
     _config("saving", "write")(project, name, dict(_config("document", "leaves")(config)))

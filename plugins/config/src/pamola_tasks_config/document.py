@@ -130,10 +130,9 @@ def put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
     """Set the value at a path; other values on the way are replaced by mappings."""
     *parents, last = path
     for part in parents:
-        inner = values.get(part)
-        if not isinstance(inner, dict):
-            inner = values[part] = {}
-        values = inner
+        if not isinstance(values.get(part), dict):
+            values[part] = {}
+        values = values[part]
     values[last] = value
 
 

@@ -1,23 +1,28 @@
-"""Reading configuration files: strictly, and within limits that hold before a file is believed.
+"""The configuration files of a project: reading them, which there are, and which tasks they describe.
 
-A text is parsed once: the same name and content give the same document again.
+Files are read strictly, and within limits that hold before a file is believed. A text is parsed once: the same name and
+content give the same document again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import ValidationError
+from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PathSecurityError, ValidationError
+from pamola_tasks.registry import TaskFile
 from pamola_tasks_config.document import Document
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Files
+    from pamola_tasks.protocols import Files, Project
 
 MAX_BYTES = 1 << 20
 FORMATS = {"yaml": "yaml", "yml": "yaml", "toml": "toml", "json": "json"}
+CONFIGS = "configs"
 PROJECT_FILE = "prj_config"
+_OF_A_TASK = ("task_id", "task_type", "task_class", "operations")
 
 
 def format_of(name: str) -> str:
@@ -25,16 +30,16 @@ def format_of(name: str) -> str:
     return FORMATS.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
 
 
+# ---------------------------------------------------------------- one file
+
+
 @lru_cache(maxsize=256)
 def parse(data: bytes, name: str) -> Document:
-    """Read the bytes of a configuration file.
+    """Read the bytes of a configuration file; problems that did not stop the reading are in `problems`.
 
     Args:
         data: The file's bytes (reading one byte more than the limit is enough).
         name: Its name, for messages; the extension gives the format.
-
-    Returns:
-        The document; problems that did not stop the reading are in `problems`.
 
     Raises:
         ValidationError: It cannot be read; the message has file, line and column.
@@ -42,8 +47,7 @@ def parse(data: bytes, name: str) -> Document:
     form = format_of(name)
     if not form:
         raise ValidationError(f"{name}: a configuration file is named .yaml, .yml, .json or .toml")
-    order = 2 if PurePosixPath(name).stem == PROJECT_FILE else 1
-    document = decode(data, name, form, order)
+    document = decode(data, name, form, order=2 if PurePosixPath(name).stem == PROJECT_FILE else 1)
     if form == "yaml":
         from pamola_tasks_config.reading_yaml import read
     elif form == "json":
@@ -87,3 +91,94 @@ def read_bytes(files: Files, name: str) -> bytes | None:
             return file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+# ---------------------------------------------------------------- all files
+
+
+def find_file(files: Files, stem: str) -> tuple[str, tuple[str, ...]]:
+    """The configuration file of this name in `configs/`, YAML before TOML before JSON, and the others there are."""
+    there = [name for extension in FORMATS if _is_there(files, name := f"{CONFIGS}/{stem}.{extension}")]
+    return (there[0] if there else ""), tuple(there[1:])
+
+
+def _is_there(files: Files, name: str) -> bool:
+    """Whether there is anything of this name. What must not be opened counts: to pass it over would hide it."""
+    try:
+        files.stat(name)
+    except PathSecurityError:
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def several(used: str, others: Iterable[str]) -> tuple[str, ...]:
+    """The warning that there are several files of one name."""
+    names = ", ".join(others)
+    return (f"{used} is used, and {names} beside it is not: keep one of them",) if names else ()
+
+
+def config_files(files: Files) -> list[str]:
+    """Names of possible task files in `configs/`, sorted. Folders and pipes are refused when they are read."""
+    try:
+        names = [PurePosixPath(CONFIGS, name) for name, _ in files.iter(CONFIGS)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    others = (PROJECT_FILE, "execution_log")
+    return [str(n) for n in names if format_of(n.name) and not n.name.startswith(".") and n.stem not in others]
+
+
+def file_saying(files: Files, task_id: str) -> str:
+    """The file that is named otherwise and says that it is this task's, or empty."""
+    for name in config_files(files):
+        try:
+            document = read_file(files, name)
+        except PamolaTaskError:
+            continue  # unreadable, and not named after this task
+        if document is not None and stated_id(document) == task_id:
+            return name
+    return ""
+
+
+def stated_id(document: Document) -> str:
+    """The id of the task that a file configures: its `task_id`, else the file's name."""
+    stated = document.root.at("task_id")
+    if stated is not None and isinstance(stated.value, str) and stated.value:
+        return stated.value
+    return PurePosixPath(document.name.replace("\\", "/")).stem
+
+
+def task_files(project: Project) -> dict[str, TaskFile]:
+    """The tasks that files in `configs/` describe, by id.
+
+    A file that cannot be read counts as a task named after it: other tasks are listed, and its errors are shown when
+    it is used.
+
+    Raises:
+        ConfigurationError: Two files describe the same task.
+    """
+    found: dict[str, TaskFile] = {}
+    order = list(FORMATS)
+    # Of several formats of one name the first in FORMATS is read, as everywhere.
+    for name in sorted(config_files(project.files), key=lambda name: order.index(name.rpartition(".")[2].lower())):
+        stem = PurePosixPath(name).stem
+        if any(PurePosixPath(other.path).stem == stem for other in found.values()):
+            continue
+        try:
+            document = read_file(project.files, name)
+        except PamolaTaskError:
+            found.setdefault(stem, TaskFile(path=name, task_id=stem))
+            continue
+        values = document.root.plain() if document is not None else {}
+        if document is None or not any(key in values for key in _OF_A_TASK):
+            continue
+        task_id = stated_id(document)
+        if task_id in found:
+            raise ConfigurationError(
+                f"{found[task_id].path} and {name} both describe the task {task_id!r}: change the task_id of one"
+            )
+        texts = {key: values.get(key) for key in ("task_type", "description", "task_class")}
+        stated = {key: value for key, value in texts.items() if isinstance(value, str)}
+        found[task_id] = TaskFile(path=name, task_id=task_id, **stated)
+    return dict(sorted(found.items()))

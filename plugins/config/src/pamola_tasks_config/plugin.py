@@ -38,7 +38,7 @@ def pamola_provide_project(start: Path, asked: bool) -> Project:
 @hookimpl
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
     """Tasks that files in `configs/` describe, and the class of task files that list their operations."""
-    from pamola_tasks_config.config_files import task_files
+    from pamola_tasks_config.documents import task_files
 
     declared = "pamola_tasks_config.declared:DeclaredTask"
     return {**task_files(project), **dict.fromkeys(("*.yaml", "*.yml", "*.json", "*.toml"), declared)}
@@ -49,7 +49,7 @@ def pamola_add_config_layers(
     project: Project, task: Task | None, overrides: Mapping[str, Any]
 ) -> Iterable[ConfigLayer]:
     """Command line, task file, project file and what the task's class states."""
-    from pamola_tasks_config.collecting import collect
+    from pamola_tasks_config.cascade import collect
 
     return collect(project, task, overrides)
 

@@ -15,9 +15,8 @@ from pamola_tasks.protocols import ConfigLayer, Origin
 from pamola_tasks.secret import Secret
 from pamola_tasks_config.cascade import Entry, merge
 from pamola_tasks_config.checking import in_project_file, is_section, kind_at, type_layers
-from pamola_tasks_config.config_files import config_files, find_file, several, stated_id
 from pamola_tasks_config.document import KeyPath, Problem, changed, dotted, in_words, leaves, nested, scalars
-from pamola_tasks_config.documents import PROJECT_FILE
+from pamola_tasks_config.documents import PROJECT_FILE, config_files, find_file, several, stated_id
 from pamola_tasks_config.environment import RESERVED, environment_layer
 from pamola_tasks_config.fitting import ConfigFitter, from_text, plain
 from pamola_tasks_config.layers import ENVIRONMENT, TASK_FILE, WRITTEN, FileLayer, problem_in

@@ -1,9 +1,15 @@
-"""Writing configuration back: new files for people, existing ones changed where they must be, secrets nowhere."""
+"""Writing configuration back: new files for people, existing ones changed where they must be, secrets nowhere.
+
+Of an existing file only the keys that are set change. Every edit is checked by reading the new text: what it says must
+be what was wanted, else nothing is written.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,36 +18,33 @@ from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry
-from pamola_tasks_config.config_files import CONFIGS, find_file
-from pamola_tasks_config.document import KeyPath, dotted, in_words, leaves, nested, scalars
-from pamola_tasks_config.documents import format_of, read_file
-from pamola_tasks_config.editing import edited
+from pamola_tasks_config.document import Document, KeyPath, Node, dotted, in_words, leaves, nested, put, scalars
+from pamola_tasks_config.documents import CONFIGS, find_file, format_of, parse, read_file
 from pamola_tasks_config.fitting import plain
 from pamola_tasks_config.layers import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileLayer
 from pamola_tasks_config.references import has_reference
-from pamola_tasks_config.rendering import whole
 from pamola_tasks_config.schema import kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, Project, Redactor
 
 _log = logging.getLogger("pamola_tasks.config")
+_ABSENT = object()
+_PLAIN_YAML = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.\- ]*[A-Za-z0-9_/.\-]|[A-Za-z]")
+_YAML_WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 
 
 def save_task(
-    config: Config,
-    project: Project,
-    winners: Mapping[KeyPath, Entry],
-    path: str | Path | None,
-    format: str | None,
+    config: Config, project: Project, winners: Mapping[KeyPath, Entry], path: str | Path | None, format: str | None
 ) -> Path:
     """Write the configuration of a task; see `TaskConfig.save`."""
     if path is None:
         check_name(config.task_id, "the task id")
-        name = _own_file(winners) or find_file(project.files, config.task_id)[0]
-        if name and format is not None and format_of(name) != format:
-            name = ""
-        name = name or f"{CONFIGS}/{config.task_id}.{format or 'yaml'}"
+        of_file = (entry.layer for entry in winners.values() if entry.layer.name == TASK_FILE)
+        name = next((layer.document.name for layer in of_file if isinstance(layer, FileLayer)), "")
+        name = name or find_file(project.files, config.task_id)[0]
+        if not name or (format is not None and format_of(name) != format):
+            name = f"{CONFIGS}/{config.task_id}.{format or 'yaml'}"
     else:
         name = os.fspath(path)
         if format is not None and format_of(name) != format:
@@ -51,12 +54,6 @@ def save_task(
     values |= {path: entry.value for path, entry in winners.items() if path != ("task_id",) and _of_task(entry)}
     write(project, name, values)
     return project.root / name
-
-
-def _own_file(winners: Mapping[KeyPath, Entry]) -> str:
-    """The task file that the configuration came from."""
-    layers = (entry.layer for entry in winners.values() if entry.layer.name == TASK_FILE)
-    return next((layer.document.name for layer in layers if isinstance(layer, FileLayer)), "")
 
 
 def _of_task(entry: Entry) -> bool:
@@ -83,20 +80,16 @@ def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
         if there.get(leaf, _ABSENT) == value and type(there[leaf]) is type(value):
             continue
         if _is_secret(leaf, value, project.redactor):
-            _log.warning(
-                "%s: %s is not written, because it looks like a secret: refer to it as ${secret:NAME} or ${env:NAME}",
-                name,
-                dotted(leaf),
-            )
+            said = "%s: %s is not written, because it looks like a secret: refer to it as ${secret:NAME} or ${env:NAME}"
+            _log.warning(said, name, dotted(leaf))
         elif value is not None or format_of(name) != "toml":
             wanted[leaf] = value
     if document is None:
-        files.write(name, whole(_ordered(nested(wanted.items())), format_of(name) or "yaml"), "config")
+        order = {key: number for number, key in enumerate(kinds())}  # then sections and own parameters as they came
+        ordered = sorted(nested(wanted.items()).items(), key=lambda item: order.get(item[0], len(order)))
+        files.write(name, whole(dict(ordered), format_of(name) or "yaml"), "config")
     elif wanted:
         files.write(name, ("\ufeff" if document.bom else "") + edited(document, wanted), "config")
-
-
-_ABSENT = object()
 
 
 def _is_secret(path: KeyPath, value: Any, redact: Redactor) -> bool:
@@ -111,7 +104,130 @@ def _is_secret(path: KeyPath, value: Any, redact: Redactor) -> bool:
     return False
 
 
-def _ordered(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys in the order of the schema, then sections and own parameters as they came."""
-    order = {key: number for number, key in enumerate(kinds())}
-    return dict(sorted(values.items(), key=lambda item: order.get(item[0], len(order))))
+# ---------------------------------------------------------------- values as text
+
+
+def whole(values: Mapping[str, Any], format: str) -> str:
+    """A whole file of a format; ConfigurationError where TOML has no way to write a value (null)."""
+    if format == "json":
+        return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if format == "yaml":
+        return _yaml(values, flow=False) if values else ""
+    import tomlkit
+
+    try:
+        return tomlkit.dumps(values)
+    except TypeError:
+        raise ConfigurationError("TOML has no null: omit keys without a value") from None
+
+
+def _inline(value: Any, format: str) -> str:
+    """A key or value in one line of YAML or JSON."""
+    if format == "json":
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _yaml(value, flow=True).removesuffix("...\n").rstrip("\n")
+
+
+def _yaml(value: Any, *, flow: bool) -> str:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes every text that another reader, of YAML 1.1 or 1.2, could take for something else."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def represent_str(self, data: str) -> yaml.ScalarNode:
+            plain = _PLAIN_YAML.fullmatch(data) and data.lower() not in _YAML_WORDS
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if plain else '"')
+
+        def represent_list(self, data: Any) -> yaml.SequenceNode:
+            nested = any(isinstance(item, list | dict) for item in data)
+            return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flow or not nested)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    Dumper.add_representer(list, Dumper.represent_list)
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": float("inf")}
+    return str(yaml.dump(value, Dumper=Dumper, default_flow_style=flow, **options))
+
+
+# ---------------------------------------------------------------- single keys in the text of a file
+
+
+def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
+    """The text of a file with some keys set, and nothing else changed in it.
+
+    Args:
+        document: The file as it is.
+        changes: New values by path.
+
+    Raises:
+        ConfigurationError: The text cannot be changed in this way; edit it manually.
+    """
+    for path, value in changes.items():
+        wanted = document.root.mapping()
+        put(wanted, path, value)
+        text = (_set_toml if document.format == "toml" else _set)(document, path, value)
+        document = parse(text.encode(), document.name)
+        if document.root.plain() != wanted or document.problems:
+            raise ConfigurationError(
+                f"{document.name}: {dotted(path)} cannot be set without rewriting the file; edit the file instead"
+            )
+    return document.text
+
+
+def _set(document: Document, path: KeyPath, value: Any) -> str:
+    node, depth = document.root, 0
+    while depth < len(path) and isinstance(node.value, dict) and path[depth] in node.value:
+        node, depth = node.value[path[depth]], depth + 1
+    rest = path[depth:]
+    into = isinstance(node.value, dict)  # a value that stands in the way is replaced by a mapping
+    for key in reversed(rest[1:] if into else rest):
+        value = {key: value}
+    return _insert(document, node, rest[0], value) if rest and into else _replace(document, node, value)
+
+
+def _set_toml(document: Document, path: KeyPath, value: Any) -> str:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        made = tomlkit.parse(document.text)
+        put(made, path, value)
+        return tomlkit.dumps(made)
+    except (TOMLKitError, TypeError):
+        return document.text
+
+
+def _replace(document: Document, node: Node, value: Any) -> str:
+    text, written = document.text, _inline(value, document.format)
+    before, after = text[: node.start], text[node.end :]
+    if document.format == "yaml":
+        if not node.flow:
+            # A block has lines of its own: what replaces it follows its key.
+            before = before.rstrip(" \t\r\n") + " "
+            if re.search(r"#[^\n]*$", before):
+                before += "\n" + " " * document.place(node.start)[1]
+        elif node.start == node.end and not before.endswith((" ", "\n", "[", "{")):
+            written = " " + written
+        elif text[node.start : node.start + 1] in "|>":
+            after = "\n" + after.lstrip("\n")
+    return before + written + after
+
+
+def _insert(document: Document, parent: Node, key: str, value: Any) -> str:
+    assert isinstance(parent.value, dict)
+    text = document.text
+    pair = f"{_inline(key, document.format)}: {_inline(value, document.format)}"
+    start = min(parent.keys.values(), default=0)
+    if not parent.flow or not text[parent.start : parent.end]:  # a block, an empty file, or one of comments only
+        end = text.find("\n", max(parent.end - 1, 0)) if parent.value else -1
+        head, tail = (text, "") if end < 0 else (text[: end + 1], text[end + 1 :])
+        head += "" if not head or head.endswith("\n") else "\n"
+        column = document.place(start)[1] - 1 if parent.value else 0
+        return f"{head}{' ' * column}{pair}\n{tail}"
+    if not parent.value:
+        return f"{text[: parent.start + 1]}{pair}{text[parent.end - 1 :]}"
+    last = max(child.end for child in parent.value.values())
+    lead = re.search(r"\n[ \t]*$", text[:start])
+    return f"{text[:last]},{lead[0] if lead else ' '}{pair}{text[last:]}"
