@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def collect(project: Project, task: Task | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
-    """All layers but the environment, which `provide` adds when it knows whether `env_override` is on.
+    """All layers but the environment, of which these say whether it overrides them.
 
     Raises:
         ConfigurationError: Files that cannot be read, or say things twice; all problems of a file together.
@@ -68,15 +68,11 @@ class Entry:
     layer: ConfigLayer
     place: str
     overridden: list[Entry] = attrs.Factory(list)
+    shown: Any = attrs.Factory(lambda entry: entry.value, takes_self=True)  # with references replaced
 
 
 def merge(layers: Iterable[TypedLayer], is_section: Callable[[str], bool]) -> dict[KeyPath, Entry]:
-    """The winner of every key.
-
-    Args:
-        layers: The layers; higher ranks override lower ones.
-        is_section: Whether a top-level key holds keys, so that an empty value sets nothing.
-    """
+    """The winner of every key. An empty value of a key that `is_section` sets nothing."""
     winners: dict[KeyPath, Entry] = {}
     inner: dict[KeyPath, KeyPath] = {}  # paths that lead to winners, and to which first
     for typed in sorted(layers, key=lambda typed: -typed.layer.rank):

@@ -35,21 +35,13 @@ class DeclaredTask(BaseTask):
 
 
 class ConfiguredTask(BaseTask):
-    """A task of which only the configuration is wanted.
+    """A task of which only the configuration is wanted, with the defaults that its class would state."""
 
-    Args:
-        defaults: What its class would state.
-    """
+    origin = "default_config"  # where `config show` says that they come from
 
     def __init__(self, task_id: str, task_type: str = "", defaults: Mapping[str, Any] | None = None) -> None:
         super().__init__(task_id, task_type)
-        self._defaults = dict(defaults or {})
-
-    def get_default_config(self) -> dict[str, Any]:
-        """The defaults."""
-        return self._defaults
-
-    origin = "default_config"  # where `config show` says that they come from
+        self.get_default_config = lambda: dict(defaults or {})  # type: ignore[method-assign]
 
 
 _LISTED_KEYS = frozenset(
@@ -59,21 +51,14 @@ _LISTED_KEYS = frozenset(
 
 @attrs.frozen
 class _Listed:
-    """An operation as a list has it.
-
-    Attributes:
-        name_key: The key that holds its name; the name itself where it is the key.
-        parameters_key: The key that holds its parameters.
-        step: Options of the step.
-        fields: The fields of its scope.
-    """
+    """An operation as a list has it."""
 
     name: str
-    name_key: str
+    name_key: str  # which holds its name; the name itself where it is the key
     parameters: dict[str, Any]
-    parameters_key: str
-    step: dict[str, Any]
-    fields: list[str]
+    parameters_key: str  # which holds its parameters
+    step: dict[str, Any]  # options of the step
+    fields: list[str]  # of its scope
 
 
 def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Callable[..., str]) -> None:

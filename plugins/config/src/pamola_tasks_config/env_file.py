@@ -35,15 +35,9 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "$": "$", "\\": "\\"}
 
 @attrs.frozen
 class EnvFile:
-    """The variables of a file.
+    """The variables of a file, by name, with the places of the names."""
 
-    Attributes:
-        document: The file, with what is wrong in it.
-        values: Values by name.
-        offsets: Where the names are.
-    """
-
-    document: Document
+    document: Document  #: the file, with what is wrong in it
     values: Mapping[str, str]
     offsets: Mapping[str, int]
 
@@ -55,10 +49,6 @@ class EnvFile:
 def read_env_file(files: Files, name: str) -> EnvFile | None:
     """Read a file of variables, or None where there is none of this name; mistakes are in `document.problems`.
 
-    Args:
-        files: Opens the file, which must be in the project.
-        name: The file.
-
     Raises:
         ValidationError: It is too large, or no UTF-8 text.
     """
@@ -67,11 +57,7 @@ def read_env_file(files: Files, name: str) -> EnvFile | None:
 
 
 def variables_of(document: Document) -> EnvFile:
-    """The variables that a text says.
-
-    Raises:
-        ValidationError: It is not text, or has too many lines.
-    """
+    """The variables of a text; ValidationError where it is not text, or has too many lines."""
     text, at = document.text, 0
     if "\0" in text:
         raise document.fail(text.index("\0"), "a NUL character; this is not a text file")
@@ -84,17 +70,16 @@ def variables_of(document: Document) -> EnvFile:
             continue
         if len(offsets) >= MAX_NODES:
             raise document.fail(at, f"more than {MAX_NODES:,} variables")
-        line_end = text.find("\n", at) + 1 or len(text)
         start = _START.match(text, at)
-        if start is None:
-            document.report(at, "expected NAME=value")
-            at = line_end
+        if start is None or not _NAME.fullmatch(start["name"]):
+            if start is None:
+                document.report(at, "expected NAME=value")
+            else:
+                wrong = "a name consists of letters, digits and _, and does not start with a digit"
+                document.report(start.start("name"), wrong)
+            at = text.find("\n", at) + 1 or len(text)
             continue
         name, offset = start["name"], start.start("name")
-        if not _NAME.fullmatch(name):
-            document.report(offset, "a name consists of letters, digits and _, and does not start with a digit")
-            at = line_end
-            continue
         value, at = _value(document, start.end())
         if value is not None and name in offsets:
             line, _ = document.place(offsets[name])

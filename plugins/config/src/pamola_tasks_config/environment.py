@@ -41,7 +41,7 @@ def environment_layer(
         task_ids: Ids of all tasks that are known: a variable belongs to the longest that it fits.
         settings: Names of plugins and the class of their section.
         lifted: Whether `env_override` puts it over the files.
-        places: Where variables are said that are not the process's own.
+        places: Where variables are defined that are not the process's own.
     """
     sections = {"scope": Scope, "retry": RetrySettings, **settings}
     keys: dict[str, tuple[KeyPath, Any]] = {
@@ -58,13 +58,9 @@ def environment_layer(
             continue
         rest = variable.removeprefix("PAMOLA_")
         specific = bool(task_id) and rest.startswith(own)
-        key = rest.removeprefix(own) if specific else rest
-        if key not in keys:
-            continue
-        if specific and any(rest.startswith(other) and rest.removeprefix(other) in keys for other in longer):
-            continue
-        path, kind = keys[key]
-        if specific or path not in found or not found[path][0]:
+        path, kind = keys.get(rest.removeprefix(own) if specific else rest, ((), None))
+        another = specific and any(rest.startswith(other) and rest.removeprefix(other) in keys for other in longer)
+        if path and not another and (specific or path not in found or not found[path][0]):
             found[path] = (specific, variable, from_text(text, kind))
     files = {variable: f"{place}: " for variable, place in places.items()}
     return ConfigLayer(

@@ -34,23 +34,18 @@ _ORDER = (*WRITTEN, TASK_CLASS, ENVIRONMENT)
 
 @attrs.frozen(kw_only=True)
 class FileLayer(ConfigLayer):
-    """A layer from a file, which knows the place of every key.
-
-    Attributes:
-        document: The file.
-        base: The path of the section that holds the keys.
-        renamed: Paths in the file of keys that it holds under another name.
-    """
+    """A layer from a file, which knows the place of every key."""
 
     document: Document
-    base: KeyPath = ()
-    renamed: Mapping[str, KeyPath] = attrs.Factory(dict)
+    base: KeyPath = ()  #: the path of the section that holds the keys
+    renamed: Mapping[str, KeyPath] = attrs.Factory(dict)  #: paths of keys that the file holds under another name
 
 
 def problem_in(layer: ConfigLayer, misfit: Misfit) -> Problem:
     """A problem with a value of a layer, at its place."""
     if isinstance(layer, FileLayer):
-        path = _in_file(layer, misfit.path)
+        head = layer.renamed.get(str(misfit.path[0])) if misfit.path else None
+        path: ValuePath = (*head, *misfit.path[1:]) if head else (*layer.base, *misfit.path)
         key, value = layer.document.find(path)
         return layer.document.problem(key if misfit.at_key else value, misfit.message, path)
     above = (dotted(misfit.path[:length]) for length in range(len(misfit.path), 0, -1))
@@ -59,22 +54,11 @@ def problem_in(layer: ConfigLayer, misfit: Misfit) -> Problem:
     return Problem(order, 0, 0, f"{place}: {dotted(misfit.path)}: {misfit.message}")
 
 
-def _in_file(layer: FileLayer, path: ValuePath) -> ValuePath:
-    """The path that a key of a layer has in its file."""
-    head = layer.renamed.get(str(path[0])) if path else None
-    return (*head, *path[1:]) if head else (*layer.base, *path)
-
-
 # ---------------------------------------------------------------- files
 
 
 def _layer(
-    name: str,
-    rank: int,
-    document: Document,
-    values: Mapping[str, Any],
-    base: KeyPath = (),
-    renamed: Mapping[str, KeyPath] | None = None,
+    name: str, rank: int, document: Document, values: Mapping[str, Any], base: KeyPath = (), renamed: Any = None
 ) -> FileLayer:
     renamed = renamed or {}
     places: dict[str, str] = {}
@@ -82,15 +66,9 @@ def _layer(
         node = document.root.at(*renamed.get(key, (*base, key)))
         for path, child in node.below((key,)) if node is not None else ():
             places[dotted(path)] = document.where(child.start)
+    origin = document.name + (f" ({'.'.join(base)})" if base else "")
     return FileLayer(
-        name=name,
-        rank=rank,
-        origin=document.name + (f" ({'.'.join(base)})" if base else ""),
-        values=values,
-        places=places,
-        document=document,
-        base=base,
-        renamed=renamed,
+        name=name, rank=rank, origin=origin, values=values, places=places, document=document, base=base, renamed=renamed
     )
 
 
@@ -126,14 +104,14 @@ def _with_old_sections(layer: ConfigLayer) -> list[ConfigLayer]:
     """
     values, lifted = dict(layer.values), dict[str, KeyPath]()
     for section, names in SYNONYMS.items():
-        inner = values.get(section)
+        inner = values.pop(section, None)
         if isinstance(inner, Mapping):
             for old, key in names.items():
                 if old in inner:
                     lifted.setdefault(key, (section, old))
-            values[section] = {key: value for key, value in inner.items() if key not in names} or None
-        if section in values and values[section] is None:
-            del values[section]
+            inner = {key: value for key, value in inner.items() if key not in names} or None
+        if inner is not None:
+            values[section] = inner
     rest = attrs.evolve(layer, values=values)
     if not lifted:
         return [rest]

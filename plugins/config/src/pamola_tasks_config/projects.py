@@ -13,8 +13,6 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import attrs
-
 from pamola_tasks.errors import ProjectError
 from pamola_tasks.protocols import Project
 
@@ -30,27 +28,18 @@ ID_FILE = ".pamola/id"
 DEFAULT_DEPTH = 20
 
 
-@attrs.frozen
-class Found:
-    """A project's root, the marker in it (empty without), and what its user should know."""
-
-    root: Path
-    marker: str = ""
-    warnings: tuple[str, ...] = ()
-
-
 def marker_in(folder: Path) -> str:
     """The marker that a folder holds, or empty."""
     return next((marker for marker in MARKERS if os.path.isfile(folder / marker)), "")
 
 
-def locate(start: Path, environ: Mapping[str, str] | None = None) -> Found:
-    """The project that a folder belongs to.
+def locate(start: Path, environ: Mapping[str, str] | None = None) -> Project:
+    """The project that a folder belongs to, without its id.
 
     Args:
         start: Where to look from, upwards. It is the root, with a warning, where no marker is found.
         environ: The environment; the process's own unless given. PAMOLA_PROJECT_ROOT overrides everything;
-            PAMOLA_MAX_SEARCH_DEPTH says how many folders are looked at (20).
+            PAMOLA_MAX_SEARCH_DEPTH limits how many folders are searched (20).
 
     Raises:
         ProjectError: One of the two variables cannot be used.
@@ -61,16 +50,14 @@ def locate(start: Path, environ: Mapping[str, str] | None = None) -> Found:
         root = Path(explicit).expanduser()
         if not root.is_dir():
             raise ProjectError(f"PAMOLA_PROJECT_ROOT names {explicit!r}, which is not a folder: correct it or unset it")
-        return Found(root.resolve(), marker_in(root))
+        return Project(root.resolve(), marker=marker_in(root))
     start = start.resolve()
     for folder in [start, *start.parents][: _depth(environ)]:
         marker = marker_in(folder)
         if marker:
-            return Found(folder, marker)
-    warning = (
-        f"no project was found from {start} upwards; using this folder as its root (`pamola-task init` makes a project)"
-    )
-    return Found(start, "", (warning,))
+            return Project(folder, marker=marker)
+    missing = f"no project was found from {start} upwards; using this folder as its root"
+    return Project(start, warnings=(f"{missing} (`pamola-task init` makes a project)",))
 
 
 def _depth(environ: Mapping[str, str]) -> int:
@@ -86,9 +73,8 @@ def find_project_root(start: str | Path | None = None) -> Path:
     Where no marker is found, it is the folder of the running script, else the current one, with a warning.
     """
     found = locate(Path.cwd() if start is None else Path(start))
-    searched = not os.environ.get("PAMOLA_PROJECT_ROOT")
-    script = _script_folder() if start is None and searched and not found.marker else None
-    if script is not None:
+    searched = start is None and not os.environ.get("PAMOLA_PROJECT_ROOT")
+    if searched and not found.marker and (script := _script_folder()) is not None:
         found = locate(script)
     for warning in found.warnings:
         warnings.warn(warning, stacklevel=2)
@@ -98,21 +84,13 @@ def find_project_root(start: str | Path | None = None) -> Path:
 def _script_folder() -> Path | None:
     """The folder of the script that is running, unless it is an installed command."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
-    if not file:
-        return None
-    folder = Path(file).resolve().parent
-    installed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
-    if "site-packages" in folder.parts or any(prefix in (folder, *folder.parents) for prefix in installed):
-        return None
-    return folder
+    folder = Path(file).resolve().parent if file else Path(sys.prefix)
+    installed = any(folder.is_relative_to(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix))
+    return None if not file or installed or "site-packages" in folder.parts else folder
 
 
 def read_id(root: Path) -> str:
-    """The project's UUID from `.pamola/id`, or empty where there is none.
-
-    Raises:
-        ProjectError: The file is there and holds something else.
-    """
+    """The project's UUID from `.pamola/id`, or empty without one; ProjectError where the file holds something else."""
     path = root / ID_FILE
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -136,5 +114,6 @@ def project_at(start: Path, *, asked: bool = False) -> Project:
     """The project that a folder belongs to, with its id. See `pamola_provide_project`."""
     found = locate(start)
     if asked and found.root != start.resolve():
-        found = Found(start.resolve(), marker_in(start))
-    return Project(found.root, id=read_id(found.root), marker=found.marker, warnings=found.warnings)
+        found = Project(start.resolve(), marker=marker_in(start))
+    found.id = read_id(found.root)
+    return found

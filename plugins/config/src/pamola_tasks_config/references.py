@@ -14,12 +14,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 class ReferredSecret(Secret):
-    """A secret that is looked up when it is first revealed, so that showing a configuration needs no secret.
-
-    Args:
-        find: Gives the value.
-        name: What the secret is called.
-    """
+    """A secret that is looked up when it is first revealed, so that showing a configuration needs no secret."""
 
     __slots__ = ("_find", "_found")
 
@@ -35,8 +30,7 @@ class ReferredSecret(Secret):
         return self._found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process cannot look it up, so the value is sent."""
-        return (Secret, (self.reveal(), self.name))
+        return (Secret, (self.reveal(), self.name))  # another process cannot look it up
 
 
 def has_reference(value: object) -> bool:
@@ -63,15 +57,7 @@ def malformed(value: str) -> str:
 
 
 def expand(value: str, environ: Mapping[str, str], find_secret: Callable[[str], str]) -> str | Secret:
-    """A text with its references replaced.
-
-    Args:
-        value: The text.
-        environ: The environment.
-        find_secret: Gives the value of a secret by its name, or raises.
-
-    Returns:
-        A `Secret` where a secret is referred to, which is looked up when revealed; plain text else.
+    """A text with its references replaced: a `Secret`, looked up when revealed, where it refers to one.
 
     Raises:
         ConfigurationError: An environment variable is not set.

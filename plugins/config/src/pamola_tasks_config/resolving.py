@@ -30,40 +30,19 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Resolved:
-    """A configuration, merged and typed.
-
-    Attributes:
-        keys: The keys of the schema.
-        sections: Sections of plugins that are written somewhere, as the plugin's class or, without one, as they are.
-        parameters: The task's own parameters.
-        winners: Who set what.
-        origins: The same to be shown, with secrets hidden, and the fallbacks of keys that are not set.
-        warnings: What is odd, but no error.
-        variables: What the file of variables says.
-    """
+    """A configuration, merged and typed."""
 
     keys: TaskKeys
-    sections: Mapping[str, Any]
-    parameters: Mapping[str, Any]
-    winners: Mapping[KeyPath, Entry]
-    origins: Mapping[str, Origin]
+    sections: Mapping[str, Any]  #: of plugins, that are written somewhere: as the plugin's class
+    parameters: Mapping[str, Any]  #: the task's own
+    winners: Mapping[KeyPath, Entry]  #: what set what
+    origins: Mapping[str, Origin]  #: the same to be shown: secrets hidden, fallbacks of keys that are not set
     warnings: tuple[str, ...]
-    variables: Mapping[str, str]
+    variables: Mapping[str, str]  #: what the file of variables says
 
 
-def resolve(
-    project: Project,
-    task_id: str,
-    layers: Iterable[ConfigLayer],
-    settings: Mapping[str, type],
-) -> Resolved:
-    """Merge layers into one typed configuration.
-
-    Args:
-        project: The project.
-        task_id: The task's id; empty for the project's own configuration.
-        layers: The layers, without the environment.
-        settings: Names of plugins and the class that their section must fit.
+def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], settings: Mapping[str, type]) -> Resolved:
+    """Merge layers into one typed configuration; arguments as for `TaskConfig`, with the task's id or nothing.
 
     Raises:
         ValidationError: Everything that is wrong, each with its place.
@@ -85,15 +64,17 @@ def resolve(
     if problems or wrong:
         raise ValidationError(problems=in_words([*problems, *wrong]))
     winners = merge(typed_layers, lambda key: key in settings or is_section(kinds().get(key)))
-    expanded, typed = _expanded(winners, settings, variables, project, problems)
-    values = nested(typed.items())
+    for path, entry in winners.items():
+        # What came from the environment is never looked at again.
+        if entry.layer.name != ENVIRONMENT and any(has_reference(value) for _, value in scalars(entry.value)):
+            problems += _expand(entry, path, kind_at(path, settings), variables, project)
+    values = nested((path, entry.typed) for path, entry in winners.items())
     fitter = ConfigFitter()
     known_kinds = {**settings, **kinds()}
     made = {key: fitter.complete(values[key], known_kinds[key], (key,)) for key in values if key in known_kinds}
     for misfit in fitter.misfits:
-        entry = entry_at(winners, misfit.path)
-        if entry is not None:
-            problems.append(problem_in(entry.layer, misfit))
+        if (wrong_entry := entry_at(winners, misfit.path)) is not None:
+            problems.append(problem_in(wrong_entry.layer, misfit))
     if problems:
         raise ValidationError(problems=in_words(problems))
     keys = TaskKeys(**{key: value for key, value in made.items() if key in kinds()})
@@ -105,8 +86,8 @@ def resolve(
         sections={key: value for key, value in made.items() if key not in kinds()},
         parameters={key: value for key, value in values.items() if key not in made},
         winners=winners,
-        origins=_origins(winners, expanded, keys, project.redactor),
-        warnings=(*_warnings(project, task_id, layers), *_without_effect(file)),
+        origins=_origins(winners, keys, project.redactor),
+        warnings=tuple(_warnings(project, task_id, layers, file)),
         variables=said,
     )
 
@@ -143,46 +124,25 @@ def _known_ids(project: Project, layers: Iterable[ConfigLayer]) -> set[str]:
     return found.union(*(layer.document.root.mapping("tasks") for layer in layers if in_project_file(layer)))
 
 
-def _expanded(
-    winners: Mapping[KeyPath, Entry],
-    settings: Mapping[str, type],
-    environ: Mapping[str, str],
-    project: Project,
-    problems: list[Problem],
-) -> tuple[dict[KeyPath, Any], dict[KeyPath, Any]]:
-    """The winners' values with references replaced, once: what came from the environment is never looked at again.
+def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], project: Project) -> list[Problem]:
+    """Replace the references in a winner's value, once, and give what is wrong with that."""
+    fitter = ConfigFitter()
 
-    Returns:
-        The values as they are written, and by their types.
-    """
-    found: dict[KeyPath, Any] = {}
-    typed: dict[KeyPath, Any] = {}
-    for path, entry in winners.items():
-        found[path], typed[path] = entry.value, entry.typed
-        if entry.layer.name == ENVIRONMENT or not any(has_reference(value) for _, value in scalars(entry.value)):
-            continue
-        kind, fitter = kind_at(path, settings), ConfigFitter()
-        place = f"{entry.place}: {dotted(path)}"
+    def replaced(value: Any, inside: ValuePath) -> Any:
+        if not has_reference(value):
+            return value
+        text = expand(value, environ, lambda name: _secret(project, name, f"{entry.place}: {dotted(path)}"))
+        # `${env:CHUNK}` alone is what the variable says, read by the type of the key as if it were set there.
+        known = not inside and kind is not Any and kind is not str
+        return from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
 
-        def find_secret(name: str, place: str = place) -> str:
-            return _secret(project, name, place)
-
-        def replaced(value: Any, inside: ValuePath, kind: Any = kind, find_secret: Any = find_secret) -> Any:
-            if not has_reference(value):
-                return value
-            text = expand(value, environ, find_secret)
-            # `${env:CHUNK}` alone is what the variable says, read by the type of the key as if it were set there.
-            known = not inside and kind is not Any and kind is not str
-            return from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
-
-        try:
-            found[path] = changed(entry.value, replaced)
-        except ConfigurationError as error:
-            fitter.say(path, str(error))
-        else:
-            typed[path] = fitter.fit(found[path], kind, path)
-        problems += [problem_in(entry.layer, misfit) for misfit in fitter.misfits]
-    return found, typed
+    try:
+        entry.shown = changed(entry.value, replaced)
+    except ConfigurationError as error:
+        fitter.say(path, str(error))
+    else:
+        entry.typed = fitter.fit(entry.shown, kind, path)
+    return [problem_in(entry.layer, misfit) for misfit in fitter.misfits]
 
 
 def _secret(project: Project, name: str, place: str) -> str:
@@ -198,18 +158,13 @@ def entry_at(winners: Mapping[KeyPath, Entry], path: ValuePath) -> Entry | None:
     """The winner at, above or below a path, to report a problem there."""
     keys = tuple(part for part in path if isinstance(part, str))
     for length in range(len(keys), 0, -1):
-        if keys[:length] in winners:
-            return winners[keys[:length]]
-    for length in range(len(keys), 0, -1):
         for leaf, entry in winners.items():
             if leaf[:length] == keys[:length]:
                 return entry
     return None
 
 
-def _origins(
-    winners: Mapping[KeyPath, Entry], expanded: Mapping[KeyPath, Any], keys: TaskKeys, redact: Redactor
-) -> dict[str, Origin]:
+def _origins(winners: Mapping[KeyPath, Entry], keys: TaskKeys, redact: Redactor) -> dict[str, Origin]:
     def origin(path: KeyPath, entry: Entry, value: Any, overridden: tuple[Origin, ...] = ()) -> Origin:
         shown = _hidden(redact, path, value)
         return Origin(value=shown, layer=entry.layer.name, place=entry.place, overridden=overridden)
@@ -218,7 +173,7 @@ def _origins(
     for path, entry in winners.items():
         # Overridden values are shown as written: their references are not looked up.
         lower = tuple(origin(path, other, other.value) for other in entry.overridden)
-        found[dotted(path)] = origin(path, entry, expanded[path], lower)
+        found[dotted(path)] = origin(path, entry, entry.shown, lower)
     for path, value in leaves({field.name: plain(getattr(keys, field.name)) for field in attrs.fields(TaskKeys)}):
         covered = any(path[:length] in winners for length in range(1, len(path) + 1))
         if not covered and not (value == {} and any(leaf[: len(path)] == path for leaf in winners)):
@@ -239,7 +194,7 @@ def _hidden(redact: Redactor, path: KeyPath, value: Any) -> Any:
     return changed(value, hidden)
 
 
-def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer]) -> Iterable[str]:
+def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer], file: EnvFile | None) -> Iterable[str]:
     for stem in filter(None, (task_id, PROJECT_FILE)):
         yield from several(*find_file(project.files, stem))
     for layer in layers:
@@ -249,6 +204,9 @@ def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer]) -> 
             ignored |= dict.fromkeys(unusual, "the names of a project's folders are fixed")
         for key, reason in ignored.items():
             yield f"{layer.places.get(key, layer.origin)}: {key}: has no effect: {reason}"
+    if file is not None:
+        for name in sorted(RESERVED & file.values.keys()):
+            yield f"{file.place(name)}: {name} has no effect here: set it in the environment"
 
 
 def _usual(key: str, value: Any) -> bool:
@@ -257,10 +215,3 @@ def _usual(key: str, value: Any) -> bool:
     if isinstance(usual, dict):
         return isinstance(value, Mapping) and all(usual.get(name) == folder for name, folder in value.items())
     return isinstance(value, list) and set(map(str, value)) <= set(usual)
-
-
-def _without_effect(file: EnvFile | None) -> Iterable[str]:
-    """Warnings of variables that are looked for in the environment alone."""
-    if file is not None:
-        for name in sorted(RESERVED & file.values.keys()):
-            yield f"{file.place(name)}: {name} has no effect here: set it in the environment"

@@ -17,7 +17,7 @@ from pamola_tasks_config.declared import ConfiguredTask
 from pamola_tasks_config.document import dotted, in_words
 from pamola_tasks_config.fitting import ConfigFitter, plain
 from pamola_tasks_config.layers import override_layers, problem_in
-from pamola_tasks_config.resolving import Resolved, entry_at, resolve
+from pamola_tasks_config.resolving import entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class TaskConfig(TaskKeys):
         layers: What it is merged from, without the environment.
         settings: Names of plugins and the class that their section must fit.
 
+    Attributes:
+        project_root: The project's root.
+        parameters: The task's own parameters.
+        warnings: What is odd about the configuration, but no error.
+        env_file_values: What the file that `env_file` names says.
+
     Raises:
         ConfigurationError: Everything that is wrong, together.
     """
@@ -48,37 +54,25 @@ class TaskConfig(TaskKeys):
         self, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> None:
         self._project, self._task, self._settings = project, task, dict(settings)
+        self.project_root = project.root
         self._resolve(str(getattr(task, "task_id", "") or ""), list(layers))
 
     def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> None:
-        self._resolved: Resolved = resolve(self._project, task_id, layers, self._settings)
-        self._layers = layers
-        self._sections = dict(self._resolved.sections)
+        resolved = resolve(self._project, task_id, layers, self._settings)
+        self._layers, self._winners, self._origins = layers, resolved.winners, resolved.origins
+        self._sections = dict(resolved.sections)
+        self.parameters, self.warnings = resolved.parameters, resolved.warnings
+        self.env_file_values = resolved.variables
         for field in attrs.fields(TaskKeys):
-            setattr(self, field.name, getattr(self._resolved.keys, field.name))
+            setattr(self, field.name, getattr(resolved.keys, field.name))
 
     # ------------------------------------------------------------ values
 
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The task's own parameters."""
-        return self._resolved.parameters
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is odd about the configuration, but no error."""
-        return self._resolved.warnings
-
-    @property
-    def env_file_values(self) -> Mapping[str, str]:
-        """What the file that `env_file` names says."""
-        return self._resolved.variables
-
     def __getattr__(self, name: str) -> Any:
         # Only asked where there is no attribute of this name, so a parameter never hides a key or a method.
-        resolved = self.__dict__.get("_resolved")
-        if resolved is not None and name in resolved.parameters:
-            return resolved.parameters[name]
+        parameters = self.__dict__.get("parameters", {})
+        if name in parameters:
+            return parameters[name]
         raise AttributeError(f"the configuration has no key {name!r}")
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -108,7 +102,7 @@ class TaskConfig(TaskKeys):
 
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
         """A message about a value, or about its key, with the place where that was written."""
-        entry = entry_at(self._resolved.winners, tuple(path))
+        entry = entry_at(self._winners, tuple(path))
         if entry is None:
             return f"{dotted(path)}: {message}"
         (text,) = in_words([problem_in(entry.layer, Misfit(tuple(path), message, at_key))])
@@ -116,7 +110,7 @@ class TaskConfig(TaskKeys):
 
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, its origin and what it overrides; secrets as `Secret`."""
-        return self._resolved.origins
+        return self._origins
 
     def to_dict(self) -> dict[str, Any]:
         """All values, nested, with secrets as `***`."""
@@ -127,9 +121,7 @@ class TaskConfig(TaskKeys):
         return shown
 
     def __repr__(self) -> str:
-        return (
-            f"TaskConfig(task_id={self.task_id!r}, task_type={self.task_type!r}, project={str(self._project.root)!r})"
-        )
+        return f"TaskConfig(task_id={self.task_id!r}, task_type={self.task_type!r}, project={str(self.project_root)!r})"
 
     def override_with_args(self, args: Any) -> None:
         """Put values over all others.
@@ -188,27 +180,22 @@ class TaskConfig(TaskKeys):
         if kernel is None:
             from pamola_tasks.kernel import Kernel
 
-            kernel = Kernel.discover(self._project.root)
+            kernel = Kernel.discover(self.project_root)
         overrides |= {key: getattr(self, key) for key in _ASKED_WITH}
         options = RunOptions(overrides=overrides, console=False, quiet=True)
         return getattr(kernel.services(self._task or ConfiguredTask(self.task_id), upto=name, options=options), name)
 
     def _directory(self, kind: str, task_id: str | None) -> Path:
         place = self._service("places").of(task_id or self.task_id)
-        return self._project.root / str(place.directories[kind])
-
-    @property
-    def project_root(self) -> Path:
-        """The project's root."""
-        return self._project.root
+        return self.project_root / str(place.directories[kind])
 
     def get_project_root(self) -> Path:
         """The project's root."""
-        return self._project.root
+        return self.project_root
 
     def get_data_repository(self) -> Path:
         """The folder of the data."""
-        return self._project.root / self.data_repository
+        return self.project_root / self.data_repository
 
     def get_task_dir(self, task_id: str | None = None) -> Path:
         """The folder of a task: this one unless another is named."""
@@ -248,7 +235,7 @@ class TaskConfig(TaskKeys):
         """
         from pamola_tasks_config.saving import save_task
 
-        return save_task(self, self._project, self._resolved.winners, path, format)
+        return save_task(self, self._project, self._winners, path, format)
 
 
 def _listed(value: Any) -> list[str]:
@@ -267,8 +254,7 @@ def load_task_config(
     Args:
         task_id: The task's id.
         task_type: Its type.
-        args: What overrides everything: a mapping of dotted keys, or a namespace of argparse. None in it means that an
-            argument was not given.
+        args: What overrides everything; see `TaskConfig.override_with_args`.
         default_config: What the task's class would state.
         force_recreate_config_file: Write the task's file (`TaskConfig.save`). Without it, nothing is written.
 
