@@ -17,7 +17,7 @@ from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.discovery import installed, module_from, normalized
 from pamola_tasks.plugins.manager import Plugins, assemble
 from pamola_tasks.plugins.records import PluginRecord
-from pamola_tasks.plugins.settings import settings_of
+from pamola_tasks.plugins.settings import PluginSettings
 from pamola_tasks.testing import PlainRedactionPlugin, memory_plugins
 
 HEAD = "from pamola_tasks import hookimpl\n"
@@ -71,7 +71,7 @@ def test_a_plugin_in_a_file_is_loaded_and_heard(tmp_path: Path) -> None:
     kernel = Kernel(autoload=False, plugins=memory_plugins(), modules=[plugin_file(tmp_path, "")])
     record = kernel.plugins["suspect"]
     assert (record.status, record.reason) == ("loaded", "")
-    assert kernel.plugins.hooks_of(record) == ["pamola_check_plan"]
+    assert record.hooks == ["pamola_check_plan"]
     outcome = kernel.run(Steps(Nothing))
     assert outcome.record.error is not None
     assert outcome.record.error["message"] == "nobody may pass (plugin suspect)"
@@ -113,7 +113,7 @@ def test_a_name_used_twice_fails_the_second_and_keeps_the_first(tmp_path: Path) 
     (tmp_path / "other").mkdir()
     first, second = plugin_file(tmp_path, ""), plugin_file(tmp_path / "other", "")
     plugins = Kernel(autoload=False, modules=[first, second]).plugins
-    assert [record.status for record in plugins] == ["loaded", "failed"]
+    assert [record.status for record in plugins.records] == ["loaded", "failed"]
     assert plugins.broken[0].reason == "the name 'suspect' is used by suspect already"
     assert plugins["suspect"].status == "loaded"
     assert len(plugins.manager.hook.pamola_check_plan.get_hookimpls()) == 1
@@ -128,9 +128,9 @@ def test_one_module_under_two_names_fails_the_second_and_keeps_the_first(
     plugins = Plugins()
     for record in installed():
         if record.distribution == "twice":
-            plugins.load(record, lambda: __import__("twice_plugin"))
-    assert {record.name: record.status for record in plugins} == {"one": "loaded", "two": "failed"}
-    assert plugins.hooks_of(plugins["one"]) == ["pamola_check_plan"]
+            plugins.load(record)
+    assert {record.name: record.status for record in plugins.records} == {"one": "loaded", "two": "failed"}
+    assert plugins["one"].hooks == ["pamola_check_plan"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("look away"), SystemExit(2)])
@@ -193,9 +193,9 @@ def test_a_plugin_that_turns_out_unusable_later_is_taken_out_whole() -> None:
             return "no"
 
     kernel = kernel_of(Fine())
-    kernel.plugins.fail("Fine", "its command is the name of another")
+    kernel.plugins.fail(kernel.plugins["Fine"], "its command is the name of another")
     assert kernel.plugins["Fine"].status == "failed"
-    assert kernel.plugins.hooks_of(kernel.plugins["Fine"]) == []
+    assert kernel.plugins["Fine"].hooks == []
     with pytest.raises(PluginError, match="name of another"):
         kernel.run(Steps(Nothing))
 
@@ -226,8 +226,6 @@ def test_modules_classes_and_instances_are_plugins_alike(tmp_path: Path) -> None
     kernel = kernel_of(AsClass, module)
     assert kernel.plugins["AsClass"].status == "loaded"
     assert kernel.plugins["named"].status == "loaded"
-    assert "AsClass" in kernel.plugins
-    assert "absent" not in kernel.plugins
 
 
 def test_a_file_becomes_a_module_of_the_same_name_in_every_process(tmp_path: Path) -> None:
@@ -343,15 +341,15 @@ def test_the_nearest_settings_file_upwards_says_what_is_left_out(
     kernel = Kernel(autoload=False, modules=[plugin_file(tmp_path, "")])
     assert kernel.plugins["suspect"].status == "blocked"
     (tmp_path / "a" / ".pamolaProject").touch()
-    assert settings_of(below).disable == (), "another project begins below"
+    assert PluginSettings(below).disable == (), "another project begins below"
     monkeypatch.setenv("PAMOLA_PROJECT_ROOT", str(tmp_path))
-    assert settings_of(below).disable == ("suspect",)
+    assert PluginSettings(below).disable == ("suspect",)
 
 
 def test_the_environment_leaves_plugins_out_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAMOLA_NO_PLUGINS", " suspect, other ,")
-    assert settings_of(tmp_path).disable == ("suspect", "other")
-    assert settings_of(marked(tmp_path, '[plugins]\ndisable = ["one"]\n')).disable == ("one", "suspect", "other")
+    assert PluginSettings(tmp_path).disable == ("suspect", "other")
+    assert PluginSettings(marked(tmp_path, '[plugins]\ndisable = ["one"]\n')).disable == ("one", "suspect", "other")
 
 
 @pytest.mark.parametrize(

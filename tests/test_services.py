@@ -54,7 +54,7 @@ def test_the_only_alternative_that_is_not_last_resort_answers_and_nobody_else_is
     chosen = kernel.plugins.provider("executor")
     assert chosen is not None
     assert chosen.name == "mine"
-    assert {record.name for record in kernel.plugins.alternatives("executor")} == {"memory-executor", "spare"}
+    assert {record.name for record in kernel.plugins.offering("executor")} - {"mine"} == {"memory-executor", "spare"}
 
 
 def test_two_alternatives_are_an_error_that_names_both_and_the_setting() -> None:
@@ -139,8 +139,7 @@ def test_wrappers_stand_around_the_chosen_provider_and_may_replace_its_answer() 
     assert kernel.run(Steps(Nothing)).success
     assert seen == ["before", "SequentialExecutor"]
     assert calls == ["mine"]
-    wraps = kernel.plugins["Wraps"]
-    assert kernel.plugins.services_of(wraps) == []
+    assert {row["name"]: row["services"] for row in kernel.plugins.report()}["Wraps"] == []
 
 
 def test_an_error_of_ours_from_a_provider_passes_as_it_is() -> None:
@@ -661,9 +660,11 @@ def test_a_redaction_that_is_no_pattern_names_the_plugin() -> None:
 
 
 def test_while_two_want_a_service_neither_is_said_to_answer_it() -> None:
-    plugins = kernel_of(executor("one", []), executor("two", [])).plugins
-    assert plugins.services_of(plugins["one"]) == []
-    assert plugins.services_of(plugins["memory-history"]) == ["history"]
+    rows = {
+        row["name"]: row["services"] for row in kernel_of(executor("one", []), executor("two", [])).plugins.report()
+    }
+    assert rows["one"] == []
+    assert rows["memory-history"] == ["history"]
 
 
 def test_a_wrapper_that_raises_stops_the_run_as_a_plugin_would() -> None:

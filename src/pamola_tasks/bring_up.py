@@ -10,6 +10,7 @@ from pamola_tasks import configuration, nulls
 from pamola_tasks.errors import DependencyError, EncryptionError, PamolaTaskError, PluginError
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RunOptions, RunServices
+from pamola_tasks.protocols.services import in_order
 from pamola_tasks.record import RunRecord, new_run_id
 from pamola_tasks.run_log import LogBuffer, hand_over, run_logger
 from pamola_tasks.storage.files import Files, check_name
@@ -48,7 +49,7 @@ class BringUp:
         self.kernel = kernel
         self.runs = runs
         self.task = task
-        self.run = run = RunServices(kernel.plugins.service_order())
+        self.run = run = RunServices(in_order(kernel.plugins.services))
         run.id = new_run_id()
         run.kernel, run.options, run.dry = kernel, options, not runs
         run.plan, run.results = Plan(), {}
@@ -97,7 +98,10 @@ class BringUp:
 
     def _make_project(self) -> Any:
         if self.runs:
-            self.kernel.plugins.refuse_if_unprovided()
+            plugins = self.kernel.plugins
+            for service in self.run.services:  # or it is not clear which plugin provides it
+                if plugins.provider(service) is None and plugins.services[service].essential:
+                    raise plugins.missing(service)
         return self.kernel.project
 
     def _after_project(self) -> None:

@@ -176,7 +176,7 @@ class RunSession(BringUp):
                 except (Exception, SystemExit) as error:
                     message = self.disclosure().message(error)
                     run.logger.warning("closing %s failed: %s", service, message, exc_info=error)
-        self.observers.watch.close()
+        self.observers.close()
         run.logger.handlers[:] = [logging.NullHandler()]
 
     def _clean_temp(self) -> None:

@@ -6,10 +6,13 @@ gave an answer is noted by a thin layer around each plain implementation, which 
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import threading
 from collections.abc import Iterator
-from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -24,65 +27,112 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plugins.observers import Observers
 
-Kind = Literal["service", "contribution", "check", "decision", "event", "chain", "step"]
-_SINGLE: dict[str, Kind] = {
+_SINGLE = {
     "pamola_modify_plan": "decision",
     "pamola_find_secret": "chain",
     "pamola_run_operation": "chain",
     "pamola_run_step": "step",
 }
-_BEGINNING: dict[str, Kind] = {"pamola_provide_": "service", "pamola_check_": "check", "pamola_on_": "event"}
-
-
-def kind_of(hook: str) -> Kind:
-    """The kind of a hook, which follows from its name."""
-    if hook in _SINGLE:
-        return _SINGLE[hook]
-    return next((kind for beginning, kind in _BEGINNING.items() if hook.startswith(beginning)), "contribution")
-
-
+_BEGINNING = {"pamola_provide_": "service", "pamola_check_": "check", "pamola_on_": "event"}
 # Kinds whose answers and failures are attributed to plugins here; a step's own errors pass through untouched.
 _ATTRIBUTED = ("contribution", "check", "decision", "chain")
-_HOOKS = (FunctionType, MethodType, staticmethod, classmethod)  # what pluggy takes from a module
+DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
+_MARK = f"{hookspecs.PROJECT_NAME}_impl"  # how pluggy marks implementations
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def kind_of(hook: str) -> str:
+    """The kind of a hook: `service, contribution, check, decision, event, chain` or `step`; its name says it."""
+    beginning = (kind for beginning, kind in _BEGINNING.items() if hook.startswith(beginning))
+    return _SINGLE.get(hook) or next(beginning, "contribution")
 
 
 class PluginManager(pluggy.PluginManager):
-    """pluggy's manager; one place to say which project the hooks belong to."""
+    """pluggy's manager, which refuses what is marked as a hook and would never be called."""
 
     def __init__(self) -> None:
         super().__init__(hookspecs.PROJECT_NAME)
         self.add_hookspecs(hookspecs)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> HookimplOpts | None:
-        """Most names of a module are none of a hook: looking closely at each would cost every start."""
-        if name.startswith("__") or (isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), _HOOKS)):
+        """What an attribute says as an implementation; quick for the many that are none, as every start looks at each.
+
+        Raises:
+            PluginError: It is marked and not a function: a property, a partial, what a cache returns.
+        """
+        if name.startswith("__"):
             return None
-        return super().parse_hookimpl_opts(plugin, name)
+        if not isinstance(plugin, ModuleType):
+            found = inspect.getattr_static(plugin, name, None)
+        elif isinstance(found := vars(plugin).get(name), FunctionType):
+            options: HookimplOpts | None = getattr(found, _MARK, None)
+            return options
+        inner = getattr(found, "__func__", None) or getattr(found, "fget", None)
+        if _MARK not in getattr(found, "__dict__", ()) and _MARK not in getattr(inner, "__dict__", ()):
+            return None
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options is None:
+            raise PluginError(f"{name}, marked as a hook, is a {type(found).__name__}, never called: use a function")
+        return options
+
+    def hooks_in(self, plugin: Any) -> dict[str, str]:
+        """The hooks that a plugin implements, each with the name of the implementation.
+
+        Raises:
+            PluginError: One is implemented twice.
+        """
+        hooks: dict[str, str] = {}
+        for name in dir(plugin):
+            if not isinstance(plugin, ModuleType):
+                getattr(plugin, name)  # pluggy releases disagree on properties; here they all are looked at
+            options = self.parse_hookimpl_opts(plugin, name)
+            if options is not None:
+                hook = options.get("specname") or name
+                if hook in hooks:
+                    raise PluginError(f"{hook} is implemented twice: use two plugins")
+                hooks[hook] = name
+        return hooks
 
 
-class _Call:
-    """One call of a hook: which plugin gave what."""
+def check_implementation(hook: str, impl: HookImpl) -> None:
+    """Refuse an implementation that could never be called as its author meant it.
 
-    __slots__ = ("after_each", "answers")
-
-    def __init__(self, after_each: Callable[[PluginRecord], None] | None) -> None:
-        self.answers: list[tuple[PluginRecord, Any]] = []
-        self.after_each = after_each
+    Raises:
+        PluginError: It is asynchronous, has parameters that pluggy does not fill, or wraps what cannot be wrapped.
+    """
+    kind, function = kind_of(hook), getattr(impl.function, "__func__", impl.function)
+    code = function.__code__
+    by_name = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    problems = {
+        ": old-style wrappers are not called: use @hookimpl(wrapper=True)": impl.hookwrapper,
+        " is an event, which cannot be wrapped": impl.wrapper and kind == "event",
+        " is asked when a plugin is loaded, and cannot be wrapped": impl.wrapper and hook in DEFINING,
+        " has its only plain implementation in the kernel: write a wrapper": kind == "step" and not impl.wrapper,
+        ": an async function would never be awaited: hooks are called, not awaited": code.co_flags & _ASYNC,
+        ": a parameter has a default value, which implementations must not have": (
+            function.__defaults__ or function.__kwdefaults__
+        ),
+        f": {', '.join(by_name)!r} is keyword-only; hooks get parameters by position: remove the `*`": by_name,
+    }
+    for problem, found in problems.items():
+        if found:
+            raise PluginError(f"{hook}{problem}")
 
 
 class HookCalls:
-    """Calls the hooks of one kernel's plugins."""
+    """Calls the hooks of one kernel's plugins.
 
-    def __init__(self) -> None:
+    Args:
+        redact: Hides secrets in messages outside of runs.
+    """
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
         self.manager = PluginManager()
+        self._redact = redact
         self._by_name: dict[str, PluginRecord] = {}
         self._event_lock = threading.RLock()
         self._observers: Observers | None = None
-        self._calls = threading.local()
-
-    def redact(self, text: str) -> str:
-        """A text for messages outside of runs, without secrets; empty while no redactor is known."""
-        return ""
+        self._calls = threading.local()  # `now`: what notes the answers of the innermost call that is under way
 
     def record_of(self, impl: HookImpl) -> PluginRecord:
         """The plugin that an implementation belongs to."""
@@ -91,13 +141,13 @@ class HookCalls:
     def implementations(self, hook: str) -> list[HookImpl]:
         """All implementations of a hook, in the order in which they are called; none where there is no such hook."""
         caller = getattr(self.manager.hook, hook, None)
-        return list(reversed(caller.get_hookimpls())) if caller is not None else []
+        return caller.get_hookimpls()[::-1] if caller is not None else []
 
-    # ------------------------------------------------------------ contributions, checks, decisions
+    # ------------------------------------------------------------ contributions, checks, decisions, chains
 
     def each(
         self, hook: str, *, after_each: Callable[[PluginRecord], None] | None = None, **arguments: Any
-    ) -> Iterator[tuple[PluginRecord, Any]]:
+    ) -> list[tuple[PluginRecord, Any]]:
         """Call a hook and give what comes out of it, each answer with the plugin that gave it.
 
         An answer that no plain implementation gave belongs to the outermost wrapper.
@@ -110,31 +160,30 @@ class HookCalls:
         Raises:
             PluginError: A plugin raised an exception that is not one of ours; it names plugin, distribution, version.
         """
-        caller = getattr(self.manager.hook, hook)
-        if not caller.get_hookimpls():
-            return iter(())
-        call, answers = self._called(caller, after_each, arguments)
-        wrappers = [impl for impl in self.implementations(hook) if impl.wrapper or impl.hookwrapper]
+        given: list[tuple[PluginRecord, Any]] = []
+        answers = self._call(hook, arguments, given, after_each)
+        outermost = [self.record_of(impl) for impl in self.implementations(hook) if impl.wrapper][:1]
         if not isinstance(answers, list | tuple):
-            label = self.record_of(wrappers[0]).label if wrappers else hook
+            label = outermost[0].label if outermost else hook
             raise PluginError(f"plugin {label}: a wrapper of {hook} returns the list of answers, not {answers!r}")
-        found = []
-        for answer in answers:
-            owners = (record for record, given in call.answers if given is answer)
-            found.append((next(owners, None) or self.record_of(wrappers[0]), answer))
-        return iter(found)
+        owners = {id(answer): record for record, answer in reversed(given)}
+        return [(owners.get(id(answer)) or outermost[0], answer) for answer in answers]
 
     def first(self, hook: str, **arguments: Any) -> Any:
         """Call a hook of which the first answer that is not None counts."""
-        return self._called(getattr(self.manager.hook, hook), None, arguments)[1]
+        return self._call(hook, arguments, [])
 
-    def _called(
-        self, caller: Any, after_each: Callable[[PluginRecord], None] | None, arguments: dict[str, Any]
-    ) -> tuple[_Call, Any]:
+    def _call(
+        self,
+        hook: str,
+        arguments: dict[str, Any],
+        given: list[tuple[PluginRecord, Any]],
+        after_each: Callable[[PluginRecord], None] | None = None,
+    ) -> Any:
         outer = getattr(self._calls, "now", None)
-        self._calls.now = call = _Call(after_each)
+        self._calls.now = given, after_each
         try:
-            return call, caller(**arguments)
+            return getattr(self.manager.hook, hook)(**arguments)
         finally:
             self._calls.now = outer
 
@@ -149,19 +198,15 @@ class HookCalls:
             found += [f"{text} (plugin {record.name})" for text in texts]
         return found
 
-    # ------------------------------------------------------------ events
-
     def emit(self, observers: Observers, hook: str, **arguments: Any) -> None:
-        """Notify all observers, never two at a time. What they do wrong is recorded with `observers`."""
-        caller = getattr(self.manager.hook, hook)
-        if not caller.get_hookimpls():
-            return
-        with self._event_lock:
-            before, self._observers = self._observers, observers
-            try:
-                caller(**arguments)
-            finally:
-                self._observers = before
+        """Notify all observers of an event, never two at a time. What they do wrong is recorded with `observers`."""
+        if self.implementations(hook):
+            with self._event_lock:
+                before, self._observers = self._observers, observers
+                try:
+                    getattr(self.manager.hook, hook)(**arguments)
+                finally:
+                    self._observers = before
 
     # ------------------------------------------------------------ the layer around implementations
 
@@ -171,75 +216,66 @@ class HookCalls:
         if kind == "event":
             impl.function = self._observing(impl.function, record, hook)  # type: ignore[misc]
         elif kind in _ATTRIBUTED:
-            wraps = impl.wrapper or impl.hookwrapper
-            around = self._wrapping if wraps else self._answering
+            around = self._wrapping if impl.wrapper else self._answering
             impl.function = around(impl.function, record, hook)  # type: ignore[misc]
+
+    @contextlib.contextmanager
+    def blaming(self, record: PluginRecord, what: str) -> Iterator[None]:
+        """Name the plugin in errors that are not ours.
+
+        Raises:
+            PluginError: Instead of any other exception.
+        """
+        try:
+            yield
+        except PamolaTaskError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"plugin {record.label} {what}: {reason(error, self._redact)}") from error
 
     def _answering(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
         def answering(*arguments: Any) -> Any:
-            try:
+            with self.blaming(record, f"failed in {hook}"):
                 answer = function(*arguments)
                 if isinstance(answer, Iterator):
                     answer = list(answer)  # a generator runs here, where its failure is known to be this plugin's
-            except PamolaTaskError:
-                raise
-            except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {record.label} failed in {hook}: {reason(error, self.redact)}") from error
             self._note(record, answer)
             return answer
 
         return answering
 
-    def _note(self, record: PluginRecord, answer: Any = None) -> None:
-        call: _Call | None = getattr(self._calls, "now", None)
-        if call is not None:
-            call.answers.append((record, answer))
-            if call.after_each is not None:
-                call.after_each(record)
-
     def _wrapping(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
         def wrapping(*arguments: Any) -> Generator[Any, Any, Any]:
-            inner = function(*arguments)
-            try:
-                given = next(inner)
-                self._note(record)
+            with self.blaming(record, f"failed around {hook}"):
+                inner = function(*arguments)
                 try:
-                    result = yield given
-                except BaseException as error:
-                    inner.throw(error)
-                else:
-                    inner.send(result)
+                    given = next(inner)
+                    self._note(record)
+                    try:
+                        result = yield given
+                    except BaseException as error:
+                        inner.throw(error)
+                    else:
+                        inner.send(result)
+                except StopIteration as end:
+                    self._note(record)
+                    return end.value
                 raise PluginError(f"plugin {record.label}: a wrapper of {hook} yields once")
-            except StopIteration as end:
-                self._note(record)
-                return end.value
-            except (PamolaTaskError, GeneratorExit):
-                raise
-            except (Exception, SystemExit) as error:
-                raise PluginError(
-                    f"plugin {record.label} failed around {hook}: {reason(error, self.redact)}"
-                ) from error
 
         return wrapping
 
+    def _note(self, record: PluginRecord, answer: Any = None) -> None:
+        if now := getattr(self._calls, "now", None):
+            given, after_each = now
+            given.append((record, answer))
+            if after_each is not None:
+                after_each(record)
+
     def _observing(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
         def observing(*arguments: Any) -> None:
-            observers = self._observers
-            if observers is None:
+            if self._observers is None:
                 function(*arguments)
-                return
-            if observers.leaves_out(record):
-                return
-            call = observers.watch.begin(record.label, hook)
-            try:
-                function(*arguments)
-            except KeyboardInterrupt:
-                if not call.named:
-                    raise
-                observers.failed(record, hook, PluginError(f"it was abandoned after {call.seconds:.0f} s (Ctrl-C)"))
-            except BaseException as error:
-                observers.failed(record, hook, error)
-            finally:
-                observers.watch.end(call)
+            else:
+                self._observers.notify(record, hook, partial(function, *arguments))
 
         return observing

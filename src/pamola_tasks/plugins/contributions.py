@@ -31,26 +31,22 @@ class Contributions(Mapping[str, Any]):
     def __init__(self, plugins: HookCalls, hook: str, what: str, **arguments: Any) -> None:
         self._what = what
         self._found: dict[str, tuple[PluginRecord, Any]] = {}
-        self._imported: dict[str, Any] = {}
         replacing: list[tuple[PluginRecord, str, Contribution]] = []
         for record, answer in plugins.each(hook, **arguments):
             if not isinstance(answer, Mapping):
                 raise PluginError(f"plugin {record.label}: {hook} returns a mapping, not a {type(answer).__name__}")
             for name, given in answer.items():
-                made = given if isinstance(given, Contribution) else Contribution(given)
-                if made.replaces:
-                    replacing.append((record, name, made))
+                if isinstance(given, Contribution) and given.replaces:
+                    replacing.append((record, name, given))
                 else:
-                    self._add(record, name, made.target)
+                    self._add(record, name, given.target if isinstance(given, Contribution) else given)
         replaced: dict[str, PluginRecord] = {}
         for record, name, made in replacing:
-            before = replaced.get(made.replaces)
-            if before is not None:
+            if before := replaced.get(made.replaces):
                 raise PluginError(f"{before.label} and {record.label} both replace {what} {made.replaces!r}")
-            if made.replaces not in self._found:
+            if self._found.pop(made.replaces, None) is None:
                 raise PluginError(f"{record.label} replaces {what} {made.replaces!r}, which no plugin brings")
             replaced[made.replaces] = record
-            del self._found[made.replaces]
             self._add(record, name, made.target)
 
     def _add(self, record: PluginRecord, name: str, target: Any) -> None:
@@ -62,10 +58,7 @@ class Contributions(Mapping[str, Any]):
         self._found[name] = record, target
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._imported:
-            record, target = self._found[name]
-            self._imported[name] = imported(record, target, f"{self._what.partition(' ')[2]} {name!r}")
-        return self._imported[name]
+        return imported(*self._found[name], f"{self._what.partition(' ')[2]} {name!r}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
@@ -98,7 +91,6 @@ def imported(record: PluginRecord, target: Any, what: str = "") -> Any:
     except PamolaTaskError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        if what:
-            raise PluginError(f"{what} of {record.label} cannot be imported from {target}: {reason}") from error
-        raise PluginError(f"plugin {record.label}: {target} cannot be imported: {reason}") from error
+        of_what = f"{what} of {record.label} cannot be imported from {target}"
+        problem = of_what if what else f"plugin {record.label}: {target} cannot be imported"
+        raise PluginError(f"{problem}: {type(error).__name__}: {error}") from error

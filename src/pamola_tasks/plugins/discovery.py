@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import contextlib
 import os
 import re
 import sys
 import zlib
-from importlib.machinery import SourceFileLoader
+from functools import partial
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.records import PluginRecord
+from pamola_tasks.plugins.records import PluginRecord, normalized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from importlib.metadata import Distribution
-    from pathlib import Path
-    from types import CodeType
+    from collections.abc import Callable, Iterable, Iterator
 
 GROUP = "pamola_tasks"
 
@@ -31,14 +31,9 @@ def installed() -> list[PluginRecord]:
     left to `importlib.metadata`.
     """
     found: list[PluginRecord] = []
-    for distribution, version, place in _distributions():
-        if not isinstance(place, str):
-            points = place.entry_points.select(group=GROUP)
-            found += [PluginRecord(p.name, p.value, distribution, version) for p in points]
-            continue
+    for distribution, version, read in _distributions():
         try:
-            with open(f"{place}/entry_points.txt", encoding="utf-8") as file:
-                text = file.read()
+            text = read("entry_points.txt") or ""
         except (OSError, UnicodeDecodeError):
             continue
         if f"[{GROUP}]" in text:
@@ -52,32 +47,33 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return {wanted[name]: version for name, version, _ in _distributions() if name in wanted}
 
 
-def _distributions() -> Iterator[tuple[str, str, str | Distribution]]:
-    """Name, version and place of each distribution on `sys.path`, the first of each name."""
+def _distributions() -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
+    """Name, version and a reader of the files of each distribution on `sys.path`, the first of each name."""
     seen: set[str] = set()
     for entry in dict.fromkeys(sys.path):
-        folder = entry or "."
-        if os.path.isfile(folder):
-            from importlib import metadata
-
-            for found in metadata.distributions(path=[folder]):
-                if (name := normalized(found.name)) not in seen:
-                    seen.add(name)
-                    yield name, found.version, found
-            continue
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for info in names:
-            stem, dot, kind = info.rpartition(".")
-            if not dot or kind not in ("dist-info", "egg-info"):
-                continue
-            name, _, version = stem.partition("-")
-            name = normalized(name)
-            if name not in seen:
+        for name, version, read in _in_archive(entry) if os.path.isfile(entry) else _in_folder(entry or "."):
+            if (name := normalized(name)) not in seen:
                 seen.add(name)
-                yield name, version.partition("-")[0], f"{folder}/{info}"
+                yield name, version, read
+
+
+def _in_folder(folder: str) -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
+    def read(info: str, name: str) -> str:
+        with open(f"{folder}/{info}/{name}", "rb", buffering=0) as file:
+            return file.read().decode()
+
+    with contextlib.suppress(OSError):
+        for info in os.listdir(folder):
+            if info.endswith((".dist-info", ".egg-info")):
+                name, _, version = info.rpartition(".")[0].partition("-")
+                yield name, version.partition("-")[0], partial(read, info)
+
+
+def _in_archive(archive: str) -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
+    from importlib import metadata
+
+    for found in metadata.distributions(path=[archive]):
+        yield found.name, found.version, found.read_text
 
 
 def _entry_points(text: str) -> Iterator[tuple[str, str]]:
@@ -92,51 +88,47 @@ def _entry_points(text: str) -> Iterator[tuple[str, str]]:
             yield name.strip(), target.partition("[")[0].strip()
 
 
-def normalized(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def record_of(plugin: Any) -> PluginRecord:
+    """The record of a module, a class or an instance; a module that is installed goes by its entry point's name."""
+    name = getattr(plugin, "__name__", type(plugin).__name__)
+    with contextlib.suppress(Exception):  # one that raises is met again, and recorded, when the plugin is loaded
+        name = getattr(plugin, "PAMOLA_PLUGIN_NAME", None) or name
+    record = PluginRecord(str(name))
+    if isinstance(plugin, ModuleType):
+        record = next((found for found in installed() if found.target == plugin.__name__), record)
+    record.get = lambda: plugin
+    return record
 
 
 def resolve(target: str) -> Any:
     """The object that `"module"` or `"module:object.attribute"` names, imported."""
     module, _, path = target.partition(":")
-    found: Any = importlib.import_module(module)
+    found: Any = import_module(module)
     for attribute in filter(None, path.split(".")):
         found = getattr(found, attribute)
     return found
 
 
-class _CompiledAnew(SourceFileLoader):
-    """Loads what a file holds now, and leaves nothing beside it.
-
-    Bytecode that Python keeps is judged by the size of the file and the second of its last change: an edit may leave
-    both as they were.
-    """
-
-    def get_code(self, fullname: str) -> CodeType:
-        path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
-        return code
-
-
 def module_from(path: Path) -> Any:
     """A Python file as a module of its own; it is named after the file and can be imported from then on.
+
+    It is what the file holds now: bytecode that Python keeps is judged by the size of the file and the second of its
+    last change, and an edit may leave both as they were.
 
     Raises:
         PluginError: There is no such file, or it is not a Python file.
     """
     path = path.resolve()
+    if path.suffix != ".py" or not path.is_file():
+        raise PluginError(f"there is no Python file {path}")
     # The same name in every process, so that what is defined there can be named to another one.
     name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(os.fsencode(path)):08x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise PluginError(f"there is no Python file {path}")
-    if isinstance(spec.loader, SourceFileLoader):
-        spec.loader = _CompiledAnew(name, str(path))
-    module = importlib.util.module_from_spec(spec)
+    spec = spec_from_file_location(name, path)
+    assert spec is not None
+    module = module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
     except BaseException:
         del sys.modules[name]
         raise

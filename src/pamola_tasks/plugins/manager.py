@@ -1,4 +1,4 @@
-"""The plugins of one kernel: found, loaded, and taken out again when they cannot be used.
+"""The plugins of one kernel: loaded, chosen as providers of services, and taken out when they cannot be used.
 
 Loading a plugin is a boundary: whatever it does wrong ends in a status and a reason, never in a traceback, and leaves
 nothing of it registered. This module is imported by every command, so it imports little.
@@ -7,36 +7,44 @@ nothing of it registered. This module is imported by every command, so it import
 from __future__ import annotations
 
 import contextlib
-import importlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import hookspecs
-from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.discovery import installed, module_from, normalized, resolve
-from pamola_tasks.plugins.implementations import DEFINING, check_implementation, refuse_passed_over
-from pamola_tasks.plugins.providers import Providers
-from pamola_tasks.plugins.records import PluginRecord
-from pamola_tasks.plugins.settings import settings_of
-from pamola_tasks.protocols.services import KERNEL_SERVICES, RUN_NAMES, Service, in_order
+from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
+from pamola_tasks.plugins.calling import HookCalls, check_implementation
+from pamola_tasks.plugins.discovery import installed, module_from, record_of, resolve
+from pamola_tasks.plugins.records import PluginRecord, normalized
+from pamola_tasks.plugins.settings import PluginSettings
+from pamola_tasks.protocols.services import (
+    KERNEL_SERVICES,
+    OUTSIDE_RUNS,
+    RUN_NAMES,
+    Service,
+    in_order,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from pamola_tasks.protocols.observability import Redactor
+    from pamola_tasks.protocols import Redactor
 
 KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
 
 
-class Plugins(Providers):
+class Plugins(HookCalls):
     """The plugins of one kernel.
 
     Args:
         disable: Names of entry points or distributions to leave out.
         prefer: For services, the plugin or distribution that answers.
         require: Names that must be loaded for data to be touched.
+
+    Attributes:
+        records: All plugins, in the order in which they were loaded.
+        services: Every kind of service by name: the kernel's, and those that plugins add.
+        added_services: Kinds of service that plugins add, and the plugin that adds each.
     """
 
     def __init__(
@@ -46,121 +54,67 @@ class Plugins(Providers):
         prefer: Mapping[str, str] | None = None,
         require: Iterable[str] = (),
     ) -> None:
-        super().__init__(prefer)
-        self.disable = {normalized(name) for name in disable}
+        super().__init__(self.redact)
+        self.disable = {normalized(name) for name in disable if name}
+        self.prefer = dict(prefer or {})
         self.require = tuple(require)
         self.records: list[PluginRecord] = []
-        self._waiting: list[tuple[PluginRecord, Any]] | None = None
-        self._services_of: dict[str, list[str]] = {}
+        self.services: dict[str, Service] = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
+        self.added_services: dict[str, PluginRecord] = {}
+        self._redactor: Redactor | None = None
 
     # ------------------------------------------------------------ loading
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
-        """Load several plugins at once: hooks and services that one of them adds are known to all of them."""
-        self._waiting = []
-        try:
-            yield
-        finally:
-            waiting, self._waiting = self._waiting, None
-            for record, plugin in waiting:
-                self._guarded(record, lambda plugin=plugin, record=record: self._define(plugin, record))  # type: ignore[misc]
-            self._refuse_disorder()
-            for record, plugin in waiting:
+    def load(self, *records: PluginRecord) -> None:
+        """Load plugins together: hooks and services that one of them adds are known to all of them."""
+        self.records += records
+        steps: tuple[Callable[[PluginRecord], None], ...]
+        steps = (self._admit, self._import, self._define, self._refuse_disorder, self._register)
+        for step in steps:
+            for record in records:
                 if record.status == "loaded":
-                    self._guarded(record, lambda plugin=plugin, record=record: self._register(plugin, record))  # type: ignore[misc]
+                    try:
+                        step(record)
+                    except KeyboardInterrupt:
+                        raise
+                    except BaseException as error:
+                        self.fail(record, error)
+        self._redactor = None
 
-    def load_installed(self) -> None:
-        """Load what installed distributions offer in the entry-point group `pamola_tasks`."""
-        for record in installed():
-            self.load(record, lambda record=record: resolve(record.target))  # type: ignore[misc]
-
-    def load_module(self, source: str) -> None:
-        """Load a module by its name, or a Python file by its path (ending in `.py`)."""
-        if not source.endswith(".py"):
-            self.load(PluginRecord(source, source), lambda: importlib.import_module(source))
-            return
-        path = Path(source)
-        self.load(PluginRecord(path.stem, str(path)), lambda: module_from(path))
-
-    def add(self, plugin: Any) -> None:
-        """Register a plugin object: a module, a class or an instance.
-
-        A module that is an installed plugin goes by the name of its entry point.
-        """
-        name = getattr(plugin, "__name__", type(plugin).__name__)
-        with contextlib.suppress(Exception):  # one that raises is met again, and told, when the plugin is loaded
-            name = getattr(plugin, "PAMOLA_PLUGIN_NAME", None) or name
-        record = PluginRecord(str(name))
-        if isinstance(plugin, type(sys)):
-            record = next((found for found in installed() if found.target == plugin.__name__), record)
-        self.load(record, lambda: plugin)
-
-    def load(self, record: PluginRecord, get: Callable[[], Any]) -> PluginRecord:
-        """Try to load and register one plugin, and record how that went."""
-        self.records.append(record)
+    def _admit(self, record: PluginRecord) -> None:
         record.redact = self.redact
-        if record.name in self._by_name:
-            other = self._by_name[record.name]
-            return self._failed(record, f"the name {record.name!r} is used by {other.label} already", keep=False)
-        self._by_name[record.name] = record
+        other = self._by_name.setdefault(record.name, record)
+        if other is not record:
+            raise PluginError(f"the name {record.name!r} is used by {other.label} already")
         if record.name == KERNEL:
-            return self._failed(record, f"{KERNEL!r} is the kernel's own name", keep=False)
-        if self.disable & {normalized(name) for name in (record.name, record.distribution) if name}:
-            record.status = "blocked"
-            record.wrong = "left out on purpose"
-            return record
-        self._guarded(record, lambda: self._take(record, get()))
-        return record
+            raise PluginError(f"{KERNEL!r} is the kernel's own name")
+        if self.disable and self.disable & record.names:
+            self.fail(record, "left out on purpose", "blocked")
 
-    def _guarded(self, record: PluginRecord, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._failed(record, error)
-
-    def _take(self, record: PluginRecord, plugin: Any) -> None:
+    def _import(self, record: PluginRecord) -> None:
+        if record.get is not None:
+            plugin = record.get()
+        else:
+            plugin = module_from(Path(record.target)) if record.target.endswith(".py") else resolve(record.target)
         declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
         if declared != hookspecs.HOOK_API:
-            record.status = "incompatible"
-            record.wrong = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
-        elif self._waiting is not None:
-            self._waiting.append((record, plugin))
+            wrong = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
+            self.fail(record, wrong, "incompatible")
         else:
-            self._define(plugin, record)
-            self._refuse_disorder()
-            if record.status == "loaded":
-                self._register(plugin, record)
+            record.object = plugin
 
-    # ------------------------------------------------------------ hooks and services that plugins define
-
-    def _define(self, plugin: Any, record: PluginRecord) -> None:
+    def _define(self, record: PluginRecord) -> None:
         """Add the hook specifications and the kinds of service that a plugin brings."""
-        for hook in DEFINING:
-            function = getattr(plugin, hook, None)
-            if function is None or self.manager.parse_hookimpl_opts(plugin, hook) is None:
-                continue
-            if hook == "pamola_add_hooks":
-                function(self.manager.add_hookspecs)
-            else:
-                added = function()
-                if not isinstance(added, Mapping):
-                    raise PluginError(f"{hook} returns a mapping of names to services, not {added!r}")
-                for name, service in added.items():
-                    self._add_service(name, service, record)
-
-    def _refuse_disorder(self) -> None:
-        """Take out the plugins whose services have no order: one needs what is not there, or they need each other."""
-        while self.added_services:
-            try:
-                in_order(self.services)
-                return
-            except PluginError as error:
-                owners = [self.added_services[name] for name in error.details["services"]]
-                for record in {owner.name: owner for owner in owners}.values():
-                    self._failed(record, str(error))
+        hooks = self.manager.hooks_in(record.object)
+        record.hooks = sorted(hooks)
+        if "pamola_add_hooks" in hooks:
+            getattr(record.object, hooks["pamola_add_hooks"])(self.manager.add_hookspecs)
+        if "pamola_add_services" in hooks:
+            added = getattr(record.object, hooks["pamola_add_services"])()
+            if not isinstance(added, Mapping):
+                raise PluginError(f"pamola_add_services returns a mapping of names to services, not {added!r}")
+            for name, service in added.items():
+                self._add_service(name, service, record)
 
     def _add_service(self, name: str, service: Service, record: PluginRecord) -> None:
         if not (isinstance(name, str) and name.isidentifier()) or name.startswith("_"):
@@ -174,73 +128,49 @@ class Plugins(Providers):
             raise NotImplementedError
 
         hook = f"pamola_provide_{name}"
-        provide.__name__ = hook
         provide.__doc__ = f"Provide `run.{name}`, a service that the plugin {record.name} adds."
         specification = type(hook, (), {hook: staticmethod(hookspecs.hookspec(firstresult=True)(provide))})
         self.manager.add_hookspecs(specification)
         self.services[name] = service
-        self._services_of.setdefault(record.name, []).append(name)
+        self.added_services[name] = record
 
-    @property
-    def added_services(self) -> dict[str, PluginRecord]:
-        """Kinds of service that plugins add, and the plugin that adds each."""
-        return {name: self._by_name[owner] for owner, names in self._services_of.items() for name in names}
+    def _refuse_disorder(self, record: PluginRecord) -> None:
+        """Take out the plugins whose services have no order: one needs what is not there, or they need each other."""
+        while record in self.added_services.values():
+            try:
+                in_order(self.services)
+                return
+            except PluginError as error:
+                for owner in [self.added_services[name] for name in error.details["services"]]:
+                    self.fail(owner, str(error))
 
-    def hook_names(self) -> list[str]:
-        """Names of all hooks: the kernel's, and those that plugins add."""
-        return sorted(name for name, caller in vars(self.manager.hook).items() if name[0] != "_" and caller.has_spec())
+    def _register(self, record: PluginRecord) -> None:
+        self.manager.register(record.object, record.name)
+        for hook in record.hooks:
+            caller = getattr(self.manager.hook, hook)
+            impl = next(impl for impl in caller.get_hookimpls() if impl.plugin is record.object)
+            if caller.has_spec():
+                check_implementation(hook, impl)
+                self.guard(impl, record, hook)
+            elif not impl.optionalhook:
+                from pamola_tasks.parameters import closest
 
-    def _register(self, plugin: Any, record: PluginRecord) -> None:
-        if not isinstance(plugin, type(sys)):
-            for attribute in dir(plugin):  # pluggy releases disagree on properties; here they all are looked at
-                getattr(plugin, attribute)
-        record.object = plugin
-        self.manager.register(plugin, record.name)
-        self._choose_anew()
-        callers = self.manager.get_hookcallers(plugin) or ()
-        refuse_passed_over(plugin, {caller.name for caller in callers})
-        for caller in callers:
-            own = [impl for impl in caller.get_hookimpls() if impl.plugin is plugin]
-            if not caller.has_spec():
-                if own[0].optionalhook:
-                    continue
-                raise PluginError(self._unknown_hook(caller.name))
-            if len(own) > 1:
-                raise PluginError(f"{caller.name} is implemented twice: use two plugins")
-            check_implementation(caller.name, own[0])
-            self.guard(own[0], record, caller.name)
+                meant = closest(hook, self.hook_names())
+                raise PluginError(f"there is no hook {hook!r}" + (f": did you mean {meant!r}?" if meant else ""))
 
-    def _unknown_hook(self, name: str) -> str:
-        from pamola_tasks.parameters import closest
-
-        meant = closest(name, self.hook_names())
-        return f"there is no hook {name!r}" + (f": did you mean {meant!r}?" if meant else "")
-
-    def _failed(self, record: PluginRecord, reason: str | BaseException, *, keep: bool = True) -> PluginRecord:
-        if keep and record.object is not None and self.manager.get_plugin(record.name) is record.object:
+    def fail(self, record: PluginRecord, wrong: str | BaseException, status: str = "failed") -> None:
+        """Take a plugin out, because it is or turned out to be unusable."""
+        if record.object is not None and self.manager.get_plugin(record.name) is record.object:
             self.manager.unregister(record.object)
-        for name in self._services_of.pop(record.name, ()) if keep else ():
-            del self.services[name]
-        self._choose_anew()
-        record.status = "failed"
-        record.wrong = reason
-        record.object = None
-        return record
-
-    def fail(self, name: str, reason: str) -> None:
-        """Take a loaded plugin out, because it turned out to be unusable."""
-        self._failed(self._by_name[name], reason)
+        for name in [name for name, owner in self.added_services.items() if owner is record]:
+            del self.services[name], self.added_services[name]
+        record.status, record.wrong, record.object, record.hooks = status, wrong, None, []
+        self._redactor = None
 
     # ------------------------------------------------------------ what there is
 
-    def __iter__(self) -> Iterator[PluginRecord]:
-        return iter(self.records)
-
     def __getitem__(self, name: str) -> PluginRecord:
         return self._by_name[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._by_name
 
     @property
     def loaded(self) -> list[PluginRecord]:
@@ -251,6 +181,10 @@ class Plugins(Providers):
     def broken(self) -> list[PluginRecord]:
         """Those that are installed and could not be loaded."""
         return [record for record in self.records if record.status in ("failed", "incompatible")]
+
+    def hook_names(self) -> list[str]:
+        """Names of all hooks: the kernel's, and those that plugins add."""
+        return sorted(name for name, caller in vars(self.manager.hook).items() if name[0] != "_" and caller.has_spec())
 
     def refuse_if_broken(self) -> None:
         """Refuse to touch data while a plugin that may hold a veto is not there.
@@ -273,13 +207,12 @@ class Plugins(Providers):
 
     def required_missing(self) -> list[str]:
         """Names that `.pamola.toml` requires, and no loaded plugin or distribution has."""
-        names = {normalized(r.name) for r in self.loaded} | {normalized(r.distribution) for r in self.loaded}
+        names = {name for record in self.loaded for name in record.names}
         return [name for name in self.require if normalized(name) not in names]
 
     def unknown_names(self) -> list[str]:
         """Names that were to be left out and that no plugin or distribution has: misspelled, perhaps."""
-        known = {normalized(name) for record in self.records for name in (record.name, record.distribution)}
-        return sorted(self.disable - known)
+        return sorted(self.disable - {name for record in self.records for name in record.names})
 
     def left_out(self) -> list[str]:
         """Plugins excluded on purpose, for the report."""
@@ -287,26 +220,112 @@ class Plugins(Providers):
             f"plugin {record.label} was left out on purpose" for record in self.records if record.status == "blocked"
         ]
 
-    def hooks_of(self, record: PluginRecord) -> list[str]:
-        """Names of the hooks that a plugin implements."""
-        if record.object is None:
-            return []
-        return sorted(caller.name for caller in self.manager.get_hookcallers(record.object) or ())
-
     def report(self) -> list[dict[str, Any]]:
         """All plugins as reports and `pamola-task plugins --json` show them."""
+        chosen = {}
+        for service in self.services:
+            with contextlib.suppress(PluginError):  # no plugin provides what two claim
+                chosen[service] = self.provider(service)
+        shown = ("name", "distribution", "version", "status", "reason", "hooks")
         return [
-            {
-                "name": record.name,
-                "distribution": record.distribution,
-                "version": record.version,
-                "status": record.status,
-                "reason": record.reason,
-                "services": self.services_of(record),
-                "hooks": self.hooks_of(record),
-            }
+            {key: getattr(record, key) for key in shown}
+            | {"services": [service for service, provider in chosen.items() if provider is record]}
             for record in self.records
         ]
+
+    # ------------------------------------------------------------ the providers of services
+
+    def offering(self, service: str) -> dict[PluginRecord, bool]:
+        """Those that offer a service, in the order in which they were loaded; whether as a last resort (`trylast`)."""
+        offers = [impl for impl in self.implementations(f"pamola_provide_{service}") if not impl.wrapper]
+        return {self.record_of(impl): impl.trylast for impl in reversed(offers)}
+
+    def provider(self, service: str) -> PluginRecord | None:
+        """The plugin that provides a service: the preferred one, the only one, or the default; None without any.
+
+        Raises:
+            ProviderConflict: Two or more want to, and none is preferred.
+            PluginError: The preferred one does not offer it.
+        """
+        offers = self.offering(service)
+        if service in self.prefer:
+            wanted = normalized(self.prefer[service])
+            for record in offers:
+                if wanted in record.names:
+                    return record
+            offered = ", ".join(record.label for record in offers) or "nobody"
+            raise PluginError(
+                f"plugins.prefer.{service} names {self.prefer[service]!r}, which does not offer it: {offered} does"
+            )
+        eager = [record for record, last_resort in offers.items() if not last_resort]
+        if len(eager) > 1:
+            names = " and ".join(record.label for record in eager)
+            raise ProviderConflict(
+                f"{names} all offer the service {service!r}:"
+                f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
+            )
+        default = self.services[service].default
+        default_names = {default, default.removeprefix("pamola-tasks-")} - {""}
+        by_default = [record for record in offers if default_names & {record.distribution, record.name}]
+        by_hand = [record for record in offers if not record.distribution]
+        return next(iter(eager or by_default or (by_hand if len(by_hand) == 1 else ())), None)
+
+    def foreign_provider(self, service: str, package: str) -> str:
+        """The label of the plugin that provides a service, where that is not a plugin of this package; else nothing."""
+        chosen = self.provider(service)
+        if chosen is None:
+            return ""
+        module = getattr(chosen.object, "__name__", type(chosen.object).__module__)
+        return "" if module.partition(".")[0] == package else chosen.label
+
+    def provide(self, service: str, **arguments: Any) -> Any:
+        """Call the chosen provider, and the wrappers around it.
+
+        Returns:
+            What it gives; None where there is no provider.
+
+        Raises:
+            PluginError: It raised, or gave nothing. Our own errors pass through as they are.
+        """
+        chosen = self.provider(service)
+        if chosen is None:
+            return None
+        others = [record.object for record in self.offering(service) if record is not chosen]
+        caller = self.manager.subset_hook_caller(f"pamola_provide_{service}", remove_plugins=others)
+        with self.blaming(chosen, f"failed to provide {service!r}"):
+            answer = caller(**arguments)
+        if answer is None:
+            raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
+        return answer
+
+    def missing(self, service: str) -> ServiceMissing:
+        """The error that says that a service is missing and what would bring it."""
+        default = self.services[service].default
+        if offering := " and ".join(record.label for record in self.offering(service)):
+            return ServiceMissing(
+                f"{offering} could provide {service!r}, but only when asked to:"
+                f' say which one with `prefer.{service} = "…"` under [plugins] in .pamola.toml'
+                + (f", or install {default}" if default else "")
+            )
+        which = f"{default}, or another plugin that does" if default else "one that does"
+        return ServiceMissing(f"no plugin provides {service!r}: install {which}")
+
+    @property
+    def redactor(self) -> Redactor:
+        """The redactor for messages outside of runs; where there is none, one that withholds every text."""
+        if self._redactor is None:
+            from pamola_tasks.nulls import NoRedactor
+
+            self._redactor = NoRedactor("")  # for errors while the redactor is made
+            try:
+                self._redactor = self.provide("redactor", run=None) or NoRedactor(str(self.missing("redactor")))
+            except PamolaTaskError as error:
+                self._redactor = NoRedactor(str(error))
+        return self._redactor
+
+    def redact(self, text: str) -> str:
+        """A text for messages outside of runs, without secrets."""
+        return self.redactor(text)
 
 
 def assemble(
@@ -323,17 +342,12 @@ def assemble(
     Raises:
         PluginError: `.pamola.toml` is not valid, or prefers a provider of what is not a service.
     """
-    settings = settings_of(project or Path.cwd())
+    settings = PluginSettings(project or Path.cwd())
     loaded = Plugins(
         disable=[*settings.disable, *disable], prefer={**settings.prefer, **(prefer or {})}, require=settings.require
     )
-    with loaded.together():
-        if autoload:
-            loaded.load_installed()
-        for module in modules:
-            loaded.load_module(module)
-        for plugin in plugins:
-            loaded.add(plugin)
+    named = (PluginRecord(Path(name).stem if name.endswith(".py") else name, name) for name in modules)
+    loaded.load(*(installed() if autoload else ()), *named, *map(record_of, plugins))
     for service in loaded.prefer:
         if service not in loaded.services and not loaded.broken:  # a broken plugin may be the one that adds it
             where = f"{settings.path}: plugins.prefer" if service in settings.prefer else "prefer"
@@ -353,7 +367,5 @@ def installed_redactor(folder: Path | None = None, disable: Iterable[str] = ()) 
         return assemble(folder, disable=disable).redactor
     except PluginError:
         plugins = Plugins(disable=disable)
-        for record in installed():
-            if record.distribution == KERNEL_SERVICES["redactor"].default:
-                plugins.load(record, lambda record=record: resolve(record.target))  # type: ignore[misc]
+        plugins.load(*(record for record in installed() if record.distribution == KERNEL_SERVICES["redactor"].default))
         return plugins.redactor

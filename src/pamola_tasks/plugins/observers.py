@@ -12,6 +12,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+from pamola_tasks.errors import PluginError
 from pamola_tasks.plugins.records import reason
 
 if TYPE_CHECKING:
@@ -27,72 +28,21 @@ OBSERVER_BUDGET = 10.0  # seconds that an observer may take for one event before
 class _Call:
     """A call of an observer that is under way."""
 
-    __slots__ = ("began", "hook", "label", "named", "thread")
-
-    def __init__(self, label: str, hook: str) -> None:
-        self.label = label
-        self.hook = hook
+    def __init__(self, record: PluginRecord, hook: str) -> None:
+        self.record, self.hook = record, hook
         self.began = time.monotonic()
         self.thread = threading.get_ident()
         self.named = False
 
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return time.monotonic() - self.began
-
-
-class Watch:
-    """Looks from a thread of its own whether an observer exceeds its budget, and reports it while it hangs.
-
-    Args:
-        tell: Called with plugin, hook, seconds and stack, in that thread, once for each such call.
-    """
-
-    def __init__(self, tell: Callable[[str, str, float, str], None]) -> None:
-        self._tell = tell
-        self._calls: list[_Call] = []  # of nested calls the innermost one is the one that takes the time
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def begin(self, label: str, hook: str) -> _Call:
-        """A call begins; the budget is for this call."""
-        call = _Call(label, hook)
-        self._calls.append(call)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._look, name="observer watch", daemon=True)
-            self._thread.start()
-        return call
-
-    def end(self, call: _Call) -> None:
-        """A call ended."""
-        self._calls.remove(call)
-
-    def close(self) -> None:
-        """Look no longer."""
-        self._stop.set()
-
-    def _look(self) -> None:
-        while not self._stop.wait(min(1.0, OBSERVER_BUDGET / 4)):
-            for call in self._calls[-1:]:
-                if call.named or call.seconds <= OBSERVER_BUDGET:
-                    continue
-                frame = sys._current_frames().get(call.thread)
-                stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
-                call.named = True
-                self._tell(call.label, call.hook, call.seconds, stack)
-
 
 class Observers:
-    """How the observers of one run behave: who failed how often, and the record of each failure.
+    """How the observers of one run behave.
 
     Args:
         report: Called with `plugin, hook, error, traceback` for each failure.
         disclosure: Gives what may be said of errors.
-        overdue: Called from another thread with plugin, hook, seconds and stack of a call that is over its budget.
-
-    Attributes:
-        watch: Looks at the time that calls take.
+        overdue: Called from another thread with plugin, hook, seconds and stack of a call that is over its budget,
+            once and while it hangs.
     """
 
     def __init__(
@@ -101,26 +51,57 @@ class Observers:
         disclosure: Callable[[], Disclosure],
         overdue: Callable[[str, str, float, str], None],
     ) -> None:
-        self.failures: dict[str, int] = {}
-        self.watch = Watch(overdue)
-        self._report = report
-        self._disclosure = disclosure
+        self._report, self._disclosure, self._overdue = report, disclosure, overdue
+        self._failures: dict[str, int] = {}
+        self._calls: list[_Call] = []  # of nested calls the innermost one is the one that takes the time
+        self._closed = threading.Event()
+        self._watching = False
 
-    def leaves_out(self, record: PluginRecord) -> bool:
-        """Whether it failed too often to be called again."""
-        return self.failures.get(record.name, 0) >= LEFT_OUT_AFTER
+    def notify(self, record: PluginRecord, hook: str, observer: Callable[[], None]) -> None:
+        """Call an observer, unless it failed too often already; what it raises is recorded.
 
-    def failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
-        """Record that an observer raised."""
-        self.failures[record.name] = self.failures.get(record.name, 0) + 1
-        left_out = self.leaves_out(record)
+        Raises:
+            KeyboardInterrupt: Ctrl-C was pressed while the observer was within its budget.
+        """
+        if self._failures.get(record.name, 0) >= LEFT_OUT_AFTER:
+            return
+        call = _Call(record, hook)
+        self._calls.append(call)
+        if not self._watching:
+            self._watching = True
+            threading.Thread(target=self._watch, name="observer watch", daemon=True).start()
+        try:
+            observer()
+        except KeyboardInterrupt:
+            if not call.named:
+                raise
+            seconds = time.monotonic() - call.began
+            self._failed(record, hook, PluginError(f"it was abandoned after {seconds:.0f} s (Ctrl-C)"))
+        except BaseException as error:
+            self._failed(record, hook, error)
+        finally:
+            self._calls.remove(call)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._closed.set()
+
+    def _failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
+        self._failures[record.name] = count = self._failures.get(record.name, 0) + 1
         disclosure = self._disclosure()
         said = reason(error, str, disclosure.message)
+        if count >= LEFT_OUT_AFTER:
+            said += "; it is left out for the rest of this run"
         self._report(
-            {
-                "plugin": record.label,
-                "hook": hook,
-                "error": said + ("; it is left out for the rest of this run" if left_out else ""),
-                "traceback": disclosure.trace(error),
-            }
+            {"plugin": record.label, "hook": hook, "error": said, "traceback": disclosure.trace(error)},
         )
+
+    def _watch(self) -> None:
+        while not self._closed.wait(min(1.0, OBSERVER_BUDGET / 4)):
+            for call in self._calls[-1:]:
+                seconds = time.monotonic() - call.began
+                if seconds > OBSERVER_BUDGET and not call.named:
+                    frame = sys._current_frames().get(call.thread)
+                    stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+                    call.named = True
+                    self._overdue(call.record.label, call.hook, seconds, stack)

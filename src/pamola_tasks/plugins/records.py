@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -15,28 +16,43 @@ if TYPE_CHECKING:
 class PluginRecord:
     """What is known of one plugin.
 
-    Attributes:
+    Args:
         name: Its entry-point name, or the name of the module or class that was registered.
+        target: Where it is: `module`, `module:object` or the path of a Python file; empty for a plain object.
         distribution: The distribution that brought it, normalized; empty for those registered directly.
+        get: Gives the plugin, where that is not what `target` names.
+
+    Attributes:
         status: `loaded`, `failed`, `blocked` or `incompatible`.
         wrong: Why, unless it is loaded: a text of ours, or what was raised.
         redact: What `reason` is shown through.
-        services: Services that it was chosen for in this kernel so far.
         object: What is registered with pluggy.
+        hooks: Names of the hooks that it implements.
     """
 
-    __slots__ = ("distribution", "name", "object", "redact", "services", "status", "target", "version", "wrong")
-
-    def __init__(self, name: str, target: str = "", distribution: str = "", version: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        target: str = "",
+        distribution: str = "",
+        version: str = "",
+        get: Callable[[], Any] | None = None,
+    ) -> None:
         self.name = name
         self.target = target
         self.distribution = distribution
         self.version = version
+        self.get = get
         self.status = "loaded"
         self.wrong: str | BaseException = ""
-        self.redact: Callable[[str], str] = nothing_of
-        self.services: list[str] = []
+        self.redact: Callable[[str], str] = lambda text: ""
         self.object: Any = None
+        self.hooks: list[str] = []
+
+    @property
+    def names(self) -> set[str]:
+        """What settings may call it: its name and its distribution, normalized."""
+        return {normalized(name) for name in (self.name, self.distribution) if name}
 
     @property
     def label(self) -> str:
@@ -52,9 +68,9 @@ class PluginRecord:
         return f"PluginRecord({self.label}, {self.status})"
 
 
-def nothing_of(text: str) -> str:
-    """Withhold a text that nothing redacts."""
-    return ""
+def normalized(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def reason(error: BaseException, redact: Callable[[str], str], message_of: Callable[[BaseException], str] = str) -> str:

@@ -1,49 +1,39 @@
-"""Which plugins a project wants: the defaults, `.pamola.toml` and the environment, read before any plugin is loaded."""
+"""Which plugins a project wants: `.pamola.toml` and the environment, read before any plugin is loaded."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
 _SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
+_KEYS = {"disable": "a list of names", "require": "a list of names", "prefer": "a table of services and plugin names"}
 _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
 
 
 class PluginSettings:
-    """What `.pamola.toml` and the environment say about plugins, read before any of them is loaded."""
-
-    __slots__ = ("disable", "path", "prefer", "require")
-
-    def __init__(
-        self,
-        disable: Sequence[str] = (),
-        prefer: dict[str, str] | None = None,
-        require: Sequence[str] = (),
-        path: Path | None = None,
-    ) -> None:
-        self.disable = tuple(disable)
-        self.prefer = dict(prefer or {})
-        self.require = tuple(require)
-        self.path = path
-
-
-def settings_of(start: Path) -> PluginSettings:
-    """The plugin settings that hold in a folder: the nearest `.pamola.toml` upwards, and PAMOLA_NO_PLUGINS.
+    """What the nearest `.pamola.toml` upwards of a folder and PAMOLA_NO_PLUGINS say about plugins.
 
     Raises:
         PluginError: The file is not valid; it names file and key.
     """
-    environment = [name.strip() for name in os.environ.get("PAMOLA_NO_PLUGINS", "").split(",") if name.strip()]
-    path = _settings_file(start)
-    if path is None:
-        return PluginSettings(environment)
+
+    def __init__(self, folder: Path) -> None:
+        self.path = _settings_file(folder)
+        section = _section(self.path) if self.path is not None else {}
+        environment = [name.strip() for name in os.environ.get("PAMOLA_NO_PLUGINS", "").split(",")]
+        self.disable: tuple[str, ...] = (*section.get("disable", ()), *filter(None, environment))
+        self.require: tuple[str, ...] = tuple(section.get("require", ()))
+        self.prefer: dict[str, str] = section.get("prefer", {})
+
+
+def _section(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             text = file.read(_SETTINGS_LIMIT + 1).decode("utf-8")
@@ -54,7 +44,7 @@ def settings_of(start: Path) -> PluginSettings:
     if len(text) > _SETTINGS_LIMIT:
         raise PluginError(f"{path}: larger than {_SETTINGS_LIMIT // 1024} KiB; it holds [plugins] and nothing else")
     if not text.strip():  # a project's mark, as most of these files are
-        return PluginSettings(environment, path=path)
+        return {}
     import tomllib
 
     try:
@@ -66,32 +56,26 @@ def settings_of(start: Path) -> PluginSettings:
         raise PluginError(f"{where}: {said}{f' at its {place}' if place and not line_and_column else ''}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
         raise PluginError(f"{path}: it cannot be read as TOML: {type(error).__name__}") from error
+    section = content.pop("plugins", {})
     for key in content:
-        if key != "plugins":
-            raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
-    section = content.get("plugins", {})
+        raise PluginError(f"{path}: {key}: this file holds [plugins] and nothing else; settings belong in configs/")
     if not isinstance(section, dict):
         raise PluginError(f"{path}: plugins: expected a table, written [plugins]")
-    known = ("disable", "prefer", "require")
-    for key in section:
-        if key not in known:
+    for key, value in section.items():
+        if key not in _KEYS:
             from pamola_tasks.parameters import closest
 
-            meant = closest(key, known)
+            meant = closest(key, _KEYS)
             raise PluginError(f"{path}: plugins.{key}: unknown" + (f", did you mean {meant!r}?" if meant else ""))
-    for key in ("disable", "require"):
-        if not isinstance(section.get(key, []), list) or not all(isinstance(n, str) for n in section.get(key, [])):
-            raise PluginError(f"{path}: plugins.{key}: expected a list of names")
-    prefer = section.get("prefer", {})
-    if not isinstance(prefer, dict) or not all(isinstance(name, str) for name in prefer.values()):
-        raise PluginError(f"{path}: plugins.prefer: expected a table of services and plugin names")
-    return PluginSettings([*section.get("disable", []), *environment], prefer, section.get("require", []), path)
+        names = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, dict if key == "prefer" else list) or not all(isinstance(name, str) for name in names):
+            raise PluginError(f"{path}: plugins.{key}: expected {_KEYS[key]}")
+    return section
 
 
 def _settings_file(start: Path) -> Path | None:
     root = os.environ.get("PAMOLA_PROJECT_ROOT")
-    folders = [Path(root)] if root else [start, *start.parents]
-    for folder in folders:
+    for folder in [Path(root)] if root else [start, *start.parents]:
         path = folder / ".pamola.toml"
         if path.is_file():
             return path

@@ -108,7 +108,7 @@ class Invocation:
         answers = list(self.plugins.each("pamola_add_commands"))
         for record, answer in sorted(answers, key=lambda one: one[0].target != "pamola_tasks_cli.plugin"):
             if taken := next((name for name in answer or {} if name in found), None):
-                self.plugins.fail(record.name, f"its command {taken!r} is the name of a command of {owner[taken]}")
+                self.plugins.fail(record, f"its command {taken!r} is the name of a command of {owner[taken]}")
             else:
                 found |= answer or {}
                 owner |= dict.fromkeys(answer or {}, record.label)

@@ -60,7 +60,7 @@ def _plugins(cli: Invocation) -> list[Diagnosis]:
     missing = "required by .pamola.toml and not loaded: commands that write are refused"
     advice = "install it, or remove it from [plugins] require"
     found += [Diagnosis("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
-    found += [Diagnosis("note", f"plugin {r.label}", r.reason) for r in cli.plugins if r.status == "blocked"]
+    found += [Diagnosis("note", f"plugin {r.label}", r.reason) for r in cli.plugins.records if r.status == "blocked"]
     return [*found, Diagnosis("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]
 
 

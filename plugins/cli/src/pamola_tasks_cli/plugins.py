@@ -48,7 +48,7 @@ def _service(plugins: Plugins, name: str) -> dict[str, Any]:
         row["added_by"] = plugins.added_services[name].name
     try:
         chosen = plugins.provider(name)
-        others = [record.name for record in plugins.alternatives(name)]
+        others = [record.name for record in plugins.offering(name) if record is not chosen]
     except PluginError as error:
         return {**row, "problem": str(error)}
     return {**row, "provider": chosen.name if chosen else None, "not_chosen": others}

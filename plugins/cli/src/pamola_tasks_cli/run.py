@@ -148,7 +148,7 @@ def _executor(cli: Invocation, name: str) -> dict[str, Any]:
         return {"executor.kind": name}
     plugins.prefer["executor"] = name
     try:
-        plugins.choose("executor")
+        plugins.provider("executor")
     except PluginError:
         plugins.refuse_if_broken()  # it may be one of those
         others = [record.name for record in plugins.offering("executor") if record.distribution != default]

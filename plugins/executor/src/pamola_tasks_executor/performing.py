@@ -10,6 +10,7 @@ import logging
 import os
 import pickle
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -69,8 +70,7 @@ class RemoteRun:
         with contextlib.suppress(FileNotFoundError):  # on another machine only the project has to be there
             os.chdir(said.folder)
         plugins = Plugins(disable=said.disable, prefer=said.prefer)
-        for name, target, distribution, version, data in said.plugins:
-            plugins.load(PluginRecord(name, target, distribution, version), lambda data=data: loads(data))  # type: ignore[misc]
+        plugins.load(*(PluginRecord(*record, get=partial(loads, data)) for record, data in said.plugins))
         plugins.refuse_if_broken()
         task = BaseTask(said.task["task_id"], said.task["task_type"], said.task["description"])
         task.version, task.file = said.task["version"], said.task["file"]

@@ -33,7 +33,7 @@ class DescribedRun:
 
     folder: str
     root: Path
-    plugins: list[tuple[str, str, str, str, bytes]]
+    plugins: list[tuple[tuple[str, str, str, str], bytes]]
     disable: frozenset[str]
     prefer: dict[str, str]
     run_id: str
@@ -103,7 +103,8 @@ def describe_run(run: RunServices) -> bytes:
         folder=os.getcwd(),
         root=root,
         plugins=[
-            (r.name, r.target, r.distribution, r.version, dumps(r.object, f"plugin {r.label}")) for r in plugins.records
+            ((r.name, r.target, r.distribution, r.version), dumps(r.object, f"plugin {r.label}"))
+            for r in plugins.records
         ],
         disable=frozenset(plugins.disable),
         prefer=dict(plugins.prefer),

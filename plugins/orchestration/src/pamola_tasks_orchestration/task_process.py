@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ import attrs
 
 from pamola_tasks.errors import EXIT_INTERRUPTED, PamolaTaskError, Terminated, UsageError
 from pamola_tasks.kernel import Kernel
-from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.protocols import TaskOutcome
@@ -67,14 +65,9 @@ def _rebuilt(description: bytes) -> Kernel:
     """The kernel that `describe` described; a PamolaTaskError where it does not come up here."""
     root, records, disable, prefer = pickle.loads(description)
     plugins = Plugins(disable=disable, prefer=prefer)
-    for name, target, distribution, version in records:
-        plugins.load(PluginRecord(name, target, distribution, version), lambda target=target: _imported(target))  # type: ignore[misc]
+    plugins.load(*(PluginRecord(*description) for description in records))
     plugins.refuse_if_broken()
     return Kernel(root, loaded=plugins)
-
-
-def _imported(target: str) -> Any:
-    return module_from(Path(target)) if target.endswith(".py") else resolve(target)
 
 
 class TaskProcess:
