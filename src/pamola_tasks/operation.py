@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import logging
@@ -17,15 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import attrs
 
-from pamola_tasks.errors import DataError
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.result import OperationResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pamola_tasks.record import DatasetRecord
 
 # Keys of a task. `add_operation` does not pass these on to an operation …
 SERVICE_KEYS = frozenset({"data_source", "task_dir", "reporter", "progress_tracker"})
@@ -175,28 +172,6 @@ def _names_in(template: str) -> set[str]:
     return {re.split(r"[.\[]", name)[0] for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
-def execute_step(
-    run: Any, step: Any, staged: Any, progress: Callable[[float, float | None, str], None]
-) -> OperationResult:
-    """Have the operation of a step do its work, and find out what it read.
-
-    Args:
-        run: The run (`RunServices`).
-        step: The step (`Step`).
-        staged: Where the attempt writes, and what is known of what it read (`StagedStep`).
-        progress: Called with (done, total, unit), at most ten times a second.
-    """
-    ctx = OperationContext(run, step, staged, progress)
-    try:
-        result: OperationResult = step.operation.execute(ctx)
-    except BaseException:
-        with contextlib.suppress(Exception):
-            ctx.data.finish()
-        raise
-    ctx.data.finish()
-    return result
-
-
 class OperationContext:
     """What an operation may use while it runs: `ctx`. Of the run's services, `run` has those that are not here."""
 
@@ -204,10 +179,12 @@ class OperationContext:
     directories = property(attrgetter("run.directories"), doc="The task's directories.")
     reporter = property(attrgetter("run.reporter"), doc="The task's reporter.")
 
-    def __init__(self, run: Any, step: Any, staged: Any, progress: Callable[[float, float | None, str], None]) -> None:
+    def __init__(
+        self, run: Any, step: Any, data: Any, staged: Any, progress: Callable[[float, float | None, str], None]
+    ) -> None:
         self.run = run
         self.step = step
-        self.data = StepData(run, step, staged)
+        self.data = data
         self.seed = operation_seed(run.record.seed, step.id)  #: this step's own, None where the task has none
         self.logger = logging.LoggerAdapter(run.logger, {"step_id": step.id})
         self._staged = staged
@@ -262,88 +239,6 @@ class OperationContext:
         more = {"category": category, "tags": tags, "group": group}
         made: AbstractContextManager[IO[bytes]] = self._staged.artifact(name, kind, description, **more)
         return made
-
-
-@attrs.define(eq=False)
-class StepData:
-    """The datasets of one step: `ctx.data`.
-
-    All that read raise `DataError` where the step does not declare the dataset, or it, or a column, is not there.
-    """
-
-    _run: Any
-    _step: Any
-    _staged: Any
-    _read: dict[str, None] = attrs.field(factory=dict, init=False)
-
-    def has_dataset(self, name: str) -> bool:
-        """Whether there is a dataset of this name now."""
-        return bool(self._run.data_source.has_dataset(name))
-
-    def names(self) -> list[str]:
-        """The datasets that this step declares to read."""
-        return list(self._step.reads)
-
-    def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
-        """A table, or some columns of it, as a data frame that the step may change."""
-        return self._reading(name).frame(name, columns)
-
-    def chunks(self, name: str, size: int | None = None, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """A table in pieces of at most `size` rows (the task's `chunk_size` unless given)."""
-        yield from self._reading(name).chunks(name, size or self._run.config.chunk_size, columns)
-
-    def columns(self, name: str) -> list[str]:
-        """Names of the columns; cheaper than `schema`, which may have to look at every row of a CSV file."""
-        return list(self._reading(name).columns(name))
-
-    def schema(self, name: str) -> dict[str, str]:
-        """Names of the columns and their dtypes as text."""
-        return dict(self._reading(name).schema(name))
-
-    def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        """Read the file of a dataset that is not a table, such as a list of rules: decrypted, its hash recorded.
-
-        Raises:
-            DataError: It is in memory, in several files, or not there.
-        """
-        opened: AbstractContextManager[IO[bytes]] = self._reading(name).open_raw(name)
-        return opened
-
-    def path(self, name: str) -> str:
-        """The file of a dataset, as messages name it; empty for a table in memory."""
-        return str(self._declared(name).describe(name).path)
-
-    def write(self, name: str, frame: Any, *, format: str | None = None) -> DatasetRecord:
-        """Write a dataset: a data frame, or an iterable of data frames with the same columns.
-
-        Args:
-            format: The extension of a known format; `format_of(name)` unless given.
-        """
-        written: DatasetRecord = self._staged.write_dataset(name, frame, format)
-        return written
-
-    def format_of(self, name: str) -> str:
-        """The format that a dataset is written in: of outputs the task's `output_format`, else the writer's choice."""
-        return str(self._staged.format_of(name))
-
-    def _declared(self, name: str) -> Any:
-        """The data source, for a dataset that the step declares to read."""
-        if name not in self._step.reads:
-            raise DataError(
-                f"step {self._step.id} reads {name!r}, which it does not declare:"
-                f" name it in a parameter made with reads()"
-            )
-        return self._run.data_source
-
-    def _reading(self, name: str) -> Any:
-        source = self._declared(name)
-        self._read[name] = None
-        return source
-
-    def finish(self) -> None:
-        """Record what was read, of whatever was read a part."""
-        for name in self._read:
-            self._staged.read[name] = self._run.data_source.describe(name)
 
 
 def operation_seed(seed: int | None, step_id: str) -> int | None:

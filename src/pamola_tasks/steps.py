@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, PlanError
-from pamola_tasks.operation import execute_step
+from pamola_tasks.operation import OperationContext
 from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord, now
 from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.storage.staging import StepData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -351,15 +352,26 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 def settled_seed(run: RunServices) -> int:
     """The seed that was configured; else that of the run being continued; else a fresh one."""
-    for seed in (run.record.seed, run.config.seed, run.checkpoints.seed()):
-        if seed is not None:
-            return seed
-    return int.from_bytes(os.urandom(4))
+    seeds = (run.record.seed, run.config.seed, run.checkpoints.seed(), int.from_bytes(os.urandom(4)))
+    return next(seed for seed in seeds if seed is not None)
 
 
 def unchanged_since(saved: SavedStep) -> str:
     """Why a finished step is not run again, with the time it was finished (UTC)."""
     return f"nothing changed since {saved.time[:10]} {saved.time[11:16]} UTC"
+
+
+def execute_step(
+    run: RunServices, step: Step, staged: StagedStep, progress: Callable[[float, float | None, str], None]
+) -> OperationResult:
+    """Have the operation of a step do its work, and find out what it read.
+
+    Args:
+        staged: Where the attempt writes, and what is known of what it read.
+        progress: Called with (done, total, unit), at most ten times a second.
+    """
+    with StepData(run, step, staged) as data:
+        return step.operation.execute(OperationContext(run, step, data, staged, progress))
 
 
 def call_step(run: RunServices, step: Step) -> OperationResult:
@@ -376,7 +388,5 @@ def call_step(run: RunServices, step: Step) -> OperationResult:
         raise OperationError(f"step {step.id} returned {type(result).__name__} instead of an OperationResult")
     said = result.said(lambda error: run.redactor.disclosure(run).message(error))
     if result.failed:
-        if result.exception is not None:
-            raise result.exception
-        raise OperationError(said or f"step {step.id} ended with status {result.status.value}")
+        raise result.exception or OperationError(said or f"step {step.id} ended with status {result.status.value}")
     return result

@@ -1,4 +1,4 @@
-"""What a step leaves, staged while it runs and published when it has succeeded.
+"""What a step reads and leaves, staged while it runs and published when it has succeeded.
 
 A step writes into a folder of its own beside the places that readers look at. Only after success everything is renamed
 into place; a step that fails leaves nothing. `Checkpoints.stage` gives a `StepStaging`, or something like it.
@@ -20,10 +20,98 @@ from pamola_tasks.storage.leftovers import staging_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import RunServices, StagedStep
+    from pamola_tasks.protocols import DataSource, RunServices, StagedStep
     from pamola_tasks.record import DatasetRecord, SavedOutput, SavedStep, StepRecord
+
+
+@attrs.define(eq=False)
+class StepData:
+    """The datasets of one step: `ctx.data`.
+
+    All that read raise `DataError` where the step does not declare the dataset, or it, or a column, is not there.
+    """
+
+    _run: RunServices
+    _step: Step
+    _staged: StagedStep
+    _read: dict[str, None] = attrs.field(factory=dict, init=False)
+
+    def has_dataset(self, name: str) -> bool:
+        """Whether there is a dataset of this name now."""
+        return self._run.data_source.has_dataset(name)
+
+    def names(self) -> list[str]:
+        """The datasets that this step declares to read."""
+        return list(self._step.reads)
+
+    def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
+        """A table, or some columns of it, as a data frame that the step may change."""
+        return self._reading(name).frame(name, columns)
+
+    def chunks(self, name: str, size: int | None = None, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """A table in pieces of at most `size` rows (the task's `chunk_size` unless given)."""
+        yield from self._reading(name).chunks(name, size or self._run.config.chunk_size, columns)
+
+    def columns(self, name: str) -> list[str]:
+        """Names of the columns; cheaper than `schema`, which may have to look at every row of a CSV file."""
+        return self._reading(name).columns(name)
+
+    def schema(self, name: str) -> dict[str, str]:
+        """Names of the columns and their dtypes as text."""
+        return self._reading(name).schema(name)
+
+    def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Read the file of a dataset that is not a table, such as a list of rules: decrypted, its hash recorded.
+
+        Raises:
+            DataError: It is in memory, in several files, or not there.
+        """
+        return self._reading(name).open_raw(name)
+
+    def path(self, name: str) -> str:
+        """The file of a dataset, as messages name it; empty for a table in memory."""
+        return self._declared(name).describe(name).path
+
+    def write(self, name: str, frame: Any, *, format: str | None = None) -> DatasetRecord:
+        """Write a dataset: a data frame, or an iterable of data frames with the same columns.
+
+        Args:
+            format: The extension of a known format; `format_of(name)` unless given.
+        """
+        return self._staged.write_dataset(name, frame, format)
+
+    def format_of(self, name: str) -> str:
+        """The format that a dataset is written in: of outputs the task's `output_format`, else the writer's choice."""
+        return self._staged.format_of(name)
+
+    def _declared(self, name: str) -> DataSource:
+        """The data source, for a dataset that the step declares to read."""
+        if name not in self._step.reads:
+            raise DataError(
+                f"step {self._step.id} reads {name!r}, which it does not declare:"
+                f" name it in a parameter made with reads()"
+            )
+        return self._run.data_source
+
+    def _reading(self, name: str) -> DataSource:
+        source = self._declared(name)
+        self._read[name] = None
+        return source
+
+    def __enter__(self) -> StepData:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Record what was read, of whatever was read a part."""
+        try:
+            for name in self._read:
+                self._staged.read[name] = self._run.data_source.describe(name)
+        except Exception:
+            if error is None:
+                raise
 
 
 class StepStaging:

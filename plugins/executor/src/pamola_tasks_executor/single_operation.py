@@ -14,10 +14,11 @@ import attrs
 from pamola_tasks import BaseTask, OperationResult
 from pamola_tasks.errors import OperationError, ParameterError
 from pamola_tasks.lifecycle import RunSession
-from pamola_tasks.operation import INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS, execute_step
+from pamola_tasks.operation import INJECTED_KEYS, SERVICE_KEYS, SWITCH_KEYS
 from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.record import now
+from pamola_tasks.steps import execute_step
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.storage.staging import NoCheckpoints
 
