@@ -1,7 +1,4 @@
-"""What a command of the command line is, and what the command line hands to it.
-
-A command is a click command; click passes it a `CommandLine` with `@click.pass_obj`. Nothing here imports click.
-"""
+"""What a command of the command line is, and what the command line hands to it; nothing here imports click."""
 
 from __future__ import annotations
 
@@ -35,6 +32,10 @@ class Output(Protocol):
     Texts are printed with control and bidi characters escaped, since names come from data and files.
     """
 
+    def heading(self, text: str) -> None: ...
+    def note(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+
     def print_json(self, document: Any) -> None:
         """Print the one JSON document of a command that was called with `--json`."""
 
@@ -49,15 +50,6 @@ class Output(Protocol):
 
     def facts(self, rows: Sequence[tuple[str, str]], indent: int = 2) -> None:
         """Print names and values, one a line, the values aligned."""
-
-    def heading(self, text: str) -> None:
-        """Print a heading."""
-
-    def note(self, text: str) -> None:
-        """Print a remark on stderr."""
-
-    def warn(self, text: str) -> None:
-        """Print a warning on stderr."""
 
     def visible(self, text: str) -> str:
         """The text with characters that do not print as escapes; line ends and style stay."""
@@ -76,22 +68,20 @@ class Output(Protocol):
 
 
 class CommandLine(Protocol):
-    """What a command gets from `@click.pass_obj`: what was asked of `pamola-task` before the command's name."""
+    """What a command gets from `@click.pass_obj`: what was asked of `pamola-task` before the command's name.
 
-    project: Path | None  # --project
-    verbosity: int  # the number of -v, less that of -q
+    Plugins are loaded, and the kernel of the project is made, when first asked for.
+    """
 
-    @property
-    def out(self) -> Output:
-        """How to print."""
-
-    @property
-    def plugins(self) -> PluginsView:
-        """The plugins, loaded when first asked for."""
+    project: Path | None  #: --project
+    verbosity: int  #: the number of -v, less that of -q
 
     @property
-    def kernel(self) -> KernelView:
-        """The kernel of the project, made when first asked for."""
+    def out(self) -> Output: ...
+    @property
+    def plugins(self) -> PluginsView: ...
+    @property
+    def kernel(self) -> KernelView: ...
 
     def kernel_for(self, project: Path | None) -> KernelView:
         """A kernel of another project, with the same plugins."""

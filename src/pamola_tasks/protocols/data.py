@@ -31,14 +31,12 @@ class DataSource(Protocol):
     def names(self) -> list[str]:
         """All names, in the order added."""
 
+    def add_dataframe(self, name: str, frame: Any) -> None: ...
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
         """A name for a file.
 
         Options: `role` (default `data`), `format`, `sha256` of its bytes where that was made while writing.
         """
-
-    def add_dataframe(self, name: str, frame: Any) -> None:
-        """A name for a frame in memory."""
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
         """The whole table, or some columns of it. A frame that the caller may change.
