@@ -81,21 +81,10 @@ class Artifact:
 
 
 @attrs.frozen(kw_only=True)
-class SavedOutput:
-    """A file that a finished step left: a dataset (`kind` = `output` or `intermediate`), an artifact, or its metrics
-    where they are encrypted."""
+class SavedOutput(DatasetRecord):
+    """A file that a finished step left: a dataset, an artifact (of that kind), or its metrics where encrypted."""
 
-    kind: str
-    name: str
-    path: str
-    sha256: str
-    bytes: int
-    format: str = ""
-    rows: int | None = None
-    columns: tuple[str, ...] | None = None
-    encrypted: bool = False
-    key_id: str = ""
-    artifact: Mapping[str, Any] = attrs.Factory(dict)
+    artifact: Mapping[str, Any] = attrs.Factory(dict)  #: what else there is to know of an artifact
 
 
 @attrs.frozen(kw_only=True)

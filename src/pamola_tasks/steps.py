@@ -125,7 +125,7 @@ class Steps:
             if output.kind == "artifact":
                 record.artifacts.append(Artifact(**{**output.artifact, "root": str(run.files.root)}))
             elif output.kind in ("output", "intermediate"):
-                known = attrs.asdict(output, recurse=False, filter=attrs.filters.exclude("artifact", "key_id"))
+                known = attrs.asdict(output, recurse=False, filter=attrs.filters.exclude("artifact", "key_id", "step"))
                 key_id = run.files.encryption_of(output.path).key_id  # it may have been changed since
                 self._note_dataset(DatasetRecord(**known, key_id=key_id, step=step.id))
         for name, known in saved.inputs.items():

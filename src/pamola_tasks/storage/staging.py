@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import DataSource, RunServices, StagedStep
-    from pamola_tasks.record import DatasetRecord, SavedOutput, SavedStep, StepRecord
+    from pamola_tasks.record import DatasetRecord, SavedStep, StepRecord
 
 
 @attrs.define(eq=False)
@@ -296,7 +296,7 @@ class NoCheckpoints:
         """Nothing is remembered."""
 
 
-def offer(run: RunServices, dataset: DatasetRecord | SavedOutput) -> None:
+def offer(run: RunServices, dataset: DatasetRecord) -> None:
     """Let later steps read a dataset that a step of this run or of an earlier one has published."""
     run.data_source.add_file_path(
         dataset.name,

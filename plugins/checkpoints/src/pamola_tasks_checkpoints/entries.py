@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import Files, RunServices
-    from pamola_tasks.record import Artifact, DatasetRecord
+    from pamola_tasks.record import Artifact
 
 METRICS = "metrics"  # the kind of a saved output that is neither a dataset nor an artifact
 
@@ -42,12 +42,6 @@ def from_entry(entry: Mapping[str, Any]) -> SavedStep:
     if not isinstance(saved.step_id, str) or not isinstance(saved.fingerprint, dict):
         raise ValueError("not a finished step: its id or fingerprint has the wrong type")
     return saved
-
-
-def saved_dataset(record: DatasetRecord) -> SavedOutput:
-    """A dataset that a step left."""
-    known = attrs.asdict(record, recurse=False, filter=attrs.filters.exclude("step", "bytes"))
-    return SavedOutput(**known, bytes=record.bytes or 0)
 
 
 def saved_artifact(artifact: Artifact) -> SavedOutput:

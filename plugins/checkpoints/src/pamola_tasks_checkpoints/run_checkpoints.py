@@ -9,9 +9,9 @@ import attrs
 
 from pamola_tasks.errors import EncryptionError
 from pamola_tasks.operation import operation_seed
-from pamola_tasks.record import SavedStep, now, rfc3339
+from pamola_tasks.record import SavedOutput, SavedStep, now, rfc3339
 from pamola_tasks.storage.staging import StepStaging, offer
-from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics, locked, saved_artifact, saved_dataset
+from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics, locked, saved_artifact
 from pamola_tasks_checkpoints.fingerprint import ENCRYPTION_KEY, changes, concealed, mark_of, parts_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class RunCheckpoints:
             parts.pop(ENCRYPTION_KEY, None)
             if staged.derives:  # the step is made of the key too: its attempt derived something from it
                 parts[ENCRYPTION_KEY] = self._key_at_hand()
-        outputs = [saved_dataset(dataset) for dataset in datasets if dataset.path]
+        outputs = [SavedOutput(**attrs.asdict(dataset, recurse=False)) for dataset in datasets if dataset.path]
         outputs += [saved_artifact(artifact) for artifact in artifacts]
         metrics = record.metrics
         if metrics and self.enabled and run.files.encrypts("state"):

@@ -50,7 +50,7 @@ def estimate(plan: Plan, saved: Mapping[str, SavedStep], inputs: Mapping[str, in
     sizes = dict(inputs)
     needed = 0
     for step in plan:
-        left = {output.name: output.bytes for output in saved[step.id].outputs} if step.id in saved else {}
+        left = {output.name: output.bytes or 0 for output in saved[step.id].outputs} if step.id in saved else {}
         read = sum(sizes.get(name, 0) for name in step.reads)
         for name in step.writes:
             sizes[name] = left.get(name, read // len(step.writes))
