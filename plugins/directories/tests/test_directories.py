@@ -13,7 +13,7 @@ import pytest
 
 from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathSecurityError, PathValidationError
 from pamola_tasks.storage.files import Files
-from pamola_tasks_directories import TaskDirectoryManager
+from pamola_tasks_directories.manager import TaskDirectoryManager
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_directories.settings import DirectoriesSettings
 

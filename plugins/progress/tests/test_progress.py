@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks_progress import TaskProgressManager
-from pamola_tasks_progress.manager import nobody_looks
+from pamola_tasks_progress.manager import TaskProgressManager, nobody_looks
 
 LOGGER = logging.getLogger("progress-tests")
 

@@ -44,7 +44,7 @@ class TaskDependencyManager:
             run = Kernel.discover(project=root).services(None, upto="places")
             files, places = files or run.files, places or run.places
         options.setdefault("warn", lambda message: logger.warning("%s", message))
-        made = owned("dependencies", "pamola_tasks_dependencies", "TaskDependencyManager")
+        made = owned("dependencies", "pamola_tasks_dependencies.manager", "TaskDependencyManager")
         self._manager: Any = made(task_config, files=files, places=places, **options)
         self._config, self._files, self._places, self._warn = task_config, files, places, options["warn"]
 

@@ -51,7 +51,7 @@ def configure_logging(
         return logger
     number = _of_logs("service", "level_of")(level)
     redact = installed_redactor()
-    handlers: list[logging.Handler] = [_of_logs("console", "ConsoleHandler")()]
+    handlers: list[logging.Handler] = [_of_logs("service", "ConsoleHandler")()]
     if log_file is not None or log_dir is not None:
         files = Kernel.discover().project.files
         path = files.name(f"{log_dir or 'logs'}/{log_file or f'{name}.log'}")

@@ -51,7 +51,7 @@ class TaskProgressManager:
         *,
         redact: Callable[[str], str] = str,
     ) -> None:
-        made = owned("progress", "pamola_tasks_progress", "TaskProgressManager")
+        made = owned("progress", "pamola_tasks_progress.manager", "TaskProgressManager")
         self._bars: Any = made(task_id, total_operations, quiet, redact=redact)
         self.task_id = task_id
         self.task_type = task_type

@@ -77,9 +77,8 @@ def demo(
         made = project.with_dates(made, table)
         kernel.project.files.write(f"configs/{project.TASK_ID}.yaml", project.task_file(made), "config")
         undo.pop_all()
-    outcome: Outcome = kernel.run(
-        project.TASK_ID, options=RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0)
-    )
+    options = RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0)
+    outcome: Outcome = kernel.run(project.TASK_ID, options=options)
     if not outcome.success:
         message = (outcome.record.error or {}).get("message", outcome.status)
         click.secho(f"the run failed: {message}", fg="red", err=True)
@@ -95,11 +94,7 @@ def demo(
 
 
 def _folder(keep: str | None, undo: contextlib.ExitStack) -> Path:
-    """A new or empty folder for the project; made empty, or taken away, again when what follows fails.
-
-    Raises:
-        UsageError: The folder has something in it, or is none.
-    """
+    """A new or empty folder for the project; made empty, or taken away, again when what follows fails."""
     if keep is None:
         root = Path(tempfile.mkdtemp(prefix="pamola-demo-")).resolve()
         undo.callback(shutil.rmtree, root)

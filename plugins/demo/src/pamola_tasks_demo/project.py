@@ -40,7 +40,6 @@ class Demo:
     Attributes:
         dataset: The table's name in the task.
         path: Its file, relative to the project.
-        description: What the task is, for its report.
         comment: The comment at the head of the task file.
         on_identifiers: What happens to unlisted columns that look like direct identifiers.
         dates: Quasi-identifiers that are dates, and become intervals of dates.
@@ -62,15 +61,9 @@ class Demo:
 
 
 def mark(folder: Path) -> None:
-    """Make a folder the root of a project with an id of its own.
-
-    The folder was made, or found empty, by the demo, and no project is there yet whose guard could open files.
-    """
-    (folder / ".pamola.toml").write_text(
-        "# The root of a project of pamola-tasks. It may say which plugins are used; settings belong in configs/.\n"
-        "[plugins]\n",
-        encoding="utf-8",
-    )
+    """Make a folder, which is empty, the root of a project with an id of its own; no guard can open files there yet."""
+    said = "# The root of a project of pamola-tasks. It may say which plugins are used; settings belong in configs/."
+    (folder / ".pamola.toml").write_text(f"{said}\n[plugins]\n", encoding="utf-8")
     (folder / ".pamola").mkdir(mode=0o700)
     (folder / ".pamola" / "id").write_text(f"{uuid.uuid4()}\n", encoding="ascii")
 
@@ -116,7 +109,6 @@ def with_table(kernel: KernelView, source: Path, *, seed: int) -> Demo:
 
 
 def _raw(kernel: KernelView) -> str:
-    """The project's folder for tables."""
     return kernel.services(None, upto="places").places.folders["raw"]
 
 
@@ -130,11 +122,7 @@ def table_of(kernel: KernelView, demo: Demo) -> DataSource:
 def with_roles(
     demo: Demo, columns: Sequence[str], *, quasi_identifiers: Sequence[str], sensitive: Sequence[str], k: int
 ) -> Demo:
-    """The demo with the columns that the user named, each in one role.
-
-    Raises:
-        UsageError: No quasi-identifiers, a column that is not there, or one that has two roles.
-    """
+    """The demo with the columns that the user named, each in one role; else a UsageError."""
     quasi = named_columns(quasi_identifiers, columns, "--quasi-identifiers") or list(demo.quasi_identifiers)
     protected = named_columns(sensitive, columns, "--sensitive")
     if not quasi:
@@ -172,11 +160,7 @@ def with_dates(demo: Demo, source: DataSource) -> Demo:
 
 
 def named_columns(given: Sequence[str], columns: Sequence[str], option: str) -> list[str]:
-    """Columns named on the command line: separated by commas, unless the text is exactly a column's name.
-
-    Raises:
-        UsageError: A name that no column has, with the one that was probably meant.
-    """
+    """Columns named on the command line: separated by commas, unless the text is exactly a column's name."""
     names: list[str] = []
     for text in given:
         names += [text] if text in columns else [name.strip() for name in text.split(",") if name.strip()]

@@ -63,14 +63,7 @@ def example(kernel: KernelView, outcome: Outcome, demo: Demo) -> tuple[str, str]
 def show(
     found: Mapping[str, Any], demo: Demo, root: Path, *, program: str, record: tuple[str, str] | None, temporary: bool
 ) -> None:
-    """Print the page for people.
-
-    Args:
-        found: See `facts`.
-        program: What to type to call the command line again.
-        record: See `example`.
-        temporary: Whether the project's folder was chosen by us.
-    """
+    """Print the page for people: `facts`, an `example`, and what to type next; a folder chosen by us is temporary."""
     rows, k = found["rows"], found["k"]
     click.secho(demo.description, bold=True)
     click.echo(demo.comment)

@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import (
-    DependencyError,
-    DependencyFailedError,
-    DependencyMissingError,
-)
+from pamola_tasks.errors import DependencyError, DependencyFailedError, DependencyMissingError
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_dependencies.matching import matching
 from pamola_tasks_dependencies.reading import Ending, of_record, of_report, read_report
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, Files, Places, RunServices
+    from pamola_tasks.protocols import Config, Files, History, Places
 
 _NOT_ENDED = ("running", "unknown")
-
-
-class _Latest(Protocol):
-    def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None: ...
 
 
 class TaskDependencyManager:
@@ -33,10 +25,7 @@ class TaskDependencyManager:
 
     Args:
         task_config: Gives `dependencies` and `continue_on_error`.
-        files: What opens everything.
-        places: Where tasks keep what they have.
-        history: The execution history, where there is one: used if there is no report, and to detect
-            runs that were killed.
+        history: Used if there is no report, and to detect runs that were killed; None where there is none.
         warn: Called for each missing one, under `continue_on_error`.
     """
 
@@ -46,7 +35,7 @@ class TaskDependencyManager:
         *,
         files: Files,
         places: Places,
-        history: _Latest | None = None,
+        history: History | None = None,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
         self._config = task_config
@@ -132,9 +121,8 @@ class TaskDependencyManager:
                 return recorded if (recorded.finished or "") > (told.finished or "~") else told
             except (ValueError, OSError) as problem:
                 if latest is None:
-                    return Ending(
-                        success=False, status="unknown", error={"message": f"invalid report {path}: {problem}"}
-                    )
+                    error = {"message": f"invalid report {path}: {problem}"}
+                    return Ending(success=False, status="unknown", error=error)
                 self._warn(f"{path} cannot be read ({problem}): using the history of {dependency_id!r} instead")
         return None if latest is None else of_record(latest)
 
@@ -159,9 +147,8 @@ class TaskDependencyManager:
         else:
             folder = self._places.of(dependency_id).directories["output"]
         if not self._files.exists(folder):
-            message = (
-                f"there is no {folder}: the task {dependency_id!r}, which should have left it, has to be run first"
-            )
+            made_by = f"the task {dependency_id!r}, which should have left it"
+            message = f"there is no {folder}: {made_by}, has to be run first"
             if not self._config.continue_on_error:
                 raise DependencyMissingError(message, dependency=dependency_id)
             self._warn(message)
@@ -169,8 +156,3 @@ class TaskDependencyManager:
         if file_pattern is None:
             return self._files.root / folder
         return [self._files.root / name for name in matching(self._files, folder, file_pattern)]
-
-
-def for_run(run: RunServices) -> TaskDependencyManager:
-    """The dependencies of a run's task."""
-    return TaskDependencyManager(run.config, files=run.files, places=run.places, history=run.history, warn=run.warn)

@@ -15,6 +15,6 @@ PAMOLA_HOOK_API = 1
 @hookimpl(trylast=True)
 def pamola_provide_dependencies(run: RunServices) -> Dependencies:
     """Look at the reports and the history of the tasks that this one depends on."""
-    from pamola_tasks_dependencies.manager import for_run
+    from pamola_tasks_dependencies.manager import TaskDependencyManager
 
-    return for_run(run)
+    return TaskDependencyManager(run.config, files=run.files, places=run.places, history=run.history, warn=run.warn)

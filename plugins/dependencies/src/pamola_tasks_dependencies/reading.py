@@ -16,14 +16,7 @@ _ENDED_WELL = ("success", "completed")
 
 @attrs.frozen(kw_only=True)
 class Ending:
-    """How the last run of a task ended.
-
-    Attributes:
-        status: `success`, or what went wrong; empty when nothing says it.
-        seconds: How long it took, or None.
-        finished: When, as text, or None.
-        error: `message` and more of a failure, or None.
-    """
+    """How the last run of a task ended: `status` is `success`, what went wrong, or empty when nothing says it."""
 
     success: bool
     status: str
@@ -39,11 +32,7 @@ class Ending:
 
 
 def read_report(files: Files, path: str) -> dict[str, Any]:
-    """A JSON report.
-
-    Raises:
-        ValueError: It is none.
-    """
+    """A JSON report; a ValueError where it is none."""
     try:
         report = json.loads(files.read(path, "report"))
     except RecursionError:

@@ -11,12 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import (
-    DirectoryCreationError,
-    DirectoryManagerError,
-    PathSecurityError,
-    PathValidationError,
-)
+from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathSecurityError, PathValidationError
 from pamola_tasks.record import now
 from pamola_tasks.storage.files import check_name
 
@@ -45,10 +40,7 @@ class TaskDirectoryManager:
         self._directories = {kind: root / name for kind, name in {**place.directories, **run.places.folders}.items()}
 
     def ensure_directories(self) -> dict[str, Path]:
-        """Make what is missing.
-
-        Returns:
-            All directories by type.
+        """Make what is missing; all directories by type.
 
         Raises:
             PathValidationError: One of them leads out of the project.
@@ -59,11 +51,7 @@ class TaskDirectoryManager:
         return dict(self._directories)
 
     def get_directory(self, dir_type: str) -> Path:
-        """One directory, absolute.
-
-        Raises:
-            DirectoryManagerError: There is no such type; the message lists those there are.
-        """
+        """One directory, absolute; a DirectoryManagerError lists the types where there is no such one."""
         try:
             return self._directories[dir_type]
         except (KeyError, TypeError):
@@ -96,11 +84,7 @@ class TaskDirectoryManager:
         return path
 
     def clean_temp_directory(self) -> bool:
-        """Empty the temp directory, without deleting it. Links in it are deleted, never followed.
-
-        Returns:
-            Whether it is empty now; a failure is logged.
-        """
+        """Empty the temp directory, following no link; whether it is empty now. A failure is logged."""
         temp, files = self.get_directory("temp"), self._run.files
         try:
             files.remove_tree(files.name(temp), missing_ok=True)
@@ -112,16 +96,13 @@ class TaskDirectoryManager:
         return True
 
     def import_external_file(self, source_path: str | Path, subdir: str = "input", new_name: str | None = None) -> Path:
-        """Copy a file into one of the task's directories; a file of that name is replaced.
+        """Copy a file into one of the task's directories, replacing one of that name; the path of the copy.
 
         Args:
             source_path: In the project, or within `allowed_external_paths`. A relative path is taken from the project's
                 root or, where nothing is there, from the data repository; never from the current folder.
             subdir: A type of directory, or folders under the task's own directory.
             new_name: One plain file name; the source's own unless given.
-
-        Returns:
-            Where the copy is.
 
         Raises:
             PathValidationError: Source, directory or name is refused; nothing has been written.
@@ -145,10 +126,8 @@ class TaskDirectoryManager:
     # ------------------------------------------------------------ through the guard
 
     def _source(self, path: str | Path) -> Path:
-        root = self._run.files.root
-        candidates = [root / path]
-        if not os.path.isabs(path):
-            candidates.append(root / self._run.config.data_repository / path)
+        root = self._run.files.root  # joined to an absolute path, a folder counts for nothing
+        candidates = (root / path, root / self._run.config.data_repository / path)
         return next((candidate for candidate in candidates if self._judge(candidate)), candidates[0])
 
     def _subdirectory(self, subdir: str) -> Path:

@@ -58,11 +58,7 @@ class ProjectPlaces:
         return {kind: self._files.name(path) for kind, path in found.items()}
 
     def of(self, task_id: str) -> TaskPlace:
-        """Where a task keeps what it has.
-
-        Raises:
-            PathSecurityError: The id is not one plain name.
-        """
+        """Where a task keeps what it has; a PathSecurityError where the id is not one plain name."""
         home = self._files.name(self._processed / check_name(task_id, "the task id"))
         directories = {"task": home} | {kind: f"{home}/{name}" for kind, name in self._of_task.items()}
         return TaskPlace(

@@ -27,10 +27,7 @@ class TaskLock:
     """The operating system's lock on the file that `run.places` names.
 
     The file names its holder and the running steps until it is released. Files in memory are not locked: no other
-    process can see them.
-
-    Args:
-        run: The run whose task it locks; with a task or without, it can be asked about any.
+    process can see them. With a task or without, it can be asked about any.
     """
 
     def __init__(self, run: RunServices) -> None:
@@ -43,15 +40,10 @@ class TaskLock:
 
     @property
     def held(self) -> bool:
-        """Whether this run holds it."""
         return self._descriptor is not None
 
     def take(self, *, wait: bool = False) -> None:
-        """Lock the run's task, and remove what a run that crashed has left half written.
-
-        Raises:
-            AlreadyRunning: Another process runs this task.
-        """
+        """Lock the run's task, and remove what a run that crashed has left half written; see `AlreadyRunning`."""
         run = self._run
         place = run.places.of(run.record.task_id)
         self._path = place.lock
@@ -96,7 +88,6 @@ class TaskLock:
                 os.ftruncate(descriptor, 0)
 
     def _naming(self) -> AbstractContextManager[None]:
-        """Errors of the system name the lock file."""
         return self._run.files.naming(self._path)
 
     # ------------------------------------------------------------ of any task
@@ -112,12 +103,8 @@ class TaskLock:
         if not isinstance(told, dict):
             return None
         texts = {key: str(told.get(key) or "") for key in ("run_id", "host", "since")}
-        pid = told.get("pid")
-        return LockHolder(
-            pid=pid if isinstance(pid, int) else None,
-            steps=tuple(name for line in lines[1:2] for name in line.split()),
-            **texts,
-        )
+        pid, steps = told.get("pid"), " ".join(lines[1:2]).split()
+        return LockHolder(pid=pid if isinstance(pid, int) else None, steps=tuple(steps), **texts)
 
     def is_running(self, task_id: str) -> bool:
         """Whether the file is locked now."""
@@ -129,11 +116,7 @@ class TaskLock:
 
     @contextlib.contextmanager
     def keeping_out(self, task_id: str) -> Iterator[None]:
-        """Hold the lock without signing it. A task without a lock file has never run, and is not kept out.
-
-        Raises:
-            AlreadyRunning: The task runs.
-        """
+        """Hold the lock without signing it, or `AlreadyRunning`. A task without a lock file has never run."""
         with contextlib.ExitStack() as stack:
             try:
                 # Opened for reading: looking at a task must not change its lock file.

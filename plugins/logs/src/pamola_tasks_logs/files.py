@@ -22,7 +22,6 @@ class RotatingLogHandler(logging.Handler):
     processes that find it full one rotates, and the others continue with the new file.
 
     Args:
-        files: Opens and renames.
         name: The file, relative to the project's root; its directory is made.
         max_bytes: A file that a line would make longer than this is put aside as `<name>.1`.
         backup_count: How many files put aside are kept.
@@ -52,7 +51,6 @@ class RotatingLogHandler(logging.Handler):
             self._complain(f"cannot be written: {error}")
 
     def close(self) -> None:
-        """Close the file."""
         with self.lock or contextlib.nullcontext():
             self._raw = None
             self._opened.close()

@@ -28,11 +28,7 @@ def _moment(record: logging.LogRecord) -> str:
 
 
 class _Lines(logging.Formatter):
-    """What both formats share: the message and the traceback of a record, redacted.
-
-    Args:
-        redact: Applied to tracebacks, which are made here; messages arrive redacted.
-    """
+    """What both formats share: `redact` is applied to tracebacks, which are made here; messages arrive redacted."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
@@ -50,10 +46,7 @@ class _Lines(logging.Formatter):
 class TextLines(_Lines):
     """`time | level | run | logger | file:line | message`; tracebacks follow, indented.
 
-    Args:
-        redact: Applied to tracebacks.
-        with_run: Whether the run's id is in each line; unnecessary on a terminal.
-        with_traceback: Whether tracebacks are shown; on a terminal only to those who look for an error.
+    On a terminal the run's id is left out, and tracebacks are for those who look for an error.
     """
 
     def __init__(self, redact: Callable[[str], str], *, with_run: bool = True, with_traceback: bool = True) -> None:
@@ -62,7 +55,6 @@ class TextLines(_Lines):
         self._with_traceback = with_traceback
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the indented lines of a traceback."""
         step = getattr(record, "step_id", "")
         run = f" | {getattr(record, 'run_id', '') or '-'}" if self._with_run else ""
         message = printable(record.getMessage())
@@ -79,7 +71,6 @@ class JsonLines(_Lines):
     """One JSON object a line, with the keys of the origin and `run_id` and `step_id`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One JSON document without a line break."""
         facts: dict[str, Any] = {
             "timestamp": _moment(record),
             "level": record.levelname,
@@ -90,10 +81,8 @@ class JsonLines(_Lines):
             "module": record.module,
             "function": record.funcName,
             "line": record.lineno,
-            "task_id": getattr(record, "task_id", ""),
-            "run_id": getattr(record, "run_id", ""),
-            "step_id": getattr(record, "step_id", ""),
         }
+        facts |= {key: getattr(record, key, "") for key in ("task_id", "run_id", "step_id")}
         if record.exc_info or record.exc_text or record.stack_info:
             facts["exception"] = self._traceback(record)
         return json.dumps(facts, ensure_ascii=True)

@@ -41,11 +41,9 @@ class TaskProgressManager:
 
     @property
     def drawn(self) -> bool:
-        """Whether there are bars on the screen, which a log line has to make room for."""
         return self._main is not None
 
     def set_total_operations(self, total: int) -> None:
-        """How many operations the task has."""
         with self._lock:
             self._total = total
             if self._main is not None:
@@ -54,15 +52,7 @@ class TaskProgressManager:
     def start_operation(
         self, name: str, total: float = 0, description: str | None = None, unit: str = "items", leave: bool = False
     ) -> None:
-        """An operation begins.
-
-        Args:
-            name: What it is called in the other calls.
-            total: How much there is to do in it; 0 if unknown.
-            description: The text before its bar; its name unless given.
-            unit: What is counted.
-            leave: Whether its bar stays when it ends.
-        """
+        """An operation begins, with so much to do (0 if unknown) and this text before its bar, which stays or not."""
         with self._lock:
             self._end(name, failed=True)
             self._ended.discard(name)
@@ -91,7 +81,6 @@ class TaskProgressManager:
                 bar.update(steps)
 
     def set_operation_total(self, name: str, total: float, unit: str = "items") -> None:
-        """An operation found out how much there is to do."""
         with self._lock:
             bar = self._bar(name)
             if bar is not None:

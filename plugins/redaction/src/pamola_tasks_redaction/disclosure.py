@@ -37,19 +37,9 @@ _COMPILED = (".pyx", ".pxi", ".pxd", ".pyx.in", ".c", ".rs")
 _TOLD = "_pamola_told"
 
 # Errors whose text, where the interpreter itself raises them, speaks of types and names only.
-_OF_THE_LANGUAGE = (
-    TypeError,
-    AttributeError,
-    NameError,
-    UnboundLocalError,
-    ZeroDivisionError,
-    ImportError,
-    ModuleNotFoundError,
-    RecursionError,
-    MemoryError,
-    NotImplementedError,
-    EOFError,
-)
+_OF_THE_LANGUAGE: tuple[type[BaseException], ...] = (TypeError, AttributeError, NameError, UnboundLocalError)
+_OF_THE_LANGUAGE += (ZeroDivisionError, ImportError, ModuleNotFoundError, RecursionError, MemoryError)
+_OF_THE_LANGUAGE += (NotImplementedError, EOFError)
 # Beginnings and whole texts that the interpreter has for other errors.
 _WELL_KNOWN = re.compile(
     r"could not convert string to (?:float|complex): |invalid literal for int\(\) with base \d+: "
@@ -64,12 +54,8 @@ _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[sdrifgexa]|\{[^{}
 
 
 class Disclosure:
-    """Says what may be said of errors.
-
-    Args:
-        everything: Whether data may be shown.
-        names: Words that are not data: names of columns, datasets and steps, texts among parameters.
-    """
+    """Says what may be said of errors: all where data may be shown, else also names of columns, datasets and steps, and
+    texts among parameters, which are not data."""
 
     def __init__(self, *, everything: bool = False, names: Iterable[str] = ()) -> None:
         self._everything = everything
@@ -77,16 +63,8 @@ class Disclosure:
 
     @classmethod
     def of(cls, run: RunServices, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
-        """What may be said in this run.
-
-        Args:
-            run: The run.
-            datasets: What is known of datasets beside the run's record.
-        """
-        return cls(
-            everything=run.options.show_data,
-            names=_names_in(run, datasets),
-        )
+        """What may be said in this run, given what is known of datasets beside its record."""
+        return cls(everything=run.options.show_data, names=_names_in(run, datasets))
 
     def message(self, error: BaseException) -> str:
         """The message of an error; its class where it has none."""
@@ -142,17 +120,13 @@ class Disclosure:
 
     def _without_causes(self, error: BaseException, text: str) -> str:
         """A message of ours, with what it repeats of foreign errors behind it told as those are."""
-        seen = {id(error)}
-        behind = error.__cause__ or error.__context__
-        while behind is not None and id(behind) not in seen:
-            seen.add(id(behind))
+        for behind in _behind(error):
             said = _text_of(behind)
             if said and not isinstance(behind, PamolaTaskError):
                 for repeated in dict.fromkeys([said, said.strip().split("\n")[0]]):
                     if repeated and repeated in text:
                         text = text.replace(repeated, self.message(behind))
                         break
-            behind = behind.__cause__ or behind.__context__
         return text
 
     def _shown(self, error: BaseException, text: str) -> str:
@@ -228,16 +202,22 @@ def _is_about_modules(error: BaseException, last: TracebackType) -> bool:
 def _modules_in(error: BaseException) -> set[str]:
     """Names of modules, and of what was looked for in them, that an error and those before it are about."""
     names: set[str] = set()
-    seen: set[int] = set()
-    now: BaseException | None = error
-    while now is not None and id(now) not in seen:
-        seen.add(id(now))
-        if isinstance(now, ImportError):
-            names.update(filter(None, (now.name, (now.name or "").partition(".")[0])))
-        elif isinstance(now, AttributeError) and isinstance(now.obj, ModuleType):
-            names.update((now.obj.__name__, now.name or ""))
-        now = now.__cause__ or now.__context__
+    for one in (error, *_behind(error)):
+        if isinstance(one, ImportError):
+            names.update((one.name or "", (one.name or "").partition(".")[0]))
+        elif isinstance(one, AttributeError) and isinstance(one.obj, ModuleType):
+            names.update((one.obj.__name__, one.name or ""))
     return names - {""}
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """What caused an error, or was handled when it was raised, and so on."""
+    seen = {id(error)}
+    behind = error.__cause__ or error.__context__
+    while behind is not None and id(behind) not in seen:
+        seen.add(id(behind))
+        yield behind
+        behind = behind.__cause__ or behind.__context__
 
 
 def _raises_itself(frame: TracebackType) -> bool:
@@ -292,9 +272,8 @@ def _collect(value: Any, names: set[str]) -> None:
     if isinstance(value, str):
         names.add(value)
     elif isinstance(value, dict):
-        for key, item in value.items():
-            names.add(str(key))
-            _collect(item, names)
+        names.update(map(str, value))
+        _collect(list(value.values()), names)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for item in value:
             _collect(item, names)

@@ -114,12 +114,7 @@ def looks_secret(value: str) -> bool:
 
 
 def mask_shapes(text: str, hides: Callable[[str], bool]) -> str:
-    """A text with all masked that is known by its shape or its place.
-
-    Args:
-        text: The text.
-        hides: Whether the value of a key of this name is a secret.
-    """
+    """A text with all masked that is known by its shape or its place; `hides` says whether a key's value is secret."""
     if len(text) < _SHORTEST_WORD and text.isidentifier():
         return text  # most texts of a report are names
     if "://" in text:

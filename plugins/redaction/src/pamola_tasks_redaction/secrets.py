@@ -110,9 +110,7 @@ class Redactor:
     def learn(self, value: Any, key: str = "") -> None:
         """Register what is secret in a nested value: each `Secret`, passwords in addresses, texts under secret names.
 
-        Args:
-            value: A mapping, list, text …
-            key: The name of its key, if any. `key` alone is not a secret name here: columns are called so.
+        `key` is the name of its key, if any. `key` alone is not a secret name here: columns are called so.
         """
         if isinstance(value, Secret):
             self.register(value)
@@ -171,12 +169,7 @@ class Redactor:
         return text
 
     def value(self, value: Any, key: str = "") -> Any:
-        """A copy of a nested value (dict, list, text, bytes, Secret …) that is safe to write.
-
-        Args:
-            value: Anything that is going to be written as JSON or text.
-            key: The key of the value, if any.
-        """
+        """A copy of a nested value (dict, list, text, bytes, Secret …), which has this key, that is safe to write."""
         if isinstance(value, Mapping):
             return {self(str(name)): self.value(item, str(name)) for name, item in value.items()}
         if isinstance(value, Secret) or (key and value is not None and not isinstance(value, bool) and self.hides(key)):

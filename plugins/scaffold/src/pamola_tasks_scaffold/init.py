@@ -31,13 +31,10 @@ def command(cli: CommandLine, folder: Path) -> None:
         raise ProjectError(f"{root} is not a folder")
     made = make_project(cli, root)
     click.echo(f"{click.style(str(root), bold=True)} is a project")
-    cli.out.facts(
-        [("made" if i == 0 else "", name) for i, name in enumerate(made)] or [("made", "nothing: all was there")]
-    )
-    if root == Path.cwd():
-        cli.out.facts([("try", f"{cli.out.program()} run example")])
-    else:
-        cli.out.facts([("try", f"cd {shlex.quote(str(folder))} && {cli.out.program(root)} run example")])
+    cli.out.facts([("" if i else "made", name) for i, name in enumerate(made or ["nothing: all was there"])])
+    here = root == Path.cwd()
+    go = "" if here else f"cd {shlex.quote(str(folder))} && "
+    cli.out.facts([("try", f"{go}{cli.out.program(None if here else root)} run example")])
 
 
 def make_project(cli: CommandLine, root: Path) -> list[str]:

@@ -63,13 +63,12 @@ def new_operation(cli: CommandLine, name: str) -> None:
 
     Writes operations/NAME.py, a plugin of one file, and tests/test_NAME.py.
     """
-    module, cls = _module(name, "an operation"), _operation_class(name)
+    module, cls = _module(name, "an operation"), f"{_camel(name).removesuffix('Operation')}Operation"
+    file, test = f"operations/{module}.py", f"tests/test_{module}.py"
     values = {"cls": cls, "module": module, "hookimpl": "hookimpl, "}
-    file = f"operations/{module}.py"
     values["imports"] = "from pathlib import Path\n\nimport pandas as pd\n"
     values["constant"] = f'\nFILE = Path(__file__).resolve().parent.parent / "{file}"\n'
     values["plugins"] = "plugins=memory_plugins(), modules=[str(FILE)]"
-    test = f"tests/test_{module}.py"
     hook = text_of("operation_hook.py", **values)
     files = {file: text_of("operation.py", **values) + hook, test: text_of("test_operation.py", **values)}
     then = [("use it", f"{cli.out.program()} --plugin {file} run TASK"), ("test it", f"pytest {test}")]
@@ -125,7 +124,6 @@ def _check_plain(name: str, what: str) -> None:
 
 
 def _module(name: str, what: str) -> str:
-    """The name of the Python module for something of this name."""
     _check_plain(name, what)
     module = name.replace("-", "_").lower()
     if not module.isidentifier() or keyword.iskeyword(module):
@@ -143,11 +141,6 @@ def _package(name: str) -> str:
 
 def _camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))
-
-
-def _operation_class(name: str) -> str:
-    cls = _camel(name)
-    return cls if cls.endswith("Operation") else f"{cls}Operation"
 
 
 # ---------------------------------------------------------------- writing
