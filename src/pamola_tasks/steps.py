@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -53,8 +52,7 @@ class Steps:
     def __init__(self, run: RunServices, session: Session) -> None:
         self.run = run
         self.plan = run.plan
-        self.failed = False
-        self.stopped = False
+        self.failed = self.stopped = False
         self.call_in_parent: Callable[[Callable[[], None]], None] = lambda call: call()
         self._session = session
         self._left_out = run.options.selection.left_out(self.plan)
@@ -165,7 +163,6 @@ class Steps:
             state.staged.discard()
             state.staged = None
         state.record.attempts += 1
-        self.call_in_parent(functools.partial(setattr, state, "done", 0.0))
 
     def perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step`."""
@@ -187,8 +184,9 @@ class Steps:
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
         """Report that an attempt failed and another will be made."""
-        run = self.run
-        message = run.redactor(run.redactor.disclosure(run, self._states[step.id].read).message(error))
+        run, state = self.run, self._states[step.id]
+        state.done = 0.0
+        message = run.redactor(run.redactor.disclosure(run, state.read).message(error))
         said = "step %s: attempt %d failed (%s), next in %.1f s"
         run.logger.warning(said, step.id, attempt, message, wait, extra={"step_id": step.id})
         self._session.emit("pamola_on_step_retried", step=step, attempt=attempt, error=error, wait=wait)
