@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
 
 _STEP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_READ = attrs.Factory(lambda step: step.operation.input_datasets(), takes_self=True)
+_WRITTEN = attrs.Factory(lambda step: step.operation.output_datasets(), takes_self=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,14 +47,8 @@ class Step:
     operation: Operation
     options: StepOptions = StepOptions()
     distribution: str = ""  #: `name version` of the distribution that the operation comes from, or empty
-    #: names of the datasets that it reads
-    reads: tuple[str, ...] = attrs.field(
-        init=False, default=attrs.Factory(lambda step: step.operation.input_datasets(), takes_self=True)
-    )
-    #: names of the datasets that it writes
-    writes: tuple[str, ...] = attrs.field(
-        init=False, default=attrs.Factory(lambda step: step.operation.output_datasets(), takes_self=True)
-    )
+    reads: tuple[str, ...] = attrs.field(init=False, default=_READ)  #: names of the datasets that it reads
+    writes: tuple[str, ...] = attrs.field(init=False, default=_WRITTEN)  #: names of those that it writes
 
 
 @attrs.frozen(kw_only=True)
@@ -114,9 +110,6 @@ class Plan:
     def __len__(self) -> int:
         return len(self._steps)
 
-    def __contains__(self, step_id: object) -> bool:
-        return step_id in self._steps
-
     def __getitem__(self, step_id: str) -> Step:
         if step_id not in self._steps:
             raise PlanError(f"the plan has no step {step_id!r}: it has {', '.join(self._steps) or 'none'}")
@@ -150,7 +143,7 @@ class Plan:
             ParameterError: The options are wrong.
         """
         name = name or operation.name
-        if options is not None and not isinstance(options, (Mapping, StepOptions)):
+        if not isinstance(options, Mapping | StepOptions | None):
             raise PlanError(f"step {name}: its options are a mapping of {', '.join(STEP_OPTIONS)}")
         if not isinstance(options, StepOptions):
             options = build(StepOptions, options or {}, what=f"step {name}")
