@@ -121,7 +121,7 @@ import json, os, resource, sys
 from pathlib import Path
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_config import load_task_config
-from pamola_tasks_config import reading_json, reading_toml, reading_yaml
+from pamola_tasks_config import reading_toml, reading_yaml
 
 def peak():
     # What getrusage tells is inherited from the process that started this one, however large that had become.

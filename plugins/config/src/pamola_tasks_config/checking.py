@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
-from pamola_tasks.parameters import MAPPINGS, Misfit, ValuePath, annotations_of, folded, kind_of
+from pamola_tasks.parameters import MAPPINGS, Misfit, annotations_of, folded, kind_of
 from pamola_tasks.protocols import ConfigLayer
 from pamola_tasks_config.document import Document, KeyPath, Problem, scalars
 from pamola_tasks_config.fitting import ConfigFitter
@@ -25,8 +25,7 @@ from pamola_tasks_config.references import malformed
 from pamola_tasks_config.schema import PROJECT_KEYS, SYNONYMS, kinds
 
 
-@attrs.frozen(eq=False)
-class TypedLayer:
+class TypedLayer(NamedTuple):
     """A layer, and its values by the types of their keys; references are not expanded yet."""
 
     layer: ConfigLayer
@@ -75,14 +74,12 @@ def _typed(fitter: ConfigFitter, layer: ConfigLayer, settings: Mapping[str, type
         elif key in SYNONYMS and not isinstance(value, Mapping):
             fitter.say((key,), f"expected a mapping, got {kind_of(value)}")
         elif key in SYNONYMS:  # what is left there is a plugin's, or a slip
-            slips = {str(name): likeness(str(name), SYNONYMS[key]) for name in value}
-            for name, near in slips.items():
-                if near:
+            for name in map(str, value):
+                if near := likeness(name, SYNONYMS[key]):
                     fitter.say((key, name), f"unknown key (did you mean {near!r}?)", at_key=True)
             _references(fitter, value, key)
         elif key not in project_keys:
-            near = likeness(key, [*known, *SYNONYMS, *project_keys])
-            if near:
+            if near := likeness(key, [*known, *SYNONYMS, *project_keys]):
                 fitter.say((key,), f"unknown key (did you mean {near!r}?)", at_key=True)
             elif strict and layer.name != TASK_CLASS:
                 fitter.say((key,), "unknown key, which strict_config does not allow", at_key=True)
@@ -94,8 +91,7 @@ def _typed(fitter: ConfigFitter, layer: ConfigLayer, settings: Mapping[str, type
 def _references(fitter: ConfigFitter, value: Any, key: str) -> None:
     """A task's own parameters may be anything, but references in them must have names."""
     for path, item in scalars(value, (key,)):
-        problem = malformed(item) if isinstance(item, str) else ""
-        if problem:
+        if isinstance(item, str) and (problem := malformed(item)):
             fitter.say(path, problem)
 
 
@@ -117,12 +113,11 @@ def _identity(layer: ConfigLayer, task_id: str) -> list[Misfit]:
 def _sections(document: Document) -> list[Problem]:
     """Sections of a project file that must be mappings, and are not."""
     tasks = document.root.mapping("tasks")
-    paths: list[ValuePath] = [("tasks",), ("task_defaults",), *(("tasks", name) for name in tasks)]
-    found = [(path, document.root.at(*map(str, path))) for path in paths]
+    paths: list[KeyPath] = [("tasks",), ("task_defaults",), *(("tasks", name) for name in tasks)]
     return [
         document.problem(node.start, f"expected a mapping, got {kind_of(node.plain())}", path)
-        for path, node in found
-        if node is not None and node.value is not None and not isinstance(node.value, dict)
+        for path in paths
+        if (node := document.root.at(*path)) and node.value is not None and not isinstance(node.value, dict)
     ]
 
 
@@ -139,9 +134,6 @@ def kind_at(path: KeyPath, settings: Mapping[str, type]) -> Any:
     return kind
 
 
-# ---------------------------------------------------------------- slips
-
-
 def likeness(name: str, known: Iterable[str]) -> str:
     """The known name that this one is almost certainly a slip of, or empty.
 
@@ -151,29 +143,21 @@ def likeness(name: str, known: Iterable[str]) -> str:
     import difflib  # only where a key is not known
 
     key, words = folded(name), set(name.lower().split("_"))
-    matcher = difflib.SequenceMatcher(b=key, autojunk=False)
-    best, best_ratio = "", 0.0
+    near: dict[str, str] = {}
     for candidate in known:
-        if candidate == name:
-            return ""
         other = folded(candidate)
-        if other == key:
-            return candidate
-        if set(candidate.split("_")) < words or abs(len(other) - len(key)) > 2:
-            continue  # a known name with further words, or too long or short for two slips
-        if len(set(key).symmetric_difference(other)) > 4:
-            continue
-        matcher.set_seq1(other)
-        ratio = matcher.ratio()
-        if ratio > best_ratio and ratio >= _least(key, other):
-            best, best_ratio = candidate, ratio
-    return best
+        if candidate == name or other == key:
+            return "" if candidate == name else candidate
+        further = set(candidate.split("_")) < words  # a known name with further words
+        if not further and abs(len(other) - len(key)) <= 2 and len(set(key).symmetric_difference(other)) <= 4:
+            near[other] = candidate
+    long = [other for other in near if len(other) >= 8]
+    short = [other for other in near if 5 <= len(other) < 8 and _slip(key, other)]
+    found = difflib.get_close_matches(key, long, 1, 0.88) + difflib.get_close_matches(key, short, 1, 0.8)
+    return near[found[0]] if found else ""
 
 
-def _least(key: str, other: str) -> float:
-    """How like a known name another one must be. Short words have honest neighbours (`score`, `output`)."""
-    if len(other) >= 8:
-        return 0.88
-    swapped = sorted(key) == sorted(other)
-    lost_or_doubled = key[:1] == other[:1] and key[-1:] == other[-1:] and len(key) != len(other)
-    return 0.8 if len(other) >= 5 and (swapped or lost_or_doubled) else 2
+def _slip(key: str, other: str) -> bool:
+    """Whether letters are swapped, lost or doubled. Short words have honest neighbours (`score`, `output`)."""
+    same_ends = key[:1] == other[:1] and key[-1:] == other[-1:]
+    return sorted(key) == sorted(other) or (same_ends and len(key) != len(other))

@@ -22,21 +22,13 @@ KeyPath: TypeAlias = "tuple[str, ...]"  # of keys
 
 @attrs.frozen(eq=False)
 class Node:
-    """A value and its place.
-
-    Attributes:
-        value: A scalar, or nodes by key, or a list of nodes.
-        start: Offset of its first character in the text.
-        end: Offset after its last character; `start` in TOML.
-        flow: Whether it is written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation.
-        keys: Where the keys of a mapping are.
-    """
+    """A value and its place."""
 
     value: Scalar | dict[str, Node] | list[Node]
-    start: int
-    end: int
-    flow: bool = True
-    keys: Mapping[str, int] = attrs.Factory(dict)
+    start: int  #: offset of its first character in the text
+    end: int  #: offset after its last character; `start` in TOML
+    flow: bool = True  #: written in one piece (`{…}`, `[…]`, a scalar), not spread over lines by indentation
+    keys: Mapping[str, int] = attrs.Factory(dict)  #: where the keys of a mapping are
 
     def plain(self) -> Any:
         """The value without places."""
@@ -67,19 +59,12 @@ class Node:
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, sortable by file and place.
+    """One thing that is wrong, sortable by file and place."""
 
-    Attributes:
-        order: What the file, environment or call comes first by; lower is shown first.
-        line: From 1; 0 where there is no line.
-        column: From 1.
-        text: The whole line for people.
-    """
-
-    order: int
-    line: int
-    column: int
-    text: str
+    order: int  #: of the file, environment or call; lower is shown first
+    line: int  #: from 1; 0 where there is no line
+    column: int  #: from 1
+    text: str  #: the whole line for people
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -92,11 +77,10 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def in_words(problems: Iterable[Problem]) -> tuple[str, ...]:
     """The lines of problems in order, each once, with what is not printed escaped: a key may hold anything."""
-
-    def line(text: str) -> str:
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-    return tuple(dict.fromkeys(line(problem.text) for problem in sorted(problems)))
+    texts = dict.fromkeys(problem.text for problem in sorted(problems))
+    return tuple(
+        "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text) for text in texts
+    )
 
 
 def leaves(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
@@ -146,25 +130,16 @@ def nested(values: Iterable[tuple[KeyPath, Any]]) -> dict[str, Any]:
 
 @attrs.define(eq=False)
 class Document:
-    """A configuration file that was read.
+    """A configuration file that was read."""
 
-    Attributes:
-        name: The file's name, relative to the project.
-        format: `yaml`, `json` or `toml`.
-        text: Its text, without a byte order mark.
-        bom: Whether there was one.
-        order: Its place among the sources, for the order of problems.
-        problems: What is wrong and did not stop the reading.
-        root: The whole of it.
-    """
-
-    name: str
-    format: str
-    text: str
-    bom: bool = False
-    order: int = 0
-    problems: list[Problem] = attrs.field(factory=list, init=False)
+    name: str  #: relative to the project
+    format: str  #: `yaml`, `json` or `toml`
+    text: str  #: without a byte order mark
+    bom: bool = False  #: whether there was one
+    order: int = 0  #: its place among the sources, for the order of problems
+    problems: list[Problem] = attrs.field(factory=list, init=False)  #: what did not stop the reading
     root: Node = attrs.field(factory=lambda: Node({}, 0, 0), init=False)
+    counted: int = attrs.field(default=0, init=False)  #: how many values were found
     _lines: list[int] = attrs.field(init=False, repr=False)
 
     @_lines.default
@@ -209,29 +184,20 @@ class Document:
                 break
         return key, node.start
 
-
-@attrs.define
-class Budget:
-    """Counts what a document is made of, and stops at the limits."""
-
-    _document: Document
-    nodes: int = 0
-
-    def take(self, offset: int, nodes: int = 1, depth: int = 0) -> None:
-        """One more value, or, for an alias, all the values that it means."""
-        self.nodes += nodes
-        if self.nodes > MAX_NODES:
-            raise self._document.fail(offset, f"more than {MAX_NODES:,} values (with aliases expanded)")
+    def count(self, offset: int, values: int = 1, depth: int = 0) -> None:
+        """Count one more value, or, for an alias, all the values that it means, and stop at the limits."""
+        self.counted += values
+        if self.counted > MAX_NODES:
+            raise self.fail(offset, f"more than {MAX_NODES:,} values (with aliases expanded)")
         if depth > MAX_DEPTH:
-            raise self._document.fail(offset, f"nested deeper than {MAX_DEPTH} levels")
+            raise self.fail(offset, f"nested deeper than {MAX_DEPTH} levels")
 
-
-def check_number(document: Document, offset: int, value: float) -> float | None:
-    """Refuse numbers that other readers could not represent: beyond 64 bits, or not finite."""
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        document.report(offset, "a whole number beyond 64 bits")
-    elif not isinstance(value, int) and not math.isfinite(value):
-        document.report(offset, "not a finite number (NaN and Infinity are not allowed)")
-    else:
-        return value
-    return None
+    def number(self, offset: int, value: float) -> float | None:
+        """A number; refused where other readers could not represent it: beyond 64 bits, or not finite."""
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            self.report(offset, "a whole number beyond 64 bits")
+        elif not isinstance(value, int) and not math.isfinite(value):
+            self.report(offset, "not a finite number (NaN and Infinity are not allowed)")
+        else:
+            return value
+        return None

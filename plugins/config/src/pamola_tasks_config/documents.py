@@ -51,7 +51,7 @@ def parse(data: bytes, name: str) -> Document:
     if form == "yaml":
         from pamola_tasks_config.reading_yaml import read
     elif form == "json":
-        from pamola_tasks_config.reading_json import read
+        from pamola_tasks_config.reading_yaml import read_json as read
     else:
         from pamola_tasks_config.reading_toml import read
     document.root = read(document)

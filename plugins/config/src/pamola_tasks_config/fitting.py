@@ -60,8 +60,7 @@ class ConfigFitter(Fitter):
 
     def __init__(self, *, expanded: bool = True, layer: bool = False) -> None:
         super().__init__()
-        self.expanded = expanded
-        self.layer = layer
+        self.expanded, self.layer = expanded, layer
 
     def fit(self, value: Any, kind: Any, path: ValuePath = ()) -> Any:
         """The value as this type has it; None, with a problem noted, where it does not fit."""
@@ -151,8 +150,7 @@ class ConfigFitter(Fitter):
         return found
 
     def _reference(self, value: str, kind: Any, path: ValuePath) -> Any:
-        problem = malformed(value)
-        if problem:
+        if problem := malformed(value):
             return self.say(path, problem)
         if not is_one_reference(value) and not _takes(kind, str, Secret):
             return self.say(path, f"expected {describe(kind)}, got text around a reference")
@@ -184,9 +182,7 @@ def _without_value(error: Exception, values: Mapping[str, Any]) -> str:
 def from_text(text: str, kind: Any) -> Any:
     """Text of an environment variable as the kind of value that a key's type takes; text where none fits.
 
-    Args:
-        text: The variable's value.
-        kind: The key's type. Where it is any, the text says what it means: true, false, nothing, a number, a list.
+    Where the type is any, the text says what it means: true, false, nothing, a number, a list.
     """
     word = text.strip().lower()
     members = _members(kind)

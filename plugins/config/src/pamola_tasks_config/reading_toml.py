@@ -1,4 +1,4 @@
-"""TOML 1.0 as a tree with places: `tomllib` says what the text means, a scan of the text where it says so.
+"""TOML 1.0 as a tree with places: `tomllib` gives the meaning of the text, a scan of it the places.
 
 The scan comes first and holds the limits. On anything that it does not understand it stops, and leaves the complaint
 to `tomllib`, which is the judge.
@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import re
 import tomllib
 from typing import Any
 
-import attrs
-
 from pamola_tasks.parameters import ValuePath
-from pamola_tasks_config.document import MAX_DEPTH, Budget, Document, Node, check_number
+from pamola_tasks_config.document import MAX_DEPTH, Document, Node
 
-_BLANK = re.compile(r"[ \t]*")
 # What was taken is not given back, so that a long text is not tried in other ways: `*+`, and `(?>…)` round repeated
 # groups, which Python before 3.11.5 mistakes with `*+`.
+_BASIC = r'"(?>(?:[^"\\\n]++|\\[^\n])*)"'
+_LITERAL = r"'[^'\n]*'"
+_LONG = r'''"""(?>(?:[^"\\]++|\\.|"(?!""))*)"{3,5}|\'\'\'.*?'{3,5}(?!')'''
+_PART = re.compile(rf"[A-Za-z0-9_-]+|{_BASIC}|{_LITERAL}")
+_KEY = re.compile(rf"(?>(?:{_PART.pattern})(?:[ \t]*\.[ \t]*(?:{_PART.pattern}))*)[ \t]*")
+_VALUE = re.compile(rf"{_LONG}|{_BASIC}|{_LITERAL}|[^,\]}}\n#]+", re.DOTALL)
 _SPACE = re.compile(r"(?>(?:[ \t\r\n]++|#[^\n]*+)*)")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_BASIC = re.compile(r'"(?>(?:[^"\\\n]++|\\.)*)"')
-_LITERAL = re.compile(r"'[^'\n]*'")
-_LONG_BASIC = re.compile(r'"""(?>(?:[^"\\]++|\\.|"(?!""))*)"{3,5}', re.DOTALL)
-_LONG_LITERAL = re.compile(r"'''.*?'{3,5}(?!')", re.DOTALL)
-_SCALAR = re.compile(r"[^,\]}\n#]+")
+_COMMA = re.compile(rf"{_SPACE.pattern}(,?){_SPACE.pattern}")
+_HEADER = re.compile(r"(\[{1,2})[ \t]*")
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def read(document: Document) -> Node:
     """The whole document as a mapping."""
-    scan = _Scan(document, Budget(document))
+    scan = _Scan(document)
     with contextlib.suppress(_Unclear):
         scan.run()
     try:
@@ -44,22 +44,20 @@ def read(document: Document) -> Node:
     except ValueError:
         # Python refuses to convert very long digit strings.
         raise document.fail(0, "a number with more digits than can be read") from None
-    budget = Budget(document)  # a scan that gave up has not counted all of it
+    document.counted = 0  # a scan that gave up has not counted all of it
 
     def node(data: Any, path: ValuePath, depth: int) -> Node:
         _, start = scan.place(path)
-        budget.take(start, depth=depth)
+        document.count(start, depth=depth)
         if isinstance(data, dict):
             items = {name: node(child, (*path, name), depth + 1) for name, child in data.items()}
-            keys = {name: scan.place((*path, name))[0] for name in data}
-            return Node(items, start, start, keys=keys)
+            return Node(items, start, start, keys={name: scan.place((*path, name))[0] for name in data})
         if isinstance(data, list):
             return Node([node(child, (*path, n), depth + 1) for n, child in enumerate(data)], start, start)
         if isinstance(data, datetime.datetime | datetime.date | datetime.time):
-            # The other formats have no dates: there they are text.
-            return Node(data.isoformat(), start, start)
-        if isinstance(data, int | float) and not isinstance(data, bool):
-            return Node(check_number(document, start, data), start, start)
+            data = data.isoformat()  # the other formats have no dates: there they are text
+        elif isinstance(data, int | float) and not isinstance(data, bool):
+            data = document.number(start, data)
         return Node(data, start, start)
 
     return node(data, (), 1)
@@ -79,19 +77,14 @@ class _Unclear(Exception):
     """The scan met something that it does not understand."""
 
 
-@attrs.define
 class _Scan:
     """Finds the places of keys and values."""
 
-    document: Document
-    budget: Budget
-    at: int = 0
-    places: dict[ValuePath, tuple[int, int]] = attrs.Factory(dict)  # of key and value
-    arrays: dict[ValuePath, int] = attrs.Factory(dict)
-
-    @property
-    def text(self) -> str:
-        return self.document.text
+    def __init__(self, document: Document) -> None:
+        self.document, self.text = document, document.text
+        self.at = 0
+        self.places: dict[ValuePath, tuple[int, int]] = {}  # of key and value
+        self.arrays: dict[ValuePath, int] = {}  # the newest element of arrays of tables
 
     def place(self, path: ValuePath) -> tuple[int, int]:
         while path and path not in self.places:
@@ -100,43 +93,33 @@ class _Scan:
 
     def run(self) -> None:
         table: ValuePath = ()
-        self.skip(_SPACE)
-        while self.at < len(self.text):
-            start = self.at
-            if self.text.startswith("[", start):
-                mark = "]]" if self.text.startswith("[[", start) else "]"
-                self.at += len(mark)
+        self.take(_SPACE)
+        while (start := self.at) < len(self.text):
+            if self.text[start] == "[":
+                brackets = len(self.take(_HEADER)[1])
                 table = self.resolved(self.key())
-                if mark == "]]":
-                    count = self.arrays[table] = self.arrays.get(table, -1) + 1
+                if brackets == 2:
+                    self.arrays[table] = self.arrays.get(table, -1) + 1
                     self.places.setdefault(table, (start, start))
-                    table = (*table, count)
-                self.expect(mark)
-                self.budget.take(start, depth=len(table) + 1)
+                    table = (*table, self.arrays[table])
+                self.expect("]" * brackets)
+                self.document.count(start, depth=len(table) + 1)
                 self.places[table] = (start, start)
             else:
                 self.pair(table, len(table) + 1)
-            self.skip(_SPACE)
+            self.take(_SPACE)
 
-    def skip(self, pattern: re.Pattern[str]) -> None:
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str]:
         match = pattern.match(self.text, self.at)
-        if match is not None:
-            self.at = match.end()
+        if match is None:
+            raise _Unclear
+        self.at = match.end()
+        return match
 
     def expect(self, mark: str) -> None:
-        self.skip(_BLANK)
         if not self.text.startswith(mark, self.at):
             raise _Unclear
         self.at += len(mark)
-
-    def taken(self, patterns: tuple[re.Pattern[str], ...]) -> str:
-        """What the first of the patterns that fits matches here."""
-        for pattern in patterns:
-            match = pattern.match(self.text, self.at)
-            if match is not None:
-                self.at += len(match[0].rstrip())
-                return match[0]
-        raise _Unclear
 
     def resolved(self, parts: ValuePath) -> ValuePath:
         """A header's path, arrays of tables standing for their newest element."""
@@ -148,52 +131,42 @@ class _Scan:
         return path
 
     def key(self) -> ValuePath:
-        parts: list[str] = []
-        while True:
-            self.skip(_BLANK)
-            parts.append(_unquoted(self.taken((_BARE, _BASIC, _LITERAL))))
-            if len(parts) > MAX_DEPTH:
-                raise self.document.fail(self.at, f"nested deeper than {MAX_DEPTH} levels")
-            self.skip(_BLANK)
-            if not self.text.startswith(".", self.at):
-                return tuple(parts)
-            self.at += 1
+        parts = [part[0] for part in itertools.islice(_PART.finditer(self.take(_KEY)[0]), MAX_DEPTH + 1)]
+        if len(parts) > MAX_DEPTH:
+            raise self.document.fail(self.at, f"nested deeper than {MAX_DEPTH} levels")
+        return tuple(map(_unquoted, parts))
 
     def pair(self, prefix: ValuePath, depth: int) -> None:
-        start = self.at
-        parts = self.key()
+        start, parts = self.at, self.key()
         self.expect("=")
-        self.skip(_BLANK)
         path = (*prefix, *parts)
         for length in range(len(prefix) + 1, len(path)):
             self.places.setdefault(path[:length], (start, start))
+        self.take(_SPACE)
         self.value(path, start, depth + len(parts))
 
     def value(self, path: ValuePath, key: int, depth: int) -> None:
         start, mark = self.at, self.text[self.at : self.at + 1]
-        self.budget.take(start, depth=depth)
+        self.document.count(start, depth=depth)
         if mark in ("[", "{"):
             self.at += 1
             self.items(path, depth, "]" if mark == "[" else "}")
         else:
-            self.taken((_LONG_BASIC, _LONG_LITERAL, _BASIC, _LITERAL, _SCALAR))
+            self.take(_VALUE)
         self.places[path] = (key, start)
 
     def items(self, path: ValuePath, depth: int, end: str) -> None:
         """The values of a list, or the pairs of an inline table."""
-        index = 0
-        self.skip(_SPACE)
-        while not self.text.startswith(end, self.at):
+        self.take(_SPACE)
+        for index in itertools.count():
+            if self.text.startswith(end, self.at):
+                break
             if end == "]":
                 self.value((*path, index), self.at, depth + 1)
             else:
                 self.pair(path, depth)
-            index += 1
-            self.skip(_SPACE)
-            if not self.text.startswith(",", self.at):
+            if not self.take(_COMMA)[1]:
                 break
-            self.at += 1
-            self.skip(_SPACE)
         self.expect(end)
 
 
