@@ -91,17 +91,6 @@ def test_two_operations_of_one_name_are_an_error_not_a_silent_choice() -> None:
     with pytest.raises(PluginError, match="both bring an operation 'Add'"):
         list(kernel_of(Pack(), Other()).operations)
 
-    class Add2(Operation):
-        """Another."""
-
-    operations = kernel_of(Pack()).operations
-    operations.register(Nothing)
-    operations.register(Nothing)
-    assert operations.get("Nothing").cls is Nothing
-    for name in ("Nothing", "Add"):
-        with pytest.raises(PluginError, match=f"there is an operation '{name}' already"):
-            operations.register(Add2, name)
-
 
 # ---------------------------------------------------------------- tasks
 
@@ -232,7 +221,7 @@ def test_a_task_that_needs_arguments_says_so() -> None:
 
 def test_a_module_that_holds_one_task_is_enough() -> None:
     with pytest.raises(UnknownTaskError, match="should hold one task class"):
-        kernel_of(Brings(t_x="kernel_kit")).tasks._by_class_name("json", "t_x")
+        kernel_of(Brings(t_x="kernel_kit")).tasks._class_named("json", "t_x")
     assert isinstance(kernel_of(Brings(t_x="kernel_kit")).task("t_x"), Steps)
 
 

@@ -1,28 +1,78 @@
-"""Names of operations and tasks, and what they means, resolved when they are used."""
+"""Names of operations and tasks, and what they mean, resolved when they are used."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
-from functools import cached_property
 from pathlib import Path, PurePath
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError, UnknownOperationError, UnknownTaskError
 from pamola_tasks.operation import Operation
-from pamola_tasks.parameters import build, closest, unknown_name
+from pamola_tasks.parameters import closest, unknown_name
 from pamola_tasks.plugins.contributions import Contributions
 from pamola_tasks.plugins.discovery import module_from, resolve
 from pamola_tasks.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks.protocols import Project
+
+
+@attrs.frozen
+class RegisteredOperation:
+    """An operation: the name it goes by, its class, and `name version` of the distribution it comes from."""
+
+    name: str
+    cls: type[Operation]
+    distribution: str = ""
+    plugin: str = ""
+
+
+class Operations:
+    """The operations that `pamola_add_operations` of the plugins add to one kernel, by name."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._added = Contributions(plugins, "pamola_add_operations", "an operation")
+        self._resolved: dict[str, RegisteredOperation] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._added))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._added
+
+    def get(self, operation: str | type[Operation]) -> RegisteredOperation:
+        """An operation by its name or class.
+
+        Raises:
+            UnknownOperationError: No plugin offers it; with what was probably meant.
+            PluginError: What the name means cannot be imported or is not an operation.
+        """
+        if isinstance(operation, type):
+            return self._of_class(operation)
+        if operation not in self._added:
+            raise UnknownOperationError(unknown_name(operation, self, "operation"))
+        if operation not in self._resolved:
+            cls, record = self._added[operation], self._added.owner(operation)
+            if not (isinstance(cls, type) and issubclass(cls, Operation)):
+                raise PluginError(f"operation {operation!r} of {record.label} is not a subclass of Operation")
+            label = f"{record.distribution} {record.version}".strip()
+            self._resolved[operation] = RegisteredOperation(operation, cls, label, record.name)
+        return self._resolved[operation]
+
+    def _of_class(self, cls: type[Any]) -> RegisteredOperation:
+        if not issubclass(cls, Operation):
+            raise UnknownOperationError(f"{cls.__name__} is not an operation: it must be a subclass of Operation")
+        for name in self._added:
+            if self._added.target(name) in (cls, f"{cls.__module__}:{cls.__qualname__}"):
+                return self.get(name)
+        return RegisteredOperation(cls.__name__, cls)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,118 +92,17 @@ class TaskFile:
     task_class: str = ""
 
 
-# ---------------------------------------------------------------- operations
-
-
-@attrs.frozen
-class RegisteredOperation:
-    """An operation: the name it goes by, its class, and `name version` of the distribution it comes from."""
-
-    name: str
-    cls: type[Operation]
-    distribution: str = ""
-    plugin: str = ""
-
-    def build(self, parameters: Mapping[str, Any]) -> Operation:
-        """The operation with these parameters.
-
-        Raises:
-            ParameterError: All that is wrong with them.
-        """
-        return build(self.cls, parameters)
-
-
-class Operations:
-    """The operations of one kernel, by name.
-
-    Args:
-        plugins: Whose `pamola_add_operations` are asked, once.
-    """
-
-    def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
-        self._own: dict[str, type[Operation]] = {}
-        self._resolved: dict[str, RegisteredOperation] = {}
-
-    @cached_property
-    def _added(self) -> Contributions:
-        return Contributions(self._plugins, "pamola_add_operations", "an operation")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._added, *self._own}))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._added
-
-    def register(self, cls: type[Operation], name: str = "") -> None:
-        """Add an operation to this kernel alone.
-
-        Raises:
-            PluginError: The name is taken by another class.
-        """
-        name = name or cls.__name__
-        if self._own.get(name, cls) is not cls or name in self._added:
-            raise PluginError(f"there is an operation {name!r} already")
-        self._own[name] = cls
-
-    def get(self, operation: str | type[Operation]) -> RegisteredOperation:
-        """An operation by its name or class.
-
-        Raises:
-            UnknownOperationError: No plugin offers it; with what was probably meant.
-            PluginError: What the name means cannot be imported or is not an operation.
-        """
-        if isinstance(operation, type):
-            return self._of_class(operation)
-        if operation not in self._resolved:
-            if operation in self._own:
-                self._resolved[operation] = RegisteredOperation(operation, self._own[operation])
-            elif operation in self._added:
-                self._resolved[operation] = self._imported(operation)
-            else:
-                raise UnknownOperationError(unknown_name(operation, self, "operation"))
-        return self._resolved[operation]
-
-    def _of_class(self, cls: type[Any]) -> RegisteredOperation:
-        if not issubclass(cls, Operation):
-            raise UnknownOperationError(f"{cls.__name__} is not an operation: it must be a subclass of Operation")
-        for name in self._added:
-            if self._added.target(name) in (cls, f"{cls.__module__}:{cls.__qualname__}"):
-                return self.get(name)
-        return RegisteredOperation(cls.__name__, cls)
-
-    def _imported(self, name: str) -> RegisteredOperation:
-        cls, record = self._added[name], self._added.owner(name)
-        if not (isinstance(cls, type) and issubclass(cls, Operation)):
-            raise PluginError(f"operation {name!r} of {record.label} is not a subclass of Operation")
-        label = f"{record.distribution} {record.version}" if record.distribution else ""
-        return RegisteredOperation(name, cls, label, record.name)
-
-
-# ---------------------------------------------------------------- tasks
-
-
 class Tasks:
-    """The tasks of one kernel and project, by id.
-
-    Args:
-        plugins: Whose `pamola_add_tasks` are asked, once.
-        project: The project.
-    """
+    """The tasks that `pamola_add_tasks` of the plugins add to one kernel and project, by id."""
 
     def __init__(self, plugins: Plugins, project: Project) -> None:
-        self._plugins = plugins
+        self._added = Contributions(plugins, "pamola_add_tasks", "a task", project=project)
         self._project = project
-        self._registered: dict[str, Any] = {}
-
-    @cached_property
-    def _added(self) -> Contributions:
-        return Contributions(self._plugins, "pamola_add_tasks", "a task", project=self._project)
+        self._known = {name: self._added.target(name) for name in self._added if not name.startswith("*.")}
 
     def known(self) -> dict[str, Any]:
-        """Ids, and what they means: a class, `module:Class` or a `TaskFile`."""
-        found = {name: self._added.target(name) for name in self._added if not name.startswith("*.")}
-        return {**found, **self._registered}
+        """Ids, and what they mean: a class, `module:Class` or a `TaskFile`."""
+        return dict(self._known)
 
     def register(self, task_id: str, target: Any) -> None:
         """Add a task to this kernel alone: a class, `module:Class` or a `TaskFile`.
@@ -161,9 +110,8 @@ class Tasks:
         Raises:
             TaskRegistryError: The id is taken.
         """
-        if self.known().get(task_id, target) is not target:
+        if self._known.setdefault(task_id, target) is not target:
             raise TaskRegistryError(f"there is a task {task_id!r} already")
-        self._registered[task_id] = target
 
     def get(self, name: str) -> Task:
         """A task by id, `module:Class`, `path/to/script.py[:Class]`, or the path of a task file.
@@ -171,31 +119,35 @@ class Tasks:
         Raises:
             UnknownTaskError: There is none; with what was probably meant.
         """
-        if name in self.known():
-            return self._make(self.known()[name], name)
-        script, _, attribute = name.rpartition(":") if re.search(r"\.py:\w+$", name) else (name, "", "")
-        if script.endswith(".py"):
-            return self._instance(self._class_in(self._path(script), attribute), name)
+        if name in self._known:
+            return self._make(self._known[name], name)
         if f"*{PurePath(name).suffix}" in self._added:
-            return self._of_file(self._name_of(self._path(name)))
-        if ":" in name:
+            path = self._path(name)
+            if not path.is_file():
+                raise UnknownTaskError(f"there is no task file {path}")
+            return self._of_file(self._project.files.name(path.resolve()))
+        if name.endswith(".py") or ":" in name:
             return self._make(name, name)
-        meant = closest(name, self.known())
+        meant = closest(name, self._known)
         hint = f"did you mean {meant!r}?" if meant else f"`pamola-task list` shows the tasks of {self._project.root}"
         raise UnknownTaskError(f"there is no task {name!r}: {hint}")
 
     def _make(self, target: Any, name: str) -> Task:
         if isinstance(target, Task):
             return target
-        if isinstance(target, type):
-            return self._instance(target, name)
         if isinstance(target, TaskFile):
             if not target.task_class:
                 return self._of_file(target.path, target.task_id)
-            task = self._by_class_name(target.task_class, name)
+            task = self._make(target.task_class, name)
             task.task_id = target.task_id
             return task
-        return self._by_class_name(str(target), name)
+        cls = target if isinstance(target, type) else self._class_named(str(target), name)
+        if not (isinstance(cls, type) and issubclass(cls, Task)):
+            raise TaskRegistryError(f"{name}: {cls!r} is not a subclass of BaseTask")
+        try:
+            return cls()  # type: ignore[call-arg]  # a task that can be run by name takes no arguments
+        except TypeError as error:
+            raise TaskRegistryError(f"{name}: {cls.__name__} cannot be made without arguments: {error}") from error
 
     def _of_file(self, file: str, *task_id: str) -> Task:
         """The task that a file declares, made by the class that a plugin brings for files of this ending."""
@@ -205,59 +157,32 @@ class Tasks:
         task: Task = self._added[ending](file, *task_id)
         return task
 
-    def _by_class_name(self, target: str, name: str) -> Task:
-        path, _, attribute = target.partition(":")
-        if path.endswith(".py"):
-            return self._instance(self._class_in(self._path(path), attribute), name)
+    def _class_named(self, target: str, name: str) -> Any:
+        script = re.fullmatch(r"(.+\.py)(?::(\w+))?", target)
         try:
-            cls = resolve(target)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise UnknownTaskError(f"task {name!r}: {target} cannot be imported: {error}") from error
-        if inspect.ismodule(cls):
-            cls = _only_task_class(vars(cls), target, "")
-        return self._instance(cls, name)
-
-    def _class_in(self, path: Path, attribute: str) -> Any:
-        try:
-            module = module_from(path)
+            found = module_from(self._path(script[1])) if script else resolve(target)
         except PamolaTaskError as error:
             raise UnknownTaskError(str(error)) from error
         except Exception as error:
-            raise UnknownTaskError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
-        return _only_task_class(vars(module), str(path), attribute)
-
-    def _instance(self, cls: Any, name: str) -> Task:
-        if not (isinstance(cls, type) and issubclass(cls, Task)):
-            raise TaskRegistryError(f"{name}: {cls!r} is not a subclass of BaseTask")
-        try:
-            return cls()  # type: ignore[call-arg]  # a task that can be run by name takes no arguments
-        except TypeError as error:
-            raise TaskRegistryError(f"{name}: {cls.__name__} cannot be made without arguments: {error}") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise UnknownTaskError(f"task {name!r}: {target} cannot be imported: {reason}") from error
+        if script and script[2]:
+            if not hasattr(found, script[2]):
+                raise UnknownTaskError(f"{script[1]} has no {script[2]!r}")
+            return getattr(found, script[2])
+        return _only_task_class(found, target) if isinstance(found, ModuleType) else found
 
     def _path(self, name: str) -> Path:
         """A path from the command line: as it stands from where the user is, else under the project."""
         here = Path(os.path.abspath(name))
         return here if here.exists() else self._project.root / name
 
-    def _name_of(self, path: Path) -> str:
-        if not path.is_file():
-            raise UnknownTaskError(f"there is no task file {path}")
-        return self._project.files.name(path.resolve())
 
-
-def _only_task_class(names: Mapping[str, Any], place: str, attribute: str) -> Any:
-    """The class that was named, or the only task class defined in a module."""
-    if attribute:
-        if attribute not in names:
-            raise UnknownTaskError(f"{place} has no {attribute!r}")
-        return names[attribute]
-    module = names.get("__name__")
-    classes = [
-        c
-        for c in names.values()
-        if isinstance(c, type) and issubclass(c, Task) and c.__module__ == module and not c.__name__.startswith("_")
-    ]
-    if len(classes) != 1:
-        found = ", ".join(c.__name__ for c in classes) or "none"
+def _only_task_class(module: ModuleType, place: str) -> type[Task]:
+    """The only public task class that a module defines."""
+    every = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Task)]
+    own = [cls for cls in every if cls.__module__ == module.__name__ and not cls.__name__.startswith("_")]
+    if len(own) != 1:
+        found = ", ".join(cls.__name__ for cls in own) or "none"
         raise UnknownTaskError(f"{place} should hold one task class, and has {found}: name one as {place}:CLASS")
-    return classes[0]
+    return own[0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pamola_tasks.errors import ConfigurationError, FeatureNotImplementedError, UsageError
 from pamola_tasks.lifecycle import RunSession, drive, status_of
 from pamola_tasks.operation import INJECTED_KEYS, Operation, parameters_for
+from pamola_tasks.parameters import build
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.record import Artifact
@@ -290,7 +291,7 @@ class Task:
         """Add a step, as `add_operation` does, and return its operation; `ConfigurationError` if that fails."""
         session = self._running("add_operation")
         registered = session.kernel.operations.get(operation_class)
-        operation: Operation = registered.build(parameters_for(registered.cls, kwargs, session.run))
+        operation: Operation = build(registered.cls, parameters_for(registered.cls, kwargs, session.run))
         session.run.plan.inputs = tuple(session.run.data_source.names())
         session.run.plan.add(operation, name=registered.name, options=step, distribution=registered.distribution)
         self.operations.append(operation)
