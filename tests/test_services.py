@@ -188,7 +188,7 @@ def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behin
                 "lock": nulls.NoLock,
                 "encryption": nulls.NoEncryption,
                 "checkpoints": lambda: NoCheckpoints(run),
-                "dependencies": lambda: nulls.NoDependencies(run, run.kernel.plugins),
+                "dependencies": lambda: nulls.NoDependencies(run),
                 "progress": nulls.NoProgress,
                 "reporter": nulls.NoReporter,
             }

@@ -12,7 +12,7 @@ from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.protocols.services import in_order
 from pamola_tasks.record import RunRecord, new_run_id
-from pamola_tasks.run_log import LogBuffer, hand_over, run_logger
+from pamola_tasks.run_log import RunLogger
 from pamola_tasks.storage.files import Files, check_name
 from pamola_tasks.storage.staging import NoCheckpoints
 
@@ -28,7 +28,7 @@ _HARMLESS: dict[str, Callable[[RunServices], Any]] = {
     "progress": lambda run: nulls.NoProgress(),
     "reporter": lambda run: nulls.NoReporter(),
     "encryption": lambda run: nulls.NoEncryption(),
-    "dependencies": lambda run: nulls.NoDependencies(run, run.kernel.plugins),
+    "dependencies": lambda run: nulls.NoDependencies(run),
 }
 
 
@@ -62,8 +62,7 @@ class BringUp:
         except PamolaTaskError as error:
             self._refusal = error
             run.provide("redactor", nulls.NoRedactor(str(error)))
-        self._log_buffer = LogBuffer()
-        self._logger = run.logger = run_logger(run, self._log_buffer)
+        self._logger = run.logger = RunLogger(run)
 
     def bring_up(self, upto: str = "") -> RunServices:
         """Bring services up, in order, to this one, or all; the first that fails raises its `PamolaTaskError`."""
@@ -177,7 +176,7 @@ class BringUp:
                 if not isinstance(handler, logging.Handler):
                     raise PluginError(f"plugin {record.label}: {handler!r} is not a logging.Handler")
                 handlers.append(handler)
-        hand_over(self.run, self._logger, self._log_buffer, handlers)
+        self._logger.begin(handlers)
 
     def _after_encryption(self) -> None:
         run = self.run

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError
 from pamola_tasks.protocols.services import KERNEL_SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from pamola_tasks.protocols import PluginsView, RunServices
+    from pamola_tasks.protocols import RunServices
     from pamola_tasks.record import DatasetRecord
 
 
@@ -26,8 +26,55 @@ def _without(name: str, doc: str, methods: str, **answers: Any) -> type[Any]:
     return type(name, (), members)
 
 
-def _install(service: str) -> str:
-    return f"install {KERNEL_SERVICES[service].default}"
+def _refuse(kind: type[Exception], problem: str, service: str) -> Callable[..., NoReturn]:
+    """A method that refuses; `{}` in the problem is its first argument."""
+
+    def refuse(self: Any, *positional: Any, **named: Any) -> NoReturn:
+        raise kind(f"{problem.format(*positional)}: install {KERNEL_SERVICES[service].default}")
+
+    return refuse
+
+
+NoLogging = _without("NoLogging", "Lines go nowhere.", "close", handlers=())
+NoHistory = _without(
+    "NoHistory", "Runs are not recorded.", "run_started step_finished run_finished find_latest_execution"
+)
+NoProgress = _without(
+    "NoProgress",
+    "Progress is not shown.",
+    "set_total_operations start_operation update_operation set_operation_total complete_operation close",
+)
+NoReporter = _without(
+    "NoReporter",
+    "No report is written; what a task adds is not kept.",
+    "add_operation add_artifact add_metric add_task_summary",
+    generate_report=lambda self: {},
+    save_report=lambda self: Path(),
+)
+NoLock = _without(
+    "NoLock",
+    "Where tasks leave no files, nothing has to be locked.",
+    "take tell release holder",
+    held=False,
+    after_a_crash=False,
+    is_running=lambda self, task_id: False,
+    keeping_out=lambda self, task_id: contextlib.nullcontext(),
+)
+NoEncryption = _without(
+    "NoEncryption",
+    "For runs that do not ask for encryption. A file of an encrypted format that a plugin names is refused by `Files`.",
+    "cleanup",
+    enabled=False,
+    mode="none",
+    key_id="",
+    writer=_refuse(EncryptionError, "no plugin encrypts", "encryption"),
+    reader=_refuse(EncryptionError, "a file is encrypted and no plugin decrypts", "encryption"),
+    derive_key=_refuse(EncryptionError, "{} needs a key, and no plugin has keys", "encryption"),
+    is_encrypted=lambda self, head: False,
+    file_key_id=lambda self, head: "",
+    refusal=lambda self, head: "",
+    get_encryption_info=lambda self: {"enabled": False, "mode": "none", "key_available": False},
+)
 
 
 class DenyingGuard:
@@ -40,12 +87,9 @@ class DenyingGuard:
         """No root is allowed."""
         return self
 
-    def _deny(self, *names: Any, **options: Any) -> NoReturn:
-        raise PathSecurityError(
-            f"{names[0]!r} is refused: no plugin guards paths, so no file is opened; {_install('path_guard')}"
-        )
-
-    open = create = mkdirs = replace = unlink = remove_tree = iter = stat = exists = _deny
+    open = create = mkdirs = replace = unlink = remove_tree = iter = stat = exists = _refuse(
+        PathSecurityError, "{!r} is refused: no plugin guards paths, so no file is opened", "path_guard"
+    )
 
 
 class NoRedactor:
@@ -86,90 +130,18 @@ class NoRedactor:
     learn = add_pattern = add_predicate = add_names = remember = register
 
 
-NoLogging = _without("NoLogging", "Lines go nowhere.", "close", handlers=())
-NoHistory = _without(
-    "NoHistory", "Runs are not recorded.", "run_started step_finished run_finished find_latest_execution"
-)
-NoProgress = _without(
-    "NoProgress",
-    "Progress is not shown.",
-    "set_total_operations start_operation update_operation set_operation_total complete_operation close",
-)
-NoReporter = _without(
-    "NoReporter",
-    "No report is written; what a task adds is not kept.",
-    "add_operation add_artifact add_metric add_task_summary",
-    generate_report=lambda self: {},
-    save_report=lambda self: Path(),
-)
-
-
-@contextlib.contextmanager
-def _keeping_out(self: Any, task_id: str) -> Iterator[None]:
-    yield
-
-
-NoLock = _without(
-    "NoLock",
-    "Where tasks leave no files, nothing has to be locked.",
-    "take tell release holder",
-    held=False,
-    after_a_crash=False,
-    is_running=lambda self, task_id: False,
-    keeping_out=_keeping_out,
-)
-
-
-class NoEncryption:
-    """For runs that do not ask for encryption."""
-
-    enabled = False
-    mode = "none"
-    key_id = ""
-
-    def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
-        """Nothing can be encrypted."""
-        raise EncryptionError(f"no plugin encrypts: {_install('encryption')}")
-
-    def reader(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
-        """Nothing can be decrypted."""
-        raise EncryptionError(f"a file is encrypted and no plugin decrypts: {_install('encryption')}")
-
-    def is_encrypted(self, head: bytes) -> bool:
-        """Not known: a file of an encrypted format that a plugin names is refused by `Files`."""
-        return False
-
-    def file_key_id(self, head: bytes) -> str:
-        """Not known."""
-        return ""
-
-    refusal = file_key_id
-
-    def derive_key(self, purpose: str) -> bytes:
-        """There is no key."""
-        raise EncryptionError(f"{purpose} needs a key, and no plugin has keys: {_install('encryption')}")
-
-    def get_encryption_info(self) -> dict[str, Any]:
-        """Not enabled."""
-        return {"enabled": False, "mode": "none", "key_available": False}
-
-    def cleanup(self) -> None:
-        """There is no key to forget."""
-
-
 class NoDependencies:
-    """For tasks that depend on nothing."""
+    """For tasks that depend on nothing; those of others cannot be known."""
 
-    def __init__(self, run: RunServices, plugins: PluginsView) -> None:
+    def __init__(self, run: RunServices) -> None:
         self._run = run
-        self._plugins = plugins
 
     def assert_dependencies_completed(self) -> bool:
         """True for a task without dependencies; others are refused."""
         if self._run.config.dependencies:
-            raise self._plugins.missing("dependencies")
+            self.get_dependency_output()
         return True
 
-    def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
-        """Cannot be known."""
-        raise self._plugins.missing("dependencies")
+    def get_dependency_output(self, *asked: Any) -> NoReturn:
+        """Refused."""
+        raise self._run.kernel.plugins.missing("dependencies")

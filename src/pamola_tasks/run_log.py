@@ -17,48 +17,21 @@ _CONTROL |= {
 _CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r"}
 
 
-class LogBuffer(logging.Handler):
-    """Keeps what is logged before a run has a log. (`logging.handlers` has one like it, and imports sockets.)"""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.buffer: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
-        self.buffer.append(record)
-
-
 class RunLogger(logging.Logger):
-    """A logger whose handlers cannot stop the run: one that raises is left out, and the report says so."""
+    """A logger of one run alone, registered nowhere, so that two kernels in one process do not meet.
+
+    What is logged before it has handlers is kept for them. A handler that raises is left out, and the report says so.
+    """
 
     def __init__(self, run: RunServices) -> None:
         super().__init__(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
         self._run = run
+        self._kept: list[logging.LogRecord] | None = []
+        self.addFilter(self._finish)
 
-    def callHandlers(self, record: logging.LogRecord) -> None:
-        """Give a record to every handler."""
-        for handler in list(self.handlers):
-            self.give(handler, record)
-
-    def give(self, handler: logging.Handler, record: logging.LogRecord) -> None:
-        """Give a record to one handler, if its level asks for it."""
-        if record.levelno < handler.level:
-            return
-        try:
-            handler.handle(record)
-        except (Exception, SystemExit) as error:
-            self.removeHandler(handler)
-            name = f"{type(handler).__module__}.{type(handler).__name__}"
-            self._run.record.warnings.append(f"log handler {name} raised {type(error).__name__} and is left out")
-
-
-def run_logger(run: RunServices, buffer: logging.Handler) -> RunLogger:
-    """A logger of this run alone, not registered anywhere, so that two kernels in one process do not meet."""
-    logger = RunLogger(run)
-
-    def finish(record: logging.LogRecord) -> bool:
+    def _finish(self, record: logging.LogRecord) -> bool:
         """Redact and escape, so that neither a secret nor a forged line can reach a handler."""
+        run = self._run
         text = run.redactor(record.getMessage())
         record.msg = text if text.isprintable() else text.translate(_CONTROL)
         record.args = None
@@ -71,20 +44,26 @@ def run_logger(run: RunServices, buffer: logging.Handler) -> RunLogger:
         record.step_id = getattr(record, "step_id", "")
         return True
 
-    logger.addFilter(finish)
-    logger.addHandler(buffer)
-    logger.addHandler(logging.NullHandler())  # without any handler, logging would write to stderr
-    return logger
+    def callHandlers(self, record: logging.LogRecord) -> None:
+        """Give a record to every handler that its level asks for."""
+        if self._kept is not None and not self.handlers:
+            self._kept.append(record)
+        for handler in list(self.handlers):
+            if record.levelno >= handler.level:
+                try:
+                    handler.handle(record)
+                except (Exception, SystemExit) as error:
+                    self.removeHandler(handler)
+                    name = f"{type(handler).__module__}.{type(handler).__name__}"
+                    warning = f"log handler {name} raised {type(error).__name__} and is left out"
+                    self._run.record.warnings.append(warning)
 
-
-def hand_over(run: RunServices, logger: RunLogger, buffer: LogBuffer, handlers: Iterable[logging.Handler]) -> None:
-    """Let the handlers of a run begin with what was logged before there were any."""
-    logger.removeHandler(buffer)
-    for record in buffer.buffer:  # secrets that were registered since are hidden in them too
-        record.msg = run.redactor(record.msg)
-        record.exc_text = record.exc_text and run.redactor(record.exc_text)
-    for handler in handlers:
-        logger.addHandler(handler)
-        for record in buffer.buffer:
-            logger.give(handler, record)
-    buffer.buffer.clear()
+    def begin(self, handlers: Iterable[logging.Handler]) -> None:
+        """Log to these handlers, beginning with what was logged before there were any."""
+        kept, self._kept = self._kept or [], None
+        for handler in handlers:
+            self.addHandler(handler)
+        for record in kept:  # secrets that were registered since are hidden in them too
+            record.msg = self._run.redactor(record.msg)
+            record.exc_text = record.exc_text and self._run.redactor(record.exc_text)
+            self.callHandlers(record)
