@@ -19,6 +19,12 @@ from pamola_tasks import Kernel, Operation, OperationResult, hookimpl
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks_compat.base_task import BaseTask
 from pamola_tasks_compat.dependencies import TaskDependencyManager
+from pamola_tasks_compat.task_config import (
+    get_scope_datasets,
+    get_scope_field_groups,
+    get_scope_fields,
+    validate_task_config,
+)
 
 pytestmark = pytest.mark.usefixtures("nothing_around")
 
@@ -318,7 +324,7 @@ def test_encryption_without_a_key_is_a_problem_of_the_configuration(place):
         "operations: [ProfileOperation: {dataset_name: people, output_prefix: p}]\n"
     )
     kernel = Kernel(place)
-    good, problems = kernel.services("t_1", upto="config").config.validate()
+    good, problems = validate_task_config(kernel.services("t_1", upto="config").config)
     assert not good
     assert any("no key" in problem for problem in problems)
     outcome = kernel.run("t_1")
@@ -374,14 +380,14 @@ def test_a_secret_of_the_configuration_is_in_no_file_and_on_no_stream(place, cli
 def test_the_scope_is_given_by_its_getters(place):
     """B19: as a section, and as keys of their own."""
     config = Kernel(place).services(Listed(), upto="config").config
-    assert (config.get_scope_fields(), config.get_scope_datasets(), config.get_scope_field_groups()) == ([], [], {})
+    assert (get_scope_fields(config), get_scope_datasets(config), get_scope_field_groups(config)) == ([], [], {})
     (place / "configs/t_1.yaml").write_text(
         "task_id: t_1\nscope: {fields: [age], datasets: [people], field_groups: {who: [age, city]}}\n"
     )
     config = Kernel(place).services(Listed(), upto="config").config
-    assert config.get_scope_fields() == ["age"]
-    assert config.get_scope_datasets() == ["people"]
-    assert config.get_scope_field_groups() == {"who": ["age", "city"]}
+    assert get_scope_fields(config) == ["age"]
+    assert get_scope_datasets(config) == ["people"]
+    assert get_scope_field_groups(config) == {"who": ["age", "city"]}
 
 
 # ---------------------------------------------------------------- reports, log, dependencies

@@ -23,6 +23,7 @@ import pytest
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError
+from pamola_tasks_compat.task_config import validate_task_config
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("nothing_around")
@@ -246,7 +247,7 @@ def test_a_variable_changes_the_paths_too_and_never_a_method(place, monkeypatch)
     monkeypatch.setenv("PAMOLA_LOGS_DIR", "z")
     config = configured(place, Listed(Good))
     assert config.get_task_output_dir() == place / "ELSEWHERE/processed/t_1/output"
-    assert config.validate() == (True, [])
+    assert validate_task_config(config) == (True, [])
     assert Kernel(place).run(Listed(Good)).report == place / "ELSEWHERE/reports/t_1_report.json"
     assert not (place / "DATA/processed").exists()
     assert not (place / "y").exists()

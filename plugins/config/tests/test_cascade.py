@@ -9,6 +9,13 @@ from typing import Any
 
 import pytest
 
+from pamola_tasks_compat.task_config import (
+    get_scope_datasets,
+    get_scope_field_groups,
+    get_scope_fields,
+    validate_task_config,
+)
+
 SPEC_5_3 = {
     "task_id": "t_custom_analysis",
     "task_type": "analysis",
@@ -109,19 +116,19 @@ def test_the_configuration_of_the_spec_is_accepted_and_its_own_parameter_is_an_a
     assert config.get("custom_parameter") == "custom value"
     assert config.continue_on_error is True
     assert config.dependencies == ["t_data_ingest"]
-    assert config.get_scope_fields() == ["customer_id", "age", "gender", "zipcode", "income"]
-    assert config.get_scope_datasets() == ["customers", "transactions"]
-    assert config.get_scope_field_groups() == {}
+    assert get_scope_fields(config) == ["customer_id", "age", "gender", "zipcode", "income"]
+    assert get_scope_datasets(config) == ["customers", "transactions"]
+    assert get_scope_field_groups(config) == {}
 
 
 def test_scope_getters_give_empty_containers_where_nothing_is_said(home: Any) -> None:
     config = home.config()
-    assert (config.get_scope_fields(), config.get_scope_datasets(), config.get_scope_field_groups()) == ([], [], {})
+    assert (get_scope_fields(config), get_scope_datasets(config), get_scope_field_groups(config)) == ([], [], {})
 
 
 def test_field_groups_are_returned(home: Any) -> None:
     home.write("configs/t_1.yaml", "scope:\n  field_groups:\n    names: [first, last]\n")
-    assert home.config().get_scope_field_groups() == {"names": ["first", "last"]}
+    assert get_scope_field_groups(home.config()) == {"names": ["first", "last"]}
 
 
 # ---------------------------------------------------------------- environment
@@ -159,7 +166,7 @@ def test_variables_that_are_no_key_or_reserved_are_never_a_layer(home: Any, monk
     for name in ("VALIDATE", "VERSION_", "TASK_DIR", "KEY", "KEY_FILE", "PASSPHRASE", "SAVE", "CUSTOM"):
         monkeypatch.setenv(f"PAMOLA_{name}", "x")
     config = home.config()
-    assert config.validate()[1] == ["task_type: is not set"]
+    assert validate_task_config(config)[1] == ["task_type: is not set"]
     assert config.get_task_dir() == home.root / "DATA/processed/t_1"
     assert not [key for key, origin in config.origins().items() if origin.layer == "environment"]
 
@@ -248,11 +255,11 @@ def test_encryption_that_a_layer_turns_on_is_only_turned_off_by_a_written_false_
 
 def test_a_task_that_encrypts_without_any_key_does_not_validate(home: Any, tmp_path: Path) -> None:
     home.write("configs/t_1.yaml", "task_type: x\nuse_encryption: true\n")
-    valid, errors = home.config().validate()
+    valid, errors = validate_task_config(home.config())
     assert not valid
     assert "there is no key" in errors[0]
     home.write("configs/t_1.yaml", "task_type: x\nuse_encryption: true\nencryption_key_path: keys/k.json\n")
-    assert home.config().validate() == (True, [])
+    assert validate_task_config(home.config()) == (True, [])
 
 
 # ---------------------------------------------------------------- changing a configuration

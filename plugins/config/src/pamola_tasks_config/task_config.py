@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError, PamolaTaskError
+from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOptions
 from pamola_tasks_config.declared import ConfiguredTask
@@ -137,45 +136,10 @@ class TaskConfig(TaskKeys):
         rank = 10 + max(500, *(layer.rank for layer in self._layers))
         self._resolve(self.task_id, [*override_layers(overrides, rank=rank, origin="args"), *self._layers])
 
-    def validate(self) -> tuple[bool, list[str]]:
-        """Whether the configuration can be run with, and every reason why not. Changes nothing."""
-        errors = [f"{key}: is not set" for key in ("task_id", "task_type") if not getattr(self, key)]
-        errors += contradictions(self)
-        if self.use_encryption and not self._has_key_source():
-            errors.append(
-                "use_encryption: is on, and there is no key: set PAMOLA_KEY_FILE, PAMOLA_KEY or encryption_key_path,"
-                " or make one with `pamola-task keys init`"
-            )
-        return not errors, errors
-
-    def _has_key_source(self) -> bool:
-        """Whether a key is named anywhere that can be seen without opening it, or the encryption service finds one."""
-        if self.encryption_key_path or any(os.environ.get(f"PAMOLA_{n}") for n in ("KEY", "KEY_FILE", "PASSPHRASE")):
-            return True
-        try:
-            return bool(self._service("encryption", encryption_mode=self.encryption_mode).enabled)
-        except PamolaTaskError:
-            return False
-
-    # ------------------------------------------------------------ scope
-
-    def get_scope_fields(self) -> list[str]:
-        """Columns that the task is about."""
-        return self.scope.fields or _listed(self.parameters.get("fields"))
-
-    def get_scope_datasets(self) -> list[str]:
-        """Datasets that the task is about."""
-        return self.scope.datasets or _listed(self.parameters.get("datasets"))
-
-    def get_scope_field_groups(self) -> dict[str, list[str]]:
-        """Columns by the name of their group."""
-        groups = self.scope.field_groups or self.parameters.get("field_groups")
-        return {name: _listed(fields) for name, fields in groups.items()} if isinstance(groups, Mapping) else {}
-
     # ------------------------------------------------------------ what services know
 
-    def _service(self, name: str, **overrides: Any) -> Any:
-        """A service of the project, brought up for this task."""
+    def service(self, name: str, **overrides: Any) -> Any:
+        """A service of the project, brought up for this task, with further settings if given."""
         kernel: Any = getattr(self._task, "kernel", None)
         if kernel is None:
             from pamola_tasks.kernel import Kernel
@@ -186,7 +150,7 @@ class TaskConfig(TaskKeys):
         return getattr(kernel.services(self._task or ConfiguredTask(self.task_id), upto=name, options=options), name)
 
     def _directory(self, kind: str, task_id: str | None) -> Path:
-        place = self._service("places").of(task_id or self.task_id)
+        place = self.service("places").of(task_id or self.task_id)
         return self.project_root / str(place.directories[kind])
 
     def get_project_root(self) -> Path:
@@ -211,12 +175,12 @@ class TaskConfig(TaskKeys):
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
         """What another task left, as `run.dependencies` says."""
-        found: Path | list[Path] = self._service("dependencies").get_dependency_output(dependency_id, file_pattern)
+        found: Path | list[Path] = self.service("dependencies").get_dependency_output(dependency_id, file_pattern)
         return found
 
     def assert_dependencies_completed(self) -> bool:
         """Whether every task in `dependencies` has succeeded, as `run.dependencies` says."""
-        return bool(self._service("dependencies").assert_dependencies_completed())
+        return bool(self.service("dependencies").assert_dependencies_completed())
 
     # ------------------------------------------------------------ saving
 
@@ -236,10 +200,6 @@ class TaskConfig(TaskKeys):
         from pamola_tasks_config.saving import save_task
 
         return save_task(self, self._project, self._winners, path, format)
-
-
-def _listed(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def load_task_config(
