@@ -294,8 +294,9 @@ def fallback_of(field: attrs.Attribute[Any]) -> str:
 
 
 def attributes_of(cls: type) -> dict[str, str]:
-    """What the docstring says of each attribute."""
-    found: dict[str, str] = {}
+    """What the comment behind each attribute says, or the docstring."""
+    comments = re.findall(r"^    (\w+): .*?  #: (.)(.*)$", inspect.getsource(cls), re.M)
+    found = {name: f"{first.upper()}{rest}." for name, first, rest in comments}
     name = ""
     for line in inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2].split("\n"):
         start = re.match(r"    (\w+): (.*)", line)

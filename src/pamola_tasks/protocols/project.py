@@ -138,23 +138,14 @@ class RawValue(str):
 
 @attrs.frozen(kw_only=True)
 class RetrySettings:
-    """How a failing step is retried.
+    """How a failing step is retried."""
 
-    Attributes:
-        max_retries: Attempts after the first.
-        backoff: Factor by which each wait is longer than the one before.
-        initial_wait: Seconds before the first retry.
-        max_wait: The longest wait, in seconds.
-        jitter: Whether waits are multiplied by a random factor in [0.75, 1.25].
-        on: Names of exception classes that are retried beside the transient ones.
-    """
-
-    max_retries: int = 3
-    backoff: float = 2.0
-    initial_wait: float = 1.0
-    max_wait: float = 60.0
-    jitter: bool = True
-    on: list[str] = attrs.Factory(list)
+    max_retries: int = 3  #: attempts after the first
+    backoff: float = 2.0  #: factor by which each wait is longer than the one before
+    initial_wait: float = 1.0  #: seconds before the first retry
+    max_wait: float = 60.0  #: the longest wait, in seconds
+    jitter: bool = True  #: whether waits are multiplied by a random factor in [0.75, 1.25]
+    on: list[str] = attrs.Factory(list)  #: names of exception classes that are retried beside the transient ones
 
 
 @attrs.frozen(kw_only=True)

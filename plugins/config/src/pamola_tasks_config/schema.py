@@ -30,17 +30,11 @@ def _key(doc: str, fallback: Any, *, minimum: float | None = None, above: float 
 
 @attrs.frozen(kw_only=True)
 class Scope:
-    """What of the data a task is about; operations may ask for it.
+    """What of the data a task is about; operations may ask for it."""
 
-    Attributes:
-        fields: Names of columns.
-        datasets: Names of datasets.
-        field_groups: Names of columns, by the name of their group.
-    """
-
-    fields: list[str] = attrs.Factory(list)
-    datasets: list[str] = attrs.Factory(list)
-    field_groups: dict[str, list[str]] = attrs.Factory(dict)
+    fields: list[str] = attrs.Factory(list)  #: names of columns
+    datasets: list[str] = attrs.Factory(list)  #: names of datasets
+    field_groups: dict[str, list[str]] = attrs.Factory(dict)  #: names of columns, by the name of their group
 
 
 @attrs.define(kw_only=True, slots=False, eq=False)
