@@ -256,8 +256,10 @@ def pamola_provide_executor(run: RunServices) -> protocols.Executor:
 
 
 def pamola_on_run_started(run: RunServices) -> None:
-    """Called once, right after configuration, guard and history exist, and later services are not up yet; in a run of
-    selected steps, once these have been found in the plan."""
+    """Called once, right after configuration, guard and history exist; later services are not up yet.
+
+    In a run of selected steps: once these have been found in the plan.
+    """
 
 
 # ---------------------------------------------------------------- configure

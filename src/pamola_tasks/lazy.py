@@ -14,12 +14,8 @@ def lazily(
     """`__getattr__`, `__dir__` and `__all__` of a package whose names are imported when they are used.
 
     Args:
-        package: The package: its `__name__`.
-        homes: For each module, the names that it defines, separated by blanks. A module is named as it is seen from
-            the package: `manager`, or absolute.
-
-    Returns:
-        What the package assigns: `__getattr__, __dir__, __all__ = lazily(__name__, {...})`.
+        package: Its `__name__`.
+        homes: For each module, as it is seen from the package, the names that it defines, separated by blanks.
     """
     home = {name: module for module, names in homes.items() for name in names.split()}
 

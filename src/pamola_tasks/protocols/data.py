@@ -23,6 +23,10 @@ class DataSource(Protocol):
 
     A source may have a method `generator(seed)`: what operations get as `ctx.rng`, so that random numbers come from the
     library that its frames are of. Without it they get a `random.Random`.
+
+    Raises:
+        DataError: A dataset is not there, not readable, lacks a column, or is no longer what it was when it was read:
+            named with file and column, never with values.
     """
 
     def has_dataset(self, name: str) -> bool:
@@ -32,18 +36,12 @@ class DataSource(Protocol):
         """All names, in the order added."""
 
     def add_dataframe(self, name: str, frame: Any) -> None: ...
-    def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
-        """A name for a file.
 
-        Options: `role` (default `data`), `format`, `sha256` of its bytes where that was made while writing.
-        """
+    def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
+        """Options: `role` (default `data`), `format`, `sha256` of its bytes where that was made while writing."""
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
-        """The whole table, or some columns of it. A frame that the caller may change.
-
-        Raises:
-            DataError: Not there, not readable, a column missing: named with file and column, never with values.
-        """
+        """The whole table, or some columns of it: a frame that the caller may change."""
 
     def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """The table in pieces of at most `size` rows."""
@@ -55,11 +53,7 @@ class DataSource(Protocol):
         """Names of the columns, and their dtypes as text, without reading the whole table where possible."""
 
     def open_raw(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        """The one file of a dataset that is not a table, decrypted: interpreted by the caller.
-
-        Raises:
-            DataError: It has no file, or several, or the file is not there.
-        """
+        """The one file of a dataset that is not a table, decrypted: interpreted by the caller."""
 
     def describe(self, name: str) -> DatasetRecord:
         """What is known of a dataset without reading more than was read already; hash included.
@@ -67,9 +61,6 @@ class DataSource(Protocol):
         The hash is that of what is read under this name: sha256 (hex) of the bytes on disk, or of a frame's content. It
         is asked for before a step is decided, and again when the step has ended. The first time, a source may leave out
         a hash that no finished step is compared with, and make it while the step reads the dataset.
-
-        Raises:
-            DataError: It is no longer what it was when it was read.
         """
 
     def release(self, name: str) -> None:

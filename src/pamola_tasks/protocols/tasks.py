@@ -224,12 +224,8 @@ class Scheduler(Protocol):
         """Every task of the project, sorted by id."""
 
     def order(self, names: Sequence[str] = (), *, with_dependencies: bool = False) -> Mapping[str, TaskNode]:
-        """Tasks in the order in which they run, each behind those that it needs.
-
-        Raises:
-            TaskCycleError: Tasks need each other, directly or through others.
-            UnknownTaskError: One is missing; the message shows the path to it.
-        """
+        """Tasks in the order in which they run, each behind those that it needs: `TaskCycleError` where they need each
+        other, `UnknownTaskError` with the path to one that is missing."""
 
     def run(
         self,
@@ -244,7 +240,6 @@ class Scheduler(Protocol):
         """Run tasks; gives what became of each, in order, as soon as it is known.
 
         Args:
-            names: Tasks; all unless given.
             with_dependencies: Run what they need first.
             options: What is asked for each run; a selection of steps holds for the named task only.
             jobs: How many steps may run at a time, in all tasks together. With more than one, tasks that do not need
