@@ -14,9 +14,8 @@ from kernel_kit import Nothing, Steps, kernel_of
 
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.discovery import installed, module_from, normalized
+from pamola_tasks.plugins.discovery import PluginRecord, installed, module_from, normalized
 from pamola_tasks.plugins.manager import Plugins, assemble
-from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.plugins.settings import PluginSettings
 from pamola_tasks.testing import PlainRedactionPlugin, memory_plugins
 
@@ -232,7 +231,7 @@ def test_a_file_becomes_a_module_of_the_same_name_in_every_process(tmp_path: Pat
     import subprocess
 
     file = plugin_file(tmp_path, "")
-    code = f"import pathlib, pamola_tasks.plugins.manager as p; print(p.module_from(pathlib.Path({file!r})).__name__)"
+    code = f"import pathlib, pamola_tasks.plugins.discovery as p; print(p.module_from(pathlib.Path({file!r})).__name__)"
     names = {
         subprocess.run(
             [sys.executable, "-c", code],

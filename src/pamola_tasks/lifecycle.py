@@ -17,7 +17,7 @@ from pamola_tasks.storage.memory_use import peak_memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pamola_tasks.plugins.records import PluginRecord
+    from pamola_tasks.plugins.discovery import PluginRecord
     from pamola_tasks.protocols import Disclosure, KernelView, RunOptions, Task
     from pamola_tasks.record import DatasetRecord
 

@@ -18,7 +18,7 @@ import pluggy
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError
-from pamola_tasks.plugins.records import PluginRecord, reason
+from pamola_tasks.plugins.discovery import PluginRecord, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plugins.observers import Observers
 
-_SINGLE = {
+_KINDS = {  # by how the name of a hook begins; all others are contributions
+    "pamola_provide_": "service",
+    "pamola_check_": "check",
+    "pamola_on_": "event",
     "pamola_modify_plan": "decision",
     "pamola_find_secret": "chain",
     "pamola_run_operation": "chain",
     "pamola_run_step": "step",
 }
-_BEGINNING = {"pamola_provide_": "service", "pamola_check_": "check", "pamola_on_": "event"}
-# Kinds whose answers and failures are attributed to plugins here; a step's own errors pass through untouched.
-_ATTRIBUTED = ("contribution", "check", "decision", "chain")
 DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
 _MARK = f"{hookspecs.PROJECT_NAME}_impl"  # how pluggy marks implementations
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -43,8 +43,7 @@ _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 def kind_of(hook: str) -> str:
     """The kind of a hook: `service, contribution, check, decision, event, chain` or `step`; its name says it."""
-    beginning = (kind for beginning, kind in _BEGINNING.items() if hook.startswith(beginning))
-    return _SINGLE.get(hook) or next(beginning, "contribution")
+    return next((kind for beginning, kind in _KINDS.items() if hook.startswith(beginning)), "contribution")
 
 
 class PluginManager(pluggy.PluginManager):
@@ -76,11 +75,7 @@ class PluginManager(pluggy.PluginManager):
         return options
 
     def hooks_in(self, plugin: Any) -> dict[str, str]:
-        """The hooks that a plugin implements, each with the name of the implementation.
-
-        Raises:
-            PluginError: One is implemented twice.
-        """
+        """The hooks that a plugin implements, each with the name of the implementation; `PluginError` for two."""
         hooks: dict[str, str] = {}
         for name in dir(plugin):
             if not isinstance(plugin, ModuleType):
@@ -158,7 +153,7 @@ class HookCalls:
             **arguments: Those of the hook.
 
         Raises:
-            PluginError: A plugin raised an exception that is not one of ours; it names plugin, distribution, version.
+            PluginError: A plugin raised an exception that is not one of ours; it names the plugin.
         """
         given: list[tuple[PluginRecord, Any]] = []
         answers = self._call(hook, arguments, given, after_each)
@@ -213,19 +208,13 @@ class HookCalls:
     def guard(self, impl: HookImpl, record: PluginRecord, hook: str) -> None:
         """Put the layer around an implementation that its kind of hook wants."""
         kind = kind_of(hook)
-        if kind == "event":
-            impl.function = self._observing(impl.function, record, hook)  # type: ignore[misc]
-        elif kind in _ATTRIBUTED:
-            around = self._wrapping if impl.wrapper else self._answering
-            impl.function = around(impl.function, record, hook)  # type: ignore[misc]
+        if kind not in ("service", "step"):  # `provide` names the plugin; a step's own errors pass through untouched
+            layer = self._notify if kind == "event" else self._wrap if impl.wrapper else self._answer
+            impl.function = partial(layer, record, hook, impl.function)  # type: ignore[misc]
 
     @contextlib.contextmanager
     def blaming(self, record: PluginRecord, what: str) -> Iterator[None]:
-        """Name the plugin in errors that are not ours.
-
-        Raises:
-            PluginError: Instead of any other exception.
-        """
+        """Turn errors that are not ours into a `PluginError` that names the plugin."""
         try:
             yield
         except PamolaTaskError:
@@ -233,36 +222,32 @@ class HookCalls:
         except (Exception, SystemExit) as error:
             raise PluginError(f"plugin {record.label} {what}: {reason(error, self._redact)}") from error
 
-    def _answering(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
-        def answering(*arguments: Any) -> Any:
-            with self.blaming(record, f"failed in {hook}"):
-                answer = function(*arguments)
-                if isinstance(answer, Iterator):
-                    answer = list(answer)  # a generator runs here, where its failure is known to be this plugin's
-            self._note(record, answer)
-            return answer
+    def _answer(self, record: PluginRecord, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        with self.blaming(record, f"failed in {hook}"):
+            answer = function(*arguments)
+            if isinstance(answer, Iterator):
+                answer = list(answer)  # a generator runs here, where its failure is known to be this plugin's
+        self._note(record, answer)
+        return answer
 
-        return answering
-
-    def _wrapping(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
-        def wrapping(*arguments: Any) -> Generator[Any, Any, Any]:
-            with self.blaming(record, f"failed around {hook}"):
-                inner = function(*arguments)
+    def _wrap(
+        self, record: PluginRecord, hook: str, function: Callable[..., Any], *arguments: Any
+    ) -> Generator[Any, Any, Any]:
+        with self.blaming(record, f"failed around {hook}"):
+            inner = function(*arguments)
+            try:
+                given = next(inner)
+                self._note(record)
                 try:
-                    given = next(inner)
-                    self._note(record)
-                    try:
-                        result = yield given
-                    except BaseException as error:
-                        inner.throw(error)
-                    else:
-                        inner.send(result)
-                except StopIteration as end:
-                    self._note(record)
-                    return end.value
-                raise PluginError(f"plugin {record.label}: a wrapper of {hook} yields once")
-
-        return wrapping
+                    result = yield given
+                except BaseException as error:
+                    inner.throw(error)
+                else:
+                    inner.send(result)
+            except StopIteration as end:
+                self._note(record)
+                return end.value
+            raise PluginError(f"plugin {record.label}: a wrapper of {hook} yields once")
 
     def _note(self, record: PluginRecord, answer: Any = None) -> None:
         if now := getattr(self._calls, "now", None):
@@ -271,11 +256,8 @@ class HookCalls:
             if after_each is not None:
                 after_each(record)
 
-    def _observing(self, function: Callable[..., Any], record: PluginRecord, hook: str) -> Callable[..., Any]:
-        def observing(*arguments: Any) -> None:
-            if self._observers is None:
-                function(*arguments)
-            else:
-                self._observers.notify(record, hook, partial(function, *arguments))
-
-        return observing
+    def _notify(self, record: PluginRecord, hook: str, function: Callable[..., Any], *arguments: Any) -> None:
+        if self._observers is None:
+            function(*arguments)
+        else:
+            self._observers.notify(record, hook, partial(function, *arguments))

@@ -11,7 +11,7 @@ from pamola_tasks.protocols.services import Contribution
 
 if TYPE_CHECKING:
     from pamola_tasks.plugins.calling import HookCalls
-    from pamola_tasks.plugins.records import PluginRecord
+    from pamola_tasks.plugins.discovery import PluginRecord
 
 
 class Contributions(Mapping[str, Any]):
@@ -31,31 +31,24 @@ class Contributions(Mapping[str, Any]):
     def __init__(self, plugins: HookCalls, hook: str, what: str, **arguments: Any) -> None:
         self._what = what
         self._found: dict[str, tuple[PluginRecord, Any]] = {}
-        replacing: list[tuple[PluginRecord, str, Contribution]] = []
+        given: list[tuple[PluginRecord, str, Contribution]] = []
         for record, answer in plugins.each(hook, **arguments):
             if not isinstance(answer, Mapping):
                 raise PluginError(f"plugin {record.label}: {hook} returns a mapping, not a {type(answer).__name__}")
-            for name, given in answer.items():
-                if isinstance(given, Contribution) and given.replaces:
-                    replacing.append((record, name, given))
-                else:
-                    self._add(record, name, given.target if isinstance(given, Contribution) else given)
+            for name, made in answer.items():
+                given.append((record, name, made if isinstance(made, Contribution) else Contribution(made)))
         replaced: dict[str, PluginRecord] = {}
-        for record, name, made in replacing:
-            if before := replaced.get(made.replaces):
-                raise PluginError(f"{before.label} and {record.label} both replace {what} {made.replaces!r}")
-            if self._found.pop(made.replaces, None) is None:
-                raise PluginError(f"{record.label} replaces {what} {made.replaces!r}, which no plugin brings")
-            replaced[made.replaces] = record
-            self._add(record, name, made.target)
-
-    def _add(self, record: PluginRecord, name: str, target: Any) -> None:
-        if name in self._found:
-            raise PluginError(
-                f"{self._found[name][0].label} and {record.label} both bring {self._what} {name!r}:"
-                f" exclude one of them with --no-plugin"
-            )
-        self._found[name] = record, target
+        for record, name, made in sorted(given, key=lambda each: bool(each[2].replaces)):  # after what they replace
+            if made.replaces:
+                if before := replaced.get(made.replaces):
+                    raise PluginError(f"{before.label} and {record.label} both replace {what} {made.replaces!r}")
+                if self._found.pop(made.replaces, None) is None:
+                    raise PluginError(f"{record.label} replaces {what} {made.replaces!r}, which no plugin brings")
+                replaced[made.replaces] = record
+            if name in self._found:
+                both = f"{self.owner(name).label} and {record.label} both bring {what} {name!r}"
+                raise PluginError(f"{both}: exclude one of them with --no-plugin")
+            self._found[name] = record, made.target
 
     def __getitem__(self, name: str) -> Any:
         return imported(*self._found[name], f"{self._what.partition(' ')[2]} {name!r}")

@@ -1,4 +1,4 @@
-"""Where plugins are: entry points of installed distributions, modules by name, and files."""
+"""What is known of a plugin, and where plugins are: in installed distributions, modules by name, and files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,92 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import pluggy
+
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.records import PluginRecord, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 GROUP = "pamola_tasks"
+
+
+class PluginRecord:
+    """What is known of one plugin.
+
+    Args:
+        name: Its entry-point name, or the name of the module or class that was registered.
+        target: Where it is: `module`, `module:object` or the path of a Python file; empty for a plain object.
+        distribution: The distribution that brought it, normalized; empty for those registered directly.
+        get: Gives the plugin, where that is not what `target` names.
+
+    Attributes:
+        status: `loaded`, `failed`, `blocked` or `incompatible`.
+        wrong: Why, unless it is loaded: a text of ours, or what was raised.
+        redact: What `reason` is shown through.
+        object: What is registered with pluggy.
+        hooks: Names of the hooks that it implements.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: str = "",
+        distribution: str = "",
+        version: str = "",
+        get: Callable[[], Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.target = target
+        self.distribution = distribution
+        self.version = version
+        self.get = get or (lambda: module_from(Path(target)) if target.endswith(".py") else resolve(target))
+        self.status = "loaded"
+        self.wrong: str | BaseException = ""
+        self.redact: Callable[[str], str] = lambda text: ""
+        self.object: Any = None
+        self.hooks: list[str] = []
+
+    @property
+    def names(self) -> set[str]:
+        """What settings may call it: its name and its distribution, normalized."""
+        return {normalized(name) for name in (self.name, self.distribution) if name}
+
+    @property
+    def label(self) -> str:
+        """The plugin for messages: `name (distribution version)`."""
+        return f"{self.name} ({self.distribution} {self.version})" if self.distribution else self.name
+
+    @property
+    def reason(self) -> str:
+        """Why it is not loaded, without secrets; empty where it is."""
+        return self.wrong if isinstance(self.wrong, str) else reason(self.wrong, self.redact)
+
+    def __repr__(self) -> str:
+        return f"PluginRecord({self.label}, {self.status})"
+
+
+def normalized(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def reason(error: BaseException, redact: Callable[[str], str], message_of: Callable[[BaseException], str] = str) -> str:
+    """An error in one line: its class and message, and where in a file it is wrong.
+
+    Args:
+        error: The error.
+        redact: Hides secrets in a text.
+        message_of: Gives what may be said of a foreign error.
+    """
+    if isinstance(error, PluginError):
+        return str(error)
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    text = redact(message_of(error) if str(error) else "").strip().splitlines()
+    if isinstance(error, pluggy.PluginValidationError) and len(text) > 1:
+        return f"{text[0]}: {text[-1]}"  # which hook, and what is wrong with it; between them its definition
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def installed() -> list[PluginRecord]:
@@ -88,7 +167,7 @@ def _entry_points(text: str) -> Iterator[tuple[str, str]]:
             yield name.strip(), target.partition("[")[0].strip()
 
 
-def record_of(plugin: Any) -> PluginRecord:
+def record_for(plugin: Any) -> PluginRecord:
     """The record of a module, a class or an instance; a module that is installed goes by its entry point's name."""
     name = getattr(plugin, "__name__", type(plugin).__name__)
     with contextlib.suppress(Exception):  # one that raises is met again, and recorded, when the plugin is loaded
@@ -123,9 +202,7 @@ def module_from(path: Path) -> Any:
         raise PluginError(f"there is no Python file {path}")
     # The same name in every process, so that what is defined there can be named to another one.
     name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(os.fsencode(path)):08x}"
-    spec = spec_from_file_location(name, path)
-    assert spec is not None
-    module = module_from_spec(spec)
+    module = module_from_spec(spec_from_file_location(name, path))  # type: ignore[arg-type]  # there is a loader
     sys.modules[name] = module
     try:
         exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))

@@ -14,19 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
 from pamola_tasks.plugins.calling import HookCalls, check_implementation
-from pamola_tasks.plugins.discovery import installed, module_from, record_of, resolve
-from pamola_tasks.plugins.records import PluginRecord, normalized
+from pamola_tasks.plugins.discovery import PluginRecord, installed, normalized, record_for
 from pamola_tasks.plugins.settings import PluginSettings
-from pamola_tasks.protocols.services import (
-    KERNEL_SERVICES,
-    OUTSIDE_RUNS,
-    RUN_NAMES,
-    Service,
-    in_order,
-)
+from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, RUN_NAMES, Service, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from pamola_tasks.protocols import Redactor
 
@@ -48,11 +41,7 @@ class Plugins(HookCalls):
     """
 
     def __init__(
-        self,
-        *,
-        disable: Iterable[str] = (),
-        prefer: Mapping[str, str] | None = None,
-        require: Iterable[str] = (),
+        self, *, disable: Iterable[str] = (), prefer: Mapping[str, str] | None = None, require: Iterable[str] = ()
     ) -> None:
         super().__init__(self.redact)
         self.disable = {normalized(name) for name in disable if name}
@@ -68,9 +57,7 @@ class Plugins(HookCalls):
     def load(self, *records: PluginRecord) -> None:
         """Load plugins together: hooks and services that one of them adds are known to all of them."""
         self.records += records
-        steps: tuple[Callable[[PluginRecord], None], ...]
-        steps = (self._admit, self._import, self._define, self._refuse_disorder, self._register)
-        for step in steps:
+        for step in (self._admit, self._import, self._define, self._refuse_disorder, self._register):
             for record in records:
                 if record.status == "loaded":
                     try:
@@ -92,14 +79,10 @@ class Plugins(HookCalls):
             self.fail(record, "left out on purpose", "blocked")
 
     def _import(self, record: PluginRecord) -> None:
-        if record.get is not None:
-            plugin = record.get()
-        else:
-            plugin = module_from(Path(record.target)) if record.target.endswith(".py") else resolve(record.target)
+        plugin = record.get()
         declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
         if declared != hookspecs.HOOK_API:
-            wrong = f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}"
-            self.fail(record, wrong, "incompatible")
+            self.fail(record, f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}", "incompatible")
         else:
             record.object = plugin
 
@@ -187,11 +170,7 @@ class Plugins(HookCalls):
         return sorted(name for name, caller in vars(self.manager.hook).items() if name[0] != "_" and caller.has_spec())
 
     def refuse_if_broken(self) -> None:
-        """Refuse to touch data while a plugin that may hold a veto is not there.
-
-        Raises:
-            PluginError: Naming each plugin, why, and how to leave it out on purpose.
-        """
+        """Refuse to touch data while a plugin that may hold a veto is not there; how to leave it out is said."""
         problems = [
             f"plugin {r.label} {'failed to load' if r.status == 'failed' else 'is incompatible'}: {r.reason}\n"
             f"  refusing to continue: {r.name} may veto this. Exclude it explicitly with --no-plugin {r.name}"
@@ -210,15 +189,9 @@ class Plugins(HookCalls):
         names = {name for record in self.loaded for name in record.names}
         return [name for name in self.require if normalized(name) not in names]
 
-    def unknown_names(self) -> list[str]:
-        """Names that were to be left out and that no plugin or distribution has: misspelled, perhaps."""
-        return sorted(self.disable - {name for record in self.records for name in record.names})
-
     def left_out(self) -> list[str]:
         """Plugins excluded on purpose, for the report."""
-        return [
-            f"plugin {record.label} was left out on purpose" for record in self.records if record.status == "blocked"
-        ]
+        return [f"plugin {r.label} was left out on purpose" for r in self.records if r.status == "blocked"]
 
     def report(self) -> list[dict[str, Any]]:
         """All plugins as reports and `pamola-task plugins --json` show them."""
@@ -265,8 +238,7 @@ class Plugins(HookCalls):
                 f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
             )
         default = self.services[service].default
-        default_names = {default, default.removeprefix("pamola-tasks-")} - {""}
-        by_default = [record for record in offers if default_names & {record.distribution, record.name}]
+        by_default = [r for r in offers if default and default in (r.distribution, f"pamola-tasks-{r.name}")]
         by_hand = [record for record in offers if not record.distribution]
         return next(iter(eager or by_default or (by_hand if len(by_hand) == 1 else ())), None)
 
@@ -279,10 +251,7 @@ class Plugins(HookCalls):
         return "" if module.partition(".")[0] == package else chosen.label
 
     def provide(self, service: str, **arguments: Any) -> Any:
-        """Call the chosen provider, and the wrappers around it.
-
-        Returns:
-            What it gives; None where there is no provider.
+        """Call the chosen provider, and the wrappers around it: what it gives, or None without a provider.
 
         Raises:
             PluginError: It raised, or gave nothing. Our own errors pass through as they are.
@@ -347,7 +316,7 @@ def assemble(
         disable=[*settings.disable, *disable], prefer={**settings.prefer, **(prefer or {})}, require=settings.require
     )
     named = (PluginRecord(Path(name).stem if name.endswith(".py") else name, name) for name in modules)
-    loaded.load(*(installed() if autoload else ()), *named, *map(record_of, plugins))
+    loaded.load(*(installed() if autoload else ()), *named, *map(record_for, plugins))
     for service in loaded.prefer:
         if service not in loaded.services and not loaded.broken:  # a broken plugin may be the one that adds it
             where = f"{settings.path}: plugins.prefer" if service in settings.prefer else "prefer"

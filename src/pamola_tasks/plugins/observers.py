@@ -13,12 +13,12 @@ import traceback
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.records import reason
+from pamola_tasks.plugins.discovery import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pamola_tasks.plugins.records import PluginRecord
+    from pamola_tasks.plugins.discovery import PluginRecord
     from pamola_tasks.protocols import Disclosure
 
 LEFT_OUT_AFTER = 3

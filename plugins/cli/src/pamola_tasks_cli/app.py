@@ -231,7 +231,8 @@ def cli(ctx: click.Context, verbose: int, quiet: int) -> None:
     """Profile and anonymize tables, measure the remaining risk, and keep a verifiable record of every run."""
     invocation: Invocation = ctx.obj
     invocation.verbosity = verbose - quiet
-    for name in invocation.plugins.unknown_names():
+    plugins = invocation.plugins
+    for name in sorted(plugins.disable - {name for record in plugins.records for name in record.names}):
         invocation.out.warn(f"there is no plugin {name!r} to leave out")
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

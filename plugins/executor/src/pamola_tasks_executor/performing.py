@@ -20,8 +20,8 @@ from pamola_tasks.errors import DataError, OperationError
 from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.nulls import NoRedactor
 from pamola_tasks.plan import Plan
+from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
-from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.steps import call_step, execute_step
 from pamola_tasks.storage.staging import offer
 from pamola_tasks_executor.pickles import dumps, loads

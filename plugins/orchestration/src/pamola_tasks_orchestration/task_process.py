@@ -22,8 +22,8 @@ import attrs
 
 from pamola_tasks.errors import EXIT_INTERRUPTED, PamolaTaskError, Terminated, UsageError
 from pamola_tasks.kernel import Kernel
+from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
-from pamola_tasks.plugins.records import PluginRecord
 from pamola_tasks.protocols import TaskOutcome
 from pamola_tasks_orchestration.run_queue import run_task
 
