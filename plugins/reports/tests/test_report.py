@@ -21,9 +21,9 @@ from pamola_tasks.storage.files import Files
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths.guard import ProjectGuard
 from pamola_tasks_reports import TaskReporter
+from pamola_tasks_reports.formatting import plain
 from pamola_tasks_reports.plugin import pamola_add_report_writers
-from pamola_tasks_reports.values import plain
-from pamola_tasks_reports.writers import WRITERS
+from pamola_tasks_reports.reporter import WRITERS
 
 KEYS = (
     "schema task run status success error environment plugins configuration inputs outputs operations artifacts"

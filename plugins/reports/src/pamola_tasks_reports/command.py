@@ -8,8 +8,8 @@ import click
 
 from pamola_tasks.errors import EncryptionError, PathSecurityError, ReportingError, UnknownTaskError, UsageError
 from pamola_tasks.plugins.discovery import resolve
+from pamola_tasks_reports.reporter import WRITERS
 from pamola_tasks_reports.store import Reports
-from pamola_tasks_reports.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

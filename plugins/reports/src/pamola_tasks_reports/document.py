@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks_reports.formatting import count, duration, moment, size, value
-from pamola_tasks_reports.shapes import charts_of, facts_of
+from pamola_tasks_reports.pieces import charts_of, facts_of
 
 if TYPE_CHECKING:
     from pamola_tasks_reports.pieces import Pieces

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import platform
+import sys
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError, PluginError
+from pamola_tasks.plugins.discovery import versions
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.storage.memory_use import peak_memory
-from pamola_tasks_reports import environment
-from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
-from pamola_tasks_reports.charts.attached import Attached
-from pamola_tasks_reports.values import plain
+from pamola_tasks_reports.artifacts import ArtifactGroup, Attached, Inventory
+from pamola_tasks_reports.formatting import plain
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
 
 SCHEMA = 1
+_PACKAGES = ("pamola-tasks", "attrs", "cattrs", "click", "cryptography", "numpy", "pandas", "pluggy", "pyarrow")
 
 
 @attrs.define(kw_only=True)
@@ -91,7 +96,7 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         "status": _status(record, succeeded),
         "success": succeeded,
         "error": error,
-        "environment": environment.environment(),
+        "environment": _environment(),
         "plugins": _plugins(source.run),
         "configuration": _configuration(source.service("config")),
         "inputs": [_dataset(dataset, source.inventory) for dataset in record.inputs],
@@ -181,8 +186,8 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "finished": _moment(ended),
         "seconds": round(seconds, 6),
         "peak_memory_bytes": record.peak_memory_bytes or peak_memory(),
-        "host": environment.host(),
-        "user": environment.user(),
+        "host": platform.node(),
+        "user": _user(),
         "resumed_from": record.resumed_from,
         "seed": record.seed,
     }
@@ -258,6 +263,39 @@ def _errors(record: RunRecord, added: Added, error: Mapping[str, Any] | None) ->
         if place or message not in (known for _, known in found):
             found.setdefault((place, message), dict(entry))
     return list(found.values())
+
+
+# ---------------------------------------------------------------- the machine
+
+
+@cache
+def _environment() -> dict[str, Any]:
+    """Python, platform, number of CPUs, and versions of the packages that results may depend on."""
+    found = versions(_PACKAGES)
+    return {
+        "python": platform.python_version(),
+        "platform": _system(),
+        "cpu_count": os.cpu_count(),
+        "packages": {name: found[name] for name in _PACKAGES if name in found},
+    }
+
+
+def _system() -> str:
+    """What `platform.platform` says, which starts a process (`uname -p`) to say it."""
+    if not sys.platform.startswith("linux"):
+        return platform.platform()
+    system = os.uname()
+    libc = "".join(platform.libc_ver())
+    return f"{system.sysname}-{system.release}-{system.machine}" + (f"-with-{libc}" if libc else "")
+
+
+@cache
+def _user() -> str:
+    """Who runs this; empty where the system does not know (a container with a bare user id)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
 
 
 # ---------------------------------------------------------------- the manifest

@@ -1,17 +1,30 @@
-"""Numbers, times and sizes as people read them."""
+"""Numbers, times and sizes as people read them; and values as JSON holds them."""
 
 from __future__ import annotations
 
+import datetime
+import enum
+import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import attrs
+
+from pamola_tasks.secret import Secret
+
 _SHOWN_ITEMS = 12
+
+
+def is_number(item: Any) -> bool:
+    """Whether it is a number, which booleans are not."""
+    return isinstance(item, (int, float)) and not isinstance(item, bool)
 
 
 def duration(seconds: Any) -> str:
     """`0.42 s`, `12.3 s`, `3 min 12 s`, `2 h 5 min`; empty for anything else."""
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+    if not is_number(seconds):
         return ""
     if seconds < 0.0995:
         return f"{seconds * 1000:.3g} ms"
@@ -26,7 +39,7 @@ def duration(seconds: Any) -> str:
 
 def size(number: Any) -> str:
     """A number of bytes: `512 B`, `1.2 MB` (powers of 1000); empty for anything else."""
-    if not isinstance(number, (int, float)) or isinstance(number, bool):
+    if not is_number(number):
         return ""
     if number < 1000:
         return f"{number:.0f} B"
@@ -105,3 +118,32 @@ def flat(facts: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]
             yield from flat(item, f"{name} › ")
         else:
             yield name, item
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: numbers of numpy become numbers, NaN and infinities become null, sets are sorted.
+
+    Secrets stay as they are, for the redactor to mask.
+    """
+    if value is None or (isinstance(value, (bool, int, str, Secret)) and not isinstance(value, enum.Enum)):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=str)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if attrs.has(type(value)):
+        return plain(attrs.asdict(value, recurse=False))
+    as_python = getattr(value, "tolist", None)  # numpy, pandas and pyarrow scalars and arrays
+    if callable(as_python):
+        return plain(as_python())
+    return str(value)

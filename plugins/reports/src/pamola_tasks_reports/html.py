@@ -147,8 +147,8 @@ class _Html:
         return shown + (_filled(folded, len(figures) - _MOST_CHARTS, more) if len(figures) > _MOST_CHARTS else "")
 
     def _figure(self, chart: Chart) -> Markup:
+        from pamola_tasks_reports.charts.axes import numbers_of
         from pamola_tasks_reports.charts.drawing import draw  # only where there are charts
-        from pamola_tasks_reports.charts.numbers import numbers_of
 
         headers, rows = numbers_of(chart)
         return _filled(

@@ -99,7 +99,7 @@ class _Markdown:
         return "\n".join([fence, *map(printable, text.splitlines()), fence])
 
     def charts(self, charts: Sequence[Chart]) -> str:
-        from pamola_tasks_reports.charts.numbers import numbers_of  # only where there are charts
+        from pamola_tasks_reports.charts.axes import numbers_of  # only where there are charts
 
         shown = []
         for chart in charts:

@@ -1,19 +1,20 @@
-"""What the pages of a report are put together from; `html` and `markdown` write each piece in their own markup."""
+"""What the pages of a report are put together from: pieces in a markup, and facts of any shape as such pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pamola_tasks_reports.formatting import flat, is_number, named, value
 
 if TYPE_CHECKING:
     from pamola_tasks_reports.charts.form import Chart
 
+_WIDEST = 9
+
 
 class Pieces(Protocol):
-    """Pieces of a page in one markup.
-
-    A cell is text as it is, which is escaped, or what `badge`, `code` and `share` make of it.
-    """
+    """A page in one markup. A cell is text, which is escaped, or what `badge`, `code` and `share` make of it."""
 
     def badge(self, text: str, tone: str) -> str:
         """A word that has a colour: `tone` is `good`, `odd`, `bad` or `quiet`."""
@@ -52,3 +53,73 @@ class Pieces(Protocol):
 
     def section(self, title: str, pieces: Iterable[str], level: int = 2, minor: bool = False) -> str:
         """A part of the report. `minor` parts are for looking things up."""
+
+
+def facts_of(facts: Mapping[str, Any], page: Pieces) -> Iterator[str]:
+    """Names and values; what is a table by its shape (rows of like facts, by name or in a list) becomes one."""
+    single: dict[str, Any] = {}
+    tables: list[str] = []
+    alike: dict[tuple[str, ...], dict[str, Any]] = {}
+    for key, item in facts.items():
+        rows = _rows(item)
+        if rows:
+            tables.append(_table(str(key), rows, page, by_name=isinstance(item, Mapping)))
+        elif (
+            isinstance(item, Mapping)
+            and len(item) > 1
+            and not any(isinstance(v, (Mapping, list)) for v in item.values())
+        ):
+            alike.setdefault(tuple(map(str, item)), {})[str(key)] = item
+        else:
+            single[key] = item
+    if single:
+        yield page.facts((name, value(item)) for name, item in flat(single))
+    yield from tables
+    yield from (_columns(names, members, page) for names, members in alike.items())
+
+
+def _columns(names: tuple[str, ...], members: Mapping[str, Mapping[str, Any]], page: Pieces) -> str:
+    """Values of the same names, each member a column: losses by column of the data, for instance."""
+    columns = [list(member.values()) for member in members.values()]
+    rows = [[name, *map(value, cells)] for name, *cells in zip(names, *columns, strict=True)]
+    right = [place for place, column in enumerate(columns, start=1) if _are_numbers(column)]
+    return page.table(["", *map(named, members)], rows, right)
+
+
+def _rows(item: Any) -> dict[str, Mapping[str, Any]]:
+    """The rows of what is a table, by name or number; none of what is not."""
+    rows = item if isinstance(item, Mapping) else dict(enumerate(item)) if isinstance(item, list) else {}
+    keys = {key for row in rows.values() if isinstance(row, Mapping) for key in row}
+    fits = 0 < len(keys) <= _WIDEST and all(isinstance(row, Mapping) for row in rows.values())
+    return {str(name): row for name, row in rows.items()} if fits else {}
+
+
+def _table(name: str, rows: Mapping[str, Mapping[str, Any]], page: Pieces, *, by_name: bool) -> str:
+    keys = list(dict.fromkeys(key for row in rows.values() for key in row))
+    names = [[name] if by_name else [] for name in rows]
+    cells = [[value(row[key]) if key in row else "" for key in keys] for row in rows.values()]
+    right = [i for i, key in enumerate(keys, start=by_name) if _are_numbers(row.get(key) for row in rows.values())]
+    headers = [*([""] if by_name else []), *(named(str(key)) for key in keys)]
+    return page.table(headers, [[*n, *c] for n, c in zip(names, cells, strict=True)], right, named(name))
+
+
+def _are_numbers(items: Iterable[Any]) -> bool:
+    return all(item is None or is_number(item) for item in items)
+
+
+def charts_of(raw: Any, page: Pieces) -> Iterator[str]:
+    """The charts of a JSON list; what is none is said to be none, in its place."""
+    from pamola_tasks_reports.charts.form import ChartError, chart_of  # most reports have no chart
+
+    drawn: list[Chart] = []
+    problems: list[str] = []
+    for number, item in enumerate(raw if isinstance(raw, list) else [raw], start=1):
+        try:
+            drawn.append(chart_of(item))
+        except ChartError as error:
+            title = item.get("title") if isinstance(item, Mapping) else None
+            problems.append(f"{f'The chart {title}' if title else f'Chart {number}'} cannot be drawn: {error}")
+    if drawn:
+        yield page.charts(drawn)
+    if problems:
+        yield page.bullets(problems, "odd")

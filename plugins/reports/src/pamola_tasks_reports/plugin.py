@@ -35,14 +35,14 @@ def pamola_provide_reporter(run: RunServices) -> Reporter:
 @hookimpl
 def pamola_check_plan(run: RunServices) -> list[str]:
     """Refuse to run where another plugin's format of the report cannot be written."""
-    from pamola_tasks_reports.writers import unusable
+    from pamola_tasks_reports.reporter import unusable
 
     return unusable(run)
 
 
 @hookimpl
 def pamola_add_report_writers() -> dict[str, str]:
-    """JSON, Markdown and HTML: `writers.WRITERS`, which is not imported before a report is written."""
+    """JSON, Markdown and HTML: `reporter.WRITERS`, which is not imported before a report is written."""
     return {
         "json": "pamola_tasks_reports.store:as_json",
         "md": "pamola_tasks_reports.markdown:as_markdown",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import PamolaTaskError, ReportingError
+from pamola_tasks.errors import PamolaTaskError, PluginError, ReportingError
 from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.record import Artifact, RunRecord, now, rfc3339
 from pamola_tasks.storage import leftovers
@@ -16,11 +16,16 @@ from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.privacy import without_values
-from pamola_tasks_reports.store import Reports, as_json
-from pamola_tasks_reports.writers import WRITERS
+from pamola_tasks_reports.store import Reports, as_json, diagnose
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Diagnosis, Files, Lock, Places, ReportWriter, Role, RunServices
+
+WRITERS = {
+    "json": "pamola_tasks_reports.store:as_json",
+    "md": "pamola_tasks_reports.markdown:as_markdown",
+    "html": "pamola_tasks_reports.html:as_html",
+}
 
 
 class TaskReporter:
@@ -240,8 +245,6 @@ class TaskReporter:
             return []
         history = facts.service(self._run, "history")
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
-        from pamola_tasks_reports.diagnosis import diagnose
-
         return diagnose(files, self._reports, latest)
 
     # ------------------------------------------------------------ inside
@@ -281,3 +284,19 @@ class TaskReporter:
             files.write(name, document, role)
         except (OSError, PamolaTaskError) as error:
             raise ReportingError(f"the report cannot be written to {name}: {error}", path=name) from error
+
+
+def unusable(run: RunServices) -> list[str]:
+    """Why formats that other plugins add cannot be written; ours are imported when the report is written."""
+    writers = run.kernel.contributions("pamola_add_report_writers", "report format")
+    problems = []
+    if "json" not in writers or writers.target("json") != WRITERS["json"]:
+        whose = writers.owner("json").label if "json" in writers else "a format of another name"
+        problems.append(f"the report format 'json' is replaced by {whose}: programs read it, so it cannot be")
+    for extension in writers:
+        if writers.target(extension) != WRITERS.get(extension):
+            try:
+                writers[extension]
+            except PluginError as error:
+                problems.append(str(error))
+    return problems

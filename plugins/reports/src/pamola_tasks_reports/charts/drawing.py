@@ -7,9 +7,18 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from pamola_tasks_reports.charts.axes import edge_of, moment_ticks, of_axis, share, short, ticks, tie, written
+from pamola_tasks_reports.charts.axes import (
+    edge_of,
+    moment_ticks,
+    numbers_of,
+    of_axis,
+    share,
+    short,
+    ticks,
+    tie,
+    written,
+)
 from pamola_tasks_reports.charts.form import Bars, Chart, Columns, Counts, Gauge, Histogram, Limit, Matrix, Series
-from pamola_tasks_reports.charts.numbers import numbers_of
 from pamola_tasks_reports.charts.svg import SIZE, WIDTH, bar, image, label, line, path, place, text_of, width_of
 
 _SAID_ROWS = 12
