@@ -40,11 +40,7 @@ class ArtifactGroup:
 
 
 class Inventory:
-    """Sizes and hashes of artifacts, read from the disk if not recorded, once for each state of a file.
-
-    Args:
-        files: Opens them; None where nothing can be opened, and nothing is known then.
-    """
+    """Sizes and hashes of artifacts, read from the disk if not recorded, once for each state of a file."""
 
     def __init__(self, files: Files | None) -> None:
         self._files = files
@@ -53,14 +49,9 @@ class Inventory:
     def entries(
         self, artifacts: Iterable[Artifact], metadata: Mapping[str, Mapping[str, Any]]
     ) -> tuple[list[dict[str, Any]], list[str]]:
-        """Every artifact once, in the order first named; what is said of it later fills what was left open.
+        """Every artifact once, in the order first named, and what went wrong while they were looked at.
 
-        Args:
-            artifacts: Those that steps made and those that the task added.
-            metadata: Further facts by path.
-
-        Returns:
-            The entries, and what went wrong while they were looked at.
+        What is said of an artifact later fills what was left open; `metadata` has further facts by path.
         """
         found: dict[str, dict[str, Any]] = {}
         problems: list[str] = []
@@ -105,11 +96,7 @@ class Inventory:
 
 
 def look(files: Files, path: str) -> Stat | None:
-    """What is there under a name; None where nothing is.
-
-    Raises:
-        PathSecurityError: The name is refused.
-    """
+    """What is there under a name, if the guard allows it; None where nothing is."""
     try:
         return files.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -117,23 +104,14 @@ def look(files: Files, path: str) -> Stat | None:
 
 
 class Attached:
-    """Reads the charts of artifacts, and remembers which could not be read.
-
-    Args:
-        files: Opens them; None where nothing can be opened, and there are no charts then.
-    """
+    """Reads the charts of artifacts, and remembers which could not be read."""
 
     def __init__(self, files: Files | None) -> None:
         self._files = files
         self.problems: list[str] = []
 
     def charts(self, artifacts: Iterable[Mapping[str, Any]], step: str) -> list[Any]:
-        """The charts of the artifacts of a step, unchanged.
-
-        Args:
-            artifacts: As reports have them; the bytes on the disk have to be those that were recorded.
-            step: Whose they are, for messages.
-        """
+        """The charts of the artifacts of a step, unchanged; the bytes on the disk have to be those recorded."""
         found: list[Any] = []
         for artifact in artifacts:
             if self._files is None or TAG not in artifact.get("tags", ()) or artifact.get("type") != "json":

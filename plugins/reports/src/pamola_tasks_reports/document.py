@@ -26,7 +26,7 @@ _DEFAULT = "default"
 Row = Mapping[str, Any]
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Top:
     """What a report begins and ends with; `figures` are the few numbers that matter."""
 
@@ -56,12 +56,7 @@ def top_of(report: Row) -> Top:
 
 
 def sections_of(report: Row, page: Pieces) -> Iterator[str]:
-    """The sections of a JSON report that have something in them.
-
-    Args:
-        report: What is missing in it is missing in the sections.
-        page: The markup.
-    """
+    """The sections of a JSON report that have something in them, in the markup of the page."""
     for title, pieces, level in _sections(report, page):
         shown = list(pieces)
         if shown:

@@ -21,8 +21,6 @@ from pamola_tasks_reports.artifacts import ArtifactGroup, Attached, Inventory
 from pamola_tasks_reports.formatting import plain
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pamola_tasks.protocols import Config, Encryption, Redactor, RunServices
     from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
 
@@ -32,23 +30,15 @@ _PACKAGES = ("pamola-tasks", "attrs", "cattrs", "click", "cryptography", "numpy"
 
 @attrs.define(kw_only=True)
 class Added:
-    """Facts added to the reporter, beside those the run recorded.
-
-    Attributes:
-        operations: Entries of the task itself.
-        artifacts: Files that the task itself made.
-        metadata: Further facts of these artifacts, by path.
-        metrics: Numbers of the whole task.
-        success: How the task ended; None while it has not.
-    """
+    """Facts that the task itself added, beside those the run recorded."""
 
     operations: list[dict[str, Any]] = attrs.Factory(list)
     artifacts: list[Artifact] = attrs.Factory(list)
-    metadata: dict[str, Mapping[str, Any]] = attrs.Factory(dict)
+    metadata: dict[str, Mapping[str, Any]] = attrs.Factory(dict)  #: further facts of artifacts, by path
     groups: dict[str, ArtifactGroup] = attrs.Factory(dict)
-    metrics: dict[str, Any] = attrs.Factory(dict)
+    metrics: dict[str, Any] = attrs.Factory(dict)  #: of the whole task
     errors: list[dict[str, Any]] = attrs.Factory(list)
-    success: bool | None = None
+    success: bool | None = None  #: None while it has not ended
     seconds: float | None = None
     error: dict[str, Any] | None = None
     encryption: dict[str, Any] | None = None
@@ -110,7 +100,7 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         "observer_failures": list(record.observer_failures),
         "plan_changes": list(record.plan_changes),
         "overrides": list(record.overrides),
-        "encryption": encryption(source),
+        "encryption": _encryption(source),
     }
     report["sections"], problem = _sections(source.run, {*report, "sections"})
     if problem:
@@ -131,7 +121,7 @@ def encrypts(source: Source) -> bool:
     return config is not None and config.use_encryption
 
 
-def encryption(source: Source) -> dict[str, Any]:
+def _encryption(source: Source) -> dict[str, Any]:
     """Whether and how the run encrypts."""
     if source.added.encryption is not None:
         return dict(source.added.encryption)
@@ -183,7 +173,7 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "id": record.run_id,
         "status": status,
         "started": rfc3339(record.started),
-        "finished": _moment(ended),
+        "finished": ended and rfc3339(ended),
         "seconds": round(seconds, 6),
         "peak_memory_bytes": record.peak_memory_bytes or peak_memory(),
         "host": platform.node(),
@@ -191,10 +181,6 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "resumed_from": record.resumed_from,
         "seed": record.seed,
     }
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
 
 
 def _plugins(run: RunServices | None) -> list[dict[str, Any]]:
@@ -231,7 +217,7 @@ def _step(step: StepRecord, inventory: Inventory, attached: Attached) -> dict[st
         "name": step.operation,
         "version": step.version,
         "distribution": step.distribution,
-        "started": _moment(step.started),
+        "started": step.started and rfc3339(step.started),
         "seconds": round(step.seconds, 6),
         "artifacts": [inventory.name(artifact.path) for artifact in step.artifacts],
         **({"charts": charts} if charts else {}),

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-CHARTS = "charts"
-
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
@@ -50,7 +48,7 @@ def _operation(entry: Mapping[str, Any], columns: set[str]) -> dict[str, Any]:
         public["details"], more = _kept(entry["details"], columns, labels)
         withheld += more
     if public.pop("charts", None):
-        withheld.append(CHARTS)
+        withheld.append("charts")
     if entry.get("error"):
         public["error"] = _without_traceback(entry["error"])
     if withheld:

@@ -29,21 +29,18 @@ WRITERS = {
 
 
 class TaskReporter:
-    """The report of one run of a task.
-
-    Within a run it reads what happened from `run.record`, and only the task's additions are passed to it. It works
-    alone too, with only those. May be used from several threads.
+    """The report of one run of a task, from what `run.record` has and what the task adds. Safe to use from threads.
 
     Args:
         task_id: The task.
         task_type: Its type.
         description: What it does, for people.
-        report_path: Where the JSON report goes, relative to the project's root; Markdown and HTML go beside it.
-            Unless given, where `places` says, or in the root.
+        report_path: Of the JSON report, relative to the project's root; the other formats go beside it. Unless given,
+            where `places` says, or in the root.
         version: The task's version.
         files: What files are opened with; those of the run unless given.
         places: Where reports of runs and the manifest go; those of the run unless given. Without, neither is written.
-        run: The run.
+        run: The run; without it only what is added is reported.
 
     Raises:
         PathSecurityError: `task_id` is not a plain name, or the guard refuses `report_path`.
@@ -87,8 +84,6 @@ class TaskReporter:
         """The reporter of a run, whatever of it came up."""
         kind, description, version = (str(getattr(run.task, k, "")) for k in ("task_type", "description", "version"))
         return cls(run.record.task_id, kind, description, version=version, run=run)
-
-    # ------------------------------------------------------------ told by the task
 
     def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None:
         """An entry of the task's own, beside those of the steps.
@@ -177,8 +172,6 @@ class TaskReporter:
             self._added.error = dict(error_info) if error_info else None
             self._added.encryption = dict(encryption) if encryption else None
 
-    # ------------------------------------------------------------ asked
-
     def generate_report(self) -> dict[str, Any]:
         """The report so far: redacted, and without values where the run encrypts.
 
@@ -197,12 +190,8 @@ class TaskReporter:
         except Exception as error:
             raise ReportingError(f"the report of {self.task_id} cannot be made: {error}") from error
 
-    # ------------------------------------------------------------ written
-
     def save_report(self) -> Path:
         """Write the run's own report, then the newest one in all formats, then the manifest; each appears whole.
-
-        A format that fails keeps none of the others from being written.
 
         Where the run encrypts, all of them do without what may quote data; an encrypted report has everything.
 
@@ -210,7 +199,7 @@ class TaskReporter:
             The path of the newest JSON report.
 
         Raises:
-            ReportingError: One of them cannot be written; it names which and why.
+            ReportingError: One of them cannot be written, and why; all others are.
         """
         whole, problem = self._collected()
         report = without_values(whole) if facts.encrypts(self._source) else whole
@@ -246,8 +235,6 @@ class TaskReporter:
         history = facts.service(self._run, "history")
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
         return diagnose(files, self._reports, latest)
-
-    # ------------------------------------------------------------ inside
 
     def _remove_leftovers(self, files: Files) -> None:
         """Remove what a killed run had begun to write of its reports. Each file is written under the task's lock."""

@@ -37,12 +37,7 @@ _encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class Reports:
-    """The reports of one task.
-
-    Args:
-        places: Their locations.
-        task_id: The task, a plain name.
-    """
+    """The reports of one task, which is a plain name, where `places` says."""
 
     def __init__(self, places: Places, task_id: str) -> None:
         self._places = places
@@ -66,11 +61,7 @@ class Reports:
         return self._places.runs(self.task_id)
 
     def read(self, files: Files, run_id: str | None = None) -> dict[str, Any]:
-        """The report of a run, or of the newest one.
-
-        Args:
-            files: Opens it.
-            run_id: The run's id or an unambiguous beginning of it; the newest run unless given.
+        """The report of the run whose id is or, unambiguously, begins with `run_id`; of the newest run unless given.
 
         Raises:
             UsageError: There is none, or the beginning fits several runs.
@@ -86,10 +77,6 @@ class Reports:
 
     def read_whole(self, files: Files, run_id: str) -> dict[str, Any]:
         """The encrypted report of a run.
-
-        Args:
-            files: Opens and decrypts it.
-            run_id: The run's id.
 
         Raises:
             EncryptionError: The key is not available, or it was altered.
@@ -134,13 +121,7 @@ class Reports:
 
 
 def diagnose(files: Files, reports: Reports, latest: Mapping[str, Any] | None) -> list[Diagnosis]:
-    """What is wrong with the reports of one task.
-
-    Args:
-        files: Opens them.
-        reports: Their folder.
-        latest: The newest record of the task in the history, where there is one.
-    """
+    """What is wrong with the reports of a task of which the history has this newest record."""
     found: list[Diagnosis] = []
     runs = reports.runs()
     for run_id in runs:

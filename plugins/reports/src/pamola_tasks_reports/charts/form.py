@@ -13,6 +13,8 @@ from typing import Any
 
 import attrs
 
+from pamola_tasks_reports.formatting import is_number
+
 MOST_LABELS = 200
 MOST_BARS = 500
 MOST_SERIES = 3
@@ -43,12 +45,7 @@ class Limit:
 
 @attrs.frozen(kw_only=True)
 class Chart:
-    """What all charts have.
-
-    Attributes:
-        title: What is shown.
-        note: What it means, in a sentence or two.
-    """
+    """What all charts have; the note says what the chart means, in a sentence or two."""
 
     title: str
     note: str = ""
@@ -114,17 +111,10 @@ class Matrix(Chart):
 
 
 def chart_of(raw: Any) -> Chart:
-    """The chart that a JSON value describes.
-
-    Raises:
-        ChartError: It describes none.
-    """
-    if not isinstance(raw, Mapping):
-        raise ChartError("a chart is an object")
-    read = _KINDS.get(str(raw.get("kind")))
-    if read is None:
-        raise ChartError(f"`kind` has to be one of {', '.join(_KINDS)}")
-    return read(raw)
+    """The chart that a JSON value describes; a `ChartError` where it describes none."""
+    _ask(isinstance(raw, Mapping), "a chart is an object")
+    _ask(str(raw.get("kind")) in _KINDS, f"`kind` has to be one of {', '.join(_KINDS)}")
+    return _KINDS[str(raw["kind"])](raw)
 
 
 def _bars(raw: Mapping[str, Any]) -> Bars:
@@ -190,10 +180,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Chart]] = {
 }
 
 
-# ---------------------------------------------------------------- parts of a chart
-
-
-def _ask(fits: bool, problem: str) -> None:
+def _ask(fits: object, problem: str) -> None:
     if not fits:
         raise ChartError(problem)
 
@@ -204,18 +191,16 @@ def _said(raw: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(raw: Mapping[str, Any], key: str, default: str | None = None) -> str:
     found = raw.get(key, default)
-    if not isinstance(found, str):
-        raise ChartError(f"`{key}` has to be text")
-    return found
+    _ask(isinstance(found, str), f"`{key}` has to be text")
+    return str(found)
 
 
 def _list(raw: Mapping[str, Any], key: str, most: int = 0, of: type = object, what: str = "") -> list[Any]:
-    found = raw.get(key)
-    if not isinstance(found, list) or not found:
-        raise ChartError(f"`{key}` has to be a list with something in it")
+    found: Any = raw.get(key)
+    _ask(isinstance(found, list) and found, f"`{key}` has to be a list with something in it")
     _ask(not most or len(found) <= most, f"`{key}` has {len(found)} entries, and at most {most} are drawn")
     _ask(all(isinstance(item, of) for item in found), f"`{key}` is a list of {what}")
-    return found
+    return list(found)
 
 
 def _texts(raw: Mapping[str, Any], key: str, most: int) -> list[str]:
@@ -226,14 +211,12 @@ def _limit(raw: Mapping[str, Any], place: str) -> Limit | None:
     found = raw.get("limit")
     if found is None:
         return None
-    if not isinstance(found, Mapping):
-        raise ChartError("`limit` is an object")
+    _ask(isinstance(found, Mapping), "`limit` is an object")
     return Limit(_number(found.get(place), f"limit.{place}"), _text(found, "label"))
 
 
 def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ChartError(f"`{where}` has to be a number")
+    _ask(is_number(value), f"`{where}` has to be a number")
     # An int of any size can be compared; `float` of one that is too large could not be made.
     _ask(abs(value) <= 1e300, f"`{where}` has to be a number that can be drawn")
     return float(value)
