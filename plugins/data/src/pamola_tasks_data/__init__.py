@@ -11,11 +11,5 @@ if TYPE_CHECKING:
     from pamola_tasks_data.writing import DataWriter as DataWriter
 
 __getattr__, __dir__, __all__ = lazily(
-    __name__,
-    {
-        "reading": "DataReader",
-        "settings": "DataSettings",
-        "source": "DataSource",
-        "writing": "DataWriter",
-    },
+    __name__, {"reading": "DataReader", "settings": "DataSettings", "source": "DataSource", "writing": "DataWriter"}
 )

@@ -129,11 +129,7 @@ class Table:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[IO[bytes]]:
         limit = float(self.options["expansion_limit"])
-        with (
-            explained(self.what),
-            self.file.open(self.role) as file,
-            expanded(file, self.file.path, limit) as content,
-        ):
+        with explained(self.what), self.file.open(self.role) as file, expanded(file, self.file.path, limit) as content:
             yield content
 
 

@@ -43,15 +43,7 @@ class DataWriter:
         self._handover = handover
 
     def write_dataset(
-        self,
-        frame: Any,
-        path: str,
-        *,
-        name: str,
-        format: str,
-        role: str = "data",
-        step: str = "",
-        kind: str = "output",
+        self, frame: Any, path: str, *, name: str, format: str, role: str = "data", step: str = "", kind: str = "output"
     ) -> DatasetRecord:
         """Write a frame, or an iterable of frames with the same columns, to one file.
 

@@ -11,6 +11,5 @@ if TYPE_CHECKING:
     from pamola_tasks_reports.reporter import TaskReporter as TaskReporter
 
 __getattr__, __dir__, __all__ = lazily(
-    __name__,
-    {"artifacts": "ArtifactGroup", "html": "as_html", "markdown": "as_markdown", "reporter": "TaskReporter"},
+    __name__, {"artifacts": "ArtifactGroup", "html": "as_html", "markdown": "as_markdown", "reporter": "TaskReporter"}
 )
