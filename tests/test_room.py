@@ -14,7 +14,7 @@ from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import DataWriteError
 from pamola_tasks.plan import Plan
 from pamola_tasks.protocols import RunServices
-from pamola_tasks_data.free_space import RECORDS, check_room
+from pamola_tasks_data.provider import RECORDS, check_room
 
 
 def task(root: Path) -> Steps:

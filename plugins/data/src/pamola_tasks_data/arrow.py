@@ -90,7 +90,7 @@ def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
     frame = plain(frame, spans_as_text=mixed_as_text)
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+    except (pa.ArrowException, OverflowError):
         # Arrow's message would show a value.
         mixed = [name for name in frame.columns if not _fits_arrow(frame[name])]
     if mixed and mixed_as_text:
@@ -154,6 +154,6 @@ def _with_used_categories(column: pd.Series) -> pd.Series:
 def _fits_arrow(column: pd.Series) -> bool:
     try:
         pa.Array.from_pandas(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+    except (pa.ArrowException, OverflowError):
         return False
     return True

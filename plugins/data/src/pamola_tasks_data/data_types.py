@@ -25,14 +25,7 @@ _KINDS = {synonym: kind for kind, synonyms in _SYNONYMS.items() for synonym in s
 
 
 def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, str], frozenset[str]]:
-    """The kinds that hold for a dataset's columns.
-
-    Returns:
-        Kind by column, and the columns that the dataset must have (those stated for it by name).
-
-    Raises:
-        ConfigurationError: A kind is not known.
-    """
+    """The kind that holds for each column of a dataset, and the columns that it must have: those stated for it."""
     anywhere = {name: value for name, value in data_types.items() if isinstance(value, str)}
     own = data_types.get(dataset)
     own = own if isinstance(own, Mapping) else {}
@@ -40,11 +33,7 @@ def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, s
 
 
 def check_data_types(data_types: Mapping[str, Any]) -> None:
-    """Refuse types that are not known, before anything is read.
-
-    Raises:
-        ConfigurationError: With the column, and the types that there are.
-    """
+    """Refuse types that are not known, before anything is read."""
     for name, value in data_types.items():
         for column, kind in value.items() if isinstance(value, Mapping) else [(name, value)]:
             _kind(column, kind)

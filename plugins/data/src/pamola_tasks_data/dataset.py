@@ -24,34 +24,22 @@ _ANYTHING = {"csv": "text", "jsonl": "object", "xlsx": "object"}
 
 @attrs.define(eq=False)
 class Dataset:
-    """A dataset: its files, or a frame.
-
-    Attributes:
-        stated: What is stated of the files: `delimiter`, `quotechar`, `encoding`.
-        kinds: The types that `data_types` states, by column.
-        required: The columns that it has to have, since they are stated for it by name.
-        frame: The dataset itself, or the columns that were read.
-        complete: The frame has all columns.
-        written: The frame that the file was written from, where reading it would give the same.
-        fingerprint: The hash, once it is known.
-        described: Its description was asked for.
-        notes: What was found out about each file while reading it.
-    """
+    """A dataset: its files, or a frame."""
 
     name: str
     files: tuple[VerifiedFile, ...] = ()
     format: str = "memory"
     role: Any = "data"
-    stated: Mapping[str, Any] = attrs.Factory(dict)
-    kinds: Mapping[str, str] = attrs.Factory(dict)
-    required: frozenset[str] = frozenset()
-    frame: pd.DataFrame | None = None
-    complete: bool = False
-    written: pd.DataFrame | None = None
+    stated: Mapping[str, Any] = attrs.Factory(dict)  #: `delimiter`, `quotechar`, `encoding`, `sheet` of its files
+    kinds: Mapping[str, str] = attrs.Factory(dict)  #: the types that `data_types` states, by column
+    required: frozenset[str] = frozenset()  #: columns that it has to have, since they are stated for it by name
+    frame: pd.DataFrame | None = None  #: the dataset itself, or the columns that were read
+    complete: bool = False  #: the frame has all columns
+    written: pd.DataFrame | None = None  #: what the file was written from, where reading it would give the same
     schema: dict[str, str] | None = None
-    fingerprint: str = ""
+    fingerprint: str = ""  #: the hash, once it is known
     described: bool = False
-    notes: dict[str, dict[str, Any]] = attrs.Factory(dict)
+    notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  #: what was found out about each file while reading it
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 
     @property
@@ -133,13 +121,10 @@ def explained(what: str) -> Iterator[None]:
 
 
 class Handover:
-    """Frames that a data writer leaves for the data source of the same run, which so need not read their files again.
-
-    Attributes:
-        is_read: Given a dataset and the step that writes it, whether another step reads it; false by default.
-    """
+    """Frames that a data writer leaves for the source of the same run, which so need not read their files again."""
 
     def __init__(self) -> None:
+        #: whether a dataset is read by another step than the one that writes it
         self.is_read: Callable[[str, str], bool] = lambda name, step: False
         self._frames: dict[str, tuple[str, Any]] = {}
         self._lock = threading.Lock()

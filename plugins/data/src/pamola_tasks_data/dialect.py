@@ -24,20 +24,14 @@ _ROWS_LOOKED_AT = 100
 
 @attrs.frozen(kw_only=True)
 class CsvHead:
-    """The dialect and header found at the start of a CSV file.
-
-    Attributes:
-        header: Names of the columns.
-        only_header: The file has no rows.
-        guessed_encoding: The encoding is a guess, since the bytes are not UTF-8 and nothing was stated.
-    """
+    """The dialect and header found at the start of a CSV file."""
 
     delimiter: str
     quotechar: str
     encoding: str
     header: tuple[str, ...]
-    only_header: bool
-    guessed_encoding: bool
+    only_header: bool  #: the file has no rows
+    guessed_encoding: bool  #: the bytes are not UTF-8, and no encoding was stated
 
 
 def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:

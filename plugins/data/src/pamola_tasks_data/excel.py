@@ -36,8 +36,7 @@ _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time z
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """A sheet: the first, or the one that the option `sheet` names. Its first row has the names of the columns.
 
-    Formulas are read as the values that the program which wrote the file had worked out. Only cells of the columns
-    asked for are kept; empty rows at the end are none.
+    Formulas are read as the values that the program which wrote the file had worked out.
     """
     with _opened(file, options) as sheet:
         return read_parts(sheet.parts(columns), sheet.names(columns), columns, options)
@@ -146,10 +145,10 @@ def _up_to_the_last_filled(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[A
     for row in rows:
         if all(value is None for value in row):
             empty += 1
-        else:
-            yield from itertools.repeat((), empty)
-            yield row
-            empty = 0
+            continue
+        yield from itertools.repeat((), empty)
+        yield row
+        empty = 0
 
 
 def _header(row: Sequence[Any]) -> list[str]:

@@ -44,11 +44,7 @@ _COMPRESSED_INSIDE = ("parquet", "xlsx")
 
 
 class Formats:
-    """The formats that are known, by name.
-
-    Args:
-        known: The formats that plugins bring, each imported when it is first asked for.
-    """
+    """The known formats by name: those that plugins bring, each imported when it is first asked for."""
 
     def __init__(self, known: Mapping[str, DatasetFormat] = OWN) -> None:
         self.known = known

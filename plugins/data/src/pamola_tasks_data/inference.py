@@ -99,17 +99,11 @@ def _is_decimal(text: Any, shape: _Shape) -> bool:
 
 
 class _Shape:
-    """How the cells of a column that Arrow takes for numbers are written: looked at in bulk, not cell by cell.
-
-    Attributes:
-        plain: Digits with at most a point and a minus sign, and no zero before another digit.
-        minus_zero: Some cell begins with `-0`.
-        longest: The length of the longest cell.
-    """
+    """How the cells of a column that Arrow takes for numbers are written: looked at in bulk, not cell by cell."""
 
     def __init__(self, text: Any) -> None:
-        self.plain = True
-        self.minus_zero = False
+        self.plain = True  # digits with at most a point and a minus sign, and no zero before another digit
+        self.minus_zero = False  # some cell begins with `-0`
         self.longest = pc.max(pc.binary_length(text)).as_py() or 0
         for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
             if len(chunk):

@@ -33,16 +33,13 @@ _NULLABLE = {"Int64": pa.int64(), "boolean": pa.bool_()}
 class Kind:
     """What a column holds.
 
-    Attributes:
-        type: Arrow's type of all values, `null` where all are missing; None where no one type keeps them: they are
-            text in CSV, and Python objects elsewhere.
-        missing: A value is missing.
-        wide: Some whole number is too long for a double.
+    Its type is Arrow's, `null` where all values are missing; None where no one type keeps them: they are text in CSV,
+    and Python objects elsewhere.
     """
 
     type: Any
-    missing: bool
-    wide: bool = False
+    missing: bool  #: a value is missing
+    wide: bool = False  #: some whole number is too long for a double
 
     @classmethod
     def of(cls, cells: Any) -> Kind:

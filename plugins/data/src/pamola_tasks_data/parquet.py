@@ -50,11 +50,7 @@ def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
-    """Write frames with the same columns; the first one's types hold for all.
-
-    Returns:
-        The number of rows.
-    """
+    """Write frames with the same columns; the first one's types hold for all. Returns the number of rows."""
     rows = 0
     writer: Any = None
     with ExitStack() as stack:

@@ -56,7 +56,7 @@ def pamola_add_dataset_formats() -> dict[str, str]:
 @hookimpl
 def pamola_check_plan(run: RunServices, plan: Plan) -> None:
     """Room on the disk for what the plan writes."""
-    from pamola_tasks_data.free_space import check_room
+    from pamola_tasks_data.provider import check_room
 
     check_room(run, plan)
 

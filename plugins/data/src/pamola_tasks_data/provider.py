@@ -1,19 +1,23 @@
-"""The two services of a run, made from its configuration."""
+"""What a run gets of this plugin: its data source and writer, and whether the disk has room for what it will write."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import PathSecurityError
+from pamola_tasks.errors import DataWriteError, PathSecurityError
 from pamola_tasks_data.formats import Formats
 from pamola_tasks_data.reading import CsvOptions, DataReader
 from pamola_tasks_data.source import DataSource
 from pamola_tasks_data.writing import DataWriter
 
 if TYPE_CHECKING:
+    from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import Config, RunServices
+
+RECORDS = 1 << 20  # bytes for log, report, journal and history
 
 
 def data_source(run: RunServices) -> DataSource:
@@ -76,3 +80,41 @@ def _place_of(run: RunServices, path: str) -> str:
         if not run.files.exists(path) and run.files.exists(in_repository):
             return in_repository
     return path
+
+
+# ---------------------------------------------------------------- room on the disk
+
+
+def check_room(run: RunServices, plan: Plan) -> None:
+    """Refuse a run that would fill the disk, unless `check_free_space` is false."""
+    if run.dry or not run.config.check_free_space:
+        return
+    needed = _estimate(run, plan) + RECORDS
+    try:
+        free = shutil.disk_usage(run.files.root).free
+    except OSError:  # a project in memory
+        return
+    if free < needed:
+        raise DataWriteError(
+            f"not enough disk space at {run.files.root}: about {needed:,} bytes are needed (for datasets"
+            f" as large as their inputs, and {RECORDS:,} for log, report and history) and {free:,} bytes are"
+            " free: free some space, or set check_free_space to false if the outputs are much smaller",
+            needed=needed,
+            free=free,
+        )
+
+
+def _estimate(run: RunServices, plan: Plan) -> int:
+    """About how many bytes of datasets the unfinished steps will write: as many as they are made from."""
+    saved, sizes, needed = run.checkpoints.load(), {}, 0
+    for name, path in input_files(run).items():
+        with contextlib.suppress(OSError, PathSecurityError):  # the step that reads it will say so
+            sizes[name] = run.files.stat(path).size
+    for step in plan:
+        left = {output.name: output.bytes or 0 for output in saved[step.id].outputs} if step.id in saved else {}
+        read = sum(sizes.get(name, 0) for name in step.reads)
+        for name in step.writes:
+            sizes[name] = left.get(name, read // len(step.writes))
+            if name not in left:
+                needed += sizes[name]
+    return needed

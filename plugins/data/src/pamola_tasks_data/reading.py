@@ -66,15 +66,7 @@ class DataReader:
         return self._files
 
     def table(self, file: VerifiedFile, format: str, *, role: Role, what: str, **stated: Any) -> Table:
-        """A file as a table.
-
-        Args:
-            file: The file.
-            format: Name of its format.
-            role: What it was written as, where it is encrypted.
-            what: What messages call it.
-            **stated: Options of the format, such as `delimiter`, `text_columns` and `dtypes`; None for what is not.
-        """
+        """A file as a table, which messages call `what`; `stated` are options of its format that are not None."""
 
         def warn(message: str) -> None:
             if self._warn is not None:
@@ -87,10 +79,7 @@ class DataReader:
 
 @attrs.frozen(kw_only=True)
 class Table:
-    """One file of a dataset, and what its format has to know to read it.
-
-    Every method raises `DataError` where the file is not there, cannot be read, or has no such column.
-    """
+    """One file of a dataset, and what its format has to know to read it."""
 
     file: VerifiedFile
     format: DatasetFormat

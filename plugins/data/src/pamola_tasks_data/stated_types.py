@@ -36,11 +36,7 @@ _NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 
 
 def apply_types(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
-    """The frame with these columns converted.
-
-    Raises:
-        DataError: Values do not fit; says which column and how many, never which values.
-    """
+    """The frame with these columns converted; values that do not fit are refused, counted and not shown."""
     problems = []
     for column, kind in kinds.items():
         if column not in frame.columns:
@@ -78,11 +74,6 @@ def _as_series(array: Any, like: pd.Series, dtype: Any = None) -> pd.Series:
 def _bad(text: Any, good: Any) -> int:
     """How many values are there but not good."""
     return int(pc.sum(pc.and_(pc.is_valid(text), pc.invert(pc.fill_null(good, False)))).as_py() or 0)
-
-
-def _to_text(series: pd.Series) -> tuple[pd.Series, int]:
-    made = _as_series(_text_of(series), series)
-    return made, 0
 
 
 def _to_integer(series: pd.Series) -> tuple[pd.Series, int]:
@@ -126,16 +117,12 @@ def _to_date(series: pd.Series) -> tuple[pd.Series, int]:
     return made, bad
 
 
-def _to_category(series: pd.Series) -> tuple[pd.Series, int]:
-    return series.astype("category"), 0
-
-
 _CONVERT: Mapping[str, Callable[[pd.Series], tuple[pd.Series, int]]] = {
-    "text": _to_text,
+    "text": lambda series: (_as_series(_text_of(series), series), 0),
     "integer": _to_integer,
     "float": _to_float,
     "boolean": _to_boolean,
     "date": _to_date,
     "datetime": _to_datetime,
-    "category": _to_category,
+    "category": lambda series: (series.astype("category"), 0),
 }

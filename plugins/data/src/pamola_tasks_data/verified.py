@@ -27,14 +27,7 @@ CHANGED = "it changed while this run read it: run again when nothing writes to i
 
 
 class VerifiedFile:
-    """One file.
-
-    Args:
-        files: How it is opened.
-        path: Its name.
-        sha256: The hash that it was recorded with when it was written; found out when it is first read unless given.
-        room: Asked, before the file is first read, how many bytes of it may be kept in memory.
-    """
+    """One file, of a recorded hash if there is one; `room` says how many bytes of it may be kept in memory."""
 
     def __init__(self, files: Files, path: str, sha256: str = "", room: Callable[[], int] = lambda: 0) -> None:
         self.path = path
@@ -83,11 +76,7 @@ class VerifiedFile:
 
     @contextlib.contextmanager
     def open(self, role: Role) -> Iterator[IO[bytes]]:
-        """Read it, decrypted where it is encrypted.
-
-        Raises:
-            DataError: It is not the file that was hashed; also while it is read.
-        """
+        """Read it, decrypted where it is encrypted; refused, also while it is read, if it is not what was hashed."""
         content = self._hold(whole=bool(self._sha256) or not self._dated)
         with contextlib.ExitStack() as stack:
             raw: IO[bytes] = io.BytesIO(content) if content is not None else stack.enter_context(self._checked())
@@ -100,13 +89,7 @@ class VerifiedFile:
             yield cast("IO[bytes]", io.BufferedReader(blocks, 1 << 16))
 
     def check(self) -> None:
-        """Refuse the file where it is no longer the one that was read.
-
-        It is re-hashed only if its size or times have changed.
-
-        Raises:
-            DataError: It is another one, or gone.
-        """
+        """Refuse the file where it is no longer the one that was read; re-hashed only if size or times have changed."""
         if self._stat is None:
             return
         try:

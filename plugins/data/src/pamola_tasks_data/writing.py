@@ -45,14 +45,12 @@ class DataWriter:
     def write_dataset(
         self, frame: Any, path: str, *, name: str, format: str, role: str = "data", step: str = "", kind: str = "output"
     ) -> DatasetRecord:
-        """Write a frame, or an iterable of frames with the same columns, to one file.
+        """Write a dataset to one file.
 
         Args:
-            frame: A DataFrame, or DataFrames that are written one after the other.
+            frame: A DataFrame, or an iterable of DataFrames with the same columns, written one after the other.
             path: The file, relative to the project's root or absolute and inside it; or a folder, with a `/` at its
                 end, in which the file gets the dataset's name and the extension of the format.
-            name: The dataset's name.
-            format: A known format.
             role: What the file is.
             step: The step that writes it.
             kind: `output` or `intermediate`.
