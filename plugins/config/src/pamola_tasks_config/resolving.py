@@ -13,15 +13,13 @@ from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.parameters import Misfit, ValuePath
 from pamola_tasks.protocols import ConfigLayer, Origin
 from pamola_tasks.secret import Secret
-from pamola_tasks_config.cascade import Entry, merge
-from pamola_tasks_config.checking import in_project_file, is_section, kind_at, type_layers
+from pamola_tasks_config.cascade import Entry, in_project_file, merge, type_layers
 from pamola_tasks_config.document import KeyPath, Problem, changed, dotted, in_words, leaves, nested, scalars
 from pamola_tasks_config.documents import PROJECT_FILE, config_files, find_file, several, stated_id
 from pamola_tasks_config.environment import RESERVED, environment_layer
-from pamola_tasks_config.fitting import ConfigFitter, from_text, plain
+from pamola_tasks_config.fitting import ConfigFitter, expand, from_text, has_reference, is_one_reference, plain
 from pamola_tasks_config.layers import ENVIRONMENT, TASK_FILE, WRITTEN, FileLayer, problem_in
-from pamola_tasks_config.references import expand, has_reference, is_one_reference
-from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, kinds
+from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, is_section, kind_at, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Project, Redactor
@@ -63,7 +61,7 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     typed_layers, wrong = type_layers(layers, settings, task_id, strict=strict)
     if problems or wrong:
         raise ValidationError(problems=in_words([*problems, *wrong]))
-    winners = merge(typed_layers, lambda key: key in settings or is_section(kinds().get(key)))
+    winners = merge(typed_layers, {*settings, *(key for key, kind in kinds().items() if is_section(kind))})
     for path, entry in winners.items():
         # What came from the environment is never looked at again.
         if entry.layer.name != ENVIRONMENT and any(has_reference(value) for _, value in scalars(entry.value)):

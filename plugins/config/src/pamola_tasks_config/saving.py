@@ -20,9 +20,8 @@ from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry
 from pamola_tasks_config.document import Document, KeyPath, Node, dotted, in_words, leaves, nested, put, scalars
 from pamola_tasks_config.documents import CONFIGS, find_file, format_of, parse, read_file
-from pamola_tasks_config.fitting import plain
+from pamola_tasks_config.fitting import has_reference, plain
 from pamola_tasks_config.layers import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileLayer
-from pamola_tasks_config.references import has_reference
 from pamola_tasks_config.schema import kinds
 
 if TYPE_CHECKING:

@@ -7,15 +7,16 @@ A fallback acts where no layer says anything. `doc` is shown by `config schema` 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import attrs
 
-from pamola_tasks.parameters import annotations_of
+from pamola_tasks.parameters import MAPPINGS, annotations_of
 from pamola_tasks.protocols import RetrySettings
+from pamola_tasks_config.document import KeyPath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 EncryptionMode = Literal["none", "simple", "age"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -129,6 +130,24 @@ def limits() -> dict[str, tuple[float | None, float | None]]:
     found |= {"retry.max_retries": (0, None), "retry.backoff": (1, None)}
     found |= {"retry.initial_wait": (0, None), "retry.max_wait": (0, None)}
     return {name: limit for name, limit in found.items() if limit != (None, None)}
+
+
+def is_section(kind: Any) -> bool:
+    """Whether a key holds keys, so that no value (`retry:`) means an empty section."""
+    return (isinstance(kind, type) and attrs.has(kind)) or (get_origin(kind) or kind) in MAPPINGS
+
+
+def kind_at(path: KeyPath, settings: Mapping[str, type]) -> Any:
+    """The type of a key, given by its path; `Any` for a task's own parameters."""
+    kind: Any = kinds().get(path[0], settings.get(path[0], Any))
+    for part in path[1:]:
+        if isinstance(kind, type) and attrs.has(kind):
+            kind = annotations_of(kind).get(part, Any)
+        elif (get_origin(kind) or kind) in MAPPINGS:
+            kind = (get_args(kind) or (Any, Any))[1]
+        else:
+            return Any
+    return kind
 
 
 def json_schema(settings: dict[str, type], schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
