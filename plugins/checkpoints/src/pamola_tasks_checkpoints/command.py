@@ -78,11 +78,7 @@ def _of_step(saved: SavedStep) -> dict[str, Any]:
 
 
 def _clear(run: RunServices, manager: Checkpoints) -> None:
-    """Forget everything.
-
-    Raises:
-        AlreadyRunning: The task runs, and would lose what it stands on.
-    """
+    """Forget everything, unless the task runs, and would lose what it stands on."""
     if not run.files.exists(run.places.of(run.record.task_id).state):
         return  # nothing to forget
     try:

@@ -30,7 +30,6 @@ def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, st
     Args:
         distribution: `name version` of the distribution that the operation comes from.
         inputs: Content hash of every dataset that the step reads, by name.
-        seed: The step's own seed.
     """
     parts = {
         "operation": f"{operation.name} {operation.version}",

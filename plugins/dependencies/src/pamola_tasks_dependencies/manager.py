@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import DependencyError, DependencyFailedError, DependencyMissingError
-from pamola_tasks.storage.files import check_name
-from pamola_tasks_dependencies.matching import matching
+from pamola_tasks.errors import DependencyError, DependencyFailedError, DependencyMissingError, PathSecurityError
+from pamola_tasks.storage.files import check_name, is_temporary
 from pamola_tasks_dependencies.reading import Ending, of_record, of_report, read_report
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ class TaskDependencyManager:
     def assert_dependencies_completed(self) -> bool:
         """Whether all tasks that this one depends on are there and succeeded.
 
-        Returns:
-            False only under `continue_on_error`, which makes warnings of the errors.
+        False only under `continue_on_error`, which makes warnings of the errors.
 
         Raises:
             DependencyMissingError: At least one has left nothing; the message names all that is wrong.
@@ -156,3 +155,38 @@ class TaskDependencyManager:
         if file_pattern is None:
             return self._files.root / folder
         return [self._files.root / name for name in matching(self._files, folder, file_pattern)]
+
+
+def matching(files: Files, folder: str, pattern: str) -> list[str]:
+    """Names of the files beneath a folder that match, sorted.
+
+    The pattern is as in a shell: `*.csv`, `by_year/*.csv`, `**/*.json`. Hidden files match only a part that begins with
+    a dot; links are not files here. One that is absolute or has `..` is refused.
+    """
+    parts = PurePosixPath(pattern).parts
+    windows = PureWindowsPath(pattern)
+    if not parts or ".." in parts or ".." in windows.parts or pattern.startswith("/") or windows.anchor:
+        raise PathSecurityError(
+            f"the pattern {pattern!r} is refused: it has to name files beneath the folder, without `..` and root"
+        )
+    return sorted(set(_found(files, folder, parts)))
+
+
+def _found(files: Files, folder: str, parts: tuple[str, ...]) -> Iterator[str]:
+    head, rest = parts[0], parts[1:]
+    if head == "**" and rest:
+        yield from _found(files, folder, rest)
+    for name, stat in files.iter(folder):
+        path = f"{folder}/{name}"
+        if name.startswith(".") and (not head.startswith(".") or is_temporary(name)):
+            continue
+        if head == "**":
+            if stat.kind == "directory":
+                yield from _found(files, path, parts)
+            elif stat.kind == "file" and not rest:
+                yield path
+        elif fnmatch.fnmatchcase(name, head):
+            if rest and stat.kind == "directory":
+                yield from _found(files, path, rest)
+            elif not rest and stat.kind == "file":
+                yield path

@@ -98,17 +98,14 @@ class Attempts:
     def make(
         self, what: str, attempt: Callable[[], OperationResult], on_retry: OnRetry, stop: threading.Event | None = None
     ) -> OperationResult:
-        """Make one, and others while they fail in a way that may pass.
+        """Make one, and others while they fail in a way that may pass; what the last one raised is raised.
 
         Args:
-            what: The operation, for messages.
-            attempt: The operation, once.
             on_retry: Called with (error, number of the attempt that failed, seconds until the next) before each wait.
             stop: Ends a wait at once when another thread sets it; no other attempt is made then.
 
         Raises:
             MaxRetriesExceededError: It kept failing until its retries were exhausted.
-            Exception: What the last attempt raised.
         """
         passes = Transient(self.settings.on)
         while True:
@@ -153,12 +150,7 @@ def as_result(run: Callable[[], OperationResult], attempts: Attempts) -> Operati
 
 
 def overridden(settings: RetrySettings, what: str, **values: Any) -> RetrySettings:
-    """Settings with some of them replaced, checked.
-
-    Raises:
-        ParameterError: There is no such setting, or its value does not fit.
-        PlanError: A number is out of its range.
-    """
+    """Settings with some of them replaced; a ParameterError or PlanError where one does not fit."""
     stated = {key: value for key, value in values.items() if value is not None}
     if not stated:
         return settings

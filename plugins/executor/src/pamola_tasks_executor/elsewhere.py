@@ -51,12 +51,9 @@ class Work:
 
 @attrs.frozen(kw_only=True)
 class State:
-    """How far submitted work is.
+    """How far submitted work is: from `running` on the time limit counts; when it has ended, what `perform` answered.
 
-    Attributes:
-        name: `waiting`, `running` (from here on the time limit counts) or `ended`.
-        answer: What `perform` returned, when it has ended.
-        messages: What it sent since the last look, where it can send while it runs.
+    Where it can send while it runs, `messages` are those since the last look.
     """
 
     name: Literal["waiting", "running", "ended"]

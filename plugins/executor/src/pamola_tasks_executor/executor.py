@@ -72,15 +72,12 @@ class TaskOperationExecutor:
     def execute_operation(
         self, operation: Any, params: Mapping[str, Any], progress_tracker: Any = None
     ) -> OperationResult:
-        """Run an operation once.
+        """Run an operation once; what it raised is a result with status ERROR.
 
         Args:
             operation: Has `run(**params)`.
             params: What `run` is given: `data_source`, `task_dir`, `reporter` and the operation's own parameters.
             progress_tracker: Handed on to the operation, when given.
-
-        Returns:
-            Its result; what it raised is a result with status ERROR.
         """
         attempts = Attempts(self._retry)
         return as_result(lambda: attempts.once(_call(operation, params, progress_tracker)), attempts)
@@ -100,19 +97,17 @@ class TaskOperationExecutor:
         """Run an operation, and again while it fails in a way that may pass.
 
         Args:
-            operation: Has `run(**params)`.
-            params: What `run` is given.
+            operation, params, progress_tracker: As for `execute_operation`.
             max_retries: Attempts after the first; this and the next four override the configuration for this call.
             backoff_factor: By which each wait is longer than the one before.
             initial_wait: Seconds before the first retry.
             max_wait: The longest wait, in seconds.
             jitter: Whether waits are multiplied by a random factor in [0.75, 1.25].
-            progress_tracker: Handed on to the operation, when given.
             on_retry: Called with (error, number of the attempt that failed, seconds until the next).
 
         Returns:
-            Its result. A result with status ERROR is returned too, unless its exception may pass.
-            `execution_time` is that of all attempts together, without the waits.
+            Its result, also one with status ERROR, unless its exception may pass. `execution_time` is that of all
+            attempts together, without the waits.
 
         Raises:
             MaxRetriesExceededError: It went on failing.
@@ -171,7 +166,7 @@ class TaskOperationExecutor:
         Args:
             operations: Operations or steps, or operations by id.
             common_params: What each operation's `run` is given.
-            progress_tracker: `update(1)` is called after each.
+            progress_tracker: `update(1)` is called after each, in this thread.
             continue_on_error: Continue after a failure; as configured unless given.
 
         Returns:
@@ -191,17 +186,9 @@ class TaskOperationExecutor:
         """Run operations that do not need each other at the same time, on threads, each with its retries.
 
         After a failure (without `continue_on_error`) no other operation is begun and waits between attempts end at
-        once; what is running is waited for, since a thread cannot be stopped.
-
-        Args:
-            operations: Operations or steps, or operations by id.
-            common_params: What each operation's `run` is given. Operations that write files need folders of their own.
-            max_workers: How many at a time; `parallel_processes` unless given.
-            progress_tracker: `update(1)` is called after each, in this thread.
-            continue_on_error: Continue after a failure; as configured unless given.
-
-        Returns:
-            As `execute_operations`, in the order of the operations.
+        once; what is running is waited for, since a thread cannot be stopped. Operations that write files need folders
+        of their own. Arguments and results as for `execute_operations`; `max_workers` run at a time, or as many as
+        `parallel_processes` says.
         """
         many = max_workers or self._plans.at_a_time()
         return self._run(operations, common_params, many, progress_tracker, continue_on_error)

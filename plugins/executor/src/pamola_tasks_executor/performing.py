@@ -24,8 +24,7 @@ from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.steps import call_step, execute_step
 from pamola_tasks.storage.staging import offer
-from pamola_tasks_executor.pickles import dumps, loads
-from pamola_tasks_executor.remote import Answer, DescribedAttempt, DescribedRun
+from pamola_tasks_executor.remote import Answer, DescribedAttempt, DescribedRun, dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

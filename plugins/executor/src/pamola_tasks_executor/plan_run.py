@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 
 class PlanRun:
-    """Runs the steps of plans.
-
-    Args:
-        config: `parallel_processes` and `timeout` are read from it.
-        settings: Where steps run.
-        retry: How often and when steps are retried, unless they set it themselves.
-        elsewhere: Where all steps run, whatever the settings say; None for here, and processes of this machine.
-    """
+    """Runs the steps of plans: here, in processes of this machine, or all of them in the place that was given."""
 
     def __init__(
         self, config: Any, settings: ExecutorSettings, retry: RetrySettings, elsewhere: Elsewhere | None = None
@@ -65,10 +58,10 @@ class PlanRun:
         if timeout is not None and not timeout > 0:
             found.append(f"step {step.id}: timeout must be more than 0, not {timeout}")
         if self.runs_elsewhere(step):
-            from pamola_tasks_executor import pickles
+            from pamola_tasks_executor import remote
 
             try:
-                pickles.dumps(step.operation, f"step {step.id}")
+                remote.dumps(step.operation, f"step {step.id}")
             except PamolaTaskError as problem:
                 found.append(str(problem))
         try:

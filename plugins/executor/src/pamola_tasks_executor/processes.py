@@ -27,9 +27,6 @@ class Processes:
 
     On Linux they are forks of a server process, which has the modules imported that they need; elsewhere each is
     started from scratch. They are never forks of this process, which would copy locks held by other threads.
-
-    Args:
-        modules: What the server imports.
     """
 
     def __init__(self, modules: Iterable[str] = ()) -> None:

@@ -1,13 +1,18 @@
 """What another process has to know of a run and of an attempt at a step, and what the parent does with its answer.
 
-All of it are pickles, exchanged by processes of one run. Encryption keys are not among them.
+All of it are pickles, also of definitions in files that cannot be imported, exchanged by processes of one run that
+started each other, or that a place of the user's own has brought together. Encryption keys are not among them.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import pickle
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,16 +20,19 @@ import attrs
 from pamola_tasks.errors import OperationError, PamolaTaskError
 from pamola_tasks.operation import Operation
 from pamola_tasks.plan import StepOptions
+from pamola_tasks.plugins.discovery import module_from
 from pamola_tasks.protocols import StagedFile
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks.result import OperationResult
-from pamola_tasks_executor.pickles import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices, StagedStep, StepDriver
+
+
+_FROM_FILE = "pamola_file_"  # what `module_from` names the modules that it makes of files
 
 
 @attrs.frozen(kw_only=True)
@@ -81,11 +89,7 @@ class RemoteTraceback(Exception):
 
 
 def describe_run(run: RunServices) -> bytes:
-    """What `performing.RemoteRun` is made from.
-
-    Raises:
-        OperationError: Something of it cannot be sent.
-    """
+    """What `performing.RemoteRun` is made from; an OperationError where something of it cannot be sent."""
     task: Any = run.task
     plugins: Any = run.kernel.plugins
     root = run.kernel.project.files.root
@@ -119,11 +123,7 @@ def describe_run(run: RunServices) -> bytes:
 
 
 def describe_step(run: RunServices, step: Step) -> bytes:
-    """What `RemoteRun.perform` is given.
-
-    Raises:
-        OperationError: It cannot be sent, or reads what is in this process's memory only.
-    """
+    """What `RemoteRun.perform` is given; an OperationError where it reads what is in this process's memory only."""
     attempt = DescribedAttempt(
         step_id=step.id,
         name=step.name,
@@ -184,3 +184,59 @@ def _pass_on(kind: str, what: list[Any], driver: StepDriver, step: Step) -> None
             getattr(getattr(run, kind), method)(*positional, **named)
         except PamolaTaskError as error:
             run.warn(f"step {step.id}: {kind}.{method} was refused: {error}", step=step.id)
+
+
+# ---------------------------------------------------------------- values as bytes
+
+
+class _Pickler(pickle.Pickler):
+    """Sends modules by name; those made of a file, which nobody else can import, with the file's path."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, ModuleType):
+            return _module, (obj.__name__, _file_of(obj))
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds classes in modules that were made of files too."""
+
+    def __init__(self, data: bytes, files: dict[str, str]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._files = files
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in self._files:
+            _module(module, self._files[module])
+        return super().find_class(module, name)
+
+
+def _file_of(module: ModuleType) -> str:
+    return str(module.__file__) if module.__name__.startswith(_FROM_FILE) else ""
+
+
+def _module(name: str, file: str) -> ModuleType:
+    if name not in sys.modules and file:
+        module_from(Path(file))
+    __import__(name)
+    return sys.modules[name]
+
+
+def dumps(value: Any, what: str) -> bytes:
+    """A value in bytes for another process; an OperationError says what cannot be sent, and why."""
+    buffer = io.BytesIO()
+    try:
+        _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    except Exception as error:
+        raise OperationError(
+            f"{what} cannot be sent to another process: {error or type(error).__name__} (define classes and functions"
+            f" at module level; or run the steps on threads, without timeout and memory limit, and tasks one at a time)"
+        ) from error
+    files = {name: _file_of(module) for name, module in list(sys.modules.items()) if name.startswith(_FROM_FILE)}
+    return pickle.dumps((files, buffer.getvalue()), pickle.HIGHEST_PROTOCOL)
+
+
+def loads(data: bytes) -> Any:
+    """What `dumps` made bytes of."""
+    files, inner = pickle.loads(data)
+    return _Unpickler(inner, files).load()

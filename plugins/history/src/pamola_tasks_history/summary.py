@@ -40,8 +40,7 @@ class Summary:
     def refresh(self, *, rewritten: bool = False) -> None:
         """Rewrite it, and record runs that were found to be aborted. Of several runs that end at once, one does it.
 
-        Args:
-            rewritten: Also if it describes a longer log than this one.
+        A log that was `rewritten` may be shorter than the file says.
         """
         dead: list[tuple[str, str]] = []
         wanted = self._files.stat(self._log_path).size
@@ -143,11 +142,7 @@ def parse(data: bytes, root: Path) -> list[dict[str, Any]]:
 
 
 def complete(records: list[Any], root: Path) -> list[dict[str, Any]]:
-    """Foreign records in the form of ours, oldest first, each with all its keys, its paths and time as we store them.
-
-    Raises:
-        ExecutionLogError: They are not records; the message lists what is wrong.
-    """
+    """Foreign records in the form of ours, oldest first, each with all its keys, paths and time as we store them."""
     found = [f"record {n}: {p}" for n, record in enumerate(records, 1) for p in events.problems_of(record)]
     if found:
         more = f"; and {len(found) - 10} more" if len(found) > 10 else ""

@@ -64,12 +64,7 @@ def shown(name: object) -> str:
 
 
 def check_name(name: object, *, writing: bool = False) -> str:
-    """The name, unless it is not a plain relative one: then a PathSecurityError with the reason.
-
-    Args:
-        name: What was given as a name, relative to a root, with `/` between its parts.
-        writing: Whether something is going to be made, changed or removed under this name.
-    """
+    """The name, unless it is not a plain relative one: then a PathSecurityError with the reason; see `name_problem`."""
     if not isinstance(name, str):
         raise PathSecurityError(f"a file name must be text, not {type(name).__name__}")
     problem = name_problem(name, writing)

@@ -26,10 +26,7 @@ _ATTEMPTS = 200  # openat2 asks to try again when a folder was renamed while `..
 
 
 class Opener:
-    """Opens files and folders beneath one root, which is held by its descriptor.
-
-    A symlink in the last place is followed.
-    """
+    """Opens files and folders beneath one root, which is held by its descriptor; a symlink at the end is followed."""
 
     kind = ""
 

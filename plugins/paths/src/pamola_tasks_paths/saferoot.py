@@ -67,9 +67,6 @@ class SafeRoot:
             mode: `rb` (or `r` for text in UTF-8), `r+b` to change it in place, `ab` to append: made when missing, with
                 its folders. To rewrite a file use `create`.
             buffering: As for the built-in `open`.
-
-        Returns:
-            An open file, which is a context manager.
         """
         plain = mode.translate({ord("b"): None, ord("t"): None})
         flags = _FLAGS.get(plain)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pamola_tasks.errors import ProjectError
-from pamola_tasks_scaffold.texts import example_in, text_of
+from pamola_tasks_scaffold.templates import example_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

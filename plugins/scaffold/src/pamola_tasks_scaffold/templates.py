@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
+from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING
 
 import click
@@ -11,12 +13,13 @@ import click
 from pamola_tasks import __version__
 from pamola_tasks.errors import UsageError
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_scaffold.texts import example_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.protocols import CommandLine
+    from pamola_tasks.protocols import CommandLine, Places
+
+_TEMPLATES = Path(__file__).with_name("templates")
 
 
 @click.command("task")
@@ -157,3 +160,14 @@ def _create_distribution(
         files[f"{folder}/{path}"] = text_of(template, **values)
     then = [("install it", f"pip install -e {folder}"), ("test it", f"pytest {folder}")]
     cli.create_files(f"{what} {name}", files, then)
+
+
+def example_in(places: Places) -> str:
+    """Where the example table goes."""
+    return f"{places.folders['raw']}/example.csv"
+
+
+def text_of(template: str, /, **values: str) -> str:
+    """The text of a template, with `${key}` replaced by the value of each key."""
+    text = (_TEMPLATES / f"{template}.txt").read_text(encoding="utf-8")
+    return Template(text).substitute(values) if values else text
