@@ -17,12 +17,8 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     """`pamola-task verify`, which does not vouch for files while a plugin that may object is missing."""
-    return {
-        "verify": Command(
-            "pamola_tasks_audit.verify:command",
-            help="Re-hash a run's inputs and outputs and report changed or missing files.",
-        )
-    }
+    about = "Re-hash a run's inputs and outputs and report changed or missing files."
+    return {"verify": Command("pamola_tasks_audit.verify:command", help=about)}
 
 
 @hookimpl

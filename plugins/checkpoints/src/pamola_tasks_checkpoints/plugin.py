@@ -22,11 +22,6 @@ def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """The command `checkpoints`."""
-    return {
-        "checkpoints": Command(
-            "pamola_tasks_checkpoints.command:checkpoints",
-            help="List a task's finished steps, or delete their checkpoints.",
-            writes=False,  # --clear asks
-        )
-    }
+    about = "List a task's finished steps, or delete their checkpoints."
+    target = "pamola_tasks_checkpoints.command:checkpoints"
+    return {"checkpoints": Command(target, help=about, writes=False)}  # --clear asks

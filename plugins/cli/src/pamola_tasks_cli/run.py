@@ -28,11 +28,7 @@ _KINDS = ("threads", "processes")  # of the default executor
 @click.option("--restart", is_flag=True, help="Ignore checkpoints and run every step.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option(
-    "--set",
-    "settings",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Override a configuration key (values as in YAML).",
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Override a configuration key (values as in YAML)."
 )
 @click.option("--from", "first", metavar="STEP", help="Start at STEP, reusing earlier results.")
 @click.option("--to", "last", metavar="STEP", help="Stop after STEP.")

@@ -10,8 +10,5 @@ PAMOLA_HOOK_API = 1
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     """The command `demo`."""
-    return {
-        "demo": Command(
-            "pamola_tasks_demo.command:demo", help="Run a whole privacy task on synthetic patients or your own table."
-        )
-    }
+    about = "Run a whole privacy task on synthetic patients or your own table."
+    return {"demo": Command("pamola_tasks_demo.command:demo", help=about)}

@@ -10,6 +10,5 @@ if TYPE_CHECKING:
     from pamola_tasks_executor.performing import perform as perform
 
 __getattr__, __dir__, __all__ = lazily(
-    __name__,
-    {"elsewhere": "Elsewhere State Work", "executor": "TaskOperationExecutor", "performing": "perform"},
+    __name__, {"elsewhere": "Elsewhere State Work", "executor": "TaskOperationExecutor", "performing": "perform"}
 )

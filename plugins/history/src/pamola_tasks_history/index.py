@@ -130,13 +130,10 @@ def _tail(log: IO[bytes], size: int) -> str:
 def _read_on(log: IO[bytes], known: _Known) -> None:
     offset = known.size
     log.seek(offset)
-    rest = b""
-    while block := log.read(LONG):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            _note(line, offset, known)
-            offset += len(line) + 1
+    for line in log:
+        if line.endswith(b"\n"):  # else it is being written
+            _note(line[:-1], offset, known)
+            offset += len(line)
     if offset > known.size:
         known.size = offset
         known.tail = _tail(log, offset)
@@ -161,10 +158,4 @@ def _note(line: bytes, offset: int, known: _Known) -> None:
 
 def _line_at(log: IO[bytes], offset: int) -> bytes:
     log.seek(offset)
-    line = b""
-    while b"\n" not in line:
-        block = log.read(4096)
-        if not block:
-            break
-        line += block
-    return line.partition(b"\n")[0]
+    return log.readline().removesuffix(b"\n")

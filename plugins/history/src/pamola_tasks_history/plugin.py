@@ -25,9 +25,5 @@ def pamola_provide_history(run: RunServices) -> History:
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """The command `history`."""
-    return {
-        "history": Command(
-            "pamola_tasks_history.command:history", help="List runs with time, duration and outcome.", writes=False
-        )
-    }
+    about = "List runs with time, duration and outcome."
+    return {"history": Command("pamola_tasks_history.command:history", help=about, writes=False)}

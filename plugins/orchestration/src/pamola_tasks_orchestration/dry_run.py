@@ -30,9 +30,7 @@ class PlannedStep:
 def dry_run(run: RunServices, remade: Mapping[str, str] | None = None) -> list[PlannedStep]:
     """What would become of each step of a configured run, in the plan's order.
 
-    Args:
-        run: The run.
-        remade: Inputs that will not be what they are now, by name, and what rewrites them.
+    `remade` are inputs that will not be what they are now, by name, and what rewrites them.
     """
     left_out = run.options.selection.left_out(run.plan)
     anew: set[str] = set()

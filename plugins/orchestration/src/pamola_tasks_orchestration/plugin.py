@@ -15,14 +15,8 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`pamola-task graph`."""
-    return {
-        "graph": Command(
-            "pamola_tasks_orchestration.graph:command",
-            help="Draw the tasks and their dependencies, or the steps of one.",
-            writes=False,
-        )
-    }
+    about = "Draw the tasks and their dependencies, or the steps of one."
+    return {"graph": Command("pamola_tasks_orchestration.graph:command", help=about, writes=False)}
 
 
 @hookimpl(trylast=True)

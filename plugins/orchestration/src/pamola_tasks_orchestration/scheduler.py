@@ -68,11 +68,7 @@ class TaskScheduler:
             yield planned
 
     def _request(
-        self,
-        names: Sequence[str],
-        with_dependencies: bool,
-        options: RunOptions | None,
-        continue_on_error: bool = False,
+        self, names: Sequence[str], with_dependencies: bool, options: RunOptions | None, continue_on_error: bool = False
     ) -> Request:
         options = options or RunOptions(console=False, quiet=True)
         graph = TaskGraph(self._kernel, options)
