@@ -29,13 +29,11 @@ class DataSource(Protocol):
             named with file and column, never with values.
     """
 
+    def names(self) -> list[str]: ...
+    def add_dataframe(self, name: str, frame: Any) -> None: ...
+
     def has_dataset(self, name: str) -> bool:
         """Whether there is a dataset of this name and, for a file, whether the file is there."""
-
-    def names(self) -> list[str]:
-        """All names, in the order added."""
-
-    def add_dataframe(self, name: str, frame: Any) -> None: ...
 
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
         """Options: `role` (default `data`), `format`, `sha256` of its bytes where that was made while writing."""

@@ -73,7 +73,8 @@ class Stat:
 class Encryption(Protocol):
     """Encrypts what a run writes (`TaskEncryptionManager`).
 
-    `mode` is `none`, `simple`, `age` or another plugin's own; `key_id` says which key is used, and is empty without.
+    `mode` is `none`, `simple`, `age` or another plugin's own; `key_id` says which key is used, and is empty without:
+    reports show them. `cleanup` forgets the key.
     """
 
     @property
@@ -82,6 +83,8 @@ class Encryption(Protocol):
     def mode(self) -> str: ...
     @property
     def key_id(self) -> str: ...
+    def get_encryption_info(self) -> dict[str, Any]: ...
+    def cleanup(self) -> None: ...
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
         """A file to write plain bytes to; closing it completes `raw` but does not close it."""
@@ -103,12 +106,6 @@ class Encryption(Protocol):
 
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
-
-    def get_encryption_info(self) -> dict[str, Any]:
-        """Enabled, mode, key id: for reports."""
-
-    def cleanup(self) -> None:
-        """Forget the key."""
 
 
 class ContainerFormat(Protocol):

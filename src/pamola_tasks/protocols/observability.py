@@ -17,32 +17,23 @@ if TYPE_CHECKING:
 
 
 class Redactor(Protocol):
-    """Hides secrets. Called on every text that a run writes, from its first log line, and from several threads.
+    """Hides secrets: those that are registered, and what patterns match or predicates on key names say.
 
-    It must never raise: a text that cannot be redacted is withheld whole.
+    Called on every text that a run writes, from its first log line, and from several threads. It must never raise: a
+    text that cannot be redacted is withheld whole.
     """
 
-    def __call__(self, text: str) -> str:
-        """The text with everything secret replaced."""
+    def __call__(self, text: str) -> str: ...
+    def hides(self, key: str) -> bool: ...
+    def register(self, secret: Secret | str) -> None: ...
+    def add_pattern(self, pattern: str | re.Pattern[str]) -> None: ...
+    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None: ...
 
     def value(self, value: Any, key: str = "") -> Any:
-        """A copy of a nested value, found under `key` if any, that is safe to write as JSON: of dicts, lists, texts,
-        numbers and None only."""
-
-    def hides(self, key: str) -> bool:
-        """Whether the value of a key of this name is hidden."""
-
-    def register(self, secret: Secret | str) -> None:
-        """Hide this secret from now on."""
+        """A copy of a nested value that is safe to write as JSON: of dicts, lists, texts, numbers and None only."""
 
     def learn(self, value: Any, key: str = "") -> None:
         """Register what is secret in a nested value: each `Secret`, passwords in URLs, texts under secret names."""
-
-    def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
-        """Hide whatever this regular expression matches; `re.error` where it is none."""
-
-    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
-        """Hide the values of keys for which this function returns true."""
 
     def disclosure(self, run: Any = None, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
         """What may be said of errors, at this moment.
@@ -68,14 +59,14 @@ class Disclosure(Protocol):
 
 
 class Logging(Protocol):
-    """Where log lines go."""
+    """Where log lines go: handlers with formatters; `close` flushes and closes them.
+
+    Records carry `run_id`, `task_id` and `step_id`; messages are redacted.
+    """
 
     @property
-    def handlers(self) -> Sequence[logging.Handler]:
-        """The handlers, formatters set. Records carry `run_id`, `task_id` and `step_id`; messages are redacted."""
-
-    def close(self) -> None:
-        """Flush and close all of them."""
+    def handlers(self) -> Sequence[logging.Handler]: ...
+    def close(self) -> None: ...
 
 
 class History(Protocol):

@@ -79,7 +79,8 @@ class Config(Protocol):
 
     Every key of the schema is an attribute of that name; a task's own parameters are attributes too. A key that no
     layer states has the default of the reference; `encryption_mode` is `none`, but `simple` where `use_encryption` is
-    on. A `RawValue` in a layer is text that is still to be read.
+    on. A `RawValue` in a layer is text that is still to be read. `get` takes dotted keys; `to_dict` gives all values,
+    nested, with secrets as `***`.
     """
 
     task_id: str
@@ -110,9 +111,8 @@ class Config(Protocol):
 
     @property
     def retry(self) -> RetrySettings: ...
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value of a dotted key, or the default."""
+    def get(self, key: str, default: Any = None) -> Any: ...
+    def to_dict(self) -> dict[str, Any]: ...
 
     def plugin(self, name: str) -> Any:
         """A plugin's own section, as an instance of the class that it gave with `pamola_add_settings`."""
@@ -125,9 +125,6 @@ class Config(Protocol):
 
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, who won and who was overridden; secrets as `Secret`."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """All values, nested, with secrets as `***`."""
 
 
 class RawValue(str):
@@ -231,11 +228,8 @@ class Directories(Protocol):
 
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
-    ) -> Path:
-        """A path for an artifact, checked."""
-
-    def clean_temp_directory(self) -> bool:
-        """Empty the temp directory, without deleting it."""
+    ) -> Path: ...
+    def clean_temp_directory(self) -> bool: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -278,11 +272,9 @@ class Lock(Protocol):
     def release(self) -> None:
         """Let go; nothing happens where it is not held."""
 
+    def is_running(self, task_id: str) -> bool: ...
     def holder(self, task_id: str) -> LockHolder | None:
         """The process that holds the lock of a task; None if unlocked, or unknown."""
-
-    def is_running(self, task_id: str) -> bool:
-        """Whether a task is locked now."""
 
     def keeping_out(self, task_id: str) -> AbstractContextManager[None]:
         """Keep every process from running a task while the block lasts; `AlreadyRunning` if one does."""

@@ -217,11 +217,11 @@ class Scheduler(Protocol):
     """Runs several tasks of a project.
 
     Tasks are given by name; no names mean all tasks of the project. A task that is named runs in any case; those added
-    as dependencies, and all tasks of a project, are skipped when nothing has changed since they succeeded.
+    as dependencies, and all tasks of a project, are skipped when nothing has changed since they succeeded. `tasks`
+    gives every task of the project, sorted by id; `dry_run` says what `run` would do with each, in order.
     """
 
-    def tasks(self) -> Mapping[str, TaskNode]:
-        """Every task of the project, sorted by id."""
+    def tasks(self) -> Mapping[str, TaskNode]: ...
 
     def order(self, names: Sequence[str] = (), *, with_dependencies: bool = False) -> Mapping[str, TaskNode]:
         """Tasks in the order in which they run, each behind those that it needs: `TaskCycleError` where they need each
@@ -254,5 +254,4 @@ class Scheduler(Protocol):
 
     def dry_run(
         self, names: Sequence[str] = (), *, with_dependencies: bool = False, options: RunOptions | None = None
-    ) -> Iterator[PlannedTask]:
-        """What `run` would do with each task, in order, without running anything."""
+    ) -> Iterator[PlannedTask]: ...
