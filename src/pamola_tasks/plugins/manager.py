@@ -238,7 +238,7 @@ class Plugins(HookCalls):
                 f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
             )
         default = self.services[service].default
-        by_default = [r for r in offers if default and default in (r.distribution, f"pamola-tasks-{r.name}")]
+        by_default = [r for r in offers if default and default in (r.distribution, f"{KERNEL}-{r.name}")]
         by_hand = [record for record in offers if not record.distribution]
         return next(iter(eager or by_default or (by_hand if len(by_hand) == 1 else ())), None)
 
