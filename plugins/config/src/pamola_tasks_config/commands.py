@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +12,7 @@ from pamola_tasks.protocols import RawValue
 from pamola_tasks_config.task_config import TaskConfig
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine, Config, Origin, Output, Redactor
+    from pamola_tasks.protocols import CommandLine, Origin, Redactor
 
 
 @click.group("config")
@@ -42,7 +41,8 @@ def show(cli: CommandLine, task: str | None, origin: bool, as_json: bool) -> Non
     else:
         rows = [(key, _text(key, found.value, run.redact)) for key, found in origins.items()]
         cli.out.print_table(rows, ("key", "value"))
-    _warn(cli.out, run.config)
+    for warning in getattr(run.config, "warnings", ()):
+        cli.out.note(f"warning: {warning}")
 
 
 def _facts(key: str, found: Origin, redact: Redactor) -> dict[str, Any]:
@@ -60,11 +60,6 @@ def _text(key: str, value: Any, redact: Redactor) -> str:
     return json.dumps(shown, ensure_ascii=not str(shown).isprintable())
 
 
-def _warn(out: Output, config: Config) -> None:
-    for warning in getattr(config, "warnings", ()):
-        out.note(f"warning: {warning}")
-
-
 @command.command("check")
 @click.argument("task", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -73,7 +68,13 @@ def check(cli: CommandLine, task: str | None, as_json: bool) -> None:
     """Report every problem of TASK, or of the project and all its tasks, operations included."""
     problems: list[str] = []
     warnings: list[str] = []
-    for name in [task] if task is not None else [None, *_task_ids(cli, problems)]:
+    names = [task]
+    if task is None:
+        try:
+            names += sorted(cli.kernel.tasks.known())
+        except ConfigurationError as error:
+            problems += error.problems
+    for name in names:
         try:
             config = cli.kernel.services(name, upto="config").config
             if isinstance(config, TaskConfig):
@@ -102,14 +103,6 @@ def check(cli: CommandLine, task: str | None, as_json: bool) -> None:
     click.echo("no problems found")
 
 
-def _task_ids(cli: CommandLine, problems: list[str]) -> Iterable[str]:
-    try:
-        return sorted(cli.kernel.tasks.known())
-    except ConfigurationError as error:
-        problems += error.problems
-        return []
-
-
 @command.command("save")
 @click.argument("task")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key (dotted; values as in YAML).")
@@ -122,17 +115,14 @@ def save(cli: CommandLine, task: str, settings: tuple[str, ...], form: str | Non
     config = cli.kernel.services(task, upto="config").config
     if not isinstance(config, TaskConfig):
         raise UsageError("another plugin provides the configuration here; it is not kept in files of this one")
-    if settings:
-        config.override_with_args(dict(_setting(text) for text in settings))
-    path = config.save(format=form)
-    click.echo(str(path))
-
-
-def _setting(text: str) -> tuple[str, RawValue]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"--set takes KEY=VALUE, and {key!r} has no value")
-    return key, RawValue(value)
+    overrides = {}
+    for key, equals, value in (text.partition("=") for text in settings):
+        if not equals or not key:
+            raise UsageError(f"--set takes KEY=VALUE, and {key!r} has no value")
+        overrides[key] = RawValue(value)
+    if overrides:
+        config.override_with_args(overrides)
+    click.echo(str(config.save(format=form)))
 
 
 @command.command("schema")

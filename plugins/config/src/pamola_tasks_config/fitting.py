@@ -11,7 +11,7 @@ import os
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -31,6 +31,9 @@ from pamola_tasks.parameters import (
 from pamola_tasks.secret import Secret
 from pamola_tasks_config.document import dotted
 from pamola_tasks_config.schema import limits
+
+if TYPE_CHECKING:
+    from pamola_tasks.protocols import Redactor
 
 _TRUE = frozenset(("true", "yes", "1", "on"))
 _FALSE = frozenset(("false", "no", "0", "off"))
@@ -294,3 +297,11 @@ def expand(value: str, environ: Mapping[str, str], find_secret: Callable[[str], 
     if secrets:
         return ReferredSecret(lambda: _REFERENCE.sub(replaced, value), secrets[0])
     return _REFERENCE.sub(replaced, value)
+
+
+def is_secret(redact: Redactor, path: ValuePath, value: Any) -> bool:
+    """Whether a value must not be shown: its key says so, or its own shape. (What a reference names is not written.)"""
+    plain_value = isinstance(value, str | int | float) and not isinstance(value, bool) and not has_reference(value)
+    if plain_value and any(redact.hides(part) for part in path if isinstance(part, str)):
+        return True
+    return isinstance(value, Secret) or (isinstance(value, str) and redact(value) != value)

@@ -18,7 +18,7 @@ import attrs
 from pamola_tasks.errors import ConfigurationError, UsageError
 from pamola_tasks.parameters import Misfit, ValuePath
 from pamola_tasks.protocols import ConfigLayer, RawValue
-from pamola_tasks_config.document import Document, KeyPath, Problem, dotted, put
+from pamola_tasks_config.document import Document, KeyPath, Problem, dotted, leaves, put
 from pamola_tasks_config.documents import parse
 from pamola_tasks_config.fitting import plain
 from pamola_tasks_config.schema import SYNONYMS, kinds
@@ -134,11 +134,8 @@ def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: st
         if not all(path):
             raise ConfigurationError(f"--set {key}: a key is names joined by single dots")
         value = raw_value(key, given) if isinstance(given, RawValue) else plain(given)
-        if isinstance(value, dict) and value:
-            for inner, item in value.items():
-                put(values, (*path, inner), item)
-        else:
-            put(values, path, value)
+        for inner, item in leaves({"": value}):
+            put(values, (*path, *inner[1:]), item)
     return _with_old_sections(ConfigLayer(name=COMMAND_LINE, rank=rank, origin=origin, values=values))
 
 

@@ -17,7 +17,6 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`pamola-task config`."""
     return {
         "config": Command(
             "pamola_tasks_config.commands:command",
@@ -29,7 +28,6 @@ def pamola_add_commands() -> dict[str, Command]:
 
 @hookimpl(trylast=True)
 def pamola_provide_project(start: Path, asked: bool) -> Project:
-    """The folder upwards that holds a marker."""
     from pamola_tasks_config.projects import project_at
 
     return project_at(start, asked=asked)
@@ -37,7 +35,6 @@ def pamola_provide_project(start: Path, asked: bool) -> Project:
 
 @hookimpl
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
-    """Tasks that files in `configs/` describe, and the class of task files that list their operations."""
     from pamola_tasks_config.documents import task_files
 
     declared = "pamola_tasks_config.declared:DeclaredTask"
@@ -48,7 +45,6 @@ def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
 def pamola_add_config_layers(
     project: Project, task: Task | None, overrides: Mapping[str, Any]
 ) -> Iterable[ConfigLayer]:
-    """Command line, task file, project file and what the task's class states."""
     from pamola_tasks_config.cascade import collect
 
     return collect(project, task, overrides)
@@ -58,7 +54,6 @@ def pamola_add_config_layers(
 def pamola_provide_config(
     project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
 ) -> Config:
-    """The layers and the environment, merged and typed."""
     from pamola_tasks_config.task_config import TaskConfig
 
     return TaskConfig(project, task, layers, settings)
@@ -66,14 +61,12 @@ def pamola_provide_config(
 
 @hookimpl
 def pamola_add_redactions(run: RunServices) -> list[str]:
-    """What `sensitive_patterns` match, and what the file of variables says under secret names."""
     run.redactor.learn(getattr(run.config, "env_file_values", {}))
     return list(getattr(run.config, "sensitive_patterns", ()))
 
 
 @hookimpl
 def pamola_check_config(config: Config) -> list[str]:
-    """Keys that cannot be as they are together."""
     from pamola_tasks_config.task_config import contradictions
 
     return contradictions(config)

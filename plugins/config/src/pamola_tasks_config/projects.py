@@ -16,14 +16,8 @@ from pathlib import Path
 from pamola_tasks.errors import ProjectError
 from pamola_tasks.protocols import Project
 
-MARKERS = (
-    ".pamola.toml",
-    ".pamolaProject",
-    "configs/prj_config.yaml",
-    "configs/prj_config.yml",
-    "configs/prj_config.toml",
-    "configs/prj_config.json",
-)
+_FORMS = ("yaml", "yml", "toml", "json")
+MARKERS = (".pamola.toml", ".pamolaProject", *(f"configs/prj_config.{form}" for form in _FORMS))
 ID_FILE = ".pamola/id"
 DEFAULT_DEPTH = 20
 

@@ -27,7 +27,7 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _TAG = "tag:yaml.org,2002:"
-_SCALAR_TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
+_TAGGED = {_TAG + "int": int, _TAG + "float": float, _TAG + "bool": bool, _TAG + "null": type(None)}
 
 _JSON_CONSTANTS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 _JSON_COMMENT = re.compile(r"[ \t\r\n]*(?://|/\*|#)")
@@ -190,17 +190,16 @@ class _Composer:
         at, text, tag = _start(event), str(event.value), event.tag
         if tag in (None, "!"):
             return self.plain(at, text) if event.implicit[0] and tag is None else text
-        if tag not in _SCALAR_TAGS:
-            self.document.report(at, "a tag that is not allowed; !!str, !!int, !!float, !!bool and !!null are")
-            return None
         if tag == _TAG + "str":
             return text
+        if tag not in _TAGGED:
+            self.document.report(at, "a tag that is not allowed; !!str, !!int, !!float, !!bool and !!null are")
+            return None
         value = self.plain(at, text)
-        expected = tag.removeprefix(_TAG)
-        if expected == "float" and type(value) is int:
+        if tag == _TAG + "float" and type(value) is int:
             return float(value)
-        if type(value).__name__.removesuffix("Type").replace("None", "null") != expected:
-            self.document.report(at, f"the value does not fit its tag !!{expected}")
+        if type(value) is not _TAGGED[tag]:
+            self.document.report(at, f"the value does not fit its tag !!{tag.removeprefix(_TAG)}")
             return None
         return value
 
@@ -224,7 +223,7 @@ class _JsonComposer(_Composer):
 
     def scalar(self, event: Any) -> Scalar:
         start = _start(event)
-        text = self.document.text[start : event.end_mark.index]
+        text = self.document.text[start : _end(event)]
         if not text.startswith('"'):
             return self.number(start, text) if text not in _JSON_CONSTANTS else _JSON_CONSTANTS[text]
         value = str(json.loads(text))

@@ -17,7 +17,15 @@ from pamola_tasks_config.cascade import Entry, in_project_file, merge, type_laye
 from pamola_tasks_config.document import KeyPath, Problem, changed, dotted, in_words, leaves, nested, scalars
 from pamola_tasks_config.documents import PROJECT_FILE, config_files, find_file, several, stated_id
 from pamola_tasks_config.environment import RESERVED, environment_layer
-from pamola_tasks_config.fitting import ConfigFitter, expand, from_text, has_reference, is_one_reference, plain
+from pamola_tasks_config.fitting import (
+    ConfigFitter,
+    expand,
+    from_text,
+    has_reference,
+    is_one_reference,
+    is_secret,
+    plain,
+)
 from pamola_tasks_config.layers import ENVIRONMENT, TASK_FILE, WRITTEN, FileLayer, problem_in
 from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, is_section, kind_at, kinds
 
@@ -183,11 +191,9 @@ def _hidden(redact: Redactor, path: KeyPath, value: Any) -> Any:
     """A value with everything secret in it as `Secret`, so that it cannot be shown or written."""
 
     def hidden(value: Any, inside: ValuePath) -> Any:
-        names = (*path, *(part for part in inside if isinstance(part, str)))
-        by_name = isinstance(value, str | int | float) and not isinstance(value, bool) and not has_reference(value)
-        if by_name and any(map(redact.hides, names)):
-            return Secret(str(value), names[-1])
-        return Secret(value, names[-1]) if isinstance(value, str) and redact(value) != value else value
+        whole = (*path, *inside)
+        name = [part for part in whole if isinstance(part, str)][-1]
+        return Secret(str(value), name) if not isinstance(value, Secret) and is_secret(redact, whole, value) else value
 
     return changed(value, hidden)
 

@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ConfigurationError, ValidationError
-from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry
 from pamola_tasks_config.document import Document, KeyPath, Node, dotted, in_words, leaves, nested, put, scalars
 from pamola_tasks_config.documents import CONFIGS, find_file, format_of, parse, read_file
-from pamola_tasks_config.fitting import has_reference, plain
+from pamola_tasks_config.fitting import has_reference, is_secret, plain
 from pamola_tasks_config.layers import COMMAND_LINE, TASK_CLASS, TASK_FILE, FileLayer
 from pamola_tasks_config.schema import kinds
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, Project, Redactor
+    from pamola_tasks.protocols import Config, Project
 
 _log = logging.getLogger("pamola_tasks.config")
 _ABSENT = object()
@@ -78,7 +77,8 @@ def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
         value = plain(value)
         if there.get(leaf, _ABSENT) == value and type(there[leaf]) is type(value):
             continue
-        if _is_secret(leaf, value, project.redactor):
+        found = ((inner, item) for inner, item in scalars(value, leaf) if not has_reference(item))
+        if any(is_secret(project.redactor, inner, item) for inner, item in found):
             said = "%s: %s is not written, because it looks like a secret: refer to it as ${secret:NAME} or ${env:NAME}"
             _log.warning(said, name, dotted(leaf))
         elif value is not None or format_of(name) != "toml":
@@ -89,18 +89,6 @@ def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
         files.write(name, whole(dict(ordered), format_of(name) or "yaml"), "config")
     elif wanted:
         files.write(name, ("\ufeff" if document.bom else "") + edited(document, wanted), "config")
-
-
-def _is_secret(path: KeyPath, value: Any, redact: Redactor) -> bool:
-    """Whether a value must not be written: its key says so, or its own shape. References to secrets may be."""
-    for inner, item in scalars(value, path):
-        if item is None or isinstance(item, bool) or has_reference(item):
-            continue
-        if isinstance(item, Secret) or any(redact.hides(part) for part in inner if isinstance(part, str)):
-            return True
-        if isinstance(item, str) and redact(item) != item:
-            return True
-    return False
 
 
 # ---------------------------------------------------------------- values as text

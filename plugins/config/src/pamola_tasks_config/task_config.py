@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
@@ -104,8 +104,7 @@ class TaskConfig(TaskKeys):
         entry = entry_at(self._winners, tuple(path))
         if entry is None:
             return f"{dotted(path)}: {message}"
-        (text,) = in_words([problem_in(entry.layer, Misfit(tuple(path), message, at_key))])
-        return text
+        return in_words([problem_in(entry.layer, Misfit(tuple(path), message, at_key))])[0]
 
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, its origin and what it overrides; secrets as `Secret`."""
@@ -115,18 +114,13 @@ class TaskConfig(TaskKeys):
         """All values, nested, with secrets as `***`."""
         values = {field.name: plain(getattr(self, field.name)) for field in attrs.fields(TaskKeys)}
         values |= {name: plain(self.plugin(name)) for name in self._sections}
-        shown = self._project.redactor.value(values | dict(self.parameters))
-        assert isinstance(shown, dict)
-        return shown
+        return dict(self._project.redactor.value(values | dict(self.parameters)))
 
     def __repr__(self) -> str:
         return f"TaskConfig(task_id={self.task_id!r}, task_type={self.task_type!r}, project={str(self.project_root)!r})"
 
     def override_with_args(self, args: Any) -> None:
-        """Put values over all others.
-
-        Args:
-            args: A mapping of dotted keys, or a namespace of argparse. None means that an argument was not given.
+        """Put values over all others: a mapping of dotted keys, or a namespace of argparse where None means not given.
 
         Raises:
             ConfigurationError: Everything that is wrong; nothing is changed then.
@@ -175,8 +169,9 @@ class TaskConfig(TaskKeys):
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
         """What another task left, as `run.dependencies` says."""
-        found: Path | list[Path] = self.service("dependencies").get_dependency_output(dependency_id, file_pattern)
-        return found
+        return cast(
+            "Path | list[Path]", self.service("dependencies").get_dependency_output(dependency_id, file_pattern)
+        )
 
     def assert_dependencies_completed(self) -> bool:
         """Whether every task in `dependencies` has succeeded, as `run.dependencies` says."""
