@@ -188,10 +188,7 @@ def _without_value(error: Exception, values: Mapping[str, Any]) -> str:
 
 
 def from_text(text: str, kind: Any) -> Any:
-    """Text of an environment variable as the kind of value that a key's type takes; text where none fits.
-
-    Where the type is any, the text says what it means: true, false, nothing, a number, a list.
-    """
+    """Text of an environment variable as the kind of value that a key's type takes; text where none fits."""
     word = text.strip().lower()
     members = _members(kind)
     if type(None) in members and word in _NOTHING:
@@ -207,20 +204,7 @@ def from_text(text: str, kind: Any) -> Any:
         if origin in LISTS:
             arguments = typing.get_args(member) or (str,)
             return [from_text(item.strip(), arguments[0]) for item in text.split(",")] if word else []
-        if origin is Any:
-            return _guessed(text, word)
     return text
-
-
-def _guessed(text: str, word: str) -> Any:
-    if word in (_TRUE | _FALSE) - {"1", "0"}:
-        return word in _TRUE
-    if word in ("none", "null"):
-        return None
-    number = _number(word)
-    if number is None or not math.isfinite(number):
-        return [item.strip() for item in text.split(",")] if "," in text else text
-    return number
 
 
 def _number(word: str) -> int | float | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -62,25 +61,14 @@ def _depth(environ: Mapping[str, str]) -> int:
 
 
 def find_project_root(start: str | Path | None = None) -> Path:
-    """The root of the project that the current folder, or another one, belongs to.
+    """The root of the project that a folder, the current one unless given, belongs to.
 
-    Where no marker is found, it is the folder of the running script, else the current one, with a warning.
+    Where no marker is found, it is that folder itself, with a warning.
     """
     found = locate(Path.cwd() if start is None else Path(start))
-    searched = start is None and not os.environ.get("PAMOLA_PROJECT_ROOT")
-    if searched and not found.marker and (script := _script_folder()) is not None:
-        found = locate(script)
     for warning in found.warnings:
         warnings.warn(warning, stacklevel=2)
     return found.root
-
-
-def _script_folder() -> Path | None:
-    """The folder of the script that is running, unless it is an installed command."""
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    folder = Path(file).resolve().parent if file else Path(sys.prefix)
-    installed = any(folder.is_relative_to(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix))
-    return None if not file or installed or "site-packages" in folder.parts else folder
 
 
 def read_id(root: Path) -> str:
