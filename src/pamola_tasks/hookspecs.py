@@ -69,7 +69,7 @@ def pamola_add_commands() -> Mapping[str, protocols.Command]:
     """
 
 
-def pamola_add_templates() -> Mapping[str, protocols.Command]:
+def pamola_add_templates() -> Mapping[str, protocols.Command | protocols.Contribution]:
     """Add what `pamola-task new` can create: its subcommands, which write with `CommandLine.create_files`."""
 
 

@@ -24,6 +24,17 @@ def test_new_task_makes_a_task_that_runs_and_a_test_that_passes(cli, python, pro
         assert cli("new", "task", bad, cwd=project).returncode in (2, 4)
 
 
+def test_new_task_needs_no_pack_and_a_pack_replaces_its_template(cli, project):
+    """The template named an operation of a pack: without the pack, what it wrote did not run."""
+    without = ("--no-plugin", "ops-profile", "--no-plugin", "ops-anonymize")
+    cli(*without, "new", "task", "alone", cwd=project, code=0)
+    cli(*without, "run", "alone", cwd=project, code=0)
+    assert "CountRows" in (project / "tasks/alone.py").read_text()
+    assert "--class" not in cli(*without, "new", "task", "--help", cwd=project, code=0).stdout
+    cli("new", "task", "profiled", "--class", cwd=project, code=0)
+    assert "ProfileOperation" in (project / "tasks/profiled.py").read_text()
+
+
 def test_new_operation_plugin_and_pack_are_usable_and_their_tests_pass(cli, python, project):
     cli("new", "operation", "shout-out", cwd=project, code=0)
     operation = cli("--plugin", "operations/shout_out.py", "ops", "ShoutOutOperation", "--json", cwd=project, code=0)

@@ -21,7 +21,7 @@ def pamola_add_commands() -> dict[str, Command]:
 def pamola_add_templates() -> dict[str, Command]:
     """What `pamola-task new` creates unless plugins add more."""
     about = {
-        "task": "Create a task: a declaration or a class.",
+        "task": "Create a task: a class with an operation of its own.",
         "operation": "Create an operation for this project.",
         "plugin": "Create a plugin to install.",
         "pack": "Create a pack of operations to install.",

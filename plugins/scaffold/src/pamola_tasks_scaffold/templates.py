@@ -25,13 +25,12 @@ _TEMPLATES = Path(__file__).with_name("templates")
 @click.command("task")
 @click.argument("name")
 @click.option("--data", metavar="FILE", help="The table to read, relative to the project (default: an example).")
-@click.option("--class", "as_class", is_flag=True, help="Write a Python class in tasks/ instead of a declaration.")
 @click.option("--description", default="", help="What the task is for.")
 @click.pass_obj
-def new_task(cli: CommandLine, name: str, data: str | None, as_class: bool, description: str) -> None:
-    """Create a task: a declaration or a class.
+def new_task(cli: CommandLine, name: str, data: str | None, description: str) -> None:
+    """Create a task: a class with an operation of its own, which needs no pack.
 
-    Writes configs/NAME.yaml (and tasks/NAME.py with --class) and tests/test_NAME.py.
+    Writes tasks/NAME.py, configs/NAME.yaml and tests/test_NAME.py.
     """
     check_name(name, "the task id")
     _check_plain(name, "a task")
@@ -43,18 +42,15 @@ def new_task(cli: CommandLine, name: str, data: str | None, as_class: bool, desc
         "name": name,
         "cls": _camel(name) + "Task",
         "function": name.replace("-", "_").lower(),
-        "description": description.replace("\n", " ").replace('"', "'") or f"Profile of the data of {name}",
+        "description": description.replace("\n", " ").replace('"', "'") or f"Rows of the data of {name}",
         "data": data or example,
     }
-    files = {f"tests/test_{values['function']}.py": text_of("test_task.py", **values)}
-    if as_class:
-        files[f"configs/{name}.yaml"] = text_of("task_of_class.yaml", **values)
-        files[f"tasks/{name}.py"] = text_of("task.py", **values)
-    else:
-        files[f"configs/{name}.yaml"] = text_of("task.yaml", **values)
+    test = f"tests/test_{values['function']}.py"
+    templates = {test: "test_task.py", f"configs/{name}.yaml": "task_of_class.yaml", f"tasks/{name}.py": "task.py"}
+    files = {path: text_of(template, **values) for path, template in templates.items()}
     if data is None and not (kernel.project.root / example).exists():
         files[example] = text_of("example.csv")
-    then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"pytest tests/test_{values['function']}.py")]
+    then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"pytest {test}")]
     cli.create_files(f"task {name}", files, then)
 
 
