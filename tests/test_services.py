@@ -23,6 +23,7 @@ from pamola_tasks.testing import (
     memory_plugins,
 )
 from pamola_tasks.testing.execution import SequentialExecutor
+from pamola_tasks.testing.places import MemoryLock
 
 
 def provider(service: str, name: str, calls: list[str], *, trylast: bool = False, answer: Any = None) -> Any:
@@ -185,7 +186,7 @@ def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behin
                 return data.pamola_provide_data_writer(run)
             plain = {
                 "logging": nulls.NoLogging,
-                "lock": nulls.NoLock,
+                "lock": lambda: MemoryLock(run),
                 "encryption": nulls.NoEncryption,
                 "checkpoints": lambda: NoCheckpoints(run),
                 "dependencies": lambda: nulls.NoDependencies(run),
@@ -214,7 +215,7 @@ def test_a_provider_for_each_service_in_turn_sees_those_before_it_and_none_behin
         "directories": "MemoryDirectories",
         "logging": "NoLogging",
         "history": "MemoryHistory",
-        "lock": "NoLock",
+        "lock": "MemoryLock",
         "encryption": "NoEncryption",
         "data_source": "MemoryDataSource",
         "data_writer": "MemoryDataWriter",

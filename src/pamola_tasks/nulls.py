@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -50,15 +49,6 @@ NoReporter = _without(
     "add_operation add_artifact add_metric add_task_summary",
     generate_report=lambda self: {},
     save_report=lambda self: Path(),
-)
-NoLock = _without(
-    "NoLock",
-    "Where tasks leave no files, nothing has to be locked.",
-    "take tell release holder",
-    held=False,
-    after_a_crash=False,
-    is_running=lambda self, task_id: False,
-    keeping_out=lambda self, task_id: contextlib.nullcontext(),
 )
 NoEncryption = _without(
     "NoEncryption",

@@ -13,8 +13,8 @@ from encryption_samples import KEY, KEY_TEXT, PROJECT, Config, encrypted, finger
 
 from pamola_tasks import Kernel
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import Project
+from pamola_tasks.testing.places import MemoryLock
 from pamola_tasks_encryption import Binding, EncryptionSettings, plugin
 from pamola_tasks_encryption.keys import default_key_file
 from pamola_tasks_redaction.secrets import Redactor
@@ -38,7 +38,7 @@ def run_of(root: Path, encryption_keys: dict[str, str] | None = None, **config: 
         logger=logging.getLogger("test"),
         project=Project(root, id=PROJECT),
         redactor=Redactor(),
-        lock=NoLock(),
+        lock=MemoryLock(),
         path_guard=SimpleNamespace(open=lambda name: (root / name).open("rb")),
     )
 

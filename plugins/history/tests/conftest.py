@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.nulls import NoLock
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.storage.files import Files
+from pamola_tasks.testing.places import MemoryLock
 from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_directories.places import ProjectPlaces
 from pamola_tasks_paths import ProjectGuard
@@ -42,7 +42,7 @@ def make_run(files: Files) -> Callable[..., RunServices]:
         run.provide("config", config)
         run.provide("redactor", Redactor())
         run.provide("places", ProjectPlaces(files))
-        run.provide("lock", NoLock())
+        run.provide("lock", MemoryLock())
         return run
 
     return make

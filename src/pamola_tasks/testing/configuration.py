@@ -64,7 +64,6 @@ class MemoryConfig:
         raise AttributeError(f"the configuration has no {name!r}")
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value of a dotted key, or the default."""
         first, *rest = key.split(".")
         value = getattr(self, first, default)
         for part in rest:
@@ -72,7 +71,6 @@ class MemoryConfig:
         return value
 
     def plugin(self, name: str) -> Any:
-        """A plugin's own section."""
         from pamola_tasks.parameters import build
 
         section = self.more.get(name, {})
@@ -83,11 +81,9 @@ class MemoryConfig:
         return f"{'.'.join(map(str, path))}: {message}"
 
     def origins(self) -> Mapping[str, Origin]:
-        """Everything comes from memory."""
         return {key: Origin(value=value, layer="memory", place="memory") for key, value in self._values().items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """All values."""
         return self._values()
 
     def _values(self) -> dict[str, Any]:
@@ -111,14 +107,12 @@ class MemoryConfigPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_project(self, start: Path) -> Project:
-        """A project that is nowhere."""
         return Project(ROOT, marker="memory")
 
     @hookimpl
     def pamola_add_config_layers(
         self, project: Project, task: BaseTask | None, overrides: Mapping[str, Any]
     ) -> list[ConfigLayer]:
-        """What the caller asked for, the values, and what the task states."""
         stated = task.stated_configuration() if task is not None else {}
         return [
             ConfigLayer(name="command line", rank=500, origin="overrides", values=overrides),
@@ -130,7 +124,6 @@ class MemoryConfigPlugin:
     def pamola_provide_config(
         self, project: Project, task: BaseTask | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> MemoryConfig:
-        """The layers in one."""
         merged: dict[str, Any] = {}
         for layer in reversed(list(layers)):
             merged.update(layer.values)

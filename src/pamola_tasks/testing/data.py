@@ -27,11 +27,9 @@ class MemoryDataSource:
         self._paths: dict[str, str] = {}
 
     def has_dataset(self, name: str) -> bool:
-        """Whether there is one."""
         return name in self._frames
 
     def names(self) -> list[str]:
-        """All names."""
         return [*self._paths, *(name for name in self._frames if name not in self._paths)]
 
     def add_file_path(self, name: str, path: str | Path, **options: Any) -> None:
@@ -39,7 +37,6 @@ class MemoryDataSource:
         self._paths[name] = str(path)
 
     def add_dataframe(self, name: str, frame: Any) -> None:
-        """A name for an object."""
         self._frames[name] = frame
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
@@ -55,23 +52,19 @@ class MemoryDataSource:
             raise DataError(f"dataset {name!r} has no such column: {error}") from error
 
     def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """The object in slices."""
         frame = self.frame(name, columns)
         rows = frame.iloc if hasattr(frame, "iloc") else frame
         for start in range(0, len(frame), size):
             yield rows[start : start + size]
 
     def columns(self, name: str) -> list[str]:
-        """Columns of a DataFrame."""
         return list(self.schema(name))
 
     def schema(self, name: str) -> dict[str, str]:
-        """Columns and dtypes of a DataFrame."""
         return {str(column): str(dtype) for column, dtype in self.frame(name).dtypes.items()}
 
     @contextlib.contextmanager
     def open_raw(self, name: str) -> Iterator[IO[bytes]]:
-        """Bytes that were given as a dataset."""
         content = self.frame(name)
         if not isinstance(content, bytes):
             raise DataError(f"dataset {name!r} is not bytes: pass the content of its file to the kernel")
@@ -82,7 +75,6 @@ class MemoryDataSource:
         return hashlib.sha256(repr(self.frame(name)).encode()).hexdigest()
 
     def describe(self, name: str) -> DatasetRecord:
-        """Rows and columns, where the object has them."""
         frame = self.frame(name)
         columns = tuple(map(str, frame.columns)) if hasattr(frame, "columns") else None
         rows = len(frame) if hasattr(frame, "__len__") else None
@@ -122,7 +114,6 @@ class MemoryDataPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_data_source(self, run: RunServices) -> MemoryDataSource:
-        """A source that knows the names of the task's inputs."""
         source = MemoryDataSource()
         if run.task is not None:
             for name, path in {**run.config.auxiliary_datasets, **run.config.input_datasets}.items():
@@ -131,7 +122,6 @@ class MemoryDataPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_data_writer(self, run: RunServices) -> MemoryDataWriter:
-        """A writer into it."""
         source = run.data_source
         if not isinstance(source, MemoryDataSource):
             raise DataError("memory-data can write only where it is the data source too")

@@ -18,7 +18,6 @@ class SequentialExecutor:
     """Runs steps one after the other, each once."""
 
     def run_plan(self, plan: Plan, driver: StepDriver) -> None:
-        """Run every step that has to be."""
         for step in plan:
             if driver.stopped:
                 return
@@ -37,5 +36,4 @@ class SequentialExecutorPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_executor(self, run: RunServices) -> SequentialExecutor:
-        """It."""
         return SequentialExecutor()

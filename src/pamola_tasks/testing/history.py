@@ -20,7 +20,6 @@ class MemoryHistory:
         self.records = records
 
     def run_started(self, run: RunServices) -> None:
-        """Add a record."""
         self.records.append(
             {
                 "task_id": run.record.task_id,
@@ -33,11 +32,9 @@ class MemoryHistory:
         )
 
     def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
-        """Note a step."""
         self._of(run)["steps"][step] = status
 
     def run_finished(self, run: RunServices) -> None:
-        """Note the end."""
         record = run.record
         self._of(run).update(success=record.success, status=record.status, execution_time=record.seconds)
 
@@ -45,7 +42,6 @@ class MemoryHistory:
         return next(record for record in reversed(self.records) if record["task_run_id"] == run.id)
 
     def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
-        """The newest record of a task."""
         record: dict[str, Any]
         for record in reversed(self.records):
             if record["task_id"] == task_id and (record["success"] or not success_only):
@@ -67,5 +63,4 @@ class MemoryHistoryPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_history(self, run: RunServices) -> MemoryHistory:
-        """The list."""
         return MemoryHistory(self.records)

@@ -12,6 +12,7 @@ from typing import IO, ClassVar
 from pamola_tasks.errors import DirectoryManagerError, PathSecurityError
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.protocols import Config, Project, RunServices, Stat, TaskPlace
+from pamola_tasks.record import now
 
 ROOT = Path("/memory")
 
@@ -28,7 +29,6 @@ class MemoryGuard:
         self.files = files
 
     def extended(self, roots: Iterable[Path]) -> MemoryGuard:
-        """There is nothing outside."""
         return self
 
     def _name(self, name: str) -> str:
@@ -40,7 +40,6 @@ class MemoryGuard:
 
     @contextlib.contextmanager
     def open(self, name: str, mode: str = "rb") -> Iterator[IO[bytes]]:
-        """Open a file; `ab` adds to it."""
         key = self._name(name)
         if mode == "ab":
             file = io.BytesIO()
@@ -55,7 +54,6 @@ class MemoryGuard:
     def create(
         self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
     ) -> Iterator[IO[bytes]]:
-        """Write a file."""
         key = self._name(name)
         if exclusive and key in self.files:
             raise FileExistsError(f"there is a {key} already")
@@ -64,33 +62,27 @@ class MemoryGuard:
         self.files[key] = file.getvalue()
 
     def mkdirs(self, name: str, mode: int = 0o777) -> None:
-        """Directories are there when files are."""
         self._name(name)
 
     def replace(self, source: str, target: str) -> None:
-        """Rename a file."""
         self.files[self._name(target)] = self.files.pop(self._name(source))
 
     def unlink(self, name: str, *, missing_ok: bool = False) -> None:
-        """Delete a file."""
         if self.files.pop(self._name(name), None) is None and not missing_ok:
             raise FileNotFoundError(f"there is no {name}")
 
     def remove_tree(self, name: str, *, missing_ok: bool = False) -> None:
-        """Delete all files below a name."""
         prefix = f"{self._name(name)}/"
         for key in [key for key in self.files if key.startswith(prefix)]:
             del self.files[key]
 
     def iter(self, name: str = ".") -> Iterator[tuple[str, Stat]]:
-        """Files and directories directly below a name."""
         prefix = "" if self._name(name) == "." else f"{self._name(name)}/"
         below = {key.removeprefix(prefix).partition("/")[0] for key in self.files if key.startswith(prefix)}
         for entry in sorted(below):
             yield entry, self.stat(f"{prefix}{entry}")
 
     def stat(self, name: str) -> Stat:
-        """What is there."""
         key = self._name(name)
         if key in self.files:
             return Stat("file", len(self.files[key]), 0)
@@ -99,7 +91,6 @@ class MemoryGuard:
         raise FileNotFoundError(f"there is no {key}")
 
     def exists(self, name: str) -> bool:
-        """Whether something is there."""
         try:
             self.stat(name)
         except FileNotFoundError:
@@ -124,7 +115,6 @@ class MemoryPlaces:
         self._files = files
 
     def of(self, task_id: str) -> TaskPlace:
-        """Where a task keeps what it has."""
         home = f"DATA/processed/{task_id}"
         kinds = ("input", "output", "dictionaries", "temp", "logs")
         return TaskPlace(
@@ -137,16 +127,13 @@ class MemoryPlaces:
         )
 
     def left(self) -> list[str]:
-        """The tasks with files of their own."""
         return sorted({owner for name in self._files if (owner := self.owner_of(name))})
 
     def runs(self, task_id: str) -> list[str]:
-        """The runs with a report."""
         names = (Path(name) for name in self._files)
         return sorted(name.stem for name in names if str(name.parent) == self.of(task_id).run_reports)
 
     def owner_of(self, path: str | Path) -> str:
-        """The task in whose directory a path is."""
         home, _, name = str(path).removeprefix(f"{ROOT}/").removeprefix("DATA/processed/").partition("/")
         return home if name and "DATA/processed/" in str(path) else ""
 
@@ -160,11 +147,9 @@ class MemoryDirectories:
         self._places = {kind: ROOT / name for kind, name in names.items()}
 
     def ensure_directories(self) -> dict[str, Path]:
-        """All of them."""
         return dict(self._places)
 
     def get_directory(self, dir_type: str) -> Path:
-        """One of them."""
         if dir_type not in self._places:
             raise DirectoryManagerError(f"there is no directory type {dir_type!r}: there are {', '.join(self._places)}")
         return self._places[dir_type]
@@ -172,46 +157,35 @@ class MemoryDirectories:
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path:
-        """A path for an artifact."""
-        from pamola_tasks.record import now
-
         stamp = f"_{now():%Y%m%d_%H%M%S}" if include_timestamp else ""
         return self.get_directory(subdir) / f"{artifact_name}{stamp}.{artifact_type}"
 
     def clean_temp_directory(self) -> bool:
-        """Nothing is left over."""
         return True
 
 
 class MemoryLock:
-    """Locks nothing: no other process can see files in memory."""
+    """Locks nothing, since no other process sees files in memory; there is the file that a lock would be held on."""
 
-    held = False
-    after_a_crash = False
+    held = after_a_crash = False
 
-    def __init__(self, run: RunServices) -> None:
+    def __init__(self, run: RunServices | None = None) -> None:
         self._run = run
 
     def take(self, *, wait: bool = False) -> None:
-        """Make the file that a lock would be held on."""
-        with self._run.files.append(self._run.places.of(self._run.record.task_id).lock):
-            pass
+        if self._run is not None:
+            self._run.files.write(self._run.places.of(self._run.record.task_id).lock, b"", "state")
 
-    def tell(self, steps: Iterable[str]) -> None:
-        """Do nothing: no other process reads it."""
+    def tell(self, steps: Iterable[str]) -> None: ...
 
-    def release(self) -> None:
-        """Nothing is held."""
+    def release(self) -> None: ...
 
-    def holder(self, task_id: str) -> None:
-        """None: no other process runs."""
+    def holder(self, task_id: str) -> None: ...
 
     def is_running(self, task_id: str) -> bool:
-        """Not in another process."""
         return False
 
     def keeping_out(self, task_id: str) -> contextlib.AbstractContextManager[None]:
-        """There is no other process."""
         return contextlib.nullcontext()
 
 
@@ -232,20 +206,16 @@ class MemoryPlacesPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_path_guard(self, project: Project) -> MemoryGuard:
-        """A guard over the dict."""
         return MemoryGuard(self.files)
 
     @hookimpl(trylast=True)
     def pamola_provide_places(self, project: Project, config: Config) -> MemoryPlaces:
-        """The layout."""
         return MemoryPlaces(self.files)
 
     @hookimpl(trylast=True)
     def pamola_provide_directories(self, run: RunServices) -> MemoryDirectories:
-        """Those of the layout."""
         return MemoryDirectories(run.record.task_id)
 
     @hookimpl(trylast=True)
     def pamola_provide_lock(self, run: RunServices) -> MemoryLock:
-        """No other process sees the files: nothing is locked."""
         return MemoryLock(run)

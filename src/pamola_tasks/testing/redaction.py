@@ -31,7 +31,6 @@ class PlainRedactor:
         self._predicates: list[Callable[[str], bool]] = []
 
     def __call__(self, text: str) -> str:
-        """The text without registered secrets and what patterns match."""
         with self._lock:
             patterns = list(self._patterns)
         for pattern in patterns:
@@ -39,7 +38,6 @@ class PlainRedactor:
         return text
 
     def value(self, value: Any, key: str = "") -> Any:
-        """A copy that can be written as JSON."""
         if isinstance(value, Mapping):
             return {str(name): self.value(item, str(name)) for name, item in value.items()}
         if isinstance(value, Secret) or (isinstance(value, str) and key and self.hides(key)):
@@ -54,13 +52,11 @@ class PlainRedactor:
         return any(word in name for word in _SECRET_WORDS) or any(is_secret(key) for is_secret in self._predicates)
 
     def register(self, secret: Secret | str) -> None:
-        """Hide this text."""
         text = secret.reveal() if isinstance(secret, Secret) else secret
         if text:
             self.add_pattern(re.escape(text))
 
     def learn(self, value: Any, key: str = "") -> None:
-        """Register each `Secret` in a nested value."""
         if isinstance(value, Secret):
             self.register(value)
         elif isinstance(value, Mapping):
@@ -71,16 +67,13 @@ class PlainRedactor:
                 self.learn(item, key)
 
     def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
-        """Hide what it matches."""
         with self._lock:
             self._patterns.append(re.compile(pattern))
 
     def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None:
-        """Hide the values of such keys."""
         self._predicates.append(is_secret_key)
 
     def disclosure(self, run: RunServices | None = None, datasets: Iterable[DatasetRecord] = ()) -> PlainDisclosure:
-        """Everything may be said."""
         return PlainDisclosure()
 
 
@@ -88,11 +81,9 @@ class PlainDisclosure:
     """Shows errors whole."""
 
     def message(self, error: BaseException) -> str:
-        """The message, or the class of an error without one."""
         return str(error) or type(error).__name__
 
     def trace(self, error: BaseException) -> str:
-        """The traceback."""
         return "".join(traceback.format_exception(error))
 
     def remember(self, error: BaseException) -> None:
@@ -106,5 +97,4 @@ class PlainRedactionPlugin:
 
     @hookimpl(trylast=True)
     def pamola_provide_redactor(self, run: RunServices | None) -> PlainRedactor:
-        """A fresh one."""
         return PlainRedactor()
