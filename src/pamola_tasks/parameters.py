@@ -41,12 +41,12 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
     Path: (str, Path),
     Secret: (str, Secret),
 }
-_WORDS: dict[Any, str] = dict.fromkeys(_LIST_LIKE, "a list") | {
+_WORDS: dict[Any, str] = dict.fromkeys(LISTS, "a list") | dict.fromkeys(MAPPINGS, "a mapping")
+_WORDS |= {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
     str: "text",
-    dict: "a mapping",
     _NOTHING: "nothing",
     Path: "a path",
     Secret: "a secret",
@@ -99,11 +99,9 @@ def build(cls: type[T], values: Mapping[str, Any], *, what: str = "") -> T:
         ParameterError: Unknown or missing parameters, values that do not fit; `problems` has them all.
     """
     fitter = Fitter()
-    ready = fitter.fields(values, cls, ())
+    made: T = fitter.section(values, cls, ())
     if not fitter.misfits:
-        made: T = fitter.made(cls, ready, ())
-        if not fitter.misfits:
-            return made
+        return made
     raise ParameterError(
         problems=tuple(f"{what or cls.__name__}: {misfit}" for misfit in fitter.misfits),
         parameters=tuple(str(misfit.path[0]) if misfit.path else "" for misfit in fitter.misfits),
@@ -150,10 +148,8 @@ class Fitter:
 
     def choice(self, value: Any, kind: Any, path: ValuePath) -> Any:
         """One of the values of a Literal."""
-        for allowed in typing.get_args(kind):
-            if value == allowed and type(value) is type(allowed):
-                return allowed
-        return self.expected(value, kind, path)
+        same = [known for known in typing.get_args(kind) if known == value and type(known) is type(value)]
+        return same[0] if same else self.expected(value, kind, path)
 
     def _union(self, value: Any, kind: Any, path: ValuePath) -> Any:
         """The value as the first member of a union that it fits."""
@@ -315,18 +311,16 @@ def describe(kind: Any) -> str:
     """A type in words: `a whole number`, `a list of text`, `one of 'a', 'b'`, `a number or nothing`."""
     if kind is Any or kind is attrs.NOTHING:
         return "anything"
-    if kind in _WORDS:
-        return _WORDS[kind]
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
+    inner = {argument for argument in arguments if argument is not Ellipsis}
     if origin is typing.Literal:
         return "one of " + ", ".join(repr(a) for a in arguments)
     if origin in UNIONS:
         return " or ".join(describe(a) for a in arguments)
-    if origin in LISTS:
-        inner = [a for a in arguments if a is not Ellipsis]
-        return f"a list of {describe(inner[0]).removeprefix('a ')}" if len(set(inner)) == 1 else "a list"
-    if origin in MAPPINGS:
-        return "a mapping"
+    if origin in LISTS and len(inner) == 1:
+        return f"a list of {describe(*inner).removeprefix('a ')}"
+    if origin in _WORDS:
+        return _WORDS[origin]
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in kind)
     return f"a {getattr(kind, '__name__', str(kind))}"
