@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,7 @@ class RunSession(BringUp):
         self.report: Path | None = None
         self.steps: Steps | None = None
         super().__init__(kernel, task, options, runs=runs)
-        self.observers = Observers(self._observer_failed, self.disclosure, self._observer_overdue)
+        self.observers = Observers(self.run)
 
     def _after_lock(self) -> None:
         if self.runs:
@@ -219,22 +218,6 @@ class RunSession(BringUp):
     def emit(self, hook: str, **arguments: Any) -> None:
         """Notify the observers."""
         self.kernel.plugins.emit(self.observers, hook, run=self.run, **arguments)
-
-    def _observer_failed(self, failure: dict[str, str]) -> None:
-        failure = {key: self.run.redactor(text) for key, text in failure.items()}
-        self.run.record.observer_failures.append(failure)
-        self.run.logger.warning("observer %s failed in %s: %s", failure["plugin"], failure["hook"], failure["error"])
-
-    def _observer_overdue(self, plugin: str, hook: str, seconds: float, stack: str) -> None:
-        """Name an observer that hangs, and where, while it does: in the log, and on stderr where that is no log."""
-        said = f"observer {plugin} has been in {hook} for {seconds:.0f} s: Ctrl-C abandons this call; it is at\n{stack}"
-        said = self.run.redactor(said).rstrip()
-        if not self.run.options.console and sys.stderr is not None:
-            print(f"warning: {said}", file=sys.stderr, flush=True)
-        self.run.record.observer_failures.append(
-            {"plugin": plugin, "hook": hook, "error": f"it took longer than {seconds:.0f} s", "traceback": stack}
-        )
-        self.run.logger.warning("%s", said)
 
 
 def drive(task: Any, options: RunOptions) -> bool:

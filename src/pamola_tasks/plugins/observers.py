@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pamola_tasks.plugins.discovery import PluginRecord
-    from pamola_tasks.protocols import Disclosure
+    from pamola_tasks.protocols import RunServices
 
 LEFT_OUT_AFTER = 3
 OBSERVER_BUDGET = 10.0  # seconds that an observer may take for one event before it is named
@@ -36,22 +36,10 @@ class _Call:
 
 
 class Observers:
-    """How the observers of one run behave.
+    """The observers of one run: their failures are recorded with it."""
 
-    Args:
-        report: Called with `plugin, hook, error, traceback` for each failure.
-        disclosure: Gives what may be said of errors.
-        overdue: Called from another thread with plugin, hook, seconds and stack of a call that is over its budget,
-            once and while it hangs.
-    """
-
-    def __init__(
-        self,
-        report: Callable[[dict[str, str]], None],
-        disclosure: Callable[[], Disclosure],
-        overdue: Callable[[str, str, float, str], None],
-    ) -> None:
-        self._report, self._disclosure, self._overdue = report, disclosure, overdue
+    def __init__(self, run: RunServices) -> None:
+        self._run = run
         self._failures: dict[str, int] = {}
         self._calls: list[_Call] = []  # of nested calls the innermost one is the one that takes the time
         self._closed = threading.Event()
@@ -88,20 +76,37 @@ class Observers:
 
     def _failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
         self._failures[record.name] = count = self._failures.get(record.name, 0) + 1
-        disclosure = self._disclosure()
+        disclosure = self._run.redactor.disclosure(self._run)
         said = reason(error, str, disclosure.message)
         if count >= LEFT_OUT_AFTER:
             said += "; it is left out for the rest of this run"
-        self._report(
-            {"plugin": record.label, "hook": hook, "error": said, "traceback": disclosure.trace(error)},
-        )
+        failure = self._record(record.label, hook, said, disclosure.trace(error))
+        self._run.logger.warning("observer %(plugin)s failed in %(hook)s: %(error)s", failure)
+
+    def _record(self, plugin: str, hook: str, error: str, trace: str) -> dict[str, str]:
+        failure = {"plugin": plugin, "hook": hook, "error": error, "traceback": trace}
+        failure = {key: self._run.redactor(text) for key, text in failure.items()}
+        self._run.record.observer_failures.append(failure)
+        return failure
 
     def _watch(self) -> None:
         while not self._closed.wait(min(1.0, OBSERVER_BUDGET / 4)):
             for call in self._calls[-1:]:
                 seconds = time.monotonic() - call.began
                 if seconds > OBSERVER_BUDGET and not call.named:
-                    frame = sys._current_frames().get(call.thread)
-                    stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
                     call.named = True
-                    self._overdue(call.record.label, call.hook, seconds, stack)
+                    self._name(call, seconds)
+
+    def _name(self, call: _Call, seconds: float) -> None:
+        """Name an observer that hangs, and where, while it does: in the log, and on stderr where that is no log."""
+        frame = sys._current_frames().get(call.thread)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+        took = f"it took longer than {seconds:.0f} s"
+        failure = self._record(call.record.label, call.hook, took, stack)
+        said = (
+            f"observer {failure['plugin']} has been in {call.hook} for {seconds:.0f} s: Ctrl-C abandons this call;"
+            f" it is at\n{failure['traceback'].rstrip()}"
+        )
+        if not self._run.options.console and sys.stderr is not None:
+            print(f"warning: {said}", file=sys.stderr, flush=True)
+        self._run.logger.warning("%s", said)
