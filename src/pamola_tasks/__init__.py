@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Service as Service
     from pamola_tasks.record import Artifact as Artifact
     from pamola_tasks.record import DatasetRecord as DatasetRecord
-    from pamola_tasks.result import OperationResult as OperationResult
-    from pamola_tasks.result import OperationStatus as OperationStatus
+    from pamola_tasks.record import OperationResult as OperationResult
+    from pamola_tasks.record import OperationStatus as OperationStatus
     from pamola_tasks.secret import Secret as Secret
 else:  # type checkers know the names above, and that there are no others
     __getattr__, __dir__, __all__ = lazily(
@@ -34,8 +34,7 @@ else:  # type checkers know the names above, and that there are no others
             "operation": "Operation OperationContext reads writes",
             "outcome": "Outcome",
             "protocols": "Command Contribution Service",
-            "record": "Artifact DatasetRecord",
-            "result": "OperationResult OperationStatus",
+            "record": "Artifact DatasetRecord OperationResult OperationStatus",
             "secret": "Secret",
         },
     )

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import Config, KernelView, Project, RunServices, Task
-    from pamola_tasks.record import Artifact, DatasetRecord
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import Artifact, DatasetRecord, OperationResult
     from pamola_tasks.secret import Secret
 
     Objections = Iterable[str] | str | None

@@ -18,8 +18,8 @@ from pamola_tasks.outcome import Outcome, OutcomeDatasets
 from pamola_tasks.plugins.contributions import Contributions, imported
 from pamola_tasks.plugins.manager import KERNEL, Plugins, assemble
 from pamola_tasks.protocols import Project, RunOptions, RunServices
+from pamola_tasks.record import OperationResult
 from pamola_tasks.registry import Operations, Tasks
-from pamola_tasks.result import OperationResult
 from pamola_tasks.secret import Secret
 from pamola_tasks.storage.files import Files
 from pamola_tasks.storage.hashing import Containers

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 import attrs
 
 from pamola_tasks.parameters import annotations_of
-from pamola_tasks.result import OperationResult
+from pamola_tasks.record import OperationResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pamola_tasks.lifecycle import RunSession
-    from pamola_tasks.record import DatasetRecord, RunRecord
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import DatasetRecord, OperationResult, RunRecord
 
 
 class OutcomeDatasets(Mapping[str, Any]):

@@ -12,8 +12,7 @@ import attrs
 
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, PlanError
 from pamola_tasks.operation import OperationContext
-from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord, now
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import Artifact, DatasetRecord, OperationResult, OperationStatus, SavedStep, StepRecord, now
 from pamola_tasks.storage.staging import StepData
 
 if TYPE_CHECKING:

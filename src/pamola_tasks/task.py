@@ -13,8 +13,7 @@ from pamola_tasks.operation import INJECTED_KEYS, Operation, parameters_for
 from pamola_tasks.parameters import build
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.protocols import RunOptions
-from pamola_tasks.record import Artifact
-from pamola_tasks.result import OperationResult
+from pamola_tasks.record import Artifact, OperationResult
 
 if TYPE_CHECKING:
     from argparse import Namespace

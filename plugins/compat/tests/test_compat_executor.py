@@ -11,7 +11,7 @@ import pytest
 
 from pamola_tasks.errors import NonRetriableError
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks.result import OperationResult
+from pamola_tasks.record import OperationResult
 from pamola_tasks_compat.executor import TaskOperationExecutor, create_operation_executor
 
 LOGGER = logging.getLogger("test")

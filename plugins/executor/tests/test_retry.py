@@ -22,7 +22,7 @@ from pamola_tasks.errors import (
     StepTimeout,
 )
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import OperationResult, OperationStatus
 from pamola_tasks_executor import TaskOperationExecutor
 from pamola_tasks_executor.attempts import Transient
 

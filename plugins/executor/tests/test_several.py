@@ -12,7 +12,7 @@ import pytest
 
 from pamola_tasks.errors import MaxRetriesExceededError
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import OperationResult, OperationStatus
 from pamola_tasks_executor import TaskOperationExecutor
 
 LOGGER = logging.getLogger("test")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pamola_tasks import Kernel, Outcome
 from pamola_tasks.operation import Operation
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import OperationResult, OperationStatus
 from pamola_tasks_compat import TaskRunner
 
 

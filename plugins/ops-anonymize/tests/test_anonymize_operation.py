@@ -14,7 +14,7 @@ from release_check import faults, smallest_class
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import OperationResult, OperationStatus
 from pamola_tasks_compat import TaskRunner
 
 QUASI = ["age", "zipcode", "gender"]

@@ -12,7 +12,7 @@ import pytest
 
 from pamola_ops_profile import CorrelationOperation, ProfileOperation
 from pamola_tasks.errors import ParameterError
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import OperationResult, OperationStatus
 
 
 def tables() -> dict[str, pd.DataFrame]:

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols.project import Config, ConfigLayer, Directories, Lock, Places, Project, RunOptions
     from pamola_tasks.protocols.services import Service
     from pamola_tasks.protocols.tasks import Checkpoints, Dependencies, Executor, Scheduler, Task
-    from pamola_tasks.record import RunRecord
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import OperationResult, RunRecord
 
 
 class RunServices:

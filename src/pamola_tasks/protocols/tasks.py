@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols.project import Config, RunOptions
-    from pamola_tasks.record import Artifact, DatasetRecord, SavedStep, StepRecord
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import Artifact, DatasetRecord, OperationResult, SavedStep, StepRecord
 
 
 class Task(Protocol):

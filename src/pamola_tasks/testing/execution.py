@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.protocols import RunServices
-from pamola_tasks.result import OperationResult
+from pamola_tasks.record import OperationResult
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan

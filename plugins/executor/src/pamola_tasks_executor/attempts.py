@@ -15,7 +15,7 @@ import attrs
 from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError, PlanError
 from pamola_tasks.parameters import build
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks.result import OperationResult
+from pamola_tasks.record import OperationResult
 
 OnRetry = Callable[[BaseException, int, float], None]
 JITTER = (0.75, 1.25)

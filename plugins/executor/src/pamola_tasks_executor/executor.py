@@ -12,7 +12,7 @@ import attrs
 
 from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
 from pamola_tasks.protocols import RetrySettings
-from pamola_tasks.result import OperationResult, OperationStatus
+from pamola_tasks.record import OperationResult, OperationStatus
 from pamola_tasks_executor.attempts import Attempts, OnRetry, Transient, as_result, message, overridden
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import OperationResult
 
 
 class Jobs(Protocol):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import Disclosure, RunServices, StagedStep
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import OperationResult
 
 _REPORTER = frozenset({"add_operation", "add_artifact", "add_metric"})
 _PROGRESS = frozenset({"start_operation", "update_operation", "set_operation_total", "complete_operation"})

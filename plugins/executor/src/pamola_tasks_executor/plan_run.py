@@ -14,7 +14,7 @@ from pamola_tasks_executor.parallel import Parallel
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import RetrySettings, StepDriver
-    from pamola_tasks.result import OperationResult
+    from pamola_tasks.record import OperationResult
     from pamola_tasks_executor.elsewhere import Elsewhere
     from pamola_tasks_executor.settings import ExecutorSettings
 

@@ -22,8 +22,7 @@ from pamola_tasks.operation import Operation
 from pamola_tasks.plan import StepOptions
 from pamola_tasks.plugins.discovery import module_from
 from pamola_tasks.protocols import StagedFile
-from pamola_tasks.record import DatasetRecord
-from pamola_tasks.result import OperationResult
+from pamola_tasks.record import DatasetRecord, OperationResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
