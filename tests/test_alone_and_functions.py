@@ -19,7 +19,7 @@ from pamola_tasks_compat import tasks
 PLUGIN = """
 from pamola_tasks import hookimpl
 from pamola_tasks.testing import MemoryConfigPlugin, SequentialExecutorPlugin
-from pamola_tasks.testing.history import MemoryHistory
+from pamola_tasks.testing.runs import MemoryHistory
 from kernel_kit import Folders, JsonData, OsGuard
 from pamola_tasks.protocols import Project
 

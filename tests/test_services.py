@@ -22,8 +22,8 @@ from pamola_tasks.testing import (
     SequentialExecutorPlugin,
     memory_plugins,
 )
-from pamola_tasks.testing.execution import SequentialExecutor
 from pamola_tasks.testing.places import MemoryLock
+from pamola_tasks.testing.runs import SequentialExecutor
 
 
 def provider(service: str, name: str, calls: list[str], *, trylast: bool = False, answer: Any = None) -> Any:

@@ -14,10 +14,9 @@ from typing import Any
 
 from pamola_tasks.testing.configuration import MemoryConfigPlugin
 from pamola_tasks.testing.data import MemoryDataPlugin
-from pamola_tasks.testing.execution import SequentialExecutorPlugin
-from pamola_tasks.testing.history import MemoryHistoryPlugin
 from pamola_tasks.testing.places import MemoryPlacesPlugin
 from pamola_tasks.testing.redaction import PlainRedactionPlugin
+from pamola_tasks.testing.runs import MemoryHistoryPlugin, SequentialExecutorPlugin
 
 
 def memory_plugins(

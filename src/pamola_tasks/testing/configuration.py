@@ -81,12 +81,9 @@ class MemoryConfig:
         return f"{'.'.join(map(str, path))}: {message}"
 
     def origins(self) -> Mapping[str, Origin]:
-        return {key: Origin(value=value, layer="memory", place="memory") for key, value in self._values().items()}
+        return {key: Origin(value=value, layer="memory", place="memory") for key, value in self.to_dict().items()}
 
     def to_dict(self) -> dict[str, Any]:
-        return self._values()
-
-    def _values(self) -> dict[str, Any]:
         values = {
             f.name: getattr(self, f.name) for f in attrs.fields(MemoryConfig) if f.name not in ("more", "settings")
         }

@@ -40,7 +40,6 @@ class MemoryDataSource:
         self._frames[name] = frame
 
     def frame(self, name: str, columns: Sequence[str] | None = None) -> Any:
-        """A copy of the object."""
         if name not in self._frames:
             raise DataError(f"dataset {name!r} is not in memory: give it to the kernel as `datasets`")
         found = copy.copy(self._frames[name])
@@ -80,8 +79,7 @@ class MemoryDataSource:
         rows = len(frame) if hasattr(frame, "__len__") else None
         return DatasetRecord(name=name, kind="input", rows=rows, columns=columns, sha256=self.fingerprint(name))
 
-    def release(self, name: str) -> None:
-        """Memory is where things are: nothing is dropped."""
+    def release(self, name: str) -> None: ...
 
 
 class MemoryDataWriter:
