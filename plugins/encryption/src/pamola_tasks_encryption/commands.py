@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,10 +102,10 @@ def check(cli: CommandLine, content: bool, as_json: bool) -> None:
     key = place.open_key()
     with place.bar("checking", rotation.encrypted_files(place.files)) as names:
         tally = rotation.survey(place.files, key.by_id, names, content=content)
-    _report(cli.out, tally, {"key_id": key.document.id.hex(), "kept_in": place.store.name}, as_json)
     if key.previous is not None:
         click.secho("a rotation is not finished: run `pamola-task keys rotate`", fg="yellow", err=True)
-    _fail_on(tally, others=True)
+    about = {"key_id": key.document.id.hex(), "kept_in": place.store.name}
+    _report(cli.out, tally, about, as_json, wrong=(Found.DAMAGED, Found.OTHER))
 
 
 @keys.command("add-passphrase")
@@ -164,9 +164,8 @@ def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: boo
                 tally.add_damaged(name, why)
         store.replace(opened.document.finished().to_text())
     about = {"key_id": opened.document.id.hex(), "replaces": opened.document.previous_id.hex(), "kept_in": store.name}
-    _report(cli.out, tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
     click.secho("Write a new recovery sheet: `pamola-task keys export --sheet --out FILE`.", err=True)
-    _fail_on(tally, others=False)
+    _report(cli.out, tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
 
 
 def _begin_rotation(
@@ -231,7 +230,6 @@ def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool,
         else:
             tally = _exchange(place, known, opened.key, names, "changing keys")
     _report(cli.out, tally, {"key_id": opened.document.id.hex(), "kept_in": place.store.name}, as_json)
-    _fail_on(tally, others=False)
 
 
 @keys.command("export")
@@ -303,19 +301,19 @@ def _renew(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str],
         return renew_files(renewal, keys, new, place.location, shown)
 
 
-def _report(out: Output, tally: Tally, about: dict[str, str], as_json: bool) -> None:
+def _report(
+    out: Output, tally: Tally, about: dict[str, str], as_json: bool, wrong: Iterable[Found] = (Found.DAMAGED,)
+) -> None:
+    """Show what was found, and end with an error where there is anything wrong."""
     if as_json:
         out.print_json({**about, **tally.to_dict()})
-        return
-    rows = [(name.replace("_", " "), value) for name, value in about.items()]
-    rows += [(f"files: {found.value}", str(count)) for found, count in tally.counts.items() if count]
-    out.facts(rows, indent=0)
-    for name, why in tally.damaged.items():
-        click.secho(f"{name}: {why}", fg="red", err=True)
-    for name, other in tally.others.items():
-        click.secho(f"{name}: was encrypted with the key {other}", fg="yellow", err=True)
-
-
-def _fail_on(tally: Tally, *, others: bool) -> None:
-    if tally.counts[Found.DAMAGED] or (others and tally.counts[Found.OTHER]):
+    else:
+        rows = [(name.replace("_", " "), value) for name, value in about.items()]
+        rows += [(f"files: {found.value}", str(count)) for found, count in tally.counts.items() if count]
+        out.facts(rows, indent=0)
+        for name, why in tally.damaged.items():
+            click.secho(f"{name}: {why}", fg="red", err=True)
+        for name, other in tally.others.items():
+            click.secho(f"{name}: was encrypted with the key {other}", fg="yellow", err=True)
+    if any(tally.counts[found] for found in wrong):
         click.get_current_context().exit(EXIT_SECURITY)

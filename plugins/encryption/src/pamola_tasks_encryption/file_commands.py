@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -79,9 +80,7 @@ def encrypt(
             if is_encrypted(head):
                 raise UsageError(f"{source.shown} is encrypted already")
             task_id = task if task is not None else place.places.owner_of(source.path) if source.path else ""
-            with work.target(source, f"{name}{ending}") as target, seal(target.file, task_id) as sealed:
-                count = copy(raw, sealed, source.advance)
-        target.tell(source, count)
+            work.write(source, f"{name}{ending}", raw, functools.partial(seal, task_id=task_id))
 
 
 @click.command("decrypt")
@@ -125,10 +124,7 @@ def decrypt(
             path = Path(name)
             if name != STREAM and path.suffix not in _ENDINGS and not in_place and out is None:
                 raise UsageError(f"{name} ends neither with .ptask nor with .age: say --out PATH or --in-place")
-            wanted = str(path.with_suffix("")) if path.suffix in _ENDINGS else name
-            with work.target(source, wanted) as target:
-                count = copy(plain, target.file, source.advance)
-        target.tell(source, count)
+            work.write(source, str(path.with_suffix("")) if path.suffix in _ENDINGS else name, plain)
 
 
 def _with_head(raw: IO[bytes]) -> tuple[bytes, IO[bytes]]:
@@ -170,18 +166,6 @@ class _Source:
 
 
 @attrs.frozen
-class _Target:
-    file: IO[bytes]
-    shown: str  # empty: standard output
-    size: Callable[[int], str]
-
-    def tell(self, source: _Source, count: int) -> None:
-        """Say what was done; nothing beside the data on standard output."""
-        if self.shown:
-            click.echo(f"{source.shown} → {self.shown} ({self.size(count)})")
-
-
-@attrs.frozen
 class _Work:
     """Opens what is read and what is written, each through a guard of its folder."""
 
@@ -211,15 +195,22 @@ class _Work:
         with files.guard.open(inside, "rb") as file, self.place.bar(path.name, length=length) as bar:
             yield _Source(file, path, self.cli.out.from_here(path), bar.update)
 
+    def write(self, source: _Source, wanted: str, content: Any, seal: Any = contextlib.nullcontext) -> None:
+        """Write what was read, and report it; nothing beside the data on standard output."""
+        with self._target(source, wanted) as (file, shown), seal(file) as target:
+            count = copy(content, target, source.advance)
+        if shown:
+            click.echo(f"{source.shown} → {shown} ({self.cli.out.size(count)})")
+
     @contextlib.contextmanager
-    def target(self, source: _Source, wanted: str) -> Iterator[_Target]:
-        """What is written: a file appears when the block ends without an exception, for its owner only."""
+    def _target(self, source: _Source, wanted: str) -> Iterator[tuple[IO[bytes], str]]:
+        """A file, and its name; it appears when the block ends without an exception, for its owner only."""
         if self.in_place and source.path is None:
             raise UsageError("standard input has no place: leave out --in-place")
         if self.out == STREAM or (self.out is None and source.path is None):
             if sys.stdout.isatty():
                 raise UsageError("the result would be written to the terminal: say --out PATH")
-            yield _Target(sys.stdout.buffer, "", self.cli.out.size)
+            yield sys.stdout.buffer, ""
             sys.stdout.buffer.flush()
             return
         path = self._target_path(source, wanted)
@@ -230,7 +221,7 @@ class _Work:
         if not replaces and files.exists(inside):
             raise UsageError(f"{shown} is there already: --force replaces it")
         with files.guard.create(inside, exclusive=not replaces, mode=0o600) as file:
-            yield _Target(file, shown, self.cli.out.size)
+            yield file, shown
 
     def _target_path(self, source: _Source, wanted: str) -> Path:
         if self.in_place and source.path is not None:

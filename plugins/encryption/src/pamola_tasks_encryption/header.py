@@ -44,19 +44,12 @@ _Key = TypeVar("_Key")
 
 @attrs.frozen
 class Binding:
-    """What a file belongs to; it opens under no other.
+    """What a file belongs to; it opens under no other."""
 
-    Attributes:
-        project: The project's id (a UUID), or empty.
-        task: The id of the task that wrote it.
-        role: `data`, `artifact`, `state` …
-        location: Where it is, as text; empty where the file may be moved. Only a keyed digest of it is stored.
-    """
-
-    project: str = ""
-    task: str = ""
-    role: str = "data"
-    location: str = ""
+    project: str = ""  #: the project's id (a UUID), or empty
+    task: str = ""  #: the id of the task that wrote it
+    role: str = "data"  #: `data`, `artifact`, `state` …
+    location: str = ""  #: where it is; empty where it may be moved. Only a keyed digest of it is stored
 
 
 @attrs.frozen
