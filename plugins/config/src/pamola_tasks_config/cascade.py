@@ -132,9 +132,6 @@ def _keep_encryption_on(winners: dict[KeyPath, Entry]) -> None:
             return
 
 
-# ---------------------------------------------------------------- what is wrong with layers
-
-
 def type_layers(
     layers: Iterable[ConfigLayer], settings: Mapping[str, type], task_id: str, *, strict: bool = False
 ) -> tuple[list[TypedLayer], list[Problem]]:

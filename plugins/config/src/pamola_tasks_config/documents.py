@@ -30,9 +30,6 @@ def format_of(name: str) -> str:
     return FORMATS.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
 
 
-# ---------------------------------------------------------------- one file
-
-
 @lru_cache(maxsize=256)
 def parse(data: bytes, name: str) -> Document:
     """Read the bytes of a configuration file; problems that did not stop the reading are in `problems`.
@@ -91,9 +88,6 @@ def read_bytes(files: Files, name: str) -> bytes | None:
             return file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
-
-
-# ---------------------------------------------------------------- all files
 
 
 def find_file(files: Files, stem: str) -> tuple[str, tuple[str, ...]]:

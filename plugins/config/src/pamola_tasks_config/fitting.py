@@ -217,9 +217,6 @@ def _number(word: str) -> int | float | None:
         return None
 
 
-# ---------------------------------------------------------------- references
-
-
 class ReferredSecret(Secret):
     """A secret that is looked up when it is first revealed, so that showing a configuration needs no secret."""
 

@@ -54,9 +54,6 @@ def problem_in(layer: ConfigLayer, misfit: Misfit) -> Problem:
     return Problem(order, 0, 0, f"{place}: {dotted(misfit.path)}: {misfit.message}")
 
 
-# ---------------------------------------------------------------- files
-
-
 def _layer(
     name: str, rank: int, document: Document, values: Mapping[str, Any], base: KeyPath = (), renamed: Any = None
 ) -> FileLayer:
@@ -121,9 +118,6 @@ def _with_old_sections(layer: ConfigLayer) -> list[ConfigLayer]:
         return [rest, _layer(layer.name, layer.rank - 5, layer.document, found, layer.base, renamed)]
     places = {key: f"{layer.origin}: {dotted(path)}" for key, path in lifted.items()}
     return [rest, attrs.evolve(layer, rank=layer.rank - 5, values=found, places=places)]
-
-
-# ---------------------------------------------------------------- command line and class
 
 
 def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: str = "--set") -> list[ConfigLayer]:

@@ -91,9 +91,6 @@ def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
         files.write(name, ("\ufeff" if document.bom else "") + edited(document, wanted), "config")
 
 
-# ---------------------------------------------------------------- values as text
-
-
 def whole(values: Mapping[str, Any], format: str) -> str:
     """A whole file of a format; ConfigurationError where TOML has no way to write a value (null)."""
     if format == "json":
@@ -136,9 +133,6 @@ def _yaml(value: Any, *, flow: bool) -> str:
     Dumper.add_representer(list, Dumper.represent_list)
     options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": float("inf")}
     return str(yaml.dump(value, Dumper=Dumper, default_flow_style=flow, **options))
-
-
-# ---------------------------------------------------------------- single keys in the text of a file
 
 
 def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:

@@ -65,8 +65,6 @@ class TaskConfig(TaskKeys):
         for field in attrs.fields(TaskKeys):
             setattr(self, field.name, getattr(resolved.keys, field.name))
 
-    # ------------------------------------------------------------ values
-
     def __getattr__(self, name: str) -> Any:
         # Only asked where there is no attribute of this name, so a parameter never hides a key or a method.
         parameters = self.__dict__.get("parameters", {})
@@ -130,8 +128,6 @@ class TaskConfig(TaskKeys):
         rank = 10 + max(500, *(layer.rank for layer in self._layers))
         self._resolve(self.task_id, [*override_layers(overrides, rank=rank, origin="args"), *self._layers])
 
-    # ------------------------------------------------------------ what services know
-
     def service(self, name: str, **overrides: Any) -> Any:
         """A service of the project, brought up for this task, with further settings if given."""
         kernel: Any = getattr(self._task, "kernel", None)
@@ -176,8 +172,6 @@ class TaskConfig(TaskKeys):
     def assert_dependencies_completed(self) -> bool:
         """Whether every task in `dependencies` has succeeded, as `run.dependencies` says."""
         return bool(self.service("dependencies").assert_dependencies_completed())
-
-    # ------------------------------------------------------------ saving
 
     def save(self, path: str | Path | None = None, format: str | None = None) -> Path:
         """Write what was set for this task as a file for people, leaving the rest of an existing file as it is.

@@ -248,9 +248,6 @@ def export(cli: CommandLine, out: str, sheet: bool) -> None:
         click.echo(f"{opened.document.id.hex()} → {out}")
 
 
-# ---------------------------------------------------------------- what they share
-
-
 def _from_sheet(name: str) -> bytes:
     if name == STREAM:
         return key_from_sheet(sys.stdin.buffer.read(65536), "standard input")

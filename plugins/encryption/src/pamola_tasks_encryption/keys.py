@@ -158,9 +158,6 @@ def parse_key(content: bytes, source: str) -> MemoryProtectedKey:
     return MemoryProtectedKey(KeyDocument.parse(content, source).open(Means(), source))
 
 
-# ---------------------------------------------------------------- places that hold the text of a key file
-
-
 class KeyStore:
     """A place that holds the text of a key file. This one is an environment variable, which no command can change.
 

@@ -57,9 +57,6 @@ class Tally:
         return {**counts, "damaged_files": self.damaged, "files_of_other_keys": self.others}
 
 
-# ---------------------------------------------------------------- which files
-
-
 def encrypted_files(files: Files) -> list[str]:
     """Every file under the project's root that says it is encrypted."""
     return [name for name in _all_files(files, "") if is_encrypted(head_of(files, name))]
@@ -85,9 +82,6 @@ def header_of(files: Files, name: str, *, mend: bool = True) -> Header | None:
     """The header of a file; None of an age file."""
     head = head_of(files, name)
     return Header.parse(head, mend=mend) if is_container(head) else None
-
-
-# ---------------------------------------------------------------- one file
 
 
 def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
@@ -141,9 +135,6 @@ def copy(source: Any, target: Any = None, advance: Callable[[int], None] = lambd
     return total
 
 
-# ---------------------------------------------------------------- all files
-
-
 def exchange_files(files: Files, keys: Mapping[bytes, bytes], new: bytes, names: Iterable[str] | None = None) -> Tally:
     """Exchange the slots of all files that open with one of several keys. What was done before is found and left."""
 
@@ -188,9 +179,6 @@ def each(files: Files, do: Callable[[str], Found], names: Iterable[str] | None) 
         except (Tampered, WrongKey) as error:
             tally.add_damaged(name, str(error))
     return tally
-
-
-# ---------------------------------------------------------------- writing into a file
 
 
 def _can_write_in_place() -> bool:
