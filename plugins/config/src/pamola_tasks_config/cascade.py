@@ -137,11 +137,7 @@ def type_layers(
 ) -> tuple[list[TypedLayer], list[Problem]]:
     """The layers with typed values, and all problems of all of them, unsorted.
 
-    Args:
-        layers: The layers.
-        settings: Names of plugins and the class that their section must fit.
-        task_id: The task that runs, or empty.
-        strict: Whether parameters that the schema does not know are refused.
+    `strict` refuses parameters that neither the schema nor `settings`, the classes of plugins' sections, know.
     """
     layers = list(layers)
     files = {id(layer.document): layer.document for layer in layers if in_project_file(layer)}

@@ -92,13 +92,11 @@ def leaves(values: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyP
             yield (*path, key), value
 
 
-def scalars(value: Any, path: ValuePath = ()) -> Iterator[tuple[ValuePath, Any]]:
+def scalars(value: Any, path: ValuePath = ()) -> list[tuple[ValuePath, Any]]:
     """Every value that holds no others, in mappings and lists, with its path."""
-    if isinstance(value, Mapping | list):
-        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from scalars(item, (*path, key if isinstance(key, int) else str(key)))
-    else:
-        yield path, value
+    found: list[tuple[ValuePath, Any]] = []
+    changed(value, lambda item, place: found.append((place, item)), path)
+    return found
 
 
 def changed(value: Any, change: Callable[[Any, ValuePath], Any], path: ValuePath = ()) -> Any:

@@ -35,13 +35,8 @@ def environment_layer(
 ) -> ConfigLayer:
     """What environment variables say, by the type of their key.
 
-    Args:
-        environ: The environment.
-        task_id: The task that runs, or empty.
-        task_ids: Ids of all tasks that are known: a variable belongs to the longest that it fits.
-        settings: Names of plugins and the class of their section.
-        lifted: Whether `env_override` puts it over the files.
-        places: Where variables are defined that are not the process's own.
+    A variable belongs to the longest of all known `task_ids` that it fits. `lifted` ranks it over the files; `places`
+    are those of variables that are not the process's own.
     """
     sections = {"scope": Scope, "retry": RetrySettings, **settings}
     keys: dict[str, tuple[KeyPath, Any]] = {

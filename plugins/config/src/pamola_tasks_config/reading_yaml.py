@@ -224,19 +224,18 @@ class _JsonComposer(_Composer):
     def scalar(self, event: Any) -> Scalar:
         start = _start(event)
         text = self.document.text[start : _end(event)]
+        if text in _JSON_CONSTANTS:
+            return _JSON_CONSTANTS[text]
+        if text.lstrip("-").isdigit():
+            # Python refuses to convert very long digit strings; 64 bits have at most 20.
+            return self.document.number(start, int(text) if len(text) <= 20 else 1 << 64)
         if not text.startswith('"'):
-            return self.number(start, text) if text not in _JSON_CONSTANTS else _JSON_CONSTANTS[text]
+            return self.document.number(start, float(text.replace("Infinity", "inf")))
         value = str(json.loads(text))
         if any(0xD800 <= ord(character) < 0xE000 for character in value):
             self.document.report(start, "half of a surrogate pair, which is not a character")
             return ""
         return value
-
-    def number(self, start: int, text: str) -> Scalar:
-        if text.lstrip("-").isdigit():
-            # Python refuses to convert very long digit strings; 64 bits have at most 20.
-            return self.document.number(start, int(text) if len(text) <= 20 else 1 << 64)
-        return self.document.number(start, float(text.replace("Infinity", "inf")))
 
 
 def _start(event: Any) -> int:

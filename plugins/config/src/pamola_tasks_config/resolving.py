@@ -63,7 +63,8 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     variables = {**said, **os.environ}
     lifted = _written(layers, "env_override") is True
     places = {name: file.place(name) for name in said if name not in os.environ} if file is not None else {}
-    known = _known_ids(project, layers)
+    known = {PurePosixPath(name).stem for name in config_files(project.files)}
+    known |= {name for layer in layers if in_project_file(layer) for name in layer.document.root.mapping("tasks")}
     layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
     strict = _written(layers, "strict_config") is True
     typed_layers, wrong = type_layers(layers, settings, task_id, strict=strict)
@@ -124,12 +125,6 @@ def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Pr
     return file
 
 
-def _known_ids(project: Project, layers: Iterable[ConfigLayer]) -> set[str]:
-    """Ids of tasks, from the names of files and the project file."""
-    found = {PurePosixPath(name).stem for name in config_files(project.files)}
-    return found.union(*(layer.document.root.mapping("tasks") for layer in layers if in_project_file(layer)))
-
-
 def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], project: Project) -> list[Problem]:
     """Replace the references in a winner's value, once, and give what is wrong with that."""
     fitter = ConfigFitter()
@@ -171,8 +166,14 @@ def entry_at(winners: Mapping[KeyPath, Entry], path: ValuePath) -> Entry | None:
 
 
 def _origins(winners: Mapping[KeyPath, Entry], keys: TaskKeys, redact: Redactor) -> dict[str, Origin]:
+    """What is shown of every value: everything secret in it is a `Secret`, which cannot be shown or written."""
+
+    def hidden(value: Any, path: ValuePath) -> Any:
+        name = [part for part in path if isinstance(part, str)][-1]
+        return Secret(str(value), name) if not isinstance(value, Secret) and is_secret(redact, path, value) else value
+
     def origin(path: KeyPath, entry: Entry, value: Any, overridden: tuple[Origin, ...] = ()) -> Origin:
-        shown = _hidden(redact, path, value)
+        shown = changed(value, hidden, path)
         return Origin(value=shown, layer=entry.layer.name, place=entry.place, overridden=overridden)
 
     found: dict[str, Origin] = {}
@@ -185,17 +186,6 @@ def _origins(winners: Mapping[KeyPath, Entry], keys: TaskKeys, redact: Redactor)
         if not covered and not (value == {} and any(leaf[: len(path)] == path for leaf in winners)):
             found[dotted(path)] = Origin(value=value, layer="default", place="built in")
     return found
-
-
-def _hidden(redact: Redactor, path: KeyPath, value: Any) -> Any:
-    """A value with everything secret in it as `Secret`, so that it cannot be shown or written."""
-
-    def hidden(value: Any, inside: ValuePath) -> Any:
-        whole = (*path, *inside)
-        name = [part for part in whole if isinstance(part, str)][-1]
-        return Secret(str(value), name) if not isinstance(value, Secret) and is_secret(redact, whole, value) else value
-
-    return changed(value, hidden)
 
 
 def _warnings(project: Project, task_id: str, layers: Iterable[ConfigLayer], file: EnvFile | None) -> Iterable[str]:

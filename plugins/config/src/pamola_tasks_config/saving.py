@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, Project
 
 _log = logging.getLogger("pamola_tasks.config")
-_ABSENT = object()
 _PLAIN_YAML = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.\- ]*[A-Za-z0-9_/.\-]|[A-Za-z]")
 _YAML_WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 
@@ -75,7 +74,7 @@ def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
     wanted: dict[KeyPath, Any] = {}
     for leaf, value in values.items():
         value = plain(value)
-        if there.get(leaf, _ABSENT) == value and type(there[leaf]) is type(value):
+        if leaf in there and there[leaf] == value and type(there[leaf]) is type(value):
             continue
         found = ((inner, item) for inner, item in scalars(value, leaf) if not has_reference(item))
         if any(is_secret(project.redactor, inner, item) for inner, item in found):
