@@ -418,12 +418,12 @@ def test_a_task_that_is_running_is_not_run_a_second_time(tmp_path: Path) -> None
 
 def test_a_lock_that_tells_nothing_is_a_lock_all_the_same(tmp_path: Path) -> None:
     from pamola_tasks.errors import AlreadyRunning
-    from pamola_tasks.storage import locks
+    from pamola_tasks.storage import system
 
     lock = tmp_path / "DATA" / "processed" / "t_1" / ".state" / "lock"
     lock.parent.mkdir(parents=True)
     with open(lock, "a+b", buffering=0) as file:
-        assert locks.lock(file.fileno())
+        assert system.lock(file.fileno())
         with pytest.raises(AlreadyRunning, match="is running already: wait"):
             disk_kernel(tmp_path).run(Steps(Nothing))
 

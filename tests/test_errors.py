@@ -10,7 +10,7 @@ import pytest
 from pamola_tasks import errors
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError, ServiceNotReady
 from pamola_tasks.record import new_run_id
-from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks.storage.system import peak_memory
 
 ALL = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, PamolaTaskError)]
 

@@ -20,7 +20,7 @@ from kernel_kit import Disk, DiskPlaces, OsGuard, Xor, XorFormat, files_below
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import EncryptionError, PathSecurityError, PluginError
 from pamola_tasks.protocols import ContentHash, FileEncryption, Project
-from pamola_tasks.storage import locks, publishing
+from pamola_tasks.storage import system
 from pamola_tasks.storage.files import Files, check_name, is_temporary, temporary_name
 from pamola_tasks.storage.hashing import Containers, recognise
 
@@ -353,12 +353,12 @@ def test_publishing_replaces_or_refuses_in_one_step(tmp_path: Path) -> None:
 def test_a_lock_is_exclusive_between_open_files_and_can_be_given_back(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with open(path, "a+b", buffering=0) as one, open(path, "a+b", buffering=0) as two:
-        assert locks.lock(one.fileno(), wait=False)
-        assert not locks.lock(two.fileno(), wait=False)
-        locks.unlock(one.fileno())
-        assert locks.lock(two.fileno())
+        assert system.lock(one.fileno(), wait=False)
+        assert not system.lock(two.fileno(), wait=False)
+        system.unlock(one.fileno())
+        assert system.lock(two.fileno())
         one.write(b"x")
-        publishing.flush_data(one.fileno())
+        system.flush_data(one.fileno())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fdatasync to take away")
@@ -366,7 +366,7 @@ def test_where_there_is_no_fdatasync_the_whole_file_is_flushed(tmp_path: Path, m
     flushed: list[int] = []
     monkeypatch.delattr(os, "fdatasync", raising=False)
     monkeypatch.setattr(os, "fsync", flushed.append)
-    publishing.flush_data(7)
+    system.flush_data(7)
     assert flushed == [7]
 
 

@@ -11,7 +11,7 @@ from pamola_tasks.errors import ConfigurationError, DependencyError, PamolaTaskE
 from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.record import now
 from pamola_tasks.steps import Steps, settled_seed
-from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks.storage.system import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -103,11 +103,11 @@ def test_keys_stay_though_a_lock_says_that_nothing_runs(house, running, cli):
 
 
 def test_a_run_does_not_begin_while_keys_are_changed(house, cli, monkeypatch):
-    from pamola_tasks.storage import locks
+    from pamola_tasks.storage import system
 
     path = house / ".pamola" / "keys.lock"
     with path.open("ab") as changing:
-        assert locks.lock(changing.fileno())
+        assert system.lock(changing.fileno())
         (house / "go").touch()
         refused = cli("--plugin", "waiting.py", "run", "first", cwd=house, code=RUNNING)
     assert "key" in refused.stderr + refused.stdout

@@ -219,7 +219,7 @@ def test_a_crash_while_compacting_leaves_the_old_journal(
 
 def test_saving_does_not_wait_for_the_disk(manage: Manage, finish: Finish, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr("pamola_tasks.storage.publishing.flush_data", flushed.append)
+    monkeypatch.setattr("pamola_tasks.storage.system.flush_data", flushed.append)
     manage().save(finish("mask"))
     assert flushed == []
 

@@ -213,12 +213,12 @@ def test_a_rotation_that_was_cut_short_goes_on_and_the_project_can_be_read_meanw
 
 
 def test_two_rotations_at_once_are_refused(cli: Cli, project: Path) -> None:
-    from pamola_tasks.storage import locks
+    from pamola_tasks.storage import system
 
     encrypted_project(cli, project, 1)
     before = default_key_file().read_bytes()
     with default_key_file().with_name(f".{default_key_file().name}.lock").open("wb") as other:
-        assert locks.lock(other.fileno())
+        assert system.lock(other.fileno())
         assert "another process is changing" in cli("keys", "rotate", code=75).err
     assert default_key_file().read_bytes() == before
 

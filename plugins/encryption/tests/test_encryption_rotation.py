@@ -14,7 +14,7 @@ from encryption_samples import BINDING, KEY, OTHER_KEY, decrypted, encrypted
 
 from pamola_tasks import Kernel
 from pamola_tasks.errors import AlreadyRunning, EncryptionError
-from pamola_tasks.storage import journal, locks
+from pamola_tasks.storage import journal, system
 from pamola_tasks.storage.files import Files
 from pamola_tasks_encryption import Binding, rotation
 from pamola_tasks_encryption.errors import Tampered, WrongKey, WrongPlace
@@ -210,11 +210,11 @@ def test_while_a_task_runs_keys_stay_as_they_are(files: Files) -> None:
     lock = files.root / "DATA/processed/t_1/.state/lock"
     lock.parent.mkdir(parents=True)
     with lock.open("wb") as running:
-        assert locks.lock(running.fileno())
+        assert system.lock(running.fileno())
         with pytest.raises(AlreadyRunning, match="t_1 is running"), not_in_use(kernel, files):
             pytest.fail("it has to be refused")
     with not_in_use(kernel, files), lock.open("ab") as other:
-        assert not locks.lock(other.fileno(), wait=False)
+        assert not system.lock(other.fileno(), wait=False)
 
 
 # ---------------------------------------------------------------- processes of their own

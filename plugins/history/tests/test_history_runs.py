@@ -207,7 +207,7 @@ def test_only_the_beginning_and_the_end_of_a_run_wait_for_the_disk(
     log: ExecutionLog, make_run: MakeRun, end: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr("pamola_tasks.storage.publishing.flush_data", flushed.append)
+    monkeypatch.setattr("pamola_tasks.storage.system.flush_data", flushed.append)
     run = make_run()
     log.run_started(run)
     log.step_finished(run, "a", "success", 0.1)

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.storage import files as durable
-from pamola_tasks.storage import locks, publishing
+from pamola_tasks.storage import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,9 +75,6 @@ def decode(line: bytes) -> dict[str, Any]:
 def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]], *, flush: bool) -> None:
     """Append entries, all of them or, after a crash, a readable part of them.
 
-    The file is locked only round the repair of a torn tail and one write; it is flushed after the lock is let go, so
-    that several writers flush together.
-
     Args:
         files: Where to open the journal.
         path: The journal.
@@ -85,28 +82,33 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
         flush: Whether to wait until the disk has them.
     """
     data = b"".join(map(encode, entries))
-    with files.naming(path, lambda: len(data)), _locked(files, path) as (file, descriptor):
-        if descriptor is None:
-            file.write(data)
-            return
-        try:
-            _cut_torn_tail(descriptor)
-            _write_all(descriptor, data)
-        finally:
-            locks.unlock(descriptor)
-        if flush:
-            publishing.flush_data(descriptor)
+    with files.naming(path, lambda: len(data)), locked(files, path, flush=flush) as file:
+        _cut_torn_tail(file)
+        _write(file, data)
 
 
 @contextlib.contextmanager
-def locked(files: Files, path: str | Path) -> Iterator[None]:
-    """Keep other processes from appending to a journal, or replacing it, for the time of the block."""
-    with _locked(files, path) as (_, descriptor):
-        try:
-            yield
-        finally:
-            if descriptor is not None:
-                locks.unlock(descriptor)
+def locked(files: Files, path: str | Path, *, flush: bool = False) -> Iterator[IO[bytes]]:
+    """Keep other processes from appending to a journal, or replacing it, for the time of the block.
+
+    It is the file that has the name when the lock is taken, also if it was replaced while waiting. With `flush` it is
+    flushed after the lock is let go, so that several writers flush together.
+    """
+    while True:
+        with files.append(path) as file:
+            descriptor = _descriptor(file)
+            if descriptor is None:
+                yield file
+                return
+            system.lock(descriptor)
+            if os.fstat(descriptor).st_nlink:
+                try:
+                    yield file
+                finally:
+                    system.unlock(descriptor)
+                if flush:
+                    system.flush_data(descriptor)
+                return
 
 
 def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
@@ -119,30 +121,13 @@ def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
     try:
         data = b"".join(lines)
         with files.naming(path, lambda: len(data)), files.append(new) as copy:
-            copy_descriptor = _descriptor(copy)
-            if copy_descriptor is None:
-                copy.write(data)
-            else:
-                _write_all(copy_descriptor, data)
-                publishing.flush_data(copy_descriptor)
+            _write(copy, data)
+            if (descriptor := _descriptor(copy)) is not None:
+                system.flush_data(descriptor)
         files.replace(new, path)
     except BaseException:
         files.unlink(new, missing_ok=True)
         raise
-
-
-@contextlib.contextmanager
-def _locked(files: Files, path: str | Path) -> Iterator[tuple[IO[bytes], int | None]]:
-    """The file that has the name now, open for appending and locked, also when it was replaced while waiting."""
-    while True:
-        with files.append(path) as file:
-            descriptor = _descriptor(file)
-            if descriptor is not None:
-                locks.lock(descriptor)
-                if os.fstat(descriptor).st_nlink == 0:
-                    continue
-            yield file, descriptor
-            return
 
 
 def read(files: Files, path: str | Path) -> Journal:
@@ -157,9 +142,8 @@ def read(files: Files, path: str | Path) -> Journal:
 
 def parse(data: bytes) -> Journal:
     """The entries in a journal's bytes."""
-    journal = Journal()
-    lines = data.split(b"\n")
-    journal.torn = lines.pop() != b""
+    *lines, tail = data.split(b"\n")
+    journal = Journal(torn=tail != b"")
     for number, line in enumerate(lines, 1):
         try:
             journal.entries.append(decode(line))
@@ -194,19 +178,19 @@ def newest_first(
                     lines.pop()  # what stands behind the last line end: nothing, or a torn line
                     at_end = False
                 for line in reversed(lines):
-                    if not (but and but in line[:_BEGINNING]):
-                        yield _entry_or_damage(line)
-            if rest and not at_end and not (but and but in rest[:_BEGINNING]):
-                yield _entry_or_damage(rest)
+                    yield from _decoded(line, but)
+            if rest and not at_end:
+                yield from _decoded(rest, but)
     except FileNotFoundError:
         return
 
 
-def _entry_or_damage(line: bytes) -> dict[str, Any] | Damage:
-    try:
-        return decode(line)
-    except ValueError as problem:
-        return Damage(0, str(problem))
+def _decoded(line: bytes, but: bytes) -> Iterator[dict[str, Any] | Damage]:
+    if not (but and but in line[:_BEGINNING]):
+        try:
+            yield decode(line)
+        except ValueError as problem:
+            yield Damage(0, str(problem))
 
 
 def _descriptor(file: IO[bytes]) -> int | None:
@@ -217,18 +201,19 @@ def _descriptor(file: IO[bytes]) -> int | None:
         return None
 
 
-def _cut_torn_tail(descriptor: int) -> None:
+def _cut_torn_tail(file: IO[bytes]) -> None:
     """Remove what stands behind the last line end: the beginning of a line that was never finished."""
-    end = os.lseek(descriptor, 0, os.SEEK_END)
-    position = end
+    descriptor = _descriptor(file)
+    if descriptor is None:
+        return
+    end = position = os.lseek(descriptor, 0, os.SEEK_END)
     while position > 0:
-        size = min(4096, position)
-        block = _read_at(descriptor, position - size, size)
-        found = block.rfind(b"\n")
+        start = max(0, position - 4096)
+        found = _read_at(descriptor, start, position - start).rfind(b"\n")
         if found >= 0:
-            position = position - size + found + 1
+            position = start + found + 1
             break
-        position -= size
+        position = start
     if position < end:
         os.ftruncate(descriptor, position)
 
@@ -236,15 +221,16 @@ def _cut_torn_tail(descriptor: int) -> None:
 def _read_at(descriptor: int, offset: int, size: int) -> bytes:
     os.lseek(descriptor, offset, os.SEEK_SET)
     data = b""
-    while len(data) < size:
-        piece = os.read(descriptor, size - len(data))
-        if not piece:
-            break
+    while len(data) < size and (piece := os.read(descriptor, size - len(data))):
         data += piece
     return data
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _write(file: IO[bytes], data: bytes) -> None:
+    descriptor = _descriptor(file)
+    if descriptor is None:
+        file.write(data)
+        return
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, data[written:])

@@ -23,12 +23,9 @@ def staging_of(step_id: str) -> str:
 
 
 def remove_of_task(files: Files, place: TaskPlace) -> list[str]:
-    """Remove what killed runs of a task left in its directory. For the holder of the task's lock.
+    """Remove what killed runs of a task left in its directory, and return its names. For the holder of the task's lock.
 
     Folders of finished steps are not looked into: only whole files are ever put there.
-
-    Returns:
-        The names of what was removed.
     """
     steps = f"{place.state}/steps"
     stale = [
@@ -42,34 +39,24 @@ def remove_of_task(files: Files, place: TaskPlace) -> list[str]:
 def remove_unpublished(
     files: Files, folder: str, *, of: Collection[str] | None = None, but: str | None = None
 ) -> list[str]:
-    """Remove what killed processes had begun to write beside a file's place.
-
-    Args:
-        files: Where.
-        folder: The folder; folders in it are looked into, unless `of` is given.
-        of: Only what was to become a file of one of these names.
-        but: A folder that is left alone.
-
-    Returns:
-        The names of what was removed.
-    """
+    """Remove what `unpublished` finds, and return the names."""
     found = list(unpublished(files, folder, of=of, but=but))
     for name in found:
         files.unlink(name, missing_ok=True)
     return found
 
 
-def entries(files: Files, folder: str) -> list[tuple[str, str]]:
-    """Names and kinds of what is in a folder; nothing where there is none."""
-    if not files.exists(folder):
-        return []
-    return [(name, stat.kind) for name, stat in files.iter(folder)]
-
-
 def unpublished(
     files: Files, folder: str, *, of: Collection[str] | None = None, but: str | None = None
 ) -> Iterator[str]:
-    """The names of what killed processes had begun to write; arguments as for `remove_unpublished`."""
+    """The names of what killed processes had begun to write beside a file's place.
+
+    Args:
+        files: Where.
+        folder: The folder; folders in it are looked into, unless `of` is given.
+        of: Only what was to become a file of one of these names.
+        but: A folder that is left alone.
+    """
     for name, kind in entries(files, folder):
         path = f"{folder}/{name}"
         if kind == "directory":
@@ -77,3 +64,8 @@ def unpublished(
                 yield from unpublished(files, path, but=but)
         elif is_temporary(name, of):
             yield path
+
+
+def entries(files: Files, folder: str) -> list[tuple[str, str]]:
+    """Names and kinds of what is in a folder; nothing where there is none."""
+    return [(name, stat.kind) for name, stat in files.iter(folder)] if files.exists(folder) else []

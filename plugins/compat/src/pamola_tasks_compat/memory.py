@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks.storage.system import peak_memory
 
 
 def peak_mb() -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks.errors import AlreadyRunning
 from pamola_tasks.protocols import LockHolder
 from pamola_tasks.record import now, rfc3339
-from pamola_tasks.storage import leftovers, locks
+from pamola_tasks.storage import leftovers, system
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ class TaskLock:
                 descriptor = file.fileno()
             except OSError:
                 return
-            if not locks.lock(descriptor, wait=wait):
+            if not system.lock(descriptor, wait=wait):
                 raise AlreadyRunning(
                     f"task {place.task_id} is running already{self._named(place.task_id)}: wait for it with --wait"
                 )
@@ -125,9 +125,9 @@ class TaskLock:
             except (FileNotFoundError, io.UnsupportedOperation):
                 yield
                 return
-            if not locks.lock(descriptor, wait=False):
+            if not system.lock(descriptor, wait=False):
                 raise AlreadyRunning(f"{task_id} is running{self._named(task_id)}")
-            stack.callback(locks.unlock, descriptor)
+            stack.callback(system.unlock, descriptor)
             yield
 
     def _named(self, task_id: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import AlreadyRunning, UsageError
-from pamola_tasks.storage import locks
+from pamola_tasks.storage import system
 from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.keyfile import Means
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, OpenKey, find_store
@@ -86,7 +86,7 @@ class Place:
         except OSError as error:
             raise KeyRefused(f"{store.name} cannot be changed where it is: {error.strerror}") from None
         try:
-            if not locks.lock(descriptor, wait=False):
+            if not system.lock(descriptor, wait=False):
                 raise AlreadyRunning(f"another process is changing {store.name}; nothing was changed")
             yield store
         finally:
@@ -115,7 +115,7 @@ def not_in_use(kernel: KernelView, files: Files) -> Iterator[None]:
             except AlreadyRunning:
                 raise _running(task_id) from None
         files.mkdirs(".pamola")
-        if not locks.lock(stack.enter_context(files.append(LOCK)).fileno(), wait=False):
+        if not system.lock(stack.enter_context(files.append(LOCK)).fileno(), wait=False):
             raise _running("a task")
         yield
 

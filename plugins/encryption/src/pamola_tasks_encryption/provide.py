@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import AlreadyRunning, EncryptionError, PluginError
 from pamola_tasks.protocols import Diagnosis
-from pamola_tasks.storage import locks
+from pamola_tasks.storage import system
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, KernelView, Project, RunServices
@@ -41,7 +41,7 @@ def _using(files: Files) -> Iterator[None]:
     """Keep the key from being changed while a run encrypts with it, wherever tasks and their locks are."""
     files.mkdirs(".pamola")
     with files.append(LOCK) as file:
-        if not locks.lock(file.fileno(), wait=False, shared=True):
+        if not system.lock(file.fileno(), wait=False, shared=True):
             raise AlreadyRunning("the key of this project is being changed: run the task when that is done")
         yield
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import EncryptionError
-from pamola_tasks.storage import publishing
+from pamola_tasks.storage import system
 from pamola_tasks_encryption.container import DecryptingReader
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
@@ -103,7 +103,7 @@ def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
         for offset, area in exchange:
             if os.pwrite(descriptor, area, offset) != len(area):
                 raise EncryptionError("a key slot could not be written whole: is the disk full?")
-            publishing.flush_data(descriptor)
+            system.flush_data(descriptor)
     return Found.CHANGED
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
-from pamola_tasks.storage.locks import lock, unlock
+from pamola_tasks.storage.system import lock, unlock
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files

@@ -16,7 +16,7 @@ from pamola_tasks.errors import PamolaTaskError, PluginError
 from pamola_tasks.plugins.discovery import versions
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.record import RunRecord, now, rfc3339
-from pamola_tasks.storage.memory_use import peak_memory
+from pamola_tasks.storage.system import peak_memory
 from pamola_tasks_reports.artifacts import ArtifactGroup, Attached, Inventory
 from pamola_tasks_reports.formatting import plain
 

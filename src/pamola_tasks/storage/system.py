@@ -1,4 +1,4 @@
-"""The operating system's locks on open files, which die with the process that holds them."""
+"""What operating systems do in their own ways: locks on open files, flushing to the disk, memory in use."""
 
 from __future__ import annotations
 
@@ -60,3 +60,25 @@ def unlock(descriptor: int) -> None:
 # Windows locks bytes, not files: some far behind the end, so that reading the file stays possible.
 _LOCK_BYTE = 1 << 40
 _SHARERS = 256
+
+
+def flush_data(descriptor: int) -> None:
+    """Bring a file's data to the disk, where it outlives a power failure (`fdatasync`, or what the system has)."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def peak_memory() -> int | None:
+    """The largest resident size of this process so far, in bytes; None where the system does not report it."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
