@@ -47,7 +47,6 @@ EXCEPTIONS = {
     ("protocols/tasks.py", "calls `stands`"): "the name of a method",
     ("reference/services.md", "calls `stands`"): "the name of a method",
     ("task_process.py", "tell: Takes this object"): "the name of an argument",
-    ("nulls.py", "take tell release"): "names of methods",
     ("secret_shapes.py", "A name is *telling*"): "a term that the module defines",
 }
 

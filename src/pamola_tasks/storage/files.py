@@ -19,10 +19,11 @@ from pamola_tasks.storage.hashing import HEAD_SIZE, Containers, HashedWriter, re
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from pamola_tasks.protocols.files import Encryption, PathGuard, Role, Stat
+    from pamola_tasks.protocols.files import Encryption, PathGuard, PathLike, Role, Stat
 
 ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
 TEMPORARY_MARK = ".tmp-pamola-"
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -51,14 +52,11 @@ def _beginning(name: str) -> str:
 
 
 def check_name(name: str, what: str) -> str:
-    """Refuse a name that could not be one plain file name on every system.
+    """The name, refused where it could not be one plain file name on every system.
 
     Args:
         name: A task id, step id, or the name of a dataset or artifact that becomes a file.
         what: What it names, for the message.
-
-    Returns:
-        The name.
 
     Raises:
         PathSecurityError: It has a separator or a control character, a dot at an end, is reserved, or too long.
@@ -68,21 +66,17 @@ def check_name(name: str, what: str) -> str:
             f"{what}: invalid name {name!r}: must be a non-empty string without leading or trailing spaces"
         )
     bad = [c for c in name if c in '/\\:*?"<>|' or ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000]
-    if bad or name.startswith(".") or name.endswith("."):
-        hint = f"it contains {bad[0]!r}" if bad else "it starts or ends with a dot"
-        raise PathSecurityError(f"{what}: invalid name {name!r}: {hint}")
-    if name.partition(".")[0].upper() in _DEVICES:
-        raise PathSecurityError(f"{what}: invalid name {name!r}: reserved by the operating system")
-    if not name.isprintable():
-        raise PathSecurityError(f"{what}: invalid name {name!r}: it contains invisible characters")
+    for wrong, problem in (
+        (bad, f"it contains {''.join(bad[:1])!r}"),
+        (name.startswith(".") or name.endswith("."), "it starts or ends with a dot"),
+        (name.partition(".")[0].upper() in _DEVICES, "reserved by the operating system"),
+        (not name.isprintable(), "it contains invisible characters"),
+    ):
+        if wrong:
+            raise PathSecurityError(f"{what}: invalid name {name!r}: {problem}")
     if len(os.fsencode(name)) > 200:
         raise PathSecurityError(f"{what}: invalid name {name[:40]!r}…: longer than 200 bytes")
     return name
-
-
-_DEVICES = frozenset(
-    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))]
-)
 
 
 # ---------------------------------------------------------------- Files
@@ -128,7 +122,7 @@ class OutputFile(PublishedFile):
 
 
 class Files:
-    """Opens and publishes files by name, safely, in one way.
+    """Opens and publishes files by name, safely, in one way. Methods named as those of the path guard do the same.
 
     Args:
         guard: Turns names into open files.
@@ -137,10 +131,7 @@ class Files:
     """
 
     def __init__(
-        self,
-        guard: PathGuard,
-        veto: Callable[[str, str], None] | None = None,
-        containers: Containers | None = None,
+        self, guard: PathGuard, veto: Callable[[str, str], None] | None = None, containers: Containers | None = None
     ) -> None:
         self.guard = guard
         self.containers = containers
@@ -150,22 +141,19 @@ class Files:
 
     @property
     def root(self) -> Path:
-        """The project's root."""
         return self.guard.root
 
     def encrypting(self, encryption: Encryption | None, owner_of: Callable[[str], str] | None = None) -> Files:
         """The same files for a run that encrypts, or can read what is encrypted.
 
-        Args:
-            encryption: The encryption service.
-            owner_of: Gives the task that a path belongs to, which encrypted files are bound to; none unless given.
+        `owner_of` gives the task that a path belongs to, which encrypted files are bound to; none unless given.
         """
         files = Files(self.guard, self._veto, self.containers)
         files._encryption = encryption
         files._owner_of = owner_of or files._owner_of
         return files
 
-    def name(self, path: str | os.PathLike[str]) -> str:
+    def name(self, path: PathLike) -> str:
         """A path as text: relative to the root with `/` where it is under it, else as it is."""
         text = os.fspath(path)
         if os.path.isabs(text):
@@ -173,14 +161,14 @@ class Files:
                 return Path(text).relative_to(self.root).as_posix()
         return text
 
-    def _checked(self, path: str | os.PathLike[str], purpose: str) -> str:
+    def _checked(self, path: PathLike, purpose: str) -> str:
         name = os.fspath(path)
         if self._veto is not None:
             self._veto(name, purpose)
         return name
 
     @contextlib.contextmanager
-    def open(self, path: str | os.PathLike[str], role: Role) -> Iterator[IO[bytes]]:
+    def open(self, path: PathLike, role: Role) -> Iterator[IO[bytes]]:
         """Open a file for reading; what is encrypted is decrypted and verified while it is read.
 
         Args:
@@ -195,14 +183,8 @@ class Files:
             yield file
 
     @contextlib.contextmanager
-    def plain(self, raw: IO[bytes], path: str | os.PathLike[str], role: Role) -> Iterator[IO[bytes]]:
-        """What an open file holds: it is decrypted and verified while it is read, where it is encrypted.
-
-        Args:
-            raw: The bytes on the disk, or a copy of them, at their beginning and able to seek.
-            path: Where they are from.
-            role: As for `open`.
-        """
+    def plain(self, raw: IO[bytes], path: PathLike, role: Role) -> Iterator[IO[bytes]]:
+        """The same for the bytes of a file, or a copy of them, at their beginning and able to seek."""
         head = raw.read(HEAD_SIZE)
         raw.seek(0)
         if self._encryption is not None and self._encryption.is_encrypted(head):
@@ -214,13 +196,13 @@ class Files:
             yield raw
 
     @contextlib.contextmanager
-    def open_raw(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    def open_raw(self, path: PathLike) -> Iterator[IO[bytes]]:
         """Open a file for reading as it is on disk, encrypted or not."""
         with self.guard.open(self._checked(path, "read"), "rb") as raw:
             yield raw
 
     @contextlib.contextmanager
-    def create(self, path: str | os.PathLike[str], role: Role, *, exclusive: bool = False) -> Iterator[OutputFile]:
+    def create(self, path: PathLike, role: Role, *, exclusive: bool = False) -> Iterator[OutputFile]:
         """Write a file that appears, whole, when the block ends without an exception.
 
         Args:
@@ -245,12 +227,10 @@ class Files:
             output._finish()
 
     @contextlib.contextmanager
-    def naming(self, path: str | os.PathLike[str], needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    def naming(self, path: PathLike, needed: Callable[[], int] = lambda: 0) -> Iterator[None]:
         """Give errors of the system from a block that writes a file the file's name, and a full disk its numbers.
 
-        Args:
-            path: The file.
-            needed: Asked, when the disk is full, how many bytes had to be written.
+        `needed` is asked, when the disk is full, how many bytes had to be written.
         """
         try:
             yield
@@ -274,19 +254,19 @@ class Files:
             found.append(f"{shutil.disk_usage(self.root).free:,} bytes are free")
         return ", ".join(found)
 
-    def write(self, path: str | os.PathLike[str], data: bytes | str, role: Role) -> OutputFile:
+    def write(self, path: PathLike, data: bytes | str, role: Role) -> OutputFile:
         """Publish a whole small file."""
         with self.create(path, role) as file:
             file.write(data.encode() if isinstance(data, str) else data)
         return file
 
-    def read(self, path: str | os.PathLike[str], role: Role) -> bytes:
+    def read(self, path: PathLike, role: Role) -> bytes:
         """Read a whole small file."""
         with self.open(path, role) as file:
             return file.read()
 
     @contextlib.contextmanager
-    def append(self, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    def append(self, path: PathLike) -> Iterator[IO[bytes]]:
         """Open a file for appending (made when missing), unbuffered and unencrypted: journals and logs."""
         with self.guard.open(self._checked(path, "write"), "ab") as raw:
             yield raw
@@ -295,7 +275,7 @@ class Files:
         """Whether files of this role are encrypted when this run writes them."""
         return role in ENCRYPTED_ROLES and self._encryption is not None and self._encryption.enabled
 
-    def encryption_of(self, path: str | os.PathLike[str]) -> FileEncryption:
+    def encryption_of(self, path: PathLike) -> FileEncryption:
         """How the bytes on the disk are encrypted, found by looking at them."""
         with self.open_raw(path) as raw:
             return self.encryption_in(raw.read(HEAD_SIZE))
@@ -310,7 +290,7 @@ class Files:
     def _stated_mode(self, head: bytes) -> str:
         return self.containers.encryption_in(head) if self.containers is not None else ""
 
-    def refusal(self, path: str | os.PathLike[str]) -> str:
+    def refusal(self, path: PathLike) -> str:
         """Why an encrypted file cannot be read with the available keys, as far as its beginning shows; else nothing."""
         with self.open_raw(path) as raw:
             head = raw.read(HEAD_SIZE)
@@ -318,43 +298,36 @@ class Files:
             return self._encryption.refusal(head)
         return "this run has no encryption service that reads it" if self._stated_mode(head) else ""
 
-    def sha256(self, path: str | os.PathLike[str]) -> str:
+    def sha256(self, path: PathLike) -> str:
         """The hash by which a file is recorded and recognised (see `hashing`), in hex."""
         return self.recognise(path).sha256
 
-    def recognise(self, path: str | os.PathLike[str]) -> ContentHash:
+    def recognise(self, path: PathLike) -> ContentHash:
         """The same with what happened to the file's bytes since it was written."""
         with self.open_raw(path) as raw:
             return recognise(raw, self.containers)
 
-    def stat(self, path: str | os.PathLike[str]) -> Stat:
-        """What is there under this name."""
+    def stat(self, path: PathLike) -> Stat:
         return self.guard.stat(self._checked(path, "read"))
 
-    def exists(self, path: str | os.PathLike[str]) -> bool:
-        """Whether something is there under this name, and is allowed."""
+    def exists(self, path: PathLike) -> bool:
         return self.guard.exists(self._checked(path, "read"))
 
-    def iter(self, path: str | os.PathLike[str] = ".") -> Iterator[tuple[str, Stat]]:
-        """The entries of a directory, sorted by name."""
+    def iter(self, path: PathLike = ".") -> Iterator[tuple[str, Stat]]:
         return self.guard.iter(self._checked(path, "list"))
 
-    def mkdirs(self, path: str | os.PathLike[str]) -> None:
-        """Make a directory and its parents."""
+    def mkdirs(self, path: PathLike) -> None:
         with self.naming(path):
             self.guard.mkdirs(self._checked(path, "mkdir"))
 
-    def replace(self, source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-        """Rename within the root, replacing the target."""
+    def replace(self, source: PathLike, target: PathLike) -> None:
         with self.naming(target):
             self.guard.replace(self._checked(source, "write"), self._checked(target, "write"))
 
-    def unlink(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
-        """Delete a file."""
+    def unlink(self, path: PathLike, *, missing_ok: bool = False) -> None:
         with self.naming(path):
             self.guard.unlink(self._checked(path, "delete"), missing_ok=missing_ok)
 
-    def remove_tree(self, path: str | os.PathLike[str], *, missing_ok: bool = False) -> None:
-        """Delete a directory with all that is in it."""
+    def remove_tree(self, path: PathLike, *, missing_ok: bool = False) -> None:
         with self.naming(path):
             self.guard.remove_tree(self._checked(path, "delete"), missing_ok=missing_ok)

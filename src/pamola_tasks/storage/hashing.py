@@ -100,7 +100,6 @@ class HashedWriter:
         self.wanted = 0  # bytes that were to be written, also when the disk did not take them
 
     def write(self, data: Any) -> int:
-        """Write all of it."""
         view = memoryview(data).cast("B")
         self.wanted += len(view)
         written = 0
@@ -111,11 +110,9 @@ class HashedWriter:
         return written
 
     def tell(self) -> int:
-        """How many bytes were written."""
         return self.size
 
     def flush(self) -> None:
-        """Flush the raw file."""
         self._raw.flush()
 
     def recognised(self) -> ContentHash:
