@@ -32,11 +32,7 @@ def format_of(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def parse(data: bytes, name: str) -> Document:
-    """Read the bytes of a configuration file; problems that did not stop the reading are in `problems`.
-
-    Args:
-        data: The file's bytes (reading one byte more than the limit is enough).
-        name: Its name, for messages; the extension gives the format.
+    """Read the bytes of a configuration file, whose name gives the format; what did not stop this is in `problems`.
 
     Raises:
         ValidationError: It cannot be read; the message has file, line and column.

@@ -47,11 +47,7 @@ class EnvFile:
 
 
 def read_env_file(files: Files, name: str) -> EnvFile | None:
-    """Read a file of variables, or None where there is none of this name; mistakes are in `document.problems`.
-
-    Raises:
-        ValidationError: It is too large, or no UTF-8 text.
-    """
+    """Read a file of variables, or None where there is none of this name; mistakes are in `document.problems`."""
     data = read_bytes(files, name)
     return variables_of(decode(data, files.name(name), "env", _ORDER)) if data is not None else None
 

@@ -134,11 +134,7 @@ def override_layers(overrides: Mapping[str, Any], *, rank: int = 500, origin: st
 
 
 def raw_value(key: str, text: str) -> Any:
-    """A value of the command line as YAML 1.2 reads it in one line; anything else is text.
-
-    Raises:
-        UsageError: What begins as a list or mapping does not parse, or the value may not be.
-    """
+    """A value of the command line as YAML 1.2 reads it in one line; else text, and UsageError for half a list."""
     text = text.strip()
     if text[:1] in ("|", ">"):
         return text  # these begin texts of several lines in YAML

@@ -137,10 +137,6 @@ def _yaml(value: Any, *, flow: bool) -> str:
 def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
     """The text of a file with some keys set, and nothing else changed in it.
 
-    Args:
-        document: The file as it is.
-        changes: New values by path.
-
     Raises:
         ConfigurationError: The text cannot be changed in this way; edit it manually.
     """

@@ -151,12 +151,7 @@ def kind_at(path: KeyPath, settings: Mapping[str, type]) -> Any:
 
 
 def json_schema(settings: dict[str, type], schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a task file, for editors.
-
-    Args:
-        settings: Names of plugins, and the class that their section must fit.
-        schema_of: Gives the schema of a type.
-    """
+    """The JSON Schema (draft 2020-12) of a task file with the sections of plugins, for editors."""
     schema = schema_of(TaskKeys)
     for field in attrs.fields(TaskKeys):
         own = schema["properties"][field.name]

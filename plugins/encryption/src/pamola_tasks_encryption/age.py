@@ -36,11 +36,9 @@ class AgeFormat:
     def __init__(self, project: Project) -> None: ...
 
     def stable_header(self, head: bytes) -> bytes:
-        """The header as it is."""
         return head
 
     def recognised(self, sha256: str) -> ContentHash:
-        """The hash as it is."""
         return ContentHash(sha256)
 
 

@@ -76,7 +76,6 @@ class EncryptingWriter(io.BufferedIOBase):
         return self._closed
 
     def writable(self) -> bool:
-        """Always true."""
         return True
 
     def tell(self) -> int:

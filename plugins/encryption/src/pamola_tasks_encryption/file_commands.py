@@ -61,17 +61,15 @@ def encrypt(
     A run reads what was encrypted like the file itself: inputs are best encrypted with --in-place.
     """
     place = Place(cli)
-    seal: Callable[[IO[bytes], str], EncryptingWriter]
-    if recipients or EncryptionMode.from_string(place.config.encryption_mode or "simple") is EncryptionMode.AGE:
-        ending, found = ".age", age.parse_recipients(recipients or place.settings.recipients)
+    mode = EncryptionMode.from_string(place.config.encryption_mode or "simple")
+    aged = bool(recipients) or mode is EncryptionMode.AGE
+    readers = age.parse_recipients(recipients or place.settings.recipients) if aged else []
+    ending, key = (".age", b"") if aged else (".ptask", place.open_key().key)
 
-        def seal(raw: IO[bytes], task_id: str) -> EncryptingWriter:
-            return age.AgeWriter(raw, found)
-    else:
-        ending, key = ".ptask", place.open_key().key
-
-        def seal(raw: IO[bytes], task_id: str) -> EncryptingWriter:
-            return EncryptingWriter(raw, key, Binding(place.project.id, task_id, "data", place.location))
+    def seal(raw: IO[bytes], task_id: str) -> EncryptingWriter:
+        if aged:
+            return age.AgeWriter(raw, readers)
+        return EncryptingWriter(raw, key, Binding(place.project.id, task_id, "data", place.location))
 
     work = _Work(cli, place, out, in_place, force)
     for name in names:

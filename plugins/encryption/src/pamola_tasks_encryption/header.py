@@ -169,11 +169,7 @@ class Header:
 
 
 def make_header(key: bytes, binding: Binding) -> tuple[bytes, bytes, bytes]:
-    """A header for a new file, with a fresh data key in slot A.
-
-    Returns:
-        The 4,096 bytes, the data key, and the bytes that the payload has to be bound to.
-    """
+    """A header for a new file with a fresh data key in slot A, that key, and what the payload has to be bound to."""
     file_id, data_key = os.urandom(_FILE_ID_SIZE), os.urandom(KEY_SIZE)
     associated = file_id + b"".join(_pack_field(name, getattr(binding, name)) for name in ("project", "task", "role"))
     location = _location_tag(data_key, file_id, binding.location) if binding.location else _NO_LOCATION

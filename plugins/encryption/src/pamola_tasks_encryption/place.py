@@ -103,11 +103,7 @@ class Place:
 
 @contextlib.contextmanager
 def not_in_use(kernel: KernelView, files: Files) -> Iterator[None]:
-    """While keys are changed: keep tasks from running, and runs from encrypting.
-
-    Raises:
-        AlreadyRunning: A task is running.
-    """
+    """While keys are changed: keep tasks from running, and runs from encrypting; AlreadyRunning if one is."""
     with contextlib.ExitStack() as stack:
         for task_id in kernel.task_ids():
             try:

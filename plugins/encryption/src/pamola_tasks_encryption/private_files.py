@@ -78,9 +78,7 @@ def read_private_file(path: Path, source: str) -> bytes:
 
     Opened without following a symbolic link, and judged by what was opened, so that nothing can be exchanged between
     the check and the reading. Windows has neither owners nor modes to judge by; only links and kinds are looked at.
-
-    Raises:
-        KeyMissing, KeyRefused, KeyDamaged: See `find_key`.
+    Errors are those of `find_key`.
     """
     try:
         if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():

@@ -85,11 +85,7 @@ def header_of(files: Files, name: str, *, mend: bool = True) -> Header | None:
 
 
 def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
-    """Have a file open with the new key only, where it opens with the old one.
-
-    Raises:
-        Tampered: The header was altered or is damaged beyond this.
-    """
+    """Have a file open with the new key only, where it opens with the old one; Tampered where its header is altered."""
     header = header_of(files, name)
     if header is None:
         return Found.AGE

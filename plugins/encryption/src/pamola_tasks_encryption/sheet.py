@@ -42,10 +42,9 @@ To restore the key: type the four rows into a file, then
 
 
 def key_from_sheet(text: bytes, source: str) -> bytes:
-    """The key on a sheet, or on its four rows alone. Blanks and case do not matter.
+    """The key on a sheet, or on its four rows alone; KeyDamaged names a row that is missing or mistyped.
 
-    Raises:
-        KeyDamaged: A row is missing or mistyped; says which.
+    Blanks and case do not matter.
     """
     rows = {int(number): row for number, row in _ROW.findall(text)}
     key = b""
