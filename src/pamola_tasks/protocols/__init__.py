@@ -29,7 +29,7 @@ else:  # type checkers know the names in these modules, and that there are no ot
             " RunOptions TaskPlace",
             "run": "KernelView PluginsView RunServices",
             "services": "Contribution SERVICES Service",
-            "tasks": "Checkpoints Dependencies Executor PlannedTask Scheduler Session StagedFile StagedStep StepDriver"
-            " Task TaskNode TaskOutcome",
+            "tasks": "Checkpoints Dependencies Executor PlannedStep PlannedTask Scheduler Session StagedFile StagedStep"
+            " StepDriver Task TaskNode TaskOutcome",
         },
     )

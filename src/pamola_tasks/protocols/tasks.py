@@ -201,6 +201,16 @@ class TaskOutcome:
 
 
 @attrs.frozen(kw_only=True)
+class PlannedStep:
+    """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run that finished it."""
+
+    step: Step
+    action: Literal["run", "skip", "leave out"]
+    reason: str
+    made_by: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class PlannedTask:
     """What a run of several tasks would do with one of them."""
 
@@ -209,7 +219,7 @@ class PlannedTask:
     reason: str = ""  #: why, in words
     #: the configured task with its plan (`RunServices`); None where others have to run before it can be configured
     run: Any = None
-    steps: Sequence[Any] = ()  #: what would become of each step of the plan
+    steps: Sequence[PlannedStep] = ()  #: every step of its plan, in order
 
 
 class Scheduler(Protocol):

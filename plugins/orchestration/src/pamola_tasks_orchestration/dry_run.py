@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from pamola_tasks.errors import PamolaTaskError, PlanError
+from pamola_tasks.protocols import PlannedStep
 from pamola_tasks.record import SavedStep
 from pamola_tasks.steps import unchanged_since
 
@@ -15,16 +14,6 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
-
-
-@attrs.frozen(kw_only=True)
-class PlannedStep:
-    """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run that finished it."""
-
-    step: Step
-    action: str
-    reason: str
-    made_by: str = ""
 
 
 def dry_run(run: RunServices, remade: Mapping[str, str] | None = None) -> list[PlannedStep]:
@@ -44,8 +33,10 @@ def dry_run(run: RunServices, remade: Mapping[str, str] | None = None) -> list[P
             planned.append(PlannedStep(step=step, action="skip", reason=reason, made_by=verdict.run_id))
             continue
         anew.add(step.id)
-        action, reason = ("leave out", left_out[step.id]) if step.id in left_out else ("run", verdict)
-        planned.append(PlannedStep(step=step, action=action, reason=reason))
+        if step.id in left_out:
+            planned.append(PlannedStep(step=step, action="leave out", reason=left_out[step.id]))
+        else:
+            planned.append(PlannedStep(step=step, action="run", reason=verdict))
     return planned
 
 

@@ -1,7 +1,9 @@
 """Tasks one after the other, each behind those that it names."""
 
 from pamola_tasks.errors import PamolaTaskError, TaskCycleError, UnknownTaskError
-from pamola_tasks.protocols import PlannedTask, TaskNode, TaskOutcome
+from pamola_tasks.protocols import PlannedStep, PlannedTask, TaskNode, TaskOutcome
+from pamola_tasks.record import SavedStep
+from pamola_tasks.steps import unchanged_since
 
 
 class Scheduler:
@@ -55,4 +57,12 @@ class Scheduler:
 
     def dry_run(self, names=(), *, with_dependencies=False, options=None):
         for name in self.order(names, with_dependencies=with_dependencies):
-            yield PlannedTask(task_id=name, action="run", run=self.kernel.plan(name, options))
+            run = self.kernel.plan(name, options)
+            yield PlannedTask(task_id=name, action="run", run=run, steps=[planned(run, step) for step in run.plan])
+
+
+def planned(run, step):
+    verdict = run.checkpoints.stands(step)
+    if isinstance(verdict, SavedStep):
+        return PlannedStep(step=step, action="skip", reason=unchanged_since(verdict), made_by=verdict.run_id)
+    return PlannedStep(step=step, action="run", reason=verdict)
