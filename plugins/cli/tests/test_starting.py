@@ -54,7 +54,7 @@ def test_help_imports_click_and_modules_that_say_what_plugins_add(imported) -> N
 
 
 def test_a_run_imports_no_other_command(imported) -> None:
-    names = {"clean", "doctor", "hooks", "list", "ops", "plugins", "several", "show", "status", "completion"}
+    names = {"clean", "doctor", "ops", "plugins", "several", "show", "status", "completion"}
     others = {f"pamola_tasks_cli.{name}" for name in names}
     others |= {f"pamola_tasks_{name}" for name in ("audit.verify", "scaffold.new", "history.command", "demo.command")}
     assert imported("run", "example") & others == set()

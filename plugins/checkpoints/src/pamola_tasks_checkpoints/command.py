@@ -50,15 +50,12 @@ def listed(run: RunServices, manager: TaskContextManager) -> list[dict[str, Any]
     steps = manager.load()
     found = []
     for name, moment in manager.get_checkpoints():
-        saved = steps.get(name)
-        row: dict[str, Any] = {"name": name, "kind": "state", "time": rfc3339(moment), "run": None, "files": []}
         path = manager.directory / f"{name}.json"
-        if saved is not None and not run.files.exists(path):
-            row |= _of_step(saved)
+        if name in steps and not run.files.exists(path):
+            facts = _of_step(steps[name])
         else:
-            row["bytes"] = run.files.stat(path).size
-            row["files"] = [run.files.name(path)]
-        found.append(row)
+            facts = {"kind": "state", "run": None, "bytes": run.files.stat(path).size, "files": [run.files.name(path)]}
+        found.append({"name": name, "time": rfc3339(moment), **facts})
     return found
 
 

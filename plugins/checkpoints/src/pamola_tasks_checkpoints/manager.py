@@ -42,9 +42,6 @@ class TaskContextManager(RunCheckpoints):
         task_version: The version of the task that states belong to.
         owner_of: The task that a path belongs to, judged by the path.
         run: The run, in one.
-
-    Attributes:
-        directory: Where named states are stored.
     """
 
     def __init__(
@@ -65,7 +62,7 @@ class TaskContextManager(RunCheckpoints):
             super().__init__(run)
         self.task_id = task_id
         self.enabled = enabled
-        self.directory = files.root / state / "checkpoints"
+        self.directory = files.root / state / "checkpoints"  # of named states
         self._files = files
         self._logger = logger or logging.getLogger("pamola_tasks.checkpoints")
         self._progress = progress_manager or NoProgress()

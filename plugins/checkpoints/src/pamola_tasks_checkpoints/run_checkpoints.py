@@ -21,16 +21,9 @@ if TYPE_CHECKING:
 
 
 class RunCheckpoints:
-    """Stages, publishes and skips steps. A subclass says where records of finished steps are kept.
+    """Stages, publishes and skips the steps of a run. A subclass says where records of finished steps are kept."""
 
-    Args:
-        run: The run.
-
-    Attributes:
-        enabled: Whether steps are remembered at all.
-    """
-
-    enabled = True
+    enabled = True  # whether steps are remembered at all
 
     def __init__(self, run: RunServices) -> None:
         self._run = run

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
+from pamola_tasks import __version__
 from pamola_tasks.errors import (
     EXIT_INTERRUPTED,
     EXIT_TASK_FAILED,
@@ -36,13 +37,7 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """One call of `pamola-task`: see `pamola_tasks.protocols.CommandLine`.
-
-    Args:
-        project: `--project`.
-        disable: `--no-plugin`, each.
-        modules: `--plugin`, each.
-    """
+    """One call of `pamola-task`, with what `--project`, `--no-plugin` and `--plugin` said: see `CommandLine`."""
 
     def __init__(self, project: str | None = None, disable: Sequence[str] = (), modules: Sequence[str] = ()) -> None:
         self.project = Path(project) if project is not None else None
@@ -200,14 +195,6 @@ def _before_parsing(args: Sequence[str]) -> Invocation:
     return Invocation(project, wanted["--no-plugin"], wanted["--plugin"])
 
 
-def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        from pamola_tasks import __version__
-
-        click.echo(f"pamola-task {__version__}")
-        ctx.exit()
-
-
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -223,9 +210,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("-v", "--verbose", count=True, help="Log more (-vv: everything).")
 @click.option("-q", "--quiet", count=True, help="Warnings only, no progress.")
 @click.option("--traceback", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-@click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
-)
+@click.version_option(__version__, message="pamola-task %(version)s", help="Show the version.")
 @click.pass_context
 def cli(ctx: click.Context, verbose: int, quiet: int) -> None:
     """Profile and anonymize tables, measure the remaining risk, and keep a verifiable record of every run."""

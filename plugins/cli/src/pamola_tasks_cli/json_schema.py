@@ -13,15 +13,8 @@ import cattrs
 from pamola_tasks.parameters import LISTS, MAPPINGS, UNIONS, annotations_of
 from pamola_tasks.secret import Secret
 
-_TYPES: dict[Any, str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    Path: "string",
-    Secret: "string",
-    type(None): "null",
-}
+_TYPES: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", type(None): "null"}
+_TYPES |= dict.fromkeys((str, Path, Secret), "string")
 _DEFAULTS = cattrs.Converter(unstruct_collection_overrides={set: list, frozenset: list})
 for _kind in (Path, Secret):
     _DEFAULTS.register_unstructure_hook(_kind, str)

@@ -20,10 +20,11 @@ _HELP = {
 }
 
 
+_WITH_OTHERS = {"list": "status:list_command", "hooks": "plugins:hooks_command"}
+
+
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     """The commands that belong to no other component."""
-    return {
-        name: Command(f"pamola_tasks_cli.{name}:command", help=text, writes=name in ("run", "clean"))
-        for name, text in _HELP.items()
-    }
+    targets = {name: f"pamola_tasks_cli.{_WITH_OTHERS.get(name, f'{name}:command')}" for name in _HELP}
+    return {name: Command(targets[name], help=text, writes=name in ("run", "clean")) for name, text in _HELP.items()}

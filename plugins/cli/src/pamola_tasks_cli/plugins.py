@@ -1,13 +1,16 @@
-"""`pamola-task plugins`."""
+"""`pamola-task plugins` and `pamola-task hooks`: who provides which service, and who implements which hook."""
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.errors import PluginError
-from pamola_tasks_cli.output import heading, print_json, print_table, visible
+from pamola_tasks import hookspecs
+from pamola_tasks.errors import PluginError, UsageError
+from pamola_tasks.plugins.calling import kind_of
+from pamola_tasks_cli.output import facts, heading, print_json, print_table, visible
 
 if TYPE_CHECKING:
     from pamola_tasks.plugins.manager import Plugins
@@ -52,3 +55,71 @@ def _service(plugins: Plugins, name: str) -> dict[str, Any]:
     except PluginError as error:
         return {**row, "problem": str(error)}
     return {**row, "provider": chosen.name if chosen else None, "not_chosen": others}
+
+
+# ---------------------------------------------------------------- hooks
+
+
+@click.command("hooks")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def hooks_command(cli: Invocation, name: str | None, as_json: bool) -> None:
+    """List every hook in the order of a run, then those that plugins add; of NAME show its contract and who
+    implements it, in call order."""
+    own = [hook for hook in vars(hookspecs) if hook.startswith("pamola_")]
+    names = [*own, *(hook for hook in cli.plugins.hook_names() if hook not in own)]
+    if name is not None:
+        _show(cli.plugins, name, names, as_json=as_json)
+        return
+    every = [_facts(cli.plugins, hook) for hook in names]
+    if as_json:
+        print_json(every)
+        return
+    print_table(
+        [[h["hook"], h["kind"], ", ".join(h["implemented_by"]), h["contract"].partition("\n")[0]] for h in every],
+        ["hook", "kind", "implemented by", "contract"],
+        narrow="implemented by",
+    )
+
+
+def _show(plugins: Plugins, name: str, names: list[str], *, as_json: bool) -> None:
+    hook = name if name in names or name.startswith("pamola_") else f"pamola_{name}"
+    if hook not in names:
+        from pamola_tasks.parameters import unknown_name
+
+        raise UsageError(unknown_name(hook, names, "hook"))
+    found = _facts(plugins, hook)
+    if as_json:
+        print_json(found)
+        return
+    heading(f"{hook}({', '.join(found['parameters'])})")
+    rows = [("kind", found["kind"]), ("who", ", ".join(found["implemented_by"]) or "no plugin")]
+    facts([*rows, ("added by", found["added_by"])] if found["added_by"] else rows)
+    click.echo(f"\n{found['contract']}")
+
+
+def _facts(plugins: Plugins, hook: str) -> dict[str, Any]:
+    function = getattr(plugins.manager.hook, hook).spec.function
+    return {
+        "hook": hook,
+        "kind": kind_of(hook),
+        "added_by": _added_by(plugins, hook, function.__module__),
+        "parameters": [name for name in inspect.signature(function).parameters if name != "self"],
+        "implemented_by": [
+            impl.plugin_name + (" (wrapper)" if impl.wrapper or impl.hookwrapper else "")
+            for impl in plugins.implementations(hook)
+        ],
+        "contract": inspect.getdoc(function) or "",
+    }
+
+
+def _added_by(plugins: Plugins, hook: str, module: str) -> str:
+    """The plugin that adds a hook, or the module that specifies it; empty for hooks of the kernel."""
+    if module == hookspecs.__name__:
+        return ""
+    service = plugins.added_services.get(hook.removeprefix("pamola_provide_"))
+    if service is not None:
+        return service.name
+    package = module.partition(".")[0]
+    return next((r.name for r in plugins.loaded if r.object.__name__.partition(".")[0] == package), module)

@@ -99,19 +99,20 @@ def command(
     )
     _check_names(tasks, all_tasks, options.selection)
     if all_tasks or with_dependencies or len(tasks) > 1:
-        from pamola_tasks_cli.several import preview_several, run_several
+        from pamola_tasks_cli.several import line_printer, print_ends, print_previews
 
         if dry_run:
-            return preview_several(cli, tasks, options, with_dependencies=with_dependencies, as_json=as_json)
-        return run_several(
-            cli,
+            planned = cli.kernel.scheduler.dry_run(tasks, with_dependencies=with_dependencies, options=options)
+            return print_previews(planned, as_json=as_json)
+        outcomes = cli.kernel.scheduler.run(
             tasks,
-            options,
             with_dependencies=with_dependencies,
+            options=options,
             jobs=jobs or 1,
             continue_on_error=continue_on_error,
-            as_json=as_json,
+            on_line=line_printer(options),
         )
+        return print_ends(cli, outcomes, as_json=as_json)
     (task,) = tasks
     if dry_run:
         from pamola_tasks_cli.show import show_plan

@@ -13,39 +13,25 @@ from pamola_tasks_cli.output import note, print_json, visible
 from pamola_tasks_cli.show import plan_document, print_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable
 
     from pamola_tasks.protocols import PlannedTask, RunOptions, TaskOutcome
     from pamola_tasks_cli.app import Invocation
 
 
-def run_several(
-    cli: Invocation,
-    names: Sequence[str],
-    options: RunOptions,
-    *,
-    with_dependencies: bool,
-    jobs: int,
-    continue_on_error: bool,
-    as_json: bool,
-) -> int:
-    """Run tasks, and print what became of each; the exit code of an interrupt, else of the first task that failed."""
+def line_printer(options: RunOptions) -> Callable[[str, str], None]:
+    """What prints the lines of several tasks; in JSON each names its task already."""
+    if options.log_format == "json":
+        return lambda task_id, line: click.echo(line, err=True)
+    return lambda task_id, line: click.echo(f"{click.style(task_id, bold=True)} | {line}", err=True)
 
-    def on_line(task_id: str, line: str) -> None:
-        named = options.log_format == "json"  # every line names its task already
-        click.echo(line if named else f"{click.style(task_id, bold=True)} | {line}", err=True)
 
+def print_ends(cli: Invocation, outcomes: Iterable[TaskOutcome], *, as_json: bool) -> int:
+    """Print what became of each task; the exit code of an interrupt, else of the first task that failed."""
     code = EXIT_OK
     shown: list[dict[str, Any]] = []
     counted: Counter[str] = Counter()
-    for ended in cli.kernel.scheduler.run(
-        names,
-        with_dependencies=with_dependencies,
-        options=options,
-        jobs=jobs,
-        continue_on_error=continue_on_error,
-        on_line=on_line,
-    ):
+    for ended in outcomes:
         if not ended.success and (code == EXIT_OK or ended.interrupt is not None):
             code = ended.exit_code
         counted[_word(ended)] += 1
@@ -91,12 +77,10 @@ def _print_end(ended: TaskOutcome) -> None:
     click.echo(f"{click.style(ended.task_id, bold=True)} {word}: {why}")
 
 
-def preview_several(
-    cli: Invocation, names: Sequence[str], options: RunOptions, *, with_dependencies: bool, as_json: bool
-) -> int:
-    """Print what would be done with each task, and do nothing."""
+def print_previews(tasks: Iterable[PlannedTask], *, as_json: bool) -> int:
+    """Print what would be done with each task."""
     documents = []
-    for planned in cli.kernel.scheduler.dry_run(names, with_dependencies=with_dependencies, options=options):
+    for planned in tasks:
         documents.append(_planned(planned))
         if not as_json:
             _print_planned(planned, documents[-1])

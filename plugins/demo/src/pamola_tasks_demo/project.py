@@ -35,29 +35,20 @@ _WORDS_OF_YAML = frozenset(("true", "false", "null", "yes", "no", "on", "off", "
 
 @attrs.frozen(kw_only=True)
 class Demo:
-    """What is anonymized, and how.
+    """What is anonymized, and how."""
 
-    Attributes:
-        dataset: The table's name in the task.
-        path: Its file, relative to the project.
-        comment: The comment at the head of the task file.
-        on_identifiers: What happens to unlisted columns that look like direct identifiers.
-        dates: Quasi-identifiers that are dates, and become intervals of dates.
-        synthetic: Whether the table was made up.
-    """
-
-    dataset: str
-    path: str
+    dataset: str  # the table's name in the task
+    path: str  # relative to the project
     description: str
-    comment: str
-    on_identifiers: str
+    comment: str  # at the head of the task file
+    on_identifiers: str  # what happens to unlisted columns that look like direct identifiers
     synthetic: bool
     seed: int
     k: int = 5
     quasi_identifiers: Sequence[str] = ()
     sensitive_attributes: Sequence[str] = ()
     direct_identifiers: Sequence[str] = ()
-    dates: Sequence[str] = ()
+    dates: Sequence[str] = ()  # quasi-identifiers that become intervals of dates
 
 
 def mark(folder: Path) -> None:

@@ -26,7 +26,6 @@ class ProjectPlaces:
     """Where everything is, as names for `Files`.
 
     Args:
-        files: The project's files; only listed here.
         data_repository: Relative to the project's root, or absolute.
         extra: Further directories of each task, each a type of its own name.
 

@@ -46,11 +46,9 @@ def perform(data: bytes) -> bytes:
 
 
 class RemoteRun:
-    """A run of which this process performs steps, with a kernel of its own.
+    """A run of which this process performs steps, with a kernel of its own, made of what `describe_run` gave.
 
-    Args:
-        description: What `remote.describe_run` gave. Where it does not come up here, that is the answer to every step.
-        send: Takes messages for the parent, while a step is performed.
+    Where it does not come up here, that is the answer to every step. Messages for the parent are sent meanwhile.
     """
 
     def __init__(self, description: bytes, send: Callable[[bytes], None]) -> None:

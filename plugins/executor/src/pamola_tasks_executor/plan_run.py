@@ -102,17 +102,6 @@ class PlanRun:
         asked = self._elsewhere is not None or self._settings.kind == "processes"
         return asked or any(limit is not None for limit in self.limits(step).values())
 
-    def tried(self, driver: StepDriver, step: Step, attempt: Any, stop: threading.Event) -> OperationResult:
-        """A step's result, after as many attempts as it takes and may have."""
-        attempts = Attempts(self.retry_settings(step))
-
-        def retried(error: BaseException, number: int, wait: float) -> None:
-            driver.call_in_parent(lambda: driver.retried(step, number, error, wait))
-
-        once = partial(attempts.once, attempt)
-        many = partial(attempts.make, step.id, attempt, retried, stop)
-        return as_result(many if attempts.settings.max_retries else once, attempts)
-
     def place(self, plan: Plan) -> Elsewhere:
         """Where steps run that run elsewhere."""
         if self._elsewhere is not None:
@@ -149,12 +138,17 @@ class _Steps:
         return self._driver.prepare(self._plan[name])
 
     def perform(self, name: str, stop: threading.Event) -> OperationResult:
-        step = self._plan[name]
+        step, driver = self._plan[name], self._driver
+        attempts = Attempts(self._plan_run.retry_settings(step))
+        attempt = partial(driver.attempt, step)
         if self._place is not None and self._plan_run.runs_elsewhere(step):
             attempt = partial(self._elsewhere, self._place, step, stop)
-        else:
-            attempt = partial(self._driver.attempt, step)
-        return self._plan_run.tried(self._driver, step, attempt, stop)
+
+        def retried(error: BaseException, number: int, wait: float) -> None:
+            driver.call_in_parent(lambda: driver.retried(step, number, error, wait))
+
+        once, many = partial(attempts.once, attempt), partial(attempts.make, step.id, attempt, retried, stop)
+        return as_result(many if attempts.settings.max_retries else once, attempts)
 
     def _elsewhere(self, place: Elsewhere, step: Step, stop: threading.Event) -> OperationResult:
         """One attempt, made by another process."""

@@ -44,7 +44,7 @@ def since(text: str) -> datetime:
 @click.pass_obj
 def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
     """List the runs of TASK or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
-    wanted = _filter(task, since(begin) if begin else None, failed)
+    oldest = since(begin) if begin else None
     run = cli.kernel.services(None, upto="history")
     log = run.history
     records = getattr(log, "records", None)
@@ -53,7 +53,7 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
         if provider is None:
             raise UsageError(str(cli.plugins.missing("history")))
         raise UsageError(f"the history is kept by {provider.label}, which does not list its runs")
-    found = list(islice((record for record in records() if wanted(record)), limit))
+    found = list(islice((record for record in records() if _wanted(record, task, oldest, failed)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
         cli.kernel.inspect(task, upto="places")  # where there is no such task: an error that says which was meant
     if as_json:
@@ -64,16 +64,11 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
         click.echo("No runs of this kind are in the history." if task or begin or failed else "Nothing was run yet.")
 
 
-def _filter(task: str | None, begin: datetime | None, failed: bool) -> Callable[[Mapping[str, Any]], bool]:
-    def wanted(record: Mapping[str, Any]) -> bool:
-        when = moment(record["timestamp"])
-        return (
-            task in (None, record["task_id"])
-            and not (failed and (record["success"] or record["status"] == "running"))
-            and not (begin is not None and (when is None or when < begin))
-        )
-
-    return wanted
+def _wanted(record: Mapping[str, Any], task: str | None, begin: datetime | None, failed: bool) -> bool:
+    when = moment(record["timestamp"])
+    if failed and (record["success"] or record["status"] == "running"):
+        return False
+    return task in (None, record["task_id"]) and (begin is None or (when is not None and when >= begin))
 
 
 def _row(record: Mapping[str, Any], duration: Callable[[float], str]) -> list[str]:

@@ -30,19 +30,12 @@ _TAIL = 4096
 
 @attrs.define
 class _Known:
-    """What the index says of the first `size` bytes of the log.
-
-    Attributes:
-        tail: Hash of the last of these bytes, to see that it is the same log.
-        tasks: Offsets of the lines about each task's runs, but for their steps, in the order of the log.
-        outputs: For each file that a run left, the task and the run that left it last.
-        damaged: Whether a line could not be read.
-    """
+    """What the index says of the first `size` bytes of the log, and whether a line of them could not be read."""
 
     size: int = 0
-    tail: str = ""
-    tasks: dict[str, list[int]] = attrs.Factory(dict)
-    outputs: dict[str, list[str]] = attrs.Factory(dict)
+    tail: str = ""  # hash of the last of these bytes, to see that it is the same log
+    tasks: dict[str, list[int]] = attrs.Factory(dict)  # offsets of the lines about a task's runs, but for their steps
+    outputs: dict[str, list[str]] = attrs.Factory(dict)  # for each file, the task and the run that left it last
     damaged: bool = False
 
 

@@ -13,17 +13,12 @@ import attrs
 
 @attrs.frozen
 class Process:
-    """A process, so that a number given again to another one is not taken for it.
-
-    Attributes:
-        started: When it was started, as the system says it: clock ticks since the boot on Linux, a date elsewhere.
-        boot: Which boot of the host, where the system says so; else empty.
-    """
+    """A process, so that a number given again to another one is not taken for it."""
 
     host: str
     pid: int
-    started: str
-    boot: str
+    started: str  # as the system says it: clock ticks since the boot on Linux, a date elsewhere
+    boot: str  # which boot of the host, where the system says so; else empty
 
     def is_alive(self) -> bool | None:
         """Whether it still runs; None where this cannot be known here, as for another host."""
@@ -76,18 +71,12 @@ def _start_of(pid: int) -> str:
 def _start_by_ps(pid: int) -> str:
     import subprocess
 
+    command, environment = ["ps", "-o", "lstart=", "-p", str(pid)], {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
     try:
-        answer = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            env={**os.environ, "TZ": "UTC", "LC_ALL": "C"},
-            check=False,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return answer.stdout.strip()
+    return done.stdout.strip()
 
 
 def _has_number(pid: int) -> bool:

@@ -29,10 +29,7 @@ def in_order(
 ) -> dict[str, TaskNode]:
     """Tasks in the order in which they run: each behind all that it needs, else in the order given.
 
-    Args:
-        wanted: Their ids.
-        look_up: Gives a task, or None where there is none of that id.
-        within: Needs outside of it are not followed.
+    Needs outside of `within` are not followed.
 
     Raises:
         TaskCycleError: Tasks need each other, directly or through others.

@@ -71,12 +71,7 @@ def _rebuilt(description: bytes) -> Kernel:
 
 
 class TaskProcess:
-    """The process, seen from the parent.
-
-    Args:
-        description: What `describe` gave.
-        tell: Takes this object and each printed line, and the outcome of each task; called in threads.
-    """
+    """The process, seen from the parent, which is given each printed line and each outcome in threads."""
 
     def __init__(self, description: bytes, tell: Callable[[tuple[TaskProcess, TaskOutcome | str]], None]) -> None:
         self._tell = tell

@@ -82,9 +82,8 @@ class ProjectGuard:
         """The root that gives access to a name for reading, and the name within it."""
         if isinstance(name, str) and os.path.isabs(name) and self._inside.beneath(name) is None:
             for outside in self._outside:
-                inside = outside.beneath(name)
-                if inside is not None:
-                    return outside.safe, inside
+                if found := outside.find(name):
+                    return found
         return self._inside, self._own(name)
 
     def _own(self, name: str) -> str:
@@ -113,26 +112,17 @@ class _ReadOnlyRoot:
         self._safe: SafeRoot | None = None
         self._only: str | None = None
 
-    @property
-    def safe(self) -> SafeRoot:
-        if self._safe is None:
-            raise PathSecurityError(f"the allowed external path {shown(self._given)} is not there")
-        return self._safe
-
-    def beneath(self, name: str) -> str | None:
-        """An absolute name, within this root; None when it lies elsewhere."""
-        if self._safe is None and not self._open():
-            return None
-        inside = self.safe.beneath(name)
-        return None if self._only is not None and inside != self._only else inside
-
-    def _open(self) -> bool:
-        if os.path.isdir(self._given):
+    def find(self, name: str) -> tuple[SafeRoot, str] | None:
+        """An absolute name within this root; None when it lies elsewhere, or nothing is there yet."""
+        if self._safe is None and os.path.isdir(self._given):
             self._safe = SafeRoot(self._given)
-        elif os.path.exists(self._given):
+        elif self._safe is None and os.path.exists(self._given):
             folder, self._only = os.path.split(self._given)
             self._safe = SafeRoot(folder)
-        return self._safe is not None
+        if self._safe is None:
+            return None
+        inside = self._safe.beneath(name)
+        return None if inside is None or self._only not in (None, inside) else (self._safe, inside)
 
 
 def _told(status: os.stat_result) -> Stat:

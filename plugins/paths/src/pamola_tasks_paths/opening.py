@@ -59,10 +59,7 @@ class Openat2(Opener):
 
     kind = "openat2"
 
-    def __init__(self, root: str) -> None:
-        call = _openat2()
-        if call is None:
-            raise OSError(errno.ENOSYS, "openat2 is not available here")
+    def __init__(self, root: str, call: Callable[[int, str, int], int]) -> None:
         super().__init__(root)
         self._call = call
 
@@ -229,4 +226,5 @@ def best_opener(root: str) -> Opener:
     """The strongest way that this system has."""
     if os.open not in os.supports_dir_fd:
         return FinalPath(root)
-    return Walk(root) if _openat2() is None else Openat2(root)
+    call = _openat2()
+    return Walk(root) if call is None else Openat2(root, call)

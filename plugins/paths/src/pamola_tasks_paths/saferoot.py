@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -238,7 +239,7 @@ class SafeRoot:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Handles do not travel to other processes; the root is opened again there."""
-        return (_reopen, (str(self.root), self._how))
+        return (partial(SafeRoot, opener=self._how), (str(self.root),))
 
     # ------------------------------------------------------------ names to handles
 
@@ -256,7 +257,3 @@ class SafeRoot:
             if os.sep == "\\":
                 name = name.replace("\\", "/")
         return check_name(name, writing=writing)
-
-
-def _reopen(root: str, opener: Callable[[str], Opener]) -> SafeRoot:
-    return SafeRoot(root, opener=opener)

@@ -20,7 +20,6 @@ class TaskProgressManager:
 
     Args:
         task_id: The task, named before the topmost bar.
-        total_operations: How many there will be.
         quiet: Draw nothing, and do not import tqdm.
         redact: Applied to every text before it is drawn.
     """
