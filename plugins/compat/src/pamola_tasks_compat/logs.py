@@ -59,7 +59,7 @@ def configure_logging(
             pass  # refused now and not with the first line
         rotating = _of_logs("files", "RotatingLogHandler")
         handlers.append(rotating(files, path, max_bytes=max_bytes, backup_count=backup_count))
-    lines = _of_logs("formats", "JsonLines" if structured else "TextLines")
+    lines = _of_logs("service", "JsonLines" if structured else "TextLines")
     formatter = lines(redact) if structured else lines(redact, with_run=False)
     release(logger)
     for handler in handlers:
