@@ -194,7 +194,7 @@ def test_a_plugin_that_turns_out_unusable_later_is_taken_out_whole() -> None:
     kernel = kernel_of(Fine())
     kernel.plugins.fail(kernel.plugins["Fine"], "its command is the name of another")
     assert kernel.plugins["Fine"].status == "failed"
-    assert kernel.plugins["Fine"].hooks == []
+    assert list(kernel.plugins["Fine"].hooks) == []
     with pytest.raises(PluginError, match="name of another"):
         kernel.run(Steps(Nothing))
 

@@ -115,11 +115,7 @@ def check_implementation(hook: str, impl: HookImpl) -> None:
 
 
 class HookCalls:
-    """Calls the hooks of one kernel's plugins.
-
-    Args:
-        redact: Hides secrets in messages outside of runs.
-    """
+    """Calls the hooks of one kernel's plugins. `redact` hides secrets in messages outside of runs."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         self.manager = PluginManager()
@@ -145,15 +141,13 @@ class HookCalls:
     ) -> list[tuple[PluginRecord, Any]]:
         """Call a hook and give what comes out of it, each answer with the plugin that gave it.
 
-        An answer that no plain implementation gave belongs to the outermost wrapper.
+        An answer that no plain implementation gave belongs to the outermost wrapper. An exception that is not one of
+        ours becomes a `PluginError`, which names the plugin.
 
         Args:
             hook: The hook's name.
             after_each: Called with the plugin after each implementation, and after each half of a wrapper.
             **arguments: Those of the hook.
-
-        Raises:
-            PluginError: A plugin raised an exception that is not one of ours; it names the plugin.
         """
         given: list[tuple[PluginRecord, Any]] = []
         answers = self._call(hook, arguments, given, after_each)

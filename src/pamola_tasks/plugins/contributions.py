@@ -72,11 +72,7 @@ class Contributions(Mapping[str, Any]):
 
 
 def imported(record: PluginRecord, target: Any, what: str = "") -> Any:
-    """What a plugin gave, imported where it is `"module:object"`.
-
-    Raises:
-        PluginError: It cannot be imported; it names plugin, target and why.
-    """
+    """What a plugin gave, imported where it is `"module:object"`; `PluginError` where it cannot be."""
     if not isinstance(target, str):
         return target
     try:

@@ -19,7 +19,7 @@ import pluggy
 from pamola_tasks.errors import PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 GROUP = "pamola_tasks"
 
@@ -32,14 +32,13 @@ class PluginRecord:
         target: Where it is: `module`, `module:object` or the path of a Python file; empty for a plain object.
         distribution: The distribution that brought it, normalized; empty for those registered directly.
         get: Gives the plugin, where that is not what `target` names.
-
-    Attributes:
-        status: `loaded`, `failed`, `blocked` or `incompatible`.
-        wrong: Why, unless it is loaded: a text of ours, or what was raised.
-        redact: What `reason` is shown through.
-        object: What is registered with pluggy.
-        hooks: Names of the hooks that it implements.
     """
+
+    status = "loaded"  #: or `failed`, `blocked`, `incompatible`
+    wrong: str | BaseException = ""  #: why, unless it is loaded: a text of ours, or what was raised
+    object: Any = None  #: what is registered with pluggy
+    hooks: Sequence[str] = ()  #: names of the hooks that it implements
+    redact: Callable[[str], str] = staticmethod(lambda text: "")  #: what `reason` is shown through
 
     def __init__(
         self,
@@ -49,16 +48,8 @@ class PluginRecord:
         version: str = "",
         get: Callable[[], Any] | None = None,
     ) -> None:
-        self.name = name
-        self.target = target
-        self.distribution = distribution
-        self.version = version
+        self.name, self.target, self.distribution, self.version = name, target, distribution, version
         self.get = get or (lambda: module_from(Path(target)) if target.endswith(".py") else resolve(target))
-        self.status = "loaded"
-        self.wrong: str | BaseException = ""
-        self.redact: Callable[[str], str] = lambda text: ""
-        self.object: Any = None
-        self.hooks: list[str] = []
 
     @property
     def names(self) -> set[str]:
@@ -85,13 +76,7 @@ def normalized(name: str) -> str:
 
 
 def reason(error: BaseException, redact: Callable[[str], str], message_of: Callable[[BaseException], str] = str) -> str:
-    """An error in one line: its class and message, and where in a file it is wrong.
-
-    Args:
-        error: The error.
-        redact: Hides secrets in a text.
-        message_of: Gives what may be said of a foreign error.
-    """
+    """An error in one line: its class, and what may be said of a foreign error, `message_of`, without secrets."""
     if isinstance(error, PluginError):
         return str(error)
     if isinstance(error, SystemExit):
@@ -105,9 +90,8 @@ def reason(error: BaseException, redact: Callable[[str], str], message_of: Calla
 def installed() -> list[PluginRecord]:
     """All entry points of the group `pamola_tasks`, by distribution and name.
 
-    Reads the `entry_points.txt` of installed distributions directly: `importlib.metadata` would do the same in three
-    times the time, which every start of the command line would pay. What is not a folder on `sys.path` (a zip file) is
-    left to `importlib.metadata`.
+    Read from `entry_points.txt` directly: `importlib.metadata` would take three times the time at every start of the
+    command line. It reads what is not a folder on `sys.path` (a zip file).
     """
     found: list[PluginRecord] = []
     for distribution, version, read in _distributions():
@@ -191,11 +175,8 @@ def resolve(target: str) -> Any:
 def module_from(path: Path) -> Any:
     """A Python file as a module of its own; it is named after the file and can be imported from then on.
 
-    It is what the file holds now: bytecode that Python keeps is judged by the size of the file and the second of its
-    last change, and an edit may leave both as they were.
-
-    Raises:
-        PluginError: There is no such file, or it is not a Python file.
+    It is what the file holds now: Python judges bytecode by the size of the file and the second of its last change,
+    which an edit may leave as they were. `PluginError` where there is no such file, or it is not a Python file.
     """
     path = path.resolve()
     if path.suffix != ".py" or not path.is_file():

@@ -107,8 +107,7 @@ class Plugins(HookCalls):
         if not isinstance(service, Service):
             raise PluginError(f"service {name!r} is described by a Service, not by {service!r}")
 
-        def provide(run: Any) -> Any:
-            raise NotImplementedError
+        def provide(run: Any) -> None: ...
 
         hook = f"pamola_provide_{name}"
         provide.__doc__ = f"Provide `run.{name}`, a service that the plugin {record.name} adds."
@@ -147,7 +146,7 @@ class Plugins(HookCalls):
             self.manager.unregister(record.object)
         for name in [name for name, owner in self.added_services.items() if owner is record]:
             del self.services[name], self.added_services[name]
-        record.status, record.wrong, record.object, record.hooks = status, wrong, None, []
+        record.status, record.wrong, record.object, record.hooks = status, wrong, None, ()
         self._redactor = None
 
     # ------------------------------------------------------------ what there is
@@ -251,11 +250,7 @@ class Plugins(HookCalls):
         return "" if module.partition(".")[0] == package else chosen.label
 
     def provide(self, service: str, **arguments: Any) -> Any:
-        """Call the chosen provider, and the wrappers around it: what it gives, or None without a provider.
-
-        Raises:
-            PluginError: It raised, or gave nothing. Our own errors pass through as they are.
-        """
+        """What the chosen provider gives, and the wrappers around it, never None; None where there is no provider."""
         chosen = self.provider(service)
         if chosen is None:
             return None

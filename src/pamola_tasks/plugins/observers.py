@@ -30,9 +30,7 @@ class _Call:
 
     def __init__(self, record: PluginRecord, hook: str) -> None:
         self.record, self.hook = record, hook
-        self.began = time.monotonic()
-        self.thread = threading.get_ident()
-        self.named = False
+        self.began, self.thread, self.named = time.monotonic(), threading.get_ident(), False
 
 
 class Observers:
@@ -46,11 +44,7 @@ class Observers:
         self._watching = False
 
     def notify(self, record: PluginRecord, hook: str, observer: Callable[[], None]) -> None:
-        """Call an observer, unless it failed too often already; what it raises is recorded.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C was pressed while the observer was within its budget.
-        """
+        """Call an observer, unless it failed too often; what it raises is recorded, but Ctrl-C within its budget."""
         if self._failures.get(record.name, 0) >= LEFT_OUT_AFTER:
             return
         call = _Call(record, hook)
