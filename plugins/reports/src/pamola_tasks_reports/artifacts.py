@@ -47,14 +47,13 @@ class Inventory:
         self._hashes: dict[tuple[str, int, int], str] = {}
 
     def entries(
-        self, artifacts: Iterable[Artifact], metadata: Mapping[str, Mapping[str, Any]]
-    ) -> tuple[list[dict[str, Any]], list[str]]:
-        """Every artifact once, in the order first named, and what went wrong while they were looked at.
+        self, artifacts: Iterable[Artifact], metadata: Mapping[str, Mapping[str, Any]], problems: list[str]
+    ) -> list[dict[str, Any]]:
+        """Every artifact once, in the order first named: what is said of it later fills what was left open.
 
-        What is said of an artifact later fills what was left open; `metadata` has further facts by path.
+        `metadata` has further facts by path; `problems` takes what goes wrong while the files are looked at.
         """
         found: dict[str, dict[str, Any]] = {}
-        problems: list[str] = []
         for artifact in artifacts:
             entry = artifact.to_dict()
             entry["path"] = path = self.name(artifact.path)
@@ -72,7 +71,7 @@ class Inventory:
                     entry |= self.encryption(path)
             except (PamolaTaskError, OSError) as error:
                 problems.append(f"artifact {path} could not be looked at: {error}")
-        return list(found.values()), problems
+        return list(found.values())
 
     def encryption(self, path: str) -> dict[str, Any]:
         """How the file on the disk is encrypted, whatever the settings say; nothing for what is not in one file."""
@@ -94,6 +93,18 @@ class Inventory:
             self._hashes[key] = self._files.sha256(path)
         return self._hashes[key], stat.size
 
+    def charts(self, artifacts: Iterable[Artifact], step: str, problems: list[str]) -> list[Any]:
+        """The charts in artifacts of a step, unchanged; the bytes on the disk have to be those recorded."""
+        found: list[Any] = []
+        for artifact in artifacts:
+            if self._files is None or TAG not in artifact.tags or artifact.artifact_type != "json":
+                continue
+            try:
+                found += _charts_in(self._files, artifact.path, artifact.sha256)
+            except (PamolaTaskError, OSError, ValueError, RecursionError) as error:
+                problems.append(f"the charts of {step} in {artifact.path} cannot be shown: {error}")
+        return found
+
 
 def look(files: Files, path: str) -> Stat | None:
     """What is there under a name, if the guard allows it; None where nothing is."""
@@ -103,31 +114,11 @@ def look(files: Files, path: str) -> Stat | None:
         return None
 
 
-class Attached:
-    """Reads the charts of artifacts, and remembers which could not be read."""
-
-    def __init__(self, files: Files | None) -> None:
-        self._files = files
-        self.problems: list[str] = []
-
-    def charts(self, artifacts: Iterable[Mapping[str, Any]], step: str) -> list[Any]:
-        """The charts of the artifacts of a step, unchanged; the bytes on the disk have to be those recorded."""
-        found: list[Any] = []
-        for artifact in artifacts:
-            if self._files is None or TAG not in artifact.get("tags", ()) or artifact.get("type") != "json":
-                continue
-            path = str(artifact.get("path"))
-            try:
-                found += self._read(self._files, path, str(artifact.get("sha256") or ""))
-            except (PamolaTaskError, OSError, ValueError, RecursionError) as error:
-                self.problems.append(f"the charts of {step} in {path} cannot be shown: {error}")
-        return found
-
-    def _read(self, files: Files, path: str, sha256: str) -> list[Any]:
-        if (files.stat(path).size or 0) > _LARGEST:
-            raise ValueError(f"the file is larger than {_LARGEST >> 20} MiB")
-        if sha256 and files.sha256(path) != sha256:
-            raise ValueError("the file is another than the step left")
-        document = json.loads(files.read(path, "artifact"))
-        charts = document.get(TAG) if isinstance(document, dict) else None
-        return charts if isinstance(charts, list) else []
+def _charts_in(files: Files, path: str, sha256: str) -> list[Any]:
+    if (files.stat(path).size or 0) > _LARGEST:
+        raise ValueError(f"the file is larger than {_LARGEST >> 20} MiB")
+    if sha256 and files.sha256(path) != sha256:
+        raise ValueError("the file is another than the step left")
+    document = json.loads(files.read(path, "artifact"))
+    charts = document.get(TAG) if isinstance(document, dict) else None
+    return charts if isinstance(charts, list) else []

@@ -17,7 +17,7 @@ from pamola_tasks.plugins.discovery import versions
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.storage.system import peak_memory
-from pamola_tasks_reports.artifacts import ArtifactGroup, Attached, Inventory
+from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
 from pamola_tasks_reports.formatting import plain
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
     succeeded = _success(record, added)
     error = _error(record, added, succeeded)
     made = [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *added.artifacts]
-    artifacts, problems = source.inventory.entries(made, added.metadata)
-    attached = Attached(source.service("files"))
-    operations = [_step(step, source.inventory, attached) for step in record.steps] + added.operations
+    problems: list[str] = []
+    artifacts = source.inventory.entries(made, added.metadata, problems)
+    operations = [_step(step, source.inventory, problems) for step in record.steps] + added.operations
     told = [text for entry in operations for text in entry.get("warnings", ())]
     report: dict[str, Any] = {
         "schema": SCHEMA,
@@ -95,7 +95,7 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         "artifacts": artifacts,
         "artifact_groups": _groups(artifacts, added.groups),
         "metrics": {**record.metrics, **added.metrics},
-        "warnings": list(dict.fromkeys([*record.warnings, *told, *problems, *attached.problems])),
+        "warnings": list(dict.fromkeys([*record.warnings, *told, *problems])),
         "errors": _errors(record, added, error),
         "observer_failures": list(record.observer_failures),
         "plan_changes": list(record.plan_changes),
@@ -210,8 +210,8 @@ def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
     return {**entry, "encryption_mode": "", **inventory.encryption(dataset.path)}
 
 
-def _step(step: StepRecord, inventory: Inventory, attached: Attached) -> dict[str, Any]:
-    charts = attached.charts((artifact.to_dict() for artifact in step.artifacts), step.step)
+def _step(step: StepRecord, inventory: Inventory, problems: list[str]) -> dict[str, Any]:
+    charts = inventory.charts(step.artifacts, step.step, problems)
     return {
         **{key: getattr(step, key) for key in _OF_A_STEP},
         "name": step.operation,
