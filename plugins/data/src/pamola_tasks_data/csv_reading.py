@@ -129,9 +129,9 @@ class _CsvFile:
         bad: list[Any] = []
         read, parse, convert = self._arrow_options(bad, breaks=True)
         read.use_threads = False
-        reader = arrow_csv.open_csv(Borrowed(self.file), read, parse, convert)
-        while (batch := next(reader, None)) is not None and not bad:
-            yield batch
+        with arrow_csv.open_csv(Borrowed(self.file), read, parse, convert) as reader:  # closed, it reads ahead no more
+            while (batch := next(reader, None)) is not None and not bad:
+                yield batch
         if bad:
             raise self._ragged(bad)
 

@@ -65,7 +65,17 @@ def _check(content: int, size: int, limit: float) -> None:
         )
 
 
-class _Expanding(io.RawIOBase):
+class Stream(io.RawIOBase):
+    """A file that is only read, at any place that `seek` lets it begin."""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+class _Expanding(Stream):
     """A stream of expanded bytes that can be begun again."""
 
     def __init__(self, begin: Callable[[], IO[bytes]], size: int, limit: float) -> None:
@@ -73,12 +83,6 @@ class _Expanding(io.RawIOBase):
         self._stream = begin()
         self._size, self._limit = size, limit
         self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR and offset == 0:

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """The whole table, or some columns of it: others are not read from the disk."""
     opened = arrow_parquet.ParquetFile(file)
-    wanted = _wanted(opened, columns)
-    frame = to_frame(opened.read(columns=wanted), _nullable(opened))
-    return frame if columns is None else frame[list(columns)]
+    return to_frame(opened.read(columns=_wanted(opened, columns)), _nullable(opened))
 
 
 def chunks(
@@ -36,8 +34,7 @@ def chunks(
     empty = True
     for batch in opened.iter_batches(batch_size=size, columns=wanted):
         empty = False
-        frame = to_frame(pa.Table.from_batches([batch]), nullable)
-        yield frame if columns is None else frame[list(columns)]
+        yield to_frame(pa.Table.from_batches([batch]), nullable)
     if empty:
         yield to_frame(opened.schema_arrow.empty_table(), nullable)[wanted or slice(None)]
 

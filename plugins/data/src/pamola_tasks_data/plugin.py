@@ -24,7 +24,7 @@ def pamola_add_settings() -> str:
 @hookimpl
 def pamola_check_config(config: Config) -> list[str]:
     """A type of a column that is not known."""
-    from pamola_tasks_data.data_types import check_data_types
+    from pamola_tasks_data.settings import check_data_types
 
     try:
         check_data_types(config.data_types)

@@ -1,8 +1,29 @@
-"""The plugin's own section of the configuration: `data`."""
+"""What the configuration says of data: the plugin's own section `data`, and `data_types` (see `stated_types`).
+
+data_types:
+  customers: {zipcode: text, age: integer, born: date}     # of one dataset
+  income: float                                            # wherever a column has this name
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
+
+from pamola_tasks.errors import ConfigurationError
+
+_SYNONYMS = {
+    "text": ("text", "str", "string", "object"),
+    "integer": ("integer", "int", "int64", "int32", "int16", "int8", "whole number"),
+    "float": ("float", "float64", "float32", "double", "number"),
+    "boolean": ("boolean", "bool"),
+    "date": ("date",),
+    "datetime": ("datetime", "timestamp", "datetime64", "datetime64[ns]", "datetime64[us]"),
+    "category": ("category", "categorical"),
+}
+_KINDS = {synonym: kind for kind, synonyms in _SYNONYMS.items() for synonym in synonyms}
 
 
 @attrs.frozen(kw_only=True)
@@ -22,3 +43,27 @@ class DataSettings:
     missing_values: list[str] = attrs.Factory(lambda: [""])
     csv_for_spreadsheets: bool = False
     expansion_limit: float = attrs.field(default=200.0, validator=attrs.validators.ge(1))
+
+
+def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, str], frozenset[str]]:
+    """The kind that holds for each column of a dataset, and the columns that it must have: those stated for it."""
+    anywhere = {name: value for name, value in data_types.items() if isinstance(value, str)}
+    own = data_types.get(dataset)
+    own = own if isinstance(own, Mapping) else {}
+    return {column: _kind(column, value) for column, value in {**anywhere, **own}.items()}, frozenset(own)
+
+
+def check_data_types(data_types: Mapping[str, Any]) -> None:
+    """Refuse types that are not known, before anything is read."""
+    for name, value in data_types.items():
+        for column, kind in value.items() if isinstance(value, Mapping) else [(name, value)]:
+            _kind(column, kind)
+
+
+def _kind(column: str, value: Any) -> str:
+    kind = _KINDS.get(value.lower().strip()) if isinstance(value, str) else None
+    if kind is None:
+        raise ConfigurationError(
+            f"data_types: unknown type {value!r} for column {column!r}: use one of {', '.join(_SYNONYMS)}"
+        )
+    return kind

@@ -10,9 +10,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
-from pamola_tasks_data.data_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
 from pamola_tasks_data.reading import DataReader, Table
+from pamola_tasks_data.settings import check_data_types, stated_for
 from pamola_tasks_data.verified import VerifiedFile
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from pamola_tasks.errors import DataError
 from pamola_tasks.storage.hashing import HEAD_SIZE, FileHash
+from pamola_tasks_data.expanding import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ class VerifiedFile:
     @contextlib.contextmanager
     def open(self, role: Role) -> Iterator[IO[bytes]]:
         """Read it, decrypted where it is encrypted; refused, also while it is read, if it is not what was hashed."""
-        content = self._hold(whole=bool(self._sha256) or not self._dated)
+        content = self._hold()
         with contextlib.ExitStack() as stack:
             raw: IO[bytes] = io.BytesIO(content) if content is not None else stack.enter_context(self._checked())
             yield stack.enter_context(self._files.plain(raw, self.path, role))
@@ -111,13 +112,13 @@ class VerifiedFile:
             self._dated = 0 < self._stat.ctime_ns < time.time_ns() - _TICK
         return self._stat
 
-    def _hold(self, *, whole: bool) -> bytes | None:
-        """Its bytes where they are kept; else None, once all of it is hashed if the `whole` of it has to be."""
+    def _hold(self, *, whole: bool = False) -> bytes | None:
+        """Its bytes where they are kept; else None, once all of it is hashed unless that can wait for its readers."""
         with self._lock:
             if self._content is None and not self._complete:
                 if not self._blocks:
                     self._begin()
-                if self._content is None and whole:
+                if self._content is None and (whole or self._sha256 or not self._dated):
                     with self._files.open_raw(self.path) as raw:
                         while not self._complete:
                             self._hash_next(raw)
@@ -178,7 +179,7 @@ class VerifiedFile:
         self._sha256 = sha256
 
 
-class _Blocks(io.RawIOBase):
+class _Blocks(Stream):
     """A file that is read block by block."""
 
     def __init__(self, block: Callable[[int], bytes], size: int) -> None:
@@ -186,12 +187,6 @@ class _Blocks(io.RawIOBase):
         self._size = size
         self._position = 0
         self._number, self._block = -1, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]

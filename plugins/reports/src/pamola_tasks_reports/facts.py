@@ -54,10 +54,6 @@ class Source:
     inventory: Inventory
     run: RunServices | None = None
 
-    def service(self, name: str) -> Any:
-        """A service of the run, or None where it never came up."""
-        return service(self.run, name)
-
 
 def service(run: RunServices | None, name: str) -> Any:
     """A service of a run (or its `files`), or None where it is not up."""
@@ -88,7 +84,7 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         "error": error,
         "environment": _environment(),
         "plugins": _plugins(source.run),
-        "configuration": _configuration(source.service("config")),
+        "configuration": _configuration(service(source.run, "config")),
         "inputs": [_dataset(dataset, source.inventory) for dataset in record.inputs],
         "outputs": [_dataset(dataset, source.inventory) for dataset in record.outputs],
         "operations": operations,
@@ -107,17 +103,17 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         failure = {"type": "report_error", "message": f"{problem}; the report has no sections of plugins"}
         report |= {"status": "failed", "success": False, "error": error or failure}
         report["errors"] = [*report["errors"], failure]
-    redactor: Redactor = source.service("redactor") or installed_redactor()
+    redactor: Redactor = service(source.run, "redactor") or installed_redactor()
     redacted: dict[str, Any] = redactor.value(plain(report))
     return redacted, problem
 
 
 def encrypts(source: Source) -> bool:
     """Whether the run encrypts what it writes, or was asked to and failed before it could."""
-    service: Encryption | None = source.service("encryption")
-    if service is not None:
-        return service.enabled
-    config: Config | None = source.service("config")
+    encryption: Encryption | None = service(source.run, "encryption")
+    if encryption is not None:
+        return encryption.enabled
+    config: Config | None = service(source.run, "config")
     return config is not None and config.use_encryption
 
 
@@ -125,20 +121,17 @@ def _encryption(source: Source) -> dict[str, Any]:
     """Whether and how the run encrypts."""
     if source.added.encryption is not None:
         return dict(source.added.encryption)
-    service: Encryption | None = source.service("encryption")
-    if service is None:
+    encryption: Encryption | None = service(source.run, "encryption")
+    if encryption is None:
         return {"enabled": encrypts(source)}
-    return {"enabled": service.enabled, "mode": service.mode, "key_id": service.key_id}
+    return {"enabled": encryption.enabled, "mode": encryption.mode, "key_id": encryption.key_id}
 
 
 def _configuration(config: Config | None) -> dict[str, Any]:
     """Every dotted key with its value and where that came from."""
     if config is None:
         return {}
-    return {
-        key: {"value": origin.value, "layer": origin.layer, "place": origin.place}
-        for key, origin in config.origins().items()
-    }
+    return {key: {"value": o.value, "layer": o.layer, "place": o.place} for key, o in config.origins().items()}
 
 
 # ---------------------------------------------------------------- parts
