@@ -46,7 +46,6 @@ EXCEPTIONS = {
     ("howto/replace-a-service.md", "override `stands(step)`"): "the name of a method",
     ("protocols/tasks.py", "calls `stands`"): "the name of a method",
     ("reference/services.md", "calls `stands`"): "the name of a method",
-    ("task_process.py", "tell: Takes this object"): "the name of an argument",
     ("secret_shapes.py", "A name is *telling*"): "a term that the module defines",
 }
 
