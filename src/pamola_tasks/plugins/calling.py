@@ -11,7 +11,7 @@ import inspect
 import threading
 from collections.abc import Iterator
 from functools import partial
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -69,10 +69,9 @@ class PluginManager(pluggy.PluginManager):
         inner = getattr(found, "__func__", None) or getattr(found, "fget", None)
         if _MARK not in getattr(found, "__dict__", ()) and _MARK not in getattr(inner, "__dict__", ()):
             return None
-        options = super().parse_hookimpl_opts(plugin, name)
-        if options is None:
+        if not isinstance(found, FunctionType | MethodType | staticmethod | classmethod):
             raise PluginError(f"{name}, marked as a hook, is a {type(found).__name__}, never called: use a function")
-        return options
+        return super().parse_hookimpl_opts(plugin, name)
 
     def hooks_in(self, plugin: Any) -> dict[str, str]:
         """The hooks that a plugin implements, each with the name of the implementation; `PluginError` for two."""
