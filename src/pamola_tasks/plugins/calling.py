@@ -59,13 +59,13 @@ class PluginManager(pluggy.PluginManager):
         Raises:
             PluginError: It is marked and not a function: a property, a partial, what a cache returns.
         """
-        if name.startswith("__"):
-            return None
         if not isinstance(plugin, ModuleType):
             found = inspect.getattr_static(plugin, name, None)
         elif isinstance(found := vars(plugin).get(name), FunctionType):
             options: HookimplOpts | None = getattr(found, _MARK, None)
             return options
+        elif name.startswith("__"):
+            return None
         inner = getattr(found, "__func__", None) or getattr(found, "fget", None)
         if _MARK not in getattr(found, "__dict__", ()) and _MARK not in getattr(inner, "__dict__", ()):
             return None
