@@ -236,13 +236,14 @@ class Fitter:
             if not isinstance(value, _ACCEPTED[kind]) or (isinstance(value, bool) and kind is not bool):
                 return self.expected(value, kind, path)
             return value if kind is _NOTHING or isinstance(value, kind) else kind(value)
+        if isinstance(kind, type) and isinstance(value, kind):
+            return value
         import cattrs
 
         try:
             return _converter().structure(value, kind)
         except cattrs.StructureHandlerNotFoundError:
-            fits = not isinstance(kind, type) or isinstance(value, kind)
-            return value if fits else self.expected(value, kind, path)
+            return self.expected(value, kind, path) if isinstance(kind, type) else value
         except (ValueError, TypeError, KeyError, cattrs.BaseValidationError):
             return self.expected(value, kind, path)
 

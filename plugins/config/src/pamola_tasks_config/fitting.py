@@ -18,12 +18,10 @@ import attrs
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import (
     LISTS,
-    MAPPINGS,
     UNIONS,
     Fitter,
     Misfit,
     ValuePath,
-    annotations_of,
     closest,
     describe,
     kind_of,
@@ -81,6 +79,8 @@ class ConfigFitter(Fitter):
     def section(self, value: Any, cls: type, path: ValuePath) -> Any:
         """A mapping as an attrs class; None is an empty one. Of a single layer, its typed fields."""
         value = {} if value is None else value
+        if isinstance(value, cls):
+            return value
         if not isinstance(value, Mapping):
             return self.say(path, f"expected a mapping, got {kind_of(value)}")
         return super().section(value, cls, path) if self._whole(path) else self.fields(value, cls, path)
@@ -88,24 +88,6 @@ class ConfigFitter(Fitter):
     def _whole(self, path: ValuePath) -> bool:
         """Whether what is at this path comes from one layer as a whole: items of lists are not merged."""
         return not self.layer or any(isinstance(part, int) for part in path)
-
-    def complete(self, value: Any, kind: Any, path: ValuePath) -> Any:
-        """A value that was put together from the typed values of several layers, its sections made."""
-        origin, arguments = typing.get_origin(kind) or kind, typing.get_args(kind)
-        if not isinstance(value, Mapping):
-            return value
-        if isinstance(kind, type) and attrs.has(kind):
-            hints, before = annotations_of(kind), len(self.misfits)
-            fields = {field.alias: field for field in attrs.fields(kind) if field.init}
-            for alias, field in fields.items():
-                if field.default is attrs.NOTHING and alias not in value:
-                    self.missing((*path, alias), hints.get(field.name, Any))
-            ready = {key: self.complete(item, hints.get(fields[key].name), (*path, key)) for key, item in value.items()}
-            return self.made(kind, ready, path) if len(self.misfits) == before else None
-        if origin in MAPPINGS and len(arguments) == 2:
-            return {key: self.complete(item, arguments[1], (*path, key)) for key, item in value.items()}
-        inner = [a for a in arguments if attrs.has(a) or typing.get_origin(a) in MAPPINGS]
-        return self.complete(value, inner[0], path) if origin in UNIONS and inner else value
 
     def made(self, cls: type, ready: Mapping[str, Any], path: ValuePath) -> Any:
         """An instance of an attrs class from typed values."""

@@ -71,16 +71,22 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     if problems or wrong:
         raise ValidationError(problems=in_words([*problems, *wrong]))
     winners = merge(typed_layers, {*settings, *(key for key, kind in kinds().items() if is_section(kind))})
+    broken: list[Entry] = []
     for path, entry in winners.items():
         # What came from the environment is never looked at again.
         if entry.layer.name != ENVIRONMENT and any(has_reference(value) for _, value in scalars(entry.value)):
-            problems += _expand(entry, path, kind_at(path, settings), variables, project)
+            try:
+                _expand(entry, path, kind_at(path, settings), variables, project)
+            except ConfigurationError as error:
+                problems.append(problem_in(entry.layer, Misfit(path, str(error))))
+                broken.append(entry)
     values = nested((path, entry.typed) for path, entry in winners.items())
     fitter = ConfigFitter()
     known_kinds = {**settings, **kinds()}
-    made = {key: fitter.complete(values[key], known_kinds[key], (key,)) for key in values if key in known_kinds}
+    made = {key: fitter.fit(values[key], known_kinds[key], (key,)) for key in values if key in known_kinds}
     for misfit in fitter.misfits:
-        if (wrong_entry := entry_at(winners, misfit.path)) is not None:
+        wrong_entry = entry_at(winners, misfit.path)
+        if wrong_entry is not None and not any(wrong_entry is entry for entry in broken):
             problems.append(problem_in(wrong_entry.layer, misfit))
     if problems:
         raise ValidationError(problems=in_words(problems))
@@ -125,9 +131,8 @@ def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Pr
     return file
 
 
-def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], project: Project) -> list[Problem]:
-    """Replace the references in a winner's value, once, and give what is wrong with that."""
-    fitter = ConfigFitter()
+def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], project: Project) -> None:
+    """Replace the references in a winner's value, once."""
 
     def replaced(value: Any, inside: ValuePath) -> Any:
         if not has_reference(value):
@@ -137,13 +142,7 @@ def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], 
         known = not inside and kind is not Any and kind is not str
         return from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
 
-    try:
-        entry.shown = changed(entry.value, replaced)
-    except ConfigurationError as error:
-        fitter.say(path, str(error))
-    else:
-        entry.typed = fitter.fit(entry.shown, kind, path)
-    return [problem_in(entry.layer, misfit) for misfit in fitter.misfits]
+    entry.shown = entry.typed = changed(entry.value, replaced)
 
 
 def _secret(project: Project, name: str, place: str) -> str:
