@@ -175,6 +175,12 @@ def test_a_plugin_that_implements_a_hook_twice_is_told_to_be_two() -> None:
     assert kernel_of(Twice()).plugins["Twice"].reason == "pamola_check_plan is implemented twice: use two plugins"
 
 
+def test_a_hook_with_a_private_name_is_called_too(tmp_path: Path) -> None:
+    source = "@hookimpl(specname='pamola_check_config')\ndef __refuse(config):\n    return 'no'\n"
+    kernel = Kernel(autoload=False, modules=[plugin_file(tmp_path, source)])
+    assert kernel.plugins["suspect"].hooks == ["pamola_check_config", "pamola_check_plan"]
+
+
 def test_a_file_that_is_not_there_is_a_reason(tmp_path: Path) -> None:
     kernel = Kernel(
         autoload=False,
