@@ -257,6 +257,8 @@ class KeyDocument:
             raise damaged(source, "it holds neither a key nor a lock with one")
         if found.key is not None:
             found.open(Means(), source)  # compares the id
+        if schema == 1 and stated != found.id.hex():
+            raise damaged(source, "the id it states does not belong to the key it holds")
         return found
 
 
