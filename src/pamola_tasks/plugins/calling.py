@@ -76,8 +76,9 @@ class PluginManager(pluggy.PluginManager):
     def hooks_in(self, plugin: Any) -> dict[str, str]:
         """The hooks that a plugin implements, each with the name of the implementation; `PluginError` for two."""
         hooks: dict[str, str] = {}
-        for name in dir(plugin):
-            if not isinstance(plugin, ModuleType):
+        in_module = isinstance(plugin, ModuleType)
+        for name in vars(plugin) if in_module else dir(plugin):
+            if not in_module:
                 getattr(plugin, name)  # pluggy releases disagree on properties; here they all are looked at
             options = self.parse_hookimpl_opts(plugin, name)
             if options is not None:
@@ -88,13 +89,13 @@ class PluginManager(pluggy.PluginManager):
         return hooks
 
 
-def check_implementation(hook: str, impl: HookImpl) -> None:
+def _check(hook: str, kind: str, impl: HookImpl) -> None:
     """Refuse an implementation that could never be called as its author meant it.
 
     Raises:
         PluginError: It is asynchronous, has parameters that pluggy does not fill, or wraps what cannot be wrapped.
     """
-    kind, function = kind_of(hook), getattr(impl.function, "__func__", impl.function)
+    function = getattr(impl.function, "__func__", impl.function)
     code = function.__code__
     by_name = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     problems = {
@@ -199,8 +200,9 @@ class HookCalls:
     # ------------------------------------------------------------ the layer around implementations
 
     def guard(self, impl: HookImpl, record: PluginRecord, hook: str) -> None:
-        """Put the layer around an implementation that its kind of hook wants."""
+        """Put the layer around an implementation that its kind of hook wants; refuse one that could not be called."""
         kind = kind_of(hook)
+        _check(hook, kind, impl)
         if kind not in ("service", "step"):  # `provide` names the plugin; a step's own errors pass through untouched
             layer = self._notify if kind == "event" else self._wrap if impl.wrapper else self._answer
             impl.function = partial(layer, record, hook, impl.function)  # type: ignore[misc]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
-from pamola_tasks.plugins.calling import HookCalls, check_implementation
+from pamola_tasks.plugins.calling import HookCalls
 from pamola_tasks.plugins.discovery import PluginRecord, installed, normalized, record_for
 from pamola_tasks.plugins.settings import PluginSettings
 from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, RUN_NAMES, Service, in_order
@@ -129,10 +129,8 @@ class Plugins(HookCalls):
     def _register(self, record: PluginRecord) -> None:
         self.manager.register(record.object, record.name)
         for hook in record.hooks:
-            caller = getattr(self.manager.hook, hook)
-            impl = next(impl for impl in caller.get_hookimpls() if impl.plugin is record.object)
-            if caller.has_spec():
-                check_implementation(hook, impl)
+            impl = next(impl for impl in self.implementations(hook) if impl.plugin is record.object)
+            if getattr(self.manager.hook, hook).has_spec():
                 self.guard(impl, record, hook)
             elif not impl.optionalhook:
                 from pamola_tasks.parameters import closest

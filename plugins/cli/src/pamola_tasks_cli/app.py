@@ -144,8 +144,13 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, found.help) for name, found in sorted(_of(ctx).commands.items())]
+        first = max((len(name) for name, _ in rows), default=0) + 2
         with formatter.section("Commands"):
-            formatter.write_dl([(name, found.help) for name, found in sorted(_of(ctx).commands.items())])
+            if all(2 + first + len(text) < formatter.width and "\n" not in text for _, text in rows):
+                formatter.write("".join(f"  {name:{first}}{text}\n" for name, text in rows))
+            else:  # click breaks lines, and takes its time for each
+                formatter.write_dl(rows)
 
 
 def _of(ctx: click.Context) -> Invocation:
