@@ -7,7 +7,7 @@ hold stays (`pamola_add_container_formats`): an encrypted file whose key was cha
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
+from functools import cache, cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from pamola_tasks.protocols.files import ContentHash
@@ -31,20 +31,14 @@ class Containers:
 
     def __init__(self, collect: Callable[[], Mapping[str, Callable[[], ContainerFormat]]]) -> None:
         self._collect = collect
-        self._made: dict[bytes, ContainerFormat] = {}
 
     @cached_property
     def _makers(self) -> dict[bytes, Callable[[], ContainerFormat]]:
-        return {mark.encode(): make for mark, make in self._collect().items()}
+        return {mark.encode(): cache(make) for mark, make in self._collect().items()}
 
     def of(self, head: bytes) -> ContainerFormat | None:
         """The format of a file that begins with these bytes."""
-        for mark, make in self._makers.items():
-            if head.startswith(mark):
-                if mark not in self._made:
-                    self._made[mark] = make()
-                return self._made[mark]
-        return None
+        return next((make() for mark, make in self._makers.items() if head.startswith(mark)), None)
 
     def encryption_in(self, head: bytes) -> str:
         """How a file that begins with these bytes says that it is encrypted; empty where it does not."""
