@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +191,34 @@ def test_the_adult_table_is_read_as_pandas_reads_it(project: Any) -> None:
         theirs = pd.read_csv(file, sep=";", keep_default_na=False)
     pd.testing.assert_frame_equal(ours, theirs)
     assert len(ours) == 30_162
+
+
+FAILS_AHEAD = """
+import io, sys
+from pamola_tasks_data import csv_reading
+
+class Fails(io.BytesIO):
+    left = 0
+
+    def read(self, size=-1):
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("the disk is gone")
+        return super().read(size)
+
+csv_reading._BLOCK = 4096
+for number in range(400):
+    file = Fails(b"a,b\\n" + b"1,x\\n" * 5000)
+    file.left = number % 8
+    try:
+        list(csv_reading.chunks(file, 100, None, {"dtypes": {"a": "int64", "b": "str"}, "encoding": "utf-8"}))
+    except ValueError as problem:
+        assert "the disk is gone" in str(problem), problem
+    else:
+        assert file.left >= 0
+"""
+
+
+def test_a_read_that_fails_ahead_is_raised_and_never_waited_for() -> None:
+    """Arrow's thread waited for itself when a read failed: sooner or later a step hung, or the end of the process."""
+    subprocess.run([sys.executable, "-c", FAILS_AHEAD], check=True, timeout=120)

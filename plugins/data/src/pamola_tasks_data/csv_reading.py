@@ -8,7 +8,9 @@ file is kept for the next time that it is opened).
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -129,9 +131,21 @@ class _CsvFile:
         bad: list[Any] = []
         read, parse, convert = self._arrow_options(bad, breaks=True)
         read.use_threads = False
-        with arrow_csv.open_csv(Borrowed(self.file), read, parse, convert) as reader:  # closed, it reads ahead no more
-            while (batch := next(reader, None)) is not None and not bad:
+        source = _ReadAhead(self.file)
+        reader: Any = ()
+        try:
+            reader = arrow_csv.open_csv(source, read, parse, convert)
+            while (batch := next(reader, None)) is not None and not bad and source.problem is None:
                 yield batch
+        except pa.ArrowInvalid:
+            if source.problem is None:
+                raise
+        finally:
+            source.ended = True
+            with contextlib.suppress(pa.ArrowInvalid):
+                deque(reader, maxlen=0)
+        if source.problem is not None:
+            raise source.problem
         if bad:
             raise self._ragged(bad)
 
@@ -232,6 +246,21 @@ class _CsvFile:
     def _framed(self, arrays: Sequence[Any], types: Mapping[str, Kind]) -> pd.DataFrame:
         table = pa.table(dict(zip(self.columns, arrays, strict=True)))
         return to_frame(table, [name for name in self.columns if types[name].missing])
+
+
+class _ReadAhead(Borrowed):
+    """A file that Arrow reads ahead of what it gives. Its thread waits for itself for ever if it is left before the end
+    or a read fails: so what fails is the end of the file, and raised later."""
+
+    ended = False
+    problem: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return b"" if self.ended else super().read(size)
+        except Exception as problem:
+            self.ended, self.problem = True, problem
+            return b""
 
 
 def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:
