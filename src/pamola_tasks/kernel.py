@@ -93,8 +93,6 @@ class Kernel:
         """A kernel with the installed plugins, for the project that a folder belongs to."""
         return cls(project, autoload=True, **options)
 
-    # ------------------------------------------------------------ the project
-
     @cached_property
     def project(self) -> Project:
         """The project, its files guarded; `ProjectError` where the folder does not exist."""
@@ -150,8 +148,6 @@ class Kernel:
 
         return veto
 
-    # ------------------------------------------------------------ what plugins contribute
-
     @cached_property
     def operations(self) -> Operations:
         """The operations that plugins bring, by name."""
@@ -205,8 +201,6 @@ class Kernel:
                     raise PluginError(f"{found[section.key][0]} and {record.label} both add {adds}")
                 found[section.key] = record.label, section
         return [section for _, section in found.values()]
-
-    # ------------------------------------------------------------ running
 
     @cached_property
     def scheduler(self) -> Scheduler:

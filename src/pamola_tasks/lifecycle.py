@@ -49,8 +49,6 @@ class RunSession(BringUp):
         self.announced = True
         self.emit("pamola_on_run_started")
 
-    # ------------------------------------------------------------ configure, execute
-
     def settle_plan(self) -> None:
         """Let plugins change and check the plan; `PlanError` if it cannot run or a plugin objects."""
         run, plan, plugins = self.run, self.run.plan, self.kernel.plugins
@@ -91,8 +89,6 @@ class RunSession(BringUp):
         finally:
             self.steps.settle()
         return not self.steps.failed
-
-    # ------------------------------------------------------------ finalize
 
     def finalize(self, success: bool) -> bool:
         """Write report and history, notify observers, let go of everything; each of these whatever else fails.
@@ -181,8 +177,6 @@ class RunSession(BringUp):
     def _clean_temp(self) -> None:
         if self.task is not None and self.started:
             self.run.directories.clean_temp_directory()
-
-    # ------------------------------------------------------------ what went wrong
 
     def fail(
         self,

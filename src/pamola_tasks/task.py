@@ -154,8 +154,6 @@ class Task:
         self._session: RunSession | None = None
         self._add_failed = False
 
-    # ------------------------------------------------------------ identity
-
     @property
     def origin(self) -> str:
         """Where the task comes from: its file, or `module:Class`."""
@@ -181,8 +179,6 @@ class Task:
         for key in INJECTED_KEYS:
             setattr(self, key, getattr(config, key))
 
-    # ------------------------------------------------------------ what subclasses write
-
     def get_default_config(self) -> dict[str, Any]:
         """Configuration that the task's class states: above the environment, below files and command line."""
         return {}
@@ -199,8 +195,6 @@ class Task:
         `config` and `logger` are set when it is called.
         """
         return self.dependency_manager
-
-    # ------------------------------------------------------------ the four phases
 
     def run(
         self,
@@ -334,8 +328,6 @@ class Task:
         self.status = "success" if ended else record.status if record.status != "running" else self.status
         return ended
 
-    # ------------------------------------------------------------ as a context
-
     def __enter__(self) -> Self:
         return self
 
@@ -351,8 +343,6 @@ class Task:
         else:
             self._failed("interrupted" if isinstance(error, KeyboardInterrupt) else "context_exception", error)
             self.finalize(False)
-
-    # ------------------------------------------------------------ inside
 
     def _running(self, method: str) -> RunSession:
         if self._session is None or self._session.finished:

@@ -134,8 +134,6 @@ class HookCalls:
         caller = getattr(self.manager.hook, hook, None)
         return caller.get_hookimpls()[::-1] if caller is not None else []
 
-    # ------------------------------------------------------------ contributions, checks, decisions, chains
-
     def each(
         self, hook: str, *, after_each: Callable[[PluginRecord], None] | None = None, **arguments: Any
     ) -> list[tuple[PluginRecord, Any]]:
@@ -196,8 +194,6 @@ class HookCalls:
                     getattr(self.manager.hook, hook)(**arguments)
                 finally:
                     self._observers = before
-
-    # ------------------------------------------------------------ the layer around implementations
 
     def guard(self, impl: HookImpl, record: PluginRecord, hook: str) -> None:
         """Put the layer around an implementation that its kind of hook wants; refuse one that could not be called."""

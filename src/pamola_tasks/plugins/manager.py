@@ -52,8 +52,6 @@ class Plugins(HookCalls):
         self.added_services: dict[str, PluginRecord] = {}
         self._redactor: Redactor | None = None
 
-    # ------------------------------------------------------------ loading
-
     def load(self, *records: PluginRecord) -> None:
         """Load plugins together: hooks and services that one of them adds are known to all of them."""
         self.records += records
@@ -147,8 +145,6 @@ class Plugins(HookCalls):
         record.status, record.wrong, record.object, record.hooks = status, wrong, None, ()
         self._redactor = None
 
-    # ------------------------------------------------------------ what there is
-
     def __getitem__(self, name: str) -> PluginRecord:
         return self._by_name[name]
 
@@ -202,8 +198,6 @@ class Plugins(HookCalls):
             | {"services": [service for service, provider in chosen.items() if provider is record]}
             for record in self.records
         ]
-
-    # ------------------------------------------------------------ the providers of services
 
     def offering(self, service: str) -> dict[PluginRecord, bool]:
         """Those that offer a service, in the order in which they were loaded; whether as a last resort (`trylast`)."""

@@ -27,9 +27,6 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d i
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
-# ---------------------------------------------------------------- names
-
-
 def temporary_name(name: str) -> str:
     """A fresh name beside `name`, which `is_temporary` recognises."""
     return f"{_beginning(name)}{os.urandom(6).hex()}"
@@ -77,9 +74,6 @@ def check_name(name: str, what: str) -> str:
     if len(os.fsencode(name)) > 200:
         raise PathSecurityError(f"{what}: invalid name {name[:40]!r}…: longer than 200 bytes")
     return name
-
-
-# ---------------------------------------------------------------- Files
 
 
 class OutputFile(PublishedFile):
