@@ -100,6 +100,7 @@ def secret_project(project: Path) -> Path:
                             "output_dataset": "safe",
                             "k": 4,
                             "quasi_identifiers": ["age", "city"],
+                            "on_identifiers": "warn",
                         }
                     },
                 ],

@@ -18,7 +18,6 @@ DEMO = Demo(
     quasi_identifiers=(),
     sensitive_attributes=(),
     direct_identifiers=(),
-    on_identifiers="drop",
     synthetic=False,
     seed=1,
 )
@@ -53,6 +52,7 @@ def test_the_task_profiles_anonymizes_and_profiles_again() -> None:
         "k": 7,
         "quasi_identifiers": ["age", "town"],
         "on_identifiers": "drop",
+        "on_unlisted": "warn",
     }
     assert loaded["outputs"] == ["released"]
 

@@ -50,6 +50,7 @@ def project_with(tmp_path: Path, source: str, **settings: Any) -> Path:
                 "output_dataset": "safe",
                 "k": 4,
                 "quasi_identifiers": ["age", "city"],
+                "on_identifiers": "warn",
             }
         },
         {"ProfileOperation": {"dataset_name": "safe", "output_prefix": "after", "min_count": 1}},

@@ -7,8 +7,8 @@ import uuid
 import pandas as pd
 import pytest
 
-from pamola_ops_anonymize.identifier_rule import reason_by_name, reason_by_values
-from pamola_ops_anonymize.identifiers import likely_identifiers
+from pamola_ops_anonymize.identifier_rule import quasi_reason, reason_by_name, reason_by_values
+from pamola_ops_anonymize.identifiers import DIRECT, QUASI, ByNamesAndValues, likely_roles
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from pamola_ops_anonymize.identifiers import likely_identifiers
         "customer_id", "CustomerID", "patient_id", "id", "ID", "user_id", "username", "user name", "account_number",
         "credit_card", "credit card number", "policy_no", "tax_id", "national_id", "ip", "ip_address", "mac_address",
         "street", "home_address", "address", "uuid", "mrn", "device_id", "license_plate",
+        "E-Mail (work)", "PHONE [home]", "Name (full)",
     ],
 )  # fmt: skip
 def test_names_that_say_who_somebody_is_are_noticed(column: str) -> None:
@@ -33,6 +34,7 @@ def test_names_that_say_who_somebody_is_are_noticed(column: str) -> None:
         "product_name", "country_name", "country_id", "category_id", "idle", "identity_theft_victim", "paid", "width",
         "telegraph", "namesake", "marital-status", "number_of_children", "phone_calls", "email_opt_in", "house_type",
         "birth_date", "credit_score", "account_type", "key_figure", "streetcar", "mobility", "description", "valid",
+        "visits (by day)", "Country (name)", "price {id}",
     ],
 )  # fmt: skip
 def test_names_that_only_remind_of_it_are_not(column: str) -> None:
@@ -90,10 +92,41 @@ def test_an_id_of_something_else_is_noticed_only_where_it_is_mostly_unique() -> 
     assert reason_by_values("country_id", pd.Series([i % 5 for i in range(60)])) is None
 
 
+@pytest.mark.parametrize(
+    "column", ["AGE (years)", "age2", "Height_cm", "BirthDate", "ZIPCode", "marital-status", "DOB [ISO]", "HomeCity"]
+)
+def test_names_of_what_others_know_of_a_person_are_noticed(column: str) -> None:
+    assert quasi_reason(column, pd.Series([1.5]))
+    assert ByNamesAndValues().role(column, pd.Series([1.5])) == (QUASI, quasi_reason(column, pd.Series([1.5])))
+
+
+@pytest.mark.parametrize("column", ["visits", "income", "average", "manager", "textile", "latest", "raced", "passage"])
+def test_names_that_only_contain_such_a_word_are_not(column: str) -> None:
+    assert quasi_reason(column, pd.Series([1.5])) is None
+
+
+def test_dates_of_every_kind_are_noticed_as_quasi_identifiers_and_never_as_direct_ones() -> None:
+    days = pd.Series(pd.date_range("2020-01-01", periods=60))
+    texts = days.dt.strftime("%Y-%m-%d")
+    kinds = [days, days.dt.tz_localize("UTC"), days.dt.date, texts, texts.astype("category"), texts + " 10:30:00"]
+    for values in kinds:
+        role, reason = ByNamesAndValues().role("x", values) or ("", "")
+        assert (role, "it holds dates" in reason) == (QUASI, True), values.dtype
+    for values in (days.dt.year, pd.Series([[1], [2]]), pd.Series([], dtype=object), pd.Series([None, None])):
+        assert quasi_reason("x", values) is None
+
+
 def test_columns_of_categories_are_looked_at_by_their_values() -> None:
     mails = pd.Series([f"p{i}@example.org" for i in range(30)], dtype="category")
     assert "e-mail" in str(reason_by_values("x", mails))
 
 
+def test_lists_among_texts_and_columns_of_one_name_are_judged() -> None:
+    mixed = pd.Series([["a"], *(f"p{i}@example.org" for i in range(30))])
+    assert "e-mail" in str(reason_by_values("x", mixed))
+    frame = pd.concat([pd.DataFrame({"x": [1.5] * 31}), mixed.rename("x")], axis=1)
+    assert list(likely_roles(frame, ["x"], ByNamesAndValues())[DIRECT]) == ["x"]
+
+
 def test_no_column_of_adult_looks_like_a_direct_identifier(adult: pd.DataFrame) -> None:
-    assert likely_identifiers(adult, list(adult.columns)) == []
+    assert likely_roles(adult, adult.columns, ByNamesAndValues())[DIRECT] == {}

@@ -19,7 +19,7 @@ from pamola_ops_profile.operations import as_json
 from pamola_ops_profile.profile import profile_column
 from pamola_ops_profile.profile import profile_table as profile_without_identifiers
 
-profile_table = partial(profile_without_identifiers, identifies=ByNamesAndValues().reason)
+profile_table = partial(profile_without_identifiers, role_of=ByNamesAndValues().role)
 
 
 def test_a_column_is_counted_right() -> None:

@@ -41,7 +41,6 @@ class Demo:
     path: str  # relative to the project
     description: str
     comment: str  # at the head of the task file
-    on_identifiers: str  # what happens to unlisted columns that look like direct identifiers
     synthetic: bool
     seed: int
     k: int = 5
@@ -74,7 +73,6 @@ def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
         quasi_identifiers=QUASI_IDENTIFIERS,
         sensitive_attributes=SENSITIVE_ATTRIBUTES,
         direct_identifiers=DIRECT_IDENTIFIERS,
-        on_identifiers="warn",
         synthetic=True,
         seed=seed,
     )
@@ -93,7 +91,6 @@ def with_table(kernel: KernelView, source: Path, *, seed: int) -> Demo:
         path=path,
         description=f"Anonymize {source.name}",
         comment=f"{raw}/ holds a copy of {source.name}: the file itself was only read.",
-        on_identifiers="drop",
         synthetic=False,
         seed=seed,
     )
@@ -178,7 +175,6 @@ def task_file(demo: Demo) -> str:
         seed=demo.seed,
         k=demo.k,
         roles=roles,
-        on_identifiers=demo.on_identifiers,
     )
 
 

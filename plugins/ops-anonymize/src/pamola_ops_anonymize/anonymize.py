@@ -11,7 +11,7 @@ import attrs
 import pandas as pd
 
 from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
-from pamola_tasks.errors import DataError, DataRefused, ParameterError
+from pamola_tasks.errors import DataError, ParameterError
 
 from . import charts
 from .asked_models import promise_of
@@ -19,7 +19,7 @@ from .claims import check_promise, check_release, k_map
 from .columns import column_names, is_number, one_of, some_columns, whole_number
 from .conditions import Measured, Promise
 from .hierarchies import stated_hierarchy
-from .identifiers import LikelyIdentifier, identifiers_of, likely_identifiers
+from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
 from .measures import Grouping
 from .privacy_models import Distance, Diversity, registered_models
 from .release import Release, anonymized, mean_loss
@@ -33,10 +33,11 @@ from .release_settings import (
     Strategy,
     SuppressedRecords,
 )
+from .unlisted import OnIdentifiers, OnUnlisted, identifiers_to_drop, judge_quasi_identifiers
 
 Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
-OnIdentifiers = Literal["warn", "drop", "fail"]
 
+ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
 ROW_ID = "row_id"
 
 _RISKS = ("Prosecutor and journalist, highest", "Marketer, average")
@@ -99,8 +100,11 @@ class AnonymizeOperation(Operation):
         output: What is written for a class: `ranges` (intervals and sets), `labels` of the hierarchies, or a
             `representative` (median, most frequent category). Unless given what suits the strategy.
         direct_identifiers: Columns that identify a person: dropped.
-        on_identifiers: What happens to a column that is listed nowhere and looks like a direct identifier: `warn`
-            keeps it and warns, `drop` leaves it out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like: left as they are.
+        on_identifiers: What happens to a column without a role that looks like a direct identifier: `drop` leaves it
+            out, `warn` keeps it, `fail` refuses to continue. Both warn.
+        on_unlisted: What happens where a column without a role looks like a quasi-identifier: `warn` keeps it and
+            warns, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
         row_id: Whether to add a column `row_id` with the number of the record in the input, counted from 0.
     """
@@ -129,17 +133,18 @@ class AnonymizeOperation(Operation):
     weights: dict[str, float] = attrs.field(factory=dict)
     output: Output | None = None
     direct_identifiers: list[str] = attrs.field(factory=list, validator=column_names)
-    on_identifiers: OnIdentifiers = attrs.field(default="warn", validator=one_of(OnIdentifiers))
+    insensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
+    on_identifiers: OnIdentifiers = attrs.field(default="drop", validator=one_of(OnIdentifiers))
+    on_unlisted: OnUnlisted = attrs.field(default="warn", validator=one_of(OnUnlisted))
     output_format: str | None = None
     row_id: bool = False
 
-    version = "1.2"
+    version = "1.3"
     category = "anonymization"
 
     def __attrs_post_init__(self) -> None:
-        roles = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers")
-        for position, role in enumerate(roles):
-            for other in roles[position + 1 :]:
+        for position, role in enumerate(ROLES):
+            for other in ROLES[position + 1 :]:
                 both = [name for name in getattr(self, role) if name in getattr(self, other)]
                 if both:
                     raise ParameterError(
@@ -214,9 +219,11 @@ class AnonymizeOperation(Operation):
         """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` describe the result."""
         frame = ctx.data.frame(self.input_dataset)
         self._check_columns(frame)
-        unlisted = self._unlisted(frame)
-        suspects = likely_identifiers(frame, unlisted, identifiers_of(ctx.run))
-        dropped = [*self.direct_identifiers, *self._judge(suspects, ctx)]
+        with_role = self.columns_with_roles()
+        unlisted = [name for name in frame.columns if name not in with_role]
+        likely = likely_roles(frame, unlisted, identifiers_of(ctx.run))
+        dropped = [*self.direct_identifiers, *identifiers_to_drop(self, ctx, likely[DIRECT])]
+        judge_quasi_identifiers(self, ctx, likely[QUASI])
         rows = len(frame)
 
         kept = frame.drop(columns=dropped).reset_index(drop=True)
@@ -251,7 +258,8 @@ class AnonymizeOperation(Operation):
             metrics["models"] = promise.told(measured, grouping.sizes)
         metrics["dropped_columns"] = dropped
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
-        metrics["likely_identifiers"] = {suspect.column: suspect.reason for suspect in suspects}
+        metrics["likely_identifiers"] = likely[DIRECT]
+        metrics["likely_quasi_identifiers"] = likely[QUASI]
 
         # Parquet would keep the categories, and who groups by them later would get the empty ones too
         output = release.frame if ctx.data.format_of(self.output_dataset) == "parquet" else release.coded
@@ -274,7 +282,7 @@ class AnonymizeOperation(Operation):
         if not frame.columns.is_unique:
             twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
             raise DataError(f"{self.input_dataset} has more than one column named {', '.join(twice)}: rename them")
-        for role in ("quasi_identifiers", "sensitive_attributes", "direct_identifiers"):
+        for role in ROLES:
             absent = [name for name in getattr(self, role) if name not in frame.columns]
             if absent:
                 raise DataError(
@@ -286,29 +294,9 @@ class AnonymizeOperation(Operation):
         if frame.empty:
             raise DataError(f"{self.input_dataset} has no records: there is nothing to anonymize")
 
-    def _unlisted(self, frame: pd.DataFrame) -> list[str]:
-        listed = {*self.quasi_identifiers, *self.sensitive_attributes, *self.direct_identifiers}
-        return [name for name in frame.columns if name not in listed]
-
-    def _judge(self, suspects: list[LikelyIdentifier], ctx: OperationContext) -> list[str]:
-        """Warn of the columns that look like direct identifiers, or name those to drop, or refuse."""
-        told = "; ".join(f"{suspect.column} ({suspect.reason})" for suspect in suspects)
-        if not suspects:
-            return []
-        if self.on_identifiers == "fail":
-            raise DataRefused(
-                f"{self.input_dataset} has columns that look like direct identifiers: {told}. List them in"
-                f" `direct_identifiers` to drop them, or in another role if they are harmless",
-                columns=[suspect.column for suspect in suspects],
-            )
-        if self.on_identifiers == "drop":
-            ctx.logger.info("columns that look like direct identifiers were dropped: %s", told)
-            return [suspect.column for suspect in suspects]
-        ctx.warn(
-            f"{self.output_dataset} keeps columns that look like direct identifiers: {told}. List them in"
-            f" `direct_identifiers`, or set `on_identifiers: drop`"
-        )
-        return []
+    def columns_with_roles(self) -> frozenset[str]:
+        """The columns that the task says something of."""
+        return frozenset(name for role in ROLES for name in getattr(self, role))
 
     def _settings(self, ctx: OperationContext, promise: Promise) -> Settings:
         sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}

@@ -10,10 +10,11 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError, ParameterError
 
-from .columns import is_number, number, require, require_numbers, rewrite, some_columns, wrong
+from .column_operation import ColumnOperation
+from .columns import is_number, number, require, require_numbers, wrong
 
 
 def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -21,7 +22,7 @@ def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise wrong(operation, attribute.name, "a number between 0 and 1", value)
 
 
-class TopBottomCodeOperation(Operation):
+class TopBottomCodeOperation(ColumnOperation):
     """Replace numbers above a highest and below a lowest value by that value: extremes are easy to recognize.
 
     Top and bottom coding as in A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012, chapter 3. Missing
@@ -36,20 +37,19 @@ class TopBottomCodeOperation(Operation):
         top_quantile: The same by share: 0.99 takes as `top` the least value that 99 % of the values do not exceed. An
             alternative to `top`.
         bottom_quantile: An alternative to `bottom`: the least value that this share of the values does not exceed.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_coded")
-    columns: list[str] = attrs.field(validator=some_columns)
     top: int | float | None = attrs.field(default=None, validator=number)
     bottom: int | float | None = attrs.field(default=None, validator=number)
     top_quantile: float | None = attrs.field(default=None, validator=_share)
     bottom_quantile: float | None = attrs.field(default=None, validator=_share)
-    output_format: str | None = None
 
-    version = "1.0"
-    category = "anonymization"
+    version = "1.1"
 
     def __attrs_post_init__(self) -> None:
         for end in ("top", "bottom"):
@@ -81,9 +81,9 @@ class TopBottomCodeOperation(Operation):
                 coded[name] = _clipped(column, low, high)
             return piece.assign(**coded)
 
-        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, code)
+        rows, _, looks_like = self.rewritten(ctx, code)
         thresholds = {name: {"bottom": low, "top": high} for name, (low, high) in limits.items()}
-        return OperationResult.success({"rows": rows, "thresholds": thresholds, "cells_coded": cut})
+        return OperationResult.success({"rows": rows, "thresholds": thresholds, "cells_coded": cut, **looks_like})
 
     def _limits(self, ctx: OperationContext, name: str) -> tuple[int | float | None, int | float | None]:
         if self.top_quantile is None and self.bottom_quantile is None:

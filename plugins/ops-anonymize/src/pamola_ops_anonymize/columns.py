@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import attrs
@@ -18,6 +19,7 @@ Ints = npt.NDArray[np.int64]
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 MISSING = -1
+RECORDS_TO_JUDGE = 1000
 
 
 # ---------------------------------------------------------------- parameters
@@ -140,27 +142,44 @@ def rewrite(
     source: str,
     target: str,
     change: Callable[[pd.DataFrame], pd.DataFrame],
+    columns: Sequence[str] | None = None,
+    to_drop: Callable[[pd.DataFrame], list[Any]] | None = None,
 ) -> tuple[int, int]:
-    """Rewrite a table, `chunk_size` records at a time: never more of them are in memory.
+    """Rewrite a table, `chunk_size` records at a time (1,000 at first): never more of them are in memory.
 
     Args:
         change: Gives for a piece of the table (index from 0) the piece that is written.
+        columns: The columns to read; all unless given.
+        to_drop: Given the first chunk, or the first 1,000 records of smaller chunks, as they would be written, names
+            the columns to leave out.
 
     Returns:
         Records read and records written.
     """
     read = 0
 
-    def pieces() -> Iterable[pd.DataFrame]:
+    def pieces() -> Iterator[pd.DataFrame]:
         nonlocal read
-        for piece in ctx.data.chunks(source):
+        for piece in ctx.data.chunks(source, columns=columns):
             read += len(piece)
             yield change(piece)
             ctx.progress(read, None, "rows")
 
-    record = ctx.data.write(target, pieces())
+    record = ctx.data.write(target, pieces() if to_drop is None else _judged(pieces(), to_drop))
     ctx.progress(read, read, "rows")
     return read, read if record.rows is None else record.rows
+
+
+def _judged(pieces: Iterator[pd.DataFrame], to_drop: Callable[[pd.DataFrame], list[Any]]) -> Iterator[pd.DataFrame]:
+    """The pieces without the columns that `to_drop` names, given the first of them."""
+    first = list(itertools.islice(pieces, 1))
+    while sum(map(len, first)) < RECORDS_TO_JUDGE and (more := list(itertools.islice(pieces, 1))):
+        first += more
+    dropped = to_drop(pd.concat(first)) if first else []
+    while first:
+        yield first.pop(0).drop(columns=dropped)
+    for piece in pieces:
+        yield piece.drop(columns=dropped)
 
 
 # ---------------------------------------------------------------- values as text

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import attrs
-
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError
 
-from .columns import require, some_columns
+from .column_operation import ColumnOperation
+from .columns import require
 
 
-class DropOperation(Operation):
+class DropOperation(ColumnOperation):
     """Leave columns out of a table: what is not published cannot disclose anything.
 
     ISO/IEC 20889:2018 calls this attribute removal. Only the columns that stay are read.
@@ -19,16 +18,15 @@ class DropOperation(Operation):
         input_dataset: The table.
         output_dataset: What the table without them is called.
         columns: The columns to leave out.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_dropped")
-    columns: list[str] = attrs.field(validator=some_columns)
-    output_format: str | None = None
 
-    version = "1.0"
-    category = "anonymization"
+    version = "1.1"
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Write the other columns."""
@@ -36,5 +34,8 @@ class DropOperation(Operation):
         kept = [name for name in there if name not in self.columns]
         if not kept:
             raise DataError(f"{self.input_dataset} has no column besides those to drop: nothing would be left")
-        record = ctx.data.write(self.output_dataset, ctx.data.chunks(self.input_dataset, columns=kept))
-        return OperationResult.success({"columns_dropped": list(self.columns), "columns": kept, "rows": record.rows})
+        _, rows, looks_like = self.rewritten(ctx, lambda piece: piece, kept)
+        left = [name for name in kept if name not in looks_like.get("dropped_columns", ())]
+        return OperationResult.success(
+            {"columns_dropped": list(self.columns), "columns": left, "rows": rows, **looks_like}
+        )

@@ -13,9 +13,10 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
 
+from .column_operation import ColumnOperation
 from .columns import (
     MISSING,
     belongs_to,
@@ -26,8 +27,6 @@ from .columns import (
     positive,
     require,
     require_numbers,
-    rewrite,
-    some_columns,
     text_column,
     text_of,
     wrong,
@@ -56,7 +55,7 @@ def _ascending(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> N
         raise wrong(operation, attribute.name, "a list of at least two numbers in ascending order", value)
 
 
-class GeneralizeOperation(Operation):
+class GeneralizeOperation(ColumnOperation):
     """Replace values by intervals, periods, groups or labels of a hierarchy that contain them.
 
     Global recoding as in A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012, chapter 3: the same value is
@@ -79,12 +78,13 @@ class GeneralizeOperation(Operation):
         levels: With `hierarchy`: for each column which of its levels is written, 1 for the first generalization.
         outside: What happens to a value outside all edges, groups or lines of its hierarchy: `suppress` writes `*`,
             `keep` leaves it as it is, `fail` refuses to continue.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_generalized")
-    columns: list[str] = attrs.field(validator=some_columns)
     method: Method = attrs.field(validator=one_of(Method))
     width: int | float | None = attrs.field(default=None, validator=positive)
     origin: int | float = attrs.field(default=0, validator=number)
@@ -95,10 +95,8 @@ class GeneralizeOperation(Operation):
     hierarchies: dict[str, str] = reads(attrs.Factory(dict))
     levels: dict[str, int] = attrs.field(factory=dict)
     outside: Outside = attrs.field(default="suppress", validator=one_of(Outside))
-    output_format: str | None = None
 
-    version = "1.1"
-    category = "anonymization"
+    version = "1.2"
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "method", _BELONGS)
@@ -171,7 +169,7 @@ class GeneralizeOperation(Operation):
                     )
             return piece.assign(**written)
 
-        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, generalize)
+        rows, _, looks_like = self.rewritten(ctx, generalize)
         for name, count in outside.items():
             if count and self.outside == "keep":
                 ctx.warn(f"{self.output_dataset}: {count:,} values of {name} are outside and were left unchanged")
@@ -188,6 +186,7 @@ class GeneralizeOperation(Operation):
                 "cells_outside": outside,
                 "distinct_before": {name: len(found) for name, found in before.items()},
                 "distinct_after": {name: len(found) for name, found in after.items()},
+                **looks_like,
             }
         )
 

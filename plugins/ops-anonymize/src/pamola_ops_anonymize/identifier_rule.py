@@ -1,12 +1,18 @@
-"""Columns that look like direct identifiers, by a rule that can be explained to who meets its warning.
+"""Columns that look like direct identifiers or quasi-identifiers, by rules that a warning can explain.
 
-By name: the words of the name (`CustomerID`, `e-mail` and `last_name` are split) say that it holds a name, an address
-for mail or network, a telephone, a number of a document or account, or an id. By value: at least 80 % of up to 1,000
-distinct values are written as an e-mail address, telephone, social security number, card number, IBAN, UUID, network
-address or link. By being unique: of 20 or more values at least 95 % are distinct in a text column; or a column of whole
-numbers never repeats and counts (range at most twice the rows) or is a code (all of one length, six digits or more).
+Direct identifiers by name: the words of the name (`CustomerID`, `e-mail` and `last_name` are split) say that it holds a
+name, an address for mail or network, a telephone, a number of a document or account, or an id. By value: at least 80 %
+of up to 1,000 distinct values are written as an e-mail address, telephone, social security number, card number, IBAN,
+UUID, network address or link. By being unique: of 20 or more values at least 95 % are distinct in a column of text
+other than dates; or a column of whole numbers never repeats and counts (range at most twice the rows) or is a code (all of
+one length, six digits or more).
 
-It asks pandas columns only what columns of any library answer.
+Quasi-identifiers, harmless alone and identifying in combination, by name: age, birth, sex, race, origin, place, family,
+education and work, which are what outsiders know of people and what public registers hold (L. Sweeney: Simple
+demographics often identify people uniquely, 2000). By kind: dates, since others may know when something happened.
+
+What a name has in brackets (a unit, a remark) is read with the rest of it, and left out. The module asks pandas columns
+only what columns of any library answer.
 """
 
 from __future__ import annotations
@@ -46,12 +52,23 @@ _PERSON_RULES = (
 )
 
 
+_BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|\{.*?\}")
+_KNOWN = (
+    r"age|birth|born|dob|yob|sex|gender|race|ethnicity|ethnic|nationality|citizenship|native|religion|language"
+    r"|zip|zipcode|postcode|postal|plz|city|town|village|municipality|county|district|province|state|region|country"
+    r"|suburb|neighbou?rhood|latitude|longitude|lat|lon|lng|geohash"
+    r"|marital|married|civil|household|children|dependents|education|degree|school|university"
+    r"|occupation|profession|job|employer|workplace|workclass|industry|rank|height"
+)
+_KNOWN_RULE = re.compile(rf"(^|.* )({_KNOWN})( .*|$)")
+
+
 def reason_by_name(column: str) -> str | None:
     """Why the name alone says that the column identifies people, or None."""
-    words = _words(column)
-    for rule, what in (*_NAME_RULES, *_PERSON_RULES):
-        if rule.match(words):
-            return f"its name says that it holds {what}"
+    for words in (_words(column), _words(_BRACKETS.sub(" ", column))):
+        for rule, what in (*_NAME_RULES, *_PERSON_RULES):
+            if rule.match(words):
+                return f"its name says that it holds {what}"
     return None
 
 
@@ -83,15 +100,27 @@ def reason_by_values(column: str, values: Any) -> str | None:
         return _reason_by_whole_numbers(column, present, len(values))
     if not _is_text(present):
         return None
-    distinct = present.unique()
-    step = max(1, len(distinct) // SAMPLE)
-    sample = [str(value).strip() for value in distinct[::step][:SAMPLE]]
+    try:
+        distinct = present.unique()
+    except TypeError:  # cells that cannot be hashed, such as lists: what can be read of them decides
+        distinct = present.map(str).unique()
+    sample = _sample(distinct)
     for what, matches in _TESTS:
         if sum(matches(value) for value in sample) >= SHARE_OF_PATTERN * len(sample):
             return f"its values look like {what}"
-    if len(present) >= ROWS_TO_JUDGE and len(distinct) >= SHARE_OF_UNIQUE * len(present):
+    unique = len(present) >= ROWS_TO_JUDGE and len(distinct) >= SHARE_OF_UNIQUE * len(present)
+    if unique and not _is_dates(present):
         return f"nearly every value occurs once ({len(distinct):,} distinct in {len(present):,})"
     return _reason_by_id_name(column, len(distinct), len(present))
+
+
+def quasi_reason(column: str, values: Any) -> str | None:
+    """Why a column looks like a quasi-identifier, or None."""
+    if _KNOWN_RULE.match(_words(column)):
+        return "its name says that it holds something that others may know of a person"
+    if _is_dates(values):
+        return "it holds dates, and others may know when something happened to a person"
+    return None
 
 
 def _reason_by_whole_numbers(column: str, present: Any, rows: int) -> str | None:
@@ -110,6 +139,19 @@ def _reason_by_id_name(column: str, distinct: int, present: int) -> str | None:
     if _words(column).endswith((" id", " identifier")) and present >= ROWS_TO_JUDGE and distinct > present / 2:
         return f"its name says that it holds an id, and most values occur once ({distinct:,} distinct in {present:,})"
     return None
+
+
+def _sample(values: Any) -> list[str]:
+    step = max(1, len(values) // SAMPLE)
+    return [str(value).strip() for value in values[::step][:SAMPLE]]
+
+
+def _is_dates(values: Any) -> bool:
+    present, kind = values.dropna(), getattr(values.dtype, "kind", "O")
+    if kind in "biufcmM" or present.empty:
+        return kind == "M"
+    sample = _sample(present)
+    return sum(_DATE.fullmatch(value) is not None for value in sample) >= SHARE_OF_PATTERN * len(sample)
 
 
 def _is_category(values: Any) -> bool:

@@ -1,26 +1,29 @@
-"""Columns that look like direct identifiers: the service `identifiers`, through which operation packs share one rule.
+"""What columns look like: the service `identifiers`, through which operation packs share one rule.
 
 The rule that answers by default is in `identifier_rule`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple, Protocol
 
+DIRECT = "direct identifier"
+QUASI = "quasi-identifier"
 
-class LikelyIdentifier(NamedTuple):
-    """A column, and in words why it looks like a direct identifier."""
 
-    column: str
+class LikelyRole(NamedTuple):
+    """What a column looks like, and why, in words."""
+
+    role: str
     reason: str
 
 
 class Identifiers(Protocol):
-    """The service `identifiers`: which columns look like direct identifiers (ISO/IEC 20889:2018)."""
+    """The service `identifiers`: which columns look like identifiers (ISO/IEC 20889:2018)."""
 
-    def reason(self, column: str, values: Any) -> str | None:
-        """Why a column looks like a direct identifier, in words; None where it does not.
+    def role(self, column: str, values: Any) -> tuple[str, str] | None:
+        """What a column looks like: `direct identifier` or `quasi-identifier`, and why; None for neither.
 
         Args:
             column: Its name.
@@ -32,11 +35,14 @@ class Identifiers(Protocol):
 class ByNamesAndValues:
     """The rule of `identifier_rule`."""
 
-    def reason(self, column: str, values: Any) -> str | None:
-        """The first reason found: by the name, else by the values."""
-        from .identifier_rule import reason_by_name, reason_by_values  # many expressions, and most runs ask nothing
+    def role(self, column: str, values: Any) -> LikelyRole | None:
+        """The first that has a reason: direct identifier by name, by values, quasi-identifier."""
+        from . import identifier_rule as rule  # many expressions, and most runs ask nothing
 
-        return reason_by_name(column) or reason_by_values(column, values)
+        if reason := rule.reason_by_name(column) or rule.reason_by_values(column, values):
+            return LikelyRole(DIRECT, reason)
+        quasi = rule.quasi_reason(column, values)
+        return LikelyRole(QUASI, quasi) if quasi else None
 
 
 def identifiers_of(run: Any) -> Identifiers:
@@ -45,13 +51,15 @@ def identifiers_of(run: Any) -> Identifiers:
     return found or ByNamesAndValues()
 
 
-def likely_identifiers(
-    frame: Any, columns: Iterable[str], identifiers: Identifiers | None = None
-) -> list[LikelyIdentifier]:
-    """Those of the columns that look like direct identifiers, each with the first reason found."""
-    found, rule = [], identifiers or ByNamesAndValues()
-    for column in columns:
-        reason = rule.reason(str(column), frame[column])
-        if reason:
-            found.append(LikelyIdentifier(str(column), reason))
+def likely_roles(frame: Any, columns: Iterable[Any], identifiers: Identifiers) -> dict[str, dict[Hashable, str]]:
+    """For each role (`direct identifier`, `quasi-identifier`) the columns that look like it, with the reason."""
+    found: dict[str, dict[Hashable, str]] = {DIRECT: {}, QUASI: {}}
+    judged = set(columns)
+    for position, column in enumerate(frame.columns):  # by position, since two columns may share a name
+        role, reason = (identifiers.role(str(column), frame.iloc[:, position]) if column in judged else None) or (
+            "",
+            "",
+        )
+        if role:
+            found.setdefault(role, {})[column] = reason
     return found

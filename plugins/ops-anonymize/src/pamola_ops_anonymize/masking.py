@@ -9,10 +9,11 @@ from typing import Any, Literal
 import attrs
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import ParameterError
 
-from .columns import belongs_to, one_of, require, rewrite, some_columns, whole_number, with_texts, wrong
+from .column_operation import ColumnOperation
+from .columns import belongs_to, one_of, require, whole_number, with_texts, wrong
 
 Method = Literal["full", "partial", "pattern"]
 
@@ -24,7 +25,7 @@ def _one_character(operation: Any, attribute: attrs.Attribute[Any], value: Any) 
         raise wrong(operation, attribute.name, "one character", value)
 
 
-class MaskOperation(Operation):
+class MaskOperation(ColumnOperation):
     """Hide characters of values: all of them, all but the first or last, or what a pattern finds.
 
     Masking as in ISO/IEC 20889:2018 (character masking). Missing values stay missing. What is left of a value may still
@@ -43,12 +44,13 @@ class MaskOperation(Operation):
         preserve: With `partial`: characters that stay wherever they occur, such as `-@.`.
         pattern: With `pattern`: a regular expression of Python's `re`. Of a match in which none of its groups took
             part all is hidden. A value without a match stays as it is.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_masked")
-    columns: list[str] = attrs.field(validator=some_columns)
     method: Method = attrs.field(default="full", validator=one_of(Method))
     character: str = attrs.field(default="*", validator=_one_character)
     length: int | None = attrs.field(default=None, validator=whole_number(1))
@@ -56,10 +58,8 @@ class MaskOperation(Operation):
     keep_last: int = attrs.field(default=0, validator=whole_number(0))
     preserve: str = ""
     pattern: str | None = None
-    output_format: str | None = None
 
-    version = "1.0"
-    category = "anonymization"
+    version = "1.1"
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "method", _BELONGS)
@@ -98,7 +98,7 @@ class MaskOperation(Operation):
                 masked[name] = after
             return piece.assign(**masked)
 
-        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, mask_piece)
+        rows, _, looks_like = self.rewritten(ctx, mask_piece)
         for name in self.columns:
             unchanged = cells[name] - changed[name]
             if unchanged:
@@ -115,6 +115,7 @@ class MaskOperation(Operation):
                 "distinct_that_hide_one_value": {
                     name: sum(len(alike) == 1 for alike in found.values()) for name, found in looks.items()
                 },
+                **looks_like,
             }
         )
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError, ParameterError
 
 from .calibration import Calibrated, gaussian, laplace
-from .columns import is_number, one_of, positive, require, require_numbers, rewrite, some_columns, whole_number, wrong
+from .column_operation import ColumnOperation
+from .columns import is_number, one_of, positive, require, require_numbers, whole_number, wrong
 from .privacy_budget import FILE, PrivacyLedger, Spending
 
 Mechanism = Literal["laplace", "gaussian"]
@@ -46,7 +47,7 @@ def _bounds(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None
             raise wrong(operation, attribute.name, "for each column a list of its lowest and its highest value", value)
 
 
-class NoiseOperation(Operation):
+class NoiseOperation(ColumnOperation):
     """Add random noise to numbers: with differential privacy for each record, or of a scale that is given.
 
     With `epsilon` each cell is released by the Laplace mechanism (C. Dwork, F. McSherry, K. Nissim and A. Smith, TCC
@@ -74,12 +75,13 @@ class NoiseOperation(Operation):
         reproducible: Draw from the step's seeded generator, with the same scale. Anyone who knows the seed can take the
             noise away, so that the guarantee is void; nothing is entered as spent.
         decimals: To how many decimals the result is rounded, 15 at most, which costs nothing.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_noisy")
-    columns: list[str] = attrs.field(validator=some_columns)
     mechanism: Mechanism = attrs.field(default="laplace", validator=one_of(Mechanism))
     scale: float | None = attrs.field(default=None, validator=positive)
     epsilon: float | None = attrs.field(default=None, validator=positive)
@@ -91,10 +93,8 @@ class NoiseOperation(Operation):
     budget_delta: float | None = attrs.field(default=None, validator=_fraction)
     reproducible: bool = False
     decimals: int | None = attrs.field(default=None, validator=_decimals)
-    output_format: str | None = None
 
-    version = "1.0"
-    category = "anonymization"
+    version = "1.1"
 
     def __attrs_post_init__(self) -> None:
         if (self.scale is None) == (self.epsilon is None):
@@ -148,12 +148,18 @@ class NoiseOperation(Operation):
                 written[name] = pd.Series(values, index=piece.index)
             return piece.assign(**written)
 
-        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, add)
+        rows, _, looks_like = self.rewritten(ctx, add)
         if self._private or self.epsilon is None:
             # how many values lie outside the bounds is itself a fact about the data, and is not told with a guarantee
             cut = {}
         return OperationResult.success(
-            {**metrics, "rows": rows, "cells_with_noise": noisy, **({"cells_cut_to_bounds": cut} if cut else {})}
+            {
+                **metrics,
+                "rows": rows,
+                "cells_with_noise": noisy,
+                **({"cells_cut_to_bounds": cut} if cut else {}),
+                **looks_like,
+            }
         )
 
     @property

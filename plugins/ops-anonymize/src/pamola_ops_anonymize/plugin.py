@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks import Service, hookimpl
 
 if TYPE_CHECKING:
-    from pamola_tasks.plan import Plan
+    from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import RunServices
 
     from .identifiers import Identifiers
@@ -41,6 +41,19 @@ def pamola_add_privacy_models() -> dict[str, str]:
     classes = ("KAnonymity", "KMap", "LDiversity", "TCloseness", "DeltaDisclosure")
     names = ("k-anonymity", "k-map", "l-diversity", "t-closeness", "delta-disclosure")
     return {name: f"pamola_ops_anonymize.privacy_models:{cls}" for name, cls in zip(names, classes, strict=True)}
+
+
+@hookimpl(trylast=True)
+def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
+    from .unlisted import pass_on_roles
+
+    pass_on_roles(plan)
+
+
+@hookimpl
+def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
+    treated = getattr(step.operation, "treated_before", ())
+    return {"columns that earlier steps treat": ", ".join(sorted(treated))} if treated else {}
 
 
 @hookimpl

@@ -13,6 +13,7 @@ import pandas as pd
 from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, ParameterError
 
+from .column_operation import ColumnOperation
 from .columns import distinct_texts, one_of, require, rewrite, some_columns, text_column, wrong
 from .pseudonyms import Pseudonymizer
 
@@ -43,7 +44,7 @@ def vault_keys(ctx: OperationContext, purpose: str) -> tuple[bytes, bytes]:
     return ctx.derive_key(f"{purpose} tokens"), sealing
 
 
-class PseudonymizeOperation(Operation):
+class PseudonymizeOperation(ColumnOperation):
     """Replace values by pseudonyms that only the holder of the project's key can make or undo.
 
     `hmac-sha256` writes HMAC-SHA-256 of the value's UTF-8 text in hexadecimal (RFC 2104, FIPS 198-1) under
@@ -61,19 +62,18 @@ class PseudonymizeOperation(Operation):
         purpose: What the key is derived for: tables to be joined by pseudonym share it, others should not.
         vault_dataset: With `token`: what the vault is called. It has the columns `token` and `sealed`, sorted by token.
             Never hand it on with the table.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_pseudonymized")
-    columns: list[str] = attrs.field(validator=some_columns)
     method: Method = attrs.field(default="hmac-sha256", validator=_keyed_method)
     purpose: str = attrs.field(default="pseudonyms", validator=_purpose)
     vault_dataset: str | None = writes(None)
-    output_format: str | None = None
 
-    version = "1.0"
-    category = "anonymization"
+    version = "1.1"
 
     def __attrs_post_init__(self) -> None:
         if self.method == "token" and not self.vault_dataset:
@@ -102,13 +102,14 @@ class PseudonymizeOperation(Operation):
                 replaced[name] += int(written[name].notna().sum())
             return piece.assign(**written)
 
-        rows, _ = rewrite(ctx, self.input_dataset, self.output_dataset, replace)
+        rows, _, looks_like = self.rewritten(ctx, replace)
         metrics: dict[str, Any] = {
             "method": self.method,
             "purpose": self.purpose,
             "rows": rows,
             "cells_replaced": replaced,
             "cells_missing": {name: rows - count for name, count in replaced.items()},
+            **looks_like,
         }
         if self.vault_dataset is not None:
             known = {value: digest for each in made.values() for value, digest in each.known.items()}

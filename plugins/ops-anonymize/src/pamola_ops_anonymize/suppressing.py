@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataRefused, ParameterError
 
+from .column_operation import ColumnOperation
 from .columns import (
     MISSING,
     belongs_to,
     distinct_texts,
     one_of,
     require,
-    rewrite,
-    some_columns,
     text_of,
     whole_number,
     wrong,
@@ -41,7 +40,7 @@ def _values(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None
         raise wrong(operation, attribute.name, "a list of values", value)
 
 
-class SuppressOperation(Operation):
+class SuppressOperation(ColumnOperation):
     """Suppress records, cells or attributes: records are left out, cells become `*`.
 
     Local suppression as in A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012, chapter 3. What is rare
@@ -58,19 +57,18 @@ class SuppressOperation(Operation):
         min_count: For records and cells: suppress what occurs fewer than so many times: for records the combination of
             values in the columns, for cells the value in its column. Missing values count as a value; a missing cell
             stays missing.
+        on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
+            keeps them, `drop` leaves them out, `fail` refuses to continue.
+        insensitive_attributes: Columns that are harmless, whatever they look like.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
-    input_dataset: str = reads()
     output_dataset: str = writes("{input}_suppressed")
     suppress: What = attrs.field(validator=one_of(What))
-    columns: list[str] = attrs.field(validator=some_columns)
     values: list[str | int | float | bool] | None = attrs.field(default=None, validator=_values)
     min_count: int | None = attrs.field(default=None, validator=whole_number(2))
-    output_format: str | None = None
 
-    version = "1.0"
-    category = "anonymization"
+    version = "1.1"
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "suppress", _BELONGS)
@@ -97,7 +95,7 @@ class SuppressOperation(Operation):
                 written[name] = pd.Series(pd.array(cells, dtype="string"), index=piece.index)
             return piece.assign(**written)
 
-        rows, written = rewrite(ctx, self.input_dataset, self.output_dataset, change)
+        rows, written, looks_like = self.rewritten(ctx, change)
         return OperationResult.success(
             {
                 "suppress": self.suppress,
@@ -105,6 +103,7 @@ class SuppressOperation(Operation):
                 "rows_out": written,
                 "rows_suppressed": rows - written,
                 "cells_suppressed": suppressed,
+                **looks_like,
             }
         )
 
@@ -138,7 +137,7 @@ class SuppressOperation(Operation):
             done += len(piece)
             return piece[stays]
 
-        rows, written = rewrite(ctx, self.input_dataset, self.output_dataset, change)
+        rows, written, looks_like = self.rewritten(ctx, change)
         suppressed = int(goes.sum())
         if rows - written != suppressed:
             raise DataRefused(
@@ -152,6 +151,7 @@ class SuppressOperation(Operation):
             "rows_suppressed": suppressed,
             "rows_suppressed_share": suppressed / rows if rows else 0.0,
             "rows_with_a_rare_combination": rare,
+            **looks_like,
         }
         return OperationResult.success(metrics)
 

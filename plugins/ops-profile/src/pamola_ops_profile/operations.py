@@ -67,12 +67,12 @@ class ProfileOperation(Operation):
         identifiers = getattr(ctx.run, "identifiers", None)  # a service that another pack adds
         if identifiers is None:
             ctx.warn(
-                "no plugin says which columns look like direct identifiers, so none is marked as one:"
+                "no plugin says which columns look like direct identifiers or quasi-identifiers, so none is marked:"
                 " install pamola-ops-anonymize, or another plugin that provides `identifiers`"
             )
         profile = profile_table(
             frame,
-            identifies=identifiers.reason if identifiers is not None else None,
+            role_of=identifiers.role if identifiers is not None else None,
             min_count=self.min_count,
             top=self.top,
             bins=self.bins,

@@ -18,12 +18,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from .patterns import patterns_of
-from .quasi_identifiers import likely_quasi_identifier
 from .table_profile import Bar, ColumnProfile, CommonValue, Exposure, TableProfile
 
 Floats = npt.NDArray[np.float64]
 
-Identifies = Callable[[str, Any], str | None]
+RoleOf = Callable[[str, Any], tuple[str, str] | None]
 
 _DAY = 86_400.0
 
@@ -36,7 +35,7 @@ def profile_table(
     min_count: int = 10,
     top: int = 20,
     bins: int = 20,
-    identifies: Identifies | None = None,
+    role_of: RoleOf | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> TableProfile:
     """Profile a table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
@@ -46,13 +45,13 @@ def profile_table(
         min_count: Least number of records that a number may rest on, 1 or more.
         top: How many of the most frequent values are listed.
         bins: Bars of a histogram before those of few records are joined.
-        identifies: Gives, for the name and the values of a column, why it looks like a direct identifier, or None.
+        role_of: Gives, for the name and the values of a column, what it looks like and why, or None.
         progress: Called with how many columns are done.
     """
     columns = []
 
     def profiled(values: pd.Series[Any]) -> ColumnProfile:
-        return profile_column(values, min_count=min_count, top=top, bins=bins, identifies=identifies)
+        return profile_column(values, min_count=min_count, top=top, bins=bins, role_of=role_of)
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # counting and sorting let other threads run
         for done, column in enumerate(pool.map(profiled, [frame[name] for name in frame.columns]), start=1):
@@ -77,7 +76,7 @@ def profile_column(
     min_count: int = 10,
     top: int = 20,
     bins: int = 20,
-    identifies: Identifies | None = None,
+    role_of: RoleOf | None = None,
 ) -> ColumnProfile:
     """Profile one column; arguments as for `profile_table`."""
     name = str(values.name)
@@ -93,7 +92,7 @@ def profile_column(
         numbers = as_numbers(present, kind)
         ordered, counts = None if numbers is None else np.sort(numbers), _counts(present)
     common = counts[counts >= min_count]
-    role, reason = _role(name, values, identifies)
+    role, reason = (role_of(name, values) if role_of is not None else None) or ("", "")
     spread, inner = ({}, None) if ordered is None else _spread(ordered, kind, min_count, bins)
     listed = _most_frequent(common, top)
     if ordered is not None:
@@ -204,14 +203,6 @@ def _inseparable(
             stays[at] = False
             rest[bar[at]] += int(listed.iloc[at])
     return listed[stays]
-
-
-def _role(name: str, values: pd.Series[Any], identifies: Identifies | None) -> tuple[str, str]:
-    reason = identifies(name, values) if identifies is not None else None
-    if reason:
-        return "direct identifier", reason
-    reason = likely_quasi_identifier(name, values)
-    return ("quasi-identifier", reason) if reason else ("", "")
 
 
 def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> tuple[dict[str, Any], Floats | None]:
