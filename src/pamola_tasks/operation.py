@@ -83,7 +83,7 @@ class Operation:
 
     version: ClassVar[str] = "1.0"
     category: ClassVar[str] = "general"
-    __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]] = ()
+    __attrs_attrs__: ClassVar[tuple[Any, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -21,6 +21,7 @@ from pamola_ops_anonymize import (
     TopBottomCodeOperation,
 )
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.parameters import annotations_of, build, describe
 
 PEOPLE = pd.DataFrame(
     {
@@ -405,6 +406,13 @@ def test_coding_text_is_refused(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- drop
+
+
+def test_inherited_parameters_are_checked_by_their_types() -> None:
+    found = annotations_of(DropOperation)
+    assert describe(found["on_identifiers"]) == "one of 'warn', 'drop', 'fail'"
+    with pytest.raises(ParameterError, match="on_identifiers: expected one of 'warn', 'drop', 'fail'"):
+        build(DropOperation, {"input_dataset": "people", "columns": ["a"], "on_identifiers": "keep"})
 
 
 def test_dropped_columns_are_gone_and_the_others_as_they_were(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class AnonymizeOperation(Operation):
         direct_identifiers: Columns that identify a person: dropped.
         insensitive_attributes: Columns that are harmless, whatever they look like: left as they are.
         on_identifiers: What happens to a column without a role that looks like a direct identifier: `drop` leaves it
-            out, `warn` keeps it, `fail` refuses to continue. Both warn.
+            out, `warn` keeps it (both with a warning), `fail` refuses to continue.
         on_unlisted: What happens where a column without a role looks like a quasi-identifier: `warn` keeps it and
             warns, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.

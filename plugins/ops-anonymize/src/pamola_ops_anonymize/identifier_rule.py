@@ -4,8 +4,8 @@ Direct identifiers by name: the words of the name (`CustomerID`, `e-mail` and `l
 name, an address for mail or network, a telephone, a number of a document or account, or an id. By value: at least 80 %
 of up to 1,000 distinct values are written as an e-mail address, telephone, social security number, card number, IBAN,
 UUID, network address or link. By being unique: of 20 or more values at least 95 % are distinct in a column of text
-other than dates; or a column of whole numbers never repeats and counts (range at most twice the rows) or is a code (all of
-one length, six digits or more).
+other than dates; or a column of whole numbers never repeats and counts (range at most twice the rows) or is a code (all
+of one length, six digits or more).
 
 Quasi-identifiers, harmless alone and identifying in combination, by name: age, birth, sex, race, origin, place, family,
 education and work, which are what outsiders know of people and what public registers hold (L. Sweeney: Simple
