@@ -31,7 +31,6 @@ class PluginRecord:
         name: Its entry-point name, or the name of the module or class that was registered.
         target: Where it is: `module`, `module:object` or the path of a Python file; empty for a plain object.
         distribution: The distribution that brought it, normalized; empty for those registered directly.
-        get: Gives the plugin, where that is not what `target` names.
     """
 
     status = "loaded"  #: or `failed`, `blocked`, `incompatible`
@@ -40,16 +39,10 @@ class PluginRecord:
     hooks: Sequence[str] = ()  #: names of the hooks that it implements
     redact: Callable[[str], str] = staticmethod(lambda text: "")  #: what `reason` is shown through
 
-    def __init__(
-        self,
-        name: str,
-        target: str = "",
-        distribution: str = "",
-        version: str = "",
-        get: Callable[[], Any] | None = None,
-    ) -> None:
+    def __init__(self, name: str, target: str = "", distribution: str = "", version: str = "") -> None:
         self.name, self.target, self.distribution, self.version = name, target, distribution, version
-        self.get = get or (lambda: module_from(Path(target)) if target.endswith(".py") else resolve(target))
+        #: gives the plugin: what `target` names, unless something else is put here
+        self.get: Callable[[], Any] = lambda: module_from(Path(target)) if target.endswith(".py") else resolve(target)
 
     @property
     def names(self) -> set[str]:

@@ -79,10 +79,9 @@ class Plugins(HookCalls):
     def _import(self, record: PluginRecord) -> None:
         plugin = record.get()
         declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
+        record.object = plugin
         if declared != hookspecs.HOOK_API:
             self.fail(record, f"made for hook API {declared!r}; this is {hookspecs.HOOK_API}", "incompatible")
-        else:
-            record.object = plugin
 
     def _define(self, record: PluginRecord) -> None:
         """Add the hook specifications and the kinds of service that a plugin brings."""

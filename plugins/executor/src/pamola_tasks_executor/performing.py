@@ -66,7 +66,10 @@ class RemoteRun:
         with contextlib.suppress(FileNotFoundError):  # on another machine only the project has to be there
             os.chdir(said.folder)
         plugins = Plugins(disable=said.disable, prefer=said.prefer)
-        plugins.load(*(PluginRecord(*record, get=partial(loads, data)) for record, data in said.plugins))
+        records = [PluginRecord(*names) for names, _ in said.plugins]
+        for record, (_, data) in zip(records, said.plugins, strict=True):
+            record.get = partial(loads, data)
+        plugins.load(*records)
         plugins.refuse_if_broken()
         task = BaseTask(said.task["task_id"], said.task["task_type"], said.task["description"])
         task.version, task.file = said.task["version"], said.task["file"]
