@@ -186,7 +186,7 @@ class OperationContext:
         self.step = step
         self.data = data
         self.seed = operation_seed(run.record.seed, step.id)  #: this step's own, None where the task has none
-        self.logger = logging.LoggerAdapter(run.logger, {"step_id": step.id})
+        self.logger: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(run.logger, {"step_id": step.id})
         self._staged = staged
         self._progress = progress
         self._shown = 0.0
