@@ -16,7 +16,8 @@ from kernel_kit import Add
 from pamola_tasks import Operation, Secret
 from pamola_tasks.record import SavedOutput, SavedStep
 from pamola_tasks_checkpoints.entries import from_entry, to_entry
-from pamola_tasks_checkpoints.fingerprint import canonical, changes, code_hash, parts_of, versions
+from pamola_tasks_checkpoints.fingerprint import canonical, changes, parts_of, versions
+from pamola_tasks_checkpoints.sources import code_hash
 
 
 def test_the_parts_of_a_step_name_all_that_its_result_depends_on() -> None:
@@ -41,6 +42,7 @@ def test_the_parts_of_a_step_name_all_that_its_result_depends_on() -> None:
         ({"input customers": "a"}, {"input customers": "b"}, ["input customers changed"]),
         ({}, {"input customers": "b"}, ["input customers is new"]),
         ({"input customers": "a"}, {}, ["input customers is gone"]),
+        ({"module m": "a"}, {"module m": "b"}, ["module m changed"]),
         ({"code": "a"}, {"code": "b"}, ["the operation's source changed"]),
         ({"distribution": "p 1"}, {"distribution": "p 2"}, ["p 1 → p 2"]),
         ({"distribution": ""}, {"distribution": "p 2"}, ["nothing → p 2"]),

@@ -208,6 +208,7 @@ class PlannedStep:
     action: Literal["run", "skip", "leave out"]
     reason: str
     made_by: str = ""
+    covers: Sequence[str] = ()  #: for `skip`, the parts of the fingerprint that are as they were
 
 
 @attrs.frozen(kw_only=True)

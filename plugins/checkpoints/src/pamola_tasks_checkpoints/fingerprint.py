@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import inspect
 import json
 import sys
-import types
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.secret import Secret
+from pamola_tasks_checkpoints.sources import code_hash, imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +34,7 @@ def parts_of(operation: Operation, *, distribution: str, inputs: Mapping[str, st
         "distribution": distribution,
         "seed": str(seed),
     }
+    parts |= imported(type(operation))  # type: ignore[arg-type]
     parts |= {f"parameter {key}": canonical(value) for key, value in operation.parameters().items()}
     parts |= {f"input {name}": digest for name, digest in inputs.items()}
     return parts | {f"version {name}": version for name, version in versions().items()}
@@ -75,28 +73,6 @@ def _unusual(value: Any) -> Any:
 
 
 @cache
-def code_hash(cls: type) -> str:
-    """Hash of the file that a class is defined in, or of what can be seen of it where there is no file."""
-    with contextlib.suppress(TypeError, OSError):
-        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
-    with contextlib.suppress(TypeError, OSError):
-        return hashlib.sha256(inspect.getsource(cls).encode()).hexdigest()
-    seen = sorted((name, _seen(value)) for name, value in vars(cls).items() if not name.startswith("__attrs"))
-    return hashlib.sha256(repr(seen).encode()).hexdigest()
-
-
-def _seen(value: Any) -> str:
-    """What can be seen of a class's attribute: a function's code with its constants and names, or a plain value."""
-    function = getattr(value, "fget", None) or getattr(value, "__func__", value)
-    code = function if isinstance(function, types.CodeType) else getattr(function, "__code__", None)
-    if code is not None:
-        return repr((code.co_code, code.co_names, [_seen(constant) for constant in code.co_consts]))
-    if isinstance(value, frozenset):
-        return repr(sorted(map(repr, value)))
-    return repr(value) if value is None or isinstance(value, (bool, int, float, str, bytes, tuple)) else ""
-
-
-@cache
 def versions() -> dict[str, str]:
     """Versions of the kernel and of Python. Plugins add those of the libraries that they compute with."""
     from pamola_tasks import __version__
@@ -116,6 +92,8 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
             found.append(_changed(f"`{name}`", old, new))
         elif subject == "input":
             found.append(f"input {name} changed" if old and new else f"input {name} is {'new' if new else 'gone'}")
+        elif subject == "module":
+            found.append(_changed(key, old and f"sha256:{old}", new))
         elif key == "code":
             found.append("the operation's source changed")
         elif key == ENCRYPTION_KEY:

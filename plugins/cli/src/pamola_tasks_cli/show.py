@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
     from pamola_tasks_cli.app import Invocation
 
+_KINDS = ("module", "version")  # of the parts of a fingerprint that are listed
+
 
 @click.command("show")
 @click.argument("task")
@@ -49,6 +51,7 @@ def plan_document(run: RunServices, steps: Sequence[Any]) -> dict[str, Any]:
             "would": found.action,
             "reason": found.reason,
             "made_by": found.made_by,
+            "covers": list(found.covers),
         }
         for found in steps
     ]
@@ -78,9 +81,18 @@ def print_plan(document: Mapping[str, Any]) -> None:
         details = [("operation", row["operation"] + (f"  ({row['from']})" if row["from"] else ""))]
         details += [(what, ", ".join(row[what]) or "nothing") for what in ("reads", "writes")]
         shown = {key: value for key, value in row["parameters"].items() if value not in (None, [], {}, "")}
+        details += listed("unless changed", _covered(row["covers"]) if row["covers"] else [])
         facts([*details, *listed("with", [f"{key}: {_plain(value)}" for key, value in shown.items()])])
     for warning in document["warnings"]:
         click.secho(f"warning: {visible(warning)}", fg="yellow", err=True)
+
+
+def _covered(parts: Sequence[str]) -> list[str]:
+    """What would make a step run again if it changed: parameters and datasets have lines of their own."""
+    kinds = {kind: [part.removeprefix(f"{kind} ") for part in parts if part.startswith(f"{kind} ")] for kind in _KINDS}
+    plain = ", ".join(part for part in parts if " " not in part)
+    lines = [f"{plain}, parameters, what it reads"]
+    return lines + [f"{kind} {', '.join(sorted(names))}" for kind, names in kinds.items() if names]
 
 
 def _plain(value: Any) -> str:

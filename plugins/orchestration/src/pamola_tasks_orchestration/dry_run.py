@@ -29,8 +29,8 @@ def dry_run(run: RunServices, remade: Mapping[str, str] | None = None) -> list[P
         behind += [f"{name}, which {remade[name]} writes again" for name in step.reads if remade and name in remade]
         verdict = f"it reads {behind[0]}" if behind else _verdict(run, step)
         if isinstance(verdict, SavedStep):
-            reason = unchanged_since(verdict)
-            planned.append(PlannedStep(step=step, action="skip", reason=reason, made_by=verdict.run_id))
+            why, covers = unchanged_since(verdict), tuple(verdict.fingerprint)
+            planned.append(PlannedStep(step=step, action="skip", reason=why, made_by=verdict.run_id, covers=covers))
             continue
         anew.add(step.id)
         if step.id in left_out:
