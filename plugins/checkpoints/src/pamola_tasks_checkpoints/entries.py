@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import Files, RunServices
+    from pamola_tasks.protocols import Files, Redactor, RunServices
     from pamola_tasks.record import Artifact
 
 METRICS = "metrics"  # the kind of a saved output that is neither a dataset nor an artifact
@@ -44,10 +44,11 @@ def from_entry(entry: Mapping[str, Any]) -> SavedStep:
     return saved
 
 
-def saved_artifact(artifact: Artifact) -> SavedOutput:
-    """An artifact that a step left."""
+def saved_artifact(artifact: Artifact, redact: Redactor) -> SavedOutput:
+    """An artifact that a step left, with the secrets in what is said of it hidden."""
     known = {name: getattr(artifact, name) for name in ("name", "path", "sha256", "encrypted")}
     facts = attrs.asdict(artifact, filter=attrs.filters.exclude("root"))  # a project can be moved
+    facts |= {key: redact.value(facts[key]) for key in ("description", "category", "tags", "group")}
     return SavedOutput(kind="artifact", bytes=artifact.bytes or 0, artifact=facts, **known)
 
 

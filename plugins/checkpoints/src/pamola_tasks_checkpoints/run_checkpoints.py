@@ -137,7 +137,7 @@ class RunCheckpoints:
             if staged.derives:  # the step is made of the key too: its attempt derived something from it
                 parts[ENCRYPTION_KEY] = self._key_at_hand()
         outputs = [SavedOutput(**attrs.asdict(dataset, recurse=False)) for dataset in datasets if dataset.path]
-        outputs += [saved_artifact(artifact) for artifact in artifacts]
+        outputs += [saved_artifact(artifact, run.redactor) for artifact in artifacts]
         metrics = record.metrics
         if metrics and self.enabled and run.files.encrypts("state"):
             outputs, metrics = [*outputs, keep_metrics(run, step, metrics)], {}
@@ -155,7 +155,7 @@ class RunCheckpoints:
                     if dataset.rows is not None and run.plan.writer_of(dataset.name) is None
                 },
                 metrics=metrics,
-                warnings=tuple(record.warnings),
+                warnings=tuple(map(run.redactor, record.warnings)),
                 status=record.status,
                 seconds=record.seconds,
                 index=run.plan.step_ids.index(step.id),

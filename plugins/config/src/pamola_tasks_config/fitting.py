@@ -262,6 +262,11 @@ def expand(value: str, environ: Mapping[str, str], find_secret: Callable[[str], 
     return _REFERENCE.sub(replaced, value)
 
 
+def from_variables(value: str, environ: Mapping[str, str]) -> list[str]:
+    """What the environment variables say that a text refers to."""
+    return [environ[name] for kind, name in _REFERENCE.findall(value) if kind == "env"]
+
+
 def is_secret(redact: Redactor, path: ValuePath, value: Any) -> bool:
     """Whether a value must not be shown: its key says so, or its own shape. (What a reference names is not written.)"""
     plain_value = isinstance(value, str | int | float) and not isinstance(value, bool) and not has_reference(value)

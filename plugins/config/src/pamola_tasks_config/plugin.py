@@ -62,6 +62,8 @@ def pamola_provide_config(
 @hookimpl
 def pamola_add_redactions(run: RunServices) -> list[str]:
     run.redactor.learn(getattr(run.config, "env_file_values", {}))
+    for value in getattr(run.config, "referred", ()):
+        run.redactor.register(value)
     return list(getattr(run.config, "sensitive_patterns", ()))
 
 

@@ -21,13 +21,14 @@ from pamola_tasks_config.fitting import (
     ConfigFitter,
     expand,
     from_text,
+    from_variables,
     has_reference,
     is_one_reference,
     is_secret,
     plain,
 )
 from pamola_tasks_config.layers import ENVIRONMENT, TASK_FILE, WRITTEN, FileLayer, problem_in
-from pamola_tasks_config.schema import FOLDERS, WITHOUT_EFFECT, TaskKeys, is_section, kind_at, kinds
+from pamola_tasks_config.schema import FOLDERS, SHOWN, WITHOUT_EFFECT, TaskKeys, is_section, kind_at, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Project, Redactor
@@ -45,6 +46,7 @@ class Resolved:
     origins: Mapping[str, Origin]  #: the same to be shown: secrets hidden, fallbacks of keys that are not set
     warnings: tuple[str, ...]
     variables: Mapping[str, str]  #: what the file of variables says
+    referred: frozenset[str]  #: what `${env:…}` gave to keys that can hold a secret
 
 
 def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], settings: Mapping[str, type]) -> Resolved:
@@ -72,14 +74,17 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
         raise ValidationError(problems=in_words([*problems, *wrong]))
     winners = merge(typed_layers, {*settings, *(key for key, kind in kinds().items() if is_section(kind))})
     broken: list[Entry] = []
+    referred: set[str] = set()
     for path, entry in winners.items():
         # What came from the environment is never looked at again.
         if entry.layer.name != ENVIRONMENT and any(has_reference(value) for _, value in scalars(entry.value)):
             try:
-                _expand(entry, path, kind_at(path, settings), variables, project)
+                referred |= _expand(entry, path, kind_at(path, settings), variables, project)
             except ConfigurationError as error:
                 problems.append(problem_in(entry.layer, Misfit(path, str(error))))
                 broken.append(entry)
+    for value in referred:
+        project.redactor.register(value)
     values = nested((path, entry.typed) for path, entry in winners.items())
     fitter = ConfigFitter()
     known_kinds = {**settings, **kinds()}
@@ -102,6 +107,7 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
         origins=_origins(winners, keys, project.redactor),
         warnings=tuple(_warnings(project, task_id, layers, file)),
         variables=said,
+        referred=frozenset(referred),
     )
 
 
@@ -131,8 +137,9 @@ def _env_file(project: Project, layers: Iterable[ConfigLayer], problems: list[Pr
     return file
 
 
-def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], project: Project) -> None:
-    """Replace the references in a winner's value, once."""
+def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], project: Project) -> set[str]:
+    """Replace the references in a winner's value, once; gives what of it may be a secret."""
+    found: set[str] = set()
 
     def replaced(value: Any, inside: ValuePath) -> Any:
         if not has_reference(value):
@@ -140,9 +147,13 @@ def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], 
         text = expand(value, environ, lambda name: _secret(project, name, f"{entry.place}: {dotted(path)}"))
         # `${env:CHUNK}` alone is what the variable says, read by the type of the key as if it were set there.
         known = not inside and kind is not Any and kind is not str
-        return from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
+        typed = from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
+        if path[0] not in SHOWN and isinstance(typed, str | Secret):
+            found.update(from_variables(value, environ))
+        return typed
 
     entry.shown = entry.typed = changed(entry.value, replaced)
+    return found
 
 
 def _secret(project: Project, name: str, place: str) -> str:

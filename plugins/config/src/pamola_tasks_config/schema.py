@@ -84,6 +84,10 @@ class TaskKeys:
     strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
 
 
+# Keys that name files, tasks, columns or a choice: what `${env:…}` gives them is shown, as a report is read by it.
+SHOWN = frozenset(field.name for field in attrs.fields(TaskKeys)) - frozenset(
+    ("description", "task_type", "version", "operations", "sensitive_patterns")
+)
 # Keys of a project file beside those of a task.
 PROJECT_KEYS = ("tasks", "task_defaults", "directory_structure", "task_dir_suffixes")
 # The folders of every project and of every task: what these sections of the origin may say.

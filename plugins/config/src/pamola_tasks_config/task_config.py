@@ -44,6 +44,7 @@ class TaskConfig(TaskKeys):
         parameters: The task's own parameters.
         warnings: What is odd about the configuration, but no error.
         env_file_values: What the file that `env_file` names says.
+        referred: What `${env:…}` gave, to be hidden.
 
     Raises:
         ConfigurationError: Everything that is wrong, together.
@@ -61,7 +62,7 @@ class TaskConfig(TaskKeys):
         self._layers, self._winners, self._origins = layers, resolved.winners, resolved.origins
         self._sections = dict(resolved.sections)
         self.parameters, self.warnings = resolved.parameters, resolved.warnings
-        self.env_file_values = resolved.variables
+        self.env_file_values, self.referred = resolved.variables, resolved.referred
         for field in attrs.fields(TaskKeys):
             setattr(self, field.name, getattr(resolved.keys, field.name))
 

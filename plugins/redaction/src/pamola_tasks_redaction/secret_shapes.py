@@ -31,10 +31,11 @@ _NOT_SECRET_AFTER = frozenset(
     " santa".split()
 )
 # What stands behind such a name in prose, or for a value that is not there.
-_NO_SECRETS = frozenset(
+NO_SECRETS = frozenset(
     "none null nil true false yes no not is are was must should required optional missing invalid expired expected"
     " the a an this that it there only has have had needs cannot can may no at in for from of to and or which whether"
-    " unknown empty unset field str string text bytes int integer number bool hidden redacted masked wrong".split()
+    " unknown empty unset field str string text bytes int integer number bool hidden redacted masked wrong"
+    " use say set give enter type try see choose unpack refer those names pass write put make create check add".split()
 )
 
 TOKEN_SHAPES = re.compile(
@@ -167,7 +168,7 @@ def _mask_values(
 
 
 def _is_value(word: str) -> bool:
-    return word.lower().strip(".,;:!") not in _NO_SECRETS
+    return word.lower().strip(".,;:!") not in NO_SECRETS
 
 
 def _mask_pairs(text: str, hides: Callable[[str], bool]) -> str:

@@ -12,11 +12,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
 from pamola_tasks.secret import MASK, Secret
-from pamola_tasks_redaction.secret_shapes import TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
+from pamola_tasks_redaction.secret_shapes import NO_SECRETS, TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pamola_tasks_redaction.disclosure import Disclosure
 
 _FOLDERS_OF_SHELLS = ("PWD", "OLDPWD")  # which would be passwords by their names
+_SHORT = 8  # a secret of fewer characters may be a part of a word by chance
+_IN_A_WORD = re.compile(r"[^\W\u2e80-\U0010ffff]")  # Chinese, Japanese and Korean have no blanks between words
+_ESCAPE = re.compile(r"(?:\\(?:[abfnrtv0]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})|%[0-9a-fA-F]{2}|\[[0-9;]{1,5}m)\Z")
 
 
 def _inside_base64(raw: bytes) -> Iterator[str]:
@@ -62,18 +66,53 @@ def _forms(value: str) -> set[str]:
     return {form for form in forms if len(form) >= 4}
 
 
+def _pattern(forms: Iterable[str]) -> re.Pattern[str] | None:
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _masked_word(found: re.Match[str]) -> str:
+    """A short secret hidden where it is a word; as a part of a longer word or number it stays."""
+    text, word, start, end = found.string, found[0], found.start(), found.end()
+    before, after = text[max(0, start - 7) : start], text[end : end + 2]
+    begins = bool(_IN_A_WORD.match(word[0]) and _IN_A_WORD.match(before[-1:])) and not _ESCAPE.search(before)
+    ends = bool(_IN_A_WORD.match(word[-1]) and _IN_A_WORD.match(after[:1]))
+    if not (begins or ends) and word.isdecimal():  # 2026 in 2026-11-29, 4711 in 0.4711
+        begins = before[-1:] in ("-", ".") and before[-2:-1].isdecimal()
+        ends = after[:1] in ("-", ".") and after[1:].isdecimal()
+    return word if begins or ends else MASK
+
+
+@lru_cache(maxsize=1)
+def own_words() -> frozenset[str]:
+    """Words that files of a run are read by: the names of their keys, and how something ended."""
+    import attrs
+
+    from pamola_tasks.record import Artifact, DatasetRecord, RunRecord, SavedOutput, SavedStep, StepRecord
+
+    kinds = (Artifact, DatasetRecord, RunRecord, SavedOutput, SavedStep, StepRecord)
+    return frozenset(field.name for kind in kinds for field in attrs.fields(kind)) | frozenset(_OWN_WORDS.split())
+
+
+_OWN_WORDS = (
+    "run_started run_finished run_failed run_aborted run_updated step_finished process_started updates event schema"
+    " success partial_success warning skipped pending running failed aborted error unknown output intermediate"
+    " artifact input metrics state data json parquet"
+)
+
+
 def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
     """The values of the variables whose names say that they are secret."""
     return [
         Secret(value, name)
         for name, value in environ.items()
-        if _is_long(value) and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
+        if _is_hidden(value) and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
     ]
 
 
-def _is_long(value: str) -> bool:
-    """Whether a text can be hidden wherever it occurs; a word that stands for secrets cannot."""
-    return len(value) >= 8 and value.lower() not in TELLING
+def _is_hidden(value: str) -> bool:
+    """Whether a text under a secret name can be one; a word that stands for secrets, or for none, is not."""
+    return len(value) >= 4 and value.lower() not in TELLING | NO_SECRETS
 
 
 class Redactor:
@@ -85,22 +124,33 @@ class Redactor:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._forms: set[str] = set()
+        self._short_forms: set[str] = set()
         self._exact: re.Pattern[str] | None = None
+        self._words: re.Pattern[str] | None = None
         self._patterns: list[re.Pattern[str]] = []
         self._predicates: list[Callable[[str], bool]] = []
         self._secret_names: set[str] = set()
 
     def register(self, secret: Secret | str) -> None:
-        """Hide this secret from now on, in all its usual encodings. Values under four characters are not masked."""
+        """Hide this secret from now on, in all its usual encodings.
+
+        Values under four characters are not masked, nor are words that the files of a run are read by. Those under
+        eight are masked where they are whole words.
+        """
         value = secret.reveal() if isinstance(secret, Secret) else secret
         # Of an address with a password the password alone is a secret too.
         inside = {part for found in URL_CREDENTIALS.finditer(value) for part in (found[2], unquote(found[2]))}
         with self._lock:
-            before = len(self._forms)
-            self._forms |= {form for text in {value, *inside} for form in _forms(text)}
-            if len(self._forms) > before:
-                ordered = sorted(self._forms, key=len, reverse=True)
-                self._exact = re.compile("|".join(map(re.escape, ordered)))
+            before = len(self._forms) + len(self._short_forms)
+            for text in {value, *inside}:
+                if text in own_words():
+                    continue
+                found = _forms(text)
+                short = {form for form in found if len(form) < _SHORT} if len(text) < _SHORT else set()
+                self._short_forms |= short
+                self._forms |= found - short
+            if len(self._forms) + len(self._short_forms) > before:
+                self._exact, self._words = _pattern(self._forms), _pattern(self._short_forms)
 
     def learn_environment(self, environ: Mapping[str, str] = os.environ) -> None:
         """Register the values of the variables whose names say that they are secret."""
@@ -123,7 +173,7 @@ class Redactor:
         elif isinstance(value, str):
             for found in URL_CREDENTIALS.finditer(value):
                 self.register(found[2])
-            if key.lower() != "key" and key not in _FOLDERS_OF_SHELLS and _is_long(value) and key and self.hides(key):
+            if key.lower() != "key" and key not in _FOLDERS_OF_SHELLS and _is_hidden(value) and key and self.hides(key):
                 self.register(value)
 
     def add_pattern(self, pattern: str | re.Pattern[str]) -> None:
@@ -160,9 +210,13 @@ class Redactor:
         except Exception:
             return MASK
 
-    def _masked(self, text: str) -> str:
+    def _without_known(self, text: str) -> str:
         if self._exact is not None:
             text = self._exact.sub(MASK, text)
+        return text if self._words is None else self._words.sub(_masked_word, text)
+
+    def _masked(self, text: str) -> str:
+        text = self._without_known(text)
         text = mask_shapes(text, self.hides)
         for pattern in self._patterns:
             text = pattern.sub(MASK, text)
@@ -183,7 +237,7 @@ class Redactor:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, (int, float)):  # a secret made of digits may have become a number
-            return value if self._exact is None or not self._exact.search(str(value)) else MASK
+            return value if self._without_known(text := str(value)) == text else MASK
         plain = getattr(value, "tolist", None)  # numbers and arrays of numpy
         if plain is not None and not isinstance(value, type):
             return self.value(plain(), key)
