@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.hookspecs import hookimpl
+from pamola_tasks.parameters import build
 from pamola_tasks.protocols import ConfigLayer, Origin, Project, RetrySettings
 from pamola_tasks.testing.places import ROOT
 
@@ -16,51 +17,50 @@ if TYPE_CHECKING:
     from pamola_tasks import BaseTask
 
 
-@attrs.define(kw_only=True, slots=False)
-class MemoryConfig:
-    """A configuration from values; every key of the schema has its default."""
+def _defaults() -> dict[str, Any]:
+    """Every key of the schema with its default."""
+    return {
+        **dict.fromkeys(("task_id", "task_type", "description"), ""),
+        **{name: [] for name in ("dependencies", "operations", "outputs", "allowed_external_paths")},
+        **{name: {} for name in ("input_datasets", "auxiliary_datasets", "data_types")},
+        **dict.fromkeys(("continue_on_error", "use_encryption", "use_vectorization", "use_dask"), False),
+        **dict.fromkeys(("allow_external", "enable_checkpoints"), False),
+        **dict.fromkeys(("clean_temp_on_exit", "check_free_space"), True),
+        **dict.fromkeys(("encryption_key_path", "seed", "timeout")),
+        "version": "1.0.0",
+        "encryption_mode": "none",
+        "data_repository": "DATA",
+        "log_level": "INFO",
+        "parallel_processes": 1,
+        "npartitions": 4,
+        "chunk_size": 100_000,
+        "memory_limit_mb": 1000,
+        "output_format": "csv",
+        "default_encoding": "utf-8",
+        "default_delimiter": ",",
+        "default_quotechar": '"',
+        "retry": RetrySettings(max_retries=0),
+    }
 
-    task_id: str = ""
-    task_type: str = ""
-    description: str = ""
-    version: str = "1.0.0"
-    dependencies: list[str] = attrs.Factory(list)
-    input_datasets: dict[str, str] = attrs.Factory(dict)
-    auxiliary_datasets: dict[str, str] = attrs.Factory(dict)
-    data_types: dict[str, Any] = attrs.Factory(dict)
-    operations: list[Any] = attrs.Factory(list)
-    outputs: list[str] = attrs.Factory(list)
-    output_format: str = "csv"
-    continue_on_error: bool = False
-    use_encryption: bool = False
-    encryption_mode: str = "none"
-    encryption_key_path: str | None = None
-    use_vectorization: bool = False
-    parallel_processes: int = 1
-    use_dask: bool = False
-    npartitions: int = 4
-    chunk_size: int = 100_000
-    memory_limit_mb: int = 1000
-    seed: int | None = None
-    log_level: str = "INFO"
-    timeout: float | None = None
-    allow_external: bool = False
-    allowed_external_paths: list[str] = attrs.Factory(list)
-    data_repository: str = "DATA"
-    enable_checkpoints: bool = False
-    clean_temp_on_exit: bool = True
-    check_free_space: bool = True
-    default_encoding: str = "utf-8"
-    default_delimiter: str = ","
-    default_quotechar: str = '"'
-    retry: RetrySettings = attrs.Factory(lambda: RetrySettings(max_retries=0))
-    more: dict[str, Any] = attrs.Factory(dict)
-    settings: dict[str, type] = attrs.Factory(dict)
+
+class MemoryConfig:
+    """A configuration from values, over the defaults of the schema.
+
+    Args:
+        values: Values by key; those of plugins are mappings under the plugin's name.
+        settings: For plugins, the class that their section must fit.
+    """
+
+    def __init__(self, values: Mapping[str, Any], settings: Mapping[str, type]) -> None:
+        self._values = {**_defaults(), **values}
+        self._settings = settings
+        if isinstance(self._values["retry"], Mapping):
+            self._values["retry"] = RetrySettings(**self._values["retry"])
 
     def __getattr__(self, name: str) -> Any:
-        more = self.__dict__.get("more", {})
-        if name in more:
-            return more[name]
+        values = vars(self).get("_values", {})
+        if name in values:
+            return values[name]
         raise AttributeError(f"the configuration has no {name!r}")
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -71,10 +71,8 @@ class MemoryConfig:
         return value
 
     def plugin(self, name: str) -> Any:
-        from pamola_tasks.parameters import build
-
-        section = self.more.get(name, {})
-        return build(self.settings[name], section, what=name) if name in self.settings else section
+        section = self._values.get(name, {})
+        return build(self._settings[name], section, what=name) if name in self._settings else section
 
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
         """The message after the path; values in memory are in no line."""
@@ -84,10 +82,7 @@ class MemoryConfig:
         return {key: Origin(value=value, layer="memory", place="memory") for key, value in self.to_dict().items()}
 
     def to_dict(self) -> dict[str, Any]:
-        values = {
-            f.name: getattr(self, f.name) for f in attrs.fields(MemoryConfig) if f.name not in ("more", "settings")
-        }
-        return {**values, "retry": attrs.asdict(self.retry), **self.more}
+        return {**self._values, "retry": attrs.asdict(self._values["retry"])}
 
 
 class MemoryConfigPlugin:
@@ -121,15 +116,7 @@ class MemoryConfigPlugin:
     def pamola_provide_config(
         self, project: Project, task: BaseTask | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> MemoryConfig:
-        merged: dict[str, Any] = {}
+        merged: dict[str, Any] = {"task_id": task.task_id if task is not None else ""}
         for layer in reversed(list(layers)):
             merged.update(layer.values)
-        known = {f.name for f in attrs.fields(MemoryConfig)} - {"more", "settings"}
-        if isinstance(merged.get("retry"), Mapping):
-            merged["retry"] = RetrySettings(**merged["retry"])
-        merged.setdefault("task_id", task.task_id if task is not None else "")
-        return MemoryConfig(
-            **{key: value for key, value in merged.items() if key in known},
-            more={key: value for key, value in merged.items() if key not in known},
-            settings=dict(settings),
-        )
+        return MemoryConfig(merged, settings)
