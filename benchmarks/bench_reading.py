@@ -24,9 +24,7 @@ from typing import Any
 import pandas as pd
 
 FORMATS = ("csv", "parquet", "jsonl")
-OURS = [
-    f"pamola_tasks_data.{name}" for name in ("csv_reading", "csv_writing", "parquet", "json_files")
-]
+OURS = [f"pamola_tasks_data.{name}" for name in ("csv_reading", "csv_writing", "parquet", "json_files")]
 PEERS = {"csv": ("pyarrow", "pandas", "polars"), "parquet": ("pandas", "polars"), "jsonl": ("pandas", "polars")}
 
 

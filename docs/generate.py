@@ -33,6 +33,7 @@ from pamola_tasks.plugins.discovery import resolve
 from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS
 
 DOCS = Path(__file__).parent
+GUARDED = {name for name, service in KERNEL_SERVICES.items() if service.guarded}
 DEFAULTS = {name: service.default for name, service in {**KERNEL_SERVICES, **OUTSIDE_RUNS}.items()}
 ROOT = DOCS.parent
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.S)
@@ -344,10 +345,12 @@ def operations() -> Iterator[str]:
 
 
 def providers() -> Iterator[str]:
-    yield "| service | default |"
-    yield "|---|---|"
+    yield "| service | default | guarded |"
+    yield "|---|---|---|"
     for service, distribution in DEFAULTS.items():
-        yield cells(f"`{service}`", f"`{distribution}`" if distribution else "the kernel")
+        yield cells(
+            f"`{service}`", f"`{distribution}`" if distribution else "the kernel", "yes" if service in GUARDED else ""
+        )
 
 
 def error_table() -> Iterator[str]:

@@ -104,7 +104,7 @@ class BringUp:
         return self.kernel.project
 
     def _after_project(self) -> None:
-        for warning in self.run.project.warnings:
+        for warning in (*self.run.project.warnings, *self.kernel.plugins.passed_over()):
             self.run.warn(warning)
 
     def _make_path_guard(self) -> Any:

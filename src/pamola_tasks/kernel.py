@@ -16,7 +16,8 @@ from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession, drive
 from pamola_tasks.outcome import Outcome, OutcomeDatasets
 from pamola_tasks.plugins.contributions import Contributions, imported
-from pamola_tasks.plugins.manager import KERNEL, Plugins, assemble
+from pamola_tasks.plugins.discovery import KERNEL
+from pamola_tasks.plugins.manager import Plugins, assemble
 from pamola_tasks.protocols import Project, RunOptions, RunServices
 from pamola_tasks.record import OperationResult
 from pamola_tasks.registry import Operations, Tasks

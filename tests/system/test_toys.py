@@ -20,6 +20,7 @@ from pamola_tasks.protocols.services import SERVICE_TABLE
 
 HERE = Path(__file__).parent
 SERVICES = tuple(row[0] for row in SERVICE_TABLE)
+GUARDED_TOYS = {service: "toys" for service, *_, guarded in SERVICE_TABLE if guarded}
 WAITING = HERE / "layouts" / "waiting.py"
 RUNNING = 75
 PEOPLE = "person,age,city\n" + "".join(f"{n},{20 + n % 9},{'ab'[n % 2]}\n" for n in range(60))
@@ -46,7 +47,8 @@ class Lab:
         return done.stdout + done.stderr
 
     def prefer(self, **providers: str) -> None:
-        """Choose providers; what is not named is a toy."""
+        """Choose providers; what is not named is a toy, which takes a word for the guarded ones."""
+        providers = {**GUARDED_TOYS, **providers}
         lines = [f'prefer.{service} = "{provider}"\n' for service, provider in providers.items()]
         (self.root / ".pamola.toml").write_text("".join(["[plugins]\n", *lines]))
 
@@ -58,7 +60,7 @@ class Lab:
 
 def only(*toys: str) -> dict[str, str]:
     """Providers with which only these services are toys."""
-    return {service: default for service, _, _, default in SERVICE_TABLE if service not in toys}
+    return {service: default for service, _, _, default, _ in SERVICE_TABLE if service not in toys}
 
 
 def outside_of_the_toys_layout(lab: Lab) -> list[str]:
@@ -82,9 +84,11 @@ def environment(
 def demo(environment: Callable[[], dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """The demo's project, run with toys."""
     lab = Lab(tmp_path_factory.mktemp("demo") / "lab", environment())
+    attrs.evolve(lab, root=lab.root.parent).prefer()
     said = lab.ask("demo", "--rows", "300", "--keep", str(lab.root), cwd=lab.root.parent)
     assert "k = 5 after" in said
     assert str(lab.root / "LAB/demo/newest.json") in said
+    lab.prefer()
     return lab
 
 
@@ -125,6 +129,7 @@ def test_the_demo_keeps_to_the_toys_layout(demo):
 def test_the_demo_takes_a_table_of_the_user(environment, tmp_path):
     (tmp_path / "people.csv").write_text(PEOPLE)
     lab = Lab(tmp_path / "lab", environment())
+    attrs.evolve(lab, root=tmp_path).prefer()
     arguments = ("people.csv", "--quasi-identifiers", "age,city", "--k", "3", "--keep", str(lab.root))
     assert "k = 3 after" in lab.ask("demo", *arguments, cwd=tmp_path)
     assert outside_of_the_toys_layout(lab) == []
@@ -202,6 +207,7 @@ def test_every_command_works_on_the_toys_or_refuses(lab, command):
 def test_a_project_made_by_init_runs(empty):
     empty.ask("init", "fresh")
     fresh = attrs.evolve(empty, root=empty.root / "fresh")
+    fresh.prefer()
     assert "example succeeded" in fresh.ask("run", "example")
     assert outside_of_the_toys_layout(fresh) == []
     assert {"/BENCH/", "/LAB/"} <= set((fresh.root / ".gitignore").read_text().split())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 GROUP = "pamola_tasks"
+KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
 
 
 class PluginRecord:
@@ -31,6 +32,8 @@ class PluginRecord:
         name: Its entry-point name, or the name of the module or class that was registered.
         target: Where it is: `module`, `module:object` or the path of a Python file; empty for a plain object.
         distribution: The distribution that brought it, normalized; empty for those registered directly.
+        version: The version of the distribution.
+        given: Whether the user gave it, rather than having it installed; as it seems from `distribution` unless said.
     """
 
     status = "loaded"  #: or `failed`, `blocked`, `incompatible`
@@ -39,8 +42,14 @@ class PluginRecord:
     hooks: Sequence[str] = ()  #: names of the hooks that it implements
     redact: Callable[[str], str] = staticmethod(lambda text: "")  #: what `reason` is shown through
 
-    def __init__(self, name: str, target: str = "", distribution: str = "", version: str = "") -> None:
+    def __init__(
+        self, name: str, target: str = "", distribution: str = "", version: str = "", given: bool | None = None
+    ) -> None:
         self.name, self.target, self.distribution, self.version = name, target, distribution, version
+        self.given = not distribution if given is None else given
+        self.exclude = name or distribution  #: what `--no-plugin` leaves out it alone by
+        #: whether the name belongs to it: the plugins that come with the kernel are named after their distributions
+        self.built_in = distribution in (f"{KERNEL}-{name}", f"pamola-{name}")
         #: gives the plugin: what `target` names, unless something else is put here
         self.get: Callable[[], Any] = lambda: module_from(Path(target)) if target.endswith(".py") else resolve(target)
 
@@ -48,6 +57,12 @@ class PluginRecord:
     def names(self) -> set[str]:
         """What settings may call it: its name and its distribution, normalized."""
         return {normalized(name) for name in (self.name, self.distribution) if name}
+
+    def matches(self, name: str) -> bool:
+        """Whether it or its distribution has this name, in which `*` is any text."""
+        from fnmatch import fnmatchcase
+
+        return any(fnmatchcase(own, normalized(name)) for own in self.names)
 
     @property
     def label(self) -> str:
@@ -152,7 +167,7 @@ def record_for(plugin: Any) -> PluginRecord:
     record = PluginRecord(str(name))
     if isinstance(plugin, ModuleType):
         record = next((found for found in installed() if found.target == plugin.__name__), record)
-    record.get = lambda: plugin
+    record.get, record.given = lambda: plugin, True
     return record
 
 

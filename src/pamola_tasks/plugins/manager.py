@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError, ProviderConflict, ServiceMissing
 from pamola_tasks.plugins.calling import HookCalls
-from pamola_tasks.plugins.discovery import PluginRecord, installed, normalized, record_for
+from pamola_tasks.plugins.discovery import KERNEL, PluginRecord, installed, normalized, record_for
 from pamola_tasks.plugins.settings import PluginSettings
 from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, RUN_NAMES, Service, in_order
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pamola_tasks.protocols import Redactor
-
-KERNEL = "pamola-tasks"  # what the kernel's own implementations are registered as
 
 
 class Plugins(HookCalls):
@@ -33,6 +31,7 @@ class Plugins(HookCalls):
         disable: Names of entry points or distributions to leave out.
         prefer: For services, the plugin or distribution that answers.
         require: Names that must be loaded for data to be touched.
+        only: Names of the installed plugins that may be loaded, `*` standing for any text; None for all.
 
     Attributes:
         records: All plugins, in the order in which they were loaded.
@@ -41,22 +40,34 @@ class Plugins(HookCalls):
     """
 
     def __init__(
-        self, *, disable: Iterable[str] = (), prefer: Mapping[str, str] | None = None, require: Iterable[str] = ()
+        self,
+        *,
+        disable: Iterable[str] = (),
+        prefer: Mapping[str, str] | None = None,
+        require: Iterable[str] = (),
+        only: Iterable[str] | None = None,
     ) -> None:
         super().__init__(self.redact)
         self.disable = {normalized(name) for name in disable if name}
         self.prefer = dict(prefer or {})
         self.require = tuple(require)
+        self.only = None if only is None else tuple(only)
         self.records: list[PluginRecord] = []
         self.services: dict[str, Service] = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
         self.added_services: dict[str, PluginRecord] = {}
         self._redactor: Redactor | None = None
 
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The arguments that the same plugins are chosen by in another process."""
+        return {"disable": self.disable, "prefer": self.prefer, "require": self.require, "only": self.only}
+
     def load(self, *records: PluginRecord) -> None:
         """Load plugins together: hooks and services that one of them adds are known to all of them."""
         self.records += records
+        built_in_first = sorted(records, key=lambda record: not record.built_in)
         for step in (self._admit, self._import, self._define, self._refuse_disorder, self._register):
-            for record in records:
+            for record in built_in_first if step == self._admit else records:
                 if record.status == "loaded":
                     try:
                         step(record)
@@ -69,12 +80,21 @@ class Plugins(HookCalls):
     def _admit(self, record: PluginRecord) -> None:
         record.redact = self.redact
         other = self._by_name.setdefault(record.name, record)
-        if other is not record:
-            raise PluginError(f"the name {record.name!r} is used by {other.label} already")
-        if record.name == KERNEL:
-            raise PluginError(f"{KERNEL!r} is the kernel's own name")
-        if self.disable and self.disable & record.names:
+        names = record.names
+        if [each.name for each in self.records].count(record.name) > 1:
+            record.exclude = record.distribution or record.name
+            if record.built_in:  # the name is its own: it leaves out the others
+                names = {record.distribution}
+        if self.disable and self.disable & names:
             self.fail(record, "left out on purpose", "blocked")
+        elif self.only is not None and not record.given and not any(map(record.matches, self.only)):
+            self.fail(record, "not named by [plugins] only in .pamola.toml", "blocked")
+        elif record.name == KERNEL:
+            raise PluginError(f"{KERNEL!r} is the kernel's own name")
+        elif other.status == "blocked":
+            self._by_name[record.name] = record
+        elif other is not record:
+            raise PluginError(f"the name {record.name!r} is used by {other.label} already")
 
     def _import(self, record: PluginRecord) -> None:
         plugin = record.get()
@@ -165,13 +185,14 @@ class Plugins(HookCalls):
         """Refuse to touch data while a plugin that may hold a veto is not there; how to leave it out is said."""
         problems = [
             f"plugin {r.label} {'failed to load' if r.status == 'failed' else 'is incompatible'}: {r.reason}\n"
-            f"  refusing to continue: {r.name} may veto this. Exclude it explicitly with --no-plugin {r.name}"
+            f"  refusing to continue: {r.name} may veto this. Exclude it explicitly with --no-plugin {r.exclude}"
             for r in self.broken
         ]
         problems += [
-            f"plugin {name!r} is required by .pamola.toml and is not loaded:"
-            f" install it, or take it out of [plugins] require"
+            f"plugin {name!r} is required by .pamola.toml and is not loaded: {' and '.join(why) or 'install it'},"
+            f" or take it out of [plugins] require"
             for name in self.required_missing()
+            for why in [[r.reason for r in self.records if normalized(name) in r.names]]
         ]
         if problems:
             raise PluginError("\n".join(problems))
@@ -184,6 +205,29 @@ class Plugins(HookCalls):
     def left_out(self) -> list[str]:
         """Plugins excluded on purpose, for the report."""
         return [f"plugin {r.label} was left out on purpose" for r in self.records if r.status == "blocked"]
+
+    def _may_serve(self, record: PluginRecord, service: str, *, wraps: bool = False) -> bool:
+        """Whether a plugin may provide or wrap a service: for a guarded one it takes more than being installed."""
+        kind, adds = self.services[service], self.added_services.get(service)
+        if not kind.guarded or record.given or record.distribution == kind.default or record is adds:
+            return True
+        asked_for = {self.prefer.get(service, ""), *(self.require if wraps else ())}
+        return not record.names.isdisjoint(map(normalized, asked_for))
+
+    def passed_over(self) -> list[str]:
+        """Plugins that would provide or wrap a guarded service only because they are installed, and how to have it."""
+        found = []
+        for service in self.services:
+            for impl in self.implementations(f"pamola_provide_{service}"):
+                record = self.record_of(impl)
+                if not impl.trylast and not self._may_serve(record, service, wraps=impl.wrapper):
+                    does = f"{'wraps' if impl.wrapper else 'offers'} {service}"
+                    way = f'require = ["{record.name}"]' if impl.wrapper else f'prefer.{service} = "{record.name}"'
+                    found.append(
+                        f"plugin {record.label} {does} and is not used for it, as installing it is not enough:"
+                        f" `{way}` under [plugins] in .pamola.toml asks for it"
+                    )
+        return found
 
     def report(self) -> list[dict[str, Any]]:
         """All plugins as reports and `pamola-task plugins --json` show them."""
@@ -220,7 +264,7 @@ class Plugins(HookCalls):
             raise PluginError(
                 f"plugins.prefer.{service} names {self.prefer[service]!r}, which does not offer it: {offered} does"
             )
-        eager = [record for record, last_resort in offers.items() if not last_resort]
+        eager = [r for r, last_resort in offers.items() if not last_resort and self._may_serve(r, service)]
         if len(eager) > 1:
             names = " and ".join(record.label for record in eager)
             raise ProviderConflict(
@@ -228,7 +272,7 @@ class Plugins(HookCalls):
                 f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
             )
         default = self.services[service].default
-        by_default = [r for r in offers if default and default in (r.distribution, f"{KERNEL}-{r.name}")]
+        by_default = [r for r in offers if default == (r.distribution or f"{KERNEL}-{r.name}")]
         by_hand = [record for record in offers if not record.distribution]
         return next(iter(eager or by_default or (by_hand if len(by_hand) == 1 else ())), None)
 
@@ -245,7 +289,12 @@ class Plugins(HookCalls):
         chosen = self.provider(service)
         if chosen is None:
             return None
-        others = [record.object for record in self.offering(service) if record is not chosen]
+        others = [
+            record.object
+            for impl in self.implementations(f"pamola_provide_{service}")
+            for record in [self.record_of(impl)]
+            if (not self._may_serve(record, service, wraps=True) if impl.wrapper else record is not chosen)
+        ]
         caller = self.manager.subset_hook_caller(f"pamola_provide_{service}", remove_plugins=others)
         with self.blaming(chosen, f"failed to provide {service!r}"):
             answer = caller(**arguments)
@@ -299,7 +348,10 @@ def assemble(
     """
     settings = PluginSettings(project or Path.cwd())
     loaded = Plugins(
-        disable=[*settings.disable, *disable], prefer={**settings.prefer, **(prefer or {})}, require=settings.require
+        disable=[*settings.disable, *disable],
+        prefer={**settings.prefer, **(prefer or {})},
+        require=settings.require,
+        only=settings.only,
     )
     named = (PluginRecord(Path(name).stem if name.endswith(".py") else name, name) for name in modules)
     loaded.load(*(installed() if autoload else ()), *named, *map(record_for, plugins))

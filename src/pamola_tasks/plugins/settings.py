@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SETTINGS_LIMIT = 8 * 1024  # bytes of a `.pamola.toml`
-_KEYS = {"disable": "a list of names", "require": "a list of names", "prefer": "a table of services and plugin names"}
+_KEYS = {
+    **dict.fromkeys(("disable", "only", "require"), "a list of names"),
+    "prefer": "a table of services and plugin names",
+}
 _OTHER_MARKERS = (".pamolaProject", "configs/prj_config.yaml", "configs/prj_config.json", "configs/prj_config.toml")
 
 
@@ -30,6 +33,7 @@ class PluginSettings:
         environment = [name.strip() for name in os.environ.get("PAMOLA_NO_PLUGINS", "").split(",")]
         self.disable: tuple[str, ...] = (*section.get("disable", ()), *filter(None, environment))
         self.require: tuple[str, ...] = tuple(section.get("require", ()))
+        self.only: tuple[str, ...] | None = tuple(section["only"]) if "only" in section else None
         self.prefer: dict[str, str] = section.get("prefer", {})
 
 

@@ -24,6 +24,7 @@ class Service(NamedTuple):
     after: str | Iterable[str] = ()
     essential: bool = False  #: refuse to run while no plugin provides it
     default: str = ""  #: the distribution that answers unless another plugin is chosen
+    guarded: bool = False  #: installing another provider, or a wrapper, does not choose it: the user has to ask for it
 
 
 class Contribution(NamedTuple):
@@ -33,32 +34,33 @@ class Contribution(NamedTuple):
     replaces: str = ""  #: the name of a contribution of another plugin that this one takes the place of
 
 
-# Name, protocol, whether runs need it, the distribution that answers unless another plugin is chosen: the only place
-# in which the kernel names components. Services come up in this order, each sees only those before it.
+# Name, protocol, whether runs need it, the distribution that answers unless another plugin is chosen, whether that
+# takes more than installing one (protection and proof hang on it): the only place in which the kernel names components.
+# Services come up in this order, each sees only those before it.
 SERVICE_TABLE = (
-    ("redactor", "Redactor", True, "pamola-tasks-redaction"),
-    ("project", "Project", False, "pamola-tasks-config"),
-    ("path_guard", "PathGuard", False, "pamola-tasks-paths"),
-    ("config", "Config", True, "pamola-tasks-config"),
-    ("places", "Places", True, "pamola-tasks-directories"),
-    ("directories", "Directories", True, "pamola-tasks-directories"),
-    ("logging", "Logging", False, "pamola-tasks-logs"),
-    ("history", "History", False, "pamola-tasks-history"),
-    ("lock", "Lock", True, "pamola-tasks-directories"),
-    ("encryption", "Encryption", False, "pamola-tasks-encryption"),
-    ("data_source", "DataSource", True, "pamola-tasks-data"),
-    ("data_writer", "DataWriter", True, "pamola-tasks-data"),
-    ("checkpoints", "Checkpoints", False, "pamola-tasks-checkpoints"),
-    ("dependencies", "Dependencies", False, "pamola-tasks-dependencies"),
-    ("progress", "Progress", False, "pamola-tasks-progress"),
-    ("reporter", "Reporter", False, "pamola-tasks-reports"),
-    ("executor", "Executor", True, "pamola-tasks-executor"),
-    ("scheduler", "Scheduler", False, "pamola-tasks-orchestration"),
+    ("redactor", "Redactor", True, "pamola-tasks-redaction", True),
+    ("project", "Project", False, "pamola-tasks-config", False),
+    ("path_guard", "PathGuard", False, "pamola-tasks-paths", True),
+    ("config", "Config", True, "pamola-tasks-config", False),
+    ("places", "Places", True, "pamola-tasks-directories", False),
+    ("directories", "Directories", True, "pamola-tasks-directories", False),
+    ("logging", "Logging", False, "pamola-tasks-logs", False),
+    ("history", "History", False, "pamola-tasks-history", True),
+    ("lock", "Lock", True, "pamola-tasks-directories", True),
+    ("encryption", "Encryption", False, "pamola-tasks-encryption", True),
+    ("data_source", "DataSource", True, "pamola-tasks-data", False),
+    ("data_writer", "DataWriter", True, "pamola-tasks-data", False),
+    ("checkpoints", "Checkpoints", False, "pamola-tasks-checkpoints", True),
+    ("dependencies", "Dependencies", False, "pamola-tasks-dependencies", False),
+    ("progress", "Progress", False, "pamola-tasks-progress", False),
+    ("reporter", "Reporter", False, "pamola-tasks-reports", False),
+    ("executor", "Executor", True, "pamola-tasks-executor", False),
+    ("scheduler", "Scheduler", False, "pamola-tasks-orchestration", False),
 )
 
 KERNEL_SERVICES = {
-    name: Service(f"pamola_tasks.protocols:{protocol}", essential=essential, default=default)
-    for name, protocol, essential, default in SERVICE_TABLE
+    name: Service(f"pamola_tasks.protocols:{protocol}", essential=essential, default=default, guarded=guarded)
+    for name, protocol, essential, default, guarded in SERVICE_TABLE
 }
 OUTSIDE_RUNS = {"scheduler": KERNEL_SERVICES.pop("scheduler")}  # of a kernel: these come up in no run
 SERVICES = tuple(KERNEL_SERVICES)

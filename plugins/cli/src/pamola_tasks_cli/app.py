@@ -97,11 +97,11 @@ class Invocation:
 
     @cached_property
     def commands(self) -> dict[str, Command]:
-        """The commands that plugins add, by name; those of this distribution are never shadowed."""
+        """The commands that plugins add, by name; those of built-in plugins are never shadowed."""
         found: dict[str, Command] = {}
         owner: dict[str, str] = {}
         answers = list(self.plugins.each("pamola_add_commands"))
-        for record, answer in sorted(answers, key=lambda one: one[0].target != "pamola_tasks_cli.plugin"):
+        for record, answer in sorted(answers, key=lambda one: not one[0].built_in):
             if taken := next((name for name in answer or {} if name in found), None):
                 self.plugins.fail(record, f"its command {taken!r} is the name of a command of {owner[taken]}")
             else:
@@ -140,6 +140,8 @@ class LazyGroup(click.Group):
         if args and args[0] not in _of(ctx).commands:
             from pamola_tasks.parameters import unknown_name
 
+            if (only := _of(ctx).plugins.only) is not None:
+                _of(ctx).out.warn(f"[plugins] only in .pamola.toml allows {', '.join(only) or 'no plugin'}")
             raise click.UsageError(unknown_name(args[0], self.list_commands(ctx), "command"), ctx)
         return super().resolve_command(ctx, args)
 
@@ -224,6 +226,9 @@ def cli(ctx: click.Context, verbose: int, quiet: int) -> None:
     plugins = invocation.plugins
     for name in sorted(plugins.disable - {name for record in plugins.records for name in record.names}):
         invocation.out.warn(f"there is no plugin {name!r} to leave out")
+    for name in plugins.only or ():
+        if not any(record.matches(name) for record in plugins.records):
+            invocation.out.warn(f"[plugins] only in .pamola.toml names {name!r}, and there is no such plugin")
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -54,13 +54,14 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
 
 def _plugins(cli: Invocation) -> list[Diagnosis]:
     found = [
-        Diagnosis("error", f"plugin {r.label}", f"{r.status}: {r.reason}", f"repair it, or use --no-plugin {r.name}")
+        Diagnosis("error", f"plugin {r.label}", f"{r.status}: {r.reason}", f"repair it, or use --no-plugin {r.exclude}")
         for r in cli.plugins.broken
     ]
     missing = "required by .pamola.toml and not loaded: commands that write are refused"
     advice = "install it, or remove it from [plugins] require"
     found += [Diagnosis("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
     found += [Diagnosis("note", f"plugin {r.label}", r.reason) for r in cli.plugins.records if r.status == "blocked"]
+    found += [Diagnosis("warning", "plugins", text) for text in cli.plugins.passed_over()]
     return [*found, Diagnosis("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]
 
 
@@ -71,8 +72,10 @@ def _services(cli: Invocation) -> list[Diagnosis]:
             continue
         subject, advice = f"service {service}", f"install {kind.default}, or another plugin that does"
         try:
-            if cli.plugins.provider(service) is None:
+            if (provider := cli.plugins.provider(service)) is None:
                 found.append(Diagnosis("warning", subject, "no plugin provides it", advice))
+            elif kind.guarded and provider.distribution != kind.default:
+                found.append(Diagnosis("note", subject, f"provided by {provider.label}, not by {kind.default}"))
         except PluginError as error:
             found.append(Diagnosis("error", subject, str(error)))
     return found

@@ -10,7 +10,7 @@ import click
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PluginError, UsageError
 from pamola_tasks.plugins.calling import kind_of
-from pamola_tasks_cli.output import facts, heading, print_json, print_table, visible
+from pamola_tasks_cli.output import facts, heading, print_json, print_table, visible, warn
 
 if TYPE_CHECKING:
     from pamola_tasks.plugins.manager import Plugins
@@ -25,7 +25,7 @@ def command(cli: Invocation, as_json: bool) -> None:
     rows = cli.plugins.report()
     services = {name: _service(cli.plugins, name) for name in cli.plugins.services}
     if as_json:
-        print_json({"plugins": rows, "services": services})
+        print_json({"plugins": rows, "services": services, "warnings": cli.plugins.passed_over()})
         return
     cells = []
     for row in rows:
@@ -43,6 +43,8 @@ def command(cli: Invocation, as_json: bool) -> None:
         more += [f"added by {found['added_by']}"] if "added_by" in found else []
         text = found["problem"] or (found["provider"] or "no plugin") + (f"  ({'; '.join(more)})" if more else "")
         click.secho(f"  {name:<{width}}{visible(text)}", fg="red" if found["problem"] else None)
+    for text in cli.plugins.passed_over():
+        warn(text)
 
 
 def _service(plugins: Plugins, name: str) -> dict[str, Any]:

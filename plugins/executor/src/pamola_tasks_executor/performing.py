@@ -65,7 +65,7 @@ class RemoteRun:
     def _bring_up(self, said: DescribedRun) -> None:
         with contextlib.suppress(FileNotFoundError):  # on another machine only the project has to be there
             os.chdir(said.folder)
-        plugins = Plugins(disable=said.disable, prefer=said.prefer)
+        plugins = Plugins(**said.choices)
         records = [PluginRecord(*names) for names, _ in said.plugins]
         for record, (_, data) in zip(records, said.plugins, strict=True):
             record.get = partial(loads, data)

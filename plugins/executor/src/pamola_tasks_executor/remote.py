@@ -40,9 +40,8 @@ class DescribedRun:
 
     folder: str
     root: Path
-    plugins: list[tuple[tuple[str, str, str, str], bytes]]
-    disable: frozenset[str]
-    prefer: dict[str, str]
+    plugins: list[tuple[tuple[str, str, str, str, bool], bytes]]
+    choices: dict[str, Any]
     run_id: str
     seed: int | None
     task: dict[str, str]
@@ -106,11 +105,10 @@ def describe_run(run: RunServices) -> bytes:
         folder=os.getcwd(),
         root=root,
         plugins=[
-            ((r.name, r.target, r.distribution, r.version), dumps(r.object, f"plugin {r.label}"))
+            ((r.name, r.target, r.distribution, r.version, r.given), dumps(r.object, f"plugin {r.label}"))
             for r in plugins.records
         ],
-        disable=frozenset(plugins.disable),
-        prefer=dict(plugins.prefer),
+        choices=plugins.choices,
         run_id=run.id,
         seed=run.record.seed,
         task={name: getattr(task, name) for name in ("task_id", "task_type", "description", "version", "file")},

@@ -47,8 +47,10 @@ def describe(kernel: Kernel) -> bytes:
     root, plugins = kernel.project.files.root, kernel.plugins
     if not root.is_dir():
         raise UsageError(f"the project is in memory ({root}), where no other process can see it: run it in this one")
-    records = [(record.name, _target(record), record.distribution, record.version) for record in plugins.records]
-    return pickle.dumps((root, records, frozenset(plugins.disable), dict(plugins.prefer)))
+    records = [
+        (record.name, _target(record), record.distribution, record.version, record.given) for record in plugins.records
+    ]
+    return pickle.dumps((root, records, plugins.choices))
 
 
 def _target(record: PluginRecord) -> str:
@@ -63,8 +65,8 @@ def _target(record: PluginRecord) -> str:
 
 def _rebuilt(description: bytes) -> Kernel:
     """The kernel that `describe` described; a PamolaTaskError where it does not come up here."""
-    root, records, disable, prefer = pickle.loads(description)
-    plugins = Plugins(disable=disable, prefer=prefer)
+    root, records, choices = pickle.loads(description)
+    plugins = Plugins(**choices)
     plugins.load(*(PluginRecord(*description) for description in records))
     plugins.refuse_if_broken()
     return Kernel(root, loaded=plugins)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks import hookimpl
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Diagnosis, KernelView, PathGuard, Project
+    from pamola_tasks.protocols import Diagnosis, PathGuard, Project
 
 PAMOLA_HOOK_API = 1
 
@@ -21,8 +21,8 @@ def pamola_provide_path_guard(project: Project) -> PathGuard:
 
 
 @hookimpl
-def pamola_add_diagnoses(project: Project | None, kernel: KernelView) -> list[Diagnosis]:
-    """How strong the guard is on this system, where it guards."""
-    from pamola_tasks_paths.guard import diagnose
+def pamola_add_diagnoses(project: Project | None) -> list[Diagnosis]:
+    """How strong the guard in use is on this system, where it is one of ours."""
+    from pamola_tasks_paths.guard import ProjectGuard, diagnose
 
-    return [] if project and kernel.plugins.foreign_provider("path_guard", __package__) else diagnose(project)
+    return diagnose(project) if project and isinstance(project.files.guard, ProjectGuard) else []
