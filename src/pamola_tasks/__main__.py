@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit; what lies in the current folder is not installed, and is not imported."""
+    if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]
     for script in entry_points(group="console_scripts", name="pamola-task"):
         script.load()()
     sys.exit("the command line is not installed: pip install 'pamola-tasks[standard]'")

@@ -161,6 +161,10 @@ class PathSecurityError(SecurityError, code="path_security"):
     """A path leaves the places that the project allows, or is not a safe name."""
 
 
+class UntrustedError(SecurityError, code="untrusted"):
+    """A project, a file of its configuration or a Python file is another user's, or others can change it."""
+
+
 class PathValidationError(PathSecurityError, code="path_validation"):
     """A path given to the directory manager is refused."""
 

@@ -64,6 +64,7 @@ class Kernel:
         loaded: Plugins that are loaded already, instead of all that is said of plugins here.
 
     Raises:
+        UntrustedError: The project is another user's, or others can change it.
         PluginError: `.pamola.toml` is not valid. Plugins that cannot be loaded do not raise here; see `plugins`.
     """
 
@@ -83,7 +84,13 @@ class Kernel:
         self._script = script
         if loaded is None:
             loaded = assemble(
-                self._asked, autoload=autoload, plugins=plugins, modules=modules, disable=disable, prefer=prefer
+                self._asked,
+                autoload=autoload,
+                plugins=plugins,
+                modules=modules,
+                disable=disable,
+                prefer=prefer,
+                script=script,
             )
         self.plugins = loaded
         if not self.plugins.manager.has_plugin(KERNEL):

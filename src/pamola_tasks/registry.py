@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import PamolaTaskError, PluginError, TaskRegistryError, UnknownOperationError, UnknownTaskError
+from pamola_tasks.errors import (
+    PamolaTaskError,
+    PathSecurityError,
+    PluginError,
+    TaskRegistryError,
+    UnknownOperationError,
+    UnknownTaskError,
+    UntrustedError,
+)
 from pamola_tasks.operation import Operation
 from pamola_tasks.parameters import closest, unknown_name
 from pamola_tasks.plugins.contributions import Contributions
@@ -22,6 +30,9 @@ if TYPE_CHECKING:
 
     from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks.protocols import Project
+
+
+_SCRIPT = re.compile(r"(.+\.py)(?::(\w+))?")
 
 
 @attrs.frozen
@@ -138,7 +149,7 @@ class Tasks:
         if isinstance(target, TaskFile):
             if not target.task_class:
                 return self._of_file(target.path, target.task_id)
-            task = self._make(target.task_class, name)
+            task = self._make(self._guarded(target), name)
             task.task_id = target.task_id
             return task
         cls = target if isinstance(target, type) else self._class_named(str(target), name)
@@ -157,10 +168,30 @@ class Tasks:
         task: Task = self._added[ending](file, *task_id)
         return task
 
+    def _guarded(self, declared: TaskFile) -> str:
+        """The class that a task file names, its Python file found in the project; one that is elsewhere is refused."""
+        if (script := _SCRIPT.fullmatch(declared.task_class)) is None:
+            return declared.task_class
+        place, files = f"{declared.path}: task_class", self._project.files
+        try:
+            with files.open(script[1], "config"):
+                return str(self._project.root / declared.task_class)
+        except UntrustedError:
+            raise
+        except PathSecurityError as error:
+            raise PathSecurityError(
+                f"{place}: {script[1]} is not in the project, and is not run: put it there, or install it and name it"
+                f" as module:Class ({error.code})"
+            ) from error
+        except OSError as error:
+            raise UnknownTaskError(f"{place}: {script[1]} cannot be read: {error.strerror}") from error
+
     def _class_named(self, target: str, name: str) -> Any:
-        script = re.fullmatch(r"(.+\.py)(?::(\w+))?", target)
+        script = _SCRIPT.fullmatch(target)
         try:
             found = module_from(self._path(script[1])) if script else resolve(target)
+        except UntrustedError:
+            raise
         except PamolaTaskError as error:
             raise UnknownTaskError(str(error)) from error
         except Exception as error:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import ProjectError, ValidationError
+from pamola_tasks.storage.trust import MARKERS
 from pamola_tasks_compat.tasks import is_valid_project_root
 from pamola_tasks_config import find_project_root
-from pamola_tasks_config.projects import MARKERS, locate, project_at
+from pamola_tasks_config.projects import locate, project_at
 
 
 @pytest.mark.parametrize("marker", MARKERS)

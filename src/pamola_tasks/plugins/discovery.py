@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from pamola_tasks.errors import PluginError
+from pamola_tasks.storage.trust import believe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -184,17 +185,21 @@ def module_from(path: Path) -> Any:
     """A Python file as a module of its own; it is named after the file and can be imported from then on.
 
     It is what the file holds now: Python judges bytecode by the size of the file and the second of its last change,
-    which an edit may leave as they were. `PluginError` where there is no such file, or it is not a Python file.
+    which an edit may leave as they were. `PluginError` where there is no such file, or it is not a Python file;
+    `UntrustedError` where others could have written it.
     """
     path = path.resolve()
     if path.suffix != ".py" or not path.is_file():
         raise PluginError(f"there is no Python file {path}")
+    with path.open("rb") as file:
+        believe(path, found=os.fstat(file.fileno()))
+        source = file.read()
     # The same name in every process, so that what is defined there can be named to another one.
     name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(os.fsencode(path)):08x}"
     module = module_from_spec(spec_from_file_location(name, path))  # type: ignore[arg-type]  # there is a loader
     sys.modules[name] = module
     try:
-        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
+        exec(compile(source, path, "exec", dont_inherit=True), vars(module))
     except BaseException:
         del sys.modules[name]
         raise

@@ -17,6 +17,7 @@ from pamola_tasks.plugins.calling import HookCalls
 from pamola_tasks.plugins.discovery import KERNEL, PluginRecord, installed, normalized, record_for
 from pamola_tasks.plugins.settings import PluginSettings
 from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, RUN_NAMES, Service, in_order
+from pamola_tasks.storage.trust import believe, root_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -340,13 +341,21 @@ def assemble(
     modules: Iterable[str] = (),
     disable: Iterable[str] = (),
     prefer: Mapping[str, str] | None = None,
+    script: Path | None = None,
 ) -> Plugins:
     """The plugins of a kernel: see its arguments.
 
     Raises:
         PluginError: `.pamola.toml` is not valid, or prefers a provider of what is not a service.
+        UntrustedError: The project, or a file of a plugin, is another user's, or others can change it.
     """
-    settings = PluginSettings(project or Path.cwd())
+    modules = tuple(modules)
+    for name in modules:
+        if name.endswith(".py") and Path(name).is_file():
+            believe(Path(name))
+    if project is None and script is not None and root_of(Path.cwd())[1]:
+        script = None  # the project of the current folder is the one that is used
+    settings = PluginSettings(project or script or Path.cwd(), asked=project is not None)
     loaded = Plugins(
         disable=[*settings.disable, *disable],
         prefer={**settings.prefer, **(prefer or {})},
@@ -372,7 +381,7 @@ def installed_redactor(folder: Path | None = None, disable: Iterable[str] = ()) 
     """
     try:
         return assemble(folder, disable=disable).redactor
-    except PluginError:
+    except PamolaTaskError:
         plugins = Plugins(disable=disable)
         plugins.load(*(record for record in installed() if record.distribution == KERNEL_SERVICES["redactor"].default))
         return plugins.redactor

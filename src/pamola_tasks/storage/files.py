@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import EncryptionError, PathSecurityError
 from pamola_tasks.protocols.files import ContentHash, FileEncryption, PublishedFile
 from pamola_tasks.storage.hashing import HEAD_SIZE, Containers, HashedWriter, recognise
+from pamola_tasks.storage.trust import believe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -172,8 +174,12 @@ class Files:
         Raises:
             PathSecurityError: The path is refused.
             EncryptionError: It is encrypted and cannot be decrypted here.
+            UntrustedError: Its role is `config`, and others could have written it.
         """
         with self.open_raw(path) as raw, self.plain(raw, path, role) as file:
+            if role == "config":
+                with contextlib.suppress(io.UnsupportedOperation):  # files in memory are nobody's
+                    believe(self.root / path, self.root, os.fstat(raw.fileno()))
             yield file
 
     @contextlib.contextmanager

@@ -24,7 +24,6 @@ from pamola_tasks.errors import (
     EXIT_TERMINATED,
     EXIT_USAGE,
     PamolaTaskError,
-    PluginError,
     Terminated,
     UsageError,
 )
@@ -40,10 +39,19 @@ class Invocation:
     """One call of `pamola-task`, with what `--project`, `--no-plugin` and `--plugin` said: see `CommandLine`."""
 
     def __init__(self, project: str | None = None, disable: Sequence[str] = (), modules: Sequence[str] = ()) -> None:
-        self.project = Path(project) if project is not None else None
+        self._asked = Path(project) if project is not None else None
         self.disable = tuple(disable)
         self.modules = tuple(modules)
         self.verbosity = 0
+
+    @cached_property
+    def project(self) -> Path | None:
+        """The root that `--project` names, or a folder of it; where no marker is found, the folder itself."""
+        if self._asked is None or not self._asked.is_dir():
+            return self._asked
+        from pamola_tasks.storage.trust import root_of
+
+        return root_of(self._asked, asked=True)[0]
 
     @property
     def out(self) -> Output:
@@ -67,8 +75,8 @@ class Invocation:
 
         try:
             return self.plugins.redact(text)
-        except PluginError:  # `.pamola.toml` is not valid
-            return installed_redactor(self.project, self.disable)(text)
+        except PamolaTaskError:  # `.pamola.toml` is not valid, or somebody else's
+            return installed_redactor(disable=self.disable)(text)
 
     def kernel_for(self, project: Path | None) -> Kernel:
         from pamola_tasks.kernel import Kernel

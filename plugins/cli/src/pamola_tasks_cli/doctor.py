@@ -11,6 +11,7 @@ import click
 from pamola_tasks import __version__
 from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, PluginError
 from pamola_tasks.protocols import Diagnosis, Project
+from pamola_tasks.storage.trust import doubt_about, user_file
 from pamola_tasks_cli.output import print_json
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _project(cli: Invocation) -> tuple[Project | None, list[Diagnosis]]:
         found = [Diagnosis("ok", "project", f"{project.root} (marked by {project.marker})")]
     else:
         found = [Diagnosis("note", "project", f"{project.root} (no marker)", "`pamola-task init` creates a project")]
+    if doubt := doubt_about(project.root / (project.marker or "."), project.root):
+        found.append(Diagnosis("note", "trust", f"{doubt}; your own {user_file()} says that you trust it"))
     try:
         cli.kernel.services(None, upto="config")
     except PamolaTaskError as error:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.errors import EXIT_USAGE, ConfigurationError, PamolaTaskError, PathSecurityError, UsageError
+from pamola_tasks.errors import (
+    EXIT_USAGE,
+    ConfigurationError,
+    PamolaTaskError,
+    PathSecurityError,
+    UntrustedError,
+    UsageError,
+)
 from pamola_tasks.protocols import RawValue
 from pamola_tasks_config.task_config import TaskConfig
 
@@ -86,7 +93,7 @@ def check(cli: CommandLine, task: str | None, as_json: bool) -> None:
         except PathSecurityError as error:
             problems.append(str(error))
         except PamolaTaskError as error:  # it could not be run now: a key or another task's result is missing
-            if name is None or isinstance(error, UsageError):
+            if name is None or isinstance(error, UsageError | UntrustedError):
                 raise
             warnings.append(f"{name}: {error}")
     redact = cli.plugins.redactor

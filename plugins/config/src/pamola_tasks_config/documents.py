@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PathSecurityError, ValidationError
+from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PathSecurityError, UntrustedError, ValidationError
 from pamola_tasks.registry import TaskFile
 from pamola_tasks_config.document import Document
 
@@ -119,11 +119,26 @@ def config_files(files: Files) -> list[str]:
     return [str(n) for n in names if format_of(n.name) and not n.name.startswith(".") and n.stem not in others]
 
 
+def untrusted(files: Files) -> list[str]:
+    """What is wrong with the configuration files that others could have written."""
+    found = []
+    for name in config_files(files):
+        try:
+            read_bytes(files, name)
+        except UntrustedError as error:
+            found.append(str(error))
+        except (PamolaTaskError, OSError):
+            continue  # the task that it is of says so
+    return found
+
+
 def file_saying(files: Files, task_id: str) -> str:
     """The file that is named otherwise and says that it is this task's, or empty."""
     for name in config_files(files):
         try:
             document = read_file(files, name)
+        except UntrustedError:
+            raise
         except PamolaTaskError:
             continue  # unreadable, and not named after this task
         if document is not None and stated_id(document) == task_id:

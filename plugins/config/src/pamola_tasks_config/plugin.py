@@ -10,7 +10,7 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pamola_tasks.protocols import Config, ConfigLayer, Project, RunServices, Task
+    from pamola_tasks.protocols import Config, ConfigLayer, Diagnosis, Project, RunServices, Task
 
 PAMOLA_HOOK_API = 1
 
@@ -65,6 +65,14 @@ def pamola_add_redactions(run: RunServices) -> list[str]:
     for value in getattr(run.config, "referred", ()):
         run.redactor.register(value)
     return list(getattr(run.config, "sensitive_patterns", ()))
+
+
+@hookimpl
+def pamola_add_diagnoses(project: Project | None) -> list[Diagnosis]:
+    from pamola_tasks.protocols import Diagnosis
+    from pamola_tasks_config.documents import untrusted
+
+    return [Diagnosis("error", "configuration", said) for said in untrusted(project.files)] if project else []
 
 
 @hookimpl

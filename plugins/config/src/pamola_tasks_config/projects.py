@@ -14,16 +14,9 @@ from pathlib import Path
 
 from pamola_tasks.errors import ProjectError
 from pamola_tasks.protocols import Project
+from pamola_tasks.storage.trust import believe, marker_in, root_of
 
-_FORMS = ("yaml", "yml", "toml", "json")
-MARKERS = (".pamola.toml", ".pamolaProject", *(f"configs/prj_config.{form}" for form in _FORMS))
 ID_FILE = ".pamola/id"
-DEFAULT_DEPTH = 20
-
-
-def marker_in(folder: Path) -> str:
-    """The marker that a folder holds, or empty."""
-    return next((marker for marker in MARKERS if os.path.isfile(folder / marker)), "")
 
 
 def locate(start: Path, environ: Mapping[str, str] | None = None) -> Project:
@@ -31,33 +24,16 @@ def locate(start: Path, environ: Mapping[str, str] | None = None) -> Project:
 
     Args:
         start: Where to look from, upwards. It is the root, with a warning, where no marker is found.
-        environ: The environment; the process's own unless given. PAMOLA_PROJECT_ROOT overrides everything;
-            PAMOLA_MAX_SEARCH_DEPTH limits how many folders are searched (20).
+        environ: The environment; the process's own unless given.
 
     Raises:
-        ProjectError: One of the two variables cannot be used.
+        PamolaTaskError: As of `root_of`.
     """
-    environ = os.environ if environ is None else environ
-    explicit = environ.get("PAMOLA_PROJECT_ROOT", "")
-    if explicit:
-        root = Path(explicit).expanduser()
-        if not root.is_dir():
-            raise ProjectError(f"PAMOLA_PROJECT_ROOT names {explicit!r}, which is not a folder: correct it or unset it")
-        return Project(root.resolve(), marker=marker_in(root))
-    start = start.resolve()
-    for folder in [start, *start.parents][: _depth(environ)]:
-        marker = marker_in(folder)
-        if marker:
-            return Project(folder, marker=marker)
-    missing = f"no project was found from {start} upwards; using this folder as its root"
-    return Project(start, warnings=(f"{missing} (`pamola-task init` makes a project)",))
-
-
-def _depth(environ: Mapping[str, str]) -> int:
-    text = environ.get("PAMOLA_MAX_SEARCH_DEPTH", "").strip() or str(DEFAULT_DEPTH)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 10_000):
-        raise ProjectError("PAMOLA_MAX_SEARCH_DEPTH must be a whole number of 1 or more: how many folders to look at")
-    return int(text)
+    root, marker = root_of(start, environ)
+    if marker or (os.environ if environ is None else environ).get("PAMOLA_PROJECT_ROOT"):
+        return Project(root, marker=marker)
+    missing = f"no project was found from {root} upwards; using this folder as its root"
+    return Project(root, warnings=(f"{missing} (`pamola-task init` makes a project)",))
 
 
 def find_project_root(start: str | Path | None = None) -> Path:
@@ -81,6 +57,7 @@ def read_id(root: Path) -> str:
     except OSError as error:
         raise ProjectError(f"{path} cannot be read: {error.strerror}") from error
     try:
+        believe(path, root, os.fstat(descriptor))
         text = os.read(descriptor, 100).decode("ascii", "replace") if stat.S_ISREG(os.fstat(descriptor).st_mode) else ""
     finally:
         os.close(descriptor)
@@ -94,8 +71,7 @@ def read_id(root: Path) -> str:
 
 def project_at(start: Path, *, asked: bool = False) -> Project:
     """The project that a folder belongs to, with its id. See `pamola_provide_project`."""
-    found = locate(start)
-    if asked and found.root != start.resolve():
-        found = Project(start.resolve(), marker=marker_in(start))
+    start = start.resolve()
+    found = Project(start, marker=marker_in(start)) if asked else locate(start)
     found.id = read_id(found.root)
     return found
