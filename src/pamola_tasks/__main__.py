@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 
 
 def main() -> None:
-    """Run the command line and exit; what lies in the current folder is not installed, and is not imported."""
+    """Run the command line and exit; plugins in the current folder are not loaded."""
     if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):
         del sys.path[0]
     for script in entry_points(group="console_scripts", name="pamola-task"):

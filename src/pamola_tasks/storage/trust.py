@@ -1,6 +1,6 @@
-"""Which folder is a project's root, and whose files are believed: the user's and root's own that nobody else can write.
+"""Which folder is a project's root, and which files are trusted: those that only the user and root can write.
 
-A project decides what Python runs, so one that is another's is not used unless the user's own `.pamola.toml`, in the
+A project decides what Python runs, so that of another user is not used unless the user's own `.pamola.toml`, in the
 folder of their settings, lists its folder under `[trust] folders`. Windows has no owners and modes to judge by.
 """
 
@@ -149,7 +149,7 @@ def _allowed() -> list[str]:
     if not path.is_file():
         return []
     if objection := _objection(path, path.stat()):
-        raise UntrustedError(f"{path} {objection}: what it trusts counts only where nobody else can write it")
+        raise UntrustedError(f"{path} {objection}: what it trusts counts only where other users cannot write it")
     content = read_toml(path)
     section = content.pop("trust", {})
     folders = section.pop("folders", []) if isinstance(section, dict) else None
