@@ -245,7 +245,7 @@ class OsGuard:
 
     @contextlib.contextmanager
     def create(
-        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o600
     ) -> Iterator[IO[bytes]]:
         """Write a file that appears when the block ends."""
         path = self._path(name)
@@ -253,7 +253,7 @@ class OsGuard:
         temporary = path.parent / temporary_name(path.name)
         try:
             with open(temporary, "wb", buffering=0) as file:
-                os.chmod(temporary, mode & 0o644 if mode == 0o666 else mode)
+                os.chmod(temporary, mode)
                 yield file
             if exclusive:
                 os.link(temporary, path)

@@ -127,7 +127,12 @@ class BringUp:
         if config.allow_external and config.allowed_external_paths:
             guard = guard.extended(Path(path) for path in config.allowed_external_paths)
             run.provide("path_guard", guard)
-        run.files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
+        run.files = files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
+        if getattr(config, "file_access", "owner") == "group":
+            private = [path for path in config.input_datasets.values() if not files.open_to_group(path)]
+            files.shared = not private
+            for path in private:
+                run.warn(f"file_access is group, but only its owner may read the input {path}: results are private too")
         if self.task is not None:
             self.task.take_identity(config)
             run.record.task_id = check_name(self.task.task_id, "the task id")

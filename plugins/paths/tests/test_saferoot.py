@@ -101,15 +101,13 @@ def test_without_parents_a_missing_folder_is_an_error(root: SafeRoot, folder: Pa
 
 
 @posix_only
-def test_a_replaced_file_keeps_its_permissions_and_a_new_one_gets_the_umask(root: SafeRoot, folder: Path) -> None:
-    (folder / "data/a.csv").chmod(0o600)
+def test_a_replaced_file_keeps_its_permissions_and_a_new_one_is_its_owners_alone(root: SafeRoot, folder: Path) -> None:
+    (folder / "data/a.csv").chmod(0o640)
     for name in ("data/a.csv", "data/new.csv"):
         with root.create(name) as file:
             file.write(b"x")
-    assert stat.S_IMODE((folder / "data/a.csv").stat().st_mode) == 0o600
-    umask = os.umask(0)
-    os.umask(umask)
-    assert stat.S_IMODE((folder / "data/new.csv").stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((folder / "data/a.csv").stat().st_mode) == 0o640
+    assert stat.S_IMODE((folder / "data/new.csv").stat().st_mode) == 0o600
 
 
 @posix_only

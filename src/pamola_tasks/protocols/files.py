@@ -40,11 +40,14 @@ class PathGuard(Protocol):
         """
 
     def create(
-        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int | None = None
     ) -> AbstractContextManager[IO[bytes]]:
-        """Write a file that appears under its name only when the block ends without an exception."""
+        """Write a file that appears under its name only when the block ends without an exception.
 
-    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+        Without `mode` it has the permissions of the file that it replaces, else 0600.
+        """
+
+    def mkdirs(self, name: str, mode: int = 0o700) -> None:
         """Make a directory and its parents; nothing happens where it is there."""
 
     def replace(self, source: str, target: str) -> None:
@@ -68,6 +71,7 @@ class Stat:
     size: int
     mtime_ns: int  #: when its content was last written
     ctime_ns: int = 0  #: when it last changed in any way, which no program can set back; 0 if unknown
+    mode: int = 0  #: its permissions; 0 if unknown
 
 
 class Encryption(Protocol):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols.files import Encryption, PathGuard, PathLike, Role, Stat
 
+SHARED_ROLES = frozenset({"data", "artifact", "report"})
+PRIVATE_ROLES = SHARED_ROLES | {"state"}
 ENCRYPTED_ROLES = frozenset({"data", "artifact", "state"})
 TEMPORARY_MARK = ".tmp-pamola-"
 _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(1, 10))}
@@ -124,13 +126,19 @@ class Files:
         guard: Turns names into open files.
         veto: Called with (name, purpose) before each access; raises to forbid.
         containers: Formats whose bytes can change while what they hold stays, for hashes.
+        shared: Whether the group may read results; all else is its owner's alone.
     """
 
     def __init__(
-        self, guard: PathGuard, veto: Callable[[str, str], None] | None = None, containers: Containers | None = None
+        self,
+        guard: PathGuard,
+        veto: Callable[[str, str], None] | None = None,
+        containers: Containers | None = None,
+        shared: bool = False,
     ) -> None:
         self.guard = guard
         self.containers = containers
+        self.shared = shared
         self._veto = veto
         self._encryption: Encryption | None = None
         self._owner_of: Callable[[str], str] = lambda path: ""
@@ -144,7 +152,7 @@ class Files:
 
         `owner_of` gives the task that a path belongs to, which encrypted files are bound to; none unless given.
         """
-        files = Files(self.guard, self._veto, self.containers)
+        files = Files(self.guard, self._veto, self.containers, self.shared)
         files._encryption = encryption
         files._owner_of = owner_of or files._owner_of
         return files
@@ -212,10 +220,14 @@ class Files:
         """
         name = self._checked(path, "write")
         encrypts = self.encrypts(role)
+        shared = self.shared and role in SHARED_ROLES
+        if shared:
+            self.mkdirs(os.path.dirname(name) or ".")
+        mode: dict[str, Any] = {"mode": 0o640 if shared else 0o600} if role in PRIVATE_ROLES else {}
         hashed: HashedWriter | None = None
         with (
             self.naming(name, lambda: hashed.wanted if hashed is not None else 0),
-            self.guard.create(name, exclusive=exclusive, mode=0o600 if encrypts else 0o666) as raw,
+            self.guard.create(name, exclusive=exclusive, **mode) as raw,
         ):
             hashed = HashedWriter(raw, self.containers)
             target: IO[bytes] = hashed  # type: ignore[assignment]
@@ -310,6 +322,10 @@ class Files:
     def stat(self, path: PathLike) -> Stat:
         return self.guard.stat(self._checked(path, "read"))
 
+    def open_to_group(self, path: PathLike) -> bool:
+        """Whether the group may read a file; also where it is not there, or has no permissions."""
+        return not self.exists(path) or not (mode := self.stat(path).mode) or bool(mode & 0o040)
+
     def exists(self, path: PathLike) -> bool:
         return self.guard.exists(self._checked(path, "read"))
 
@@ -318,7 +334,7 @@ class Files:
 
     def mkdirs(self, path: PathLike) -> None:
         with self.naming(path):
-            self.guard.mkdirs(self._checked(path, "mkdir"))
+            self.guard.mkdirs(self._checked(path, "mkdir"), 0o750 if self.shared else 0o700)
 
     def replace(self, source: PathLike, target: PathLike) -> None:
         with self.naming(target):

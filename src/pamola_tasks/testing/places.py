@@ -52,7 +52,7 @@ class MemoryGuard:
 
     @contextlib.contextmanager
     def create(
-        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int | None = None
     ) -> Iterator[IO[bytes]]:
         key = self._name(name)
         if exclusive and key in self.files:
@@ -61,7 +61,7 @@ class MemoryGuard:
         yield file
         self.files[key] = file.getvalue()
 
-    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+    def mkdirs(self, name: str, mode: int = 0o700) -> None:
         self._name(name)
 
     def replace(self, source: str, target: str) -> None:

@@ -248,6 +248,7 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)
+    os.umask(os.umask(0o077) | 0o077)  # also what operations write by their own means is the user's alone
     argv = list(sys.argv[1:] if args is None else args)
     invocation = _before_parsing(argv)
     try:

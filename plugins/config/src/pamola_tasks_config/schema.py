@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 EncryptionMode = Literal["none", "simple", "age"]
+FileAccess = Literal["owner", "group"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
@@ -72,6 +73,9 @@ class TaskKeys:
     allow_external: bool = _key("Read from the folders in allowed_external_paths.", False)
     allowed_external_paths: list[str] = _key("Folders outside the project that may be read from.", list)
     data_repository: str = _key("The folder of the data, within the project.", "DATA")
+    file_access: str = _key(
+        "Who may read results and reports; never more than may read the inputs.", "owner", kind=FileAccess
+    )
     enable_checkpoints: bool = _key("Record finished steps, and skip them in the next run.", True)
     clean_temp_on_exit: bool = _key("Empty the temp folder when the run ends.", True)
     check_free_space: bool = _key("Refuse to run without enough disk space for the datasets.", True)

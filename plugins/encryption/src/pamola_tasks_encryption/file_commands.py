@@ -218,7 +218,7 @@ class _Work:
         files, inside = self._guarded(path)
         if not replaces and files.exists(inside):
             raise UsageError(f"{shown} is there already: --force replaces it")
-        with files.guard.create(inside, exclusive=not replaces, mode=0o600) as file:
+        with files.guard.create(inside, exclusive=not replaces) as file:
             yield file, shown
 
     def _target_path(self, source: _Source, wanted: str) -> Path:

@@ -77,7 +77,7 @@ def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, 
     with (
         files.open_raw(name) as raw,
         DecryptingReader(raw, key, header.binding) as plain,
-        files.guard.create(name, mode=0o600) as target,
+        files.guard.create(name) as target,
     ):
         hashed = HashedWriter(target, files.containers)
         with EncryptingWriter(hashed, new, binding) as sealed:  # type: ignore[arg-type]

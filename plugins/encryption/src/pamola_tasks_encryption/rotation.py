@@ -194,7 +194,7 @@ def _writable(files: Files, name: str) -> Iterator[int]:
 
 def _write_anew(files: Files, name: str, exchange: list[tuple[int, bytes]]) -> None:
     """Where files cannot be written into (Windows): a copy with other slots, renamed into place."""
-    with files.open_raw(name) as raw, files.guard.create(name, mode=0o600) as target:
+    with files.open_raw(name) as raw, files.guard.create(name) as target:
         head = bytearray(raw.read(HEADER_SIZE))
         for offset, area in exchange:
             head[offset : offset + SLOT_SIZE] = area

@@ -14,6 +14,7 @@ from pamola_tasks_executor.performing import perform
 
 def main() -> None:
     """Read, perform, answer."""
+    os.umask(os.umask(0o077) | 0o077)
     work, answer = map(Path, sys.argv[1:])
     unfinished = answer.with_name(f"{answer.name}.part")
     unfinished.write_bytes(perform(work.read_bytes()))

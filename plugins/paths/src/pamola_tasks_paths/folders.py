@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -40,7 +41,7 @@ class Folder:
         self.path = path
         self._prefix = path + os.sep if path else ""
 
-    def open(self, name: str, flags: int, mode: int = 0o666) -> int:
+    def open(self, name: str, flags: int, mode: int = 0o600) -> int:
         if self.fd is None and os.path.islink(self._prefix + name):  # Windows has no O_NOFOLLOW
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
         return os.open(self._prefix + name, flags | O_BINARY | O_NOFOLLOW | O_CLOEXEC, mode, dir_fd=self.fd)
@@ -51,8 +52,15 @@ class Folder:
     def link_target(self, name: str) -> str | None:
         return link_target(self._prefix + name, self.fd)
 
-    def mkdir(self, name: str, mode: int = 0o777) -> None:
-        os.mkdir(self._prefix + name, mode, dir_fd=self.fd)
+    def mkdir(self, name: str, mode: int = 0o700) -> None:
+        os.mkdir(self._prefix + name, mode & 0o700, dir_fd=self.fd)
+        if mode & 0o077 and self.fd is not None:
+            with contextlib.suppress(OSError):
+                made = os.open(name, os.O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, dir_fd=self.fd)
+                try:
+                    permit(made, mode)
+                finally:
+                    os.close(made)
 
     def unlink(self, name: str) -> None:
         os.unlink(self._prefix + name, dir_fd=self.fd)
@@ -114,6 +122,13 @@ def link_target(name: str, folder: int | None) -> str | None:
         if error.errno in (errno.EINVAL, errno.ENOENT):
             return None
         raise
+
+
+def permit(fd: int, mode: int) -> None:
+    """Give something new exactly these permissions, whatever the umask, where the file system has any."""
+    if hasattr(os, "fchmod") and stat.S_IMODE(os.fstat(fd).st_mode) != mode:
+        with contextlib.suppress(OSError):
+            os.fchmod(fd, mode)
 
 
 def present(folder: Folder, name: str) -> os.stat_result | None:

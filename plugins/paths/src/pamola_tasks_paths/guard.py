@@ -47,11 +47,11 @@ class ProjectGuard:
         return safe.open(inside, mode)
 
     def create(
-        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int | None = None
     ) -> AbstractContextManager[IO[bytes]]:
         return self._inside.create(self._own(name), exclusive=exclusive, parents=parents, mode=mode)
 
-    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+    def mkdirs(self, name: str, mode: int = 0o700) -> None:
         self._inside.mkdirs(self._own(name), mode)
 
     def replace(self, source: str, target: str) -> None:
@@ -128,7 +128,7 @@ class _ReadOnlyRoot:
 def _told(status: os.stat_result) -> Stat:
     mode = status.st_mode
     kind = "file" if stat.S_ISREG(mode) else "directory" if stat.S_ISDIR(mode) else "other"
-    return Stat(kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return Stat(kind, status.st_size, status.st_mtime_ns, status.st_ctime_ns, stat.S_IMODE(mode))
 
 
 # Level, subject, finding and advice for each way in which leaving the project is prevented.
@@ -144,9 +144,28 @@ _HOW = {
 }
 
 
-def diagnose(project: Project | None) -> list[Diagnosis]:
-    """How leaving the project is prevented here."""
+def diagnose(project: Project | None, raw: str = "") -> list[Diagnosis]:
+    """How leaving the project is prevented here, and which inputs in this folder of it others can read."""
     if project is None:
         return []
     with SafeRoot(project.root) as safe:
-        return [Diagnosis(*_HOW[safe.protection])]
+        found = [Diagnosis(*_HOW[safe.protection])]
+    if names := _open_to_others(project, raw) if raw and os.name != "nt" else []:
+        said = f"other users can read {len(names)} of the inputs in {raw}: {', '.join(map(shown, names[:5]))}"
+        advice = f"if they hold personal data: chmod -R go= {raw}"
+        found.append(Diagnosis("note", "inputs", f"{said}{' …' if len(names) > 5 else ''}", advice))
+    return found
+
+
+def _open_to_others(project: Project, folder: str) -> list[str]:
+    """The unencrypted files in a folder that others may read, and may reach."""
+    files, parts = project.files, folder.split("/")
+    try:
+        readable = 0o044
+        for length in range(len(parts) + 1):
+            mode = files.stat("/".join(parts[:length]) or ".").mode
+            readable &= mode << 2  # who may enter
+        entries = [name for name, found in files.iter(folder) if found.kind == "file" and found.mode & readable]
+        return [name for name in entries if not files.encryption_of(f"{folder}/{name}").encrypted]
+    except (OSError, PathSecurityError):
+        return []

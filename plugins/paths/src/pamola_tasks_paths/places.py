@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks_paths.folders import Folder, present, refuse_twin
+from pamola_tasks_paths.folders import Folder, permit, present, refuse_twin
 from pamola_tasks_paths.names import climbs, shown
 from pamola_tasks_paths.opening import Opener
 
@@ -32,7 +32,7 @@ class Places:
     def __init__(self, opener: Opener) -> None:
         self.opener = opener
 
-    def folder(self, path: str, made: list[str] | None = None, mode: int = 0o777) -> Folder:
+    def folder(self, path: str, made: list[str] | None = None, mode: int = 0o700) -> Folder:
         """A handle of a folder; with `made`, what is missing is made and its names are added to that list."""
         try:
             return self.opener.folder(path)
@@ -41,7 +41,7 @@ class Places:
                 raise self.refusal(path, error) from None
         head, _, last = path.rstrip("/").rpartition("/")
         # Who finds it made by another process meanwhile goes on; a dangling link is refused by the next lines.
-        with self.folder(head or ".", made) as parent, contextlib.suppress(FileExistsError):
+        with self.folder(head or ".", made, mode) as parent, contextlib.suppress(FileExistsError):
             if last not in ("", ".", ".."):
                 refuse_twin(parent, last, path)
                 parent.mkdir(last, mode)
@@ -94,7 +94,10 @@ class Places:
         with self.folder(head, []) as folder, self.refusing(path):
             if present(folder, last) is None:
                 refuse_twin(folder, last, path)
-            return folder.open(last, flags | os.O_CREAT)
+            fd = folder.open(last, flags | os.O_CREAT)
+            if not os.fstat(fd).st_size:
+                permit(fd, 0o600)
+            return fd
 
     def still_there(self, head: str, folder: Folder, path: str) -> None:
         """Refuse to publish in a folder that was moved or swapped while the file was being written."""

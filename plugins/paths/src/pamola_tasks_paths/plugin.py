@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pamola_tasks import hookimpl
+from pamola_tasks.errors import PamolaTaskError
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Diagnosis, PathGuard, Project
+    from pamola_tasks.protocols import Diagnosis, KernelView, PathGuard, Project
 
 PAMOLA_HOOK_API = 1
 
@@ -21,8 +22,14 @@ def pamola_provide_path_guard(project: Project) -> PathGuard:
 
 
 @hookimpl
-def pamola_add_diagnoses(project: Project | None) -> list[Diagnosis]:
-    """How strong the guard in use is on this system, where it is one of ours."""
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView) -> list[Diagnosis]:
+    """How strong the guard in use is on this system, where it is one of ours, and which inputs others can read."""
     from pamola_tasks_paths.guard import ProjectGuard, diagnose
 
-    return diagnose(project) if project and isinstance(project.files.guard, ProjectGuard) else []
+    if project is None or not isinstance(project.files.guard, ProjectGuard):
+        return []
+    try:
+        raw = kernel.services(None, upto="places").places.folders["raw"]
+    except PamolaTaskError:  # a diagnosis of its own
+        raw = ""
+    return diagnose(project, raw)

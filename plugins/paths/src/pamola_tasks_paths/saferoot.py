@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 
 from pamola_tasks.errors import PathSecurityError
 from pamola_tasks.storage.files import temporary_name
-from pamola_tasks_paths.folders import O_CLOEXEC, O_NOCTTY, O_NONBLOCK, remove, wrong_kind
+from pamola_tasks_paths.folders import O_CLOEXEC, O_NOCTTY, O_NONBLOCK, permit, remove, wrong_kind
 from pamola_tasks_paths.names import check_name, shown
 from pamola_tasks_paths.opening import Opener, best_opener
 from pamola_tasks_paths.places import Places
@@ -97,18 +97,18 @@ class SafeRoot:
 
     @contextlib.contextmanager
     def create(
-        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int = 0o666
+        self, name: str, *, exclusive: bool = False, parents: bool = True, mode: int | None = None
     ) -> Iterator[IO[bytes]]:
         """Write a file that appears under its name, whole, when the block ends; after an exception nothing is left.
 
-        A regular file of that name is replaced and keeps its permissions; through a symbolic link that stays inside,
+        A regular file of that name is replaced; through a symbolic link that stays inside,
         its target is.
 
         Args:
             name: The file.
             exclusive: Refuse to replace a file that is there (`FileExistsError`).
             parents: Make missing folders.
-            mode: Permissions of a new file, less the umask.
+            mode: Permissions, whatever the umask; unless given, those of the file that is replaced, else 0600.
         """
         path = self._relative(name, True)
         made: list[str] = []
@@ -120,13 +120,13 @@ class SafeRoot:
                         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
                     if not stat.S_ISREG(old.st_mode):
                         raise wrong_kind(path, old, "a regular file")
-                    mode = stat.S_IMODE(old.st_mode) & 0o777
+                    mode = stat.S_IMODE(old.st_mode) & 0o777 if mode is None else mode
+                mode = 0o600 if mode is None else mode
                 temporary = temporary_name(last)
                 fd = folder.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
                 try:
                     with open(fd, "w+b") as file:
-                        if old is not None and hasattr(os, "fchmod"):
-                            os.fchmod(fd, mode)
+                        permit(fd, mode)
                         yield file
                     self._places.still_there(head, folder, path)
                     folder.publish(temporary, last, exclusive=exclusive)
@@ -140,7 +140,7 @@ class SafeRoot:
                     self._places.remove_folder(parent)
             raise
 
-    def mkdirs(self, name: str, mode: int = 0o777) -> None:
+    def mkdirs(self, name: str, mode: int = 0o700) -> None:
         """Make a folder and its missing parents; nothing happens where it is there."""
         with self._places.folder(self._relative(name, True), [], mode):
             pass
