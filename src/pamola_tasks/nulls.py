@@ -59,6 +59,7 @@ NoEncryption = _without(
     key_id="",
     writer=_refuse(EncryptionError, "no plugin encrypts", "encryption"),
     reader=_refuse(EncryptionError, "a file is encrypted and no plugin decrypts", "encryption"),
+    record_key=lambda self, purpose: None,
     derive_key=_refuse(EncryptionError, "{} needs a key, and no plugin has keys", "encryption"),
     is_encrypted=lambda self, head: False,
     file_key_id=lambda self, head: "",

@@ -161,6 +161,8 @@ class RunRecord:
     #: plugins that were left out on purpose, and other things that weaken the run
     overrides: list[str] = attrs.Factory(list)
     peak_memory_bytes: int | None = None
+    #: `sha256` and `bytes` of each file of the report, and of the manifest, by path
+    report_files: dict[str, dict[str, Any]] = attrs.Factory(dict)
 
     @property
     def seconds(self) -> float:

@@ -53,7 +53,7 @@ def test_a_question_with_a_limit_reads_only_the_end_of_the_log(
     journal.append(files, log.log_path, entries, flush=False)
     decoded: list[bytes] = []
     real = journal.decode
-    monkeypatch.setattr(journal, "decode", lambda line: (decoded.append(line), real(line))[1])
+    monkeypatch.setattr(journal, "decode", lambda line, key=None: (decoded.append(line), real(line))[1])
     assert log.get_task_execution_history("t_1", limit=3)[0]["task_run_id"] == "run-19999"
     assert len(decoded) == 3
 

@@ -40,6 +40,8 @@ def run_of(root: Path, encryption_keys: dict[str, str] | None = None, **config: 
         redactor=Redactor(),
         lock=MemoryLock(),
         path_guard=SimpleNamespace(open=lambda name: (root / name).open("rb")),
+        files=None,
+        dry=True,
     )
 
 

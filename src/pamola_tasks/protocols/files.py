@@ -111,6 +111,9 @@ class Encryption(Protocol):
     def derive_key(self, purpose: str) -> bytes:
         """32 bytes that belong to the project's key and this purpose; EncryptionError where there is no key."""
 
+    def record_key(self, purpose: str) -> bytes | None:
+        """32 bytes that authenticate records of this purpose, also after a change of keys; None without a key."""
+
 
 class ContainerFormat(Protocol):
     """A format whose bytes can change while what they hold stays, and how its files are recognised all the same.

@@ -2,11 +2,16 @@
 
 A line that is incomplete by a crash at the end of the file is skipped, and cut away by the next append. A damaged line
 elsewhere is reported, never hidden. Several processes may append at once.
+
+Each line that is appended has `prev`, a hash of the line before, and, where the writer has a key, `mac` over all of it:
+a line with a right `mac` vouches for every line before it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import zlib
@@ -18,45 +23,61 @@ from pamola_tasks.storage import files as durable
 from pamola_tasks.storage import system
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pamola_tasks.protocols import Files
+    from pamola_tasks.protocols import Files, RunServices
 
 
 _BEGINNING = 100  # bytes of a line, in which its kind stands
+_START = b"start"  # stands for the line before the first
+_MAC = len(b',"mac":""}') + 64  # bytes at the end of a line that has one
+UNPROVEN = "not written with the project's key, but with another key, before there was one, or by another program"
+MOVED = "it does not follow the line before: one was removed, inserted, moved or edited"
 
 
 @attrs.frozen
 class Damage:
-    """A line that cannot be trusted: its number from 1, or 0 where lines were read from the end, and why."""
+    """A line that cannot be trusted: its number from 1, or 0 where lines were read from the end, and why.
+
+    `entry` is what it says, where it is whole.
+    """
 
     line: int
     reason: str
+    entry: Mapping[str, Any] | None = None
 
 
 @attrs.define
 class Journal:
-    """What was read: entries in the order written, damaged lines, and whether the last line is incomplete."""
+    """What was read: entries in the order written, damaged lines, and whether the last line is incomplete.
+
+    `old` has the entries that need a `mac` and are older than the first that has one.
+    """
 
     entries: list[dict[str, Any]] = attrs.Factory(list)
     damaged: list[Damage] = attrs.Factory(list)
     torn: bool = False
+    old: list[dict[str, Any]] = attrs.Factory(list)
 
 
-def encode(entry: Mapping[str, Any]) -> bytes:
-    """One entry as a line."""
+def encode(entry: Mapping[str, Any], before: bytes = b"", key: bytes | None = None) -> bytes:
+    """One entry as a line, which follows the line `before`, and is authenticated where there is a key."""
+    if before:
+        entry = {**entry, "prev": _link(before)}
     # Names of files may hold bytes that are no UTF-8; Python has them as lone surrogates, and json reads them back.
     text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     data = text.encode("utf-8", "surrogatepass")
+    if key is not None:
+        data = b'%s,"mac":"%s"}' % (data[:-1], hmac.digest(key, data, "sha256").hex().encode())
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
-def decode(line: bytes) -> dict[str, Any]:
-    """The entry of a line without its line end.
+def decode(line: bytes, key: bytes | None = None) -> dict[str, Any]:
+    """The entry of a line without its line end. With a key, it says by `authentic` whether the line has a `mac`.
 
     Raises:
-        ValueError: The line is damaged; the message says how.
+        ValueError: The line is damaged, or its `mac` is another; the message says how.
     """
     if len(line) < 10 or line[8:9] != b" ":
         raise ValueError("no checksum at its beginning")
@@ -69,10 +90,58 @@ def decode(line: bytes) -> dict[str, Any]:
     entry = json.loads(line[9:])
     if not isinstance(entry, dict):
         raise ValueError("not an object")
+    mac = entry.pop("mac", None)
+    entry.pop("prev", None)
+    if key is not None:
+        body = line[9:-_MAC] + b"}"
+        if mac is not None and not hmac.compare_digest(str(mac), hmac.digest(key, body, "sha256").hex()):
+            raise ValueError(UNPROVEN)
+        entry["authentic"] = mac is not None
     return entry
 
 
-def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]], *, flush: bool) -> None:
+def chained(entries: Iterable[Mapping[str, Any]], before: bytes = b"", key: bytes | None = None) -> Iterator[bytes]:
+    """Entries as lines, each of which follows the one before it."""
+    before = before or _START
+    for entry in entries:
+        line = encode(entry, before, key)
+        yield line
+        before = line[:-1]
+
+
+def chained_again(lines: Iterable[bytes], key: bytes | None) -> Iterator[bytes]:
+    """Lines of a journal of which some were taken away, each following the one before again; damaged ones stay."""
+    before = _START
+    for line in lines:
+        line = line.removesuffix(b"\n")
+        try:
+            entry = decode(line, key)
+            line = encode(entry, before, key if entry.pop("authentic", False) else None)[:-1]
+        except ValueError:
+            pass
+        yield line + b"\n"
+        before = line
+
+
+def key_of(run: RunServices | None, purpose: str) -> bytes | None:
+    """What authenticates lines in this run; None where the project has no key, or encryption is not up yet."""
+    ask = getattr(vars(run).get("encryption"), "record_key", None) if run is not None else None
+    return None if ask is None else ask(purpose)
+
+
+def _link(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()[:32]
+
+
+def _follows(line: bytes, before: bytes) -> bool | None:
+    """Whether a line says that it follows this one; None where it does not say."""
+    place = line.rfind(b'"prev":"', -_MAC - 50)
+    return None if place < 0 else line[place + 8 : place + 40] == _link(before).encode()
+
+
+def append(
+    files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]], *, flush: bool, key: bytes | None = None
+) -> None:
     """Append entries, all of them or, after a crash, a readable part of them.
 
     Args:
@@ -80,10 +149,13 @@ def append(files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]],
         path: The journal.
         entries: Objects for JSON.
         flush: Whether to wait until the disk has them.
+        key: Authenticates them.
     """
-    data = b"".join(map(encode, entries))
+    entries = list(entries)
+    data = b"".join(map(encode, entries))  # what cannot be written is said before the lock is taken
     with files.naming(path, lambda: len(data)), locked(files, path, flush=flush) as file:
-        _cut_torn_tail(file)
+        if (last := _cut_torn_tail(file)) is not None:
+            data = b"".join(chained(entries, last, key))
         _write(file, data)
 
 
@@ -130,30 +202,58 @@ def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
         raise
 
 
-def read(files: Files, path: str | Path) -> Journal:
-    """All entries of a journal; one that is missing is empty."""
+def read(files: Files, path: str | Path, **proof: Any) -> Journal:
+    """All entries of a journal; one that is missing is empty. `proof` is as for `parse`."""
     try:
         with files.open_raw(path) as file:
             data = file.read()
     except FileNotFoundError:
         return Journal()
-    return parse(data)
+    return parse(data, **proof)
 
 
-def parse(data: bytes) -> Journal:
-    """The entries in a journal's bytes."""
+def parse(
+    data: bytes,
+    *,
+    key: bytes | None = None,
+    needs: Callable[[Mapping[str, Any]], bool] = lambda entry: True,
+    keeps_old: bool = False,
+) -> Journal:
+    """The entries in a journal's bytes: those of lines that are whole and follow the line before.
+
+    With a key, those that `needs` says must have a right `mac`; those older than the first one are `old`, and entries
+    only with `keeps_old`.
+    """
     *lines, tail = data.split(b"\n")
     journal = Journal(torn=tail != b"")
+    before: bytes | None = _START  # None after a damaged line: what follows cannot be judged without a key
+    linked = proven = False
     for number, line in enumerate(lines, 1):
         try:
-            journal.entries.append(decode(line))
+            entry = decode(line, key)
+            known = before is not None
+            follows = _follows(line, before or b"") if known or key is not None else None
+            if follows is False or (follows is None and linked and known):
+                raise ValueError(MOVED)
+            linked = linked or follows is not None
+            authentic = entry.pop("authentic", True)
+            proven = proven or (authentic and key is not None)
+            if not authentic and needs(entry):
+                if proven:
+                    raise ValueError(UNPROVEN)
+                journal.old.append(entry)
+            if authentic or keeps_old or not needs(entry):
+                journal.entries.append(entry)
+            before = line
         except ValueError as problem:
-            journal.damaged.append(Damage(number, str(problem)))
+            whole = str(problem) in (MOVED, UNPROVEN)
+            journal.damaged.append(Damage(number, str(problem), decode(line) if whole else None))
+            before = line if whole else None
     return journal
 
 
 def newest_first(
-    files: Files, path: str | Path, *, block: int = 1 << 16, but: bytes = b""
+    files: Files, path: str | Path, *, block: int = 1 << 16, but: bytes = b"", key: bytes | None = None
 ) -> Iterator[dict[str, Any] | Damage]:
     """The entries from the last to the first, reading only as much of the file as is asked for.
 
@@ -162,7 +262,18 @@ def newest_first(
         path: The journal.
         block: So many bytes are read at once.
         but: Lines with these bytes near their beginning are passed over, unread.
+        key: Gives entries `authentic`, and damages for lines with another `mac` or of another place.
     """
+    later: bytes | None = None
+    for line in _lines_backwards(files, path, block):
+        if later is not None:
+            yield from _decoded(later, but, key, line)
+        later = line
+    if later is not None:
+        yield from _decoded(later, but, key, _START)
+
+
+def _lines_backwards(files: Files, path: str | Path, block: int) -> Iterator[bytes]:
     try:
         with files.open_raw(path) as file:
             position = file.seek(0, os.SEEK_END)
@@ -177,18 +288,20 @@ def newest_first(
                 if at_end and lines:
                     lines.pop()  # what stands behind the last line end: nothing, or a torn line
                     at_end = False
-                for line in reversed(lines):
-                    yield from _decoded(line, but)
+                yield from reversed(lines)
             if rest and not at_end:
-                yield from _decoded(rest, but)
+                yield rest
     except FileNotFoundError:
         return
 
 
-def _decoded(line: bytes, but: bytes) -> Iterator[dict[str, Any] | Damage]:
+def _decoded(line: bytes, but: bytes, key: bytes | None, before: bytes) -> Iterator[dict[str, Any] | Damage]:
     if not (but and but in line[:_BEGINNING]):
         try:
-            yield decode(line)
+            entry = decode(line, key)
+            if key is not None and _follows(line, before) is False:
+                raise ValueError(MOVED)
+            yield entry
         except ValueError as problem:
             yield Damage(0, str(problem))
 
@@ -201,21 +314,25 @@ def _descriptor(file: IO[bytes]) -> int | None:
         return None
 
 
-def _cut_torn_tail(file: IO[bytes]) -> None:
-    """Remove what stands behind the last line end: the beginning of a line that was never finished."""
+def _cut_torn_tail(file: IO[bytes]) -> bytes | None:
+    """Remove what stands behind the last line end: the beginning of a line that was never finished.
+
+    Returns:
+        The last line; None for a file in memory.
+    """
     descriptor = _descriptor(file)
     if descriptor is None:
-        return
+        return None
     end = position = os.lseek(descriptor, 0, os.SEEK_END)
-    while position > 0:
+    data = b""
+    while position > 0 and data.count(b"\n") < 2:
         start = max(0, position - 4096)
-        found = _read_at(descriptor, start, position - start).rfind(b"\n")
-        if found >= 0:
-            position = start + found + 1
-            break
+        data = _read_at(descriptor, start, position - start) + data
         position = start
-    if position < end:
-        os.ftruncate(descriptor, position)
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        os.ftruncate(descriptor, end - len(data) + len(whole))
+    return whole[whole.rfind(b"\n", 0, -1) + 1 : -1]
 
 
 def _read_at(descriptor: int, offset: int, size: int) -> bytes:

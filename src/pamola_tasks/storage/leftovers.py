@@ -5,12 +5,12 @@ Only the holder of a task's lock removes its leftovers: no other process can dis
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.storage.files import is_temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from pamola_tasks.protocols import Files, TaskPlace
 
@@ -63,6 +63,24 @@ def unpublished(
             if of is None and path != but:
                 yield from unpublished(files, path, but=but)
         elif is_temporary(name, of):
+            yield path
+
+
+def outdated(files: Files, place: TaskPlace, record: Mapping[str, Any] | None) -> list[str]:
+    """What is in a task's directory of outputs and was not left by its newest run, given the record of that in the
+    history: files of an earlier configuration, of a run before one that failed, or foreign ones."""
+    if record is None or not record.get("report_files"):  # of an older release, or of another history
+        return []
+    left = {str(item.get("path")) for item in record.get("output_files") or ()}
+    return [path for path in _all_files(files, place.directories["output"]) if path not in left]
+
+
+def _all_files(files: Files, folder: str) -> Iterator[str]:
+    for name, kind in entries(files, folder):
+        path = f"{folder}/{name}"
+        if kind == "directory":
+            yield from _all_files(files, path)
+        elif not is_temporary(name):
             yield path
 
 

@@ -20,6 +20,7 @@ from pamola_tasks.errors import CheckpointError, PamolaTaskError, PathSecurityEr
 from pamola_tasks.nulls import NoProgress
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
+from pamola_tasks.storage.journal import key_of
 from pamola_tasks_checkpoints.entries import REQUIRED, state_after
 from pamola_tasks_checkpoints.run_checkpoints import RunCheckpoints
 from pamola_tasks_checkpoints.steps import SCHEMA, FinishedSteps, live
@@ -69,7 +70,11 @@ class TaskContextManager(RunCheckpoints):
         self._config_hash = config_hash
         self._task_version = task_version
         self._steps = FinishedSteps(
-            files, files.root / state, self._logger, lambda path: owner_of(path) in ("", task_id)
+            files,
+            files.root / state,
+            self._logger,
+            lambda path: owner_of(path) in ("", task_id),
+            lambda: key_of(run, f"checkpoints {task_id}"),
         )
 
     def _identity(self) -> dict[str, str]:
@@ -82,6 +87,9 @@ class TaskContextManager(RunCheckpoints):
 
     def verify(self, saved: SavedStep) -> list[str]:
         return self._steps.verify(saved)
+
+    def doubted(self) -> Mapping[str, str]:
+        return self._steps.doubted
 
     def save(self, saved: SavedStep) -> None:
         if self.enabled:

@@ -15,6 +15,8 @@ from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics
 from pamola_tasks_checkpoints.fingerprint import ENCRYPTION_KEY, changes, concealed, mark_of, parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices, StagedStep
     from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
@@ -48,6 +50,10 @@ class RunCheckpoints:
         """Forget all steps of the task, with the intermediate datasets they left."""
         raise NotImplementedError
 
+    def doubted(self) -> Mapping[str, str]:
+        """The steps with a record that `load` did not believe, and why."""
+        return {}
+
     # ------------------------------------------------------------ what follows from that
 
     @cached_property
@@ -72,7 +78,7 @@ class RunCheckpoints:
         parts = self._parts[step.id] = self._fingerprint(step)
         saved = self._usable.get(step.id)
         if saved is None:
-            return ""
+            return "" if step.id in self._loaded else self.doubted().get(step.id, "")
         if ENCRYPTION_KEY in saved.fingerprint:
             parts[ENCRYPTION_KEY] = self._key_at_hand()
         if reasons := changes(saved.fingerprint, parts) or self.verify(saved) or self._locked(saved):

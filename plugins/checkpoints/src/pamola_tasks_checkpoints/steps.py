@@ -17,8 +17,10 @@ from pamola_tasks_checkpoints.entries import from_entry, locked, to_entry
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
     from pamola_tasks.record import SavedOutput, SavedStep
+    from pamola_tasks.storage.journal import Journal
 
 SCHEMA = 1
+_OLD = "%d lines are older than the project's key, or were not made by it: they are not believed"
 _GROWN = 4  # the journal is compacted when it has this many times the lines that are live …
 _SMALL = 200  # … and is not a small one
 
@@ -28,29 +30,43 @@ class FinishedSteps:
 
     Nothing is flushed to the disk: a line that a power failure takes away only means that a step runs again, and
     what a line says is verified when it is used. Only the process that holds the task's lock writes. `owns` says
-    whether a path can be the task's.
+    whether a path can be the task's. `key` gives what authenticates lines: where there is one, no other is believed.
     """
 
     def __init__(
-        self, files: Files, directory: Path, logger: logging.Logger, owns: Callable[[str], bool] = lambda path: True
+        self,
+        files: Files,
+        directory: Path,
+        logger: logging.Logger,
+        owns: Callable[[str], bool] = lambda path: True,
+        key: Callable[[], bytes | None] = lambda: None,
     ) -> None:
         self._owns = owns
+        self._key = key
         self._files = files
         self._directory = directory
         self._logger = logger
         self.path = directory / "journal.jsonl"
         self._name = files.name(self.path)
         self._lines = 0
+        self.doubted: dict[str, str] = {}  # steps with a record that is not believed, and why
         self._live: set[tuple[str, str]] = set()
 
     def entries(self) -> list[dict[str, Any]]:
         """All that the journal says and can be trusted, in the order written; damaged lines are logged."""
-        with self._failing("read"):
-            read = journal.read(self._files, self.path)
+        read = self._read()
+        self.doubted = {str(entry.get("step_id")): f"its record: {journal.UNPROVEN}" for entry in read.old}
+        self.doubted |= {str(d.entry.get("step_id")): f"its record: {d.reason}" for d in read.damaged if d.entry}
         if read.damaged:
-            lines = ", ".join(str(damage.line) for damage in read.damaged[:10])
+            lines = ", ".join(f"{damage.line} ({damage.reason})" for damage in read.damaged[:10])
             self._logger.warning("%s is damaged in line %s: the affected steps run again", self._name, lines)
+        if read.old and not read.entries:
+            self._logger.warning(f"%s: {_OLD}", self._name, len(read.old))
         return read.entries
+
+    def _read(self) -> Journal:
+        with self._failing("read"):
+            return journal.read(self._files, self.path, key=self._key())
 
     def load(self) -> dict[str, SavedStep]:
         """The newest record of every finished step, by step id, in the order in which they were last finished."""
@@ -85,15 +101,15 @@ class FinishedSteps:
         with self._failing("written"):
             if self._lines > max(_SMALL, _GROWN * len(self._live)):
                 self._compact()
-            journal.append(self._files, self.path, [entry], flush=False)
+            journal.append(self._files, self.path, [entry], flush=False, key=self._key())
             self._lines += 1
             self._live.add(_key(entry))
 
     def _compact(self) -> None:
         """Replace the journal, in one step, by one that has only what is live."""
-        kept = live(journal.read(self._files, self.path).entries)
+        kept = live(self._read().entries)
         with journal.locked(self._files, self.path):
-            journal.replace(self._files, self.path, map(journal.encode, kept))
+            journal.replace(self._files, self.path, journal.chained(kept, key=self._key()))
         self._lines, self._live = len(kept), {_key(entry) for entry in kept}
 
     def verify(self, saved: SavedStep) -> list[str]:
@@ -110,6 +126,8 @@ class FinishedSteps:
                 return f"{what} was changed: it has {found.size} bytes, not {output.bytes}"
             if self._files.sha256(output.path) != output.sha256:
                 return f"{what} was changed: its content differs"
+            if self._files.encrypts("state") and not self._files.encryption_of(output.path).encrypted:
+                return f"{what} is not encrypted"
         except FileNotFoundError:
             return f"{what} is gone"
         except (OSError, PathSecurityError) as problem:
@@ -118,12 +136,13 @@ class FinishedSteps:
 
     def diagnose(self) -> list[Diagnosis]:
         """What is damaged, missing or swapped: lines, what finished steps left, folders that no line knows."""
-        with self._failing("read"):
-            read = journal.read(self._files, self.path)
+        read = self._read()
         found = [
             _wrong(f"{self._name}, line {damage.line}: {damage.reason}", "its step runs again")
             for damage in read.damaged
         ]
+        if read.old and not read.entries:
+            found.append(_wrong(f"{self._name}: {_OLD % len(read.old)}", "run it again", "warning"))
         if read.torn:
             found.append(_wrong(f"{self._name}: the last line is incomplete", "the next run removes it", "warning"))
         steps: dict[str, SavedStep] = {}

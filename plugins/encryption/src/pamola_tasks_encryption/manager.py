@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import hmac
 import io
 import logging
 import os
@@ -27,7 +28,7 @@ from pamola_tasks_encryption.marks import is_age, is_container, is_encrypted
 from pamola_tasks_encryption.settings import EncryptionMode, EncryptionSettings
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Redactor
+    from pamola_tasks.protocols import Files, Redactor
     from pamola_tasks_encryption.header import Binding, Header
     from pamola_tasks_encryption.keys import MemoryProtectedKey, ProjectKey
 
@@ -47,6 +48,7 @@ class TaskEncryptionManager:
             the key whose id it states.
         redactor: Receives the keys, so that no log or report shows them; that of the installed plugins unless given.
         in_use: Keeps the key from being changed while this encrypts with it.
+        files: Where the seal is, which `record_key` needs; and whether this `makes_seal` where there is none.
         environ: Environment variables; those of the process unless given.
     """
 
@@ -61,6 +63,8 @@ class TaskEncryptionManager:
         input_keys: Mapping[str, str] | None = None,
         redactor: Redactor | None = None,
         in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
+        files: Files | None = None,
+        makes_seal: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._config = task_config
@@ -78,6 +82,8 @@ class TaskEncryptionManager:
             redactor=redactor if redactor is not None else installed_redactor(),
         )
         self._error = ""
+        self._files = files
+        self._makes_seal = makes_seal
         self._in_use = in_use
         self._holding = ExitStack()
 
@@ -248,6 +254,28 @@ class TaskEncryptionManager:
         with self._keys.of_project().key as key:
             return hkdf_sha256(key, b"", b"pamola-tasks derived key\0" + purpose.encode())
 
+    def record_key(self, purpose: str) -> bytes | None:
+        """32 bytes that authenticate records of this purpose, also after a change of keys; None without a key.
+
+        Where earlier records were made with a key that is not available, what is given fits none of them.
+        """
+        from pamola_tasks_encryption.private_files import may_have_key
+
+        keys, files = self._keys, self._files
+        may_have = keys.configured or keys.settings.keyring or may_have_key(keys.environ, keys.project_id)
+        if files is None or keys.closed or not (may_have or self._enabled):
+            return None
+
+        def find() -> bytes:
+            from pamola_tasks_encryption.seal import find_seal
+
+            return find_seal(files, keys.of_project(), keys.project_id, self._makes_seal, self._logger.warning)
+
+        try:
+            return hmac.digest(keys.held("seal", find), purpose.encode(), "sha256")
+        except EncryptionError:  # a run that needs the key says so
+            return None
+
     def _mode(self) -> EncryptionMode:
         stated = getattr(self._config, "encryption_mode", None)
         text = stated.value if isinstance(stated, enum.Enum) else stated
@@ -304,23 +332,23 @@ class _HeldKeys:
 
     def of_project(self) -> ProjectKey:
         """The project's key; errors as those of `find_key`."""
-        return self._held("project", self._find)
+        return self.held("project", self._find)
 
     def of_inputs(self) -> dict[bytes, MemoryProtectedKey]:
         """Keys of inputs by their id."""
-        return self._held("inputs", self._parsed)
+        return self.held("inputs", self._parsed)
 
     def recipients(self) -> list[Any]:
         """Who can read age files."""
         from pamola_tasks_encryption import age
 
-        return self._held("recipients", lambda: age.parse_recipients(self.settings.recipients))
+        return self.held("recipients", lambda: age.parse_recipients(self.settings.recipients))
 
     def identities(self) -> list[Any]:
         """What age files are read with."""
         from pamola_tasks_encryption import age
 
-        return self._held("identities", lambda: age.load_identities(self._path(self.settings.identity_file)))
+        return self.held("identities", lambda: age.load_identities(self._path(self.settings.identity_file)))
 
     def for_file(self, header: Header) -> MemoryProtectedKey:
         """The key of the input that a file is; else the project's, or the one it replaces if that is the file's."""
@@ -330,7 +358,7 @@ class _HeldKeys:
         held = [key for key in (ours.key, ours.previous) if key is not None]
         return header.key_of({bytes.fromhex(key.fingerprint): key for key in held}) or ours.key
 
-    def _held(self, what: str, find: Callable[[], _Found]) -> _Found:
+    def held(self, what: str, find: Callable[[], _Found]) -> _Found:
         with self._lock:
             if self.closed:
                 raise EncryptionError("the encryption service is closed and has deleted its keys")

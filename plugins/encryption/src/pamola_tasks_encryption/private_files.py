@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from pamola_tasks.storage.files import temporary_name
@@ -20,6 +21,12 @@ def key_directory() -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
+
+
+def may_have_key(environ: Mapping[str, str], project_id: str) -> bool:
+    """Whether there may be a key for a project, without a look at it."""
+    named = "PAMOLA_KEY" in environ or "PAMOLA_KEY_FILE" in environ
+    return named or (key_directory() / f"{project_id or 'default'}.key").exists()
 
 
 def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:

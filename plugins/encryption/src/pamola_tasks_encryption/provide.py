@@ -31,6 +31,8 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
         redactor=run.redactor,
         in_use=lambda: _using(run.files) if run.lock.held else contextlib.nullcontext(),
+        files=run.files,
+        makes_seal=not run.dry,
     )
     manager.initialize()
     return manager

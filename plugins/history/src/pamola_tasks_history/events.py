@@ -72,6 +72,7 @@ def finished(run: RunServices) -> dict[str, Any]:
         execution_time=round(record.seconds, 6),
         resumed_from=record.resumed_from,
         report_path=_report_path(run),
+        report_files=[{"path": path, **facts} for path, facts in record.report_files.items()],
         input_files=[_input(dataset) for dataset in record.inputs],
         output_files=[_output(dataset) for dataset in record.outputs]
         + [_artifact(artifact, run.files) for artifact in record.artifacts],
@@ -100,6 +101,11 @@ def _artifact(artifact: Artifact, files: Files) -> dict[str, Any]:
     return {"path": files.name(artifact.path), "type": artifact.artifact_type, "description": described, **facts}
 
 
+def is_of_end(entry: Mapping[str, Any]) -> bool:
+    """Whether an event says how a run ended, and with what: that is believed only when authenticated."""
+    return entry.get("event") in (*ENDED, "run_updated")
+
+
 # ---------------------------------------------------------------- records
 
 
@@ -125,7 +131,8 @@ def records(
         if not isinstance(run_id, str) or run_id in seen:
             continue
         if kind == "run_updated":
-            updates.setdefault(run_id, []).append(entry.get("updates") or {})
+            proof = {"authentic": False} if entry.get("authentic") is False else {}
+            updates.setdefault(run_id, []).append({**(entry.get("updates") or {}), **proof})
         elif kind == "run_aborted":
             aborted.add(run_id)
         elif kind in ENDED or kind == "run_started":
@@ -166,16 +173,19 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
         "report_path": entry.get("report_path", ""),
         "input_files": list(entry.get("input_files") or ()),
         "output_files": list(entry.get("output_files") or ()),
+        "report_files": list(entry.get("report_files") or ()),
         "hostname": entry.get("host", ""),
         "pid": entry.get("pid"),
         "resumed_from": entry.get("resumed_from"),
         "error": entry.get("error"),
         **(entry.get("more") or {}),
+        **({"authentic": entry["authentic"]} if "authentic" in entry else {}),
     }
 
 
 _FROM_EVENT = {"task_run_id", "task_id", "hostname", "pid", "timestamp", "status", "success"}
 _KNOWN = "task_type started finished execution_time report_path input_files output_files resumed_from error".split()
+_KNOWN.append("report_files")
 
 
 def of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:

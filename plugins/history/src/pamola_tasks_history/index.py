@@ -56,7 +56,7 @@ class Index:
         except FileNotFoundError:
             return False
 
-    def entries_of(self, task_id: str) -> Iterator[dict[str, Any] | Damage]:
+    def entries_of(self, task_id: str, key: bytes | None = None) -> Iterator[dict[str, Any] | Damage]:
         """The events of a task's runs, newest first, without those of steps; a damage where the log has one."""
         with self._files.open_raw(self._log_path) as log:
             self._catch_up(log)
@@ -64,7 +64,7 @@ class Index:
                 yield Damage(0, "a damaged line in the log")
             for offset in reversed(self._known.tasks.get(task_id, ())):
                 try:
-                    entry = journal.decode(_line_at(log, offset))
+                    entry = journal.decode(_line_at(log, offset), key)
                 except ValueError as problem:  # damaged since it was read
                     yield Damage(0, str(problem))
                     continue

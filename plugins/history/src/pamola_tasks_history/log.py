@@ -43,6 +43,7 @@ class ExecutionLog:
             the file for other tools (`.json`); the other one is next to it.
         logger: Logs damaged lines.
         redact: Makes what is written safe to read.
+        key: Gives what authenticates records, asked when it is needed: None where there is no key, or none yet.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ExecutionLog:
         *,
         logger: logging.Logger | None = None,
         redact: Callable[[Any], Any] = lambda value: value,
+        key: Callable[[], bytes | None] = lambda: None,
     ) -> None:
         self._files = files
         named = PurePosixPath(path.replace(os.sep, "/") or LOG)
@@ -60,6 +62,7 @@ class ExecutionLog:
         self._summary = Summary(files, self.log_path, logger=self._logger, damaged=self._damaged)
         self.summary_path = self._summary.path
         self.redact = redact
+        self._key = key
         self._index = Index(files, self.log_path)
         self._begun: set[str] = set()
         self._told = False
@@ -117,7 +120,7 @@ class ExecutionLog:
             if record["task_id"] == task_id:
                 yield record
         if long:
-            for record in self._records(self._index.entries_of(task_id)):
+            for record in self._records(self._index.entries_of(task_id, self._key())):
                 if record["task_run_id"] not in near:
                     yield record
 
@@ -172,7 +175,10 @@ class ExecutionLog:
             with journal.locked(self._files, self.log_path):
                 with self._files.open_raw(self.log_path) as file:
                     lines = file.read().split(b"\n")[:-1]  # the last is empty, or what a crash left of a line
-                journal.replace(self._files, self.log_path, edited(lines))
+                key = self._key()
+                if key is None and any(b',"mac":"' in line[-80:] for line in lines):
+                    raise ValueError("its records are authenticated with the project's key, which is not available")
+                journal.replace(self._files, self.log_path, journal.chained_again(edited(lines), key))
             self._summary.refresh(rewritten=True)
 
     # ------------------------------------------------------------ soundness
@@ -180,14 +186,18 @@ class ExecutionLog:
     def problems(self) -> list[str]:
         """What is wrong with the log, in words with line numbers."""
         with self._failing("read"):
-            return _problems(journal.read(self._files, self.log_path))
+            return _problems(self._read())
 
     def diagnose(self) -> list[Diagnosis]:
         """What is damaged or missing: lines of the log, and the file for other tools."""
         with self._failing("read"):
-            read = journal.read(self._files, self.log_path)
+            read = self._read()
             found = [
-                Diagnosis("warning" if "incomplete" in problem else "error", "", f"{self.log_path}: {problem}")
+                Diagnosis(
+                    "warning" if "incomplete" in problem or "nothing proves" in problem else "error",
+                    "",
+                    f"{self.log_path}: {problem}",
+                )
                 for problem in _problems(read)
             ]
             summary = self._files.exists(self.summary_path)
@@ -206,7 +216,11 @@ class ExecutionLog:
     # ------------------------------------------------------------ how it is done
 
     def _append(self, entries: list[dict[str, Any]], *, flush: bool) -> None:
-        journal.append(self._files, self.log_path, entries, flush=flush)
+        journal.append(self._files, self.log_path, entries, flush=flush, key=self._key())
+
+    def _read(self) -> Journal:
+        """All events, of which those must be authenticated that say how a run ended."""
+        return journal.read(self._files, self.log_path, key=self._key(), needs=events.is_of_end, keeps_old=True)
 
     def _remove_leftovers(self) -> None:
         """Remove what killed processes had begun to write of the two files, which happens under the log's lock only."""
@@ -229,7 +243,7 @@ class ExecutionLog:
         return found
 
     def _entries(self) -> Iterator[dict[str, Any] | Damage]:
-        return journal.newest_first(self._files, self.log_path, but=events.STEP)
+        return journal.newest_first(self._files, self.log_path, but=events.STEP, key=self._key())
 
     def _damaged(self, _damage: Damage) -> None:
         if not self._told:
@@ -260,6 +274,10 @@ def _united(present: list[dict[str, Any]] | None, added: list[dict[str, Any]]) -
 def _problems(read: Journal) -> list[str]:
     """What is wrong with a log, in words."""
     found = [f"line {damage.line} is damaged: {damage.reason}" for damage in read.damaged]
+    if read.old:
+        found.append(
+            f"{len(read.old)} records are older than the project's key, or were not made by it: nothing proves them"
+        )
     if read.torn:
         found.append("the last line is incomplete; the next run removes it")
     begun: set[str] = set()

@@ -16,11 +16,11 @@ PAMOLA_HOOK_API = 1
 @hookimpl(trylast=True)
 def pamola_provide_history(run: RunServices) -> History:
     """Record runs in `configs/execution_log.jsonl`, or where PAMOLA_EXECUTION_LOG_PATH says."""
+    from pamola_tasks.storage.journal import key_of
     from pamola_tasks_history.log import ExecutionLog
 
-    return ExecutionLog(
-        run.files, os.environ.get("PAMOLA_EXECUTION_LOG_PATH", ""), logger=run.logger, redact=run.redact.value
-    )
+    path = os.environ.get("PAMOLA_EXECUTION_LOG_PATH", "")
+    return ExecutionLog(run.files, path, logger=run.logger, redact=run.redact.value, key=lambda: key_of(run, "history"))
 
 
 @hookimpl

@@ -51,6 +51,8 @@ class Summary:
             size = self._files.stat(self._log_path).size
             entries = journal.newest_first(self._files, self._log_path, but=events.STEP)
             found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))
+            for record in found:
+                record.pop("authentic", None)  # that is for whoever reads the log to find out
             self._files.write(self.path, to_json({**document(found), "log_bytes": size}), "log")
         if dead:
             aborted = [events.event("run_aborted", run_id, task_id) for run_id, task_id in dead]
@@ -77,11 +79,18 @@ class Summary:
     def problem(self, read: journal.Journal) -> str:
         """What is wrong with it, given the log; nothing where it is sound."""
         try:
-            shown = {r["task_run_id"] for r in self._parsed()}
+            parse(data := self._files.read(self.path, "log"), self._files.root)
         except (ExecutionLogError, ValueError) as problem:
             return f"is damaged: {problem}"
-        unknown = shown - {entry.get("run_id") for entry in read.entries}
-        return f"has runs that the log does not have, such as {min(unknown)}" if unknown else ""
+        shown = {str(record["task_run_id"]): record for record in json.loads(data.decode("utf-8-sig"))["executions"]}
+        unknown = shown.keys() - {entry.get("run_id") for entry in read.entries}
+        if unknown:
+            return f"has runs that the log does not have, such as {min(unknown)}"
+        ended = (r for r in events.records(reversed(read.entries), self._damaged) if r["finished"])
+        for record in islice(ended, SHOWN):
+            if shown.get(run_id := record["task_run_id"]) != json.loads(json.dumps(record)):
+                return f"says something else than the log of run {run_id}"
+        return ""
 
 
 def document(found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,7 @@ class TaskReporter:
         self._files = files
         self._run = run
         self._lock = threading.RLock()
+        self._saved = False
         self._added = facts.Added()
         places = places or facts.service(run, "places")
         self._reports = Reports(places, task_id) if places is not None else None
@@ -223,9 +225,20 @@ class TaskReporter:
                     problems.append(str(error))
         if self._reports is not None:
             self._write(files, self._reports.place.manifest, as_json(facts.manifest_of(report)))
+        self._record_again()
         if problems:
             raise ReportingError("; ".join(problems))
         return files.root / self._report_path
+
+    def _record_again(self) -> None:
+        """Have the history know the hashes where it already has how the run ended: the report is written once more."""
+        update = getattr(facts.service(self._run, "history"), "update", None)
+        if self._saved and update is not None:
+            record = self._source.record
+            files = [{"path": path, **known} for path, known in record.report_files.items()]
+            with contextlib.suppress(PamolaTaskError):  # that the history cannot be written was said already
+                update(record.run_id, self.task_id, {"report_files": files})
+        self._saved = True
 
     def diagnose(self) -> list[Diagnosis]:
         """What is damaged, missing or swapped among the reports and the manifest of the task."""
@@ -268,7 +281,9 @@ class TaskReporter:
 
     def _write(self, files: Files, name: str, document: bytes, role: Role = "report") -> None:
         try:
-            files.write(name, document, role)
+            written = files.write(name, document, role)
+            known = {"sha256": written.sha256, "bytes": written.size}
+            self._source.record.report_files[files.name(name)] = known
         except (OSError, PamolaTaskError) as error:
             raise ReportingError(f"the report cannot be written to {name}: {error}", path=name) from error
 
