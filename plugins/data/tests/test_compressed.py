@@ -66,7 +66,7 @@ def test_a_file_that_expands_too_far_is_refused_wherever_it_is_read(project: Any
         with pytest.raises(DataError, match=message) as told:
             look("bomb")
         assert "SECRET" not in str(told.value)
-    patient = DataSource(file_paths={"t": path}, reader=DataReader(project.files, expansion_limit=100_000))
+    patient = DataSource(file_paths={"t": path}, reader=DataReader(project.files, limits={"expansion_limit": 100_000}))
     assert len(patient.frame("t")) == 80_000
 
 

@@ -68,17 +68,19 @@ def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
     Columns of whole numbers or booleans that are `nullable` become `Int64`, `boolean` …, where pandas would make them
     floats if a value is missing.
     """
-    special = [field.name for field in table.schema if field.name in nullable and can_be_nullable(field.type)]
-    plain = [name for name in table.column_names if name not in special]
+    chosen = {field.name for field in table.schema if field.name in nullable and can_be_nullable(field.type)}
+    plain = [name for name in table.column_names if name not in chosen]
     if plain:
         frame: pd.DataFrame = table.select(plain).to_pandas()
         frame = frame.reset_index(drop=all(name is None for name in frame.index.names))
     else:
         frame = pd.DataFrame(index=pd.RangeIndex(table.num_rows))
-    for name in special:
-        column = table.column(name)
-        before = [other for other in table.column_names[: table.column_names.index(name)] if other in frame.columns]
-        frame.insert(len(before), name, pd.Series(_NULLABLE[column.type].__from_arrow__(column)))
+    there, place = set(frame.columns), 0
+    for name in table.column_names:
+        if name in chosen:
+            column = table.column(name)
+            frame.insert(place, name, pd.Series(_NULLABLE[column.type].__from_arrow__(column)))
+        place += name in chosen or name in there
     return frame
 
 

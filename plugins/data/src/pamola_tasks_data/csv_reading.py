@@ -22,7 +22,7 @@ import pyarrow.csv as arrow_csv
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
 from pamola_tasks_data.dataset import check_columns
-from pamola_tasks_data.dialect import FALLBACK_ENCODING, HEAD_SIZE, CsvHead, examine
+from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, examine
 from pamola_tasks_data.expanding import Borrowed
 from pamola_tasks_data.inference import AS_TEXT, TEXT, TEXT_DTYPE, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _BLOCK = 1 << 22
+_CELL = 256  # bytes that a cell may have, on average, in a row longer than a block
 
 T = TypeVar("T")
 
@@ -93,7 +94,8 @@ class _CsvFile:
         self._notes: dict[str, Any] = {} if options.get("notes") is None else options["notes"]
         encoding = options.get("encoding") or self._notes.get("encoding")
         self._encoding_known = bool(encoding)
-        self.head: CsvHead = examine(file.read(HEAD_SIZE), {**options, "encoding": encoding})
+        self.head: CsvHead = examine(file, {**options, "encoding": encoding})
+        self._block = max(_BLOCK, _CELL * len(self.head.header))
         self.columns = list(self.head.header if columns is None else columns)
         check_columns(self.columns, self.head.header)
         if self.head.guessed_encoding:
@@ -154,7 +156,7 @@ class _CsvFile:
             bad.append(row)
             return "skip"
 
-        read = arrow_csv.ReadOptions(block_size=_BLOCK, encoding=self.head.encoding.replace("utf-8", "utf8"))
+        read = arrow_csv.ReadOptions(block_size=self._block, encoding=self.head.encoding.replace("utf-8", "utf8"))
         parse = arrow_csv.ParseOptions(
             delimiter=self.head.delimiter,
             quote_char=self.head.quotechar,
@@ -187,7 +189,7 @@ class _CsvFile:
                 self._warn_of_encoding()
                 found = read()
         except pa.ArrowInvalid as problem:
-            raise DataError(_reason(problem)) from None
+            raise DataError(_reason(problem, self._block)) from None
         self._notes["encoding"] = self.head.encoding
         return found
 
@@ -269,8 +271,8 @@ def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:
         return list(pool.map(do, columns))
 
 
-def _reason(problem: Exception) -> str:
+def _reason(problem: Exception, block: int) -> str:
     """What Arrow found, without the row that it quotes."""
     if "straddling" in str(problem) or "truncated" in str(problem).lower():
-        return f"a row is longer than {_BLOCK >> 20} MiB, or a quote is not closed"
+        return f"a row is longer than {block >> 20} MiB, or a quote is not closed"
     return "it cannot be read as CSV: a quote is not closed, or rows differ in their number of cells"

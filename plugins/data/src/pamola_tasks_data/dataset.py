@@ -88,7 +88,8 @@ class Dataset:
 
 def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
     """Refuse columns that are not there."""
-    unknown = [name for name in wanted if name not in there]
+    known = set(there)
+    unknown = [name for name in wanted if name not in known]
     if unknown:
         shown = ", ".join(map(repr, there[:20])) + (" …" if len(there) > 20 else "")
         raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+import math
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data.expanding import check_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +23,7 @@ FALLBACK_ENCODING = "cp1252"
 
 _CONSISTENT_SHARE = 0.9  # of the first rows, that must be as wide as the header for a delimiter to be believed
 _ROWS_LOOKED_AT = 100
+_NAME = 64  # bytes that the name of a column may have, on average
 
 
 @attrs.frozen(kw_only=True)
@@ -34,23 +38,39 @@ class CsvHead:
     guessed_encoding: bool  #: the bytes are not UTF-8, and no encoding was stated
 
 
-def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
-    """Find out how a file is written, of which these are the first `HEAD_SIZE` bytes, or all.
+def examine(file: IO[bytes], stated: Mapping[str, Any]) -> CsvHead:
+    """Find out how a file is written, from its first `HEAD_SIZE` bytes, or as many as its header has.
 
     `delimiter`, `quotechar` and `encoding` may be stated. An empty file, one in another encoding than stated, and a
     header that no table can have, are refused.
     """
+    most = max(HEAD_SIZE, _NAME * stated.get("column_limit", math.inf))
+    head, size = b"", HEAD_SIZE
+    while True:
+        head += file.read(size - len(head))
+        whole = len(head) < size
+        if found := _found(head, whole, stated):
+            return found
+        if whole or size >= most:
+            raise DataError(
+                f"the header is longer than {len(head) >> 10:,} KiB, or its quotes are not closed: if it is that long,"
+                " set data.column_limit higher"
+            )
+        size = min(4 * size, most)
+
+
+def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | None:
     if not head.strip():
         raise DataError("the file is empty: a CSV file starts with the names of its columns")
     encoding, guessed = _encoding(head, stated.get("encoding"))
     text = _decoded(head, encoding)
     quotechar = stated.get("quotechar") or '"'
-    whole = len(head) < HEAD_SIZE
     delimiter = stated.get("delimiter") or _delimiter(text, quotechar, whole)
     rows = _rows(text, delimiter, quotechar, whole)
     if not rows:
-        raise DataError(f"the header is longer than {HEAD_SIZE // 1024} KiB, or its quotes are not closed")
+        return None
     header = tuple(rows[0])
+    check_width(len(header), stated)
     check_header(header)
     return CsvHead(
         delimiter=delimiter,
@@ -64,7 +84,7 @@ def examine(head: bytes, stated: Mapping[str, Any]) -> CsvHead:
 
 def check_header(header: Sequence[str]) -> None:
     """Refuse names that are not unique."""
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(header).items() if times > 1)
     if repeated:
         raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
 
@@ -104,7 +124,9 @@ def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[s
         else:
             if not whole:
                 found.pop()
-    except (csv.Error, TypeError):
+    except (csv.Error, TypeError) as problem:
+        if "field limit" in str(problem):  # a wrong delimiter, or a quote that is not closed
+            return [row for row in found if row]
         raise DataError(
             f"its beginning cannot be read as CSV with delimiter {delimiter!r} and quote character {quotechar!r},"
             f" which must be one character each"

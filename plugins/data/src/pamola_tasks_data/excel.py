@@ -21,14 +21,14 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import is_missing, plain
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import check_header
-from pamola_tasks_data.expanding import check_archive
+from pamola_tasks_data.expanding import CELL, check_archive, check_expansion, check_width
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST_TEXT = 1_048_576, 16_384, 32_767
-_ROWS = 10_000  # in memory as Python values
+_ROWS, _CELLS = 10_000, 1 << 21  # at most in memory as Python values
 _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
 
@@ -103,10 +103,11 @@ def _library(name: str) -> Any:
 class _Sheet:
     """A sheet of an open workbook."""
 
-    def __init__(self, sheet: Any) -> None:
+    def __init__(self, sheet: Any, size: int, options: Mapping[str, Any]) -> None:
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
-        self._sheet = sheet
+        self._sheet, self._size, self._options = sheet, size, options
         self.header = _header(next(sheet.iter_rows(values_only=True), ()))
+        check_width(len(self.header), options)
 
     def names(self, columns: Sequence[str] | None) -> list[str]:
         """The columns asked for."""
@@ -116,9 +117,13 @@ class _Sheet:
     def parts(self, columns: Sequence[str] | None) -> Iterator[Part]:
         """The rows under the header, some thousand at a time, without empty ones at the end."""
         names = self.names(columns)
-        places = [self.header.index(name) for name in names]
-        rows = _up_to_the_last_filled(self._sheet.iter_rows(min_row=2, values_only=True))
-        while some := list(itertools.islice(rows, _ROWS)):
+        place_of = {name: place for place, name in enumerate(self.header)}
+        places = [place_of[name] for name in names]
+        rows = _up_to_the_last_filled(self._sheet.iter_rows(min_row=2, max_col=len(self.header), values_only=True))
+        at_once, cells_read = max(1, min(_ROWS, _CELLS // len(self.header))), 0
+        while some := list(itertools.islice(rows, at_once)):
+            cells_read += len(some) * len(names)
+            check_expansion(CELL * cells_read, self._size, self._options)
             cells = [[row[place] if place < len(row) else None for row in some] for place in places]
             yield Part.of(len(some), dict(zip(names, cells, strict=True)))
 
@@ -126,7 +131,7 @@ class _Sheet:
 @contextlib.contextmanager
 def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
     openpyxl = _library("openpyxl")
-    check_archive(file, float(options["expansion_limit"]))
+    size = check_archive(file, float(options["expansion_limit"]))
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (KeyError, ValueError, TypeError, SyntaxError):
@@ -135,7 +140,7 @@ def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
         wanted = options.get("sheet")
         if wanted is not None and wanted not in book.sheetnames:
             raise DataError(f"there is no sheet {wanted!r}: there are {', '.join(map(repr, book.sheetnames))}")
-        yield _Sheet(book[wanted] if wanted is not None else book.worksheets[0])
+        yield _Sheet(book[wanted] if wanted is not None else book.worksheets[0], size, options)
     finally:
         book.close()
 

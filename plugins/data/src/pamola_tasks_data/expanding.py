@@ -1,19 +1,24 @@
-"""Compressed files (`.gz`, `.zst`, `.zip`), expanded while they are read, and refused where they expand too far."""
+"""Compressed files (`.gz`, `.zst`, `.zip`), expanded while they are read; and refusals of files that hold too much."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import math
+import os
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from pamola_tasks.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 SUFFIXES = (".gz", ".zst", ".zip")
 HARMLESS = 64 << 20  # bytes: what expands to less is read, however small the file is
+_IF_MEANT = "if it is meant to, set data.expansion_limit higher than"
+CELL = 8  # bytes of a cell in memory, at least, in most columns
 
 
 def is_compressed(path: str) -> bool:
@@ -47,21 +52,58 @@ def expanded(file: IO[bytes], path: str, limit: float) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", content)
 
 
-def check_archive(file: IO[bytes], limit: float) -> None:
-    """Refuse an archive, such as an Excel file, of which the parts together expand too far."""
+def check_archive(file: IO[bytes], limit: float) -> int:
+    """The size of an archive, such as an Excel file; refused where its parts together expand too far."""
     import zipfile
 
     size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         _check(sum(part.file_size for part in archive.infolist()), size, limit)
     file.seek(0)
+    return size
+
+
+def check_expansion(content: int, size: int, options: Mapping[str, Any]) -> None:
+    """Refuse a table of too many bytes in memory for so many of a file."""
+    _check(content, size, options.get("expansion_limit", math.inf))
+
+
+def check_width(columns: int, options: Mapping[str, Any]) -> None:
+    """Refuse a table of too many columns."""
+    limit = options.get("column_limit", math.inf)
+    if columns > limit:
+        raise DataError(
+            f"it has {columns:,} columns, and {limit:,} are allowed: if it is meant to, set data.column_limit higher"
+        )
+
+
+def check_sparse(file: IO[bytes], size: int, limit: float) -> None:
+    """Refuse a file of which nearly all is holes: far longer than what is stored of it."""
+    if size <= HARMLESS or not hasattr(os, "SEEK_DATA"):
+        return
+    stored = end = 0
+    try:
+        while end < size and max(stored, 1) * limit < size:
+            begin = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            end = os.lseek(file.fileno(), begin, os.SEEK_HOLE)
+            stored += end - begin
+    except OSError as problem:  # no data behind the last hole; or no file of the operating system
+        if problem.errno != errno.ENXIO:
+            return
+    finally:
+        file.seek(0)
+    if size > max(stored, 1) * limit:
+        raise DataError(
+            f"it is {size:,} bytes long, of which {stored:,} are stored and the others are holes, which are read as"
+            f" zeros: {_IF_MEANT} {limit:g}"
+        )
 
 
 def _check(content: int, size: int, limit: float) -> None:
     if content > max(HARMLESS, limit * size):
         raise DataError(
             f"its {size:,} bytes expand to more than {max(HARMLESS, int(limit * size)):,}, as those of files do that"
-            f" are made to fill memory or disk: if it is meant to, set data.expansion_limit higher than {limit:g}"
+            f" are made to fill memory or disk: {_IF_MEANT} {limit:g}"
         )
 
 

@@ -8,6 +8,9 @@ They are written by Arrow, column by column, which is several times as fast as o
 from __future__ import annotations
 
 import json
+import math
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import IO, Any
@@ -20,6 +23,7 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import is_missing, is_text, one_array, plain
 from pamola_tasks_data.csv_writing import as_text, by_value, bytes_of
 from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.expanding import CELL, check_expansion
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 _ROWS = 1 << 16
@@ -28,6 +32,9 @@ _ESCAPED = bytes([*range(0x20), *b'"\\'])  # RFC 8259, section 7
 _ESCAPED_PATTERN = r'["\\\x00-\x1f]'
 _NOTHING, _QUOTE = pa.scalar("", _LARGE), pa.scalar('"', _LARGE)
 _BLOCK = 1 << 22
+_DIGITS = sys.get_int_max_str_digits()
+_LONG_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<digits>[0-9]{%d,})' % (_DIGITS + 1))
+_TOO_LONG = f"has a whole number of more than {_DIGITS:,} digits: write it as a text, in quotes"
 _MARK = b"\xef\xbb\xbf"  # of the order of bytes, which UTF-8 does not need
 
 
@@ -46,10 +53,14 @@ except ImportError:
 
 def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """An array of objects."""
+    data = file.read()
     try:
-        records = json.loads(file.read())
+        records = json.loads(data)
     except (json.JSONDecodeError, UnicodeDecodeError) as problem:
         raise DataError(f"it is not JSON: {_place(problem)}") from None
+    except ValueError:  # Python's limit, against numbers that take minutes to read
+        before = data[: next((match.start() for match in _LONG_NUMBER.finditer(data) if match["digits"]), 0)]
+        raise DataError(f"line {before.count(10) + 1:,} {_TOO_LONG}") from None
     except RecursionError:
         raise DataError("it is nested too deeply to be a table") from None
     if not isinstance(records, list):
@@ -57,37 +68,36 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
-    part, seen = _part(records, columns)
-    check_columns(columns or (), list(seen))
+    table = _Table(columns, options, "record")
+    part = table.part(list(enumerate(records, 1)), len(data))
+    check_columns(columns or (), list(table.seen))
     return read_parts([part], columns or (), columns, {})
 
 
 def read_lines(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """One object a line; blank lines are left out."""
-    return read_parts(_parts(file, columns), columns or (), columns, options)
+    return read_parts(_parts(file, columns, options), columns or (), columns, options)
 
 
 def chunks(
     file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of `size` rows, each column of one type throughout, in constant memory."""
-    return cut(lambda: _parts(file, columns), size, columns or (), columns, options)
+    return cut(lambda: _parts(file, columns, options), size, columns or (), columns, options)
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
     """Columns and the dtypes that they are read as; every row is looked at, in constant memory."""
     columns = options.get("columns")
-    return dtypes_of(kinds_of(_parts(file, columns), columns or ()))
+    return dtypes_of(kinds_of(_parts(file, columns, options), columns or ()))
 
 
-def _parts(file: IO[bytes], columns: Sequence[str] | None) -> Iterator[Part]:
+def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> Iterator[Part]:
     """The file some thousand rows at a time, with the columns asked for."""
-    seen: dict[str, Any] = {}
+    table = _Table(columns, options, "line")
     for number, block in _blocks(file):
-        part, names = _part(list(_records(block, number)), columns)
-        seen.update(names)
-        yield part
-    check_columns(columns or (), list(seen))
+        yield table.part(list(_records(block, number)), len(block))
+    check_columns(columns or (), list(table.seen))
 
 
 def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -105,15 +115,15 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     yield number, b"".join(waiting)
 
 
-def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
-    """The objects in some lines, of which the first has this number."""
+def _records(block: bytes, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects in some lines, of which the first has this number, each with its own."""
     for place, line in enumerate(block.split(b"\n"), number):
         if not line.strip(b" \t\r"):
             continue
         record = _decoded(line, place)
         if not isinstance(record, dict):
             raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
-        yield record
+        yield place, record
 
 
 def _decoded(line: bytes, place: int) -> Any:
@@ -122,19 +132,46 @@ def _decoded(line: bytes, place: int) -> Any:
             return _quickly(line)
         except _PROBLEMS:  # only the standard library reads all that is JSON
             return _plainly(line)
-    except ValueError:
-        raise DataError(f"line {place} is not JSON") from None
+    except ValueError as problem:
+        told = isinstance(problem, (json.JSONDecodeError, UnicodeDecodeError))
+        raise DataError(f"line {place} {'is not JSON' if told else _TOO_LONG}") from None
     except RecursionError:
         raise DataError(f"line {place} is nested too deeply to be a row") from None
 
 
-def _part(records: list[dict[str, Any]], columns: Sequence[str] | None) -> tuple[Part, Mapping[str, Any]]:
-    """Objects as a part of a table; and all names in them, as keys."""
-    seen: dict[str, Any] = {}
-    for record in records:
-        seen.update(record)
-    names = [name for name in (seen if columns is None else columns) if name in seen]
-    return Part.of(len(records), {name: _values(records, name) for name in names}), seen
+class _Table:
+    """What is known of a table of which the rows come in parts: each key is a column, with a cell in every row."""
+
+    def __init__(self, columns: Sequence[str] | None, options: Mapping[str, Any], row: str) -> None:
+        self._columns, self._options, self._row = columns, options, row
+        self._limit = options.get("key_limit", math.inf)
+        self._rows = self._bytes = 0
+        self.seen: dict[str, Any] = {}  #: all names, as keys
+
+    def part(self, numbered: Sequence[tuple[int, dict[str, Any]]], size: int) -> Part:
+        """Objects of so many bytes as the next part, with the columns asked for; refused where it becomes too large."""
+        here: dict[str, Any] = {}
+        for number, record in numbered:
+            here.update(record)
+            if len(here) > self._limit:
+                raise self._too_wide(number)
+        if len(self.seen) + len(here) > self._limit:  # perhaps
+            for number, record in numbered:
+                self.seen.update(record)
+                if len(self.seen) > self._limit:
+                    raise self._too_wide(number)
+        self.seen.update(dict.fromkeys(here))
+        self._rows, self._bytes = self._rows + len(numbered), self._bytes + size
+        columns = self.seen if self._columns is None else self._columns
+        check_expansion(CELL * self._rows * len(columns), self._bytes, self._options)
+        records = [record for _, record in numbered]
+        return Part.of(len(records), {name: _values(records, name) for name in columns if name in here})
+
+    def _too_wide(self, number: int) -> DataError:
+        return DataError(
+            f"up to {self._row} {number:,} it has more than {self._limit:,} different keys, of which each is a column:"
+            " make the keys values, or set data.key_limit higher"
+        )
 
 
 def _values(records: list[dict[str, Any]], name: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as arrow_parquet
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import can_be_nullable, is_text, to_frame, to_table
 from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.expanding import CELL, check_expansion, check_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """The whole table, or some columns of it: others are not read from the disk."""
-    opened = arrow_parquet.ParquetFile(file)
+    opened = _opened(file, options)
     return to_frame(opened.read(columns=_wanted(opened, columns)), _nullable(opened))
 
 
@@ -28,7 +30,7 @@ def chunks(
     file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of at most `size` rows."""
-    opened = arrow_parquet.ParquetFile(file)
+    opened = _opened(file, options)
     wanted = _wanted(opened, columns)
     nullable = _nullable(opened)
     empty = True
@@ -41,7 +43,7 @@ def chunks(
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
     """Columns and the dtypes that they are read as, from the footer."""
-    opened = arrow_parquet.ParquetFile(file)
+    opened = _opened(file, options)
     frame = to_frame(opened.schema_arrow.empty_table(), _nullable(opened))
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
@@ -65,6 +67,25 @@ def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     """What `read` would give of a file that `write` made of this frame."""
     table = _as_stored(to_table(frame))
     return to_frame(table, [f.name for f in table.schema if table.column(f.name).null_count])
+
+
+def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:
+    """The open file, refused where the footer says that its table is far larger than it."""
+    opened = arrow_parquet.ParquetFile(file)
+    known = opened.metadata
+    check_width(len(opened.schema_arrow), options)
+    stored = sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups))
+    cells = known.num_rows * sum(map(_width, opened.schema_arrow.types))
+    check_expansion(max(stored, cells), file.seek(0, io.SEEK_END), options)
+    return opened
+
+
+def _width(type_: Any) -> int:
+    """Bytes of a cell of this type in memory, or of what points to it."""
+    try:
+        return max(1, int((type_.index_type if pa.types.is_dictionary(type_) else type_).bit_width) // 8)
+    except ValueError:
+        return CELL
 
 
 def _wanted(opened: Any, columns: Sequence[str] | None) -> list[str] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataWriteError, PathSecurityError
 from pamola_tasks_data.formats import Formats
-from pamola_tasks_data.reading import CsvOptions, DataReader
+from pamola_tasks_data.reading import LIMITS, CsvOptions, DataReader
 from pamola_tasks_data.source import DataSource
 from pamola_tasks_data.writing import DataWriter
 
@@ -22,13 +22,9 @@ RECORDS = 1 << 20  # bytes for log, report, journal and history
 
 def data_source(run: RunServices) -> DataSource:
     """The source of a run, with the task's inputs, but for those that the run was given frames for."""
-    reader = DataReader(
-        run.files,
-        formats=_formats(run),
-        csv=csv_options(run.config),
-        warn=run.warn,
-        expansion_limit=run.config.plugin("data").expansion_limit,
-    )
+    settings = run.config.plugin("data")
+    limits = {name: getattr(settings, name) for name in LIMITS}
+    reader = DataReader(run.files, formats=_formats(run), csv=csv_options(run.config), warn=run.warn, limits=limits)
     source = DataSource(data_types=run.config.data_types, reader=reader, run=run)
     source.handover.is_read = lambda name, step: any(name in other.reads for other in run.plan if other.id != step)
     for name, path in input_files(run).items() if run.task is not None else ():

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pamola_tasks_data.verified import VerifiedFile
 
 
+LIMITS = {"expansion_limit": 200.0, "column_limit": 100_000, "key_limit": 10_000}  # the settings of this name
+
+
 @attrs.frozen(kw_only=True)
 class CsvOptions:
     """What is known of CSV files before they are read; None is found out from each file."""
@@ -40,7 +43,7 @@ class DataReader:
         formats: The formats that are known.
         csv: What is known of CSV files.
         warn: Called with a sentence when something had to be guessed.
-        expansion_limit: How many times as large as itself the content of a compressed file may be.
+        limits: What a file may hold at most, where that differs from `LIMITS`.
     """
 
     def __init__(
@@ -50,10 +53,10 @@ class DataReader:
         formats: Formats | None = None,
         csv: CsvOptions | None = None,
         warn: Callable[[str], None] | None = None,
-        expansion_limit: float = 200.0,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._files = files
-        self._expansion_limit = expansion_limit
+        self.limits = {**LIMITS, **(limits or {})}
         self.formats = formats or Formats()
         self.csv = csv or CsvOptions()
         self._warn = warn
@@ -73,7 +76,7 @@ class DataReader:
                 self._warn(f"{what}: {message}")
 
         known = {key: value for key, value in stated.items() if value is not None}
-        options = {**attrs.asdict(self.csv), "expansion_limit": self._expansion_limit, "warn": warn, **known}
+        options = {**attrs.asdict(self.csv), **self.limits, "warn": warn, **known}
         return Table(file=file, format=self.formats[format], role=role, what=what, options=options)
 
 

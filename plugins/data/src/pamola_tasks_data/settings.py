@@ -36,13 +36,19 @@ class DataSettings:
         csv_for_spreadsheets: Whether an apostrophe is put before texts in CSV files that a spreadsheet would take for a
             formula (those that begin with `=`, `+`, `-`, `@`, a tab or a line end). Without it, texts are written
             byte for byte.
-        expansion_limit: How many times as large as itself the content of a compressed file (`.gz`, `.zst`, `.zip`,
-            `.xlsx`) may be. A file that holds more is refused, unless that is less than 64 MiB.
+        expansion_limit: How many times as large as itself the content of a file may be: expanded (`.gz`, `.zst`,
+            `.zip`), as a table of 8 bytes a cell (`.xlsx`, `.jsonl`, `.json`, `.parquet`), or as long as a sparse file
+            says it is. A file that holds more is refused, unless that is less than 64 MiB.
+        column_limit: How many columns a table may have.
+        key_limit: How many distinct keys the objects of a JSON or JSON Lines file may have, all together: each is a
+            column, with a cell in every row.
     """
 
     missing_values: list[str] = attrs.Factory(lambda: [""])
     csv_for_spreadsheets: bool = False
     expansion_limit: float = attrs.field(default=200.0, validator=attrs.validators.ge(1))
+    column_limit: int = attrs.field(default=100_000, validator=attrs.validators.ge(1))
+    key_limit: int = attrs.field(default=10_000, validator=attrs.validators.ge(1))
 
 
 def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, str], frozenset[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
-from pamola_tasks_data.reading import DataReader, Table
+from pamola_tasks_data.reading import LIMITS, DataReader, Table
 from pamola_tasks_data.settings import check_data_types, stated_for
 from pamola_tasks_data.verified import VerifiedFile
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols import Files, RunServices
 
-_OPTIONS = frozenset({"role", "format", "delimiter", "quotechar", "encoding", "sheet", "sha256"})
+_OPTIONS_OF_FORMATS = ("delimiter", "quotechar", "encoding", "sheet")
+_OPTIONS = frozenset({"role", "format", "sha256", *_OPTIONS_OF_FORMATS})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
@@ -86,12 +88,16 @@ class DataSource:
         if not paths:
             raise DataError(f"dataset {name!r} has no files")
         sha256 = options.get("sha256") or "" if len(paths) == 1 else ""
+        role = options.get("role") or "data"
+        ours = bool(sha256) or role == "state"  # a step made it: however small a file, it held the table once
+        limits = dict.fromkeys(LIMITS, sys.maxsize) if ours else {}
+        limit = float({**self._reader.limits, **limits}["expansion_limit"])
         self._datasets[name] = self._new(
             name,
-            files=tuple(VerifiedFile(self._reader.files, str(path), sha256, self._room) for path in paths),
+            files=tuple(VerifiedFile(self._reader.files, str(path), sha256, self._room, limit) for path in paths),
             format=self._reader.formats.told_by(str(paths[0]), options.get("format")),
-            role=options.get("role") or "data",
-            stated={key: options[key] for key in ("delimiter", "quotechar", "encoding", "sheet") if options.get(key)},
+            role=role,
+            stated={key: options[key] for key in _OPTIONS_OF_FORMATS if options.get(key)} | limits,
             written=self.handover.taken(name, sha256),
         )
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import threading
 import time
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from pamola_tasks.errors import DataError
 from pamola_tasks.storage.hashing import HEAD_SIZE, FileHash
-from pamola_tasks_data.expanding import Stream
+from pamola_tasks_data.expanding import Stream, check_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,13 +29,24 @@ CHANGED = "it changed while this run read it: run again when nothing writes to i
 
 
 class VerifiedFile:
-    """One file, of a recorded hash if there is one; `room` says how many bytes of it may be kept in memory."""
+    """One file, of a recorded hash if there is one.
 
-    def __init__(self, files: Files, path: str, sha256: str = "", room: Callable[[], int] = lambda: 0) -> None:
+    `room` says how many bytes of it may be kept in memory; `limit` is `data.expansion_limit`, for a sparse file.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        path: str,
+        sha256: str = "",
+        room: Callable[[], int] = lambda: 0,
+        limit: float = math.inf,
+    ) -> None:
         self.path = path
         self._files = files
         self._sha256 = sha256
         self._room = room
+        self._limit = limit
         self._lock = threading.Lock()
         self._stat: Stat | None = None
         self._dated = False
@@ -131,12 +143,13 @@ class VerifiedFile:
             self._stat = before
             raise DataError(CHANGED)
         self._digest, self._hashed = FileHash(self._files.containers), 0
-        if stat.size <= self._room():
-            with self._files.open_raw(self.path) as raw:
+        with self._files.open_raw(self.path) as raw:
+            check_sparse(raw, stat.size, self._limit)
+            if stat.size <= self._room():
                 content = raw.read(stat.size + 1)
-            self._hash(content)
-            self._end()
-            self._content = content
+                self._hash(content)
+                self._end()
+                self._content = content
 
     def _block(self, raw: IO[bytes], number: int) -> bytes:
         """A block, as it was when it was hashed, which it is now if no reader came so far; empty behind the last."""
