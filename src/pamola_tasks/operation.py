@@ -208,7 +208,7 @@ class OperationContext:
 
     def warn(self, message: str) -> None:
         """Warn the user, in log, summary and report."""
-        self._staged.warnings.append(message)
+        self._staged.warnings.append(str(message))
 
     def derive_key(self, purpose: str) -> bytes:
         """32 secret bytes for this purpose, from the project's key. When that changes, the step is run again."""

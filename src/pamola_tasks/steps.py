@@ -213,11 +213,11 @@ class Steps:
         result.warnings += self._warn(step)
         record.status = result.status.value
         record.metrics = run.redactor.value(result.metrics)
+        for artifact in result.artifacts:
+            artifact.step = step.id
         datasets, artifacts = run.checkpoints.publish(step, staged, record)
         state.staged = None
         published = {artifact.path for artifact in artifacts}
-        for artifact in result.artifacts:
-            artifact.step = step.id
         result.artifacts = artifacts + [a for a in result.artifacts if run.files.name(a.path) not in published]
         record.artifacts = result.artifacts
         run.history.step_finished(run, step.id, record.status, record.seconds)
@@ -367,8 +367,11 @@ def execute_step(
         staged: Where the attempt writes, and what is known of what it read.
         progress: Called with (done, total, unit), at most ten times a second.
     """
-    with StepData(run, step, staged) as data:
-        return step.operation.execute(OperationContext(run, step, data, staged, progress))
+    try:
+        with StepData(run, step, staged) as data:
+            return step.operation.execute(OperationContext(run, step, data, staged, progress))
+    finally:
+        staged.ended = True
 
 
 def call_step(run: RunServices, step: Step) -> OperationResult:

@@ -97,6 +97,7 @@ class StagedStep(Protocol):
     warnings: list[str]  #: messages for the user
     derives: bool  #: whether the step asked for keys of its own, so that its result depends on the project's key
     files: list[StagedFile]  #: what waits to be published
+    ended: bool  #: whether the operation has returned or failed: nothing more may be written
 
     def write_dataset(self, name: str, frame: Any, format: str | None) -> DatasetRecord: ...
     def format_of(self, name: str) -> str: ...

@@ -129,6 +129,7 @@ class StepStaging:
         self.warnings: list[str] = []
         self.derives = False
         self.files: list[StagedFile] = []
+        self.ended = False
         self._run = run
         self._step = step
         self._claims = claims
@@ -148,6 +149,7 @@ class StepStaging:
                 f" name it in a parameter made with writes()"
             )
         check_name(name, "the dataset name")
+        self._refuse_if_ended()
         run, final = self._run, self._is_final(name)
         format = format or self.format_of(name)
         record = run.data_writer.write_dataset(
@@ -163,6 +165,7 @@ class StepStaging:
         target = self.claim((run.directories.get_directory("output") if final else self._home) / file_name)
         staged = self._path(file_name)
         record = attrs.evolve(record, path=run.files.name(target) if record.path else "")
+        self._refuse_if_ended(staged)
         self.files = [file for file in self.files if file.record is None or file.record.name != name]
         self.files.append(StagedFile(staged, target, record=record))
         return record
@@ -181,11 +184,13 @@ class StepStaging:
         """Write an artifact where no reader looks yet."""
         check_name(name, "the artifact name")
         check_name(kind, "the artifact type")
+        self._refuse_if_ended()
         directory = "dictionaries" if category == "dictionary" else "output"
         target = self.claim(self._run.directories.get_directory(directory) / f"{name}.{kind}")
         staged = self._path(f"artifact-{directory}/{name}.{kind}")
         with self._run.files.create(staged, "artifact") as file:
             yield file  # type: ignore[misc]  # mypy takes no BufferedIOBase for an IO[bytes]
+        self._refuse_if_ended(staged)
         made = Artifact(
             kind,
             self._run.files.name(target),
@@ -205,6 +210,13 @@ class StepStaging:
     def _path(self, name: str) -> str:
         self._used = True
         return f"{self._folder}/{name}"
+
+    def _refuse_if_ended(self, written: str = "") -> None:
+        """Refuse what a thread that the operation left writes, and remove it."""
+        if self.ended:
+            if written:
+                self._run.files.unlink(written, missing_ok=True)
+            raise OperationError(f"step {self._step.id} has ended: nothing more can be written for it")
 
     def claim(self, target: Path | str) -> str:
         """Two steps must not write one file, or the first one's result would be lost."""
@@ -241,12 +253,19 @@ class StepStaging:
         missing = [name for name in self._step.writes if name not in written]
         if missing:
             raise OperationError(f"step {self._step.id} ended without writing {missing[0]!r}, which it declares")
-        for file in self.files:
-            record = file.record
-            if record is None or record.path:
-                self._run.files.replace(file.temporary, file.final)
-            if record is not None and record.path:
-                offer(self._run, record)
+        published: list[str] = []
+        try:
+            for file in self.files:
+                record = file.record
+                if record is None or record.path:
+                    self._run.files.replace(file.temporary, file.final)
+                    published.append(file.final)
+                if record is not None and record.path:
+                    offer(self._run, record)
+        except BaseException:  # a step that failed leaves nothing
+            for path in published:
+                self._run.files.unlink(path, missing_ok=True)
+            raise
         artifacts = [file.artifact for file in self.files if file.artifact is not None]
         self.discard()
         return datasets, artifacts

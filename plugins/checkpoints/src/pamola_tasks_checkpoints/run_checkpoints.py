@@ -148,24 +148,28 @@ class RunCheckpoints:
         if metrics and self.enabled and run.files.encrypts("state"):
             outputs, metrics = [*outputs, keep_metrics(run, step, metrics)], {}
         read = staged.read.values() if staged is not None else ()
-        self.save(
-            SavedStep(
-                step_id=step.id,
-                run_id=run.id,
-                time=rfc3339(now()),
-                fingerprint=parts,
-                outputs=tuple(outputs),
-                inputs={
-                    dataset.name: {"rows": dataset.rows, "columns": dataset.columns}
-                    for dataset in read
-                    if dataset.rows is not None and run.plan.writer_of(dataset.name) is None
-                },
-                metrics=metrics,
-                warnings=tuple(map(run.redactor, record.warnings)),
-                status=record.status,
-                seconds=record.seconds,
-                index=run.plan.step_ids.index(step.id),
-                run_seed=run.record.seed,
-            )
+        saved = SavedStep(
+            step_id=step.id,
+            run_id=run.id,
+            time=rfc3339(now()),
+            fingerprint=parts,
+            outputs=tuple(outputs),
+            inputs={
+                dataset.name: {"rows": dataset.rows, "columns": dataset.columns}
+                for dataset in read
+                if dataset.rows is not None and run.plan.writer_of(dataset.name) is None
+            },
+            metrics=metrics,
+            warnings=tuple(map(run.redactor, record.warnings)),
+            status=record.status,
+            seconds=record.seconds,
+            index=run.plan.step_ids.index(step.id),
+            run_seed=run.record.seed,
         )
+        try:
+            self.save(saved)
+        except Exception:  # a step that failed leaves nothing
+            for output in outputs:
+                run.files.unlink(output.path, missing_ok=True)
+            raise
         return datasets, artifacts

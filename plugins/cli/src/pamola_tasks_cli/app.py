@@ -264,7 +264,8 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
             import traceback
 
             click.echo(invocation.redact(traceback.format_exc()), err=True, nl=False)
-        message, code = _ending(error)
+        # click makes Ctrl-C, and SIGTERM with it, an error of its own
+        message, code = _ending(error.__cause__ or error if isinstance(error, click.Abort) else error)
         if message:
             said = invocation.out.visible(invocation.redact(message))
             click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)

@@ -14,6 +14,7 @@ from pamola_tasks.errors import MaxRetriesExceededError, NonRetriableError
 from pamola_tasks.protocols import RetrySettings
 from pamola_tasks.record import OperationResult, OperationStatus
 from pamola_tasks_executor.attempts import Attempts, OnRetry, Transient, as_result, message, overridden
+from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.parallel import Parallel
 from pamola_tasks_executor.plan_run import PlanRun
 from pamola_tasks_executor.settings import ExecutorSettings
@@ -206,7 +207,7 @@ def _call(operation: Any, params: Mapping[str, Any], progress_tracker: Any) -> C
     given = dict(params) if progress_tracker is None else {**params, "progress_tracker": progress_tracker}
 
     def call() -> OperationResult:
-        result = operation.run(**given)
+        result = guarded(_name(operation), partial(operation.run, **given))
         if not isinstance(result, OperationResult):
             raise TypeError(f"{_name(operation)} gave a {type(result).__name__} instead of an OperationResult")
         return result

@@ -24,6 +24,7 @@ from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.steps import call_step, execute_step
 from pamola_tasks.storage.staging import offer
+from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.remote import Answer, DescribedAttempt, DescribedRun, dumps, loads
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class RemoteRun:
             names = step.reads
             for dataset in said.datasets:
                 offer(run, dataset)
-            return self._answer(step, call_step(run, step))
+            return self._answer(step, guarded(f"step {step.id}", partial(call_step, run, step)))
         except BaseException as error:
             return self._failed(error)
         finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks_executor.attempts import Attempts, as_result, never_retried, overridden
+from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.parallel import Parallel
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class _Steps:
     def perform(self, name: str, stop: threading.Event) -> OperationResult:
         step, driver = self._plan[name], self._driver
         attempts = Attempts(self._plan_run.retry_settings(step))
-        attempt = partial(driver.attempt, step)
+        attempt = partial(guarded, f"step {step.id}", partial(driver.attempt, step))
         if self._place is not None and self._plan_run.runs_elsewhere(step):
             attempt = partial(self._elsewhere, self._place, step, stop)
 

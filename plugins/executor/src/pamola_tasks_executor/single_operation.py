@@ -6,6 +6,7 @@ import os
 import time
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from pamola_tasks.record import now
 from pamola_tasks.steps import execute_step
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.storage.staging import NoCheckpoints
+from pamola_tasks_executor.guarding import guarded
 
 if TYPE_CHECKING:
     from pamola_tasks import Kernel, Operation
@@ -94,7 +96,7 @@ def _executed(
 
     staged = run.checkpoints.stage(step)
     try:
-        result = execute_step(run, step, staged, progress)
+        result = guarded(operation.name, partial(execute_step, run, step, staged, progress))
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += staged.warnings

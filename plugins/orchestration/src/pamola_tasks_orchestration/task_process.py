@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import EXIT_INTERRUPTED, PamolaTaskError, Terminated, UsageError
+from pamola_tasks.errors import PamolaTaskError, Terminated, UsageError, exit_code_of
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
@@ -186,8 +186,8 @@ def serve(parent: int) -> None:
             busy.clear()
             pickle.dump(_portable(outcome), answers)
             answers.flush()
-    except KeyboardInterrupt:  # between tasks, or the second one
-        sys.exit(EXIT_INTERRUPTED)
+    except KeyboardInterrupt as interrupt:  # between tasks, or the second one
+        sys.exit(exit_code_of(interrupt))
 
 
 def _end_with(parent: int) -> None:

@@ -1,0 +1,155 @@
+"""What an operation may not do to its process and to who reports its errors, whatever it does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pamola_tasks.errors import OperationError
+from pamola_tasks.record import Artifact, OperationResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+_DEPTH = 50  # of metrics: whoever writes reports and the journal has to go through them
+
+
+def guarded(name: str, attempt: Callable[[], T]) -> T:
+    """Make one attempt at an operation: what it changed of the process is put back, and its errors have texts.
+
+    A process that it forked ends here if it returns: the run is the parent's.
+    """
+    pid = os.getpid()
+    try:
+        with _state.kept(lambda: os.getpid() == pid):
+            result = attempt()
+        if isinstance(result, OperationResult):
+            _refuse_unwritable(name, result)
+        return result
+    except BaseException as error:
+        if _has_text(error):
+            raise
+        kind = type(error).__name__
+    finally:
+        if os.getpid() != pid:
+            os.write(2, f"warning: {name}: a process that it forked returned from it, and was ended\n".encode())
+            os._exit(1)
+    # Not in the handler: the other error would be a part of this one.
+    raise OperationError(f"{name} raised {kind}: no text can be made of it or of what led to it")
+
+
+def _refuse_unwritable(name: str, result: OperationResult) -> None:
+    """Refuse a result that journal and report could not be written with."""
+    try:
+        kind = next((type(each).__name__ for each in result.artifacts if not isinstance(each, Artifact)), "")
+        reason = f"{kind} among its artifacts" if kind else _unwritable(dict(result.metrics), 0)
+    except Exception as error:  # also of a text that a value has to give
+        reason = f"metrics that have no text ({type(error).__name__})"
+    if reason:
+        raise OperationError(
+            f"{name} returned {reason}: metrics are a dict of numbers, texts, lists and dicts, at most {_DEPTH} in each"
+            f" other, artifacts are `Artifact` objects"
+        )
+
+
+def _unwritable(value: Any, depth: int) -> str:
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+        if depth == _DEPTH:
+            return "metrics that are nested too deep, or contain themselves"
+        keys = [str(key) for key in value] if isinstance(value, Mapping) else []
+        values = value.values() if isinstance(value, Mapping) else value
+        return next((found for inner in (*keys, *values) if (found := _unwritable(inner, depth + 1))), "")
+    str(value)
+    return ""
+
+
+def _has_text(error: BaseException, depth: int = 0) -> bool:
+    """Whether an error, those that led to it and those in it can be printed."""
+    try:
+        str(error)
+        near = (error.__cause__, error.__context__, *getattr(error, "exceptions", ()))
+        return depth > 50 or all(_has_text(each, depth + 1) for each in near if each is not None)
+    except BaseException:  # SystemExit among them
+        return False
+
+
+class _State:
+    """What all steps of this process share, as it was before the first of those that now run; restored by the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._before: list[tuple[Callable[[Any], Any], Callable[[], Any], Any]] = []
+
+    @contextlib.contextmanager
+    def kept(self, here: Callable[[], bool]) -> Iterator[None]:
+        """Keep it during one attempt; `here` says whether this is still the process that it began in."""
+        with self._lock:
+            self._running += 1
+            if self._running == 1:
+                self._before = [(put, get, value) for get, put in _PARTS for value in _got(get)]
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if sys.platform != "win32" else None
+        try:
+            yield
+        finally:
+            if here():
+                if mask is not None:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                with self._lock:
+                    self._running -= 1
+                    for put, get, value in self._before if not self._running else ():
+                        if _got(get) != [value]:
+                            with contextlib.suppress(OSError, ValueError):  # ValueError: handlers of the main thread
+                                put(value)
+
+
+def _got(get: Callable[[], Any]) -> list[Any]:
+    with contextlib.suppress(OSError):  # the current folder is gone
+        return [get()]
+    return []
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _put_environment(before: dict[str, str]) -> None:
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+
+
+def _put_handlers(before: dict[int, Any]) -> None:
+    for number, handler in before.items():
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+def _put_streams(before: tuple[Any, ...]) -> None:
+    sys.stdin, sys.stdout, sys.stderr = before
+
+
+_PARTS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (os.getcwd, os.chdir),
+    (_umask, os.umask),
+    (lambda: dict(os.environ), _put_environment),
+    (lambda: (sys.stdin, sys.stdout, sys.stderr), _put_streams),
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+]
+if sys.platform != "win32":
+    _PARTS += [  # a timer first: its signal would meet the handler of before
+        (
+            lambda: signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0),
+            lambda idle: idle and signal.setitimer(signal.ITIMER_REAL, 0),
+        ),
+        (lambda: {number: signal.getsignal(number) for number in signal.valid_signals()}, _put_handlers),
+    ]
+_state = _State()

@@ -1,0 +1,218 @@
+"""An operation that does what no operation should fails by name or is put right, and the rest of the run goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+PLUGIN = """\
+import os, signal, sys, threading, time
+import pandas
+from pamola_tasks import Operation, OperationResult, hookimpl, writes
+
+class Mute(Exception):
+    def __str__(self): raise RuntimeError("no text")
+
+class Moody(Exception):
+    def __str__(self): raise SystemExit(3)
+    __repr__ = __str__
+
+class Deep(Exception):
+    def __str__(self): return str(self)
+
+class Bad:
+    def __str__(self): raise RuntimeError("no text")
+
+def round_about(): return (lambda d: d.update(me=d) or d)({})
+
+def nested(depth):
+    found = {}
+    for _ in range(depth): found = {"a": [found]}
+    return found
+
+def late(ctx, data):
+    def go():
+        time.sleep(0.3)
+        for action in (lambda: data(ctx), lambda: ctx.artifact("late", "txt").__enter__()):
+            try:
+                action()
+                said = "accepted"
+            except Exception as error:
+                said = str(error)
+            with open(os.environ["SAID"], "a") as file:
+                file.write(said + "\\n")
+    threading.Thread(target=go).start()
+
+def raises(error):
+    raise error
+
+def caused():
+    try:
+        raise Mute
+    except Mute as error:
+        raise ValueError("that") from error
+
+def write(ctx):
+    ctx.data.write("a", pandas.DataFrame({"n": [1]}))
+
+ODD = {
+    "metrics in a circle": lambda ctx: OperationResult.success(round_about()),
+    "metrics far too deep": lambda ctx: OperationResult.success(nested(100000)),
+    "metrics too deep": lambda ctx: OperationResult.success(nested(40)),
+    "a number too long": lambda ctx: OperationResult.success({"n": 10 ** 5000}),
+    "a metric without text": lambda ctx: OperationResult.success({"n": Bad()}),
+    "metrics in a list": lambda ctx: OperationResult(metrics=[1]),
+    "a warning without text": lambda ctx: ctx.warn(Bad()),
+    "artifacts that are none": lambda ctx: OperationResult.success({}, ["a.txt"]),
+    "error without text": lambda ctx: raises(Mute()),
+    "error that leaves": lambda ctx: raises(Moody()),
+    "error without end": lambda ctx: raises(Deep()),
+    "caused by one": lambda ctx: caused(),
+    "a group of them": lambda ctx: raises(ExceptionGroup("several", [Mute()])),
+    "a failure without text": lambda ctx: OperationResult.failure(Mute()),
+}
+
+LEFT = {
+    "umask": lambda ctx: os.umask(0o777),
+    "folder": lambda ctx: os.chdir("/"),
+    "environment": lambda ctx: (os.environ.update(LEFT_BEHIND="x"), os.environ.pop("HOME")),
+    "signal": lambda ctx: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    "alarm": lambda ctx: signal.setitimer(signal.ITIMER_REAL, 0.2),
+    "mask": lambda ctx: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
+    "output": lambda ctx: setattr(sys, "stdout", None),
+}
+
+class Odd(Operation):
+    output_dataset: str = writes("a")
+    how: str = ""
+
+    def execute(self, ctx):
+        write(ctx)
+        if self.how in ODD:
+            return ODD[self.how](ctx)
+        if self.how in LEFT:
+            LEFT[self.how](ctx)
+        if self.how == "late":
+            late(ctx, write)
+        if self.how.startswith("fork"):
+            pid = os.fork()
+            if pid == 0 and self.how == "fork that raises":
+                raise ValueError("in the child")
+            if pid:
+                os.waitpid(pid, 0)
+        return OperationResult.success()
+
+class Fine(Operation):
+    output_dataset: str = writes("b")
+
+    def execute(self, ctx):
+        time.sleep(float(os.environ.get("WAIT", 0)))
+        mask = os.umask(0)
+        os.umask(mask)
+        handler = signal.getsignal(signal.SIGTERM)
+        state = [mask, os.getcwd(), sorted(os.environ), handler is signal.SIG_IGN, sys.stdout is None]
+        blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        ctx.data.write("b", pandas.DataFrame({"state": [repr([*state, blocked])]}))
+        return OperationResult.success()
+
+@hookimpl
+def pamola_add_operations():
+    return {"Odd": Odd, "Fine": Fine}
+"""
+TASK = """\
+task_id: t
+continue_on_error: true
+executor: {{kind: {kind}}}
+operations:
+  - Odd: {{how: {how!r}}}
+  - Fine: {{}}
+output_datasets: [a, b]
+"""
+ODD = [line.split('"')[1] for line in PLUGIN.partition("ODD = {")[2].partition("\n}")[0].splitlines()[1:]]
+LEFT = [line.split('"')[1] for line in PLUGIN.partition("LEFT = {")[2].partition("\n}")[0].splitlines()[1:]]
+
+
+@pytest.fixture(params=["threads", "processes"])
+def run(request, cli, project):
+    """Run a task of two steps, of which the first does something odd; (what was printed, the report)."""
+    (project / "odd.py").write_text(PLUGIN)
+
+    def go(how, code, **env):
+        (project / "configs/t.yaml").write_text(TASK.format(kind=request.param, how=how))
+        env["SAID"] = str(project / "said.txt")
+        done = cli("--plugin", "odd.py", "run", "t", cwd=project, env=env, code=code)
+        return done, json.loads((project / "DATA/reports/t_report.json").read_text())
+
+    return go
+
+
+def steps(report):
+    return {step["step"]: step["status"] for step in report["operations"]}
+
+
+def outputs(project):
+    return sorted(path.name for path in (project / "DATA/processed/t/output").glob("*"))
+
+
+def staged(project):
+    return list(project.rglob("*.new"))
+
+
+@pytest.mark.parametrize("how", ODD)
+def test_what_cannot_be_written_down_fails_the_step_by_name_and_nothing_else(run, project, how):
+    done, report = run(how, 1)
+    assert steps(report) == {"Odd": "error", "Fine": "success"}
+    assert "Odd" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert outputs(project) == ["b.csv"]
+    assert staged(project) == []
+
+
+@pytest.mark.parametrize("how", LEFT)
+def test_what_an_operation_leaves_behind_is_put_right(run, project, how):
+    run("", 0)
+    before = (project / "DATA/processed/t/output/b.csv").read_text()
+    modes = {path.name: path.stat().st_mode for path in (project / "DATA/processed/t/output").glob("*")}
+    _, report = run(how, 0, WAIT="0.5")
+    assert steps(report)["Odd"] == "success"
+    cli_environment = (project / "DATA/processed/t/output/b.csv").read_text()
+    assert cli_environment.replace("'WAIT', ", "").replace(", 'WAIT'", "") == before
+    assert {path.name: path.stat().st_mode for path in (project / "DATA/processed/t/output").glob("*")} == modes
+
+
+@pytest.mark.parametrize("how", ["fork", "fork that raises"])
+def test_a_process_that_returns_twice_ends_once(run, project, how):
+    done, report = run(how, 0)
+    assert steps(report) == {"Odd": "success", "Fine": "success"}
+    assert done.stdout.count("t succeeded") == 1
+    events = [
+        json.loads(line.partition(" ")[2])["event"]
+        for line in (project / "configs/execution_log.jsonl").read_text().splitlines()
+    ]
+    assert events == ["run_started", "step_finished", "step_finished", "run_finished"]
+    assert "Odd" in done.stderr
+
+
+def test_a_step_that_has_ended_writes_no_more(run, project):
+    _, report = run("late", 0, WAIT="1")
+    assert steps(report) == {"Odd": "success", "Fine": "success"}
+    assert outputs(project) == ["a.csv", "b.csv"]
+    assert staged(project) == []
+    said = (project / "said.txt").read_text().splitlines()
+    assert len(said) == 2
+    assert all("step Odd has ended" in line for line in said)
+
+
+def test_a_command_that_is_terminated_before_its_tasks_begin_says_so(start, project):
+    """It ended with 130 and "interrupted", as after Ctrl-C."""
+    slow = "import time\n@hookimpl\ndef pamola_add_operations():\n    open('begun', 'w').close()\n    time.sleep(60)\n"
+    (project / "slow.py").write_text(f"from pamola_tasks import hookimpl\n{slow}")
+    process = start("--plugin", "slow.py", "run", "--all", "--jobs", "2", cwd=project)
+    while not (project / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    out, _ = process.communicate(timeout=120)
+    assert (process.returncode, "terminated" in out) == (143, True)
