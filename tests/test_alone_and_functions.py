@@ -84,6 +84,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "kernel_kit_plugin.py").write_text(PLUGIN)
     project = tmp_path / "project"
     project.mkdir()
+    (project / ".pamola.toml").write_text('[plugins]\nprefer.history = "kernel-kit"\n')
     monkeypatch.syspath_prepend(folder)
     monkeypatch.chdir(project)
     yield project
