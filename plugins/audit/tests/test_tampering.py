@@ -107,3 +107,18 @@ def test_verify_names_what_was_edited(cli, project, what):
     EDITS[what](project)
     done = cli("verify", "a", cwd=project, env=env, code=1)
     assert "Traceback" not in done.stderr
+
+
+def test_a_checkpoint_that_was_not_written_with_the_key_is_not_used(cli, project):
+    """The forged intermediate dataset, its journal line with right CRC and no mac, and the release deleted."""
+    if "encryption" not in (project / "configs/a.yaml").read_text():
+        pytest.skip("a project without a key")
+    journal = project / HOME / ".state/journal.jsonl"
+    journal.write_bytes(b"".join(map(without_proof, lines_of(journal))))
+    (project / HOME / "output/safe.json").unlink()
+    done = cli("run", "a", cwd=project, env=KEY, code=0)
+    assert "not written with the project's key" in done.stdout
+    history = [json.loads(line[9:]) for line in lines_of(project / LOG)]
+    run = history[-1]["run_id"]
+    assert {e["status"] for e in history if e["run_id"] == run and "step" in e} == {"success"}, "no step was skipped"
+    cli("verify", "a", cwd=project, env=KEY, code=0)

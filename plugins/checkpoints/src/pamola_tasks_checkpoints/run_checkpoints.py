@@ -58,7 +58,11 @@ class RunCheckpoints:
 
     @cached_property
     def _loaded(self) -> dict[str, SavedStep]:
-        return self.load()
+        loaded = self.load()
+        for step_id, reason in self.doubted().items():
+            if step_id not in loaded:
+                self._run.warn(f"step {step_id} runs again; {reason}")
+        return loaded
 
     @cached_property
     def _usable(self) -> dict[str, SavedStep]:

@@ -49,6 +49,7 @@ class FinishedSteps:
         self.path = directory / "journal.jsonl"
         self._name = files.name(self.path)
         self._lines = 0
+        self._spoiled = False  # whether there are such records
         self.doubted: dict[str, str] = {}  # steps with a record that is not believed, and why
         self._live: set[tuple[str, str]] = set()
 
@@ -57,6 +58,7 @@ class FinishedSteps:
         read = self._read()
         self.doubted = {str(entry.get("step_id")): f"its record: {journal.UNPROVEN}" for entry in read.old}
         self.doubted |= {str(d.entry.get("step_id")): f"its record: {d.reason}" for d in read.damaged if d.entry}
+        self._spoiled = bool(self.doubted)
         if read.damaged:
             lines = ", ".join(f"{damage.line} ({damage.reason})" for damage in read.damaged[:10])
             self._logger.warning("%s is damaged in line %s: the affected steps run again", self._name, lines)
@@ -97,9 +99,10 @@ class FinishedSteps:
         self.append(entry)
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Append one entry; the journal is compacted first when it has grown many times beyond what is live."""
+        """Append one entry; the journal is compacted first when it has grown many times beyond what is live, or has
+        lines that are not believed."""
         with self._failing("written"):
-            if self._lines > max(_SMALL, _GROWN * len(self._live)):
+            if self._spoiled or self._lines > max(_SMALL, _GROWN * len(self._live)):
                 self._compact()
             journal.append(self._files, self.path, [entry], flush=False, key=self._key())
             self._lines += 1
@@ -111,6 +114,7 @@ class FinishedSteps:
         with journal.locked(self._files, self.path):
             journal.replace(self._files, self.path, journal.chained(kept, key=self._key()))
         self._lines, self._live = len(kept), {_key(entry) for entry in kept}
+        self._spoiled = False
 
     def verify(self, saved: SavedStep) -> list[str]:
         """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""

@@ -39,6 +39,7 @@ class Dataset:
     schema: dict[str, str] | None = None
     fingerprint: str = ""  #: the hash, once it is known
     described: bool = False
+    checked: bool = False  #: its files are what the tasks that made them recorded
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  #: what was found out about each file while reading it
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 

@@ -42,6 +42,8 @@ class DataSettings:
         column_limit: How many columns a table may have.
         key_limit: How many distinct keys the objects of a JSON or JSON Lines file may have, all together: each is a
             column, with a cell in every row.
+        unverified_inputs: Datasets that are read although they are outputs of other tasks and differ from what these
+            recorded, or are not encrypted in a run that encrypts.
     """
 
     missing_values: list[str] = attrs.Factory(lambda: [""])
@@ -49,6 +51,7 @@ class DataSettings:
     expansion_limit: float = attrs.field(default=200.0, validator=attrs.validators.ge(1))
     column_limit: int = attrs.field(default=100_000, validator=attrs.validators.ge(1))
     key_limit: int = attrs.field(default=10_000, validator=attrs.validators.ge(1))
+    unverified_inputs: list[str] = attrs.Factory(list)
 
 
 def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, str], frozenset[str]]:

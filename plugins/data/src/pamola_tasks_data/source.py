@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
+from pamola_tasks_data.origin import check_origin
 from pamola_tasks_data.reading import LIMITS, DataReader, Table
 from pamola_tasks_data.settings import check_data_types, stated_for
 from pamola_tasks_data.verified import VerifiedFile
@@ -218,7 +219,13 @@ class DataSource:
     def _dataset(self, name: str) -> Dataset:
         if name not in self._datasets:
             raise DataError(f"there is no dataset {name!r}: there are {', '.join(self._datasets) or 'none'}")
-        return self._datasets[name]
+        dataset = self._datasets[name]
+        if not dataset.checked and self.run is not None and "places" in vars(self.run):
+            with dataset.lock, explained(dataset.what):
+                for file in dataset.files:
+                    check_origin(self.run, name, file)
+                dataset.checked = True
+        return dataset
 
     def _loaded(self, dataset: Dataset, columns: Sequence[str] | None) -> pd.DataFrame:
         """The kept frame, read first where columns are missing in it."""

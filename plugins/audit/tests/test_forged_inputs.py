@@ -1,0 +1,64 @@
+"""A task reads what another one left only as that recorded it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+KEY = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+LOG = "configs/execution_log.jsonl"
+
+NEXT = """\
+task_id: next
+input_datasets: {safe: DATA/processed/first/output/safe.csv}
+operations: [{DropOperation: {input_dataset: safe, output_dataset: fewer, columns: [age]}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture(params=["plain", "encrypted"])
+def project(request, cli, place, made, tmp_path) -> Path:
+    """Task `first` has run twice, the second time with another setting; `next` has run."""
+    whole, more = made / request.param, "use_encryption: true\n" if request.param == "encrypted" else ""
+    if not whole.exists():
+        shutil.copytree(place, whole)
+        (whole / "configs/next.yaml").write_text(NEXT + more)
+        for columns in ("DROP1", "DROP2"):
+            (whole / "configs/first.yaml").write_text(first(columns) + more)
+            cli("run", "first", cwd=whole, env=KEY, code=0)
+            shutil.copy(whole / OUTPUT, whole / f"{columns}.csv")
+        cli("run", "next", cwd=whole, env=KEY, code=0)
+    return Path(shutil.copytree(whole, tmp_path / "copy"))
+
+
+OUTPUT = "DATA/processed/first/output/safe.csv"
+
+
+def first(columns: str) -> str:
+    names = {"DROP1": "[person]", "DROP2": "[city]"}[columns]
+    return NEXT.replace("task_id: next", "task_id: first").replace("safe: DATA/processed/first/output/safe.csv",
+        "people: DATA/raw/people.csv").replace("input_dataset: safe, output_dataset: fewer, columns: [age]",
+        f"input_dataset: people, output_dataset: safe, columns: {names}")  # fmt: skip
+
+
+@pytest.mark.parametrize("forged", ["plain text", "an older version", "with a line of the history said again"])
+def test_an_output_of_another_task_is_read_only_as_recorded(cli, project, forged):
+    plain = (project / "DATA/raw/people.csv").read_bytes()
+    (project / OUTPUT).write_bytes(plain if forged == "plain text" else (project / "DROP1.csv").read_bytes())
+    if forged.startswith("with a line"):
+        ended = [line for line in (project / LOG).read_bytes().splitlines(keepends=True) if b'"run_finished"' in line]
+        (project / LOG).write_bytes((project / LOG).read_bytes() + ended[0])
+    done = cli("run", "next", cwd=project, env=KEY)
+    assert done.returncode == 1, done.stdout
+    assert "is an output of task 'first'" in done.stderr + done.stdout
+    assert "data.unverified_inputs" in done.stderr + done.stdout
+    with (project / "configs/next.yaml").open("a") as config:
+        config.write("data: {unverified_inputs: [safe]}\n")
+    done = cli("run", "next", cwd=project, env=KEY)
+    assert "is an output" not in done.stdout + done.stderr
