@@ -28,6 +28,19 @@ def clean_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local/share"), "COLUMNS": "100", "NO_COLOR": "1"}
 
 
+def distribution_at(
+    site: Path, source: str, distribution: str = "helpful-lib", name: str = "helpful"
+) -> dict[str, str]:
+    """A distribution with one plugin in a folder on the path of Python; the environment that has it."""
+    info = site / f"{distribution.replace('-', '_')}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    module = f"{distribution.replace('-', '_')}_plugin"
+    (info / "entry_points.txt").write_text(f"[pamola_tasks]\n{name} = {module}\n")
+    (site / f"{module}.py").write_text(source)
+    return {"PYTHONPATH": str(site)}
+
+
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty home directory."""

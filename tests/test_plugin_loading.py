@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from kernel_kit import Nothing, Steps, kernel_of
 
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import PluginError
-from pamola_tasks.plugins.discovery import PluginRecord, installed, module_from, normalized
+from pamola_tasks.plugins.discovery import PluginRecord, installed, leftovers, module_from, normalized
 from pamola_tasks.plugins.manager import Plugins, assemble
 from pamola_tasks.plugins.settings import PluginSettings
 from pamola_tasks.testing import PlainRedactionPlugin, memory_plugins
@@ -302,9 +303,36 @@ def test_the_first_of_two_versions_on_the_path_counts_and_odd_folders_are_passed
     assert [(r.name, r.version) for r in installed()] == [("doubled", "2.0")]
 
 
-def test_what_is_installed_in_an_archive_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import zipfile
+def test_remains_of_pip_are_passed_over_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an interrupted upgrade or removal, of a folder named as setuptools of old did, of an egg, of a zip file."""
+    site, egg = tmp_path / "site", tmp_path / "policy_f-1.0-py3.11.egg"
+    for name, version in (("kept", "1.1"), ("policy-d", "1.1"), ("policy-e", "1.0"), ("twice", "1"), ("twice", "2")):
+        distribution(site, name, {name: "m"}, version)
+    (site / "kept-1.0.dist-info").mkdir()
+    distribution(site, "halved", {"halved": "m"})
+    (site / "halved-1.2.dist-info/METADATA").unlink()
+    distribution(site, "~emoved", {"removed": "m"})
+    distribution(egg, "policy_f", {"policy_f": "m"}, "1.0")
+    (egg / "policy_f-1.0.dist-info").rename(egg / "EGG-INFO")
+    (egg / "EGG-INFO/METADATA").rename(egg / "EGG-INFO/PKG-INFO")
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as file:
+        file.writestr("odd-1.0.dist-info/METADATA", "Metadata-Version: 2.1\n")
+        file.writestr("odd-1.0.dist-info/entry_points.txt", "[pamola_tasks]\nodd = m\n")
+    monkeypatch.setattr(sys, "path", [str(site), str(egg), str(tmp_path / "odd.zip"), *sys.path])
+    found = {r.name: (r.distribution, r.version) for r in installed() if r.target == "m"}
+    assert found.pop("twice")[0] == "twice"
+    assert found == {
+        "kept": ("kept", "1.1"),
+        "policy-d": ("policy-d", "1.1"),
+        "policy-e": ("policy-e", "1.0"),
+        "policy_f": ("policy-f", "1.0"),
+    }
+    told = "\n".join(path for path in leftovers() if str(tmp_path) in path)
+    assert all(part in told for part in ("kept-1.0", "halved-1.2", "~emoved-1.2", "twice"))
+    assert "policy" not in told
 
+
+def test_what_is_installed_in_an_archive_is_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     distribution(tmp_path / "site", "zipped", {"zipped": "zipped_plugin"})
     archive = tmp_path / "all.zip"
     with zipfile.ZipFile(archive, "w") as file:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from installed import distribution_at
 
 from pamola_tasks.protocols.services import KERNEL_SERVICES
 
@@ -28,17 +29,6 @@ def pamola_provide_path_guard(project):
 """
 
 
-def installed(site: Path, source: str, distribution: str = "helpful-lib", name: str = "helpful") -> dict[str, str]:
-    """A distribution with one plugin in a folder on the path of Python; the environment that has it."""
-    info = site / f"{distribution.replace('-', '_')}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-    module = f"{distribution.replace('-', '_')}_plugin"
-    (info / "entry_points.txt").write_text(f"[pamola_tasks]\n{name} = {module}\n")
-    (site / f"{module}.py").write_text(source)
-    return {"PYTHONPATH": str(site)}
-
-
 @pytest.fixture
 def reads_outside(project: Path, tmp_path: Path) -> Path:
     """A project with a task whose input is not in it."""
@@ -52,7 +42,7 @@ def reads_outside(project: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("source", [OFFERS, WRAPS], ids=["offers", "wraps"])
 def test_an_installed_guard_is_not_used(cli, reads_outside, tmp_path, source):
-    env = installed(tmp_path / "site", source)
+    env = distribution_at(tmp_path / "site", source)
     refused = cli("run", "t", cwd=reads_outside, env=env, code=4)
     assert "outside" in refused.stdout + refused.stderr
     shown = cli("plugins", cwd=reads_outside, env=env, code=0)
@@ -74,7 +64,7 @@ def test_an_installed_guard_is_not_used(cli, reads_outside, tmp_path, source):
     ],
 )
 def test_what_is_asked_for_is_used_and_doctor_names_it(cli, reads_outside, tmp_path, source, setting):
-    env = installed(tmp_path / "site", source)
+    env = distribution_at(tmp_path / "site", source)
     (reads_outside / ".pamola.toml").write_text(f"[plugins]\n{setting}\n")
     done = cli("run", "t", cwd=reads_outside, env=env, code=0)
     assert "not enough" not in done.stdout + done.stderr
@@ -86,14 +76,14 @@ def test_what_is_asked_for_is_used_and_doctor_names_it(cli, reads_outside, tmp_p
 def test_a_plugin_that_is_given_counts_as_asked_for(cli, reads_outside, tmp_path):
     (tmp_path / "mine.py").write_text(OFFERS)
     cli("--plugin", tmp_path / "mine.py", "run", "t", cwd=reads_outside, code=0)
-    env = installed(tmp_path / "site", OFFERS)
+    env = distribution_at(tmp_path / "site", OFFERS)
     cli("--plugin", tmp_path / "mine.py", "run", "t", cwd=reads_outside, env=env, code=0)
 
 
 @pytest.mark.parametrize("service", GUARDED)
 def test_each_guarded_service_keeps_its_default(cli, project, tmp_path, service):
     source = f"from pamola_tasks import hookimpl\n@hookimpl\ndef pamola_provide_{service}():\n    return object()\n"
-    env = installed(tmp_path / "site", source)
+    env = distribution_at(tmp_path / "site", source)
     found = json.loads(cli("plugins", "--json", cwd=project, env=env, code=0).stdout)
     assert found["services"][service]["provider"] != "helpful"
     assert found["services"][service]["not_chosen"] == ["helpful"]
@@ -103,7 +93,7 @@ def test_each_guarded_service_keeps_its_default(cli, project, tmp_path, service)
 
 
 def test_without_the_default_a_guarded_service_stays_away(cli, project, tmp_path):
-    env = installed(tmp_path / "site", OFFERS, name="paths")
+    env = distribution_at(tmp_path / "site", OFFERS, name="paths")
     refused = cli("--no-plugin", "pamola-tasks-paths", "run", "example", cwd=project, env=env, code=4)
     assert "no plugin guards paths" in refused.stderr
     shown = cli("--no-plugin", "pamola-tasks-paths", "plugins", cwd=project, env=env, code=0)
@@ -114,7 +104,7 @@ def test_without_the_default_a_guarded_service_stays_away(cli, project, tmp_path
 
 
 def test_only_what_is_named_is_loaded(cli, project, tmp_path):
-    env = installed(tmp_path / "site", "raise SystemExit('imported')\n")
+    env = distribution_at(tmp_path / "site", "raise SystemExit('imported')\n")
     (project / ".pamola.toml").write_text('[plugins]\nonly = ["pamola-*", "acme"]\n')
     done = cli("run", "example", cwd=project, env=env, code=0)
     assert "only in .pamola.toml names 'acme', and there is no such plugin" in done.stderr

@@ -119,33 +119,63 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return {wanted[name]: version for name, version, _ in _distributions() if name in wanted}
 
 
-def _distributions() -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
-    """Name, version and a reader of the files of each distribution on `sys.path`, the first of each name."""
-    seen: set[str] = set()
+def leftovers() -> list[str]:
+    """What of distributions on `sys.path` is passed over, because pip has left it half there or there twice."""
+    found: list[str] = []
+    for _ in _distributions(found):
+        pass
+    return found
+
+
+def _distributions(left: list[str] | None = None) -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
+    """Name, version and a reader of the files of each distribution on `sys.path`, the first of each name.
+
+    What is passed over is added to `left`.
+    """
+    left = [] if left is None else left
+    seen: dict[str, str] = {}
     for entry in dict.fromkeys(sys.path):
-        for name, version, read in _in_archive(entry) if os.path.isfile(entry) else _in_folder(entry or "."):
+        for name, version, read in _in_archive(entry) if os.path.isfile(entry) else _in_folder(entry or ".", left):
             if (name := normalized(name)) not in seen:
-                seen.add(name)
+                seen[name] = entry
                 yield name, version, read
+            elif seen[name] == entry:
+                left.append(f"{name} {version} in {entry}, a second version")
 
 
-def _in_folder(folder: str) -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
+def _in_folder(folder: str, left: list[str]) -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
     def read(info: str, name: str) -> str:
         with open(f"{folder}/{info}/{name}", "rb", buffering=0) as file:
             return file.read().decode()
 
     with contextlib.suppress(OSError):
         for info in os.listdir(folder):
-            if info.endswith((".dist-info", ".egg-info")):
-                name, _, version = info.rpartition(".")[0].partition("-")
-                yield name, version.partition("-")[0], partial(read, info)
+            if not info.endswith((".dist-info", ".egg-info")) and not (info == "EGG-INFO" and folder.endswith(".egg")):
+                continue
+            path = f"{folder}/{info}"
+            metadata = "METADATA" if info.endswith(".dist-info") else "PKG-INFO"
+            name, dash, version = info.rpartition(".")[0].partition("-")
+            try:
+                whole = info[0].isalnum() and bool(os.stat(f"{path}/{metadata}"))
+            except OSError:
+                whole = os.path.isfile(path)
+            if not whole:
+                left.append(path)
+                continue
+            if not dash or "-" in version:  # a folder's name that does not tell where the version begins
+                with contextlib.suppress(OSError, UnicodeDecodeError):
+                    head = read(info, metadata).partition("\n\n")[0]
+                    said = dict(re.findall(r"^(Name|Version):\s*(.*?)\s*$", head, re.MULTILINE))
+                    name, version = said.get("Name", name), said.get("Version", version)
+            yield name, version.partition("-")[0], partial(read, info)
 
 
 def _in_archive(archive: str) -> Iterator[tuple[str, str, Callable[[str], str | None]]]:
     from importlib import metadata
 
     for found in metadata.distributions(path=[archive]):
-        yield found.name, found.version, found.read_text
+        if found.metadata["Name"]:
+            yield found.name, found.version, found.read_text
 
 
 def _entry_points(text: str) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,8 @@ from pamola_tasks.protocols.services import KERNEL_SERVICES, OUTSIDE_RUNS, RUN_N
 from pamola_tasks.storage.trust import believe, root_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from pamola_tasks.protocols import Redactor
 
@@ -32,7 +33,8 @@ class Plugins(HookCalls):
         disable: Names of entry points or distributions to leave out.
         prefer: For services, the plugin or distribution that answers.
         require: Names that must be loaded for data to be touched.
-        only: Names of the installed plugins that may be loaded, `*` standing for any text; None for all.
+        only: Names of the installed plugins that may be loaded, in which `*` is any text; None for all.
+        importing: Makes a context manager that each plugin is imported in.
 
     Attributes:
         records: All plugins, in the order in which they were loaded.
@@ -47,12 +49,14 @@ class Plugins(HookCalls):
         prefer: Mapping[str, str] | None = None,
         require: Iterable[str] = (),
         only: Iterable[str] | None = None,
+        importing: Callable[[PluginRecord], AbstractContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
         super().__init__(self.redact)
         self.disable = {normalized(name) for name in disable if name}
         self.prefer = dict(prefer or {})
         self.require = tuple(require)
         self.only = None if only is None else tuple(only)
+        self.importing = importing
         self.records: list[PluginRecord] = []
         self.services: dict[str, Service] = {**KERNEL_SERVICES, **OUTSIDE_RUNS}
         self.added_services: dict[str, PluginRecord] = {}
@@ -98,7 +102,8 @@ class Plugins(HookCalls):
             raise PluginError(f"the name {record.name!r} is used by {other.label} already")
 
     def _import(self, record: PluginRecord) -> None:
-        plugin = record.get()
+        with self.importing(record):
+            plugin = record.get()
         declared = getattr(plugin, "PAMOLA_HOOK_API", hookspecs.HOOK_API)
         record.object = plugin
         if declared != hookspecs.HOOK_API:
@@ -342,8 +347,9 @@ def assemble(
     disable: Iterable[str] = (),
     prefer: Mapping[str, str] | None = None,
     script: Path | None = None,
+    importing: Callable[[PluginRecord], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> Plugins:
-    """The plugins of a kernel: see its arguments.
+    """The plugins of a kernel: see its arguments, and those of `Plugins`.
 
     Raises:
         PluginError: `.pamola.toml` is not valid, or prefers a provider of what is not a service.
@@ -361,6 +367,7 @@ def assemble(
         prefer={**settings.prefer, **(prefer or {})},
         require=settings.require,
         only=settings.only,
+        importing=importing,
     )
     named = (PluginRecord(Path(name).stem if name.endswith(".py") else name, name) for name in modules)
     loaded.load(*(installed() if autoload else ()), *named, *map(record_for, plugins))

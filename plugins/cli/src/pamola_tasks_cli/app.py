@@ -62,8 +62,10 @@ class Invocation:
     @cached_property
     def plugins(self) -> Plugins:
         from pamola_tasks.plugins.manager import assemble
+        from pamola_tasks_cli.imports import Imports
 
-        return assemble(self.project, disable=self.disable, modules=self.modules)
+        with Imports(self.out.warn) as imports:
+            return assemble(self.project, disable=self.disable, modules=self.modules, importing=imports.importing)
 
     @cached_property
     def kernel(self) -> Kernel:
@@ -267,7 +269,9 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         # click makes Ctrl-C, and SIGTERM with it, an error of its own
         message, code = _ending(error.__cause__ or error if isinstance(error, click.Abort) else error)
         if message:
-            said = invocation.out.visible(invocation.redact(message))
+            # Of an interrupt the words are our own; to redact them could load again what has hung while it was loaded.
+            own_words = isinstance(error, KeyboardInterrupt | click.Abort)
+            said = message if own_words else invocation.out.visible(invocation.redact(message))
             click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)
     sys.exit(code if isinstance(code, int) else 0)
 

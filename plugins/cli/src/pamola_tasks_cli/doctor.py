@@ -10,6 +10,7 @@ import click
 
 from pamola_tasks import __version__
 from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, PluginError
+from pamola_tasks.plugins.discovery import leftovers
 from pamola_tasks.protocols import Diagnosis, Project
 from pamola_tasks.storage.trust import doubt_about, user_file
 from pamola_tasks_cli.output import print_json
@@ -63,6 +64,8 @@ def _plugins(cli: Invocation) -> list[Diagnosis]:
     found += [Diagnosis("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
     found += [Diagnosis("note", f"plugin {r.label}", r.reason) for r in cli.plugins.records if r.status == "blocked"]
     found += [Diagnosis("warning", "plugins", text) for text in cli.plugins.passed_over()]
+    advice = "remove it, or install the distribution again: no plugin is loaded from it"
+    found += [Diagnosis("warning", "plugins", f"{path} is left from an installation", advice) for path in leftovers()]
     return [*found, Diagnosis("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]
 
 
