@@ -128,6 +128,7 @@ class BringUp:
             guard = guard.extended(Path(path) for path in config.allowed_external_paths)
             run.provide("path_guard", guard)
         run.files = files = Files(guard, self.kernel.veto(config), self.kernel.project.files.containers)
+        files.lock_timeout = getattr(config, "lock_timeout", files.lock_timeout)
         if getattr(config, "file_access", "owner") == "group":
             private = [path for path in config.input_datasets.values() if not files.open_to_group(path)]
             files.shared = not private

@@ -170,6 +170,7 @@ class Files(Protocol):
 
     guard: PathGuard
     containers: Any  # formats whose bytes can change while their content stays
+    lock_timeout: float  # seconds that a journal locked by another program is waited for
 
     @property
     def root(self) -> Path: ...

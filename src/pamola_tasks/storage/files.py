@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import EncryptionError, PathSecurityError
 from pamola_tasks.protocols.files import ContentHash, FileEncryption, PublishedFile
 from pamola_tasks.storage.hashing import HEAD_SIZE, Containers, HashedWriter, recognise
+from pamola_tasks.storage.system import LOCK_TIMEOUT
 from pamola_tasks.storage.trust import believe
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Files:
         veto: Called with (name, purpose) before each access; raises to forbid.
         containers: Formats whose bytes can change while what they hold stays, for hashes.
         shared: Whether the group may read results; all else is its owner's alone.
+        lock_timeout: Seconds that a journal locked by another program is waited for.
     """
 
     def __init__(
@@ -135,10 +137,12 @@ class Files:
         veto: Callable[[str, str], None] | None = None,
         containers: Containers | None = None,
         shared: bool = False,
+        lock_timeout: float = LOCK_TIMEOUT,
     ) -> None:
         self.guard = guard
         self.containers = containers
         self.shared = shared
+        self.lock_timeout = lock_timeout
         self._veto = veto
         self._encryption: Encryption | None = None
         self._owner_of: Callable[[str], str] = lambda path: ""
@@ -152,7 +156,7 @@ class Files:
 
         `owner_of` gives the task that a path belongs to, which encrypted files are bound to; none unless given.
         """
-        files = Files(self.guard, self._veto, self.containers, self.shared)
+        files = Files(self.guard, self._veto, self.containers, self.shared, self.lock_timeout)
         files._encryption = encryption
         files._owner_of = owner_of or files._owner_of
         return files

@@ -172,7 +172,7 @@ def locked(files: Files, path: str | Path, *, flush: bool = False) -> Iterator[I
             if descriptor is None:
                 yield file
                 return
-            system.lock(descriptor)
+            system.lock(descriptor, wait=files.lock_timeout)
             if os.fstat(descriptor).st_nlink:
                 try:
                     yield file

@@ -70,6 +70,9 @@ class TaskKeys:
     scope: Scope = _key("What of the data the task is about.", Scope)
     retry: RetrySettings = _key("How a failing step is retried.", RetrySettings)
     timeout: float | None = _key("Time limit of a step in seconds.", None, above=0)
+    lock_timeout: float = _key(
+        "Seconds to wait for a history or journal that another program has locked.", 30.0, above=0
+    )
     allow_external: bool = _key("Read from the folders in allowed_external_paths.", False)
     allowed_external_paths: list[str] = _key("Folders outside the project that may be read from.", list)
     data_repository: str = _key("The folder of the data, within the project.", "DATA")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import platform
 from typing import TYPE_CHECKING
@@ -53,7 +54,12 @@ class TaskLock:
                 descriptor = file.fileno()
             except OSError:
                 return
-            if not system.lock(descriptor, wait=wait):
+            if not system.lock(descriptor, wait=math.inf if wait else 0):
+                if stranger := self._stranger(descriptor, place.task_id):
+                    raise AlreadyRunning(
+                        f"task {place.task_id} is locked by process {stranger}, which does not say that it runs it: end"
+                        f" that process, or wait for it with --wait"
+                    )
                 raise AlreadyRunning(
                     f"task {place.task_id} is running already{self._named(place.task_id)}: wait for it with --wait"
                 )
@@ -61,6 +67,11 @@ class TaskLock:
             self._stack = stack.pop_all()
         if self.after_a_crash:
             leftovers.remove_of_task(run.files, place)
+
+    def _stranger(self, descriptor: int, task_id: str) -> int | None:
+        """The process that has the lock, if it is of this machine and another one than the file says."""
+        pid, said = system.lock_holder(descriptor), self.holder(task_id)
+        return pid if pid and (said is None or (said.pid != pid and said.host in ("", platform.node()))) else None
 
     def _sign(self, descriptor: int) -> None:
         run = self._run
