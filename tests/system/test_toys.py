@@ -172,6 +172,7 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "ops": [("", 0, "AnonymizeOperation"), ("AnonymizeOperation", 0, "quasi_identifiers")],
     "plugins": [("", 0, "toys (not chosen: redaction)")],
     "report": [("demo", 2, "toys (acme-toys 1.0) reports here"), ("demo --json", 2, "toys (acme-toys 1.0)")],
+    "reports prune": [("--keep 1", 2, "toys (acme-toys 1.0) reports here"), ("", 2, "say what is to be kept")],
     "run": [
         ("demo", 0, "0 done, 3 unchanged since an earlier run"),
         ("demo --set seed=7 --restart", 0, "3 done"),

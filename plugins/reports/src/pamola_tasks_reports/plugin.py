@@ -1,4 +1,4 @@
-"""What the reports plugin adds: the reporter, the three formats of a report, and the command `report`."""
+"""What the reports plugin adds: the reporter, three formats of a report, the commands `report` and `reports`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`pamola-task report TASK`."""
+    """`pamola-task report TASK` and `pamola-task reports prune`."""
     return {
         "report": Command(
             "pamola_tasks_reports.command:report",
             help="Show the report of a task's latest run.",
             writes=False,  # --open asks
-        )
+        ),
+        "reports": Command("pamola_tasks_reports.pruning:reports", help="Remove reports of old runs."),
     }
 
 
