@@ -120,6 +120,8 @@ class BringUp:
 
     def _after_config(self) -> None:
         run, config = self.run, self.run.config
+        if self.runs and callable(freeze := getattr(config, "freeze", None)):
+            freeze()
         configuration.hide_secrets(run)
         for warning in getattr(config, "warnings", ()):
             run.warn(warning)

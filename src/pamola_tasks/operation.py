@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import attrs
 
+from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.record import OperationResult
 
@@ -251,6 +252,8 @@ def parameters_for(cls: type[Operation], given: Mapping[str, Any], run: Any) -> 
     own = annotations_of(cls)
     parameters: dict[str, Any] = {}
     for key, value in given.items():
+        if key == "use_encryption" and value and not run.config.use_encryption:
+            raise ConfigurationError(f"{cls.__name__}: use_encryption belongs to the task, which does not encrypt")
         if key in SERVICE_KEYS or key in INFRASTRUCTURE_KEYS or (key in SWITCH_KEYS and key not in own):
             run.warn(f"{cls.__name__}: {key!r} belongs to the task, not to one of its operations; it was not passed on")
         else:

@@ -358,6 +358,7 @@ GOOD = {
     "scope": {"field_groups": {"a": ["b"]}},
     "timeout": 1.5,
     "chunk_size": "${env:ROWS}",
+    "use_encryption": True,
     "encryption_mode": "age",
     "input_datasets": {"a": "b.csv"},
     "own": {"x": [1]},

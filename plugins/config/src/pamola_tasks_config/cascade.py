@@ -31,7 +31,7 @@ from pamola_tasks_config.layers import (
     project_layers,
     task_layers,
 )
-from pamola_tasks_config.schema import PROJECT_KEYS, SYNONYMS, is_section, kinds
+from pamola_tasks_config.schema import COMMON, PROJECT_KEYS, PROJECT_ONLY, SYNONYMS, is_section, kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, Project, Task
@@ -164,7 +164,11 @@ def _typed(fitter: ConfigFitter, layer: ConfigLayer, settings: Mapping[str, type
     found: dict[str, Any] = {}
     for key, value in layer.values.items():
         found[key] = value
-        if key in known:
+        if key in PROJECT_ONLY and (layer.name, key) != (COMMAND_LINE, "env_override") and not project_keys:
+            fitter.say((key,), "belongs to the top level of the project file, configs/prj_config.yaml", at_key=True)
+        elif key == "plugins" and key not in known:
+            fitter.say((key,), "belongs to .pamola.toml, written [plugins]", at_key=True)
+        elif key in known:
             if value is not None or not is_section(known[key]):
                 found[key] = fitter.fit(value, known[key], (key,))
         elif key in SYNONYMS and not isinstance(value, Mapping):
@@ -173,22 +177,26 @@ def _typed(fitter: ConfigFitter, layer: ConfigLayer, settings: Mapping[str, type
             for name in map(str, value):
                 if near := likeness(name, SYNONYMS[key]):
                     fitter.say((key, name), f"unknown key (did you mean {near!r}?)", at_key=True)
-            _references(fitter, value, key)
+            _own(fitter, value, key)
         elif key not in project_keys:
             if near := likeness(key, [*known, *SYNONYMS, *project_keys]):
                 fitter.say((key,), f"unknown key (did you mean {near!r}?)", at_key=True)
             elif strict and layer.name != TASK_CLASS:
                 fitter.say((key,), "unknown key, which strict_config does not allow", at_key=True)
             else:
-                _references(fitter, value, key)
+                _own(fitter, value, key)
     return found
 
 
-def _references(fitter: ConfigFitter, value: Any, key: str) -> None:
-    """A task's own parameters may be anything, but references in them must have names."""
+def _own(fitter: ConfigFitter, value: Any, key: str) -> None:
+    """A task's own parameters may be anything, but references in them must have names, and hold no key of ours."""
     for path, item in scalars(value, (key,)):
         if isinstance(item, str) and (problem := malformed(item)):
             fitter.say(path, problem)
+        for length in range(2, len(path) + 1):
+            name = path[length - 1]
+            if isinstance(name, str) and "_" in name and name in kinds() and name not in COMMON:
+                fitter.say(path[:length], f"has no effect here: write {name} at the top level", at_key=True)
 
 
 def _identity(layer: ConfigLayer, task_id: str) -> list[Misfit]:

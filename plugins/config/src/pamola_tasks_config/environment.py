@@ -21,7 +21,7 @@ RESERVED = frozenset(
     for name in "KEY KEY_FILE PASSPHRASE NO_PLUGINS PROJECT_ROOT EXECUTION_LOG_PATH MAX_SEARCH_DEPTH".split()
 )
 # A variable cannot say which task runs, nor lift itself over the files.
-_NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override", "env_file"))
+_NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override", "env_file", "locked"))
 
 
 def environment_layer(

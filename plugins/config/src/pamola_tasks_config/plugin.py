@@ -10,6 +10,7 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import Config, ConfigLayer, Diagnosis, Project, RunServices, Task
 
 PAMOLA_HOOK_API = 1
@@ -73,6 +74,15 @@ def pamola_add_diagnoses(project: Project | None) -> list[Diagnosis]:
     from pamola_tasks_config.documents import untrusted
 
     return [Diagnosis("error", "configuration", said) for said in untrusted(project.files)] if project else []
+
+
+@hookimpl
+def pamola_check_plan(run: RunServices, plan: Plan) -> list[str]:
+    if not getattr(run.config, "locked", ()):
+        return []
+    from pamola_tasks_config.decided import changed_in_plan
+
+    return changed_in_plan(run.config, plan)
 
 
 @hookimpl

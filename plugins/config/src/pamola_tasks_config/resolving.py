@@ -14,6 +14,7 @@ from pamola_tasks.parameters import Misfit, ValuePath
 from pamola_tasks.protocols import ConfigLayer, Origin
 from pamola_tasks.secret import Secret
 from pamola_tasks_config.cascade import Entry, in_project_file, merge, type_layers
+from pamola_tasks_config.decided import key_files, lost_encryption, undone_locks
 from pamola_tasks_config.document import KeyPath, Problem, changed, dotted, in_words, leaves, nested, scalars
 from pamola_tasks_config.documents import PROJECT_FILE, config_files, find_file, several, stated_id
 from pamola_tasks_config.environment import RESERVED, environment_layer
@@ -68,11 +69,14 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     known = {PurePosixPath(name).stem for name in config_files(project.files)}
     known |= {name for layer in layers if in_project_file(layer) for name in layer.document.root.mapping("tasks")}
     layers.append(environment_layer(variables, task_id, known, settings, lifted=lifted, places=places))
+    read = {place.rpartition(" ")[2] for place in layers[-1].places.values()} | RESERVED
+    unread = {name: f"{places[name]}: " if name in places else "environment " for name in variables if name not in read}
     strict = _written(layers, "strict_config") is True
     typed_layers, wrong = type_layers(layers, settings, task_id, strict=strict)
     if problems or wrong:
         raise ValidationError(problems=in_words([*problems, *wrong]))
     winners = merge(typed_layers, {*settings, *(key for key, kind in kinds().items() if is_section(kind))})
+    problems += [*undone_locks(winners, layers, settings), *lost_encryption(winners, settings, unread)]
     broken: list[Entry] = []
     referred: set[str] = set()
     for path, entry in winners.items():
@@ -85,6 +89,7 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
                 broken.append(entry)
     for value in referred:
         project.redactor.register(value)
+    warnings = [*key_files(project, winners, problems), *_warnings(project, task_id, layers, file)]
     values = nested((path, entry.typed) for path, entry in winners.items())
     fitter = ConfigFitter()
     known_kinds = {**settings, **kinds()}
@@ -105,7 +110,7 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
         parameters={key: value for key, value in values.items() if key not in made},
         winners=winners,
         origins=_origins(winners, keys, project.redactor),
-        warnings=tuple(_warnings(project, task_id, layers, file)),
+        warnings=tuple(warnings),
         variables=said,
         referred=frozenset(referred),
     )

@@ -86,7 +86,8 @@ class TaskKeys:
     default_delimiter: str = _key("Column separator of CSV files.", ",")
     default_quotechar: str = _key("Quote character of CSV files.", '"')
     sensitive_patterns: list[str] = _key("Regular expressions of texts to hide in all output.", list)
-    env_override: bool = _key("Let environment variables override the files.", False)
+    locked: list[str] = _key("Keys that only the project file may set. Project file only.", list)
+    env_override: bool = _key("Let environment variables override the files. Project file only.", False)
     env_file: str | None = _key("A file of variables in the project, such as .env; none is read unless named.", None)
     strict_config: bool = _key("Refuse parameters that are not keys of the schema.", False)
 
@@ -97,6 +98,12 @@ SHOWN = frozenset(field.name for field in attrs.fields(TaskKeys)) - frozenset(
 )
 # Keys of a project file beside those of a task.
 PROJECT_KEYS = ("tasks", "task_defaults", "directory_structure", "task_dir_suffixes")
+PROJECT_ONLY = (*PROJECT_KEYS, "locked", "env_override")  # what a task file cannot say
+# Keys that sections of a task's own may have too. Any other with a `_`, found within one, was meant for us.
+COMMON = frozenset(
+    "task_id task_type task_class input_datasets auxiliary_datasets data_types output_format chunk_size log_level"
+    " data_repository default_encoding default_delimiter default_quotechar".split()
+)
 # The folders of every project and of every task: what these sections of the origin may say.
 FOLDERS: dict[str, Any] = {
     "directory_structure": {name: name for name in ("raw", "processed", "reports", "logs", "configs")},

@@ -50,21 +50,30 @@ class TaskConfig(TaskKeys):
         ConfigurationError: Everything that is wrong, together.
     """
 
+    project_root: Path
+    _origins: Mapping[str, Origin]
+
     def __init__(
         self, project: Project, task: Task | None, layers: Iterable[ConfigLayer], settings: Mapping[str, type]
     ) -> None:
-        self._project, self._task, self._settings = project, task, dict(settings)
-        self.project_root = project.root
+        vars(self).update(_project=project, _task=task, _settings=dict(settings), project_root=project.root)
         self._resolve(str(getattr(task, "task_id", "") or ""), list(layers))
 
     def _resolve(self, task_id: str, layers: list[ConfigLayer]) -> None:
         resolved = resolve(self._project, task_id, layers, self._settings)
-        self._layers, self._winners, self._origins = layers, resolved.winners, resolved.origins
-        self._sections = dict(resolved.sections)
-        self.parameters, self.warnings = resolved.parameters, resolved.warnings
-        self.env_file_values, self.referred = resolved.variables, resolved.referred
-        for field in attrs.fields(TaskKeys):
-            setattr(self, field.name, getattr(resolved.keys, field.name))
+        vars(self).update(vars(resolved.keys), _layers=layers, _winners=resolved.winners, _origins=resolved.origins)
+        vars(self).update(_sections=dict(resolved.sections), parameters=resolved.parameters, warnings=resolved.warnings)
+        vars(self).update(env_file_values=resolved.variables, referred=resolved.referred)
+
+    def freeze(self) -> None:
+        """End what `override_with_args` may change: a run begins."""
+        vars(self).update(_frozen=True)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise ConfigurationError(f"{name} cannot be set here: what a task runs with is said in files and by --set")
+
+    def __delattr__(self, name: str) -> None:
+        self.__setattr__(name, None)
 
     def __getattr__(self, name: str) -> Any:
         # Only asked where there is no attribute of this name, so a parameter never hides a key or a method.
@@ -122,8 +131,10 @@ class TaskConfig(TaskKeys):
         """Put values over all others: a mapping of dotted keys, or a namespace of argparse where None means not given.
 
         Raises:
-            ConfigurationError: Everything that is wrong; nothing is changed then.
+            ConfigurationError: Everything that is wrong, or a run has begun; nothing is changed then.
         """
+        if vars(self).get("_frozen"):
+            raise ConfigurationError("the configuration of a run cannot be changed once the run has begun")
         given = args if isinstance(args, Mapping) else vars(args)
         overrides = {key: value for key, value in given.items() if value is not None}
         rank = 10 + max(500, *(layer.rank for layer in self._layers))

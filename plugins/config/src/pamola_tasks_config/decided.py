@@ -1,0 +1,136 @@
+"""What is decided and is not undone in silence: keys that the project file locks, encryption that was asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import PathSecurityError
+from pamola_tasks.parameters import Misfit, folded
+from pamola_tasks_config.cascade import Entry, in_project_file, likeness
+from pamola_tasks_config.document import KeyPath, Problem, dotted
+from pamola_tasks_config.layers import problem_in
+from pamola_tasks_config.schema import SYNONYMS, TaskKeys, kinds
+
+if TYPE_CHECKING:
+    from pamola_tasks.plan import Plan
+    from pamola_tasks.protocols import Config, ConfigLayer, Project
+
+_ASKING: tuple[KeyPath, ...] = (("encryption_mode",), ("encryption_key_path",), ("encryption", "recipients"))
+_KEY_FILES: tuple[KeyPath, ...] = (("encryption_key_path",), ("encryption", "identity_file"))
+_SLIP = re.compile(  # of a name without case and marks
+    r"(task.+)?((use|enable|with|do)?encrypt(ion|ed)?(enabled?|on|outputs?|data|mode|recipients?|key|keyfile|keypath)?"
+    r"|recipients?|key(file|path))"
+)
+_ANSWER = "set use_encryption to true, or to false beside it to write readable files"
+_UNKNOWN = object()
+
+
+def undone_locks(
+    winners: Mapping[KeyPath, Entry], layers: Iterable[ConfigLayer], settings: Mapping[str, type]
+) -> Iterator[Problem]:
+    """Keys that the project file locks, and another layer sets to something else."""
+    for layer in layers:
+        names = layer.values.get("locked") if in_project_file(layer) else None
+        for number, name in enumerate(names if isinstance(names, list) else ()):
+            path = _path(str(name))
+            if path[0] not in settings and (near := likeness(path[0], kinds())):
+                yield problem_in(layer, Misfit(("locked", number), f"unknown key {name!r} (did you mean {near!r}?)"))
+            if path == ("locked",):
+                continue
+            where = layer.places.get("locked", layer.origin)
+            for leaf, entry in winners.items():
+                depth = min(len(leaf), len(path))
+                if leaf[:depth] == path[:depth] and not in_project_file(entry.layer):
+                    said = next((other.typed for other in entry.overridden if in_project_file(other.layer)), _UNKNOWN)
+                    if entry.typed != (_unless_set(leaf, settings) if said is _UNKNOWN else said):
+                        message = f"{dotted(path)} is locked by {where}: only the project file may set it"
+                        yield problem_in(entry.layer, Misfit(leaf, message))
+
+
+def _path(name: str) -> KeyPath:
+    """The path of a key, also where it is called as in the sections of the origin."""
+    path = tuple(name.split("."))
+    return (SYNONYMS[path[0]][path[1]],) if len(path) == 2 and path[1] in SYNONYMS.get(path[0], ()) else path
+
+
+def _unless_set(path: KeyPath, settings: Mapping[str, type]) -> Any:
+    """The value of a key that no layer sets."""
+    value: Any = TaskKeys()
+    if path[0] in settings:
+        try:
+            value, path = settings[path[0]](), path[1:]
+        except TypeError:  # it has a field without a default
+            return _UNKNOWN
+    for part in path:
+        value = value.get(part, _UNKNOWN) if isinstance(value, Mapping) else getattr(value, part, _UNKNOWN)
+    return value
+
+
+def changed_in_plan(config: Config, plan: Plan) -> list[str]:
+    """Parameters of operations that the project file locks and a step gives another value."""
+    found = []
+    for name in getattr(config, "locked", ()):
+        operation, _, parameter = name.rpartition(".")
+        for step in plan:
+            cls = type(step.operation)
+            field = next((field for field in attrs.fields(cls) if field.alias == parameter), None)
+            if field is None or operation not in ("", cls.__name__, step.name):
+                continue
+            default: Any = field.default
+            default = default.factory() if hasattr(default, "factory") else default
+            if getattr(step.operation, field.name) not in (default, config.get(name, default)):
+                place = config.origins()["locked"].place
+                found.append(f"step {step.id}: {parameter} is locked by {place}: only the project file may set it")
+    return found
+
+
+def lost_encryption(
+    winners: Mapping[KeyPath, Entry], settings: Mapping[str, type], unread: Mapping[str, str]
+) -> Iterator[Problem]:
+    """What asks for encryption where `use_encryption` is not set, or is set to false by a lower layer only.
+
+    `unread` are variables that set no key, and where they are.
+    """
+    use = winners.get(("use_encryption",))
+    if use is not None and use.value is not False:
+        return
+    for path, entry in winners.items():
+        asks = path in _ASKING and entry.value not in (None, "none", [], "")
+        slip = use is None and path[0] not in (*kinds(), *settings, *SYNONYMS) and _SLIP.fullmatch(folded(path[0]))
+        # A section of the origin ranks five below the layer that it is written in.
+        if (asks or (slip and entry.value)) and (use is None or use.layer.rank + 5 < entry.layer.rank):
+            state = "use_encryption is not set" if use is None else f"use_encryption is false in {use.place}"
+            what = "asks for encryption" if asks else "is no key, and seems to ask for encryption"
+            yield problem_in(entry.layer, Misfit(path, f"{what}, and {state}: {_ANSWER}"))
+    for name, place in unread.items() if use is None else ():
+        another = any(name.endswith(f"_{key.upper()}") for key in kinds())  # of another task
+        if name.startswith("PAMOLA_") and not another and _SLIP.fullmatch(folded(name.removeprefix("PAMOLA_"))):
+            said = f"{place}variable {name} sets no key, and seems to ask for encryption, and use_encryption is not set"
+            yield Problem(9, 0, 0, f"{said}: {_ANSWER}")
+
+
+def key_files(project: Project, winners: Mapping[KeyPath, Entry], problems: list[Problem]) -> Iterator[str]:
+    """Warnings of keys that are in the project that they protect; problems of names in it that leave it."""
+    for path in _KEY_FILES:
+        entry = winners.get(path)
+        name = os.path.expanduser(entry.typed) if entry is not None and isinstance(entry.typed, str) else ""
+        if entry is None or not name:
+            continue
+        if not os.path.isabs(name):
+            try:
+                project.files.stat(name)
+            except PathSecurityError as error:
+                problems.append(problem_in(entry.layer, Misfit(path, f"{error}; outside of it, name the whole path")))
+            except OSError:
+                pass  # who needs the key says that it is not there
+        if Path(os.path.realpath(project.root)) in Path(os.path.realpath(project.root / name)).parents:
+            yield (
+                f"{entry.place}: {dotted(path)}: the key is in the project that it protects, and in every copy of it:"
+                " keep it elsewhere (`pamola-task keys init` does)"
+            )
