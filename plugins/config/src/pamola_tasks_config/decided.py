@@ -106,7 +106,7 @@ def lost_encryption(
         # A section of the origin ranks five below the layer that it is written in.
         if (asks or (slip and entry.value)) and (use is None or use.layer.rank + 5 < entry.layer.rank):
             state = "use_encryption is not set" if use is None else f"use_encryption is false in {use.place}"
-            what = "asks for encryption" if asks else "is no key, and seems to ask for encryption"
+            what = "asks for encryption" if asks else "is not a key, and seems to ask for encryption"
             yield problem_in(entry.layer, Misfit(path, f"{what}, and {state}: {_ANSWER}"))
     for name, place in unread.items() if use is None else ():
         another = any(name.endswith(f"_{key.upper()}") for key in kinds())  # of another task
