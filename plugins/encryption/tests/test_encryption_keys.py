@@ -7,6 +7,7 @@ import copy
 import json
 import os
 import pickle
+import shlex
 import stat
 import sys
 import threading
@@ -122,14 +123,84 @@ def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> No
 
 
 @POSIX
-def test_a_key_behind_a_symbolic_link_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(key_file(tmp_path / "key"))
-    with pytest.raises(KeyRefused, match="symbolic link"):
-        find_key({"PAMOLA_KEY_FILE": str(tmp_path / "link")})
+def test_a_key_behind_symbolic_links_is_refused_where_others_can_redirect_them(tmp_path: Path) -> None:
+    """As Kubernetes mounts secrets: `key` leads to `..data/key`, and `..data` to a folder of that version."""
+    version, link = tmp_path / "..2026_11", tmp_path / "key"
+    made = key_file(version / "key")
+    (tmp_path / "..data").symlink_to(version.name)
+    link.symlink_to("..data/key")
+    found = find_key({"PAMOLA_KEY_FILE": str(link)}).key.fingerprint
+    assert found == find_key({"PAMOLA_KEY_FILE": str(made)}).key.fingerprint
+    for folder in (tmp_path, version):
+        folder.chmod(0o777)
+        with pytest.raises(KeyRefused, match=r"another key in the place of.*chmod go-w"):
+            find_key({"PAMOLA_KEY_FILE": str(link)})
+        folder.chmod(0o1777)  # each entry is its owner's, as in /tmp and in what Kubernetes mounts
+        assert find_key({"PAMOLA_KEY_FILE": str(link)})
 
 
-@POSIX
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+
+
+@ROOT
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o444])
+def test_what_is_mounted_read_only_is_accepted(tmp_path: Path, mode: int) -> None:
+    """Docker: 0444, root's. Kubernetes with fsGroup, systemd: 0440."""
+    path = key_file(tmp_path / "key", mode=mode)
+    assert find_key({"PAMOLA_KEY_FILE": str(path)})
+    tmp_path.chmod(0o777)
+    os.chown(tmp_path, 12345, -1)
+    if mode != 0o400:
+        with pytest.raises(KeyRefused, match="chmod go-w"):
+            find_key({"PAMOLA_KEY_FILE": str(path)})
+
+
+@ROOT
+@pytest.mark.parametrize(
+    ("mode", "group", "accepted"),
+    [(0o440, 4711, True), (0o444, 0, True), (0o644, 0, True), (0o660, 4711, False), (0o646, 0, False)],
+)
+def test_another_user_reads_the_key_that_root_has_mounted(
+    tmp_path: Path, mode: int, group: int, accepted: bool
+) -> None:
+    """As a process of the user 4711 in a container: what nobody but root can write."""
+    path = key_file(tmp_path / "key", mode=mode)
+    os.chown(path, 0, group)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        os.setgid(4711)
+        os.setuid(4711)
+        try:
+            find_key({"PAMOLA_KEY_FILE": str(path)})
+        except KeyRefused:
+            os._exit(1)
+        os._exit(0)
+    assert (os.waitpid(child, 0)[1] == 0) == accepted
+
+
+def test_a_program_prints_the_key_and_no_shell_reads_its_name(tmp_path: Path) -> None:
+    """PAMOLA_KEY_COMMAND, and the setting; what goes wrong is told."""
+    source = key_file(tmp_path / "a key; touch there")
+    code = f"import sys; sys.stdout.write(open({str(source)!r}).read())"
+    wanted = find_key({"PAMOLA_KEY_FILE": str(source)}).key.fingerprint
+    assert find_key({}, command=[sys.executable, "-c", code]).key.fingerprint == wanted
+    environ = {
+        "PAMOLA_KEY_COMMAND": shlex.join([sys.executable, "-c", code]),
+        "PAMOLA_KEY": base64.b64encode(OTHER_KEY).decode(),
+    }
+    assert find_key(environ).key.fingerprint == wanted
+    for command, said in [
+        ("no-such-program-here x", "no-such-program-here: No such file"),
+        (shlex.join([sys.executable, "-c", "raise SystemExit(3)"]), "ended with 3"),
+        ("", "is empty"),
+    ]:
+        with pytest.raises(KeyRefused, match=said):
+            find_key({"PAMOLA_KEY_COMMAND": command})
+
+
+@ROOT
 def test_a_key_of_another_user_is_refused(tmp_path: Path) -> None:
     path = key_file(tmp_path / "key")
     os.chown(path, 12345, -1)

@@ -124,7 +124,9 @@ def test_each_thing_that_can_be_wrong_with_a_key_is_said_differently(manager_of:
     real = key_file(tmp_path / "real")
     path.unlink()
     path.symlink_to(real)
+    path.parent.chmod(0o777)  # others could redirect the link
     failing(KeyRefused)
+    path.parent.chmod(0o700)
     locked = manager_of().encrypt_data(b"x")
     with pytest.raises(WrongKey) as caught:
         manager_of(environ=OTHER).decrypt_data(locked)

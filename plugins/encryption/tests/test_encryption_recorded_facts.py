@@ -107,11 +107,12 @@ def test_verify_says_whether_the_key_at_hand_opens_what_is_encrypted(cli: Cli, p
     assert "as recorded" in told
 
 
-def test_an_output_that_another_key_opens_is_made_again(cli: Cli, project: Path) -> None:
+def test_an_output_that_another_key_opens_is_made_again_only_when_asked(cli: Cli, project: Path) -> None:
     made(cli)
     (project.parent / "our.key").write_text(KeyDocument.plain(OTHER_KEY).to_text())
     assert "another key" in cli("show", "t_1").out
-    assert len(made(cli)) == 2
+    assert "keys rekey --from" in cli("run", "t_1", code=4).out
+    assert "everything is made again" in cli("run", "t_1", "--restart").out
     assert made(cli) == []
 
 

@@ -27,6 +27,7 @@ from pamola_tasks.errors import (
     Terminated,
     UsageError,
 )
+from pamola_tasks.secret import withhold
 
 if TYPE_CHECKING:
     from pamola_tasks import Command
@@ -250,7 +251,9 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
         raise Terminated
 
     signal.signal(signal.SIGTERM, terminate)
-    os.umask(os.umask(0o077) | 0o077)  # also what operations write by their own means is the user's alone
+    if args is None:  # the process is ours
+        withhold()
+        os.umask(os.umask(0o077) | 0o077)  # also what operations write by their own means is the user's alone
     argv = list(sys.argv[1:] if args is None else args)
     invocation = _before_parsing(argv)
     try:

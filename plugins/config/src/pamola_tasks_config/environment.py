@@ -18,7 +18,9 @@ from pamola_tasks_config.schema import Scope, kinds
 
 RESERVED = frozenset(
     f"PAMOLA_{name}"
-    for name in "KEY KEY_FILE PASSPHRASE NO_PLUGINS PROJECT_ROOT EXECUTION_LOG_PATH MAX_SEARCH_DEPTH".split()
+    for name in (
+        "KEY KEY_FILE KEY_FD KEY_COMMAND PASSPHRASE NO_PLUGINS PROJECT_ROOT EXECUTION_LOG_PATH MAX_SEARCH_DEPTH"
+    ).split()
 )
 # A variable cannot say which task runs, nor lift itself over the files.
 _NOT_FROM_ENVIRONMENT = frozenset(("task_id", "task_class", "operations", "env_override", "env_file", "locked"))

@@ -13,6 +13,7 @@ from pamola_tasks.errors import ConfigurationError, ValidationError
 from pamola_tasks.parameters import Misfit, ValuePath
 from pamola_tasks.protocols import ConfigLayer, Origin
 from pamola_tasks.secret import Secret
+from pamola_tasks.secret import variables as process_variables
 from pamola_tasks_config.cascade import Entry, in_project_file, merge, type_layers
 from pamola_tasks_config.decided import key_files, lost_encryption, undone_locks
 from pamola_tasks_config.document import KeyPath, Problem, changed, dotted, in_words, leaves, nested, scalars
@@ -63,7 +64,7 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     problems: list[Problem] = []
     file = _env_file(project, layers, problems)
     said = file.values if file is not None else {}
-    variables = {**said, **os.environ}
+    variables = {**said, **process_variables()}
     lifted = _written(layers, "env_override") is True
     places = {name: file.place(name) for name in said if name not in os.environ} if file is not None else {}
     known = {PurePosixPath(name).stem for name in config_files(project.files)}

@@ -9,23 +9,31 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from pamola_tasks.errors import EncryptionError
+from pamola_tasks.secret import read_key_descriptor, withheld
 from pamola_tasks_encryption import header
 from pamola_tasks_encryption.errors import ExtraMissing, KeyDamaged, KeyMissing, KeyRefused
 from pamola_tasks_encryption.header import KEY_SIZE
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
-from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
+from pamola_tasks_encryption.private_files import (
+    key_directory,
+    no_core_dumps,
+    read_private_file,
+    write_private_file,
+)
 
 _PROJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SERVICE = "pamola-tasks"  # of the system's keyring
 # `keyrings.alt` says of itself that its file backends are for tests; `fail` and `null` keep nothing.
 _REFUSED_MODULES = ("keyring.backends.fail", "keyring.backends.null", "keyrings.alt")
+_PATIENCE = 120  # seconds that a program has that prints a key: it may ask somebody
 _REFUSED_WORDS = ("plaintext", "null")
 
 
@@ -91,6 +99,7 @@ class OpenKey:
     @classmethod
     def of(cls, store: KeyStore, means: Means) -> OpenKey:
         """The key that a place holds; errors as those of `find_key`."""
+        no_core_dumps()
         document = KeyDocument.parse(store.read(), store.name)
         key = document.open(means, store.name)
         return cls(document, key, document.previous(key, store.name))
@@ -108,6 +117,7 @@ def find_key(
     configured: Path | None = None,
     *,
     keyring: bool = False,
+    command: Sequence[str] = (),
     means: Means | None = None,
 ) -> ProjectKey:
     """The project's key, from the first source that is there (see `find_store`).
@@ -121,29 +131,53 @@ def find_key(
         KeyRefused: A key file that others can read, that is not ours, or that is not a regular file.
         KeyDamaged: What is there is no key.
     """
-    store = find_store(environ, project_id, configured, keyring=keyring)
+    store = find_store(environ, project_id, configured, keyring=keyring, command=command)
     opened = OpenKey.of(store, means or Means(passphrase=environ.get("PAMOLA_PASSPHRASE")))
     previous = MemoryProtectedKey(opened.previous) if opened.previous else None
     return ProjectKey(MemoryProtectedKey(opened.key), store.source, previous)
 
 
 def find_store(
-    environ: Mapping[str, str], project_id: str = "", configured: Path | None = None, *, keyring: bool = False
+    environ: Mapping[str, str],
+    project_id: str = "",
+    configured: Path | None = None,
+    *,
+    keyring: bool = False,
+    command: Sequence[str] = (),
 ) -> KeyStore:
     """Where the key is, or would be.
 
-    The order is `PAMOLA_KEY_FILE`, `PAMOLA_KEY`, the configured file (`encryption_key_path`), the system's keyring
-    where it is asked for (`encryption.keyring`), the project's own file in `key_directory`.
+    The order is `PAMOLA_KEY_FILE`, `PAMOLA_KEY_FD`, `PAMOLA_KEY_COMMAND`, `PAMOLA_KEY`, the configured file
+    (`encryption_key_path`), the configured command (`encryption.key_command`), the system's keyring where it is asked
+    for (`encryption.keyring`), the project's own file in `key_directory`.
     """
     if "PAMOLA_KEY_FILE" in environ:
         return KeyFileStore(Path(environ["PAMOLA_KEY_FILE"]), "PAMOLA_KEY_FILE")
+    if "PAMOLA_KEY_FD" in environ:
+        return KeyStore("PAMOLA_KEY_FD", _from_descriptor(environ["PAMOLA_KEY_FD"]))
+    if "PAMOLA_KEY_COMMAND" in environ:
+        return KeyCommandStore(shlex.split(environ["PAMOLA_KEY_COMMAND"]), "PAMOLA_KEY_COMMAND")
     if "PAMOLA_KEY" in environ:
         return KeyStore("PAMOLA_KEY", environ["PAMOLA_KEY"])
     if configured is not None:
         return KeyFileStore(configured, "encryption_key_path")
+    if command:
+        return KeyCommandStore(command, "encryption.key_command")
     if keyring:
         return KeyringStore(project_id)
     return KeyFileStore(default_key_file(project_id), "the project's key file")
+
+
+def _from_descriptor(said: str) -> str:
+    """What the open file PAMOLA_KEY_FD held: it is read by now, unless this is no command."""
+    read_key_descriptor()
+    text = withheld.get("PAMOLA_KEY_FD", said)
+    if text.isdecimal():
+        raise KeyRefused(
+            f"PAMOLA_KEY_FD: {said} is not open for reading here: open it (PAMOLA_KEY_FD=3 pamola-task … 3<FILE), or"
+            " name the file with PAMOLA_KEY_FILE"
+        )
+    return text
 
 
 def default_key_file(project_id: str = "") -> Path:
@@ -225,6 +259,30 @@ class KeyFileStore(KeyStore):
         elif read_private_file(path, "the retired key") != text.encode():
             raise KeyRefused(f"{path} is there, with other content than the key that is to be kept there")
         return str(path)
+
+
+class KeyCommandStore(KeyStore):
+    """A program that prints the text; what it says besides goes to its stderr, which is ours."""
+
+    def __init__(self, command: Sequence[str], source: str) -> None:
+        super().__init__(source)
+        self._command = list(command)
+
+    def read(self) -> bytes:
+        import subprocess
+
+        if not self._command:
+            raise KeyRefused(f"{self.source} is empty: name a program that prints the key, or unset it")
+        try:
+            done = subprocess.run(self._command, stdout=subprocess.PIPE, timeout=_PATIENCE, check=False)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            reason = getattr(error, "strerror", None) or f"it took more than {_PATIENCE} seconds"
+            raise KeyRefused(f"{self.source}: no key from {self._command[0]}: {reason}") from None
+        if done.returncode:
+            raise KeyRefused(
+                f"{self.source}: no key from {self._command[0]}, which ended with {done.returncode}: run it by hand"
+            )
+        return done.stdout
 
 
 class KeyringStore(KeyStore):

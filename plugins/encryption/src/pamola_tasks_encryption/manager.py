@@ -11,7 +11,6 @@ import enum
 import hmac
 import io
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -22,7 +21,7 @@ import attrs
 
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
 from pamola_tasks.plugins.manager import installed_redactor
-from pamola_tasks.secret import Secret
+from pamola_tasks.secret import Secret, variables
 from pamola_tasks_encryption.errors import Tampered
 from pamola_tasks_encryption.marks import is_age, is_container, is_encrypted
 from pamola_tasks_encryption.settings import EncryptionMode, EncryptionSettings
@@ -73,7 +72,7 @@ class TaskEncryptionManager:
         self._enabled = bool(getattr(task_config, "use_encryption", False))
         self._task_id = str(getattr(task_config, "task_id", "") or "")
         self._keys = _HeldKeys(
-            environ=os.environ if environ is None else environ,
+            environ=variables() if environ is None else environ,
             project_id=project_id,
             root=project_root or Path(),
             configured=getattr(task_config, "encryption_key_path", None),
@@ -144,6 +143,12 @@ class TaskEncryptionManager:
         """Which key this run encrypts with; empty when it does not, or encrypts for age recipients."""
         found = self._keys.found.get("project")
         return found.key.fingerprint if found is not None and self.mode == "simple" else ""
+
+    @property
+    def key_ids(self) -> set[str]:
+        """The key of `key_id`, and the one that it replaces while a rotation is under way."""
+        found = self._keys.found.get("project")
+        return {key.fingerprint for key in (found.key, found.previous) if key} if found is not None else set()
 
     def get_encryption_info(self) -> dict[str, Any]:
         """Facts for reports: never a key."""
@@ -375,7 +380,14 @@ class _HeldKeys:
         means = Means(passphrase=self.environ.get("PAMOLA_PASSPHRASE"), identity=identity)
         if means.passphrase:
             self.redactor.register(Secret(means.passphrase, "PAMOLA_PASSPHRASE"))
-        found = find_key(self.environ, self.project_id, configured, keyring=self.settings.keyring, means=means)
+        found = find_key(
+            self.environ,
+            self.project_id,
+            configured,
+            keyring=self.settings.keyring,
+            command=self.settings.key_command,
+            means=means,
+        )
         for key in (found.key, found.previous):
             if key is not None:
                 self._hide(key)

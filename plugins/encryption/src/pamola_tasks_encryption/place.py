@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import AlreadyRunning, UsageError
+from pamola_tasks.secret import variables
 from pamola_tasks.storage import system
 from pamola_tasks_encryption.errors import KeyRefused
 from pamola_tasks_encryption.keyfile import Means
@@ -61,13 +62,15 @@ class Place:
         if self._key_file is not None:
             return KeyFileStore(Path(self._key_file), "--file")
         configured = self._absolute(self.config.encryption_key_path)
-        return find_store(os.environ, self.project.id, configured, keyring=self.settings.keyring)
+        return find_store(
+            variables(), self.project.id, configured, keyring=self.settings.keyring, command=self.settings.key_command
+        )
 
     @functools.cached_property
     def means(self) -> Means:
         """What a locked key is opened with; a person is asked where there is one."""
         ask = functools.cache(_ask) if sys.stdin.isatty() else None  # once a command
-        return Means(passphrase=os.environ.get("PAMOLA_PASSPHRASE"), identity=self.identity, ask=ask)
+        return Means(passphrase=variables().get("PAMOLA_PASSPHRASE"), identity=self.identity, ask=ask)
 
     def open_key(self) -> OpenKey:
         """The key; EncryptionError if there is none, or none that can be used."""

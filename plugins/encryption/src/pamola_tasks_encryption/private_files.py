@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from pamola_tasks.storage.files import temporary_name
@@ -81,16 +82,15 @@ def _make_private_folder(folder: Path) -> None:
 
 
 def read_private_file(path: Path, source: str) -> bytes:
-    """Read a small file that other users must not read: a key or an identity.
+    """Read a small file that other users must not read or exchange: a key or an identity.
 
-    Opened without following a symbolic link, and judged by what was opened, so that nothing can be exchanged between
-    the check and the reading. Windows has neither owners nor modes to judge by; only links and kinds are looked at.
-    Errors are those of `find_key`.
+    What was opened is judged, not its name. A symbolic link, or a file of root's that others may read and not write
+    (what Kubernetes, Docker and systemd mount), is accepted where only root and the user can change the way to
+    it. Windows has neither owners nor modes to judge by. Errors are those of `find_key`.
     """
     try:
-        if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
-            raise OSError(errno.ELOOP, "symbolic link")
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
+        real = Path(os.path.realpath(path))
+        descriptor = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _FLAGS)
     except FileNotFoundError:
         raise KeyMissing(
             f"there is no key; {source} would be {path}, which does not exist. Set PAMOLA_KEY_FILE or PAMOLA_KEY, or"
@@ -98,14 +98,12 @@ def read_private_file(path: Path, source: str) -> bytes:
             " is lost"
         ) from None
     except (OSError, ValueError) as error:
-        if getattr(error, "errno", None) in (errno.ELOOP, errno.EMLINK):
-            raise KeyRefused(
-                f"{source}: {path} is a symbolic link; name the file itself: a link can be redirected to another key"
-            ) from None
         reason = getattr(error, "strerror", None) or error
         raise KeyRefused(f"{source}: {path} cannot be opened: {reason}") from None
     try:
         _judge(os.fstat(descriptor), path, source)
+        if real != path.absolute() or os.fstat(descriptor).st_mode & 0o077:
+            _judge_way(path, source)
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(_MAX_KEY_FILE + 1)
     finally:
@@ -120,10 +118,57 @@ def _judge(found: os.stat_result, path: Path, source: str) -> None:
         raise KeyRefused(f"{source}: {path} is not a regular file")
     if not hasattr(os, "geteuid"):
         return
-    if found.st_uid != os.geteuid():
-        raise KeyRefused(f"{source}: {path} belongs to another user, who could read and replace the key")
-    if found.st_mode & 0o077:
+    # Root's, and others can at most read it; where we are root, it must be read-only as a mounted secret is.
+    mounted = found.st_uid == 0 and not found.st_mode & (0o133 if os.geteuid() else 0o333)
+    if found.st_uid != os.geteuid() and not mounted:
+        raise KeyRefused(
+            f"{source}: {path} belongs to another user, who could read and replace the key: copy it"
+            f" (`install -m 600`), or have it mounted read-only as root's"
+        )
+    if found.st_mode & 0o077 and not mounted:
         raise KeyRefused(
             f"{source}: {path} can be read or changed by others (mode {stat.S_IMODE(found.st_mode):04o});"
             f" if they did not, `chmod 600` it, otherwise create a new key"
         )
+
+
+def _judge_way(path: Path, source: str) -> None:
+    """Refuse a way to a key that others could redirect, to one of their own: the folders, and links in them."""
+    if not hasattr(os, "geteuid"):
+        return
+    for entry in _way(path.absolute()):
+        folder = entry.parent
+        here, above = entry.lstat(), folder.lstat()
+        closed = not above.st_mode & 0o022 or above.st_mode & stat.S_ISVTX  # as /tmp: each entry its owner's
+        if here.st_uid not in (0, os.geteuid()) or not closed:
+            raise KeyRefused(
+                f"{source}: others can put another key in the place of {path}: {folder} is theirs to change"
+                f" (mode {stat.S_IMODE(above.st_mode):04o}); `chmod go-w` it, or name a file in a folder of your own"
+            )
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """Every folder, link and file that is passed on the way to a file; the folder of each is no link."""
+    here, left = Path(path.anchor), [*reversed(path.parts[1:])]
+    while left:
+        part = left.pop()
+        entry = here.parent if part == ".." else here / part
+        yield entry
+        if entry.is_symlink():
+            target = Path(os.readlink(entry))
+            here = Path(target.anchor) if target.is_absolute() else here
+            left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        else:
+            here = entry
+
+
+@cache
+def no_core_dumps() -> None:
+    """Have no memory of this process written to the disk, or read by another of the user: it holds a key. Linux."""
+    if sys.platform == "linux":
+        import ctypes
+        import resource
+
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pamola_tasks.errors import AlreadyRunning, EncryptionError, PluginError
+from pamola_tasks.errors import AlreadyRunning, ConfigurationError, EncryptionError, PluginError
 from pamola_tasks.protocols import Diagnosis
+from pamola_tasks.secret import variables
 from pamola_tasks.storage import system
 
 if TYPE_CHECKING:
@@ -22,12 +22,19 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
     """The manager of a run, initialized; EncryptionError where encryption is enabled without a usable key."""
     from pamola_tasks_encryption.manager import TaskEncryptionManager
 
+    settings = run.config.plugin("encryption")
+    said = run.config.origins().get("encryption.key_command") if settings.key_command else None
+    if said is not None and said.layer in ("task file", "task class"):
+        raise ConfigurationError(
+            f"{said.place}: encryption.key_command: a task cannot say which program is started for the key: put it into"
+            " the project file, or set PAMOLA_KEY_COMMAND"
+        )
     manager = TaskEncryptionManager(
         run.config,
         run.logger,
         project_id=run.project.id,
         project_root=run.project.root,
-        settings=run.config.plugin("encryption"),
+        settings=settings,
         input_keys=getattr(run.task, "encryption_keys", None),  # a session may have no task
         redactor=run.redactor,
         in_use=lambda: _using(run.files) if run.lock.held else contextlib.nullcontext(),
@@ -35,7 +42,33 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         makes_seal=not run.dry,
     )
     manager.initialize()
+    if manager.key_id and run.lock.held:
+        _refuse_another_key(run, manager)
     return manager
+
+
+def _refuse_another_key(run: RunServices, manager: TaskEncryptionManager) -> None:
+    """Refuse to leave a task's files under two keys: half of them could not be read with either."""
+    from pamola_tasks_encryption.errors import WrongKey
+    from pamola_tasks_encryption.header import HEADER_SIZE
+
+    folder, ours = str(run.directories.get_directory("output")), manager.key_ids
+    for name, found in run.files.iter(folder) if run.files.exists(folder) else ():
+        if found.kind == "file":
+            with run.files.open_raw(f"{folder}/{name}") as file:
+                theirs = manager.file_key_id(file.read(HEADER_SIZE))
+            if theirs and theirs not in ours:
+                said = (
+                    f"{run.files.name(f'{folder}/{name}')} is encrypted with the key {theirs}, and the available key"
+                    f" ({manager.get_encryption_info()['key_source']}) is {manager.key_id}"
+                )
+                if run.options.restart:
+                    return run.warn(f"{said}: everything is made again under this one")
+                raise WrongKey(
+                    f"{said}: give the run that key, or move the files to this one with `pamola-task keys rekey --from"
+                    " KEYFILE`, where KEYFILE holds the other, or make everything again with --restart; nothing was run"
+                )
+    return None
 
 
 @contextlib.contextmanager
@@ -59,7 +92,7 @@ def diagnose_key(project: Project | None, kernel: KernelView) -> Iterable[Diagno
     except PluginError:  # two want to provide it, which doctor reports anyway
         return []
     try:
-        found = find_key(os.environ, project.id if project else "")
+        found = find_key(variables(), project.id if project else "")
     except KeyMissing as error:
         return [_about_key("note", "there is none; only runs with use_encryption need one", str(error))]
     except EncryptionError as error:

@@ -43,10 +43,13 @@ class EncryptionSettings:
             with, and a key that is locked for recipients is opened with; relative to the project. As private as a
             key file.
         strict_location: Refuse files that were written while the project was in another folder.
+        key_command: A program with its arguments that prints the key, started without a shell. In the project file
+            only, not in that of a task; PAMOLA_KEY_COMMAND is one as well.
         keyring: Take the key from the system's keyring (extra `[keyring]`).
     """
 
     recipients: list[str] = attrs.Factory(list)
     identity_file: str | None = None
     strict_location: bool = False
+    key_command: list[str] = attrs.Factory(list)
     keyring: bool = False

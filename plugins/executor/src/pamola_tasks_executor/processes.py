@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pamola_tasks.errors import OperationError
+from pamola_tasks.secret import withheld
 from pamola_tasks_executor.elsewhere import State, Work
 
 # The first byte of a message of the worker.
@@ -85,7 +86,7 @@ class _Worker:
     def __init__(self, context: Any) -> None:
         self._connection: Connection
         self._connection, theirs = context.Pipe()
-        arguments = (theirs, os.getcwd(), dict(os.environ))
+        arguments = (theirs, os.getcwd(), dict(os.environ), withheld)
         self.process = context.Process(target=serve, args=arguments, name="pamola step", daemon=True)
         self.process.start()
         theirs.close()
@@ -164,12 +165,13 @@ def resident_mb(pid: int) -> float:
 # ---------------------------------------------------------------- in the worker
 
 
-def serve(connection: Connection, folder: str, environment: dict[str, str]) -> None:
+def serve(connection: Connection, folder: str, environment: dict[str, str], kept: dict[str, str]) -> None:
     """What a worker does: perform what comes, until the parent has no more."""
     _belong_to_parent()
     os.chdir(folder)
     os.environ.clear()  # a fork of the server has the environment of when that was started
     os.environ.update(environment)
+    withheld.update(kept)
     from pamola_tasks_executor.performing import RemoteRun
 
     sending = threading.Lock()

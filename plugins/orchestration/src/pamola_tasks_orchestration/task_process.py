@@ -25,6 +25,7 @@ from pamola_tasks.kernel import Kernel
 from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.protocols import TaskOutcome
+from pamola_tasks.secret import variables, withhold
 from pamola_tasks_orchestration.run_queue import run_task
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class TaskProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env=variables(),
         )
         self._printing = threading.Thread(target=self._pass_lines_on, daemon=True)
         self._printing.start()
@@ -167,6 +169,7 @@ def _how(code: int) -> str:
 def serve(parent: int) -> None:
     """What the process does: run tasks as they come, until the parent, a process of this number, has no more."""
     _end_with(parent)
+    withhold()
     commands, answers = _take_streams()
     signal.signal(signal.SIGTERM, _terminate)
     inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

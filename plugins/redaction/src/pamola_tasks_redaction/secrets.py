@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
-from pamola_tasks.secret import MASK, Secret
+from pamola_tasks.secret import MASK, Secret, variables
 from pamola_tasks_redaction.secret_shapes import NO_SECRETS, TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
 
 if TYPE_CHECKING:
@@ -101,11 +100,11 @@ _OWN_WORDS = (
 )
 
 
-def in_the_environment(environ: Mapping[str, str] = os.environ) -> list[Secret]:
+def in_the_environment(environ: Mapping[str, str] | None = None) -> list[Secret]:
     """The values of the variables whose names say that they are secret."""
     return [
         Secret(value, name)
-        for name, value in environ.items()
+        for name, value in (variables() if environ is None else environ).items()
         if _is_hidden(value) and name not in _FOLDERS_OF_SHELLS and is_secret_name(name)
     ]
 
@@ -152,7 +151,7 @@ class Redactor:
             if len(self._forms) + len(self._short_forms) > before:
                 self._exact, self._words = _pattern(self._forms), _pattern(self._short_forms)
 
-    def learn_environment(self, environ: Mapping[str, str] = os.environ) -> None:
+    def learn_environment(self, environ: Mapping[str, str] | None = None) -> None:
         """Register the values of the variables whose names say that they are secret."""
         for secret in in_the_environment(environ):
             self.register(secret)

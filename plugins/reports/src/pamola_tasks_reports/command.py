@@ -14,7 +14,7 @@ from pamola_tasks_reports.store import Reports
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pamola_tasks.protocols import CommandLine, Files
+    from pamola_tasks.protocols import CommandLine, Files, RunServices
 
 _FORMATS = ("md", "html")
 
@@ -56,11 +56,13 @@ def report(cli: CommandLine, task: str, run_id: str | None, format_: str | None,
             if click.launch(str(run.files.root / page)) != 0:
                 raise UsageError(f"no browser could be started; the page is {page}")
             return
-        shown = _whole(cli, task, reports, identity) or found if whole else found
+        shown, code = _whole(cli, task, reports, identity) if whole else (found, 0)
         if as_json or format_ == "json":
-            cli.out.print_json(shown)
-            return
-        cli.out.print_text(_rendered(format_ or "md", shown, name).decode())
+            cli.out.print_json(shown or found)
+        else:
+            cli.out.print_text(_rendered(format_ or "md", shown or found, name).decode())
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _has_whole(files: Files, reports: Reports, run_id: str) -> bool:
@@ -70,20 +72,29 @@ def _has_whole(files: Files, reports: Reports, run_id: str) -> bool:
         return False
 
 
-def _whole(cli: CommandLine, task: str, reports: Reports, run_id: str) -> dict[str, Any] | None:
-    """The encrypted report of a run; without the key it is said why only the other one is shown."""
+def _whole(cli: CommandLine, task: str, reports: Reports, run_id: str) -> tuple[dict[str, Any] | None, int]:
+    """The encrypted report of a run; or why only the other one is shown, which is a failure where a key is at hand."""
     try:
-        return reports.read_whole(_decrypting(cli, task), run_id)
+        run = _decrypting(cli, task)
     except EncryptionError as error:
         cli.out.note(f"what may quote data is encrypted and not shown: {error}")
-        return None
-
-
-def _decrypting(cli: CommandLine, task: str) -> Files:
+        return None, 0
     try:
-        return cli.kernel.services(task, upto="encryption").files
+        return reports.read_whole(run.files, run_id), 0
+    except EncryptionError as error:
+        cli.out.note(f"what may quote data is encrypted and not shown: {error}")
+        try:
+            run.encryption.derive_key("report")
+        except EncryptionError:  # without a key the public part is all that was asked for
+            return None, 0
+        return None, error.exit_code
+
+
+def _decrypting(cli: CommandLine, task: str) -> RunServices:
+    try:
+        return cli.kernel.services(task, upto="encryption")
     except UnknownTaskError:  # the task is gone: the project's own key
-        return cli.kernel.services(None, upto="encryption").files
+        return cli.kernel.services(None, upto="encryption")
 
 
 def _rendered(format_: str, found: Mapping[str, Any], name: str) -> bytes:
