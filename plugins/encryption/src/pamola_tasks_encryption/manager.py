@@ -267,7 +267,8 @@ class TaskEncryptionManager:
         from pamola_tasks_encryption.private_files import may_have_key
 
         keys, files = self._keys, self._files
-        may_have = keys.configured or keys.settings.keyring or may_have_key(keys.environ, keys.project_id)
+        asked = keys.configured or keys.settings.keyring or keys.settings.key_command
+        may_have = asked or may_have_key(keys.environ, keys.project_id)
         if files is None or keys.closed or not (may_have or self._enabled):
             return None
 

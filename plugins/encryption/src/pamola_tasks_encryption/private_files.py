@@ -26,8 +26,8 @@ def key_directory() -> Path:
 
 def may_have_key(environ: Mapping[str, str], project_id: str) -> bool:
     """Whether there may be a key for a project, without a look at it."""
-    named = "PAMOLA_KEY" in environ or "PAMOLA_KEY_FILE" in environ
-    return named or (key_directory() / f"{project_id or 'default'}.key").exists()
+    named = {f"PAMOLA_KEY{way}" for way in ("", "_FILE", "_FD", "_COMMAND")} & environ.keys()
+    return bool(named) or (key_directory() / f"{project_id or 'default'}.key").exists()
 
 
 def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
