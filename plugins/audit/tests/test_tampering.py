@@ -69,6 +69,11 @@ def digit(path: Path) -> None:
     path.write_bytes(text[:place] + b"9" + text[place + 1 :])
 
 
+def flip(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+
+
 def newest_run(project: Path) -> Path:
     return max((project / "DATA/reports/a").glob("*.json"))
 
@@ -78,6 +83,8 @@ EDITS = {
     "a digit of the HTML report": lambda p: digit(p / "DATA/reports/a_report.html"),
     "a digit of the Markdown report": lambda p: digit(p / "DATA/reports/a_report.md"),
     "a digit of the report of the run": lambda p: digit(newest_run(p)),
+    "a digit of the report of the run before": lambda p: digit(min((p / "DATA/reports/a").glob("*.json"))),
+    "a bit of the encrypted report": lambda p: flip(max((p / "DATA/reports/a").glob("*.[jw]*"))),
     "a digit of the manifest": lambda p: digit(p / HOME / "manifest.json"),
     "the HTML report is gone": lambda p: (p / "DATA/reports/a_report.html").unlink(),
     "the older report": lambda p: shutil.copy(p / "older/reports/a_report.json", p / "DATA/reports/a_report.json"),
@@ -107,6 +114,8 @@ def test_verify_names_what_was_edited(cli, project, what):
     EDITS[what](project)
     done = cli("verify", "a", cwd=project, env=env, code=1)
     assert "Traceback" not in done.stderr
+    if what not in ("a file that nobody made", "the end of the run, cut off"):
+        cli("doctor", "--data", cwd=project, env=env, code=1)
 
 
 def test_a_checkpoint_that_was_not_written_with_the_key_is_not_used(cli, project):
@@ -121,4 +130,30 @@ def test_a_checkpoint_that_was_not_written_with_the_key_is_not_used(cli, project
     history = [json.loads(line[9:]) for line in lines_of(project / LOG)]
     run = history[-1]["run_id"]
     assert {e["status"] for e in history if e["run_id"] == run and "step" in e} == {"success"}, "no step was skipped"
+    cli("verify", "a", cwd=project, env=KEY, code=0)
+
+
+def test_outputs_of_an_earlier_configuration_are_named_and_removed_on_demand(cli, project):
+    """Another name of the output, then a run that fails: the release from before is named each time."""
+    encrypted = "encryption" in (project / "configs/a.yaml").read_text()
+    env, more = (KEY, "use_encryption: true\n") if encrypted else ({}, "")
+    old = f"{HOME}/output/safe.json"
+    (project / f"{HOME}/output/mine.txt").write_text("x")
+    for text, code in ((TWO_STEPS.replace("safe", "other"), 0), (TWO_STEPS.replace("numbers.json", "gone.json"), 1)):
+        write(project, text + more)
+        assert old in cli("run", "a", cwd=project, env=env, code=code).stdout.replace("\n", " ")
+        assert old in cli("status", "a", cwd=project, env=env, code=0).stdout
+        told = json.loads(cli("verify", "a", "--json", cwd=project, env=env, code=1).stdout)
+        assert {"not made"} == {r["status"] for r in told["records"] if r["path"] in (old, f"{HOME}/output/mine.txt")}
+    done = cli("clean", "a", "--outputs", cwd=project, env=env, code=0)
+    assert old in done.stdout
+    assert "mine.txt" in done.stderr
+    assert sorted(path.name for path in (project / HOME / "output").iterdir()) == ["mine.txt"]
+
+
+def test_outputs_of_steps_that_a_run_left_out_are_not_outdated(cli, project):
+    write(project, TWO_STEPS + "  - Describe: {input_dataset: numbers}\n")
+    cli("run", "a", cwd=project, env=KEY, code=0)
+    done = cli("run", "a", "--only", "Describe", "--restart", cwd=project, env=KEY, code=0)
+    assert "no longer made" not in done.stdout
     cli("verify", "a", cwd=project, env=KEY, code=0)

@@ -26,7 +26,10 @@ _KEPT = {"history": "history", "checkpoints": "checkpoints", "reporter": "report
 def examine(kernel: KernelView) -> list[Diagnosis]:
     """All that is damaged, missing or swapped, or a line that says how much was looked at and found sound."""
     try:
-        run = kernel.services(None, upto="history")
+        try:  # the key authenticates the history
+            run = kernel.services(None, upto="encryption", options=_OPTIONS)
+        except PamolaTaskError:
+            run = kernel.services(None, upto="history")
         found = list(_asked(run, "history", "history"))
         unexamined = _unexamined(run, "history")
         task_ids = kernel.task_ids()

@@ -9,7 +9,7 @@ from pamola_tasks import Command, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pamola_tasks.protocols import Diagnosis, KernelView, Project
+    from pamola_tasks.protocols import Diagnosis, KernelView, Project, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -19,6 +19,18 @@ def pamola_add_commands() -> dict[str, Command]:
     """`pamola-task verify`, which does not vouch for files while a plugin that may object is missing."""
     about = "Re-hash a run's inputs and outputs and report changed or missing files."
     return {"verify": Command("pamola_tasks_audit.verify:command", help=about)}
+
+
+@hookimpl
+def pamola_on_run_finished(run: RunServices) -> None:
+    """Warn of files in the output directory that the run did not leave."""
+    from pamola_tasks.storage.leftovers import outdated
+
+    task_id = run.record.task_id
+    record = run.history.find_latest_execution(task_id, success_only=False)
+    if found := outdated(run.files, run.places.of(task_id), record):
+        why = "no longer made by this task" if run.record.success else "of an earlier run, not replaced by this one"
+        run.warn(f"{', '.join(found)}: {why}; `pamola-task clean --outputs {task_id}` removes outputs of earlier runs")
 
 
 @hookimpl

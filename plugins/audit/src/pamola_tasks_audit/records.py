@@ -137,12 +137,13 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         if recorded.record.get("authentic") is False and run.config.use_encryption:
             said = "the record of this run was not made with the project's key: run the task again"
             found.append(_row("history", "", "not ours", said))
-    for kind in ("history", "checkpoints"):
-        diagnose = getattr(vars(run).get(kind), "diagnose", None)
+    for service, kind in (("history", "history"), ("checkpoints", "state"), ("reporter", "report")):
+        diagnose = getattr(vars(run).get(service), "diagnose", None)
         try:
             for problem in diagnose() if diagnose is not None and (recorded.newest or kind == "history") else ():
-                if problem.level == "error":
-                    found.append(_row("history" if kind == "history" else "state", "", "changed", problem.finding))
+                path = problem.finding.partition(" ")[0]
+                if problem.level == "error" and path not in {row["path"] for row in found}:
+                    found.append(_row(kind, path if kind == "report" else "", "changed", problem.finding))
         except (PamolaTaskError, OSError) as error:
             found.append(_row(kind, "", "unreadable", str(error)))
     if recorded.newest:

@@ -86,7 +86,7 @@ def _run_of(kernel: KernelView, task: str) -> tuple[RunServices, str]:
     """What may open the task's files, those outside of the project too where its configuration allows that, and why
     nothing encrypted can be opened."""
     try:
-        return kernel.services(task, upto="checkpoints"), ""
+        return kernel.services(task, upto="reporter"), ""
     except EncryptionError as problem:
         return kernel.services(task, upto="lock"), str(problem)
     except PamolaTaskError:  # the task is gone, or cannot be configured any more: what it left can be looked at

@@ -11,16 +11,17 @@ from pamola_tasks.storage import leftovers
 from pamola_tasks_cli.output import print_json
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Files
+    from pamola_tasks.protocols import Files, RunServices
     from pamola_tasks_cli.app import Invocation
 
 
 @click.command("clean")
 @click.argument("task", required=False)
+@click.option("--outputs", is_flag=True, help="Remove outputs of earlier runs that the newest run did not make too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def command(cli: Invocation, task: str | None, as_json: bool) -> None:
-    """Remove temporary files of TASK or of the whole project; never outputs, never files of a running task."""
+def command(cli: Invocation, task: str | None, outputs: bool, as_json: bool) -> None:
+    """Remove temporary files of TASK or of the whole project; never what the newest run made or a running task uses."""
     kernel = cli.kernel
     removed: list[str] = []
     running: list[str] = []
@@ -31,6 +32,7 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
             with run.lock.keeping_out(place.task_id):
                 removed += _emptied(run.files, place.directories["temp"])
                 removed += leftovers.remove_of_task(run.files, place)
+                removed += _earlier_outputs(run) if outputs else []
         except AlreadyRunning:
             running.append(place.task_id)
     if not task and not running:
@@ -45,6 +47,20 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
     click.echo(f"{len(removed)} removed")
     for name in running:
         click.secho(f"{name} is running and was left alone", fg="yellow", err=True)
+
+
+def _earlier_outputs(run: RunServices) -> list[str]:
+    """Remove what earlier runs of the task left in its output directory; files that no run left are named and stay."""
+    task_id, removed = run.record.task_id, []
+    find = getattr(run.history, "find_task_by_output", lambda path: None)
+    record = run.history.find_latest_execution(task_id, success_only=False)
+    for path in leftovers.outdated(run.files, run.places.of(task_id), record):
+        if (find(path) or {}).get("task_id") == task_id:
+            run.files.unlink(path, missing_ok=True)
+            removed.append(path)
+        else:
+            click.secho(f"{path} was not left by a run of {task_id} and was left alone", fg="yellow", err=True)
+    return removed
 
 
 def _emptied(files: Files, folder: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.nulls import NoHistory
+from pamola_tasks.storage.leftovers import outdated
 from pamola_tasks_cli.output import duration, facts, heading, note, print_json, print_table, program
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def status_of(run: RunServices) -> dict[str, Any]:
         "steps": [],
         "seconds": said.get("execution_time"),
         "error": said.get("error"),
+        "outdated": outdated(run.files, run.places.of(task_id), latest),
     }
     # The lock is tried only where it can be held: who tries it at the wrong moment keeps another from starting.
     known = latest is not None and latest.get("status") not in ("running", "unknown")
@@ -93,9 +95,9 @@ def _detail(row: Mapping[str, Any]) -> str:
         return f"started on {row['host']}; whether it still runs is not known here"
     if row["state"] == "aborted" and row["steps"]:
         return f"in {', '.join(row['steps'])}"
-    if row["error"] and row["state"] == "failed":
-        return str(row["error"].get("message") or "").partition("\n")[0]
-    return ""
+    said = str((row["error"] or {}).get("message") or "").partition("\n")[0] if row["state"] == "failed" else ""
+    old = f"{len(row['outdated'])} outputs of earlier runs (`clean --outputs`)" if row["outdated"] else ""
+    return "; ".join(filter(None, (old, said)))
 
 
 def _print_one(row: Mapping[str, Any], asked: str) -> None:
@@ -112,6 +114,7 @@ def _print_one(row: Mapping[str, Any], asked: str) -> None:
         rows.append(("took", duration(row["seconds"])))
     if _detail(row) and state != "running":
         rows.append(("error" if state == "failed" else "", _detail(row)))
+    rows += [("no longer made", path) for path in row["outdated"]]
     if state in _NEXT:
         rows.append(("go on", f"{program()} run {asked}  ({_NEXT[state]})"))
     facts(rows)

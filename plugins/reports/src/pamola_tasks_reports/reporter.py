@@ -17,7 +17,7 @@ from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.privacy import without_values
-from pamola_tasks_reports.store import Reports, as_json, diagnose
+from pamola_tasks_reports.store import Reports, altered, as_json, diagnose
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Diagnosis, Files, Lock, Places, ReportWriter, Role, RunServices
@@ -246,8 +246,15 @@ class TaskReporter:
         if files is None or self._reports is None:
             return []
         history = facts.service(self._run, "history")
+        ask: Any = getattr(history, "get_task_execution_history", lambda task_id, limit: [])
         latest = history.find_latest_execution(self.task_id, success_only=False) if history is not None else None
-        return diagnose(files, self._reports, latest)
+        found = diagnose(files, self._reports, latest)
+        ended = [record for record in ask(self.task_id, None) if record.get("report_files")]
+        if ended and latest is not None and latest.get("task_run_id") != ended[0].get("task_run_id"):
+            ended.insert(0, latest)  # it may have replaced what the one before it wrote
+        said = {problem.finding.partition(" ")[0] for problem in found}
+        more = altered(files, self._reports, ended)
+        return found + [problem for problem in more if problem.finding.partition(" ")[0] not in said]
 
     def _remove_leftovers(self, files: Files) -> None:
         """Remove what a killed run had begun to write of its reports. Each file is written under the task's lock."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import ReportingError, UsageError
+from pamola_tasks.errors import PathSecurityError, ReportingError, UsageError
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.storage.files import check_name
 
@@ -134,6 +134,25 @@ def diagnose(files: Files, reports: Reports, latest: Mapping[str, Any] | None) -
         found.append(_wrong(f"{reports.of_run(newest)} is missing, and the history has the run"))
     found += _problems(files, reports.newest(), {"task.id": reports.task_id, "run.id": newest})
     return found + _problems(files, reports.place.manifest, {"task_id": reports.task_id, "run_id": newest})
+
+
+def altered(files: Files, reports: Reports, records: Sequence[Mapping[str, Any]]) -> list[Diagnosis]:
+    """Which files of reports are not as the history, in records newest first, has them; of older runs their own."""
+    found = []
+    for number, record in enumerate(records):
+        for entry in record.get("report_files") or ():
+            path = str(entry.get("path"))
+            if number and not path.startswith(f"{reports.place.run_reports}/"):
+                continue  # replaced by a newer run
+            try:
+                if files.sha256(path) != entry.get("sha256"):
+                    found.append(_wrong(f"{path} was changed since run {record.get('task_run_id')} wrote it"))
+            except FileNotFoundError:
+                if not number:
+                    found.append(_wrong(f"{path} is missing"))
+            except (OSError, PathSecurityError) as problem:
+                found.append(_wrong(f"{path} cannot be read: {problem}"))
+    return found
 
 
 def _problems(files: Files, name: str, wanted: Mapping[str, str]) -> list[Diagnosis]:
