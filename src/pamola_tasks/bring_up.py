@@ -122,6 +122,7 @@ class BringUp:
         run, config = self.run, self.run.config
         if self.runs and callable(freeze := getattr(config, "freeze", None)):
             freeze()
+        self._encrypts = config.use_encryption  # whatever becomes of the configuration
         configuration.hide_secrets(run)
         for warning in getattr(config, "warnings", ()):
             run.warn(warning)
@@ -188,9 +189,9 @@ class BringUp:
 
     def _after_encryption(self) -> None:
         run = self.run
-        if run.config.use_encryption and self.kernel.plugins.provider("encryption") is None:
+        if self._encrypts and self.kernel.plugins.provider("encryption") is None:
             raise EncryptionError(f"use_encryption is on, and {self.kernel.plugins.missing('encryption')}")
-        if run.config.use_encryption and not run.encryption.enabled:
+        if self._encrypts and not run.encryption.enabled:
             raise EncryptionError("use_encryption is on, but the encryption service does not encrypt: nothing is run")
         run.files = run.files.encrypting(run.encryption, run.places.owner_of)
 

@@ -85,6 +85,9 @@ def test_it_is_refused_however_it_is_named_and_used_once_the_user_says_so(
     trusting(home, planted.parent)
     assert "evil" in cli(*first, "list", **where, code=0).stdout
     assert str(STRANGER) in cli(*first, "doctor", **where).stdout
+    (home / ".config/pamola-tasks/.pamola.toml").unlink()
+    cli("--project", planted / "mine", "init", planted / "mine", code=0)  # a project of one's own below
+    cli("run", "example", cwd=planted / "mine", code=0)
 
 
 @needs_root

@@ -27,10 +27,10 @@ def root_of(start: Path, environ: Mapping[str, str] | None = None, *, asked: boo
     """The root of the project that a folder belongs to, and the marker in it; the folder and nothing without one.
 
     Args:
-        start: Where to look from, upwards.
+        start: Where to look from, upwards unless it is `asked` for.
         environ: The environment; the process's own unless given. PAMOLA_PROJECT_ROOT is the root whatever the folder
-            is, unless that was `asked` for; PAMOLA_MAX_SEARCH_DEPTH limits how many folders are searched (20).
-        asked: Whether the user named the folder.
+            is; PAMOLA_MAX_SEARCH_DEPTH limits how many folders are searched (20).
+        asked: The folder itself is the root, marked or not.
 
     Raises:
         ProjectError: One of the two variables cannot be used.
@@ -38,13 +38,15 @@ def root_of(start: Path, environ: Mapping[str, str] | None = None, *, asked: boo
         UntrustedError: The project is another user's, or others can change it.
     """
     environ = os.environ if environ is None else environ
+    start = start.resolve()
+    if asked:
+        return start, marker_in(start)
     explicit = environ.get("PAMOLA_PROJECT_ROOT", "")
-    if explicit and not asked:
+    if explicit:
         root = Path(explicit).expanduser()
         if not root.is_dir():
             raise ProjectError(f"PAMOLA_PROJECT_ROOT names {explicit!r}, which is not a folder: correct it or unset it")
         return root.resolve(), marker_in(root.resolve())
-    start = start.resolve()
     for folder in [start, *start.parents][: _depth(environ)]:
         if marker := marker_in(folder):
             return folder, marker

@@ -25,6 +25,7 @@ from pamola_tasks.errors import (
     EXIT_USAGE,
     PamolaTaskError,
     Terminated,
+    UntrustedError,
     UsageError,
 )
 from pamola_tasks.secret import withhold
@@ -47,12 +48,16 @@ class Invocation:
 
     @cached_property
     def project(self) -> Path | None:
-        """The root that `--project` names, or a folder of it; where no marker is found, the folder itself."""
+        """The project that `--project` names by a folder of it; that folder where none above can be used."""
         if self._asked is None or not self._asked.is_dir():
             return self._asked
         from pamola_tasks.storage.trust import root_of
 
-        return root_of(self._asked, asked=True)[0]
+        environ = {name: value for name, value in os.environ.items() if name != "PAMOLA_PROJECT_ROOT"}
+        try:
+            return root_of(self._asked, environ)[0]
+        except UntrustedError:
+            return self._asked  # which is judged again, without what is above
 
     @property
     def out(self) -> Output:

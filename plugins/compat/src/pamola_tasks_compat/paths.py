@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from pamola_tasks.errors import PathSecurityError
+from pamola_tasks.storage.trust import root_of
 from pamola_tasks_compat.owners import owned
 
 AnyPath = str | os.PathLike[str]
 
-_MARKERS = (".pamola.toml", ".pamolaProject", *(f"configs/prj_config.{e}" for e in ("json", "yaml", "yml", "toml")))
 _UNSAFE_IN_ABSOLUTE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff|<>*?]|\$\(|\$\{|`.*`")
 
 
@@ -178,10 +178,4 @@ def _final(path: AnyPath, base: Path) -> Path:
 
 def _project_root() -> Path:
     named = os.environ.get("PAMOLA_PROJECT_ROOT")
-    if named:
-        return Path(os.path.abspath(named))
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if any((folder / marker).exists() for marker in _MARKERS):
-            return folder
-    return here
+    return Path(os.path.abspath(named)) if named else root_of(Path.cwd())[0]

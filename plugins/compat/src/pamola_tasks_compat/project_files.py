@@ -10,6 +10,7 @@ from typing import Any
 from pamola_tasks.errors import UsageError, ValidationError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.protocols import Project
+from pamola_tasks.storage.trust import marker_in, root_of
 from pamola_tasks_compat.owners import owned
 
 
@@ -19,11 +20,11 @@ def _config(module: str, name: str) -> Any:
 
 def is_valid_project_root(path: str | Path) -> bool:
     """Whether a folder is marked as a project."""
-    return bool(_config("projects", "marker_in")(Path(path)))
+    return bool(marker_in(Path(path)))
 
 
 def _project(root: str | Path | None) -> Project:
-    return Kernel.discover(root if root is not None else _config("projects", "locate")(Path.cwd()).root).project
+    return Kernel.discover(root if root is not None else root_of(Path.cwd())[0]).project
 
 
 def load_project_config(

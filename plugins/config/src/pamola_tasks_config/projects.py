@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pamola_tasks.errors import ProjectError
 from pamola_tasks.protocols import Project
-from pamola_tasks.storage.trust import believe, marker_in, root_of
+from pamola_tasks.storage.trust import believe, root_of
 
 ID_FILE = ".pamola/id"
 
@@ -71,7 +71,7 @@ def read_id(root: Path) -> str:
 
 def project_at(start: Path, *, asked: bool = False) -> Project:
     """The project that a folder belongs to, with its id. See `pamola_provide_project`."""
-    start = start.resolve()
-    found = Project(start, marker=marker_in(start)) if asked else locate(start)
+    root, marker = root_of(start, asked=asked)
+    found = Project(root, marker=marker) if asked else locate(start)
     found.id = read_id(found.root)
     return found
