@@ -58,6 +58,7 @@ class RemoteRun:
         self._staged: StagedStep | None = None
         self._run: RunServices | None = None
         self._broken = b""
+        self._step_id = ""
         try:
             self._bring_up(loads(description))
         except Exception as error:
@@ -93,6 +94,10 @@ class RemoteRun:
         with self._sending:
             self._send(message)
 
+    def warn(self, message: str) -> None:
+        """Warn of the step that was performed last."""
+        self._tell("warning", f"step {self._step_id}: {message}", self._step_id)
+
     def perform(self, attempt: bytes) -> bytes:
         """Make one attempt at the step that `remote.describe_step` described; how it ended, whatever happened."""
         run, self._staged = self._run, None
@@ -102,6 +107,7 @@ class RemoteRun:
         try:
             said: DescribedAttempt = loads(attempt)
             run.plan = Plan(published=said.published)
+            self._step_id = said.step_id
             options = attrs.evolve(said.options, id=said.step_id)
             step = run.plan.add(said.operation, name=said.name, options=options, distribution=said.distribution)
             names = step.reads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks_executor.attempts import Attempts, as_result, never_retried, overridden
+from pamola_tasks_executor.descendants import descendants
 from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.parallel import Parallel
 
@@ -36,12 +38,16 @@ class PlanRun:
         if problems := self.objections(plan):
             raise PlanError(problems=tuple(problems))
         steps, before = _Steps(self, plan, driver), driver.call_in_parent
+        there = descendants(os.getpid())
         try:
             many = min(self.at_a_time(), len(plan))
             parallel = Parallel({step.id: plan.needs(step) for step in plan}, steps, many)
             if many > 1:
                 driver.call_in_parent = parallel.call
             parallel.run()
+            if not steps.apart and (left := sorted(descendants(os.getpid()) - there)):
+                numbers = ", ".join(map(str, left))
+                driver.run.warn(f"steps left processes running: {numbers}; executor.kind: processes ends them")
         finally:
             driver.call_in_parent = before
             steps.close()
@@ -121,7 +127,7 @@ class _Steps:
         self._driver = driver
         self._place: Elsewhere | None = None
         self._run = b""
-        apart = [step.id for step in plan if plan_run.runs_elsewhere(step)]
+        self.apart = apart = [step.id for step in plan if plan_run.runs_elsewhere(step)]
         if apart:
             from pamola_tasks_executor import remote
 

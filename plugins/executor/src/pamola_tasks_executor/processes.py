@@ -15,6 +15,7 @@ from typing import Any
 
 from pamola_tasks.errors import OperationError
 from pamola_tasks.secret import withheld
+from pamola_tasks_executor.descendants import adopt_orphans, end_descendants
 from pamola_tasks_executor.elsewhere import State, Work
 
 # The first byte of a message of the worker.
@@ -146,6 +147,8 @@ class _Worker:
     def kill(self) -> None:
         if sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.process.pid, signal.SIGSTOP)  # it starts nothing more, and orphans stay its own
+                end_descendants(self.process.pid)
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self._connection.close()
@@ -187,7 +190,10 @@ def serve(connection: Connection, folder: str, environment: dict[str, str], kept
             if run is None or description:
                 run = RemoteRun(description, lambda message: send(_SAID, message))
             send(_BEGAN)
-            send(_ANSWER, run.perform(attempt))
+            answer = run.perform(attempt)
+            if left := end_descendants(os.getpid()):
+                run.warn(f"it left {left} processes running, which were ended with it")
+            send(_ANSWER, answer)
 
 
 def _belong_to_parent() -> None:
@@ -199,6 +205,7 @@ def _belong_to_parent() -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        adopt_orphans()
     threading.Thread(target=_watch_parent, daemon=True).start()
 
 
