@@ -12,6 +12,8 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from operator import itemgetter
 from typing import IO, Any
 
@@ -69,7 +71,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
     table = _Table(columns, options, "record")
-    part = table.part(list(enumerate(records, 1)), len(data))
+    part = table.part(records, len(data), lambda place: place + 1)
     check_columns(columns or (), list(table.seen))
     return read_parts([part], columns or (), columns, {})
 
@@ -96,7 +98,7 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
     """The file some thousand rows at a time, with the columns asked for."""
     table = _Table(columns, options, "line")
     for number, block in _blocks(file):
-        yield table.part(list(_records(block, number)), len(block))
+        yield table.part(list(_records(block, number)), len(block), partial(_line, block, number))
     check_columns(columns or (), list(table.seen))
 
 
@@ -115,15 +117,21 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     yield number, b"".join(waiting)
 
 
-def _records(block: bytes, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects in some lines, of which the first has this number, each with its own."""
+def _line(block: bytes, number: int, place: int) -> int:
+    """The number of the line of a record at this place in a block, of which the first line has the number given."""
+    filled = (at for at, line in enumerate(block.split(b"\n"), number) if line.strip(b" \t\r"))
+    return next(islice(filled, place, None))
+
+
+def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
+    """The objects in some lines, of which the first has this number."""
     for place, line in enumerate(block.split(b"\n"), number):
         if not line.strip(b" \t\r"):
             continue
         record = _decoded(line, place)
         if not isinstance(record, dict):
             raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
-        yield place, record
+        yield record
 
 
 def _decoded(line: bytes, place: int) -> Any:
@@ -148,23 +156,25 @@ class _Table:
         self._rows = self._bytes = 0
         self.seen: dict[str, Any] = {}  #: all names, as keys
 
-    def part(self, numbered: Sequence[tuple[int, dict[str, Any]]], size: int) -> Part:
-        """Objects of so many bytes as the next part, with the columns asked for; refused where it becomes too large."""
+    def part(self, records: list[dict[str, Any]], size: int, number_of: Callable[[int], int]) -> Part:
+        """Objects of so many bytes as the next part, with the columns asked for; refused where it becomes too large.
+
+        `number_of` gives the number of a record, for messages, by its place among these.
+        """
         here: dict[str, Any] = {}
-        for number, record in numbered:
+        for record in records:
             here.update(record)
             if len(here) > self._limit:
-                raise self._too_wide(number)
+                break
         if len(self.seen) + len(here) > self._limit:  # perhaps
-            for number, record in numbered:
+            for place, record in enumerate(records):
                 self.seen.update(record)
                 if len(self.seen) > self._limit:
-                    raise self._too_wide(number)
+                    raise self._too_wide(number_of(place))
         self.seen.update(dict.fromkeys(here))
-        self._rows, self._bytes = self._rows + len(numbered), self._bytes + size
+        self._rows, self._bytes = self._rows + len(records), self._bytes + size
         columns = self.seen if self._columns is None else self._columns
         check_expansion(CELL * self._rows * len(columns), self._bytes, self._options)
-        records = [record for _, record in numbered]
         return Part.of(len(records), {name: _values(records, name) for name in columns if name in here})
 
     def _too_wide(self, number: int) -> DataError:

@@ -143,13 +143,12 @@ class VerifiedFile:
             self._stat = before
             raise DataError(CHANGED)
         self._digest, self._hashed = FileHash(self._files.containers), 0
-        with self._files.open_raw(self.path) as raw:
-            check_sparse(raw, stat.size, self._limit)
-            if stat.size <= self._room():
+        if stat.size <= self._room():
+            with self._files.open_raw(self.path) as raw:
                 content = raw.read(stat.size + 1)
-                self._hash(content)
-                self._end()
-                self._content = content
+            self._hash(content)
+            self._end()
+            self._content = content
 
     def _block(self, raw: IO[bytes], number: int) -> bytes:
         """A block, as it was when it was hashed, which it is now if no reader came so far; empty behind the last."""
@@ -167,6 +166,8 @@ class VerifiedFile:
         return block
 
     def _hash_next(self, raw: IO[bytes]) -> bytes:
+        if not self._hashed:
+            check_sparse(raw, self.size, self._limit)
         raw.seek(self._hashed)
         block = raw.read(BLOCK)
         self._hash(block)
