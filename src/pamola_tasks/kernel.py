@@ -351,7 +351,7 @@ class BaseTask(Task):
             folder = self._given_task_dir.absolute()
             if kernel.project.root in (folder, *folder.parents):
                 return kernel
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(0o700, parents=True, exist_ok=True)
             start = folder
         return Kernel.discover(project=start, script=_script_of(type(self)))
 

@@ -153,7 +153,7 @@ class Operation:
         """
         package: Any = sys.modules["pamola_tasks"]  # the kernel's front door, which is above this module
         folder = Path(task_dir).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
         of_source = getattr(data_source, "run", None)
         kernel = package.Kernel(folder, loaded=of_source and of_source.kernel.plugins)
         given = {"data_source": data_source, "task_dir": folder, "reporter": reporter, "params": params}

@@ -118,6 +118,10 @@ def test_a_secret_that_is_a_word_of_our_files_leaves_them_readable(cli, project:
     cli("run", "example", cwd=project, env=environment, code=0)
     cli("verify", "example", cwd=project, env=environment, code=0)
     assert json.loads(cli("status", "--json", cwd=project, env=environment, code=0).stdout)
+    told = cli("doctor", "--json", cwd=project, env={**environment, "A_PIN_TOKEN": "x1z", "B_TOKEN": "enough"}).stdout
+    assert "W0_PASSWORD" in told
+    assert "A_PIN_TOKEN" in told
+    assert "B_TOKEN" not in told
 
 
 def test_no_message_of_ours_loses_a_word():

@@ -47,7 +47,7 @@ def create_default_project_structure(root: str | Path, data_path: str | None = N
         As `get_project_paths`.
     """
     folder = Path(root)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     files = Kernel.discover(folder).project.files
     data = data_path or "DATA"
     paths = get_project_paths({"data_repository": data}, folder)
@@ -145,7 +145,7 @@ def create_task_context_manager(task_id: str, task_dir: str | Path, progress_man
 def get_temp_dir(task_dir: str | Path) -> Path:
     """A task's directory for temporary files, made when missing."""
     directory = Path(task_dir) / "temp"
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(0o700, parents=True, exist_ok=True)
     return directory
 
 

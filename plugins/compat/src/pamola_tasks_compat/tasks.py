@@ -185,7 +185,7 @@ def create_task_directories(task_dir: str | Path) -> dict[str, Path]:
     root = Path(task_dir)
     made = {"task": root, **{name: root / name for name in STANDARD_DIRECTORIES}}
     for directory in made.values():
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(0o700, parents=True, exist_ok=True)
     return made
 
 
@@ -233,7 +233,7 @@ def get_artifact_path(
     for part, what in ((artifact_name, "artifact name"), (artifact_type, "artifact type"), (sub_dir, "subdirectory")):
         check_name(part, f"the {what}")
     directory = Path(task_dir) / sub_dir
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(0o700, parents=True, exist_ok=True)
     stamp = f"_{now():%Y%m%d_%H%M%S}" if include_timestamp else ""
     return directory / f"{artifact_name}{stamp}.{artifact_type}"
 

@@ -109,6 +109,13 @@ def in_the_environment(environ: Mapping[str, str] | None = None) -> list[Secret]
     ]
 
 
+def not_hidden(environ: Mapping[str, str]) -> list[str]:
+    """Names of the variables that hold a secret which cannot be hidden: too short, or a word of a run's files."""
+    short = {name for name, value in environ.items() if 1 < len(value) < 4 and value.lower() not in NO_SECRETS}
+    named = short | {name for name, value in environ.items() if value in own_words()}
+    return sorted(name for name in named if is_secret_name(name))
+
+
 def _is_hidden(value: str) -> bool:
     """Whether a text under a secret name can be one; a word that stands for secrets, or for none, is not."""
     return len(value) >= 4 and value.lower() not in TELLING | NO_SECRETS
