@@ -11,6 +11,7 @@ from pamola_tasks.errors import ConfigurationError, DependencyError, PamolaTaskE
 from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.record import now
 from pamola_tasks.steps import Steps, settled_seed
+from pamola_tasks.storage.ending import ends_with_words
 from pamola_tasks.storage.system import peak_memory
 
 if TYPE_CHECKING:
@@ -216,6 +217,11 @@ class RunSession(BringUp):
 
 def drive(task: Any, options: RunOptions) -> bool:
     """Run a `Task` through its own four phases, whatever it overrides. KeyboardInterrupt is recorded, not raised."""
+    with ends_with_words(f"in a run of {task.origin}"):
+        return _drive(task, options)
+
+
+def _drive(task: Any, options: RunOptions) -> bool:
     task._options = options
     success = False
     try:

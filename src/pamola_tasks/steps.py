@@ -13,6 +13,7 @@ import attrs
 from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, PlanError
 from pamola_tasks.operation import OperationContext
 from pamola_tasks.record import Artifact, DatasetRecord, OperationResult, OperationStatus, SavedStep, StepRecord, now
+from pamola_tasks.storage.ending import ends_with_words
 from pamola_tasks.storage.staging import StepData
 
 if TYPE_CHECKING:
@@ -170,7 +171,8 @@ class Steps:
             self.call_in_parent(lambda: self.progress(step, done, total, unit))
 
         staged = self._states[step.id].staged = self.run.checkpoints.stage(step)
-        return execute_step(self.run, step, staged, progress)
+        with ends_with_words(f"in step {step.id} of task {self.run.record.task_id}", in_c=True):
+            return execute_step(self.run, step, staged, progress)
 
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         """Pass on how far a step is."""

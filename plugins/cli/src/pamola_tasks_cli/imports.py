@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pamola_tasks.errors import PluginError
+from pamola_tasks.storage.ending import ends_with_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +75,7 @@ class Imports:
             os.ftruncate(self._note, 0)
             os.pwrite(self._note, what.encode("utf-8", "replace"), 0)
         way_out = f"--no-plugin {record.exclude} leaves it out"
-        with _ends_with_words(f"while plugin {record.label} was imported: {way_out}"), _own_interrupts() as interrupted:
+        with ends_with_words(f"while plugin {record.label} was imported: {way_out}"), _own_interrupts() as interrupted:
             try:
                 yield
             except KeyboardInterrupt as error:
@@ -135,23 +136,6 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return True
     return pid != os.getpid()  # a file of this number is that of a process before
-
-
-@contextlib.contextmanager
-def _ends_with_words(when: str) -> Iterator[None]:
-    """Have `os._exit` in this process say who called it, and not end as a success."""
-    end, pid = os._exit, os.getpid()
-
-    def say_and_end(status: int) -> NoReturn:
-        if os.getpid() == pid:
-            os.write(2, f"error: the process was ended by os._exit({status}) {when}\n".encode())
-        end(status or os.getpid() == pid)
-
-    os._exit = say_and_end
-    try:
-        yield
-    finally:
-        os._exit = end
 
 
 @contextlib.contextmanager

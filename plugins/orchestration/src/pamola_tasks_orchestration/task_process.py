@@ -26,6 +26,7 @@ from pamola_tasks.plugins.discovery import PluginRecord
 from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.protocols import TaskOutcome
 from pamola_tasks.secret import variables, withhold
+from pamola_tasks.storage.ending import end_now
 from pamola_tasks_orchestration.run_queue import run_task
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _end_with(parent: int) -> None:
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         if os.getppid() != parent:  # it had ended before
-            os._exit(1)
+            end_now(1)
 
 
 def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
@@ -220,7 +221,7 @@ def _receive(commands: IO[bytes], inbox: queue.SimpleQueue[bytes | None], busy: 
             inbox.put(pickle.load(commands))
     except EOFError:
         if busy.is_set():  # the parent has gone: what it began must not go on alone
-            os._exit(1)
+            end_now(1)
         inbox.put(None)
 
 

@@ -1,0 +1,81 @@
+"""What ends the process in the middle of a run, past Python's own way out, is a failed run with words."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ENDS = {
+    "os._exit(0)": "import os; os._exit(0)",
+    "os._exit(75)": "import os; os._exit(75)",
+    "posix._exit": "import posix; posix._exit(0)",
+    "os.exec": "import os, sys; os.execl(sys.executable, sys.executable, '-c', '')",
+    "exit in C": "import ctypes; ctypes.CDLL(None).exit(0)",
+    "exit in C with the GIL": "import ctypes; ctypes.PyDLL(None).exit(0)",
+    "a thread": "import os, threading\n        t = threading.Thread(target=os._exit, args=(0,)); t.start(); t.join()",
+}
+OPERATION = """\
+from pamola_tasks import Operation, OperationResult, hookimpl
+
+class EndOperation(Operation):
+    def execute(self, ctx):
+        {how}
+        return OperationResult.success()
+
+@hookimpl
+def pamola_add_operations():
+    return {{"EndOperation": EndOperation}}
+"""
+EVENT = "from pamola_tasks import hookimpl\n@hookimpl\ndef pamola_on_run_started(run):\n    import os; os._exit(0)\n"
+
+
+@pytest.fixture
+def ending(project: Path) -> Path:
+    (project / "configs/t.yaml").write_text("task_id: t\noperations:\n  - EndOperation: {}\n")
+    return project
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="exit in C is noticed where there is fopencookie")
+@pytest.mark.parametrize("how", ENDS)
+def test_an_operation_that_ends_the_process_is_a_failed_run_with_words(cli, ending, how):
+    (ending / "ops.py").write_text(OPERATION.format(how=ENDS[how]))
+    done = cli("--plugin", "ops.py", "run", "t", cwd=ending, code=1)
+    assert "error: the process was ended by " in done.stderr
+    assert "in step EndOperation of task t" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert json.loads(cli("status", "t", "--json", cwd=ending).stdout)["state"] == "aborted"
+
+
+def test_a_hook_that_ends_the_process_too(cli, ending):
+    (ending / "ops.py").write_text(EVENT)
+    assert "os._exit(0) in a run of" in cli("--plugin", "ops.py", "run", "example", cwd=ending, code=1).stderr
+
+
+@pytest.mark.parametrize("how", ["import subprocess; subprocess.run(['true'], check=True)", "FORK"])
+def test_children_end_as_they_will(cli, ending, how):
+    """One that is started, and one that is forked and leaves by each way."""
+    fork = (
+        "import os\n        for leave in (os._exit, __import__('ctypes').CDLL(None).exit):\n"
+        "            pid = os.fork()\n            if not pid:\n                leave(7)\n"
+        "            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7"
+    )
+    (ending / "ops.py").write_text(OPERATION.format(how=how if how != "FORK" else fork))
+    done = cli("--plugin", "ops.py", "run", "t", cwd=ending, code=0)
+    assert "ended" not in done.stderr
+
+
+def test_a_script_that_runs_a_task_ends_with_words_too_and_gets_its_way_out_back(python, ending):
+    (ending / "ops.py").write_text(OPERATION.format(how=ENDS["os._exit(0)"]))
+    script = ending / "script.py"
+    script.write_text(
+        "import os, sys\nfrom pamola_tasks import Kernel\nbefore = os._exit\n"
+        "Kernel('.', modules=['ops.py'] if sys.argv[1] == 't' else []).run(sys.argv[1])\n"
+        "assert os._exit is before\nprint('went on')\n"
+    )
+    done = python(script, "t", cwd=ending)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "in step EndOperation of task t" in done.stderr
+    assert python(script, "example", cwd=ending).stdout == "went on\n"
