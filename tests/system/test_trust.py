@@ -99,6 +99,8 @@ def test_each_file_that_configures_is_judged(cli: Cli, project: Path, name: str)
     (project / ".env").write_text("A=1\n")
     cli("run", "example", "--set", "env_file=.env", cwd=project, code=0)
     os.chown(project / name, STRANGER, STRANGER)
+    if name.endswith(".yaml"):
+        assert f"{name} belongs to uid {STRANGER}" in cli("doctor", cwd=project, code=1).stdout
     done = cli("run", "example", "--set", "env_file=.env", cwd=project, code=4)
     assert f"belongs to uid {STRANGER}" in done.stderr
     assert str(project) in done.stderr

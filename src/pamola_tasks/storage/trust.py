@@ -143,12 +143,13 @@ def _is_private(path: Path, found: os.stat_result) -> bool:
 
 def user_file() -> Path:
     """The user's own `.pamola.toml`, which says what they trust; no project can write it."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "pamola-tasks" / SETTINGS
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.config"), "pamola-tasks", SETTINGS)
 
 
 def _allowed() -> list[str]:
     path = user_file()
-    if not path.is_file():
+    if not path.is_absolute() or not path.is_file():  # who has no home has no settings
         return []
     if objection := _objection(path, path.stat()):
         raise UntrustedError(f"{path} {objection}: what it trusts counts only where other users cannot write it")
