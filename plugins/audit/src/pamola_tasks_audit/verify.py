@@ -15,9 +15,11 @@ from pamola_tasks.errors import (
     PathSecurityError,
 )
 from pamola_tasks_audit.records import Recorded, earlier_run, proof_of, records_of
+from pamola_tasks_audit.signatures import problem_of, public_key, reports_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pamola_tasks.protocols import CommandLine, KernelView, RunServices
 
@@ -29,15 +31,21 @@ _FINE = ("ok", "in memory")
 @click.option(
     "--run", "run_id", metavar="ID", help="The run: its id, or the first characters of it (default: the latest)."
 )
+@click.option("--public-key", "key", metavar="KEY", help="Who signed a report: the public key, or its file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def command(cli: CommandLine, task: str, run_id: str | None, as_json: bool) -> int:
+def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, as_json: bool) -> int:
     """Verify that everything a run of TASK read, wrote and recorded is as it was. Exits 0 if it is.
 
     Re-hashes inputs, outputs, reports and the manifest, and checks the records themselves: which files are missing,
     changed, older than recorded, no longer made by the task, or not ours. Encrypted files are hashed as stored, so no
     key is needed; records are authenticated with the project's key where that is available.
+
+    TASK can also be a report (JSON, HTML or Markdown) or a directory with reports: their signatures are checked with
+    the public key, also where the project is not.
     """
+    if reports := reports_at(task):
+        return _signatures(cli, reports, key, as_json)
     run, no_key = _run_of(cli.kernel, task)
     task_id = run.record.task_id
     if run.lock.is_running(task_id):
@@ -62,6 +70,18 @@ def command(cli: CommandLine, task: str, run_id: str | None, as_json: bool) -> i
         if encrypted := [row for row in found if row["encrypted"]]:
             click.echo(_of_keys(encrypted))
     return EXIT_TASK_FAILED if wrong else EXIT_OK
+
+
+def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_json: bool) -> int:
+    fits = cli.kernel.services(None, upto="encryption").encryption
+    public = public_key(given, cli.kernel.project.root)
+    found = {str(path): problem_of(path, public, fits.signature_fits) for path in reports}  # type: ignore[attr-defined]
+    if as_json:
+        rows = [{"path": path, "status": "altered" if why else "ok", "why": why} for path, why in found.items()]
+        cli.out.print_json({"public_key": public, "ok": not any(found.values()), "files": rows})
+    else:
+        cli.out.print_table([["altered" if why else "ok", path, why] for path, why in found.items()], ["", "file", ""])
+    return EXIT_TASK_FAILED if any(found.values()) else EXIT_OK
 
 
 def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> str:

@@ -40,12 +40,25 @@ def keys() -> None:
 @keys.command("init")
 @click.option("--file", "file", metavar="FILE", help="Key file (default: the project's own).")
 @click.option("--sheet", metavar="FILE", help="File of the recovery sheet; - for standard output.")
+@click.option("--signing", is_flag=True, help="Create the key that signs reports, and nothing else.")
 @click.option("--from-sheet", metavar="FILE", help="Restore the key from a recovery sheet; - for standard input.")
 @_as_json
 @click.pass_obj
-def init(cli: CommandLine, file: str | None, sheet: str | None, from_sheet: str | None, as_json: bool) -> None:
+def init(
+    cli: CommandLine, file: str | None, sheet: str | None, signing: bool, from_sheet: str | None, as_json: bool
+) -> None:
     """Create a key for this project and a recovery sheet; an existing key is never replaced."""
     place = Place(cli, file)
+    if signing:
+        from pamola_tasks_encryption.signing import PUBLIC, create
+
+        path, public = create(place.project.id, place.files)
+        made = {"public_key": public, "public_key_file": PUBLIC, "kept_in": str(path)}
+        if as_json:
+            cli.out.print_json(made)
+        else:
+            cli.out.facts([(name.replace("_", " "), value) for name, value in made.items()], indent=0)
+        return
     store = place.store
     key = _from_sheet(from_sheet) if from_sheet else os.urandom(KEY_SIZE)
     store.create(KeyDocument.plain(key).to_text())

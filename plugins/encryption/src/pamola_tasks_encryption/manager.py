@@ -276,6 +276,22 @@ class TaskEncryptionManager:
         except EncryptionError:  # a run that needs the key says so
             return None
 
+    def sign(self, data: bytes) -> tuple[str, str] | None:
+        """The public key and the signature by the project's signing key; None where it has none."""
+        from pamola_tasks_encryption.private_files import signing_key_file
+
+        if not signing_key_file(self._keys.project_id).exists():
+            return None
+        from pamola_tasks_encryption import signing
+
+        return signing.sign(data, self._keys.project_id)
+
+    def signature_fits(self, data: bytes, public: str, signature: str) -> bool:
+        """Whether a signature of these bytes is one of the owner of this public key."""
+        from pamola_tasks_encryption import signing
+
+        return signing.fits(data, public, signature)
+
     def _mode(self) -> EncryptionMode:
         stated = getattr(self._config, "encryption_mode", None)
         text = stated.value if isinstance(stated, enum.Enum) else stated

@@ -30,6 +30,11 @@ def may_have_key(environ: Mapping[str, str], project_id: str) -> bool:
     return bool(named) or (key_directory() / f"{project_id or 'default'}.key").exists()
 
 
+def signing_key_file(project_id: str) -> Path:
+    """Where a project's signing key is, or would be."""
+    return key_directory() / f"{project_id or 'default'}.signing"
+
+
 def write_private_file(path: Path, text: str, *, replace: bool = False) -> None:
     """Write a small file that other users can never read: made with mode 0600 in a folder of 0700.
 

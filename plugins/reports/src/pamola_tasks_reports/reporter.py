@@ -27,6 +27,7 @@ WRITERS = {
     "md": "pamola_tasks_reports.markdown:as_markdown",
     "html": "pamola_tasks_reports.html:as_html",
 }
+SIGNED = (".json", ".whole", ".html", ".md")
 
 
 class TaskReporter:
@@ -230,6 +231,17 @@ class TaskReporter:
             raise ReportingError("; ".join(problems))
         return files.root / self._report_path
 
+    def _signed(self, name: str, document: bytes) -> bytes:
+        """The document with its signature, where the project has a key that signs and the format has a place for it."""
+        sign = getattr(facts.service(self._run, "encryption"), "sign", None)
+        signature = sign(document) if sign is not None and name.endswith(SIGNED) else None
+        if signature is None:
+            return document
+        text = f"ed25519 {signature[0]} {signature[1]}".encode()
+        if name.endswith((".html", ".md")):
+            return b"%s<!-- signature: %s -->\n" % (document, text)
+        return b'%s,\n  "signature": "%s"\n}\n' % (document.removesuffix(b"\n}\n"), text)
+
     def _record_again(self) -> None:
         """Have the history know the hashes where it already has how the run ended: the report is written once more."""
         update = getattr(facts.service(self._run, "history"), "update", None)
@@ -288,7 +300,7 @@ class TaskReporter:
 
     def _write(self, files: Files, name: str, document: bytes, role: Role = "report") -> None:
         try:
-            written = files.write(name, document, role)
+            written = files.write(name, self._signed(name, document), role)
             known = {"sha256": written.sha256, "bytes": written.size}
             self._source.record.report_files[files.name(name)] = known
         except (OSError, PamolaTaskError) as error:

@@ -140,15 +140,19 @@ def altered(files: Files, reports: Reports, records: Sequence[Mapping[str, Any]]
     """Which files of reports are not as the history, in records newest first, has them; of older runs their own."""
     found = []
     for number, record in enumerate(records):
-        for entry in record.get("report_files") or ():
+        own = [
+            entry
+            for entry in record.get("report_files") or ()
+            if not number or str(entry.get("path")).startswith(f"{reports.place.run_reports}/")
+        ]  # the others were replaced by a newer run
+        there = any(files.exists(str(entry.get("path"))) for entry in own)
+        for entry in own:
             path = str(entry.get("path"))
-            if number and not path.startswith(f"{reports.place.run_reports}/"):
-                continue  # replaced by a newer run
             try:
                 if files.sha256(path) != entry.get("sha256"):
                     found.append(_wrong(f"{path} was changed since run {record.get('task_run_id')} wrote it"))
             except FileNotFoundError:
-                if not number:
+                if there or not number:  # reports of older runs can be removed as a whole
                     found.append(_wrong(f"{path} is missing"))
             except (OSError, PathSecurityError) as problem:
                 found.append(_wrong(f"{path} cannot be read: {problem}"))

@@ -1,0 +1,57 @@
+"""Reports that are checked alone, by their signature and a public key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pamola_tasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ENDINGS = (".json", ".html", ".md")
+_WORDS = rb"ed25519 (?P<public>[0-9A-Za-z+/=]+) (?P<signature>[0-9A-Za-z+/=]+)"
+# What is appended to a document, and what is in its place in what was signed.
+_PLACES = (
+    (re.compile(rb"<!-- signature: " + _WORDS + rb" -->\n\Z"), b""),
+    (re.compile(rb',\n  "signature": "' + _WORDS + rb'"\n\}\n\Z'), b"\n}\n"),
+)
+PUBLIC = ".pamola/signing.pub"
+
+
+def reports_at(name: str) -> list[Path]:
+    """The report that is meant by a file, or all those in a directory; none where it is something else."""
+    path = Path(name)
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix in _ENDINGS)
+    if not path.is_file() or path.suffix not in _ENDINGS:
+        return []
+    known = path.suffix != ".json" or b'"signature"' in path.read_bytes() or b'"environment"' in path.read_bytes()
+    return [path] if known else []  # a task file can be JSON too
+
+
+def public_key(given: str | None, root: Path) -> str:
+    """The public key: as given, in a file that was named, or the one in the project."""
+    file = Path(given) if given is not None else root / PUBLIC
+    if file.is_file():
+        return file.read_text("ascii", "replace").strip()
+    if given is None:
+        raise UsageError(
+            f"who is to have signed it? Name the public key with --public-key: its text, or a copy of the file {PUBLIC}"
+            " of the project that made the report"
+        )
+    return given.strip()
+
+
+def problem_of(path: Path, public: str, fits: Callable[[bytes, str, str], bool]) -> str:
+    """Why a report is not as it was signed; empty where it is."""
+    data = path.read_bytes()
+    for pattern, instead in _PLACES:
+        if found := pattern.search(data, max(0, len(data) - 400)):
+            if found["public"].decode() != public:
+                return "signed with another key"
+            signed = data[: found.start()] + instead
+            return "" if fits(signed, public, found["signature"].decode()) else "changed since it was signed"
+    return "not signed, or its signature was removed"

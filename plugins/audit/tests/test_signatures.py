@@ -1,0 +1,47 @@
+"""Reports alone, with the public key, elsewhere: an edited digit is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from chain_of_tasks import command_line_of_the_chain, project_of_the_chain  # noqa: F401
+
+
+@pytest.fixture
+def elsewhere(cli, chain, tmp_path):
+    """An empty folder with the reports of a run, and the public key."""
+    public = json.loads(cli("keys", "init", "--signing", "--json", cwd=chain, code=0).stdout)["public_key"]
+    assert cli("keys", "init", "--signing", cwd=chain).returncode != 0, "never over another"
+    cli("run", "a", cwd=chain, code=0)
+    cli("verify", "a", cwd=chain, code=0)
+    cli("verify", "DATA/reports", cwd=chain, code=0)
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(chain / "DATA/reports", folder)
+    shutil.copy(chain / "DATA/processed/a/manifest.json", folder)
+    return folder, public
+
+
+def test_an_edited_digit_of_a_report_is_found_where_only_the_report_is(cli, elsewhere):
+    folder, public = elsewhere
+    reports = [path for path in folder.rglob("*.*") if path.is_file()]
+    assert {path.suffix for path in reports} == {".json", ".html", ".md"}
+    for path in reports:
+        cli("verify", path.name, "--public-key", public, cwd=path.parent, env={"HOME": str(folder)}, code=0)
+        data = path.read_bytes()
+        place = next(n for n in range(len(data) // 2, len(data)) if data[n : n + 1].isdigit())
+        path.write_bytes(data[:place] + (b"1" if data[place : place + 1] != b"1" else b"2") + data[place + 1 :])
+        done = cli("verify", path.name, "--public-key", public, cwd=path.parent, code=1)
+        assert "changed since it was signed" in done.stdout
+    cli("verify", folder, "--public-key", public, code=1)
+
+
+def test_a_signature_of_another_key_or_none_is_no_signature(cli, elsewhere):
+    folder, public = elsewhere
+    page = folder / "a_report.html"
+    done = cli("verify", page.name, "--public-key", public[::-1], cwd=folder, code=1)
+    assert "another key" in done.stdout
+    assert "--public-key" in cli("verify", page, code=2).stderr
+    page.write_bytes(page.read_bytes().rpartition(b"<!-- signature")[0])
+    assert "removed" in cli("verify", page.name, "--public-key", public, cwd=folder, code=1).stdout
