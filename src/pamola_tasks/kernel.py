@@ -13,7 +13,7 @@ import attrs
 from pamola_tasks import nulls
 from pamola_tasks.errors import PamolaTaskError, PathSecurityError, PluginError, ProjectError, UsageError
 from pamola_tasks.hookspecs import hookimpl
-from pamola_tasks.lifecycle import RunSession, drive
+from pamola_tasks.lifecycle import RunSession
 from pamola_tasks.outcome import Outcome, OutcomeDatasets
 from pamola_tasks.plugins.contributions import Contributions, imported
 from pamola_tasks.plugins.discovery import KERNEL
@@ -307,19 +307,18 @@ class Kernel:
         if overrides is not None and not isinstance(overrides, Mapping):
             raise UsageError(f"overrides: expected configuration by key, got {type(overrides).__name__}")
         made = self.task(task)
-        drive(
-            made,
-            options
-            or RunOptions(
-                overrides=dict(overrides or {}),
-                datasets=dict(datasets or {}),
-                restart=restart,
-                enable_checkpoints=enable_checkpoints,
-            ),
+        given = RunOptions(
+            overrides=dict(overrides or {}),
+            datasets=dict(datasets or {}),
+            restart=restart,
+            enable_checkpoints=enable_checkpoints,
         )
+        made._run_for(options or given)
         session = made._session
         if session is None:
-            raise PamolaTaskError(f"{made.origin} did not call super().initialize()")
+            info = made.error_info
+            raised = f": {info['exception_type']}: {info['message']}" if info else ""
+            raise PamolaTaskError(f"{made.origin} did not call super().initialize(){raised}")
         if not session.started and session.error is not None:
             raise session.error
         record = session.run.record

@@ -201,6 +201,8 @@ class RunSession(BringUp):
             info["traceback"] = redact(disclosure.trace(error))
         if record.error is None or isinstance(error, KeyboardInterrupt):
             record.error, record.status, self.error = info, status, error
+        if self.finished:  # the task's own code failed after the run was recorded
+            record.success = False
         if not recorded:
             record.errors.append(info)
             self.run.logger.error("%s", info["message"], exc_info=error if foreign else None)
@@ -225,15 +227,13 @@ def _drive(task: Any, options: RunOptions) -> bool:
     task._options = options
     success = False
     try:
-        if task.initialize(options.overrides or None):
+        if went_well(task, "initialize", "initialization_error", task.initialize(options.overrides or None)):
             try:
                 task.configure_operations()
             except Exception as error:
                 task._failed("configuration_error", error)
             else:
-                success = task.execute()
-        elif task._session is not None and task._session.error is None:
-            task._failed("initialization_error", PamolaTaskError(f"{task.origin}: initialize() gave False"))
+                success = went_well(task, "execute", "exception", task.execute())
     except KeyboardInterrupt as interrupt:
         task._failed("interrupted", interrupt)
         if task._session is not None:
@@ -245,12 +245,22 @@ def _drive(task: Any, options: RunOptions) -> bool:
     finally:
         task._options = None
     try:
-        return bool(task.finalize(success))
+        ended = task.finalize(success)
+        if task._session is not None and task._session.started and not task._session.finished:
+            raise PamolaTaskError(f"{task.origin}: finalize() did not call super().finalize(success)")
+        return went_well(task, "finalize", "finalization_error", ended)
     except (Exception, SystemExit) as error:
         task._failed("finalization_error", error)
         if task._session is not None:
             task._session.finalize(False)
         return False
+
+
+def went_well(task: Any, method: str, status: str, given: Any) -> bool:
+    """Whether a method of a task said that it succeeded; a no without an error is an error of that method."""
+    if not given and task._session is not None and task._session.error is None:
+        task._failed(status, PamolaTaskError(f"{task.origin}: {method}() gave {given!r}"))
+    return bool(given)
 
 
 def status_of(error: BaseException) -> str:

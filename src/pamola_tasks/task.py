@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
+
 from pamola_tasks.errors import ConfigurationError, FeatureNotImplementedError, UsageError
-from pamola_tasks.lifecycle import RunSession, drive, status_of
+from pamola_tasks.lifecycle import RunSession, drive, status_of, went_well
 from pamola_tasks.operation import INJECTED_KEYS, Operation, parameters_for
 from pamola_tasks.parameters import build
 from pamola_tasks.plugins.manager import installed_redactor
@@ -213,10 +215,29 @@ class Task:
             Whether it succeeded; the reason for a False is in `error_info`, the log and the report. KeyboardInterrupt
             is raised again after report and history have recorded it.
         """
-        success = drive(self, _options(args, force_restart, enable_checkpoints))
+        options = _options(args, force_restart, enable_checkpoints)
+        if (of_kernel := self._options) is not None:
+            overrides = {**options.overrides, **of_kernel.overrides}
+            options = attrs.evolve(of_kernel, overrides=overrides, restart=force_restart or of_kernel.restart)
+        success = drive(self, options)
         if self._session is not None and isinstance(self._session.error, KeyboardInterrupt):
             raise self._session.error
         return success
+
+    def _run_for(self, options: RunOptions) -> None:
+        """Run for a kernel, by `run` where a subclass has its own; what went wrong is in session and `error_info`."""
+        if type(self).run is Task.run:
+            drive(self, options)
+            return
+        self._options = options
+        try:
+            went_well(self, "run", "exception", self.run())
+        except KeyboardInterrupt as interrupt:
+            self._failed("interrupted", interrupt)
+        except (Exception, SystemExit) as error:
+            self._failed("exception", error)
+        finally:
+            self._options = None
 
     def initialize(
         self,
