@@ -174,9 +174,13 @@ def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: boo
         names = rotation.encrypted_files(place.files)
         tally = _exchange(place, opened.by_id, opened.key, names, "rotating")
         if deep:
-            for name, why in _renew(place, opened.by_id, opened.key, names).damaged.items():
+            renewed = _renew(place, opened.by_id, opened.key, names)
+            for name, why in renewed.damaged.items():
                 tally.add_damaged(name, why)
-        store.replace(opened.document.finished().to_text())
+            tally.left |= renewed.left
+            tally.counts[Found.LEFT] = len(tally.left)
+        if not tally.left:
+            store.replace(opened.document.finished().to_text())
     about = {"key_id": opened.document.id.hex(), "replaces": opened.document.previous_id.hex(), "kept_in": store.name}
     click.secho("Write a new recovery sheet: `pamola-task keys export --sheet --out FILE`.", err=True)
     _report(cli.out, tally, {**about, "old_key_kept_in": retired} if retired else about, as_json)
@@ -326,7 +330,9 @@ def _report(
         out.facts(rows, indent=0)
         for name, why in tally.damaged.items():
             click.secho(f"{name}: {why}", fg="red", err=True)
+        for name, why in tally.left.items():
+            click.secho(f"{name}: left as it is: {why}; re-run the command when that is mended", fg="red", err=True)
         for name, other in tally.others.items():
             click.secho(f"{name}: was encrypted with the key {other}", fg="yellow", err=True)
-    if any(tally.counts[found] for found in wrong):
+    if any(tally.counts[found] for found in (*wrong, Found.LEFT)):
         click.get_current_context().exit(EXIT_SECURITY)

@@ -92,7 +92,8 @@ def renew_files(
 ) -> Tally:
     """Encrypt all encrypted files of a project again. What this renewal did before is found and left."""
     tally = each(renewal.files, lambda name: renew(renewal, name, keys, new, location), names)
-    renewal.note("finished")
+    if not tally.left:
+        renewal.note("finished")
     return tally
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import EncryptionError
+from pamola_tasks.errors import EncryptionError, PamolaTaskError, PathSecurityError
 from pamola_tasks.storage import system
 from pamola_tasks_encryption.container import DecryptingReader
 from pamola_tasks_encryption.errors import Tampered, WrongKey
@@ -36,6 +36,7 @@ class Found(enum.Enum):
     OTHER = "has another key"
     AGE = "is an age file"
     DAMAGED = "damaged"
+    LEFT = "could not be read or written"
 
 
 @attrs.define
@@ -45,6 +46,7 @@ class Tally:
     counts: dict[Found, int] = attrs.Factory(lambda: dict.fromkeys(Found, 0))
     damaged: dict[str, str] = attrs.Factory(dict)  #: names of damaged files, and why
     others: dict[str, str] = attrs.Factory(dict)  #: names of files of other keys, with the id of their key
+    left: dict[str, str] = attrs.Factory(dict)  #: names of what the system refused, and why
 
     def add_damaged(self, name: str, why: str) -> None:
         """Count a damaged file."""
@@ -54,12 +56,24 @@ class Tally:
     def to_dict(self) -> dict[str, Any]:
         """For machines."""
         counts = {found.name.lower(): count for found, count in self.counts.items()}
-        return {**counts, "damaged_files": self.damaged, "files_of_other_keys": self.others}
+        return {**counts, "damaged_files": self.damaged, "files_of_other_keys": self.others, "left_files": self.left}
 
 
 def encrypted_files(files: Files) -> list[str]:
-    """Every file under the project's root that says it is encrypted."""
-    return [name for name in _all_files(files, "") if is_encrypted(head_of(files, name))]
+    """Every file under the project's root that says it is encrypted, or that cannot be read.
+
+    What the path guard refuses as a name was not written by a run, and is passed by.
+    """
+    return [name for name in _all_files(files, "") if _concerns(files, name)]
+
+
+def _concerns(files: Files, name: str) -> bool:
+    try:
+        return is_encrypted(head_of(files, name))
+    except PathSecurityError:
+        return False
+    except OSError:  # who does something to it says why it cannot be done
+        return True
 
 
 def head_of(files: Files, name: str) -> bytes:
@@ -69,7 +83,14 @@ def head_of(files: Files, name: str) -> bytes:
 
 
 def _all_files(files: Files, folder: str) -> Iterator[str]:
-    for name, stat in files.iter(folder or "."):
+    try:
+        found = list(files.iter(folder or "."))
+    except PathSecurityError:
+        return
+    except OSError:
+        yield folder
+        return
+    for name, stat in found:
         path = f"{folder}/{name}" if folder else name
         if stat.kind == "directory":
             if name not in _SKIPPED_FOLDERS:
@@ -92,14 +113,15 @@ def exchange_slot(files: Files, name: str, old: bytes, new: bytes) -> Found:
     exchange = _exchange(header, old, new)
     if isinstance(exchange, Found):
         return exchange
-    if not _can_write_in_place():
-        _write_anew(files, name, exchange)
-        return Found.CHANGED
-    with _writable(files, name) as descriptor:
-        for offset, area in exchange:
-            if os.pwrite(descriptor, area, offset) != len(area):
-                raise EncryptionError("a key slot could not be written whole: is the disk full?")
-            system.flush_data(descriptor)
+    if _can_write_in_place():
+        # Refused is a file with several names: the others are a backup's, which stay as they are.
+        with contextlib.suppress(PathSecurityError), _writable(files, name) as descriptor:
+            for offset, area in exchange:
+                if os.pwrite(descriptor, area, offset) != len(area):
+                    raise EncryptionError("a key slot could not be written whole: is the disk full?")
+                system.flush_data(descriptor)
+            return Found.CHANGED
+    _write_anew(files, name, exchange)
     return Found.CHANGED
 
 
@@ -174,6 +196,9 @@ def each(files: Files, do: Callable[[str], Found], names: Iterable[str] | None) 
             tally.counts[found] += 1
         except (Tampered, WrongKey) as error:
             tally.add_damaged(name, str(error))
+        except (OSError, PamolaTaskError) as error:
+            tally.counts[Found.LEFT] += 1
+            tally.left[name] = getattr(error, "strerror", None) or str(error)
     return tally
 
 

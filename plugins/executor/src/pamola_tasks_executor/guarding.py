@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pamola_tasks.errors import OperationError
 from pamola_tasks.record import Artifact, OperationResult
+from pamola_tasks.secret import withheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +125,9 @@ def _umask() -> int:
 def _put_environment(before: dict[str, str]) -> None:
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
-    os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+    # What holds keys may have been taken out meanwhile.
+    changed = {name: value for name, value in before.items() if os.environ.get(name) != value and name not in withheld}
+    os.environ.update(changed)
 
 
 def _put_handlers(before: dict[int, Any]) -> None:
