@@ -70,7 +70,7 @@ class Invocation:
         from pamola_tasks.plugins.manager import assemble
         from pamola_tasks_cli.imports import Imports
 
-        with Imports(self.out.warn) as imports:
+        with Imports(lambda text: self.out.warn(text)) as imports:
             return assemble(self.project, disable=self.disable, modules=self.modules, importing=imports.importing)
 
     @cached_property
