@@ -134,3 +134,13 @@ def test_no_message_of_ours_loses_a_word():
             if isinstance(node, (ast.JoinedStr, ast.Constant)) and redact(said) != said:
                 changed.append(f"{path.name}: {redact(said)}")
     assert changed == []
+
+
+def test_what_a_reference_gives_to_a_choice_a_number_or_a_file_stays_readable(cli, project: Path):
+    """They are no secrets, and a report is read by them."""
+    said = {"KIND": "threads", "SIZE": "5000", "TABLE": "DATA/raw/example.csv", "LEVEL": "WARNING"}
+    settings = {"executor.kind": "KIND", "chunk_size": "SIZE", "input_datasets.people": "TABLE", "log_level": "LEVEL"}
+    arguments = [text for key, name in settings.items() for text in ("--set", f"{key}=${{env:{name}}}")]
+    cli("run", "example", *arguments, cwd=project, env=said, code=0)
+    report = cli("report", "example", "--json", cwd=project, env=said, code=0).stdout
+    assert [word for word in said.values() if word not in report] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 import attrs
 
@@ -154,7 +154,7 @@ def _expand(entry: Entry, path: KeyPath, kind: Any, environ: Mapping[str, str], 
         # `${env:CHUNK}` alone is what the variable says, read by the type of the key as if it were set there.
         known = not inside and kind is not Any and kind is not str
         typed = from_text(text, kind) if isinstance(text, str) and is_one_reference(value) and known else text
-        if path[0] not in SHOWN and isinstance(typed, str | Secret):
+        if path[0] not in SHOWN and get_origin(kind) is not Literal and isinstance(typed, str | Secret):
             found.update(from_variables(value, environ))
         return typed
 
