@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -47,13 +49,28 @@ def first(columns: str) -> str:
         f"input_dataset: people, output_dataset: safe, columns: {names}")  # fmt: skip
 
 
-@pytest.mark.parametrize("forged", ["plain text", "an older version", "with a line of the history said again"])
+def pretend_re_encryption(project: Path) -> None:
+    """Write, without the key, that the older version is the newer one, encrypted again."""
+    entries = [json.loads(line[9:]) for line in (project / LOG).read_bytes().splitlines()]
+    ended = [entry for entry in entries if entry["event"] == "run_finished" and entry["task_id"] == "first"]
+    older, newer = (entry["output_files"][0]["sha256"] for entry in ended)
+    entry = {"schema": 1, "event": "file", "renewal": "x", "time": "2026-01-01T00:00:00Z", "path": OUTPUT}
+    text = json.dumps({**entry, "file_id": "00", "recorded": newer, "sha256": older}).encode()
+    (project / ".pamola").mkdir(exist_ok=True)
+    (project / ".pamola/renewed.jsonl").write_bytes(b"%08x %s\n" % (zlib.crc32(text), text))
+
+
+@pytest.mark.parametrize(
+    "forged", ["plain text", "an older version", "with a line of the history said again", "as if re-encrypted"]
+)
 def test_an_output_of_another_task_is_read_only_as_recorded(cli, project, forged):
     plain = (project / "DATA/raw/people.csv").read_bytes()
     (project / OUTPUT).write_bytes(plain if forged == "plain text" else (project / "DROP1.csv").read_bytes())
     if forged.startswith("with a line"):
         ended = [line for line in (project / LOG).read_bytes().splitlines(keepends=True) if b'"run_finished"' in line]
         (project / LOG).write_bytes((project / LOG).read_bytes() + ended[0])
+    if forged.startswith("as if"):
+        pretend_re_encryption(project)
     done = cli("run", "next", cwd=project, env=KEY)
     assert done.returncode == 1, done.stdout
     assert "is an output of task 'first'" in done.stderr + done.stdout

@@ -22,7 +22,7 @@ from pamola_tasks_encryption.place import STREAM, Place, not_in_use
 from pamola_tasks_encryption.private_files import key_directory, read_private_file, write_private_file
 from pamola_tasks_encryption.renewal import Renewal, renew_files
 from pamola_tasks_encryption.rotation import Found, Tally
-from pamola_tasks_encryption.seal import exchange_seal
+from pamola_tasks_encryption.seal import exchange_seal, renewals_key
 from pamola_tasks_encryption.sheet import key_from_sheet, recovery_sheet
 
 if TYPE_CHECKING:
@@ -312,6 +312,7 @@ def _exchange(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[st
 def _renew(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], *, restart: bool = False) -> Tally:
     exchange_seal(place.files, keys, new)
     renewal = Renewal.begin(place.files, new, place.location, restart=restart)
+    renewal.key = renewals_key(place.files, {key_id(new): new}, place.project.id)
     if done := len(renewal.done):
         click.secho(f"resuming the re-encryption started at {renewal.begun}: {done} files are done", err=True)
     with place.bar("re-encrypting", names) as shown:

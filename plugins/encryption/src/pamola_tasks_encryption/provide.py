@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from pamola_tasks.errors import AlreadyRunning, ConfigurationError, EncryptionError, PluginError
 from pamola_tasks.protocols import Diagnosis
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pamola_tasks_encryption.manager import TaskEncryptionManager
 
 LOCK = ".pamola/keys.lock"  # shared by the runs that encrypt; held alone by the command that changes keys
+
+#: what authenticates records of a project, where a run knows its key
+RECORD_KEYS: WeakKeyDictionary[Project, Callable[[str], bytes | None]] = WeakKeyDictionary()
 
 
 def manager_for(run: RunServices) -> TaskEncryptionManager:
@@ -41,6 +45,7 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
         files=run.files,
         makes_seal=not run.dry,
     )
+    RECORD_KEYS[run.project] = manager.record_key
     manager.initialize()
     if manager.key_id and run.lock.held:
         _refuse_another_key(run, manager)

@@ -19,6 +19,7 @@ from pamola_tasks.storage import journal
 from pamola_tasks.storage.hashing import HashedWriter
 from pamola_tasks_encryption.container import DecryptingReader, EncryptingWriter
 from pamola_tasks_encryption.header import key_id, without_slots
+from pamola_tasks_encryption.provide import RECORD_KEYS
 from pamola_tasks_encryption.rotation import Found, Tally, copy, each, exchange_slot, header_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Renewal:
     id: str
     begun: str  #: when, RFC 3339
     done: set[str]  #: ids of the files that it wrote
+    key: bytes | None = None  #: authenticates what is noted
 
     @classmethod
     def begin(cls, files: Files, new: bytes, location: str, *, restart: bool = False) -> Renewal:
@@ -54,7 +56,7 @@ class Renewal:
     def note(self, event: str, **facts: str) -> None:
         """Append an event: `begun`, `finished`, or a `file` just before it gets its name, so that it is recognised."""
         entry = {"schema": SCHEMA, "event": event, "renewal": self.id, "time": rfc3339(now()), **facts}
-        journal.append(self.files, LOG, [entry], flush=True)
+        journal.append(self.files, LOG, [entry], flush=True, key=self.key)
 
 
 def renew(renewal: Renewal, name: str, keys: Mapping[bytes, bytes], new: bytes, location: str) -> Found:
@@ -103,8 +105,10 @@ class PtaskFormat:
     encryption = "simple"
 
     def __init__(self, project: Project) -> None:
+        self._project = project
         self._files = project.files
         self._size = 0
+        self._key: bytes | None = None
         self._origins: dict[str, ContentHash] = {}
 
     def stable_header(self, head: bytes) -> bytes:
@@ -112,19 +116,21 @@ class PtaskFormat:
         return without_slots(head)
 
     def recognised(self, sha256: str) -> ContentHash:
-        """The hash before the file was re-encrypted."""
+        """The hash before the file was re-encrypted; with a key, only what is authenticated by it is believed."""
         size = self._files.stat(LOG).size if self._files.exists(LOG) else 0
-        if size != self._size:
+        ask = RECORD_KEYS.get(self._project) if size else None
+        key = (ask("renewals") if ask is not None else None) or self._key
+        if (size, key) != (self._size, self._key):
             self._origins = {
                 entry["sha256"]: ContentHash(entry["recorded"], f"re-encrypted on {entry['time'][:10]}")
-                for entry in _entries(self._files)
+                for entry in _entries(self._files, key)
                 if entry["event"] == "file"
             }
-            self._size = size
+            self._size, self._key = size, key
         return self._origins.get(sha256, ContentHash(sha256))
 
 
-def _entries(files: Files) -> list[dict[str, Any]]:
+def _entries(files: Files, key: bytes | None = None) -> list[dict[str, Any]]:
     if not files.exists(LOG):
         return []
-    return [entry for entry in journal.read(files, LOG).entries if entry.get("schema") == SCHEMA]
+    return [entry for entry in journal.read(files, LOG, key=key).entries if entry.get("schema") == SCHEMA]

@@ -3,6 +3,7 @@ of that. It is made by the first run that has the project's key."""
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -40,6 +41,13 @@ def find_seal(files: Files, ours: ProjectKey, project_id: str, makes: bool, warn
             with suppress(FileExistsError):  # another run is faster, or what has the name is no seal
                 return _make(files, f"{FOLDER}/{held[0][0]}{ENDING}", held[0][1], project_id)
     return os.urandom(KEY_SIZE)
+
+
+def renewals_key(files: Files, keys: Mapping[bytes, bytes], project_id: str) -> bytes | None:
+    """What authenticates the log of re-encryptions, where there is a seal of these keys."""
+    found = (_read(files, name, keys, project_id, lambda *said: None) for name in seals(files))
+    seal = next((seal for seal in found if seal is not None), None)
+    return None if seal is None else hmac.digest(seal, b"renewals", "sha256")
 
 
 def seals(files: Files) -> list[str]:
