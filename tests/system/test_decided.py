@@ -52,7 +52,7 @@ def outcome(cli: Cli, place: Path, *more: str, **env: str) -> tuple[int, str]:
 
 
 LOCKED = """locked: [use_encryption, allow_external, allowed_external_paths, encryption_key_path, on_identifiers,
-  retry.max_retries, PlainOperation.extra, clinic.site, encryption.recipients]
+  retry.max_retries, performance, logging.level, PlainOperation.extra, clinic.site, encryption.recipients]
 retry: {max_retries: 1}
 clinic: {site: berlin}
 """
@@ -98,6 +98,8 @@ def test_no_task_file_changes_what_is_locked(cli: Cli, shop: Path, line: str, wr
         (["--set", "retry={max_retries: 3}"], {}),
         (["--set", "locked=[]"], {}),
         (["--set", "encryption.key_path=x"], {}),
+        (["--set", "performance.chunk_size=5"], {}),
+        (["--set", "log_level=DEBUG"], {}),
         ([], {"PAMOLA_ALLOW_EXTERNAL": "true"}),
         ([], {"PAMOLA_TASK_T_USE_ENCRYPTION": "1"}),
     ],
@@ -141,6 +143,9 @@ def test_a_task_class_changes_nothing_that_is_locked(cli: Cli, shop: Path) -> No
     [
         ("locked: use_encryption\n", "prj_config.yaml:1:9"),
         ("locked: [use_encription]\n", "did you mean 'use_encryption'"),
+        ("locked: [Use-Encryption]\n", "did you mean 'use_encryption'"),
+        ("locked: [retry.max_retry]\n", "in retry there are max_retries"),
+        ("locked: [encryption.recipient]\n", "in encryption there are recipients"),
         ("task_defaults: {locked: [seed]}\n", "belongs to the top level of the project file"),
         ("tasks: {t: {locked: [seed]}}\n", "belongs to the top level of the project file"),
     ],

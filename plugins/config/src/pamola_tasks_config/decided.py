@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PathSecurityError
-from pamola_tasks.parameters import Misfit, folded
+from pamola_tasks.parameters import Misfit, annotations_of, folded
 from pamola_tasks_config.cascade import Entry, in_project_file, likeness
 from pamola_tasks_config.document import KeyPath, Problem, dotted
 from pamola_tasks_config.layers import problem_in
@@ -38,25 +38,38 @@ def undone_locks(
     for layer in layers:
         names = layer.values.get("locked") if in_project_file(layer) else None
         for number, name in enumerate(names if isinstance(names, list) else ()):
-            path = _path(str(name))
-            if path[0] not in settings and (near := likeness(path[0], kinds())):
-                yield problem_in(layer, Misfit(("locked", number), f"unknown key {name!r} (did you mean {near!r}?)"))
-            if path == ("locked",):
-                continue
             where = layer.places.get("locked", layer.origin)
-            for leaf, entry in winners.items():
-                depth = min(len(leaf), len(path))
-                if leaf[:depth] == path[:depth] and not in_project_file(entry.layer):
+            if meant := _misspelt(str(name), settings):
+                yield problem_in(layer, Misfit(("locked", number), f"unknown key {name!r}{meant}"))
+            for path in _paths(str(name)):
+                for leaf, entry in winners.items():
+                    depth = min(len(leaf), len(path))
+                    if leaf[:depth] != path[:depth] or leaf == ("locked",) or in_project_file(entry.layer):
+                        continue
                     said = next((other.typed for other in entry.overridden if in_project_file(other.layer)), _UNKNOWN)
                     if entry.typed != (_unless_set(leaf, settings) if said is _UNKNOWN else said):
                         message = f"{dotted(path)} is locked by {where}: only the project file may set it"
                         yield problem_in(entry.layer, Misfit(leaf, message))
 
 
-def _path(name: str) -> KeyPath:
-    """The path of a key, also where it is called as in the sections of the origin."""
-    path = tuple(name.split("."))
-    return (SYNONYMS[path[0]][path[1]],) if len(path) == 2 and path[1] in SYNONYMS.get(path[0], ()) else path
+def _misspelt(name: str, settings: Mapping[str, type]) -> str:
+    """What is wrong with the name of a key that would lock nothing; parameters of operations are not known here."""
+    head, *rest = name.split(".")
+    section = settings.get(head, kinds().get(head))
+    if rest and rest[0] not in SYNONYMS.get(head, ()) and isinstance(section, type) and attrs.has(section):
+        fields = annotations_of(section)
+        return "" if rest[0] in fields else f"; in {head} there are {', '.join(fields)}"
+    near = "" if head in settings else likeness(head, (*kinds(), *SYNONYMS))
+    return f" (did you mean {near!r}?)" if near else ""
+
+
+def _paths(name: str) -> list[KeyPath]:
+    """The paths of a key, also where it is called as in the sections of the origin, or is one of these sections."""
+    head, *rest = path = tuple(name.split("."))
+    names = SYNONYMS.get(head, {})
+    if not rest:
+        return [path, *((key,) for key in dict.fromkeys(names.values()))]
+    return [(names[rest[0]],)] if rest[0] in names else [path]
 
 
 def _unless_set(path: KeyPath, settings: Mapping[str, type]) -> Any:
