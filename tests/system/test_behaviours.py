@@ -746,3 +746,14 @@ def test_a_task_may_bring_a_dependency_manager_of_its_own(place):
     assert run(place, task)
     assert task.said[:2] == ("TaskDependencyManager", "t_1")
     assert type(task.dependency_manager).__name__ == "Manager"
+
+
+def test_times_are_shown_in_utc_and_say_so(cli, project):
+    env = {"TZ": "America/New_York"}
+    cli("run", "example", cwd=project, env=env, code=0)
+    report = json.loads((project / "DATA/reports/example_report.json").read_text())
+    day_and_hour = report["run"]["started"][:13].replace("T", " ")
+    for command in ("history", "status", "checkpoints example"):
+        shown = cli(*command.split(), cwd=project, env=env, code=0).stdout
+        assert "(UTC)" in shown.splitlines()[0], command
+        assert day_and_hour in shown, command

@@ -58,7 +58,7 @@ def test_runs_are_shown_with_when_how_long_outcome_inputs_and_outputs(kept: Exec
     kept.record_task_execution("t_1", "x", True, 75.2, None, ["DATA/in.csv"], ["out/a.csv", "out/b.csv", "out/c.csv"])
     kept.record_task_execution("t_2", "x", False, 0.5, None)
     header, failed, done = ask().output.splitlines()
-    assert header.split() == ["when", "task", "outcome", "took", "run", "inputs", "outputs"]
+    assert header.split() == ["when", "(UTC)", "task", "outcome", "took", "run", "inputs", "outputs"]
     assert failed.split()[2:6] == ["t_2", "failed", "0.5", "s"]
     assert done.split()[2:8] == ["t_1", "success", "1", "min", "15", "s"]
     assert done.endswith("in.csv  a.csv, b.csv + 1")
@@ -99,6 +99,7 @@ def test_moments_can_be_given_in_several_ways() -> None:
     assert abs(since("90m") - (now - timedelta(minutes=90))) < timedelta(seconds=5)
     assert abs(since("2w") - (now - timedelta(days=14))) < timedelta(seconds=5)
     assert since("2026-03-01T09:30:00+02:00") == datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
-    assert since("2026-03-01").astimezone().day == 1
+    assert since("2026-03-01") == datetime(2026, 3, 1, tzinfo=UTC)
+    assert since("2026-03-01T09:30") == since("2026-03-01 09:30:00") == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
     with pytest.raises(click.BadParameter):
         since("last tuesday")

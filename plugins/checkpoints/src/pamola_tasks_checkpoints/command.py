@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pamola_tasks.record import SavedStep
 
 
-HEADERS = ("checkpoint", "kind", "when", "size", "run")
+HEADERS = ("checkpoint", "kind", "when (UTC)", "size", "run")
 
 
 @click.command()

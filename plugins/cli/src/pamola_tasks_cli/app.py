@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from functools import cached_property
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -33,8 +33,10 @@ from pamola_tasks.secret import withhold
 if TYPE_CHECKING:
     from pamola_tasks import Command
     from pamola_tasks.kernel import Kernel
+    from pamola_tasks.plugins.discovery import PluginRecord
     from pamola_tasks.plugins.manager import Plugins
     from pamola_tasks.protocols import Output
+    from pamola_tasks_cli.imports import Imports
 
 
 class Invocation:
@@ -68,10 +70,19 @@ class Invocation:
     @cached_property
     def plugins(self) -> Plugins:
         from pamola_tasks.plugins.manager import assemble
-        from pamola_tasks_cli.imports import Imports
 
-        with Imports(lambda text: self.out.warn(text)) as imports:
-            return assemble(self.project, disable=self.disable, modules=self.modules, importing=imports.importing)
+        with ExitStack() as after:
+
+            @cache
+            def imports() -> Imports:
+                from pamola_tasks_cli.imports import Imports
+
+                return after.enter_context(Imports(lambda text: self.out.warn(text)))
+
+            def importing(record: PluginRecord) -> AbstractContextManager[None]:
+                return nullcontext() if record.built_in else imports().importing(record)
+
+            return assemble(self.project, disable=self.disable, modules=self.modules, importing=importing)
 
     @cached_property
     def kernel(self) -> Kernel:

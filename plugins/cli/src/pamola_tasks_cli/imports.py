@@ -58,14 +58,11 @@ class Imports:
 
     @contextlib.contextmanager
     def importing(self, record: PluginRecord) -> Iterator[None]:
-        """Around the import of one plugin.
+        """Around the import of a plugin that is not built in.
 
         Raises:
             PluginError: It ended an earlier start and still does, or raises KeyboardInterrupt itself.
         """
-        if record.built_in:
-            yield
-            return
         if self._note is None:
             self._begin()
         what = "\n".join((record.distribution, record.name, record.target))

@@ -39,7 +39,7 @@ def command(cli: Invocation, task: str | None, as_json: bool) -> None:
         _print_one(rows[0], task)
     elif rows:
         cells = [[row["task"], row["state"], _when(row), _detail(row)] for row in rows]
-        print_table(cells, ["task", "state", "since", ""])
+        print_table(cells, ["task", "state", "since (UTC)", ""])
     else:
         note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` creates one")
 
@@ -139,7 +139,7 @@ def list_command(cli: Invocation, as_json: bool) -> None:
         return
     print_table(
         [[r["task"], r["type"], r["last_run"] or "never", r["would_run"], r["description"]] for r in rows],
-        ["task", "type", "last run", "would run", "description"],
+        ["task", "type", "last run (UTC)", "would run", "description"],
     )
 
 

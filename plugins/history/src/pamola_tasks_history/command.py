@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine
 
 
-HEADERS = ("when", "task", "outcome", "took", "run", "inputs", "outputs")
+HEADERS = ("when (UTC)", "task", "outcome", "took", "run", "inputs", "outputs")
 _AGO = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def since(text: str) -> datetime:
-    """A moment given as `7d`, `12h`, `2026-03-01` or `2026-03-01T09:30`; one without zone is local time."""
+    """A moment given as `7d`, `12h`, `2026-03-01` or `2026-03-01T09:30`; one without zone is UTC, as it is shown."""
     ago = re.fullmatch(r"(\d{1,5})([mhdw])", text)
     if ago:
         return datetime.now(UTC) - timedelta(**{_AGO[ago[2]]: int(ago[1])})
-    found = moment(text)
+    found = next(filter(None, (moment(text + zone) for zone in ("T00:00Z", "Z", ""))), None)
     if found is None:
         raise click.BadParameter(
             f"{text!r} is not a point in time: write 30m, 12h, 7d, 2w, 2026-03-01 or 2026-03-01T09:30"
@@ -37,7 +37,7 @@ def since(text: str) -> datetime:
 
 @click.command()
 @click.argument("task", required=False)
-@click.option("--since", "begin", metavar="WHEN", help="Only runs since WHEN: 12h, 7d, 2026-03-01 …")
+@click.option("--since", "begin", metavar="WHEN", help="Only runs since WHEN (UTC): 12h, 7d, 2026-03-01 …")
 @click.option("--failed", is_flag=True, help="Only runs that did not succeed.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many runs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -74,7 +74,7 @@ def _wanted(record: Mapping[str, Any], task: str | None, begin: datetime | None,
 def _row(record: Mapping[str, Any], duration: Callable[[float], str]) -> list[str]:
     when, seconds = moment(record.get("started") or record["timestamp"]), record.get("execution_time")
     return [
-        f"{when.astimezone():%Y-%m-%d %H:%M:%S}" if when else "",
+        f"{when:%Y-%m-%d %H:%M:%S}" if when else "",
         record["task_id"],
         record["status"].replace("_", " "),
         "" if seconds is None else duration(seconds),
