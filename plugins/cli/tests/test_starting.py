@@ -50,8 +50,7 @@ def test_help_imports_click_and_modules_that_say_what_plugins_add(imported) -> N
     heavy = {"attr", "attrs", "cattrs", "pandas", "numpy", "pyarrow", "cryptography", "jinja2", "yaml", "difflib"}
     assert found & heavy == set()
     of_plugins = {name for name in found if name.startswith(("pamola_tasks_", "pamola_ops_")) and "." in name}
-    others = {name for name in of_plugins if not name.endswith((".plugin", ".hookspecs"))}
-    assert others == {"pamola_tasks_cli.app", "pamola_tasks_cli.imports"}
+    assert {name for name in of_plugins if not name.endswith((".plugin", ".hookspecs"))} == {"pamola_tasks_cli.app"}
 
 
 def test_a_run_imports_no_other_command(imported) -> None:
