@@ -12,6 +12,7 @@ from pamola_tasks.protocols import Files
 from pamola_tasks.storage import journal
 from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_history import events
+from pamola_tasks_history.index import Index, _in_process
 
 TASKS = 40
 
@@ -67,7 +68,18 @@ def test_the_index_gives_what_the_whole_log_gives(files: Files, long_log: Execut
     assert expected[0] == ["run-4000", "run-3000", "run-2000", "run-1000", "run-0"]
     assert answers(long_log) == expected
     assert files.exists("configs/execution_log.idx")
+    _in_process.clear()
     assert answers(ExecutionLog(files)) == expected, "by another process, from the file"
+
+
+def test_a_process_that_asks_about_every_task_loads_the_index_once(files: Files, long_log: ExecutionLog) -> None:
+    """`status` makes a history for each task; each read the index again."""
+    answers(long_log)
+    assert Index(files, long_log.log_path).loaded
+    files.unlink("configs/execution_log.idx")
+    another = ExecutionLog(files)
+    assert answers(another) == answers_without_index(long_log)
+    assert not files.exists("configs/execution_log.idx")  # it was not needed
 
 
 def test_what_came_after_the_index_was_written_is_found(files: Files, long_log: ExecutionLog) -> None:
@@ -107,10 +119,13 @@ def test_an_index_that_is_gone_damaged_or_of_another_log_is_made_anew(
             case _:
                 data = bytearray(journal.encode({"schema": 1, "size": 9, "tail": "x", "tasks": {}, "outputs": {}}))
         index.write_bytes(bytes(data))
+        _in_process.clear()
         assert answers(ExecutionLog(files)) == expected
     index.unlink()
+    _in_process.clear()
     assert answers(ExecutionLog(files)) == expected
     (tmp_path / long_log.log_path).write_bytes(journal.encode(events.of_record(record_of(1))[0]))
+    _in_process.clear()
     assert answers(ExecutionLog(files))[0] == []
 
 

@@ -20,6 +20,7 @@ from pamola_tasks_history import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pamola_tasks.protocols import Files
 
@@ -39,6 +40,9 @@ class _Known:
     damaged: bool = False
 
 
+_in_process: dict[tuple[Path, str], _Known] = {}  # by project and log: one process may ask about every task
+
+
 class Index:
     """The index of one log."""
 
@@ -46,8 +50,13 @@ class Index:
         self._files = files
         self._log_path = log_path
         self.path = str(PurePosixPath(log_path).with_suffix(".idx"))
-        self._known = _Known()
-        self._saved_size = 0
+        self._known = _in_process.get((files.root, log_path), _Known())
+        self._saved_size = self._known.size
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is in memory, so that asking it is faster than reading even a part of the log."""
+        return self._known.size > 0
 
     def worth_it(self) -> bool:
         """Whether the log is long enough."""
@@ -81,6 +90,7 @@ class Index:
     def forget(self) -> None:
         """Remove the cache: its events were removed from the log."""
         self._known, self._saved_size = _Known(), 0
+        _in_process.pop((self._files.root, self._log_path), None)
         self._files.unlink(self.path, missing_ok=True)
 
     # ------------------------------------------------------------ how it is done
@@ -91,6 +101,7 @@ class Index:
             self._known = self._load(log)
             self._saved_size = self._known.size
         _read_on(log, self._known)
+        _in_process[self._files.root, self._log_path] = self._known
         if self._known.size - self._saved_size > LONG:
             # Who may read the history but not write beside it has every answer too, only later.
             with contextlib.suppress(OSError, PamolaTaskError):

@@ -115,7 +115,7 @@ class ExecutionLog:
         """The records of a task, newest first: from the end of the log, and by the index what is far from it."""
         near: set[str] = set()
         long = self._index.worth_it()
-        for record in self._records(islice(self._entries(), _NEAR if long else None)):
+        for record in self._records(islice(self._entries(), None if not long else 0 if self._index.loaded else _NEAR)):
             near.add(record["task_run_id"])
             if record["task_id"] == task_id:
                 yield record
