@@ -179,13 +179,8 @@ class BringUp:
     def _after_logging(self) -> None:
         if not self.runs:
             return
-        handlers = list(self.run.logging.handlers)
-        for record, more in self.kernel.plugins.each("pamola_add_log_handlers", run=self.run):
-            for handler in more or ():
-                if not isinstance(handler, logging.Handler):
-                    raise PluginError(f"plugin {record.label}: {handler!r} is not a logging.Handler")
-                handlers.append(handler)
-        self._logger.begin(handlers)
+        more = self.kernel.plugins.items("pamola_add_log_handlers", logging.Handler, "log handlers", run=self.run)
+        self._logger.begin([*self.run.logging.handlers, *(handler for _, handler in more)])
 
     def _after_encryption(self) -> None:
         run = self.run

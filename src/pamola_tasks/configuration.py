@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PluginError
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 
 def layers_of(kernel: KernelView, task: Task | None, overrides: Mapping[str, Any]) -> list[ConfigLayer]:
     """What the configuration is merged from, the highest first."""
-    answers = kernel.plugins.each("pamola_add_config_layers", project=kernel.project, task=task, overrides=overrides)
-    return sorted((layer for _, answer in answers for layer in answer or ()), key=lambda layer: -layer.rank)
+    from pamola_tasks.protocols import ConfigLayer
+
+    found = kernel.plugins.items(
+        "pamola_add_config_layers", ConfigLayer, "ConfigLayers", project=kernel.project, task=task, overrides=overrides
+    )
+    return sorted((layer for _, layer in found), key=lambda layer: -layer.rank)
 
 
 def merged(kernel: KernelView, task: Task | None, layers: Sequence[ConfigLayer]) -> Config:
@@ -51,13 +56,13 @@ def hide_secrets(run: RunServices) -> None:
 
 def add_redactions(run: RunServices) -> None:
     """Have the redactor hide what plugins ask for: patterns and predicates."""
-    for record, redactions in run.kernel.plugins.each("pamola_add_redactions", run=run):
-        for redaction in [redactions] if isinstance(redactions, str) else redactions or ():
-            try:
-                if callable(redaction):
-                    run.redactor.add_predicate(redaction)
-                else:
-                    run.redactor.add_pattern(redaction)
-            except re.error as error:
-                said = f"plugin {record.label}: {redaction!r} is not a regular expression: {error}"
-                raise PluginError(said) from error
+    kinds, what = (str, Callable), "patterns as text, or functions"
+    for record, redaction in run.kernel.plugins.items("pamola_add_redactions", kinds, what, run=run):
+        try:
+            if callable(redaction):
+                run.redactor.add_predicate(redaction)
+            else:
+                run.redactor.add_pattern(redaction)
+        except re.error as error:
+            said = f"plugin {record.label}: {redaction!r} is not a regular expression: {error}"
+            raise PluginError(said) from error

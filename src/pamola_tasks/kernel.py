@@ -198,16 +198,13 @@ class Kernel:
         from pamola_tasks.protocols import ReportSection
 
         found: dict[str, tuple[str, ReportSection]] = {}
-        for record, answer in self.plugins.each("pamola_add_report_sections", run=run):
-            for section in [answer] if isinstance(answer, ReportSection) else answer or ():
-                if not isinstance(section, ReportSection):
-                    raise PluginError(f"{record.label} adds a {type(section).__name__}, not a ReportSection")
-                adds = f"the report section {section.key!r}"
-                if section.key in reserved:
-                    raise PluginError(f"{record.label} adds {adds}, which is a part of every report: name it otherwise")
-                if section.key in found:
-                    raise PluginError(f"{found[section.key][0]} and {record.label} both add {adds}")
-                found[section.key] = record.label, section
+        for record, section in self.plugins.items("pamola_add_report_sections", ReportSection, "sections", run=run):
+            adds = f"the report section {section.key!r}"
+            if section.key in reserved:
+                raise PluginError(f"{record.label} adds {adds}, which is a part of every report: name it otherwise")
+            if section.key in found:
+                raise PluginError(f"{found[section.key][0]} and {record.label} both add {adds}")
+            found[section.key] = record.label, section
         return [section for _, section in found.values()]
 
     @cached_property

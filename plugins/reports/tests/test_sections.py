@@ -111,7 +111,7 @@ def test_a_section_named_like_a_part_of_the_report(project: Project) -> None:
 def test_a_section_that_is_none(project: Project) -> None:
     project.add("mine", SECTION.replace('ReportSection(key=KEY, title="Retention", text=TEXT)', "{'retention': 1}"))
     done = json.loads(project("run", "t", "--json", code=1).stdout)
-    assert "mine adds a str, not a ReportSection" in done["error"]["message"]
+    assert "plugin mine: pamola_add_report_sections returns sections, not a dict" in done["error"]["message"]
     assert json.loads(project.page("json"))["status"] == "failed"
 
 

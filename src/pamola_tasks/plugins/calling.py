@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,12 @@ class HookCalls:
         return caller.get_hookimpls()[::-1] if caller is not None else []
 
     def each(
-        self, hook: str, *, after_each: Callable[[PluginRecord], None] | None = None, **arguments: Any
+        self,
+        hook: str,
+        *,
+        after_each: Callable[[PluginRecord], None] | None = None,
+        failures: list[PluginError] | None = None,
+        **arguments: Any,
     ) -> list[tuple[PluginRecord, Any]]:
         """Call a hook and give what comes out of it, each answer with the plugin that gave it.
 
@@ -145,10 +150,11 @@ class HookCalls:
         Args:
             hook: The hook's name.
             after_each: Called with the plugin after each implementation, and after each half of a wrapper.
+            failures: Takes the errors of implementations, each of which else ends the call.
             **arguments: Those of the hook.
         """
         given: list[tuple[PluginRecord, Any]] = []
-        answers = self._call(hook, arguments, given, after_each)
+        answers = self._call(hook, arguments, given, after_each, failures)
         outermost = [self.record_of(impl) for impl in self.implementations(hook) if impl.wrapper][:1]
         if not isinstance(answers, list | tuple):
             label = outermost[0].label if outermost else hook
@@ -166,9 +172,10 @@ class HookCalls:
         arguments: dict[str, Any],
         given: list[tuple[PluginRecord, Any]],
         after_each: Callable[[PluginRecord], None] | None = None,
+        failures: list[PluginError] | None = None,
     ) -> Any:
         outer = getattr(self._calls, "now", None)
-        self._calls.now = given, after_each
+        self._calls.now = given, after_each, failures
         try:
             return getattr(self.manager.hook, hook)(**arguments)
         finally:
@@ -176,13 +183,29 @@ class HookCalls:
 
     def objections(self, hook: str, **arguments: Any) -> list[str]:
         """What plugins object in a check; a check that fails is an error."""
-        found: list[str] = []
-        for record, answer in self.each(hook, **arguments):
-            texts = [answer] if isinstance(answer, str) else answer or ()
-            several = isinstance(texts, list | tuple | set | frozenset)
-            if not several or not all(isinstance(text, str) for text in texts):
-                raise PluginError(f"plugin {record.label}: {hook} returns objections as text, not {answer!r}")
-            found += [f"{text} (plugin {record.name})" for text in texts]
+        found = self.items(hook, str, "objections as text", **arguments)
+        return [f"{text} (plugin {record.name})" for record, text in found]
+
+    def items(
+        self, hook: str, kind: Any, what: str, *, failures: list[PluginError] | None = None, **arguments: Any
+    ) -> list[tuple[PluginRecord, Any]]:
+        """The items of all answers, each with its plugin: an answer is None, one of this kind (`what` in words), or
+        several. Errors of plugins end the call, unless `failures` takes them."""
+        found = []
+        for record, answer in self.each(hook, failures=failures, **arguments):
+            items = [answer] if isinstance(answer, kind) else () if answer is None else answer
+            several = isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping)
+            items = list(items) if several else [answer]
+            wrong = [item for item in items if not isinstance(item, kind)]
+            if not wrong:
+                found += [(record, item) for item in items]
+                continue
+            name = type(wrong[0]).__name__
+            article = "an" if name[0] in "aeiou" else "a"
+            error = PluginError(f"plugin {record.label}: {hook} returns {what}, not {article} {name}")
+            if failures is None:
+                raise error
+            failures.append(error)
         return found
 
     def emit(self, observers: Observers, hook: str, **arguments: Any) -> None:
@@ -214,10 +237,16 @@ class HookCalls:
             raise PluginError(f"plugin {record.label} {what}: {reason(error, self._redact)}") from error
 
     def _answer(self, record: PluginRecord, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        with self.blaming(record, f"failed in {hook}"):
-            answer = function(*arguments)
-            if isinstance(answer, Iterator):
-                answer = list(answer)  # a generator runs here, where its failure is known to be this plugin's
+        try:
+            with self.blaming(record, f"failed in {hook}"):
+                answer = function(*arguments)
+                if isinstance(answer, Iterator):
+                    answer = list(answer)  # a generator runs here, where its failure is known to be this plugin's
+        except PluginError as error:
+            if (failures := self._calls.now[-1]) is None:
+                raise
+            failures.append(error)
+            return None
         self._note(record, answer)
         return answer
 
@@ -242,7 +271,7 @@ class HookCalls:
 
     def _note(self, record: PluginRecord, answer: Any = None) -> None:
         if now := getattr(self._calls, "now", None):
-            given, after_each = now
+            given, after_each, _ = now
             given.append((record, answer))
             if after_each is not None:
                 after_each(record)

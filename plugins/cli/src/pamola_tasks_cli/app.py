@@ -24,6 +24,7 @@ from pamola_tasks.errors import (
     EXIT_TERMINATED,
     EXIT_USAGE,
     PamolaTaskError,
+    PluginError,
     Terminated,
     UntrustedError,
     UsageError,
@@ -31,11 +32,10 @@ from pamola_tasks.errors import (
 from pamola_tasks.secret import withhold
 
 if TYPE_CHECKING:
-    from pamola_tasks import Command
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.plugins.discovery import PluginRecord
     from pamola_tasks.plugins.manager import Plugins
-    from pamola_tasks.protocols import Output
+    from pamola_tasks.protocols import Command, Output
     from pamola_tasks_cli.imports import Imports
 
 
@@ -47,6 +47,7 @@ class Invocation:
         self.disable = tuple(disable)
         self.modules = tuple(modules)
         self.verbosity = 0
+        self.owners: dict[str, PluginRecord] = {}  # of `commands`
 
     @cached_property
     def project(self) -> Path | None:
@@ -126,14 +127,22 @@ class Invocation:
     def commands(self) -> dict[str, Command]:
         """The commands that plugins add, by name; those of built-in plugins are never shadowed."""
         found: dict[str, Command] = {}
-        owner: dict[str, str] = {}
+        from pamola_tasks.protocols import Command
+
         answers = list(self.plugins.each("pamola_add_commands"))
         for record, answer in sorted(answers, key=lambda one: not one[0].built_in):
-            if taken := next((name for name in answer or {} if name in found), None):
-                self.plugins.fail(record, f"its command {taken!r} is the name of a command of {owner[taken]}")
+            if not isinstance(answer, Mapping):
+                wrong = f"pamola_add_commands returns a mapping of names to Commands, not a {type(answer).__name__}"
+                self.plugins.fail(record, wrong)
+            elif odd := [name for name, given in answer.items() if not isinstance(given, Command)]:
+                wrong = f"its command {odd[0]!r} is described by a Command, not by a {type(answer[odd[0]]).__name__}"
+                self.plugins.fail(record, wrong)
+            elif taken := next((name for name in answer if name in found), None):
+                owner = self.owners[taken].label
+                self.plugins.fail(record, f"its command {taken!r} is the name of a command of {owner}")
             else:
-                found |= answer or {}
-                owner |= dict.fromkeys(answer or {}, record.label)
+                found |= answer
+                self.owners |= dict.fromkeys(answer, record)
         return found
 
 
@@ -152,11 +161,12 @@ class LazyGroup(click.Group):
         found = _of(ctx).commands.get(name)
         if found is None:
             return None
-        from pamola_tasks.plugins.discovery import resolve
+        from pamola_tasks.plugins.contributions import imported
 
-        command = resolve(found.target)
+        owner = _of(ctx).owners[name]
+        command = imported(owner, found.target, f"command {name!r}")
         if not isinstance(command, click.Command):
-            raise PamolaTaskError(f"the command {name!r} names {found.target}, which is not a click command")
+            raise PluginError(f"command {name!r} of {owner.label} names {found.target}, which is not a click command")
         if found.reads and isinstance(command, click.Group) and not command.invoke_without_command:
             return _with_guarded_subcommands(command, found)
         return _guarded(command, writes=found.writes)
@@ -169,6 +179,8 @@ class LazyGroup(click.Group):
 
             if (only := _of(ctx).plugins.only) is not None:
                 _of(ctx).out.warn(f"[plugins] only in .pamola.toml allows {', '.join(only) or 'no plugin'}")
+            for broken in _of(ctx).plugins.broken:
+                _of(ctx).out.warn(f"plugin {broken.label} could not be loaded: {broken.reason}")
             raise click.UsageError(unknown_name(args[0], self.list_commands(ctx), "command"), ctx)
         return super().resolve_command(ctx, args)
 

@@ -37,8 +37,14 @@ def command(cli: Invocation, data: bool, as_json: bool) -> int:
     findings = [Diagnosis("ok", "pamola-tasks", about), *_plugins(cli), *_services(cli)]
     project, more = _project(cli)
     findings += more
-    for record, answer in cli.plugins.each("pamola_add_diagnoses", project=project, kernel=cli.kernel, data=data):
-        findings += [attrs.evolve(d, subject=d.subject or record.name) for d in answer or ()]
+    failures: list[PluginError] = []
+    about_project = {"project": project, "kernel": cli.kernel, "data": data}
+    for record, d in cli.plugins.items(
+        "pamola_add_diagnoses", Diagnosis, "diagnoses", failures=failures, **about_project
+    ):
+        findings.append(attrs.evolve(d, subject=d.subject or record.name))
+    advice = "repair the plugin, or leave it out with --no-plugin"
+    findings += [Diagnosis("error", "diagnoses", str(error), advice) for error in failures]
     if data and not any("data" in impl.argnames for impl in cli.plugins.implementations("pamola_add_diagnoses")):
         findings.append(Diagnosis("warning", "data", "no plugin examines it", "install pamola-tasks-audit"))
     redact = cli.plugins.redactor

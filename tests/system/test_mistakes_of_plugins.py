@@ -1,0 +1,57 @@
+"""What a plugin does wrong is reported in words that name the plugin, with exit 2, and is never called a defect."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("nothing_around")
+
+BEGINNING = "from pamola_tasks import Command, Service, hookimpl\n\n"
+
+
+@pytest.fixture
+def with_plugin(project, cli):
+    """Runs a command with a plugin in one file, whose text is given; what it says on stderr."""
+
+    def call(text: str, *command: str, code: int = 2) -> str:
+        (project / "odd_plugin.py").write_text(BEGINNING + text)
+        done = cli("--plugin", "odd_plugin.py", *command, cwd=project, code=code)
+        assert "defect" not in done.stderr
+        return done.stdout + done.stderr
+
+    return call
+
+
+@pytest.mark.parametrize("answer", ["5", "[5]", "{'a': 1}", "(n for n in [5])"])
+@pytest.mark.parametrize("hook", ["log_handlers", "redactions", "config_layers"])
+def test_an_answer_that_is_no_list_of_what_is_asked_for_names_plugin_and_hook(with_plugin, hook, answer):
+    """One helper takes the answers of all hooks that return several items."""
+    said = with_plugin(f"@hookimpl\ndef pamola_add_{hook}():\n    return {answer}\n", "run", "example")
+    assert f"plugin odd_plugin: pamola_add_{hook} returns" in said
+
+
+@pytest.mark.parametrize("target", ["no_such_module:y", "odd_plugin:z", "json:dumps"])
+def test_a_command_that_cannot_be_imported_names_its_plugin(with_plugin, target):
+    """Whether its module is missing, cannot be found from here, or what it names is not a command."""
+    said = with_plugin(f"@hookimpl\ndef pamola_add_commands():\n    return {{'greet': Command({target!r})}}\n", "greet")
+    assert "command 'greet' of odd_plugin" in said
+
+
+@pytest.mark.parametrize("answer", ["{'greet': 'odd_plugin:z'}", "{'greet': 5}", "['greet']", "5"])
+def test_a_command_that_is_not_described_as_one_takes_its_plugin_out_and_says_so(with_plugin, answer):
+    """The other commands work; what writes is refused, as with any plugin that could not be loaded."""
+    text = f"@hookimpl\ndef pamola_add_commands():\n    return {answer}\n"
+    assert "plugin odd_plugin could not be loaded: " in with_plugin(text, "greet")
+    with_plugin(text, "list", code=0)
+    assert "plugin odd_plugin failed to load: " in with_plugin(text, "run", "example")
+
+
+@pytest.mark.parametrize("body", ["return ['x']", "return 5", "raise RuntimeError('boom')", "yield 1 / 0"])
+def test_doctor_shows_what_the_others_found_and_which_plugin_failed(with_plugin, body):
+    """A diagnosis that fails is itself one."""
+    said = with_plugin(f"@hookimpl\ndef pamola_add_diagnoses(project):\n    {body}\n", "doctor", "--json", code=1)
+    found = json.loads(said)
+    assert ["odd_plugin" in each["finding"] for each in found if each["level"] == "error"] == [True]
+    assert {"encryption key"} <= {each["subject"] for each in found}
