@@ -126,9 +126,9 @@ class Invocation:
     @cached_property
     def commands(self) -> dict[str, Command]:
         """The commands that plugins add, by name; those of built-in plugins are never shadowed."""
-        found: dict[str, Command] = {}
         from pamola_tasks.protocols import Command
 
+        found: dict[str, Command] = {}
         answers = list(self.plugins.each("pamola_add_commands"))
         for record, answer in sorted(answers, key=lambda one: not one[0].built_in):
             if not isinstance(answer, Mapping):
