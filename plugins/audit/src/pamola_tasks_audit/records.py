@@ -29,13 +29,19 @@ class Recorded:
     when: str
     files: list[tuple[str, Any]]
     record: Mapping[str, Any] | None  #: of the history
-    newest: bool  #: whether it is the task's newest run
+    newest: bool  #: whether nothing older was asked for
+    success: bool
+    later: Mapping[str, Any] | None = None  #: the newest run, which ended before it recorded a file
 
     @classmethod
     def of(cls, run: RunServices, wanted: str | None) -> Recorded:
-        """The task's newest run that ended, or the one whose id begins as wanted."""
-        task_id = run.record.task_id
+        """The task's newest run that recorded files, or the one whose id begins as wanted."""
+        task_id, later = run.record.task_id, None
         latest = next(_records(run), None)
+        if wanted is None and latest is not None and not _recorded_files(latest):
+            with_files = next(filter(_recorded_files, _records(run)), None)
+            if with_files is not None:
+                wanted, later = str(with_files.get("task_run_id")), latest
         try:
             report = _report(run, _run_id(run, wanted) if wanted is not None else None)
         except FileNotFoundError:
@@ -58,12 +64,18 @@ class Recorded:
             files = [("input", e) for e in record.get("input_files") or ()]
             files += [(kinds.get(str(e["path"]), "output"), e) for e in record.get("output_files") or ()]
             run_id, when = str(record.get("task_run_id")), str(record.get("timestamp", ""))
+            success = bool(record.get("success"))
         else:
             assert report is not None
             files, about = list(_files_in(report)), report["run"]
             run_id, when = str(about.get("id", "")), str(about.get("finished") or about.get("started") or "")
-        newest = latest is None or latest.get("task_run_id") == run_id
-        return cls(run_id=run_id, when=when, files=files, record=record, newest=newest)
+            success = about.get("status") == "success"
+        newest = latest is None or later is not None or latest.get("task_run_id") == run_id
+        return cls(run_id=run_id, when=when, files=files, record=record, newest=newest, success=success, later=later)
+
+
+def _recorded_files(record: Mapping[str, Any]) -> bool:
+    return bool(record.get("input_files") or record.get("output_files"))
 
 
 def _is(record: Mapping[str, Any], wanted: str) -> bool:
@@ -131,9 +143,11 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         if hasattr(run.history, "problems"):
             found.append(_row("report", place.report(None), "not ours", said))
     else:
-        found += [
-            row for path, row in report_problems(run, recorded.record) if recorded.newest or place.run_reports in path
-        ]
+        for record in filter(None, (recorded.record, recorded.later)):
+            current = recorded.newest and record is (recorded.later or recorded.record)
+            found += [
+                row for path, row in report_problems(run, record) if current or path.startswith(f"{place.run_reports}/")
+            ]
         if recorded.record.get("authentic") is False and run.config.use_encryption:
             said = "the record of this run was not made with the project's key: run the task again"
             found.append(_row("history", "", "not ours", said))
@@ -147,8 +161,9 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         except (PamolaTaskError, OSError) as error:
             found.append(_row(kind, "", "unreadable", str(error)))
     if recorded.newest:
-        found += [_row("output", path, "not made", why_outdated(run, recorded.record, path))
-                  for path in outdated(run.files, place, recorded.record)]  # fmt: skip
+        latest, known = recorded.later or recorded.record, {entry.get("path") for _, entry in recorded.files}
+        found += [_row("output", path, "not made", why_outdated(run, latest, path))
+                  for path in outdated(run.files, place, latest) if path not in known]  # fmt: skip
     return found
 
 

@@ -29,7 +29,10 @@ _FINE = ("ok", "in memory")
 @click.command("verify")
 @click.argument("task")
 @click.option(
-    "--run", "run_id", metavar="ID", help="The run: its id, or the first characters of it (default: the latest)."
+    "--run",
+    "run_id",
+    metavar="ID",
+    help="The run: its id, or the first characters of it (default: the newest that recorded files).",
 )
 @click.option("--public-key", "key", metavar="KEY", help="Who signed a report: the public key, or its file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -55,21 +58,25 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, as
     named = {row["path"] for row in found if row["status"] not in _FINE}
     records = [row for row in records_of(run, recorded) if not any(path in row["why"] for path in named)]
     wrong = [row for row in [*found, *records] if row["status"] not in _FINE]
+    fine = not wrong and (bool(found) or recorded.success)
     proof = proof_of(recorded)
     if as_json:
-        about = {"task": task_id, "run": recorded.run_id, "finished": recorded.when, "ok": not wrong}
+        about = {"task": task_id, "run": recorded.run_id, "finished": recorded.when, "ok": fine}
+        about["later"] = recorded.later and recorded.later.get("task_run_id")
         cli.out.print_json({**about, "files": found, "records": records, "proof": proof})
     else:
         cli.out.heading(f"{task_id}, run {recorded.run_id}, {recorded.when[:10]} {recorded.when[11:16]} UTC")
+        if recorded.later:
+            click.echo(f"run {recorded.later.get('task_run_id')} after it failed before it recorded a file")
         if found or records:
             rows = [*found, *records]
             cli.out.print_table([[r["status"], r["kind"], r["path"] or r["name"], r["why"]] for r in rows],
                                 ["", "kind", "file", ""])  # fmt: skip
         click.echo(f"records: {proof}")
-        click.echo(_summary(found, wrong))
+        click.echo(_summary(found, wrong, fine))
         if encrypted := [row for row in found if row["encrypted"]]:
             click.echo(_of_keys(encrypted))
-    return EXIT_TASK_FAILED if wrong else EXIT_OK
+    return EXIT_OK if fine else EXIT_TASK_FAILED
 
 
 def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_json: bool) -> int:
@@ -84,12 +91,14 @@ def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_jso
     return EXIT_TASK_FAILED if any(found.values()) else EXIT_OK
 
 
-def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]]) -> str:
+def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]], fine: bool) -> str:
+    if not wrong and not fine:
+        return "nothing was verified: this run failed before it recorded a file"
     if not wrong:
         return f"{len(found)} as recorded" if found else "this run recorded no files"
     counted = Counter(row["status"] for row in wrong)
-    fine = sum(row["status"] in _FINE for row in found)
-    return f"{', '.join(f'{n} {word}' for word, n in counted.items())}, {fine} as recorded"
+    intact = sum(row["status"] in _FINE for row in found)
+    return f"{', '.join(f'{n} {word}' for word, n in counted.items())}, {intact} as recorded"
 
 
 def _of_keys(encrypted: list[dict[str, Any]]) -> str:
