@@ -1,4 +1,4 @@
-"""A task may override every method: what it forgets or breaks is a failed run with words, by whatever door it is run."""
+"""A task may override every method: what it forgets or breaks is a failed run with words, however it is run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if __name__ == "__main__":
 """
 BROKEN = {
     "finalize(self, success):\n        return True": "finalize() did not call super().finalize(success)",
-    "finalize(self, success):\n        super().finalize(success)\n        raise OSError('mail is down')": "mail is down",
+    "finalize(self, success):\n        super().finalize(success)\n        raise OSError('no mail')": "no mail",
     "finalize(self, success):\n        super().finalize(success)": "finalize() gave None",
     "finalize(self, success):\n        super().finalize(success); return False": "finalize() gave False",
     "execute(self):\n        super().execute()": "execute() gave None",
@@ -49,8 +49,8 @@ def test_a_phase_that_is_broken_fails_the_run_with_its_words(cli, project, metho
 
 
 def test_an_own_run_is_called_by_the_command_line_too(cli, project):
-    own = "def run(self, *args, **more):\n        print('BEFORE'); ended = super().run(*args, **more); print('AFTER', ended)"
-    (project / "t.py").write_text(TASK.format(method=f"{own}\n        return ended"))
+    own = "def run(self, *args, **more):\n        print('BEFORE'); ended = super().run(*args, **more)"
+    (project / "t.py").write_text(TASK.format(method=f"{own}\n        print('AFTER', ended); return ended"))
     run = cli("run", "t.py", "--set", "seed=7", cwd=project, code=0)
     assert "BEFORE\n" in run.stdout
     assert "AFTER True\n" in run.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ ENDS = {
     "os._exit(75)": "import os; os._exit(75)",
     "posix._exit": "import posix; posix._exit(0)",
     "os.exec": "import os, sys; os.execl(sys.executable, sys.executable, '-c', '')",
-    "exit in C": "import ctypes; ctypes.CDLL(None).exit(0)",
-    "exit in C with the GIL": "import ctypes; ctypes.PyDLL(None).exit(0)",
     "a thread": "import os, threading\n        t = threading.Thread(target=os._exit, args=(0,)); t.start(); t.join()",
 }
 OPERATION = """\
@@ -38,7 +35,6 @@ def ending(project: Path) -> Path:
     return project
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="exit in C is noticed where there is fopencookie")
 @pytest.mark.parametrize("how", ENDS)
 def test_an_operation_that_ends_the_process_is_a_failed_run_with_words(cli, ending, how):
     (ending / "ops.py").write_text(OPERATION.format(how=ENDS[how]))
@@ -47,6 +43,16 @@ def test_an_operation_that_ends_the_process_is_a_failed_run_with_words(cli, endi
     assert "in step EndOperation of task t" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert json.loads(cli("status", "t", "--json", cwd=ending).stdout)["state"] == "aborted"
+
+
+def test_an_exit_code_of_its_own_stays(cli, ending):
+    (ending / "ops.py").write_text(OPERATION.format(how="import os; os._exit(9)"))
+    assert "in step EndOperation of task t" in cli("--plugin", "ops.py", "run", "t", cwd=ending, code=9).stderr
+
+
+def test_a_library_may_write_out_its_streams(cli, ending):
+    (ending / "ops.py").write_text(OPERATION.format(how="import ctypes; ctypes.CDLL(None).fflush(None)"))
+    assert "ended" not in cli("--plugin", "ops.py", "run", "t", cwd=ending, code=0).stderr
 
 
 def test_a_hook_that_ends_the_process_too(cli, ending):
