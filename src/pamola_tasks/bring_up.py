@@ -194,11 +194,6 @@ class BringUp:
         for name, frame in self.run.options.datasets.items():
             self.run.data_source.add_dataframe(name, frame)
 
-    def _after_checkpoints(self) -> None:
-        options, checkpoints = self.run.options, self.run.checkpoints
-        if self.runs and options.restart and not options.selection and checkpoints.enabled:
-            checkpoints.clear()
-
     def _make_dependencies(self) -> Any:
         run, task = self.run, self.task
         dependencies = self._provided("dependencies", run=run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,8 @@ class RunSession(BringUp):
             raise
         if self._waits_for_plan:
             self._announce()
+        elif run.options.restart and run.checkpoints.enabled:  # what is refused costs no finished work
+            run.checkpoints.clear()
         run.perform = self.steps.perform
         run.progress.set_total_operations(len(run.plan))
         try:
@@ -111,6 +114,9 @@ class RunSession(BringUp):
             record.status = "success"
         try:
             reported = self._attempt("report_error", "the report", self._write_report)
+            if not reported:  # what could be written of it says that the run went well
+                with contextlib.suppress(Exception, SystemExit):
+                    self._save_report()
             recorded = self._attempt("log_error", "the execution history", lambda: run.history.run_finished(run))
             failures = len(record.observer_failures)
             if self.announced:

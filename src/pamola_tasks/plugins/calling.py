@@ -184,6 +184,10 @@ class HookCalls:
     def objections(self, hook: str, **arguments: Any) -> list[str]:
         """What plugins object in a check; a check that fails is an error."""
         found = self.items(hook, str, "objections as text", **arguments)
+        for record in (record for record, text in found if not text.strip()):
+            raise PluginError(
+                f"plugin {record.label}: {hook} returns an objection without words, where None means none"
+            )
         return [f"{text} (plugin {record.name})" for record, text in found]
 
     def items(

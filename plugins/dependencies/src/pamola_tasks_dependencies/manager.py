@@ -117,7 +117,8 @@ class TaskDependencyManager:
             try:
                 told = of_report(read_report(self._files, path))
                 recorded = told if latest is None else of_record(latest)
-                return recorded if (recorded.finished or "") > (told.finished or "~") else told
+                ended, last = recorded.finished or "", told.finished or "~"  # equal: it is of the same run
+                return recorded if ended > last or (ended == last and not recorded.success) else told
             except (ValueError, OSError) as problem:
                 if latest is None:
                     error = {"message": f"invalid report {path}: {problem}"}
