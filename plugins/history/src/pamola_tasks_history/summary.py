@@ -82,7 +82,10 @@ class Summary:
             parse(data := self._files.read(self.path, "log"), self._files.root)
         except (ExecutionLogError, ValueError) as problem:
             return f"is damaged: {problem}"
-        shown = {str(record["task_run_id"]): record for record in json.loads(data.decode("utf-8-sig"))["executions"]}
+        shown = {
+            str(record["task_run_id"]): {"report_files": [], **record}
+            for record in json.loads(data.decode("utf-8-sig"))["executions"]
+        }
         unknown = shown.keys() - {entry.get("run_id") for entry in read.entries}
         if unknown:
             return f"has runs that the log does not have, such as {min(unknown)}"
