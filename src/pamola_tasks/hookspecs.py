@@ -271,7 +271,7 @@ def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
 def pamola_check_plan(run: RunServices, plan: Plan) -> Objections:
     """Object to a plan: anything returned stops the run.
 
-    `Objections` of every check are a text, or several in a collection; None or an empty one stands for none. Any other
+    `Objections` of every check are a text, or several in a collection; None or an empty one means none. Any other
     answer, `False` and an empty text too, is an error that names the plugin, and stops the run as well.
     """
 

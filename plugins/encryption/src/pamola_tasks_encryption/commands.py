@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from pamola_tasks.errors import EXIT_SECURITY, EncryptionError, UsageError
+from pamola_tasks.errors import EXIT_SECURITY, EncryptionError, PathSecurityError, UsageError
 from pamola_tasks_encryption import rotation
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
@@ -116,6 +117,9 @@ def check(cli: CommandLine, content: bool, as_json: bool) -> None:
     key = place.open_key()
     with place.bar("checking", rotation.encrypted_files(place.files)) as names:
         tally = rotation.survey(place.files, key.by_id, names, content=content)
+    for name in rotation.unfinished_files(place.files):
+        said = "passed over: not finished; if no process is writing it, `pamola-task keys rekey --deep` removes it"
+        click.secho(f"{name}: {said}", fg="yellow", err=True)
     if key.previous is not None:
         click.secho("a rotation is not finished: run `pamola-task keys rotate`", fg="yellow", err=True)
     about = {"key_id": key.document.id.hex(), "kept_in": place.store.name}
@@ -171,7 +175,7 @@ def rotate(cli: CommandLine, deep: bool, forget_old: bool, drop_passphrases: boo
             opened, retired = _begin_rotation(place, store, opened, forget_old, drop_passphrases)
         else:
             click.secho(f"going on with the rotation from {opened.document.previous_id.hex()}", err=True)
-        names = rotation.encrypted_files(place.files)
+        names = _names(place)
         tally = _exchange(place, opened.by_id, opened.key, names, "rotating")
         if deep:
             renewed = _renew(place, opened.by_id, opened.key, names)
@@ -242,7 +246,7 @@ def rekey(cli: CommandLine, deep: bool, sources: tuple[str, ...], restart: bool,
         known = dict(opened.by_id)
         for name in sources:
             known |= OpenKey.of(KeyFileStore(Path(name), "--from"), place.means).by_id
-        names = rotation.encrypted_files(place.files)
+        names = _names(place)
         if deep:
             tally = _renew(place, known, opened.key, names, restart=restart)
         else:
@@ -301,6 +305,15 @@ def _new_passphrase(file: str | None) -> str:
         shortage = f"the passphrase has {len(text)} characters; take {MIN_PASSPHRASE} or more"
         raise KeyRefused(f"{shortage}. Nothing was changed")
     return text
+
+
+def _names(place: Place) -> list[str]:
+    """All encrypted files, once those are removed that a killed process never finished: no task runs."""
+    for name in rotation.unfinished_files(place.files):
+        with contextlib.suppress(OSError, PathSecurityError):
+            place.files.unlink(name, missing_ok=True)
+            click.secho(f"{name}: removed: a killed process had begun to write it", err=True)
+    return rotation.encrypted_files(place.files)
 
 
 def _exchange(place: Place, keys: dict[bytes, bytes], new: bytes, names: list[str], label: str) -> Tally:

@@ -16,6 +16,7 @@ import attrs
 
 from pamola_tasks.errors import EncryptionError, PamolaTaskError, PathSecurityError
 from pamola_tasks.storage import system
+from pamola_tasks.storage.files import is_temporary
 from pamola_tasks_encryption.container import DecryptingReader
 from pamola_tasks_encryption.errors import Tampered, WrongKey
 from pamola_tasks_encryption.header import HEADER_SIZE, SLOT_OFFSETS, SLOT_SIZE, Header, key_id, wrap
@@ -64,7 +65,16 @@ def encrypted_files(files: Files) -> list[str]:
 
     What the path guard refuses as a name was not written by a run, and is passed by.
     """
-    return [name for name in _all_files(files, "") if _concerns(files, name)]
+    return [name for name in _all_files(files, "") if not _is_unfinished(name) and _concerns(files, name)]
+
+
+def unfinished_files(files: Files) -> list[str]:
+    """What killed processes had begun to write under the project's root, and nothing reads."""
+    return [name for name in _all_files(files, "") if _is_unfinished(name)]
+
+
+def _is_unfinished(name: str) -> bool:
+    return is_temporary(name.rpartition("/")[2])
 
 
 def _concerns(files: Files, name: str) -> bool:
