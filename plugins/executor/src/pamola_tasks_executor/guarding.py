@@ -72,12 +72,11 @@ def _unwritable(value: Any, depth: int) -> str:
 
 def _has_text(error: BaseException, depth: int = 0) -> bool:
     """Whether an error, those that led to it and those in it can be printed."""
-    try:
+    with contextlib.suppress(BaseException):  # its own text may raise what it likes
         str(error)
         near = (error.__cause__, error.__context__, *getattr(error, "exceptions", ()))
         return depth > 50 or all(_has_text(each, depth + 1) for each in near if each is not None)
-    except BaseException:  # SystemExit among them
-        return False
+    return False
 
 
 class _State:
