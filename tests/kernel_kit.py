@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from pamola_tasks import BaseTask, Kernel, Operation, OperationResult, hookimpl, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, PathSecurityError
-from pamola_tasks.protocols import Files, Project, RunServices, Stat
+from pamola_tasks.protocols import Files, Project, Reporter, RunServices, Stat
 from pamola_tasks.protocols.files import ContentHash
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks.storage.files import temporary_name
@@ -182,7 +182,7 @@ class Reports:
         return KeptReporter(run, self.saved)
 
 
-class KeptReporter:
+class KeptReporter(Reporter):
     """See `Reports`."""
 
     def __init__(self, run: RunServices, saved: list[dict[str, Any]]) -> None:
@@ -478,6 +478,9 @@ class Xor:
     def refusal(self, head: bytes) -> str:
         """Everything can be read."""
         return ""
+
+    def record_key(self, purpose: str) -> None:
+        """None."""
 
 
 class XorFormat:

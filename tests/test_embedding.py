@@ -17,7 +17,7 @@ from pamola_tasks.errors import (
     PathSecurityError,
     ProjectError,
 )
-from pamola_tasks.protocols import Project
+from pamola_tasks.protocols import DataSource, Project
 from pamola_tasks.testing import memory_plugins
 from pamola_tasks.testing.data import MemoryDataSource, MemoryDataWriter
 from pamola_tasks.testing.places import MemoryDirectories, MemoryGuard
@@ -283,7 +283,7 @@ def test_the_data_writer_in_memory_needs_the_source_in_memory() -> None:
     class Other:
         @hookimpl
         def pamola_provide_data_source(self, run: Any) -> Any:
-            return object.__new__(type("Other", (), {"add_file_path": None}))
+            return object.__new__(type("Other", (DataSource,), {}))
 
     outcome = kernel_of(Other()).run(Steps(Nothing))
     assert outcome.record.error is not None

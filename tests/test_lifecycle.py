@@ -19,7 +19,7 @@ from kernel_kit import (
     statuses,
 )
 
-from pamola_tasks import Artifact, BaseTask, Kernel, Operation, OperationResult, hookimpl
+from pamola_tasks import Artifact, BaseTask, Kernel, Operation, OperationResult, hookimpl, protocols
 from pamola_tasks.errors import ConfigurationError, PlanError, UsageError
 from pamola_tasks.operation import operation_seed
 from pamola_tasks.plan import Selection
@@ -596,7 +596,7 @@ def test_finalize_does_everything_else_when_one_thing_fails() -> None:
 
         @hookimpl
         def pamola_provide_reporter(self, run: Any) -> Any:
-            class Reporter:
+            class Reporter(protocols.Reporter):
                 def add_task_summary(self, success: bool, **facts: Any) -> None:
                     raise OSError("disk full")
 
@@ -617,7 +617,7 @@ def test_a_history_that_cannot_be_written_fails_the_run_and_the_report_says_so()
     class NoHistory:
         @hookimpl
         def pamola_provide_history(self, run: Any) -> Any:
-            class History:
+            class History(protocols.History):
                 def run_started(self, run: Any) -> None: ...
                 def step_finished(self, run: Any, step: str, status: str, seconds: float) -> None: ...
                 def run_finished(self, run: Any) -> None:
@@ -636,7 +636,7 @@ def test_observers_hear_of_the_end_only_if_they_heard_of_the_beginning() -> None
     class NoHistory:
         @hookimpl
         def pamola_provide_history(self, run: Any) -> Any:
-            class History:
+            class History(protocols.History):
                 def run_started(self, run: Any) -> None:
                     raise OSError("read-only file system")
 

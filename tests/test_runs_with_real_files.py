@@ -11,7 +11,7 @@ import pytest
 from disk_kit import disk_kernel
 from kernel_kit import Add, Count, Nothing, Steps, Xor, dataset, files_below, kernel_of, statuses
 
-from pamola_tasks import Operation, OperationResult, Secret, hookimpl
+from pamola_tasks import Operation, OperationResult, Secret, hookimpl, protocols
 from pamola_tasks.errors import DependencyMissingError, EncryptionError, Terminated
 from pamola_tasks.protocols import RunOptions, RunServices
 
@@ -205,7 +205,7 @@ def test_a_dependency_service_that_objects_ends_the_run_as_a_dependency_error() 
     class Dependencies:
         @hookimpl
         def pamola_provide_dependencies(self, run: RunServices) -> Any:
-            class Service:
+            class Service(protocols.Dependencies):
                 def assert_dependencies_completed(self) -> bool:
                     raise DependencyMissingError("t_0 has left no report", dependency="t_0")
 

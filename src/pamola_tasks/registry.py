@@ -156,9 +156,15 @@ class Tasks:
         if not (isinstance(cls, type) and issubclass(cls, Task)):
             raise TaskRegistryError(f"{name}: {cls!r} is not a subclass of BaseTask")
         try:
-            return cls()  # type: ignore[call-arg]  # a task that can be run by name takes no arguments
-        except TypeError as error:
-            raise TaskRegistryError(f"{name}: {cls.__name__} cannot be made without arguments: {error}") from error
+            task = cls()  # type: ignore[call-arg]  # a task that can be run by name takes no arguments
+        except PamolaTaskError:
+            raise
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise TaskRegistryError(f"{name}: {cls.__name__} cannot be made without arguments: {reason}") from error
+        if "task_id" not in vars(task):
+            raise TaskRegistryError(f"{name}: {cls.__name__}.__init__ does not call super().__init__(task_id=…)")
+        return task
 
     def _of_file(self, file: str, *task_id: str) -> Task:
         """The task that a file declares, made by the class that a plugin brings for files of this ending."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from pamola_tasks.errors import ConfigurationError, FeatureNotImplementedError, UsageError
+from pamola_tasks.errors import ConfigurationError, FeatureNotImplementedError, PamolaTaskError, UsageError
 from pamola_tasks.lifecycle import RunSession, drive, status_of, went_well
 from pamola_tasks.operation import INJECTED_KEYS, Operation, parameters_for
 from pamola_tasks.parameters import build
@@ -163,7 +163,13 @@ class Task:
 
     def stated_configuration(self) -> dict[str, Any]:
         """What the task's class states: arguments that were passed to the constructor, and `get_default_config`."""
-        return {**self._stated, **self.get_default_config()}
+        try:
+            return {**self._stated, **self.get_default_config()}
+        except PamolaTaskError:
+            raise
+        except Exception as error:
+            problem = f"{type(self).__name__}.get_default_config() does not return a mapping of keys to values"
+            raise ConfigurationError(f"{problem}: {type(error).__name__}: {error}") from error
 
     def overriding(self) -> dict[str, Any]:
         """Configuration that the task overrides all files with, if the caller does not: the place it was given."""

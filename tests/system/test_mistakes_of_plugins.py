@@ -55,3 +55,56 @@ def test_doctor_shows_what_the_others_found_and_which_plugin_failed(with_plugin,
     found = json.loads(said)
     assert ["odd_plugin" in each["finding"] for each in found if each["level"] == "error"] == [True]
     assert {"encryption key"} <= {each["subject"] for each in found}
+
+
+PROVIDED = "@hookimpl\ndef pamola_provide_{service}(run):\n    {body}\n"
+WRAPPED = "@hookimpl(wrapper=True)\ndef pamola_provide_{service}(run):\n    yield\n    {body}\n"
+
+
+@pytest.mark.parametrize("form", [PROVIDED, WRAPPED])
+@pytest.mark.parametrize(("service", "lacks"), [("history", "run_started"), ("executor", "run_plan")])
+@pytest.mark.parametrize("body", ["return 'text'", "return object()", "return lambda: None"])
+def test_a_service_without_its_methods_is_refused_by_plugin_and_method(with_plugin, form, service, lacks, body):
+    """What a provider or a wrapper gives is compared with the protocol before anything uses it."""
+    said = with_plugin(form.format(service=service, body=body), "run", "example")
+    assert f"plugin odd_plugin: its {service} lacks {lacks}()" in said
+
+
+@pytest.mark.parametrize("body", ["return None", "raise KeyError('x')"])
+def test_a_wrapper_that_loses_the_service_is_blamed_and_not_the_provider(with_plugin, body):
+    """The plugin that answered is not at fault."""
+    said = with_plugin(WRAPPED.format(service="history", body=body), "run", "example")
+    assert "plugin odd_plugin" in said
+    assert "pamola-tasks-history" not in said
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("def __init__(self): raise RuntimeError('in init')", "T cannot be made without arguments: RuntimeError"),
+        ("def __init__(self): pass", "T.__init__ does not call super().__init__("),
+        ("def __init__(self, name): pass", "T cannot be made without arguments: TypeError"),
+        ("def get_default_config(self): raise KeyError('x')", "T.get_default_config() does not return a mapping"),
+        ("def get_default_config(self): return 3", "T.get_default_config() does not return a mapping"),
+    ],
+)
+def test_a_task_class_that_cannot_be_used_is_named(project, cli, body, says):
+    """It is refused as what it is: neither a defect nor a plugin's fault."""
+    init = "" if "__init__" in body else "    def __init__(self): super().__init__(task_id='t')\n"
+    (project / "t.py").write_text(f"from pamola_tasks import BaseTask\nclass T(BaseTask):\n{init}    {body}\n")
+    said = cli("run", "t.py", cwd=project, code=2).stderr
+    assert says in said
+    assert "plugin" not in said
+
+
+def test_a_report_writer_that_fails_names_its_plugin(with_plugin):
+    """The run fails, and it is clear whose format it was."""
+    text = "def boom(report):\n    raise KeyError('x')\n\n"
+    text += "@hookimpl\ndef pamola_add_report_writers():\n    return {'txt': boom}\n"
+    said = with_plugin(text, "run", "example", code=1)
+    assert "the txt report of example cannot be made by plugin odd_plugin: KeyError" in said
+
+
+def test_the_state_of_a_task_that_never_ran_is_plain_text(project, cli):
+    """A state without a colour is printed without an escape."""
+    assert "never run\n" in cli("status", "example", cwd=project).stdout

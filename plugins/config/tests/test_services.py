@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from pamola_tasks import Kernel, hookimpl
 from pamola_tasks.errors import ConfigurationError, DependencyFailedError, DependencyMissingError, PathSecurityError
+from pamola_tasks.protocols import Places
 
 
 def installed() -> bool:
@@ -184,7 +185,11 @@ def test_paths_are_those_of_the_service(home: Any) -> None:
     class Elsewhere:
         @hookimpl
         def pamola_provide_places(self, project: Any, config: Any) -> Any:
-            return SimpleNamespace(of=lambda task_id: SimpleNamespace(directories={"task": "work/" + task_id}))
+            class Work(Places):
+                def of(self, task_id: str) -> Any:
+                    return SimpleNamespace(directories={"task": "work/" + task_id})
+
+            return Work()
 
     home.plugins.append(Elsewhere())
     assert home.config().get_task_dir() == home.root / "work/t_1"

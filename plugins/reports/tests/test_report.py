@@ -302,7 +302,7 @@ def test_a_writer_that_fails_is_a_reporting_error_and_the_json_report_is_there(t
 
     run = make_run(tmp_path)
     run.kernel.report_writers = lambda: {**WRITERS, "txt": broken}
-    with pytest.raises(ReportingError, match=r"the txt report of t_1 cannot be made: 'nothing'"):
+    with pytest.raises(ReportingError, match=r"the txt report of t_1 cannot be made: KeyError: 'nothing'"):
         TaskReporter.of_run(run).save_report()
     assert read(tmp_path / "DATA/reports/t_1_report.json")["success"] is True
 

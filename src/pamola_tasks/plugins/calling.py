@@ -18,7 +18,7 @@ import pluggy
 
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PamolaTaskError, PluginError
-from pamola_tasks.plugins.discovery import PluginRecord, reason
+from pamola_tasks.plugins.discovery import PluginRecord, reason, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pluggy import HookImpl, HookimplOpts
 
     from pamola_tasks.plugins.observers import Observers
+    from pamola_tasks.protocols.services import Service
 
 _KINDS = {  # by how the name of a hook begins; all others are contributions
     "pamola_provide_": "service",
@@ -36,6 +37,7 @@ _KINDS = {  # by how the name of a hook begins; all others are contributions
     "pamola_run_operation": "chain",
     "pamola_run_step": "step",
 }
+_MAY_LACK = ("record_key",)  # methods of services that are done without where a provider has none
 DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
 _MARK = f"{hookspecs.PROJECT_NAME}_impl"  # how pluggy marks implementations
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -117,6 +119,8 @@ def _check(hook: str, kind: str, impl: HookImpl) -> None:
 class HookCalls:
     """Calls the hooks of one kernel's plugins. `redact` hides secrets in messages outside of runs."""
 
+    services: dict[str, Service]
+
     def __init__(self, redact: Callable[[str], str]) -> None:
         self.manager = PluginManager()
         self._redact = redact
@@ -154,7 +158,7 @@ class HookCalls:
             **arguments: Those of the hook.
         """
         given: list[tuple[PluginRecord, Any]] = []
-        answers = self._call(hook, arguments, given, after_each, failures)
+        answers = self._call(getattr(self.manager.hook, hook), arguments, given, after_each, failures)
         outermost = [self.record_of(impl) for impl in self.implementations(hook) if impl.wrapper][:1]
         if not isinstance(answers, list | tuple):
             label = outermost[0].label if outermost else hook
@@ -164,11 +168,11 @@ class HookCalls:
 
     def first(self, hook: str, **arguments: Any) -> Any:
         """Call a hook of which the first answer that is not None counts."""
-        return self._call(hook, arguments, [])
+        return self._call(getattr(self.manager.hook, hook), arguments, [])
 
     def _call(
         self,
-        hook: str,
+        caller: Callable[..., Any],
         arguments: dict[str, Any],
         given: list[tuple[PluginRecord, Any]],
         after_each: Callable[[PluginRecord], None] | None = None,
@@ -177,7 +181,7 @@ class HookCalls:
         outer = getattr(self._calls, "now", None)
         self._calls.now = given, after_each, failures
         try:
-            return getattr(self.manager.hook, hook)(**arguments)
+            return caller(**arguments)
         finally:
             self._calls.now = outer
 
@@ -226,7 +230,7 @@ class HookCalls:
         """Put the layer around an implementation that its kind of hook wants; refuse one that could not be called."""
         kind = kind_of(hook)
         _check(hook, kind, impl)
-        if kind not in ("service", "step"):  # `provide` names the plugin; a step's own errors pass through untouched
+        if kind != "step":  # whose own errors pass through untouched
             layer = self._notify if kind == "event" else self._wrap if impl.wrapper else self._answer
             impl.function = partial(layer, record, hook, impl.function)  # type: ignore[misc]
 
@@ -242,9 +246,12 @@ class HookCalls:
 
     def _answer(self, record: PluginRecord, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            with self.blaming(record, f"failed in {hook}"):
+            service = hook.removeprefix("pamola_provide_") if hook.startswith("pamola_provide_") else ""
+            with self.blaming(record, f"failed to provide {service!r}" if service else f"failed in {hook}"):
                 answer = function(*arguments)
-                if isinstance(answer, Iterator):
+                if service:
+                    self._refuse_unlike(record, service, answer)
+                elif isinstance(answer, Iterator):
                     answer = list(answer)  # a generator runs here, where its failure is known to be this plugin's
         except PluginError as error:
             if (failures := self._calls.now[-1]) is None:
@@ -270,8 +277,31 @@ class HookCalls:
                     inner.send(result)
             except StopIteration as end:
                 self._note(record)
+                if hook.startswith("pamola_provide_"):
+                    service = hook.removeprefix("pamola_provide_")
+                    if end.value is None and result is not None:
+                        raise PluginError(f"plugin {record.label}: its wrapper of {hook} returns nothing") from None
+                    self._refuse_unlike(record, service, end.value)
                 return end.value
             raise PluginError(f"plugin {record.label}: a wrapper of {hook} yields once")
+
+    def _refuse_unlike(self, record: PluginRecord, service: str, answer: Any) -> None:
+        """Refuse what a plugin gives as a service, if it lacks a method of the service's protocol."""
+        kind = self.services[service]
+        if answer is None or record.distribution == kind.default:
+            return
+        protocol: Any = resolve(kind.protocol) if isinstance(kind.protocol, str) else kind.protocol
+        for name in [
+            name for cls in protocol.__mro__ for name, value in vars(cls).items() if inspect.isfunction(value)
+        ]:
+            if (
+                (name[0] != "_" or name == "__call__")
+                and name not in _MAY_LACK
+                and not callable(getattr(answer, name, None))
+            ):
+                raise PluginError(
+                    f"plugin {record.label}: its {service} lacks {name}(), a method of {protocol.__name__}"
+                )
 
     def _note(self, record: PluginRecord, answer: Any = None) -> None:
         if now := getattr(self._calls, "now", None):

@@ -272,9 +272,9 @@ class Plugins(HookCalls):
             )
         eager = [r for r, last_resort in offers.items() if not last_resort and self._may_serve(r, service)]
         if len(eager) > 1:
-            names = " and ".join(record.label for record in eager)
+            names = " and ".join(record.label for record in eager) + (" both" if len(eager) == 2 else " all")
             raise ProviderConflict(
-                f"{names} all offer the service {service!r}:"
+                f"{names} offer the service {service!r}:"
                 f' say which one with `prefer.{service} = "{eager[0].name}"` under [plugins] in .pamola.toml'
             )
         default = self.services[service].default
@@ -302,8 +302,7 @@ class Plugins(HookCalls):
             if (not self._may_serve(record, service, wraps=True) if impl.wrapper else record is not chosen)
         ]
         caller = self.manager.subset_hook_caller(f"pamola_provide_{service}", remove_plugins=others)
-        with self.blaming(chosen, f"failed to provide {service!r}"):
-            answer = caller(**arguments)
+        answer = self._call(caller, arguments, [])
         if answer is None:
             raise PluginError(f"plugin {chosen.label} was chosen to provide {service!r}, and gave nothing")
         return answer

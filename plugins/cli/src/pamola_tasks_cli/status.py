@@ -103,7 +103,7 @@ def _detail(row: Mapping[str, Any]) -> str:
 def _print_one(row: Mapping[str, Any], asked: str) -> None:
     heading(row["task"])
     state = row["state"]
-    rows = [("state", click.style(state, fg=_COLOURS.get(state)))]
+    rows = [("state", click.style(state, fg=colour) if (colour := _COLOURS.get(state)) else state)]
     if row["since"]:
         rows.append(("since", f"{_when(row)} UTC"))
     if row["run"]:

@@ -296,7 +296,9 @@ class TaskReporter:
             write: ReportWriter = resolve(writer) if isinstance(writer, str) else writer
             return write(report)
         except Exception as error:
-            raise ReportingError(f"the {extension} report of {self.task_id} cannot be made: {error}") from error
+            whose = f" by plugin {writers.owner(extension).label}" if hasattr(writers, "owner") else ""
+            problem = f"the {extension} report of {self.task_id} cannot be made{whose}"
+            raise ReportingError(f"{problem}: {type(error).__name__}: {error}") from error
 
     def _write(self, files: Files, name: str, document: bytes, role: Role = "report") -> None:
         try:
