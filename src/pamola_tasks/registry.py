@@ -108,7 +108,7 @@ class Tasks:
 
     def __init__(self, plugins: Plugins, project: Project) -> None:
         self._added = Contributions(plugins, "pamola_add_tasks", "a task", project=project)
-        self._project = project
+        self._project, self._plugins = project, plugins
         self._known = {name: self._added.target(name) for name in self._added if not name.startswith("*.")}
 
     def known(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Tasks:
             return self._make(name, name)
         meant = closest(name, self._known)
         hint = f"did you mean {meant!r}?" if meant else f"`pamola-task list` shows the tasks of {self._project.root}"
-        raise UnknownTaskError(f"there is no task {name!r}: {hint}")
+        raise UnknownTaskError("; ".join([f"there is no task {name!r}: {hint}", *self._plugins.left_out()]))
 
     def _make(self, target: Any, name: str) -> Task:
         if isinstance(target, Task):

@@ -108,3 +108,10 @@ def test_a_report_writer_that_fails_names_its_plugin(with_plugin):
 def test_the_state_of_a_task_that_never_ran_is_plain_text(project, cli):
     """A state without a colour is printed without an escape."""
     assert "never run\n" in cli("status", "example", cwd=project).stdout
+
+
+def test_a_task_that_is_not_found_recalls_what_was_left_out(project, cli):
+    """Without the plugin that reads task files there is no task: it says which plugin was left out."""
+    said = cli("--no-plugin", "config", "run", "example", cwd=project, code=2).stderr
+    assert "plugin config (pamola-tasks-config" in said
+    assert "was left out on purpose" in said

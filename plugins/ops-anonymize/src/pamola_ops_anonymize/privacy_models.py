@@ -226,5 +226,6 @@ def models_of(known: Mapping[str, Any], asked: Iterable[tuple[str, Mapping[str, 
         try:
             made.append(cls(**parameters))
         except (TypeError, ValueError) as error:
-            raise ParameterError(f"the privacy model {name!r} cannot be made of its parameters: {error}") from error
+            problem = str(error).replace(f"{cls.__qualname__}.__init__() ", "it ")
+            raise ParameterError(f"the privacy model {name!r} cannot be made of its parameters: {problem}") from error
     return tuple(made)
