@@ -82,3 +82,11 @@ def test_a_task_asks_its_dependency_for_status_and_metrics(tmp_path: Path) -> No
     task.kernel = Kernel(tmp_path)
     assert task.run(), task.error_info
     assert asked == [True, {"Count": {"rows": 3}}]
+
+
+def test_the_module_of_scripts_has_the_base_task_of_the_package() -> None:
+    """One with the forerunner's getters."""
+    import pamola_tasks_compat
+    import pamola_tasks_compat.tasks
+
+    assert pamola_tasks_compat.tasks.BaseTask is pamola_tasks_compat.BaseTask

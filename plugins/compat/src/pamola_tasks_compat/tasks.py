@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pamola_tasks import BaseTask
 from pamola_tasks.errors import DirectoryManagerError, UsageError
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.operation import operation_seed
@@ -17,6 +16,7 @@ from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.task import Task
+from pamola_tasks_compat.base_task import BaseTask
 from pamola_tasks_compat.folders import (
     clean_temp_dir,
     create_default_project_structure,
