@@ -424,7 +424,7 @@ def test_a_lock_that_tells_nothing_is_a_lock_all_the_same(tmp_path: Path) -> Non
     lock.parent.mkdir(parents=True)
     with open(lock, "a+b", buffering=0) as file:
         assert system.lock(file.fileno())
-        with pytest.raises(AlreadyRunning, match="is running already: wait"):
+        with pytest.raises(AlreadyRunning, match="is locked by process"):
             disk_kernel(tmp_path).run(Steps(Nothing))
 
 
