@@ -115,3 +115,12 @@ def test_a_task_that_is_not_found_recalls_what_was_left_out(project, cli):
     said = cli("--no-plugin", "config", "run", "example", cwd=project, code=2).stderr
     assert "plugin config (pamola-tasks-config" in said
     assert "was left out on purpose" in said
+
+
+def test_an_operation_that_cannot_be_imported_hides_no_other(with_plugin):
+    """The list warns of it by plugin; asking for it alone is refused."""
+    text = "@hookimpl\ndef pamola_add_operations():\n    return {'Lost': 'no_such_module:T', 'Five': 5}\n"
+    said = with_plugin(text, "ops", code=0)
+    assert "ProfileOperation" in said
+    assert "operation 'Lost' of odd_plugin" in said
+    with_plugin(text, "ops", "Lost")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from pamola_tasks.errors import PluginError
 from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.registry import RegisteredOperation
 from pamola_tasks_cli.json_schema import json_schema
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 def command(cli: Invocation, name: str | None, as_json: bool) -> None:
     """List the operations that tasks can use, or show one with its parameters, types and defaults."""
     operations = cli.kernel.operations
-    every = [_document(operations.get(known)) for known in ([name] if name is not None else operations)]
+    every = []
+    for known in [name] if name is not None else operations:
+        try:
+            every.append(_document(operations.get(known)))
+        except PluginError as error:  # the others can be used
+            if name is not None:
+                raise
+            cli.out.warn(str(error))
     if as_json:
         print_json(every if name is None else every[0])
     elif name is not None:
