@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import BaseTask
-from pamola_tasks.errors import ConfigurationError, ParameterError, UnknownOperationError, UsageError
+from pamola_tasks.errors import (
+    ConfigurationError,
+    PamolaTaskError,
+    ParameterError,
+    PluginError,
+    UnknownOperationError,
+    UsageError,
+)
 from pamola_tasks.parameters import annotations_of
 from pamola_tasks.plan import STEP_OPTIONS
 
@@ -118,13 +125,13 @@ def _listed(entry: Any) -> _Listed:
     return _Listed(name, name_key, parameters, parameters_key, step, fields)
 
 
-def _add(task: BaseTask, listed: _Listed) -> Iterator[ConfigurationError]:
+def _add(task: BaseTask, listed: _Listed) -> Iterator[PamolaTaskError]:
     """Add one, or one a field; what was refused."""
     if task.kernel is None:
         raise UsageError(f"task {task.task_id} is not initialized: call initialize() or run() first")
     try:
         cls = task.kernel.operations.get(listed.name).cls
-    except ConfigurationError as error:
+    except (ConfigurationError, PluginError) as error:
         yield error
         return
     own, step, parameters = annotations_of(cls), listed.step, listed.parameters
@@ -139,7 +146,7 @@ def _add(task: BaseTask, listed: _Listed) -> Iterator[ConfigurationError]:
     for options, values in each:
         try:
             task.add_step(listed.name, step=options, **_with_input(task, cls, values))
-        except ConfigurationError as error:
+        except (ConfigurationError, PluginError) as error:
             yield error
 
 
@@ -154,10 +161,10 @@ def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]
     return {**parameters, readers[0]: available[0]} if available else parameters
 
 
-def _problems_of(error: ConfigurationError, listed: _Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+def _problems_of(error: PamolaTaskError, listed: _Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
     """For each problem its path within the entry, the message, and whether it is about the key there."""
     named = (listed.name_key,), listed.name_key == listed.name
-    if isinstance(error, UnknownOperationError):
+    if isinstance(error, UnknownOperationError | PluginError):
         yield named[0], str(error), named[1]
     elif isinstance(error, ParameterError):
         for name, problem in zip(error.parameters, error.problems, strict=True):
