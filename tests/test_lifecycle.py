@@ -455,7 +455,8 @@ def test_a_step_must_write_what_it_declares_and_declare_what_it_writes_and_reads
 
     kernel = kernel_of(continue_on_error=True)
     outcome = kernel.run(
-        Steps(Silent, Secretive, (Curious, {"input_dataset": "numbers"})), datasets={"numbers": [1], "other": [2]}
+        Steps(Silent, Secretive, (Curious, {"input_dataset": "numbers"}), (Count, {"input_dataset": "other"})),
+        datasets={"numbers": [1], "other": [2]},
     )
     messages = [result.error_message or "" for result in outcome.results.values()]
     assert "ended without writing 'promised'" in messages[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.bring_up import BringUp
 from pamola_tasks.errors import ConfigurationError, DependencyError, PamolaTaskError, PlanError
+from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plugins.observers import Observers
 from pamola_tasks.record import now
 from pamola_tasks.steps import Steps, settled_seed
@@ -55,7 +56,7 @@ class RunSession(BringUp):
         """Let plugins change and check the plan; `PlanError` if it cannot run or a plugin objects."""
         run, plan, plugins = self.run, self.run.plan, self.kernel.plugins
         run.record.seed = settled_seed(run)
-        before = list(plan)
+        before = meant = list(plan)
 
         def note_change(record: PluginRecord) -> None:
             nonlocal before
@@ -68,7 +69,10 @@ class RunSession(BringUp):
         plugins.each("pamola_modify_plan", after_each=note_change, run=run, plan=plan)
         for step in plan:
             run.redactor.learn(step.operation.parameters())
-        problems = plan.problems() + plugins.objections("pamola_check_plan", run=run, plan=plan)
+        known = {name for step in (*meant, *plan) for name in step.reads}
+        known |= {*run.config.input_datasets, *run.config.auxiliary_datasets}
+        unread = [unknown_name(name, sorted(known), "dataset") for name in run.options.datasets if name not in known]
+        problems = unread + plan.problems() + plugins.objections("pamola_check_plan", run=run, plan=plan)
         if problems:
             raise PlanError(problems=tuple(problems))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,38 @@ def test_a_restart_that_is_refused_costs_no_finished_work(cli: Cli, project: Pat
     task.write_text(good)
     assert "0 done, 3 unchanged" in cli("run", "example", cwd=project, code=0).stdout
     assert "3 done" in cli("run", "example", "--restart", cwd=project, code=0).stdout
+
+
+@pytest.mark.parametrize("name", ["poeple", "People", "people ", "Safe"])
+def test_a_frame_that_nothing_reads_is_refused(
+    python: Callable[..., subprocess.CompletedProcess[str]], project: Path, name: str
+) -> None:
+    """Else the run would compute from the file, and succeed."""
+    (project / "go.py").write_text(
+        "import sys, pandas as pd\nfrom pamola_tasks import Kernel\n"
+        "frame = pd.read_csv('DATA/raw/example.csv', dtype={'zipcode': str})\n"
+        "ended = Kernel.discover('.').run('example', datasets={sys.argv[1]: frame})\n"
+        "print(ended.status, ended.error, len(ended.record.steps))\n"
+    )
+    meant = "safe" if name == "Safe" else "people"
+    said = python("go.py", name, cwd=project).stdout
+    assert f"unknown dataset {name!r}: did you mean {meant!r}?" in said
+    assert said.split()[0] != "success"
+    assert said.split()[-1] == "0"
+    assert python("go.py", "people", cwd=project).stdout.startswith("success None 3")
+
+
+def test_a_check_of_the_configuration_names_every_operation_that_cannot_be_made(cli: Cli, project: Path) -> None:
+    """With file and line, as `run` does: nobody finds out by running."""
+    (project / "ops.py").write_text(
+        f"{HOOK}pamola_add_operations():\n    return {{'Oa': 'nomod:T', 'Ob': 5, 'Oc': int, 'Od': 'ops:Missing'}}\n"
+    )
+    (project / "configs/obt.yaml").write_text(
+        "task_id: obt\ninput_datasets: {people: DATA/raw/example.csv}\noperations:\n"
+        "  - Oa\n  - Ob: {}\n  - Oc: {}\n  - operation: Od\n  - ProfileOperation: {dataset_name: people}\n"
+    )
+    for command in ("config check obt", "config check", "run obt"):
+        done = cli("--plugin", "ops.py", *command.split(), cwd=project)
+        assert done.returncode == 2, command
+        for line in (4, 5, 6, 7):
+            assert f"configs/obt.yaml:{line}" in done.stdout + done.stderr, command
