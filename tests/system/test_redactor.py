@@ -66,6 +66,7 @@ COMMANDS = [
     "status",
     "history",
     "report example",
+    "reports prune --keep 5",
     "verify example",
     "checkpoints example",
     "graph",

@@ -10,7 +10,9 @@ import pickle
 import shlex
 import stat
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,19 +157,25 @@ def test_what_is_mounted_read_only_is_accepted(tmp_path: Path, mode: int) -> Non
             find_key({"PAMOLA_KEY_FILE": str(path)})
 
 
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user can look into, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 @ROOT
 @pytest.mark.parametrize(
     ("mode", "group", "accepted"),
     [(0o440, 4711, True), (0o444, 0, True), (0o644, 0, True), (0o660, 4711, False), (0o646, 0, False)],
 )
 def test_another_user_reads_the_key_that_root_has_mounted(
-    tmp_path: Path, mode: int, group: int, accepted: bool
+    public_folder: Path, mode: int, group: int, accepted: bool
 ) -> None:
     """As a process of the user 4711 in a container: what nobody but root can write."""
-    path = key_file(tmp_path / "key", mode=mode)
+    path = key_file(public_folder / "key", mode=mode)
     os.chown(path, 0, group)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     child = os.fork()
     if child == 0:
         os.setgid(4711)
