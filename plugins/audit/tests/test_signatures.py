@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 
@@ -40,8 +41,11 @@ def test_an_edited_digit_of_a_report_is_found_where_only_the_report_is(cli, else
 def test_a_signature_of_another_key_or_none_is_no_signature(cli, elsewhere):
     folder, public = elsewhere
     page = folder / "a_report.html"
-    done = cli("verify", page.name, "--public-key", public[::-1], cwd=folder, code=1)
+    other = base64.b64encode(bytes(32)).decode()
+    done = cli("verify", page.name, "--public-key", other, cwd=folder, code=1)
     assert "another key" in done.stdout
+    for wrong in ("nonsense", "no-such-file.pub", public[:-4]):
+        assert "is neither a public key" in cli("verify", page.name, "--public-key", wrong, cwd=folder, code=2).stderr
     assert "--public-key" in cli("verify", page, code=2).stderr
     page.write_bytes(page.read_bytes().rpartition(b"<!-- signature")[0])
     assert "removed" in cli("verify", page.name, "--public-key", public, cwd=folder, code=1).stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,14 +36,21 @@ def reports_at(name: str) -> list[Path]:
 def public_key(given: str | None, root: Path) -> str:
     """The public key: as given, in a file that was named, or the one in the project."""
     file = Path(given) if given is not None else root / PUBLIC
-    if file.is_file():
-        return file.read_text("ascii", "replace").strip()
-    if given is None:
+    if given is None and not file.is_file():
         raise UsageError(
             f"who is to have signed it? Name the public key with --public-key: its text, or a copy of the file {PUBLIC}"
             " of the project that made the report"
         )
-    return given.strip()
+    text = (file.read_text("ascii", "replace") if file.is_file() else str(given)).strip()
+    try:
+        fits = len(base64.b64decode(text, validate=True)) == 32
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError(
+            f"--public-key: {given or PUBLIC} is neither a public key (32 bytes in base64) nor a file with one"
+        )
+    return text
 
 
 def problem_of(path: Path, public: str, fits: Callable[[bytes, str, str], bool]) -> str:

@@ -96,7 +96,9 @@ def _detail(row: Mapping[str, Any]) -> str:
     if row["state"] == "aborted" and row["steps"]:
         return f"in {', '.join(row['steps'])}"
     said = str((row["error"] or {}).get("message") or "").partition("\n")[0] if row["state"] == "failed" else ""
-    old = f"{len(row['outdated'])} outputs of earlier runs (`clean --outputs`)" if row["outdated"] else ""
+    old = (
+        f"{len(row['outdated'])} files that the newest run did not make (`clean --outputs`)" if row["outdated"] else ""
+    )
     return "; ".join(filter(None, (old, said)))
 
 
