@@ -18,13 +18,13 @@ end_now = os._exit  #: ends this process without words, for what has a reason to
 
 _REPLACED = ("_exit", "execv", "execve")  # all of `os.exec…` call one of these
 _lock = threading.RLock()
-_doing: dict[object, tuple[int, str]] = {}  # what is under way: its thread, and words
+_doing: dict[object, tuple[int, str | Callable[[], str]]] = {}  # what is under way: its thread, and words
 _before: dict[tuple[Any, str], Callable[..., Any]] = {}  # what was replaced, by module and name
 _OURS = {code for name, code in vars(errors).items() if name.startswith("EXIT_")}
 
 
 @contextlib.contextmanager
-def ends_with_words(doing: str) -> Iterator[None]:
+def ends_with_words(doing: str | Callable[[], str]) -> Iterator[None]:
     """Have the process end with a line that says what was under way, in `doing`, where it is ended by `os._exit`.
 
     The exit code stays, but for those that mean something else here, 0 above all: these become 1. What code in C, a
@@ -55,7 +55,8 @@ def _instead_of(name: str, function: Callable[..., Any], pid: int) -> Callable[.
             return function(*arguments, **named)
         words = [words for thread, words in _doing.values() if thread == threading.get_ident()]
         words = words or [words for _, words in _doing.values()]
-        said = f"error: the process was ended by os.{name}({', '.join(map(repr, arguments[:1]))}) {words[-1]}\n"
+        doing = words[-1] if isinstance(words[-1], str) else words[-1]()
+        said = f"error: the process was ended by os.{name}({', '.join(map(repr, arguments[:1]))}) {doing}\n"
         with contextlib.suppress(OSError):
             os.write(2, said.encode("utf-8", "replace"))
         code = arguments[0] if name == "_exit" and arguments else 0
