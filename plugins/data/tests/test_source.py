@@ -239,3 +239,23 @@ def test_several_threads_read_one_dataset_once(people: Any, monkeypatch: pytest.
     for thread in threads:
         thread.join()
     assert len(opened) == 1
+
+
+def test_how_a_dataset_is_read_is_told_option_by_option(project: Any) -> None:
+    """Several files, stated options and types; limits hold for inputs, not for what a step of ours made."""
+    for number in (1, 2):
+        project.put(f"a{number}.csv", "zip;age\n1;2\n")
+    source = project.source(data_types={"two": {"zip": "text"}, "age": "integer"})
+    source.add_multi_file_dataset("two", ["a1.csv", "a2.csv"], delimiter=";", encoding="latin1")
+    told = source.reading("two")
+    assert (told["format"], told["delimiter"], told["encoding"]) == ("'csv'", "';'", "'latin1'")
+    assert (told["type of column 'age'"], told["type of column 'zip'"]) == ("integer", "text")
+    assert told["missing_values"] == "''"
+    assert told["column_limit"] == "100000"
+    source.add_file_path("made", "a1.csv", role="state")
+    assert "column_limit" not in source.reading("made")
+    source.add_file_path("sheet", "a.xlsx", sheet="people")
+    assert source.reading("sheet")["sheet"] == "'people'"
+    assert "delimiter" not in source.reading("sheet")
+    source.add_dataframe("frame", pd.DataFrame({"age": [1]}))
+    assert source.reading("frame") == {"format": "'memory'", "type of column 'age'": "integer"}

@@ -94,6 +94,12 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
             found.append(f"input {name} changed" if old and new else f"input {name} is {'new' if new else 'gone'}")
         elif subject == "module":
             found.append(_changed(key, old and f"sha256:{old}", new))
+        elif name.startswith("reading "):
+            dataset, _, option = name.removeprefix("reading ").partition(": ")
+            if any(part.startswith(f"{subject} reading {dataset}: ") for part in before):
+                found.append(_read(dataset, option, old, new))
+            elif f"input {dataset}" in before:
+                found.append(f"how {dataset} is read was not recorded")
         elif key == "code":
             found.append("the operation's source changed")
         elif key == ENCRYPTION_KEY:
@@ -102,7 +108,13 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
             found.append(f"{old or 'nothing'} → {new or 'nothing'}")
         else:
             found.append(_changed(name or key, old, new))
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _read(dataset: str, option: str, old: str | None, new: str | None) -> str:
+    if new is None:
+        return f"{dataset}: read with no stated {option} instead of {old}"
+    return f"{dataset}: read with {option} {new} instead of {old or 'none stated'}"
 
 
 def _changed(what: str, old: str | None, new: str | None) -> str:

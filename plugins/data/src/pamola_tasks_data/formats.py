@@ -5,6 +5,7 @@ What reads and writes them is imported when it is first called: pandas and Arrow
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import PurePath
@@ -35,6 +36,18 @@ JSON_LINES = _format(
     "jsonl", "json_files.read_lines", "json_files.write_lines", "json_files.chunks", "json_files.schema"
 )
 EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.chunks", "excel.schema", "excel.columns")
+
+# What these formats do not look at: it changes nothing of what is read from them or written to them.
+_OF_CSV = ("delimiter", "quotechar", "encoding", "missing_values", "for_spreadsheets")
+UNUSED = dict.fromkeys(("parquet", "json", "jsonl", "xlsx"), _OF_CSV)
+
+
+def shown(value: Any) -> str:
+    """The value of an option as text, empty where it says nothing: where nothing is stated, or there is no limit."""
+    if value is None or value == sys.maxsize:
+        return ""
+    return ", ".join(map(repr, value)) if isinstance(value, (tuple, list)) else repr(value)
+
 
 OWN = {known.extension: known for known in (CSV, PARQUET, JSON, JSON_LINES, EXCEL)}
 

@@ -23,14 +23,16 @@ def pamola_add_settings() -> str:
 
 @hookimpl
 def pamola_check_config(config: Config) -> list[str]:
-    """A type of a column that is not known."""
-    from pamola_tasks_data.settings import check_data_types
+    """A type of a column, or an encoding, that is not known."""
+    from pamola_tasks_data.settings import check_data_types, check_encoding
 
-    try:
-        check_data_types(config.data_types)
-    except ConfigurationError as error:
-        return [str(error)]
-    return []
+    problems = []
+    for check, value in ((check_data_types, config.data_types), (check_encoding, config.get("default_encoding"))):
+        try:
+            check(value)
+        except ConfigurationError as error:
+            problems.append(str(error))
+    return problems
 
 
 @hookimpl(trylast=True)
@@ -63,9 +65,17 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> None:
 
 @hookimpl
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
-    """Versions of the libraries that values depend on, and how CSV is written, where it is not as ever."""
-    unusual = step.writes and run.config.plugin("data").csv_for_spreadsheets
-    return {**_library_versions(), "csv": "for spreadsheets"} if unusual else _library_versions()
+    """Versions of the libraries that values depend on, and how each dataset is read and written."""
+    parts = dict(_library_versions())
+    if step.reads and (reading := getattr(run.data_source, "reading", None)) is not None:
+        for name in step.reads:
+            parts |= {f"reading {name}: {option}": text for option, text in reading(name).items()}
+    if any(run.plan.is_final(name, run.config.outputs) for name in step.writes):
+        from pamola_tasks_data.provider import writing
+
+        format = getattr(step.operation, "output_format", None) or run.config.output_format
+        parts |= {f"output {option}": text for option, text in writing(run, format).items()}
+    return parts
 
 
 @cache

@@ -7,8 +7,10 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import DataWriteError, PathSecurityError
-from pamola_tasks_data.formats import Formats
+import attrs
+
+from pamola_tasks.errors import DataError, DataWriteError, PathSecurityError
+from pamola_tasks_data.formats import UNUSED, Formats, shown
 from pamola_tasks_data.reading import LIMITS, CsvOptions, DataReader
 from pamola_tasks_data.source import DataSource
 from pamola_tasks_data.writing import DataWriter
@@ -38,6 +40,15 @@ def data_writer(run: RunServices) -> DataWriter:
     source = getattr(run, "data_source", None)
     handover = source.handover if isinstance(source, DataSource) else None
     return DataWriter(run.files, formats=_formats(run), csv=csv_options(run.config), handover=handover)
+
+
+def writing(run: RunServices, format: str) -> dict[str, str]:
+    """All that decides how an output of this format is written, as text by option."""
+    options = attrs.asdict(csv_options(run.config))
+    unused: tuple[str, ...] = ()
+    with contextlib.suppress(DataError):  # a format that nobody knows: writing says so
+        unused = UNUSED.get(_formats(run).key(format), ())
+    return {key: text for key, value in options.items() if key not in unused and (text := shown(value))}
 
 
 def csv_options(config: Config) -> CsvOptions:

@@ -68,6 +68,11 @@ class DataReader:
             raise DataError("files cannot be read here: pass `files=` to DataSource or DataReader")
         return self._files
 
+    def options(self, stated: Mapping[str, Any]) -> dict[str, Any]:
+        """All options that a format gets to read a dataset of which these are stated."""
+        known = {key: value for key, value in stated.items() if value is not None}
+        return {**attrs.asdict(self.csv), **self.limits, **known}
+
     def table(self, file: VerifiedFile, format: str, *, role: Role, what: str, **stated: Any) -> Table:
         """A file as a table, which messages call `what`; `stated` are options of its format that are not None."""
 
@@ -75,8 +80,7 @@ class DataReader:
             if self._warn is not None:
                 self._warn(f"{what}: {message}")
 
-        known = {key: value for key, value in stated.items() if value is not None}
-        options = {**attrs.asdict(self.csv), **self.limits, "warn": warn, **known}
+        options = {**self.options(stated), "warn": warn}
         return Table(file=file, format=self.formats[format], role=role, what=what, options=options)
 
 

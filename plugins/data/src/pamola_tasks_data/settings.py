@@ -7,7 +7,9 @@ data_types:
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
+from encodings import aliases
 from typing import Any
 
 import attrs
@@ -67,6 +69,19 @@ def check_data_types(data_types: Mapping[str, Any]) -> None:
     for name, value in data_types.items():
         for column, kind in value.items() if isinstance(value, Mapping) else [(name, value)]:
             _kind(column, kind)
+
+
+def check_encoding(name: Any) -> None:
+    """Refuse an encoding that Python does not know, before anything is read; the nearest that it knows is named."""
+    try:
+        codecs.lookup(str(name))
+    except LookupError:
+        import difflib
+
+        spelled = str(name).lower().replace("-", "_")
+        near = difflib.get_close_matches(spelled, {*aliases.aliases, *aliases.aliases.values()}, 1)
+        hint = f": do you mean {near[0]}?" if near else ": use a name like utf-8, cp1252 or iso8859-2"
+        raise ConfigurationError(f"default_encoding: there is no encoding {name!r}{hint}") from None
 
 
 def _kind(column: str, value: Any) -> str:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
+from pamola_tasks_data.formats import UNUSED, shown
 from pamola_tasks_data.origin import check_origin
 from pamola_tasks_data.reading import LIMITS, DataReader, Table
 from pamola_tasks_data.settings import check_data_types, stated_for
@@ -311,6 +312,16 @@ class DataSource:
                 assert dataset.frame is not None
                 dataset.fingerprint = frame_hash(dataset.frame)
         return dataset.fingerprint
+
+    def reading(self, name: str) -> dict[str, str]:
+        """All that decides how a dataset is read, as text by option: the options of its format, and the stated types."""
+        dataset = self._datasets.get(name) or self._new(name)
+        told = {f"type of column {column!r}": str(kind) for column, kind in sorted(dataset.kinds.items())}
+        if dataset.format != "memory":
+            options = self._reader.options(dataset.stated)
+            unused = UNUSED.get(dataset.format, ("for_spreadsheets",))
+            told |= {key: shown(options[key]) for key in sorted(options) if key not in unused}
+        return {"format": shown(dataset.format)} | {key: text for key, text in told.items() if text}
 
     def describe(self, name: str) -> DatasetRecord:
         """What is known of a dataset without reading more of it, but for its hash.
