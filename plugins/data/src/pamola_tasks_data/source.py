@@ -314,7 +314,7 @@ class DataSource:
         return dataset.fingerprint
 
     def reading(self, name: str) -> dict[str, str]:
-        """All that decides how a dataset is read, as text by option: the options of its format, and the stated types."""
+        """All that decides how a dataset is read, as text: the options of its format, and the stated types."""
         dataset = self._datasets.get(name) or self._new(name)
         told = {f"type of column {column!r}": str(kind) for column, kind in sorted(dataset.kinds.items())}
         if dataset.format != "memory":
