@@ -284,7 +284,7 @@ def pamola_run_operation(kernel: KernelView, operation: Operation, arguments: Ma
 
 
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> Mapping[str, str]:
-    """Add parts to a step's fingerprint: when one changes, the step is run again. `reading NAME: …` is how it is read."""
+    """Add parts to a step's fingerprint: when one changes, the step runs again. `reading NAME: …` is how it is read."""
 
 
 def pamola_run_step(run: RunServices, step: Step) -> OperationResult:
