@@ -12,6 +12,7 @@ import contextlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -22,15 +23,19 @@ import pyarrow.csv as arrow_csv
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
 from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.decimals import merges_texts
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, examine
 from pamola_tasks_data.expanding import Borrowed
 from pamola_tasks_data.inference import AS_TEXT, TEXT, TEXT_DTYPE, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pamola_tasks_data.reading import Table
 
 _BLOCK = 1 << 22
+_ROWS = 1 << 16
 _CELL = 256  # bytes that a cell may have, on average, in a row longer than a block
 
 T = TypeVar("T")
@@ -83,6 +88,25 @@ def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
 def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
     """Names of the columns, from the first bytes."""
     return _CsvFile(file, None, options).columns
+
+
+def merged_in_all(
+    kinds: Sequence[Mapping[str, Kind]], tables: Callable[[Mapping[str, str]], Iterable[Table]]
+) -> dict[str, str]:
+    """Columns that are numbers in each of several files, but text in all together: two texts would be one number.
+
+    Args:
+        kinds: What was found in each file, by column.
+        tables: Gives the files as tables, to be read as columns of given dtypes.
+    """
+    found: dict[str, str] = {}
+    for name in kinds[0] if len(kinds) > 1 else ():
+        if reduce(Kind.merged, [each[name] for each in kinds]).may_merge_texts:
+            text = {name: TEXT_DTYPE}
+            pieces = (piece[name] for table in tables(text) for piece in table.chunks(_ROWS, [name]))
+            if merges_texts(pa.array(piece, TEXT, from_pandas=True) for piece in pieces):
+                found |= text
+    return found
 
 
 class _CsvFile:
@@ -223,8 +247,14 @@ class _CsvFile:
         parts = self._decoding(
             lambda: merge_all([kind for kind, _ in self._recognized(batch)] for batch in self.batches())
         )
+        if known is not None:
+            return known
         found = dict(zip(self.columns, parts or [Kind(NOTHING, True)] * len(self.columns), strict=True))
-        return found if known is None else known
+        for name, kind in found.items():
+            if kind.may_merge_texts and merges_texts(batch.column(name) for batch in self.batches()):
+                found[name] = AS_TEXT
+        self._notes["kinds"] = found
+        return found
 
     def typed_frame(self, text: Any, types: Mapping[str, Kind]) -> pd.DataFrame:
         """A table or batch of text as a DataFrame of these types."""
@@ -232,7 +262,10 @@ class _CsvFile:
 
     def frame(self, text: Any) -> pd.DataFrame:
         """The whole table of text as a DataFrame of the types that are found in it."""
-        found = self._recognized(text)
+        found = []
+        for name, (kind, values) in zip(self.columns, self._recognized(text), strict=True):
+            text_apart = kind.may_merge_texts and merges_texts([text.column(name)])
+            found.append((AS_TEXT, text.column(name)) if text_apart else (kind, values))
         kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
         return self._framed([values for _, values in found], kinds)
 

@@ -1,8 +1,9 @@
 """Which type a column of text has, such that nothing is lost: text becomes a number only if the number says it all.
 
 `01234` is not a number (its zero would be lost), nor is `+49…`, `1E10` (an identifier as likely), `nan`, or a number of
-more digits than a double holds. `True` and `False`, spelled so, are booleans; dates stay text unless `data_types`
-says otherwise. One cell that does not fit makes the whole column text.
+more digits than a double holds. Where two different texts are one number, such as `250.0` and `250.00`, all stay text.
+`True` and `False`, spelled so, are booleans; dates stay text unless `data_types` says otherwise. One cell that does not
+fit makes the whole column text.
 """
 
 from __future__ import annotations
@@ -15,12 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pamola_tasks_data.decimals import EXACT_DIGITS, WHOLE, decimals_of
 from pamola_tasks_data.kinds import NOTHING, Kind
 
-# A double holds 17 significant decimal digits; every whole number of up to 15 digits is exact.
-_DOUBLE_DIGITS = 17
-_EXACT_DIGITS = 15
-_DECIMAL = r"^-?(?:inf|(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-][0-9]+)?|(?:[0-9]\.[0-9]+)[eE][0-9]+)$"
 _SAMPLE = 1000
 _OTHER_MARKS = tuple(bytes([mark]) for mark in b"eEnNiIxX+")  # what may stand in a number beside digits, - and .
 
@@ -66,7 +64,7 @@ def _kind(text: Any) -> tuple[Kind, Any]:
         return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
     if shape.plain and not shape.minus_zero:
-        return Kind(pa.int64(), False, wide=shape.longest > _EXACT_DIGITS), whole
+        return Kind(pa.int64(), False, wide=shape.longest > EXACT_DIGITS, decimals=WHOLE), whole
     return _decimal_or_text(text, shape)
 
 
@@ -75,27 +73,8 @@ def _decimal_or_text(text: Any, shape: _Shape) -> tuple[Kind, Any]:
         numbers = pc.cast(text, pa.float64())
     except pa.ArrowInvalid:
         return AS_TEXT, text
-    return (Kind(pa.float64(), False), numbers) if _is_decimal(text, shape) else (AS_TEXT, text)
-
-
-def _is_decimal(text: Any, shape: _Shape) -> bool:
-    """Whether all cells, which Arrow takes for floats, are decimal numbers that a double holds."""
-    if not shape.plain and not pc.all(pc.match_substring_regex(text, _DECIMAL)).as_py():
-        return False
-    if shape.longest <= _EXACT_DIGITS:
-        return True
-    long = text.filter(pc.greater(pc.binary_length(text), _EXACT_DIGITS))
-    pointless = long.filter(pc.invert(pc.match_substring(long, ".")))
-    if len(pointless) and pc.any(pc.match_substring_regex(pointless, rf"^-?[0-9]{{{_EXACT_DIGITS + 1},}}$")).as_py():
-        return False
-    # A point, a sign and a zero before the point are no significant digits.
-    spare = pc.add(1, pc.add(pc.starts_with(long, "-").cast(pa.int64()), pc.starts_with(long, "0").cast(pa.int64())))
-    longer = long.filter(pc.greater(pc.subtract(pc.binary_length(long), spare), _DOUBLE_DIGITS))
-    if not len(longer):
-        return True
-    mantissa = pc.replace_substring_regex(longer, r"[eE].*$", "")
-    digits = pc.replace_substring_regex(pc.replace_substring(mantissa, ".", ""), r"^-?0*", "")
-    return bool(pc.max(pc.binary_length(digits)).as_py() <= _DOUBLE_DIGITS)
+    decimals = decimals_of(text, numbers, plain=shape.plain, longest=shape.longest)
+    return (AS_TEXT, text) if decimals is None else (Kind(pa.float64(), False, decimals=decimals), numbers)
 
 
 class _Shape:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pandas as pd
@@ -16,6 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks_data.arrow import to_frame
+
+if TYPE_CHECKING:
+    from pamola_tasks_data.decimals import Decimals
 
 NOTHING = pa.null()
 _EXACT = 2**53  # beyond this a double does not hold every whole number
@@ -40,6 +43,7 @@ class Kind:
     type: Any
     missing: bool  #: a value is missing
     wide: bool = False  #: some whole number is too long for a double
+    decimals: Decimals | None = None  #: how its numbers are written, where they were text
 
     @classmethod
     def of(cls, cells: Any) -> Kind:
@@ -60,13 +64,21 @@ class Kind:
     def merged(self, other: Kind) -> Kind:
         """What holds for a column of which these two are parts."""
         missing, wide = self.missing or other.missing, self.wide or other.wide
+        decimals = self.decimals or other.decimals
+        if self.decimals is not None and other.decimals is not None:
+            decimals = self.decimals.merged(other.decimals)
         types = {self.type, other.type} - {NOTHING}
         if None in types:
             return Kind(None, missing, wide)
         if len(types) <= 1:
-            return Kind(types.pop() if types else NOTHING, missing, wide)
+            return Kind(types.pop() if types else NOTHING, missing, wide, decimals)
         numbers = types == {pa.int64(), pa.float64()} and not wide
-        return Kind(pa.float64() if numbers else None, missing, wide)
+        return Kind(pa.float64() if numbers else None, missing, wide, decimals)
+
+    @property
+    def may_merge_texts(self) -> bool:
+        """Whether two different texts of the column may be the same number."""
+        return self.type == pa.float64() and self.decimals is not None and self.decimals.may_merge
 
 
 def merge_all(parts: Iterable[list[Kind]]) -> list[Kind]:

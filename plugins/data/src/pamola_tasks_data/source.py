@@ -291,6 +291,11 @@ class DataSource:
                 raise DataError(f"{dataset.what}: {table.file.path} has other columns than {dataset.paths[0]}")
             else:
                 common = {c: dataset.common_dtype(c, common[c], seen[c]) for c in common}
+        if common and all("kinds" in dataset.notes[path] for path in dataset.paths):
+            from pamola_tasks_data.csv_reading import merged_in_all
+
+            kinds = [dataset.notes[path]["kinds"] for path in dataset.paths]
+            common.update(merged_in_all(kinds, lambda dtypes: self._tables(dataset, dtypes)))
         return common
 
     # ------------------------------------------------------------ facts
