@@ -118,10 +118,14 @@ class _CsvFile:
         self._notes: dict[str, Any] = {} if options.get("notes") is None else options["notes"]
         encoding = options.get("encoding") or self._notes.get("encoding")
         self._encoding_known = bool(encoding)
-        self.head: CsvHead = examine(file, {**options, "encoding": encoding})
+        delimiter = options.get("delimiter") or self._notes.get("delimiter")
+        self.head: CsvHead = examine(file, {**options, "encoding": encoding, "delimiter": delimiter})
+        self._notes["delimiter"] = self.head.delimiter
         self._block = max(_BLOCK, _CELL * len(self.head.header))
         self.columns = list(self.head.header if columns is None else columns)
         check_columns(self.columns, self.head.header)
+        if self.head.note:
+            self._warn(self.head.note)
         if self.head.guessed_encoding:
             self._warn_of_encoding()
 
@@ -217,9 +221,12 @@ class _CsvFile:
         self._notes["encoding"] = self.head.encoding
         return found
 
-    def _warn_of_encoding(self) -> None:
+    def _warn(self, message: str) -> None:
         warn = self._options.get("warn") or str  # outside a run there is nobody to warn
-        warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
+        warn(message)
+
+    def _warn_of_encoding(self) -> None:
+        self._warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
         self._notes["encoding"] = FALLBACK_ENCODING
 
     def _ragged(self, bad: list[Any]) -> DataError:

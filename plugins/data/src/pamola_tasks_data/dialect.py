@@ -12,16 +12,15 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data.delimiters import DELIMITERS, Choice, chosen
 from pamola_tasks_data.expanding import check_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 HEAD_SIZE = 1 << 16
-DELIMITERS = (",", ";", "\t", "|")
 FALLBACK_ENCODING = "cp1252"
 
-_CONSISTENT_SHARE = 0.9  # of the first rows, that must be as wide as the header for a delimiter to be believed
 _ROWS_LOOKED_AT = 100
 _NAME = 64  # bytes that the name of a column may have, on average
 
@@ -36,6 +35,7 @@ class CsvHead:
     header: tuple[str, ...]
     only_header: bool  #: the file has no rows
     guessed_encoding: bool  #: the bytes are not UTF-8, and no encoding was stated
+    note: str = ""  #: what the user should know of the delimiter that was found
 
 
 def examine(file: IO[bytes], stated: Mapping[str, Any]) -> CsvHead:
@@ -65,7 +65,10 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
     encoding, guessed = _encoding(head, stated.get("encoding"))
     text = _decoded(head, encoding)
     quotechar = stated.get("quotechar") or '"'
-    delimiter = stated.get("delimiter") or _delimiter(text, quotechar, whole)
+    choice = Choice(stated.get("delimiter") or "")
+    if not choice.delimiter:
+        choice = chosen({each: _rows(text, each, quotechar, whole) for each in DELIMITERS})
+    delimiter = choice.delimiter
     rows = _rows(text, delimiter, quotechar, whole)
     if not rows:
         return None
@@ -79,6 +82,7 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         header=header,
         only_header=whole and len(rows) == 1,
         guessed_encoding=guessed,
+        note=choice.note,
     )
 
 
@@ -132,16 +136,3 @@ def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[s
             f" which must be one character each"
         ) from None
     return [row for row in found if row]
-
-
-def _delimiter(text: str, quotechar: str, whole: bool) -> str:
-    """The delimiter that makes the most columns, all rows alike; the comma where none does."""
-    best, best_score = ",", (0.0, 0)
-    for delimiter in DELIMITERS:
-        rows = _rows(text, delimiter, quotechar, whole)
-        if not rows or len(rows[0]) < 2:
-            continue
-        share = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
-        if share >= _CONSISTENT_SHARE and (share, len(rows[0])) > best_score:
-            best, best_score = delimiter, (share, len(rows[0]))
-    return best

@@ -1,0 +1,105 @@
+"""Which delimiter a CSV file has, where none is stated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from pamola_tasks.errors import DataError
+
+DELIMITERS = (",", ";", "\t", "|")
+
+_CONSISTENT_SHARE = 0.9  # of the first rows, that must be as wide as the header for a delimiter to be believed
+_NAMES = {"\t": "the tab"}
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
+_VALUE = re.compile(  # numbers in all spellings, dates and times
+    r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:[., '\u00a0\u202f][0-9]{3})+)(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?"
+    r"|[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}(?:[T ][0-9:.,]+)?|[0-9]{1,2}:[0-9]{2}(?::[0-9.,]+)?"
+)
+
+
+@attrs.frozen
+class Choice:
+    """The delimiter that was chosen, and what the user should know of that."""
+
+    delimiter: str
+    note: str = ""
+
+
+@attrs.frozen(eq=False)
+class _Fit:
+    """How the first rows look when a delimiter divides them."""
+
+    delimiter: str
+    width: int
+    share: float  #: of rows as wide as the header
+    blank: int = 0  #: columns of which most cells begin with a blank
+    joined: int = 0  #: columns of text that have one of the other delimiters in most cells
+    typed: int = 0  #: columns of numbers, dates and times
+
+    def is_better_than(self, other: _Fit) -> bool:
+        """Whether no sign is for the other, and one for this; where there are none, it has twice as many columns."""
+        mine, others = (self.blank, self.joined, -self.typed), (other.blank, other.joined, -other.typed)
+        if mine == others:
+            return self.width >= 2 * other.width
+        return all(a <= b for a, b in zip(mine, others, strict=True))
+
+
+def chosen(divided: Mapping[str, Sequence[Sequence[str]]]) -> Choice:
+    """The delimiter of a file, by its first rows, header first, as each delimiter divides them.
+
+    Where several divide all rows alike, the one whose cells do not begin with blanks, are no joined values, and give
+    more columns of numbers and dates.
+
+    Raises:
+        DataError: These signs contradict each other, or there are none.
+    """
+    fits = [_Fit(each, len(rows[0]), _share(rows)) for each, rows in divided.items() if rows and len(rows[0]) > 1]
+    fits = [fit for fit in fits if fit.share >= _CONSISTENT_SHARE]
+    if not fits:
+        return _one_column(divided[","])
+    whole = [_looked_at(fit, divided[fit.delimiter], divided) for fit in fits if fit.share == 1]
+    if len(whole) < 2:
+        return Choice(max(fits, key=lambda fit: (fit.share, fit.width)).delimiter)
+    shown = " and ".join(_shown(fit.delimiter) for fit in whole)
+    for fit in whole:
+        if all(fit.is_better_than(other) for other in whole if other is not fit):
+            taken = f"{shown} both divide its rows alike, and {_shown(fit.delimiter)} was taken for the delimiter"
+            return Choice(fit.delimiter, f"{taken}: state default_delimiter if that is wrong")
+    raise DataError(f"{shown} both divide its rows alike: state which is the delimiter (default_delimiter)")
+
+
+def _shown(delimiter: str) -> str:
+    return _NAMES.get(delimiter, repr(delimiter))
+
+
+def _share(rows: Sequence[Sequence[str]]) -> float:
+    return sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+
+
+def _looked_at(fit: _Fit, rows: Sequence[Sequence[str]], rivals: Mapping[str, object]) -> _Fit:
+    blank = joined = typed = 0
+    others = [each for each in rivals if each != fit.delimiter]
+    for name, *cells in zip(*rows, strict=True):
+        filled = [cell for cell in cells if cell.strip()]
+        blank += name.startswith(" ") or _most([cell.startswith(" ") for cell in filled])
+        if filled and all(_VALUE.fullmatch(cell.strip()) for cell in filled):
+            typed += 1
+        else:
+            joined += _most([any(other in cell for other in others) for cell in filled or [name]])
+    return attrs.evolve(fit, blank=blank, joined=joined, typed=typed)
+
+
+def _most(found: Sequence[bool]) -> bool:
+    return 2 * sum(found) > len(found)
+
+
+def _one_column(rows: Sequence[Sequence[str]]) -> Choice:
+    """The comma, where it only stands in numbers of one column: a delimiter that does not occur."""
+    cells = [",".join(row) for row in rows[1:]]
+    if len(rows[0]) == 1 and any(map(_DECIMAL_COMMA.fullmatch, cells)) and all(map(_VALUE.fullmatch, cells)):
+        note = "it was read as one column of numbers with decimal commas"
+        return Choice(";", f"{note}: state default_delimiter if that is wrong")
+    return Choice(",")
