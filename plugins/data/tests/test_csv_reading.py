@@ -222,3 +222,45 @@ for number in range(400):
 def test_a_read_that_fails_ahead_is_raised_and_never_waited_for() -> None:
     """Arrow's thread waited for itself when a read failed: sooner or later a step hung, or the end of the process."""
     subprocess.run([sys.executable, "-c", FAILS_AHEAD], check=True, timeout=120)
+
+
+WIDE = "Name;Größe\nJosé;1,5\nИван;2,5\n"
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_unicode_of_any_width_with_and_without_a_mark(project: Any, encoding: str, mark: str, end: str) -> None:
+    """Without a mark, the bytes of UTF-16 passed as UTF-8 with a NUL in each character."""
+    for body in (WIDE, "Имя\nИван\nJosé\n", WIDE + "Анна;1,5\n" * 30_000):
+        project.put("t.csv", (mark + body.removesuffix("\n") + end).encode(encoding))
+        source = project.source(t="t.csv")
+        pieces = pd.concat(list(source.chunks("t", 10_000)), ignore_index=True)
+        assert source.frame("t").equals(pieces)
+        assert pieces.iloc[:, 0].tolist() == [line.split(";")[0] for line in body.split("\n")[1:-1]]
+        assert list(pieces.columns) == body.split("\n")[0].split(";")
+    assert not project.warnings
+
+
+@pytest.mark.parametrize(
+    ("written", "stated"),
+    [("utf-16-be", "utf-16"), ("utf-16-le", "UTF_16"), ("utf-16", "utf16"), ("utf-32-be", "utf-32"), ("utf-8", "UTF8")],
+)
+def test_a_stated_width_needs_no_order_of_bytes(project: Any, written: str, stated: str) -> None:
+    assert read(project, WIDE.encode(written), csv=CsvOptions(encoding=stated))["Name"].tolist() == ["José", "Иван"]
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,x\0y\n", b"a,b\n\0,\0\0\0\n", b"a,b\n1,\0\n\0,2\n", b"a\0,b\n1,2\n" * 9])
+def test_a_nul_in_a_cell_is_no_other_encoding(project: Any, content: bytes) -> None:
+    frame = read(project, content)
+    assert [list(frame.columns), *frame.astype(str).to_numpy().tolist()] == [
+        line.split(",") for line in content.decode().split("\n")[:-1]
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_half_a_character_at_the_end_is_refused(project: Any, encoding: str) -> None:
+    project.put("t.csv", WIDE.encode(encoding) + b"\0")
+    for read_it in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 1))):
+        with pytest.raises(DataError, match=f"not all {encoding}: state the right default_encoding"):
+            read_it(project.source(t="t.csv"))

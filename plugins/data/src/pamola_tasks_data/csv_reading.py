@@ -28,6 +28,7 @@ from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, examine
 from pamola_tasks_data.expanding import Borrowed
 from pamola_tasks_data.inference import AS_TEXT, TEXT, TEXT_DTYPE, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
+from pamola_tasks_data.quotes import EndMark, OpenQuote, SwallowedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 22
 _ROWS = 1 << 16
+_UNREADABLE = "it cannot be read as CSV: rows differ in their number of cells, or bytes do not fit the encoding"
 _CELL = 256  # bytes that a cell may have, on average, in a row longer than a block
 
 T = TypeVar("T")
@@ -121,6 +123,9 @@ class _CsvFile:
         delimiter = options.get("delimiter") or self._notes.get("delimiter")
         self.head: CsvHead = examine(file, {**options, "encoding": encoding, "delimiter": delimiter})
         self._notes["delimiter"] = self.head.delimiter
+        if self.head.only_header:
+            self._check_quotes()
+        self._looked = False  # for cells that swallowed rows
         self._block = max(_BLOCK, _CELL * len(self.head.header))
         self.columns = list(self.head.header if columns is None else columns)
         check_columns(self.columns, self.head.header)
@@ -137,23 +142,44 @@ class _CsvFile:
 
     def table(self) -> pa.Table:
         """All rows as text."""
+        return self._decoding(self._parsed)
+
+    def _parsed(self) -> pa.Table:
         self.file.seek(0)
         data = self.file.read()
-        return self._decoding(lambda: self._parsed(data))
-
-    def _parsed(self, data: bytes) -> pa.Table:
         # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
-        breaks = self.head.encoding == "utf-16" or self.head.quotechar.encode() in data
+        quoted = self.head.quotechar.encode(self.head.encoding) in data
+        end = EndMark(self.head)
+        if quoted:
+            data += end.behind(data[-4:])
         bad: list[Any] = []
-        read, parse, convert = self._arrow_options(bad, breaks=breaks)
+        read, parse, convert = self._arrow_options(bad, breaks=quoted)
         table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
-        if bad:
+        if bad or (quoted and not end.ends(table)):
+            self._check_quotes()
             # Arrow counts lines only when it reads them one after the other.
             bad.clear()
             read.use_threads = False
             arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
-            raise self._ragged(bad)
+            raise self._ragged(bad) if bad else DataError(_UNREADABLE)
+        if quoted:
+            table = table.slice(0, table.num_rows - 1)
+            swallowed = SwallowedRows(self.head)
+            swallowed.look_at(table, 0)
+            self._warn(swallowed.told())
         return table
+
+    def _check_quotes(self) -> None:
+        """Refuse a file in which a quote is never closed."""
+        if opened := OpenQuote.in_file(self.file, self.head):
+            raise DataError(opened.told(self.head.header, self.head.quotechar))
+
+    def _warn(self, sentence: str) -> None:
+        """Warn, but once of a file that is opened several times."""
+        told = self._notes.setdefault("told", set())
+        if sentence and sentence not in told:
+            told.add(sentence)
+            (self._options.get("warn") or str)(sentence)  # outside a run there is nobody to warn
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows as text, in pieces of a size that suits Arrow."""
@@ -161,12 +187,21 @@ class _CsvFile:
         bad: list[Any] = []
         read, parse, convert = self._arrow_options(bad, breaks=True)
         read.use_threads = False
-        source = _ReadAhead(self.file)
+        end, swallowed = EndMark(self.head), SwallowedRows(self.head)
+        source = _ReadAhead(self.file, end, self.head.quotechar.encode(self.head.encoding))
         reader: Any = ()
+        last: Any = None
+        rows = 0
         try:
             reader = arrow_csv.open_csv(source, read, parse, convert)
             while (batch := next(reader, None)) is not None and not bad and source.problem is None:
-                yield batch
+                if last is not None:
+                    yield last
+                    rows += last.num_rows
+                if batch.num_rows:
+                    if source.quoted and not self._looked:
+                        swallowed.look_at(batch, rows)
+                    last = batch
         except pa.ArrowInvalid:
             if source.problem is None:
                 raise
@@ -176,8 +211,13 @@ class _CsvFile:
                 deque(reader, maxlen=0)
         if source.problem is not None:
             raise source.problem
-        if bad:
-            raise self._ragged(bad)
+        if bad or last is None or not end.ends(last):
+            self._check_quotes()
+            raise self._ragged(bad) if bad else DataError(_UNREADABLE)
+        if last.num_rows > 1:
+            yield last.slice(0, last.num_rows - 1)
+        self._warn(swallowed.told())
+        self._looked = True
 
     def _arrow_options(self, bad: list[Any], *, breaks: bool) -> tuple[Any, Any, Any]:
         def skip(row: Any) -> str:
@@ -216,14 +256,13 @@ class _CsvFile:
                 self.head = attrs.evolve(self.head, encoding=FALLBACK_ENCODING)
                 self._warn_of_encoding()
                 found = read()
+        except UnicodeDecodeError:
+            raise DataError(f"its bytes are not all {self.head.encoding}: state the right default_encoding") from None
         except pa.ArrowInvalid as problem:
+            self._check_quotes()
             raise DataError(_reason(problem, self._block)) from None
         self._notes["encoding"] = self.head.encoding
         return found
-
-    def _warn(self, message: str) -> None:
-        warn = self._options.get("warn") or str  # outside a run there is nobody to warn
-        warn(message)
 
     def _warn_of_encoding(self) -> None:
         self._warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
@@ -297,12 +336,36 @@ class _ReadAhead(Borrowed):
     ended = False
     problem: Exception | None = None
 
+    quoted = False  #: a quote was read
+
+    def __init__(self, file: IO[bytes], end: EndMark, quote: bytes) -> None:
+        super().__init__(file)
+        self._end, self._quote = end, quote
+        self._over, self._tail, self._left = False, b"", b""
+
     def read(self, size: int = -1) -> bytes:
         try:
-            return b"" if self.ended else super().read(size)
+            return b"" if self.ended else self._next(size)
         except Exception as problem:
             self.ended, self.problem = True, problem
             return b""
+
+    def _next(self, size: int) -> bytes:
+        """The next bytes of the file and, in one piece with the last of them, its end mark."""
+        if self._over:
+            data, self._left = self._left[:size], self._left[size:]
+            return data
+        data = super().read(size)
+        while 0 < len(data) < size and (more := super().read(size - len(data))):
+            data += more
+        self._tail = (self._tail + data[-4:])[-4:]
+        self.quoted = self.quoted or self._quote in data
+        if len(data) == size:
+            return data
+        self._over = True
+        data += self._end.behind(self._tail)
+        self._left = data[size:]
+        return data[:size]
 
 
 def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:
@@ -314,5 +377,5 @@ def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:
 def _reason(problem: Exception, block: int) -> str:
     """What Arrow found, without the row that it quotes."""
     if "straddling" in str(problem) or "truncated" in str(problem).lower():
-        return f"a row is longer than {block >> 20} MiB, or a quote is not closed"
-    return "it cannot be read as CSV: a quote is not closed, or rows differ in their number of cells"
+        return f"a row is longer than {block >> 20} MiB, perhaps since stray quotes made one cell of many rows"
+    return _UNREADABLE

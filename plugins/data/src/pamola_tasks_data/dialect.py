@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 HEAD_SIZE = 1 << 16
 FALLBACK_ENCODING = "cp1252"
 
+BYTE_ORDER_MARK = "\ufeff"
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_WIDE = {"utf16": ("utf-16-le", "utf-16-be"), "utf32": ("utf-32-le", "utf-32-be")}
 _ROWS_LOOKED_AT = 100
 _NAME = 64  # bytes that the name of a column may have, on average
 
@@ -33,6 +42,7 @@ class CsvHead:
     quotechar: str
     encoding: str
     header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]  #: the first below the header
     only_header: bool  #: the file has no rows
     guessed_encoding: bool  #: the bytes are not UTF-8, and no encoding was stated
     note: str = ""  #: what the user should know of the delimiter that was found
@@ -80,6 +90,7 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         quotechar=quotechar,
         encoding=encoding,
         header=header,
+        rows=tuple(map(tuple, rows[1:])),
         only_header=whole and len(rows) == 1,
         guessed_encoding=guessed,
         note=choice.note,
@@ -96,8 +107,7 @@ def check_header(header: Sequence[str]) -> None:
 def _decoded(head: bytes, encoding: str) -> str:
     """The beginning of a file as text; a character truncated at its end is left out."""
     try:
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
-        return decoder.decode(head)
+        return codecs.getincrementaldecoder(encoding)().decode(head).removeprefix(BYTE_ORDER_MARK)
     except LookupError:
         raise DataError(f"unknown encoding {encoding!r}") from None
     except UnicodeDecodeError as problem:
@@ -105,16 +115,35 @@ def _decoded(head: bytes, encoding: str) -> str:
 
 
 def _encoding(head: bytes, stated: str | None) -> tuple[str, bool]:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16", False
+    """The encoding, as its byte order mark says, as stated, or as the bytes show; and whether that is a guess."""
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark) and not (stated and encoding == "utf-8"):
+            return encoding, False
+    normal = (stated or "").lower().replace("_", "-")
+    wide = _WIDE.get(normal.replace("utf-", "utf"), ())
+    for encoding in wide or (() if stated or b"\0" not in head else (*_WIDE["utf32"], *_WIDE["utf16"])):
+        if _fits(head, encoding):
+            return encoding, False
     if stated:
-        normal = stated.lower().replace("_", "-")
-        return ("utf-8" if normal in ("utf8", "utf-8", "utf-8-sig", "ascii", "us-ascii") else stated), False
+        utf8 = normal in ("utf8", "utf-8", "utf-8-sig", "ascii", "us-ascii")
+        return ("utf-8" if utf8 else wide[0] if wide else stated), False
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
         return "utf-8", False
     except UnicodeDecodeError:
         return FALLBACK_ENCODING, True
+
+
+def _fits(head: bytes, encoding: str) -> bool:
+    """Whether bytes are text in an encoding of two or four bytes a character: without NULs in it, and with most of the
+    bytes that would be delimiters and line ends being such."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    marks = ("\n", "\r", *DELIMITERS)
+    found, bytes_ = sum(map(text.count, marks)), sum(head.count(mark.encode()) for mark in marks)
+    return "\0" not in text and 2 * found > bytes_
 
 
 def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[str]]:
