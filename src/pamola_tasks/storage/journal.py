@@ -33,6 +33,7 @@ _BEGINNING = 100  # bytes of a line, in which its kind stands
 _START = b"start"  # stands for the line before the first
 _MAC = len(b',"mac":""}') + 64  # bytes at the end of a line that has one
 UNPROVEN = "not written with the project's key, but with another key, before there was one, or by another program"
+TORN = "the last line is incomplete"  # by a process that was killed while it wrote it, or by an edit
 MOVED = "it does not follow the line before: one was removed, inserted, moved or edited"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import PamolaTaskError, ReportingError, UsageError
+from pamola_tasks.storage.journal import TORN
 from pamola_tasks.storage.leftovers import outdated
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         try:
             for problem in diagnose() if diagnose is not None and (recorded.newest or kind == "history") else ():
                 path = problem.finding.partition(" ")[0]
-                if problem.level == "error" and path not in {row["path"] for row in found}:
+                if (problem.level == "error" or TORN in problem.finding) and path not in {row["path"] for row in found}:
                     found.append(_row(kind, path if kind == "report" else "", "changed", problem.finding))
         except (PamolaTaskError, OSError) as error:
             found.append(_row(kind, "", "unreadable", str(error)))

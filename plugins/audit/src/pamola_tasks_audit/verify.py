@@ -80,9 +80,11 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, as
 
 
 def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_json: bool) -> int:
-    fits = cli.kernel.services(None, upto="encryption").encryption
+    encryption: Any = cli.kernel.services(None, upto="encryption").encryption
     public = public_key(given, cli.kernel.project.root)
-    found = {str(path): problem_of(path, public, fits.signature_fits) for path in reports}  # type: ignore[attr-defined]
+    if given is None and (own := encryption.sign(b"")):  # the copy in the project can be exchanged with the reports
+        public = own[0]
+    found = {str(path): problem_of(path, public, encryption.signature_fits) for path in reports}
     if as_json:
         rows = [{"path": path, "status": "altered" if why else "ok", "why": why} for path, why in found.items()]
         cli.out.print_json({"public_key": public, "ok": not any(found.values()), "files": rows})

@@ -148,7 +148,7 @@ class FinishedSteps:
         if read.old and not read.entries:
             found.append(_wrong(f"{self._name}: {_OLD % len(read.old)}", "run it again", "warning"))
         if read.torn:
-            found.append(_wrong(f"{self._name}: the last line is incomplete", "the next run removes it", "warning"))
+            found.append(_wrong(f"{self._name}: {journal.TORN}", "the next run removes it", "warning"))
         steps: dict[str, SavedStep] = {}
         for entry in (entry for entry in live(read.entries) if entry.get("event") == "step"):
             try:

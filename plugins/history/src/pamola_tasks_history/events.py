@@ -102,8 +102,8 @@ def _artifact(artifact: Artifact, files: Files) -> dict[str, Any]:
 
 
 def is_of_end(entry: Mapping[str, Any]) -> bool:
-    """Whether an event says how a run ended, and with what: that is believed only when authenticated."""
-    return entry.get("event") in (*ENDED, "run_updated")
+    """Whether an event says how a run or a step ended, and with what: that is believed only when authenticated."""
+    return entry.get("event") in (*ENDED, "run_updated", "step_finished")
 
 
 # ---------------------------------------------------------------- records

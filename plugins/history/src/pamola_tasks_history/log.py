@@ -194,7 +194,7 @@ class ExecutionLog:
             read = self._read()
             found = [
                 Diagnosis(
-                    "warning" if "incomplete" in problem or "nothing proves" in problem else "error",
+                    "warning" if journal.TORN in problem or "nothing proves" in problem else "error",
                     "",
                     f"{self.log_path}: {problem}",
                 )
@@ -279,7 +279,7 @@ def _problems(read: Journal) -> list[str]:
             f"{len(read.old)} records are older than the project's key, or were not made by it: nothing proves them"
         )
     if read.torn:
-        found.append("the last line is incomplete; the next run removes it")
+        found.append(f"{journal.TORN}; the next run removes it")
     begun: set[str] = set()
     ended: set[str] = set()
     for entry in read.entries:

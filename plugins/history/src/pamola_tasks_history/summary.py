@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import ExecutionLogError
-from pamola_tasks.record import now, rfc3339
+from pamola_tasks.record import rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks_history import events
 
@@ -82,18 +82,30 @@ class Summary:
             parse(data := self._files.read(self.path, "log"), self._files.root)
         except (ExecutionLogError, ValueError) as problem:
             return f"is damaged: {problem}"
-        shown = {
-            str(record["task_run_id"]): {"report_files": [], **record}
-            for record in json.loads(data.decode("utf-8-sig"))["executions"]
-        }
+        told = json.loads(data.decode("utf-8-sig"))
+        shown = {str(record["task_run_id"]): {"report_files": [], **record} for record in told["executions"]}
         unknown = shown.keys() - {entry.get("run_id") for entry in read.entries}
         if unknown:
             return f"has runs that the log does not have, such as {min(unknown)}"
-        ended = (r for r in events.records(reversed(read.entries), self._damaged) if r["finished"])
-        for record in islice(ended, SHOWN):
-            if shown.get(run_id := record["task_run_id"]) != json.loads(json.dumps(record)):
+        known = list(islice(events.records(reversed(read.entries), self._damaged), SHOWN))
+        for record in (record for record in known if record["finished"] or record["task_run_id"] in shown):
+            said = shown.get(run_id := record["task_run_id"], {})
+            alive = {} if record["finished"] else {"status": said.get("status")}  # which may have changed since
+            if said != json.loads(json.dumps({**record, **alive})):
                 return f"says something else than the log of run {run_id}"
+        again = to_json({**document(told["executions"]), "log_bytes": told.get("log_bytes")})
+        order = [record["task_run_id"] for record in known if record["task_run_id"] in shown]
+        shown_order = [record["task_run_id"] for record in told["executions"]]
+        if order != shown_order or again.encode() != data or not self._is_end_of_line(told.get("log_bytes")):
+            return "is not as it was written: its records are those of the log, and what is around them is not"
         return ""
+
+    def _is_end_of_line(self, place: Any) -> bool:
+        if not isinstance(place, int) or place < 1:
+            return False
+        with self._files.open_raw(self._log_path) as log:
+            log.seek(place - 1)
+            return log.read(1) == b"\n"
 
 
 def document(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -109,7 +121,7 @@ def document(found: list[dict[str, Any]]) -> dict[str, Any]:
                 "last_report_path": record["report_path"],
                 "last_task_run_id": record["task_run_id"],
             }
-    written = rfc3339(now())
+    written = found[0]["timestamp"] if found else ""
     return {
         "schema": events.SCHEMA,
         "version": VERSION,
