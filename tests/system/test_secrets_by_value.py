@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import random
+import re
 import string
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,20 @@ def test_no_message_of_ours_loses_a_word():
             said = "".join(str(part.value) if isinstance(part, ast.Constant) else "NAME" for part in parts)
             if isinstance(node, (ast.JoinedStr, ast.Constant)) and redact(said) != said:
                 changed.append(f"{path.name}: {redact(said)}")
+    assert changed == []
+
+
+def test_no_message_about_something_with_a_secret_name_loses_its_words():
+    """A column, key, file or task may be called like a secret, and be in front of what is said of it."""
+    redact, changed = Redactor(), []
+    for path in (*ROOT.glob("src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for before, after in pairwise(node.values if isinstance(node, ast.JoinedStr) else ()):
+                goes_on = isinstance(after, ast.Constant) and re.match(r"['\"]?: ([a-z`]\S* \S+)", str(after.value))
+                if isinstance(before, ast.FormattedValue) and goes_on:
+                    said = [f"'{name}': {goes_on[1]}" for name in ("api_token", "password", "../../etc/passwd")]
+                    said += [f"{name}: {goes_on[1]}" for name in ("db_password", "configs/secrets", "/etc/passwd")]
+                    changed += [f"{path.name}: {text}" for text in said if redact(text) != text]
     assert changed == []
 
 

@@ -136,7 +136,8 @@ class Disclosure:
         if not frames or _is_kernel(frames[-1]):
             return text  # it was made and never raised, so somebody worded it
         last = frames[-1]
-        if _is_about_modules(error, last):
+        lacks = isinstance(error, AttributeError) and _module(last).startswith("pamola_tasks")  # as Python's own
+        if lacks or _is_about_modules(error, last):
             return text
         anywhere = {literal for frame in frames for literal in _literals(frame.tb_frame.f_code)}
         if not _raises_itself(last):
@@ -185,7 +186,11 @@ def _is_compiled(frame: TracebackType) -> bool:
 
 def _is_kernel(frame: TracebackType) -> bool:
     """Whether the kernel raises here what an operation gave it."""
-    return str(frame.tb_frame.f_globals.get("__name__", "")) == "pamola_tasks.steps"
+    return _module(frame) == "pamola_tasks.steps"
+
+
+def _module(frame: TracebackType) -> str:
+    return str(frame.tb_frame.f_globals.get("__name__", ""))
 
 
 def _is_about_modules(error: BaseException, last: TracebackType) -> bool:
@@ -194,7 +199,7 @@ def _is_about_modules(error: BaseException, last: TracebackType) -> bool:
     The importer is Python code with a `raise` of its own, so its errors are not known by the lack of one.
     """
     if isinstance(error, ImportError):
-        module = str(last.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        module = _module(last).partition(".")[0]
         return module in ("importlib", "zipimport") or last.tb_frame.f_code.co_filename.startswith("<frozen importlib")
     return isinstance(error, SyntaxError) and not (error.filename or "<").startswith("<")
 

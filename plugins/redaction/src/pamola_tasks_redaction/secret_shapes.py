@@ -37,6 +37,15 @@ NO_SECRETS = frozenset(
     " unknown empty unset field str string text bytes int integer number bool hidden redacted masked wrong"
     " use say set give enter type try see choose unpack refer those names pass write put make create check add".split()
 )
+# Words that our own messages go on with behind the name of a column, key, file or task (`db_password: column 3 …`).
+_PROSE = frozenset(
+    "its column run read state install name nothing each rename did every results what larger exclude services"
+    " written change attribute words claims dropped all gave metrics timeout memory open success byte about pip mend"
+    " left python rotation everything others row wait programs `pamola-task finalize( date already how lines rows"
+    " removed: plugins: use_encryption data_types retry.on trust.folders: sensitive_patterns: encryption.key_command:".split()
+)
+_WORD = re.compile(r"`?[A-Za-z][a-z_.-]*[(:]?")
+_GOES_ON = re.compile(r"\)?,? [\w'`(-]")
 
 TOKEN_SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -189,6 +198,11 @@ def _mask_pairs(text: str, hides: Callable[[str], bool]) -> str:
         if value is None or not value[0]:
             continue
         word = value[0][len(value["open"] or "") :]
+        if not value["open"] and _WORD.fullmatch(word) and _GOES_ON.match(text, value.end()):
+            # `'db_password': did you mean …`, `/etc/passwd: not …`: the name of something, and what is said of it
+            names_it = text[key.end("key") : key.end("key") + 1] in "'\"" or text[key.start() - 1 : key.start()] == "/"
+            if names_it or word.lower() in _PROSE:
+                continue
         if _stays(name, word, quoted=bool(value["open"]), telling=telling and name.lower() != "key"):
             continue
         shown += [text[end : key.end()], value["open"] or "", MASK]
