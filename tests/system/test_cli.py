@@ -242,6 +242,40 @@ def test_completion_completes_commands(cli, home, tmp_path):
     assert "doctor" in cli(env=env).stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("run exam", "example"),
+        ("run ", "example other"),
+        ("run example o", "other"),
+        ("show oth", "other"),
+        ("config show exa", "example"),
+        ("history o", "other"),
+        ("run other --from ", "before safe"),
+        ("run other --only sa", "safe"),
+        ("run --skip ", ""),
+        ("run --project", ""),
+        ("--project {project} run oth", "other"),
+        ("report", "report reports"),
+    ],
+)
+def test_completion_completes_tasks_and_steps(cli, project, words, completed):
+    (project / "configs/other.yaml").write_text(
+        "input_datasets: {people: DATA/raw/example.csv}\noperations:\n"
+        "  - id: before\n    ProfileOperation: {dataset_name: people}\n"
+        "  - id: safe\n    AnonymizeOperation: {input_dataset: people, k: 3, quasi_identifiers: [age]}\n"
+    )
+    words = words.format(project=project)
+    env = {
+        "_PAMOLA_TASK_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"pamola-task {words}",
+        "COMP_CWORD": str(len(words.split(" "))),
+    }
+    done = cli(env=env, cwd="/" if str(project) in words else project)
+    assert [line.partition(",")[2] for line in done.stdout.split()] == completed.split()
+    assert done.stderr == ""
+
+
 def test_json_log_lines_carry_the_run_and_stand_on_stderr(cli, project):
     done = cli("run", "example", "--log-format", "json", "--json", cwd=project, code=0)
     outcome = json.loads(done.stdout)

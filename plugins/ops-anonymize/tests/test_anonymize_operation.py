@@ -321,6 +321,33 @@ def test_hierarchies_are_files_of_the_task_and_what_is_wrong_with_them_is_told_b
     assert "10007" not in str(missing.error)
 
 
+@pytest.mark.parametrize("header", ["zipcode;level1;level2", "ZIPCODE;a;b", "PLZ;Level 1;Level 2", "leaf;one;two", ""])
+@pytest.mark.parametrize("delimiter", [";", ","])
+def test_the_header_of_a_hierarchy_is_no_value(tmp_path: Path, header: str, delimiter: str) -> None:
+    content = (f"{header}\n" if header else "") + zips()
+    outcome = with_hierarchy(tmp_path / "a", content.replace(";", delimiter), people())
+    (step,) = outcome.record.steps
+    (without,) = with_hierarchy(tmp_path / "b", zips(), people()).record.steps
+    assert step.metrics["ncp_hier"] == without.metrics["ncp_hier"]
+    told = [warning for warning in step.warnings if "is its header, and was left out" in warning]
+    assert len(told) == (header != "")
+    assert all("DATA/zip.csv: line 1 of the hierarchy of zipcode" in warning for warning in told)
+
+
+@pytest.mark.parametrize(("delimiter", "other"), [(",", ";"), (";", ","), ("\t", ";"), ("|", ",")])
+def test_labels_that_hold_another_delimiter_divide_nothing(tmp_path: Path, delimiter: str, other: str) -> None:
+    content = "".join(f"{n}{delimiter}{n // 10}*{other}x\n" for n in range(10_000, 10_040))
+    outcome = with_hierarchy(tmp_path, content, people())
+    assert outcome.success, outcome.error
+
+
+def test_blanks_before_values_are_named_where_a_hierarchy_does_not_match(tmp_path: Path) -> None:
+    frame = people()
+    frame["zipcode"] = " " + frame["zipcode"].astype(str)
+    outcome = with_hierarchy(tmp_path, zips(), frame)
+    assert "40 of them have one but for blanks around the value: set data: {trim: true}" in str(outcome.error)
+
+
 def test_a_changed_hierarchy_makes_the_step_run_again(tmp_path: Path) -> None:
     first = with_hierarchy(tmp_path, zips(), people())
     wide = "".join(f"{n};*\n" for n in range(10_000, 10_040))

@@ -12,7 +12,8 @@ import pytest
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.domains import encode
 from pamola_ops_anonymize.generalization import labelled
-from pamola_ops_anonymize.hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, read_hierarchy
+from pamola_ops_anonymize.hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+from pamola_ops_anonymize.hierarchy_files import read_hierarchy
 from pamola_tasks.errors import DataError, ParameterError
 
 JOBS = b"nurse;health;*\nsurgeon;health;*\ncook;kitchen;*\nbaker;kitchen;*\n"
@@ -201,3 +202,15 @@ def test_dates_beyond_9999_are_written_like_others() -> None:
     assert domain.texts([0, 1, 2]) == ["2020-01-01", "12000-01-01", "12000-03-01"]
     years, decades = built_hierarchy(domain).labels[2:4]
     assert (years, decades) == (["2020", "12000"], ["[2020,2029]", "[12000,12009]"])
+
+
+def test_two_delimiters_that_do_as_well_are_refused() -> None:
+    """Neither has more values of the column, nor more levels."""
+    with pytest.raises(DataError, match=r"jobs.csv: ';' and ',' both divide every line .* put labels .* in quotes"):
+        read_hierarchy(b"nurse;a,b\ncook;c,d\n", "jobs.csv", "job", lambda: ["x"])
+
+
+def test_codes_that_are_one_number_are_named_as_such() -> None:
+    domain, _ = encode(pd.Series([250.0, 251.0], name="dx"))
+    with pytest.raises(DataError, match=r"in line 1 already: .* set data_types: \{dx: text\}"):
+        hierarchy_of_lines([["250.0", "x"], ["250.00", "x"], ["251.0", "y"]], domain, "f")

@@ -15,7 +15,7 @@ from release_check import MANY, faults, smallest_class
 
 from pamola_ops_anonymize.claims import check_promise, check_release, k_map
 from pamola_ops_anonymize.conditions import Promise
-from pamola_ops_anonymize.hierarchies import read_hierarchy
+from pamola_ops_anonymize.hierarchy_files import read_hierarchy
 from pamola_ops_anonymize.measures import Grouping
 from pamola_ops_anonymize.release import Release, anonymized, mean_loss
 from pamola_ops_anonymize.release_settings import OUTPUTS, HierarchySource, Settings

@@ -48,6 +48,7 @@ class Invocation:
         self.modules = tuple(modules)
         self.verbosity = 0
         self.owners: dict[str, PluginRecord] = {}  # of `commands`
+        self.words: tuple[str, ...] = ()  # what is to be completed
 
     @cached_property
     def project(self) -> Path | None:
@@ -150,8 +151,9 @@ class LazyGroup(click.Group):
     """The commands that plugins add, imported when they are used."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if ctx.obj is None:
+        if ctx.obj is None or ctx.resilient_parsing:  # what is completed is not what was called
             ctx.obj = _before_parsing(args)
+            ctx.obj.words = tuple(args)
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -167,6 +169,8 @@ class LazyGroup(click.Group):
         command = imported(owner, found.target, f"command {name!r}")
         if not isinstance(command, click.Command):
             raise PluginError(f"command {name!r} of {owner.label} names {found.target}, which is not a click command")
+        if ctx.resilient_parsing:
+            return _completing(command, _of(ctx))
         if found.reads and isinstance(command, click.Group) and not command.invoke_without_command:
             return _with_guarded_subcommands(command, found)
         return _guarded(command, writes=found.writes)
@@ -214,6 +218,20 @@ def _guarded(command: click.Command, *, writes: bool) -> click.Command:
 
     guarded.invoke = invoke  # type: ignore[method-assign]
     return guarded
+
+
+def _completing(command: click.Command, invocation: Invocation) -> click.Command:
+    from pamola_tasks_cli.completing import completing
+
+    completed = completing(command, invocation)
+    if isinstance(command, click.Group):
+
+        def resolve(ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+            name, found, rest = command.resolve_command(ctx, args)
+            return name, found and _completing(found, invocation), rest
+
+        completed.resolve_command = resolve  # type: ignore[attr-defined]
+    return completed
 
 
 def _with_guarded_subcommands(group: click.Group, found: Command) -> click.Group:

@@ -50,7 +50,7 @@ class _Fit:
 def chosen(divided: Mapping[str, Sequence[Sequence[str]]]) -> Choice:
     """The delimiter of a file, by its first rows, header first, as each delimiter divides them.
 
-    Where several divide all rows alike, the one whose cells do not begin with blanks, are no joined values, and give
+    Where several divide all rows alike, the one whose cells do not begin with blanks or join several values, and give
     more columns of numbers and dates.
 
     Raises:

@@ -18,7 +18,7 @@ from .asked_models import promise_of
 from .claims import check_promise, check_release, k_map
 from .columns import column_names, is_number, one_of, some_columns, whole_number
 from .conditions import Measured, Promise
-from .hierarchies import stated_hierarchy
+from .hierarchy_files import stated_hierarchy
 from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
 from .measures import Grouping
 from .privacy_models import Distance, Diversity, registered_models
@@ -87,7 +87,7 @@ class AnonymizeOperation(Operation):
             another plugin brings. All of them bind.
         population: For k-map the dataset that the table is a sample of; it has the quasi-identifiers.
         hierarchies: For columns the dataset that holds their hierarchy: a line a value, first the value, then what it
-            becomes at each level, no header. Built where nothing is stated: ranges for numbers, month, year and decade
+            becomes at each level. Built where nothing is stated: ranges for numbers, month, year and decade
             for dates, `*` for the rest.
         ranges: For columns of numbers how wide the ranges of each level of a built hierarchy are: `[5, 10, 20]`.
         recoding: With `hierarchy`: `local` takes for each class the lowest level that does, `full-domain` one level
@@ -301,7 +301,7 @@ class AnonymizeOperation(Operation):
     def _settings(self, ctx: OperationContext, promise: Promise) -> Settings:
         sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}
         for column, name in self.hierarchies.items():
-            lines, file = stated_hierarchy(ctx, name, column)
+            lines, file = stated_hierarchy(ctx, name, column, of=self.input_dataset)
             sources[column] = HierarchySource(file=file, lines=lines)
         population = None
         if self.population is not None:

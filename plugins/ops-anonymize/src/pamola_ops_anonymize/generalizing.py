@@ -31,7 +31,8 @@ from .columns import (
     text_of,
     wrong,
 )
-from .hierarchies import key_of, labels_at, stated_hierarchy
+from .hierarchies import key_of, labels_at
+from .hierarchy_files import stated_hierarchy
 from .notation import SUPPRESSED, category_set, interval
 
 Method = Literal["interval", "period", "groups", "hierarchy"]
@@ -74,7 +75,7 @@ class GeneralizeOperation(ColumnOperation):
         groups: With `groups`: for each label the values that it means, as they are written.
         labels: With `groups`: write the label; else the set of values, `{Divorced|Separated}`.
         hierarchies: With `hierarchy`: for each column the dataset that holds its hierarchy: a line a value, first the
-            value, then what it becomes at each level, no header.
+            value, then what it becomes at each level.
         levels: With `hierarchy`: for each column which of its levels is written, 1 for the first generalization.
         outside: What happens to a value outside all edges, groups or lines of its hierarchy: `suppress` writes `*`,
             `keep` leaves it as it is, `fail` refuses to continue.
@@ -195,7 +196,7 @@ class GeneralizeOperation(ColumnOperation):
 
     def _labels(self, ctx: OperationContext, name: str) -> dict[Any, str]:
         """What each value of a column becomes, by `key_of` the value."""
-        lines, file = stated_hierarchy(ctx, self.hierarchies[name], name)
+        lines, file = stated_hierarchy(ctx, self.hierarchies[name], name, of=self.input_dataset)
         return labels_at(lines, name, file, self.levels[name], numbers=self._has_numbers(ctx, name))
 
     def _keys(self, ctx: OperationContext, name: str, texts: list[str]) -> list[Any]:

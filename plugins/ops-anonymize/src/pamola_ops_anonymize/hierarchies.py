@@ -1,33 +1,22 @@
-"""Generalization hierarchies: what each value of a column becomes at each level, read from a file or built.
-
-A hierarchy file has no header; its first field is the value, the following ones its generalizations, narrow to wide.
-"""
+"""Generalization hierarchies: what each value of a column becomes at each level, from the lines of a file or built."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks import OperationContext
 from pamola_tasks.errors import DataError, ParameterError
 
 from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
+from .hierarchy_files import one_field
 from .notation import SUPPRESSED, interval
-
-if TYPE_CHECKING:
-    from pamola_tasks import OperationContext
-
-DELIMITERS = ";,\t|"
-"""Tried in this order: the first that divides every line into the same number of fields, more than one."""
 
 _DIGITS = 15  # that a number keeps whatever it is
 
@@ -80,67 +69,6 @@ class Hierarchy:
         return found
 
 
-def stated_hierarchy(ctx: OperationContext, dataset: str, column: str) -> tuple[list[list[str]], str]:
-    """The lines of a hierarchy that a dataset holds, and what messages call it.
-
-    Its file is read as it is, because it has no header; a frame in memory by its cells.
-    """
-    path = ctx.data.path(dataset)
-    if not path:
-        cells = ctx.data.frame(dataset).astype(object)
-        lines: list[list[str]] = cells.where(cells.notna(), "").map(str).to_numpy().tolist()
-        return lines, dataset
-    with ctx.data.open_raw(dataset) as file:
-        return read_hierarchy(file.read(), path, column), path
-
-
-def read_hierarchy(content: bytes, file: str, column: str) -> list[list[str]]:
-    """The lines of a hierarchy file, each with as many fields as the others.
-
-    Args:
-        content: The file, UTF-8, delimiter `;` or another of `DELIMITERS`.
-        file: Its name, for messages.
-        column: The column it is for, for messages.
-
-    Raises:
-        DataError: It is empty or no UTF-8, or a line has another number of fields.
-    """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise DataError(f"{file}, line {line}: the hierarchy of {column} is not UTF-8: save it as UTF-8") from error
-    rows: list[list[str]] = []
-    for delimiter in DELIMITERS:
-        try:
-            rows = [fields for fields in _lines(text, delimiter) if fields]
-        except csv.Error as error:
-            raise DataError(f"{file}: the hierarchy of {column} cannot be read: {error}") from error
-        if rows and len(rows[0]) > 1 and all(len(fields) == len(rows[0]) for fields in rows):
-            return _lines(text, delimiter)
-    if not rows:
-        raise DataError(f"{file}: the hierarchy of {column} is empty")
-    delimiter = max(DELIMITERS, key=text.count)
-    for number, fields in enumerate(_lines(text, delimiter), start=1):
-        if fields and len(fields) != len(_lines(text, delimiter)[0]):
-            raise DataError(
-                f"{file}, line {number}: the hierarchy of {column} has {len(fields)} levels here and"
-                f" {len(_lines(text, delimiter)[0])} in line 1: every line needs the same number of fields"
-            )
-    raise _one_field(file, column)
-
-
-def _one_field(file: str, column: str) -> DataError:
-    return DataError(
-        f"{file}, line 1: the hierarchy of {column} has one field a line: there is nothing to generalize to"
-    )
-
-
-def _lines(text: str, delimiter: str) -> list[list[str]]:
-    """Fields of each line; an empty list for an empty one, so that places are line numbers."""
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-
-
 def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str) -> Hierarchy:
     """The hierarchy that a file states, for the values of a column.
 
@@ -160,9 +88,11 @@ def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str
     found = [place.get(key_of(text, numbers=numbers)) for text in texts]
     absent = sum(position is None for position in found)
     if absent:
+        blank = sum(at is None and text.strip() in place for at, text in zip(found, texts, strict=True))
+        hint = f"; {blank} of them have one but for blanks around the value: set data: {{trim: true}}" if blank else ""
         raise DataError(
             f"{file}, line {_last_line(lines) + 1}: the hierarchy of {column} ends here, and {absent} of the"
-            f" {domain.size} different values of the column have no line: add one for each",
+            f" {domain.size} different values of the column have no line: add one for each{hint}",
             file=file,
             column=column,
             values_without_line=absent,
@@ -211,15 +141,16 @@ def _checked_lines(
     if not numbered:
         raise DataError(f"{file}: the hierarchy of {column} is empty")
     if len(numbered[0][1]) < 2:
-        raise _one_field(file, column)
+        raise one_field(file, column)
     place: dict[Any, int] = {}
     for position, (number, fields) in enumerate(numbered):
         key = key_of(fields[0], numbers=numbers)
         if key in place:
-            first = numbered[place[key]][0]
+            first, earlier = numbered[place[key]]
+            codes = f"; if they are codes and no numbers, set data_types: {{{column}: text}}"
             raise DataError(
                 f"{file}, line {number}: the hierarchy of {column} has this value in line {first} already:"
-                f" each value needs one line"
+                f" each value needs one line{codes if earlier[0] != fields[0] else ''}"
             )
         place[key] = position
         empty = [level for level, label in enumerate(fields[1:], start=2) if not label]

@@ -16,7 +16,8 @@ from .columns import distinct_texts, require, some_columns, whole_number
 from .covering import ColumnUtility, column_utility
 from .distributions import Distribution
 from .domains import Domain, encode
-from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, stated_hierarchy
+from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+from .hierarchy_files import stated_hierarchy
 from .measures import Grouping
 
 
@@ -118,5 +119,5 @@ class UtilityOperation(Operation):
     def _hierarchy(self, ctx: OperationContext, column: str, domain: Domain) -> Hierarchy:
         if column not in self.hierarchies:
             return built_hierarchy(domain)
-        lines, file = stated_hierarchy(ctx, self.hierarchies[column], column)
+        lines, file = stated_hierarchy(ctx, self.hierarchies[column], column, of=self.original_dataset)
         return hierarchy_of_lines(lines, domain, file)

@@ -1,0 +1,147 @@
+"""Files of generalization hierarchies: the first field is a value, the following ones its generalizations.
+
+They need no header. One that names the column, or its levels, is left out with a warning.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from pamola_tasks import OperationContext
+from pamola_tasks.errors import DataError
+
+from .columns import distinct_texts
+
+DELIMITERS = ";,\t|"
+"""A file has the one of these that divides every line into the same number of fields, more than one."""
+
+_ROWS = 100_000  # at a time
+_LEVEL = re.compile(r"(?:level|lvl|levels?|stufe|ebene|niveau|nivel|livello|poziom)[ _.-]?[0-9]+", re.IGNORECASE)
+
+
+def stated_hierarchy(ctx: OperationContext, dataset: str, column: str, *, of: str) -> tuple[list[list[str]], str]:
+    """The lines of a hierarchy that a dataset holds, and what messages call it.
+
+    Its file is read as it is, because it need not have a header; a frame in memory by its cells.
+
+    Args:
+        ctx: Of the operation.
+        dataset: Holds the hierarchy.
+        column: The column it is for.
+        of: The dataset that has the column.
+    """
+    path = ctx.data.path(dataset)
+    if not path:
+        cells = ctx.data.frame(dataset).astype(object)
+        lines: list[list[str]] = cells.where(cells.notna(), "").map(str).to_numpy().tolist()
+        return lines, dataset
+
+    found: set[str] = set()
+
+    def values() -> Collection[str]:
+        if not found:
+            for piece in ctx.data.chunks(of, _ROWS, [column]):
+                found.update(distinct_texts(piece[column])[1])
+        return found
+
+    with ctx.data.open_raw(dataset) as file:
+        lines = read_hierarchy(file.read(), path, column, values)
+    place = next((number for number, fields in enumerate(lines) if fields), 0)
+    if lines and _is_header([fields for fields in lines if fields], column, values):
+        ctx.warn(f"{path}: line {place + 1} of the hierarchy of {column} is its header, and was left out")
+        lines[place] = []
+    return lines, path
+
+
+def read_hierarchy(
+    content: bytes, file: str, column: str, values: Callable[[], Collection[str]] = tuple
+) -> list[list[str]]:
+    """The lines of a hierarchy file, each with as many fields as the others.
+
+    Args:
+        content: The file, UTF-8, delimiter `;` or another of `DELIMITERS`.
+        file: Its name, for messages.
+        column: The column it is for, for messages.
+        values: Gives the values of the column as text: of two delimiters the one is taken with which more of them
+            have a line, then the one that makes more levels.
+
+    Raises:
+        DataError: It is empty or no UTF-8, a line has another number of fields, or two delimiters do as well.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(f"{file}, line {line}: the hierarchy of {column} is not UTF-8: save it as UTF-8") from error
+    divided: dict[str, list[list[str]]] = {}
+    for delimiter in DELIMITERS:
+        try:
+            lines = _lines(text, delimiter)
+        except csv.Error as error:
+            raise DataError(f"{file}: the hierarchy of {column} cannot be read: {error}") from error
+        rows = [fields for fields in lines if fields]
+        if not rows:
+            raise DataError(f"{file}: the hierarchy of {column} is empty")
+        if len(rows[0]) > 1 and all(len(fields) == len(rows[0]) for fields in rows):
+            divided[delimiter] = lines
+    if divided:
+        return _best(divided, file, column, values)
+    delimiter = max(DELIMITERS, key=text.count)
+    lines = _lines(text, delimiter)
+    for number, fields in enumerate(lines, start=1):
+        if fields and len(fields) != len(lines[0]):
+            raise DataError(
+                f"{file}, line {number}: the hierarchy of {column} has {len(fields)} levels here and"
+                f" {len(lines[0])} in line 1: every line needs the same number of fields"
+            )
+    raise one_field(file, column)
+
+
+def one_field(file: str, column: str) -> DataError:
+    """What is said of a file that has values only."""
+    return DataError(
+        f"{file}, line 1: the hierarchy of {column} has one field a line: there is nothing to generalize to"
+    )
+
+
+def _lines(text: str, delimiter: str) -> list[list[str]]:
+    """Fields of each line; an empty list for an empty one, so that places are line numbers."""
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+def _best(
+    divided: dict[str, list[list[str]]], file: str, column: str, values: Callable[[], Collection[str]]
+) -> list[list[str]]:
+    if len(divided) == 1:
+        return next(iter(divided.values()))
+    there = values()
+    rank = {
+        delimiter: (sum(fields[0] in there for fields in lines if fields), max(map(len, lines)))
+        for delimiter, lines in divided.items()
+    }
+    best = [delimiter for delimiter in divided if rank[delimiter] == max(rank.values())]
+    if len(best) > 1:
+        raise DataError(
+            f"{file}: {' and '.join(map(repr, best))} both divide every line of the hierarchy of {column} alike: put"
+            f" labels that hold one of them in quotes"
+        )
+    return divided[best[0]]
+
+
+def _is_header(rows: Sequence[Sequence[str]], column: str, values: Callable[[], Collection[str]]) -> bool:
+    """Whether the first line names the column or its levels, and is no value of it."""
+    first, *labels = (field.strip() for field in rows[0])
+    numbers = not _is_number(first) and len(rows) > 1 and all(_is_number(fields[0]) for fields in rows[1:])
+    named = first.casefold() == column.strip().casefold() or (labels and all(map(_LEVEL.fullmatch, labels)))
+    return bool(named or numbers) and rows[0][0] not in values()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
