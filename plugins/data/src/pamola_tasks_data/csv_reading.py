@@ -22,7 +22,7 @@ import pyarrow.csv as arrow_csv
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
-from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.decimals import merges_texts
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, examine
 from pamola_tasks_data.expanding import Borrowed
@@ -116,8 +116,8 @@ class _CsvFile:
 
     def __init__(self, file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> None:
         self.file = file
-        self._options = options
         self._notes: dict[str, Any] = {} if options.get("notes") is None else options["notes"]
+        self._options = {**options, "notes": self._notes}
         encoding = options.get("encoding") or self._notes.get("encoding")
         self._encoding_known = bool(encoding)
         delimiter = options.get("delimiter") or self._notes.get("delimiter")
@@ -130,7 +130,7 @@ class _CsvFile:
         self.columns = list(self.head.header if columns is None else columns)
         check_columns(self.columns, self.head.header)
         if self.head.note:
-            self._warn(self.head.note)
+            warn_once(self._options, self.head.note)
         if self.head.guessed_encoding:
             self._warn_of_encoding()
 
@@ -166,20 +166,13 @@ class _CsvFile:
             table = table.slice(0, table.num_rows - 1)
             swallowed = SwallowedRows(self.head)
             swallowed.look_at(table, 0)
-            self._warn(swallowed.told())
+            warn_once(self._options, swallowed.told())
         return table
 
     def _check_quotes(self) -> None:
         """Refuse a file in which a quote is never closed."""
         if opened := OpenQuote.in_file(self.file, self.head):
             raise DataError(opened.told(self.head.header, self.head.quotechar))
-
-    def _warn(self, sentence: str) -> None:
-        """Warn, but once of a file that is opened several times."""
-        told = self._notes.setdefault("told", set())
-        if sentence and sentence not in told:
-            told.add(sentence)
-            (self._options.get("warn") or str)(sentence)  # outside a run there is nobody to warn
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows as text, in pieces of a size that suits Arrow."""
@@ -216,7 +209,7 @@ class _CsvFile:
             raise self._ragged(bad) if bad else DataError(_UNREADABLE)
         if last.num_rows > 1:
             yield last.slice(0, last.num_rows - 1)
-        self._warn(swallowed.told())
+        warn_once(self._options, swallowed.told())
         self._looked = True
 
     def _arrow_options(self, bad: list[Any], *, breaks: bool) -> tuple[Any, Any, Any]:
@@ -265,7 +258,9 @@ class _CsvFile:
         return found
 
     def _warn_of_encoding(self) -> None:
-        self._warn(f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong")
+        warn_once(
+            self._options, f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong"
+        )
         self._notes["encoding"] = FALLBACK_ENCODING
 
     def _ragged(self, bad: list[Any]) -> DataError:

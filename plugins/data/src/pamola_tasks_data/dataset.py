@@ -96,6 +96,15 @@ def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
         raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")
 
 
+def warn_once(options: Mapping[str, Any], sentence: str) -> None:
+    """Warn with a sentence, if there is one, but once of a file that is opened several times."""
+    notes = options.get("notes")
+    told: set[str] = set() if notes is None else notes.setdefault("told", set())
+    if sentence and sentence not in told:
+        told.add(sentence)
+        (options.get("warn") or str)(sentence)  # outside a run there is nobody to warn
+
+
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn what libraries raise into errors that name the dataset, and none of its values.

@@ -12,6 +12,8 @@ import datetime
 import io
 import itertools
 import math
+import re
+import warnings
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,17 +21,23 @@ import pandas as pd
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import is_missing, plain
-from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.expanding import CELL, check_archive, check_expansion, check_width
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST_TEXT = 1_048_576, 16_384, 32_767
 _ROWS, _CELLS = 10_000, 1 << 21  # at most in memory as Python values
 _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
+_BLOCK = 1 << 20
+_ERRORS = frozenset("#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC!".split())
+_BAD_DATE = frozenset(["#VALUE!"])  # openpyxl's, for a number that is no date
+_ERROR = re.compile(rb"<(?:\w+:)?c [^>]*\bt=[\"']e[\"']")
+_FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell ref=[\"']([A-Z0-9:]+)[\"']")
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
 
 
@@ -103,7 +111,8 @@ def _library(name: str) -> Any:
 class _Sheet:
     """A sheet of an open workbook."""
 
-    def __init__(self, sheet: Any, size: int, options: Mapping[str, Any]) -> None:
+    def __init__(self, sheet: Any, size: int, options: Mapping[str, Any], errors: frozenset[str]) -> None:
+        self._errors = errors
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
         self._sheet, self._size, self._options = sheet, size, options
         self.header = _header(next(sheet.iter_rows(values_only=True), ()))
@@ -119,18 +128,61 @@ class _Sheet:
         names = self.names(columns)
         place_of = {name: place for place, name in enumerate(self.header)}
         places = [place_of[name] for name in names]
-        rows = _up_to_the_last_filled(self._sheet.iter_rows(min_row=2, max_col=len(self.header), values_only=True))
-        at_once, cells_read = max(1, min(_ROWS, _CELLS // len(self.header))), 0
+        rows = _up_to_the_last_filled(self._sheet.iter_rows(min_row=2, values_only=True))
+        at_once, rows_read = max(1, min(_ROWS, _CELLS // len(self.header))), 0
+        errors = _Errors(self._errors)
         while some := list(itertools.islice(rows, at_once)):
-            cells_read += len(some) * len(names)
-            check_expansion(CELL * cells_read, self._size, self._options)
+            self._check_width(some, rows_read + 2)
+            check_expansion(CELL * (rows_read + len(some)) * len(names), self._size, self._options)
             cells = [[row[place] if place < len(row) else None for row in some] for place in places]
+            for place, column in zip(places, cells, strict=True):
+                errors.clear(column, place, rows_read + 2)
             yield Part.of(len(some), dict(zip(names, cells, strict=True)))
+            rows_read += len(some)
+        warn_once(self._options, errors.told())
+
+    def _check_width(self, rows: Sequence[Sequence[Any]], first: int) -> None:
+        wide = len(self.header)
+        for number, row in enumerate(rows, first):
+            if len(row) > wide and (beyond := [place for place in range(wide, len(row)) if _is_filled(row[place])]):
+                title = ", and delete row 1 if it is a title and no header" if number == 2 or wide == 1 else ""
+                raise DataError(
+                    f"row {number:,} of the sheet has a value in column {_letters(beyond[0])}, but the header"
+                    f" in row 1 ends at column {_letters(wide - 1)}: name the column or clear the cell{title}"
+                )
+
+
+class _Errors:
+    """Cells in which a formula failed: they are missing values."""
+
+    def __init__(self, errors: frozenset[str]) -> None:
+        self._errors = errors
+        self._count = 0
+        self._first = (math.inf, 0, "")  # row, place of the column, error
+
+    def clear(self, cells: list[Any], place: int, first: int) -> None:
+        """Put None in place of errors in cells of a column, the first of which is in this row of the sheet."""
+        if self._errors.isdisjoint(cells):
+            return
+        for number, value in enumerate(cells):
+            if value in self._errors:
+                cells[number] = None
+                self._count += 1
+                self._first = min(self._first, (first + number, place, value))
+
+    def told(self) -> str:
+        """A sentence for the user; empty if there were none."""
+        if not self._count:
+            return ""
+        row, place, error = self._first
+        first = f"the first is {_letters(place)}{row}: {error}"
+        return f"cells with an error: {self._count:,} ({first}). They are read as missing values"
 
 
 @contextlib.contextmanager
 def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
     openpyxl = _library("openpyxl")
+    warnings.filterwarnings("ignore", r"Cell \S+ is marked as a date", UserWarning)  # it would show the value
     size = check_archive(file, float(options["expansion_limit"]))
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
@@ -140,9 +192,82 @@ def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
         wanted = options.get("sheet")
         if wanted is not None and wanted not in book.sheetnames:
             raise DataError(f"there is no sheet {wanted!r}: there are {', '.join(map(repr, book.sheetnames))}")
-        yield _Sheet(book[wanted] if wanted is not None else book.worksheets[0], size, options)
+        if not book.worksheets:
+            raise DataError("the workbook has no sheet with cells")
+        sheet = book[wanted] if wanted is not None else book.worksheets[0]
+        tags = _Tags(sheet._get_source)
+        for sentence in _remarks(book, sheet, tags, wanted is not None):
+            warn_once(options, sentence)
+        yield _Sheet(sheet, size, options, _ERRORS if tags.errors else _BAD_DATE)
+    except SyntaxError:  # of XML
+        raise DataError("it cannot be read as an Excel workbook: its sheet is damaged") from None
     finally:
         book.close()
+
+
+def _remarks(book: Any, sheet: Any, tags: _Tags, chosen: bool) -> Iterator[str]:
+    """What the user should know of a sheet before its rows are read."""
+    others = [] if chosen else [other for other in book.worksheets if other is not sheet and _has_cells(other)]
+    if others:
+        yield f"sheet {sheet.title!r} was read; {', '.join(repr(other.title) for other in others)} not"
+    merged = [area for area in tags.merged if not re.fullmatch(r"[A-Z]+1:[A-Z]+1", area)]
+    if merged:
+        yield (
+            f"merged areas of cells: {len(merged):,} (the first is {merged[0]}). Only the first cell of each has a value;"
+            " the others are missing"
+        )
+    if tags.formulas:
+        uncomputed = list(_uncomputed(sheet._get_source, zero=bool(book.calculation.fullCalcOnLoad)))
+        if uncomputed:
+            yield (
+                f"formula cells without a computed value: {len(uncomputed):,} (the first is {uncomputed[0]}). They are"
+                " read as missing or 0: open the workbook in a spreadsheet program and save it"
+            )
+
+
+def _has_cells(sheet: Any) -> bool:
+    return any(any(map(_is_filled, row)) for row in sheet.iter_rows(values_only=True))
+
+
+class _Tags:
+    """Whether a sheet has formulas and errors, and its merged areas, looked for in its XML without parsing that."""
+
+    def __init__(self, open_xml: Callable[[], IO[bytes]]) -> None:
+        self.formulas = self.errors = False
+        self.merged: list[str] = []
+        with open_xml() as part:
+            left = b""
+            while block := part.read(_BLOCK):
+                content = left + block
+                end = content.rfind(b"<")
+                self._look_at(content[:end])
+                left = content[end:]
+            self._look_at(left)
+
+    def _look_at(self, content: bytes) -> None:
+        self.formulas = self.formulas or _FORMULA.search(content) is not None
+        self.errors = self.errors or _ERROR.search(content) is not None
+        self.merged += [area.decode() for area in _MERGED.findall(content)]
+
+
+def _uncomputed(open_xml: Callable[[], IO[bytes]], *, zero: bool) -> Iterator[str]:
+    """Formula cells without the value that they have; `zero`: 0 is what a library wrote that does not compute."""
+    empty = (None, "", "0") if zero else (None, "")
+    with open_xml() as part:
+        for _, element in import_module("openpyxl.xml.functions").iterparse(part):
+            name = element.tag.rpartition("}")[2]
+            if name == "c" and element.find("{*}f") is not None and element.findtext("{*}v") in empty:
+                yield element.get("r", "?")
+            if name == "row":
+                element.clear()
+
+
+def _is_filled(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def _letters(place: int) -> str:
+    return str(import_module("openpyxl.utils").get_column_letter(place + 1))
 
 
 def _up_to_the_last_filled(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
@@ -161,9 +286,12 @@ def _header(row: Sequence[Any]) -> list[str]:
     while names and not names[-1]:
         names.pop()
     if not names:
-        raise DataError("the sheet is empty: its first row has the names of the columns")
+        raise DataError("row 1 of the sheet is empty: it must have the names of the columns, which begin in column A")
     if "" in names:
-        raise DataError(f"column {names.index('') + 1} of the sheet has no name in the first row")
+        raise DataError(
+            f"column {_letters(names.index(''))} of the sheet has no name in row 1: name it, and delete rows above the"
+            " header and columns beside the table"
+        )
     check_header(names)
     return names
 
