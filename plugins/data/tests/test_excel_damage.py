@@ -90,8 +90,8 @@ def test_formulas_without_a_value_are_told(project: Any, rows: Cells, first: str
     put(project, rows)
     read, told = both(project)
     assert told == [
-        f"dataset 't' (t.xlsx): formula cells without a computed value: {count} (the first is {first}). They are read as"
-        " missing or 0: open the workbook in a spreadsheet program and save it"
+        f"dataset 't' (t.xlsx): formula cells without a computed value: {count} (the first is {first}). They are read"
+        " as missing or 0: open the workbook in a spreadsheet program and save it"
     ]
     assert sum(cell is None for row in read for cell in row) == count
 
@@ -127,7 +127,7 @@ def test_a_number_that_is_no_date_is_told_and_not_shown(project: Any, recwarn: A
     def change(book: Any, sheet: Any) -> None:
         sheet["B2"].number_format = "yyyy-mm-dd"
 
-    put(project, [["id", "d"], [1, 99_999_999], [2, datetime.datetime(2020, 1, 1)]], change)  # noqa: DTZ001
+    put(project, [["id", "d"], [1, 99_999_999], [2, datetime.datetime(2020, 1, 1)]], change)
     read, told = both(project)
     assert [row[1] for row in read] == [None, pd.Timestamp(2020, 1, 1)]
     assert "the first is B2: #VALUE!" in told[0]

@@ -214,3 +214,64 @@ def test_stated_types_hold_for_pieces(project: Any) -> None:
     whole = source.frame("t")
     assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
     pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+
+
+HALVES = [r"\ud83d cut", r"\ud83d", r"a\uDE00", r"\ude00\ud83d", r"\ud83d\u0041", r"\\\ud83d", r"\ud83d\\ude00"]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("t.jsonl", '{"a":1,"b":"x"}\n\n{"a":2,"b":"%s"}\n', "line 3, column 'b'"),
+        ("t.jsonl", '{"a":1,"b":{"c":["%s"]}}\n', "line 1, column 'b'"),
+        ("t.jsonl", '{"a":1,"%s":2}\n', "line 1, column "),
+        ("t.json", '[{"a":1,"b":"x"},\n {"a":2,"b":"%s"}]', "line 2, column 'b'"),
+        ("t.json", '[{"a":1,"b":[{"%s":2}]}]', "line 1, column 'b'"),
+    ],
+)
+def test_half_of_a_character_is_refused(project: Any, name: str, content: str, place: str, half: str) -> None:
+    """A text that was cut within an emoji failed any operation, also ones that did not look at it."""
+    project.put(name, content % half)
+    for read in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 1))):
+        with pytest.raises(DataError, match=f"{place}.*half of a character") as caught:
+            read(project.source(t=name))
+        str(caught.value).encode()
+
+
+@pytest.mark.parametrize("text", [r"\ud83d\ude00", r"\\ud83d", r"\\\\ud83d", r"\u00e9\uD83D\uDE00", r"\u0000"])
+def test_escapes_of_whole_characters_are_read(project: Any, text: str) -> None:
+    for name, content in (("t.jsonl", f'{{"b":"{text}"}}\n'), ("t.json", f'[{{"b":"{text}"}}]')):
+        project.put(name, content)
+        assert project.source(t=name).frame("t")["b"].tolist() == [json.loads(f'"{text}"')]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
+def test_json_in_any_encoding_of_unicode(project: Any, encoding: str) -> None:
+    rows = [{"a": number, "имя": "é😀"} for number in range(30_000)]
+    lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    project.put("t.jsonl", lines.encode(encoding))
+    project.put("t.json", json.dumps(rows[:9], ensure_ascii=False).encode(encoding))
+    source = project.source(t="t.jsonl", u="t.json")
+    expected = pd.DataFrame(rows)
+    pd.testing.assert_frame_equal(source.frame("t"), expected)
+    pd.testing.assert_frame_equal(pd.concat(list(source.chunks("t", 7_000)), ignore_index=True), expected)
+    pd.testing.assert_frame_equal(source.frame("u"), expected[:9])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.jsonl", b'{"a":1}\n{"a":"\xed\xa0\xbd"}\n', "line 2 is not JSON: it is not UTF-8"),
+        ("t.jsonl", b'{"a":"\xff"}\n', "line 1 is not JSON: it is not UTF-8"),
+        ("t.jsonl", '{"a":1}\n'.encode("utf-16-le") + b"\0", "its bytes are not all UTF-16-LE"),
+        ("t.json", b'[{"a":"\xed\xa0\xbd"}]', "byte 7 is not UTF-8"),
+        ("t.json", '[{"a":1}]'.encode("utf-16-be") + b"\0", "byte 18 is not UTF-16-BE"),
+    ],
+)
+def test_bytes_that_are_no_unicode_are_refused(project: Any, name: str, content: bytes, words: str) -> None:
+    project.put(name, content)
+    with pytest.raises(DataError, match=words):
+        project.source(t=name).frame("t")

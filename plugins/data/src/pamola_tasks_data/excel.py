@@ -213,8 +213,8 @@ def _remarks(book: Any, sheet: Any, tags: _Tags, chosen: bool) -> Iterator[str]:
     merged = [area for area in tags.merged if not re.fullmatch(r"[A-Z]+1:[A-Z]+1", area)]
     if merged:
         yield (
-            f"merged areas of cells: {len(merged):,} (the first is {merged[0]}). Only the first cell of each has a value;"
-            " the others are missing"
+            f"merged areas of cells: {len(merged):,} (the first is {merged[0]}). Only the first cell of each has a"
+            " value; the others are missing"
         )
     if tags.formulas:
         uncomputed = list(_uncomputed(sheet._get_source, zero=bool(book.calculation.fullCalcOnLoad)))

@@ -7,6 +7,7 @@ They are written by Arrow, column by column, which is several times as fast as o
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -35,13 +36,18 @@ _ESCAPED_PATTERN = r'["\\\x00-\x1f]'
 _NOTHING, _QUOTE = pa.scalar("", _LARGE), pa.scalar('"', _LARGE)
 _BLOCK = 1 << 22
 _DIGITS = sys.get_int_max_str_digits()
-_LONG_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|(?P<digits>[0-9]{%d,})' % (_DIGITS + 1))
+_LONG_NUMBER = re.compile(rf'"(?:[^"\\]|\\.)*"|(?P<digits>[0-9]{{{_DIGITS + 1},}})')
 _TOO_LONG = f"has a whole number of more than {_DIGITS:,} digits: write it as a text, in quotes"
-_MARK = b"\xef\xbb\xbf"  # of the order of bytes, which UTF-8 does not need
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.S)
+_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond the first 65,536: RFC 8259, section 8.2
 
 
 def _plainly(line: bytes) -> Any:
-    return json.loads(line.decode())
+    text = line.decode()
+    record = json.loads(text)
+    if isinstance(record, dict) and _half_of_a_character(text) is not None:
+        raise DataError(_cut(record))
+    return record
 
 
 try:
@@ -56,13 +62,19 @@ except ImportError:
 def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """An array of objects."""
     data = file.read()
+    encoding = json.detect_encoding(data)
     try:
-        records = json.loads(data)
-    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
-        raise DataError(f"it is not JSON: {_place(problem)}") from None
+        text, size = data.decode(encoding), len(data)
+        data = b""
+        records = json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise DataError(f"it is not JSON: line {problem.lineno}, column {problem.colno}") from None
+    except UnicodeDecodeError as problem:
+        raise DataError(f"it is not JSON: byte {problem.start} is not {encoding.upper()}") from None
     except ValueError:  # Python's limit, against numbers that take minutes to read
-        before = data[: next((match.start() for match in _LONG_NUMBER.finditer(data) if match["digits"]), 0)]
-        raise DataError(f"line {before.count(10) + 1:,} {_TOO_LONG}") from None
+        before = text[: next((match.start() for match in _LONG_NUMBER.finditer(text) if match["digits"]), 0)]
+        line = before.count("\n") + 1
+        raise DataError(f"line {line:,} {_TOO_LONG}") from None
     except RecursionError:
         raise DataError("it is nested too deeply to be a table") from None
     if not isinstance(records, list):
@@ -70,8 +82,12 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
+    if (place := _half_of_a_character(text)) is not None:
+        cut: Mapping[str, Any] = next((record for record in records if _cut_column(record) is not None), {})
+        line = text.count("\n", 0, place) + 1
+        raise DataError(f"line {line:,}, {_cut(cut)}")
     table = _Table(columns, options, "record")
-    part = table.part(records, len(data), lambda place: place + 1)
+    part = table.part(records, size, lambda place: place + 1)
     check_columns(columns or (), list(table.seen))
     return read_parts([part], columns or (), columns, {})
 
@@ -104,9 +120,8 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
 
 def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """Whole lines, and the number of the first of them."""
-    file.seek(0)
-    number, waiting = 1, [file.read(_BLOCK).removeprefix(_MARK)]
-    while data := file.read(_BLOCK):
+    number, waiting = 1, [b""]
+    for data in _as_utf8(file):
         end = data.rfind(b"\n") + 1
         if end:
             block = b"".join([*waiting, data[:end]])
@@ -115,6 +130,23 @@ def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             waiting = []
         waiting.append(data[end:])
     yield number, b"".join(waiting)
+
+
+def _as_utf8(file: IO[bytes]) -> Iterator[bytes]:
+    """The bytes of a file in UTF-8, without a byte order mark, whatever encoding of Unicode it has."""
+    file.seek(0)
+    data = file.read(_BLOCK)
+    encoding = json.detect_encoding(data)
+    decode = None if encoding.startswith("utf-8") else codecs.getincrementaldecoder(encoding)().decode
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        while data:
+            yield data if decode is None else decode(data).encode()
+            data = file.read(_BLOCK)
+        if decode is not None:
+            decode(b"", True)
+    except UnicodeDecodeError:
+        raise DataError(f"its bytes are not all {encoding.upper()}") from None
 
 
 def _line(block: bytes, number: int, place: int) -> int:
@@ -140,11 +172,49 @@ def _decoded(line: bytes, place: int) -> Any:
             return _quickly(line)
         except _PROBLEMS:  # only the standard library reads all that is JSON
             return _plainly(line)
+    except DataError as problem:
+        raise DataError(f"line {place:,}, {problem}") from None
     except ValueError as problem:
-        told = isinstance(problem, (json.JSONDecodeError, UnicodeDecodeError))
-        raise DataError(f"line {place} {'is not JSON' if told else _TOO_LONG}") from None
+        known = {json.JSONDecodeError: "is not JSON", UnicodeDecodeError: "is not JSON: it is not UTF-8"}
+        wrong = known.get(type(problem), _TOO_LONG)
+        raise DataError(f"line {place} {wrong}") from None
     except RecursionError:
         raise DataError(f"line {place} is nested too deeply to be a row") from None
+
+
+def _half_of_a_character(text: str) -> int | None:
+    """Where an escape of one half of a character stands in JSON text without the other."""
+    if _MAYBE_HALF.search(text) is None:
+        return None
+    first: int | None = None  # half, behind which the second has to follow
+    for escape in _ESCAPE.finditer(text):
+        code = int(escape[1] or "0", 16)
+        if 0xDC00 <= code < 0xE000 and first is not None and first + 6 == escape.start():
+            first = None
+        elif first is not None:
+            return first
+        elif 0xD800 <= code < 0xDC00:
+            first = escape.start()
+        elif 0xDC00 <= code < 0xE000:
+            return escape.start()
+    return first
+
+
+def _cut_column(record: Mapping[str, Any]) -> str | None:
+    for name, value in record.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return name
+    return None
+
+
+def _cut(record: Mapping[str, Any]) -> str:
+    name = (_cut_column(record) or "?").encode(errors="replace").decode()
+    return (
+        f"column {name!r}: a text has an escape for half of a character (\\ud800 to \\udfff), as where a text was cut"
+        " off within one: remove the escape"
+    )
 
 
 class _Table:
@@ -189,12 +259,6 @@ def _values(records: list[dict[str, Any]], name: str) -> list[Any]:
         return list(map(itemgetter(name), records))
     except KeyError:
         return [record.get(name) for record in records]
-
-
-def _place(problem: json.JSONDecodeError | UnicodeDecodeError) -> str:
-    if isinstance(problem, json.JSONDecodeError):
-        return f"line {problem.lineno}, column {problem.colno}"
-    return f"byte {problem.start} is not UTF-8"
 
 
 # ---------------------------------------------------------------- writing
