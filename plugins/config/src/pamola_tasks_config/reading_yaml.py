@@ -179,6 +179,8 @@ class _Composer:
         value = self.scalar(event)
         if isinstance(value, str):
             return value
+        if isinstance(value, bool):  # `true` and `false` are keys of a column's type
+            return str(event.value)
         self.document.report(_start(event), "a key must be text: write it in quotes")
         return str(event.value)
 

@@ -1,9 +1,10 @@
 """Reading CSV: parsed by Arrow as text, then typed column by column where that loses nothing (`inference`).
 
 Options, all optional: `delimiter`, `quotechar`, `encoding` (found out where not stated), `missing_values` (spellings of
-unquoted cells that mean "no value"), `text_columns` (never anything but text), `dtypes` (the schema, when it is known
-already), `warn` (called with a sentence that the user should read), `notes` (a dict in which what was found out about a
-file is kept for the next time that it is opened).
+unquoted cells that mean "no value"), `decimal`, `thousands`, `date_format`, `datetime_format`, `trim` (see `Notation`),
+`text_columns` (never anything but text), `dtypes` (the schema, when it is known already), `warn` (called with a
+sentence that the user should read), `notes` (a dict in which what was found out about a file is kept for the next time
+that it is opened).
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import to_frame
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.decimals import merges_texts
-from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, examine
+from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, check_header, examine
 from pamola_tasks_data.expanding import Borrowed
 from pamola_tasks_data.inference import AS_TEXT, TEXT, TEXT_DTYPE, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
+from pamola_tasks_data.notation import Notation, trimmed
 from pamola_tasks_data.quotes import EndMark, OpenQuote, SwallowedRows
 
 if TYPE_CHECKING:
@@ -120,6 +122,7 @@ class _CsvFile:
         self._options = {**options, "notes": self._notes}
         encoding = options.get("encoding") or self._notes.get("encoding")
         self._encoding_known = bool(encoding)
+        self._missing = list(options.get("missing_values") or [""])
         delimiter = options.get("delimiter") or self._notes.get("delimiter")
         self.head: CsvHead = examine(file, {**options, "encoding": encoding, "delimiter": delimiter})
         self._notes["delimiter"] = self.head.delimiter
@@ -127,8 +130,11 @@ class _CsvFile:
             self._check_quotes()
         self._looked = False  # for cells that swallowed rows
         self._block = max(_BLOCK, _CELL * len(self.head.header))
-        self.columns = list(self.head.header if columns is None else columns)
-        check_columns(self.columns, self.head.header)
+        self._notation = Notation.of(options)
+        self._written = {name.strip() if self._notation.trim else name: name for name in self.head.header}
+        check_header([name.strip() for name in self.head.header] if self._notation.trim else ())
+        self.columns = list(self._written if columns is None else columns)
+        check_columns(self.columns, list(self._written))
         if self.head.note:
             warn_once(self._options, self.head.note)
         if self.head.guessed_encoding:
@@ -167,7 +173,7 @@ class _CsvFile:
             swallowed = SwallowedRows(self.head)
             swallowed.look_at(table, 0)
             warn_once(self._options, swallowed.told())
-        return table
+        return self._trimmed(table)
 
     def _check_quotes(self) -> None:
         """Refuse a file in which a quote is never closed."""
@@ -189,7 +195,7 @@ class _CsvFile:
             reader = arrow_csv.open_csv(source, read, parse, convert)
             while (batch := next(reader, None)) is not None and not bad and source.problem is None:
                 if last is not None:
-                    yield last
+                    yield self._trimmed(last)
                     rows += last.num_rows
                 if batch.num_rows:
                     if source.quoted and not self._looked:
@@ -208,7 +214,7 @@ class _CsvFile:
             self._check_quotes()
             raise self._ragged(bad) if bad else DataError(_UNREADABLE)
         if last.num_rows > 1:
-            yield last.slice(0, last.num_rows - 1)
+            yield self._trimmed(last.slice(0, last.num_rows - 1))
         warn_once(self._options, swallowed.told())
         self._looked = True
 
@@ -228,12 +234,19 @@ class _CsvFile:
         )
         convert = arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(self.head.header, TEXT),
-            include_columns=self.columns,
-            null_values=list(self._options.get("missing_values") or [""]),
+            include_columns=[self._written[name] for name in self.columns],
+            null_values=self._missing,
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         )
         return read, parse, convert
+
+    def _trimmed(self, table: Any) -> Any:
+        """Cells and names without blanks at their ends, if these do not count; a cell of blanks is an empty one."""
+        if not self._notation.trim:
+            return table
+        cells = [trimmed(text, self._missing) for text in table.columns]
+        return type(table).from_arrays(cells, names=self.columns)
 
     def _decoding(self, read: Callable[[], T]) -> T:
         """Read all rows; where bytes far behind the head are no UTF-8 and nothing was stated, once more as cp1252."""
@@ -292,20 +305,22 @@ class _CsvFile:
             return known
         found = dict(zip(self.columns, parts or [Kind(NOTHING, True)] * len(self.columns), strict=True))
         for name, kind in found.items():
-            if kind.may_merge_texts and merges_texts(batch.column(name) for batch in self.batches()):
+            if kind.may_merge_texts and merges_texts(self._digits(batch.column(name)) for batch in self.batches()):
                 found[name] = AS_TEXT
         self._notes["kinds"] = found
         return found
 
     def typed_frame(self, text: Any, types: Mapping[str, Kind]) -> pd.DataFrame:
         """A table or batch of text as a DataFrame of these types."""
-        return self._framed(_each(lambda name: typed(text.column(name), types[name]), self.columns), types)
+        return self._framed(
+            _each(lambda name: typed(text.column(name), types[name], self._notation), self.columns), types
+        )
 
     def frame(self, text: Any) -> pd.DataFrame:
         """The whole table of text as a DataFrame of the types that are found in it."""
         found = []
         for name, (kind, values) in zip(self.columns, self._recognized(text), strict=True):
-            text_apart = kind.may_merge_texts and merges_texts([text.column(name)])
+            text_apart = kind.may_merge_texts and merges_texts([self._digits(text.column(name))])
             found.append((AS_TEXT, text.column(name)) if text_apart else (kind, values))
         kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
         return self._framed([values for _, values in found], kinds)
@@ -315,9 +330,13 @@ class _CsvFile:
 
         def column(name: str) -> tuple[Kind, Any]:
             values = text.column(name)
-            return (AS_TEXT, values) if name in as_text else recognized(values)
+            return (AS_TEXT, values) if name in as_text else recognized(values, self._notation)
 
         return _each(column, self.columns)
+
+    def _digits(self, text: Any) -> Any:
+        """Texts of numbers as programs write them."""
+        return self._notation.numbers(text) if self._notation.marks else text
 
     def _framed(self, arrays: Sequence[Any], types: Mapping[str, Kind]) -> pd.DataFrame:
         table = pa.table(dict(zip(self.columns, arrays, strict=True)))

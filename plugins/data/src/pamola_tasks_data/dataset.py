@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data.directives import has_offset
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pamola_tasks_data.column_types import ColumnType
     from pamola_tasks_data.verified import VerifiedFile
 
 
+_LOOKED_AT = 10_000  # rows at a time
 # What holds any values in formats whose files state no types.
 _ANYTHING = {"csv": "text", "jsonl": "object", "xlsx": "object"}
 
@@ -30,8 +33,11 @@ class Dataset:
     files: tuple[VerifiedFile, ...] = ()
     format: str = "memory"
     role: Any = "data"
-    stated: Mapping[str, Any] = attrs.Factory(dict)  #: `delimiter`, `quotechar`, `encoding`, `sheet` of its files
-    kinds: Mapping[str, str] = attrs.Factory(dict)  #: the types that `data_types` states, by column
+    stated: Mapping[str, Any] = attrs.Factory(dict)  #: options of its format: `delimiter`, `sheet`, `decimal` …
+    kinds: Mapping[str, ColumnType] = attrs.Factory(dict)  #: the types that `data_types` states, by column
+    zones: dict[str, bool | None] = attrs.field(
+        init=False
+    )  #: whether times of a column say an offset, where it is known
     required: frozenset[str] = frozenset()  #: columns that it has to have, since they are stated for it by name
     frame: pd.DataFrame | None = None  #: the dataset itself, or the columns that were read
     complete: bool = False  #: the frame has all columns
@@ -42,6 +48,10 @@ class Dataset:
     checked: bool = False  #: its files are what the tasks that made them recorded
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  #: what was found out about each file while reading it
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
+
+    @zones.default
+    def _zones_stated(self) -> dict[str, bool | None]:
+        return {column: has_offset(kind.format) for column, kind in self.kinds.items() if kind.format}
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -60,20 +70,39 @@ class Dataset:
             return False
         return self.complete or set(columns or ()) <= set(frame.columns)
 
-    def kinds_in(self, there: Any) -> Mapping[str, str]:
+    def kinds_in(self, there: Any) -> Mapping[str, ColumnType]:
         """The types that are stated, once it is sure that the columns that have to be there are."""
         absent = [column for column in self.required if column not in there]
         if absent:
             raise DataError(f"{self.what}: data_types names column {absent[0]!r}, which it does not have")
         return self.kinds
 
-    def typed(self, frame: pd.DataFrame, wanted: Any) -> pd.DataFrame:
-        """The frame with the types that are stated; only with all columns (`wanted` is None) have these to be there."""
+    def typed(self, frame: pd.DataFrame, wanted: Any, before: int = 0) -> pd.DataFrame:
+        """The frame with the types that are stated; only with all columns (`wanted` is None) have these to be there.
+
+        `before` is how many rows of its file came in earlier pieces.
+        """
         from pamola_tasks_data.stated_types import apply_types
 
         kinds = self.kinds_in(frame.columns) if wanted is None else self.kinds
         with explained(self.what):
-            return apply_types(frame, kinds)
+            return apply_types(frame, kinds, self.zones, before)
+
+    def learn_zones(self, columns: Iterable[str], tables: Callable[[], Iterable[Any]]) -> None:
+        """Read columns of times up to the first value that says whether they have offsets, if that is not known.
+
+        So the pieces and files of a dataset are alike, also those in which all values of a column are missing.
+        """
+        for column in columns:
+            stated = self.kinds.get(column)
+            if stated is None or stated.kind != "datetime" or self.zones.get(column) is not None:
+                continue
+            for table in tables():
+                rows = 0
+                for piece in table.chunks(_LOOKED_AT, [column]):
+                    rows += len(self.typed(piece, [column], rows))
+                    if self.zones.get(column) is not None or str(piece.dtypes.iloc[0]).startswith("datetime64"):
+                        break
 
     def common_dtype(self, column: str, one: str, two: str) -> str:
         """The dtype that holds the values of two of its files without loss."""

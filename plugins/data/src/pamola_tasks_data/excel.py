@@ -115,7 +115,8 @@ class _Sheet:
         self._errors = errors
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
         self._sheet, self._size, self._options = sheet, size, options
-        self.header = _header(next(sheet.iter_rows(values_only=True), ()))
+        self._trim = bool(options.get("trim"))
+        self.header = _header(self._trimmed(next(sheet.iter_rows(values_only=True), ())))
         check_width(len(self.header), options)
 
     def names(self, columns: Sequence[str] | None) -> list[str]:
@@ -137,9 +138,15 @@ class _Sheet:
             cells = [[row[place] if place < len(row) else None for row in some] for place in places]
             for place, column in zip(places, cells, strict=True):
                 errors.clear(column, place, rows_read + 2)
-            yield Part.of(len(some), dict(zip(names, cells, strict=True)))
+            yield Part.of(len(some), dict(zip(names, map(self._trimmed, cells), strict=True)))
             rows_read += len(some)
         warn_once(self._options, errors.told())
+
+    def _trimmed(self, cells: Sequence[Any]) -> list[Any]:
+        """Cells without blanks at the ends of texts, if these do not count; a text of blanks is no value."""
+        if not self._trim:
+            return list(cells)
+        return [(value.strip() or None) if isinstance(value, str) else value for value in cells]
 
     def _check_width(self, rows: Sequence[Sequence[Any]], first: int) -> None:
         wide = len(self.header)

@@ -17,10 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks_data.decimals import EXACT_DIGITS, WHOLE, decimals_of
+from pamola_tasks_data.directives import has_offset
 from pamola_tasks_data.kinds import NOTHING, Kind
+from pamola_tasks_data.notation import NAIVE, UTC, Notation, by_format, by_formats
 
 _SAMPLE = 1000
 _OTHER_MARKS = tuple(bytes([mark]) for mark in b"eEnNiIxX+")  # what may stand in a number beside digits, - and .
+
+_PLAIN = Notation()
+_NUMBERS = (pa.int64(), pa.float64())
 
 TEXT = pa.large_string()  # what pandas keeps text as, so that it need not be copied
 TEXT_DTYPE = str(pd.Series(["a"]).dtype)
@@ -29,8 +34,13 @@ TEXT_DTYPE = str(pd.Series(["a"]).dtype)
 AS_TEXT = Kind(None, True)
 
 
-def recognized(text: Any) -> tuple[Kind, Any]:
-    """What a column of text, null where a value is missing, holds, and its values as that."""
+def recognized(text: Any, written: Notation = _PLAIN) -> tuple[Kind, Any]:
+    """What a column of text, null where a value is missing, holds, and its values as that.
+
+    Where it is stated how numbers and dates are written, a column has these if all its texts are written so.
+    """
+    if written.marks or written.formats:
+        return _as_written(text, written)
     missing = text.null_count > 0
     if text.null_count == len(text):
         return Kind(NOTHING, missing), text
@@ -40,16 +50,33 @@ def recognized(text: Any) -> tuple[Kind, Any]:
     return attrs.evolve(kind, missing=missing), text if kind is AS_TEXT else values
 
 
-def typed(text: Any, kind: Kind) -> Any:
+def _as_written(text: Any, written: Notation) -> tuple[Kind, Any]:
+    missing, sample = text.null_count > 0, text.slice(0, _SAMPLE)
+    for format in written.formats if text.null_count < len(text) else ():
+        if all(by_format(part, format).null_count == part.null_count for part in (sample, text)):
+            made = by_format(text, format)
+            return Kind(made.type, missing), made
+    if all(written.numbers(part).null_count == part.null_count for part in (sample, text)):
+        kind, values = recognized(written.numbers(text))
+        return (kind, values) if kind.type in (*_NUMBERS, NOTHING) else (AS_TEXT, text)
+    kind, values = recognized(text)
+    return (AS_TEXT, text) if kind.type in _NUMBERS else (kind, values)
+
+
+def typed(text: Any, kind: Kind, written: Notation = _PLAIN) -> Any:
     """A column of text as an Arrow array of what it holds."""
-    if kind.type in (pa.int64(), pa.float64()):
-        return pc.cast(text, kind.type)
+    if kind.type in _NUMBERS:
+        return pc.cast(written.numbers(text) if written.marks else text, kind.type)
+    if kind.type in (NAIVE, UTC):
+        fitting = [format for format in written.formats if has_offset(format) == (kind.type == UTC)]
+        return by_formats(text, fitting)
     return pc.equal(text, "True") if kind.type == pa.bool_() else text
 
 
 def dtype_of(kind: Kind) -> str:
     """The pandas dtype, as text, that a column of text of this kind is read as."""
     dtypes = {pa.int64(): ("int64", "Int64"), pa.bool_(): ("bool", "boolean"), pa.float64(): ("float64", "float64")}
+    dtypes |= {NAIVE: ("datetime64[us]",) * 2, UTC: ("datetime64[us, UTC]",) * 2}
     return dtypes.get(kind.type, (TEXT_DTYPE, TEXT_DTYPE))[kind.missing]
 
 

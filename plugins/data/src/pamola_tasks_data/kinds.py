@@ -28,6 +28,7 @@ _DTYPES = {
     "bool": pa.bool_(),
     "str": pa.string(),
     "datetime64[us]": pa.timestamp("us"),
+    "datetime64[us, UTC]": pa.timestamp("us", "UTC"),
 }
 _NULLABLE = {"Int64": pa.int64(), "boolean": pa.bool_()}
 

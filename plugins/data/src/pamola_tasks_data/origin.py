@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import DataError
+from pamola_tasks.errors import DataError, PathSecurityError
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
     from pamola_tasks_data.verified import VerifiedFile
+
+
+def is_output(run: RunServices | None, path: str) -> bool:
+    """Whether a task of the project writes a file, so that it is written as tasks write; judged by its path."""
+    if run is None or "places" not in vars(run):
+        return False
+    with contextlib.suppress(PathSecurityError):
+        return bool(run.places.owner_of(run.files.name(path)))
+    return False
 
 
 def check_origin(run: RunServices, name: str, file: VerifiedFile) -> None:

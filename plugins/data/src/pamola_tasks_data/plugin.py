@@ -6,7 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pamola_tasks import hookimpl
-from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.plugins.discovery import versions
 
 if TYPE_CHECKING:
@@ -23,16 +22,10 @@ def pamola_add_settings() -> str:
 
 @hookimpl
 def pamola_check_config(config: Config) -> list[str]:
-    """A type of a column, or an encoding, that is not known."""
-    from pamola_tasks_data.settings import check_data_types, check_encoding
+    """How tables are said to be written, where that cannot be."""
+    from pamola_tasks_data.stated import config_problems
 
-    problems = []
-    for check, value in ((check_data_types, config.data_types), (check_encoding, config.get("default_encoding"))):
-        try:
-            check(value)
-        except ConfigurationError as error:
-            problems.append(str(error))
-    return problems
+    return list(config_problems(config))
 
 
 @hookimpl(trylast=True)

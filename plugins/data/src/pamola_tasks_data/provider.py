@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import Config, RunServices
 
+_OF_ALL = ("decimal", "thousands", "date_format", "datetime_format", "trim")  # settings of `data` and of a dataset
 RECORDS = 1 << 20  # bytes for log, report, journal and history
 
 
@@ -27,7 +29,9 @@ def data_source(run: RunServices) -> DataSource:
     settings = run.config.plugin("data")
     limits = {name: getattr(settings, name) for name in LIMITS}
     reader = DataReader(run.files, formats=_formats(run), csv=csv_options(run.config), warn=run.warn, limits=limits)
-    source = DataSource(data_types=run.config.data_types, reader=reader, run=run)
+    source = DataSource(
+        data_types=run.config.data_types, reader=reader, run=run, written=partial(reading_options, run.config)
+    )
     source.handover.is_read = lambda name, step: any(name in other.reads for other in run.plan if other.id != step)
     for name, path in input_files(run).items() if run.task is not None else ():
         if name not in run.options.datasets:
@@ -65,6 +69,19 @@ def csv_options(config: Config) -> CsvOptions:
         missing_values=tuple(config.plugin("data").missing_values),
         for_spreadsheets=config.plugin("data").csv_for_spreadsheets,
     )
+
+
+def reading_options(config: Config, dataset: str, made_here: bool = False) -> dict[str, Any]:
+    """What is stated of how a dataset is written: of itself, else of all datasets; what is found out is left out.
+
+    What is stated of all datasets does not hold for one that a task has written (`made_here`): that has numbers and
+    dates as all tasks write them.
+    """
+    settings = config.plugin("data")
+    found = {} if made_here else {name: getattr(settings, name) for name in _OF_ALL}
+    own = settings.datasets.get(dataset)
+    found |= {} if own is None else {key: value for key, value in attrs.asdict(own).items() if value is not None}
+    return {key: value for key, value in found.items() if value not in ("", False)}
 
 
 def _formats(run: RunServices) -> Formats:

@@ -1,31 +1,37 @@
-"""What the configuration says of data: the plugin's own section `data`, and `data_types` (see `stated_types`).
-
-data_types:
-  customers: {zipcode: text, age: integer, born: date}     # of one dataset
-  income: float                                            # wherever a column has this name
-"""
+"""What the configuration says of data: the plugin's own section `data`. Types of columns are in `column_types`."""
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Mapping
-from encodings import aliases
-from typing import Any
-
 import attrs
 
-from pamola_tasks.errors import ConfigurationError
 
-_SYNONYMS = {
-    "text": ("text", "str", "string", "object"),
-    "integer": ("integer", "int", "int64", "int32", "int16", "int8", "whole number"),
-    "float": ("float", "float64", "float32", "double", "number"),
-    "boolean": ("boolean", "bool"),
-    "date": ("date",),
-    "datetime": ("datetime", "timestamp", "datetime64", "datetime64[ns]", "datetime64[us]"),
-    "category": ("category", "categorical"),
-}
-_KINDS = {synonym: kind for kind, synonyms in _SYNONYMS.items() for synonym in synonyms}
+@attrs.frozen(kw_only=True)
+class DatasetSettings:
+    """How one dataset is written; whatever is unset holds as for all datasets.
+
+    Attributes:
+        delimiter: The column separator of its CSV files.
+        quotechar: The quote character of its CSV files.
+        encoding: The encoding of its CSV files.
+        sheet: The sheet of its workbooks: its first one unless set.
+        missing_values: As `data.missing_values`.
+        decimal: As `data.decimal`.
+        thousands: As `data.thousands`.
+        date_format: As `data.date_format`.
+        datetime_format: As `data.datetime_format`.
+        trim: As `data.trim`.
+    """
+
+    delimiter: str | None = None
+    quotechar: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    missing_values: list[str] | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | None = None
+    datetime_format: str | None = None
+    trim: bool | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +41,15 @@ class DataSettings:
     Attributes:
         missing_values: Unquoted CSV cells that mean "no value". Only the empty cell unless set: `NA` may be a
             country, and `None` a name.
+        decimal: The mark before the fraction of numbers that are text in their file, such as `","`. Files that a task
+            writes have `.`, and are read so.
+        thousands: The mark between groups of three digits, such as `"."`; none unless set.
+        date_format: How dates are written, in directives of strptime, such as `"%d.%m.%Y"`; ISO 8601 unless set. A CSV
+            column of which all values fit it becomes one of dates. Files that a task writes have ISO 8601.
+        datetime_format: The same for dates with a time, such as `"%d.%m.%Y %H:%M"`.
+        trim: Whether blanks around the cells and column names of CSV files and workbooks are dropped.
+        datasets: Where single datasets differ: by name, the same keys and `delimiter`, `quotechar`, `encoding` and
+            `sheet`.
         csv_for_spreadsheets: Whether an apostrophe is put before texts in CSV files that a spreadsheet would take for a
             formula (those that begin with `=`, `+`, `-`, `@`, a tab or a line end). Without it, texts are written
             byte for byte.
@@ -49,45 +64,14 @@ class DataSettings:
     """
 
     missing_values: list[str] = attrs.Factory(lambda: [""])
+    decimal: str = "."
+    thousands: str = ""
+    date_format: str = ""
+    datetime_format: str = ""
+    trim: bool = False
+    datasets: dict[str, DatasetSettings] = attrs.Factory(dict)
     csv_for_spreadsheets: bool = False
     expansion_limit: float = attrs.field(default=200.0, validator=attrs.validators.ge(1))
     column_limit: int = attrs.field(default=100_000, validator=attrs.validators.ge(1))
     key_limit: int = attrs.field(default=10_000, validator=attrs.validators.ge(1))
     unverified_inputs: list[str] = attrs.Factory(list)
-
-
-def stated_for(data_types: Mapping[str, Any], dataset: str) -> tuple[dict[str, str], frozenset[str]]:
-    """The kind that holds for each column of a dataset, and the columns that it must have: those stated for it."""
-    anywhere = {name: value for name, value in data_types.items() if isinstance(value, str)}
-    own = data_types.get(dataset)
-    own = own if isinstance(own, Mapping) else {}
-    return {column: _kind(column, value) for column, value in {**anywhere, **own}.items()}, frozenset(own)
-
-
-def check_data_types(data_types: Mapping[str, Any]) -> None:
-    """Refuse types that are not known, before anything is read."""
-    for name, value in data_types.items():
-        for column, kind in value.items() if isinstance(value, Mapping) else [(name, value)]:
-            _kind(column, kind)
-
-
-def check_encoding(name: Any) -> None:
-    """Refuse an encoding that Python does not know, before anything is read; the nearest that it knows is named."""
-    try:
-        codecs.lookup(str(name))
-    except LookupError:
-        import difflib
-
-        spelled = str(name).lower().replace("-", "_")
-        near = difflib.get_close_matches(spelled, {*aliases.aliases, *aliases.aliases.values()}, 1)
-        hint = f": do you mean {near[0]}?" if near else ": use a name like utf-8, cp1252 or iso8859-2"
-        raise ConfigurationError(f"default_encoding: there is no encoding {name!r}{hint}") from None
-
-
-def _kind(column: str, value: Any) -> str:
-    kind = _KINDS.get(value.lower().strip()) if isinstance(value, str) else None
-    if kind is None:
-        raise ConfigurationError(
-            f"data_types: unknown type {value!r} for column {column!r}: use one of {', '.join(_SYNONYMS)}"
-        )
-    return kind

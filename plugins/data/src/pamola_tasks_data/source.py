@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import attrs
+
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
+from pamola_tasks_data.column_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
 from pamola_tasks_data.formats import UNUSED, shown
-from pamola_tasks_data.origin import check_origin
+from pamola_tasks_data.origin import check_origin, is_output
 from pamola_tasks_data.reading import LIMITS, DataReader, Table
-from pamola_tasks_data.settings import check_data_types, stated_for
+from pamola_tasks_data.settings import DatasetSettings
 from pamola_tasks_data.verified import VerifiedFile
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols import Files, RunServices
 
-_OPTIONS_OF_FORMATS = ("delimiter", "quotechar", "encoding", "sheet")
+_OPTIONS_OF_FORMATS = tuple(field.name for field in attrs.fields(DatasetSettings))
 _OPTIONS = frozenset({"role", "format", "sha256", *_OPTIONS_OF_FORMATS})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
@@ -35,10 +38,11 @@ class DataSource:
     Args:
         dataframes: Frames in memory.
         file_paths: Files, read when first asked for.
-        data_types: The type that columns must have (see `stated_types`).
+        data_types: The type that columns must have (see `column_types`).
         files: How files are opened (`run.files`); without it only frames in memory can be used.
         reader: Reads files; made from `files` unless given.
         run: The run it belongs to.
+        written: How datasets are written, by name, where that is not found out (see `provider.reading_options`).
     """
 
     def __init__(
@@ -50,8 +54,10 @@ class DataSource:
         files: Files | None = None,
         reader: DataReader | None = None,
         run: RunServices | None = None,
+        written: Callable[[str, bool], Mapping[str, Any]] = lambda name, made_here: {},
     ) -> None:
         self.run = run
+        self._written = written
         self._reader = reader or DataReader(files)
         self._data_types = dict(data_types or {})
         check_data_types(self._data_types)
@@ -78,7 +84,7 @@ class DataSource:
             name: Replaces a dataset of that name.
             path: Relative to the project's root, or absolute.
             **options: `role` (default `data`), `format` (else the extension says it), `sha256` of its bytes where it is
-                known, for CSV `delimiter`, `quotechar`, `encoding`, and for Excel `sheet`.
+                known, and the keys of `DatasetSettings`.
         """
         self.add_multi_file_dataset(name, [path], **options)
 
@@ -93,13 +99,17 @@ class DataSource:
         role = options.get("role") or "data"
         ours = bool(sha256) or role == "state"  # a step made it: however small a file, it held the table once
         limits = dict.fromkeys(LIMITS, sys.maxsize) if ours else {}
+        made_here = ours or is_output(self.run, str(paths[0]))
+        given = {key: options[key] for key in _OPTIONS_OF_FORMATS if options.get(key)}
+        stated = {**self._written(name, made_here), **given}
         limit = float({**self._reader.limits, **limits}["expansion_limit"])
         self._datasets[name] = self._new(
             name,
             files=tuple(VerifiedFile(self._reader.files, str(path), sha256, self._room, limit) for path in paths),
             format=self._reader.formats.told_by(str(paths[0]), options.get("format")),
             role=role,
-            stated={key: options[key] for key in _OPTIONS_OF_FORMATS if options.get(key)} | limits,
+            made_here=made_here,
+            stated=stated | limits,
             written=self.handover.taken(name, sha256),
         )
 
@@ -114,7 +124,7 @@ class DataSource:
 
         if not isinstance(frame, pd.DataFrame):
             raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
-        dataset = self._new(name)
+        dataset = self._new(name, stated=self._written(name, False))
         dataset.frame, dataset.complete = dataset.typed(own_copy(frame), None), True
         self._datasets[name] = dataset
 
@@ -152,9 +162,13 @@ class DataSource:
         known: Mapping[str, str] = dataset.schema or {}
         if found and not known:
             known = self.schema(name) if columns is None else self._common_schema(dataset, found) or {}
+        self._learn_zones(dataset, wanted)
         for table in self._tables(dataset, {key: known[key] for key in found}):
+            rows = 0
             for piece in table.chunks(size, wanted):
-                yield dataset.typed(piece, wanted)
+                typed = dataset.typed(piece, wanted, rows)
+                rows += len(typed)
+                yield typed
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns, without a look at the rows where the format knows a way."""
@@ -168,7 +182,7 @@ class DataSource:
 
     def schema(self, name: str) -> dict[str, str]:
         """Names of the columns and the dtypes that they have once read, without making the whole frame."""
-        from pamola_tasks_data.stated_types import DTYPES
+        from pamola_tasks_data.stated_types import dtype_of
 
         dataset = self._dataset(name)
         with dataset.lock:
@@ -179,7 +193,13 @@ class DataSource:
                     frame = self._loaded(dataset, None)
                     seen = {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
                 kinds = dataset.kinds_in(seen)
-                dataset.schema = {c: DTYPES[kinds[c]] if c in kinds else dtype for c, dtype in seen.items()}
+                if not in_memory:
+                    self._learn_zones(dataset, list(seen))
+                zones = dataset.zones
+                dataset.schema = {
+                    c: dtype_of(kinds[c].kind, zones.get(c), dtype) if c in kinds else dtype
+                    for c, dtype in seen.items()
+                }
             return dict(dataset.schema)
 
     @contextlib.contextmanager
@@ -213,9 +233,13 @@ class DataSource:
             for file in dataset.files:
                 file.drop()
 
-    def _new(self, name: str, **known: Any) -> Dataset:
-        kinds, required = stated_for(self._data_types, name)
-        return Dataset(name, kinds=kinds, required=required, **known)
+    def _new(
+        self, name: str, *, made_here: bool = False, stated: Mapping[str, Any] | None = None, **known: Any
+    ) -> Dataset:
+        kinds, required = stated_for(self._data_types, name, made_here=made_here)
+        stated = stated or {}
+        completed = {column: kind.completed(stated) for column, kind in kinds.items()}
+        return Dataset(name, kinds=completed, required=required, stated=stated, **known)
 
     def _dataset(self, name: str) -> Dataset:
         if name not in self._datasets:
@@ -253,7 +277,10 @@ class DataSource:
         as_read = self._reader.formats[self._format_of(dataset)].as_read if dataset.written is not None else None
         if as_read is not None:
             return dataset.typed(as_read(dataset.written), None)
-        dtypes = self._common_schema(dataset, columns) if len(dataset.files) > 1 else None
+        dtypes = None
+        if len(dataset.files) > 1:
+            dtypes = self._common_schema(dataset, columns)
+            self._learn_zones(dataset, list(dtypes or ()))
         frames = [dataset.typed(table.read(columns), columns) for table in self._tables(dataset, dtypes)]
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
@@ -271,6 +298,10 @@ class DataSource:
                 dtypes=dtypes,
                 **dataset.stated,
             )
+
+    def _learn_zones(self, dataset: Dataset, columns: Sequence[str]) -> None:
+        if self._reader.formats[self._format_of(dataset)].chunks is not None:
+            dataset.learn_zones(columns, lambda: self._tables(dataset, {}))
 
     def _format_of(self, dataset: Dataset) -> str:
         """What its files are read as; an error where nothing says it, which does not matter until a table is read."""

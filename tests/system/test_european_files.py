@@ -1,0 +1,129 @@
+"""European files: what is stated of them in a task's file, what of that is refused, and where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+ROWS = "".join(
+    f"Meier{i};{1 + i % 28:02}.{1 + i % 12:02}.{1950 + i % 50};{i % 3},{i % 10}0;{1 + i % 9}.{100 + i};{word}\n"
+    for i in range(60)
+    for word in [("ja", "nein")[i % 2]]
+)
+TABLE = "Name;Geburtsdatum;Größe;Einkommen;aktiv\n" + ROWS
+WRITTEN = """\
+data:
+  datasets:
+    kunden: {delimiter: ";", encoding: latin-1, decimal: ",", thousands: ".", date_format: "%d.%m.%Y"}
+"""
+TYPES = "data_types:\n  kunden: {Geburtsdatum: date, aktiv: {type: boolean, true: [ja], false: nein}}\n"
+HEAD = "task_id: t\ninput_datasets: {kunden: DATA/raw/kunden.csv}\n"
+STEPS = """\
+operations:
+  - DropOperation: {input_dataset: kunden, output_dataset: fewer, columns: [Name]}
+  - AnonymizeOperation: {input_dataset: fewer, output_dataset: safe, k: 3, quasi_identifiers: [Geburtsdatum]}
+"""
+
+
+def put(project: Path, task: str, name: str = "t", table: str = TABLE) -> None:
+    (project / "DATA/raw/kunden.csv").write_bytes(table.encode("latin-1"))
+    (project / f"configs/{name}.yaml").write_text(task)
+
+
+def released(project: Path, name: str, task: str = "t") -> pd.DataFrame:
+    return pd.read_csv(project / f"DATA/processed/{task}/output/{name}.csv")
+
+
+@pytest.mark.parametrize("types", [TYPES, ""], ids=["types stated", "no types"])
+def test_a_semicolon_file_is_released_as_numbers_and_intervals_of_dates(cli, project, types):
+    put(project, HEAD + WRITTEN + types + STEPS)
+    cli("config", "check", "t", cwd=project, code=0)
+    cli("run", "t", cwd=project, code=0)
+    safe = released(project, "safe")
+    assert safe["Größe"].tolist()[:12] == [i % 3 + i % 10 / 10 for i in range(12)]
+    assert safe["Einkommen"].tolist()[:2] == [1100, 2101]
+    assert safe["Geburtsdatum"].str.fullmatch(r"\[[0-9]{4}-[0-9]{2}-[0-9]{2},[0-9]{4}-[0-9]{2}-[0-9]{2}\]").all()
+
+
+def test_what_a_task_has_written_is_read_as_tasks_write(cli, project):
+    """What the project says of all files does not hold for the outputs that other tasks and steps read."""
+    put(project, HEAD + STEPS + "outputs: [fewer]\n")
+    (project / "configs/u.yaml").write_text(
+        "task_id: u\ninput_datasets: {fewer: DATA/processed/t/output/fewer.csv}\noperations:\n"
+        "  - DropOperation: {input_dataset: fewer, output_dataset: least, columns: [aktiv]}\n"
+    )
+    (project / "configs/prj_config.yaml").write_text(
+        'default_delimiter: ";"\ndata: {decimal: ",", thousands: ".", date_format: "%d.%m.%Y"}\n'
+        'data_types:\n  Geburtsdatum: {type: date, format: "%d.%m.%Y"}\n  Einkommen: {type: number, decimal: ","}\n'
+    )
+    for task in ("t", "u"):
+        cli("run", task, cwd=project, code=0)
+    t, u = (pd.read_csv(project / f"DATA/processed/{at}.csv", sep=";") for at in ("t/output/fewer", "u/output/least"))
+    pd.testing.assert_frame_equal(t.drop(columns="aktiv"), u)
+    assert u["Größe"][11] == 2.1
+
+
+WRONG = {
+    "data_types: {kunden: {Name: {type: text, fromat: x}}}": "unknown key 'fromat': did you mean 'format'?",
+    "data_types: {kunden: {Name: {type: dtae}}}": "unknown type 'dtae' for column 'Name': use one of text",
+    "data_types: {kunden: {Name: {format: '%Y'}}}": "'type'",
+    "data_types: {kunden: {Name: {type: date, format: dd.mm.yyyy}}}": "no directive: did you mean '%d.%m.%Y'?",
+    "data_types: {kunden: {Name: {type: date, format: '%d.%m.%y'}}}": "%y does not say the century",
+    "data_types: {kunden: {Name: {type: date, format: '%d.%m.'}}}": "leaves open which day it is",
+    "data_types: {kunden: {Name: {type: date, format: '%d.%m.%Y %H:%M'}}}": "%H is part of a time",
+    "data_types: {kunden: {Name: {type: datetime, format: '%d.%m.%Y'}}}": "has no hour",
+    "data_types: {kunden: {Name: {type: date, format: '%Q.%m.%Y'}}}": "unknown directive %Q",
+    "data_types: {kunden: {Name: {type: text, format: '%d.%m.%Y'}}}": "'format' is for date and datetime, not for text",
+    "data_types: {kunden: {Name: {type: number, decimal: ',', thousands: ','}}}": "',' is the mark of decimals, too",
+    "data_types: {kunden: {Name: {type: number, decimal: '::'}}}": "'::' is more than one character",
+    "data_types: {kunden: {Name: {type: number, decimal: '1'}}}": "'1' cannot be a mark in numbers",
+    "data_types: {kunden: {Name: {type: boolean, true: ja}}}": "state words for true and for false",
+    "data_types: {kunden: {Name: {type: boolean, true: ja, false: [nein, JA]}}}": "'ja' cannot mean both",
+    "data_types: {kunden: {Name: {type: category, order: [a, b, a]}}}": "a category is there twice",
+    "data_types: {kunden: {Name: {type: text, trim: ja}}}": "expected true or false",
+    "data_types: {Name: {type: date, format: '%d'}}": "leaves open which day it is",
+    "data: {decimal: ',', thousands: ','}": "',' is the mark of decimals, too",
+    "data: {date_format: '%d.%m.%y'}": "%y does not say the century",
+    "data: {datetime_format: '%d.%m.%Y'}": "has no hour",
+    "data: {decimel: ','}": "did you mean 'decimal'?",
+    "data: {datasets: {kunden: {delimeter: ';'}}}": "did you mean 'delimiter'?",
+    "data: {datasets: {kunden: {delimiter: ';;'}}}": "expected one character, got 2",
+    "data: {datasets: {kunden: {encoding: latin-2}}}": "there is no encoding 'latin-2': did you mean 'latin2'?",
+    "data: {datasets: {kunden: {encoding: rot13}}}": "there is no encoding 'rot13'",
+    "data: {datasets: {kunden: {thousands: '.'}}}": "'.' is the mark of decimals, too",
+    "data: {datasets: {kundne: {delimiter: ';'}}}": "there is no such dataset: did you mean 'kunden'?",
+    "default_encoding: latin-2": "there is no encoding 'latin-2': did you mean 'latin2'?",
+    "default_encoding: utf9": "there is no encoding 'utf9'",
+    "default_delimiter: ';;'": "expected one character, got 2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_cannot_be_stated_is_refused_at_its_line(cli, project, line: str):
+    put(project, HEAD + line + "\n" + STEPS)
+    done = cli("config", "check", "t", cwd=project)
+    assert done.returncode in (1, 2)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert WRONG[line] in said
+    assert "configs/t.yaml:3" in said
+
+
+def test_values_that_do_not_fit_are_counted_with_the_row_of_the_first(cli, project):
+    table = TABLE.replace("05.05.1954", "31.02.1954").replace("06.06.1955", "6.6.55")
+    put(project, HEAD + WRITTEN + TYPES + STEPS, table=table)
+    said = " ".join(cli("run", "t", cwd=project, code=1).stdout.split())
+    assert "column 'Geburtsdatum': 2 values are not written as %d.%m.%Y, of 60 rows, the first in row 5" in said
+    assert "31.02" not in said
+    put(project, HEAD + WRITTEN + TYPES.replace("ja", "jawohl") + STEPS)
+    said = " ".join(cli("run", "t", cwd=project, code=1).stdout.split())
+    assert "column 'aktiv': 30 values are none of 'jawohl', 'nein'" in said
+
+
+def test_the_schema_knows_the_settings(cli, project):
+    schema: dict[str, Any] = json.loads(cli("config", "schema", "--json", cwd=project, code=0).stdout)
+    data = json.dumps(schema)
+    assert all(f'"{key}"' in data for key in ("datetime_format", "thousands", "datasets", "quotechar"))
