@@ -1,17 +1,24 @@
-"""Parquet: types, categories and missing values as they are."""
+"""Parquet: types, categories and missing values as they are.
+
+Columns are those that the file stores, and the levels of an index that have names, which may be no more than a note of
+pandas: first, last and step.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import can_be_nullable, is_text, to_frame, to_table
 from pamola_tasks_data.dataset import check_columns
+from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.expanding import CELL, check_expansion, check_width
 
 if TYPE_CHECKING:
@@ -23,7 +30,10 @@ if TYPE_CHECKING:
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """The whole table, or some columns of it: others are not read from the disk."""
     opened = _opened(file, options)
-    return to_frame(opened.read(columns=_wanted(opened, columns)), _nullable(opened))
+    stored = _Columns(opened.schema_arrow)
+    wanted = stored.wanted(columns)
+    table = opened.read(columns=stored.of_file(wanted))
+    return to_frame(stored.table(table, wanted, 0), _nullable(opened))
 
 
 def chunks(
@@ -31,20 +41,20 @@ def chunks(
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of at most `size` rows."""
     opened = _opened(file, options)
-    wanted = _wanted(opened, columns)
-    nullable = _nullable(opened)
-    empty = True
-    for batch in opened.iter_batches(batch_size=size, columns=wanted):
-        empty = False
-        yield to_frame(pa.Table.from_batches([batch]), nullable)
-    if empty:
-        yield to_frame(opened.schema_arrow.empty_table(), nullable)[wanted or slice(None)]
+    stored, nullable = _Columns(opened.schema_arrow), _nullable(opened)
+    wanted, rows = stored.wanted(columns), 0
+    for batch in opened.iter_batches(batch_size=size, columns=stored.of_file(wanted)):
+        yield to_frame(stored.table(pa.Table.from_batches([batch]), wanted, rows), nullable)
+        rows += batch.num_rows
+    if not rows:
+        yield to_frame(stored.table(opened.schema_arrow.empty_table(), wanted, 0), nullable)
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
     """Columns and the dtypes that they are read as, from the footer."""
     opened = _opened(file, options)
-    frame = to_frame(opened.schema_arrow.empty_table(), _nullable(opened))
+    stored = _Columns(opened.schema_arrow)
+    frame = to_frame(stored.table(opened.schema_arrow.empty_table(), stored.names, 0), _nullable(opened))
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
@@ -69,9 +79,45 @@ def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     return to_frame(table, [f.name for f in table.schema if table.column(f.name).null_count])
 
 
+class _Columns:
+    """The columns of a file, of which some may be stored as a note of pandas only."""
+
+    def __init__(self, schema: Any) -> None:
+        noted = schema.pandas_metadata or {}
+        index = noted.get("index_columns") or []
+        self._ranges = {each["name"]: each for each in index if isinstance(each, dict) and each.get("name") is not None}
+        of_pandas = {each.get("field_name"): each["name"] for each in noted.get("columns") or []}
+        levels = [each for each in index if isinstance(each, str)]
+        hidden = [level for level in levels if level in schema.names and of_pandas.get(level, level) is None]
+        first = [each["name"] if isinstance(each, dict) else each for each in index]
+        order = dict.fromkeys(
+            [*(name for name in first if name in self._ranges or name in schema.names), *schema.names]
+        )
+        self.names = [name for name in order if name not in hidden]
+        self._noted = {"pandas": json.dumps({**noted, "index_columns": [], "column_indexes": []})} if noted else None
+
+    def wanted(self, columns: Sequence[str] | None) -> list[str]:
+        """The columns asked for."""
+        check_columns(columns or (), self.names)
+        return list(self.names if columns is None else columns)
+
+    def of_file(self, wanted: Sequence[str]) -> list[str]:
+        """Those that have to be read; of a file that has others, at least one, for the number of rows."""
+        return [name for name in wanted if name not in self._ranges] or self.names[len(self._ranges) :][:1]
+
+    def table(self, read: Any, wanted: Sequence[str], before: int) -> Any:
+        """What was read behind so many rows, as a table of these columns."""
+        rows = np.arange(before, before + read.num_rows)
+        columns = {name: each["start"] + each["step"] * rows for name, each in self._ranges.items()}
+        cells = [pa.array(columns[name]) if name in columns else read.column(name) for name in wanted]
+        fields = [pa.field(name, pa.int64()) if name in columns else read.schema.field(name) for name in wanted]
+        return pa.Table.from_arrays(cells, schema=pa.schema(fields, self._noted))
+
+
 def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:
     """The open file, refused where the footer says that its table is far larger than it."""
-    opened = arrow_parquet.ParquetFile(file)
+    opened = arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")  # nanoseconds hold 1677 to 2262 only
+    check_header(opened.schema_arrow.names)
     known = opened.metadata
     check_width(len(opened.schema_arrow), options)
     stored = sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups))
@@ -86,13 +132,6 @@ def _width(type_: Any) -> int:
         return max(1, int((type_.index_type if pa.types.is_dictionary(type_) else type_).bit_width) // 8)
     except ValueError:
         return CELL
-
-
-def _wanted(opened: Any, columns: Sequence[str] | None) -> list[str] | None:
-    if columns is None:
-        return None
-    check_columns(columns, opened.schema_arrow.names)
-    return list(columns)
 
 
 def _nullable(opened: Any) -> set[str]:

@@ -1,0 +1,105 @@
+"""Parquet files of other tools: dates of all centuries, and the same columns whatever way a file is read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
+import pytest
+
+from pamola_tasks.errors import DataError
+
+DATES = ["0001-01-01", "1582-10-15", "1600-02-29T12:30:15.123456", "1677-01-01", "1970-01-01", "2262-12-31",
+         "2300-06-15", "9999-12-31T23:59:59.999999"]  # fmt: skip
+
+
+def every_way(project: Any, columns: list[str], **stated: Any) -> pd.DataFrame:
+    """The table of `t.parquet`, alike whole, by columns in any order, and in pieces."""
+
+    def source() -> Any:
+        return project.source(t="t.parquet", **stated)
+
+    whole = source().frame("t")
+    assert list(whole) == columns == source().columns("t")
+    assert source().schema("t") == {name: str(dtype) for name, dtype in whole.dtypes.items()}
+    pd.testing.assert_frame_equal(source().frame("t", columns[::-1]), whole[columns[::-1]])
+    for name in columns:
+        pd.testing.assert_frame_equal(source().frame("t", [name]), whole[[name]])
+    for size in (1, 3, len(whole)):
+        pd.testing.assert_frame_equal(pd.concat(source().chunks("t", size), ignore_index=True), whole)
+        pieces = pd.concat(source().chunks("t", size, columns[-1:]), ignore_index=True)
+        pd.testing.assert_frame_equal(pieces, whole[columns[-1:]])
+    return whole
+
+
+def test_int96_times_of_all_centuries_are_what_spark_wrote(project: Any) -> None:
+    values = pd.Series([None, *DATES], dtype="datetime64[us]")
+    table = pa.table({"at": pa.array(values).cast(pa.timestamp("us")), "n": list(range(9))})
+    arrow_parquet.write_table(table, project.root / "t.parquet", use_deprecated_int96_timestamps=True)
+    found = every_way(project, ["at", "n"])
+    assert found["at"].tolist()[1:] == values.tolist()[1:]
+
+
+INDEXES = {
+    "a named range": (pd.RangeIndex(5, 25, 5, name="id"), [5, 10, 15, 20]),
+    "a range that falls": (pd.RangeIndex(4, 0, -1, name="id"), [4, 3, 2, 1]),
+    "stored numbers": (pd.Index([7, 3, 9, 1], name="id"), [7, 3, 9, 1]),
+    "texts": (pd.Index(list("abcd"), name="id"), list("abcd")),
+    "dates": (pd.DatetimeIndex(["1600-01-01", "2024-01-01", "2300-01-01", "9999-12-31"], name="id"), None),
+    "categories": (pd.CategoricalIndex(list("abab"), name="id"), list("abab")),
+}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_an_index_with_a_name_is_a_column(project: Any, name: str) -> None:
+    index, values = INDEXES[name]
+    frame = pd.DataFrame({"b": [1, 2, None, 4], "c": list("wxyz")}, index=index)
+    frame.to_parquet(project.root / "t.parquet", row_group_size=3)
+    found = every_way(project, ["id", "b", "c"])
+    assert found["id"].tolist() == (values or index.tolist())
+
+
+def test_levels_of_an_index_are_columns_and_numbers_of_rows_are_not(project: Any) -> None:
+    levels = pd.MultiIndex.from_arrays([[1, 1, 2, 2], list("abab")], names=["x", None])
+    pd.DataFrame({"b": [1.5, 2, 3, 4]}, index=levels).to_parquet(project.root / "t.parquet")
+    assert every_way(project, ["x", "b"])["x"].tolist() == [1, 1, 2, 2]
+    for index in (pd.RangeIndex(7, 11), pd.Index([9, 4, 7, 1]), pd.Index(list("abcd"))):
+        pd.DataFrame({"b": [1.5, 2, 3, 4]}, index=index).to_parquet(project.root / "t.parquet")
+        every_way(project, ["b"])
+
+
+def test_column_names_are_text(project: Any) -> None:
+    """pandas notes that names were numbers, or pairs: they are text in the file."""
+    pd.DataFrame({0: [1, 2], 1: ["a", None]}).to_parquet(project.root / "t.parquet")
+    every_way(project, ["0", "1"])
+    pairs = pd.DataFrame([[1, 2], [3, 4]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")]))
+    pairs.to_parquet(project.root / "t.parquet")
+    every_way(project, ["('a', 'b')", "('a', 'c')"])
+
+
+def test_two_columns_of_one_name_are_refused(project: Any) -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    written = io.BytesIO()
+    arrow_parquet.write_table(table, written)
+    project.put("t.parquet", written.getvalue())
+    for read in (
+        lambda s: s.frame("t"),
+        lambda s: s.frame("t", ["a"]),
+        lambda s: list(s.chunks("t", 1)),
+        lambda s: s.schema("t"),
+    ):
+        with pytest.raises(DataError, match="'a' more than once"):
+            read(project.source(t="t.parquet"))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_stated_times_of_other_units_keep_their_values(project: Any, unit: str) -> None:
+    days = [*DATES[4:5], "2024-01-31"] if unit == "ns" else [day[:10] for day in DATES]
+    values = pd.Series([None, *days], dtype="datetime64[us]").astype(f"datetime64[{unit}]")
+    arrow_parquet.write_table(pa.table({"at": pa.array(values)}), project.root / "t.parquet")
+    for stated in ({}, {"data_types": {"t": {"at": "date"}}}, {"data_types": {"t": {"at": "datetime"}}}):
+        found = every_way(project, ["at"], **stated)
+        assert found["at"].tolist()[1:] == [pd.Timestamp(day) for day in days]
