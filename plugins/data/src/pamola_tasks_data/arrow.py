@@ -18,6 +18,9 @@ _SIZES = [f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)]
 _NULLABLE: dict[Any, Any] = {pa.from_numpy_dtype(name.lower()): pd.api.types.pandas_dtype(name) for name in _SIZES}
 _NULLABLE[pa.bool_()] = pd.BooleanDtype()
 
+TEXT = pa.large_string()  # what pandas keeps text as, so that it need not be copied
+TEXT_DTYPE = str(pd.Series(["a"]).dtype)
+
 COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 

@@ -1,6 +1,7 @@
 """What a column holds, put together from parts of a table, and frames made of parts.
 
-A column has the one Arrow type that keeps each of its values, or it is of Python objects, with values as they are.
+A column has the one Arrow type that keeps each of its values. Where there is none it is text (`cells`), or of Python
+objects, with values as they are, where `data_types` states what they become.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pamola_tasks_data.arrow import to_frame
+from pamola_tasks_data.arrow import TEXT, is_text, to_frame
+from pamola_tasks_data.cells import SEVERAL, tell, texts, what_is_no_single_type
 
 if TYPE_CHECKING:
     from pamola_tasks_data.decimals import Decimals
@@ -29,6 +31,7 @@ _DTYPES = {
     "str": pa.string(),
     "datetime64[us]": pa.timestamp("us"),
     "datetime64[us, UTC]": pa.timestamp("us", "UTC"),
+    "object": NOTHING,
 }
 _NULLABLE = {"Int64": pa.int64(), "boolean": pa.bool_()}
 
@@ -37,8 +40,7 @@ _NULLABLE = {"Int64": pa.int64(), "boolean": pa.bool_()}
 class Kind:
     """What a column holds.
 
-    Its type is Arrow's, `null` where all values are missing; None where no one type keeps them: they are text in CSV,
-    and Python objects elsewhere.
+    Its type is Arrow's, `null` where all values are missing; None where no one type keeps them.
     """
 
     type: Any
@@ -130,15 +132,17 @@ def kinds_of(parts: Iterable[Part], names: Sequence[str] = ()) -> dict[str, Kind
     return {name: attrs.evolve(kind, missing=kind.missing or seen[name] < rows) for name, kind in kinds.items()}
 
 
-def frame_of(parts: Sequence[Part], kinds: Mapping[str, Kind]) -> pd.DataFrame:
+def frame_of(parts: Sequence[Part], kinds: Mapping[str, Kind], options: Mapping[str, Any]) -> pd.DataFrame:
     """Parts of a table, one after the other, as a frame with columns of these kinds."""
     plain: dict[str, Any] = {}
     objects: dict[str, list[Any]] = {}
     for name, kind in kinds.items():
         cells = [part.cells[name] if name in part.cells else pa.nulls(part.rows) for part in parts]
-        if kind.type is None or kind.type == NOTHING:
+        if kind.type == NOTHING or (kind.type is None and name in (options.get("text_columns") or ())):
             lists = (each if isinstance(each, list) else each.to_pylist() for each in cells)
             objects[name] = list(itertools.chain.from_iterable(lists))
+        elif kind.type in (None, pa.string()):
+            plain[name] = pa.chunked_array([_text(name, each, options) for each in cells], TEXT)
         else:
             plain[name] = pa.chunked_array([_as(each, kind.type) for each in cells], kind.type)
     nullable = [name for name in plain if kinds[name].missing]
@@ -155,7 +159,7 @@ def read_parts(
 ) -> pd.DataFrame:
     """The whole table, with these names first, of the kinds that the options set or else its values have."""
     held = list(parts)
-    return frame_of(held, _kinds_asked(options, columns) or kinds_of(held, names))
+    return frame_of(held, _kinds_asked(options, columns) or kinds_of(held, names), options)
 
 
 def cut(
@@ -170,20 +174,20 @@ def cut(
     The parts are gone through twice, once to learn the kinds, unless the options set them.
     """
     kinds = _kinds_asked(options, columns) or kinds_of(parts(), names)
-    left = frame_of([], kinds)
+    left = frame_of([], kinds, options)
     waiting: list[Part] = []
     empty = True
     for part in parts():
         waiting.append(part)
         if len(left) + sum(each.rows for each in waiting) < size:
             continue
-        frame, waiting = _behind(left, frame_of(waiting, kinds)), []
+        frame, waiting = _behind(left, frame_of(waiting, kinds, options)), []
         end = len(frame) - len(frame) % size
         for start in range(0, end, size):
             yield frame.iloc[start : start + size].reset_index(drop=True)
         left, empty = frame.iloc[end:], False
     if waiting:
-        left = _behind(left, frame_of(waiting, kinds))
+        left = _behind(left, frame_of(waiting, kinds, options))
     if len(left) or empty:
         yield left.reset_index(drop=True)
 
@@ -194,7 +198,7 @@ def _behind(left: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 def dtypes_of(kinds: Mapping[str, Kind]) -> dict[str, str]:
     """The dtypes that columns of these kinds are read as."""
-    return {str(name): str(dtype) for name, dtype in frame_of([], kinds).dtypes.items()}
+    return {str(name): str(dtype) for name, dtype in frame_of([], kinds, {}).dtypes.items()}
 
 
 def _kinds_asked(options: Mapping[str, Any], columns: Sequence[str] | None) -> dict[str, Kind] | None:
@@ -206,6 +210,15 @@ def _kinds_asked(options: Mapping[str, Any], columns: Sequence[str] | None) -> d
     if any(name not in known and name not in stated for name in columns):
         return None
     return {name: known.get(name, Kind(None, True)) for name in columns}
+
+
+def _text(name: str, cells: Any, options: Mapping[str, Any]) -> Any:
+    """Cells of a column of text, which may be of other types in some parts."""
+    if not isinstance(cells, list) and (is_text(cells.type) or cells.type == NOTHING):
+        return cells.cast(TEXT)
+    values = cells if isinstance(cells, list) else cells.to_pylist()
+    tell(name, what_is_no_single_type(values) if values is cells else SEVERAL, options.get("notes", {}), options.get("warn", str))
+    return texts(values)
 
 
 def _as(cells: Any, type_: Any) -> Any:
