@@ -115,4 +115,4 @@ def test_pieces_of_a_sheet_have_the_types_of_the_whole_sheet(project: Any) -> No
     assert [len(piece) for piece in pieces] == [4, 4, 3]
     assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
     pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
-    assert pd.concat(source.chunks("t", 3, ["mixed"]))["mixed"].tolist() == [*range(9), None, "x"]
+    assert pd.concat(source.chunks("t", 3, ["mixed"]))["mixed"].fillna("").tolist() == [*"012345678", "", "x"]

@@ -13,20 +13,22 @@ import decimal
 import json
 import math
 import re
-import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE, is_missing
 
 _HALF = re.compile("[\ud800-\udfff]")
 _FLOAT = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?")
 # What `infer_dtype` calls columns of objects that go through every operation and format as they are.
 _ONE_TYPE = {"string", "empty", "boolean", "floating", "decimal", "date", "datetime", "datetime64", "time"}
+_TEXTS = {"string", "empty"}
 _NUMBERS = {"integer", "mixed-integer-float"}
+NESTED, BYTES = "objects or arrays, which were read as JSON", "bytes, which were read as base64"
 SEVERAL = "values of several types, which were read as text"
 
 
@@ -101,7 +103,10 @@ def _number(value: float) -> str:
 
 def texts(values: Iterable[Any]) -> Any:
     """Cells as an array of text."""
-    return pa.array([text_of(value) for value in values], TEXT)
+    try:
+        return pa.array([text_of(value) for value in values], TEXT)
+    except UnicodeEncodeError:
+        raise DataError("a text has half of a character (a surrogate without its other half)") from None
 
 
 def what_is_no_single_type(values: Iterable[Any]) -> str:
@@ -110,9 +115,9 @@ def what_is_no_single_type(values: Iterable[Any]) -> str:
     if not types:
         return ""
     if any(issubclass(each, (Mapping, list, tuple, set, frozenset)) for each in types):
-        return "objects or arrays, which were read as JSON"
+        return NESTED
     if types <= {bytes, bytearray, memoryview}:
-        return "bytes, which were read as base64"
+        return BYTES
     if types == {int} and not any(isinstance(value, str) for value in values):
         return "whole numbers of more than 64 bits, which were read as text"
     return SEVERAL
@@ -123,30 +128,35 @@ def tell(column: str, why: str, told: MutableMapping[str, Any], warn: Callable[[
     known = told.setdefault("read as text", set())
     if why and column not in known:
         known.add(column)
-        warn(f"column {column!r} holds {why}: if that is meant, state {column}: text in data_types")
+        aim = "to read them as UTF-8" if why is BYTES else "if that is meant"
+        warn(f"column {column!r} holds {why}: state {column}: text in data_types {aim}")
 
 
-def flat(frame: pd.DataFrame, left: Collection[str], found: Callable[[str, str], object]) -> pd.DataFrame:
-    """The frame with text for cells that have no one type, but for the columns that are `left` as they are.
+def flat(frame: pd.DataFrame, stated: Mapping[str, bool], found: Callable[[str, str], object]) -> pd.DataFrame:
+    """The frame with text for cells that have no one type.
 
     Args:
         frame: May be changed.
-        left: Names of columns.
-        found: Called with the name of each such column, and what it held.
+        stated: Columns that are stated to be text (`True`), and those that are left as they are.
+        found: Called with the name of each column that was made text, and what it held.
     """
-    for name in frame.columns[(frame.dtypes == object).to_numpy()]:
-        if name in left or not isinstance(frame[name], pd.Series) or goes_together(frame[name]):
+    for name in frame.columns.unique():
+        column = frame[name]
+        if column.ndim > 1 or not pd.api.types.is_object_dtype(column):
             continue
-        found(str(name), what_is_no_single_type(frame[name]))
-        frame[name] = pd.Series(texts(frame[name]).to_pandas().astype(TEXT_DTYPE).array, index=frame.index)
+        one_type = _TEXTS if stated.get(name) else _ONE_TYPE
+        if not stated.get(name, True) or goes_together(column, one_type):
+            continue
+        found(str(name), what_is_no_single_type(column))
+        frame[name] = pd.Series(texts(column).to_pandas().astype(TEXT_DTYPE).array, index=frame.index)
     return frame
 
 
-def goes_together(column: pd.Series[Any]) -> bool:
-    """Whether the objects of a column are of one type, which Arrow has and every operation takes."""
+def goes_together(column: pd.Series[Any], one_type: Collection[str]) -> bool:
+    """Whether the objects of a column are of one of these types, which Arrow has and every operation takes."""
     found = pd.api.types.infer_dtype(column, skipna=True)
-    if found not in _NUMBERS:
-        return found in _ONE_TYPE
+    if found not in _NUMBERS or one_type is _TEXTS:
+        return found in one_type
     try:
         pa.Array.from_pandas(column)
     except (pa.ArrowInvalid, OverflowError):

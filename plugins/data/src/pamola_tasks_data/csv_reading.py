@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import to_frame
+from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE, to_frame
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.decimals import merges_texts
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, check_header, examine
 from pamola_tasks_data.expanding import Borrowed
-from pamola_tasks_data.inference import AS_TEXT, TEXT, TEXT_DTYPE, dtype_of, recognized, typed
+from pamola_tasks_data.inference import AS_TEXT, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 from pamola_tasks_data.notation import Notation, trimmed
 from pamola_tasks_data.quotes import EndMark, OpenQuote, SwallowedRows

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LOOKED_AT = 10_000  # rows at a time
 # What holds any values in formats whose files state no types.
-_ANYTHING = {"csv": "text", "jsonl": "object", "xlsx": "object"}
+_ANYTHING = ("csv", "jsonl", "xlsx")
 
 
 @attrs.define(eq=False)
@@ -43,10 +43,12 @@ class Dataset:
     complete: bool = False  #: the frame has all columns
     written: pd.DataFrame | None = None  #: what the file was written from, where reading it would give the same
     schema: dict[str, str] | None = None
+    found: dict[str, str] | None = None  #: the same, before columns get the types that are stated
     fingerprint: str = ""  #: the hash, once it is known
     described: bool = False
     checked: bool = False  #: its files are what the tasks that made them recorded
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  #: what was found out about each file while reading it
+    warn: Callable[[str], object] = str  #: called with a sentence that the user should read
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
 
     @zones.default
@@ -82,11 +84,18 @@ class Dataset:
 
         `before` is how many rows of its file came in earlier pieces.
         """
+        from pamola_tasks_data.cells import flat, tell
         from pamola_tasks_data.stated_types import apply_types
 
         kinds = self.kinds_in(frame.columns) if wanted is None else self.kinds
+
+        def told(column: str, why: str) -> None:
+            if column not in kinds:
+                tell(column, why, self.notes.setdefault("", {}), lambda text: self.warn(f"{self.what}: {text}"))
+
         with explained(self.what):
-            return apply_types(frame, kinds, self.zones, before)
+            texts = {column: stated.kind in ("text", "category") for column, stated in kinds.items()}
+            return apply_types(flat(frame, texts, told), kinds, self.zones, before)
 
     def learn_zones(self, columns: Iterable[str], tables: Callable[[], Iterable[Any]]) -> None:
         """Read columns of times up to the first value that says whether they have offsets, if that is not known.
@@ -106,13 +115,17 @@ class Dataset:
 
     def common_dtype(self, column: str, one: str, two: str) -> str:
         """The dtype that holds the values of two of its files without loss."""
-        if one == two:
-            return one
+        if one == two or two == "object":  # of which all values are missing
+            return {"int64": "Int64", "bool": "boolean"}.get(one, one) if one != two else one
+        if one == "object":
+            return self.common_dtype(column, two, one)
         for wider, narrower in (("Int64", {"int64"}), ("boolean", {"bool"}), ("float64", {"int64", "Int64"})):
             if {one, two} - {wider} <= narrower:
                 return wider
         if self.format in _ANYTHING:
-            return _ANYTHING[self.format]
+            from pamola_tasks_data.arrow import TEXT_DTYPE
+
+            return TEXT_DTYPE
         raise DataError(f"{self.what}: column {column!r} is {one} in one file and {two} in another")
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import is_missing, plain
+from pamola_tasks_data.cells import text_of
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.expanding import CELL, check_archive, check_expansion, check_width
@@ -314,7 +315,7 @@ def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
     elif isinstance(value, datetime.datetime) and value.tzinfo is None and value.year >= 1900:
         sheet.write_datetime(row, place, value)
     else:
-        text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+        text = value.isoformat() if hasattr(value, "isoformat") else text_of(value) or ""
         if len(text) > _LONGEST_TEXT:
             raise DataError(f"a text is longer than the {_LONGEST_TEXT:,} characters that an Excel cell holds")
         sheet.write_string(row, place, text)

@@ -12,10 +12,10 @@ from typing import Any
 
 import attrs
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE
 from pamola_tasks_data.decimals import EXACT_DIGITS, WHOLE, decimals_of
 from pamola_tasks_data.directives import has_offset
 from pamola_tasks_data.kinds import NOTHING, Kind
@@ -26,9 +26,6 @@ _OTHER_MARKS = tuple(bytes([mark]) for mark in b"eEnNiIxX+")  # what may stand i
 
 _PLAIN = Notation()
 _NUMBERS = (pa.int64(), pa.float64())
-
-TEXT = pa.large_string()  # what pandas keeps text as, so that it need not be copied
-TEXT_DTYPE = str(pd.Series(["a"]).dtype)
 
 
 AS_TEXT = Kind(None, True)

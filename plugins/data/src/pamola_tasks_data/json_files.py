@@ -89,7 +89,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     table = _Table(columns, options, "record")
     part = table.part(records, size, lambda place: place + 1)
     check_columns(columns or (), list(table.seen))
-    return read_parts([part], columns or (), columns, {})
+    return read_parts([part], columns or (), columns, {**options, "dtypes": None})
 
 
 def read_lines(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -138,7 +138,9 @@ def frame_of(parts: Sequence[Part], kinds: Mapping[str, Kind], options: Mapping[
     objects: dict[str, list[Any]] = {}
     for name, kind in kinds.items():
         cells = [part.cells[name] if name in part.cells else pa.nulls(part.rows) for part in parts]
-        if kind.type == NOTHING or (kind.type is None and name in (options.get("text_columns") or ())):
+        stated = name in (options.get("text_columns") or ())  # and converted later, from the values as they are
+        asked = bool(options.get("dtypes")) and kind.type == pa.string()
+        if kind.type == NOTHING or (stated and (kind.type is None or asked)):
             lists = (each if isinstance(each, list) else each.to_pylist() for each in cells)
             objects[name] = list(itertools.chain.from_iterable(lists))
         elif kind.type in (None, pa.string()):
@@ -217,7 +219,12 @@ def _text(name: str, cells: Any, options: Mapping[str, Any]) -> Any:
     if not isinstance(cells, list) and (is_text(cells.type) or cells.type == NOTHING):
         return cells.cast(TEXT)
     values = cells if isinstance(cells, list) else cells.to_pylist()
-    tell(name, what_is_no_single_type(values) if values is cells else SEVERAL, options.get("notes", {}), options.get("warn", str))
+    tell(
+        name,
+        what_is_no_single_type(values) if values is cells else SEVERAL,
+        options.get("notes", {}),
+        options.get("warn", str),
+    )
     return texts(values)
 
 

@@ -1,4 +1,4 @@
-"""Parquet: types, categories and missing values as they are.
+"""Parquet: types, categories and missing values as they are; lists, structs, maps and bytes as text (`cells`).
 
 Columns are those that the file stores, and the levels of an index that have names, which may be no more than a note of
 pandas: first, last and step.
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import can_be_nullable, is_text, to_frame, to_table
+from pamola_tasks_data.arrow import TEXT, can_be_nullable, is_text, to_frame, to_table
+from pamola_tasks_data.cells import BYTES, NESTED, tell, texts
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.expanding import CELL, check_expansion, check_width
@@ -33,7 +34,7 @@ def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, A
     stored = _Columns(opened.schema_arrow)
     wanted = stored.wanted(columns)
     table = opened.read(columns=stored.of_file(wanted))
-    return to_frame(stored.table(table, wanted, 0), _nullable(opened))
+    return to_frame(_flat(stored.table(table, wanted, 0), options), _nullable(opened))
 
 
 def chunks(
@@ -44,17 +45,19 @@ def chunks(
     stored, nullable = _Columns(opened.schema_arrow), _nullable(opened)
     wanted, rows = stored.wanted(columns), 0
     for batch in opened.iter_batches(batch_size=size, columns=stored.of_file(wanted)):
-        yield to_frame(stored.table(pa.Table.from_batches([batch]), wanted, rows), nullable)
+        yield to_frame(_flat(stored.table(pa.Table.from_batches([batch]), wanted, rows), options), nullable)
         rows += batch.num_rows
     if not rows:
-        yield to_frame(stored.table(opened.schema_arrow.empty_table(), wanted, 0), nullable)
+        yield to_frame(_flat(stored.table(opened.schema_arrow.empty_table(), wanted, 0), options), nullable)
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
     """Columns and the dtypes that they are read as, from the footer."""
     opened = _opened(file, options)
     stored = _Columns(opened.schema_arrow)
-    frame = to_frame(stored.table(opened.schema_arrow.empty_table(), stored.names, 0), _nullable(opened))
+    frame = to_frame(
+        _flat(stored.table(opened.schema_arrow.empty_table(), stored.names, 0), options), _nullable(opened)
+    )
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
@@ -75,7 +78,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
 
 def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     """What `read` would give of a file that `write` made of this frame."""
-    table = _as_stored(to_table(frame))
+    table = _flat(_as_stored(to_table(frame)), {})
     return to_frame(table, [f.name for f in table.schema if table.column(f.name).null_count])
 
 
@@ -112,6 +115,43 @@ class _Columns:
         cells = [pa.array(columns[name]) if name in columns else read.column(name) for name in wanted]
         fields = [pa.field(name, pa.int64()) if name in columns else read.schema.field(name) for name in wanted]
         return pa.Table.from_arrays(cells, schema=pa.schema(fields, self._noted))
+
+
+def _flat(table: Any, options: Mapping[str, Any]) -> Any:
+    """The table with text for cells that hold several values, and for bytes: base64, unless text is stated for them."""
+    for position, field in enumerate(table.schema):
+        nested, extended = pa.types.is_nested(field.type), isinstance(field.type, pa.UuidType)
+        if not (nested or extended or _is_bytes(field.type)):
+            continue
+        column = table.column(position)
+        if _is_bytes(field.type) and field.name in (options.get("text_columns") or ()):
+            text = _decoded(column, field.name)
+        else:
+            text = pa.chunked_array([texts(map(_named, chunk.to_pylist())) for chunk in column.chunks], TEXT)
+            if not extended and field.name not in (options.get("text_columns") or ()):
+                tell(field.name, NESTED if nested else BYTES, options.get("notes", {}), options.get("warn", str))
+        table = table.set_column(position, pa.field(field.name, text.type), text)
+    return table
+
+
+def _is_bytes(type_: Any) -> bool:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    return any(is_of(type_) for is_of in kinds)
+
+
+def _decoded(column: Any, name: str) -> Any:
+    try:
+        return column.cast(pa.large_binary()).cast(TEXT)
+    except pa.ArrowInvalid:
+        raise DataError(f"column {name!r} holds bytes that are not UTF-8, although text is stated for it") from None
+
+
+def _named(cell: Any) -> Any:
+    """A cell, where it is a map with names as its keys as the object that it means."""
+    if isinstance(cell, list) and cell and all(isinstance(each, tuple) and isinstance(each[0], str) for each in cell):
+        named = dict(cell)
+        return named if len(named) == len(cell) else cell
+    return cell
 
 
 def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:

@@ -59,7 +59,7 @@ class DataReader:
         self.limits = {**LIMITS, **(limits or {})}
         self.formats = formats or Formats()
         self.csv = csv or CsvOptions()
-        self._warn = warn
+        self.warn: Callable[[str], object] = warn or str  # outside a run there is nobody to warn
 
     @property
     def files(self) -> Files:
@@ -77,8 +77,7 @@ class DataReader:
         """A file as a table, which messages call `what`; `stated` are options of its format that are not None."""
 
         def warn(message: str) -> None:
-            if self._warn is not None:
-                self._warn(f"{what}: {message}")
+            self.warn(f"{what}: {message}")
 
         options = {**self.options(stated), "warn": warn}
         return Table(file=file, format=self.formats[format], role=role, what=what, options=options)

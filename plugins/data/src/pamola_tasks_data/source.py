@@ -158,10 +158,11 @@ class DataSource:
         with explained(dataset.what):
             check_columns(wanted, there)
         kinds = dataset.kinds_in(there)
-        found = [key for key in wanted if key not in kinds]
-        known: Mapping[str, str] = dataset.schema or {}
-        if found and not known:
-            known = self.schema(name) if columns is None else self._common_schema(dataset, found) or {}
+        # of a column of CSV, the types that are found are not those that it is converted from
+        found = [key for key in wanted if key not in kinds or dataset.format != "csv"]
+        known: Mapping[str, str] = dataset.found or {}
+        if found and not set(found) <= set(known):
+            known = self._common_schema(dataset, found) or {}
         self._learn_zones(dataset, wanted)
         for table in self._tables(dataset, {key: known[key] for key in found}):
             rows = 0
@@ -188,7 +189,7 @@ class DataSource:
         with dataset.lock:
             if dataset.schema is None:
                 in_memory = dataset.complete or dataset.written is not None or not dataset.files
-                seen = None if in_memory else self._common_schema(dataset)
+                seen = dataset.found = None if in_memory else self._common_schema(dataset)
                 if seen is None:
                     frame = self._loaded(dataset, None)
                     seen = {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
@@ -239,7 +240,8 @@ class DataSource:
         kinds, required = stated_for(self._data_types, name, made_here=made_here)
         stated = stated or {}
         completed = {column: kind.completed(stated) for column, kind in kinds.items()}
-        return Dataset(name, kinds=completed, required=required, stated=stated, **known)
+        warn = self._reader.warn
+        return Dataset(name, kinds=completed, required=required, stated=stated, warn=warn, **known)
 
     def _dataset(self, name: str) -> Dataset:
         if name not in self._datasets:

@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data import notation
-from pamola_tasks_data.arrow import is_text, one_array
+from pamola_tasks_data.arrow import TEXT_DTYPE, is_text, one_array
 from pamola_tasks_data.column_types import ColumnType
 from pamola_tasks_data.csv_writing import as_text
-from pamola_tasks_data.inference import TEXT_DTYPE
 
 DTYPES = {
     "text": TEXT_DTYPE,
