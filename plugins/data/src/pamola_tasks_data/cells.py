@@ -1,4 +1,4 @@
-"""Cells that are no single value, and those of columns that have no one type, as text: one rule for all formats.
+"""Cells of several values, and those of columns that have no one type, as text: one rule for all formats.
 
 Text stays as it is. Anything else becomes canonical JSON (RFC 8785): keys sorted, no blanks, numbers as ECMAScript
 writes them, but whole numbers with all their digits. Beyond JSON, dates and times are texts in ISO 8601, decimals are
