@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from chain_of_tasks import A, B, command_line_of_the_chain, make, write  # noqa: F401
 
+from pamola_tasks import Kernel
+from pamola_tasks.storage import journal
+
 KEY = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
 TWO_STEPS = A.replace("inputs: [numbers]", "inputs: [between]").replace(
     "operations:\n", "operations:\n  - Mix: {inputs: [numbers], output_dataset: between}\n"
@@ -116,6 +119,24 @@ def test_verify_names_what_was_edited(cli, project, what):
     assert "Traceback" not in done.stderr
     if what not in ("a file that nobody made", "the end of the run, cut off"):
         cli("doctor", "--data", cwd=project, env=env, code=1)
+
+
+def test_a_run_without_the_key_spoils_no_records_and_vouches_for_nothing(cli, project):
+    """It fails; what it left is named until the next run with the key, as a planted line that says the same is."""
+    if "encryption" not in (project / "configs/a.yaml").read_text():
+        pytest.skip("a project without a key")
+    planted = json.loads(lines_of(project / LOG)[-1][9:]) | {"run_id": "0" * 36, "task_id": "a", "event": "run_failed"}
+    del planted["mac"], planted["prev"]
+    planted |= {"status": "failed", "input_files": [], "output_files": []}
+    for leave in (
+        lambda: cli("run", "a", cwd=project, code=4),
+        lambda: journal.append(Kernel(project).project.files, LOG, [planted], flush=False),
+    ):
+        leave()
+        assert "not ours" in cli("verify", "a", cwd=project, env=KEY, code=1).stdout
+        cli("run", "a", cwd=project, env=KEY, code=0)
+        cli("verify", "a", cwd=project, env=KEY, code=0)
+        cli("doctor", "--data", cwd=project, env=KEY, code=0)
 
 
 def test_a_checkpoint_that_was_not_written_with_the_key_is_not_used(cli, project):

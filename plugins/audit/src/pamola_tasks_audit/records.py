@@ -152,6 +152,9 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         if recorded.record.get("authentic") is False and run.config.use_encryption:
             said = "the record of this run was not made with the project's key: run the task again"
             found.append(_row("history", "", "not ours", said))
+        if (later := recorded.later) is not None and later.get("authentic") is False:
+            said = f"run {later.get('task_run_id')} was not recorded with the project's key: run the task again with it"
+            found.append(_row("history", "", "not ours", said))
     for service, kind in (("history", "history"), ("checkpoints", "state"), ("reporter", "report")):
         diagnose = getattr(vars(run).get(service), "diagnose", None)
         try:

@@ -16,6 +16,7 @@ import click
 from pamola_tasks.errors import EXIT_SECURITY, EncryptionError, PathSecurityError, UsageError
 from pamola_tasks_encryption import rotation
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, WrongKey
+from pamola_tasks_encryption.folders import Folders
 from pamola_tasks_encryption.header import KEY_SIZE, key_id
 from pamola_tasks_encryption.keyfile import MIN_PASSPHRASE, KeyDocument, Lock, Means, PassphraseLock, RecipientLock
 from pamola_tasks_encryption.keys import KeyFileStore, KeyStore, OpenKey
@@ -54,6 +55,7 @@ def init(
         from pamola_tasks_encryption.signing import PUBLIC, create
 
         path, public = create(place.project.id, place.files)
+        Folders(place.project.id, place.project.root).add()
         made = {"public_key": public, "public_key_file": PUBLIC, "kept_in": str(path)}
         if as_json:
             cli.out.print_json(made)
@@ -63,6 +65,8 @@ def init(
     store = place.store
     key = _from_sheet(from_sheet) if from_sheet else os.urandom(KEY_SIZE)
     store.create(KeyDocument.plain(key).to_text())
+    if store.folders is not None:
+        store.folders.add()
     written = _write_sheet(place, store, key, sheet) if sheet or not from_sheet else ""
     if as_json:
         cli.out.print_json({"key_id": key_id(key).hex(), "kept_in": store.name, "recovery_sheet": written})
@@ -71,6 +75,17 @@ def init(
     cli.out.facts([*rows, ("recovery sheet", written)] if written else rows, indent=0)
     if written and written != STREAM:
         click.secho("Print the sheet, put it in a safe place, and delete the file.", err=True)
+
+
+@keys.command("trust")
+@click.pass_obj
+def trust(cli: CommandLine) -> None:
+    """Let this project use the keys of its id here, after you moved or copied it."""
+    place = Place(cli)
+    folders = Folders(place.project.id, place.project.root)
+    if not any(folders.path.with_suffix(ending).exists() for ending in (".key", ".signing", ".folders")):
+        raise KeyMissing("there is no key of this project's id: make one with `pamola-task keys init`")
+    cli.out.facts([("may be used in", folders.add()), ("noted in", str(folders.path))], indent=0)
 
 
 @keys.command("list")

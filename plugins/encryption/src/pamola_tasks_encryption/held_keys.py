@@ -103,6 +103,7 @@ class HeldKeys:
             keyring=self.settings.keyring,
             command=self.settings.key_command,
             means=means,
+            root=self.root,
         )
         for key in (found.key, found.previous):
             if key is not None:

@@ -20,6 +20,7 @@ from pamola_tasks.errors import EncryptionError
 from pamola_tasks.secret import read_key_descriptor, withheld
 from pamola_tasks_encryption import header
 from pamola_tasks_encryption.errors import ExtraMissing, KeyDamaged, KeyMissing, KeyRefused
+from pamola_tasks_encryption.folders import Folders
 from pamola_tasks_encryption.header import KEY_SIZE
 from pamola_tasks_encryption.keyfile import KeyDocument, Means
 from pamola_tasks_encryption.private_files import (
@@ -102,6 +103,8 @@ class OpenKey:
         no_core_dumps()
         document = KeyDocument.parse(store.read(), store.name)
         key = document.open(means, store.name)
+        if store.folders is not None:
+            store.folders.check(store.name)
         return cls(document, key, document.previous(key, store.name))
 
     @property
@@ -119,11 +122,13 @@ def find_key(
     keyring: bool = False,
     command: Sequence[str] = (),
     means: Means | None = None,
+    root: Path | None = None,
 ) -> ProjectKey:
     """The project's key, from the first source that is there (see `find_store`).
 
     A source that is there and cannot be used is an error; the next one is not tried. A locked key is opened with
-    `means`, or with the passphrase in `PAMOLA_PASSPHRASE`.
+    `means`, or with the passphrase in `PAMOLA_PASSPHRASE`. One that is found by the project's id is used in the folders
+    that it is bound to (`Folders`), of which the project's `root` must be one, where that is given.
 
     Raises:
         KeyMissing: There is none.
@@ -131,7 +136,7 @@ def find_key(
         KeyRefused: A key file that others can read, that is not ours, or that is not a regular file.
         KeyDamaged: What is there is no key.
     """
-    store = find_store(environ, project_id, configured, keyring=keyring, command=command)
+    store = find_store(environ, project_id, configured, keyring=keyring, command=command, root=root)
     opened = OpenKey.of(store, means or Means(passphrase=environ.get("PAMOLA_PASSPHRASE")))
     previous = MemoryProtectedKey(opened.previous) if opened.previous else None
     return ProjectKey(MemoryProtectedKey(opened.key), store.source, previous)
@@ -144,6 +149,7 @@ def find_store(
     *,
     keyring: bool = False,
     command: Sequence[str] = (),
+    root: Path | None = None,
 ) -> KeyStore:
     """Where the key is, or would be.
 
@@ -163,9 +169,11 @@ def find_store(
         return KeyFileStore(configured, "encryption_key_path")
     if command:
         return KeyCommandStore(command, "encryption.key_command")
-    if keyring:
-        return KeyringStore(project_id)
-    return KeyFileStore(default_key_file(project_id), "the project's key file")
+    store = (
+        KeyringStore(project_id) if keyring else KeyFileStore(default_key_file(project_id), "the project's key file")
+    )
+    store.folders = Folders(project_id, root) if root is not None else None
+    return store
 
 
 def _from_descriptor(said: str) -> str:
@@ -198,9 +206,11 @@ class KeyStore:
     Attributes:
         source: What named it, for messages.
         path: The file, where it is one.
+        folders: Where the key may be used, if it was found by the project's id.
     """
 
     path: Path | None = None
+    folders: Folders | None = None
 
     def __init__(self, source: str, text: str = "") -> None:
         self.source, self._text = source, text

@@ -18,13 +18,14 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks.errors import ConfigurationError, EncryptionError, PamolaTaskError
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.secret import variables
-from pamola_tasks_encryption.errors import Tampered
+from pamola_tasks_encryption.errors import KeyRefused, Tampered
 from pamola_tasks_encryption.held_keys import HeldKeys
 from pamola_tasks_encryption.marks import is_age, is_container, is_encrypted
 from pamola_tasks_encryption.settings import EncryptionMode, EncryptionSettings
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, Redactor
+    from pamola_tasks_encryption.folders import Folders
     from pamola_tasks_encryption.header import Binding, Header
 
 
@@ -284,7 +285,40 @@ class TaskEncryptionManager:
             return None
         from pamola_tasks_encryption import signing
 
+        try:
+            self.folders.check("the signing key")
+        except KeyRefused:
+            if self._keys.project_id:
+                raise
+            return None  # it is that of another project without an id
         return signing.sign(data, self._keys.project_id)
+
+    @property
+    def folders(self) -> Folders:
+        """Where keys may be used that are found by the project's id."""
+        from pamola_tasks_encryption.folders import Folders
+
+        return Folders(self._keys.project_id, self._keys.root)
+
+    def refuse_elsewhere(self) -> None:
+        """Refuse a run that would do without the project's own key, or signing key, because its folder is another.
+
+        Projects without an id have one file of keys between them: those that never had a key do without.
+        """
+        from pamola_tasks_encryption.private_files import own_key_is_used, signing_key_file
+
+        keys = self._keys
+        named = keys.configured or keys.settings.key_command or keys.settings.keyring
+        has_key = not named and own_key_is_used(keys.environ, keys.project_id)
+        if not (has_key or signing_key_file(keys.project_id).exists()):
+            return
+        try:
+            self.folders.check("the project's key")
+        except KeyRefused:
+            from pamola_tasks_encryption.seal import seals
+
+            if keys.project_id or (self._files is not None and seals(self._files)):
+                raise
 
     def signature_fits(self, data: bytes, public: str, signature: str) -> bool:
         """Whether a signature of these bytes is one of the owner of this public key."""

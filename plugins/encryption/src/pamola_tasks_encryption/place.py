@@ -63,7 +63,12 @@ class Place:
             return KeyFileStore(Path(self._key_file), "--file")
         configured = self._absolute(self.config.encryption_key_path)
         return find_store(
-            variables(), self.project.id, configured, keyring=self.settings.keyring, command=self.settings.key_command
+            variables(),
+            self.project.id,
+            configured,
+            keyring=self.settings.keyring,
+            command=self.settings.key_command,
+            root=self.project.root,
         )
 
     @functools.cached_property

@@ -14,6 +14,7 @@ from pamola_tasks.storage.files import temporary_name
 from pamola_tasks_encryption.errors import KeyMissing, KeyRefused, damaged
 
 _MAX_KEY_FILE = 64 * 1024
+_NAMES = frozenset(f"PAMOLA_KEY{way}" for way in ("", "_FILE", "_FD", "_COMMAND"))
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -26,8 +27,12 @@ def key_directory() -> Path:
 
 def may_have_key(environ: Mapping[str, str], project_id: str) -> bool:
     """Whether there may be a key for a project, without a look at it."""
-    named = {f"PAMOLA_KEY{way}" for way in ("", "_FILE", "_FD", "_COMMAND")} & environ.keys()
-    return bool(named) or (key_directory() / f"{project_id or 'default'}.key").exists()
+    return not _NAMES.isdisjoint(environ) or own_key_is_used(environ, project_id)
+
+
+def own_key_is_used(environ: Mapping[str, str], project_id: str) -> bool:
+    """Whether there is a key file of the project's own, and the environment names no other key."""
+    return _NAMES.isdisjoint(environ) and (key_directory() / f"{project_id or 'default'}.key").exists()
 
 
 def signing_key_file(project_id: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from pamola_tasks.errors import AlreadyRunning, ConfigurationError, EncryptionError, PluginError
+from pamola_tasks.errors import AlreadyRunning, ConfigurationError, EncryptionError, PamolaTaskError, PluginError
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.secret import variables
 from pamola_tasks.storage import system
@@ -47,8 +47,10 @@ def manager_for(run: RunServices) -> TaskEncryptionManager:
     )
     RECORD_KEYS[run.project] = manager.record_key
     manager.initialize()
-    if manager.key_id and run.lock.held:
-        _refuse_another_key(run, manager)
+    if run.lock.held:
+        manager.refuse_elsewhere()
+        if manager.key_id:
+            _refuse_another_key(run, manager)
     return manager
 
 
@@ -97,12 +99,31 @@ def diagnose_key(project: Project | None, kernel: KernelView) -> Iterable[Diagno
     except PluginError:  # two want to provide it, which doctor reports anyway
         return []
     try:
-        found = find_key(variables(), project.id if project else "")
+        found = find_key(variables(), project.id if project else "", root=project.root if project else None)
     except KeyMissing as error:
+        if of_age := [task for task in (None, *kernel.task_ids()) if project and _is_age(kernel, task)]:
+            who = "the project file" if of_age[0] is None else f"task {of_age[0]}"
+            finding = f"{who} encrypts for age recipients, and there is no key that authenticates what runs leave"
+            return [_about_key("warning", finding, _NO_SENDER)]
         return [_about_key("note", "there is none; only runs with use_encryption need one", str(error))]
     except EncryptionError as error:
         return [_about_key("error", str(error), "Until it is mended, runs that encrypt are refused.")]
     return [_about_key("ok", f"key {found.key.fingerprint} from {found.source}")]
+
+
+_NO_SENDER = (
+    "Anyone who knows a recipient can write an age file that is accepted. Make a key with `pamola-task keys init`: it"
+    " authenticates the records, which have the hashes of all files."
+)
+
+
+def _is_age(kernel: KernelView, task_id: str | None) -> bool:
+    try:
+        config = kernel.services(task_id, upto="config").config
+    except PamolaTaskError:  # which doctor reports anyway
+        return False
+    mode = config.encryption_mode
+    return bool(config.use_encryption) and str(getattr(mode, "value", mode)) == "age"
 
 
 def _about_key(level: str, finding: str, advice: str = "") -> Diagnosis:

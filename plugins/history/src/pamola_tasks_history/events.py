@@ -102,7 +102,12 @@ def _artifact(artifact: Artifact, files: Files) -> dict[str, Any]:
 
 
 def is_of_end(entry: Mapping[str, Any]) -> bool:
-    """Whether an event says how a run or a step ended, and with what: that is believed only when authenticated."""
+    """Whether an event says how a run or a step ended, and with what: that is believed only when authenticated.
+
+    A run that failed for want of the key says no more than that.
+    """
+    if entry.get("event") == "run_failed" and not (entry.get("input_files") or entry.get("output_files")):
+        return False
     return entry.get("event") in (*ENDED, "run_updated", "step_finished")
 
 
