@@ -264,3 +264,67 @@ def test_half_a_character_at_the_end_is_refused(project: Any, encoding: str) -> 
     for read_it in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 1))):
         with pytest.raises(DataError, match=f"not all {encoding}: state the right default_encoding"):
             read_it(project.source(t="t.csv"))
+
+
+@pytest.mark.parametrize("line", ["sep={}", '"sep={}"', "SEP={}", "Sep={}"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|", ":", "^"])
+def test_the_line_that_tells_excel_the_delimiter(project: Any, delimiter: str, line: str) -> None:
+    """It was taken for the header: `sep=` and a column without a name."""
+    body = "\nage;sex\n1;f\n2;m".replace(";", delimiter)
+    for end in ("\n", "\r\n", "\r"):
+        for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1"):
+            project.put("t.csv", (line.format(delimiter) + body).replace("\n", end).encode(encoding))
+            source = project.source(t="t.csv")
+            assert source.frame("t").to_dict("list") == {"age": [1, 2], "sex": ["f", "m"]}
+            assert [list(piece["age"]) for piece in project.source(t="t.csv").chunks("t", 1)] == [[1], [2]]
+            assert source.schema("t")["age"] == "int64"
+    assert not project.warnings
+
+
+def test_a_stated_delimiter_is_before_that_line(project: Any) -> None:
+    frame = read(project, "sep=;\na,b\n1,2;3\n", csv=CsvOptions(delimiter=","))
+    assert frame.to_dict("list") == {"a": [1], "b": ["2;3"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("sep=;\n", "the file is empty"),
+        ("sep=;\na;b\n1;2\n3;4;5\n", "1 row has another number of cells than the header's 2"),
+        ('sep=;\na;b\n1;2\n3;"4\n', r"column 'b' in line 4 \(row 2 below the header\)"),
+    ],
+)
+def test_damage_below_that_line(project: Any, content: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read(project, content)
+
+
+@pytest.mark.parametrize("content", ["sep\nx\n", "sep=\nx\n", "sep=ab\nx\n", "a,sep=;\nx,y\n"])
+def test_names_like_that_line_are_names(project: Any, content: str) -> None:
+    assert list(read(project, content).columns) == content.split("\n")[0].split(",")
+
+
+@pytest.mark.parametrize(("columns", "length"), [(5_003, 20), (9_000, 60), (5_000, 900), (14_000, 300)])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_headers_of_any_length(project: Any, columns: int, length: int, quote: str) -> None:
+    names = [f"question_{number:05}_{'x' * length}" for number in range(columns)]
+    for delimiter in (",", ";") if columns < 9_000 else ("\t",):
+        header = delimiter.join(f"{quote}{name}{quote}" for name in names)
+        content = f"{header}\n{delimiter.join('1' * columns)}\n"
+        project.put("t.csv", content)
+        source = project.source(t="t.csv")
+        assert source.columns("t") == names
+        assert source.frame("t", names[-2:]).to_dict("list") == {name: [1] for name in names[-2:]}
+        assert len(list(source.chunks("t", 1, names[:2]))) == 1
+
+
+def test_a_header_with_line_breaks_that_is_long(project: Any) -> None:
+    names = [f"question\n{number}" for number in range(9_000)]
+    project.put("t.csv", ",".join(f'"{name}"' for name in names) + "\n" + ",".join("1" * 9_000) + "\n")
+    assert project.source(t="t.csv").columns("t") == names
+
+
+def test_a_long_header_with_an_open_quote_is_refused(project: Any) -> None:
+    names = [f"question{number}" for number in range(9_000)]
+    with pytest.raises(DataError, match="quote in the header is never closed"):
+        read(project, ",".join([*names, '"open', *names]) + "\n" + ",".join("1" * 18_001) + "\n")

@@ -129,7 +129,8 @@ class _CsvFile:
         if self.head.only_header:
             self._check_quotes()
         self._looked = False  # for cells that swallowed rows
-        self._block = max(_BLOCK, _CELL * len(self.head.header))
+        header = self.head.header
+        self._block = max(_BLOCK, _CELL * len(header), 8 * sum(map(len, header)))
         self._notation = Notation.of(options)
         self._written = {name.strip() if self._notation.trim else name: name for name in self.head.header}
         check_header([name.strip() for name in self.head.header] if self._notation.trim else ())
@@ -223,7 +224,11 @@ class _CsvFile:
             bad.append(row)
             return "skip"
 
-        read = arrow_csv.ReadOptions(block_size=self._block, encoding=self.head.encoding.replace("utf-8", "utf8"))
+        read = arrow_csv.ReadOptions(
+            block_size=self._block,
+            encoding=self.head.encoding.replace("utf-8", "utf8"),
+            skip_rows=self.head.lines_before,
+        )
         parse = arrow_csv.ParseOptions(
             delimiter=self.head.delimiter,
             quote_char=self.head.quotechar,

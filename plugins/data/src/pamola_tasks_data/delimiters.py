@@ -99,7 +99,7 @@ def _most(found: Sequence[bool]) -> bool:
 def _one_column(rows: Sequence[Sequence[str]]) -> Choice:
     """The comma, where it only stands in numbers of one column: a delimiter that does not occur."""
     cells = [",".join(row) for row in rows[1:]]
-    if len(rows[0]) == 1 and any(map(_DECIMAL_COMMA.fullmatch, cells)) and all(map(_VALUE.fullmatch, cells)):
+    if rows and len(rows[0]) == 1 and any(map(_DECIMAL_COMMA.fullmatch, cells)) and all(map(_VALUE.fullmatch, cells)):
         note = "it was read as one column of numbers with decimal commas"
         return Choice(";", f"{note}: state default_delimiter if that is wrong")
     return Choice(",")

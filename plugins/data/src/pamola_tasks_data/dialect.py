@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import math
+import re
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ _MARKS = {
 }
 _WIDE = {"utf16": ("utf-16-le", "utf-16-be"), "utf32": ("utf-32-le", "utf-32-be")}
 _ROWS_LOOKED_AT = 100
-_NAME = 64  # bytes that the name of a column may have, on average
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n|\r|\n|$)', re.I)
+_NAME = 512  # bytes that the name of a column may have, on average
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +43,7 @@ class CsvHead:
     delimiter: str
     quotechar: str
     encoding: str
+    lines_before: int  #: lines above the header: `sep=;`, by which Excel is told the delimiter
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]  #: the first below the header
     only_header: bool  #: the file has no rows
@@ -61,7 +64,9 @@ def examine(file: IO[bytes], stated: Mapping[str, Any]) -> CsvHead:
         whole = len(head) < size
         if found := _found(head, whole, stated):
             return found
-        if whole or size >= most:
+        if whole:
+            raise DataError("a quote in the header is never closed: close it, or state default_quotechar")
+        if size >= most:
             raise DataError(
                 f"the header is longer than {len(head) >> 10:,} KiB, or its quotes are not closed: if it is that long,"
                 " set data.column_limit higher"
@@ -70,14 +75,20 @@ def examine(file: IO[bytes], stated: Mapping[str, Any]) -> CsvHead:
 
 
 def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | None:
-    if not head.strip():
-        raise DataError("the file is empty: a CSV file starts with the names of its columns")
     encoding, guessed = _encoding(head, stated.get("encoding"))
     text = _decoded(head, encoding)
     quotechar = stated.get("quotechar") or '"'
-    choice = Choice(stated.get("delimiter") or "")
+    named = _SEPARATOR_LINE.match(text)
+    if named:
+        text = text[named.end() :]
+    if not text.strip():
+        raise DataError("the file is empty: a CSV file starts with the names of its columns")
+    choice = Choice(stated.get("delimiter") or (named[1] if named else ""))
     if not choice.delimiter:
-        choice = chosen({each: _rows(text, each, quotechar, whole) for each in DELIMITERS})
+        divided = {each: _rows(text, each, quotechar, whole) for each in DELIMITERS}
+        if not any(divided.values()) or (not whole and len(max(divided.values(), key=len)) < 2):
+            return None
+        choice = chosen(divided)
     delimiter = choice.delimiter
     rows = _rows(text, delimiter, quotechar, whole)
     if not rows:
@@ -89,6 +100,7 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         delimiter=delimiter,
         quotechar=quotechar,
         encoding=encoding,
+        lines_before=1 if named else 0,
         header=header,
         rows=tuple(map(tuple, rows[1:])),
         only_header=whole and len(rows) == 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
@@ -51,12 +52,14 @@ class OpenQuote:
     column: int
 
     @classmethod
-    def in_lines(cls, lines: Iterable[str], delimiter: str, quotechar: str, blank_rows: bool) -> OpenQuote | None:
+    def in_lines(
+        cls, lines: Iterable[str], first: int, delimiter: str, quotechar: str, blank_rows: bool
+    ) -> OpenQuote | None:
         """The quote that is open behind the last line, read as Arrow and the standard library do."""
         found: OpenQuote | None = None
         row = column = 0
         next_mark = re.compile(f"[{re.escape(delimiter + quotechar)}]").search
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(lines, first):
             place, begins = 0, found is None
             while mark := next_mark(line, place):
                 place = mark.end()
@@ -83,7 +86,8 @@ class OpenQuote:
         try:
             if lines.read(1) != BYTE_ORDER_MARK:
                 lines.seek(0)
-            return cls.in_lines(lines, head.delimiter, head.quotechar, len(head.header) == 1)
+            number = 1 + sum(1 for _ in islice(lines, head.lines_before))
+            return cls.in_lines(lines, number, head.delimiter, head.quotechar, len(head.header) == 1)
         finally:
             lines.detach()
 
