@@ -77,6 +77,10 @@ def test_a_last_level_of_several_labels_gets_a_star_above_it() -> None:
             "jobs.csv: the hierarchy of job cannot be read: field larger than",
         ),
         (b"nurse;health\nsurg\xffeon;health\n", "jobs.csv, line 2: the hierarchy of job is not UTF-8"),
+        (b'nurse;"health\nsurgeon;health\ncook;kitchen\n', "jobs.csv, line 1: the hierarchy of job has a quote here"),
+        (b'nurse;health\nsurgeon;health\ncook;"kitchen', "jobs.csv, line 3: the hierarchy of job has a quote here"),
+        (b'sep=;\nnurse;health\n"cook;kitchen', "jobs.csv, line 3: the hierarchy of job has a quote here"),
+        (b"sep=;\n", "jobs.csv: the hierarchy of job is empty"),
     ],
 )
 def test_a_wrong_hierarchy_is_refused_with_file_line_and_column(content: bytes, message: str) -> None:
@@ -214,3 +218,16 @@ def test_codes_that_are_one_number_are_named_as_such() -> None:
     domain, _ = encode(pd.Series([250.0, 251.0], name="dx"))
     with pytest.raises(DataError, match=r"in line 1 already: .* set data_types: \{dx: text\}"):
         hierarchy_of_lines([["250.0", "x"], ["250.00", "x"], ["251.0", "y"]], domain, "f")
+
+
+@pytest.mark.parametrize("line", ["sep={}\n", '"sep={}"\r\n', "\ufeffsep={}\n", "SEP={}\n"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|", ":"])
+def test_the_line_that_tells_excel_the_delimiter_is_left_out(delimiter: str, line: str) -> None:
+    """It was a value with other levels than the others."""
+    body = "nurse;health, old\ncook;'kitchen'\n".replace(";", delimiter).replace(
+        ", ", " " if delimiter == "," else ", "
+    )
+    found = read_hierarchy((line.format(delimiter) + body).encode(), "jobs.csv", "job")
+    assert [fields[0] for fields in found if fields] == ["nurse", "cook"]
+    assert found[0] == []
+    assert [len(fields) for fields in found[1:]] == [2, 2]

@@ -26,11 +26,11 @@ from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE, to_frame
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.decimals import merges_texts
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, check_header, examine
-from pamola_tasks_data.expanding import Borrowed
+from pamola_tasks_data.end_mark import EndMark, ReadAhead
 from pamola_tasks_data.inference import AS_TEXT, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 from pamola_tasks_data.notation import Notation, trimmed
-from pamola_tasks_data.quotes import EndMark, OpenQuote, SwallowedRows
+from pamola_tasks_data.quotes import OpenQuote, SwallowedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -188,7 +188,7 @@ class _CsvFile:
         read, parse, convert = self._arrow_options(bad, breaks=True)
         read.use_threads = False
         end, swallowed = EndMark(self.head), SwallowedRows(self.head)
-        source = _ReadAhead(self.file, end, self.head.quotechar.encode(self.head.encoding))
+        source = ReadAhead(self.file, end, self.head.quotechar.encode(self.head.encoding))
         reader: Any = ()
         last: Any = None
         rows = 0
@@ -346,45 +346,6 @@ class _CsvFile:
     def _framed(self, arrays: Sequence[Any], types: Mapping[str, Kind]) -> pd.DataFrame:
         table = pa.table(dict(zip(self.columns, arrays, strict=True)))
         return to_frame(table, [name for name in self.columns if types[name].missing])
-
-
-class _ReadAhead(Borrowed):
-    """A file that Arrow reads ahead of what it gives. Its thread waits for itself for ever if it is left before the end
-    or a read fails: so what fails is the end of the file, and raised later."""
-
-    ended = False
-    problem: Exception | None = None
-
-    quoted = False  #: a quote was read
-
-    def __init__(self, file: IO[bytes], end: EndMark, quote: bytes) -> None:
-        super().__init__(file)
-        self._end, self._quote = end, quote
-        self._over, self._tail, self._left = False, b"", b""
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return b"" if self.ended else self._next(size)
-        except Exception as problem:
-            self.ended, self.problem = True, problem
-            return b""
-
-    def _next(self, size: int) -> bytes:
-        """The next bytes of the file and, in one piece with the last of them, its end mark."""
-        if self._over:
-            data, self._left = self._left[:size], self._left[size:]
-            return data
-        data = super().read(size)
-        while 0 < len(data) < size and (more := super().read(size - len(data))):
-            data += more
-        self._tail = (self._tail + data[-4:])[-4:]
-        self.quoted = self.quoted or self._quote in data
-        if len(data) == size:
-            return data
-        self._over = True
-        data += self._end.behind(self._tail)
-        self._left = data[size:]
-        return data[:size]
 
 
 def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:

@@ -25,24 +25,6 @@ _ODD_SHARE = 0.25  # of values that look like none in their columns, that rows m
 _RUNS = (re.compile(r"[0-9]+"), "0"), (re.compile(r"[^\W\d_]+"), "a")
 
 
-class EndMark:
-    """A row behind the last one, which is read as that unless a quote is still open there."""
-
-    def __init__(self, head: CsvHead) -> None:
-        self._cell = next(mark for mark in "\x03\x04\x05" if mark not in (head.delimiter, head.quotechar))
-        self._encoding = head.encoding
-        self._row = head.delimiter.join([self._cell] * len(head.header)) + "\n"
-
-    def behind(self, tail: bytes) -> bytes:
-        """The row for a file that ends with these bytes, at least four if it has so many."""
-        ended = tail.decode(self._encoding, "replace").endswith(("\n", "\r"))
-        return (self._row if ended else f"\n{self._row}").encode(self._encoding)
-
-    def ends(self, text: Any) -> bool:
-        """Whether it is the last row of a table or batch of text."""
-        return bool(text.num_rows) and text.column(0)[text.num_rows - 1].as_py() == self._cell
-
-
 @attrs.frozen
 class OpenQuote:
     """Where a quote was opened that is not closed: line and row are counted from 1, rows below the header."""

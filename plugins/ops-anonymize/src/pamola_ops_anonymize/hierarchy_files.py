@@ -18,6 +18,8 @@ from .columns import distinct_texts
 DELIMITERS = ";,\t|"
 """A file has the one of these that divides every line into the same number of fields, more than one."""
 
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n|\r|\n|$)', re.IGNORECASE)  # by which Excel is told it
+_END = "\x03"
 _ROWS = 100_000  # at a time
 _LEVEL = re.compile(r"(?:level|lvl|levels?|stufe|ebene|niveau|nivel|livello|poziom)[ _.-]?[0-9]+", re.IGNORECASE)
 
@@ -69,28 +71,38 @@ def read_hierarchy(
             have a line, then the one that makes more levels.
 
     Raises:
-        DataError: It is empty or no UTF-8, a line has another number of fields, or two delimiters do as well.
+        DataError: It is empty or no UTF-8, a line has another number of fields, a quote is never closed, or two
+            delimiters do as well.
     """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(f"{file}, line {line}: the hierarchy of {column} is not UTF-8: save it as UTF-8") from error
+    delimiters = DELIMITERS
+    if named := _SEPARATOR_LINE.match(text):
+        delimiters, text = named[1], "\n" + text[named.end() :]
     divided: dict[str, list[list[str]]] = {}
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         try:
             lines = _lines(text, delimiter)
         except csv.Error as error:
             raise DataError(f"{file}: the hierarchy of {column} cannot be read: {error}") from error
-        rows = [fields for fields in lines if fields]
+        *rows, end = (fields for fields in lines if fields)
+        if end != [_END] and len((rows or [end])[0]) > 1:
+            raise DataError(
+                f"{file}, line {len(lines)}: the hierarchy of {column} has a quote here that is never closed: close it,"
+                " or double it if it belongs to the label"
+            )
+        lines.pop()
         if not rows:
             raise DataError(f"{file}: the hierarchy of {column} is empty")
         if len(rows[0]) > 1 and all(len(fields) == len(rows[0]) for fields in rows):
             divided[delimiter] = lines
     if divided:
         return _best(divided, file, column, values)
-    delimiter = max(DELIMITERS, key=text.count)
-    lines = _lines(text, delimiter)
+    delimiter = max(delimiters, key=text.count)
+    lines = _lines(text, delimiter)[:-1]
     for number, fields in enumerate(lines, start=1):
         if fields and len(fields) != len(lines[0]):
             raise DataError(
@@ -108,8 +120,9 @@ def one_field(file: str, column: str) -> DataError:
 
 
 def _lines(text: str, delimiter: str) -> list[list[str]]:
-    """Fields of each line; an empty list for an empty one, so that places are line numbers."""
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    """Fields of each line, empty for an empty one, so that places are line numbers; and `_END`, if no quote is open."""
+    ended = "" if text.endswith(("\n", "\r")) else "\n"
+    return list(csv.reader(io.StringIO(f"{text}{ended}{_END}", newline=""), delimiter=delimiter))
 
 
 def _best(
