@@ -171,7 +171,7 @@ class Steps:
             self.call_in_parent(lambda: self.progress(step, done, total, unit))
 
         staged = self._states[step.id].staged = self.run.checkpoints.stage(step)
-        with ends_with_words(f"in step {step.id} of task {self.run.record.task_id}"):
+        with ends_with_words(f"in step {step.id} of task {self.run.record.task_id}", in_c=True):
             return execute_step(self.run, step, staged, progress)
 
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:

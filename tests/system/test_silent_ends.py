@@ -11,6 +11,10 @@ ENDS = {
     "os._exit(0)": "import os; os._exit(0)",
     "os._exit(75)": "import os; os._exit(75)",
     "posix._exit": "import posix; posix._exit(0)",
+    "exit of C": "import ctypes; ctypes.CDLL(None).exit(0)",
+    "exit of C, later": "import ctypes; ctypes.CDLL(None).fflush(None); ctypes.CDLL(None).exit(3)",
+    "exit of C in a thread": "import ctypes, threading as t; x = t.Thread(target=ctypes.CDLL(None).exit, args=(0,));"
+    " x.start(); x.join()",
     "os.exec": "import os, sys; os.execl(sys.executable, sys.executable, '-c', '')",
     "a thread": "import os, threading\n        t = threading.Thread(target=os._exit, args=(0,)); t.start(); t.join()",
 }

@@ -1,4 +1,4 @@
-"""Ending this process past Python's own way out is an error with words: `os._exit`, `os.exec…`."""
+"""Ending this process past Python's own way out is an error with words: `os._exit`, `os.exec…`, and C's `exit`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks import errors
+from pamola_tasks.storage import c_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,16 +20,17 @@ end_now = os._exit  #: ends this process without words, for what has a reason to
 _REPLACED = ("_exit", "execv", "execve")  # all of `os.exec…` call one of these
 _lock = threading.RLock()
 _doing: dict[object, tuple[int, str | Callable[[], str]]] = {}  # what is under way: its thread, and words
+_in_c: dict[object, str] = {}
 _before: dict[tuple[Any, str], Callable[..., Any]] = {}  # what was replaced, by module and name
 _OURS = {code for name, code in vars(errors).items() if name.startswith("EXIT_")}
 
 
 @contextlib.contextmanager
-def ends_with_words(doing: str | Callable[[], str]) -> Iterator[None]:
+def ends_with_words(doing: str | Callable[[], str], *, in_c: bool = False) -> Iterator[None]:
     """Have the process end with a line that says what was under way, in `doing`, where it is ended by `os._exit`.
 
-    The exit code stays, but for those that mean something else here, 0 above all: these become 1. What code in C, a
-    system call or a signal ends stays as it is, and forked processes end as they will.
+    The exit code stays, but for those that mean something else here, 0 above all: these become 1. With `in_c` the same
+    holds for C's `exit`. What a system call or a signal ends stays as it is, and forked processes end as they will.
     """
     token = object()
     with _lock:
@@ -38,11 +40,17 @@ def ends_with_words(doing: str | Callable[[], str]) -> Iterator[None]:
                     _before[module, name] = getattr(module, name)
                     setattr(module, name, _instead_of(name, _before[module, name], os.getpid()))
         _doing[token] = threading.get_ident(), doing
+        if in_c:
+            _in_c[token] = f"error: the process was ended by exit() of a library in C {doing}\n"
+            c_exit.on_exit(_in_c[token])
     try:
         yield
     finally:
         with _lock:
             _doing.pop(token, None)
+            if in_c:
+                del _in_c[token]
+                c_exit.on_exit(next(reversed(_in_c.values()), ""))
             if not _doing:
                 for (module, name), function in _before.items():
                     setattr(module, name, function)
