@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 
 MANY = 250 if "PAMOLA_FUZZ" in os.environ else 100  # random tables for what holds of any
+
+
+def with_row_ids(released: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """A release beside the numbers of its records in the input, in the input's order."""
+    (path,) = folder.rglob("*_row_ids.csv")
+    assert path.parent.name == "internal"
+    numbers = pd.read_csv(path)["row_id"].tolist()
+    return released.assign(row_id=numbers).sort_values("row_id").reset_index(drop=True)
 
 
 def read_set(cell: str) -> list[str]:

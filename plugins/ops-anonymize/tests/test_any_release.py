@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alone import run
-from release_check import covers, read_set, smallest_class
+from release_check import covers, read_set, smallest_class, with_row_ids
 
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_tasks.errors import DataRefused
@@ -106,7 +106,7 @@ def test_the_written_file_holds_what_is_claimed_of_it(seed: int, tmp_path: Path)
         assert "the whole table as one class violates it" in str(result.error_message)
         return
     (path,) = tmp_path.rglob("people_anonymized.parquet")
-    released = read(path)
+    released = with_row_ids(read(path), tmp_path)
     rows_are_accounted_for(frame, released, how, result.metrics)
     if released.empty:
         return

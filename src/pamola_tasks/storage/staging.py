@@ -185,7 +185,7 @@ class StepStaging:
         check_name(name, "the artifact name")
         check_name(kind, "the artifact type")
         self._refuse_if_ended()
-        directory = "dictionaries" if category == "dictionary" else "output"
+        directory = {"dictionary": "dictionaries", "internal": "internal"}.get(category, "output")
         target = self.claim(self._run.directories.get_directory(directory) / f"{name}.{kind}")
         staged = self._path(f"artifact-{directory}/{name}.{kind}")
         with self._run.files.create(staged, "artifact") as file:

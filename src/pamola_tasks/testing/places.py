@@ -116,7 +116,7 @@ class MemoryPlaces:
 
     def of(self, task_id: str) -> TaskPlace:
         home = f"DATA/processed/{task_id}"
-        kinds = ("input", "output", "dictionaries", "temp", "logs")
+        kinds = ("input", "output", "internal", "dictionaries", "temp", "logs")
         return TaskPlace(
             task_id=task_id,
             directories={"task": home, "state": f"{home}/.state", **{kind: f"{home}/{kind}" for kind in kinds}},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
 
 # Directories under the task's own, by type.
-_OF_TASK = {name: name for name in ("input", "output", "dictionaries", "temp", "logs")} | {"state": ".state"}
+_OF_TASK = {name: name for name in ("input", "output", "internal", "dictionaries", "temp", "logs")} | {"state": ".state"}
 
 
 class ProjectPlaces:

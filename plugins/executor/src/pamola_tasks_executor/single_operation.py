@@ -118,7 +118,7 @@ class _Folder:
         self._files = files
 
     def ensure_directories(self) -> dict[str, Path]:
-        return {name: self.get_directory(name) for name in ("task", "output", "dictionaries", "temp")}
+        return {name: self.get_directory(name) for name in ("task", "output", "internal", "dictionaries", "temp")}
 
     def get_directory(self, dir_type: str) -> Path:
         return self._root if dir_type == "task" else self._root / check_name(dir_type, "the directory")

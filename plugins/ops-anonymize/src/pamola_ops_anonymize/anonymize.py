@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 import pandas as pd
 
 from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
-from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks.errors import DataError
 
 from . import charts
 from .asked_models import promise_of
 from .claims import check_promise, check_release, k_map
-from .columns import column_names, is_number, one_of, some_columns, whole_number
+from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number
 from .conditions import Measured, Promise
 from .hierarchy_files import stated_hierarchy
 from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
 from .measures import Grouping
+from .parameter_checks import ROLES, check_parameters, number
+from .persons import PersonRecords, Persons, repeated
 from .privacy_models import Distance, Diversity, registered_models
 from .release import Release, anonymized, mean_loss
 from .release_settings import (
@@ -33,27 +34,14 @@ from .release_settings import (
     Strategy,
     SuppressedRecords,
 )
+from .row_order import by_cells
 from .unlisted import OnIdentifiers, OnUnlisted, identifiers_to_drop, judge_quasi_identifiers
 
 Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
 
-ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
 ROW_ID = "row_id"
 
 _RISKS = ("Prosecutor and journalist, highest", "Marketer, average")
-
-
-def _number(at_least: float, below: float = math.inf, *, above: bool = False) -> Any:
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None:
-            return
-        if not is_number(value) or not (value > at_least if above else value >= at_least) or not value <= below:
-            words = f"{'above' if above else 'at least'} {at_least:g}" + (
-                f", at most {below:g}" if below < math.inf else ""
-            )
-            raise ParameterError(f"AnonymizeOperation: `{attribute.name}` has to be a number, {words}, not {value!r}")
-
-    return check
 
 
 class AnonymizeOperation(Operation):
@@ -85,7 +73,14 @@ class AnonymizeOperation(Operation):
         delta: Least upper bound of |ln(part in the class / part in the table)| over all sensitive values.
         models: Further privacy models by name, each with its parameters: `{l-diversity: {l: 3}}`, or a model that
             another plugin brings. All of them bind.
-        population: For k-map the dataset that the table is a sample of; it has the quasi-identifiers.
+        person: Columns that together tell whose a record is (a household's the same way), where a person may have
+            several records: k, l, t, δ, k-map and suppression then count persons, of whom each has one vote for l, t
+            and δ. They are dropped unless they are quasi-identifiers. ((X, Y)-anonymity: K. Wang and B. C. M. Fung,
+            Anonymizing sequential releases, KDD 2006.)
+        person_records: `together` puts all records of a person into one class, so that who knows several of them learns
+            no more than from one; `apart` lets each be in the class that suits it, which loses less.
+        population: For k-map the dataset that the table is a sample of; it has the quasi-identifiers, and may have the
+            columns of `person`.
         hierarchies: For columns the dataset that holds their hierarchy: a line a value, first the value, then what it
             becomes at each level. Built where nothing is stated: ranges for numbers, month, year and decade
             for dates, `*` for the rest.
@@ -106,7 +101,10 @@ class AnonymizeOperation(Operation):
         on_unlisted: What happens where a column without a role looks like a quasi-identifier: `warn` keeps it and
             warns, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
-        row_id: Whether to add a column `row_id` with the number of the record in the input, counted from 0.
+        keep_order: Whether records stay in the input's order, which tells who knows that order whose they are. They
+            are sorted by their released cells otherwise.
+        row_id: Whether to write a file `<output_dataset>_row_ids.csv` that is not to be released: for each released
+            record its number in the input, counted from 0.
     """
 
     input_dataset: str = reads()
@@ -116,18 +114,20 @@ class AnonymizeOperation(Operation):
     method: Method = attrs.field(default="k-anonymity", validator=one_of(Method))
     strategy: Strategy = attrs.field(default="mondrian", validator=one_of(Strategy))
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
-    l: float | None = attrs.field(default=None, validator=_number(1))  # noqa: E741 - the field's own term
+    l: float | None = attrs.field(default=None, validator=number(1))  # noqa: E741 - the field's own term
     l_diversity: Diversity = attrs.field(default="distinct", validator=one_of(Diversity))
-    c: float | None = attrs.field(default=None, validator=_number(0, above=True))
-    t: float | None = attrs.field(default=None, validator=_number(0, 1))
+    c: float | None = attrs.field(default=None, validator=number(0, above=True))
+    t: float | None = attrs.field(default=None, validator=number(0, 1))
     t_distance: Distance = attrs.field(default="auto", validator=one_of(Distance))
-    delta: float | None = attrs.field(default=None, validator=_number(0, above=True))
+    delta: float | None = attrs.field(default=None, validator=number(0, above=True))
     models: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+    person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
+    person_records: PersonRecords = attrs.field(default="together", validator=one_of(PersonRecords))
     population: str | None = reads(None)
     hierarchies: dict[str, str] = reads(attrs.Factory(dict))
     ranges: dict[str, list[float]] = attrs.field(factory=dict)
     recoding: Recoding = attrs.field(default="local", validator=one_of(Recoding))
-    suppression_limit: float = attrs.field(default=0.0, validator=_number(0, 1))
+    suppression_limit: float = attrs.field(default=0.0, validator=number(0, 1))
     suppressed_records: SuppressedRecords = attrs.field(default="drop", validator=one_of(SuppressedRecords))
     nulls: Nulls = attrs.field(default="value", validator=one_of(Nulls))
     weights: dict[str, float] = attrs.field(factory=dict)
@@ -137,92 +137,28 @@ class AnonymizeOperation(Operation):
     on_identifiers: OnIdentifiers = attrs.field(default="drop", validator=one_of(OnIdentifiers))
     on_unlisted: OnUnlisted = attrs.field(default="warn", validator=one_of(OnUnlisted))
     output_format: str | None = None
+    keep_order: bool = False
     row_id: bool = False
 
-    version = "1.3"
+    version = "2.0"
     category = "anonymization"
 
     def __attrs_post_init__(self) -> None:
-        for position, role in enumerate(ROLES):
-            for other in ROLES[position + 1 :]:
-                both = [name for name in getattr(self, role) if name in getattr(self, other)]
-                if both:
-                    raise ParameterError(
-                        f"AnonymizeOperation: {', '.join(both)} is in both `{role}` and `{other}`:"
-                        f" a column has one role"
-                    )
-
-        self._check_models()
-        self._check_columns_of_options()
-
-    def _check_models(self) -> None:
-        needed = {"l-diversity": "l", "t-closeness": "t", "delta-disclosure": "delta", "k-map": "population"}
-        name = needed.get(self.method)
-        if name is not None and getattr(self, name) is None:
-            raise ParameterError(f"AnonymizeOperation: method {self.method} needs `{name}`")
-        if self.population is not None and self.method != "k-map":
-            raise ParameterError("AnonymizeOperation: `population` is for method k-map: k is counted in it")
-        asked = [name for name in ("l", "t", "delta") if getattr(self, name) is not None]
-        if asked and not self.sensitive_attributes:
-            raise ParameterError(
-                f"AnonymizeOperation: `{asked[0]}` protects sensitive attributes, and `sensitive_attributes` is empty"
-            )
-        recursive = self.l_diversity == "recursive"
-        if recursive != (self.c is not None):
-            raise ParameterError("AnonymizeOperation: recursive (c, l)-diversity needs `c`, and nothing else has one")
-        if self.l is None and self.l_diversity != "distinct":
-            raise ParameterError(f"AnonymizeOperation: `l_diversity: {self.l_diversity}` needs `l`")
-        if self.l is not None and self.l_diversity != "entropy" and self.l != int(self.l):
-            raise ParameterError(f"AnonymizeOperation: `l` has to be a whole number, not {self.l!r}")
-        if self.strategy != "hierarchy":
-            for name, default in (("suppression_limit", 0.0), ("recoding", "local")):
-                if getattr(self, name) != default:
-                    raise ParameterError(f"AnonymizeOperation: `{name}` is for strategy hierarchy")
-        if self.suppression_limit and (self.t is not None or self.delta is not None):
-            raise ParameterError(
-                "AnonymizeOperation: `suppression_limit` does not go with `t` or `delta`: leaving records out would"
-                " change the table that classes are compared with"
-            )
-        if self.output is not None and self.output not in get_args(Output):
-            raise ParameterError(
-                f"AnonymizeOperation: `output` has to be one of {', '.join(get_args(Output))}, not {self.output!r}"
-            )
-        if self.method == "k-map" and self.suppressed_records == "keep":
-            raise ParameterError(
-                "AnonymizeOperation: `suppressed_records: keep` does not go with k-map: a suppressed record matches the"
-                " whole population"
-            )
-        if self.method == "k-map" and self.output == "representative":
-            raise ParameterError(
-                "AnonymizeOperation: k-map counts the records that a cell covers, which a representative does not"
-                " state: set `output` to `ranges` or `labels`"
-            )
-
-    def _check_columns_of_options(self) -> None:
-        for option in ("hierarchies", "ranges", "weights"):
-            other = sorted(set(getattr(self, option)) - set(self.quasi_identifiers))
-            if other:
-                raise ParameterError(
-                    f"AnonymizeOperation: `{option}` names {', '.join(other)}, which is not a quasi-identifier"
-                )
-        both = sorted(set(self.hierarchies) & set(self.ranges))
-        if both:
-            raise ParameterError(f"AnonymizeOperation: {', '.join(both)} has both a hierarchy and `ranges`")
-        for column, weight in self.weights.items():
-            if not (math.isfinite(weight) and weight > 0):
-                raise ParameterError(f"AnonymizeOperation: the weight of {column} has to be above 0, not {weight!r}")
-        for column, widths in self.ranges.items():
-            if not widths or not all(math.isfinite(width) and width > 0 for width in widths):
-                raise ParameterError(f"AnonymizeOperation: `ranges` of {column} have to be numbers above 0")
+        check_parameters(self)
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` describe the result."""
         frame = ctx.data.frame(self.input_dataset)
         self._check_columns(frame)
         with_role = self.columns_with_roles()
-        unlisted = [name for name in frame.columns if name not in with_role]
+        unlisted = [name for name in frame.columns if name not in with_role and name not in self.person_columns]
         likely = likely_roles(frame, unlisted, identifiers_of(ctx.run))
-        dropped = [*self.direct_identifiers, *identifiers_to_drop(self, ctx, likely[DIRECT])]
+        dropped = [
+            *dict.fromkeys(
+                (*self.direct_identifiers, *(name for name in self.person_columns if name not in with_role))
+            ),
+            *identifiers_to_drop(self, ctx, likely[DIRECT]),
+        ]
         judge_quasi_identifiers(self, ctx, likely[QUASI])
         rows = len(frame)
 
@@ -232,12 +168,21 @@ class AnonymizeOperation(Operation):
             kept,
             self.quasi_identifiers,
             self.k,
-            self._settings(ctx, promise),
+            self._settings(ctx, promise, frame),
             lambda done: ctx.progress(done, rows, "rows"),
         )
         grouping = check_release(
-            release.coded, self.quasi_identifiers, self.k, rows, release.dropped, release.population
+            release.coded,
+            self.quasi_identifiers,
+            self.k,
+            rows,
+            release.dropped,
+            release.population,
+            release.persons,
+            release.persons_of_population,
         )
+        if not self.person_columns:
+            self._warn_of_repeats(ctx, frame, [*self.direct_identifiers, *likely[DIRECT]], release, grouping)
         measured = {name: grouping.measured(release.coded[name], promise) for name in self.sensitive_attributes}
         check_promise(promise, measured, grouping.sizes)
         if release.coded.empty:
@@ -263,9 +208,22 @@ class AnonymizeOperation(Operation):
 
         # Parquet would keep the categories, and who groups by them later would get the empty ones too
         output = release.frame if ctx.data.format_of(self.output_dataset) == "parquet" else release.coded
+        if self.keep_order:
+            ctx.warn(
+                f"{self.output_dataset} keeps the order of {self.input_dataset} (`keep_order`): who knows that order,"
+                f" or finds the table sorted, learns whose records these are"
+            )
+        else:
+            output = output.iloc[by_cells(release.coded)]
+        ctx.data.write(self.output_dataset, output.reset_index(drop=True))
         if self.row_id:
-            output = output.assign(**{ROW_ID: output.index.to_numpy()})
-        ctx.data.write(self.output_dataset, output)
+            with ctx.artifact(
+                f"{self.output_dataset}_row_ids",
+                "csv",
+                f"Which record of {self.input_dataset} each record of {self.output_dataset} is: not to be released",
+                category="internal",
+            ) as file:
+                file.write(("\n".join([ROW_ID, *map(str, output.index.tolist())]) + "\n").encode())
         with ctx.artifact(
             f"{self.output_dataset}_anonymization",
             "json",
@@ -282,30 +240,61 @@ class AnonymizeOperation(Operation):
         if not frame.columns.is_unique:
             twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
             raise DataError(f"{self.input_dataset} has more than one column named {', '.join(twice)}: rename them")
-        for role in ROLES:
-            absent = [name for name in getattr(self, role) if name not in frame.columns]
+        for role, named in {**{role: getattr(self, role) for role in ROLES}, "person": self.person_columns}.items():
+            absent = [name for name in named if name not in frame.columns]
             if absent:
                 raise DataError(
                     f"{self.input_dataset} has no column {', '.join(absent)} (named in `{role}`);"
                     f" it has {', '.join(map(str, frame.columns))}"
                 )
-        if self.row_id and ROW_ID in frame.columns and ROW_ID not in self.direct_identifiers:
-            raise DataError(f"{self.input_dataset} has a column {ROW_ID} already: rename it, or leave out `row_id`")
         if frame.empty:
             raise DataError(f"{self.input_dataset} has no records: there is nothing to anonymize")
+
+    @property
+    def person_columns(self) -> list[str]:
+        """The columns of `person`."""
+        return columns_of_person(self.person)
 
     def columns_with_roles(self) -> frozenset[str]:
         """The columns that the task says something of."""
         return frozenset(name for role in ROLES for name in getattr(self, role))
 
-    def _settings(self, ctx: OperationContext, promise: Promise) -> Settings:
+    def _warn_of_repeats(
+        self, ctx: OperationContext, frame: pd.DataFrame, identifiers: list[Any], release: Release, grouping: Grouping
+    ) -> None:
+        """Warn where counting records counts a person several times: a direct identifier repeats."""
+        found = repeated(frame, dict.fromkeys(identifiers))
+        if not found or release.coded.empty:
+            return
+        finest = max(found, key=lambda name: found[name])
+        texts = frame[[finest]].map(str, na_action="ignore").iloc[release.coded.index]
+        known = texts[finest].notna().to_numpy()
+        persons = Persons.in_columns(texts[known], [str(finest)], self.input_dataset)
+        smallest = int(persons.in_classes(grouping.group[known], grouping.classes).min())
+        listed = ", ".join(f"{name} ({count:,} different in {len(frame):,} records)" for name, count in found.items())
+        ctx.warn(
+            f"{self.output_dataset}: direct identifiers repeat, so that one person may have several records: {listed}."
+            f" k = {self.k} counts records; told apart by {finest}, the smallest class holds {smallest:,}"
+            f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
+        )
+
+    def _settings(self, ctx: OperationContext, promise: Promise, frame: pd.DataFrame) -> Settings:
         sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}
         for column, name in self.hierarchies.items():
             lines, file = stated_hierarchy(ctx, name, column, of=self.input_dataset)
             sources[column] = HierarchySource(file=file, lines=lines)
-        population = None
+        population, persons, persons_there = None, None, None
+        if self.person_columns:
+            persons = Persons.in_columns(frame, self.person_columns, self.input_dataset)
         if self.population is not None:
-            population = ctx.data.frame(self.population, columns=self.quasi_identifiers)
+            of_persons = [name for name in self.person_columns if name not in self.quasi_identifiers]
+            told = set(self.person_columns) <= set(ctx.data.columns(self.population))
+            population = ctx.data.frame(
+                self.population, columns=[*self.quasi_identifiers, *(of_persons if told else ())]
+            )
+            if self.person_columns and told:
+                persons_there = Persons.in_columns(population, self.person_columns, self.population)
+            population = population[self.quasi_identifiers]
         return Settings(
             strategy=self.strategy,
             recoding=self.recoding,
@@ -318,6 +307,9 @@ class AnonymizeOperation(Operation):
             output=self.output or OUTPUTS[self.strategy],
             hierarchies=sources,
             population=population,
+            persons=persons,
+            persons_of_population=persons_there,
+            person_records=self.person_records,
         )
 
     def _told(self, measured: Mapping[str, Measured | None]) -> dict[str, Any]:
@@ -330,8 +322,12 @@ class AnonymizeOperation(Operation):
     def _metrics(self, release: Release, grouping: Grouping, rows: int) -> dict[str, Any]:
         measured_k = grouping.k
         if release.population is not None:
-            measured_k = k_map(release.coded, release.population, self.quasi_identifiers)
+            measured_k = k_map(release.coded, release.population, self.quasi_identifiers, release.persons_of_population)
+        counted: dict[str, Any] = {"counted": grouping.counted}
+        if release.persons is not None:
+            counted |= {"persons_in": release.persons_before, "persons_out": release.persons.count}
         return {
+            **counted,
             "method": self.method,
             "strategy": self.strategy,
             "k_claimed": self.k,
@@ -372,7 +368,7 @@ class AnonymizeOperation(Operation):
             diversity = grouping.diversity(released[attribute])
             if diversity is None:
                 continue
-            meaning = diversity.meaning(attribute, len(released))
+            meaning = diversity.meaning(attribute, grouping.total, grouping.counted)
             found[attribute] = {**attrs.asdict(diversity), "meaning": meaning}
             if diversity.l == 1:
                 ctx.warn(f"{self.output_dataset}: {meaning}")

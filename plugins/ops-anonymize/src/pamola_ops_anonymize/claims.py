@@ -13,6 +13,7 @@ from .asking import met_by
 from .conditions import Measured, Promise
 from .domains import Ints
 from .measures import Grouping
+from .persons import Persons
 from .privacy_models import Classes
 
 
@@ -23,6 +24,8 @@ def check_release(
     rows_in: int,
     dropped: int,
     population: pd.DataFrame | None = None,
+    persons: Persons | None = None,
+    persons_of_population: Persons | None = None,
 ) -> Grouping:
     """Hold a table against what is claimed of it, by counting what is written in it.
 
@@ -30,8 +33,8 @@ def check_release(
         Its classes.
 
     Raises:
-        DataRefused: Fewer than `k` records share a combination (fewer than `k` of the population where that is
-            given), or records are unaccounted for.
+        DataRefused: Fewer than `k` records (persons, where these are given) share a combination, or fewer than `k` of
+            the population where that is given; or records are unaccounted for.
     """
     if len(released) + dropped != rows_in:
         raise DataRefused(
@@ -41,8 +44,10 @@ def check_release(
             rows_out=len(released),
             rows_suppressed=dropped,
         )
-    grouping = Grouping.of(released, quasi_identifiers)
-    measured = grouping.k if population is None else k_map(released, population, quasi_identifiers)
+    grouping = Grouping.of(released, quasi_identifiers, persons)
+    measured = grouping.k
+    if population is not None:
+        measured = k_map(released, population, quasi_identifiers, persons_of_population)
     if measured is not None and measured < k:
         raise DataRefused(
             f"k={k} was asked for, but the generalized table reaches only k={measured}: it is not released."
@@ -53,8 +58,13 @@ def check_release(
     return grouping
 
 
-def k_map(released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int | None:
-    """The least number of records of a generalized population that any released record looks like.
+def k_map(
+    released: pd.DataFrame,
+    population: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    persons: Persons | None = None,
+) -> int | None:
+    """The least number of records (persons) of a generalized population that any released record looks like.
 
     L. Sweeney: Computational disclosure control, PhD thesis, MIT 2001, section 4.3.
 
@@ -65,7 +75,8 @@ def k_map(released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: S
         return None
     both = pd.concat([released[list(quasi_identifiers)], population[list(quasi_identifiers)]], ignore_index=True)
     group = Grouping.of(both, quasi_identifiers).group
-    counts = np.bincount(group[len(released) :], minlength=int(group.max()) + 1)
+    there, classes = group[len(released) :], int(group.max()) + 1
+    counts = np.bincount(there, minlength=classes) if persons is None else persons.in_classes(there, classes)
     return int(counts[group[: len(released)]].min())
 
 

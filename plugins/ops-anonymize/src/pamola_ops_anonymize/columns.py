@@ -46,6 +46,17 @@ def some_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) ->
         raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` is empty: name at least one column")
 
 
+def columns_of_person(person: str | list[str] | None) -> list[str]:
+    """The columns that `person` names: one, several or none."""
+    return [person] if isinstance(person, str) else list(person or ())
+
+
+def person_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: the name of a column, or several; or None."""
+    if value is not None:
+        some_columns(operation, attribute, columns_of_person(value) if isinstance(value, str) else value)
+
+
 def one_of(allowed: Any) -> Check:
     """A validator: one of the words of a Literal."""
     words = get_args(allowed)

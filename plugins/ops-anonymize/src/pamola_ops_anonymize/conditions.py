@@ -11,6 +11,7 @@ import numpy as np
 from .asking import keeps, measure, met_by, worst_of
 from .domains import Floats, Ints, Mask
 from .models import Histogram, SensitiveValues
+from .persons import Persons, votes
 from .privacy_models import Classes, DeltaDisclosure, Distance, Diversity, LDiversity, PrivacyModel, TCloseness
 
 
@@ -172,6 +173,7 @@ class SensitiveCounts:
         share: Part of each value in the table.
         ordered: Whether distance follows the order of the values.
         blank: The value that is the empty text, as in `SensitiveValues`.
+        person: Whose each entry is, where persons have a vote each rather than records.
     """
 
     start: Ints
@@ -180,22 +182,65 @@ class SensitiveCounts:
     share: Floats
     ordered: bool
     blank: int | None = None
+    person: Ints | None = None
 
     @classmethod
-    def of(cls, values: SensitiveValues, unit: Ints, units: int, *, ordered: bool) -> SensitiveCounts:
-        """Count the values of records in these units."""
-        width = len(values.share)
-        pairs, count = np.unique(unit * width + values.codes, return_counts=True)
-        start = np.searchsorted(pairs // width, np.arange(units + 1))
-        return cls(start.astype(np.int64), pairs % width, count.astype(np.int64), values.share, ordered, values.blank)
+    def of(
+        cls, values: SensitiveValues, unit: Ints, units: int, *, ordered: bool, persons: Persons | None = None
+    ) -> SensitiveCounts:
+        """Count the values of records in these units; of each person apart where `persons` are given."""
+        width, share = len(values.share), values.share
+        key, span = values.codes, width
+        if persons is not None:
+            key, span = persons.of * width + values.codes, persons.count * width
+            share = persons.histogram(values, np.zeros_like(unit), 1).share
+        pairs, count = np.unique(unit * span + key, return_counts=True)
+        start, key = np.searchsorted(pairs // span, np.arange(units + 1)), pairs % span
+        person = None if persons is None else key // width
+        return cls(start.astype(np.int64), key % width, count.astype(np.int64), share, ordered, values.blank, person)
 
     def histogram(self, units: Ints, group: Ints, groups: int) -> Histogram:
         """The values of candidate classes."""
-        length = self.start[units + 1] - self.start[units]
-        first = np.repeat(self.start[units] - (np.cumsum(length) - length), length)
-        entries = first + np.arange(int(length.sum()))
-        owner, value, count = np.repeat(group, length), self.value[entries], self.count[entries]
+        entries, owner = _entries(self.start, units, group)
+        value, count = self.value[entries], self.count[entries]
+        if self.person is not None:
+            owner, value = votes(owner, self.person[entries], value, count)
+            count = np.ones(len(owner), dtype=np.int64)
         return Histogram.of(owner, value, count, groups, self.share, self.blank)
+
+
+def _entries(start: Ints, units: Ints, group: Ints) -> tuple[Ints, Ints]:
+    """The entries of these units, and the class of each, where each unit's are those from its start to the next."""
+    length = start[units + 1] - start[units]
+    first = np.repeat(start[units] - (np.cumsum(length) - length), length)
+    return first + np.arange(int(length.sum())), np.repeat(group, length)
+
+
+@attrs.frozen(eq=False)
+class PersonCounts:
+    """Whose records each unit holds, where a person may have records in several.
+
+    Attributes:
+        start: First entry of each unit; one more at the end.
+        person: The persons of each unit.
+        count: How many persons there are.
+    """
+
+    start: Ints
+    person: Ints
+    count: int
+
+    @classmethod
+    def of(cls, persons: Persons, unit: Ints, units: int) -> PersonCounts:
+        """The persons of records in these units."""
+        pairs = np.unique(unit * persons.count + persons.of)
+        start = np.searchsorted(pairs // persons.count, np.arange(units + 1)).astype(np.int64)
+        return cls(start, pairs % persons.count, persons.count)
+
+    def sizes(self, units: Ints, group: Ints, groups: int) -> Ints:
+        """Distinct persons of candidate classes."""
+        entries, owner = _entries(self.start, units, group)
+        return Persons(self.person[entries], self.count).in_classes(owner, groups)
 
 
 @attrs.frozen(eq=False)
@@ -207,16 +252,20 @@ class Conditions:
         weights: Records of each unit that count for k.
         promise: What its sensitive values have to meet.
         sensitive: The sensitive attributes, counted by unit.
+        persons: Whose records each unit holds, where these are counted for k and a person may be in several units:
+            the weights then say no more than that a class cannot hold more.
     """
 
     k: int
     weights: Ints
     promise: Promise = attrs.Factory(Promise)
     sensitive: tuple[SensitiveCounts, ...] = ()
+    persons: PersonCounts | None = None
 
     @property
     def only_k(self) -> bool:
-        return not self.promise.of_sizes and not (self.sensitive and self.promise.of_sensitive)
+        """Whether adding up weights tells all."""
+        return self.persons is None and not self.promise.of_sizes and not (self.sensitive and self.promise.of_sensitive)
 
     def met(self, units: Ints, group: Ints, groups: int) -> Mask:
         """For each candidate class whether it meets the conditions.
@@ -226,7 +275,10 @@ class Conditions:
             group: The class of each, 0 to `groups` - 1.
             groups: Number of candidate classes.
         """
-        sizes = np.bincount(group, weights=self.weights[units], minlength=groups)
+        if self.persons is None:
+            sizes = np.bincount(group, weights=self.weights[units], minlength=groups)
+        else:
+            sizes = self.persons.sizes(units, group, groups)
         met = sizes >= self.k
         for model in self.promise.of_sizes:
             met &= met_by(model, Classes(sizes.astype(np.int64)))

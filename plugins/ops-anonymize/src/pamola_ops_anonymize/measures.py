@@ -13,6 +13,7 @@ import pandas as pd
 from .asking import measure, worst_of
 from .conditions import Measured, Promise
 from .models import Histogram, SensitiveValues
+from .persons import Persons
 from .privacy_models import Classes
 
 
@@ -25,15 +26,15 @@ class Diversity:
     Attributes:
         l: Least number of distinct values in a class; a missing value counts as a value, the same as the empty text.
         exposed_classes: Classes in which there is one value only.
-        exposed_records: Records in those classes.
+        exposed_records: Records in those classes; persons where these are counted.
     """
 
     l: int  # noqa: E741 - the letter is the measure's name
     exposed_classes: int
     exposed_records: int
 
-    def meaning(self, attribute: str, records: int) -> str:
-        """The measure in words."""
+    def meaning(self, attribute: str, counted: int, what: str = "records") -> str:
+        """The measure in words; `counted` is how many records (or persons: `what`) there are in all."""
         if self.l > 1:
             return (
                 f"every equivalence class has at least {self.l} distinct values of {attribute}: an attacker who knows"
@@ -43,7 +44,7 @@ class Diversity:
         classes = "equivalence class" if self.exposed_classes == 1 else "equivalence classes"
         shares = "shares" if self.exposed_classes == 1 else "share"
         return (
-            f"{self.exposed_classes:,} {classes} ({self.exposed_records:,} of {records:,} records) {shares} a single"
+            f"{self.exposed_classes:,} {classes} ({self.exposed_records:,} of {counted:,} {what}) {shares} a single"
             f" {attribute}: attribute disclosure despite k-anonymity; require l ≥ 2"
         )
 
@@ -56,14 +57,16 @@ class Grouping:
 
     Attributes:
         group: Class of each record.
-        sizes: Records of each class.
+        sizes: Records of each class, or distinct persons where these are counted.
+        persons: Whose each record is, where persons are counted.
     """
 
     group: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
+    persons: Persons | None = None
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, columns: Sequence[str]) -> Grouping:
+    def of(cls, frame: pd.DataFrame, columns: Sequence[str], persons: Persons | None = None) -> Grouping:
         """Group by the cells of the columns.
 
         Missing cells are a value like any other: leaving them out would drop the very records that are easiest to
@@ -80,11 +83,21 @@ class Grouping:
             span *= len(values)
         group = np.asarray(pd.factorize(key)[0], dtype=np.int64)
         sizes: npt.NDArray[np.int64] = np.bincount(group).astype(np.int64, copy=False)
-        return cls(group, sizes)
+        return cls(group, sizes if persons is None else persons.in_classes(group, len(sizes)), persons)
+
+    @property
+    def counted(self) -> str:
+        """What `sizes` count, in a word."""
+        return "records" if self.persons is None else "persons"
+
+    @property
+    def total(self) -> int:
+        """How many records there are, or persons."""
+        return len(self.group) if self.persons is None else self.persons.count
 
     @property
     def k(self) -> int | None:
-        """Records of the smallest class; None where there is no record."""
+        """Records (persons) of the smallest class; None where there is no record."""
         return int(self.sizes.min()) if len(self.sizes) else None
 
     @property
@@ -93,7 +106,7 @@ class Grouping:
 
     @property
     def average_size(self) -> float | None:
-        """Mean number of records of a class; None where there is no record."""
+        """Mean size of a class; None where there is no record."""
         return float(self.sizes.mean()) if len(self.sizes) else None
 
     def discernibility(self, suppressed: int = 0) -> int:
@@ -105,7 +118,9 @@ class Grouping:
         return sum(size * size for size in sizes) + suppressed * (sum(sizes) + suppressed)
 
     def histogram(self, values: SensitiveValues) -> Histogram:
-        """How many records of each class have each of these values, which are those of the same records."""
+        """How many records (persons, by their votes) of each class have each of these values of the same records."""
+        if self.persons is not None:
+            return self.persons.histogram(values, self.group, self.classes)
         ones = np.ones(len(self.group), dtype=np.int64)
         return Histogram.of(self.group, values.codes, ones, self.classes, values.share, values.blank)
 

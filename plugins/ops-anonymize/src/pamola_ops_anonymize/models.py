@@ -192,7 +192,8 @@ class Histogram:
         J. Brickell and V. Shmatikov: The cost of privacy, KDD 2008, definition 4: δ-disclosure privacy asks for less
         than δ. Infinite where a class lacks one of the table's values.
         """
-        change = np.abs(np.log(self._parts() / self.share[self.value]))
+        with np.errstate(divide="ignore"):  # a value that persons vote for in a class, and nobody in the whole table
+            change = np.abs(np.log(self._parts() / self.share[self.value]))
         start = np.searchsorted(self.owner, np.arange(self.classes))
         greatest: npt.NDArray[np.float64] = np.maximum.reduceat(change, start)
         return np.where(np.bincount(self.owner, minlength=self.classes) < len(self.share), np.inf, greatest)

@@ -9,22 +9,15 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from pamola_tasks.errors import DataRefused, ParameterError
-
-from .asking import met_by
-from .conditions import Conditions, SensitiveCounts
+from .classes import classes_of
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
 from .domains import Floats, Ints, Mask
 from .generalization import GeneralizedColumn, as_text, central, generalize, labelled, representative
 from .hierarchies import Hierarchy
-from .improving import improved
 from .measures import Grouping
-from .microaggregation import microaggregate
-from .models import SensitiveValues
-from .mondrian import partition
 from .notation import SUPPRESSED
-from .privacy_models import Classes
-from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
+from .persons import Persons
+from .recoding import OUTSIDE
 from .release_settings import HierarchySource, Output, Settings
 from .table import Table
 from .threads import each
@@ -43,12 +36,14 @@ class Release:
         suppressed: Records that are suppressed.
         suppressed_for_nulls: Those of them that are so because a quasi-identifier is missing.
         dropped: Those of them that are left out; the others are kept with `*`.
-        sizes_before: Records of each class of the input.
+        sizes_before: Records of each class of the input, or persons where these are counted.
         ncp_set: For each quasi-identifier the normalized certainty penalty over the input's records if ranges and
             sets are published (a suppressed record loses 1).
         ncp_hier: The same if labels of hierarchies are published.
         published: Which of both is true of the release: the losses of its cells.
         population: For k-map the quasi-identifiers of the population, generalized in the same way.
+        persons: Whose each released record is, where persons are counted; `persons_of_population` the same there.
+        persons_before: How many persons the input has.
         distributions: Of each quasi-identifier before and after, over the records that could be grouped.
     """
 
@@ -61,6 +56,9 @@ class Release:
     ncp_hier: dict[str, float]
     published: Literal["set", "hier"]
     population: pd.DataFrame | None = None
+    persons: Persons | None = None
+    persons_before: int = 0
+    persons_of_population: Persons | None = None
     distributions: dict[str, Distribution] = attrs.Factory(dict)
 
     @property
@@ -70,7 +68,7 @@ class Release:
 
     @property
     def k_before(self) -> int:
-        """Records of the smallest class of the input."""
+        """Records (persons) of the smallest class of the input."""
         return int(self.sizes_before.min())
 
     @property
@@ -133,6 +131,8 @@ def anonymized(
     columns = list(quasi_identifiers)
     table = Table.of(frame, columns)
     sizes_before = table.weights
+    if settings.persons is not None:
+        sizes_before = settings.persons.in_classes(table.combination, len(sizes_before))
     complete = np.ones(len(frame), dtype=bool)
     if settings.nulls == "suppress":
         complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
@@ -146,10 +146,7 @@ def anonymized(
         for column, domain in zip(columns, table.domains, strict=True)
     ]
 
-    levels: list[int] | None = None
-    classes = np.full(len(table.combination), OUTSIDE, dtype=np.int64)
-    if len(kept) and int(table.weights.sum()) >= k:
-        classes, levels = _grouped(kept, table, hierarchies, importance, k, settings, progress)
+    classes, levels = classes_of(kept, table, complete, hierarchies, importance, k, settings, progress)
     # a class that holds records of the population only is nobody's
     used = np.zeros(int(classes.max(initial=-1)) + 1, dtype=bool)
     used[classes[: table.records][classes[: table.records] >= 0]] = True
@@ -166,9 +163,12 @@ def anonymized(
     cells, ncp_set, ncp_hier, told = _cells(columns, table, hierarchies, classes, sizes, levels, settings.output)
     total, domains, before = len(frame), table.domains, table.before
     others = classes[table.records :].copy()  # a view would keep the rest
+    positions = np.flatnonzero(complete)[released_rows]
     del table, classes, inside  # the text that is made now takes most of the memory
-    population = None
+    population, persons_there = None, settings.persons_of_population
     if settings.population is not None:
+        if persons_there is not None:
+            persons_there = persons_there.taken(np.flatnonzero(others >= 0))
         others = others[others >= 0]
         index = pd.RangeIndex(len(others))
         population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
@@ -176,10 +176,10 @@ def anonymized(
     dropped = suppressed
     if suppressed and len(out) and settings.suppressed_records == "keep":
         outside = np.ones(total, dtype=bool)
-        outside[np.flatnonzero(complete)[released_rows]] = False
+        outside[positions] = False
         whole = _with_suppressed(frame, out, outside, columns)
         if _meets(whole, columns, k, settings):
-            out, dropped = whole, 0
+            out, dropped, positions = whole, 0, np.arange(total)
     return Release(
         coded=out,
         suppressed=suppressed,
@@ -190,6 +190,9 @@ def anonymized(
         ncp_hier={name: (loss + suppressed) / total for name, loss in ncp_hier.items()},
         published="hier" if settings.output == "labels" else "set",
         population=population,
+        persons=settings.persons and settings.persons.taken(positions),
+        persons_before=settings.persons.count if settings.persons else 0,
+        persons_of_population=persons_there,
         distributions={
             column: Distribution(
                 domains[position], before[position], told[column][0], told[column][1] + suppressed - dropped
@@ -210,98 +213,11 @@ def _with_suppressed(frame: pd.DataFrame, released: pd.DataFrame, outside: Mask,
 
 
 def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings) -> bool:
-    grouping = Grouping.of(frame, columns)
+    grouping = Grouping.of(frame, columns, settings.persons)
     if grouping.k is None or grouping.k < k:
         return False
     measured = [grouping.measured(frame[name], settings.promise) for name in settings.sensitive]
     return all(found is None or settings.promise.kept(found) for found in measured)
-
-
-def _grouped(
-    frame: pd.DataFrame,
-    table: Table,
-    hierarchies: list[Hierarchy],
-    importance: Floats,
-    k: int,
-    settings: Settings,
-    progress: Callable[[int], None] | None,
-) -> tuple[Ints, list[int] | None]:
-    """The class of each record, `OUTSIDE` where it is suppressed; and the levels of a full-domain recoding."""
-    if settings.strategy == "microaggregation":
-        return _microaggregated(frame, table, importance, k, settings, progress), None
-    unit, weights = table.combination, table.weights
-    conditions = _conditions(frame, unit[: table.records], weights, k, settings)
-    may_suppress = int(settings.suppression_limit * len(frame))
-    if settings.strategy == "mondrian":
-        classes = partition(
-            table.distinct,
-            weights,
-            table.domains,
-            k,
-            importance=importance,
-            conditions=None if conditions.only_k else conditions,
-            progress=progress,
-        )
-        return classes[unit], None
-    if node_count(hierarchies) > MOST_NODES:
-        raise ParameterError(
-            f"AnonymizeOperation: the hierarchies of the quasi-identifiers have {node_count(hierarchies):,}"
-            f" combinations of levels, more than the {MOST_NODES:,} that can be tried: use fewer"
-            f" levels, or strategy mondrian"
-        )
-    if settings.recoding == "full-domain":
-        classes, levels = full_domain(table.distinct, table.own, hierarchies, importance, conditions, may_suppress)
-        return classes[unit], levels
-    classes = local_recoding(table.distinct, table.own, hierarchies, importance, conditions, may_suppress, progress)
-    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions)
-    return classes[unit], None
-
-
-def _microaggregated(
-    frame: pd.DataFrame,
-    table: Table,
-    importance: Floats,
-    k: int,
-    settings: Settings,
-    progress: Callable[[int], None] | None,
-) -> Ints:
-    """The class of each record: each is a unit, in an order that does not depend on that of the table.
-
-    Records that are equally far away are taken in their order, and these are many.
-    """
-    records = len(table.combination)
-    counted = np.arange(records) >= (table.records if settings.population is not None else 0)
-    others = np.zeros(records - len(frame), dtype=np.int64)
-    asked = settings.sensitive if settings.promise.of_sensitive else ()
-    sensitive = [np.append(SensitiveValues.of(frame[name]).codes, others) for name in asked]
-    order = np.lexsort((*sensitive, counted, table.combination))
-    unit = np.empty(records, dtype=np.int64)
-    unit[order] = np.arange(records)
-    conditions = _conditions(frame, unit[: table.records], counted[order].astype(np.int64), k, settings)
-    codes = np.take(table.distinct, table.combination[order], axis=1)
-    return microaggregate(codes, table.domains, importance, conditions, progress)[unit]
-
-
-def _conditions(frame: pd.DataFrame, unit: Ints, weights: Ints, k: int, settings: Settings) -> Conditions:
-    promise = settings.promise
-    whole = Classes(np.array([weights.sum()], dtype=np.int64))
-    for model in promise.of_sizes:
-        if not met_by(model, whole).all():
-            raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
-    sensitive = []
-    for name in settings.sensitive if promise.of_sensitive else ():
-        values = SensitiveValues.of(frame[name])
-        counts = SensitiveCounts.of(values, unit, len(weights), ordered=promise.is_ordered(values))
-        sensitive.append(counts)
-        alone = Conditions(0, weights, promise, (counts,))
-        everyone = np.arange(len(weights), dtype=np.int64)
-        if not alone.met(everyone, np.zeros(len(weights), dtype=np.int64), 1)[0]:
-            raise DataRefused(
-                f"{promise.words()} cannot be reached for {name}: the whole table as one class violates it."
-                f" Require less, or omit {name}",
-                column=name,
-            )
-    return Conditions(k, weights, promise, tuple(sensitive))
 
 
 def _cells(

@@ -11,6 +11,7 @@ import pandas as pd
 from .conditions import Promise
 from .domains import Domain
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+from .persons import PersonRecords, Persons
 
 Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
 Recoding = Literal["local", "full-domain"]
@@ -57,6 +58,9 @@ class Settings:
         output: What is published of a class.
         hierarchies: Where they come from; built where nothing is stated.
         population: For k-map the records that k is counted in.
+        persons: Whose each record is: classes are counted in persons, of whom each has one vote.
+        persons_of_population: The same of the population; each of its records is a person's unless given.
+        person_records: Whether all records of a person are in one class, or each may be in another.
     """
 
     strategy: Strategy = "mondrian"
@@ -70,3 +74,6 @@ class Settings:
     output: Output = "ranges"
     hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
     population: pd.DataFrame | None = None
+    persons: Persons | None = None
+    persons_of_population: Persons | None = None
+    person_records: PersonRecords = "together"

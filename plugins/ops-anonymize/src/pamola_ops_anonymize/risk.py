@@ -14,9 +14,21 @@ from pamola_tasks import Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError, ParameterError
 
 from . import charts
-from .columns import column_names, is_number, positive, require, some_columns, text_of, whole_number, wrong
+from .columns import (
+    column_names,
+    columns_of_person,
+    is_number,
+    person_columns,
+    positive,
+    require,
+    some_columns,
+    text_of,
+    whole_number,
+    wrong,
+)
 from .measures import Grouping
 from .models import Histogram, SensitiveValues
+from .persons import Persons
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -41,6 +53,9 @@ class RiskOperation(Operation):
             written in the same way. Without it the table itself is the population, and no k-map is reported.
         quasi_identifiers: Columns that together could identify a person.
         sensitive_attributes: Columns whose values an attacker would like to learn.
+        person: Columns that together tell whose a record is (a household's the same way), where a person may have
+            several records: classes, risks and uniques then count persons, each with the greatest risk of their
+            records and one vote for l, t and δ. The population's persons are counted where it has these columns.
         risk_threshold: Records with a risk above this count as at risk; 0.2 means classes of fewer than 5.
         l: For which l recursive (c, l)-diversity is measured: the least c that the table does not reach.
         c: The c of recursive (c, l)-diversity, for which the greatest l is reported.
@@ -51,12 +66,13 @@ class RiskOperation(Operation):
     population_dataset: str | None = reads(None)
     quasi_identifiers: list[str] = attrs.field(validator=some_columns)
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
+    person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
     risk_threshold: float = attrs.field(default=0.2, validator=_share)
     l: int = attrs.field(default=2, validator=whole_number(2))  # noqa: E741 - the letter is the measure's name
     c: float = attrs.field(default=3.0, validator=positive)
     output_prefix: str | None = None
 
-    version = "1.0"
+    version = "1.1"
     category = "metrics"
 
     def __attrs_post_init__(self) -> None:
@@ -69,15 +85,23 @@ class RiskOperation(Operation):
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Read only the columns that are named, measure, and write the artifact `<output_prefix>_risk`."""
-        roles = {"quasi_identifiers": self.quasi_identifiers, "sensitive_attributes": self.sensitive_attributes}
+        of_person = columns_of_person(self.person)
+        roles = {
+            "quasi_identifiers": self.quasi_identifiers,
+            "sensitive_attributes": self.sensitive_attributes,
+            "person": of_person,
+        }
         require(ctx, self.input_dataset, roles)
-        frame = ctx.data.frame(self.input_dataset, [*self.quasi_identifiers, *self.sensitive_attributes])
+        frame = ctx.data.frame(
+            self.input_dataset, list(dict.fromkeys(name for role in roles.values() for name in role))
+        )
         if frame.empty:
             raise DataError(f"{self.input_dataset} has no records: there is no risk to measure")
-        grouping = Grouping.of(frame, self.quasi_identifiers)
-        metrics = self._reidentification(grouping)
+        persons = Persons.in_columns(frame, of_person, self.input_dataset) if of_person else None
+        grouping = Grouping.of(frame, self.quasi_identifiers, persons)
+        metrics = {"counted": grouping.counted} | self._reidentification(grouping)
         if self.population_dataset is not None:
-            metrics |= self._in_population(ctx, frame, self.population_dataset)
+            metrics |= self._in_population(ctx, frame, self.population_dataset, grouping)
         metrics["sensitive_attributes"] = {
             name: disclosure(grouping, frame[name], self.l, self.c) for name in self.sensitive_attributes
         }
@@ -95,23 +119,25 @@ class RiskOperation(Operation):
 
     def _reidentification(self, grouping: Grouping) -> dict[str, Any]:
         """What an attacker who knows that a person is in the table can do with the table alone."""
-        sizes = grouping.sizes
-        records = int(sizes.sum())
-        uniques = int((sizes == 1).sum())
-        risk = 1.0 / sizes
-        at_risk = int(sizes[risk > self.risk_threshold].sum())
+        sizes, total = grouping.sizes, grouping.total
+        risk = greatest_risks(1.0 / sizes, grouping)
+        uniques = int((risk == 1.0).sum())
+        at_risk = int((risk > self.risk_threshold).sum())
+        average = grouping.classes / total if grouping.persons is None else float(risk.mean())
+        risks = _risks(float(risk.max()), average, at_risk, total, grouping.counted)
         return {
-            "rows": records,
+            "rows": len(grouping.group),
+            **({} if grouping.persons is None else {"persons": total}),
             "k": grouping.k,
             "equivalence_classes": grouping.classes,
             "average_class_size": grouping.average_size,
             "largest_class": int(sizes.max()),
             "sample_uniques": uniques,
-            "uniqueness": uniques / records,
-            "class_sizes": _histogram(sizes),
-            "prosecutor": _risks(float(risk.max()), grouping.classes / records, at_risk, records),
-            "journalist": _risks(float(risk.max()), grouping.classes / records, at_risk, records),
-            "marketer": grouping.classes / records,
+            "uniqueness": uniques / total,
+            "class_sizes": _histogram(sizes, grouping.counted),
+            "prosecutor": risks,
+            "journalist": dict(risks),
+            "marketer": average,
             "risk_threshold": self.risk_threshold,
         }
 
@@ -120,59 +146,74 @@ class RiskOperation(Operation):
             "Prosecutor, highest": (None, metrics["prosecutor"]["highest"]),
             "Journalist, highest": (None, metrics["journalist"]["highest"]),
             "Marketer, average": (None, metrics["marketer"]),
-            "Part of the records at risk": (None, metrics["prosecutor"]["share_at_risk"]),
+            f"Part of the {grouping.counted} at risk": (None, metrics["prosecutor"]["share_at_risk"]),
         }
         return [
             charts.risk_gauge(readings, self.risk_threshold),
             charts.class_sizes({"": grouping.sizes}),
         ]
 
-    def _in_population(self, ctx: OperationContext, frame: pd.DataFrame, population: str) -> dict[str, Any]:
+    def _in_population(
+        self, ctx: OperationContext, frame: pd.DataFrame, population: str, grouping: Grouping
+    ) -> dict[str, Any]:
         """What changes where the attacker has to find the person in a larger table first."""
         require(ctx, population, {"quasi_identifiers": self.quasi_identifiers})
-        people = ctx.data.frame(population, self.quasi_identifiers)
-        sample, count = _matched(frame[self.quasi_identifiers], people)
-        unmatched = int(sample[count == 0].sum())
+        of_person = columns_of_person(self.person)
+        told = bool(of_person) and set(of_person) <= set(ctx.data.columns(population))
+        columns = list(dict.fromkeys([*self.quasi_identifiers, *(of_person if told else ())]))
+        people = ctx.data.frame(population, columns)
+        persons = Persons.in_columns(people, of_person, population) if told else Persons.each(len(people))
+        count = _matched(frame[self.quasi_identifiers], people[self.quasi_identifiers], persons, grouping)
+        unmatched = int((count[grouping.group] == 0).sum())
         if unmatched:
             ctx.warn(
                 f"{unmatched:,} of {len(frame):,} records of {self.input_dataset} match no record of {population}: it"
                 f" is not the population, or its quasi-identifiers are written differently. These records count as"
                 f" re-identified"
             )
-        found = np.maximum(count, 1)
-        risk = 1.0 / found
-        records = len(frame)
-        at_risk = int(sample[risk > self.risk_threshold].sum())
-        average = float((sample * risk).sum() / records)
+        risk = greatest_risks(1.0 / np.maximum(count, 1), grouping)
+        at_risk = int((risk > self.risk_threshold).sum())
+        average = float(risk.mean())
+        alone = (grouping.sizes == 1) & (count == 1)
         return {
             "k_map": int(count.min()),
             "population_rows": len(people),
-            "population_uniques": int((sample[(sample == 1) & (count == 1)]).sum()),
+            **({"population_persons": persons.count} if told else {}),
+            "population_uniques": int(alone.sum()),
             "records_like_nobody": unmatched,
-            "journalist": _risks(float(risk.max()), average, at_risk, records),
+            "journalist": _risks(float(risk.max()), average, at_risk, grouping.total, grouping.counted),
             "marketer": average,
         }
 
 
-def _risks(highest: float, average: float, at_risk: int, records: int) -> dict[str, Any]:
+def greatest_risks(of_class: Floats, grouping: Grouping) -> Floats:
+    """The risk of each record, or of each person the greatest of their records, from the risk of each class."""
+    risk = of_class[grouping.group]
+    if grouping.persons is None:
+        return np.asarray(risk)
+    greatest = np.zeros(grouping.persons.count)
+    np.maximum.at(greatest, grouping.persons.of, risk)
+    return greatest
+
+
+def _risks(highest: float, average: float, at_risk: int, total: int, counted: str) -> dict[str, Any]:
     return {
         "highest": highest,
         "average": average,
-        "records_at_risk": at_risk,
-        "share_at_risk": at_risk / records,
+        f"{counted}_at_risk": at_risk,
+        "share_at_risk": at_risk / total,
     }
 
 
-def _matched(sample: pd.DataFrame, population: pd.DataFrame) -> tuple[Ints, Ints]:
-    """For each class of the sample its records there and in the population, cells compared as they are written."""
+def _matched(sample: pd.DataFrame, population: pd.DataFrame, persons: Persons, grouping: Grouping) -> Ints:
+    """For each class of the sample the persons of the population in it, cells compared as they are written."""
     columns = list(sample.columns)
     together = pd.concat([_texts(sample), _texts(population[columns])], ignore_index=True)
     group = Grouping.of(together, columns).group
-    total = int(group.max()) + 1
-    here = np.bincount(group[: len(sample)], minlength=total)
-    there = np.bincount(group[len(sample) :], minlength=total)
-    inside = here > 0
-    return here[inside].astype(np.int64), there[inside].astype(np.int64)
+    there = persons.in_classes(group[len(sample) :], int(group.max()) + 1)
+    of_class = np.zeros(grouping.classes, dtype=np.int64)
+    of_class[grouping.group] = there[group[: len(sample)]]
+    return of_class
 
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -180,15 +221,15 @@ def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: frame[name].map(text_of, na_action="ignore").astype("string") for name in frame.columns})
 
 
-def _histogram(sizes: Ints) -> dict[str, dict[str, int]]:
-    """Classes and records by size of the class, in ranges that double."""
+def _histogram(sizes: Ints, counted: str) -> dict[str, dict[str, int]]:
+    """Classes, and records or persons, by size of the class, in ranges that double."""
     edges = [1, 2, 3, 5, 10, 20, 50, 100, 1000]
     found: dict[str, dict[str, int]] = {}
     for low, following in zip(edges, [*edges[1:], None], strict=True):
         inside = (sizes >= low) & (True if following is None else sizes < following)
         if inside.any():
             label = f"{low}+" if following is None else str(low) if following == low + 1 else f"{low}-{following - 1}"
-            found[label] = {"equivalence_classes": int(inside.sum()), "records": int(sizes[inside].sum())}
+            found[label] = {"equivalence_classes": int(inside.sum()), counted: int(sizes[inside].sum())}
     return found
 
 
@@ -226,7 +267,7 @@ def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float)
         "delta": _finite(delta),
         "exposed_classes": diversity.exposed_classes,
         "exposed_records": diversity.exposed_records,
-        "meaning": diversity.meaning(str(column.name), len(column)),
+        "meaning": diversity.meaning(str(column.name), grouping.total, grouping.counted),
     }
     return told
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .domains import Codes, Domain, Ints, Mask, combinations, encode
+from .persons import Persons
 
 
 @attrs.frozen(eq=False)
@@ -62,3 +63,20 @@ class Table:
             np.bincount(row[:records], minlength=domain.size + 1) for row, domain in zip(codes, domains, strict=True)
         ]
         return cls(domains, before, combination, np.array([row.take(first) for row in codes]), weights, own, records)
+
+    def of_persons(self, persons: Persons, own: int) -> Table:
+        """Persons in place of records, each with one of their combinations: the one in the middle of all they have.
+
+        Args:
+            persons: Whose each record is, those of the input first.
+            own: How many of the persons are those of the input.
+        """
+        order = np.lexsort((self.combination, persons.of))
+        size = np.bincount(persons.of, minlength=persons.count)
+        middle = self.combination[order[np.cumsum(size) - size + (size - 1) // 2]]
+        used, unit = np.unique(middle, return_inverse=True)
+        here, there = (np.bincount(part, minlength=len(used)).astype(np.int64) for part in (unit[:own], unit[own:]))
+        weights = there if own < persons.count else here
+        return attrs.evolve(
+            self, combination=unit, distinct=self.distinct[:, used], weights=weights, own=here, records=own
+        )

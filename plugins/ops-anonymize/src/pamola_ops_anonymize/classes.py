@@ -1,0 +1,176 @@
+"""Which records make a class: the strategies, asked with records or with persons as their units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from pamola_tasks.errors import DataRefused, ParameterError
+
+from .asking import met_by
+from .conditions import Conditions, PersonCounts, SensitiveCounts
+from .domains import Floats, Ints, Mask
+from .hierarchies import Hierarchy
+from .improving import improved
+from .microaggregation import microaggregate
+from .models import SensitiveValues
+from .mondrian import partition
+from .persons import Persons, votes_of_persons
+from .privacy_models import Classes
+from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
+from .release_settings import Settings
+from .table import Table
+
+
+@attrs.frozen(eq=False)
+class _Apart:
+    """Persons whose records may be in different classes: those of the input, and those that count for k."""
+
+    own: Persons
+    counted: Persons
+    of_population: bool
+
+
+def classes_of(
+    frame: pd.DataFrame,
+    table: Table,
+    complete: Mask,
+    hierarchies: list[Hierarchy],
+    importance: Floats,
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+) -> tuple[Ints, list[int] | None]:
+    """The class of each record to be grouped, `OUTSIDE` for all where they are fewer than k; as in `_grouped`."""
+    nothing = np.full(len(table.combination), OUTSIDE, dtype=np.int64), None
+    if settings.persons is None or not len(frame):
+        enough = len(frame) and int(table.weights.sum()) >= k
+        return _grouped(frame, table, hierarchies, importance, k, settings, progress) if enough else nothing
+    own = settings.persons.taken(np.flatnonzero(complete))
+    there = len(table.combination) - table.records
+    others = settings.persons_of_population or Persons.each(there)
+    counted = others if settings.population is not None else own
+    if counted.count < k:
+        return nothing
+    if settings.person_records == "apart":
+        apart = _Apart(own, counted, settings.population is not None)
+        counts = _person_counts(apart, table.combination, table.records, len(table.weights))
+        table = attrs.evolve(table, weights=np.diff(counts.start))
+        return _grouped(frame, table, hierarchies, importance, k, settings, progress, apart)
+    everyone = own.followed_by(others)
+    asked = settings.sensitive if settings.promise.of_sensitive else ()
+    chosen = {name: frame[name].iloc[votes_of_persons(own, SensitiveValues.of(frame[name]))] for name in asked}
+    subjects = pd.DataFrame(
+        {name: column.reset_index(drop=True) for name, column in chosen.items()}, index=pd.RangeIndex(own.count)
+    )
+    units = table.of_persons(everyone, own.count)
+    classes, levels = _grouped(subjects, units, hierarchies, importance, k, settings, progress)
+    return classes[everyone.of], levels
+
+
+def _person_counts(apart: _Apart, unit: Ints, records: int, units: int) -> PersonCounts:
+    return PersonCounts.of(apart.counted, unit[records:] if apart.of_population else unit[:records], units)
+
+
+def _grouped(
+    frame: pd.DataFrame,
+    table: Table,
+    hierarchies: list[Hierarchy],
+    importance: Floats,
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+    apart: _Apart | None = None,
+) -> tuple[Ints, list[int] | None]:
+    """The class of each record, `OUTSIDE` where it is suppressed; and the levels of a full-domain recoding."""
+    if settings.strategy == "microaggregation":
+        return _microaggregated(frame, table, importance, k, settings, progress, apart), None
+    unit, weights = table.combination, table.weights
+    conditions = _conditions(frame, unit, table.records, weights, k, settings, apart)
+    may_suppress = int(settings.suppression_limit * len(frame))
+    if settings.strategy == "mondrian":
+        classes = partition(
+            table.distinct,
+            weights,
+            table.domains,
+            k,
+            importance=importance,
+            conditions=None if conditions.only_k else conditions,
+            progress=progress,
+        )
+        return classes[unit], None
+    if node_count(hierarchies) > MOST_NODES:
+        raise ParameterError(
+            f"AnonymizeOperation: the hierarchies of the quasi-identifiers have {node_count(hierarchies):,}"
+            f" combinations of levels, more than the {MOST_NODES:,} that can be tried: use fewer"
+            f" levels, or strategy mondrian"
+        )
+    if settings.recoding == "full-domain":
+        classes, levels = full_domain(table.distinct, table.own, hierarchies, importance, conditions, may_suppress)
+        return classes[unit], levels
+    classes = local_recoding(table.distinct, table.own, hierarchies, importance, conditions, may_suppress, progress)
+    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions)
+    return classes[unit], None
+
+
+def _microaggregated(
+    frame: pd.DataFrame,
+    table: Table,
+    importance: Floats,
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+    apart: _Apart | None,
+) -> Ints:
+    """The class of each record: each is a unit, in an order that does not depend on that of the table.
+
+    Records that are equally far away are taken in their order, and these are many.
+    """
+    records = len(table.combination)
+    counted = np.arange(records) >= (table.records if settings.population is not None else 0)
+    others = np.zeros(records - len(frame), dtype=np.int64)
+    asked = settings.sensitive if settings.promise.of_sensitive else ()
+    sensitive = [np.append(SensitiveValues.of(frame[name]).codes, others) for name in asked]
+    order = np.lexsort((*sensitive, counted, table.combination))
+    unit = np.empty(records, dtype=np.int64)
+    unit[order] = np.arange(records)
+    conditions = _conditions(frame, unit, table.records, counted[order].astype(np.int64), k, settings, apart)
+    codes = np.take(table.distinct, table.combination[order], axis=1)
+    return microaggregate(codes, table.domains, importance, conditions, progress)[unit]
+
+
+def _conditions(
+    frame: pd.DataFrame,
+    unit: Ints,
+    records: int,
+    weights: Ints,
+    k: int,
+    settings: Settings,
+    apart: _Apart | None,
+) -> Conditions:
+    """What classes have to meet: `unit` is that of each record, of which the first `records` are the input's."""
+    promise = settings.promise
+    persons = None if apart is None else _person_counts(apart, unit, records, len(weights))
+    whole = Classes(np.array([weights.sum() if apart is None else apart.counted.count], dtype=np.int64))
+    for model in promise.of_sizes:
+        if not met_by(model, whole).all():
+            raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
+    sensitive = []
+    for name in settings.sensitive if promise.of_sensitive else ():
+        values = SensitiveValues.of(frame[name])
+        whose = None if apart is None else apart.own
+        ordered = promise.is_ordered(values)
+        counts = SensitiveCounts.of(values, unit[:records], len(weights), ordered=ordered, persons=whose)
+        sensitive.append(counts)
+        alone = Conditions(0, weights, promise, (counts,))
+        everyone = np.arange(len(weights), dtype=np.int64)
+        if not alone.met(everyone, np.zeros(len(weights), dtype=np.int64), 1)[0]:
+            raise DataRefused(
+                f"{promise.words()} cannot be reached for {name}: the whole table as one class violates it."
+                f" Require less, or omit {name}",
+                column=name,
+            )
+    return Conditions(k, weights, promise, tuple(sensitive), persons)

@@ -1,0 +1,124 @@
+"""What the parameters of `AnonymizeOperation` say together: what contradicts itself is refused first of all."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, get_args
+
+import attrs
+
+from pamola_tasks.errors import ParameterError
+
+from .columns import is_number
+from .release_settings import Output
+
+ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
+
+
+def number(at_least: float, below: float = math.inf, *, above: bool = False) -> Any:
+    """A validator: a number in these bounds, or None."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None:
+            return
+        if not is_number(value) or not (value > at_least if above else value >= at_least) or not value <= below:
+            words = f"{'above' if above else 'at least'} {at_least:g}" + (
+                f", at most {below:g}" if below < math.inf else ""
+            )
+            raise ParameterError(f"AnonymizeOperation: `{attribute.name}` has to be a number, {words}, not {value!r}")
+
+    return check
+
+
+def check_parameters(operation: Any) -> None:
+    """Refuse parameters that contradict each other."""
+    for position, role in enumerate(ROLES):
+        for other in ROLES[position + 1 :]:
+            both = [name for name in getattr(operation, role) if name in getattr(operation, other)]
+            if both:
+                raise ParameterError(
+                    f"AnonymizeOperation: {', '.join(both)} is in both `{role}` and `{other}`: a column has one role"
+                )
+
+    _check_persons(operation)
+    _check_models(operation)
+    _check_columns_of_options(operation)
+
+
+def _check_persons(operation: Any) -> None:
+    for role in ("sensitive_attributes", "insensitive_attributes"):
+        kept = [name for name in operation.person_columns if name in getattr(operation, role)]
+        if kept:
+            raise ParameterError(
+                f"AnonymizeOperation: {', '.join(kept)} is in both `person` and `{role}`: what tells persons apart"
+                f" is not released"
+            )
+    if operation.person_records == "apart" and not operation.person_columns:
+        raise ParameterError("AnonymizeOperation: `person_records` is for records of persons: name `person`")
+    if operation.person_columns and operation.person_records == "together" and operation.recoding == "full-domain":
+        raise ParameterError(
+            "AnonymizeOperation: `recoding: full-domain` writes each record's own value at one level, so that not"
+            " all records of a person are alike: set `person_records: apart`"
+        )
+
+
+def _check_models(operation: Any) -> None:
+    needed = {"l-diversity": "l", "t-closeness": "t", "delta-disclosure": "delta", "k-map": "population"}
+    name = needed.get(operation.method)
+    if name is not None and getattr(operation, name) is None:
+        raise ParameterError(f"AnonymizeOperation: method {operation.method} needs `{name}`")
+    if operation.population is not None and operation.method != "k-map":
+        raise ParameterError("AnonymizeOperation: `population` is for method k-map: k is counted in it")
+    asked = [name for name in ("l", "t", "delta") if getattr(operation, name) is not None]
+    if asked and not operation.sensitive_attributes:
+        raise ParameterError(
+            f"AnonymizeOperation: `{asked[0]}` protects sensitive attributes, and `sensitive_attributes` is empty"
+        )
+    recursive = operation.l_diversity == "recursive"
+    if recursive != (operation.c is not None):
+        raise ParameterError("AnonymizeOperation: recursive (c, l)-diversity needs `c`, and nothing else has one")
+    if operation.l is None and operation.l_diversity != "distinct":
+        raise ParameterError(f"AnonymizeOperation: `l_diversity: {operation.l_diversity}` needs `l`")
+    if operation.l is not None and operation.l_diversity != "entropy" and operation.l != int(operation.l):
+        raise ParameterError(f"AnonymizeOperation: `l` has to be a whole number, not {operation.l!r}")
+    if operation.strategy != "hierarchy":
+        for name, default in (("suppression_limit", 0.0), ("recoding", "local")):
+            if getattr(operation, name) != default:
+                raise ParameterError(f"AnonymizeOperation: `{name}` is for strategy hierarchy")
+    if operation.suppression_limit and (operation.t is not None or operation.delta is not None):
+        raise ParameterError(
+            "AnonymizeOperation: `suppression_limit` does not go with `t` or `delta`: leaving records out would"
+            " change the table that classes are compared with"
+        )
+    if operation.output is not None and operation.output not in get_args(Output):
+        raise ParameterError(
+            f"AnonymizeOperation: `output` has to be one of {', '.join(get_args(Output))}, not {operation.output!r}"
+        )
+    if operation.method == "k-map" and operation.suppressed_records == "keep":
+        raise ParameterError(
+            "AnonymizeOperation: `suppressed_records: keep` does not go with k-map: a suppressed record matches the"
+            " whole population"
+        )
+    if operation.method == "k-map" and operation.output == "representative":
+        raise ParameterError(
+            "AnonymizeOperation: k-map counts the records that a cell covers, which a representative does not"
+            " state: set `output` to `ranges` or `labels`"
+        )
+
+
+def _check_columns_of_options(operation: Any) -> None:
+    for option in ("hierarchies", "ranges", "weights"):
+        other = sorted(set(getattr(operation, option)) - set(operation.quasi_identifiers))
+        if other:
+            raise ParameterError(
+                f"AnonymizeOperation: `{option}` names {', '.join(other)}, which is not a quasi-identifier"
+            )
+    both = sorted(set(operation.hierarchies) & set(operation.ranges))
+    if both:
+        raise ParameterError(f"AnonymizeOperation: {', '.join(both)} has both a hierarchy and `ranges`")
+    for column, weight in operation.weights.items():
+        if not (math.isfinite(weight) and weight > 0):
+            raise ParameterError(f"AnonymizeOperation: the weight of {column} has to be above 0, not {weight!r}")
+    for column, widths in operation.ranges.items():
+        if not widths or not all(math.isfinite(width) and width > 0 for width in widths):
+            raise ParameterError(f"AnonymizeOperation: `ranges` of {column} have to be numbers above 0")

@@ -1,0 +1,127 @@
+"""Whose each record is: classes counted in persons, of whom each has one vote."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Literal
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from pamola_tasks.errors import DataError
+
+from .domains import Ints
+from .models import Histogram, SensitiveValues
+
+PersonRecords = Literal["together", "apart"]
+
+
+@attrs.frozen(eq=False)
+class Persons:
+    """Whose each record is.
+
+    Attributes:
+        of: The person of each record, 0 to `count` - 1.
+        count: How many persons there are.
+    """
+
+    of: Ints
+    count: int
+
+    @classmethod
+    def each(cls, records: int) -> Persons:
+        """Every record another person's."""
+        return cls(np.arange(records, dtype=np.int64), records)
+
+    @classmethod
+    def in_columns(cls, frame: pd.DataFrame, columns: Sequence[str], dataset: str) -> Persons:
+        """Persons told apart by the cells of some columns, together.
+
+        Raises:
+            DataError: A cell is missing: nobody can say whose the record is.
+        """
+        absent = frame[list(columns)].isna().any(axis=1)
+        if absent.any():
+            raise DataError(
+                f"{dataset}: {int(absent.sum()):,} of {len(frame):,} records have no {' and '.join(columns)}, so that"
+                f" nobody can say whose they are: fill these cells, or leave the records out before this step"
+            )
+        whose = np.zeros(len(frame), dtype=np.int64)
+        for name in columns:
+            codes, values = pd.factorize(frame[name])
+            whose = np.asarray(pd.factorize(whose * len(values) + codes)[0], dtype=np.int64)
+        return cls(whose, int(whose.max(initial=-1)) + 1)
+
+    def taken(self, records: Ints) -> Persons:
+        """The persons of some of the records, numbered anew."""
+        whose, distinct = pd.factorize(self.of[records])
+        return Persons(np.asarray(whose, dtype=np.int64), len(distinct))
+
+    def followed_by(self, others: Persons) -> Persons:
+        """These persons and others, none of them the same."""
+        return Persons(np.append(self.of, others.of + self.count), self.count + others.count)
+
+    def in_classes(self, group: Ints, classes: int) -> Ints:
+        """Distinct persons of each class, int64 of shape (classes,); `group` is the class of each record."""
+        pairs = np.unique(group * max(1, self.count) + self.of)
+        return np.bincount(pairs // max(1, self.count), minlength=classes).astype(np.int64)
+
+    def histogram(self, values: SensitiveValues, group: Ints, classes: int) -> Histogram:
+        """How many persons of each class vote for each value."""
+        everywhere, voted = votes(np.zeros(len(self.of), dtype=np.int64), self.of, values.codes)
+        share = np.bincount(voted, minlength=len(values.share)) / max(1, len(everywhere))
+        owner, value = votes(group, self.of, values.codes)
+        return Histogram.of(owner, value, np.ones(len(owner), dtype=np.int64), classes, share, values.blank)
+
+
+def votes(group: Ints, person: Ints, value: Ints, count: Ints | None = None) -> tuple[Ints, Ints]:
+    """One vote for each person in each class: the value that most of the person's records in it have.
+
+    Where several values are equally frequent the first of them counts, in the order of the values. A person can so
+    make no class look diverse alone.
+
+    Args:
+        group: The class of each entry.
+        person: Whose it is.
+        value: Its value.
+        count: How many records it stands for; one unless given.
+
+    Returns:
+        Class and value of each vote, by class.
+    """
+    order = np.lexsort((value, person, group))
+    group, person, value = group[order], person[order], value[order]
+    ones = np.ones(len(order), dtype=np.int64) if count is None else count[order]
+    if not len(order):
+        return group, value
+    changes = (np.diff(group) != 0) | (np.diff(person) != 0)
+    starts = np.flatnonzero(np.append(True, changes | (np.diff(value) != 0)))
+    times = np.add.reduceat(ones, starts)
+    group, person, value = group[starts], person[starts], value[starts]
+    best = np.lexsort((value, -times, person, group))
+    group, person, value = group[best], person[best], value[best]
+    first = np.append(True, (np.diff(group) != 0) | (np.diff(person) != 0))
+    return group[first], value[first]
+
+
+def votes_of_persons(persons: Persons, values: SensitiveValues) -> Ints:
+    """A record of each person with the value that they vote for: an index for each person."""
+    _, voted = votes(persons.of, persons.of, values.codes)  # each person a class of its own
+    matches = np.flatnonzero(values.codes == voted[persons.of])
+    whose, first = np.unique(persons.of[matches], return_index=True)
+    assert len(whose) == persons.count
+    return np.asarray(matches[first], dtype=np.int64)
+
+
+def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hashable, int]:
+    """Of these columns those that have a value in several records, with how many distinct values each has.
+
+    Where a direct identifier repeats, a person has several records: counting records counts the person as often.
+    """
+    found = {}
+    for name in identifiers:
+        codes, values = pd.factorize(frame[name].map(str, na_action="ignore"))
+        if 0 < len(values) < int((codes >= 0).sum()):
+            found[name] = len(values)
+    return found

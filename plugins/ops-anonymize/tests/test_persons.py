@@ -1,0 +1,264 @@
+"""Where a person has several records, classes are counted in persons: by a count of our own, from the written file."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from alone import run
+from release_check import with_row_ids
+
+from pamola_ops_anonymize import AnonymizeOperation, RiskOperation
+from pamola_tasks.errors import DataError, DataRefused, ParameterError
+
+QUASI = ["age", "place", "year"]
+
+
+def visits(seed: int, persons: int = 60, most: int = 9) -> pd.DataFrame:
+    """Visits of persons to a doctor, one to nine each: place and year of birth stay, age and year may not."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for person in range(persons):
+        place, born = rng.choice(["Bern", "Oslo", "Rome", "Wien"]), int(rng.integers(1930, 2000))
+        for _ in range(int(rng.integers(1, most + 1))):
+            year = int(rng.integers(2015, 2024)) if seed % 2 else 2020
+            rows.append(
+                (f"p{person:03d}", year - born, place, year, rng.choice(list("uvwxy"), p=[0.5, 0.2, 0.1, 0.1, 0.1]))
+            )
+    frame = pd.DataFrame(rows, columns=["patient_id", *QUASI, "illness"])
+    return frame.sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+def released(folder: Path) -> pd.DataFrame:
+    (path,) = folder.rglob("people_anonymized.csv")
+    return with_row_ids(pd.read_csv(path, dtype=str, keep_default_na=False), folder)
+
+
+def classes(table: pd.DataFrame, frame: pd.DataFrame) -> list[list[tuple[str, str]]]:
+    """For each class of the release person and illness of its records, told by where these were in the input."""
+    found: dict[Any, list[tuple[str, str]]] = defaultdict(list)
+    for row in table.itertuples():
+        original = frame.iloc[row.row_id]
+        found[tuple(getattr(row, name) for name in QUASI)].append((original["patient_id"], original["illness"]))
+    return list(found.values())
+
+
+def vote(illnesses: list[str]) -> str:
+    """What a person's records say most often; the first by the alphabet where several are as frequent."""
+    counts = Counter(illnesses)
+    return min(value for value, times in counts.items() if times == max(counts.values()))
+
+
+def votes(members: list[tuple[str, str]]) -> Counter[str]:
+    of: dict[str, list[str]] = defaultdict(list)
+    for person, illness in members:
+        of[person].append(illness)
+    return Counter(vote(illnesses) for illnesses in of.values())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_k_l_and_t_are_those_of_persons(seed: int, tmp_path: Path) -> None:
+    draw, frame = random.Random(seed), visits(seed)
+    strategy = draw.choice(["mondrian", "hierarchy", "microaggregation"])
+    how: dict[str, Any] = {"strategy": strategy, "k": draw.choice([2, 3, 5])}
+    how["person_records"] = draw.choice(["together", "apart"])
+    if how["person_records"] == "apart" and strategy == "hierarchy":
+        how["recoding"] = draw.choice(["local", "full-domain"])
+    asked = draw.choice([{}, {"l": 2}, {"t": 0.5}])
+    result = run(
+        AnonymizeOperation(
+            input_dataset="people",
+            quasi_identifiers=QUASI,
+            sensitive_attributes=["illness"],
+            person=draw.choice(["patient_id", ["patient_id"]]),
+            row_id=True,
+            **how,
+            **asked,
+        ),
+        frame,
+        tmp_path,
+    )
+    if isinstance(result.exception, DataRefused):
+        assert "the whole table as one class violates it" in str(result.error_message)
+        return
+    assert not result.failed, result.error_message
+    table = released(tmp_path)
+    assert "patient_id" not in table.columns
+    found = classes(table, frame)
+    told = result.metrics
+    assert told["counted"] == "persons"
+    assert told["k_measured"] == min(len({person for person, _ in members}) for members in found) >= how["k"]
+    counts = [votes(members) for members in found]
+    assert told["l_diversity"]["illness"]["l"] == min(map(len, counts))
+    whole = votes([pair for members in found for pair in members])
+    values, total = sorted(set(frame["illness"])), sum(whole.values())
+    apart = [
+        sum(abs(count[value] / sum(count.values()) - whole[value] / total) for value in values) / 2 for count in counts
+    ]
+    assert told["sensitive"]["illness"]["t"] == pytest.approx(max(apart), abs=1e-9)
+    if "l" in asked:
+        assert min(map(len, counts)) >= 2
+    if "t" in asked:
+        assert max(apart) <= 0.5 + 1e-9
+    assert (told["persons_in"], told["persons_out"]) == (60, len({p for members in found for p, _ in members}))
+    if how["person_records"] == "together":
+        where = Counter(person for members in found for person in {person for person, _ in members})
+        assert set(where.values()) == {1}, "all records of a person are alike"
+
+
+@pytest.mark.parametrize("rows", ["people", "k-map"])
+def test_persons_of_a_population_are_counted_where_it_names_them(rows: str, tmp_path: Path) -> None:
+    frame = visits(4)
+    population = pd.concat([frame, visits(6).assign(patient_id=lambda t: "q" + t["patient_id"])], ignore_index=True)
+    named = rows == "people"
+    how: dict[str, Any] = {"method": "k-map", "population": "register", "k": 6, "person": "patient_id"}
+    operation = AnonymizeOperation(input_dataset="people", quasi_identifiers=QUASI, row_id=True, **how)
+    register = population if named else population.drop(columns="patient_id")
+    result = operation.run(data_source={"people": frame, "register": register}, task_dir=tmp_path)
+    assert not result.failed, result.error_message
+    table = released(tmp_path)
+
+    def covers(cell: str, value: Any) -> bool:
+        if cell.startswith("["):
+            low, high = cell[1:-1].split(",")
+            return int(low) <= int(value) <= int(high)
+        return str(value) in (cell.strip("{}").split("|") if cell.startswith("{") else [cell]) or cell == "*"
+
+    least = min(
+        len(
+            {
+                row.patient_id if named else row.Index
+                for row in population.itertuples()
+                if all(covers(cell, getattr(row, name)) for name, cell in zip(QUASI, cells, strict=True))
+            }
+        )
+        for cells in set(table[QUASI].itertuples(index=False, name=None))
+    )
+    assert least >= result.metrics["k_measured"] >= 6
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_repeated_identifier_without_person_is_told_with_the_persons_of_the_smallest_class(
+    seed: int, tmp_path: Path
+) -> None:
+    frame = visits(seed)
+    roles: dict[str, Any] = {"direct_identifiers": ["patient_id"]} if seed % 2 else {}
+    operation = AnonymizeOperation(input_dataset="people", quasi_identifiers=QUASI, k=5, row_id=True, **roles)
+    result = run(operation, frame, tmp_path)
+    smallest = min(len({person for person, _ in members}) for members in classes(released(tmp_path), frame))
+    (said,) = [text for text in result.warnings if "direct identifiers repeat" in text]
+    assert f"the smallest class holds {smallest} person" in said
+    assert "patient_id (60 different in" in said
+    assert "`person: [patient_id]`" in said
+
+
+def test_an_identifier_that_never_repeats_is_not_told(tmp_path: Path) -> None:
+    frame = visits(1).drop_duplicates("patient_id")
+    result = run(
+        AnonymizeOperation(input_dataset="people", quasi_identifiers=QUASI, k=5, direct_identifiers=["patient_id"]),
+        frame,
+        tmp_path,
+    )
+    assert [text for text in result.warnings if "repeat" in text] == []
+
+
+def test_records_of_nobody_are_refused_with_their_number(tmp_path: Path) -> None:
+    frame = visits(2)
+    frame.loc[:2, "patient_id"] = None
+    result = run(
+        AnonymizeOperation(input_dataset="people", quasi_identifiers=QUASI, k=3, person="patient_id"), frame, tmp_path
+    )
+    assert isinstance(result.exception, DataError)
+    assert f"3 of {len(frame):,} records have no patient_id" in str(result.error_message)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"person": "patient_id", "insensitive_attributes": ["patient_id"]}, "in both `person` and"),
+        ({"person_records": "apart"}, "name `person`"),
+        ({"person": "patient_id", "strategy": "hierarchy", "recoding": "full-domain"}, "`person_records: apart`"),
+        ({"person": []}, "`person` is empty"),
+        ({"person": 3}, "`person` has to be a list of column names"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_read(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message.replace("`", ".")):
+        AnonymizeOperation(input_dataset="people", quasi_identifiers=QUASI, k=3, **parameters)
+
+
+def test_a_household_may_be_told_by_several_columns(tmp_path: Path) -> None:
+    frame = visits(3).assign(
+        flat=lambda table: table["patient_id"].str[-1], house=lambda table: table["patient_id"].str[:3]
+    )
+    result = run(
+        AnonymizeOperation(
+            input_dataset="people",
+            quasi_identifiers=QUASI,
+            k=3,
+            person=["house", "flat"],
+            direct_identifiers=["patient_id"],
+        ),
+        frame,
+        tmp_path,
+    )
+    assert not result.failed, result.error_message
+    (path,) = tmp_path.rglob("people_anonymized.csv")
+    assert list(pd.read_csv(path).columns) == [*QUASI, "illness"]
+    assert result.metrics["persons_in"] == frame[["house", "flat"]].drop_duplicates().shape[0]
+
+
+def test_risk_counts_persons(tmp_path: Path) -> None:
+    frame = visits(8)
+    result = run(
+        RiskOperation(
+            input_dataset="people", quasi_identifiers=["place"], sensitive_attributes=["illness"], person="patient_id"
+        ),
+        frame,
+        tmp_path,
+    )
+    by_place = {
+        place: list(zip(part["patient_id"], part["illness"], strict=True)) for place, part in frame.groupby("place")
+    }
+    sizes = [len({person for person, _ in members}) for members in by_place.values()]
+    told = result.metrics
+    assert (told["counted"], told["k"], told["largest_class"]) == ("persons", min(sizes), max(sizes))
+    assert told["prosecutor"]["highest"] == 1 / min(sizes)
+    assert told["sensitive_attributes"]["illness"]["distinct_l"] == min(len(votes(m)) for m in by_place.values())
+
+
+def test_sorted_rows_tell_nothing_of_the_order_they_came_in(tmp_path: Path) -> None:
+    """The same records in whatever order give the same file, byte for byte."""
+    frame = visits(5, most=1).assign(note=[f"n{i % 7}" for i in range(60)])
+    files = []
+    for number in range(5):
+        shuffled = frame.sample(frac=1, random_state=number).reset_index(drop=True)
+        for strategy in ("mondrian", "hierarchy", "microaggregation"):
+            folder = tmp_path / f"{number}-{strategy}"
+            operation = AnonymizeOperation(
+                input_dataset="people",
+                quasi_identifiers=QUASI,
+                k=4,
+                direct_identifiers=["patient_id"],
+                strategy=strategy,
+            )
+            assert not run(operation, shuffled, folder).failed
+            (path,) = folder.rglob("people_anonymized.csv")
+            files.append((strategy, path.read_bytes()))
+    assert len(set(files)) == 3
+
+
+def test_kept_order_is_told(tmp_path: Path) -> None:
+    frame = visits(5, most=1)
+    operation = AnonymizeOperation(
+        input_dataset="people", quasi_identifiers=QUASI, k=4, direct_identifiers=["patient_id"], keep_order=True
+    )
+    result = run(operation, frame, tmp_path)
+    (path,) = tmp_path.rglob("people_anonymized.csv")
+    assert pd.read_csv(path)["illness"].tolist() == frame["illness"].tolist()
+    assert any("keeps the order of people" in text for text in result.warnings)
