@@ -173,8 +173,8 @@ def test_the_ledger_adds_up_over_runs_and_refuses_before_data_is_read(tmp_path: 
         operation = NoiseOperation(**WHO, epsilon=0.1, output_dataset=f"noisy_{number}", **budget)  # type: ignore[arg-type]
         (step,) = in_a_run(operation, PEOPLE, tmp_path).record.steps
         assert step.metrics["spent_altogether"]["epsilon"] == pytest.approx(0.1 * number)
-    # a column that is not there would be found on reading: the refusal comes first
-    operation = NoiseOperation(input_dataset="people", columns=["gone"], epsilon=0.01, **budget)  # type: ignore[arg-type]
+    # a column of text would be found on reading: the refusal comes first
+    operation = NoiseOperation(input_dataset="people", columns=["name"], epsilon=0.01, **budget)  # type: ignore[arg-type]
     refused = outcome_of(operation, PEOPLE, tmp_path)
     assert isinstance(refused.error, DataRefused)
     assert "allows epsilon 1, delta 0, epsilon 1, delta 0 of it is spent" in str(refused.error)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from alone import run
+from alone import in_a_run, outcome_of, run
 from release_check import with_row_ids
 
-from pamola_ops_anonymize import AnonymizeOperation, RiskOperation
+from pamola_ops_anonymize import AnonymizeOperation, NoiseOperation, RiskOperation
 from pamola_tasks.errors import DataError, DataRefused, ParameterError
 
 QUASI = ["age", "place", "year"]
@@ -262,3 +262,53 @@ def test_kept_order_is_told(tmp_path: Path) -> None:
     (path,) = tmp_path.rglob("people_anonymized.csv")
     assert pd.read_csv(path)["illness"].tolist() == frame["illness"].tolist()
     assert any("keeps the order of people" in text for text in result.warnings)
+
+
+def test_risk_warns_of_an_identifier_that_repeats(tmp_path: Path) -> None:
+    frame = visits(8)
+    result = run(RiskOperation(input_dataset="people", quasi_identifiers=["place"]), frame, tmp_path)
+    least = frame.groupby("place")["patient_id"].nunique().min()
+    assert any(f"the smallest class holds {least} person" in text for text in result.warnings)
+
+
+def test_noise_promises_for_persons_and_leaves_records_beyond_the_bound_out(tmp_path: Path) -> None:
+    pytest.importorskip("opendp")
+    frame = visits(9).assign(wage=lambda table: np.arange(len(table)) % 100)
+    how: dict[str, Any] = {
+        "columns": ["wage"],
+        "epsilon": 1.0,
+        "bounds": {"wage": [0, 100]},
+        "insensitive_attributes": QUASI,
+    }
+    for size in (1, 7, 100_000):
+        folder = tmp_path / str(size)
+        outcome = in_a_run(
+            NoiseOperation(input_dataset="people", person="patient_id", contributions=3, on_identifiers="warn", **how),
+            frame,
+            folder,
+            chunk_size=size,
+        )
+        (step,) = outcome.record.steps
+        assert step.metrics["scale"] == {"wage": 300.0}
+        assert step.metrics["epsilon_by_opendp"]["wage"] == pytest.approx(1.0)
+        assert "each person's cells" in step.metrics["guarantee"]
+        kept = frame.groupby("patient_id").head(3)
+        (path,) = folder.rglob("people_noisy.csv")
+        assert pd.read_csv(path)["patient_id"].tolist() == kept["patient_id"].tolist()
+
+
+def test_noise_for_records_of_persons_who_repeat_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("opendp")
+    frame = visits(9).assign(wage=1.0)
+    how: dict[str, Any] = {"columns": ["wage"], "epsilon": 1.0, "bounds": {"wage": [0, 100]}}
+    outcome = in_a_run(NoiseOperation(input_dataset="people", **how), frame, tmp_path / "a")
+    assert any("epsilon holds for each record" in text for text in outcome.record.steps[0].warnings)
+
+
+def test_a_column_that_is_not_there_costs_nothing_of_the_budget(tmp_path: Path) -> None:
+    pytest.importorskip("opendp")
+    frame = visits(9).assign(wage=1.0)
+    how: dict[str, Any] = {"epsilon": 1.0, "sensitivity": 1.0}
+    outcome = outcome_of(NoiseOperation(input_dataset="people", columns=["wagee"], **how), frame, tmp_path / "a")
+    assert not outcome.success
+    assert list((tmp_path / "a").rglob("privacy_ledger.jsonl")) == []

@@ -15,7 +15,19 @@ from pamola_tasks.errors import DataError, ParameterError
 
 from .calibration import Calibrated, gaussian, laplace
 from .column_operation import ColumnOperation
-from .columns import is_number, one_of, positive, require, require_numbers, whole_number, wrong
+from .columns import (
+    columns_of_person,
+    is_number,
+    one_of,
+    person_columns,
+    positive,
+    require,
+    require_numbers,
+    whole_number,
+    wrong,
+)
+from .identifiers import DIRECT, identifiers_of, likely_roles
+from .persons import ContributionBound, repeated
 from .privacy_budget import FILE, PrivacyLedger, Spending
 
 Mechanism = Literal["laplace", "gaussian"]
@@ -68,6 +80,10 @@ class NoiseOperation(ColumnOperation):
         delta: With `gaussian`: the probability with which the loss may be greater.
         bounds: With `epsilon`: for each column the lowest and the highest value, known without looking at the data.
         sensitivity: With `epsilon`, in place of `bounds`: by how much two people's values may differ, which is on you.
+        person: With `epsilon`: columns that together tell whose a record is, where a person may have several. What
+            `epsilon` and `delta` promise then holds for all of a person's cells in a column, not for each record.
+        contributions: With `person`: how many records of a person are written at most; the others, later in the table,
+            are left out. Noise grows with it.
         budget: What the budget in the ledger is called: `input_dataset` unless given. Give tables of the same people
             one name.
         budget_epsilon: How much epsilon may be spent of the budget altogether; the one stated last holds.
@@ -88,13 +104,15 @@ class NoiseOperation(ColumnOperation):
     delta: float | None = attrs.field(default=None, validator=_fraction)
     bounds: dict[str, list[int | float]] | None = attrs.field(default=None, validator=_bounds)
     sensitivity: float | None = attrs.field(default=None, validator=positive)
+    person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
+    contributions: int | None = attrs.field(default=None, validator=whole_number(1))
     budget: str | None = None
     budget_epsilon: float | None = attrs.field(default=None, validator=positive)
     budget_delta: float | None = attrs.field(default=None, validator=_fraction)
     reproducible: bool = False
     decimals: int | None = attrs.field(default=None, validator=_decimals)
 
-    version = "1.1"
+    version = "1.2"
 
     def __attrs_post_init__(self) -> None:
         if (self.scale is None) == (self.epsilon is None):
@@ -102,11 +120,20 @@ class NoiseOperation(ColumnOperation):
                 "NoiseOperation: give `epsilon` for differential privacy, or `scale` for noise without a guarantee"
             )
         if self.scale is not None:
-            names = ("delta", "bounds", "sensitivity", "budget", "budget_epsilon", "budget_delta")
+            names = (
+                *("delta", "bounds", "sensitivity", "person", "contributions"),
+                *("budget", "budget_epsilon", "budget_delta"),
+            )
             idle = [name for name in names if getattr(self, name) is not None]
             if idle:
                 raise ParameterError(f"NoiseOperation: `{idle[0]}` does nothing with `scale`; it belongs to `epsilon`")
             return
+        if (self.person is None) != (self.contributions is None):
+            raise ParameterError(
+                "NoiseOperation: `person` needs `contributions`, how many records of a person are written at most"
+                if self.contributions is None
+                else "NoiseOperation: `contributions` bounds the records of a person: name `person`"
+            )
         if (self.bounds is None) == (self.sensitivity is None):
             raise ParameterError("NoiseOperation: `epsilon` needs either `bounds` or `sensitivity`")
         if self.bounds is not None and set(self.bounds) != set(self.columns):
@@ -117,7 +144,7 @@ class NoiseOperation(ColumnOperation):
             raise ParameterError("NoiseOperation: `budget_delta` needs a `budget_epsilon` beside it")
 
     def execute(self, ctx: OperationContext) -> OperationResult:
-        """Calibrate, enter what it costs, and only then read; noise is added chunk by chunk."""
+        """Calibrate, see that the columns are there, enter what it costs, and only then read rows, chunk by chunk."""
         calibrated = {name: self._calibrated(name) for name in self.columns}
         metrics: dict[str, Any] = {
             "mechanism": self.mechanism,
@@ -125,16 +152,26 @@ class NoiseOperation(ColumnOperation):
             "generator": "OpenDP" if self._private else "seeded",
             "guarantee": "none",
         }
+        of_person = columns_of_person(self.person)
+        require(ctx, self.input_dataset, {"columns": self.columns, "person": of_person})
         if self.epsilon is not None:
             metrics |= self._spent(ctx, calibrated)
-        require(ctx, self.input_dataset, {"columns": self.columns})
         noisy = dict.fromkeys(self.columns, 0)
         cut = dict.fromkeys(self.columns, 0)
         # a generator for each column: else the draws of one would depend on how many records are read at a time
         seeds = ctx.rng.integers(2**63, size=len(self.columns)).tolist()
         generators = {name: np.random.default_rng(seed) for name, seed in zip(self.columns, seeds, strict=True)}
 
+        bound = ContributionBound(of_person, self.contributions or 1, self.input_dataset)
+
+        looked = self.epsilon is None or bool(of_person)
+
         def add(piece: pd.DataFrame) -> pd.DataFrame:
+            nonlocal looked
+            if not looked and len(piece):
+                looked = True
+                self._warn_of_repeats(ctx, piece)
+            piece = bound.kept(piece)
             written: dict[str, pd.Series[Any]] = {}
             for name in self.columns:
                 require_numbers(self.input_dataset, piece[name], "columns")
@@ -162,6 +199,17 @@ class NoiseOperation(ColumnOperation):
             }
         )
 
+    def _warn_of_repeats(self, ctx: OperationContext, first: pd.DataFrame) -> None:
+        """Warn where what is promised for each record is less for a person: an identifier repeats in the first rows."""
+        others = [name for name in first.columns if name not in self.columns_with_roles()]
+        found = repeated(first, likely_roles(first, others, identifiers_of(ctx.run))[DIRECT])
+        if found:
+            ctx.warn(
+                f"{self.input_dataset}: direct identifiers repeat in the first {len(first):,} records, so that one person"
+                f" may have several: {', '.join(map(str, found))}. epsilon holds for each record; a person with n records loses n times as much. State `person` and"
+                f" `contributions`"
+            )
+
     @property
     def _private(self) -> bool:
         return self.epsilon is not None and not self.reproducible
@@ -176,10 +224,12 @@ class NoiseOperation(ColumnOperation):
         else:
             assert self.sensitivity is not None
             sensitivity = float(self.sensitivity)
+        # a person's records add up (basic composition): each gets its part of what is promised to the person
+        each = 1 / (self.contributions or 1)
         if self.mechanism == "laplace":
-            return laplace(sensitivity, self.epsilon, sampled_here=self.reproducible)
+            return laplace(sensitivity, self.epsilon * each, sampled_here=self.reproducible)
         assert self.delta is not None
-        return gaussian(sensitivity, self.epsilon, self.delta)
+        return gaussian(sensitivity, self.epsilon * each, self.delta * each)
 
     def _spent(self, ctx: OperationContext, calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
         """Enter the cost into the ledger, or say why there is none."""
@@ -205,11 +255,15 @@ class NoiseOperation(ColumnOperation):
             "mechanism": self.mechanism,
         }
         _, after = ledger.spend(name, cost, limit, facts)
+        whose = "record" if self.person is None else "person"
         return {
-            "guarantee": "differential privacy of each record's cells in these columns",
+            "guarantee": f"differential privacy of each {whose}'s cells in these columns",
             "epsilon": self.epsilon,
             "delta": self.delta or 0.0,
-            "epsilon_by_opendp": {column: found.epsilon for column, found in calibrated.items()},
+            "epsilon_by_opendp": {
+                column: None if found.epsilon is None else found.epsilon * (self.contributions or 1)
+                for column, found in calibrated.items()
+            },
             "budget": name,
             "spent": attrs.asdict(cost),
             "spent_altogether": attrs.asdict(after.spent),

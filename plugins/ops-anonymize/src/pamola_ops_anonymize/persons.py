@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal
 
@@ -125,3 +126,29 @@ def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hasha
         if 0 < len(values) < int((codes >= 0).sum()):
             found[name] = len(values)
     return found
+
+
+class ContributionBound:
+    """Keeps the first records of each person, of a table that comes in pieces; all records without `columns`.
+
+    Args:
+        columns: What tells persons apart.
+        most: How many records of a person are kept.
+        dataset: The table, for messages.
+    """
+
+    def __init__(self, columns: Sequence[str], most: int, dataset: str) -> None:
+        self._columns, self._most, self._dataset = list(columns), most, dataset
+        self._seen: Counter[Hashable] = Counter()
+
+    def kept(self, piece: pd.DataFrame) -> pd.DataFrame:
+        """The records of a piece that are within the bound, in their order; DataError where one is nobody's."""
+        if not self._columns:
+            return piece
+        persons = Persons.in_columns(piece, self._columns, self._dataset)
+        _, first = np.unique(persons.of, return_index=True)
+        names = list(piece[self._columns].map(str).iloc[first].itertuples(index=False, name=None))
+        before = np.array([self._seen[name] for name in names], dtype=np.int64)
+        self._seen.update(dict(zip(names, np.bincount(persons.of).tolist(), strict=True)))
+        number = pd.Series(persons.of).groupby(persons.of).cumcount().to_numpy()
+        return piece[before[persons.of] + number < self._most].reset_index(drop=True)

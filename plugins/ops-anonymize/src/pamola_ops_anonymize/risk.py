@@ -26,9 +26,10 @@ from .columns import (
     whole_number,
     wrong,
 )
+from .identifiers import DIRECT, identifiers_of
 from .measures import Grouping
 from .models import Histogram, SensitiveValues
-from .persons import Persons
+from .persons import Persons, repeated
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -99,6 +100,8 @@ class RiskOperation(Operation):
             raise DataError(f"{self.input_dataset} has no records: there is no risk to measure")
         persons = Persons.in_columns(frame, of_person, self.input_dataset) if of_person else None
         grouping = Grouping.of(frame, self.quasi_identifiers, persons)
+        if not of_person:
+            self._warn_of_repeats(ctx, grouping)
         metrics = {"counted": grouping.counted} | self._reidentification(grouping)
         if self.population_dataset is not None:
             metrics |= self._in_population(ctx, frame, self.population_dataset, grouping)
@@ -116,6 +119,28 @@ class RiskOperation(Operation):
             told = {"schema": 1, "settings": settings, **metrics, charts.TAG: self._charts(metrics, grouping)}
             file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode())
         return OperationResult.success(metrics)
+
+    def _warn_of_repeats(self, ctx: OperationContext, grouping: Grouping) -> None:
+        """Warn where a column that is called like a direct identifier repeats: a person may be in a class twice."""
+        named = {*self.quasi_identifiers, *self.sensitive_attributes}
+        identifiers = identifiers_of(ctx.run)
+        empty = pd.Series([], dtype=object)
+        others = [name for name in ctx.data.columns(self.input_dataset) if name not in named]
+        likely = [name for name in others if (identifiers.role(name, empty) or ("",))[0] == DIRECT]
+        if not likely:
+            return
+        frame = ctx.data.frame(self.input_dataset, likely)
+        found = repeated(frame, likely)
+        if found:
+            finest = max(found, key=lambda name: found[name])
+            known = frame[finest].notna().to_numpy()
+            persons = Persons.in_columns(frame[known], [str(finest)], self.input_dataset)
+            smallest = int(persons.in_classes(grouping.group[known], grouping.classes).min())
+            ctx.warn(
+                f"{self.input_dataset}: {', '.join(map(str, found))} repeats, so that one person may have several"
+                f" records. Risks are those of records; told apart by {finest}, the smallest class holds {smallest:,}"
+                f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
+            )
 
     def _reidentification(self, grouping: Grouping) -> dict[str, Any]:
         """What an attacker who knows that a person is in the table can do with the table alone."""
