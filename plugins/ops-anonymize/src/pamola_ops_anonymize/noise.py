@@ -205,9 +205,9 @@ class NoiseOperation(ColumnOperation):
         found = repeated(first, likely_roles(first, others, identifiers_of(ctx.run))[DIRECT])
         if found:
             ctx.warn(
-                f"{self.input_dataset}: direct identifiers repeat in the first {len(first):,} records, so that one person"
-                f" may have several: {', '.join(map(str, found))}. epsilon holds for each record; a person with n records loses n times as much. State `person` and"
-                f" `contributions`"
+                f"{self.input_dataset}: {', '.join(map(str, found))} repeats in the first {len(first):,} records, so that"
+                f" one person may have several. epsilon holds for each record: a person with n records loses n times as"
+                f" much. State `person` and `contributions`"
             )
 
     @property
