@@ -73,8 +73,8 @@ class AnonymizeOperation(Operation):
         delta: Least upper bound of |ln(part in the class / part in the table)| over all sensitive values.
         models: Further privacy models by name, each with its parameters: `{l-diversity: {l: 3}}`, or a model that
             another plugin brings. All of them bind.
-        person: Columns that together tell whose a record is (a household's the same way), where a person may have
-            several records: k, l, t, δ, k-map and suppression then count persons, of whom each has one vote for l, t
+        person: Columns that together identify the person of a record (a household in the same way), where a person
+            may have several records: k, l, t, δ, k-map and suppression then count persons, each with one vote for l, t
             and δ. They are dropped unless they are quasi-identifiers. ((X, Y)-anonymity: K. Wang and B. C. M. Fung,
             Anonymizing sequential releases, KDD 2006.)
         person_records: `together` puts all records of a person into one class, so that who knows several of them learns
@@ -101,7 +101,8 @@ class AnonymizeOperation(Operation):
         on_unlisted: What happens where a column without a role looks like a quasi-identifier: `warn` keeps it and
             warns, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
-        keep_order: Whether records stay in the input's order, which tells who knows that order whose they are. They
+        keep_order: Whether records stay in the input's order, which discloses
+            whose they are to an attacker who knows it. They
             are sorted by their released cells otherwise.
         row_id: Whether to write a file `<output_dataset>_row_ids.csv` that is not to be released: for each released
             record its number in the input, counted from 0.
@@ -274,7 +275,7 @@ class AnonymizeOperation(Operation):
         listed = ", ".join(f"{name} ({count:,} different in {len(frame):,} records)" for name, count in found.items())
         ctx.warn(
             f"{self.output_dataset}: direct identifiers repeat, so that one person may have several records: {listed}."
-            f" k = {self.k} counts records; told apart by {finest}, the smallest class holds {smallest:,}"
+            f" k = {self.k} counts records; by {finest}, the smallest class holds {smallest:,}"
             f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
         )
 

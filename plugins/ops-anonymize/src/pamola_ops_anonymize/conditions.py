@@ -264,7 +264,7 @@ class Conditions:
 
     @property
     def only_k(self) -> bool:
-        """Whether adding up weights tells all."""
+        """Whether sums of weights decide."""
         return self.persons is None and not self.promise.of_sizes and not (self.sensitive and self.promise.of_sensitive)
 
     def met(self, units: Ints, group: Ints, groups: int) -> Mask:

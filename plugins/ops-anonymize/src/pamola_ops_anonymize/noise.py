@@ -80,7 +80,7 @@ class NoiseOperation(ColumnOperation):
         delta: With `gaussian`: the probability with which the loss may be greater.
         bounds: With `epsilon`: for each column the lowest and the highest value, known without looking at the data.
         sensitivity: With `epsilon`, in place of `bounds`: by how much two people's values may differ, which is on you.
-        person: With `epsilon`: columns that together tell whose a record is, where a person may have several. What
+        person: With `epsilon`: columns that together identify the person of a record, where one may have several. What
             `epsilon` and `delta` promise then holds for all of a person's cells in a column, not for each record.
         contributions: With `person`: how many records of a person are written at most; the others, later in the table,
             are left out. Noise grows with it.
@@ -205,8 +205,8 @@ class NoiseOperation(ColumnOperation):
         found = repeated(first, likely_roles(first, others, identifiers_of(ctx.run))[DIRECT])
         if found:
             ctx.warn(
-                f"{self.input_dataset}: {', '.join(map(str, found))} repeats in the first {len(first):,} records, so that"
-                f" one person may have several. epsilon holds for each record: a person with n records loses n times as"
+                f"{self.input_dataset}: {', '.join(map(str, found))} repeats in the first {len(first):,} records: one"
+                f" person may have several. epsilon holds for each record: a person with n records loses n times as"
                 f" much. State `person` and `contributions`"
             )
 

@@ -50,8 +50,8 @@ def _check_persons(operation: Any) -> None:
         kept = [name for name in operation.person_columns if name in getattr(operation, role)]
         if kept:
             raise ParameterError(
-                f"AnonymizeOperation: {', '.join(kept)} is in both `person` and `{role}`: what tells persons apart"
-                f" is not released"
+                f"AnonymizeOperation: {', '.join(kept)} is in both `person` and `{role}`: a column that identifies"
+                f" persons is not released"
             )
     if operation.person_records == "apart" and not operation.person_columns:
         raise ParameterError("AnonymizeOperation: `person_records` is for records of persons: name `person`")

@@ -37,16 +37,16 @@ class Persons:
 
     @classmethod
     def in_columns(cls, frame: pd.DataFrame, columns: Sequence[str], dataset: str) -> Persons:
-        """Persons told apart by the cells of some columns, together.
+        """Persons by the cells of some columns, together.
 
         Raises:
-            DataError: A cell is missing: nobody can say whose the record is.
+            DataError: A cell is missing, so that the person of a record is unknown.
         """
         absent = frame[list(columns)].isna().any(axis=1)
         if absent.any():
             raise DataError(
-                f"{dataset}: {int(absent.sum()):,} of {len(frame):,} records have no {' and '.join(columns)}, so that"
-                f" nobody can say whose they are: fill these cells, or leave the records out before this step"
+                f"{dataset}: {int(absent.sum()):,} of {len(frame):,} records have no {' and '.join(columns)}, which"
+                f" identify the person: fill these cells, or leave the records out before this step"
             )
         whose = np.zeros(len(frame), dtype=np.int64)
         for name in columns:
@@ -55,7 +55,7 @@ class Persons:
         return cls(whose, int(whose.max(initial=-1)) + 1)
 
     def taken(self, records: Ints) -> Persons:
-        """The persons of some of the records, numbered anew."""
+        """The persons of some of the records, numbered from 0."""
         whose, distinct = pd.factorize(self.of[records])
         return Persons(np.asarray(whose, dtype=np.int64), len(distinct))
 
@@ -86,7 +86,7 @@ def votes(group: Ints, person: Ints, value: Ints, count: Ints | None = None) -> 
         group: The class of each entry.
         person: Whose it is.
         value: Its value.
-        count: How many records it stands for; one unless given.
+        count: How many records each entry means; one unless given.
 
     Returns:
         Class and value of each vote, by class.
@@ -132,7 +132,7 @@ class ContributionBound:
     """Keeps the first records of each person, of a table that comes in pieces; all records without `columns`.
 
     Args:
-        columns: What tells persons apart.
+        columns: The columns that identify a person.
         most: How many records of a person are kept.
         dataset: The table, for messages.
     """
@@ -142,7 +142,7 @@ class ContributionBound:
         self._seen: Counter[Hashable] = Counter()
 
     def kept(self, piece: pd.DataFrame) -> pd.DataFrame:
-        """The records of a piece that are within the bound, in their order; DataError where one is nobody's."""
+        """The records of a piece that are within the bound, in their order."""
         if not self._columns:
             return piece
         persons = Persons.in_columns(piece, self._columns, self._dataset)

@@ -54,9 +54,9 @@ class RiskOperation(Operation):
             written in the same way. Without it the table itself is the population, and no k-map is reported.
         quasi_identifiers: Columns that together could identify a person.
         sensitive_attributes: Columns whose values an attacker would like to learn.
-        person: Columns that together tell whose a record is (a household's the same way), where a person may have
-            several records: classes, risks and uniques then count persons, each with the greatest risk of their
-            records and one vote for l, t and δ. The population's persons are counted where it has these columns.
+        person: Columns that together identify the person of a record (a household in the same way), where a person
+            may have several records: classes, risks and uniques then count persons, each with the greatest risk of
+            their records and one vote for l, t and δ. The population's persons are counted where it has these columns.
         risk_threshold: Records with a risk above this count as at risk; 0.2 means classes of fewer than 5.
         l: For which l recursive (c, l)-diversity is measured: the least c that the table does not reach.
         c: The c of recursive (c, l)-diversity, for which the greatest l is reported.
@@ -138,7 +138,7 @@ class RiskOperation(Operation):
             smallest = int(persons.in_classes(grouping.group[known], grouping.classes).min())
             ctx.warn(
                 f"{self.input_dataset}: {', '.join(map(str, found))} repeats, so that one person may have several"
-                f" records. Risks are those of records; told apart by {finest}, the smallest class holds {smallest:,}"
+                f" records. Risks are those of records; by {finest}, the smallest class holds {smallest:,}"
                 f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
             )
 

@@ -1,4 +1,4 @@
-"""The order of released rows: by their cells alone, so that it tells nothing that these do not."""
+"""The order of released rows: by their cells alone, so that it reveals no more than these do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WIDEST = 2**62
 def by_cells(frame: pd.DataFrame) -> Ints:
     """Positions of the rows, sorted by their cells, the first column first.
 
-    Rows that are the same in every cell stand next to each other; in which order, nobody can see.
+    Rows that are the same in every cell follow each other, in an order that makes no difference.
     """
     key, span = np.zeros(len(frame), dtype=np.int64), 1
     for position in range(frame.shape[1]):
