@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathSecurityError, PathValidationError
 from pamola_tasks.record import now
 from pamola_tasks.storage.files import check_name
+from pamola_tasks_directories.places import INTERNAL
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class TaskDirectoryManager:
     """The directories of one task, where `run.places` says.
 
-    Types: `task, input, output, dictionaries, temp, logs, state` and those of `directories.extra` in the task's own
-    directory; `raw, processed, reports, configs, project_logs` of the project.
+    Types: `task, input, output, internal, dictionaries, temp, logs, state` and those of `directories.extra` in the task's
+    own directory; `raw, processed, reports, configs, project_logs` of the project.
 
     Args:
         run: The run of the task. Its files are asked for at each use: they begin to encrypt while services come up.
@@ -40,15 +41,16 @@ class TaskDirectoryManager:
         self._directories = {kind: root / name for kind, name in {**place.directories, **run.places.folders}.items()}
 
     def ensure_directories(self) -> dict[str, Path]:
-        """Make what is missing; all directories by type.
+        """Make what is missing, and return these directories by type: all but `internal`, made when it is written to.
 
         Raises:
             PathValidationError: One of them leads out of the project.
             DirectoryCreationError: The system refuses to make one.
         """
-        for directory in self._directories.values():
+        made = {kind: directory for kind, directory in self._directories.items() if kind != INTERNAL}
+        for directory in made.values():
             self._make(directory)
-        return dict(self._directories)
+        return made
 
     def get_directory(self, dir_type: str) -> Path:
         """One directory, absolute; a DirectoryManagerError lists the types where there is no such one."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
 
 # Directories under the task's own, by type.
-_OF_TASK = {name: name for name in ("input", "output", "internal", "dictionaries", "temp", "logs")} | {"state": ".state"}
+_OF_TASK = {name: name for name in ("input", "output", "dictionaries", "temp", "logs")} | {"state": ".state"}
+INTERNAL = "internal"  # what must not leave; made when there is something in it
 
 
 class ProjectPlaces:
@@ -38,7 +39,7 @@ class ProjectPlaces:
         self._files = files
         self._data = files.root / (data_repository or "DATA")
         self._processed = self._data / "processed"
-        self._of_task = dict(_OF_TASK)
+        self._of_task = {**_OF_TASK, INTERNAL: INTERNAL}
         for name in extra:
             if check_name(name, "the extra directory") in {**self._of_task, **self.folders, "task": ""}:
                 raise DirectoryManagerError(f"directories.extra: {name!r} is a standard directory; take it out")
