@@ -233,7 +233,7 @@ class OperationContext:
             name: Its name without extension.
             kind: Its extension: `json`, `csv`, `png` …
             description: What it is, for people.
-            category: `output`, `internal` (not to be released) or `dictionary`: the directory; or another word for reports.
+            category: `output`, `internal` (not to be released) or `dictionary`, which are directories; or another word.
             tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
             group: Name of a group of artifacts that belong together.
         """

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class TaskDirectoryManager:
     """The directories of one task, where `run.places` says.
 
-    Types: `task, input, output, internal, dictionaries, temp, logs, state` and those of `directories.extra` in the task's
-    own directory; `raw, processed, reports, configs, project_logs` of the project.
+    Types: `task, input, output, internal, dictionaries, temp, logs, state` and those of `directories.extra`, in the
+    task's own directory; `raw, processed, reports, configs, project_logs` of the project.
 
     Args:
         run: The run of the task. Its files are asked for at each use: they begin to encrypt while services come up.
