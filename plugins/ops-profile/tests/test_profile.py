@@ -113,7 +113,7 @@ def test_histogram_counts_agree_with_numpy_where_no_bar_is_small() -> None:
         (pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01"])), "moment", 2),
         (pd.Series([[1], [1], [2]]), "text", 2),
         (pd.Series([1, "1", None], dtype=object), "text", 2),
-        (pd.Series([datetime.date(2020, 1, 1)] * 2), "text", 1),
+        (pd.Series([datetime.date(2020, 1, 1)] * 2), "moment", 1),
     ],
 )
 def test_every_kind_of_column_has_a_profile_that_json_can_hold(column: pd.Series, kind: str, distinct: int) -> None:

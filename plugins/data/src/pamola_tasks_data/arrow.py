@@ -90,9 +90,11 @@ def to_frame(table: Any, nullable: Collection[str] = ()) -> pd.DataFrame:
 def to_table(frame: pd.DataFrame, *, mixed_as_text: bool = False) -> Any:
     """A `plain` DataFrame as an Arrow table.
 
-    A column of values of several types is refused, or with `mixed_as_text` made text, as intervals and periods are.
+    A column of values of several types is refused, or with `mixed_as_text` made text, as intervals and periods are;
+    times are then `in_minutes`, too.
     """
     frame = plain(frame, spans_as_text=mixed_as_text)
+    frame = in_minutes(frame) if mixed_as_text else frame
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, OverflowError):
@@ -142,6 +144,18 @@ def plain(frame: pd.DataFrame, *, spans_as_text: bool = False) -> pd.DataFrame:
         elif isinstance(dtype, pd.SparseDtype):
             frame[name] = frame[name].astype(dtype.subtype)
     return frame
+
+
+def in_minutes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Times in UTC where their zone is off by seconds, as zones were before 1900: ISO 8601 has no such offsets."""
+    zoned = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.DatetimeTZDtype)]
+    changed: dict[Any, Any] = {}
+    for name in zoned:
+        utc = frame[name].dt.tz_convert("UTC")
+        local, there = (pd.DatetimeIndex(each.dt.tz_localize(None)).as_unit("us").asi8 for each in (frame[name], utc))
+        if ((local - there) % 60_000_000).any():
+            changed[name] = utc
+    return frame.assign(**changed) if changed else frame
 
 
 def _with_used_categories(column: pd.Series) -> pd.Series:

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pandas as pd
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import is_missing, plain
+from pamola_tasks_data.arrow import in_minutes, is_missing, plain
 from pamola_tasks_data.cells import text_of
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.dialect import check_header
@@ -82,7 +82,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
     header: list[str] | None = None
     row = 0
     for given in frames:
-        frame = plain(given)
+        frame = in_minutes(plain(given))
         if header is None:
             header = list(frame.columns)
             if len(header) > _MOST_COLUMNS:

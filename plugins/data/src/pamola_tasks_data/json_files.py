@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import is_missing, is_text, one_array, plain
+from pamola_tasks_data.arrow import in_minutes, is_missing, is_text, one_array, plain
 from pamola_tasks_data.csv_writing import as_text, by_value, bytes_of
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import CELL, check_expansion
@@ -287,7 +287,7 @@ def write_lines(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mappin
 def _lines(frames: Iterable[pd.DataFrame], before: str, after: str) -> Iterator[tuple[int, bytes]]:
     """Some rows at a time, each with something before and after it."""
     for given in frames:
-        frame = plain(given)
+        frame = in_minutes(plain(given))
         for start in range(0, len(frame), _ROWS):
             rows = frame.iloc[start : start + _ROWS]
             yield len(rows), _joined(rows, before, after)

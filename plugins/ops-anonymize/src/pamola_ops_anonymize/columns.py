@@ -209,7 +209,11 @@ def text_of(value: Any) -> str:
     if isinstance(value, np.datetime64):
         value = pd.Timestamp(value)
     if isinstance(value, pd.Timestamp):
-        return value.date().isoformat() if value == value.normalize() else value.isoformat()
+        offset = value.utcoffset()
+        if offset is not None and offset.seconds % 60:  # as zones were before 1900; ISO 8601 has no such offsets
+            value = value.tz_convert("UTC")
+        written: str = value.date().isoformat() if value == value.normalize() else value.isoformat()
+        return written
     return str(value)
 
 

@@ -250,7 +250,7 @@ def _ordered(name: str, present: npt.NDArray[Any], missing: Mask) -> tuple[Domai
 
 
 def _moments(name: str, present: pd.Series[Any], missing: Mask) -> tuple[Domain, Codes]:
-    stamps = pd.DatetimeIndex(present)
+    stamps = in_minutes(pd.DatetimeIndex(present))
     days = bool((stamps == stamps.normalize()).all())
     instants = stamps.tz_convert("UTC").tz_localize(None) if stamps.tz is not None else stamps
     values, inverse = np.unique(instants.to_numpy(), return_inverse=True)
@@ -263,6 +263,14 @@ def _moments(name: str, present: pd.Series[Any], missing: Mask) -> tuple[Domain,
         zone=stamps.tz,
     )
     return domain, _spread_codes(inverse, missing, len(values))
+
+
+def in_minutes(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Times in UTC where their zone is off by seconds, as zones were before 1900: ISO 8601 has no such offsets."""
+    if stamps.tz is None:
+        return stamps
+    local, utc = (each.tz_localize(None).as_unit("us").asi8 for each in (stamps, stamps.tz_convert("UTC")))
+    return stamps.tz_convert("UTC") if ((local - utc) % 60_000_000).any() else stamps
 
 
 def _positions(numbers: Floats) -> Floats:

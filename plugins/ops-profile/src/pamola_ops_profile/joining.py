@@ -77,6 +77,8 @@ def _plain_key(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     """The table with a key whose values are stored one by one: levels that nobody has would count as keys."""
     if isinstance(frame[key].dtype, pd.CategoricalDtype):
         return frame.assign(**{key: frame[key].astype(frame[key].cat.categories.dtype)})
+    if isinstance(frame[key].dtype, pd.DatetimeTZDtype):  # the same moments, whatever the zone they are shown in
+        return frame.assign(**{key: frame[key].dt.tz_convert("UTC")})
     return frame
 
 
@@ -86,7 +88,7 @@ def _key_kind(keys: pd.Series[Any]) -> str:
     if pd.api.types.is_numeric_dtype(keys.dtype):
         return "numbers"
     if pd.api.types.is_datetime64_any_dtype(keys.dtype):
-        return "moments"
+        return "moments" if keys.dt.tz is None else "moments with a time zone"
     if isinstance(keys.dtype, pd.StringDtype):
         return "text"
     found = pd.api.types.infer_dtype(keys, skipna=True)

@@ -8,6 +8,7 @@ A mean still follows an extreme value: top-code the column first where its size 
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 RoleOf = Callable[[str, Any], tuple[str, str] | None]
 
 _DAY = 86_400.0
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, in seconds since 1970
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -138,6 +140,8 @@ _KINDS_OF_OBJECTS = {
     "mixed-integer-float": "number",
     "decimal": "number",
     "boolean": "truth",
+    "date": "moment",
+    "datetime": "moment",
 }
 
 
@@ -149,10 +153,21 @@ def as_numbers(present: pd.Series[Any], kind: str) -> Floats | None:
         except OverflowError:  # whole numbers of more than 308 digits
             return None
     if kind == "moment":
-        stamps = pd.DatetimeIndex(present)
-        since = (stamps - pd.Timestamp(0, tz=stamps.tz)).total_seconds()
-        return np.asarray(since, dtype=np.float64)
+        return _microseconds(present) / 1e6
     return None
+
+
+def _microseconds(present: pd.Series[Any]) -> Floats:
+    """Since 1970 (UTC); nanoseconds would end in 2262."""
+    if pd.api.types.is_datetime64_any_dtype(present.dtype):
+        stamps = pd.DatetimeIndex(present).as_unit("us")
+        return np.asarray(stamps.asi8, dtype=np.float64)  # these are in UTC
+    zoned = (getattr(value, "tzinfo", None) for value in present)
+    plain = [
+        value.astimezone(datetime.UTC).replace(tzinfo=None) if zone else value
+        for value, zone in zip(present, zoned, strict=True)
+    ]
+    return np.array(plain, dtype="datetime64[us]").astype(np.int64).astype(np.float64)
 
 
 def _counts(present: pd.Series[Any]) -> pd.Series[int]:
@@ -216,7 +231,7 @@ def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> tuple[dict
         return {}, None
 
     def told(number: float) -> float | str:
-        return number if kind == "number" else pd.Timestamp(round(number), unit="s").isoformat()
+        return number if kind == "number" else str(np.datetime64(round(min(max(number, _FIRST), _LAST)), "s"))
 
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond floats is no number, and becomes null
         low = float(ordered[:min_count].mean())
