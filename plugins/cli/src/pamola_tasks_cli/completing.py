@@ -5,23 +5,20 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-if TYPE_CHECKING:
-    from pamola_tasks_cli.app import Invocation
 
-
-def completing(command: click.Command, invocation: Invocation) -> click.Command:
+def completing(command: click.Command, invocation: Any) -> click.Command:
     """The command, of which parameters complete: arguments `task` and `tasks`, options whose metavar is STEP."""
     command = copy.copy(command)
     command.params = [_completing(parameter, invocation) for parameter in command.params]
     return command
 
 
-def _completing(parameter: click.Parameter, invocation: Invocation) -> click.Parameter:
+def _completing(parameter: click.Parameter, invocation: Any) -> click.Parameter:
     find: Callable[[click.Context], Iterable[str]]
     if isinstance(parameter, click.Argument) and parameter.name in ("task", "tasks"):
 
