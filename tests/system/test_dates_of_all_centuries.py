@@ -60,7 +60,8 @@ def test_every_operation_takes_dates_of_all_centuries(cli, project: Path, kind: 
     cli("run", "t", cwd=project, code=0, env={"PAMOLA_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
 
     def released(name: str) -> list[str]:
-        return pd.read_csv(project / f"DATA/processed/t/output/{name}.csv", dtype=str)["at"].tolist()
+        table = pd.read_csv(project / f"DATA/processed/t/output/{name}.csv", dtype=str)
+        return table.sort_values("n", key=lambda numbers: numbers.astype(int))["at"].tolist()
 
     moments = [pd.Timestamp(value) for value in at]
     for value, written in zip(moments, released("kept"), strict=True):
