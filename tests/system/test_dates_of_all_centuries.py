@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 ROLES = {"input_dataset": "x", "quasi_identifiers": ["at"]}
+ANONYMOUS = {**ROLES, "k": 3, "insensitive_attributes": ["n"]}
 AT = {"input_dataset": "x", "columns": ["at"]}
 STEPS: list[dict[str, Any]] = [
-    {"AnonymizeOperation": {**ROLES, "output_dataset": "ranges", "k": 3}},
-    {"AnonymizeOperation": {**ROLES, "output_dataset": "labels", "k": 3, "strategy": "hierarchy"}},
-    {"AnonymizeOperation": {**ROLES, "output_dataset": "means", "k": 3, "strategy": "microaggregation"}},
+    {"AnonymizeOperation": {**ANONYMOUS, "output_dataset": "ranges"}},
+    {"AnonymizeOperation": {**ANONYMOUS, "output_dataset": "labels", "strategy": "hierarchy"}},
+    {"AnonymizeOperation": {**ANONYMOUS, "output_dataset": "means", "strategy": "microaggregation"}},
     {"GeneralizeOperation": {**AT, "output_dataset": "decades", "method": "period", "period": "decade"}},
     {"PseudonymizeOperation": {**AT, "output_dataset": "tokens"}},
     {"MaskOperation": {**AT, "output_dataset": "masked", "method": "partial", "keep_first": 4}},
