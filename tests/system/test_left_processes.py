@@ -30,9 +30,12 @@ def nested(): subprocess.Popen(["sh", "-c", '"$@" & exec setsid "$@"', "sh", *SL
 class Starts(Operation):
     how: str = ""
     hangs: bool = False
+    dies: str = ""
 
     def execute(self, ctx):
         globals()[self.how]()
+        if self.dies:
+            exec(self.dies)
         time.sleep(1000 if self.hangs else 0.5)
         return OperationResult.success()
 
@@ -63,9 +66,10 @@ def running(mark):
 
 @pytest.fixture
 def run(cli, project, mark):
-    def go(how, settings, code):
+    def go(how, settings, code, more=""):
         (project / "starts.py").write_text(PLUGIN.format(mark=mark))
-        task = f"task_id: t\n{settings}\noperations: [Starts: {{how: {how}, hangs: {str(code != 0).lower()}}}]\n"
+        operation = f"{{how: {how}, hangs: {str(code != 0).lower()}{more}}}"
+        task = f"task_id: t\n{settings}\noperations: [Starts: {operation}]\n"
         (project / "configs/t.yaml").write_text(task)
         done = cli("--plugin", "starts.py", "run", "t", cwd=project, code=code)
         return done.stdout + done.stderr
@@ -95,3 +99,15 @@ def test_in_this_process_it_is_a_warning(run, mark, how):
     said = run(how, "", 0)
     assert running(mark)
     assert f"{running(mark)[0]}" in said
+
+
+DEATHS = ["import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "import os; os._exit(3)", "import os; os.abort()"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("dies", DEATHS)
+def test_what_a_process_that_died_had_started_is_ended_too(run, mark, how, dies):
+    """A plain child ends with the group of the process; what left that belongs to nobody."""
+    said = run(how, "retry: {max_retries: 0}\nexecutor: {kind: processes}", 1, f", dies: '{dies}'")
+    assert "its process died" in said
+    assert running(mark) == []

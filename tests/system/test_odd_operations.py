@@ -57,6 +57,10 @@ def caused():
 def write(ctx):
     ctx.data.write("a", pandas.DataFrame({"n": [1]}))
 
+def all_descriptors(opened):
+    while True:
+        opened.append(open(os.devnull))
+
 ODD = {
     "metrics in a circle": lambda ctx: OperationResult.success(round_about()),
     "metrics far too deep": lambda ctx: OperationResult.success(nested(100000)),
@@ -66,6 +70,8 @@ ODD = {
     "metrics in a list": lambda ctx: OperationResult(metrics=[1]),
     "a warning without text": lambda ctx: ctx.warn(Bad()),
     "artifacts that are none": lambda ctx: OperationResult.success({}, ["a.txt"]),
+    "file descriptors kept": lambda ctx: all_descriptors([]),
+    "file descriptors left": lambda ctx: all_descriptors(sys.__dict__.setdefault("left", [])),
     "error without text": lambda ctx: raises(Mute()),
     "error that leaves": lambda ctx: raises(Moody()),
     "error without end": lambda ctx: raises(Deep()),
@@ -124,6 +130,7 @@ def pamola_add_operations():
 TASK = """\
 task_id: t
 continue_on_error: true
+retry: {{max_retries: 0}}
 executor: {{kind: {kind}}}
 operations:
   - Odd: {{how: {how!r}}}

@@ -7,6 +7,7 @@ import glob
 import os
 import signal
 import time
+from collections.abc import Collection
 
 _ROUNDS = 20  # of looking for more; only what starts others without end is left then
 _PAUSE = 0.01  # seconds that the killed have to be gone
@@ -19,14 +20,14 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 
 
-def descendants(pid: int) -> set[int]:
-    """Those that run, by number, without the tracker that multiprocessing starts."""
+def descendants(pid: int, but: Collection[int] = ()) -> set[int]:
+    """Those that run, by number, without these and theirs, and without the tracker that multiprocessing starts."""
     found: set[int] = set()
     waiting = [pid]
     while waiting:
         for path in glob.glob(f"/proc/{waiting.pop()}/task/*/children"):
             with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-                children = [int(number) for number in file.read().split() if _runs(number)]
+                children = [int(number) for number in file.read().split() if int(number) not in but and _runs(number)]
                 found.update(children)
                 waiting += children
     return found
@@ -40,11 +41,18 @@ def _runs(number: str) -> bool:
     return False
 
 
-def end_descendants(pid: int) -> int:
-    """Kill them, and those that come to light then; how many there were."""
+def parent_of(pid: int) -> int:
+    """The number of a process's parent; 0 where it cannot be known."""
+    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])  # the name before may hold anything
+    return 0
+
+
+def end_descendants(pid: int, but: set[int] | None = None) -> int:
+    """Kill them, and those that come to light then, but for those of some processes; how many there were."""
     ended: set[int] = set()
     for _ in range(_ROUNDS):
-        found = descendants(pid)
+        found = descendants(pid, but or set())
         if not found:
             break
         ended |= found

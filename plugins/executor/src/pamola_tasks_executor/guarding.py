@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+_KEPT = 64  # file descriptors that no step gets
 _DEPTH = 50  # of metrics: whoever writes reports and the journal has to go through them
 
 
@@ -34,6 +37,8 @@ def guarded(name: str, attempt: Callable[[], T]) -> T:
             _refuse_unwritable(name, result)
         return result
     except BaseException as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            traceback.clear_frames(error.__traceback__)  # which hold what it has opened
         if _has_text(error):
             raise
         kind = type(error).__name__
@@ -86,6 +91,7 @@ class _State:
         self._lock = threading.Lock()
         self._running = 0
         self._before: list[tuple[Callable[[Any], Any], Callable[[], Any], Any]] = []
+        self._descriptors: tuple[int, int] | None = None
 
     @contextlib.contextmanager
     def kept(self, here: Callable[[], bool]) -> Iterator[None]:
@@ -94,11 +100,14 @@ class _State:
             self._running += 1
             if self._running == 1:
                 self._before = [(put, get, value) for get, put in _PARTS for value in _got(get)]
+                self._descriptors = _descriptors()
+            _keep_descriptors(self._descriptors)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if sys.platform != "win32" else None
         try:
             yield
         finally:
             if here():
+                _give_descriptors(self._descriptors)
                 if mask is not None:
                     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 with self._lock:
@@ -107,6 +116,39 @@ class _State:
                         if _got(get) != [value]:
                             with contextlib.suppress(OSError, ValueError):  # ValueError: handlers of the main thread
                                 put(value)
+
+
+def _descriptors() -> tuple[int, int] | None:
+    """How many files this process may have open: what holds, and what that can be raised to."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+def _keep_descriptors(before: tuple[int, int] | None) -> None:
+    """Leave some for what comes after a step that uses up all: its error, the report, the history."""
+    if before is not None and before[0] > 4 * _KEPT:
+        # Where an earlier step has used up all, this one gets most of what that has left.
+        _allow_descriptors(before[1], before[0] - _KEPT, before[0] - _KEPT // 4)
+
+
+def _give_descriptors(before: tuple[int, int] | None) -> None:
+    """Put the limit back, higher where even so nothing can be opened."""
+    if before is not None and (now := _descriptors()) is not None:
+        _allow_descriptors(now[1], before[0], now[1])
+
+
+def _allow_descriptors(most: int, *limits: int) -> None:
+    """Set the first of these limits with which something can be opened."""
+    import resource
+
+    for limit in limits:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+            os.close(os.open(os.devnull, os.O_RDONLY))
+            return
 
 
 def _got(get: Callable[[], Any]) -> list[Any]:

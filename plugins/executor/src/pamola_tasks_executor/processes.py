@@ -15,7 +15,7 @@ from typing import Any
 
 from pamola_tasks.errors import OperationError
 from pamola_tasks.secret import withheld
-from pamola_tasks_executor.descendants import adopt_orphans, end_descendants
+from pamola_tasks_executor.descendants import adopt_orphans, end_descendants, parent_of
 from pamola_tasks_executor.elsewhere import State, Work
 
 # The first byte of a message of the worker.
@@ -46,7 +46,7 @@ class Processes:
             from multiprocessing import forkserver
 
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(self._modules)
+            context.set_forkserver_preload([f"{__package__}.serving", *self._modules])
             with contextlib.suppress(OSError):
                 forkserver.ensure_running()
                 return context
@@ -91,6 +91,7 @@ class _Worker:
         self.process = context.Process(target=serve, args=arguments, name="pamola step", daemon=True)
         self.process.start()
         theirs.close()
+        self._server = parent_of(self.process.pid) if sys.platform == "linux" else 0
         self._run = b""
         self._work: Work
         self._began = False
@@ -130,6 +131,8 @@ class _Worker:
         how = f"exit code {code}"
         with contextlib.suppress(ValueError):
             how = f"signal {signal.Signals(-(code or 0)).name}"
+        if left := self._end_orphans():
+            how += f"; {left} processes that it had started were ended"
         if self._began:
             return f"step {self._work.step_id}: its process died ({how})"
         return (
@@ -137,6 +140,12 @@ class _Worker:
             f" terminal. A script must run its task under `if __name__ == '__main__':`, because a new process"
             f" imports it"
         )
+
+    def _end_orphans(self) -> int:
+        """End what it had started when it died: that belongs to the server of forks now."""
+        if self._server in (0, os.getpid()):
+            return 0
+        return end_descendants(self._server, {child.pid for child in multiprocessing.active_children() if child.pid})
 
     def end(self) -> None:
         """Let it end by itself, since it has no work."""
