@@ -4,7 +4,8 @@ A line that is incomplete by a crash at the end of the file is skipped, and cut 
 elsewhere is reported, never hidden. Several processes may append at once.
 
 Each line that is appended has `prev`, a hash of the line before, and, where the writer has a key, `mac` over all of it:
-a line with a right `mac` vouches for every line before it.
+a line with a right `mac` vouches for every line before it. One with `seam`, two hashes, vouches that lines were taken
+away: the line that says to follow the second one follows the first one now.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import zlib
@@ -21,6 +23,7 @@ import attrs
 
 from pamola_tasks.storage import files as durable
 from pamola_tasks.storage import system
+from pamola_tasks.storage.appending import cut_torn_tail, descriptor_of, has_name, joined, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,12 +44,14 @@ MOVED = "it does not follow the line before: one was removed, inserted, moved or
 class Damage:
     """A line that cannot be trusted: its number from 1, or 0 where lines were read from the end, and why.
 
-    `entry` is what it says, where it is whole.
+    `entry` is what it says, where it is whole. `seam` has, where it follows another line than it says, the hashes of
+    that one and of the one that it says.
     """
 
     line: int
     reason: str
     entry: Mapping[str, Any] | None = None
+    seam: tuple[str, str] | None = None
 
 
 @attrs.define
@@ -65,7 +70,7 @@ class Journal:
 def encode(entry: Mapping[str, Any], before: bytes = b"", key: bytes | None = None) -> bytes:
     """One entry as a line, which follows the line `before`, and is authenticated where there is a key."""
     if before:
-        entry = {**entry, "prev": _link(before)}
+        entry = {**entry, "prev": link(before)}
     # Names of files may hold bytes that are no UTF-8; Python has them as lone surrogates, and json reads them back.
     text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     data = text.encode("utf-8", "surrogatepass")
@@ -130,18 +135,25 @@ def key_of(run: RunServices | None, purpose: str) -> bytes | None:
     return None if ask is None else ask(purpose)
 
 
-def _link(line: bytes) -> str:
+def link(line: bytes) -> str:
+    """The hash of a line without its line end, by which the next one names it."""
     return hashlib.sha256(line).hexdigest()[:32]
 
 
-def _follows(line: bytes, before: bytes) -> bool | None:
-    """Whether a line says that it follows this one; None where it does not say."""
+def followed(line: bytes) -> str:
+    """The hash of the line that a line says it follows; nothing where it does not say."""
     place = line.rfind(b'"prev":"', -_MAC - 50)
-    return None if place < 0 else line[place + 8 : place + 40] == _link(before).encode()
+    return "" if place < 0 else line[place + 8 : place + 40].decode("ascii", "replace")
 
 
 def append(
-    files: Files, path: str | Path, entries: Iterable[Mapping[str, Any]], *, flush: bool, key: bytes | None = None
+    files: Files,
+    path: str | Path,
+    entries: Iterable[Mapping[str, Any]],
+    *,
+    flush: bool,
+    key: bytes | None = None,
+    before: Callable[[], bytes] = lambda: b"",
 ) -> None:
     """Append entries, all of them or, after a crash, a readable part of them.
 
@@ -151,30 +163,41 @@ def append(
         entries: Objects for JSON.
         flush: Whether to wait until the disk has them.
         key: Authenticates them.
+        before: Asked for the line that the first one of an empty journal follows.
     """
     entries = list(entries)
-    data = b"".join(map(encode, entries))  # what cannot be written is said before the lock is taken
-    with files.naming(path, lambda: len(data)), locked(files, path, flush=flush) as file:
-        if (last := _cut_torn_tail(file)) is not None:
-            data = b"".join(chained(entries, last, key))
-        _write(file, data)
+    size = len(b"".join(map(encode, entries)))  # what cannot be written is said before the lock is taken
+    with files.naming(path, lambda: size), locked(files, path, flush=flush) as file:
+        append_to(file, entries, key=key, before=before)
+
+
+def append_to(
+    file: IO[bytes],
+    entries: Iterable[Mapping[str, Any]],
+    *,
+    key: bytes | None,
+    before: Callable[[], bytes] = lambda: b"",
+) -> None:
+    """The same to an open journal. For holders of its lock."""
+    last = cut_torn_tail(file)
+    write(file, b"".join(map(encode, entries) if last is None else chained(entries, last or before(), key)))
 
 
 @contextlib.contextmanager
 def locked(files: Files, path: str | Path, *, flush: bool = False) -> Iterator[IO[bytes]]:
     """Keep other processes from appending to a journal, or replacing it, for the time of the block.
 
-    It is the file that has the name when the lock is taken, also if it was replaced while waiting. With `flush` it is
-    flushed after the lock is let go, so that several writers flush together.
+    It is the file that has the name when the lock is taken, also if it was replaced or renamed while waiting. With
+    `flush` it is flushed after the lock is let go, so that several writers flush together.
     """
     while True:
         with files.append(path) as file:
-            descriptor = _descriptor(file)
+            descriptor = descriptor_of(file)
             if descriptor is None:
                 yield file
                 return
             system.lock(descriptor, wait=files.lock_timeout)
-            if os.fstat(descriptor).st_nlink:
+            if has_name(files, path, descriptor):
                 try:
                     yield file
                 finally:
@@ -189,18 +212,25 @@ def replace(files: Files, path: str | Path, lines: Iterable[bytes]) -> None:
 
     The new file is flushed before it gets the name: a rename that outlives its data would lose all entries at once.
     """
-    head, tail = os.path.split(path)
-    new = os.path.join(head, durable.temporary_name(tail))
-    try:
-        data = b"".join(lines)
-        with files.naming(path, lambda: len(data)), files.append(new) as copy:
-            _write(copy, data)
-            if (descriptor := _descriptor(copy)) is not None:
-                system.flush_data(descriptor)
+    with prepared(files, path, lines) as new:
         files.replace(new, path)
-    except BaseException:
+
+
+@contextlib.contextmanager
+def prepared(files: Files, path: str | Path, lines: Iterable[bytes]) -> Iterator[str]:
+    """A new file, flushed, with these lines, beside the name that the block is to give it; else it is removed."""
+    head, tail = os.path.split(path)
+    new, written = os.path.join(head, durable.temporary_name(tail)), 0
+    try:
+        with files.naming(path, lambda: written), files.append(new) as copy:
+            for data in joined(lines):
+                written += len(data)
+                write(copy, data)
+            if (descriptor := descriptor_of(copy)) is not None:
+                system.flush_data(descriptor)
+        yield new
+    finally:
         files.unlink(new, missing_ok=True)
-        raise
 
 
 def read(files: Files, path: str | Path, **proof: Any) -> Journal:
@@ -227,30 +257,51 @@ def parse(
     """
     *lines, tail = data.split(b"\n")
     journal = Journal(torn=tail != b"")
+    for found, unproven in judged(lines, key=key, needs=needs):
+        if isinstance(found, Damage):
+            journal.damaged.append(found)
+            continue
+        if unproven:
+            journal.old.append(found)
+        if keeps_old or not unproven:
+            journal.entries.append(found)
+    return journal
+
+
+def judged(
+    lines: Iterable[bytes],
+    *,
+    key: bytes | None = None,
+    needs: Callable[[Mapping[str, Any]], bool] = lambda entry: True,
+) -> Iterator[tuple[dict[str, Any] | Damage, bool]]:
+    """What each line is, without its line end, in the order written: an entry or a damage.
+
+    The second value is whether an entry needs a `mac` and is older than the first that has one: nothing proves it.
+    """
     before: bytes | None = _START  # None after a damaged line: what follows cannot be judged without a key
     linked = proven = False
     for number, line in enumerate(lines, 1):
+        entry: dict[str, Any] | None = None
+        seam = None
         try:
             entry = decode(line, key)
-            known = before is not None
-            follows = _follows(line, before or b"") if known or key is not None else None
-            if follows is False or (follows is None and linked and known):
-                raise ValueError(MOVED)
-            linked = linked or follows is not None
             authentic = entry.pop("authentic", True)
+            known = before is not None
+            says, follows = followed(line), link(before or b"")
+            if (says != follows and (known or key is not None)) if says else (linked and known):
+                seam = (follows, says)
+                raise ValueError(MOVED)
+            linked = linked or says != ""
             proven = proven or (authentic and key is not None)
-            if not authentic and needs(entry):
-                if proven:
-                    raise ValueError(UNPROVEN)
-                journal.old.append(entry)
-            if authentic or keeps_old or not needs(entry):
-                journal.entries.append(entry)
+            unproven = not authentic and needs(entry)
+            if unproven and proven:
+                raise ValueError(UNPROVEN)
+            yield entry, unproven
             before = line
         except ValueError as problem:
             whole = str(problem) in (MOVED, UNPROVEN)
-            journal.damaged.append(Damage(number, str(problem), decode(line) if whole else None))
+            yield Damage(number, str(problem), decode(line) if whole else None, seam), False
             before = line if whole else None
-    return journal
 
 
 def newest_first(
@@ -265,90 +316,49 @@ def newest_first(
         but: Lines with these bytes near their beginning are passed over, unread.
         key: Gives entries `authentic`, and damages for lines with another `mac` or of another place.
     """
-    later: bytes | None = None
-    for line in _lines_backwards(files, path, block):
-        if later is not None:
-            yield from _decoded(later, but, key, line)
-        later = line
-    if later is not None:
-        yield from _decoded(later, but, key, _START)
-
-
-def _lines_backwards(files: Files, path: str | Path, block: int) -> Iterator[bytes]:
     try:
         with files.open_raw(path) as file:
-            position = file.seek(0, os.SEEK_END)
-            rest = b""
-            at_end = True
-            while position > 0:
-                size = min(block, position)
-                position -= size
-                file.seek(position)
-                lines = (file.read(size) + rest).split(b"\n")
-                rest = lines.pop(0)
-                if at_end and lines:
-                    lines.pop()  # what stands behind the last line end: nothing, or a torn line
-                    at_end = False
-                yield from reversed(lines)
-            if rest and not at_end:
-                yield rest
+            yield from decoded(lines_backwards(file, block), but=but, key=key)
     except FileNotFoundError:
         return
 
 
-def _decoded(line: bytes, but: bytes, key: bytes | None, before: bytes) -> Iterator[dict[str, Any] | Damage]:
-    if not (but and but in line[:_BEGINNING]):
+def lines_backwards(file: IO[bytes], block: int = 1 << 16) -> Iterator[bytes]:
+    """The whole lines of an open journal, from the last to the first, without their line ends."""
+    position = file.seek(0, os.SEEK_END)
+    rest = b""
+    at_end = True
+    while position > 0:
+        size = min(block, position)
+        position -= size
+        file.seek(position)
+        lines = (file.read(size) + rest).split(b"\n")
+        rest = lines.pop(0)
+        if at_end and lines:
+            lines.pop()  # what stands behind the last line end: nothing, or a torn line
+            at_end = False
+        yield from reversed(lines)
+    if rest and not at_end:
+        yield rest
+
+
+def decoded(lines: Iterable[bytes], *, but: bytes = b"", key: bytes | None = None) -> Iterator[dict[str, Any] | Damage]:
+    """What lines say that are given from the last to the first; see `newest_first`."""
+    seams: set[tuple[str, ...]] = set()
+    vouched = False  # whether a later line with a `mac` proves the one that is read
+    for line, before in itertools.pairwise(itertools.chain(lines, [_START])):
+        if but and but in line[:_BEGINNING]:
+            continue
         try:
             entry = decode(line, key)
-            if key is not None and _follows(line, before) is False:
-                raise ValueError(MOVED)
+            if key is not None:
+                vouched = vouched or entry["authentic"]
+                if vouched and (seam := entry.get("seam")):
+                    seams.add(tuple(map(str, seam)))
+                says, follows = followed(line), link(before)
+                if says and says != follows and (follows, says) not in seams:
+                    raise ValueError(MOVED)
             yield entry
         except ValueError as problem:
+            vouched = False
             yield Damage(0, str(problem))
-
-
-def _descriptor(file: IO[bytes]) -> int | None:
-    """The file's descriptor; None for a file in memory."""
-    try:
-        return file.fileno()
-    except OSError:
-        return None
-
-
-def _cut_torn_tail(file: IO[bytes]) -> bytes | None:
-    """Remove what stands behind the last line end: the beginning of a line that was never finished.
-
-    Returns:
-        The last line; None for a file in memory.
-    """
-    descriptor = _descriptor(file)
-    if descriptor is None:
-        return None
-    end = position = os.lseek(descriptor, 0, os.SEEK_END)
-    data = b""
-    while position > 0 and data.count(b"\n") < 2:
-        start = max(0, position - 4096)
-        data = _read_at(descriptor, start, position - start) + data
-        position = start
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        os.ftruncate(descriptor, end - len(data) + len(whole))
-    return whole[whole.rfind(b"\n", 0, -1) + 1 : -1]
-
-
-def _read_at(descriptor: int, offset: int, size: int) -> bytes:
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    data = b""
-    while len(data) < size and (piece := os.read(descriptor, size - len(data))):
-        data += piece
-    return data
-
-
-def _write(file: IO[bytes], data: bytes) -> None:
-    descriptor = _descriptor(file)
-    if descriptor is None:
-        file.write(data)
-        return
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, data[written:])
