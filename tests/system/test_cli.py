@@ -228,6 +228,34 @@ def test_clean_removes_what_a_killed_run_left_and_no_output(cli, project):
     assert not list((home / "temp").iterdir())
 
 
+def test_clean_removes_what_a_killed_change_of_keys_left(cli, project):
+    """It puts a new file beside each encrypted one, which can be an input, or what a finished step left."""
+    cli("run", "example", cwd=project, code=0)
+    step = project / "DATA/processed/example/.state/steps/finished"
+    step.mkdir()
+    folders = [step, project / "DATA/raw", project / ".pamola", project / "DATA/reports/example"]
+    left = [folder / ".x.csv.tmp-pamola-0123456789ab" for folder in folders]
+    for path in left:
+        path.touch()
+    told = cli("doctor", "--data", cwd=project).stdout
+    assert all(str(path.relative_to(project)) in told for path in left), told
+    done = json.loads(cli("clean", "--json", cwd=project, code=0).stdout)
+    assert sorted(done["removed"]) == sorted(str(path.relative_to(project)) for path in left)
+    assert not any(path.exists() for path in left)
+
+
+def test_status_of_a_task_gives_each_line_a_label(cli, project):
+    cli("run", "example", cwd=project, code=0)
+    for name in ("a.csv", "b.csv"):
+        (project / "DATA/processed/example/output" / name).touch()
+    lines = cli("status", "example", cwd=project, code=0).stdout.splitlines()[1:]
+    at = lines[0].index("done")
+    assert [line[:at].strip() for line in lines] == ["state", "since", "run", "took", "no longer made", ""]
+    assert all(line[at - 1] == " " and line[at] != " " for line in lines)
+    assert "2 files that the newest run did not make" in cli("status", cwd=project, code=0).stdout
+    assert "of 1 task: all sound" in cli("doctor", "--data", cwd=project, code=0).stdout
+
+
 def test_on_a_narrow_terminal_the_table_of_hooks_stays_on_its_lines(cli):
     for columns in (80, 200):
         lines = cli("hooks", env={"COLUMNS": str(columns)}, code=0).stdout.splitlines()

@@ -131,6 +131,19 @@ def test_a_folder_that_holds_something_is_left_alone(pamola: Run, tmp_path: Path
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
 
 
+def test_a_demo_that_was_killed_says_how_to_go_on(pamola: Run, tmp_path: Path) -> None:
+    """While the project was made, or while its task ran."""
+    folder = tmp_path / "kept"
+    (folder / ".pamola").mkdir(parents=True)
+    (folder / ".pamola.toml").touch()
+    assert "remove it" in pamola("demo", "--keep", folder).stderr
+    (folder / "configs").mkdir()
+    (folder / "configs/demo.yaml").write_text("task_id: demo\noperations: []\n")
+    done = pamola("demo", "--keep", folder)
+    assert done.returncode == 2
+    assert f"pamola-task --project {folder} run demo" in done.stderr
+
+
 def test_an_empty_folder_is_empty_again_after_a_refusal(pamola: Run, people: Path, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     assert pamola("demo", people, "--quasi-identifiers", "nothing", "--keep", tmp_path / "kept").returncode == 2

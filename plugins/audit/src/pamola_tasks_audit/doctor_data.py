@@ -35,13 +35,13 @@ def examine(kernel: KernelView) -> list[Diagnosis]:
         task_ids = kernel.task_ids()
         for task_id in task_ids:
             found += _of_task(kernel, task_id, unexamined)
-        folders = [run.places.folders[kind] for kind in ("configs", "reports", "project_logs")]
+        folders = [".pamola", *(run.places.folders[kind] for kind in ("configs", "raw", "reports", "project_logs"))]
         found += _left_over("project", [path for folder in folders for path in unpublished(run.files, folder)])
     except (PamolaTaskError, OSError) as error:
         return [Diagnosis(level="error", subject="data", finding=f"it cannot be looked at: {error}")]
     examined = [kept for service, kept in _KEPT.items() if service not in unexamined]
     if not found and examined:
-        text = f"{', '.join(examined)} of {len(task_ids)} tasks: all sound"
+        text = f"{', '.join(examined)} of {len(task_ids)} {'task' if len(task_ids) == 1 else 'tasks'}: all sound"
         found.append(Diagnosis(level="ok", subject="data", finding=text))
     for service, label in unexamined.items():
         finding = f"not examined: {_KEPT[service]}, of which {label} offers no examination"

@@ -32,13 +32,15 @@ def command(cli: Invocation, task: str | None, outputs: bool, as_json: bool) -> 
             with run.lock.keeping_out(place.task_id):
                 removed += _emptied(run.files, place.directories["temp"])
                 removed += leftovers.remove_of_task(run.files, place)
+                removed += leftovers.remove_unpublished(run.files, place.home)  # in finished steps: by `keys rekey`
                 removed += _earlier_outputs(run) if outputs else []
         except AlreadyRunning:
             running.append(place.task_id)
     if not task and not running:
         run = kernel.services(None, upto="places")
-        for folder in ("configs", "reports", "project_logs"):
-            removed += leftovers.remove_unpublished(run.files, run.places.folders[folder])
+        for kind in ("configs", "raw", "reports", "project_logs"):
+            removed += leftovers.remove_unpublished(run.files, run.places.folders[kind])
+        removed += leftovers.remove_unpublished(run.files, ".pamola")
     if as_json:
         print_json({"removed": removed, "running": running})
         return

@@ -8,7 +8,7 @@ import click
 
 from pamola_tasks.nulls import NoHistory
 from pamola_tasks.storage.leftovers import outdated
-from pamola_tasks_cli.output import duration, facts, heading, note, print_json, print_table, program
+from pamola_tasks_cli.output import duration, facts, heading, listed, note, print_json, print_table, program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pamola_tasks_cli.app import Invocation
 
 _COLOURS = {"running": "cyan", "done": "green", "failed": "red", "interrupted": "yellow", "aborted": "yellow"}
+_LABELS = {"failed": "error", "aborted": "stopped", "unknown": "process"}  # of what is said about a state
 _NEXT = {
     "interrupted": "resumes where it was interrupted",
     "aborted": "resumes where its process ended",
@@ -32,21 +33,26 @@ _NEXT = {
 def command(cli: Invocation, task: str | None, as_json: bool) -> None:
     """Show what is running and how each task, or TASK, ended: done, failed, interrupted, aborted or never run."""
     kernel = cli.kernel
-    rows = [status_of(kernel.inspect(task_id)) for task_id in ([task] if task else kernel.task_ids())]
+    if task:
+        seen = kernel.inspect(task)  # an error that says which was meant, where there is no such task
+        rows = [status_of(seen, seen.record.task_id)]
+    else:
+        seen = kernel.services(None, upto="lock")
+        rows = [status_of(seen, task_id) for task_id in kernel.task_ids()]
     if as_json:
         print_json(rows[0] if task else rows)
     elif task:
         _print_one(rows[0], task)
     elif rows:
-        cells = [[row["task"], row["state"], _when(row), _detail(row)] for row in rows]
+        said = ["; ".join(filter(None, (_outdated(row), _detail(row)))) for row in rows]
+        cells = [[row["task"], row["state"], _when(row), more] for row, more in zip(rows, said, strict=True)]
         print_table(cells, ["task", "state", "since (UTC)", ""])
     else:
         note(f"no tasks in {kernel.project.root}/configs: `pamola-task new task NAME` creates one")
 
 
-def status_of(run: RunServices) -> dict[str, Any]:
+def status_of(run: RunServices, task_id: str) -> dict[str, Any]:
     """The status of a task: what the lock says of now, and the history of before."""
-    task_id = run.record.task_id
     latest = run.history.find_latest_execution(task_id, success_only=False)
     holder = run.lock.holder(task_id)
     said = latest or {}
@@ -95,11 +101,13 @@ def _detail(row: Mapping[str, Any]) -> str:
         return f"started on {row['host']}; whether it still runs is not known here"
     if row["state"] == "aborted" and row["steps"]:
         return f"in {', '.join(row['steps'])}"
-    said = str((row["error"] or {}).get("message") or "").partition("\n")[0] if row["state"] == "failed" else ""
-    old = (
-        f"{len(row['outdated'])} files that the newest run did not make (`clean --outputs`)" if row["outdated"] else ""
-    )
-    return "; ".join(filter(None, (old, said)))
+    return str((row["error"] or {}).get("message") or "").partition("\n")[0] if row["state"] == "failed" else ""
+
+
+def _outdated(row: Mapping[str, Any]) -> str:
+    count = len(row["outdated"])
+    files = "1 file" if count == 1 else f"{count} files"
+    return f"{files} that the newest run did not make (`clean --outputs`)" if count else ""
 
 
 def _print_one(row: Mapping[str, Any], asked: str) -> None:
@@ -115,8 +123,8 @@ def _print_one(row: Mapping[str, Any], asked: str) -> None:
     elif row["seconds"] is not None:
         rows.append(("took", duration(row["seconds"])))
     if _detail(row) and state != "running":
-        rows.append(("error" if state == "failed" else "", _detail(row)))
-    rows += [("no longer made", path) for path in row["outdated"]]
+        rows.append((_LABELS.get(state, ""), _detail(row)))
+    rows += listed("no longer made", row["outdated"])
     if state in _NEXT:
         rows.append(("go on", f"{program()} run {asked}  ({_NEXT[state]})"))
     facts(rows)

@@ -105,11 +105,22 @@ def _folder(keep: str | None, undo: contextlib.ExitStack) -> Path:
         return root
     root = Path(keep).absolute()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UsageError(f"--keep: {root} is not empty, and a demo overwrites nothing: name a new or an empty folder")
+        raise UsageError(
+            f"--keep: {root} is not empty, and a demo overwrites nothing: name a new or an empty folder{_left_in(root)}"
+        )
     existed = root.exists()
     root.mkdir(parents=True, exist_ok=True)
     undo.callback(_empty if existed else shutil.rmtree, root)
     return root.resolve()
+
+
+def _left_in(folder: Path) -> str:
+    """What to do about a demo that was ended there before it was complete."""
+    if (folder / f"configs/{project.TASK_ID}.yaml").is_file():
+        return f". The demo in it can be run again: `pamola-task --project {folder} run {project.TASK_ID}`"
+    if (folder / ".pamola.toml").is_file() and not (folder / "configs").is_dir():
+        return ". It was left by a demo that was ended while it was made: remove it, if nothing else is in it"
+    return ""
 
 
 def _empty(folder: Path) -> None:

@@ -111,6 +111,7 @@ def _print(cli: CommandLine, found: list[dict[str, Any]], failed: list[dict[str,
     for each in found if dry_run else ():
         click.echo(each["path"])
     size = cli.out.size(sum(each["bytes"] for each in found))
-    click.echo(f"{len(found)} {'files would be' if dry_run else 'files'} removed, {size}")
+    files = "1 file" if len(found) == 1 else f"{len(found)} files"
+    click.echo(f"{files} {'would be ' if dry_run else ''}removed, {size}")
     for each in failed:
         cli.out.warn(f"{each['path']} could not be removed: {each['reason']}")
