@@ -13,6 +13,7 @@ from pamola_tasks.storage import journal
 from pamola_tasks_compat.history import ExecutionLog
 from pamola_tasks_history import events
 from pamola_tasks_history.index import Index, _in_process
+from pamola_tasks_history.segments import Segments
 
 TASKS = 40
 
@@ -75,7 +76,7 @@ def test_the_index_gives_what_the_whole_log_gives(files: Files, long_log: Execut
 def test_a_process_that_asks_about_every_task_loads_the_index_once(files: Files, long_log: ExecutionLog) -> None:
     """`status` makes a history for each task; each read the index again."""
     answers(long_log)
-    assert Index(files, long_log.log_path).loaded
+    assert Index(files, Segments(files, long_log.log_path, 1 << 30)).loaded
     files.unlink("configs/execution_log.idx")
     another = ExecutionLog(files)
     assert answers(another) == answers_without_index(long_log)

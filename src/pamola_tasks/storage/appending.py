@@ -6,6 +6,8 @@ import itertools
 import os
 from typing import IO, TYPE_CHECKING
 
+from pamola_tasks.storage import system
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def has_name(files: Files, path: str | Path, descriptor: int) -> bool:
-    """Whether an open file that nobody else appends to now is the one with this name."""
+    """Whether an open file whose lock is held is the one with this name."""
     here = os.fstat(descriptor)
     try:
         there = files.stat(path)
@@ -39,7 +41,7 @@ def descriptor_of(file: IO[bytes]) -> int | None:
 
 
 def cut_torn_tail(file: IO[bytes]) -> bytes | None:
-    """Remove what stands behind the last line end: the beginning of a line that was never finished.
+    """Remove what follows the last line end: the beginning of a line that was never finished.
 
     Returns:
         The last line; None for a file in memory.
@@ -75,3 +77,9 @@ def write(file: IO[bytes], data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, data[written:])
+
+
+def sync(file: IO[bytes]) -> None:
+    """Bring a file's data to the disk, where it is on one."""
+    if (descriptor := descriptor_of(file)) is not None:
+        system.flush_data(descriptor)

@@ -23,7 +23,7 @@ import attrs
 
 from pamola_tasks.storage import files as durable
 from pamola_tasks.storage import system
-from pamola_tasks.storage.appending import cut_torn_tail, descriptor_of, has_name, joined, write
+from pamola_tasks.storage.appending import cut_torn_tail, descriptor_of, has_name, joined, sync, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _BEGINNING = 100  # bytes of a line, in which its kind stands
-_START = b"start"  # stands for the line before the first
+START = b"start"  #: stands for the line before the first
 _MAC = len(b',"mac":""}') + 64  # bytes at the end of a line that has one
 UNPROVEN = "not written with the project's key, but with another key, before there was one, or by another program"
 TORN = "the last line is incomplete"  # by a process that was killed while it wrote it, or by an edit
@@ -108,7 +108,7 @@ def decode(line: bytes, key: bytes | None = None) -> dict[str, Any]:
 
 def chained(entries: Iterable[Mapping[str, Any]], before: bytes = b"", key: bytes | None = None) -> Iterator[bytes]:
     """Entries as lines, each of which follows the one before it."""
-    before = before or _START
+    before = before or START
     for entry in entries:
         line = encode(entry, before, key)
         yield line
@@ -117,7 +117,7 @@ def chained(entries: Iterable[Mapping[str, Any]], before: bytes = b"", key: byte
 
 def chained_again(lines: Iterable[bytes], key: bytes | None) -> Iterator[bytes]:
     """Lines of a journal of which some were taken away, each following the one before again; damaged ones stay."""
-    before = _START
+    before = START
     for line in lines:
         line = line.removesuffix(b"\n")
         try:
@@ -226,8 +226,7 @@ def prepared(files: Files, path: str | Path, lines: Iterable[bytes]) -> Iterator
             for data in joined(lines):
                 written += len(data)
                 write(copy, data)
-            if (descriptor := descriptor_of(copy)) is not None:
-                system.flush_data(descriptor)
+            sync(copy)
         yield new
     finally:
         files.unlink(new, missing_ok=True)
@@ -278,7 +277,7 @@ def judged(
 
     The second value is whether an entry needs a `mac` and is older than the first that has one: nothing proves it.
     """
-    before: bytes | None = _START  # None after a damaged line: what follows cannot be judged without a key
+    before: bytes | None = START  # None after a damaged line: what follows cannot be judged without a key
     linked = proven = False
     for number, line in enumerate(lines, 1):
         entry: dict[str, Any] | None = None
@@ -346,7 +345,7 @@ def decoded(lines: Iterable[bytes], *, but: bytes = b"", key: bytes | None = Non
     """What lines say that are given from the last to the first; see `newest_first`."""
     seams: set[tuple[str, ...]] = set()
     vouched = False  # whether a later line with a `mac` proves the one that is read
-    for line, before in itertools.pairwise(itertools.chain(lines, [_START])):
+    for line, before in itertools.pairwise(itertools.chain(lines, [START])):
         if but and but in line[:_BEGINNING]:
             continue
         try:

@@ -140,9 +140,15 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
     place = run.places.of(run.record.task_id)
     found = []
     if recorded.record is None:
-        said = "the history has no run that wrote it: its line was removed or edited, or it is not ours"
+        status, said = (
+            "not ours",
+            "the history has no run that wrote it: its line was removed or edited, or it is not ours",
+        )
+        if pruned := _pruned(run):
+            status, said = "unknown", f"pruned from the history, so that nothing proves it: {pruned}"
         if hasattr(run.history, "problems"):
-            found.append(_row("report", place.report(None), "not ours", said))
+            path = place.report(recorded.run_id if pruned else None)
+            found.append(_row("report", path, status, said))
     else:
         for record in filter(None, (recorded.record, recorded.later)):
             current = recorded.newest and record is (recorded.later or recorded.record)
@@ -169,6 +175,12 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         found += [_row("output", path, "not made", why_outdated(run, latest, path))
                   for path in outdated(run.files, place, latest) if path not in known]  # fmt: skip
     return found
+
+
+def _pruned(run: RunServices) -> str:
+    """What was removed from the history by its owner, in words."""
+    diagnose = getattr(run.history, "diagnose", list)
+    return next((found.finding.partition(": ")[2] for found in diagnose() if found.level == "note"), "")
 
 
 def report_problems(run: RunServices, record: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

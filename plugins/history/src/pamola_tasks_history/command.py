@@ -1,4 +1,4 @@
-"""The command `history`."""
+"""The command `history`, and `history prune`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.errors import UsageError
+from pamola_tasks.errors import EncryptionError, UsageError
+from pamola_tasks.protocols import RunOptions
 from pamola_tasks_history.events import moment
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 HEADERS = ("when (UTC)", "task", "outcome", "took", "run", "inputs", "outputs")
 _AGO = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_OPTIONS = RunOptions(overrides={"use_encryption": False, "encryption_mode": "none"}, console=False, quiet=True)
 
 
 def since(text: str) -> datetime:
@@ -35,7 +37,23 @@ def since(text: str) -> datetime:
     return found
 
 
-@click.command()
+class _Listing(click.Group):
+    """A command that lists, unless the first word is that of a subcommand."""
+
+    allow_interspersed_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[__name__] = args if args and args[0] in self.commands else None
+        return click.Command.parse_args(self, ctx, [] if ctx.meta[__name__] else args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if not (args := ctx.meta[__name__]):
+            return click.Command.invoke(self, ctx)
+        with self.commands[args[0]].make_context(f"{ctx.info_name} {args[0]}", args[1:], parent=ctx.parent) as inner:
+            return inner.command.invoke(inner)
+
+
+@click.group(cls=_Listing, invoke_without_command=True, subcommand_metavar="| prune …")
 @click.argument("task", required=False)
 @click.option("--since", "begin", metavar="WHEN", help="Only runs since WHEN (UTC): 12h, 7d, 2026-03-01 …")
 @click.option("--failed", is_flag=True, help="Only runs that did not succeed.")
@@ -43,17 +61,14 @@ def since(text: str) -> datetime:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
-    """List the runs of TASK or of all tasks, newest first: when, how long, outcome, inputs and outputs."""
+    """List the runs of TASK or of all tasks, newest first: when, how long, outcome, inputs and outputs.
+
+    `history prune` removes old runs. A task of that name is listed by `history -- prune`.
+    """
     oldest = since(begin) if begin else None
-    run = cli.kernel.services(None, upto="history")
-    log = run.history
-    records = getattr(log, "records", None)
-    if records is None:
-        provider = cli.plugins.provider("history")
-        if provider is None:
-            raise UsageError(str(cli.plugins.missing("history")))
-        raise UsageError(f"the history is kept by {provider.label}, which does not list its runs")
-    found = list(islice((record for record in records() if _wanted(record, task, oldest, failed)), limit))
+    log = _kept(cli, cli.kernel.services(None, upto="history").history, "records", "list its runs")
+    records = log.candidates(task, oldest, failed=failed) if hasattr(log, "candidates") else log.records()
+    found = list(islice((record for record in records if _wanted(record, task, oldest, failed)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
         cli.kernel.inspect(task, upto="places")  # where there is no such task: an error that says which was meant
     if as_json:
@@ -62,6 +77,67 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
         cli.out.print_table([_row(record, cli.out.duration) for record in found], HEADERS)
     else:
         click.echo("No runs of this kind are in the history." if task or begin or failed else "Nothing was run yet.")
+
+
+def _kept(cli: CommandLine, log: Any, method: str, what: str) -> Any:
+    """The history, if it has this method."""
+    if not hasattr(log, method):
+        provider = cli.plugins.provider("history")
+        if provider is None:
+            raise UsageError(str(cli.plugins.missing("history")))
+        raise UsageError(f"the history is kept by {provider.label}, which does not {what}")
+    return log
+
+
+def _age(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    """The moment that was so long ago."""
+    if text is not None and not re.fullmatch(r"\d{1,5}[hdw]", text):
+        raise click.BadParameter(f"{text!r} is not an age: write 12h, 90d or 8w")
+    return since(text) if text else None
+
+
+@history.command()
+@click.argument("tasks", nargs=-1, metavar="[TASK]...")
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep each task's newest N runs.")
+@click.option("--older-than", "before", metavar="AGE", callback=_age, help="Keep those younger than AGE: 12h, 90d, 8w.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--accept-damage", is_flag=True, help="Prune a damaged history too, and record how much was damaged.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def prune(
+    cli: CommandLine,
+    tasks: tuple[str, ...],
+    keep: int | None,
+    before: datetime | None,
+    dry_run: bool,
+    accept_damage: bool,
+    as_json: bool,
+) -> None:
+    """Remove old runs of TASK or of all tasks from the history.
+
+    With both options, a run is removed if neither keeps it. Always kept: the newest run and the newest success of each
+    task, runs that are under way, and the run that a file in the project is from. The history says what was removed,
+    when and by whom, and proves the rest as before. Reports stay: `reports prune` removes them.
+    """
+    if keep is None and before is None:
+        raise UsageError("say what is to be kept: --keep N, --older-than AGE, or both")
+    if not dry_run:
+        cli.refuse_if_broken()
+    try:  # the key authenticates what is kept
+        run = cli.kernel.services(None, upto="encryption", options=_OPTIONS)
+    except EncryptionError:
+        run = cli.kernel.services(None, upto="history")
+    log = _kept(cli, run.history, "prune", "remove runs")
+    for task in tasks:
+        cli.kernel.inspect(task, upto="places")
+    removed = log.prune(tasks=tasks, keep=keep, before=before, dry_run=dry_run, accept_damage=accept_damage)
+    if as_json:
+        rows = [{"task": r["task_id"], "run": r["task_run_id"], "when": r["timestamp"]} for r in removed]
+        cli.out.print_json({"dry_run": dry_run, "removed": rows})
+        return
+    if dry_run and removed:
+        cli.out.print_table([_row(record, cli.out.duration) for record in removed], HEADERS)
+    click.echo(f"{len(removed)} {'run' if len(removed) == 1 else 'runs'} {'would be ' if dry_run else ''}removed")
 
 
 def _wanted(record: Mapping[str, Any], task: str | None, begin: datetime | None, failed: bool) -> bool:

@@ -22,19 +22,20 @@ SCHEMA = 1
 STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them
 ENDED = ("run_finished", "run_failed")
 EVENTS = ("run_started", "step_finished", *ENDED, "run_aborted", "run_updated")
+PRUNED = "history_pruned"  # says of no run, but of the log, that lines were taken away
 
 
 # ---------------------------------------------------------------- events
 
 
-def event(kind: str, run_id: str, task_id: str, **facts: Any) -> dict[str, Any]:
+def event(kind: str, run_id: str | None, task_id: str | None, **facts: Any) -> dict[str, Any]:
     """An event of this process, now."""
     here = this_process()
+    about = {} if run_id is None else {"run_id": run_id, "task_id": task_id}
     return {
         "schema": SCHEMA,
         "event": kind,
-        "run_id": run_id,
-        "task_id": task_id,
+        **about,
         "time": rfc3339(now()),
         "host": here.host,
         "pid": here.pid,
@@ -257,3 +258,29 @@ def stored_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> s
     with contextlib.suppress(ValueError):
         return Path(absolute).relative_to(os.path.realpath(root)).as_posix()
     return absolute
+
+
+def pruned(runs: int, lines: int, oldest: str, latest: str, **more: Any) -> dict[str, Any]:
+    """The event that says how many runs were taken out of the log, with how many lines, and when the first of them was
+    and the last; `more` says how many were damaged, and where the lines were."""
+    about = {"runs": runs, "lines": lines, "oldest": oldest, "latest": latest, "user": _user(), **more}
+    return event(PRUNED, None, None, **about)
+
+
+def pruning(entry: Mapping[str, Any]) -> str:
+    """What such an event says, for people."""
+    by = f"{entry.get('user') or 'somebody'} on {entry.get('host') or 'another host'}"
+    damaged = f"; damaged lines: {entry['damaged']}" if entry.get("damaged") else ""
+    return (
+        f"runs from {str(entry.get('oldest'))[:10]} to {str(entry.get('latest'))[:10]} ({entry.get('runs')}, with"
+        f" {entry.get('lines')} lines) were pruned on {str(entry.get('time'))[:10]} by {by}{damaged}"
+    )
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a number without a name, as in containers
+        return str(os.getuid()) if hasattr(os, "getuid") else ""

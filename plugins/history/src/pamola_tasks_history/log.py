@@ -1,7 +1,8 @@
 """`ExecutionLog`: the execution history of a project, and every question about it.
 
-`configs/execution_log.jsonl` is the truth: one event a line, appended. `configs/execution_log.json` shows its last
-100 runs to other tools and is never read back while the truth is there.
+`configs/execution_log.jsonl` is the truth: one event a line, appended; when it is long it is closed, and moved to
+`configs/execution_log.segments`. `configs/execution_log.json` shows the last 100 runs to other tools and is never read
+back while the truth is there.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.storage import journal, leftovers
 from pamola_tasks_history import events
 from pamola_tasks_history.index import Index
+from pamola_tasks_history.segments import Reader, Segments
+from pamola_tasks_history.settings import MIB, HistorySettings
 from pamola_tasks_history.summary import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from pamola_tasks.protocols import Files, RunServices
-    from pamola_tasks.storage.journal import Damage, Journal
+    from pamola_tasks.storage.journal import Damage
+    from pamola_tasks_history.soundness import Examination
 
 LOG = "configs/execution_log.jsonl"
 _NEAR = 1000  # events at the end of a long log that are looked through before the index is asked
@@ -44,6 +49,7 @@ class ExecutionLog:
         logger: Logs damaged lines.
         redact: Makes what is written safe to read.
         key: Gives what authenticates records, asked when it is needed: None where there is no key, or none yet.
+        segment_bytes: The log is closed, and another one begun, when it has so many bytes and a run begins.
     """
 
     def __init__(
@@ -54,16 +60,18 @@ class ExecutionLog:
         logger: logging.Logger | None = None,
         redact: Callable[[Any], Any] = lambda value: value,
         key: Callable[[], bytes | None] = lambda: None,
+        segment_bytes: int = HistorySettings().segment_mib * MIB,
     ) -> None:
         self._files = files
         named = PurePosixPath(path.replace(os.sep, "/") or LOG)
         self.log_path = str(named.with_suffix(".jsonl") if named.suffix == ".json" else named)
         self._logger = logger or logging.getLogger("pamola_tasks.history")
-        self._summary = Summary(files, self.log_path, logger=self._logger, damaged=self._damaged)
+        self._segments = Segments(files, self.log_path, segment_bytes)
+        self._summary = Summary(files, self._segments, logger=self._logger, damaged=self._damaged)
         self.summary_path = self._summary.path
         self.redact = redact
         self._key = key
-        self._index = Index(files, self.log_path)
+        self._index = Index(files, self._segments)
         self._begun: set[str] = set()
         self._told = False
 
@@ -102,6 +110,15 @@ class ExecutionLog:
         """The records of all runs, newest first; no more of the log is read than is asked for."""
         return self._records(self._entries())
 
+    def candidates(
+        self, task_id: str | None = None, since: datetime | None = None, *, failed: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """The same of one task, since a moment, or those that did not succeed, and perhaps some others: by the index,
+        so that a long log is not read for them."""
+        if not self._index.worth_it():
+            return self.records()
+        return self._records(self._index.entries(self._key(), task_id=task_id, since=since, failed=failed))
+
     def _records(self, entries: Iterator[dict[str, Any] | Damage]) -> Iterator[dict[str, Any]]:
         found = events.records(entries, self._damaged)
         while True:
@@ -120,7 +137,7 @@ class ExecutionLog:
             if record["task_id"] == task_id:
                 yield record
         if long:
-            for record in self._records(self._index.entries_of(task_id, self._key())):
+            for record in self._records(self._index.entries(self._key(), task_id=task_id)):
                 if record["task_run_id"] not in near:
                     yield record
 
@@ -168,46 +185,97 @@ class ExecutionLog:
             self._append([self.redact(events.event("run_updated", run_id, task_id, updates=updates))], flush=True)
             self._summary.refresh()
 
-    def rewrite(self, edited: Callable[[list[bytes]], Iterable[bytes]]) -> None:
+    def rewrite(self, edited: Callable[[Iterable[bytes]], Iterable[bytes]]) -> None:
         """Replace the lines of the log by what this function makes of them, in one step that a crash cannot halve."""
+        from pamola_tasks_history import pruning
+
         with self._failing("written"):
-            self._index.forget()
-            with journal.locked(self._files, self.log_path):
-                with self._files.open_raw(self.log_path) as file:
-                    lines = file.read().split(b"\n")[:-1]  # the last is empty, or what a crash left of a line
-                key = self._key()
-                if key is None and any(b',"mac":"' in line[-80:] for line in lines):
-                    raise ValueError("its records are authenticated with the project's key, which is not available")
-                journal.replace(self._files, self.log_path, journal.chained_again(edited(lines), key))
+            pruning.rewrite(self._files, self._segments, edited, self._key())
             self._summary.refresh(rewritten=True)
+
+    def prune(
+        self,
+        *,
+        tasks: Collection[str] = (),
+        keep: int | None = None,
+        before: datetime | None = None,
+        dry_run: bool = False,
+        accept_damage: bool = False,
+    ) -> list[Mapping[str, Any]]:
+        """Take old runs out of the log, and write down in it how many, when and by whom.
+
+        What else is in the log proves itself as before. What rests on a run keeps it (see `pruning.choose`).
+
+        Args:
+            tasks: Runs of these only; of all where there are none.
+            keep: So many of each task's newest runs are kept.
+            before: Those since then are kept.
+            dry_run: Only say which.
+            accept_damage: Prune also what is damaged, and write down how much was.
+
+        Returns:
+            The records of these runs, newest first.
+        """
+        from pamola_tasks_history import pruning
+
+        examined = self.examine()
+        if examined.damaged and not accept_damage:
+            raise ExecutionLogError(
+                f"the execution log {self.log_path} has {examined.damaged} damaged lines, and pruning would remove what"
+                " shows it: `pamola-task doctor --data` lists them; --accept-damage prunes and writes their number down"
+            )
+        with self._failing("read"):
+            chosen = pruning.choose(self._files, self._segments, tasks=tasks, keep=keep, before=before)
+        if chosen.runs and not dry_run:
+            removal = pruning.Removal(
+                {record["task_run_id"] for record in chosen.runs}, examined.pruned or {}, examined.damaged
+            )
+            with self._failing("written"):
+                pruning.rewrite(self._files, self._segments, removal, self._key(), says=removal.event, upto=chosen.upto)
+        if not dry_run and self._segments.exist():  # also where nothing is left to do: another one was killed then
+            with self._failing("written"):
+                self._summary.refresh(rewritten=True)
+        return chosen.runs
 
     # ------------------------------------------------------------ soundness
 
+    def examine(self, runs: set[str] | None = None) -> Examination:
+        """Judge every line; `runs` are ids that the log should have."""
+        from pamola_tasks_history.soundness import examine
+
+        with self._failing("read"):
+            return examine(self._segments, self._key(), runs)
+
     def problems(self) -> list[str]:
         """What is wrong with the log, in words with line numbers."""
-        with self._failing("read"):
-            return _problems(self._read())
+        return [text if name == self.log_path else f"{name}: {text}" for name, text in self.examine().problems]
 
     def diagnose(self) -> list[Diagnosis]:
-        """What is damaged or missing: lines of the log, and the file for other tools."""
+        """What is damaged or missing: lines of the log, and the file for other tools; and what was pruned."""
+        problem, shown = "", None
         with self._failing("read"):
-            read = self._read()
-            found = [
-                Diagnosis(
-                    "warning" if journal.TORN in problem or "nothing proves" in problem else "error",
-                    "",
-                    f"{self.log_path}: {problem}",
-                )
-                for problem in _problems(read)
-            ]
-            summary = self._files.exists(self.summary_path)
-            if not self._files.exists(self.log_path):
-                if summary:
-                    text = f"{self.log_path} is missing: the next run restores it from {self.summary_path}"
-                    found.append(Diagnosis("error", "", text))
-                return found
-            ended = any(entry.get("event") in events.ENDED for entry in read.entries)
-            problem = self._summary.problem(read) if summary else "is missing" if ended else ""
+            if self._files.exists(self.summary_path):
+                try:
+                    shown = self._summary.shown()
+                except (ExecutionLogError, ValueError) as damage:
+                    problem = f"is damaged: {damage}"
+            elif not self._segments.exist():
+                return []
+            if not self._segments.exist():
+                text = f"{self.log_path} is missing: the next run restores it from {self.summary_path}"
+                return [Diagnosis("error", "", text)]
+            runs = {str(record["task_run_id"]) for record in (shown or {}).get("executions", ())}
+            examined = self.examine(runs)
+            if shown is not None:
+                problem = self._summary.problem(shown, examined.missing)
+            elif not problem:
+                problem = "is missing" if examined.ended else ""
+        found = [
+            Diagnosis("warning" if journal.TORN in text or "nothing proves" in text else "error", "", f"{name}: {text}")
+            for name, text in examined.problems
+        ]
+        if examined.pruned is not None:
+            found.append(Diagnosis("note", "", f"{self.log_path}: {events.pruning(examined.pruned)}"))
         if problem:
             advice = "the next run rewrites it from the log"
             found.append(Diagnosis("error", "", f"{self.summary_path} {problem}", advice))
@@ -216,11 +284,10 @@ class ExecutionLog:
     # ------------------------------------------------------------ how it is done
 
     def _append(self, entries: list[dict[str, Any]], *, flush: bool) -> None:
-        journal.append(self._files, self.log_path, entries, flush=flush, key=self._key())
-
-    def _read(self) -> Journal:
-        """All events, of which those must be authenticated that say how a run ended."""
-        return journal.read(self._files, self.log_path, key=self._key(), needs=events.is_of_end, keeps_old=True)
+        if flush:
+            self._segments.close()
+        before = self._segments.last_closed_line
+        journal.append(self._files, self.log_path, entries, flush=flush, key=self._key(), before=before)
 
     def _remove_leftovers(self) -> None:
         """Remove what killed processes had begun to write of the two files, which happens under the log's lock only."""
@@ -234,7 +301,7 @@ class ExecutionLog:
         found: list[dict[str, Any]] = []
         if run_id not in self._begun:
             return found
-        for entry in journal.newest_first(self._files, self.log_path):
+        for entry in journal.decoded(Reader(self._segments).backwards()):
             if isinstance(entry, dict) and entry.get("run_id") == run_id:
                 if entry["event"] == "run_updated":
                     found.insert(0, entry["updates"])
@@ -243,7 +310,7 @@ class ExecutionLog:
         return found
 
     def _entries(self) -> Iterator[dict[str, Any] | Damage]:
-        return journal.newest_first(self._files, self.log_path, but=events.STEP, key=self._key())
+        return journal.decoded(Reader(self._segments).backwards(), but=events.STEP, key=self._key())
 
     def _damaged(self, _damage: Damage) -> None:
         if not self._told:
@@ -269,36 +336,3 @@ def _left(record: Mapping[str, Any], paths: set[str]) -> bool:
 def _united(present: list[dict[str, Any]] | None, added: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Both lists of files, each path once."""
     return list({item["path"]: item for item in [*added, *(present or ())]}.values())
-
-
-def _problems(read: Journal) -> list[str]:
-    """What is wrong with a log, in words."""
-    found = [f"line {damage.line} is damaged: {damage.reason}" for damage in read.damaged]
-    if read.old:
-        found.append(
-            f"{len(read.old)} records are older than the project's key, or were not made by it: nothing proves them"
-        )
-    if read.torn:
-        found.append(f"{journal.TORN}; the next run removes it")
-    begun: set[str] = set()
-    ended: set[str] = set()
-    for entry in read.entries:
-        kind, run_id = entry.get("event"), entry.get("run_id")
-        name = f"{kind or 'an event'} of run {run_id or 'without id'}"
-        if entry.get("schema") != events.SCHEMA:
-            found.append(f"{name} has the schema {entry.get('schema')!r}: written by another release")
-        if kind not in events.EVENTS:
-            found.append(f"{name} is an event of unknown kind")
-        found += [
-            f"{name}: {key!r} is missing or no text"
-            for key in ("run_id", "task_id", "time")
-            if not (isinstance(entry.get(key), str) and entry[key])
-        ]
-        if isinstance(entry.get("time"), str) and entry["time"] and events.moment(entry["time"]) is None:
-            found.append(f"{name}: its time is none")
-        seen = ended if kind in events.ENDED else begun if kind == "run_started" else None
-        if seen is not None and isinstance(run_id, str):
-            if run_id in seen:
-                found.append(f"{name} is there twice")
-            seen.add(run_id)
-    return found

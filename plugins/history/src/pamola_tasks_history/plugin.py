@@ -13,14 +13,28 @@ if TYPE_CHECKING:
 PAMOLA_HOOK_API = 1
 
 
+@hookimpl
+def pamola_add_settings() -> str:
+    """The section `history` of the configuration."""
+    return "pamola_tasks_history.settings:HistorySettings"
+
+
 @hookimpl(trylast=True)
 def pamola_provide_history(run: RunServices) -> History:
     """Record runs in `configs/execution_log.jsonl`, or where PAMOLA_EXECUTION_LOG_PATH says."""
     from pamola_tasks.storage.journal import key_of
     from pamola_tasks_history.log import ExecutionLog
+    from pamola_tasks_history.settings import MIB
 
     path = os.environ.get("PAMOLA_EXECUTION_LOG_PATH", "")
-    return ExecutionLog(run.files, path, logger=run.logger, redact=run.redact.value, key=lambda: key_of(run, "history"))
+    return ExecutionLog(
+        run.files,
+        path,
+        logger=run.logger,
+        redact=run.redact.value,
+        key=lambda: key_of(run, "history"),
+        segment_bytes=run.config.plugin("history").segment_mib * MIB,
+    )
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from pamola_tasks.errors import ExecutionLogError
 from pamola_tasks.record import rfc3339
 from pamola_tasks.storage import journal
 from pamola_tasks_history import events
+from pamola_tasks_history.segments import Reader
 
 if TYPE_CHECKING:
     import logging
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols import Files
     from pamola_tasks.storage.journal import Damage
+    from pamola_tasks_history.segments import Segments
 
 SHOWN = 100
 VERSION = "1.0.0"
@@ -29,11 +31,12 @@ class Summary:
     """The file for other tools, beside the log; `damaged` is called for damaged lines of the log."""
 
     def __init__(
-        self, files: Files, log_path: str, *, logger: logging.Logger, damaged: Callable[[Damage], None]
+        self, files: Files, segments: Segments, *, logger: logging.Logger, damaged: Callable[[Damage], None]
     ) -> None:
-        self.path = str(PurePosixPath(log_path).with_suffix(".json"))
+        self.path = str(PurePosixPath(segments.log_path).with_suffix(".json"))
         self._files = files
-        self._log_path = log_path
+        self._segments = segments
+        self._log_path = segments.log_path
         self._logger = logger
         self._damaged = damaged
 
@@ -43,24 +46,24 @@ class Summary:
         A log that was `rewritten` may be shorter than the file says.
         """
         dead: list[tuple[str, str]] = []
-        wanted = self._files.stat(self._log_path).size
+        wanted = self._segments.size()
         with journal.locked(self._files, self._log_path):
             if not rewritten and _shown_bytes(self._files, self.path) >= wanted:
                 return
             # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
-            size = self._files.stat(self._log_path).size
-            entries = journal.newest_first(self._files, self._log_path, but=events.STEP)
+            size = self._segments.size()
+            entries = journal.decoded(Reader(self._segments).backwards(), but=events.STEP)
             found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))
             for record in found:
                 record.pop("authentic", None)  # that is for whoever reads the log to find out
             self._files.write(self.path, to_json({**document(found), "log_bytes": size}), "log")
         if dead:
             aborted = [events.event("run_aborted", run_id, task_id) for run_id, task_id in dead]
-            journal.append(self._files, self._log_path, aborted, flush=False)
+            self._append(aborted, flush=False)
 
     def adopt(self) -> None:
         """Where it is there and no log, as the framework's forerunner leaves it: begin the log with it."""
-        if self._files.exists(self._log_path) or not self._files.exists(self.path):
+        if self._segments.exist() or not self._files.exists(self.path):
             return
         try:
             records = self._parsed()
@@ -71,23 +74,29 @@ class Summary:
             self._logger.warning(said, self.path, problem, aside)
             return
         entries = [entry for record in records for entry in events.of_record(record)]
-        journal.append(self._files, self._log_path, entries, flush=True)
+        self._append(entries, flush=True)
+
+    def _append(self, entries: list[dict[str, Any]], *, flush: bool) -> None:
+        before = self._segments.last_closed_line
+        journal.append(self._files, self._log_path, entries, flush=flush, before=before)
 
     def _parsed(self) -> list[dict[str, Any]]:
         return parse(self._files.read(self.path, "log"), self._files.root)
 
-    def problem(self, read: journal.Journal) -> str:
-        """What is wrong with it, given the log; nothing where it is sound."""
-        try:
-            parse(data := self._files.read(self.path, "log"), self._files.root)
-        except (ExecutionLogError, ValueError) as problem:
-            return f"is damaged: {problem}"
-        told = json.loads(data.decode("utf-8-sig"))
-        shown = {str(record["task_run_id"]): {"report_files": [], **record} for record in told["executions"]}
-        unknown = shown.keys() - {entry.get("run_id") for entry in read.entries}
+    def shown(self) -> dict[str, Any]:
+        """What is in it; an error where it is damaged."""
+        data = self._files.read(self.path, "log")
+        parse(data, self._files.root)
+        document: dict[str, Any] = json.loads(data.decode("utf-8-sig"))
+        return document
+
+    def problem(self, told: Mapping[str, Any], unknown: set[str]) -> str:
+        """What is wrong with what is in it, given the ids of its runs that are `unknown` to the log; else nothing."""
         if unknown:
             return f"has runs that the log does not have, such as {min(unknown)}"
-        known = list(islice(events.records(reversed(read.entries), self._damaged), SHOWN))
+        shown = {str(record["task_run_id"]): {"report_files": [], **record} for record in told["executions"]}
+        entries = journal.decoded(Reader(self._segments).backwards(), but=events.STEP)
+        known = list(islice(events.records(entries, self._damaged), SHOWN))
         for record in (record for record in known if record["finished"] or record["task_run_id"] in shown):
             said = shown.get(run_id := record["task_run_id"], {})
             alive = {} if record["finished"] else {"status": said.get("status")}  # which may have changed since
@@ -96,16 +105,10 @@ class Summary:
         again = to_json({**document(told["executions"]), "log_bytes": told.get("log_bytes")})
         order = [record["task_run_id"] for record in known if record["task_run_id"] in shown]
         shown_order = [record["task_run_id"] for record in told["executions"]]
-        if order != shown_order or again.encode() != data or not self._is_end_of_line(told.get("log_bytes")):
+        as_written = again.encode() == self._files.read(self.path, "log")
+        if order != shown_order or not as_written or not self._segments.ends_line(told.get("log_bytes")):
             return "is not as it was written: its records are those of the log, and what is around them is not"
         return ""
-
-    def _is_end_of_line(self, place: Any) -> bool:
-        if not isinstance(place, int) or place < 1:
-            return False
-        with self._files.open_raw(self._log_path) as log:
-            log.seek(place - 1)
-            return log.read(1) == b"\n"
 
 
 def document(found: list[dict[str, Any]]) -> dict[str, Any]:
