@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from installed import cli as cli
 from installed import home as home
+from installed import place as place
 from installed import project as project
 from installed import python as python

@@ -10,7 +10,9 @@ def main() -> None:
     # Python looks for cycles after every 700 new objects: ninety times while modules are imported, and finds none.
     gc.set_threshold(100_000, 20, 20)
     from pamola_tasks_cli.app import run
+    from pamola_tasks_cli.charset import adapt_streams
 
+    adapt_streams()
     try:
         run()
     finally:

@@ -14,10 +14,13 @@ from typing import Any, TextIO
 
 import click
 
+from pamola_tasks_cli.charset import is_unicode
+
 
 def print_json(document: Any) -> None:
-    """Print one JSON document."""
-    print_text(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    """Print one JSON document, in ASCII where the stream is not UTF-8."""
+    ascii_only = not is_unicode(getattr(_kept or sys.stdout, "encoding", None))
+    print_text(json.dumps(document, indent=2, ensure_ascii=ascii_only, default=str) + "\n")
 
 
 _kept: TextIO | None = None  # what stdout was before everything else that is printed was sent to stderr
