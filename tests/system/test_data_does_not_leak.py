@@ -86,3 +86,46 @@ def test_show_data_shows_it(cli, people):
     assert f"the value '{CELL}001' of column name is not allowed" in done.stdout
     done = cli("run", "converts.py:T", "--set", "how=own", cwd=people, code=1)
     assert "the value '***' of column name is not allowed [*** may be data: --show-data shows it]" in done.stdout
+
+
+LIBRARIES = """
+import pandas as pd
+from pamola_tasks import BaseTask, Operation, OperationResult, reads
+
+class Column(Operation):
+    people: str = reads()
+
+    def execute(self, ctx):
+        frame = ctx.data.frame("people")
+        for column in frame.columns:
+            value = frame[column].iloc[0]
+            ACT
+        return OperationResult.success()
+
+class T(BaseTask):
+    def __init__(self):
+        super().__init__("t_1", input_datasets={"people": "DATA/raw/people.csv"})
+    def configure_operations(self):
+        self.add_operation(Column, people="people")
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "kind", "about"),
+    [
+        ("(value + chr(246)).encode('ascii')", "UnicodeEncodeError *** at library.py", "column 'name'"),
+        ("{'x': 1}[value]", "KeyError *** at library.py", "column 'name'"),
+        ("pd.to_datetime(frame[column], format='%Y')", "ValueError *** at strptime", "column 'name'"),
+        ("pd.Timestamp(value)", "DateParseError", "column 'name'"),
+        ("frame[column].astype(float)", "ValueError: could not convert", "column 'name'"),
+        ("frame.loc[value]", "KeyError", "column 'name'"),
+    ],
+)
+def test_an_error_of_a_library_keeps_its_class_and_column(cli, people, act, kind, about):
+    """What was left of some was `'***'t ***`."""
+    (people / "library.py").write_text(LIBRARIES.replace("ACT", act))
+    done = cli("run", "library.py:T", cwd=people, code=1)
+    assert leaks(people, done) == []
+    error = next(line for line in done.stdout.splitlines() if "error " in line)
+    assert kind in error, error
+    assert about in error, error

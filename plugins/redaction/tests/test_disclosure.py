@@ -64,10 +64,10 @@ def test_a_message_that_stands_in_the_code_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("act", "shown"),
     [
-        (lambda: formatted(CELL), f"no such mode: '***' (mode must be one of three) {REMARK}"),
-        (lambda: percent(CELL), f"value *** is not allowed in 'age' {REMARK}"),
-        (lambda: float(CELL), f"could not convert string to float: '***' {REMARK}"),
-        (lambda: int(CELL), f"invalid literal for int() with base 10: '***' {REMARK}"),
+        (lambda: formatted(CELL), f"ValueError: no such mode: '***' (mode must be one of three) {REMARK}"),
+        (lambda: percent(CELL), f"ValueError: value *** is not allowed in 'age' {REMARK}"),
+        (lambda: float(CELL), f"ValueError: could not convert string to float: '***' {REMARK}"),
+        (lambda: int(CELL), f"ValueError: invalid literal for int() with base 10: '***' {REMARK}"),
     ],
 )
 def test_what_is_put_into_a_message_is_hidden(act: Callable[[], Any], shown: str) -> None:
@@ -133,7 +133,7 @@ def test_what_may_be_said_travels_with_an_error_to_another_process() -> None:
     error = raised(lambda: float(CELL))
     Disclosure().remember(error)
     there = raised(lambda: (_ for _ in ()).throw(pickle.loads(pickle.dumps(error))))
-    assert Disclosure().message(there) == f"could not convert string to float: '***' {REMARK}"
+    assert Disclosure().message(there) == f"ValueError: could not convert string to float: '***' {REMARK}"
 
 
 class Quotes(Operation):
@@ -177,5 +177,23 @@ def test_a_number_that_does_not_fit_is_not_told_either() -> None:
     cell = int("".join(["47", "1199"]))
     said = Disclosure().message(raised(lambda: numpy.int8(cell)))
     assert str(cell) not in said
-    assert said.startswith("Python integer ***")
+    assert said.startswith("OverflowError: Python integer ***")
     assert Disclosure().message(raised(lambda: cell.to_bytes(1, "big"))) == "int too big to convert"
+
+
+class Reader:
+    """A service that a library fails in."""
+
+    def frame(self, column: str) -> float:
+        """Fail."""
+        return float(f"{CELL} of {column}")
+
+
+def test_phase_and_column_of_an_error_that_is_hidden_are_shown() -> None:
+    reader = Reader()
+    error = raised(lambda: reader.frame("age"))
+    shown = Disclosure(columns=["age"], phases={"reading": reader}).message(error)
+    assert shown.startswith("ValueError: could not convert string to float: ")
+    assert shown.endswith(f"(while reading, column 'age') {REMARK}")
+    assert CELL not in shown
+    assert "column" not in Disclosure(columns=["years"], phases={"writing": object()}).message(error)

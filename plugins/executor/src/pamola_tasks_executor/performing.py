@@ -160,7 +160,8 @@ class RemoteRun:
             loads(data)  # many exceptions can be pickled and not be made again
             return data
         except Exception:
-            said = f"{type(error).__name__}: {disclosure.message(error)}" if str(error) else type(error).__name__
+            kind = type(error).__name__
+            said = f"{kind}: {disclosure.message(error).removeprefix(f'{kind}: ')}" if str(error) else kind
             return dumps(attrs.evolve(answer, error=OperationError(said)), "the error")
 
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 import opcode
 import re
 import traceback
-from collections.abc import Iterable, Iterator
-from types import CodeType, ModuleType, TracebackType
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType, MappingProxyType, ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PamolaTaskError
@@ -50,6 +50,9 @@ _WELL_KNOWN = re.compile(
     r"|Python integer (?=-?\d+ out of bounds)"  # of numpy, with the value
     r"|math domain error$|(?:min|max)\(\) (?:arg is an empty sequence|iterable argument is empty)$|pop from empty \w+$"
 )
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_WORDS_THAT_SAY_SOMETHING = 4  # with the class: what is left of fewer needs the place in the code
+_COLUMN_VARIABLES = ("column", "col", "field", "name", "key")
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0 +]*\d*(?:\.\d+)?[sdrifgexa]|\{[^{}]*\}")
 
 
@@ -57,17 +60,37 @@ class Disclosure:
     """Says what may be said of errors: all where data may be shown, else also names of columns, datasets and steps, and
     texts among parameters, which are not data."""
 
-    def __init__(self, *, everything: bool = False, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        everything: bool = False,
+        names: Iterable[str] = (),
+        columns: Iterable[str] = (),
+        phases: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._everything = everything
-        self._names = {name for name in names if name}
+        self._columns = {name for name in columns if name}
+        self._names = {name for name in names if name} | self._columns
+        self._phases = phases
 
     @classmethod
     def of(cls, run: RunServices, datasets: Iterable[DatasetRecord] = ()) -> Disclosure:
         """What may be said in this run, given what is known of datasets beside its record."""
-        return cls(everything=run.options.show_data, names=_names_in(run, datasets))
+        known = (*run.record.inputs, *run.record.outputs, *run.record.intermediates, *datasets)
+        services = {"reading": vars(run).get("data_source"), "writing": vars(run).get("data_writer")}
+        return cls(
+            everything=run.options.show_data,
+            names={*_names_in(run), *(dataset.name for dataset in known)},
+            columns={str(column) for dataset in known for column in dataset.columns or ()},
+            phases={phase: service for phase, service in services.items() if service is not None},
+        )
 
     def message(self, error: BaseException) -> str:
-        """The message of an error; its class where it has none."""
+        """The message of an error; its class where it has none, or where not all of it is shown."""
+        return self._message(error, whole=True)
+
+    def _message(self, error: BaseException, *, whole: bool) -> str:
+        """The message, as `message` gives it if it is the `whole` that is said of the error; else without its class."""
         text = _text_of(error)
         if not text or self._everything:
             return text or type(error).__name__
@@ -82,9 +105,12 @@ class Disclosure:
         if shown == text:
             return text
         if not re.search(r"\w", shown):
-            place = _place(error)
-            return f"{type(error).__name__} {HIDDEN}{f' at {place}' if place else ''} {REMARK}"
-        return f"{shown} {REMARK}"
+            shown = f"{type(error).__name__} {HIDDEN}"
+        elif whole:
+            shown = f"{type(error).__name__}: {shown}"
+        place = _place(error) if len(_WORD.findall(shown)) < _WORDS_THAT_SAY_SOMETHING else ""
+        about = ", ".join(self._circumstances(error)) if whole else ""
+        return f"{shown}{f' at {place}' if place else ''}{f' ({about})' if about else ''} {REMARK}"
 
     def trace(self, error: BaseException) -> str:
         """The traceback of an error and of those that caused it; places and code are shown, messages as above."""
@@ -112,11 +138,21 @@ class Disclosure:
         name = (
             kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__name__}"
         )
-        text = self.message(error) if _text_of(error) else ""
+        text = self._message(error, whole=False).removeprefix(f"{kind.__name__}: ") if _text_of(error) else ""
         yield f"{name}: {text}\n" if text else f"{name}\n"
         if isinstance(error, BaseExceptionGroup):
             for one in error.exceptions:
                 yield from ("  | " + line + "\n" for line in "".join(self._trace(one, seen)).splitlines())
+
+    def _circumstances(self, error: BaseException) -> Iterator[str]:
+        """What the code was at that raised: reading or writing a dataset, and a column."""
+        frames = [frame.tb_frame.f_locals for frame in _frames(error.__traceback__)][::-1]
+        for phase, service in self._phases.items():
+            if any(names.get("self") is service for names in frames):
+                yield f"while {phase}"
+        values = (names.get(variable) for names in frames for variable in _COLUMN_VARIABLES)
+        if column := next((value for value in values if isinstance(value, str) and value in self._columns), None):
+            yield f"column {column!r}"
 
     def _without_causes(self, error: BaseException, text: str) -> str:
         """A message of ours, with what it repeats of foreign errors behind it told as those are."""
@@ -125,7 +161,7 @@ class Disclosure:
             if said and not isinstance(behind, PamolaTaskError):
                 for repeated in dict.fromkeys([said, said.strip().split("\n")[0]]):
                     if repeated and repeated in text:
-                        text = text.replace(repeated, self.message(behind))
+                        text = text.replace(repeated, self._message(behind, whole=False))
                         break
         return text
 
@@ -262,14 +298,11 @@ def _hidden(text: str) -> str:
     return re.sub(r"\w(?:.*\w)?", HIDDEN, text, count=1, flags=re.DOTALL)
 
 
-def _names_in(run: RunServices, datasets: Iterable[DatasetRecord]) -> set[str]:
+def _names_in(run: RunServices) -> set[str]:
     names: set[str] = set()
     for step in run.plan:
         names.update((step.id, step.name, *step.reads, *step.writes))
         _collect(step.operation.parameters(), names)
-    for dataset in (*run.record.inputs, *run.record.outputs, *run.record.intermediates, *datasets):
-        names.add(dataset.name)
-        names.update(str(column) for column in dataset.columns or ())
     return names
 
 
