@@ -13,6 +13,7 @@ from pamola_tasks import Operation, OperationContext, OperationResult, reads, wr
 from pamola_tasks.errors import DataError
 
 from . import charts
+from .alike import Distinguish, tell_alike
 from .asked_models import promise_of
 from .claims import check_promise, check_release, k_map
 from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number
@@ -20,6 +21,7 @@ from .conditions import Measured, Promise
 from .hierarchy_files import stated_hierarchy
 from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
 from .measures import Grouping
+from .models import SensitiveValues
 from .parameter_checks import ROLES, check_parameters, number
 from .persons import PersonRecords, Persons, repeated
 from .privacy_models import Distance, Diversity, registered_models
@@ -71,6 +73,8 @@ class AnonymizeOperation(Operation):
         t_distance: `ordered` (values next to each other are close), `categorical` (all are equally far apart), or
             `auto`: ordered for numbers, dates and ordered categoricals.
         delta: Least upper bound of |ln(part in the class / part in the table)| over all sensitive values.
+        distinguish: How sensitive values are compared for diversity: as a `reader` does, for whom case, blanks around a
+            value, Unicode form and invisible characters do not count, or `exact`, as they are.
         models: Further privacy models by name, each with its parameters: `{l-diversity: {l: 3}}`, or a model that
             another plugin brings. All of them bind.
         person: Columns that together identify the person of a record (a household in the same way), where a person
@@ -121,6 +125,7 @@ class AnonymizeOperation(Operation):
     t: float | None = attrs.field(default=None, validator=number(0, 1))
     t_distance: Distance = attrs.field(default="auto", validator=one_of(Distance))
     delta: float | None = attrs.field(default=None, validator=number(0, above=True))
+    distinguish: Distinguish = attrs.field(default="reader", validator=one_of(Distinguish))
     models: dict[str, dict[str, Any]] = attrs.field(factory=dict)
     person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
     person_records: PersonRecords = attrs.field(default="together", validator=one_of(PersonRecords))
@@ -197,7 +202,10 @@ class AnonymizeOperation(Operation):
                 f" together they do not meet the requirements of a class"
             )
         metrics = self._metrics(release, grouping, rows)
-        metrics["l_diversity"] = self._diversity(release.coded, grouping, ctx)
+        values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
+        metrics["l_diversity"] = self._diversity(values, grouping, ctx)
+        metrics["values_read_alike"] = {name: found.read_alike for name, found in values.items()}
+        tell_alike(ctx, self.output_dataset, metrics["values_read_alike"], self.distinguish)
         metrics["sensitive"] = self._told(measured)
         metrics |= promise.claims([found for found in measured.values() if found is not None])
         if self.models:
@@ -363,10 +371,12 @@ class AnonymizeOperation(Operation):
             *charts.distributions(release.distributions, self.k),
         ]
 
-    def _diversity(self, released: pd.DataFrame, grouping: Grouping, ctx: OperationContext) -> dict[str, Any]:
+    def _diversity(
+        self, values: Mapping[str, SensitiveValues], grouping: Grouping, ctx: OperationContext
+    ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for attribute in self.sensitive_attributes:
-            diversity = grouping.diversity(released[attribute])
+            diversity = grouping.diversity(values[attribute])
             if diversity is None:
                 continue
             meaning = diversity.meaning(attribute, grouping.total, grouping.counted)

@@ -45,6 +45,7 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
     recursive = operation.l is not None and operation.l_diversity == "recursive"
     return Promise(
         distance=operation.t_distance,
+        distinguish=operation.distinguish,
         others=tuple(models),
         l_of_recursive=int(operation.l) if recursive and operation.l is not None else 2,
     )

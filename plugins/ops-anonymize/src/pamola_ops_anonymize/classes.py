@@ -160,7 +160,7 @@ def _conditions(
             raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
     sensitive = []
     for name in settings.sensitive if promise.of_sensitive else ():
-        values = SensitiveValues.of(frame[name])
+        values = SensitiveValues.of(frame[name], promise.distinguish)
         whose = None if apart is None else apart.own
         ordered = promise.is_ordered(values)
         counts = SensitiveCounts.of(values, unit[:records], len(weights), ordered=ordered, persons=whose)

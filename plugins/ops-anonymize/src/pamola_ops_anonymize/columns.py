@@ -68,6 +68,18 @@ def one_of(allowed: Any) -> Check:
     return check
 
 
+def some_of(allowed: Any) -> Check:
+    """A validator: a list of words of a Literal, none of them twice."""
+    words = get_args(allowed)
+
+    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        listed = value if isinstance(value, (list, tuple)) else [None]
+        if any(word not in words for word in listed) or len(set(listed)) < len(listed):
+            raise wrong(operation, attribute.name, f"a list of {', '.join(words)}", value)
+
+    return check
+
+
 def whole_number(least: int) -> Check:
     """A validator: a whole number of at least `least`, or nothing where that is the default."""
 

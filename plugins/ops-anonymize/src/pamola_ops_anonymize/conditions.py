@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .alike import Distinguish
 from .asking import keeps, measure, met_by, worst_of
 from .domains import Floats, Ints, Mask
 from .models import Histogram, SensitiveValues
@@ -76,6 +77,7 @@ class Promise:
         delta: Bound of δ-disclosure.
         others: Further models.
         l_of_recursive: The l that the recursive measure is reported for where `l` does not say it.
+        distinguish: How sensitive values are distinguished for diversity: as a reader does, or as they are.
     """
 
     l: float | None = None  # noqa: E741 - the letter is the measure's name
@@ -86,6 +88,7 @@ class Promise:
     delta: float | None = None
     others: tuple[PrivacyModel, ...] = ()
     l_of_recursive: int = 2
+    distinguish: Distinguish = "reader"
     models: tuple[PrivacyModel, ...] = attrs.field(init=False)
 
     @models.default
@@ -172,7 +175,7 @@ class SensitiveCounts:
         count: Records of each entry.
         share: Part of each value in the table.
         ordered: Whether distance follows the order of the values.
-        blank: The value that is the empty text, as in `SensitiveValues`.
+        alike: What each value is counted as, as in `SensitiveValues`.
         person: Whose each entry is, where persons have a vote each rather than records.
     """
 
@@ -181,7 +184,7 @@ class SensitiveCounts:
     count: Ints
     share: Floats
     ordered: bool
-    blank: int | None = None
+    alike: Ints | None = None
     person: Ints | None = None
 
     @classmethod
@@ -197,7 +200,7 @@ class SensitiveCounts:
         pairs, count = np.unique(unit * span + key, return_counts=True)
         start, key = np.searchsorted(pairs // span, np.arange(units + 1)), pairs % span
         person = None if persons is None else key // width
-        return cls(start.astype(np.int64), key % width, count.astype(np.int64), share, ordered, values.blank, person)
+        return cls(start.astype(np.int64), key % width, count.astype(np.int64), share, ordered, values.alike, person)
 
     def histogram(self, units: Ints, group: Ints, groups: int) -> Histogram:
         """The values of candidate classes."""
@@ -206,7 +209,7 @@ class SensitiveCounts:
         if self.person is not None:
             owner, value = votes(owner, self.person[entries], value, count)
             count = np.ones(len(owner), dtype=np.int64)
-        return Histogram.of(owner, value, count, groups, self.share, self.blank)
+        return Histogram.of(owner, value, count, groups, self.share, self.alike)
 
 
 def _entries(start: Ints, units: Ints, group: Ints) -> tuple[Ints, Ints]:

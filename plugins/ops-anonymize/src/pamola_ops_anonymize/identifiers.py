@@ -20,7 +20,11 @@ class LikelyRole(NamedTuple):
 
 
 class Identifiers(Protocol):
-    """The service `identifiers`: which columns look like identifiers (ISO/IEC 20889:2018)."""
+    """The service `identifiers`: which columns look like identifiers (ISO/IEC 20889:2018).
+
+    It may also have `as_read(texts)`, which gives an array in which texts that a reader cannot distinguish are equal; a
+    profile then counts them.
+    """
 
     def role(self, column: str, values: Any) -> tuple[str, str] | None:
         """What a column looks like: `direct identifier` or `quasi-identifier`, and why; None for neither.
@@ -34,6 +38,12 @@ class Identifiers(Protocol):
 
 class ByNamesAndValues:
     """The rule of `identifier_rule`."""
+
+    def as_read(self, texts: Any) -> Any:
+        """Texts such that those that a reader cannot distinguish are equal, as an Arrow array."""
+        from .alike import all_as_read
+
+        return all_as_read(texts)
 
     def role(self, column: str, values: Any) -> LikelyRole | None:
         """The first that has a reason: direct identifier by name, by values, quasi-identifier."""

@@ -122,13 +122,14 @@ class Grouping:
         if self.persons is not None:
             return self.persons.histogram(values, self.group, self.classes)
         ones = np.ones(len(self.group), dtype=np.int64)
-        return Histogram.of(self.group, values.codes, ones, self.classes, values.share, values.blank)
+        return Histogram.of(self.group, values.codes, ones, self.classes, values.share, values.alike)
 
-    def diversity(self, sensitive: pd.Series[Any]) -> Diversity | None:
+    def diversity(self, sensitive: pd.Series[Any] | SensitiveValues) -> Diversity | None:
         """Distinct l-diversity of a column of the same records; None where there is no record."""
         if not len(self.sizes):
             return None
-        distinct = self.histogram(SensitiveValues.of(sensitive)).distinct()
+        values = sensitive if isinstance(sensitive, SensitiveValues) else SensitiveValues.of(sensitive)
+        distinct = self.histogram(values).distinct()
         alone = distinct == 1
         return Diversity(int(distinct.min()), int(alone.sum()), int(self.sizes[alone].sum()))
 
@@ -141,7 +142,7 @@ class Grouping:
         """
         if not len(self.sizes):
             return None
-        values = SensitiveValues.of(sensitive)
+        values = SensitiveValues.of(sensitive, promise.distinguish)
         ordered = promise.is_ordered(values)
         histogram = self.histogram(values)
         recursive_l, classes = promise.recursive_l, Classes(self.sizes, histogram, ordered)

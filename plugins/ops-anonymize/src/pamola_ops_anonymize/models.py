@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .alike import Distinguish, as_read, number_alike, representatives
 from .domains import Floats, Ints, OrderedDomain, encode, read_only
 
 _DENSE = 8  # pairs that there could be for each one that there is, up to which counting all is faster than sorting
@@ -27,21 +28,26 @@ class SensitiveValues:
             of the text of anything else.
         share: Of each code, how large its part of all records is.
         ordered: Whether the values are numbers or dates, or an ordered categorical.
-        blank: The code of the empty text where records with it and records without a value both occur.
+        alike: For each code the one of the value that it is counted as in diversity; None where each is its own. Of
+            values that a reader cannot distinguish (`alike`) that is the first; of the empty text, where there are
+            records without a value, the missing value.
+        read_alike: How many values a reader takes for another.
     """
 
     codes: Ints
     share: Floats
     ordered: bool
-    blank: int | None = None
+    alike: Ints | None = None
+    read_alike: int = 0
 
     @classmethod
-    def of(cls, column: pd.Series[Any]) -> SensitiveValues:
-        """Codes of a column."""
+    def of(cls, column: pd.Series[Any], distinguish: Distinguish = "reader") -> SensitiveValues:
+        """Codes of a column; values are distinguished as a reader does, or as they are (`exact`)."""
         domain, encoded = encode(column)
         ordered = isinstance(domain, OrderedDomain)
         codes = encoded.astype(np.int64)
-        blank = None
+        alike: Ints | None = None
+        read_alike = 0
         if not ordered:
             texts = domain.texts(np.arange(domain.size))
             order = np.array(sorted(range(domain.size), key=_order(column, texts)), dtype=np.int64)
@@ -49,12 +55,26 @@ class SensitiveValues:
             rank[order] = np.arange(domain.size)
             codes = rank[codes]
             ordered = isinstance(column.dtype, pd.CategoricalDtype) and bool(column.dtype.ordered)
-            if "" in texts and bool((codes == domain.size).any()):
-                blank = int(rank[texts.index("")])
+            texts, missing = [texts[code] for code in order.tolist()], bool((codes == domain.size).any())
+            shown = representatives(texts)
+            read_alike = number_alike(shown)
+            alike = _counted_as(texts, shown if distinguish == "reader" else None, missing)
         count = np.bincount(codes, minlength=domain.size + 1)
         if not count[-1]:
             count = count[:-1]
-        return cls(codes, count / max(1, len(codes)), ordered, blank)
+        return cls(codes, count / max(1, len(codes)), ordered, alike, read_alike)
+
+
+def _counted_as(texts: list[str], shown: Ints | None, missing: bool) -> Ints | None:
+    """What each value is counted as, with the missing one behind them; None where each is its own.
+
+    Where values are missing, the empty text is counted as missing, and so is what a reader takes for it.
+    """
+    counted = np.arange(len(texts), dtype=np.int64) if shown is None else shown
+    if missing:
+        empty = [not (text if shown is None else as_read(text)) for text in texts]
+        counted = np.append(np.where(empty, len(texts), counted), len(texts)).astype(np.int64)
+    return None if bool((counted == np.arange(len(counted))).all()) else counted
 
 
 def _order(column: pd.Series[Any], texts: list[str]) -> Callable[[int], Any]:
@@ -80,7 +100,7 @@ class Histogram:
         count: Records of each entry.
         classes: Number of classes.
         share: Part of each value in the whole table.
-        blank: The value that is the empty text, where there are missing values (the last one) as well.
+        alike: For each value the one that it is counted as in diversity; None where each is its own.
     """
 
     owner: Ints = attrs.field(converter=read_only)
@@ -88,11 +108,11 @@ class Histogram:
     count: Ints = attrs.field(converter=read_only)
     classes: int
     share: Floats = attrs.field(converter=read_only)
-    blank: int | None = None
+    alike: Ints | None = None
 
     @classmethod
     def of(
-        cls, owner: Ints, value: Ints, count: Ints, classes: int, share: Floats, blank: int | None = None
+        cls, owner: Ints, value: Ints, count: Ints, classes: int, share: Floats, alike: Ints | None = None
     ) -> Histogram:
         """Count (class, value) pairs, which may occur more than once."""
         key, possible = owner * len(share) + value, classes * len(share)
@@ -103,17 +123,17 @@ class Histogram:
         else:
             pairs, inverse = np.unique(key, return_inverse=True)
             total = np.bincount(inverse, weights=count, minlength=len(pairs)).astype(np.int64)
-        return cls(pairs // len(share), pairs % len(share), total, classes, share, blank)
+        return cls(pairs // len(share), pairs % len(share), total, classes, share, alike)
 
     def _as_read(self) -> Histogram:
-        """Empty texts counted as missing values: most readers of a CSV file take them for the same.
+        """Values that a reader cannot distinguish, counted as one, and blank texts as missing values.
 
-        A class is then less diverse, so that what is said of its diversity holds for every reader.
+        A class is then less diverse, so that what is said of its diversity holds for every reader. Distances are of the
+        values as they are, since they are never larger of values that are put together: that holds for all, too.
         """
-        if self.blank is None:
+        if self.alike is None:
             return self
-        value = np.where(self.value == self.blank, len(self.share) - 1, self.value)
-        return Histogram.of(self.owner, value, self.count, self.classes, self.share)
+        return Histogram.of(self.owner, self.alike[self.value], self.count, self.classes, self.share)
 
     @property
     def sizes(self) -> Ints:
@@ -126,7 +146,8 @@ class Histogram:
         """Number of different values in each class: distinct l-diversity.
 
         A. Machanavajjhala, D. Kifer, J. Gehrke and M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007. Here, and
-        in the other measures of diversity, the empty text and a missing value are one value.
+        in the other measures of diversity, values that a reader cannot distinguish are one, as are the empty text and a
+        missing value.
         """
         return np.bincount(self._as_read().owner, minlength=self.classes).astype(np.int64)
 

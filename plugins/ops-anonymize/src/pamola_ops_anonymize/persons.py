@@ -73,7 +73,7 @@ class Persons:
         everywhere, voted = votes(np.zeros(len(self.of), dtype=np.int64), self.of, values.codes)
         share = np.bincount(voted, minlength=len(values.share)) / max(1, len(everywhere))
         owner, value = votes(group, self.of, values.codes)
-        return Histogram.of(owner, value, np.ones(len(owner), dtype=np.int64), classes, share, values.blank)
+        return Histogram.of(owner, value, np.ones(len(owner), dtype=np.int64), classes, share, values.alike)
 
 
 def votes(group: Ints, person: Ints, value: Ints, count: Ints | None = None) -> tuple[Ints, Ints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 import pandas as pd
@@ -13,9 +13,10 @@ import pandas as pd
 from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, EncryptionError, ParameterError
 
+from .alike import NearCollisions, Normalization, normalized
 from .column_operation import ColumnOperation
-from .columns import distinct_texts, one_of, require, rewrite, some_columns, text_column, wrong
-from .pseudonyms import Pseudonymizer
+from .columns import distinct_texts, one_of, require, rewrite, some_columns, some_of, text_column, with_texts, wrong
+from .pseudonyms import Pseudonymizer, plain_texts
 
 Method = Literal["hmac-sha256", "token"]
 
@@ -65,6 +66,9 @@ class PseudonymizeOperation(ColumnOperation):
         on_identifiers: What happens to other columns of a published table that look like direct identifiers: `warn`
             keeps them, `drop` leaves them out, `fail` refuses to continue.
         insensitive_attributes: Columns that are harmless, whatever they look like.
+        normalize: What of a value does not count, so that spellings of one value get one pseudonym: `nfc` (how Unicode
+            composes characters), `casefold` (case), `trim` (blanks around it, and invisible characters). Nothing unless
+            set. With `token` the normalized value comes back.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
     """
 
@@ -72,8 +76,9 @@ class PseudonymizeOperation(ColumnOperation):
     method: Method = attrs.field(default="hmac-sha256", validator=_keyed_method)
     purpose: str = attrs.field(default="pseudonyms", validator=_purpose)
     vault_dataset: str | None = writes(None)
+    normalize: list[Normalization] = attrs.field(factory=list, validator=some_of(Normalization))
 
-    version = "1.1"
+    version = "1.2"
 
     def __attrs_post_init__(self) -> None:
         if self.method == "token" and not self.vault_dataset:
@@ -94,11 +99,17 @@ class PseudonymizeOperation(ColumnOperation):
             made = {name: Pseudonymizer(key) for name in self.columns}
         require(ctx, self.input_dataset, {"columns": self.columns})
         replaced = dict.fromkeys(self.columns, 0)
+        near = {name: NearCollisions() for name in self.columns}
 
         def replace(piece: pd.DataFrame) -> pd.DataFrame:
             written: dict[str, pd.Series[str]] = {}
             for name in self.columns:
-                written[name] = made[name].column(piece[name])
+                texts = plain_texts(piece[name])
+                near[name].add(distinct_texts(piece[name])[1] if texts is None else texts)
+                column = piece[name]
+                if self.normalize:
+                    column = with_texts(column, lambda text: normalized(text, self.normalize))
+                written[name] = made[name].column(column)
                 replaced[name] += int(written[name].notna().sum())
             return piece.assign(**written)
 
@@ -109,14 +120,27 @@ class PseudonymizeOperation(ColumnOperation):
             "rows": rows,
             "cells_replaced": replaced,
             "cells_missing": {name: rows - count for name, count in replaced.items()},
+            "normalize": list(self.normalize),
+            "values_read_alike": {name: each.count for name, each in near.items()},
             **looks_like,
         }
+        self._tell(ctx, metrics["values_read_alike"])
         if self.vault_dataset is not None:
             known = {value: digest for each in made.values() for value, digest in each.known.items()}
             vault = sealed_vault(known, sealing_key)
             ctx.data.write(self.vault_dataset, vault)
             metrics["tokens"] = len(vault)
         return OperationResult.success(metrics)
+
+    def _tell(self, ctx: OperationContext, alike: dict[str, int]) -> None:
+        """Warn of spellings of one value, which have pseudonyms of their own."""
+        for name, number in alike.items():
+            if number and not set(self.normalize) >= set(get_args(Normalization)):
+                ctx.warn(
+                    f"{self.output_dataset}: {number:,} values of {name} differ from another only in case, blanks,"
+                    f" Unicode form or invisible characters, and may have pseudonyms of their own: `normalize: [nfc,"
+                    f" casefold, trim]` gives them one"
+                )
 
 
 class ReidentifyOperation(Operation):

@@ -78,7 +78,7 @@ class Pseudonymizer:
 
     def column(self, column: pd.Series[Any]) -> pd.Series[str]:
         """The pseudonyms of a piece of the column, as text in hexadecimal digits; missing values stay missing."""
-        texts = _plain_texts(column)
+        texts = plain_texts(column)
         if texts is None:
             codes, distinct = distinct_texts(column)
             made = self._of(distinct).take(pa.array(codes, mask=codes == MISSING))
@@ -120,8 +120,8 @@ class Pseudonymizer:
         return _hexadecimal(digests, self._size)
 
 
-def _plain_texts(column: pd.Series[Any]) -> Any:
-    """A column of text as one array of Arrow; None for a column of anything else, or of what is no Unicode."""
+def plain_texts(column: pd.Series[Any]) -> Any:
+    """A column of text as one array of Arrow; None for a column of anything else, or of what is not Unicode."""
     if not isinstance(column.dtype, pd.StringDtype) and column.dtype != object:
         return None
     if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) != "string":

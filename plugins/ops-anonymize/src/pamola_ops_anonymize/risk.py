@@ -14,10 +14,12 @@ from pamola_tasks import Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError, ParameterError
 
 from . import charts
+from .alike import Distinguish, tell_alike
 from .columns import (
     column_names,
     columns_of_person,
     is_number,
+    one_of,
     person_columns,
     positive,
     require,
@@ -60,6 +62,8 @@ class RiskOperation(Operation):
         risk_threshold: Records with a risk above this count as at risk; 0.2 means classes of fewer than 5.
         l: For which l recursive (c, l)-diversity is measured: the least c that the table does not reach.
         c: The c of recursive (c, l)-diversity, for which the greatest l is reported.
+        distinguish: How sensitive values are compared for diversity: as a `reader` does, for whom case, blanks around a
+            value, Unicode form and invisible characters do not count, or `exact`, as they are.
         output_prefix: The result is written as `<output_prefix>_risk.json`; the table's name unless given.
     """
 
@@ -71,6 +75,7 @@ class RiskOperation(Operation):
     risk_threshold: float = attrs.field(default=0.2, validator=_share)
     l: int = attrs.field(default=2, validator=whole_number(2))  # noqa: E741 - the letter is the measure's name
     c: float = attrs.field(default=3.0, validator=positive)
+    distinguish: Distinguish = attrs.field(default="reader", validator=one_of(Distinguish))
     output_prefix: str | None = None
 
     version = "1.1"
@@ -106,8 +111,11 @@ class RiskOperation(Operation):
         if self.population_dataset is not None:
             metrics |= self._in_population(ctx, frame, self.population_dataset, grouping)
         metrics["sensitive_attributes"] = {
-            name: disclosure(grouping, frame[name], self.l, self.c) for name in self.sensitive_attributes
+            name: disclosure(grouping, frame[name], self.l, self.c, self.distinguish)
+            for name in self.sensitive_attributes
         }
+        found = {name: told["values_read_alike"] for name, told in metrics["sensitive_attributes"].items()}
+        tell_alike(ctx, self.input_dataset, found, self.distinguish)
         with ctx.artifact(
             f"{self.output_prefix or self.input_dataset}_risk",
             "json",
@@ -258,7 +266,9 @@ def _histogram(sizes: Ints, counted: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float) -> dict[str, Any]:
+def disclosure(
+    grouping: Grouping, column: pd.Series[Any], least: int, c: float, distinguish: Distinguish = "reader"
+) -> dict[str, Any]:
     """What the classes reveal about a sensitive attribute; a missing value is a value.
 
     Distinct, entropy and recursive (c, l)-diversity: A. Machanavajjhala, D. Kifer, J. Gehrke and
@@ -271,11 +281,12 @@ def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float)
         column: The attribute, of the same records.
         least: The l for which the c of recursive diversity is reported.
         c: The c for which the l of recursive diversity is reported.
+        distinguish: How values are distinguished for diversity: as a reader does, or as they are (`exact`).
     """
-    values = SensitiveValues.of(column)
+    values = SensitiveValues.of(column, distinguish)
     histogram = grouping.histogram(values)
     distinct = histogram.distinct()
-    diversity = grouping.diversity(column)
+    diversity = grouping.diversity(values)
     assert diversity is not None  # there is a record
     ratio = float(histogram.recursive(least).max())
     delta = float(histogram.disclosure().max())
@@ -290,6 +301,7 @@ def disclosure(grouping: Grouping, column: pd.Series[Any], least: int, c: float)
         "t_categorical": float(histogram.distance(ordered=False).max()),
         "distance": "ordered" if values.ordered else "categorical",
         "delta": _finite(delta),
+        "values_read_alike": values.read_alike,
         "exposed_classes": diversity.exposed_classes,
         "exposed_records": diversity.exposed_records,
         "meaning": diversity.meaning(str(column.name), grouping.total, grouping.counted),

@@ -57,7 +57,7 @@ class ProfileOperation(Operation):
     top: int = attrs.field(default=20, validator=_at_least_one)
     bins: int = attrs.field(default=20, validator=_at_least_one)
 
-    version = "1.0"
+    version = "1.1"
     category = "profiling"
 
     def execute(self, ctx: OperationContext) -> OperationResult:
@@ -73,11 +73,19 @@ class ProfileOperation(Operation):
         profile = profile_table(
             frame,
             role_of=identifiers.role if identifiers is not None else None,
+            as_read=getattr(identifiers, "as_read", None),
             min_count=self.min_count,
             top=self.top,
             bins=self.bins,
             progress=lambda done: ctx.progress(done, total, "columns"),
         )
+        alike = {column.name: column.read_alike for column in profile.columns if column.read_alike}
+        if alike:
+            listed = ", ".join(f"{column} ({number:,})" for column, number in alike.items())
+            ctx.warn(
+                f"{self.dataset_name} has values that differ from another only in case, blanks, Unicode form or"
+                f" invisible characters: {listed}"
+            )
         name = artifact_name(self.output_prefix or self.dataset_name, "profile")
         with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="output", tags=[TAG]) as file:
             document = {"dataset": self.dataset_name, **attrs.asdict(profile), TAG: charts_of_profile(profile)}
@@ -106,6 +114,7 @@ class ProfileOperation(Operation):
             "columns": len(profile.columns),
             "missing_cells": profile.missing_cells,
             "duplicate_rows": profile.duplicate_records,
+            "values_read_alike": {column.name: column.read_alike for column in profile.columns if column.read_alike},
             "likely_direct_identifiers": roles["direct identifier"],
             "likely_quasi_identifiers": roles["quasi-identifier"],
             "smallest_class": profile.exposure.smallest_class if profile.exposure else None,

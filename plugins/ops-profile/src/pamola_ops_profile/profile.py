@@ -25,6 +25,8 @@ Floats = npt.NDArray[np.float64]
 
 RoleOf = Callable[[str, Any], tuple[str, str] | None]
 
+AsRead = Callable[[Any], Any]
+
 _DAY = 86_400.0
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, in seconds since 1970
 
@@ -38,6 +40,7 @@ def profile_table(
     top: int = 20,
     bins: int = 20,
     role_of: RoleOf | None = None,
+    as_read: AsRead | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> TableProfile:
     """Profile a table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
@@ -48,12 +51,13 @@ def profile_table(
         top: How many of the most frequent values are listed.
         bins: Bars of a histogram before those of few records are joined.
         role_of: Gives, for the name and the values of a column, what it looks like and why, or None.
+        as_read: Gives for texts an array in which those that a reader cannot distinguish are equal.
         progress: Called with how many columns are done.
     """
     columns = []
 
     def profiled(values: pd.Series[Any]) -> ColumnProfile:
-        return profile_column(values, min_count=min_count, top=top, bins=bins, role_of=role_of)
+        return profile_column(values, min_count=min_count, top=top, bins=bins, role_of=role_of, as_read=as_read)
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # counting and sorting let other threads run
         for done, column in enumerate(pool.map(profiled, [frame[name] for name in frame.columns]), start=1):
@@ -79,6 +83,7 @@ def profile_column(
     top: int = 20,
     bins: int = 20,
     role_of: RoleOf | None = None,
+    as_read: AsRead | None = None,
 ) -> ColumnProfile:
     """Profile one column; arguments as for `profile_table`."""
     name = str(values.name)
@@ -112,6 +117,7 @@ def profile_column(
         patterns=patterns_of(counts, min_count, top) if kind == "text" else [],
         role=role,
         reason=reason,
+        read_alike=_read_alike(counts, as_read) if kind in ("text", "empty") else None,
         **spread,
     )
 
@@ -178,6 +184,15 @@ def _counts(present: pd.Series[Any]) -> pd.Series[int]:
         # cells that cannot be hashed, such as lists: what can be read of them decides
         counts = present.map(str).value_counts(sort=False)
     return counts[counts > 0]
+
+
+def _read_alike(counts: pd.Series[int], as_read: AsRead | None) -> int | None:
+    """How many values a reader takes for another; None where nobody says which."""
+    if as_read is None:
+        return None
+    texts = [str(value).encode("utf-8", "replace").decode() for value in counts.index]
+    number = np.bincount(pd.factorize(np.asarray(as_read(texts), dtype=object))[0])
+    return int(number[number > 1].sum())
 
 
 def _counts_of_sorted(ordered: npt.NDArray[Any]) -> pd.Series[int]:

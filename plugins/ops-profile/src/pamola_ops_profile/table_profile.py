@@ -34,6 +34,8 @@ class ColumnProfile:
         kind: `number`, `moment`, `truth`, `text`, or `empty` where every value is missing.
         missing: Records without a value.
         distinct: Different values.
+        read_alike: Values of text that differ from another only in what a reader does not see (case, blanks around
+            them, Unicode form, invisible characters), by the service `identifiers`; None where nothing says so.
         rare_values: Values that fewer than `min_count` records have.
         rare_records: Records that have one of those.
         common_values: The most frequent values, most frequent first; of numbers and moments those from which no few
@@ -67,6 +69,7 @@ class ColumnProfile:
     patterns: list[Pattern] = attrs.Factory(list)
     role: str = ""
     reason: str = ""
+    read_alike: int | None = None
 
 
 @attrs.frozen(kw_only=True)
