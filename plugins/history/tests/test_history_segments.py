@@ -7,6 +7,7 @@ import itertools
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -172,6 +173,34 @@ def test_answers_are_those_of_the_whole_history(
     check()
     log.update("run-00002", "t_2", {"success": False, "status": "failed"})
     check()
+
+
+def test_examining_a_history_holds_little_of_it(files: Files) -> None:
+    log = ExecutionLog(files, segment_bytes=500_000)
+    for begin in range(0, 4000, 200):
+        log.add([record(number, f"t_{number % 10}") for number in range(begin, begin + 200)])
+    tracemalloc.start()
+    try:
+        assert log.problems() == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    size = log._segments.size()
+    assert size > 1_500_000
+    assert peak < size / 3, f"{peak:,} of {size:,} bytes"
+
+
+def test_a_folder_that_takes_no_segments_stops_no_run(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Files, "mkdirs", refused)
+    log = made(files, 100, 5000)
+    assert closed(tmp_path) == []
+    assert len(ids(log.records())) == 100
+    assert log.problems() == []
 
 
 def cut(path: Path) -> None:
@@ -417,3 +446,4 @@ def test_pruning_that_stops_anywhere_leaves_the_old_history_or_the_new_one(
     again.prune(before=NOW - timedelta(days=9))
     assert ids(again.records()) == ["run-00400", *new]
     assert again.problems() == []
+    assert again._segments.superseded() == []

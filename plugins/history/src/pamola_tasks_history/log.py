@@ -234,6 +234,7 @@ class ExecutionLog:
                 pruning.rewrite(self._files, self._segments, removal, self._key(), says=removal.event, upto=chosen.upto)
         if not dry_run and self._segments.exist():  # also where nothing is left to do: another one was killed then
             with self._failing("written"):
+                self._segments.remove_superseded()
                 self._summary.refresh(rewritten=True)
         return chosen.runs
 

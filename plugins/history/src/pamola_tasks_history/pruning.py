@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -72,12 +73,13 @@ def rewrite(
             sync(file)
         else:
             with files.append(new) as copy:
+                if not copy.seek(0, os.SEEK_END):  # it was removed, as the temporary file that it is, and made again
+                    raise ValueError(CHANGED)
                 journal.append_to(copy, [entry], key=key)
                 sync(copy)
         files.unlink(index_of(target), missing_ok=True)
         files.replace(new, target)
-        for name in segments.superseded():
-            files.unlink(name, missing_ok=True)
+        segments.remove_superseded()
 
 
 def _lines_of(file: Iterable[bytes]) -> Iterator[bytes]:

@@ -39,33 +39,43 @@ class Segments:
 
     def closed(self, upto: int | None = None) -> list[str]:
         """Closed segments, oldest first; with `upto` those that begin with this number or before."""
-        return [name for first, _, name in self._numbered() if upto is None or first <= upto]
+        return [name for first, _, name in self._numbered()[0] if upto is None or first <= upto]
 
     def superseded(self) -> list[str]:
-        """What is left of segments, with their indexes, that another one replaces."""
-        counted = {PurePosixPath(name).stem for name in self.closed()}
-        names = [name for name, _ in leftovers.entries(self._files, self.folder)]
-        return [
-            f"{self.folder}/{name}"
-            for name in names
-            if name.endswith((".jsonl", ".idx")) and PurePosixPath(name).stem not in counted
-        ]
+        """What is left of segments that another one replaces."""
+        return self._numbered()[1]
 
-    def _numbered(self) -> list[tuple[int, int, str]]:
+    def remove_superseded(self) -> None:
+        """Remove that, with its indexes."""
+        for name in self.superseded():
+            self._files.unlink(index_of(name), missing_ok=True)
+            self._files.unlink(name, missing_ok=True)
+
+    def _numbered(self) -> tuple[list[tuple[int, int, str]], list[str]]:
+        """First and last number and name of the segments that count, and the names of the others; by one look."""
+        names, before = self._listed(), None
+        while names != before:  # what is replaced while it is looked at could be missing under both names
+            names, before = self._listed(), names
         found = []
-        for name, _ in leftovers.entries(self._files, self.folder):
+        for name in names:
             if fits := _NAME.fullmatch(name):
                 first, last = int(fits[1]), int(fits[2] or fits[1])
                 found.append((first, -last, not fits[2], f"{self.folder}/{name}"))
         counted: list[tuple[int, int, str]] = []
+        superseded: list[str] = []
         for first, last, _, name in sorted(found):
             if not counted or -last > counted[-1][1]:
                 counted.append((first, -last, name))
-        return counted
+            else:
+                superseded.append(name)
+        return counted, superseded
+
+    def _listed(self) -> list[str]:
+        return [name for name, _ in leftovers.entries(self._files, self.folder)]
 
     def range_of(self, names: list[str]) -> str:
         """The name of a segment that replaces these, or the first one where there are none."""
-        numbers = [(first, last) for first, last, name in self._numbered() if name in names] or [(1, 1)]
+        numbers = [(first, last) for first, last, name in self._numbered()[0] if name in names] or [(1, 1)]
         return f"{self.folder}/{numbers[0][0]:06}-{numbers[-1][1]:06}.jsonl"
 
     def exist(self) -> bool:
@@ -136,7 +146,8 @@ class Segments:
         """What the first line of a new file follows."""
         for name in reversed(self.closed()):
             with self._files.open_raw(name) as file:
-                return next(journal.lines_backwards(file), b"")
+                if line := next(journal.lines_backwards(file), b""):
+                    return line
         return b""
 
     # ------------------------------------------------------------ closing
@@ -150,12 +161,14 @@ class Segments:
             cut_torn_tail(file)
             if self._files.stat(self.log_path).size < wanted:
                 return
-            number = max((last for _, last, _ in self._numbered()), default=0) + 1
+            number = max((last for _, last, _ in self._numbered()[0]), default=0) + 1
             closed = f"{self.folder}/{number:06}.jsonl"
-            self._files.mkdirs(self.folder)
-            for name in self.superseded():
-                self._files.unlink(name, missing_ok=True)
-            self._files.replace(self.log_path, closed)
+            try:
+                self._files.mkdirs(self.folder)
+                self.remove_superseded()
+                self._files.replace(self.log_path, closed)
+            except PermissionError:  # no folder may be made there, or no open file renamed: it grows on
+                return
             index = index_of(self.log_path)
             if self._files.exists(index):
                 self._files.replace(index, index_of(closed))
