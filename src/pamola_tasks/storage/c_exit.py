@@ -8,6 +8,7 @@ that a library may flush those.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -52,14 +53,20 @@ def _prepared() -> Callable[[str], None]:
         library.__cxa_atexit(address("fflush"), made, None)
         return made
 
+    ended: list[bool] = []
     end, tell = stream("_exit", 1), stream("write", 2)  # called in the reverse order
 
     def put(words: str) -> None:
         for each in (end, tell):
             library.__fpurge(each)
-        if words:
+        if words and not ended:
             library.fputs(words.encode("utf-8", "replace").replace(b"\0", b"?")[:1000], tell)
             library.fputs(b"x", end)
 
+    def end_of_python() -> None:
+        ended.append(True)  # threads may be in the middle of something
+        put("")
+
     os.register_at_fork(after_in_child=lambda: put(""))
+    atexit.register(end_of_python)
     return put

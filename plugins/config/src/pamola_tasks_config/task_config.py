@@ -15,6 +15,7 @@ from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOpti
 from pamola_tasks_config.declared import ConfiguredTask
 from pamola_tasks_config.document import dotted, in_words
 from pamola_tasks_config.fitting import ConfigFitter, plain
+from pamola_tasks_config.freezing import FROZEN, frozen
 from pamola_tasks_config.layers import override_layers, problem_in
 from pamola_tasks_config.resolving import entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
@@ -66,8 +67,13 @@ class TaskConfig(TaskKeys):
         vars(self).update(env_file_values=resolved.variables, referred=resolved.referred)
 
     def freeze(self) -> None:
-        """End what `override_with_args` may change: a run begins."""
-        vars(self).update(_frozen=True)
+        """End what `override_with_args`, and code that has a list or mapping of it, may change: a run begins."""
+        for name in self._settings:
+            self.plugin(name)
+        names = (*(field.name for field in attrs.fields(TaskKeys)), "parameters", "warnings", "_sections")
+        vars(self).update({name: frozen(getattr(self, name)) for name in names}, _frozen=True)
+        for layer in self._layers:  # which other processes make theirs of
+            frozen(layer)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ConfigurationError(f"{name} cannot be set here: what a task runs with is said in files and by --set")
@@ -134,7 +140,7 @@ class TaskConfig(TaskKeys):
             ConfigurationError: Everything that is wrong, or a run has begun; nothing is changed then.
         """
         if vars(self).get("_frozen"):
-            raise ConfigurationError("the configuration of a run cannot be changed once the run has begun")
+            raise ConfigurationError(FROZEN)
         given = args if isinstance(args, Mapping) else vars(args)
         overrides = {key: value for key, value in given.items() if value is not None}
         rank = 10 + max(500, *(layer.rank for layer in self._layers))

@@ -1,6 +1,6 @@
 """In which folders a key may be used that is found by the id of a project.
 
-An id is not a secret: it is in every encrypted file, and anybody can put it into a project of his own together with files
+An id is not a secret: it is in every encrypted file, and anybody can put it into a project of his own with files
 that he wants decrypted, and have its owner run that. So the folder that a key was made in is kept beside the key.
 """
 
