@@ -296,3 +296,24 @@ def test_missing_words_may_be_numbers(project: Any, format: str, kind: str, miss
             "c"
         ]
         assert found.isna().tolist()[:2] == [False, True]
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "xlsx", "parquet"])
+def test_types_of_any_dataset_hold_for_written_ones_where_all_values_fit(project: Any, format: str) -> None:
+    """Alike whole and in pieces, also where only the last value does not fit."""
+    ages, zips = ["1", "2", "3", "[4,5]"], ["01", "2", "3", "4"]
+    project.writer().write_dataset(pd.DataFrame({"age": ages, "zip": zips}), f"t.{format}", name="t", format=format)
+
+    def source() -> DataSource:
+        types = {"age": {"type": "integer", "missing": ["3"]}, "zip": "integer", "other": "text"}
+        made = DataSource(data_types=types, reader=DataReader(project.files))
+        made.add_file_path("t", f"t.{format}", role="state")
+        return made
+
+    whole = source().frame("t")
+    assert whole["age"].tolist() == ages
+    assert whole["zip"].tolist() == [1, 2, 3, 4]
+    assert source().schema("t") == {name: str(dtype) for name, dtype in whole.dtypes.items()}
+    pd.testing.assert_frame_equal(source().frame("t", ["age"]), whole[["age"]])
+    for size in (1, 3, 4):
+        pd.testing.assert_frame_equal(pd.concat(source().chunks("t", size), ignore_index=True), whole)

@@ -34,7 +34,8 @@ class Dataset:
     format: str = "memory"
     role: Any = "data"
     stated: Mapping[str, Any] = attrs.Factory(dict)  #: options of its format: `delimiter`, `sheet`, `decimal` …
-    kinds: Mapping[str, ColumnType] = attrs.Factory(dict)  #: the types that `data_types` states, by column
+    kinds: dict[str, ColumnType] = attrs.Factory(dict)  #: the types that `data_types` states, by column
+    loose: set[str] = attrs.Factory(set)  #: columns of which the stated type holds only if all values fit it
     zones: dict[str, bool | None] = attrs.field(
         init=False
     )  #: whether times of a column say an offset, where it is known
@@ -95,13 +96,28 @@ class Dataset:
 
         with explained(self.what):
             texts = {column: stated.kind in ("text", "category") for column, stated in kinds.items()}
-            return apply_types(flat(frame, texts, told), kinds, self.zones, before)
+            return apply_types(flat(frame, texts, told), kinds, self.zones, before, self.loose)
 
-    def learn_zones(self, columns: Iterable[str], tables: Callable[[], Iterable[Any]]) -> None:
-        """Read columns of times up to the first value that says whether they have offsets, if that is not known.
+    def learn(self, columns: Iterable[str], tables: Callable[[], Iterable[Any]]) -> bool:
+        """Find out what types have to know before the first row is given, so that all pieces and files are alike.
 
-        So the pieces and files of a dataset are alike, also those in which all values of a column are missing.
+        That is whether `loose` ones hold, for which their columns are read; and whether times have offsets, for which
+        these are read up to the first value.
+
+        Returns:
+            Whether a type turned out not to hold.
         """
+        loose, self.loose = [name for name in columns if name in self.loose], set()
+        misfits: set[str] = set()
+        for table in tables() if loose else ():
+            for piece in table.chunks(_LOOKED_AT, loose):
+                for name in loose:
+                    try:
+                        self.typed(piece[[name]], [name])
+                    except DataError:
+                        misfits.add(name)
+        for name in misfits:
+            del self.kinds[name]
         for column in columns:
             stated = self.kinds.get(column)
             if stated is None or stated.kind != "datetime" or self.zones.get(column) is not None:
@@ -112,6 +128,7 @@ class Dataset:
                     rows += len(self.typed(piece, [column], rows))
                     if self.zones.get(column) is not None or str(piece.dtypes.iloc[0]).startswith("datetime64"):
                         break
+        return bool(misfits)
 
     def common_dtype(self, column: str, one: str, two: str) -> str:
         """The dtype that holds the values of two of its files without loss."""

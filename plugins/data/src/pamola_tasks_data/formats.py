@@ -39,7 +39,13 @@ EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.chunks", "excel.sche
 
 # What these formats do not look at: it changes nothing of what is read from them or written to them.
 _OF_CSV = ("delimiter", "quotechar", "encoding", "missing_values", "for_spreadsheets")
-_OF_TYPES = ("decimal", "thousands", "date_format", "datetime_format")  # of which types of columns say what counts
+_OF_TYPES = (
+    "decimal",
+    "thousands",
+    "date_format",
+    "datetime_format",
+    "iso_dates",
+)  # of which types of columns say what counts
 UNUSED: dict[str, tuple[str, ...]] = {
     "xlsx": (*_OF_CSV, *_OF_TYPES),
     **dict.fromkeys(("parquet", "json", "jsonl"), (*_OF_CSV, *_OF_TYPES, "trim", "sheet")),

@@ -53,6 +53,8 @@ def _as_written(text: Any, written: Notation) -> tuple[Kind, Any]:
         if all(by_format(part, format).null_count == part.null_count for part in (sample, text)):
             made = by_format(text, format)
             return Kind(made.type, missing), made
+    if not written.marks:
+        return recognized(text)
     if all(written.numbers(part).null_count == part.null_count for part in (sample, text)):
         kind, values = recognized(written.numbers(text))
         return (kind, values) if kind.type in (*_NUMBERS, NOTHING) else (AS_TEXT, text)

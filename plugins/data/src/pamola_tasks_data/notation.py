@@ -21,6 +21,7 @@ _LARGE = pa.large_string()
 NAIVE, UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 # Marks that look alike: a blank is also one that no line breaks at, an apostrophe also a typographic one.
 _ALIKE = (" \u00a0\u202f\u2009", "'\u2019")
+_AS_WRITTEN = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z")
 _MONTHS = "january february march april may june july august september october november december".split()
 
 
@@ -33,6 +34,7 @@ class Notation:
         thousands: The mark between groups of three digits; empty where there is none.
         date_format: How dates are written, in directives of strptime (`%d.%m.%Y`); empty for ISO 8601.
         datetime_format: The same for dates with a time.
+        iso_dates: Whether dates and times are written as tasks write them.
         trim: Whether blanks around texts do not count.
     """
 
@@ -40,6 +42,7 @@ class Notation:
     thousands: str = ""
     date_format: str = ""
     datetime_format: str = ""
+    iso_dates: bool = False
     trim: bool = False
 
     @classmethod
@@ -51,7 +54,8 @@ class Notation:
     @property
     def formats(self) -> tuple[str, ...]:
         """The formats of dates and times that are stated."""
-        return tuple(filter(None, (self.date_format, self.datetime_format)))
+        stated = tuple(filter(None, (self.date_format, self.datetime_format)))
+        return (*stated, *_AS_WRITTEN) if self.iso_dates else stated
 
     @property
     def marks(self) -> bool:

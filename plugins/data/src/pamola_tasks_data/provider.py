@@ -75,10 +75,10 @@ def reading_options(config: Config, dataset: str, made_here: bool = False) -> di
     """What is stated of how a dataset is written: of itself, else of all datasets; what is found out is left out.
 
     What is stated of all datasets does not hold for one that a task has written (`made_here`): that has numbers and
-    dates as all tasks write them.
+    dates as all tasks write them, so that its dates are dates in a CSV file, too.
     """
     settings = config.plugin("data")
-    found = {} if made_here else {name: getattr(settings, name) for name in _OF_ALL}
+    found: dict[str, Any] = {"iso_dates": True} if made_here else {name: getattr(settings, name) for name in _OF_ALL}
     own = settings.datasets.get(dataset)
     found |= {} if own is None else {key: value for key, value in attrs.asdict(own).items() if value is not None}
     return {key: value for key, value in found.items() if value not in ("", False)}

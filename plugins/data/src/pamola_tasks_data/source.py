@@ -157,13 +157,13 @@ class DataSource:
         wanted = list(there if columns is None else columns)
         with explained(dataset.what):
             check_columns(wanted, there)
+        self._learn(dataset, wanted)
         kinds = dataset.kinds_in(there)
         # of a column of CSV, the types that are found are not those that it is converted from
         found = [key for key in wanted if key not in kinds or dataset.format != "csv"]
         known: Mapping[str, str] = dataset.found or {}
         if found and not set(found) <= set(known):
             known = self._common_schema(dataset, found) or {}
-        self._learn_zones(dataset, wanted)
         for table in self._tables(dataset, {key: known[key] for key in found}):
             rows = 0
             for piece in table.chunks(size, wanted):
@@ -189,18 +189,16 @@ class DataSource:
         with dataset.lock:
             if dataset.schema is None:
                 in_memory = dataset.complete or dataset.written is not None or not dataset.files
-                seen = dataset.found = None if in_memory else self._common_schema(dataset)
+                seen = None if in_memory else self._common_schema(dataset)
+                dataset.found = self._common_schema(dataset) if seen and self._learn(dataset, list(seen)) else seen
+                seen = dataset.found
                 if seen is None:
                     frame = self._loaded(dataset, None)
                     seen = {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
                 kinds = dataset.kinds_in(seen)
-                if not in_memory:
-                    self._learn_zones(dataset, list(seen))
                 zones = dataset.zones
-                dataset.schema = {
-                    c: dtype_of(kinds[c].kind, zones.get(c), dtype) if c in kinds else dtype
-                    for c, dtype in seen.items()
-                }
+                typed = {c: dtype_of(kinds[c].kind, zones.get(c), seen[c]) for c in seen if c in kinds}
+                dataset.schema = {**seen, **typed}
             return dict(dataset.schema)
 
     @contextlib.contextmanager
@@ -240,8 +238,8 @@ class DataSource:
         kinds, required = stated_for(self._data_types, name, made_here=made_here)
         stated = stated or {}
         completed = {column: kind.completed(stated) for column, kind in kinds.items()}
-        warn = self._reader.warn
-        return Dataset(name, kinds=completed, required=required, stated=stated, warn=warn, **known)
+        known |= {"loose": set(kinds) - required if made_here else set(), "warn": self._reader.warn}
+        return Dataset(name, kinds=completed, required=required, stated=stated, **known)
 
     def _dataset(self, name: str) -> Dataset:
         if name not in self._datasets:
@@ -282,7 +280,9 @@ class DataSource:
         dtypes = None
         if len(dataset.files) > 1:
             dtypes = self._common_schema(dataset, columns)
-            self._learn_zones(dataset, list(dtypes or ()))
+            self._learn(dataset, list(dtypes or ()))
+        elif dataset.loose:
+            self._learn(dataset, columns or self.columns(dataset.name))
         frames = [dataset.typed(table.read(columns), columns) for table in self._tables(dataset, dtypes)]
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
@@ -301,9 +301,9 @@ class DataSource:
                 **dataset.stated,
             )
 
-    def _learn_zones(self, dataset: Dataset, columns: Sequence[str]) -> None:
-        if self._reader.formats[self._format_of(dataset)].chunks is not None:
-            dataset.learn_zones(columns, lambda: self._tables(dataset, {}))
+    def _learn(self, dataset: Dataset, columns: Sequence[str]) -> bool:
+        in_pieces = self._reader.formats[self._format_of(dataset)].chunks is not None
+        return in_pieces and dataset.learn(columns, lambda: self._tables(dataset, {}))
 
     def _format_of(self, dataset: Dataset) -> str:
         """What its files are read as; an error where nothing says it, which does not matter until a table is read."""

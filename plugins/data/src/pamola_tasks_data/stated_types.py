@@ -7,7 +7,7 @@ texts are read as they are stated to be written.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -54,7 +54,11 @@ class Misfits(Exception):
 
 
 def apply_types(
-    frame: pd.DataFrame, types: Mapping[str, ColumnType], zones: dict[str, bool | None], before: int = 0
+    frame: pd.DataFrame,
+    types: Mapping[str, ColumnType],
+    zones: dict[str, bool | None],
+    before: int = 0,
+    loose: Collection[str] = (),
 ) -> pd.DataFrame:
     """The frame, the next piece of a table, with these columns converted.
 
@@ -63,6 +67,7 @@ def apply_types(
         types: What its columns are to be.
         zones: Whether the times of a column say an offset from UTC, as far as is known; noted here for other pieces.
         before: How many rows the pieces before had.
+        loose: Columns that are left as they are where a value does not fit.
 
     Raises:
         DataError: Values do not fit; it says how many, and the row of the first.
@@ -77,6 +82,8 @@ def apply_types(
             else:
                 frame[column] = _CONVERT[stated.kind](frame[column], stated)
         except Misfits as misfits:
+            if column in loose:
+                continue
             count = int(pc.sum(misfits.which).as_py())
             values = "1 value is" if count == 1 else f"{count} values are"
             row = before + int(pc.index(misfits.which, pa.scalar(True)).as_py()) + 1
