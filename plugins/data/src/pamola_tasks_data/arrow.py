@@ -21,6 +21,7 @@ _NULLABLE[pa.bool_()] = pd.BooleanDtype()
 TEXT = pa.large_string()  # what pandas keeps text as, so that it need not be copied
 TEXT_DTYPE = str(pd.Series(["a"]).dtype)
 
+HALF = "has a text with half of a character (\\ud800 to \\udfff), as where one was cut off within it: remove it"
 COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
 
 
@@ -28,6 +29,40 @@ def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame that may be changed without changing the other; costs nothing where pandas copies on write."""
     copy: pd.DataFrame = frame.copy(deep=not COPY_ON_WRITE)
     return copy
+
+
+def check_frame(name: str, frame: Any) -> None:
+    """Refuse anything but a frame, and one whose columns do not have one text each as their name, for dataset `name`."""
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(
+            f"dataset {name!r}: the columns have several levels of names, such as {frame.columns[0]!r}: give each"
+            " column one name"
+        )
+    other = [column for column in frame.columns if not isinstance(column, str)]
+    if other:
+        raise DataError(
+            f"dataset {name!r}: the column name {other[0]!r} is not text: rename it, for example with"
+            " frame.rename(columns=str)"
+        )
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"dataset {name!r} has more than one column {repeated!r}: rename them")
+    try:
+        check_characters(frame)
+    except DataError as problem:
+        raise DataError(f"dataset {name!r}: {problem}") from None
+
+
+def check_characters(frame: pd.DataFrame) -> None:
+    """Refuse half of a character (a lone surrogate) in a column of objects: no encoding has it."""
+    for name in frame.columns[list(map(pd.api.types.is_object_dtype, frame.dtypes))]:
+        texts = [value for value in frame[name].tolist() if isinstance(value, str)]
+        try:
+            "".join(texts).encode()
+        except UnicodeEncodeError:
+            raise DataError(f"column {name!r} {HALF}") from None
 
 
 def frame_hash(frame: pd.DataFrame) -> str:
@@ -134,6 +169,7 @@ def plain(frame: pd.DataFrame, *, spans_as_text: bool = False) -> pd.DataFrame:
         repeated = frame.columns[frame.columns.duplicated()][0]
         raise DataError(f"there is more than one column {repeated!r}: rename them before writing")
     frame = frame.reset_index(drop=True)
+    check_characters(frame)
     for name, dtype in frame.dtypes.items():
         categories = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else None
         spans = isinstance(dtype if categories is None else categories.dtype, (pd.IntervalDtype, pd.PeriodDtype))

@@ -113,7 +113,8 @@ def check_header(header: Sequence[str]) -> None:
     """Refuse names that are not unique."""
     repeated = sorted(name for name, times in Counter(header).items() if times > 1)
     if repeated:
-        raise DataError(f"the header has {repeated[0]!r} more than once: rename its columns, so that names are unique")
+        shown = ", ".join(map(repr, repeated[:5])) + (" …" if len(repeated) > 5 else "")
+        raise DataError(f"the header has {shown} more than once: rename its columns, so that names are unique")
 
 
 def _decoded(head: bytes, encoding: str) -> str:

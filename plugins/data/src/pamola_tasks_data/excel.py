@@ -37,6 +37,7 @@ _BLOCK = 1 << 20
 _ERRORS = frozenset("#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC!".split())
 _BAD_DATE = frozenset(["#VALUE!"])  # openpyxl's, for a number that is no date
 _ERROR = re.compile(rb"<(?:\w+:)?c [^>]*\bt=[\"']e[\"']")
+_ESCAPED = re.compile("_x00([01][0-9A-Fa-f])_")  # control characters: ECMA-376, part 1, 22.9.2.19
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell ref=[\"']([A-Z0-9:]+)[\"']")
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
@@ -87,6 +88,8 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             header = list(frame.columns)
             if len(header) > _MOST_COLUMNS:
                 raise DataError(f"an Excel sheet has at most {_MOST_COLUMNS:,} columns, and this table {len(header):,}")
+            if "" in header:
+                raise DataError("a column has no name, which an Excel sheet needs: give it one")
             for place, name in enumerate(header):
                 sheet.write_string(0, place, name)
         if row + len(frame) >= _MOST_ROWS:
@@ -116,6 +119,8 @@ class _Sheet:
         self._errors = errors
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
         self._sheet, self._size, self._options = sheet, size, options
+        texts = sheet._shared_strings
+        texts[:] = [_ESCAPED.sub(lambda code: chr(int(code[1], 16)), text) if "_x" in text else text for text in texts]
         self._trim = bool(options.get("trim"))
         self.header = _header(self._trimmed(next(sheet.iter_rows(values_only=True), ())))
         check_width(len(self.header), options)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".gz", ".zst", ".zip")
 HARMLESS = 64 << 20  # bytes: what expands to less is read, however small the file is
 _IF_MEANT = "if it is meant to, set data.expansion_limit higher than"
+_SYSTEM_FILES = (".ds_store", "thumbs.db", "desktop.ini")
 CELL = 8  # bytes of a cell in memory, at least, in most columns
 
 
@@ -154,11 +155,17 @@ def _zstandard(file: IO[bytes]) -> IO[bytes]:
     return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(Borrowed(file), "r"), "zstd"))
 
 
+def _of_the_system(path: str) -> bool:
+    """Whether macOS or Windows adds this file to archives and folders by itself."""
+    parts = path.replace("\\", "/").split("/")
+    return "__MACOSX" in parts[:-1] or parts[-1].startswith("._") or parts[-1].lower() in _SYSTEM_FILES
+
+
 def _zip(file: IO[bytes]) -> IO[bytes]:
     import zipfile
 
     archive = zipfile.ZipFile(file)
-    parts = [part for part in archive.infolist() if not part.is_dir()]
+    parts = [part for part in archive.infolist() if not part.is_dir() and not _of_the_system(part.filename)]
     if len(parts) != 1:
         raise DataError(f"the archive holds {len(parts)} files: pack each dataset into a separate archive")
     if parts[0].flag_bits & 1:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import in_minutes, is_missing, is_text, one_array, plain
+from pamola_tasks_data.arrow import HALF, in_minutes, is_missing, is_text, one_array, plain
 from pamola_tasks_data.csv_writing import as_text, by_value, bytes_of
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import CELL, check_expansion
@@ -82,6 +82,8 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
+    if text.count('":') + text.count('" :') not in (sum(map(len, records)), sum(map(_keys, records))):
+        json.loads(text, object_pairs_hook=_unique)
     if (place := _half_of_a_character(text)) is not None:
         cut: Mapping[str, Any] = next((record for record in records if _cut_column(record) is not None), {})
         line = text.count("\n", 0, place) + 1
@@ -114,7 +116,10 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
     """The file some thousand rows at a time, with the columns asked for."""
     table = _Table(columns, options, "line")
     for number, block in _blocks(file):
-        yield table.part(list(_records(block, number)), len(block), partial(_line, block, number))
+        records = list(_records(block, number))
+        if block.count(b'":') + block.count(b'" :') not in (sum(map(len, records)), sum(map(_keys, records))):
+            _check_keys(block, number)
+        yield table.part(records, len(block), partial(_line, block, number))
     check_columns(columns or (), list(table.seen))
 
 
@@ -164,6 +169,31 @@ def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
         if not isinstance(record, dict):
             raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
         yield record
+
+
+def _check_keys(block: bytes, number: int) -> None:
+    """Refuse objects that have a key twice: of the values, all but the last would be lost."""
+    for place, line in enumerate(block.split(b"\n"), number):
+        try:
+            json.loads(line.strip() or b"0", object_pairs_hook=_unique)
+        except DataError as problem:
+            raise DataError(f"line {place:,}: {problem}") from None
+
+
+def _keys(value: Any) -> int:
+    """How many keys it has, with those of what is in it."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys, value.values()))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"an object has the key {repeated!r} more than once: name each value differently")
+    return found
 
 
 def _decoded(line: bytes, place: int) -> Any:
@@ -348,6 +378,8 @@ def _one_by_one(column: pd.Series[Any]) -> Any:
             for value in column.tolist()
         ]
         return pa.array(cells, _LARGE)
+    except UnicodeEncodeError:
+        raise DataError(f"column {column.name!r} {HALF}") from None
     except (ValueError, TypeError):
         raise DataError("JSON cannot represent infinity, or values of other types than JSON's") from None
 

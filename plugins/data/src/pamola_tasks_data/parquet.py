@@ -114,7 +114,21 @@ class _Columns:
         columns = {name: each["start"] + each["step"] * rows for name, each in self._ranges.items()}
         cells = [pa.array(columns[name]) if name in columns else read.column(name) for name in wanted]
         fields = [pa.field(name, pa.int64()) if name in columns else read.schema.field(name) for name in wanted]
+        for name, cell in zip(wanted, cells, strict=True):
+            _check_texts(name, cell)
         return pa.Table.from_arrays(cells, schema=pa.schema(fields, self._noted))
+
+
+def _check_texts(name: str, cells: Any) -> None:
+    """Refuse texts that are not UTF-8, which would fail whoever looks at them first."""
+    if pa.types.is_primitive(cells.type) or pa.types.is_null(cells.type):
+        return
+    try:
+        cells.validate(full=True)
+    except pa.ArrowInvalid:
+        raise DataError(
+            f"column {name!r} has a text that is not UTF-8: export the file again from where it comes"
+        ) from None
 
 
 def _flat(table: Any, options: Mapping[str, Any]) -> Any:

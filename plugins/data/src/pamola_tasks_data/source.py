@@ -118,12 +118,9 @@ class DataSource:
 
     def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
         """A name for a frame in memory, as it is now."""
-        import pandas as pd
+        from pamola_tasks_data.arrow import check_frame, own_copy
 
-        from pamola_tasks_data.arrow import own_copy
-
-        if not isinstance(frame, pd.DataFrame):
-            raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
+        check_frame(name, frame)
         dataset = self._new(name, stated=self._written(name, False))
         dataset.frame, dataset.complete = dataset.typed(own_copy(frame), None), True
         self._datasets[name] = dataset
