@@ -223,7 +223,7 @@ def _guarded(command: click.Command, *, writes: bool) -> click.Command:
 def _completing(command: click.Command, invocation: Invocation) -> click.Command:
     from pamola_tasks_cli.completing import completing
 
-    completed = completing(command, invocation)
+    completed = completing(command, lambda: invocation.kernel, invocation.words)
     if isinstance(command, click.Group):
 
         def resolve(ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
