@@ -95,17 +95,18 @@ def columns(file: IO[bytes], options: Mapping[str, Any]) -> list[str]:
 
 
 def merged_in_all(
-    kinds: Sequence[Mapping[str, Kind]], tables: Callable[[Mapping[str, str]], Iterable[Table]]
+    columns: Sequence[str], kinds: Sequence[Mapping[str, Kind]], tables: Callable[[Mapping[str, str]], Iterable[Table]]
 ) -> dict[str, str]:
     """Columns that are numbers in each of several files, but text in all together: two texts would be one number.
 
     Args:
+        columns: The columns to look at.
         kinds: What was found in each file, by column.
         tables: Gives the files as tables, to be read as columns of given dtypes.
     """
     found: dict[str, str] = {}
-    for name in kinds[0] if len(kinds) > 1 else ():
-        if reduce(Kind.merged, [each[name] for each in kinds]).may_merge_texts:
+    for name in columns if len(kinds) > 1 else ():
+        if all(name in each for each in kinds) and reduce(Kind.merged, [each[name] for each in kinds]).may_merge_texts:
             text = {name: TEXT_DTYPE}
             pieces = (piece[name] for table in tables(text) for piece in table.chunks(_ROWS, [name]))
             if merges_texts(pa.array(piece, TEXT, from_pandas=True) for piece in pieces):
@@ -125,7 +126,7 @@ class _CsvFile:
         self._missing = list(options.get("missing_values") or [""])
         delimiter = options.get("delimiter") or self._notes.get("delimiter")
         self.head: CsvHead = examine(file, {**options, "encoding": encoding, "delimiter": delimiter})
-        self._notes["delimiter"] = self.head.delimiter
+        self._notes |= {"delimiter": self.head.delimiter, "quotechar": self.head.quotechar, "header": "row 1"}
         if self.head.only_header:
             self._check_quotes()
         self._looked = False  # for cells that swallowed rows
@@ -327,7 +328,7 @@ class _CsvFile:
         for name, (kind, values) in zip(self.columns, self._recognized(text), strict=True):
             text_apart = kind.may_merge_texts and merges_texts([self._digits(text.column(name))])
             found.append((AS_TEXT, text.column(name)) if text_apart else (kind, values))
-        kinds = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
+        kinds = self._notes["kinds"] = dict(zip(self.columns, (kind for kind, _ in found), strict=True))
         return self._framed([values for _, values in found], kinds)
 
     def _recognized(self, text: Any) -> list[tuple[Kind, Any]]:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pamola_tasks_data.column_types import ColumnType
+    from pamola_tasks_data.description import ColumnDescription
     from pamola_tasks_data.verified import VerifiedFile
 
 
 _LOOKED_AT = 10_000  # rows at a time
+LOOKED_AT = 1_000
+"""Rows of each column that reports look at."""
+
 # What holds any values in formats whose files state no types.
 _ANYTHING = ("csv", "jsonl", "xlsx")
 
@@ -48,6 +52,7 @@ class Dataset:
     fingerprint: str = ""  #: the hash, once it is known
     described: bool = False
     checked: bool = False  #: its files are what the tasks that made them recorded
+    seen: dict[str, Any] = attrs.Factory(dict)  #: by column, the first rows that were read of it
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  #: what was found out about each file while reading it
     warn: Callable[[str], object] = str  #: called with a sentence that the user should read
     lock: Any = attrs.field(factory=threading.RLock, repr=False)
@@ -73,6 +78,43 @@ class Dataset:
             return False
         return self.complete or set(columns or ()) <= set(frame.columns)
 
+    def look_at(self, frame: pd.DataFrame) -> None:
+        """Keep the first rows of columns, for what is said of them later."""
+        for name in frame.columns if self.role == "data" else ():
+            if name not in self.seen:
+                self.seen[name] = frame[name].iloc[:LOOKED_AT].copy()
+
+    def columns_seen(self, share: float) -> list[ColumnDescription]:
+        """What these look like."""
+        from pamola_tasks_data.describing import ColumnsSeen
+
+        found = []
+        for values in self.seen.values():
+            seen = ColumnsSeen(self.name, stated=self.kinds, share=share)
+            seen.add(values.to_frame())
+            seen.spelled = self.decimals()
+            found += seen.described()
+        return found
+
+    def how_read(self) -> dict[str, Any]:
+        """How its files are read: the format, and what was stated or found out of CSV files."""
+        found = {**self._found, **self.stated}
+        options = {
+            key: found[key] for key in ("delimiter", "quotechar", "encoding", "sheet", "header") if found.get(key)
+        }
+        files = {"file": ", ".join(self.paths), "format": self.format}
+        return {**files, "bytes": sum(file.size for file in self.files), **options}
+
+    def decimals(self) -> dict[str, Any]:
+        """How the numbers of its columns are written, where it is one CSV file that was read."""
+        kinds = self._found.get("kinds", {}) if len(self.files) == 1 else {}
+        return {name: kind.decimals for name, kind in kinds.items()}
+
+    @property
+    def _found(self) -> Mapping[str, Any]:
+        """What was found out about its first file."""
+        return self.notes.get(self.paths[0], {}) if self.files else {}
+
     def kinds_in(self, there: Any) -> Mapping[str, ColumnType]:
         """The types that are stated, once it is sure that the columns that have to be there are."""
         absent = [column for column in self.required if column not in there]
@@ -96,7 +138,9 @@ class Dataset:
 
         with explained(self.what):
             texts = {column: stated.kind in ("text", "category") for column, stated in kinds.items()}
-            return apply_types(flat(frame, texts, told), kinds, self.zones, before, self.loose)
+            typed = apply_types(flat(frame, texts, told), kinds, self.zones, before, self.loose)
+        self.look_at(typed)
+        return typed
 
     def learn(self, columns: Iterable[str], tables: Callable[[], Iterable[Any]]) -> bool:
         """Find out what types have to know before the first row is given, so that all pieces and files are alike.

@@ -13,7 +13,6 @@ DELIMITERS = (",", ";", "\t", "|")
 
 _CONSISTENT_SHARE = 0.9  # of the first rows, that must be as wide as the header for a delimiter to be believed
 _NAMES = {"\t": "the tab"}
-_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 _VALUE = re.compile(  # numbers in all spellings, dates and times
     r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:[., '\u00a0\u202f][0-9]{3})+)(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?"
     r"|[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}(?:[T ][0-9:.,]+)?|[0-9]{1,2}:[0-9]{2}(?::[0-9.,]+)?"
@@ -99,7 +98,7 @@ def _most(found: Sequence[bool]) -> bool:
 def _one_column(rows: Sequence[Sequence[str]]) -> Choice:
     """The comma, where it only stands in numbers of one column: a delimiter that does not occur."""
     cells = [",".join(row) for row in rows[1:]]
-    if rows and len(rows[0]) == 1 and any(map(_DECIMAL_COMMA.fullmatch, cells)) and all(map(_VALUE.fullmatch, cells)):
+    if rows and len(rows[0]) == 1 and any("," in cell for cell in cells) and all(map(_VALUE.fullmatch, cells)):
         note = "it was read as one column of numbers with decimal commas"
         return Choice(";", f"{note}: state default_delimiter if that is wrong")
     return Choice(",")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pamola_tasks import hookimpl
+from pamola_tasks import Command, hookimpl
 from pamola_tasks.plugins.discovery import versions
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols import Config, DataSource, DataWriter, RunServices
+    from pamola_tasks.protocols import Config, DataSource, DataWriter, ReportSection, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -46,6 +46,20 @@ def pamola_provide_data_writer(run: RunServices) -> DataWriter:
 def pamola_add_dataset_formats() -> dict[str, str]:
     names = {"csv": "CSV", "parquet": "PARQUET", "json": "JSON", "jsonl": "JSON_LINES", "xlsx": "EXCEL"}
     return {extension: f"pamola_tasks_data.formats:{name}" for extension, name in names.items()}
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    text = "Describe what the columns of a file, or of a task's inputs, are read as, and what is ambiguous."
+    return {"data": Command("pamola_tasks_data.command:command", help=text, writes=False)}
+
+
+@hookimpl
+def pamola_add_report_sections(run: RunServices) -> ReportSection | None:
+    """What columns of the inputs look like, where they were read as something else."""
+    from pamola_tasks_data.report_section import columns_as_read
+
+    return columns_as_read(run)
 
 
 @hookimpl

@@ -50,6 +50,9 @@ class DataSettings:
         trim: Whether blanks around the cells and column names of CSV files and workbooks are dropped.
         datasets: Where single datasets differ: by name, the same keys and `delimiter`, `quotechar`, `encoding` and
             `sheet`.
+        type_share: The share of a text column's values that must be numbers, dates or truth values for profiles,
+            reports and warnings to name it as such. Only a column that fits as a whole, or that `data_types` states,
+            is converted.
         csv_for_spreadsheets: Whether an apostrophe is put before texts in CSV files that a spreadsheet would take for a
             formula (those that begin with `=`, `+`, `-`, `@`, a tab or a line end). Without it, texts are written
             byte for byte.
@@ -70,6 +73,7 @@ class DataSettings:
     datetime_format: str = ""
     trim: bool = False
     datasets: dict[str, DatasetSettings] = attrs.Factory(dict)
+    type_share: float = attrs.field(default=0.9, validator=[attrs.validators.gt(0), attrs.validators.le(1)])
     csv_for_spreadsheets: bool = False
     expansion_limit: float = attrs.field(default=200.0, validator=attrs.validators.ge(1))
     column_limit: int = attrs.field(default=100_000, validator=attrs.validators.ge(1))

@@ -13,6 +13,7 @@ import attrs
 
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
+from pamola_tasks_data.column_facts import DescribesColumns
 from pamola_tasks_data.column_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
 from pamola_tasks_data.formats import UNUSED, shown
@@ -32,7 +33,7 @@ _OPTIONS = frozenset({"role", "format", "sha256", *_OPTIONS_OF_FORMATS})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
-class DataSource:
+class DataSource(DescribesColumns):
     """Datasets by name. Safe to use from several threads.
 
     Args:
@@ -321,11 +322,11 @@ class DataSource:
                 raise DataError(f"{dataset.what}: {table.file.path} has other columns than {dataset.paths[0]}")
             else:
                 common = {c: dataset.common_dtype(c, common[c], seen[c]) for c in common}
-        if common and all("kinds" in dataset.notes[path] for path in dataset.paths):
+        kinds = [dataset.notes[path].get("kinds") for path in dataset.paths]
+        if common and all(kinds):
             from pamola_tasks_data.csv_reading import merged_in_all
 
-            kinds = [dataset.notes[path]["kinds"] for path in dataset.paths]
-            common.update(merged_in_all(kinds, lambda dtypes: self._tables(dataset, dtypes)))
+            common.update(merged_in_all(list(common), kinds, lambda dtypes: self._tables(dataset, dtypes)))
         return common
 
     # ------------------------------------------------------------ facts

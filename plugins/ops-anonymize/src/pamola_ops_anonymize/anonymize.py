@@ -25,6 +25,7 @@ from .models import SensitiveValues
 from .parameter_checks import ROLES, check_parameters, number
 from .persons import PersonRecords, Persons, repeated
 from .privacy_models import Distance, Diversity, registered_models
+from .read_as_text import warn_of_categories
 from .release import Release, anonymized, mean_loss
 from .release_settings import (
     OUTPUTS,
@@ -166,6 +167,8 @@ class AnonymizeOperation(Operation):
             *identifiers_to_drop(self, ctx, likely[DIRECT]),
         ]
         judge_quasi_identifiers(self, ctx, likely[QUASI])
+        free = [name for name in self.quasi_identifiers if name not in self.hierarchies]
+        warn_of_categories(ctx, self.input_dataset, frame, free)
         rows = len(frame)
 
         kept = frame.drop(columns=dropped).reset_index(drop=True)

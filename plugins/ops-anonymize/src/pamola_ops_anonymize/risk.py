@@ -32,6 +32,7 @@ from .identifiers import DIRECT, identifiers_of
 from .measures import Grouping
 from .models import Histogram, SensitiveValues
 from .persons import Persons, repeated
+from .read_as_text import warn_of_categories
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -103,6 +104,7 @@ class RiskOperation(Operation):
         )
         if frame.empty:
             raise DataError(f"{self.input_dataset} has no records: there is no risk to measure")
+        warn_of_categories(ctx, self.input_dataset, frame, self.quasi_identifiers)
         persons = Persons.in_columns(frame, of_person, self.input_dataset) if of_person else None
         grouping = Grouping.of(frame, self.quasi_identifiers, persons)
         if not of_person:

@@ -86,11 +86,12 @@ class ProfileOperation(Operation):
                 f"{self.dataset_name} has values that differ from another only in case, blanks, Unicode form or"
                 f" invisible characters: {listed}"
             )
+        as_read = self._as_read(ctx)
         name = artifact_name(self.output_prefix or self.dataset_name, "profile")
         with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="output", tags=[TAG]) as file:
             document = {"dataset": self.dataset_name, **attrs.asdict(profile), TAG: charts_of_profile(profile)}
-            file.write(as_json(document))
-        return OperationResult.success(metrics=self._metrics(profile))
+            file.write(as_json({**document, "as_read": as_read}))
+        return OperationResult.success(metrics={**self._metrics(profile), **_told_of(as_read)})
 
     def _table(self, ctx: OperationContext) -> pd.DataFrame:
         if self.fields is None:
@@ -104,6 +105,12 @@ class ProfileOperation(Operation):
         if not frame.columns.is_unique:
             raise DataError(f"{self.dataset_name} has two columns of the same name: rename one")
         return frame
+
+    def _as_read(self, ctx: OperationContext) -> list[dict[str, Any]]:
+        """What the data source takes each column for, without words that fewer than `min_count` records have."""
+        describe = getattr(ctx.run.data_source, "describe_columns", None)
+        described = [] if describe is None else describe(self.dataset_name, self.fields, least=self.min_count)
+        return [{**attrs.asdict(column), "in_words": column.in_words} for column in described]
 
     def _metrics(self, profile: TableProfile) -> dict[str, Any]:
         roles: dict[str, list[str]] = {"direct identifier": [], "quasi-identifier": [], "": []}
@@ -120,6 +127,16 @@ class ProfileOperation(Operation):
             "smallest_class": profile.exposure.smallest_class if profile.exposure else None,
             "unique_records": profile.exposure.unique_records if profile.exposure else None,
         }
+
+
+def _told_of(as_read: list[dict[str, Any]]) -> dict[str, Any]:
+    """What columns look like that were read as something else, and what there is to decide."""
+    otherwise = {each["name"]: each["in_words"] for each in as_read if each["looks_like"] != each["read_as"]}
+    asked = {each["name"]: [question["text"] for question in each["questions"]] for each in as_read}
+    return {
+        "columns_that_look_like": otherwise,
+        "columns_to_decide": {name: "; ".join(questions) for name, questions in asked.items() if questions},
+    }
 
 
 class CorrelationOperation(Operation):

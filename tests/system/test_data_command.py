@@ -1,0 +1,88 @@
+"""`pamola-task data`, and what runs, profiles and reports say of columns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+DAYS = pd.date_range("1931-01-29", periods=100, freq="41D").strftime("%d.%m.%Y").tolist()
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """A folder that is no project, with a table in it."""
+    frame = pd.DataFrame(
+        {"Geburtsdatum": DAYS, "age": [n if n % 14 else "unknown" for n in range(100)], "SECRET": "SECRET"}
+    )
+    frame.to_csv(tmp_path / "people.csv", index=False, sep=";", encoding="utf-16")
+    frame.to_excel(tmp_path / "people.xlsx", index=False)
+    return tmp_path
+
+
+def test_the_command_says_how_a_file_was_read_and_what_decides(cli: Any, tables: Path) -> None:
+    shown = cli("data", "people.csv", cwd=tables, code=0).stdout
+    for words in (
+        "people: 100 rows, 3 columns",
+        "delimiter  ;",
+        "encoding   utf-16",
+        "Geburtsdatum  text              dates as dd.mm.yyyy (100 %)",
+        'data_types: {people: {Geburtsdatum: {type: date, format: "%d.%m.%Y"}}}',
+        "92 % whole numbers, 8 % missing-value words: 'unknown' ×8",
+        'data: {missing_values: ["", unknown]}',
+    ):
+        assert words in shown
+    (found,) = json.loads(cli("data", "people.xlsx", "--name", "leute", "--json", cwd=tables, code=0).stdout)
+    assert (found["dataset"], found["format"], found["records"]) == ("leute", "xlsx", 100)
+    first = found["columns"][0]
+    assert (first["looks_like"], first["share"], first["in_words"]) == (
+        "dates as dd.mm.yyyy",
+        1.0,
+        "dates as dd.mm.yyyy (100 %)",
+    )
+    assert "leute" in first["setting"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nothing.csv"], 2, "there is no file nothing.csv"),
+        (["nothing.csv", "--delimiter", ";"], 2, "are for files"),
+        (["people.xlsx", "--sheet", "two"], 1, "there is no sheet 'two'"),
+        (["broken.csv"], 1, "row 2, which has 3"),
+    ],
+)
+def test_the_command_refuses_what_cannot_be_read(
+    cli: Any, tables: Path, arguments: list[str], code: int, words: str
+) -> None:
+    (tables / "broken.csv").write_text("a,b\n1,SECRET,2\n")
+    done = cli("data", *arguments, cwd=tables, code=code)
+    assert words in done.stderr
+    assert "SECRET" not in done.stdout + done.stderr
+
+
+def test_the_command_describes_the_inputs_of_a_task(cli: Any, place: Path) -> None:
+    (place / "DATA/raw").mkdir(parents=True, exist_ok=True)
+    (place / "DATA/raw/p.csv").write_text("seen,n\n" + "".join(f"{day},1\n" for day in DAYS))
+    (place / "configs/t.yaml").write_text(
+        "input_datasets: {p: DATA/raw/p.csv}\n"
+        "operations:\n  - ProfileOperation: {dataset_name: p}\n"
+        "  - AnonymizeOperation: {input_dataset: p, k: 2, quasi_identifiers: [seen], direct_identifiers: [n]}\n"
+    )
+    setting = 'data_types: {p: {seen: {type: date, format: "%d.%m.%Y"}}}'
+    assert setting in cli("data", "t", cwd=place, code=0).stdout
+    done = cli("run", "t", cwd=place, code=0)
+    assert "quasi-identifier seen holds dates as dd.mm.yyyy (100 %), but was read as text" in done.stdout + done.stderr
+    report = json.loads(cli("report", "t", "--json", cwd=place, code=0).stdout)
+    (row,) = report["sections"]["columns"]["facts"]["columns"]
+    assert (row["column"], row["values"], row["setting"]) == ("seen", "dates as dd.mm.yyyy (100 %)", setting)
+    profile = next(each for each in report["operations"] if each["step"] == "ProfileOperation")
+    assert profile["metrics"]["columns_that_look_like"] == {"seen": "dates as dd.mm.yyyy (100 %)"}
+    with (place / "configs/t.yaml").open("a") as file:
+        file.write(setting + "\n")
+    silent = cli("run", "t", cwd=place, code=0)
+    assert "was read as text" not in silent.stdout + silent.stderr
+    assert "stated" in cli("data", "t", cwd=place, code=0).stdout
