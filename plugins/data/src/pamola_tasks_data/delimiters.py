@@ -12,6 +12,8 @@ from pamola_tasks.errors import DataError
 DELIMITERS = (",", ";", "\t", "|")
 
 _CONSISTENT_SHARE = 0.9  # of the first rows, that must be as wide as the header for a delimiter to be believed
+_SETTING = "default_delimiter, or delimiter in data.datasets"
+_OTHERWISE = f"set {_SETTING}, if that is wrong"
 _NAMES = {"\t": "the tab"}
 _VALUE = re.compile(  # numbers in all spellings, dates and times
     r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:[., '\u00a0\u202f][0-9]{3})+)(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?"
@@ -66,8 +68,8 @@ def chosen(divided: Mapping[str, Sequence[Sequence[str]]]) -> Choice:
     for fit in whole:
         if all(fit.is_better_than(other) for other in whole if other is not fit):
             taken = f"{shown} both divide its rows alike, and {_shown(fit.delimiter)} was taken for the delimiter"
-            return Choice(fit.delimiter, f"{taken}: state default_delimiter if that is wrong")
-    raise DataError(f"{shown} both divide its rows alike: state which is the delimiter (default_delimiter)")
+            return Choice(fit.delimiter, f"{taken}: {_OTHERWISE}")
+    raise DataError(f"{shown} both divide its rows alike: state which is the delimiter ({_SETTING})")
 
 
 def _shown(delimiter: str) -> str:
@@ -100,5 +102,5 @@ def _one_column(rows: Sequence[Sequence[str]]) -> Choice:
     cells = [",".join(row) for row in rows[1:]]
     if rows and len(rows[0]) == 1 and any("," in cell for cell in cells) and all(map(_VALUE.fullmatch, cells)):
         note = "it was read as one column of numbers with decimal commas"
-        return Choice(";", f"{note}: state default_delimiter if that is wrong")
+        return Choice(";", f"{note}: {_OTHERWISE}")
     return Choice(",")

@@ -275,12 +275,9 @@ class DataSource(DescribesColumns):
         as_read = self._reader.formats[self._format_of(dataset)].as_read if dataset.written is not None else None
         if as_read is not None:
             return dataset.typed(as_read(dataset.written), None)
-        dtypes = None
-        if len(dataset.files) > 1:
-            dtypes = self._common_schema(dataset, columns)
-            self._learn(dataset, list(dtypes or ()))
-        elif dataset.loose:
-            self._learn(dataset, columns or self.columns(dataset.name))
+        dtypes = self._common_schema(dataset, columns) if len(dataset.files) > 1 else None
+        if dtypes is not None or dataset.loose:
+            self._learn(dataset, list(dtypes or columns or self.columns(dataset.name)))
         frames = [dataset.typed(table.read(columns), columns) for table in self._tables(dataset, dtypes)]
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
@@ -322,7 +319,7 @@ class DataSource(DescribesColumns):
                 raise DataError(f"{dataset.what}: {table.file.path} has other columns than {dataset.paths[0]}")
             else:
                 common = {c: dataset.common_dtype(c, common[c], seen[c]) for c in common}
-        kinds = [dataset.notes[path].get("kinds") for path in dataset.paths]
+        kinds = [dataset.notes[path].get("kinds", {}) for path in dataset.paths]
         if common and all(kinds):
             from pamola_tasks_data.csv_reading import merged_in_all
 
