@@ -31,8 +31,8 @@ def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
-def check_frame(name: str, frame: Any) -> None:
-    """Refuse anything but a frame, and one whose columns do not have one text each as their name, for dataset `name`."""
+def with_text_names(name: str, frame: Any) -> pd.DataFrame:
+    """The frame of dataset `name` with text for names of columns; refused where these are not one each."""
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"dataset {name!r} must be a DataFrame, not a {type(frame).__name__}")
     if isinstance(frame.columns, pd.MultiIndex):
@@ -40,12 +40,9 @@ def check_frame(name: str, frame: Any) -> None:
             f"dataset {name!r}: the columns have several levels of names, such as {frame.columns[0]!r}: give each"
             " column one name"
         )
-    other = [column for column in frame.columns if not isinstance(column, str)]
-    if other:
-        raise DataError(
-            f"dataset {name!r}: the column name {other[0]!r} is not text: rename it, for example with"
-            " frame.rename(columns=str)"
-        )
+    if not all(isinstance(column, str) for column in frame.columns):
+        frame = frame.set_axis(list(map(str, frame.columns)), axis="columns")
+    named: pd.DataFrame = frame
     if not frame.columns.is_unique:
         repeated = frame.columns[frame.columns.duplicated()][0]
         raise DataError(f"dataset {name!r} has more than one column {repeated!r}: rename them")
@@ -53,6 +50,7 @@ def check_frame(name: str, frame: Any) -> None:
         check_characters(frame)
     except DataError as problem:
         raise DataError(f"dataset {name!r}: {problem}") from None
+    return named
 
 
 def check_characters(frame: pd.DataFrame) -> None:

@@ -119,9 +119,9 @@ class DataSource(DescribesColumns):
 
     def add_dataframe(self, name: str, frame: pd.DataFrame) -> None:
         """A name for a frame in memory, as it is now."""
-        from pamola_tasks_data.arrow import check_frame, own_copy
+        from pamola_tasks_data.arrow import own_copy, with_text_names
 
-        check_frame(name, frame)
+        frame = with_text_names(name, frame)
         dataset = self._new(name, stated=self._written(name, False))
         dataset.frame, dataset.complete = dataset.typed(own_copy(frame), None), True
         self._datasets[name] = dataset
