@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -105,10 +106,7 @@ class Task:
         }
         for name, mapping in by_dataset.items():
             if not isinstance(mapping, Mapping | None):
-                raise UsageError(
-                    f"task {task_id}: {name} maps names of datasets to what belongs to them; it is not a"
-                    f" {type(mapping).__name__}"
-                )
+                raise UsageError(f"task {task_id}: {name} has to map datasets, and is a {type(mapping).__name__}")
             setattr(self, name, dict(mapping or {}))
         stated = {
             "task_type": task_type,
@@ -159,7 +157,9 @@ class Task:
     @property
     def origin(self) -> str:
         """Where the task comes from: its file, or `module:Class`."""
-        return self.file or f"{type(self).__module__}:{type(self).__qualname__}"
+        module = type(self).__module__
+        module = Path(str(sys.modules[module].__file__)).name if module.startswith("pamola_file_") else module
+        return self.file or f"{module}:{type(self).__qualname__}"
 
     def stated_configuration(self) -> dict[str, Any]:
         """What the task's class states: arguments that were passed to the constructor, and `get_default_config`."""

@@ -124,3 +124,17 @@ def test_an_operation_that_cannot_be_imported_hides_no_other(with_plugin):
     assert "ProfileOperation" in said
     assert "operation 'Lost' of odd_plugin" in said
     with_plugin(text, "ops", "Lost")
+
+
+def test_a_class_from_a_file_is_called_by_the_file(cli, project):
+    """Not by the name that its module has inside."""
+    text = "from pamola_tasks import BaseTask\nclass U(BaseTask):\n    def __init__(self): super().__init__('u')\n"
+    text += "    def configure_operations(self): raise Odd('x')\n    def finalize(self, success): return True\n"
+    (project / "my-task.py").write_text(f"class Odd(Exception): pass\n{text}")
+    done = cli("run", "my-task.py:U", cwd=project, code=1)
+    assert "Odd" in (project / "logs/u.log").read_text()
+    files = [path for path in project.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert not [path for path in files if b"pamola_file_" in path.read_bytes()]
+    assert "pamola_file_" not in done.stdout + done.stderr
+    (project / "my-task.py").write_text(text.replace("raise Odd('x')", "import os; os._exit(0)"))
+    assert "in a run of my-task.py:U" in cli("run", "my-task.py:U", cwd=project, code=1).stderr

@@ -84,16 +84,27 @@ def test_measures_may_be_whole_numbers(tmp_path: Path) -> None:
     assert outcome.record.steps[0].metrics["odd_measured"] == 0.0
 
 
+def test_a_model_of_sizes_shows_what_it_claims(tmp_path: Path) -> None:
+    outcome = run(tmp_path, of_sensitive=False, measure=lambda self, classes: 1.0 / classes.sizes)
+    assert outcome.success, outcome.error
+    metrics = outcome.record.steps[0].metrics
+    assert metrics["odd_claimed"] == 1
+    assert metrics["odd_measured"] == metrics["models"]["odd"]["measured"] > 0
+
+
+@pytest.mark.parametrize("of_sensitive", [True, False])
 @pytest.mark.parametrize("name", ["k", "t"])
-def test_claims_of_one_model_cannot_replace_other_metrics(tmp_path: Path, name: str) -> None:
-    said = failure(tmp_path, claims=lambda self: (name, 999))
+def test_claims_of_one_model_cannot_replace_other_metrics(tmp_path: Path, name: str, of_sensitive: bool) -> None:
+    said = failure(tmp_path, of_sensitive=of_sensitive, claims=lambda self: (name, 999))
     assert "privacy model 'odd'" in said
     assert f"`{name}_claimed`" in said
 
 
+@pytest.mark.parametrize("of_sensitive", [True, False])
 @pytest.mark.parametrize("claim", [5, ("odd",), ("odd", "1"), (None, 1)])
-def test_claims_are_a_name_and_a_number(tmp_path: Path, claim: Any) -> None:
-    assert "privacy model 'odd': claims must give" in failure(tmp_path, claims=lambda self: claim)
+def test_claims_are_a_name_and_a_number(tmp_path: Path, claim: Any, of_sensitive: bool) -> None:
+    said = failure(tmp_path, of_sensitive=of_sensitive, claims=lambda self: claim)
+    assert "privacy model 'odd': claims must give" in said
 
 
 def test_words_are_text(tmp_path: Path) -> None:

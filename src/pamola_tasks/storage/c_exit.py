@@ -1,9 +1,8 @@
 """Have C's `exit` end this process with words and code 1 while something is under way. With the GNU C library only.
 
-`exit` calls functions that were registered with an argument each, and a registered Python function would be called when
-Python is gone. So what is registered is `fflush` of two streams, which do something only if text waits in them: what is
-flushed from the one goes to stderr, and from the other to `_exit(1)`. Both are taken out of the list of all streams, so
-that a library may flush those.
+`exit` calls functions that were registered, and Python may be gone then. So what is registered is `fflush` of two
+streams, which do something only if text waits in them: that goes from the one to stderr, from the other to `_exit(1)`.
+Both are taken out of the list of all streams, so that a library may flush those.
 """
 
 from __future__ import annotations
@@ -14,10 +13,7 @@ import os
 import sys
 import threading
 from functools import cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 _lock = threading.Lock()
 
@@ -30,7 +26,7 @@ def on_exit(words: str) -> None:
 
 
 @cache
-def _prepared() -> Callable[[str], None]:
+def _prepared() -> Any:
     import ctypes
 
     class Functions(ctypes.Structure):

@@ -210,7 +210,7 @@ class AnonymizeOperation(Operation):
         metrics["values_read_alike"] = {name: found.read_alike for name, found in values.items()}
         tell_alike(ctx, self.output_dataset, metrics["values_read_alike"], self.distinguish)
         metrics["sensitive"] = self._told(measured)
-        metrics |= promise.claims([found for found in measured.values() if found is not None])
+        metrics |= promise.claims([found for found in measured.values() if found is not None], grouping.sizes)
         if self.models:
             metrics["models"] = promise.told(measured, grouping.sizes)
         metrics["dropped_columns"] = dropped

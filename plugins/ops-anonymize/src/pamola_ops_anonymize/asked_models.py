@@ -41,7 +41,7 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
         )
     if type(counted) not in (KAnonymity, KMap):  # another plugin's: the search itself sees to ours
         models.append(counted)
-    _check_claims(models)
+    _check_claims(models, counted)
     recursive = operation.l is not None and operation.l_diversity == "recursive"
     return Promise(
         distance=operation.t_distance,
@@ -51,8 +51,8 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
     )
 
 
-def _check_claims(models: list[PrivacyModel]) -> None:
-    """Refuse models whose claims would take the place of other metrics, or cannot be shown."""
+def _check_claims(models: list[PrivacyModel], counted: PrivacyModel) -> None:
+    """Refuse models whose claims would take the place of other metrics, or cannot be shown; `counted` claims k."""
     owners = {"k": "the operation itself"}
     for model in models:
         what = f"AnonymizeOperation: the privacy model {model.name!r}"
@@ -62,10 +62,12 @@ def _check_claims(models: list[PrivacyModel]) -> None:
             raise ParameterError(f"{what} cannot say what it promises: {error or type(error).__name__}") from error
         if not isinstance(words, str):
             raise ParameterError(f"{what}: words must give text, not {type(words).__name__}")
-        if claim is None or not model.of_sensitive:
+        if claim is None:
             continue
         if not (isinstance(claim, tuple) and len(claim) == 2 and isinstance(claim[0], str) and _is_number(claim[1])):
             raise ParameterError(f"{what}: claims must give a name and a number, or None")
+        if model is counted and claim[0] == "k":
+            continue
         if claim[0] in owners:
             raise ParameterError(
                 f"{what} claims {claim[0]!r}, which {owners[claim[0]]} claims: the metrics `{claim[0]}_claimed` and"

@@ -125,15 +125,19 @@ class Promise:
         """Whether what was measured of a sensitive attribute is as promised."""
         return all(keeps(model, measured.worst[model.name]) for model in self.of_sensitive)
 
-    def claims(self, measured: Sequence[Measured]) -> dict[str, float]:
-        """What was asked and what was measured of the attribute that falls shortest, as reports show it at the top."""
+    def claims(self, measured: Sequence[Measured], sizes: Ints) -> dict[str, float]:
+        """What was asked and what was measured of the attribute that falls shortest, and of the sizes of classes, as
+        reports show it at the top; k is said by the operation itself."""
         told: dict[str, float] = {}
-        for model in self.of_sensitive:
+        for model in self.models:
             claim = model.claims()
-            if claim is None or not measured:
+            if claim is None or claim[0] == "k" or not len(measured if model.of_sensitive else sizes):
                 continue
             name, asked = claim
-            worst = worst_of(model, np.array([found.worst[model.name] for found in measured]))
+            if model.of_sensitive:
+                worst = worst_of(model, np.array([found.worst[model.name] for found in measured]))
+            else:
+                worst = worst_of(model, measure(model, Classes(sizes)))
             told |= {f"{name}_claimed": asked, f"{name}_measured": int(worst) if self._counts(model) else worst}
         return told
 

@@ -135,9 +135,8 @@ class Disclosure:
             yield "Traceback (most recent call last):\n"
             yield from traceback.format_tb(error.__traceback__)
         kind = type(error)
-        name = (
-            kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__name__}"
-        )
+        module = re.sub(r"^pamola_file_(\w+)_[0-9a-f]{8}$", r"\1", kind.__module__)  # read from a file
+        name = kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__name__}"
         text = self._message(error, whole=False).removeprefix(f"{kind.__name__}: ") if _text_of(error) else ""
         yield f"{name}: {text}\n" if text else f"{name}\n"
         if isinstance(error, BaseExceptionGroup):
