@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pamola_ops_anonymize import NoiseOperation
 from pamola_ops_anonymize.calibration import gaussian, laplace
-from pamola_ops_anonymize.privacy_budget import Account, PrivacyLedger, Spending
+from pamola_ops_anonymize.privacy_budget import Account, PrivacyLedger, Request, Spending
 from pamola_tasks.errors import DataError, DataRefused, OperationError, ParameterError
 
 DRAWS, WRONG = (200_000, 1.05) if "PAMOLA_FUZZ" in os.environ else (50_000, 1.1)
@@ -181,7 +181,7 @@ def test_the_ledger_adds_up_over_runs_and_refuses_before_data_is_read(tmp_path: 
     assert "no data was read" in str(refused.error)
 
 
-def test_each_column_costs_and_the_last_stated_limit_holds(tmp_path: Path) -> None:
+def test_each_column_costs_and_another_name_is_no_other_budget(tmp_path: Path) -> None:
     needs_opendp()
     two = NoiseOperation(
         input_dataset="people",
@@ -200,7 +200,8 @@ def test_each_column_costs_and_the_last_stated_limit_holds(tmp_path: Path) -> No
     more = NoiseOperation(**WHO, epsilon=0.5, sensitivity=1, budget="staff", output_dataset="more")
     assert isinstance(outcome_of(more, PEOPLE, tmp_path).error, DataRefused)
     other = NoiseOperation(**WHO, epsilon=0.5, sensitivity=1, output_dataset="other")
-    in_a_run(other, PEOPLE, tmp_path)
+    assert isinstance(outcome_of(other, PEOPLE, tmp_path).error, DataRefused)
+    in_a_run(other, PEOPLE.assign(wage=[1, 2, 3, 4, 5]), tmp_path)
 
 
 class Folder:
@@ -216,12 +217,12 @@ class Folder:
 
 def test_a_damaged_ledger_allows_nothing(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    folder.ledger.spend("a", Spending(1.0), None, {})
-    assert folder.ledger.account("a") == Account(Spending(1.0), None)
+    folder.ledger.spend(Request(budget="a", cost=Spending(1.0)))
+    assert folder.ledger.account("a").spent == Spending(1.0)
     assert folder.ledger.account("b") == Account(Spending(), None)
     folder.path.write_bytes(folder.path.read_bytes().replace(b'"epsilon":1.0', b'"epsilon":0.1'))
     with pytest.raises(DataError, match="damaged"):
-        folder.ledger.spend("a", Spending(0.1), None, {})
+        folder.ledger.spend(Request(budget="a", cost=Spending(0.1), step="another"))
 
 
 def test_without_opendp_nothing_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from .columns import (
 )
 from .identifiers import DIRECT, identifiers_of, likely_roles
 from .persons import ContributionBound, repeated
-from .privacy_budget import FILE, PrivacyLedger, Spending
+from .privacy_budget import Request, Spending, ledger_of, origins_of
 
 Mechanism = Literal["laplace", "gaussian"]
 
@@ -84,9 +84,10 @@ class NoiseOperation(ColumnOperation):
             `epsilon` and `delta` promise then holds for all of a person's cells in a column, not for each record.
         contributions: With `person`: how many records of a person are written at most; the others, later in the table,
             are left out. Noise grows with it.
-        budget: What the budget in the ledger is called: `input_dataset` unless given. Give tables of the same people
-            one name.
-        budget_epsilon: How much epsilon may be spent of the budget altogether; the one stated last holds.
+        budget: What the budget in the ledger is called: `input_dataset` unless given. Tables that come from the same
+            file share one whatever it is called; give other tables of the same people one name.
+        budget_epsilon: How much epsilon may be spent of the budget altogether; the least that any step states holds,
+            or what the project file states in `ops-anonymize.budgets`, which steps can only lower.
         budget_delta: The same for delta: 0 unless given.
         reproducible: Draw from the step's seeded generator, with the same scale. Anyone who knows the seed can take the
             noise away, so that the guarantee is void; nothing is entered as spent.
@@ -243,18 +244,24 @@ class NoiseOperation(ColumnOperation):
             )
             ctx.warn(void)
             return {"guarantee": "void", "meaning": void, "epsilon": self.epsilon, "delta": self.delta or 0.0}
-        ledger = PrivacyLedger(ctx.run.files, ctx.directories.get_directory("configs") / FILE)
-        limit = None if self.budget_epsilon is None else Spending(self.budget_epsilon, self.budget_delta or 0.0)
+        ledger = ledger_of(ctx.run, ctx.directories.get_directory("configs"))
         name = self.budget or self.input_dataset
-        facts = {
-            "task_id": ctx.run.record.task_id,
-            "run_id": ctx.run.record.run_id,
-            "step": ctx.step.id,
-            "dataset": self.input_dataset,
-            "columns": list(self.columns),
-            "mechanism": self.mechanism,
-        }
-        _, after = ledger.spend(name, cost, limit, facts)
+        _, after = ledger.spend(
+            Request(
+                budget=name,
+                cost=cost,
+                limit=None if self.budget_epsilon is None else Spending(self.budget_epsilon, self.budget_delta or 0.0),
+                origins=origins_of(ctx.run, self.input_dataset),
+                run_id=ctx.run.record.run_id,
+                step=ctx.step.id,
+                facts={
+                    "task_id": ctx.run.record.task_id,
+                    "dataset": self.input_dataset,
+                    "columns": list(self.columns),
+                    "mechanism": self.mechanism,
+                },
+            )
+        )
         whose = "record" if self.person is None else "person"
         return {
             "guarantee": f"differential privacy of each {whose}'s cells in these columns",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import Service, hookimpl
+from pamola_tasks import Command, Service, hookimpl
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols import RunServices
+    from pamola_tasks.protocols import Config, Diagnosis, KernelView, Project, RunServices
 
     from .identifiers import Identifiers
 
@@ -34,6 +34,37 @@ def pamola_provide_identifiers(run: RunServices) -> Identifiers:
     from .identifiers import ByNamesAndValues
 
     return ByNamesAndValues()
+
+
+@hookimpl
+def pamola_add_settings() -> str:
+    return "pamola_ops_anonymize.settings:AnonymizeSettings"
+
+
+@hookimpl
+def pamola_check_config(config: Config) -> list[str]:
+    """Privacy budgets that are not stated by the project file."""
+    origins = config.origins() if hasattr(config, "origins") else {}
+    return [
+        config.problem_at(key.split("."), f"only the project file states it, not the {origin.layer}", at_key=True)
+        for key, origin in origins.items()
+        if key.startswith("ops-anonymize.budgets.") and origin.layer not in ("project file", "default")
+    ]
+
+
+@hookimpl
+def pamola_add_commands() -> dict[str, Command]:
+    about = "Show the privacy budgets of the project and what is left of them."
+    return {"budget": Command("pamola_ops_anonymize.budget_command:command", help=about, writes=False)}
+
+
+@hookimpl
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterator[Diagnosis]:
+    """A ledger of privacy budgets that is missing, damaged or not the one that was written last."""
+    if project is not None:
+        from .budget_command import diagnoses
+
+        yield from diagnoses(kernel)
 
 
 @hookimpl
