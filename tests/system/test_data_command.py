@@ -86,3 +86,31 @@ def test_the_command_describes_the_inputs_of_a_task(cli: Any, place: Path) -> No
     silent = cli("run", "t", cwd=place, code=0)
     assert "was read as text" not in silent.stdout + silent.stderr
     assert "stated" in cli("data", "t", cwd=place, code=0).stdout
+
+
+def test_a_table_with_blanks_after_its_commas_is_read_once_they_are_trimmed(cli: Any, place: Path) -> None:
+    """As the UCI repository has Adult: what to set is said by the command, the error and the hierarchy."""
+    schools, sexes = ("Bachelors", "HS-grad", "11th"), ("Male", "Female")
+    rows = [f"{20 + n % 50}, ?, {1000 + n % 7}, {schools[n % 3]}, {sexes[n % 2]}\n" for n in range(120)]
+    (place / "DATA/raw/adult.csv").write_text("age, workclass, fnlwgt, education, sex\n" + "".join(rows) + "\n")
+    (place / "DATA/raw/edu.csv").write_text("education;level1\nBachelors;Higher\nHS-grad;Other\n11th;Other\n")
+    task = (
+        "input_datasets: {adult: DATA/raw/adult.csv}\nauxiliary_datasets: {edu: DATA/raw/edu.csv}\n"
+        "operations:\n  - AnonymizeOperation: {input_dataset: adult, k: 3, strategy: hierarchy,"
+        " quasi_identifiers: [age, education, sex], hierarchies: {education: edu}}\n"
+    )
+    (place / "configs/t.yaml").write_text(task)
+    shown = cli("data", "t", cwd=place, code=0).stdout
+    assert "4 columns: a blank before or after the name\n      data: {trim: true}" in shown
+    assert "4 columns: 120 values begin or end with a blank\n      data: {trim: true}" in shown
+    assert "data_types" not in shown
+    failed = cli("run", "t", cwd=place, code=1)
+    assert "4 of these begin or end with a blank: set data: {trim: true}" in failed.stdout + failed.stderr
+    (place / "configs/t.yaml").write_text(task + 'data: {trim: true, missing_values: ["", "?"]}\n')
+    assert cli("data", "t", cwd=place, code=0).stdout.count("whole numbers (100 %)") == 2
+    done = cli("run", "t", cwd=place, code=0)
+    assert "line 1 of the hierarchy of education is its header, and was left out" in done.stdout + done.stderr
+    released = pd.read_csv(next((place / "DATA").rglob("adult_anonymized.csv")))
+    assert list(released.columns) == ["age", "workclass", "fnlwgt", "education", "sex"]
+    assert len(released) == 120
+    assert set(released["education"]) <= {*schools, "Higher", "Other", "*"}

@@ -187,7 +187,7 @@ def test_blanks_and_names_with_blanks_offer_to_be_trimmed(project: Any) -> None:
     project.put("t.csv", "a, b\n" + "1, x\n" * 5 + "2,y\n")
     questions = [question for each in project.source(t="t.csv").describe_columns("t") for question in each.questions]
     assert [question.text for question in questions] == [
-        "its name has blanks around it",
+        "a blank before or after the name",
         "5 values begin or end with a blank",
     ]
     assert {setting for question in questions for setting in question.settings} == {"data: {trim: true}"}

@@ -196,6 +196,9 @@ def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
     unknown = [name for name in wanted if name not in known]
     if unknown:
         shown = ", ".join(map(repr, there[:20])) + (" …" if len(there) > 20 else "")
+        if set(unknown) & {name.strip() for name in there}:
+            blank = sum(name != name.strip() for name in there)
+            shown += f"; {blank} of its names begin or end with a blank: set data: {{trim: true}}"
         raise DataError(f"there is no column {', '.join(map(repr, unknown))}: it has {shown}")
 
 

@@ -22,6 +22,7 @@ ROWS = 1 << 16  # at a time
 _OFTEN = 10  # records that have to have a word that is no usual one for a missing value
 _NAMES_OF_DATES = re.compile(r"dat|dob|birth|born|geb|naiss|fech|nac|day|tag|jour|seen|admi|discharg|visit", re.I)
 _SERIALS = (7_000, 75_000)  # days since 1900, as spreadsheets count them: 1919 to 2105
+_TRIM = "data: {trim: true}"
 _LARGE = pa.large_string()
 
 
@@ -67,7 +68,7 @@ class ColumnsSeen:
             ordered=column.read_as in ("whole numbers", "numbers", "dates", "dates and times"),
         )
         if column.name != column.name.strip():
-            description.questions.append(Question("its name has blanks around it", ["data: {trim: true}"]))
+            description.questions.append(Question("a blank before or after the name", [_TRIM]))
         if stated:
             return description
         if column.texts:
@@ -108,7 +109,7 @@ def _of_text(
     forms, name, questions = column.forms, column.name, description.questions
     if forms.blanks:
         values = "1 value begins or ends" if forms.blanks == 1 else f"{forms.blanks:,} values begin or end"
-        questions.append(Question(f"{values} with a blank", ["data: {trim: true}"]))
+        questions.append(Question(f"{values} with a blank", [_TRIM]))
     words = [Word(text, count) for text, count in forms.missing.most_common(5) if count >= least]
     if words:
         listed = ", ".join(f"{word.text!r} ×{word.count:,}" for word in words)
@@ -126,6 +127,8 @@ def _of_text(
         looks_like, types = "digits with leading zeros", []
     misfits = _misfits(forms, count, words, show_data, least)
     settings = [seen.setting(name, _with_missing(type_, misfits)) for type_ in types]
+    if forms.blanks and count == forms.values and types and types[0] in _PLAIN:
+        settings = [_TRIM]  # without the blanks it is a number already
     if question:
         questions.append(Question(question, settings if len(settings) > 1 else []))
     if count == forms.values and types and types[0] in _PLAIN and not forms.blanks and column.read_as == "text":

@@ -16,7 +16,7 @@ from . import charts
 from .alike import Distinguish, tell_alike
 from .asked_models import promise_of
 from .claims import check_promise, check_release, k_map
-from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number
+from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number, without
 from .conditions import Measured, Promise
 from .hierarchy_files import stated_hierarchy
 from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
@@ -255,10 +255,7 @@ class AnonymizeOperation(Operation):
         for role, named in {**{role: getattr(self, role) for role in ROLES}, "person": self.person_columns}.items():
             absent = [name for name in named if name not in frame.columns]
             if absent:
-                raise DataError(
-                    f"{self.input_dataset} has no column {', '.join(absent)} (named in `{role}`);"
-                    f" it has {', '.join(map(str, frame.columns))}"
-                )
+                raise without(self.input_dataset, absent, role, frame.columns)
         if frame.empty:
             raise DataError(f"{self.input_dataset} has no records: there is nothing to anonymize")
 

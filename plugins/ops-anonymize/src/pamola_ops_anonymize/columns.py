@@ -144,10 +144,18 @@ def require(ctx: OperationContext, dataset: str, roles: Mapping[str, Iterable[st
     for role, names in roles.items():
         absent = [name for name in names if name not in there]
         if absent:
-            raise DataError(
-                f"{dataset} has no column {', '.join(absent)} (named in `{role}`); it has {', '.join(there)}"
-            )
+            raise without(dataset, absent, role, there)
     return there
+
+
+def without(dataset: str, absent: Sequence[str], role: str, there: Iterable[Any]) -> DataError:
+    """What is said of a table without columns that a parameter names."""
+    names = list(map(str, there))
+    blank = sum(name != name.strip() for name in names) if set(absent) & {name.strip() for name in names} else 0
+    hint = f"; {blank} of these begin or end with a blank: set data: {{trim: true}}" if blank else ""
+    return DataError(
+        f"{dataset} has no column {', '.join(absent)} (named in `{role}`); it has {', '.join(names)}{hint}"
+    )
 
 
 def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
