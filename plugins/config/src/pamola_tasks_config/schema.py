@@ -51,9 +51,7 @@ class TaskKeys:
     dependencies: list[str] = _key("Ids of tasks that must have succeeded before.", list)
     input_datasets: dict[str, str] = _key("Files to read, by the name of the dataset.", dict)
     auxiliary_datasets: dict[str, str] = _key("Further files to read, by the name of the dataset.", dict)
-    data_types: dict[str, Any] = _key(
-        "Types of columns, by dataset: a word each, or a mapping (`type`, `format` …).", dict
-    )
+    data_types: dict[str, Any] = _key("Types of columns, by dataset: words, or mappings (`type`, `format` …).", dict)
     operations: list[Any] = _key("The steps of a task without a class: operation names with their parameters.", list)
     outputs: list[str] = _key("Further datasets to publish; those that no step reads always are.", list)
     output_format: str = _key("The format of published datasets: csv, parquet.", "csv")

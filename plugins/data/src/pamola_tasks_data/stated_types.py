@@ -32,6 +32,7 @@ DTYPES = {
 }
 _TEXT = pa.large_string()
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
+_SHORT_INTEGER = r"^-?0*[0-9]{1,18}$"
 _INTEGER = r"^[+-]?[0-9]+(?:\.0*)?$"
 _WIDEST = 20  # characters of a whole number of 64 bits
 _DAY = 86_400_000_000  # microseconds
@@ -156,10 +157,11 @@ def _marks(decimal: str, thousands: str) -> str:
 
 
 def _to_integer(series: pd.Series, stated: ColumnType) -> pd.Series:
-    plain = _numbers(series, stated, "whole numbers")
-    whole = pc.if_else(pc.match_substring_regex(plain, _INTEGER), plain, None)
-    digits = pc.replace_substring_regex(_checked(whole, plain, "not whole numbers"), r"\.0*$", "")
-    digits = pc.replace_substring_regex(digits, r"^(-?)0+([0-9])", r"\1\2")
+    digits = _numbers(series, stated, "whole numbers")
+    if not pc.all(pc.match_substring_regex(digits, _SHORT_INTEGER)).as_py():
+        whole = pc.if_else(pc.match_substring_regex(digits, _INTEGER), digits, None)
+        digits = pc.replace_substring_regex(_checked(whole, digits, "not whole numbers"), r"\.0*$", "")
+        digits = pc.replace_substring_regex(digits, r"^(-?)0+([0-9])", r"\1\2")
     try:
         made = pc.cast(digits, pa.int64())
     except pa.ArrowInvalid:
@@ -172,15 +174,17 @@ def _to_number(series: pd.Series, stated: ColumnType) -> pd.Series:
     if pd.api.types.is_float_dtype(series.dtype) and not stated.missing:
         return series.astype("float64")
     plain = _numbers(series, stated, "numbers")
-    mantissa = pc.replace_substring_regex(plain, r"[eE].*$", "")
-    if pc.any(pc.greater(pc.binary_length(mantissa), _LONGEST)).as_py():
-        digits = pc.replace_substring_regex(pc.replace_substring(mantissa, ".", ""), r"^-?0*|0*$", "")
-        exact = pc.less_equal(pc.binary_length(digits), _LONGEST)
+    long = pc.fill_null(pc.greater(pc.binary_length(plain), _LONGEST), False)
+    if pc.any(long).as_py():
+        digits = pc.replace_substring_regex(plain.filter(long), r"^-?0*\.?0*|[eE].*$", "")  # with at most a point
+        digits = pc.binary_length(pc.replace_substring_regex(pc.replace_substring(digits, ".", ""), "0*$", ""))
+        exact = pc.replace_with_mask(pc.invert(long), long, pc.less_equal(digits, _LONGEST))
         _checked(pc.if_else(exact, plain, None), plain, "numbers of more digits than a float holds: state decimal")
     made = pc.cast(plain, pa.float64())
-    lost = pc.and_(pc.equal(made, 0), pc.match_substring_regex(mantissa, "[1-9]"))
-    fits = pc.and_(pc.is_finite(made), pc.invert(lost))
-    _checked(pc.if_else(fits, made, None), plain, "numbers beyond those that a float holds: state decimal")
+    odd = pc.or_(pc.equal(made, 0), pc.invert(pc.is_finite(made)))
+    if pc.any(odd).as_py():
+        lost = pc.and_(odd, pc.match_substring_regex(plain, "^[^eE]*[1-9]"))
+        _checked(pc.if_else(lost, None, made), plain, "numbers beyond those that a float holds: state decimal")
     return _as_series(made, series).astype("float64")
 
 
