@@ -121,8 +121,11 @@ def _read(name: str, path: str) -> tuple[str, list[str]]:
     """A hash of a module's file, and the names of all that it may import, in functions too."""
     try:
         content = Path(path).read_bytes()
-    except OSError:  # in an archive
-        content = getattr(sys.modules.get(name), "__loader__", None).get_data(path)  # type: ignore[union-attr]
+    except OSError:  # in an archive, or nowhere: what was piped to Python
+        try:
+            content = getattr(sys.modules.get(name), "__loader__", None).get_data(path)  # type: ignore[union-attr]
+        except (AttributeError, OSError):
+            return "", []
     names: list[str] = []
     if path.endswith(".py"):
         package = name if Path(path).stem == "__init__" else name.rpartition(".")[0]

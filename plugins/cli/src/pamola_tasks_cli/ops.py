@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +10,7 @@ import click
 from pamola_tasks.errors import PluginError
 from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.registry import RegisteredOperation
+from pamola_tasks_cli.docstrings import documentation, summary
 from pamola_tasks_cli.json_schema import json_schema
 from pamola_tasks_cli.output import facts, heading, note, print_json, print_table
 
@@ -54,8 +54,8 @@ def _document(operation: RegisteredOperation) -> dict[str, Any]:
         "version": cls.version,
         "category": cls.category,
         "distribution": operation.distribution,
-        "description": (cls.__doc__ or "").strip().partition("\n")[0],
-        "documentation": inspect.getdoc(cls) or "",
+        "description": summary(cls),
+        "documentation": documentation(cls),
         "parameters": {
             field.alias: {
                 "type": describe(hints.get(field.name, Any)),

@@ -10,6 +10,7 @@ import click
 from pamola_tasks import hookspecs
 from pamola_tasks.errors import PluginError, UsageError
 from pamola_tasks.plugins.calling import kind_of
+from pamola_tasks_cli.docstrings import documentation
 from pamola_tasks_cli.output import facts, heading, print_json, print_table, visible, warn
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _facts(plugins: Plugins, hook: str) -> dict[str, Any]:
             impl.plugin_name + (" (wrapper)" if impl.wrapper or impl.hookwrapper else "")
             for impl in plugins.implementations(hook)
         ],
-        "contract": inspect.getdoc(function) or "",
+        "contract": documentation(function),
     }
 
 

@@ -279,9 +279,9 @@ class TaskEncryptionManager:
 
     def sign(self, data: bytes) -> tuple[str, str] | None:
         """The public key and the signature by the project's signing key; None where it has none."""
-        from pamola_tasks_encryption.private_files import signing_key_file
+        from pamola_tasks_encryption.private_files import has_own_file
 
-        if not signing_key_file(self._keys.project_id).exists():
+        if not has_own_file(self._keys.project_id, "signing"):
             return None
         from pamola_tasks_encryption import signing
 
@@ -305,12 +305,12 @@ class TaskEncryptionManager:
 
         Projects without an id have one file of keys between them: those that never had a key do without.
         """
-        from pamola_tasks_encryption.private_files import own_key_is_used, signing_key_file
+        from pamola_tasks_encryption.private_files import has_own_file, own_key_is_used
 
         keys = self._keys
         named = keys.configured or keys.settings.key_command or keys.settings.keyring
         has_key = not named and own_key_is_used(keys.environ, keys.project_id)
-        if not (has_key or signing_key_file(keys.project_id).exists()):
+        if not (has_key or has_own_file(keys.project_id, "signing")):
             return
         try:
             self.folders.check("the project's key")

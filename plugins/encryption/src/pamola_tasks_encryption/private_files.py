@@ -19,10 +19,24 @@ _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os
 
 
 def key_directory() -> Path:
-    """The folder of key files: `pamola-tasks/keys` in the user's data directory."""
+    """The folder of key files: `pamola-tasks/keys` in the user's data directory; KeyMissing if the user has none."""
     import platformdirs
 
-    return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
+    try:
+        return platformdirs.user_data_path("pamola-tasks", appauthor=False) / "keys"
+    except RuntimeError:
+        raise KeyMissing(
+            "there is no folder for keys, because the user has no home directory: set HOME or XDG_DATA_HOME, or name a"
+            " key file (PAMOLA_KEY_FILE, encryption_key_path, `pamola-task keys init --file FILE`)"
+        ) from None
+
+
+def has_own_file(project_id: str, ending: str) -> bool:
+    """Whether the folder of keys has the file of a project with this ending: `key` or `signing`."""
+    try:
+        return (key_directory() / f"{project_id or 'default'}.{ending}").exists()
+    except KeyMissing:
+        return False
 
 
 def may_have_key(environ: Mapping[str, str], project_id: str) -> bool:
@@ -32,7 +46,7 @@ def may_have_key(environ: Mapping[str, str], project_id: str) -> bool:
 
 def own_key_is_used(environ: Mapping[str, str], project_id: str) -> bool:
     """Whether there is a key file of the project's own, and the environment names no other key."""
-    return _NAMES.isdisjoint(environ) and (key_directory() / f"{project_id or 'default'}.key").exists()
+    return _NAMES.isdisjoint(environ) and has_own_file(project_id, "key")
 
 
 def signing_key_file(project_id: str) -> Path:
@@ -86,7 +100,10 @@ def _make_private_folder(folder: Path) -> None:
         if not needed.is_dir():
             with contextlib.suppress(FileExistsError):  # made by another process just now
                 os.mkdir(needed, 0o700)
-    home = key_directory()
+    try:
+        home = key_directory()
+    except KeyMissing:
+        return
     if hasattr(os, "geteuid") and home.is_dir() and stat.S_IMODE(home.stat().st_mode) & 0o077:
         raise KeyRefused(f"the folder of keys {home} is open to others: `chmod 700` it first")
 

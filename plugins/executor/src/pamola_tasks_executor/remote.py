@@ -12,7 +12,7 @@ import os
 import pickle
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -192,6 +192,11 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, ModuleType):
             return _module, (obj.__name__, _file_of(obj))
+        if isinstance(obj, type | FunctionType) and obj.__module__ == "__main__" and not _main_has_a_file():
+            raise pickle.PicklingError(
+                f"{obj.__qualname__} is defined in a notebook cell or at a prompt, from which no other process can"
+                " import it: put it in a file, and import it from there"
+            )
         return NotImplemented
 
 
@@ -206,6 +211,10 @@ class _Unpickler(pickle.Unpickler):
         if module in self._files:
             _module(module, self._files[module])
         return super().find_class(module, name)
+
+
+def _main_has_a_file() -> bool:
+    return os.path.exists(getattr(sys.modules.get("__main__"), "__file__", None) or "")
 
 
 def _file_of(module: ModuleType) -> str:
