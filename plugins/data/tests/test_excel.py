@@ -116,3 +116,25 @@ def test_pieces_of_a_sheet_have_the_types_of_the_whole_sheet(project: Any) -> No
     assert all(piece.dtypes.equals(whole.dtypes) for piece in pieces)
     pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
     assert pd.concat(source.chunks("t", 3, ["mixed"]))["mixed"].fillna("").tolist() == [*"012345678", "", "x"]
+
+
+@pytest.mark.parametrize("epoch", [None, datetime.datetime(1904, 1, 1)], ids=["1900", "1904"])
+def test_dates_of_workbooks_of_both_calendars(project: Any, epoch: Any) -> None:
+    """Days since 1900 or 1904 are the days that Excel shows; earlier ones are texts in a workbook."""
+    book = openpyxl.Workbook()
+    book.epoch = epoch or book.epoch
+    book.active.append(["day", "mixed"])
+    for day, mixed in (("2024-01-31", "31.01.2024"), ("1904-01-02", datetime.date(1999, 12, 31)), ("9999-12-31", None)):
+        book.active.append([datetime.date.fromisoformat(day), mixed])
+    book.save(project.root / "t.xlsx")
+    types = {"t": {"day": "date", "mixed": {"type": "date", "format": "%d.%m.%Y"}}}
+    frame = project.source(t="t.xlsx", data_types=types).frame("t")
+    assert frame["day"].dt.strftime("%Y-%m-%d").tolist() == ["2024-01-31", "1904-01-02", "9999-12-31"]
+    assert frame["mixed"].dropna().dt.strftime("%Y-%m-%d").tolist() == ["2024-01-31", "1999-12-31"]
+
+
+def test_microseconds_that_excel_does_not_hold_are_text(project: Any) -> None:
+    at = pd.Series(["2024-01-31T23:59:59.999999", "1600-06-15", "2024-01-31T10:30:15.125"], dtype="datetime64[us]")
+    project.writer().write_dataset(pd.DataFrame({"at": at}), "t.xlsx", name="t", format="xlsx")
+    frame = project.source(t="t.xlsx", data_types={"t": {"at": "datetime"}}).frame("t")
+    assert frame["at"].tolist() == at.tolist()

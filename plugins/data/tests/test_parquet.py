@@ -43,6 +43,25 @@ def test_int96_times_of_all_centuries_are_what_spark_wrote(project: Any) -> None
     assert found["at"].tolist()[1:] == values.tolist()[1:]
 
 
+def test_int96_times_keep_nanoseconds_or_are_refused(project: Any) -> None:
+    values = pd.Series(["2024-01-31T10:30:15.123456789", None, "1970-01-01"], dtype="datetime64[ns]")
+    arrow_parquet.write_table(
+        pa.table({"at": values}), project.root / "t.parquet", use_deprecated_int96_timestamps=True
+    )
+    assert every_way(project, ["at"])["at"].tolist()[0] == values[0]
+    far = pa.table({"at": pa.array(pd.Series(["9999-12-31", "2024-01-31"], dtype="datetime64[us]")), "n": [1, 2]})
+    written = io.BytesIO()
+    arrow_parquet.write_table(
+        far, written, use_deprecated_int96_timestamps=True, compression="none", use_dictionary=False
+    )
+    julian = (2_440_588 + 19_753).to_bytes(4, "little")  # 2024-01-31
+    data = written.getvalue().replace(bytes(8) + julian, (1).to_bytes(8, "little") + julian)
+    assert data != written.getvalue()
+    project.put("t.parquet", data)
+    with pytest.raises(DataError, match="column 'at' has times to the nanosecond"):
+        project.source(t="t.parquet").frame("t")
+
+
 INDEXES = {
     "a named range": (pd.RangeIndex(5, 25, 5, name="id"), [5, 10, 15, 20]),
     "a range that falls": (pd.RangeIndex(4, 0, -1, name="id"), [4, 3, 2, 1]),

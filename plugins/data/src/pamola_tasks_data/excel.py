@@ -317,7 +317,12 @@ def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
         sheet.write_boolean(row, place, value)
     elif math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < _EXACT_INTEGER:
         sheet.write_number(row, place, value)
-    elif isinstance(value, datetime.datetime) and value.tzinfo is None and value.year >= 1900:
+    elif (
+        isinstance(value, datetime.datetime)
+        and value.tzinfo is None
+        and value.year >= 1900
+        and not value.microsecond % 1000  # Excel has milliseconds
+    ):
         sheet.write_datetime(row, place, value)
     else:
         text = value.isoformat() if hasattr(value, "isoformat") else text_of(value) or ""

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
+
+
+_FAR = (2**63 - 1) // 1000  # microseconds since 1970, of which nanoseconds do not fit 64 bits
 
 
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -170,14 +174,38 @@ def _named(cell: Any) -> Any:
 
 def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:
     """The open file, refused where the footer says that its table is far larger than it."""
-    opened = arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")  # nanoseconds hold 1677 to 2262 only
+    opened = arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")
     check_header(opened.schema_arrow.names)
     known = opened.metadata
     check_width(len(opened.schema_arrow), options)
     stored = sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups))
     cells = known.num_rows * sum(map(_width, opened.schema_arrow.types))
     check_expansion(max(stored, cells), file.seek(0, io.SEEK_END), options)
-    return opened
+    stored_as = (opened.schema.column(place) for place in range(len(opened.schema)))
+    int96 = [column.path for column in stored_as if column.physical_type == "INT96" and column.path == column.name]
+    finer = arrow_parquet.ParquetFile(file) if int96 else opened
+    return finer if int96 and _has_nanoseconds(opened, finer, int96) else opened
+
+
+def _has_nanoseconds(opened: Any, finer: Any, names: list[str]) -> bool:
+    """Whether INT96 times have to be read in nanoseconds, which hold the years 1677 to 2262 only.
+
+    Raises:
+        DataError: They would have to, but some are of other years.
+    """
+    found = far = False
+    for name in names:
+        for batch, other in zip(*(file.iter_batches(columns=[name]) for file in (opened, finer)), strict=True):
+            micro = pc.fill_null(batch.column(0).cast(pa.int64()), 0).to_numpy()
+            nano = pc.fill_null(other.column(0).cast(pa.int64()), 0).to_numpy()
+            found = found or bool((nano != micro * 1000).any())  # both without what does not fit 64 bits
+            far = far or bool((abs(micro) > _FAR).any())
+    if found and far:
+        raise DataError(
+            f"column {names[0]!r} has times to the nanosecond of years before 1677 or after 2262, which nothing here"
+            " holds: write it to the microsecond"
+        )
+    return found
 
 
 def _width(type_: Any) -> int:
