@@ -98,9 +98,9 @@ STEPS = """
   - PseudonymizeOperation: {input_dataset: b, output_dataset: tokens, columns: [x], method: token, vault_dataset: v}
   - ReidentifyOperation: {input_dataset: tokens, output_dataset: back, vault_dataset: v, columns: [x]}
   - NoiseOperation: {input_dataset: b, output_dataset: noisy, columns: [n], mechanism: laplace, scale: 1.0}
-  - AnonymizeOperation: {input_dataset: b, output_dataset: safe, k: 2, quasi_identifiers: [x], on_identifiers: warn}
+  - AnonymizeOperation: {input_dataset: b, output_dataset: safe, k: 2, quasi_identifiers: [x], keep_order: true}
   - AnonymizeOperation: {input_dataset: b, output_dataset: kept, k: 6, quasi_identifiers: [g],
-                         sensitive_attributes: [x], on_identifiers: warn}
+                         sensitive_attributes: [x], keep_order: true}
   - UtilityOperation: {original_dataset: b, anonymized_dataset: safe, quasi_identifiers: [x]}
   - CorrelationOperation: {primary_dataset: b, secondary_dataset: safe, join_key: n}
 """

@@ -48,6 +48,16 @@ def run(place: Path, cli: Cli) -> Run:
         (["data: {column_limit: 50}"], "a: read with column_limit 50 instead of 100000"),
         (["data: {expansion_limit: 300}"], "a: read with expansion_limit 300.0 instead of 200.0"),
         (["data_types: {a: {age: text}}"], "a: read with type of column 'age' text instead of none stated"),
+        (["data: {trim: true}"], "a: read with trim True instead of none stated"),
+        (["data: {decimal: ','}"], "a: read with decimal ',' instead of '.'"),
+        (["data: {thousands: _}"], "a: read with thousands '_' instead of none stated"),
+        (["data: {date_format: '%d.%m.%Y'}"], "a: read with date_format '%d.%m.%Y' instead of none stated"),
+        (["data: {datasets: {a: {encoding: iso8859-2}}}"], "a: read with encoding 'iso8859-2' instead of none stated"),
+        (["data: {datasets: {a: {missing_values: ['', NA]}}}"], "a: read with missing_values '', 'NA' instead of ''"),
+        (
+            ["data_types: {a: {city: {type: text, missing: [NA]}}}"],
+            "a: read with type of column 'city' text missing ('NA',) instead of none stated",
+        ),
         (["data_types: {city: category}"], "a: read with type of column 'city' category instead of none stated"),
     ],
 )
@@ -74,6 +84,7 @@ def test_a_step_runs_again_when_its_table_is_read_in_another_way_and_says_which(
         ["description: Another."],
         ["data_types: {other: {age: text}}"],
         ["data: {unverified_inputs: [other]}"],
+        ["data: {datasets: {other: {encoding: iso8859-2, decimal: ','}}}"],
     ],
 )
 def test_what_changes_nothing_of_reading_runs_nothing_again(run: Run, lines: list[str]) -> None:

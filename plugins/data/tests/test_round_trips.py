@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from typing import Any
 
@@ -276,3 +277,13 @@ def test_plain_csv_is_faithful_and_csv_for_spreadsheets_holds_no_formula() -> No
     header, *rows = csv.reader(io.StringIO(guarded.getvalue().decode(), newline=""))
     assert (header[0], [row[0] for row in rows]) == ("'=name", ["'" + text for text in FORMULAS] + HARMLESS)
     assert [float(row[1]) for row in rows] == [-float(n) for n in range(16)], "numbers are no formulas"
+
+
+@pytest.mark.parametrize("cell", [{"a": 1}, [1], b"ab0"])
+def test_cells_that_an_operation_made_of_several_values_are_refused_by_column_in_csv(project: Any, cell: Any) -> None:
+    frame = pd.DataFrame({"n": [1], "odd": [cell]})
+    with pytest.raises(DataWriteError, match="column 'odd': CSV cannot hold cells of type"):
+        project.writer().write_dataset(frame, "t.csv", name="t", format="csv")
+    project.writer().write_dataset(frame, "t.xlsx", name="t", format="xlsx")
+    found = project.source(t="t.xlsx").frame("t")["odd"][0]
+    assert found == ("YWIw" if isinstance(cell, bytes) else json.dumps(cell, separators=(",", ":")))

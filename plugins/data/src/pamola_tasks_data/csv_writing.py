@@ -169,9 +169,13 @@ def as_text(array: Any) -> Any:
         return pc.if_else(array, pa.scalar("True", _LARGE), pa.scalar("False", _LARGE))
     if pa.types.is_floating(kind):
         return _floats(pc.cast(array, pa.float32()) if pa.types.is_float16(kind) else array)
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if _holds_several(kind):
         raise DataError(f"CSV cannot hold cells of type {kind}: make them text, or write Parquet")
     return pc.cast(array, _LARGE)
+
+
+def _holds_several(kind: Any) -> bool:
+    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _floats(array: Any) -> Any:
@@ -192,6 +196,8 @@ def _floats(array: Any) -> Any:
 def _written_form(table: Any) -> Any:
     """Times as text in the coarsest form that loses nothing, the same for a whole column."""
     for position, field in enumerate(table.schema):
+        if _holds_several(field.type):
+            raise DataError(f"column {field.name!r}: CSV cannot hold cells of type {field.type}: make them text")
         if pa.types.is_timestamp(field.type):
             table = table.set_column(position, field.name, _times(table.column(position), field.type))
         elif pa.types.is_duration(field.type):
