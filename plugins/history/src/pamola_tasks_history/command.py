@@ -136,7 +136,7 @@ def prune(
         cli.out.print_json({"dry_run": dry_run, "removed": rows})
         return
     if dry_run and removed:
-        cli.out.print_table([_row(record, cli.out.duration) for record in removed], HEADERS)
+        cli.out.print_table([_row(record, cli.out.duration)[:5] for record in removed], HEADERS[:5])
     click.echo(f"{len(removed)} {'run' if len(removed) == 1 else 'runs'} {'would be ' if dry_run else ''}removed")
 
 

@@ -214,7 +214,7 @@ class ExecutionLog:
             accept_damage: Prune also what is damaged, and write down how much was.
 
         Returns:
-            The records of these runs, newest first.
+            What is shown of these runs, newest first (see `pruning.SHOWN`).
         """
         from pamola_tasks_history import pruning
 

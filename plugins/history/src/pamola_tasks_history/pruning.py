@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Edit = Callable[[Iterable[bytes]], Iterable[bytes]]
 
+SHOWN = ("task_id", "task_run_id", "timestamp", "started", "status", "execution_time")  # of runs taken away
 CHANGED = "it was pruned by another process meanwhile: run the command again"
 
 
@@ -45,6 +46,7 @@ def rewrite(
         says: Asked for the event that records it, when all lines are made.
         upto: The newest file with lines that change; all are edited unless given.
     """
+    segments.close()
     with journal.locked(files, segments.log_path) as file:
         if not segments.closed():
             cut_torn_tail(file)
@@ -127,7 +129,7 @@ def _last_link(files: Files, name: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Choice:
-    """Runs to be taken away, newest first, and the newest file that has lines of them."""
+    """Runs to be taken away, newest first, with what is shown of them; and the newest file with lines of them."""
 
     runs: list[Mapping[str, Any]]
     upto: str
@@ -165,7 +167,7 @@ def choose(
             succeeded.add(task_id)
         old = place > (keep or 1) and (before is None or (when is not None and when < before))
         if old and not rests and (not tasks or task_id in tasks) and not any(map(files.exists, paths)):
-            chosen.append(record)
+            chosen.append({key: record.get(key) for key in SHOWN})
             upto = upto or reader.name
     return Choice(runs=chosen, upto=upto)
 
