@@ -16,6 +16,7 @@ from pamola_tasks_data.directives import has_offset
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pamola_tasks.plan import Step
     from pamola_tasks_data.column_types import ColumnType
     from pamola_tasks_data.description import ColumnDescription
     from pamola_tasks_data.verified import VerifiedFile
@@ -114,6 +115,18 @@ class Dataset:
     def _found(self) -> Mapping[str, Any]:
         """What was found out about its first file."""
         return self.notes.get(self.paths[0], {}) if self.files else {}
+
+    def read_as_text(self, plan: Iterable[Step]) -> None:
+        """Take columns for text that a step wants as they are in the file (`reads_as_text`, by dataset)."""
+        for step in plan:
+            wanted: Mapping[str, Sequence[str]] = getattr(step.operation, "reads_as_text", None) or {}
+            for column in wanted.get(self.name, ()):
+                if column not in self.kinds:
+                    from pamola_tasks_data.column_types import ColumnType
+
+                    with self.lock:
+                        self.kinds[column] = ColumnType(type="text").completed(self.stated)
+                        self.frame, self.complete, self.schema, self.found = None, False, None, None
 
     def kinds_in(self, there: Any) -> Mapping[str, ColumnType]:
         """The types that are stated, once it is sure that the columns that have to be there are."""

@@ -243,6 +243,8 @@ class DataSource(DescribesColumns):
         if name not in self._datasets:
             raise DataError(f"there is no dataset {name!r}: there are {', '.join(self._datasets) or 'none'}")
         dataset = self._datasets[name]
+        if dataset.format == "csv" and self.run is not None:
+            dataset.read_as_text(vars(self.run).get("plan") or ())
         if not dataset.checked and self.run is not None and "places" in vars(self.run):
             with dataset.lock, explained(dataset.what):
                 for file in dataset.files:

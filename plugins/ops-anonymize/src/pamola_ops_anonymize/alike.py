@@ -101,6 +101,12 @@ class NearCollisions:
         self._waiting, self._more = [], 0
 
     @property
+    def distinct(self) -> int:
+        """How many different texts there were."""
+        self._put_together()
+        return len(self._exact)
+
+    @property
     def count(self) -> int:
         """The texts so far that are taken for another."""
         self._put_together()

@@ -76,9 +76,11 @@ def pamola_add_privacy_models() -> dict[str, str]:
 
 @hookimpl(trylast=True)
 def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
+    from .cells_as_text import read_as_text
     from .unlisted import pass_on_roles
 
     pass_on_roles(plan)
+    read_as_text(run, plan)
 
 
 @hookimpl

@@ -21,6 +21,8 @@ from .pseudonyms import Pseudonymizer, plain_texts
 Method = Literal["hmac-sha256", "token"]
 
 TOKEN_BYTES = 16
+VAULT_BYTES = 32  # of a value in a vault, with its length, at least; longer ones take a power of two times as many
+MOST_ALIKE = 20  # records for each different value, from which on a value can be recognised by its frequency
 UNKEYED = frozenset({"hash", "plain", "unkeyed", *hashlib.algorithms_available})
 
 
@@ -78,7 +80,7 @@ class PseudonymizeOperation(ColumnOperation):
     vault_dataset: str | None = writes(None)
     normalize: list[Normalization] = attrs.field(factory=list, validator=some_of(Normalization))
 
-    version = "1.2"
+    version = "1.3"
 
     def __attrs_post_init__(self) -> None:
         if self.method == "token" and not self.vault_dataset:
@@ -125,6 +127,12 @@ class PseudonymizeOperation(ColumnOperation):
             **looks_like,
         }
         self._tell(ctx, metrics["values_read_alike"])
+        few = [name for name in self.columns if 0 < near[name].distinct * MOST_ALIKE <= replaced[name]]
+        if few:
+            ctx.warn(
+                f"{self.output_dataset}: {', '.join(few)} has few different values for its records, so that a pseudonym"
+                f" can be recognised by how often it occurs. Drop such a column, or generalize it"
+            )
         if self.vault_dataset is not None:
             known = {value: digest for each in made.values() for value, digest in each.known.items()}
             vault = sealed_vault(known, sealing_key)
@@ -206,8 +214,7 @@ def sealed_vault(tokens: dict[str, bytes], key: bytes) -> pd.DataFrame:
     sealed: dict[str, str] = {}
     for value, digest in tokens.items():
         token = digest[:TOKEN_BYTES].hex()
-        # AES-SIV takes no empty text, hence the first byte
-        plain = b"=" + value.encode("utf-8", "surrogatepass")
+        plain = _padded(value.encode("utf-8", "surrogatepass"))
         sealed[token] = base64.b64encode(cipher.encrypt(plain, [token.encode()])).decode()
     if len(sealed) != len(tokens):
         raise DataError("two values have the same token, which happens once in 2^64 values: use another `purpose`")
@@ -215,6 +222,20 @@ def sealed_vault(tokens: dict[str, bytes], key: bytes) -> pd.DataFrame:
     return pd.DataFrame(
         {"token": [token for token, _ in ordered], "sealed": [text for _, text in ordered]}, dtype="string"
     )
+
+
+def _padded(value: bytes) -> bytes:
+    """A value behind its length, filled up so that its size says little: 28 bytes or less are all the same."""
+    size = VAULT_BYTES
+    while size < 4 + len(value):
+        size *= 2
+    return b"+" + (len(value).to_bytes(4, "big") + value).ljust(size, b"\0")
+
+
+def _unpadded(plain: bytes) -> bytes:
+    if plain[:1] == b"=":  # as vaults of earlier versions have it
+        return plain[1:]
+    return plain[5 : 5 + int.from_bytes(plain[1:5], "big")]
 
 
 def opened_vault(vault: pd.DataFrame, key: bytes, name: str) -> dict[str, str]:
@@ -236,5 +257,5 @@ def opened_vault(vault: pd.DataFrame, key: bytes, name: str) -> dict[str, str]:
                 f"{name} cannot be opened: the project's key or the `purpose` is not the one that it was written with,"
                 f" or it was altered"
             ) from error
-        values[token] = plain[1:].decode("utf-8", "surrogatepass")
+        values[token] = _unpadded(plain).decode("utf-8", "surrogatepass")
     return values
