@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zlib
@@ -79,3 +80,30 @@ def test_an_output_of_another_task_is_read_only_as_recorded(cli, project, forged
         config.write("data: {unverified_inputs: [safe]}\n")
     done = cli("run", "next", cwd=project, env=KEY)
     assert "is an output" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("project", ["encrypted"], indirect=True)
+def test_an_index_of_a_long_history_is_believed_only_when_it_was_written_with_the_key(cli, project):
+    """One that leaves out who wrote a file does not make an older version of that readable."""
+    log = project / LOG
+    note = {"schema": 1, "event": "run_aborted", "task_id": "x", "run_id": "x", "time": "2026-01-01T00:00:00Z"}
+    padded = json.dumps(note | {"pad": "x" * 4000}).encode()
+    segment = project / "configs/execution_log.segments/000001.jsonl"
+    segment.parent.mkdir()
+    # a closed segment of 1.2 MB in front: notes that need no proof
+    segment.write_bytes(b"".join(b"%08x %s\n" % (zlib.crc32(padded), padded) for _ in range(300)))
+    cli("run", "next", cwd=project, env=KEY, code=0)
+    index = segment.with_suffix(".idx")
+    cli("history", "next", cwd=project, env=KEY, code=0)
+    assert index.exists()
+    for path in (index, log.with_suffix(".idx")):
+        target = segment if path == index else log
+        data = target.read_bytes()
+        head = {"schema": 2, "size": len(data), "tail": hashlib.sha256(data[-4096:]).hexdigest(), "latest": 0.0,
+                "tasks": [], "outputs": {}, "damaged": False, "altered": False}  # fmt: skip
+        places = {"size": len(data), "tasks": {}, "told": [], "open": {}, "over": [], "blocks": []}
+        path.write_bytes(b"".join(b"%08x %s\n" % (zlib.crc32(text), text)
+                                  for text in (json.dumps(head).encode(), json.dumps(places).encode())))  # fmt: skip
+    (project / OUTPUT).write_bytes((project / "DROP1.csv").read_bytes())
+    done = cli("run", "next", "--restart", cwd=project, env=KEY)
+    assert "is an output of task 'first'" in done.stderr + done.stdout

@@ -2,7 +2,8 @@
 
 Each file of the log has an index of its own: a cache that may be deleted, be damaged or be old at any time, and is made
 again from that file. It has two lines, as a journal: the first shows whether the file is needed at all, the second has
-positions in it.
+positions in it. Where there is a key, it is believed only if it was written with that: what it leaves out is not looked
+for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pamola_tasks_history import events
 from pamola_tasks_history.segments import index_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -64,22 +65,24 @@ class _Known:
     saved: int = 0  # the size at which it was written down
 
 
-_in_process: dict[tuple[Path, str], _Known] = {}  # by project and file: one process may ask about every task
+# By project, file and key: one process may ask about every task.
+_in_process: dict[tuple[Path, str, bytes | None], _Known] = {}
 
 
 class Index:
-    """The indexes of one log."""
+    """The indexes of one log; `key` gives what authenticates them."""
 
-    def __init__(self, files: Files, segments: Segments) -> None:
+    def __init__(self, files: Files, segments: Segments, key: Callable[[], bytes | None] = lambda: None) -> None:
         self._files = files
         self._segments = segments
+        self._key = key
 
     @property
     def loaded(self) -> bool:
         """Whether it is in memory, so that asking it is faster than reading even a part of the log."""
         return any(self._is_of(*place) for place in _in_process)
 
-    def _is_of(self, root: Path, name: str) -> bool:
+    def _is_of(self, root: Path, name: str, _key: bytes | None) -> bool:
         of_log = name == self._segments.log_path or name.startswith(f"{self._segments.folder}/")
         return root == self._files.root and of_log
 
@@ -149,18 +152,18 @@ class Index:
 
     def _head(self, name: str, log: IO[bytes]) -> _Known:
         """What is known of a file, after what it has beyond that was read."""
-        known = _in_process.get((self._files.root, name))
+        known = _in_process.get((self._files.root, name, self._key()))
         if known is None or not _fits(known, log):
             known = self._load(name)
             known = known if _fits(known, log) else _Known()
         if log.seek(0, os.SEEK_END) > known.size:
             known = self._complete(name, log, known)
-        _in_process[self._files.root, name] = known
+        _in_process[self._files.root, name, self._key()] = known
         return known
 
     def _placed(self, name: str, log: IO[bytes], known: _Known) -> _Places:
         if known.places is None:
-            known = _in_process[self._files.root, name] = self._complete(name, log, known)
+            known = _in_process[self._files.root, name, self._key()] = self._complete(name, log, known)
         assert known.places is not None
         return known.places
 
@@ -181,7 +184,8 @@ class Index:
                 }
                 self._files.write(
                     index_of(name),
-                    journal.encode(head) + journal.encode(attrs.asdict(known.places, recurse=False)),
+                    journal.encode(head, key=self._key())
+                    + journal.encode(attrs.asdict(known.places, recurse=False), key=self._key()),
                     "log",
                 )
             known.saved = known.size
@@ -190,7 +194,7 @@ class Index:
     def _load(self, name: str) -> _Known:
         try:
             with self._files.open_raw(index_of(name)) as file:
-                document = journal.decode(file.readline().rstrip(b"\n"))
+                document = self._decoded(file.readline())
             if document.pop("schema") != SCHEMA:
                 return _Known()
             return _Known(**document, saved=document["size"])
@@ -201,9 +205,16 @@ class Index:
         try:
             with self._files.open_raw(index_of(name)) as file:
                 file.readline()
-                return _Places(**journal.decode(file.readline().rstrip(b"\n")))
+                return _Places(**self._decoded(file.readline()))
         except (OSError, ValueError, TypeError):
             return None
+
+    def _decoded(self, line: bytes) -> dict[str, Any]:
+        key = self._key()
+        document = journal.decode(line.rstrip(b"\n"), key)
+        if key is not None and not document.pop("authentic"):
+            raise ValueError(journal.UNPROVEN)
+        return document
 
 
 def _fits(known: _Known, log: IO[bytes]) -> bool:

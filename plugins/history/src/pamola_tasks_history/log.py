@@ -71,7 +71,7 @@ class ExecutionLog:
         self.summary_path = self._summary.path
         self.redact = redact
         self._key = key
-        self._index = Index(files, self._segments)
+        self._index = Index(files, self._segments, key)
         self._begun: set[str] = set()
         self._told = False
 
