@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pamola_tasks_data.inference import TEXT_DTYPE
+from pamola_tasks_data.decimals import merges_texts
+from pamola_tasks_data.inference import TEXT_DTYPE, recognized
+from pamola_tasks_data.kinds import Kind
 
 CODES = {
     "trailing zeros": ["250.0", "250.00"],
@@ -66,3 +72,25 @@ def test_two_texts_never_become_one_number(project: Any, cells: list[str], dtype
         pd.testing.assert_frame_equal(other.reset_index(drop=True), whole)
     if dtype == TEXT_DTYPE:
         assert whole["x"].fillna("").tolist() == cells
+
+
+ODD = ["1e-05", "1e+20", "1.5e-07", "2.50e+03", "0.00001", "inf", ".5", "5.", "1E-7", "1.0E10", "0.10000000000000001"]
+PLAIN = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "-"]),
+    st.sampled_from("0 1 2 10".split()),
+    st.sampled_from("|.0|.5|.50|.05".split("|")),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(PLAIN, st.sampled_from(ODD)), min_size=1, max_size=3), st.data())
+def test_columns_are_numbers_exactly_where_no_two_texts_are_one(pool: list[str], data: Any) -> None:
+    """Whole and put together from pieces of one row; `-0.0` and `0.0` are two numbers."""
+    cells = data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=5))
+    column = pa.array(cells, pa.large_string())
+    parts = [recognized(column.slice(row, 1))[0] for row in range(len(cells))]
+    found = {(float(cell), cell.startswith("-")) for cell in cells}
+    wanted = len(found) == len(set(cells)) and all(part.type is not None for part in parts)
+    for kind in (recognized(column)[0], reduce(Kind.merged, parts)):
+        assert (kind.type is not None and not (kind.may_merge_texts and merges_texts([column]))) == wanted

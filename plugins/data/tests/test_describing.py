@@ -62,6 +62,16 @@ DECIDED: dict[str, tuple[list[Any], str, str]] = {
         "numbers with decimal commas and blanks between thousands (100 %)",
         '{type: number, decimal: ",", thousands: " "}',
     ),
+    "typographic apostrophe": (
+        column(lambda n: f"{n + 1}\u2019234"),
+        "whole numbers with apostrophes between thousands (100 %)",
+        """{type: integer, thousands: "'"}""",
+    ),
+    "American thousands": (
+        column(lambda n: f"{n + 1},234.5"),
+        "numbers with commas between thousands (100 %)",
+        '{type: number, thousands: ","}',
+    ),
     "millions": (
         column(lambda n: f"{n + 1}.234.567"),
         "whole numbers with points between thousands (100 %)",
@@ -141,6 +151,11 @@ AMBIGUOUS: dict[str, tuple[list[Any], str, list[str]]] = {
         [],
     ),
     "codes": (["250.0", "250.00", *column(lambda n: f"{n}.5")], "numbers that are text: are they codes?", ["text"]),
+    "several marks": (
+        column(lambda n: f"{n}{'.,'[n % 2]}5"),
+        "numbers in several forms: write them in one",
+        [],
+    ),
     "several forms": (
         [*date("%d.%m.%Y")[:60], *date("%Y-%m-%d")[60:]],
         "dates in several forms: write them in one",

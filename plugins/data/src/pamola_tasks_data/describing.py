@@ -22,6 +22,7 @@ ROWS = 1 << 16  # at a time
 _OFTEN = 10  # records that have to have a word that is no usual one for a missing value
 _NAMES_OF_DATES = re.compile(r"dat|dob|birth|born|geb|naiss|fech|nac|day|tag|jour|seen|admi|discharg|visit", re.I)
 _SERIALS = (7_000, 75_000)  # days since 1900, as spreadsheets count them: 1919 to 2105
+_DAYS = "whole numbers that are days as yyyymmdd: dates?"
 _TRIM = "data: {trim: true}"
 _LARGE = pa.large_string()
 
@@ -87,8 +88,7 @@ class ColumnsSeen:
             if (column.low, column.high) == (0, 1):
                 yield Question("0 and 1 only: numbers, or true and false?", [self.setting(name, "boolean")])
             if column.days:
-                date = {"type": "date", "format": "%Y%m%d"}
-                yield Question("whole numbers that are days as yyyymmdd: dates?", [self.setting(name, date)])
+                yield Question(_DAYS, [self.setting(name, _date("%Y%m%d"))])
             low, high = _SERIALS
             if low <= column.low and column.high <= high and _NAMES_OF_DATES.search(name):
                 text = "whole numbers that may be days as spreadsheets count them: save them as dates"
@@ -131,6 +131,8 @@ def _of_text(
         settings = [_TRIM]  # without the blanks it is a number already
     if question:
         questions.append(Question(question, settings if len(settings) > 1 else []))
+    if looks_like == "whole numbers" and forms.dates["%Y%m%d"] == count:
+        questions.append(Question(_DAYS, [seen.setting(name, _date("%Y%m%d"))]))
     if count == forms.values and types and types[0] in _PLAIN and not forms.blanks and column.read_as == "text":
         questions.append(Question("numbers that are text: are they codes?", [seen.setting(name, "text")]))
     return attrs.evolve(
@@ -158,11 +160,12 @@ def _candidates(forms: Forms) -> Iterator[_Candidate]:
     """What a column of text may be."""
     if forms.numbers and (most := max(forms.numbers.values())):
         first, *others = [marks for marks in MARKS if forms.numbers[marks] == most]
-        # With another decimal mark, the same texts are other numbers; another mark of thousands says nothing more.
-        marked = [marks for marks in others if marks[0] != first[0] and forms.marked[marks]][:1]
+        # The same texts are other numbers where both marks are others.
+        marked = [(d, t) for d, t in others if d != first[0] and t != first[1] and forms.marked[d, t]][:1]
         found = [_number(forms, marks) for marks in [first, *marked]]
         asked = "three digits behind each mark: decimals, or thousands?" if marked else ""
         yield most, " or ".join(said for said, _ in found), [type_ for _, type_ in found], asked
+        yield forms.any_numbers, "numbers in several forms", [], "numbers in several forms: write them in one"
     if forms.dates and (most := max(forms.dates.values())):
         formats = [each for each in forms.dates if forms.dates[each] == most][:2]
         noun = "dates and times" if "H" in formats[0] else "dates"

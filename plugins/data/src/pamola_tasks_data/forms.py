@@ -72,7 +72,8 @@ class Forms:
     Attributes:
         values: All that are not missing.
         numbers: By marks of decimals and thousands.
-        whole: Of those, the ones without a fraction.
+        any_numbers: Those of any of these marks.
+        whole: Of the numbers by marks, the ones without a fraction.
         marked: Of those, the ones that have a mark.
         dates: By format.
         any_dates: Those of any of these formats.
@@ -87,6 +88,7 @@ class Forms:
 
     values: int = 0
     numbers: Counter[tuple[str, str]] = attrs.Factory(Counter)
+    any_numbers: int = 0
     whole: Counter[tuple[str, str]] = attrs.Factory(Counter)
     marked: Counter[tuple[str, str]] = attrs.Factory(Counter)
     dates: Counter[str] = attrs.Factory(Counter)
@@ -118,6 +120,7 @@ class Forms:
     def add_typed(self, count: int, kind: str) -> None:
         """Count values beside the texts, of another type: `whole numbers`, `numbers` or others."""
         self.values += count
+        self.any_numbers += count if kind in ("whole numbers", "numbers") else 0
         for marks in MARKS if kind in ("whole numbers", "numbers") else ():
             self.numbers[marks] += count
             self.whole[marks] += count if kind == "whole numbers" else 0
@@ -127,12 +130,15 @@ class Forms:
         plain = pc.match_substring_regex(distinct, "^[-+]?[0-9]+$")
         common = _total(counts.filter(plain))
         rest, of_rest = distinct.filter(pc.invert(plain)), counts.filter(pc.invert(plain))
+        numeric = pa.array([False] * len(rest), pa.bool_())
         for marks in MARKS:
             made = numbers(rest, *marks)
             fits = pc.is_valid(made)
+            numeric = pc.or_(numeric, fits)
             self.numbers[marks] += common + _total(of_rest.filter(fits))
             self.whole[marks] += common + _total(of_rest.filter(pc.match_substring_regex(made, "^-?[0-9]+$")))
             self.marked[marks] += _total(of_rest.filter(fits))
+        self.any_numbers += common + _total(of_rest.filter(numeric))
 
     def _add_dates(self, distinct: Any, counts: Any) -> None:
         self.short_years += _total(counts.filter(pc.match_substring_regex(distinct, _SHORT_YEAR)))
