@@ -353,7 +353,9 @@ def forged(root: Path, event: dict[str, Any], key: bytes | None = None) -> None:
 
 
 @pytest.mark.parametrize(
-    "way", ["no event", "event without key", "event with another key", "event in place", "kept lines", "event moved"]
+    "way",
+    ["no event", "event without key", "event with another key", "event in place", "event for itself", "kept lines"]
+    + ["event moved"],
 )
 def test_a_history_cut_off_by_somebody_else_is_no_pruned_one(files: Files, tmp_path: Path, way: str) -> None:
     """Who has the files and not the key removes old runs, and says that they were pruned."""
@@ -375,6 +377,12 @@ def test_a_history_cut_off_by_somebody_else_is_no_pruned_one(files: Files, tmp_p
         if way == "event in place":  # where the others began
             data = second.read_bytes()
             second.write_bytes(journal.encode(event, journal.START) + data)
+        elif way == "event for itself":  # it is out of place, and says that it is not; so does what vouches for it
+            lines = (tmp_path / "configs/execution_log.jsonl").read_bytes().splitlines(keepends=True)
+            doubled = [lines[-1], lines[-1]]
+            wrong = journal.encode({**event, "seam": [journal.link(lines[-1][:-1]), journal.link(b"x")]}, b"x")
+            right = journal.encode(event, b"x")
+            (tmp_path / "configs/execution_log.jsonl").write_bytes(b"".join([*lines[:-1], *doubled, wrong, right]))
         elif way != "no event":
             forged(tmp_path, event, b"x" * 32 if way == "event with another key" else None)
     assert any("damaged" in problem for problem in log.problems()), log.problems()

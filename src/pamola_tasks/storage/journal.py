@@ -303,27 +303,8 @@ def judged(
             before = line if whole else None
 
 
-def newest_first(
-    files: Files, path: str | Path, *, block: int = 1 << 16, but: bytes = b"", key: bytes | None = None
-) -> Iterator[dict[str, Any] | Damage]:
-    """The entries from the last to the first, reading only as much of the file as is asked for.
-
-    Args:
-        files: Where to open the journal.
-        path: The journal.
-        block: So many bytes are read at once.
-        but: Lines with these bytes near their beginning are passed over, unread.
-        key: Gives entries `authentic`, and damages for lines with another `mac` or of another place.
-    """
-    try:
-        with files.open_raw(path) as file:
-            yield from decoded(lines_backwards(file, block), but=but, key=key)
-    except FileNotFoundError:
-        return
-
-
 def lines_backwards(file: IO[bytes], block: int = 1 << 16) -> Iterator[bytes]:
-    """The whole lines of an open journal, from the last to the first, without their line ends."""
+    """The whole lines of an open journal, from the last to the first, without their line ends, read by the block."""
     position = file.seek(0, os.SEEK_END)
     rest = b""
     at_end = True
@@ -342,7 +323,13 @@ def lines_backwards(file: IO[bytes], block: int = 1 << 16) -> Iterator[bytes]:
 
 
 def decoded(lines: Iterable[bytes], *, but: bytes = b"", key: bytes | None = None) -> Iterator[dict[str, Any] | Damage]:
-    """What lines say that are given from the last to the first; see `newest_first`."""
+    """What lines say that are given from the last to the first.
+
+    Args:
+        lines: Of a whole journal, without their line ends; no more of them are taken than is asked for.
+        but: Lines with these bytes near their beginning are passed over, unread.
+        key: Gives entries `authentic`, and damages for lines with another `mac` or of another place.
+    """
     seams: set[tuple[str, ...]] = set()
     vouched = False  # whether a later line with a `mac` proves the one that is read
     for line, before in itertools.pairwise(itertools.chain(lines, [START])):

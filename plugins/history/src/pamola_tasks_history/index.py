@@ -88,11 +88,6 @@ class Index:
 
     def worth_it(self) -> bool:
         """Whether the log is long enough."""
-        try:
-            if self._files.stat(self._segments.log_path).size > LONG:
-                return True
-        except FileNotFoundError:
-            pass
         return self._segments.size() > LONG
 
     def entries(

@@ -53,37 +53,31 @@ def examine(segments: Segments, key: bytes | None, runs: set[str] | None = None)
     begun: set[int] = set()  # hashes of ids: a long history has many
     over: set[int] = set()
     old = 0
-    moved: list[tuple[tuple[str, str], str, str]] = []
+    entry: Mapping[str, Any] | None
+    damages: list[tuple[tuple[str, str] | None, str, str]] = []
     pruned: list[Mapping[str, Any]] = []
     for judged, unproven in journal.judged(reader.forwards(), key=key, needs=_needs_proof):
         old += unproven
-        entry: Mapping[str, Any] | None
         if isinstance(judged, journal.Damage):
-            text, entry = f"line {reader.line} is damaged: {judged.reason}", None
-            if judged.seam is None:
-                found.damaged += 1
-                found.add(reader.name, text)
-            else:
-                moved.append((judged.seam, reader.name, text))
-                entry = judged.entry
+            damages.append((judged.seam, reader.name, f"line {reader.line} is damaged: {judged.reason}"))
+            entry = judged.entry if judged.seam else None
         else:
             entry = judged
-        if entry is None:
-            continue
-        if entry.get("event") == events.PRUNED:
-            pruned.append(entry)
+            if entry.get("event") == events.PRUNED:  # one that is itself out of place vouches for nothing
+                pruned.append(entry)
+        if entry is None or entry.get("event") == events.PRUNED:
             continue
         for problem in _problems_of(entry, begun, over):
             found.add(reader.name, problem)
         found.missing.discard(str(entry.get("run_id")))
         found.ended = found.ended or entry.get("event") in events.ENDED
-    seams = {tuple(entry["seam"]): entry for entry in pruned if entry.get("seam")}
-    for seam, name, text in moved:
-        if seam not in seams:
+    vouched = {tuple(entry["seam"]) for entry in pruned if entry.get("seam")}
+    for seam, name, text in damages:
+        if seam not in vouched:
             found.damaged += 1
             found.add(name, text)
-    in_place = {seam for seam, _, _ in moved}
-    acting = (e for e in reversed(pruned) if not e.get("seam") or tuple(e["seam"]) in in_place)
+    in_place = {None, *(seam for seam, _, _ in damages)}
+    acting = (e for e in reversed(pruned) if (tuple(e["seam"]) if e.get("seam") else None) in in_place)
     found.pruned = next(acting, None)
     if old:
         text = f"{old} records are older than the project's key, or were not made by it: nothing proves them"
