@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -310,11 +311,13 @@ def pruned(files: Files, key: bytes | None = KEY) -> ExecutionLog:
 def test_what_a_pruned_history_has_left_proves_itself_and_says_what_is_gone(
     files: Files, tmp_path: Path, key: bytes | None
 ) -> None:
-    log = made(files, 300, key=key)
-    before, untouched = list(log.records()), closed(tmp_path)[-1].read_bytes()
+    log = made(files, 300, 12_000, key)
+    before, segments = list(log.records()), {path: path.read_bytes() for path in closed(tmp_path)}
     gone = log.prune(before=NOW - timedelta(days=9))
-    assert closed(tmp_path)[0].name in ("000001-000002.jsonl", "000001-000003.jsonl")
-    assert closed(tmp_path)[-1].read_bytes() == untouched
+    assert re.fullmatch(r"000001-00000[2-5]\.jsonl", closed(tmp_path)[0].name)
+    untouched = segments.keys() & set(closed(tmp_path))
+    assert len(untouched) >= 2
+    assert all(path.read_bytes() == segments[path] for path in untouched)
     assert list(log.records()) == [r for r in before if r["task_run_id"] not in ids(gone)]
     assert log.find_latest_execution("old") == next(r for r in before if r["task_id"] == "old")
     assert log.problems() == []
@@ -354,8 +357,9 @@ def forged(root: Path, event: dict[str, Any], key: bytes | None = None) -> None:
 
 @pytest.mark.parametrize(
     "way",
-    ["no event", "event without key", "event with another key", "event in place", "event for itself", "kept lines"]
-    + ["event moved"],
+    "no event,event without key,event with another key,event in place,event for itself,kept lines,event moved".split(
+        ","
+    ),
 )
 def test_a_history_cut_off_by_somebody_else_is_no_pruned_one(files: Files, tmp_path: Path, way: str) -> None:
     """Who has the files and not the key removes old runs, and says that they were pruned."""
