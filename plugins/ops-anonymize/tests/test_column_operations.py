@@ -158,12 +158,29 @@ def test_periods_reach_from_the_first_year_to_the_last(tmp_path: Path) -> None:
         assert written(tmp_path / period, "people_generalized")["born"].tolist() == expected
 
 
-@pytest.mark.parametrize("cell", ["", "nan", "NaT"])
-def test_text_that_pandas_takes_for_a_missing_date_is_refused_too(cell: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "cell",
+    ["", "nan", "NaT", "now", "today", "NOW", "2001", "2001-02", "2001-2-3", "2001-02-30", "2001-02-28T10", "1.2.2001"],
+)
+def test_text_that_pandas_takes_for_a_date_or_a_missing_one_is_refused_too(cell: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"born": ["2001-02-28", cell, None]})
     result = run(GeneralizeOperation(**WHO, columns=["born"], method="period", period="year"), frame, tmp_path)
     assert isinstance(result.exception, DataError)
     assert "column born (named in `columns`) holds values that are not ISO dates" in str(result.error_message)
+
+
+def test_the_period_of_a_text_with_an_offset_is_that_of_its_day(tmp_path: Path) -> None:
+    cells = [
+        "2001-12-31T23:30+01:00",
+        "2001-07-01T00:10:00+02:00",
+        "20020228",
+        "2002-01-01 00:30Z",
+        "2003-05-05T10:00:00.5",
+    ]
+    operation = GeneralizeOperation(**WHO, columns=["born"], method="period", period="year")
+    done(operation, pd.DataFrame({"born": cells}), tmp_path)
+    found = [text[1:5] for text in written(tmp_path, "people_generalized")["born"]]
+    assert sorted(found) == ["2001", "2001", "2002", "2002", "2003"]
 
 
 def test_groups_are_written_by_label_or_as_the_set_of_their_values(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pamola_tasks.errors import DataError
 from .distributions import Distribution
 from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
-from .notation import SUPPRESSED
+from .notation import ISO_MOMENT, SUPPRESSED
 
 _MICROSECONDS = "datetime64[us]"  # nanoseconds would end in 2262, and float64 holds no more digits of them
 _INTERVAL = re.compile(r"\[([^,\[\]]+),([^,\[\]]+)([\])])")
@@ -151,8 +151,10 @@ class Reader:
         try:
             if self._domain.style in ("plain", "integral"):
                 return float(text)
-            stamp = pd.Timestamp(text)
+            stamp = pd.Timestamp(text) if ISO_MOMENT.fullmatch(text) else None
         except ValueError:
+            return None
+        if stamp is None:
             return None
         if stamp.tzinfo is not None:
             stamp = stamp.tz_convert("UTC").tz_localize(None)

@@ -6,6 +6,7 @@ import bisect
 import calendar
 import itertools
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ from .columns import (
 )
 from .hierarchies import key_of, labels_at
 from .hierarchy_files import stated_hierarchy
-from .notation import SUPPRESSED, category_set, interval
+from .notation import ISO_MOMENT, SUPPRESSED, category_set, interval
 
 Method = Literal["interval", "period", "groups", "hierarchy"]
 Period = Literal["month", "quarter", "year", "decade"]
@@ -45,6 +46,7 @@ _BELONGS = {
     "groups": ("groups", "labels"),
     "hierarchy": ("hierarchies", "levels"),
 }
+_OFFSET = re.compile(r"([T ].*?)(?:Z|[+-][0-9:]+)$")
 _MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}
 
 
@@ -274,7 +276,11 @@ class GeneralizeOperation(ColumnOperation):
         if pd.api.types.is_numeric_dtype(column.dtype):
             raise DataError(f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates")
         try:
-            found = pd.DatetimeIndex(pd.to_datetime(pd.Series(list(values), dtype=object), format="ISO8601"))
+            if not all(ISO_MOMENT.fullmatch(value) for value in values if isinstance(value, str)):
+                raise ValueError
+            # the period is that of the day as it is written, also where offsets change
+            days = [_OFFSET.sub(r"\1", value) if isinstance(value, str) else value for value in values]
+            found = pd.DatetimeIndex(pd.to_datetime(pd.Series(days, dtype=object), format="ISO8601"))
         except (ValueError, TypeError, OverflowError):
             found = None  # what was raised is not chained: its text has a value of the data in it
         if found is None or found.hasnans:  # pandas takes an empty text, and "nan", for a missing date

@@ -7,9 +7,15 @@ missing value that is kept stays missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 SUPPRESSED = "*"
+#: Complete dates and times of ISO 8601; pandas also takes `now`, `today` and parts of dates.
+ISO_MOMENT = re.compile(
+    r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
 
 _ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\|{}"})
 
