@@ -222,7 +222,8 @@ def _remarks(book: Any, sheet: Any, tags: _Tags, chosen: bool) -> Iterator[str]:
     """What the user should know of a sheet before its rows are read."""
     others = [] if chosen else [other for other in book.worksheets if other is not sheet and _has_cells(other)]
     if others:
-        yield f"sheet {sheet.title!r} was read; {', '.join(repr(other.title) for other in others)} not"
+        named = ", ".join(repr(other.title) for other in others)
+        yield f"sheet {sheet.title!r} was read; {named} not: state `sheet` in data.datasets to choose"
     merged = [area for area in tags.merged if not re.fullmatch(r"[A-Z]+1:[A-Z]+1", area)]
     if merged:
         yield (
