@@ -67,6 +67,16 @@ def test_what_a_task_has_written_is_read_as_tasks_write(cli, project):
     assert u["Größe"][11] == 2.1
 
 
+def test_a_file_in_the_input_directory_of_a_task_is_one_of_people(cli, project):
+    put(
+        project, HEAD.replace("DATA/raw/", "DATA/processed/t/input/") + STEPS + 'data: {decimal: ",", thousands: "."}\n'
+    )
+    (project / "DATA/processed/t/input").mkdir(parents=True)
+    (project / "DATA/raw/kunden.csv").rename(project / "DATA/processed/t/input/kunden.csv")
+    cli("run", "t", cwd=project, code=0)
+    assert sorted(released(project, "safe")["Einkommen"]) == sorted(1000 * (1 + i % 9) + 100 + i for i in range(60))
+
+
 WRONG = {
     "data_types: {kunden: {Name: {type: text, fromat: x}}}": "unknown key 'fromat': did you mean 'format'?",
     "data_types: {kunden: {Name: {type: dtae}}}": "unknown type 'dtae' for column 'Name': use one of text",

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 
 def is_output(run: RunServices | None, path: str) -> bool:
-    """Whether a task of the project writes a file, so that it is written as tasks write; judged by its path."""
+    """Whether a task of the project writes a file, so that it is written as tasks write; judged by its path.
+
+    A task's `input` directory is for files of people.
+    """
     if run is None or "places" not in vars(run):
         return False
     with contextlib.suppress(PathSecurityError):
-        return bool(run.places.owner_of(run.files.name(path)))
+        name = run.files.name(path)
+        if owner := run.places.owner_of(name):
+            given = run.places.of(owner).directories.get("input")
+            return not (given and name.startswith(f"{given}/"))
     return False
 
 

@@ -33,8 +33,15 @@ def config_problems(config: Config) -> Iterator[str]:
             yield config.problem_at((*path, key), message)
         origin = config.origins().get(f"data.datasets.{name}")
         meant = closest(name, inputs) if name not in inputs else None
-        if meant and not (origin and origin.layer == "project file"):  # which is for all tasks
+        if (
+            meant and _letters(meant) != _letters(name) and not (origin and origin.layer == "project file")
+        ):  # which is for all tasks
             yield config.problem_at(path, f"there is no such dataset: did you mean {meant!r}?", at_key=True)
+
+
+def _letters(name: str) -> str:
+    """A name without digits: `people2` may be meant beside `people`."""
+    return "".join(character for character in name if not character.isdigit())
 
 
 def _values(settings: Any) -> dict[str, Any]:
