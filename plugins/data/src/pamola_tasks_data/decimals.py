@@ -141,15 +141,18 @@ def _plain_chunk(chunk: Any) -> Decimals:
     _, offsets_buffer, data_buffer = chunk.buffers()
     offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
     marks = np.frombuffer(data_buffer, dtype=np.uint8)
-    filled = np.diff(offsets) > 0
-    starts, ends = offsets[:-1][filled], offsets[1:][filled]
+    starts, ends = offsets[:-1], offsets[1:]
+    if chunk.null_count:
+        filled = ends > starts
+        starts, ends = starts[filled], ends[filled]
     points = int(np.count_nonzero(marks[starts[0] : ends[-1]] == ord(".")))
     if not points:
         return WHOLE
-    data = memoryview(data_buffer)[int(starts[0]) : int(ends[-1])]
-    tiny = b"0.0000" in bytes(data) or b"-.0000" in bytes(data)
+    data = memoryview(data_buffer)[int(starts[0]) : int(ends[-1])].tobytes()
+    tiny = b"0.0000" in data or b"-.0000" in data
     last = marks[ends - 1]
-    starts = starts + (marks[starts] == ord("-"))
+    if b"-" in data:
+        starts = starts + (marks[starts] == ord("-"))
     led, ended = bool((marks[starts] == ord(".")).any()), bool((last == ord(".")).any())
     pointless = points < len(ends)
     zero = last == ord("0")
@@ -160,11 +163,12 @@ def _plain_chunk(chunk: Any) -> Decimals:
     first = marks[starts[0] : ends[0]]
     decimals = len(first) - 1 - int(np.flatnonzero(first == ord("."))[0])
     same = not ended and bool((ends - starts > decimals).all() and (marks[ends - 1 - decimals] == ord(".")).all())
-    deep = bool((zero & (marks[ends - 2] != ord("."))).any())
+    padded = bool(zero.any())
+    deep = padded and bool((marks[ends[zero] - 2] != ord(".")).any())
     layout = decimals if same else None
     if led and layout is not None:  # `.5`: also `0.5`?
         layout = None if ((marks[starts] == ord("0")) & (marks[starts + 1] == ord("."))).any() else layout + _LED
-    return Decimals(layout, padded=bool(zero.any()), deep=deep, tiny=tiny, odd=led or ended)
+    return Decimals(layout, padded=padded, deep=deep, tiny=tiny, odd=led or ended)
 
 
 def merges_texts(parts: Iterable[Any]) -> bool:
