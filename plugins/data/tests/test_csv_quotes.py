@@ -174,3 +174,36 @@ def test_what_was_swallowed_is_told_once(project: Any) -> None:
     list(source.chunks("t", 7))
     source.frame("t")
     assert len(project.warnings) == 1
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.zst", "t.csv.zip"])
+def test_an_open_quote_in_a_compressed_file(project: Any, name: str) -> None:
+    import gzip
+    import io
+    import zipfile
+
+    import pyarrow as pa
+
+    packed = io.BytesIO()
+    if name.endswith("zip"):
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("t.csv", OPEN)
+    else:
+        content = (
+            gzip.compress(OPEN.encode()) if name.endswith("gz") else pa.compress(OPEN.encode(), "zstd", asbytes=True)
+        )
+        packed.write(content)
+    project.put(name, packed.getvalue())
+    for read in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 1))):
+        with pytest.raises(DataError, match="that opens column 'note' in line 32"):
+            read(project.source(t=name))
+
+
+def test_an_open_quote_in_an_encrypted_file(project: Any) -> None:
+    encrypted = project.encrypted()
+    with encrypted.files.create("t.csv", "data") as file:
+        file.write(OPEN.encode())
+    assert b"Meier" not in (project.root / "t.csv").read_bytes()
+    for read in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 1))):
+        with pytest.raises(DataError, match="that opens column 'note' in line 32"):
+            read(encrypted.source(t="t.csv"))
