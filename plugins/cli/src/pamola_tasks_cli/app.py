@@ -205,6 +205,10 @@ def _of(ctx: click.Context) -> Invocation:
 def _guarded(command: click.Command, *, writes: bool) -> click.Command:
     """The command, refused while a plugin is not usable if it writes, and run with a warning if it reads."""
     guarded = copy.copy(command)
+    if guarded.help is None and sys.flags.optimize > 1:  # `python -OO` has left it out
+        from pamola_tasks_cli.docstrings import documentation
+
+        guarded.help = documentation(command.callback)
 
     def invoke(ctx: click.Context) -> Any:
         invocation = ctx.find_object(Invocation)
