@@ -175,9 +175,13 @@ def test_a_cold_run_opens_an_input_once_and_reads_it_once(root: Path, path: str,
 
 
 def test_from_csv_to_a_published_file_the_kernel_calls_the_data_services_six_times(root: Path) -> None:
-    """`describe` before and after the step, `frame`, `write_dataset`, and the output is known and the input let go."""
+    """`describe` before and after the step, `frame`, `write_dataset`, and the output is known and the input let go.
+
+    `reading`, which is part of what the step is made of, the data plugin asks of its own source.
+    """
     counting = run(root, "people.csv", COPY)
-    assert counting.calls == ["describe", "frame", "write_dataset", "describe", "add_file_path", "release"]
+    calls = [call for call in counting.calls if call != "reading"]
+    assert calls == ["describe", "frame", "write_dataset", "describe", "add_file_path", "release"]
 
 
 @pytest.fixture

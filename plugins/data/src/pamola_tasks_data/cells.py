@@ -42,8 +42,43 @@ def text_of(value: Any) -> str | None:
     return made if made[:1] != '"' else str(json.loads(made))
 
 
+class _Mark(str):
+    """A bracket, comma or name between values that are still to be written."""
+
+
 def json_of(value: Any) -> str:
-    """A value as canonical JSON."""
+    """A value as canonical JSON, however deep it is."""
+    made: list[str] = []
+    left: list[Any] = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, _Mark):
+            made.append(each)
+        elif isinstance(each, Mapping):
+            named = [(key if isinstance(key, str) else _name(key), key) for key in each]
+            named.sort(key=lambda pair: pair[0].encode("utf-16-be", "surrogatepass"))
+            inside = [
+                (_Mark(f"{',' if place else ''}{_scalar(name)}:"), each[key]) for place, (name, key) in enumerate(named)
+            ]
+            made.append("{")
+            left.append(_Mark("}"))
+            left += [item for mark, cell in reversed(inside) for item in (cell, mark)]
+        elif isinstance(each, (list, tuple)):
+            made.append("[")
+            left.append(_Mark("]"))
+            left += [
+                item for place in range(len(each) - 1, -1, -1) for item in (each[place], _Mark("," if place else ""))
+            ]
+        elif isinstance(each, (set, frozenset)):
+            made.append("[" + ",".join(sorted(map(json_of, each))) + "]")
+        elif hasattr(each, "tolist") and not isinstance(each, memoryview):  # arrays and scalars of numpy
+            left.append(each.tolist())
+        else:
+            made.append(_scalar(each))
+    return "".join(made)
+
+
+def _scalar(value: Any) -> str:
     if value is None or value is pd.NA or value is pd.NaT:
         return "null"
     if isinstance(value, str):
@@ -58,22 +93,12 @@ def json_of(value: Any) -> str:
         return format(value, "f") if value.is_finite() else "null"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f'"{base64.b64encode(value).decode()}"'
-    if isinstance(value, Mapping):
-        named = sorted((key if isinstance(key, str) else _name(key), key) for key in value)
-        named.sort(key=lambda pair: pair[0].encode("utf-16-be", "surrogatepass"))
-        return "{" + ",".join(f"{json_of(name)}:{json_of(value[key])}" for name, key in named) + "}"
-    if isinstance(value, (set, frozenset)):
-        return "[" + ",".join(sorted(map(json_of, value))) + "]"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(json_of, value)) + "]"
-    if hasattr(value, "tolist"):  # arrays and scalars of numpy
-        return json_of(value.tolist())
     if isinstance(value, datetime.datetime):
         midnight = value.tzinfo is None and value.time() == datetime.time()
         return f'"{value.date().isoformat() if midnight else value.isoformat()}"'
     if isinstance(value, (datetime.date, datetime.time, pd.Timedelta)):
         return f'"{value.isoformat()}"'
-    return json_of(str(value))
+    return _scalar(str(value))
 
 
 def _name(key: Any) -> str:
