@@ -122,3 +122,20 @@ def test_stated_times_of_other_units_keep_their_values(project: Any, unit: str) 
     for stated in ({}, {"data_types": {"t": {"at": "date"}}}, {"data_types": {"t": {"at": "datetime"}}}):
         found = every_way(project, ["at"], **stated)
         assert found["at"].tolist()[1:] == [pd.Timestamp(day) for day in days]
+
+
+def test_nanoseconds_are_not_dropped_for_a_stated_type(project: Any) -> None:
+    at = pd.Series(["2024-01-31T00:00:00.000000001", None, "2024-01-31"], dtype="datetime64[ns]")
+    arrow_parquet.write_table(pa.table({"at": at}), project.root / "t.parquet")
+    for kind in ("date", "datetime"):
+        with pytest.raises(DataError, match="1 value is given to the nanosecond"):
+            project.source(t="t.parquet", data_types={"t": {"at": kind}}).frame("t")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata"])
+def test_days_of_a_zone_are_days_and_times_keep_their_zone(project: Any, zone: str) -> None:
+    at = pd.Series(pd.to_datetime(["1600-01-01", "2024-07-01", None]).as_unit("us").tz_localize(zone))
+    arrow_parquet.write_table(pa.table({"at": at}), project.root / "t.parquet")
+    found = every_way(project, ["at"], data_types={"t": {"at": "date"}})
+    assert found["at"].tolist()[:2] == [pd.Timestamp("1600-01-01"), pd.Timestamp("2024-07-01")]
+    assert every_way(project, ["at"], data_types={"t": {"at": "datetime"}})["at"].tolist()[:2] == at.tolist()[:2]

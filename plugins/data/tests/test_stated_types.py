@@ -178,10 +178,10 @@ def test_numbers_that_do_not_fit_their_marks_are_counted(project: Any, cell: str
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["9223372036854775808"], "whole numbers of more than 64 bits"),
-        (["-9223372036854775809"], "whole numbers of more than 64 bits"),
-        (["1" * 40], "whole numbers of more than 64 bits"),
-        (["1" * 5000], "whole numbers of more than 64 bits"),
+        (["9223372036854775808"], "beyond whole numbers of 64 bits"),
+        (["-9223372036854775809"], "beyond whole numbers of 64 bits"),
+        (["1" * 40], "beyond whole numbers of 64 bits"),
+        (["1" * 5000], "beyond whole numbers of 64 bits"),
         (["1.5"], "not whole numbers"),
         (["1e3"], "not whole numbers"),
     ],
@@ -195,7 +195,7 @@ def test_whole_numbers_are_kept_or_refused(project: Any, cells: list[str], said:
 def test_digits_that_a_float_does_not_hold_are_refused_and_decimals_keep_them(project: Any) -> None:
     cells = ["0,12345678901234567890", "-1234567890123456789,50", "", "1,10"]
     said = refused(project, cells, {"type": "number", "decimal": ","})
-    assert "2 values are numbers of more digits than a float holds: state decimal" in said
+    assert "2 values are longer than the digits that a float holds: state decimal" in said
     found = column(project, cells, {"type": "decimal", "decimal": ","})
     assert [found[0], found[1], found[3]] == [
         Decimal(cell.replace(",", ".")) for cell in (cells[0], cells[1], cells[3])
@@ -204,7 +204,7 @@ def test_digits_that_a_float_does_not_hold_are_refused_and_decimals_keep_them(pr
         0.1,
         123456789012345.67,
     ]
-    assert "of more than 38 digits" in refused(project, ["1" * 39], "decimal")
+    assert "longer than 38 digits" in refused(project, ["1" * 39], "decimal")
 
 
 def test_words_of_booleans_and_categories(project: Any) -> None:

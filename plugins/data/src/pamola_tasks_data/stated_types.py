@@ -37,7 +37,7 @@ _INTEGER = r"^[+-]?[0-9]+(?:\.0*)?$"
 _WIDEST = 20  # characters of a whole number of 64 bits
 _DAY = 86_400_000_000  # microseconds
 _LONGEST = 17  # significant digits that a double holds
-_TOO_WIDE = "of more than 64 bits: state decimal, or text"
+_TOO_WIDE = "beyond whole numbers of 64 bits: state decimal, or text"
 
 
 def dtype_of(kind: str, zoned: bool | None, seen: str) -> str:
@@ -166,7 +166,7 @@ def _to_integer(series: pd.Series, stated: ColumnType) -> pd.Series:
         made = pc.cast(digits, pa.int64())
     except pa.ArrowInvalid:
         fits = [text is None or (len(text) <= _WIDEST and -(2**63) <= int(text) < 2**63) for text in digits.to_pylist()]
-        made = _checked(pc.if_else(pa.array(fits), digits, None), digits, f"whole numbers {_TOO_WIDE}")
+        made = _checked(pc.if_else(pa.array(fits), digits, None), digits, _TOO_WIDE)
     return _as_series(made, series, pd.Int64Dtype())
 
 
@@ -179,23 +179,23 @@ def _to_number(series: pd.Series, stated: ColumnType) -> pd.Series:
         digits = pc.replace_substring_regex(plain.filter(long), r"^-?0*\.?0*|[eE].*$", "")  # with at most a point
         digits = pc.binary_length(pc.replace_substring_regex(pc.replace_substring(digits, ".", ""), "0*$", ""))
         exact = pc.replace_with_mask(pc.invert(long), long, pc.less_equal(digits, _LONGEST))
-        _checked(pc.if_else(exact, plain, None), plain, "numbers of more digits than a float holds: state decimal")
+        _checked(pc.if_else(exact, plain, None), plain, "longer than the digits that a float holds: state decimal")
     made = pc.cast(plain, pa.float64())
     odd = pc.or_(pc.equal(made, 0), pc.invert(pc.is_finite(made)))
     if pc.any(odd).as_py():
         lost = pc.and_(odd, pc.match_substring_regex(plain, "^[^eE]*[1-9]"))
-        _checked(pc.if_else(lost, None, made), plain, "numbers beyond those that a float holds: state decimal")
+        _checked(pc.if_else(lost, None, made), plain, "beyond the numbers that a float holds: state decimal")
     return _as_series(made, series).astype("float64")
 
 
 def _to_decimal(series: pd.Series, stated: ColumnType) -> pd.Series:
     if pd.api.types.is_float_dtype(series.dtype):
-        raise Misfits(pa.array(series.notna()), "floats, of which decimals say more than the file does: state number")
+        raise Misfits(pa.array(series.notna()), "stored as floats, which hold no exact decimals: state number")
     plain = _numbers(series, stated, "decimal numbers")
     fixed = pc.if_else(pc.match_substring_regex(plain, "[eE]"), None, plain)
-    digits = pc.replace_substring_regex(_checked(fixed, plain, "decimal numbers with an exponent"), r"[.-]", "")
+    digits = pc.replace_substring_regex(_checked(fixed, plain, "written with an exponent"), r"[.-]", "")
     short = pc.less_equal(pc.binary_length(digits), 38)
-    _checked(pc.if_else(short, plain, None), plain, "decimal numbers of more than 38 digits: state text")
+    _checked(pc.if_else(short, plain, None), plain, "longer than 38 digits: state text")
     made = [None if text is None else decimal.Decimal(text) for text in plain.to_pylist()]
     return pd.Series(made, index=series.index, dtype=object)
 
@@ -214,14 +214,18 @@ def _to_datetime(series: pd.Series, stated: ColumnType, zoned: bool | None) -> t
     alone = stated.kind == "date"
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         made = series.dt.as_unit("us")
+        finer = pa.array(series.notna() & (made != series))
+        if pc.any(finer).as_py():
+            raise Misfits(finer, "given to the nanosecond, of which only microseconds would be kept")
         if alone:
-            _checked_days(pa.array(made.dt.tz_localize(None)), None, "not dates, but times")
+            made = made.dt.tz_localize(None)
+            _checked_days(pa.array(made), None, "not dates, but times")
         return made, zoned
     text, others = _parts(series, stated)
     if others is not None and not stated.format:
         numbers = pa.array(series.map(lambda value: isinstance(value, int | float) and value == value).astype(bool))
         if pc.any(numbers).as_py():
-            raise Misfits(numbers, "numbers, and no dates")
+            raise Misfits(numbers, "given as numbers, not as dates")
     elif others is not None:
         digits = pc.if_else(pc.match_substring_regex(others, "^[0-9]+$"), others, None)
         text, others = pc.coalesce(text, digits), pc.if_else(pc.is_valid(digits), None, others)
