@@ -81,7 +81,9 @@ def test_hooks_that_a_plugin_adds_are_listed_with_their_contract(listed) -> None
     assert "added by  notifying" in " ".join(listed("hooks", "add_recipients").split("\n"))
 
 
-@pytest.mark.parametrize("arguments", [("ops", "--json"), ("hooks", "--json"), ("ops", "DropOperation"), ("run", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("ops", "--json"), ("hooks", "--json"), ("ops", "DropOperation"), ("run", "--help")]
+)
 def test_descriptions_are_shown_without_docstrings_in_memory(cli, arguments: tuple[str, ...]) -> None:
     """Under `python -OO` there were none."""
     plain = cli(*arguments, code=0).stdout

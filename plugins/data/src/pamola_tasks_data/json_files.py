@@ -82,7 +82,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
-    if text.count('":') + text.count('" :') not in (sum(map(len, records)), sum(map(_keys, records))):
+    if not _has_keys(records, text.count('":') + text.count('" :')):
         json.loads(text, object_pairs_hook=_unique)
     if (place := _half_of_a_character(text)) is not None:
         cut: Mapping[str, Any] = next((record for record in records if _cut_column(record) is not None), {})
@@ -117,7 +117,7 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
     table = _Table(columns, options, "line")
     for number, block in _blocks(file):
         records = list(_records(block, number))
-        if block.count(b'":') + block.count(b'" :') not in (sum(map(len, records)), sum(map(_keys, records))):
+        if not _has_keys(records, block.count(b'":') + block.count(b'" :')):
             _check_keys(block, number)
         yield table.part(records, len(block), partial(_line, block, number))
     check_columns(columns or (), list(table.seen))
@@ -178,6 +178,11 @@ def _check_keys(block: bytes, number: int) -> None:
             json.loads(line.strip() or b"0", object_pairs_hook=_unique)
         except DataError as problem:
             raise DataError(f"line {place:,}: {problem}") from None
+
+
+def _has_keys(records: Sequence[Mapping[str, Any]], count: int) -> bool:
+    """Whether records have so many keys, in what is in them too: no key that their text has was lost."""
+    return count == sum(map(len, records)) or count == sum(map(_keys, records))
 
 
 def _keys(value: Any) -> int:

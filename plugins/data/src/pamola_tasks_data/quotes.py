@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import cached_property
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -93,9 +94,16 @@ class SwallowedRows:
         self._wide = len(head.header) - 1
         self._found: list[tuple[int, int, int]] = []  # row, place of the column, line ends
         self._judged: dict[str, int] = {}
-        columns = list(zip(*(row for row in head.rows if len(row) == len(head.header)), strict=True))
-        self._texts = [set(column) - {""} for column in columns] or [set()] * len(head.header)
-        self._shapes = [set(map(_shape, texts)) for texts in self._texts]
+
+    @cached_property
+    def _texts(self) -> list[set[str]]:
+        """What the first rows have in each column."""
+        columns = list(zip(*(row for row in self._head.rows if len(row) == self._wide + 1), strict=True))
+        return [set(column) - {""} for column in columns] or [set()] * (self._wide + 1)
+
+    @cached_property
+    def _shapes(self) -> list[set[str]]:
+        return [set(map(_shape, texts)) for texts in self._texts]
 
     def look_at(self, text: Any, rows_before: int) -> None:
         """Look through a table or batch of text."""
