@@ -16,7 +16,7 @@ _MOST = 200  # rows of the table
 
 def columns_as_read(run: RunServices) -> ReportSection | None:
     """Columns of inputs that look like another type than they were read as, and those with something to decide."""
-    source = run.data_source
+    source = vars(run).get("data_source")  # a run that failed early has none
     if not isinstance(source, DataSource):
         return None
     rows: list[dict[str, Any]] = []
