@@ -82,7 +82,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
-    if not _has_keys(records, text.count('":') + text.count('" :')):
+    if not _has_keys(records, text.encode()):
         json.loads(text, object_pairs_hook=_unique)
     if (place := _half_of_a_character(text)) is not None:
         cut: Mapping[str, Any] = next((record for record in records if _cut_column(record) is not None), {})
@@ -117,7 +117,7 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
     table = _Table(columns, options, "line")
     for number, block in _blocks(file):
         records = list(_records(block, number))
-        if not _has_keys(records, block.count(b'":') + block.count(b'" :')):
+        if block.count(b'":') != sum(map(len, records)) and not _has_keys(records, block):
             _check_keys(block, number)
         yield table.part(records, len(block), partial(_line, block, number))
     check_columns(columns or (), list(table.seen))
@@ -180,9 +180,9 @@ def _check_keys(block: bytes, number: int) -> None:
             raise DataError(f"line {place:,}: {problem}") from None
 
 
-def _has_keys(records: Sequence[Mapping[str, Any]], count: int) -> bool:
-    """Whether records have so many keys, in what is in them too: no key that their text has was lost."""
-    return count == sum(map(len, records)) or count == sum(map(_keys, records))
+def _has_keys(records: Sequence[Mapping[str, Any]], text: bytes) -> bool:
+    """Whether records have as many keys, with those of what is in them, as this text: none was lost."""
+    return text.count(b'":') + text.count(b'" :') == sum(map(_keys, records))
 
 
 def _keys(value: Any) -> int:
