@@ -27,6 +27,7 @@ from pamola_tasks_data.arrow import HALF, in_minutes, is_missing, is_text, one_a
 from pamola_tasks_data.csv_writing import as_text, by_value, bytes_of
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import CELL, check_expansion
+from pamola_tasks_data.json_damage import check_keys, cut_column, cut_text, half_of_a_character, has_keys, unique
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 _ROWS = 1 << 16
@@ -38,15 +39,13 @@ _BLOCK = 1 << 22
 _DIGITS = sys.get_int_max_str_digits()
 _LONG_NUMBER = re.compile(rf'"(?:[^"\\]|\\.)*"|(?P<digits>[0-9]{{{_DIGITS + 1},}})')
 _TOO_LONG = f"has a whole number of more than {_DIGITS:,} digits: write it as a text, in quotes"
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.S)
-_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character beyond the first 65,536: RFC 8259, section 8.2
 
 
 def _plainly(line: bytes) -> Any:
     text = line.decode()
     record = json.loads(text)
-    if isinstance(record, dict) and _half_of_a_character(text) is not None:
-        raise DataError(_cut(record))
+    if isinstance(record, dict) and half_of_a_character(text) is not None:
+        raise DataError(cut_text(record))
     return record
 
 
@@ -82,12 +81,12 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
-    if not _has_keys(records, text.encode()):
-        json.loads(text, object_pairs_hook=_unique)
-    if (place := _half_of_a_character(text)) is not None:
-        cut: Mapping[str, Any] = next((record for record in records if _cut_column(record) is not None), {})
+    if not has_keys(records, text.encode()):
+        json.loads(text, object_pairs_hook=unique)
+    if (place := half_of_a_character(text)) is not None:
+        cut: Mapping[str, Any] = next((record for record in records if cut_column(record) is not None), {})
         line = text.count("\n", 0, place) + 1
-        raise DataError(f"line {line:,}, {_cut(cut)}")
+        raise DataError(f"line {line:,}, {cut_text(cut)}")
     table = _Table(columns, options, "record")
     part = table.part(records, size, lambda place: place + 1)
     check_columns(columns or (), list(table.seen))
@@ -117,8 +116,8 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
     table = _Table(columns, options, "line")
     for number, block in _blocks(file):
         records = list(_records(block, number))
-        if block.count(b'":') != sum(map(len, records)) and not _has_keys(records, block):
-            _check_keys(block, number)
+        if block.count(b'":') != sum(map(len, records)) and not has_keys(records, block):
+            check_keys(block, number)
         yield table.part(records, len(block), partial(_line, block, number))
     check_columns(columns or (), list(table.seen))
 
@@ -171,36 +170,6 @@ def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
         yield record
 
 
-def _check_keys(block: bytes, number: int) -> None:
-    """Refuse objects that have a key twice: of the values, all but the last would be lost."""
-    for place, line in enumerate(block.split(b"\n"), number):
-        try:
-            json.loads(line.strip() or b"0", object_pairs_hook=_unique)
-        except DataError as problem:
-            raise DataError(f"line {place:,}: {problem}") from None
-
-
-def _has_keys(records: Sequence[Mapping[str, Any]], text: bytes) -> bool:
-    """Whether records have as many keys, with those of what is in them, as this text: none was lost."""
-    return text.count(b'":') + text.count(b'" :') == sum(map(_keys, records))
-
-
-def _keys(value: Any) -> int:
-    """How many keys it has, with those of what is in it."""
-    if isinstance(value, dict):
-        return len(value) + sum(map(_keys, value.values()))
-    return sum(map(_keys, value)) if isinstance(value, list) else 0
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"an object has the key {repeated!r} more than once: name each value differently")
-    return found
-
-
 def _decoded(line: bytes, place: int) -> Any:
     try:
         try:
@@ -215,41 +184,6 @@ def _decoded(line: bytes, place: int) -> Any:
         raise DataError(f"line {place} {wrong}") from None
     except RecursionError:
         raise DataError(f"line {place} is nested too deeply to be a row") from None
-
-
-def _half_of_a_character(text: str) -> int | None:
-    """Where an escape of one half of a character stands in JSON text without the other."""
-    if _MAYBE_HALF.search(text) is None:
-        return None
-    first: int | None = None  # half, behind which the second has to follow
-    for escape in _ESCAPE.finditer(text):
-        code = int(escape[1] or "0", 16)
-        if 0xDC00 <= code < 0xE000 and first is not None and first + 6 == escape.start():
-            first = None
-        elif first is not None:
-            return first
-        elif 0xD800 <= code < 0xDC00:
-            first = escape.start()
-        elif 0xDC00 <= code < 0xE000:
-            return escape.start()
-    return first
-
-
-def _cut_column(record: Mapping[str, Any]) -> str | None:
-    for name, value in record.items():
-        try:
-            json.dumps({name: value}, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return name
-    return None
-
-
-def _cut(record: Mapping[str, Any]) -> str:
-    name = (_cut_column(record) or "?").encode(errors="replace").decode()
-    return (
-        f"column {name!r}: a text has an escape for half of a character (\\ud800 to \\udfff), as where a text was cut"
-        " off within one: remove the escape"
-    )
 
 
 class _Table:
