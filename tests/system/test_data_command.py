@@ -114,3 +114,33 @@ def test_a_table_with_blanks_after_its_commas_is_read_once_they_are_trimmed(cli:
     assert list(released.columns) == ["age", "workclass", "fnlwgt", "education", "sex"]
     assert len(released) == 120
     assert set(released["education"]) <= {*schools, "Higher", "Other", "*"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "types", "warned"),
+    [
+        (DAYS, "", "dates as dd.mm.yyyy"),
+        ([f"{n},5" for n in range(100)], "", "numbers with decimal commas"),
+        ([n if n % 14 else "unknown" for n in range(100)], "", "92 % whole numbers"),
+        (["250.0", "250.00"] * 50, "", "numbers (100 %)"),
+        ([f"{n % 12 + 1:02}/{n % 11 + 1:02}/1990" for n in range(100)], "", "dd/mm/yyyy or mm/dd/yyyy"),
+        (["250.0", "250.00"] * 50, "data_types: {p: {q: text}}", ""),
+        ([f"0{n:04}" for n in range(100)], "", ""),
+        ([n if n % 5 else "unknown" for n in range(100)], "", ""),
+        ([n if n % 5 else "unknown" for n in range(100)], "data: {type_share: 0.7}", "80 % whole numbers"),
+        (list(range(100)), "", ""),
+    ],
+)
+def test_quasi_identifiers_of_numbers_or_dates_are_no_categories_without_a_warning(
+    cli: Any, place: Path, cells: list[Any], types: str, warned: str
+) -> None:
+    pd.DataFrame({"q": cells, "s": "x"}).to_csv(place / "DATA/raw/p.csv", index=False, sep=";")
+    (place / "configs/t.yaml").write_text(
+        "input_datasets: {p: DATA/raw/p.csv}\n"
+        "operations:\n  - RiskOperation: {input_dataset: p, quasi_identifiers: [q]}\n"
+        f"  - AnonymizeOperation: {{input_dataset: p, k: 2, quasi_identifiers: [q]}}\n{types}\n"
+    )
+    run = json.loads(cli("run", "t", "--json", cwd=place, code=0).stdout)
+    told = [warning for warning in run["warnings"] if "is treated as a category" in warning]
+    assert len(told) == bool(warned)
+    assert all(warned in warning and "data_types: {p: {q: " in warning for warning in told)
