@@ -45,7 +45,7 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def half_of_a_character(text: str) -> int | None:
-    """Where an escape of one half of a character stands in JSON text without the other."""
+    """Where JSON text has an escape of one half of a character without the other."""
     if _MAYBE_HALF.search(text) is None:
         return None
     first: int | None = None  # half, behind which the second has to follow
