@@ -138,6 +138,10 @@ def test_the_demo_takes_a_table_of_the_user(environment, tmp_path):
 
 # For each command its arguments, the code that it ends with, and what it says.
 COMMANDS: dict[str, list[tuple[str, int, str]]] = {
+    "budget": [
+        ("", 0, "no privacy budget has been spent or stated"),
+        ("staff", 2, "nothing has been spent of a budget"),
+    ],
     "checkpoints": [("demo", 0, "anonymize"), ("demo --clear", 0, "deleted 3 checkpoints of demo")],
     "clean": [("", 0, "0 removed"), ("demo", 0, "0 removed")],
     "completion": [("bash", 0, "_pamola_task_completion")],
@@ -145,6 +149,7 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "config save": [("demo --set seed=5", 2, "another plugin provides the configuration")],
     "config schema": [("", 2, "toys (acme-toys 1.0) provides the configuration here")],
     "config show": [("demo", 0, "input_datasets"), ("demo --origin", 0, "configs/demo.yaml"), ("", 0, "seed")],
+    "data": [("BENCH/in/patients.csv", 2, "data is read by acme_toys.data here")],
     "decrypt": [("LAB/demo/output/released.csv --out plain.csv", 2, "toys (acme-toys 1.0) provides encryption here")],
     "demo": [("--rows 60 --k 2 --keep kept", 0, "k = 2 after"), ("--rows 9 --keep LAB", 2, "LAB is not empty")],
     "doctor": [
