@@ -99,10 +99,10 @@ def test_a_table_of_any_shape_is_profiled(frame: pd.DataFrame) -> None:
 def test_two_columns_of_one_name_are_refused_by_both_operations(tmp_path: Any) -> None:
     twice = pd.DataFrame([[1, 2, 3]], columns=["k", "a", "a"])
     profiled = ProfileOperation(dataset_name="t").run(data_source={"t": twice}, task_dir=tmp_path)
-    assert "t has two columns of the same name" in str(profiled.error_message)
+    assert "dataset 't' has more than one column 'a'" in str(profiled.error_message)
     correlation = CorrelationOperation(primary_dataset="t", secondary_dataset="u", join_key="k")
     source = {"t": twice, "u": pd.DataFrame({"k": [1]})}
-    assert "t has two columns of the same name" in str(
+    assert "dataset 't' has more than one column 'a'" in str(
         correlation.run(data_source=source, task_dir=tmp_path).error_message
     )
 

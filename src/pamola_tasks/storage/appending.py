@@ -70,6 +70,7 @@ def _read_at(descriptor: int, offset: int, size: int) -> bytes:
 
 
 def write(file: IO[bytes], data: bytes) -> None:
+    """Append data, in one call of the system where it takes all of it."""
     descriptor = descriptor_of(file)
     if descriptor is None:
         file.write(data)
