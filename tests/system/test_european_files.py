@@ -122,6 +122,20 @@ def test_what_cannot_be_stated_is_refused_at_its_line(cli, project, line: str):
     assert "configs/t.yaml:3" in said
 
 
+@pytest.mark.parametrize(("name", "words"), [("kundne", "did you mean 'kunden'?"), ("other", "there are ")])
+def test_types_of_a_dataset_that_the_task_has_not_are_refused_at_their_line(cli, project, name: str, words: str):
+    line = f"data_types: {{{name}: {{Name: text}}}}"
+    put(project, HEAD + line + "\n" + STEPS)
+    for command in (("run", "t"), ("run", "t", "--dry-run")):
+        done = cli(*command, cwd=project)
+        said = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode in (1, 2)
+        assert f"there is no such dataset: {words}" in said
+        assert "configs/t.yaml:3" in said
+    (project / "configs/t.yaml").write_text(HEAD + line.replace(name, "fewer") + "\n" + STEPS)
+    cli("run", "t", "--dry-run", cwd=project, code=0)
+
+
 def test_values_that_do_not_fit_are_counted_with_the_row_of_the_first(cli, project):
     table = TABLE.replace("05.05.1954", "31.02.1954").replace("06.06.1955", "6.6.55")
     put(project, HEAD + WRITTEN + TYPES + STEPS, table=table)

@@ -287,3 +287,39 @@ def test_cells_that_an_operation_made_of_several_values_are_refused_by_column_in
     project.writer().write_dataset(frame, "t.xlsx", name="t", format="xlsx")
     found = project.source(t="t.xlsx").frame("t")["odd"][0]
     assert found == ("YWIw" if isinstance(cell, bytes) else json.dumps(cell, separators=(",", ":")))
+
+
+def test_spans_of_time_are_written_to_csv_with_all_digits(project: Any) -> None:
+    spans = ["105 days 00:00:00.000001", "106751 days 23:47:16.854775", "0 days", None]
+    frame = pd.DataFrame({"short": pd.to_timedelta(["1 days", "0.5 s", None, "0 s"]), "long": pd.to_timedelta(spans)})
+    project.writer().write_dataset(frame, "t.csv", name="t", format="csv")
+    assert (project.root / "t.csv").read_text().splitlines()[1:] == [
+        "86400.0,9072000.000001",
+        "0.5,9223372036.854775",
+        ",0.000000",
+        "0.0,",
+    ]
+
+
+@pytest.mark.parametrize("later", [[b"a"], [1], [1.5], [True], [["a"]], [pd.Timestamp("2024-01-01")]])
+def test_values_behind_a_piece_without_any_are_not_taken_for_text_in_parquet(project: Any, later: list[Any]) -> None:
+    pieces = [pd.DataFrame({"o": [None]}), pd.DataFrame({"o": later})]
+    with pytest.raises(DataWriteError, match="column 'o' is string in the first piece and"):
+        project.writer().write_dataset(pieces, "t.parquet", name="t", format="parquet")
+
+
+@pytest.mark.parametrize("cell", [{}, [{}], {"a": {}}])
+def test_objects_without_keys_are_refused_by_column_in_parquet(project: Any, cell: Any) -> None:
+    with pytest.raises(DataWriteError, match="column 'o' holds objects without keys"):
+        project.writer().write_dataset(pd.DataFrame({"o": [cell]}), "t.parquet", name="t", format="parquet")
+
+
+@pytest.mark.parametrize(
+    ("format", "cell"),
+    [("csv", b"a"), ("csv", {"SECRET": 1}), ("csv", [{"SECRET": 1}]), *((f, b"a") for f in ("json", "jsonl"))]
+    + [(f, sign * math.inf) for f in ("json", "jsonl") for sign in (1, -1)],
+)
+def test_what_a_format_cannot_hold_is_refused_by_column_without_its_keys(project: Any, format: str, cell: Any) -> None:
+    with pytest.raises(DataWriteError, match="column 'odd': ") as caught:
+        project.writer().write_dataset(pd.DataFrame({"odd": [cell]}), f"t.{format}", name="t", format=format)
+    assert "SECRET" not in str(caught.value)

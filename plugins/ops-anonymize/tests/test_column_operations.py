@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pamola_ops_anonymize import (
     DropOperation,
     GeneralizeOperation,
     MaskOperation,
+    NoiseOperation,
     SuppressOperation,
     TopBottomCodeOperation,
 )
@@ -315,6 +317,38 @@ def test_partial_masks_keep_ends_and_separators_and_hide_short_values_whole(tmp_
         "***-****-**18", "***-****-**91", "", "****-**60", "*", "***-****-**18",
     ]  # fmt: skip
     assert metrics["distinct_that_hide_one_value"] == {"phone": 4}
+
+
+@pytest.mark.parametrize("fraction", ["", ".000001", ".000000001"])
+@pytest.mark.parametrize("zone", ["", "+00:00"])
+def test_masked_times_are_all_as_long_and_do_not_tell_which_are_at_midnight(
+    fraction: str, zone: str, tmp_path: Path
+) -> None:
+    texts = ["2024-03-01T00:00:00", None, "2024-03-02T00:00:00", f"2024-03-01T10:15:00{fraction}"]
+    frame = pd.DataFrame({"seen": pd.to_datetime([text and text + zone for text in texts], format="ISO8601")}).assign(
+        n=1
+    )
+    done(MaskOperation(**WHO, columns=["seen"]), frame, tmp_path / "a")
+    masked = written(tmp_path / "a", "people_masked")["seen"]
+    assert masked[masked != ""].nunique() == 1
+    done(MaskOperation(**WHO, columns=["seen"]), frame.iloc[:3], tmp_path / "b")
+    days = "*" * len("2024-03-01")
+    assert written(tmp_path / "b", "people_masked")["seen"].tolist() == [days, "", days]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        NoiseOperation(**WHO, columns=["wage"], scale=1.0),
+        TopBottomCodeOperation(**WHO, columns=["wage"], top=2),
+        TopBottomCodeOperation(**WHO, columns=["wage"], top_quantile=0.9),
+        GeneralizeOperation(**WHO, columns=["wage"], method="interval", width=5),
+        GeneralizeOperation(**WHO, columns=["wage"], method="interval", width=0.5),
+    ],
+)
+def test_exact_decimals_are_refused_with_the_type_to_state(operation: Any, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"wage": [Decimal("1.50"), None, Decimal("2.25")]}, dtype=object)
+    assert "wage: number in data_types" in str(run(operation, frame, tmp_path).error_message)
 
 
 def test_a_pattern_masks_what_it_finds_or_its_groups(tmp_path: Path) -> None:

@@ -125,6 +125,11 @@ def type_problems(data_types: Mapping[str, Any]) -> Iterator[Misfit]:
         yield from _typed(value, path)[1]
 
 
+def datasets_named(data_types: Mapping[str, Any]) -> list[str]:
+    """The datasets for which types are stated by name."""
+    return list(dict.fromkeys(path[0] for path, _ in _entries(data_types) if len(path) > 1))
+
+
 def _entries(data_types: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in data_types.items():
         if isinstance(value, Mapping) and not _is_type(value):

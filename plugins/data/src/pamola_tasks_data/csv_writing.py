@@ -12,6 +12,7 @@ import functools
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,12 +171,17 @@ def as_text(array: Any) -> Any:
     if pa.types.is_floating(kind):
         return _floats(pc.cast(array, pa.float32()) if pa.types.is_float16(kind) else array)
     if _holds_several(kind):
-        raise DataError(f"CSV cannot hold cells of type {kind}: make them text, or write Parquet")
+        raise DataError(f"CSV cannot hold cells of type {_without_names(kind)}: make them text, or write Parquet")
     return pc.cast(array, _LARGE)
 
 
 def _holds_several(kind: Any) -> bool:
     return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _without_names(kind: Any) -> str:
+    """A type without those of its fields, which are keys of objects in cells."""
+    return str(kind).partition("<")[0]
 
 
 def _floats(array: Any) -> Any:
@@ -197,15 +203,24 @@ def _written_form(table: Any) -> Any:
     """Times as text in the coarsest form that loses nothing, the same for a whole column."""
     for position, field in enumerate(table.schema):
         if _holds_several(field.type):
-            raise DataError(f"column {field.name!r}: CSV cannot hold cells of type {field.type}: make them text")
+            raise DataError(
+                f"column {field.name!r}: CSV cannot hold cells of type {_without_names(field.type)}: make them text"
+            )
         if pa.types.is_timestamp(field.type):
             table = table.set_column(position, field.name, _times(table.column(position), field.type))
         elif pa.types.is_duration(field.type):
-            seconds = pc.divide(
-                pc.cast(pc.cast(table.column(position), pa.duration("ns")), pa.int64()).cast(pa.float64()), 1e9
-            )
-            table = table.set_column(position, field.name, seconds)
+            table = table.set_column(position, field.name, _seconds(table.column(position)))
     return table
+
+
+def _seconds(column: Any) -> Any:
+    """Spans of time in seconds; as text with all decimals where one has more digits than a float is sure to hold."""
+    decimals = {"s": 0, "ms": 3, "us": 6, "ns": 9}[column.type.unit]
+    counts = column.cast(pa.int64())
+    if pc.all(pc.less(pc.abs(counts), 10**15)).as_py() is not False:
+        return pc.divide(counts.cast(pa.float64()), 10.0**decimals)
+    exact = (None if count is None else Decimal(count).scaleb(-decimals) for count in counts.to_pylist())
+    return pa.array([None if each is None else f"{each:f}" for each in exact], _LARGE)
 
 
 def _times(column: Any, kind: Any) -> Any:

@@ -268,7 +268,11 @@ def _joined(frame: pd.DataFrame, before: str, after: str) -> bytes:
     parts: list[Any] = []
     for place, name in enumerate(frame.columns):
         start = before + "{" if place == 0 else ", "
-        parts += [pa.scalar(f"{start}{json.dumps(name, ensure_ascii=False)}: ", _LARGE), _cells(frame[name])]
+        try:
+            cells = _cells(frame[name])
+        except DataError as problem:
+            raise DataError(f"column {name!r}: {problem}") from None
+        parts += [pa.scalar(f"{start}{json.dumps(name, ensure_ascii=False)}: ", _LARGE), cells]
     parts += [pa.scalar("}" + after, _LARGE), _NOTHING]
     return bytes_of(pc.binary_join_element_wise(*parts, null_handling="replace", null_replacement="null"))
 
@@ -318,9 +322,11 @@ def _one_by_one(column: pd.Series[Any]) -> Any:
         ]
         return pa.array(cells, _LARGE)
     except UnicodeEncodeError:
-        raise DataError(f"column {column.name!r} {HALF}") from None
+        raise DataError(f"it {HALF}") from None
     except (ValueError, TypeError):
-        raise DataError("JSON cannot represent infinity, or values of other types than JSON's") from None
+        raise DataError(
+            "JSON cannot represent infinity, or values of other types than its own: make them text"
+        ) from None
 
 
 def _as_json(value: Any) -> Any:

@@ -74,6 +74,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             table = to_table(frame)
             if writer is None:
                 table = _as_stored(table)
+                _check_types(table.schema)
                 writer = stack.enter_context(arrow_parquet.ParquetWriter(file, table.schema, compression="zstd"))
             writer.write_table(_cast(table, writer.schema))
             rows += table.num_rows
@@ -255,16 +256,37 @@ def _as_stored(table: Any) -> Any:
     return table
 
 
+def _check_types(schema: Any) -> None:
+    """Refuse objects without a key, of which Parquet has no type."""
+    for field in schema:
+        left = [field.type]
+        while left:
+            type_ = left.pop()
+            if pa.types.is_struct(type_) and not type_.num_fields:
+                raise DataError(
+                    f"column {field.name!r} holds objects without keys, which Parquet cannot store: make them text"
+                )
+            left += [type_.field(place).type for place in range(type_.num_fields)]
+
+
 def _cast(table: Any, schema: Any) -> Any:
     if table.schema.equals(schema):
         return table
     columns = []
     for name in schema.names:
         try:
-            columns.append(table.column(name).cast(schema.field(name).type))
+            columns.append(_fitting(table.column(name), schema.field(name).type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise DataError(
                 f"column {name!r} is {schema.field(name).type} in the first piece and {table.schema.field(name).type}"
                 f" in a later one, with values that do not fit"
             ) from None
     return pa.table(columns, schema=schema)
+
+
+def _fitting(column: Any, type_: Any) -> Any:
+    """A column of a later piece as the type of the first: nothing but text becomes text, which would be read so."""
+    values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if is_text(type_) and not (is_text(values) or pa.types.is_null(values)) and column.null_count < len(column):
+        raise pa.ArrowInvalid
+    return column.cast(type_)

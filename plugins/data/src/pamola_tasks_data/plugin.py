@@ -63,11 +63,15 @@ def pamola_add_report_sections(run: RunServices) -> ReportSection | None:
 
 
 @hookimpl
-def pamola_check_plan(run: RunServices, plan: Plan) -> None:
-    """Room on the disk for what the plan writes."""
+def pamola_check_plan(run: RunServices, plan: Plan) -> list[str]:
+    """Types are stated for datasets that there are, and the disk has room for what the plan writes."""
     from pamola_tasks_data.provider import check_room
+    from pamola_tasks_data.stated import unknown_datasets
 
+    if problems := list(unknown_datasets(run, plan)):
+        return problems
     check_room(run, plan)
+    return []
 
 
 @hookimpl

@@ -10,7 +10,8 @@ from pamola_tasks.parameters import closest
 from pamola_tasks_data.directives import format_problem, mark_problem, marks_problem
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config
+    from pamola_tasks.plan import Plan
+    from pamola_tasks.protocols import Config, RunServices
 
 
 def config_problems(config: Config) -> Iterator[str]:
@@ -37,6 +38,23 @@ def config_problems(config: Config) -> Iterator[str]:
             meant and _letters(meant) != _letters(name) and not (origin and origin.layer == "project file")
         ):  # which is for all tasks
             yield config.problem_at(path, f"there is no such dataset: did you mean {meant!r}?", at_key=True)
+
+
+def unknown_datasets(run: RunServices, plan: Plan) -> Iterator[str]:
+    """Datasets that `data_types` names, and neither the task nor a step of it has."""
+    config = run.config
+    if not config.data_types or plan.deselected:  # a part of a plan has not all datasets
+        return
+    from pamola_tasks_data.column_types import datasets_named
+
+    of_steps = (name for step in plan for name in (*step.reads, *step.writes))
+    known = {*plan.inputs, *config.input_datasets, *config.get("auxiliary_datasets", {}), *of_steps}
+    for name in datasets_named(config.data_types):
+        origin = config.origins().get(f"data_types.{name}") or config.origins().get("data_types")
+        if name not in known and not (origin and origin.layer == "project file"):  # which is for all tasks
+            meant = closest(name, known)
+            hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(sorted(known))}"
+            yield config.problem_at(("data_types", name), f"there is no such dataset: {hint}", at_key=True)
 
 
 def _letters(name: str) -> str:

@@ -165,6 +165,11 @@ def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
         DataError: With the column's name and dtype.
     """
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        if pd.api.types.infer_dtype(column, skipna=True) == "decimal":
+            raise DataError(
+                f"{dataset}: column {column.name} (named in `{role}`) holds exact decimals, and is computed with as"
+                f" floats: state {column.name}: number in data_types"
+            )
         raise DataError(f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}")
 
 
@@ -216,7 +221,19 @@ def _judged(pieces: Iterator[pd.DataFrame], to_drop: Callable[[pd.DataFrame], li
 # ---------------------------------------------------------------- values as text
 
 
-def text_of(value: Any) -> str:
+FORMS = ("days", "seconds", "microseconds", "nanoseconds")
+
+
+def finest(stamps: pd.Series[Any]) -> str:
+    """What times have to be written to so that none is shorter than others: one of `FORMS`."""
+    there = stamps.dropna().dt
+    if bool((there.normalize() == stamps.dropna()).all()):
+        return "days"
+    units = ("nanoseconds", there.nanosecond), ("microseconds", there.microsecond)
+    return next((unit for unit, digits in units if bool((digits != 0).any())), "seconds")
+
+
+def text_of(value: Any, form: str | None = None) -> str:
     """A value as text, the same in any column.
 
     Whole numbers that missing values have turned into floats are written as whole numbers, so that an id gives the
@@ -232,17 +249,18 @@ def text_of(value: Any) -> str:
         offset = value.utcoffset()
         if offset is not None and offset.seconds % 60:  # as zones were before 1900; ISO 8601 has no such offsets
             value = value.tz_convert("UTC")
-        written: str = value.date().isoformat() if value == value.normalize() else value.isoformat()
+        days = value == value.normalize() if form is None else form == "days"
+        written: str = value.date().isoformat() if days else value.isoformat(timespec="auto" if form is None else form)
         return written
     return str(value)
 
 
-def distinct_texts(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
+def distinct_texts(column: pd.Series[Any], form: str | None = None) -> tuple[Ints, list[str]]:
     """The distinct values of a column as text, and for each record which one it has (`MISSING` for none)."""
     codes, found = pd.factorize(column)
     values = found.tolist()  # looping over an array of pandas makes an object for each value, slowly
     if not isinstance(column.dtype, pd.StringDtype):
-        values = [text_of(value) for value in values]
+        values = [text_of(value, form) for value in values]
     return codes.astype(np.int64, copy=False), values
 
 
@@ -252,7 +270,7 @@ def text_column(codes: Ints, texts: list[str] | list[str | None], index: pd.Inde
     return pd.Series(distinct.take(codes, allow_fill=True), index=index)
 
 
-def with_texts(column: pd.Series[Any], change: Callable[[str], str]) -> pd.Series[str]:
-    """A column with each distinct value changed once; missing values stay missing."""
-    codes, texts = distinct_texts(column)
+def with_texts(column: pd.Series[Any], change: Callable[[str], str], form: str | None = None) -> pd.Series[str]:
+    """A column with each distinct value changed once; missing values stay missing. `form` is that of times."""
+    codes, texts = distinct_texts(column, form)
     return text_column(codes, [change(text) for text in texts], column.index)

@@ -13,7 +13,7 @@ from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import ParameterError
 
 from .column_operation import ColumnOperation
-from .columns import belongs_to, one_of, require, whole_number, with_texts, wrong
+from .columns import FORMS, belongs_to, finest, one_of, require, whole_number, with_texts, wrong
 
 Method = Literal["full", "partial", "pattern"]
 
@@ -34,7 +34,8 @@ class MaskOperation(ColumnOperation):
     Args:
         input_dataset: The table.
         output_dataset: What the masked table is called.
-        columns: The columns to mask; numbers and dates are masked as they are written.
+        columns: The columns to mask; numbers and dates are masked as they are written, times of a
+            column all to the same unit.
         method: `full` hides every character; `partial` all but `keep_first` and `keep_last`; `pattern` what a regular
             expression finds, or its groups where it has some.
         character: The text in place of a hidden character.
@@ -59,7 +60,7 @@ class MaskOperation(ColumnOperation):
     preserve: str = ""
     pattern: str | None = None
 
-    version = "1.1"
+    version = "1.2"
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "method", _BELONGS)
@@ -83,10 +84,12 @@ class MaskOperation(ColumnOperation):
         cells = dict.fromkeys(self.columns, 0)
         looks: dict[str, dict[str, set[str]]] = {name: {} for name in self.columns}
 
+        forms = self._forms_of_times(ctx)
+
         def mask_piece(piece: pd.DataFrame) -> pd.DataFrame:
             masked: dict[str, pd.Series[str]] = {}
             for name in self.columns:
-                before = with_texts(piece[name], str)
+                before = with_texts(piece[name], str, forms.get(name))
                 after = with_texts(before, self._masked)
                 cells[name] += int(after.notna().sum())
                 changed[name] += int((before != after).fillna(False).sum())
@@ -118,6 +121,16 @@ class MaskOperation(ColumnOperation):
                 **looks_like,
             }
         )
+
+    def _forms_of_times(self, ctx: OperationContext) -> dict[str, str]:
+        """By column of times, the one form of all its cells: shorter ones would tell which are at midnight."""
+        dtypes = ctx.data.schema(self.input_dataset)
+        found: dict[str, str] = {}
+        for name in self.columns:
+            if dtypes[name].startswith("datetime64"):
+                pieces = ctx.data.chunks(self.input_dataset, columns=[name])
+                found[name] = max((finest(piece[name]) for piece in pieces), key=FORMS.index, default="days")
+        return found
 
     def _masked(self, text: str) -> str:
         if self.method == "full":
