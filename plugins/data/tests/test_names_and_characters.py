@@ -44,6 +44,8 @@ def both(project: Any, name: str) -> str:
         ("t.jsonl", b'{"a": 1, "\\u0061":2}\n'),
         ("t.json", b'[{"a":1},{"a":2,"a":3}]'),
         ("t.json", b'[{"b":[{"a" : 1, "a" : 2}]}]'),
+        ("t.jsonl", b'{"a" :1,"a" :2,"b":":x"}\n'),
+        ("t.json", b'[{"a"\n:1,"a"\t:2,"b":":x"}]'),
     ],
 )
 def test_a_name_that_a_file_has_twice(project: Any, name: str, content: bytes) -> None:

@@ -10,6 +10,7 @@ that it is opened).
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -154,12 +155,16 @@ class _CsvFile:
 
     def _parsed(self) -> pa.Table:
         self.file.seek(0)
-        data = self.file.read()
+        data: Any = self.file.read()
         # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
         quoted = self.head.quotechar.encode(self.head.encoding) in data
         end = EndMark(self.head)
         if quoted:
-            data += end.behind(data[-4:])
+            behind, whole = end.behind(data[-4:]), io.BytesIO(data)
+            del data  # so that it grows in place
+            whole.seek(0, io.SEEK_END)
+            whole.write(behind)
+            data = whole.getbuffer()
         bad: list[Any] = []
         read, parse, convert = self._arrow_options(bad, breaks=quoted)
         table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)

@@ -8,7 +8,7 @@ where it might, are its distinct texts compared with their numbers (`merges_text
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 # A double holds 17 significant decimal digits; every whole number of up to 15 digits is exact.
 _DOUBLE_DIGITS = 17
 EXACT_DIGITS = 15
+_TINY = 1e-4
 _NORMAL = sys.float_info.min  # smaller ones have fewer digits
 # Exponents as programs write them: `1e-05`, `2.5E+20`, `1.0E10`. `12E-4`, `1E10` and `1E-7` are codes as likely.
 _NUMBER = (
@@ -27,6 +28,7 @@ _NUMBER = (
 )
 _PRINTED = r"^-?[0-9](?:\.[0-9]+)?e[+-](?:[0-9]{2}|[1-9][0-9]{2})$"  # by `%e` of C and its heirs
 _EXPONENT, _LED = 1 << 20, 1 << 16  # where the layout of numbers with an exponent begins, and of those like `.5`
+_PIECE = 1 << 12  # cells
 _DISTINCT = 1 << 22  # texts that are compared; a column of more, of which some might be one number, stays text
 
 
@@ -68,23 +70,24 @@ def decimals_of(text: Any, numbers: Any, *, plain: bool, longest: int) -> Decima
     of the longest.
     """
     if plain and longest <= EXACT_DIGITS:
-        return _plain(text)
+        return _plain(text, numbers)
     if not plain and not pc.all(pc.match_substring_regex(text, _NUMBER)).as_py():
         return None
     ends = text.filter(pc.or_(pc.less(pc.abs(numbers), _NORMAL), pc.is_inf(numbers)))
     ends = ends.filter(pc.match_substring_regex(ends, "^[^eE]*[1-9]"))
     if any(repr(float(cell)) != cell for cell in ends.to_pylist()):
         return None  # too small or too large for a double
-    long = _long(text)
+    long = _long(text, numbers)
     if long is None:
         return None
     found = Decimals(None, odd=True) if long else None
     exponent = None if plain else pc.match_substring_regex(text, "[eEi]")
     if exponent is not None and pc.any(exponent).as_py():
         found = _with(found, _of_exponents(text.filter(exponent)))
-        text = text.filter(pc.invert(exponent))
+        without = pc.invert(exponent)
+        text, numbers = text.filter(without), numbers.filter(without)
     if text.null_count < len(text):
-        found = _with(found, _plain(text))
+        found = _with(found, _plain(text, numbers))
     return found
 
 
@@ -92,9 +95,14 @@ def _with(one: Decimals | None, other: Decimals) -> Decimals:
     return other if one is None else one.merged(other)
 
 
-def _long(text: Any) -> bool | None:
+def _long(text: Any, numbers: Any) -> bool | None:
     """Whether a text has more digits than the number needs; None where it has more than a double holds."""
-    text = text.filter(pc.greater(pc.binary_length(text), EXACT_DIGITS))
+    long = pc.greater(pc.binary_length(text), EXACT_DIGITS)
+    text, numbers = text.filter(long), numbers.filter(long)
+    # Texts that are the shortest of their numbers have no digit too many; those of whole numbers are seldom that long.
+    cells = zip(_pieces(text), _pieces(numbers), strict=True)
+    others = [each.filter(pc.not_equal(pc.cast(part, pa.large_string()), each)) for each, part in cells]
+    text = pa.chunked_array(others, pa.large_string())
     if not len(text):
         return False
     mantissa = pc.replace_substring_regex(text, r"[eE].*$", "")
@@ -108,9 +116,8 @@ def _long(text: Any) -> bool | None:
         return False
     if pc.max(pc.binary_length(digits)).as_py() > _DOUBLE_DIGITS:
         return None
-    other = pc.not_equal(pc.cast(pc.cast(text, pa.float64()), pa.large_string()), text)
     longer = False
-    for cell, said in zip(text.filter(other).to_pylist(), digits.filter(other).to_pylist(), strict=True):
+    for cell, said in zip(text.to_pylist(), digits.to_pylist(), strict=True):
         number = float(cell)
         if f"{abs(number):.{len(said) - 1}e}".partition("e")[0].replace(".", "") != said:
             return None
@@ -128,13 +135,29 @@ def _of_exponents(text: Any) -> Decimals:
     return Decimals(None, exponents=True, odd=any(repr(float(cell)) != cell for cell in text.to_pylist()))
 
 
-def _plain(text: Any) -> Decimals:
-    """How plain cells are written."""
+def _plain(text: Any, numbers: Any) -> Decimals:
+    """How plain cells of these numbers are written."""
     found: Decimals | None = None
-    for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
+    for chunk in _chunks(text):
         if chunk.null_count < len(chunk):
             found = _with(found, _plain_chunk(chunk))
-    return found or WHOLE
+    tiny = any(map(_is_tiny, _chunks(numbers)))
+    return attrs.evolve(found or WHOLE, tiny=tiny)
+
+
+def _chunks(cells: Any) -> Any:
+    return cells.chunks if isinstance(cells, pa.ChunkedArray) else [cells]
+
+
+def _pieces(cells: Any) -> Iterator[Any]:
+    """Cells some thousand at a time, which stay in the cache of a processor."""
+    return (cells.slice(place, _PIECE) for place in range(0, len(cells), _PIECE))
+
+
+def _is_tiny(numbers: Any) -> bool:
+    """Whether Python writes one of the numbers with an exponent, as it does below 0.0001."""
+    sizes = np.abs(numbers.to_numpy(zero_copy_only=False))
+    return bool(((sizes < _TINY) & (sizes > 0)).any())
 
 
 def _plain_chunk(chunk: Any) -> Decimals:
@@ -145,30 +168,33 @@ def _plain_chunk(chunk: Any) -> Decimals:
     if chunk.null_count:
         filled = ends > starts
         starts, ends = starts[filled], ends[filled]
+    last = marks[ends - 1]
+    zero = last == ord("0")
+    first = marks[starts[0] : ends[0]]
+    decimals = len(first) - 1 - int(point[0]) if len(point := np.flatnonzero(first == ord("."))) else 0
+    shortest = int((ends - starts).min())
+    if 0 < decimals < shortest and (marks[ends - 1 - decimals] == ord(".")).all():
+        layout: int | None = decimals
+        led = shortest <= decimals + 2 and bool((marks[_unsigned(marks, starts)] == ord(".")).any())
+        if led:  # `.5`: also `0.5`?
+            starts = _unsigned(marks, starts)
+            layout = None if ((marks[starts] == ord("0")) & (marks[starts + 1] == ord("."))).any() else decimals + _LED
+        padded = bool(zero.any())
+        return Decimals(layout, padded=padded, deep=padded and decimals > 1, odd=led)
     points = int(np.count_nonzero(marks[starts[0] : ends[-1]] == ord(".")))
     if not points:
         return WHOLE
-    data = memoryview(data_buffer)[int(starts[0]) : int(ends[-1])].tobytes()
-    tiny = b"0.0000" in data or b"-.0000" in data
-    last = marks[ends - 1]
-    if b"-" in data:
-        starts = starts + (marks[starts] == ord("-"))
-    led, ended = bool((marks[starts] == ord(".")).any()), bool((last == ord(".")).any())
-    pointless = points < len(ends)
-    zero = last == ord("0")
-    if pointless:
+    odd = bool((marks[_unsigned(marks, starts)] == ord(".")).any() or (last == ord(".")).any())
+    if points < len(ends):
         cells = chunk.drop_null().filter(pa.array(zero))
         padded = bool(pc.any(pc.match_substring(cells, ".")).as_py())
-        return Decimals(None, pointless=True, padded=padded, deep=padded, tiny=tiny, odd=led or ended)
-    first = marks[starts[0] : ends[0]]
-    decimals = len(first) - 1 - int(np.flatnonzero(first == ord("."))[0])
-    same = not ended and bool((ends - starts > decimals).all() and (marks[ends - 1 - decimals] == ord(".")).all())
-    padded = bool(zero.any())
-    deep = padded and bool((marks[ends[zero] - 2] != ord(".")).any())
-    layout = decimals if same else None
-    if led and layout is not None:  # `.5`: also `0.5`?
-        layout = None if ((marks[starts] == ord("0")) & (marks[starts + 1] == ord("."))).any() else layout + _LED
-    return Decimals(layout, padded=padded, deep=deep, tiny=tiny, odd=led or ended)
+        return Decimals(None, pointless=True, padded=padded, deep=padded, odd=odd)
+    deep = bool((marks[ends[zero] - 2] != ord(".")).any())
+    return Decimals(None, padded=bool(zero.any()), deep=deep, odd=odd)
+
+
+def _unsigned(marks: Any, starts: Any) -> Any:
+    return starts + (marks[starts] == ord("-"))
 
 
 def merges_texts(parts: Iterable[Any]) -> bool:

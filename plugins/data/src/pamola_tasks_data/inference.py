@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE
+from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE, content
 from pamola_tasks_data.decimals import EXACT_DIGITS, WHOLE, decimals_of
 from pamola_tasks_data.directives import has_offset
 from pamola_tasks_data.kinds import NOTHING, Kind
@@ -119,19 +119,18 @@ class _Shape:
         offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
         if data_buffer is None or offsets[0] == offsets[-1]:
             return
-        begin, end = int(offsets[0]), int(offsets[-1])
-        data = memoryview(data_buffer)[begin:end].tobytes()
-        if any(mark in data for mark in _OTHER_MARKS):
+        if any(mark in piece for piece in content(chunk) for mark in _OTHER_MARKS):
             self.plain = False
-        # Two more bytes, so that the second and third character of the last cell are always there to be looked at.
-        marks = np.frombuffer(data + b"  ", dtype=np.uint8)
-        sizes = np.diff(offsets)
-        starts = (offsets[:-1] - begin)[sizes > 0]
-        sizes = sizes[sizes > 0]
+        marks = np.frombuffer(data_buffer, dtype=np.uint8)
+        starts, ends = offsets[:-1], offsets[1:]
+        if chunk.null_count or (starts == ends).any():
+            filled = ends > starts
+            starts, ends = starts[filled], ends[filled]
         minus = marks[starts] == ord("-")
-        starts += minus
-        zero = marks[starts] == ord("0")
-        second = marks[starts + 1]
-        led = zero & (sizes - minus > 1) & (second >= ord("0")) & (second <= ord("9"))
-        self.plain = self.plain and not led.any()
-        self.minus_zero = self.minus_zero or bool((zero & minus).any())
+        signed = bool(minus.any())
+        starts = starts + minus if signed else starts
+        zero = np.flatnonzero(marks[starts] == ord("0"))
+        seconds = starts[zero] + 1
+        second = marks[seconds[seconds < ends[zero]]]
+        self.plain = self.plain and not ((second >= ord("0")) & (second <= ord("9"))).any()
+        self.minus_zero = self.minus_zero or bool(signed and minus[zero].any())

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import TEXT, can_be_nullable, is_text, to_frame, to_table
+from pamola_tasks_data.arrow import TEXT, can_be_nullable, content, is_text, to_frame, to_table
 from pamola_tasks_data.cells import BYTES, NESTED, tell, texts
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import check_header
@@ -127,6 +127,9 @@ class _Columns:
 def _check_texts(name: str, cells: Any) -> None:
     """Refuse texts that are not UTF-8, which would fail whoever looks at them first."""
     if pa.types.is_primitive(cells.type) or pa.types.is_null(cells.type):
+        return
+    flat = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+    if flat and all(piece.isascii() for chunk in cells.chunks for piece in content(chunk)):
         return
     try:
         cells.validate(full=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pamola_tasks_data.arrow import content
 from pamola_tasks_data.dialect import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
@@ -168,12 +169,12 @@ class SwallowedRows:
 
 def _line_end(cells: Any) -> str:
     """What ends lines within the cells of an array; empty where nothing does."""
-    _, offsets_buffer, data = cells.buffers()
-    if data is None or not len(cells):
-        return ""
-    first, last = np.frombuffer(offsets_buffer, np.int64)[[cells.offset, cells.offset + len(cells)]].tolist()
-    content = memoryview(data)[first:last].tobytes()
-    return "\n" if b"\n" in content else "\r" if b"\r" in content else ""
+    returned = False
+    for piece in content(cells):
+        if b"\n" in piece:
+            return "\n"
+        returned = returned or b"\r" in piece
+    return "\r" if returned else ""
 
 
 def _shape(text: str) -> str:
