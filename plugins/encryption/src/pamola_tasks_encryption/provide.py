@@ -101,7 +101,7 @@ def diagnose_key(project: Project | None, kernel: KernelView) -> Iterable[Diagno
     try:
         found = find_key(variables(), project.id if project else "", root=project.root if project else None)
     except KeyMissing as error:
-        if of_age := [task for task in (None, *kernel.task_ids()) if project and _is_age(kernel, task)]:
+        if project is not None and (of_age := _tasks_of_age(kernel)):
             who = "the project file" if of_age[0] is None else f"task {of_age[0]}"
             finding = f"{who} encrypts for age recipients, and there is no key that authenticates what runs leave"
             return [_about_key("warning", finding, _NO_SENDER)]
@@ -117,13 +117,17 @@ _NO_SENDER = (
 )
 
 
-def _is_age(kernel: KernelView, task_id: str | None) -> bool:
-    try:
-        config = kernel.services(task_id, upto="config").config
-    except PamolaTaskError:  # which doctor reports anyway
-        return False
-    mode = config.encryption_mode
-    return bool(config.use_encryption) and str(getattr(mode, "value", mode)) == "age"
+def _tasks_of_age(kernel: KernelView) -> list[str | None]:
+    """Tasks that encrypt for age recipients; None for the project file."""
+    found: list[str | None] = []
+    with contextlib.suppress(PamolaTaskError):  # which doctor reports anyway
+        for task in (None, *kernel.task_ids()):
+            with contextlib.suppress(PamolaTaskError):
+                config = kernel.services(task, upto="config").config
+                mode = config.encryption_mode
+                if config.use_encryption and str(getattr(mode, "value", mode)) == "age":
+                    found.append(task)
+    return found
 
 
 def _about_key(level: str, finding: str, advice: str = "") -> Diagnosis:
