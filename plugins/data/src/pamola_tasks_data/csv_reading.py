@@ -10,7 +10,6 @@ that it is opened).
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.decimals import merges_texts
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, check_header, examine
 from pamola_tasks_data.end_mark import EndMark, ReadAhead
+from pamola_tasks_data.expanding import read_with_room
 from pamola_tasks_data.inference import AS_TEXT, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 from pamola_tasks_data.notation import Notation, trimmed
@@ -154,17 +154,15 @@ class _CsvFile:
         return self._decoding(self._parsed)
 
     def _parsed(self) -> pa.Table:
-        self.file.seek(0)
-        data: Any = self.file.read()
-        # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
-        quoted = self.head.quotechar.encode(self.head.encoding) in data
         end = EndMark(self.head)
+        content, size = read_with_room(self.file, end.room)
+        # Only a quoted cell can hold a line break; without quotes Arrow may cut the file at any line.
+        quoted = content.find(self.head.quotechar.encode(self.head.encoding), 0, size) >= 0
         if quoted:
-            behind, whole = end.behind(data[-4:]), io.BytesIO(data)
-            del data  # so that it grows in place
-            whole.seek(0, io.SEEK_END)
-            whole.write(behind)
-            data = whole.getbuffer()
+            mark = end.behind(bytes(content[max(0, size - 4) : size]))
+            content[size : size + len(mark)] = mark
+            size += len(mark)
+        data = memoryview(content)[:size]
         bad: list[Any] = []
         read, parse, convert = self._arrow_options(bad, breaks=quoted)
         table = arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)

@@ -17,6 +17,7 @@ class EndMark:
         self._cell = next(mark for mark in "\x03\x04\x05" if mark not in (head.delimiter, head.quotechar))
         self._encoding = head.encoding
         self._row = head.delimiter.join([self._cell] * len(head.header)) + "\n"
+        self.room = len(f"\n{self._row}".encode(self._encoding))  #: bytes that it has at most
 
     def behind(self, tail: bytes) -> bytes:
         """The row for a file that ends with these bytes, at least four if it has so many."""

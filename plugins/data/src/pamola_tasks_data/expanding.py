@@ -187,3 +187,20 @@ class Borrowed(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         return self._file.read(size)
+
+
+def read_with_room(file: IO[bytes], room: int) -> tuple[bytearray, int]:
+    """All bytes of a file, in memory for `room` bytes more, as growing it would copy it; and how many the file has."""
+    try:
+        size = file.seek(0, io.SEEK_END)
+    except OSError:  # it is compressed
+        size = 0
+    file.seek(0)
+    content, filled = bytearray(size + room), 0
+    with memoryview(content) as view:
+        while filled < size and (more := cast("Any", file).readinto(view[filled:size])):
+            filled += more
+    if rest := file.read():
+        content[filled:] = rest
+        content += bytes(room)
+    return content, filled + len(rest)
