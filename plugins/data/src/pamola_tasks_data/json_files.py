@@ -64,7 +64,6 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     encoding = json.detect_encoding(data)
     try:
         text, size = data.decode(encoding), len(data)
-        data = b""
         records = json.loads(text)
     except json.JSONDecodeError as problem:
         raise DataError(f"it is not JSON: line {problem.lineno}, column {problem.colno}") from None
@@ -81,7 +80,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is not an object: every row of a JSON dataset must be one")
-    if not has_keys(records, text.encode()):
+    if not has_keys(records, data if encoding == "utf-8" else text.encode()):
         json.loads(text, object_pairs_hook=unique)
     if (place := half_of_a_character(text)) is not None:
         cut: Mapping[str, Any] = next((record for record in records if cut_column(record) is not None), {})
