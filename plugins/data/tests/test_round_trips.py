@@ -323,3 +323,27 @@ def test_what_a_format_cannot_hold_is_refused_by_column_without_its_keys(project
     with pytest.raises(DataWriteError, match="column 'odd': ") as caught:
         project.writer().write_dataset(pd.DataFrame({"odd": [cell]}), f"t.{format}", name="t", format=format)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["a\n\n", "a\n\n\n", '""\n\n', '"a\nb"\n\n', "a\r\n\r\n"])
+def test_a_csv_column_without_values_has_its_rows(project: Any, content: str) -> None:
+    rows = content.replace("\r", "").replace("a\nb", "ab").lstrip("\n").count("\n") - 1
+    source = project.source(t=project.put("t.csv", content))
+    assert len(source.frame("t")) == rows
+    assert sum(map(len, project.source(t="t.csv").chunks("t", 1))) == rows
+
+
+@pytest.mark.parametrize("last", [None, "", math.nan, pd.NaT])
+def test_a_sheet_whose_last_row_has_no_value_is_refused(project: Any, last: Any) -> None:
+    frame = pd.DataFrame({"a": pd.Series(["x", None, "y", last], dtype=object)})
+    with pytest.raises(DataWriteError, match="the last row has no value"):
+        project.writer().write_dataset(frame, "t.xlsx", name="t", format="xlsx")
+    project.writer().write_dataset(frame.iloc[:3], "t.xlsx", name="t", format="xlsx")
+    assert len(project.source(t="t.xlsx").frame("t")) == 3
+
+
+@pytest.mark.parametrize("cell", ["-", "--", "-x", "+", ".", "-.", "0"])
+def test_a_sign_alone_is_text(project: Any, cell: str) -> None:
+    source = project.source(t=project.put("t.csv", f"n,x\n0,{cell}\n"))
+    assert source.frame("t")["x"].astype(str).tolist() == [cell]
+    assert [piece["x"].astype(str).tolist() for piece in source.chunks("t", 1)] == [[cell]]

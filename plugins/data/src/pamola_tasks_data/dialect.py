@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import math
+import operator
 import re
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any
@@ -103,7 +105,7 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         lines_before=1 if named else 0,
         header=header,
         rows=tuple(map(tuple, rows[1:])),
-        only_header=whole and len(rows) == 1,
+        only_header=whole and len(rows) == 1 and (len(header) > 1 or _has_one_line(text, quotechar)),
         guessed_encoding=guessed,
         note=choice.note,
     )
@@ -157,6 +159,12 @@ def _fits(head: bytes, encoding: str) -> bool:
     marks = ("\n", "\r", *DELIMITERS)
     found, bytes_ = sum(map(text.count, marks)), sum(head.count(mark.encode()) for mark in marks)
     return "\0" not in text and 2 * found > bytes_
+
+
+def _has_one_line(text: str, quotechar: str) -> bool:
+    """Whether a file of one column has a header only: blank lines under it are rows without a value."""
+    lines = csv.reader(io.StringIO(text, newline=""), quotechar=quotechar)
+    return sum(1 for _ in itertools.dropwhile(operator.not_, lines)) == 1
 
 
 def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[str]]:

@@ -81,7 +81,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
     book.set_properties({"created": _MADE})
     sheet = book.add_worksheet("data")
     header: list[str] | None = None
-    row = 0
+    row, filled = 0, True
     for given in frames:
         frame = in_minutes(plain(given))
         if header is None:
@@ -100,6 +100,10 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             for number, value in enumerate(frame[name].astype(object).tolist(), row + 1):
                 _write_cell(sheet, number, place, value)
         row += len(frame)
+        if len(frame):
+            filled = any(value != "" for value in frame.iloc[-1].astype(object) if not is_missing(value))
+    if not filled:
+        raise DataError("the last row has no value, so that a sheet would end before it: write Parquet or CSV")
     book.close()
     file.write(made.getbuffer())
     return row

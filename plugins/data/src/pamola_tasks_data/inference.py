@@ -128,7 +128,7 @@ class _Shape:
             starts, ends = starts[filled], ends[filled]
         minus = marks[starts] == ord("-")
         signed = bool(minus.any())
-        starts = starts + minus if signed else starts
+        starts = np.minimum(starts + minus, ends - 1) if signed else starts  # a cell may be no more than `-`
         zero = np.flatnonzero(marks[starts] == ord("0"))
         seconds = starts[zero] + 1
         second = marks[seconds[seconds < ends[zero]]]
