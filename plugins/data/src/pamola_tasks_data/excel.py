@@ -264,8 +264,10 @@ class _Tags:
 
     def _look_at(self, content: bytes) -> None:
         self.formulas = self.formulas or _FORMULA.search(content) is not None
-        self.errors = self.errors or _ERROR.search(content) is not None
-        self.merged += [area.decode() for area in _MERGED.findall(content)]
+        if not self.errors and (b'"e"' in content or b"'e'" in content):
+            self.errors = _ERROR.search(content) is not None
+        if b"mergeCell" in content:
+            self.merged += [area.decode() for area in _MERGED.findall(content)]
 
 
 def _uncomputed(open_xml: Callable[[], IO[bytes]], *, zero: bool) -> Iterator[str]:

@@ -42,7 +42,7 @@ def recognized(text: Any, written: Notation = _PLAIN) -> tuple[Kind, Any]:
     if text.null_count == len(text):
         return Kind(NOTHING, missing), text
     kind, values = _kind(text.slice(0, _SAMPLE))
-    if kind is not AS_TEXT:
+    if kind is not AS_TEXT and len(text) > _SAMPLE:
         kind, values = _kind(text)
     return attrs.evolve(kind, missing=missing), text if kind is AS_TEXT else values
 
