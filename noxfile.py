@@ -163,7 +163,8 @@ def fuzz(session: nox.Session) -> None:
     number = session.posargs[0] if session.posargs else "3000"
     system = [f"tests/system/{name}" for name in ("test_damaged_state.py", "test_resumption_model.py")]
     anonymize = [f"plugins/ops-anonymize/tests/test_{name}.py" for name in ("noise", "models", "mondrian_release")]
-    run_long(session, *system, *anonymize, "plugins/audit/tests/test_random_edits.py", PAMOLA_FUZZ=number)
+    others = ("plugins/audit/tests/test_random_edits.py", "plugins/data/tests/test_random_tables.py")
+    run_long(session, *system, *anonymize, *others, PAMOLA_FUZZ=number)
 
 
 def run_long(session: nox.Session, *tests: str, **environment: str) -> None:
