@@ -175,6 +175,14 @@ def test_numbers_that_do_not_fit_their_marks_are_counted(project: Any, cell: str
     assert "(data_types: float)" in said
 
 
+@pytest.mark.parametrize("kind", ["integer", "number", "decimal"])
+@pytest.mark.parametrize("cell", ["0.234", "012.345", "-0.234", "00.123", "0.000", "000.123.456", "+0.234"])
+@pytest.mark.parametrize("mark", [".", ",", " ", "'"])
+def test_no_group_of_three_digits_follows_a_leading_zero(project: Any, kind: str, cell: str, mark: str) -> None:
+    stated = {"type": kind, "thousands": mark} | ({} if kind == "integer" or mark != "." else {"decimal": ","})
+    assert "column 'c': 1 value is not" in refused(project, ["1", "0", "012", cell.replace(".", mark)], stated)
+
+
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
@@ -195,16 +203,36 @@ def test_whole_numbers_are_kept_or_refused(project: Any, cells: list[str], said:
 def test_digits_that_a_float_does_not_hold_are_refused_and_decimals_keep_them(project: Any) -> None:
     cells = ["0,12345678901234567890", "-1234567890123456789,50", "", "1,10"]
     said = refused(project, cells, {"type": "number", "decimal": ","})
-    assert "2 values are longer than the digits that a float holds: state decimal" in said
+    assert "2 values are of more digits than a number keeps: state integer, decimal or text" in said
     found = column(project, cells, {"type": "decimal", "decimal": ","})
     assert [found[0], found[1], found[3]] == [
         Decimal(cell.replace(",", ".")) for cell in (cells[0], cells[1], cells[3])
     ]
-    assert column(project, ["0.10000000000000001", "123456789012345.67"], "number").tolist() == [
-        0.1,
-        123456789012345.67,
-    ]
     assert "longer than 38 digits" in refused(project, ["1" * 39], "decimal")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["9007199254740993", "-9007199254740993.0", "12345678901234567", "0.12345678901234567", "0.10000000000000001",
+     "9.007199254740993e15", "00009007199254740993", "1.0000000000000000001", "9" * 400],
+)  # fmt: skip
+def test_digits_that_would_change_in_a_float_are_refused(project: Any, cell: str) -> None:
+    said = refused(project, ["1.5", "", cell], "number")
+    assert "column 'c': 1 value is of more digits than a number keeps" in said
+    assert "the first in row 3" in said
+
+
+def test_digits_that_a_float_holds_are_kept_also_where_they_are_many(project: Any) -> None:
+    cells = ["9007199254740992", "123456789012345.67", "0.1234567890123456", "-1.7976931348623157e308"]
+    cells += ["0.1000000000000000000", "100000000000000000000000", "+0.30000000000000004", "1.500e-0000000000000007"]
+    assert column(project, cells, "number").tolist() == list(map(float, cells))
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_whole_numbers_that_a_float_does_not_hold_are_refused(project: Any, format: str) -> None:
+    project.writer().write_dataset(pd.DataFrame({"c": [2**53, 2**53 + 1]}), f"t.{format}", name="t", format=format)
+    with pytest.raises(DataError, match="1 value is of more digits than a number keeps"):
+        project.source(data_types={"t": {"c": "number"}}, t=f"t.{format}").frame("t")
 
 
 def test_words_of_booleans_and_categories(project: Any) -> None:

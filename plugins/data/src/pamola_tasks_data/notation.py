@@ -76,10 +76,11 @@ class Notation:
 def numbers(text: Any, decimal: str = ".", thousands: str = "") -> Any:
     """Texts of decimal numbers, with digits in groups of three or none, as programs write them.
 
+    No group follows a leading zero: `0.234` has a fraction, never a point between thousands.
     Where both marks are the same, it is that of thousands, and the numbers are whole.
     """
     mark, group = "(?:x^)" if decimal == thousands else re.escape(decimal), _any_of(thousands)
-    whole = rf"[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+" if thousands else "[0-9]+"
+    whole = rf"[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+|[0-9]+" if thousands else "[0-9]+"
     pattern = rf"^[+-]?(?:(?:{whole})(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
     text = pc.if_else(pc.match_substring_regex(text, pattern), text, None)
     if thousands:

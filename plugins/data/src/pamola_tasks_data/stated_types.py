@@ -36,7 +36,7 @@ _SHORT_INTEGER = r"^-?0*[0-9]{1,18}$"
 _INTEGER = r"^[+-]?[0-9]+(?:\.0*)?$"
 _WIDEST = 20  # characters of a whole number of 64 bits
 _DAY = 86_400_000_000  # microseconds
-_LONGEST = 17  # significant digits that a double holds
+_SURE = 15  # significant digits that a double holds, whichever they are
 _TOO_WIDE = "beyond whole numbers of 64 bits: state decimal, or text"
 
 
@@ -174,18 +174,25 @@ def _to_number(series: pd.Series, stated: ColumnType) -> pd.Series:
     if pd.api.types.is_float_dtype(series.dtype) and not stated.missing:
         return series.astype("float64")
     plain = _numbers(series, stated, "numbers")
-    long = pc.fill_null(pc.greater(pc.binary_length(plain), _LONGEST), False)
-    if pc.any(long).as_py():
-        digits = pc.replace_substring_regex(plain.filter(long), r"^-?0*\.?0*|[eE].*$", "")  # with at most a point
-        digits = pc.binary_length(pc.replace_substring_regex(pc.replace_substring(digits, ".", ""), "0*$", ""))
-        exact = pc.replace_with_mask(pc.invert(long), long, pc.less_equal(digits, _LONGEST))
-        _checked(pc.if_else(exact, plain, None), plain, "longer than the digits that a float holds: state decimal")
     made = pc.cast(plain, pa.float64())
+    long = pc.fill_null(pc.greater(pc.binary_length(plain), _SURE), False)
+    if pc.any(long).as_py():
+        digits, kept = _digits(plain.filter(long)), _digits(made.filter(long).cast(_TEXT))
+        same = pc.or_(pc.less_equal(pc.binary_length(digits), _SURE), pc.equal(digits, kept))
+        exact = pc.replace_with_mask(pc.invert(long), long, same)
+        words = "of more digits than a number keeps: state integer, decimal or text"
+        _checked(pc.if_else(exact, plain, None), plain, words)
     odd = pc.or_(pc.equal(made, 0), pc.invert(pc.is_finite(made)))
     if pc.any(odd).as_py():
         lost = pc.and_(odd, pc.match_substring_regex(plain, "^[^eE]*[1-9]"))
         _checked(pc.if_else(lost, None, made), plain, "beyond the numbers that a float holds: state decimal")
     return _as_series(made, series).astype("float64")
+
+
+def _digits(plain: Any) -> Any:
+    """The significant digits of texts of numbers, without zeros at their ends."""
+    digits = pc.replace_substring_regex(plain, r"^-?0*\.?0*|[eE].*$", "")  # with at most a point
+    return pc.replace_substring_regex(pc.replace_substring(digits, ".", ""), "0*$", "")
 
 
 def _to_decimal(series: pd.Series, stated: ColumnType) -> pd.Series:
