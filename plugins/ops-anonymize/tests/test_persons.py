@@ -312,3 +312,54 @@ def test_a_column_that_is_not_there_costs_nothing_of_the_budget(tmp_path: Path) 
     outcome = outcome_of(NoiseOperation(input_dataset="people", columns=["wagee"], **how), frame, tmp_path / "a")
     assert not outcome.success
     assert list((tmp_path / "a").rglob("privacy_ledger.jsonl")) == []
+
+
+def test_a_person_votes_once_for_what_a_reader_takes_for_one_value(tmp_path: Path) -> None:
+    """`Flu`, `flu` and `FLU` are three of five records of each person: nobody's vote is `hiv`."""
+    rows = [(p, 30, x) for p in (0, 2) for x in ["Flu", "flu", "FLU", "hiv", "hiv"]]
+    rows += [(p, 30, "flu") for p in (1, 3) for _ in range(3)]
+    frame = pd.DataFrame(rows, columns=["pid", "age", "illness"])
+    how: dict[str, Any] = {"quasi_identifiers": ["age"], "sensitive_attributes": ["illness"], "person": "pid", "k": 2}
+    for records in ("together", "apart"):
+        asked = AnonymizeOperation(input_dataset="people", l=2, person_records=records, **how)
+        result = run(asked, frame, tmp_path / records)
+        assert isinstance(result.exception, DataRefused)
+    told = run(AnonymizeOperation(input_dataset="people", **how), frame, tmp_path / "k").metrics
+    assert told["sensitive"]["illness"]["l_distinct"] == 1
+    exact = AnonymizeOperation(input_dataset="people", l=2, distinguish="exact", **how)
+    assert not run(exact, frame, tmp_path / "exact").failed
+
+
+@pytest.mark.parametrize("ids", [["P1", "p1", "P1 "], ["é", "e\u0301", "É"], ["a\u200bb", "ab", "AB"]])
+def test_spellings_of_one_id_are_one_person(ids: list[str], tmp_path: Path) -> None:
+    frame = pd.DataFrame({"pid": [*ids, "other", "third"], "age": [30] * 5})
+    operation = AnonymizeOperation(input_dataset="people", quasi_identifiers=["age"], k=3, person="pid")
+    result = run(operation, frame, tmp_path)
+    assert (result.metrics["persons_in"], result.metrics["k_measured"]) == (3, 3)
+
+
+def test_k_map_by_microaggregation_publishes_what_it_counts(tmp_path: Path) -> None:
+    ages = [20, 21, 22, 23, 24, 25, 40, 41, 42, 43, 44, 45]
+    population = pd.DataFrame({"pid": range(12), "age": ages})
+    sample = population[population["pid"] % 2 == 0]
+    how: dict[str, Any] = {"k": 3, "method": "k-map", "population": "register", "strategy": "microaggregation"}
+    operation = AnonymizeOperation(
+        input_dataset="people", quasi_identifiers=["age"], direct_identifiers=["pid"], row_id=True, **how
+    )
+    result = operation.run(data_source={"people": sample, "register": population}, task_dir=tmp_path)
+    assert not result.failed, result.error_message
+    for cell in released(tmp_path)["age"]:
+        low, high = cell[1:-1].split(",")
+        assert sum(int(low) <= age <= int(high) for age in ages) >= 3
+
+
+def test_records_of_a_person_are_not_kept_and_suppressed_at_once() -> None:
+    with pytest.raises(ParameterError, match="some records of a person"):
+        AnonymizeOperation(
+            input_dataset="people",
+            quasi_identifiers=QUASI,
+            k=3,
+            person="patient_id",
+            nulls="suppress",
+            suppressed_records="keep",
+        )

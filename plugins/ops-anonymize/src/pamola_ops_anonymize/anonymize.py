@@ -29,6 +29,7 @@ from .read_as_text import warn_of_categories
 from .release import Release, anonymized, mean_loss
 from .release_settings import (
     OUTPUTS,
+    OUTPUTS_OF_KMAP,
     HierarchySource,
     Nulls,
     Output,
@@ -313,7 +314,8 @@ class AnonymizeOperation(Operation):
             suppressed_records=self.suppressed_records,
             nulls=self.nulls,
             importance=self.weights,
-            output=self.output or OUTPUTS[self.strategy],
+            # k-map counts the records that a cell covers, and a representative does not say which these are
+            output=self.output or (OUTPUTS[self.strategy] if population is None else OUTPUTS_OF_KMAP[self.strategy]),
             hierarchies=sources,
             population=population,
             persons=persons,

@@ -62,7 +62,10 @@ def classes_of(
         return _grouped(frame, table, hierarchies, importance, k, settings, progress, apart)
     everyone = own.followed_by(others)
     asked = settings.sensitive if settings.promise.of_sensitive else ()
-    chosen = {name: frame[name].iloc[votes_of_persons(own, SensitiveValues.of(frame[name]))] for name in asked}
+    chosen = {
+        name: frame[name].iloc[votes_of_persons(own, SensitiveValues.of(frame[name], settings.promise.distinguish))]
+        for name in asked
+    }
     subjects = pd.DataFrame(
         {name: column.reset_index(drop=True) for name, column in chosen.items()}, index=pd.RangeIndex(own.count)
     )

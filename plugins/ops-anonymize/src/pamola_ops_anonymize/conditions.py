@@ -211,7 +211,7 @@ class SensitiveCounts:
         entries, owner = _entries(self.start, units, group)
         value, count = self.value[entries], self.count[entries]
         if self.person is not None:
-            owner, value = votes(owner, self.person[entries], value, count)
+            owner, value = votes(owner, self.person[entries], value, count, alike=self.alike)
             count = np.ones(len(owner), dtype=np.int64)
         return Histogram.of(owner, value, count, groups, self.share, self.alike)
 

@@ -129,6 +129,9 @@ class NoiseOperation(ColumnOperation):
             if idle:
                 raise ParameterError(f"NoiseOperation: `{idle[0]}` does nothing with `scale`; it belongs to `epsilon`")
             return
+        both = [name for name in columns_of_person(self.person) if name in self.columns]
+        if both:
+            raise ParameterError(f"NoiseOperation: {', '.join(both)} is in both `person` and `columns`")
         if (self.person is None) != (self.contributions is None):
             raise ParameterError(
                 "NoiseOperation: `person` needs `contributions`, how many records of a person are written at most"

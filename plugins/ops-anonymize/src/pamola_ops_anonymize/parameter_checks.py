@@ -60,6 +60,15 @@ def _check_persons(operation: Any) -> None:
             "AnonymizeOperation: `recoding: full-domain` writes each record's own value at one level, so that not"
             " all records of a person are alike: set `person_records: apart`"
         )
+    if (
+        operation.person_columns
+        and operation.person_records == "together"
+        and (operation.nulls, operation.suppressed_records) == ("suppress", "keep")
+    ):
+        raise ParameterError(
+            "AnonymizeOperation: `nulls: suppress` with `suppressed_records: keep` writes some records of a person with"
+            " `*` and not others: set `person_records: apart`, or leave one of them out"
+        )
 
 
 def _check_models(operation: Any) -> None:

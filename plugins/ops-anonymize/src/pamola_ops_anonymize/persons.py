@@ -12,6 +12,8 @@ import pandas as pd
 
 from pamola_tasks.errors import DataError
 
+from .alike import as_read, representatives
+from .columns import text_of
 from .domains import Ints
 from .models import Histogram, SensitiveValues
 
@@ -37,7 +39,7 @@ class Persons:
 
     @classmethod
     def in_columns(cls, frame: pd.DataFrame, columns: Sequence[str], dataset: str) -> Persons:
-        """Persons by the cells of some columns, together.
+        """Persons by the cells of some columns, together; texts that a reader cannot distinguish are one person's.
 
         Raises:
             DataError: A cell is missing, so that the person of a record is unknown.
@@ -51,7 +53,8 @@ class Persons:
         whose = np.zeros(len(frame), dtype=np.int64)
         for name in columns:
             codes, values = pd.factorize(frame[name])
-            whose = np.asarray(pd.factorize(whose * len(values) + codes)[0], dtype=np.int64)
+            shown = representatives([text_of(value) for value in values])
+            whose = np.asarray(pd.factorize(whose * len(values) + shown[codes])[0], dtype=np.int64)
         return cls(whose, int(whose.max(initial=-1)) + 1)
 
     def taken(self, records: Ints) -> Persons:
@@ -70,45 +73,61 @@ class Persons:
 
     def histogram(self, values: SensitiveValues, group: Ints, classes: int) -> Histogram:
         """How many persons of each class vote for each value."""
-        everywhere, voted = votes(np.zeros(len(self.of), dtype=np.int64), self.of, values.codes)
+        everywhere, voted = votes(np.zeros_like(self.of), self.of, values.codes, alike=values.alike)
         share = np.bincount(voted, minlength=len(values.share)) / max(1, len(everywhere))
-        owner, value = votes(group, self.of, values.codes)
+        owner, value = votes(group, self.of, values.codes, alike=values.alike)
         return Histogram.of(owner, value, np.ones(len(owner), dtype=np.int64), classes, share, values.alike)
 
 
-def votes(group: Ints, person: Ints, value: Ints, count: Ints | None = None) -> tuple[Ints, Ints]:
+def votes(
+    group: Ints, person: Ints, value: Ints, count: Ints | None = None, *, alike: Ints | None = None
+) -> tuple[Ints, Ints]:
     """One vote for each person in each class: the value that most of the person's records in it have.
 
     Where several values are equally frequent the first of them counts, in the order of the values. A person can so
-    make no class look diverse alone.
+    make no class look diverse alone. Values that a reader cannot distinguish are counted together; of these, the most
+    frequent one is voted for.
 
     Args:
         group: The class of each entry.
         person: Whose it is.
         value: Its value.
         count: How many records each entry means; one unless given.
+        alike: For each value the one that it is counted as.
 
     Returns:
         Class and value of each vote, by class.
     """
+    count = np.ones(len(value), dtype=np.int64) if count is None else count
+    if alike is not None and len(value):
+        chosen_group, chosen_person, chosen = _most_frequent(group, person, alike[value], count)
+        span = int(person.max()) + 1
+        place = np.searchsorted(chosen_group * span + chosen_person, group * span + person)
+        of_chosen = alike[value] == chosen[place]
+        group, person, value, count = group[of_chosen], person[of_chosen], value[of_chosen], count[of_chosen]
+    owner, _, voted = _most_frequent(group, person, value, count)
+    return owner, voted
+
+
+def _most_frequent(group: Ints, person: Ints, value: Ints, count: Ints) -> tuple[Ints, Ints, Ints]:
+    """Of each person in each class the most frequent value, sorted by class and person."""
     order = np.lexsort((value, person, group))
-    group, person, value = group[order], person[order], value[order]
-    ones = np.ones(len(order), dtype=np.int64) if count is None else count[order]
+    group, person, value, count = group[order], person[order], value[order], count[order]
     if not len(order):
-        return group, value
+        return group, person, value
     changes = (np.diff(group) != 0) | (np.diff(person) != 0)
     starts = np.flatnonzero(np.append(True, changes | (np.diff(value) != 0)))
-    times = np.add.reduceat(ones, starts)
+    times = np.add.reduceat(count, starts)
     group, person, value = group[starts], person[starts], value[starts]
     best = np.lexsort((value, -times, person, group))
     group, person, value = group[best], person[best], value[best]
     first = np.append(True, (np.diff(group) != 0) | (np.diff(person) != 0))
-    return group[first], value[first]
+    return group[first], person[first], value[first]
 
 
 def votes_of_persons(persons: Persons, values: SensitiveValues) -> Ints:
     """A record of each person with the value that they vote for: an index for each person."""
-    _, voted = votes(persons.of, persons.of, values.codes)  # each person a class of its own
+    _, voted = votes(persons.of, persons.of, values.codes, alike=values.alike)  # each person a class of its own
     matches = np.flatnonzero(values.codes == voted[persons.of])
     whose, first = np.unique(persons.of[matches], return_index=True)
     assert len(whose) == persons.count
@@ -126,6 +145,10 @@ def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hasha
         if 0 < len(values) < int((codes >= 0).sum()):
             found[name] = len(values)
     return found
+
+
+def _as_read(value: object) -> str:
+    return as_read(text_of(value))
 
 
 class ContributionBound:
@@ -147,7 +170,7 @@ class ContributionBound:
             return piece
         persons = Persons.in_columns(piece, self._columns, self._dataset)
         _, first = np.unique(persons.of, return_index=True)
-        names = list(piece[self._columns].map(str).iloc[first].itertuples(index=False, name=None))
+        names = list(piece[self._columns].iloc[first].map(_as_read).itertuples(index=False, name=None))
         before = np.array([self._seen[name] for name in names], dtype=np.int64)
         self._seen.update(dict(zip(names, np.bincount(persons.of).tolist(), strict=True)))
         number = pd.Series(persons.of).groupby(persons.of).cumcount().to_numpy()

@@ -20,6 +20,7 @@ SuppressedRecords = Literal["drop", "keep"]
 Output = Literal["ranges", "labels", "representative"]
 
 OUTPUTS: dict[str, Output] = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
+OUTPUTS_OF_KMAP: dict[str, Output] = {**OUTPUTS, "microaggregation": "ranges"}
 
 
 @attrs.frozen(eq=False, kw_only=True)
