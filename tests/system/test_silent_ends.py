@@ -54,6 +54,12 @@ def test_an_exit_code_of_its_own_stays(cli, ending):
     assert "in step EndOperation of task t" in cli("--plugin", "ops.py", "run", "t", cwd=ending, code=9).stderr
 
 
+def test_what_ends_python_after_a_run_that_failed_makes_no_success_of_it(cli, ending):
+    how = "import atexit, os; atexit.register(os._exit, 0); raise RuntimeError('no')"
+    (ending / "ops.py").write_text(OPERATION.format(how=how))
+    assert "after a command that failed" in cli("--plugin", "ops.py", "run", "t", cwd=ending, code=1).stderr
+
+
 def test_a_library_may_write_out_its_streams(cli, ending):
     (ending / "ops.py").write_text(OPERATION.format(how="import ctypes; ctypes.CDLL(None).fflush(None)"))
     assert "ended" not in cli("--plugin", "ops.py", "run", "t", cwd=ending, code=0).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -64,6 +65,25 @@ def test_another_name_of_dataset_task_or_file_is_the_same_budget(project: Path) 
     assert spent(project) == 0.6
 
 
+def test_another_form_of_the_file_is_the_same_budget(project: Path) -> None:
+    made = pamola(project, "keys", "init", "--file", "k.key")
+    assert made.returncode == 0, made.stderr
+    (project / "configs/prj_config.json").write_text(
+        json.dumps({"encryption_key_path": "k.key", "use_encryption": True})
+    )
+    packed = gzip.compress(WAGES.encode())
+    (project / "DATA/raw/packed.csv.gz").write_bytes(packed)
+    task(project, "b", name="packed", file="DATA/raw/packed.csv.gz")
+    assert "(also called 'staff')" in refused(project)
+    done = pamola(project, "encrypt", "DATA/raw/staff.csv", "--out", "DATA/raw/sealed.csv")
+    assert done.returncode == 0, done.stderr
+    task(project, "b", name="sealed", file="DATA/raw/sealed.csv")
+    assert "(also called 'staff')" in refused(project)
+    assert pamola(project, "encrypt", "--in-place", "DATA/raw/staff.csv").returncode == 0
+    task(project, "b", name="fresh")
+    assert "(also called 'staff')" in refused(project)
+
+
 def test_a_table_that_another_task_derived_has_the_budget_of_its_input(project: Path) -> None:
     derive = {"DropOperation": {"input_dataset": "staff", "output_dataset": "derived", "columns": ["name"]}}
     stated = {"task_type": "x", "input_datasets": {"staff": "DATA/raw/staff.csv"}, "operations": [derive]}
@@ -120,7 +140,7 @@ def test_a_ledger_that_is_missing_older_or_edited_allows_nothing_and_is_reported
         assert "The spent budget is unknown" in done.stdout + done.stderr
         assert pamola(project, "budget").returncode != 0
         assert "privacy_ledger" in pamola(project, "doctor").stdout
-    ledger.write_bytes(whole)
+    ledger.write_bytes(whole + b'abcdef12 {"schema":2,"ev')  # as a crash leaves it, before anything is spent
     assert pamola(project, "run", "b").returncode == 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -363,3 +365,15 @@ def test_records_of_a_person_are_not_kept_and_suppressed_at_once() -> None:
             nulls="suppress",
             suppressed_records="keep",
         )
+
+
+def test_row_ids_of_an_earlier_run_are_named_and_removed(tmp_path: Path) -> None:
+    frame = visits(2)
+    how: dict[str, Any] = {"input_dataset": "people", "quasi_identifiers": QUASI, "k": 3, "person": "patient_id"}
+    in_a_run(AnonymizeOperation(**how, row_id=True), frame, tmp_path)
+    (path,) = tmp_path.rglob("*_row_ids.csv")
+    outcome = in_a_run(AnonymizeOperation(**how), frame, tmp_path)
+    assert any(path.name in text and "no longer made" in text for text in outcome.record.warnings)
+    command = [str(Path(sys.executable).parent / "pamola-task"), "clean", "--outputs", "t_1"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert not path.exists()

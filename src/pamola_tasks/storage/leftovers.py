@@ -67,12 +67,13 @@ def unpublished(
 
 
 def outdated(files: Files, place: TaskPlace, record: Mapping[str, Any] | None) -> list[str]:
-    """What is in a task's directory of outputs and was not left by its newest run, given the record of that in the
+    """What is in a task's directories of outputs and was not left by its newest run, given the record of that in the
     history: files of an earlier configuration, of a run before one that failed, or foreign ones."""
     if record is None or not record.get("report_files"):  # of an older release, or of another history
         return []
     left = {str(item.get("path")) for item in record.get("output_files") or ()}
-    return [path for path in _all_files(files, place.directories["output"]) if path not in left]
+    folders = [place.directories[kind] for kind in ("output", "internal") if kind in place.directories]
+    return [path for folder in folders for path in _all_files(files, folder) if path not in left]
 
 
 def _all_files(files: Files, folder: str) -> Iterator[str]:

@@ -326,7 +326,14 @@ def run(args: Sequence[str] | None = None) -> NoReturn:
             own_words = isinstance(error, KeyboardInterrupt | click.Abort)
             said = message if own_words else invocation.out.visible(invocation.redact(message))
             click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)
+    if code and isinstance(code, int) and args is None:
+        from pamola_tasks.storage.ending import ends_with_words
+
+        _at_the_end.enter_context(ends_with_words("while Python ended, after a command that failed"))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_at_the_end = ExitStack()  # what is left in place until the process is gone
 
 
 def _ending(error: BaseException) -> tuple[str, int]:

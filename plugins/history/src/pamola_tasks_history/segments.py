@@ -71,7 +71,7 @@ class Segments:
         return counted, superseded
 
     def _listed(self) -> list[str]:
-        return [name for name, _ in leftovers.entries(self._files, self.folder)]
+        return [name for name, kind in leftovers.entries(self._files, self.folder) if kind == "file"]
 
     def range_of(self, names: list[str]) -> str:
         """The name of a segment that replaces these, or the first one where there are none."""

@@ -13,6 +13,8 @@ a ledger that is missing or was replaced by an older one is a fault.
 from __future__ import annotations
 
 import functools
+import gzip
+import hashlib
 import math
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,7 +73,7 @@ class Request:
         budget: The budget's name.
         cost: What it costs.
         limit: What may be spent altogether as far as this step says; None where it says nothing.
-        origins: Hashes (SHA-256, hex) of the files and frames that the table comes from.
+        origins: The files and frames that the table comes from: hashes (SHA-256, hex), and `file` with the name.
         run_id: The run, and the step in it: a retry spends nothing more.
         step: Its id.
         facts: More for the ledger: no data.
@@ -199,7 +201,7 @@ class PrivacyLedger:
     def _lines(self) -> list[bytes]:
         try:
             with self._files.open_raw(self._path) as file:
-                return file.read().splitlines()
+                return file.read().split(b"\n")[:-1]  # without one that a crash has cut
         except FileNotFoundError:
             return []
 
@@ -230,9 +232,8 @@ class PrivacyLedger:
             return bool(entry.get("schema", 1) > 1)
 
         found = journal.read(self._files, self._path, key=self._key, needs=written_with_key, keeps_old=True)
-        if found.damaged or found.torn:
-            damage = f"line {found.damaged[0].line}: {found.damaged[0].reason}" if found.damaged else journal.TORN
-            raise self._unknown(f"it is damaged ({damage})")
+        if found.damaged:
+            raise self._unknown(f"it is damaged (line {found.damaged[0].line}: {found.damaged[0].reason})")
         self._check_progress()
         return found.entries
 
@@ -259,7 +260,7 @@ class PrivacyLedger:
 
 
 def origins_of(run: RunServices, dataset: str) -> tuple[str, ...]:
-    """Hashes of the files and frames that a dataset of a run comes from, also through other steps and tasks.
+    """The files and frames that a dataset of a run comes from, by name and hash, also through other steps and tasks.
 
     What other tasks were made of is what the history says of their newest run that succeeded.
     """
@@ -276,9 +277,23 @@ def origins_of(run: RunServices, dataset: str) -> tuple[str, ...]:
         record = run.data_source.describe(name)
         record = record if record.sha256 else run.data_source.describe(name)  # asked twice, it is made
         found[record.sha256] = None
-        for path in filter(None, record.path.split(", ")):
+        paths = list(filter(None, record.path.split(", ")))
+        for path in paths:
+            found[f"file {path}"] = None  # whatever is in it by then: encrypted, say
             found.update(dict.fromkeys(_of_tasks(run, path, set())))
+        if len(paths) == 1:
+            found[_content(run, name, paths[0])] = None
     return tuple(filter(None, found))
+
+
+def _content(run: RunServices, dataset: str, path: str) -> str:
+    """The hash of a file's content, decrypted and expanded: that of its copies in other forms."""
+    with run.data_source.open_raw(dataset) as raw:
+        file = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        except (OSError, EOFError):  # which reading says
+            return ""
 
 
 def _of_tasks(run: RunServices, path: str, seen: set[str]) -> Iterator[str]:
