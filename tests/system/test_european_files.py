@@ -188,3 +188,24 @@ def test_a_type_stated_for_columns_of_any_dataset_does_not_hold_for_what_they_we
     cli("run", "t", cwd=project, code=0)
     put(project, HEAD + WRITTEN + types + steps + "chunk_size: 7\n")
     cli("run", "t", "--restart", cwd=project, code=0)
+
+
+@pytest.mark.parametrize(
+    ("stated", "got"),
+    [
+        ("type: text, missing: [k.A., 099]", "a whole number"),
+        ("type: integer, missing: -9", "a whole number"),
+        ("type: number, missing: [9.90]", "a number"),
+        ("type: category, order: [01, 02]", "a whole number"),
+        ("type: category, order: [low, true]", "true or false"),
+        ("type: boolean, true: [01], false: ['00']", "a whole number"),
+        ("type: boolean, true: [ja], false: 0", "a whole number"),
+        ("type: boolean, true: [true], false: [nein]", "true or false"),
+    ],
+)
+def test_words_that_yaml_has_as_other_values_need_quotes(cli, project, stated, got):
+    """Their text is lost: `099` would be the word `99`."""
+    put(project, f"{HEAD}{WRITTEN}data_types:\n  kunden:\n    Name: {{{stated}}}\n{STEPS}")
+    said = cli("config", "check", "t", cwd=project, code=2).stderr
+    assert "configs/t.yaml:8:" in said
+    assert f"column 'Name': expected text, got {got}: put quotes around it" in said

@@ -253,7 +253,7 @@ def test_words_of_booleans_and_categories(project: Any) -> None:
 )
 def test_missing_words_and_blanks_of_a_column(project: Any, type_: str, value: Any) -> None:
     found = column(
-        project, ["-", " k.A.", '" 7 "', "-9", ""], {"type": type_, "missing": ["-", "k.A.", -9], "trim": True}
+        project, ["-", " k.A.", '" 7 "', "-9", ""], {"type": type_, "missing": ["-", "k.A.", "-9"], "trim": True}
     )
     assert found.notna().tolist() == [False, False, True, False, False]
     assert found[2] == value
@@ -316,9 +316,11 @@ def test_types_anywhere_may_be_mappings_and_datasets_may_have_columns_of_the_sam
 
 
 @pytest.mark.parametrize("format", ["jsonl", "xlsx", "parquet"])
-@pytest.mark.parametrize(("kind", "missing"), [("integer", [-9]), ("number", ["-9"]), ("text", -9), ("category", -9)])
+@pytest.mark.parametrize(
+    ("kind", "missing"), [("integer", ["-9"]), ("number", ["-9"]), ("text", "-9"), ("category", "-9")]
+)
 def test_missing_words_may_be_numbers(project: Any, format: str, kind: str, missing: Any) -> None:
-    for values in ([1, -9, 3], [1.0, -9.0, None]):
+    for values in ([1, -9, 3], [1.0, -9.0, None, 3.0]):
         project.writer().write_dataset(pd.DataFrame({"c": values}), f"t.{format}", name="t", format=format)
         found = project.source(data_types={"t": {"c": {"type": kind, "missing": missing}}}, t=f"t.{format}").frame("t")[
             "c"

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from pamola_tasks.errors import ConfigurationError
-from pamola_tasks.parameters import Fitter, Misfit, ValuePath, closest, unknown_name
+from pamola_tasks.parameters import Fitter, Misfit, ValuePath, closest, describe, kind_of, unknown_name
 from pamola_tasks_data.directives import format_problem, mark_problem, marks_problem
 
 _SYNONYMS = {
@@ -32,9 +32,8 @@ _WORDS = ("true", "false", "order", "missing")
 
 
 def _words(value: Any) -> Any:
-    """One word or several as text: YAML has `-9` and `yes` as other than that."""
-    several = value if isinstance(value, list | tuple) else [value]
-    return tuple(str(word) if isinstance(word, int | float) else word for word in several)
+    """One word or several."""
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 @attrs.frozen(kw_only=True)
@@ -152,6 +151,10 @@ def _column_type(column: str, value: Any) -> ColumnType:
 
 
 class _TypeFitter(Fitter):
+    def expected(self, value: Any, kind: Any, path: ValuePath) -> Any:
+        hint = ": put quotes around it" if kind is str and isinstance(value, int | float) else ""  # `007` would be `7`
+        return self.say(path, f"expected {describe(kind)}, got {kind_of(value)}{hint}")
+
     def unknown(self, path: ValuePath, fields: Iterable[str], meant: str | None) -> None:
         self.say(path, unknown_name(str(path[-1]), fields, "key", meant), at_key=True)
 
