@@ -207,3 +207,25 @@ def test_an_open_quote_in_an_encrypted_file(project: Any) -> None:
     for read in (lambda source: source.frame("t"), lambda source: list(source.chunks("t", 1))):
         with pytest.raises(DataError, match="that opens column 'note' in line 32"):
             read(encrypted.source(t="t.csv"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id;"name\n1;Anna Meier\n2;Bert Schulz"\n3;C\n4;D\n',
+        'id;"name\r\n1;Anna Meier\r\n2;Bert Schulz"\r\n3;C\r\n4;D\r\n',
+        'id,"name\n1,Anna Meier"\n3,C\n4,D\n',
+        '"id\tname\n1"\tAnna Meier\n3\tC\n4\tD\n',
+        'id|"name|x\n1|Anna Meier|5 "\n2|Bert|x\n3|C|x\n',
+    ],
+)
+def test_rows_in_the_name_of_a_column(project: Any, content: str) -> None:
+    """Records were part of a name, and missing in the table."""
+    told, _ = both(project, content)
+    assert "holds a line end and" in told or "it looks divided" in told or "cells" in told
+    assert "Anna" not in told
+
+
+def test_a_name_of_two_lines_stays(project: Any) -> None:
+    project.put("t.csv", 'id;"size,\nin cm"\n1;2\n')
+    assert list(project.source(t="t.csv").frame("t").columns) == ["id", "size,\nin cm"]

@@ -86,7 +86,7 @@ def test_the_delimiter_is_found_out_when_nobody_states_it(project: Any, delimite
 
 
 def test_a_stated_delimiter_is_not_second_guessed(project: Any) -> None:
-    frame = read(project, "a;b\n1;2\n", csv=CsvOptions(delimiter=","))
+    frame = read(project, '"a;b"\n"1;2"\n', csv=CsvOptions(delimiter=","))
     assert list(frame.columns) == ["a;b"]
 
 

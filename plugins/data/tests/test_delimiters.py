@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data.reading import CsvOptions
 
 TWO_FIT = {
     "comma in names": ("Name, Vorname;Alter\n", "Müller{n}, Anna{n};30\n", ";"),
@@ -68,3 +69,45 @@ def test_one_column_of_texts_with_commas_is_no_table_of_two(project: Any) -> Non
     project.put("t.csv", "note\nhello, world\nyes\n")
     with pytest.raises(DataError, match="state the delimiter"):
         project.source(t="t.csv").frame("t")
+
+
+RAGGED = {
+    "a fourth cell": ("name{0}age{0}note\n" + "Ann{0}3{0}x\nBob{0}4{0}y{0}z\n" * 10, 2),
+    "an end in each row": ("name{0}age\n" + "Ann{0}3{0}\n" * 5, 1),
+    "a sum": ("name{0}age\nAnn{0}3\nBob{0}4\nSumme: 4\n", 3),
+    "a short row": ("name{0}age{0}note\nAnn{0}3\nBob{0}4{0}x\n", 1),
+    "a comma": ("name{0}age, years{0}note\nAnn, A{0}3\nBob{0}4{0}x\n", 1),
+}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize(("content", "row"), RAGGED.values(), ids=RAGGED)
+def test_ragged_rows_are_not_one_column(project: Any, content: str, row: int, delimiter: str) -> None:
+    """Whole records were cells of one column, whose name was the header."""
+    project.put("t.csv", content.format(delimiter))
+    with pytest.raises(DataError) as told:
+        project.source(t="t.csv").frame("t")
+    assert "Ann" not in str(told.value)
+    if "age, years" not in content:
+        assert "it looks divided by" in str(told.value)
+        assert f"row {row} below" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "stated"),
+    [("a;b\n1;x\n", ","), ("a,b\n1,x\n", ";"), ("a\tb\n1\tx\n", "|"), ("a;b\n1;x\n", "\t"), ("a;b\n1;x\n", "#")],
+)
+def test_a_wrong_delimiter_is_refused(project: Any, content: str, stated: str) -> None:
+    project.put("t.csv", content)
+    with pytest.raises(DataError, match="it looks divided by"):
+        project.source(t="t.csv", csv=CsvOptions(delimiter=stated)).frame("t")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["note\nwell; fine\nbad\n", "a;b\nx\ny\n", '"a;b"\n"x;y"\n"z;z"\n', "note\nx|y;z\n", "Größe, cm\n180,5\n17,25\n"],
+)
+def test_one_column_of_text_stays(project: Any, content: str) -> None:
+    project.put("t.csv", content)
+    csv = CsvOptions(delimiter=";" if "cm" in content else ",")
+    assert project.source(t="t.csv", csv=csv).frame("t").shape[1] == 1

@@ -31,7 +31,7 @@ from pamola_tasks_data.expanding import read_with_room
 from pamola_tasks_data.inference import AS_TEXT, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 from pamola_tasks_data.notation import Notation, trimmed
-from pamola_tasks_data.quotes import OpenQuote, SwallowedRows
+from pamola_tasks_data.quotes import OpenQuote, SwallowedRows, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -130,6 +130,7 @@ class _CsvFile:
         self._notes |= {"delimiter": self.head.delimiter, "quotechar": self.head.quotechar, "header": "row 1"}
         if self.head.only_header:
             self._check_quotes()
+        check_names(self.head)
         self._looked = False  # for cells that swallowed rows
         header = self.head.header
         self._block = max(_BLOCK, _CELL * len(header), 8 * sum(map(len, header)))

@@ -72,6 +72,29 @@ def chosen(divided: Mapping[str, Sequence[Sequence[str]]]) -> Choice:
     raise DataError(f"{shown} both divide its rows alike: state which is the delimiter ({_SETTING})")
 
 
+def check_one_column(divided: Mapping[str, Sequence[Sequence[str]]]) -> None:
+    """Refuse a file of one column that another delimiter divides, header and most rows, though not all alike.
+
+    Args:
+        divided: Its first rows, header first, as each of the delimiters that it is not read with divides them.
+
+    Raises:
+        DataError: It looks divided by one of these.
+    """
+    for delimiter, (header, *rows) in divided.items():
+        cells = [delimiter.join(row) for row in rows if len(row) > 1]
+        if len(header) < 2 or 2 * len(cells) <= len(rows) or all(map(_VALUE.fullmatch, cells)):
+            continue
+        others = [number for number, row in enumerate(rows, 1) if len(row) != len(header)]
+        rather = f"state it ({_SETTING})"
+        if others:
+            of = f"{len(others)} of the first {len(rows)} rows have" if len(others) > 1 else "a row has"
+            rather = (
+                f"{of} another number of cells (the first is row {others[0]} below the header): mend them, or {rather}"
+            )
+        raise DataError(f"it looks divided by {_shown(delimiter)}, but was read as one column: {rather}")
+
+
 def _shown(delimiter: str) -> str:
     return _NAMES.get(delimiter, repr(delimiter))
 

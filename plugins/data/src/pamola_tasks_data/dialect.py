@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.delimiters import DELIMITERS, Choice, chosen
+from pamola_tasks_data.delimiters import DELIMITERS, Choice, check_one_column, chosen
 from pamola_tasks_data.expanding import check_width
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         return None
     header = tuple(rows[0])
     check_width(len(header), stated)
+    if len(header) == 1:
+        check_one_column({each: _rows(text, each, quotechar, whole) for each in DELIMITERS if each != delimiter})
     check_header(header)
     return CsvHead(
         delimiter=delimiter,

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import content
 from pamola_tasks_data.dialect import BYTE_ORDER_MARK
 
@@ -182,3 +183,13 @@ def _shape(text: str) -> str:
     for run, mark in _RUNS:
         text = run.sub(mark, text)
     return text
+
+
+def check_names(head: CsvHead) -> None:
+    """Refuse a name that holds rows: two stray quotes make one name of what is between them."""
+    for number, name in enumerate(head.header, 1):
+        if head.delimiter in name and ("\n" in name or "\r" in name):
+            raise DataError(
+                f"the name of column {number}, in line {head.lines_before + 1} (the header), holds a line end and"
+                f" {head.delimiter!r}, as rows do: take stray quotes out of the file, or rename the column"
+            )
