@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pandas as pd
@@ -139,3 +140,48 @@ def test_days_of_a_zone_are_days_and_times_keep_their_zone(project: Any, zone: s
     found = every_way(project, ["at"], data_types={"t": {"at": "date"}})
     assert found["at"].tolist()[:2] == [pd.Timestamp("1600-01-01"), pd.Timestamp("2024-07-01")]
     assert every_way(project, ["at"], data_types={"t": {"at": "datetime"}})["at"].tolist()[:2] == at.tolist()[:2]
+
+
+_LAST = 253_402_300_799  # seconds to the end of the year 9999
+_FIRST = -62_135_596_800
+FAR = {
+    "later in its zone": pa.array([0, _LAST * 10**6, None], pa.timestamp("us", "Europe/Berlin")),
+    "later by an offset": pa.array([0, _LAST * 1000], pa.timestamp("ms", "+05:00")),
+    "earlier in its zone": pa.array([0, _FIRST * 10**6], pa.timestamp("us", "America/New_York")),
+    "after 9999": pa.array([0, (_LAST + 1) * 10**6], pa.timestamp("us")),
+    "after 9999 in UTC": pa.array([0, (_LAST + 1) * 10**6], pa.timestamp("us", "UTC")),
+    "far after 9999 in a zone": pa.array([0, 2**63 - 1], pa.timestamp("us", "Europe/Berlin")),
+    "milliseconds taken for seconds": pa.array([0, 1_700_000_000_000_000], pa.timestamp("ms")),
+    "a negative year": pa.array([0, _FIRST * 10**6 - 10**14], pa.timestamp("us")),
+    "the year 0": pa.array([0, _FIRST * 10**6 - 1], pa.timestamp("us")),
+    "a day after 9999": pa.array([0, 10**7], pa.date32()),
+    "a day of a negative year": pa.array([0, -(10**6)], pa.date32()),
+    "a day in a list": pa.array([[0], [10**7]], pa.list_(pa.date32())),
+    "a time in an object": pa.array([{"a": 2**62}], pa.struct([("a", pa.timestamp("us"))])),
+    "a time of a zone in a list": pa.array([[_LAST * 10**6]], pa.list_(pa.timestamp("us", "Europe/Berlin"))),
+}
+
+
+@pytest.mark.parametrize("what", FAR)
+@pytest.mark.parametrize("kind", ["", "datetime", "text"])
+def test_days_and_times_of_other_years_are_refused(project: Any, what: str, kind: str) -> None:
+    """With the dataset and the column, and no part of the value."""
+    arrow_parquet.write_table(pa.table({"at": FAR[what]}), project.root / "t.parquet")
+    types = {"data_types": {"t": {"at": kind}}} if kind else {}
+    for read in (lambda s: s.frame("t"), lambda s: s.frame("t", ["at"]), lambda s: list(s.chunks("t", 1))):
+        with pytest.raises(DataError, match=r"'t'.*column 'at' (has|holds)") as caught:
+            read(project.source(t="t.parquet", **types))
+        assert not re.search(r"[0-9]{4}", str(caught.value).replace("1 to 9999", ""))
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"),
+    [("UTC", (0, 0)), ("Europe/Berlin", (0, 3600)), ("America/New_York", (5 * 3600, 0)), ("+05:00", (0, 5 * 3600))],
+)
+def test_the_first_and_the_last_time_of_a_zone_are_read(project: Any, zone: str, ends: tuple[int, int]) -> None:
+    seconds = [_FIRST + ends[0], _LAST - ends[1], None]
+    at = pa.array([None if each is None else each * 10**6 for each in seconds], pa.timestamp("us", zone))
+    arrow_parquet.write_table(pa.table({"at": at}), project.root / "t.parquet")
+    for types in ({}, {"data_types": {"t": {"at": "datetime"}}}):
+        found = every_way(project, ["at"], **types)["at"]
+        assert found.dt.tz_convert("UTC").dt.year.tolist()[:2] == [1, 9999]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _FAR = (2**63 - 1) // 1000  # microseconds since 1970, of which nanoseconds do not fit 64 bits
+_OTHER_YEARS = "days or times of other years than 1 to 9999"
 
 
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
@@ -121,6 +122,7 @@ class _Columns:
         fields = [pa.field(name, pa.int64()) if name in columns else read.schema.field(name) for name in wanted]
         for name, cell in zip(wanted, cells, strict=True):
             _check_texts(name, cell)
+            _check_times(name, cell)
         return pa.Table.from_arrays(cells, schema=pa.schema(fields, self._noted))
 
 
@@ -139,6 +141,21 @@ def _check_texts(name: str, cells: Any) -> None:
         ) from None
 
 
+def _check_times(name: str, cells: Any) -> None:
+    """Refuse days and times of other years than 1 to 9999, also in their zone: they fail whoever looks at them."""
+    type_ = cells.type
+    if not (pa.types.is_timestamp(type_) or pa.types.is_date(type_)):
+        return
+    unit: Any = "D" if pa.types.is_date32(type_) else getattr(type_, "unit", "ms")
+    ends = [end for end in pc.min_max(cells).values() if end.is_valid]
+    first, last = (int(np.datetime64(day, unit).astype(np.int64)) for day in ("0001-01-01", "10000-01-01"))
+    if unit != "ns" and not all(first <= end.value < last for end in ends):
+        raise DataError(f"column {name!r} has {_OTHER_YEARS}")
+    zone = getattr(type_, "tz", None)
+    if zone and not all(1 <= year <= 9999 for year in pc.year(pa.array(ends, type_)).to_pylist()):
+        raise DataError(f"column {name!r} has {_OTHER_YEARS}, as they are in its zone: write it in UTC")
+
+
 def _flat(table: Any, options: Mapping[str, Any]) -> Any:
     """The table with text for cells that hold several values, and for bytes: base64, unless text is stated for them."""
     for position, field in enumerate(table.schema):
@@ -149,7 +166,12 @@ def _flat(table: Any, options: Mapping[str, Any]) -> Any:
         if _is_bytes(field.type) and field.name in (options.get("text_columns") or ()):
             text = _decoded(column, field.name)
         else:
-            text = pa.chunked_array([texts(map(_named, chunk.to_pylist())) for chunk in column.chunks], TEXT)
+            try:
+                text = pa.chunked_array([texts(map(_named, chunk.to_pylist())) for chunk in column.chunks], TEXT)
+            except (ValueError, OverflowError):  # the message would show a part of it
+                raise DataError(
+                    f"column {field.name!r} holds in a cell what is not read, such as {_OTHER_YEARS}: write text"
+                ) from None
             if not extended and field.name not in (options.get("text_columns") or ()):
                 tell(field.name, NESTED if nested else BYTES, options.get("notes", {}), options.get("warn", str))
         table = table.set_column(position, pa.field(field.name, text.type), text)
