@@ -14,6 +14,7 @@ import pytest
 
 from pamola_tasks.errors import DataError, DataWriteError
 from pamola_tasks_data import DataSource
+from pamola_tasks_data.reading import CsvOptions
 
 MULTI = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")])
 
@@ -174,3 +175,41 @@ def test_two_tables_in_an_archive_are_still_refused(project: Any) -> None:
     project.put("t.csv.zip", content.getvalue())
     with pytest.raises(DataError, match="holds 2 files"):
         project.source(t="t.csv.zip").frame("t")
+
+
+@pytest.mark.parametrize(
+    ("content", "doubted"),
+    [
+        ("01.01.1990;m;C50.1\n02.01.1991;f;C61\n", True),
+        ("1,Anna,30\n2,Bert,41\n3,Cleo,17\n", True),
+        ("2024-01-01\tx\n2024-01-02\ty\n", True),
+        ("4711\n4712\n", True),
+        ("1,5;Anna\n2,5;Bert\n", True),
+        ("region;2023;2024\nA;1;2\nB;3;4\n", False),
+        ("id;1990\n1;3\n2;4\n", False),
+        ("2024-01-01;2024-01-02\n3;4\n", False),
+        ("a;b\nx;y\n", False),
+        ("1;2\n", False),
+    ],
+)
+def test_a_first_line_of_data(project: Any, content: str, doubted: bool) -> None:
+    """A file without names: the first record was the names of columns."""
+    project.put("t.csv", content)
+    project.source(t="t.csv").frame("t")
+    told = [each for each in project.warnings if "looks like data, not like names" in each]
+    assert len(told) == doubted
+    assert not any("1990" in each or "Anna" in each for each in told)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_two_byte_order_marks_are_refused(project: Any, encoding: str) -> None:
+    project.put("t.csv", "\ufeff\ufeffname,n\nx,1\n".encode(encoding))
+    with pytest.raises(DataError, match="more than one byte order mark"):
+        project.source(t="t.csv").frame("t")
+
+
+@pytest.mark.parametrize("stated", ["latin-1", "cp1252", "iso8859-15"])
+def test_a_stated_encoding_that_the_byte_order_mark_contradicts(project: Any, stated: str) -> None:
+    project.put("t.csv", "\ufeffname,n\nx,1\n")
+    with pytest.raises(DataError, match="byte order mark of UTF-8"):
+        project.source(t="t.csv", csv=CsvOptions(encoding=stated)).frame("t")

@@ -10,6 +10,7 @@ import attrs
 import click
 
 from pamola_tasks.errors import UnknownTaskError, UsageError
+from pamola_tasks_data.delimiters import LIKE_DATA
 from pamola_tasks_data.source import DataSource
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ def _print(cli: CommandLine, found: dict[str, Any], columns: list[ColumnDescript
     ]
     cli.out.print_table(rows, ["column", "read as", "missing", "values"])
     decided = [(c.name, f"{c.in_words}, read as {c.read_as}", (c.setting,)) for c in columns if c.setting]
-    asked = [(each.name, question.text, tuple(question.settings)) for each in columns for question in each.questions]
+    doubted = [warning for warning in found["warnings"] if LIKE_DATA in warning]
+    asked: _Asked = [("header", LIKE_DATA, ())] if doubted else []
+    asked += [(each.name, question.text, tuple(question.settings)) for each in columns for question in each.questions]
     for title, entries in (("To read columns as what they look like", decided), ("To decide", _together(asked))):
         if entries:
             click.echo()
@@ -122,7 +125,7 @@ def _print(cli: CommandLine, found: dict[str, Any], columns: list[ColumnDescript
             click.echo(cli.out.visible(f"  {name}: {text}"))
             for setting in settings:
                 click.echo(cli.out.visible(f"      {setting}"))
-    for warning in found["warnings"]:
+    for warning in (each for each in found["warnings"] if each not in doubted):
         cli.out.warn(warning)
 
 

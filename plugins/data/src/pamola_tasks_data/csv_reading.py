@@ -139,8 +139,8 @@ class _CsvFile:
         check_header([name.strip() for name in self.head.header] if self._notation.trim else ())
         self.columns = list(self._written if columns is None else columns)
         check_columns(self.columns, list(self._written))
-        if self.head.note:
-            warn_once(self._options, self.head.note)
+        for note in self.head.notes:
+            warn_once(self._options, note)
         if self.head.guessed_encoding:
             self._warn_of_encoding()
 

@@ -1,7 +1,8 @@
-"""Which delimiter a CSV file has, where none is stated."""
+"""Which delimiter a CSV file has, where none is stated, and whether its header has names."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -19,6 +20,9 @@ _VALUE = re.compile(  # numbers in all spellings, dates and times
     r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:[., '\u00a0\u202f][0-9]{3})+)(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?"
     r"|[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}(?:[T ][0-9:.,]+)?|[0-9]{1,2}:[0-9]{2}(?::[0-9.,]+)?"
 )
+
+_DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
+LIKE_DATA = "the first line looks like data, not like names: if it is, put a line of names above it"
 
 
 @attrs.frozen
@@ -93,6 +97,29 @@ def check_one_column(divided: Mapping[str, Sequence[Sequence[str]]]) -> None:
                 f"{of} another number of cells (the first is row {others[0]} below the header): mend them, or {rather}"
             )
         raise DataError(f"it looks divided by {_shown(delimiter)}, but was read as one column: {rather}")
+
+
+def looks_like_data(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether all columns of numbers or dates have names that are such, too: a file without names of columns.
+
+    Years and other numbers one after the other are names: `region;2023;2024`.
+    """
+    names: list[str] = []
+    for name, *cells in () if not any(map(_kind, rows[0])) else zip(*rows, strict=False):
+        kinds = {_kind(cell) for cell in cells if cell.strip()}
+        if len(kinds) == 1 and (kind := kinds.pop()):
+            if _kind(name) != kind:
+                return False
+            names.append(name.strip())
+    whole = [int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 10]
+    if len(names) == len(whole) > 1:
+        return any(after - before not in (1, 5, 10) for before, after in itertools.pairwise(whole))
+    return bool(names)
+
+
+def _kind(cell: str) -> str:
+    text = cell.strip()
+    return "" if not _VALUE.fullmatch(text) else "date" if _DATE.match(text) else "time" if ":" in text else "number"
 
 
 def _shown(delimiter: str) -> str:

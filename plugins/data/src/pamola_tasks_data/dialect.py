@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.delimiters import DELIMITERS, Choice, check_one_column, chosen
+from pamola_tasks_data.delimiters import DELIMITERS, LIKE_DATA, Choice, check_one_column, chosen, looks_like_data
 from pamola_tasks_data.expanding import check_width
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class CsvHead:
     rows: tuple[tuple[str, ...], ...]  #: the first below the header
     only_header: bool  #: the file has no rows
     guessed_encoding: bool  #: the bytes are not UTF-8, and no encoding was stated
-    note: str = ""  #: what the user should know of the delimiter that was found
+    notes: tuple[str, ...] = ()  #: what the user should know of the delimiter that was found, and of the header
 
 
 def examine(file: IO[bytes], stated: Mapping[str, Any]) -> CsvHead:
@@ -109,7 +109,7 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         rows=tuple(map(tuple, rows[1:])),
         only_header=whole and len(rows) == 1 and (len(header) > 1 or _has_one_line(text, quotechar)),
         guessed_encoding=guessed,
-        note=choice.note,
+        notes=(choice.note, LIKE_DATA if looks_like_data(rows) else ""),
     )
 
 
@@ -124,11 +124,20 @@ def check_header(header: Sequence[str]) -> None:
 def _decoded(head: bytes, encoding: str) -> str:
     """The beginning of a file as text; a character truncated at its end is left out."""
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(head).removeprefix(BYTE_ORDER_MARK)
+        text = codecs.getincrementaldecoder(encoding)().decode(head).removeprefix(BYTE_ORDER_MARK)
+        utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
     except LookupError:
         raise DataError(f"unknown encoding {encoding!r}") from None
     except UnicodeDecodeError as problem:
         raise DataError(f"the file is not {encoding}: byte {problem.start} does not fit; state its encoding") from None
+    if text.startswith(BYTE_ORDER_MARK):
+        raise DataError("it begins with more than one byte order mark: save it with one, or without")
+    if head.startswith(codecs.BOM_UTF8) and not utf8:
+        raise DataError(
+            f"it begins with the byte order mark of UTF-8, but would be read as {encoding}: state utf-8, or mend"
+            " the bytes that are not UTF-8"
+        )
+    return text
 
 
 def _encoding(head: bytes, stated: str | None) -> tuple[str, bool]:
