@@ -144,3 +144,9 @@ def test_quasi_identifiers_of_numbers_or_dates_are_no_categories_without_a_warni
     told = [warning for warning in run["warnings"] if "is treated as a category" in warning]
     assert len(told) == bool(warned)
     assert all(warned in warning and "data_types: {p: {q: " in warning for warning in told)
+
+
+def test_the_command_asks_whether_the_first_line_is_data(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("01.01.1990;m;C50.1\n02.01.1991;f;C61\n")
+    shown = cli("data", "t.csv", cwd=tmp_path, code=0).stdout
+    assert "header: the first line looks like data, not like names" in shown.partition("To decide")[2]

@@ -111,3 +111,17 @@ def test_one_column_of_text_stays(project: Any, content: str) -> None:
     project.put("t.csv", content)
     csv = CsvOptions(delimiter=";" if "cm" in content else ",")
     assert project.source(t="t.csv", csv=csv).frame("t").shape[1] == 1
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_title_above_the_table_is_not_its_header(project: Any, delimiter: str) -> None:
+    """All rows, the header with them, were cells of a column with the title's name; a stated delimiter is believed."""
+    project.put("t.csv", "Report 2024\nname;age\nAnn;3\nBob;4\n".replace(";", delimiter))
+    with pytest.raises(DataError, match="take a title above it out"):
+        project.source(t="t.csv").frame("t")
+    assert project.source(t="t.csv", csv=CsvOptions(delimiter=",")).frame("t").shape == (3, 1)
+
+
+def test_texts_with_semicolons_are_no_table(project: Any) -> None:
+    project.put("t.csv", "name\nMeier; Anna\nSchulz; Bert\n")
+    assert project.source(t="t.csv").frame("t").shape == (2, 1)

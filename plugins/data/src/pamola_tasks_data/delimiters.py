@@ -76,16 +76,22 @@ def chosen(divided: Mapping[str, Sequence[Sequence[str]]]) -> Choice:
     raise DataError(f"{shown} both divide its rows alike: state which is the delimiter ({_SETTING})")
 
 
-def check_one_column(divided: Mapping[str, Sequence[Sequence[str]]]) -> None:
+def check_one_column(divided: Mapping[str, Sequence[Sequence[str]]], *, stated: bool) -> None:
     """Refuse a file of one column that another delimiter divides, header and most rows, though not all alike.
 
     Args:
         divided: Its first rows, header first, as each of the delimiters that it is not read with divides them.
+        stated: Whether the user said what divides it: then a title above the table, which is not divided, is a name.
 
     Raises:
         DataError: It looks divided by one of these.
     """
     for delimiter, (header, *rows) in divided.items():
+        if not stated and len(header) == 1 and _is_table(rows):
+            raise DataError(
+                f"below its first line it looks divided by {_shown(delimiter)}: take a title above it out of the"
+                f" file, or state the delimiter ({_SETTING})"
+            )
         cells = [delimiter.join(row) for row in rows if len(row) > 1]
         if len(header) < 2 or 2 * len(cells) <= len(rows) or all(map(_VALUE.fullmatch, cells)):
             continue
@@ -97,6 +103,16 @@ def check_one_column(divided: Mapping[str, Sequence[Sequence[str]]]) -> None:
                 f"{of} another number of cells (the first is row {others[0]} below the header): mend them, or {rather}"
             )
         raise DataError(f"it looks divided by {_shown(delimiter)}, but was read as one column: {rather}")
+
+
+def _is_table(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows are alike, of several cells, and not texts with marks in them, which a blank follows."""
+    return (
+        len(rows) > 1
+        and len(rows[0]) > 1
+        and _share(rows) >= _CONSISTENT_SHARE
+        and not _most([any(cell.startswith(" ") for cell in row) for row in rows])
+    )
 
 
 def looks_like_data(rows: Sequence[Sequence[str]]) -> bool:

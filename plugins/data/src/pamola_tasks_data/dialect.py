@@ -98,7 +98,8 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
     header = tuple(rows[0])
     check_width(len(header), stated)
     if len(header) == 1:
-        check_one_column({each: _rows(text, each, quotechar, whole) for each in DELIMITERS if each != delimiter})
+        others = {each: _rows(text, each, quotechar, whole) for each in DELIMITERS if each != delimiter}
+        check_one_column(others, stated=bool(stated.get("delimiter") or named or choice.note))
     check_header(header)
     return CsvHead(
         delimiter=delimiter,
