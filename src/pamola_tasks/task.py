@@ -106,7 +106,7 @@ class Task:
         }
         for name, mapping in by_dataset.items():
             if not isinstance(mapping, Mapping | None):
-                raise UsageError(f"task {task_id}: {name} has to map datasets, and is a {type(mapping).__name__}")
+                raise UsageError(f"task {task_id}: {name} maps names of datasets, and is a {type(mapping).__name__}")
             setattr(self, name, dict(mapping or {}))
         stated = {
             "task_type": task_type,

@@ -82,7 +82,6 @@ def test_a_step_runs_again_when_its_table_is_read_in_another_way_and_says_which(
         ["retry: {max_retries: 3}"],
         ["chunk_size: 7"],
         ["description: Another."],
-        ["data_types: {other: {age: text}}"],
         ["data: {unverified_inputs: [other]}"],
         ["data: {datasets: {other: {encoding: iso8859-2, decimal: ','}}}"],
     ],

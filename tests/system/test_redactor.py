@@ -61,8 +61,10 @@ def pamola_provide_redactor(run):
 
 COMMANDS = [
     "list",
+    "data DATA/raw/example.csv",
     "show example",
     "run example",
+    "budget",
     "status",
     "history",
     "report example",

@@ -153,7 +153,7 @@ def test_a_repeated_identifier_without_person_is_told_with_the_persons_of_the_sm
     operation = AnonymizeOperation(input_dataset="people", quasi_identifiers=QUASI, k=5, row_id=True, **roles)
     result = run(operation, frame, tmp_path)
     smallest = min(len({person for person, _ in members}) for members in classes(released(tmp_path), frame))
-    (said,) = [text for text in result.warnings if "direct identifiers repeat" in text]
+    (said,) = [text for text in result.warnings if "direct identifiers that repeat" in text]
     assert f"the smallest class holds {smallest} person" in said
     assert "patient_id (60 different in" in said
     assert "`person: [patient_id]`" in said

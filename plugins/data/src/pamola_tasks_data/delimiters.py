@@ -89,8 +89,8 @@ def check_one_column(divided: Mapping[str, Sequence[Sequence[str]]], *, stated: 
     for delimiter, (header, *rows) in divided.items():
         if not stated and len(header) == 1 and _is_table(rows):
             raise DataError(
-                f"below its first line it looks divided by {_shown(delimiter)}: take a title above it out of the"
-                f" file, or state the delimiter ({_SETTING})"
+                f"below its first line it looks divided by {_shown(delimiter)}; take a title above it out of"
+                f" the file, or state the delimiter ({_SETTING})"
             )
         cells = [delimiter.join(row) for row in rows if len(row) > 1]
         if len(header) < 2 or 2 * len(cells) <= len(rows) or all(map(_VALUE.fullmatch, cells)):

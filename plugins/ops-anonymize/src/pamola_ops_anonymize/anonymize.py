@@ -283,7 +283,7 @@ class AnonymizeOperation(Operation):
         smallest = int(persons.in_classes(grouping.group[known], grouping.classes).min())
         listed = ", ".join(f"{name} ({count:,} different in {len(frame):,} records)" for name, count in found.items())
         ctx.warn(
-            f"{self.output_dataset}: direct identifiers repeat, so that one person may have several records: {listed}."
+            f"{self.output_dataset} has direct identifiers that repeat, so a person may have several records: {listed}."
             f" k = {self.k} counts records; by {finest}, the smallest class holds {smallest:,}"
             f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
         )
