@@ -38,6 +38,16 @@ def test_the_demo_says_what_it_did_and_how_to_go_on(pamola: Run) -> None:
     assert (root / "DATA/reports/demo_report.html").is_file()
 
 
+def test_the_record_that_it_shows_becomes_what_covers_it(pamola: Run) -> None:
+    shown = " ".join(pamola("demo", "--rows", "900").stdout.split())
+    before, after = re.search(r"A record (.*?) becomes (.*?) (?:Mind|Released table) ", shown).groups()  # type: ignore[union-attr]
+    age, date = re.match(r"age (\d+), .* admission_date (\S+)", before).groups()  # type: ignore[union-attr]
+    low, high = re.match(r"age \[?(\d+)(?:,(\d+))?", after).groups()  # type: ignore[union-attr]
+    assert int(low) <= int(age) <= int(high or low)
+    first, last = re.search(r"admission_date \[?([\d-]+)(?:,([\d-]+))?", after).groups()  # type: ignore[union-attr]
+    assert first <= date <= (last or first)
+
+
 def test_the_released_table_is_k_anonymous_and_names_nobody(demo_project: tuple[Path, dict[str, Any]]) -> None:
     folder, said = demo_project
     released = folder / said["released"]

@@ -377,3 +377,14 @@ def test_row_ids_of_an_earlier_run_are_named_and_removed(tmp_path: Path) -> None
     command = [str(Path(sys.executable).parent / "pamola-task"), "clean", "--outputs", "t_1"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert not path.exists()
+
+
+def test_a_name_that_several_people_have_is_not_told_where_there_is_a_number(tmp_path: Path) -> None:
+    frame = visits(1).drop_duplicates("patient_id").assign(name=lambda table: table["patient_id"].str[:3])
+    for identifiers, told in ((["patient_id", "name"], False), (["name"], True)):
+        table = frame[[*QUASI, *identifiers]]
+        operation = AnonymizeOperation(
+            input_dataset="people", quasi_identifiers=QUASI, k=5, direct_identifiers=identifiers
+        )
+        result = run(operation, table, tmp_path / "-".join(identifiers))
+        assert any("that repeat" in text for text in result.warnings) == told

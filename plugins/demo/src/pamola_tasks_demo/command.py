@@ -167,9 +167,15 @@ def example(kernel: KernelView, outcome: Outcome, demo: Demo) -> tuple[str, str]
     after = outcome.datasets[RELEASED]
     if not demo.synthetic or after.empty:
         return None
-    before = table_of(kernel, demo).frame(demo.dataset, columns)
-    # Released records keep the input's order, and none was suppressed where any is released.
-    first, released = (", ".join(f"{name} {t[name].iloc[0]}" for name in columns) for t in (before, after))
+    before = table_of(kernel, demo).frame(demo.dataset)
+    # Released records are sorted: one is found again by the columns that stay as they were, if no other has its values.
+    kept = [name for name in after.columns if name not in columns]
+    there, here = (table[kept].astype(str).agg("\0".join, axis=1) for table in (before, after))
+    found = there[~there.duplicated(keep=False) & there.isin(here[~here.duplicated(keep=False)])]
+    if not kept or found.empty:
+        return None
+    rows = before.loc[found.index[0]], after[here == found.iloc[0]].iloc[0]
+    first, released = (", ".join(f"{name} {row[name]}" for name in columns) for row in rows)
     return first, released
 
 

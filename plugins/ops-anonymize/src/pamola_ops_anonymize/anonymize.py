@@ -23,7 +23,7 @@ from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
 from .measures import Grouping
 from .models import SensitiveValues
 from .parameter_checks import ROLES, check_parameters, number
-from .persons import PersonRecords, Persons, repeated
+from .persons import PersonRecords, Persons, persons_by, repeated
 from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
 from .release import Release, anonymized, mean_loss
@@ -273,7 +273,7 @@ class AnonymizeOperation(Operation):
         self, ctx: OperationContext, frame: pd.DataFrame, identifiers: list[Any], release: Release, grouping: Grouping
     ) -> None:
         """Warn where counting records counts a person several times: a direct identifier repeats."""
-        found = repeated(frame, dict.fromkeys(identifiers))
+        found = repeated(frame, persons_by(identifiers))
         if not found or release.coded.empty:
             return
         finest = max(found, key=lambda name: found[name])

@@ -134,6 +134,15 @@ def votes_of_persons(persons: Persons, values: SensitiveValues) -> Ints:
     return np.asarray(matches[first], dtype=np.int64)
 
 
+def persons_by(identifiers: Iterable[Hashable]) -> list[Hashable]:
+    """The direct identifiers that identify a person: names, which several people have, only if there is no other."""
+    from .identifier_rule import reason_by_name  # many expressions, and most runs ask nothing
+
+    found = list(dict.fromkeys(identifiers))
+    others = [name for name in found if not (reason_by_name(str(name)) or "").endswith((" a name", "a person's name"))]
+    return others or found
+
+
 def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hashable, int]:
     """Of these columns those that have a value in several records, with how many distinct values each has.
 
