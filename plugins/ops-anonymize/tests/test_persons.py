@@ -388,3 +388,12 @@ def test_a_name_that_several_people_have_is_not_told_where_there_is_a_number(tmp
         )
         result = run(operation, table, tmp_path / "-".join(identifiers))
         assert any("that repeat" in text for text in result.warnings) == told
+
+
+def test_a_class_of_which_no_identifier_is_known_is_not_the_smallest(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"patient_id": ["a", "a", "b", None, None, None], "age": [1, 1, 1, 2, 2, 2]})
+    operation = AnonymizeOperation(
+        input_dataset="people", quasi_identifiers=["age"], k=3, direct_identifiers=["patient_id"]
+    )
+    (said,) = [text for text in run(operation, frame, tmp_path).warnings if "that repeat" in text]
+    assert "the smallest class holds 2 persons" in said

@@ -23,7 +23,7 @@ from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
 from .measures import Grouping
 from .models import SensitiveValues
 from .parameter_checks import ROLES, check_parameters, number
-from .persons import PersonRecords, Persons, persons_by, repeated
+from .persons import PersonRecords, Persons, repeated, smallest_class
 from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
 from .release import Release, anonymized, mean_loss
@@ -273,19 +273,14 @@ class AnonymizeOperation(Operation):
         self, ctx: OperationContext, frame: pd.DataFrame, identifiers: list[Any], release: Release, grouping: Grouping
     ) -> None:
         """Warn where counting records counts a person several times: a direct identifier repeats."""
-        found = repeated(frame, persons_by(identifiers))
+        found = repeated(frame, identifiers)
         if not found or release.coded.empty:
             return
-        finest = max(found, key=lambda name: found[name])
-        texts = frame[[finest]].map(str, na_action="ignore").iloc[release.coded.index]
-        known = texts[finest].notna().to_numpy()
-        persons = Persons.in_columns(texts[known], [str(finest)], self.input_dataset)
-        smallest = int(persons.in_classes(grouping.group[known], grouping.classes).min())
         listed = ", ".join(f"{name} ({count:,} different in {len(frame):,} records)" for name, count in found.items())
+        released = frame[list(found)].iloc[release.coded.index]
         ctx.warn(
             f"{self.output_dataset} has direct identifiers that repeat, so a person may have several records: {listed}."
-            f" k = {self.k} counts records; by {finest}, the smallest class holds {smallest:,}"
-            f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
+            f" k = {self.k} counts records; {smallest_class(released, found, grouping.group, grouping.classes)}"
         )
 
     def _settings(self, ctx: OperationContext, promise: Promise, frame: pd.DataFrame) -> Settings:

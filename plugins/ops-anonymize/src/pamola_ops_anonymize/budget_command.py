@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from pamola_tasks.errors import EXIT_USAGE, PamolaTaskError
+from pamola_tasks.errors import PamolaTaskError, UsageError
 from pamola_tasks.protocols import Diagnosis
 
 from .privacy_budget import FILE, Account, PrivacyLedger, Spending, ledger_of
@@ -29,13 +29,12 @@ def command(cli: CommandLine, name: str | None, as_json: bool) -> None:
     With NAME only that budget, with every entry. Budgets of tables that come from the same file are one.
     """
     ledger, stated = _ledger(cli.kernel)
-    accounts = [account for account in ledger.accounts() if name is None or name in account.names]
-    known = {other for account in accounts for other in account.names}
-    accounts += [Account(Spending(), limit, (other,)) for other, limit in stated.items() if other not in known | {None}]
+    accounts = ledger.accounts()
+    known = {each for account in accounts for each in account.names}
+    accounts += [Account(Spending(), limit, (each,)) for each, limit in stated.items() if each not in known]
     accounts = [account for account in accounts if name is None or name in account.names]
     if name is not None and not accounts:
-        cli.out.note(f"nothing has been spent of a budget {name!r}, and the project file states none")
-        raise SystemExit(EXIT_USAGE)
+        raise UsageError(f"nothing has been spent of a budget {name!r}, and the project file states none")
     found = [_told(account, stated, entries=name is not None) for account in accounts]
     if as_json:
         cli.out.print_json({"schema": 1, "budgets": found})

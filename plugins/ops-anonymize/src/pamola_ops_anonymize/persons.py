@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -134,26 +134,40 @@ def votes_of_persons(persons: Persons, values: SensitiveValues) -> Ints:
     return np.asarray(matches[first], dtype=np.int64)
 
 
-def persons_by(identifiers: Iterable[Hashable]) -> list[Hashable]:
-    """The direct identifiers that identify a person: names, which several people have, only if there is no other."""
+def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hashable, int]:
+    """Of these direct identifiers those that have a value in several records, with how many different values each has.
+
+    There a person has several records, and counting records counts the person as often. Names, which several people
+    have, are looked at only if there is no other identifier.
+    """
     from .identifier_rule import reason_by_name  # many expressions, and most runs ask nothing
 
-    found = list(dict.fromkeys(identifiers))
-    others = [name for name in found if not (reason_by_name(str(name)) or "").endswith((" a name", "a person's name"))]
-    return others or found
-
-
-def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hashable, int]:
-    """Of these columns those that have a value in several records, with how many distinct values each has.
-
-    Where a direct identifier repeats, a person has several records: counting records counts the person as often.
-    """
+    listed = list(dict.fromkeys(identifiers))
+    others = [name for name in listed if not (reason_by_name(str(name)) or "").endswith((" a name", "a person's name"))]
     found = {}
-    for name in identifiers:
+    for name in others or listed:
         codes, values = pd.factorize(frame[name].map(str, na_action="ignore"))
         if 0 < len(values) < int((codes >= 0).sum()):
             found[name] = len(values)
     return found
+
+
+def smallest_class(frame: pd.DataFrame, found: Mapping[Hashable, int], group: Ints, classes: int) -> str:
+    """In words, how many persons the smallest class holds, by the repeated identifier of most values, and what to do.
+
+    Args:
+        frame: The identifiers of the records.
+        found: What `repeated` found.
+        group: The class of each record.
+        classes: How many classes there are.
+    """
+    finest = max(found, key=lambda name: found[name])
+    known = frame[finest].notna().to_numpy()
+    persons = Persons.in_columns(frame.loc[known, [finest]].map(str), [str(finest)], "")
+    sizes = persons.in_classes(group[known], classes)
+    smallest = int(sizes[sizes > 0].min())
+    holds = f"by {finest}, the smallest class holds {smallest:,} {'person' if smallest == 1 else 'persons'}"
+    return f"{holds}. State `person: [{finest}]` to count persons"
 
 
 def _as_read(value: object) -> str:

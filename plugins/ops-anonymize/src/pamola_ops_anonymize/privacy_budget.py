@@ -281,7 +281,7 @@ def origins_of(run: RunServices, dataset: str) -> tuple[str, ...]:
         for path in paths:
             found[f"file {path}"] = None  # whatever is in it by then: encrypted, say
             found.update(dict.fromkeys(_of_tasks(run, path, set())))
-        if len(paths) == 1:
+        if len(paths) == 1 and (record.encrypted or paths[0].endswith(".gz")):
             found[_content(run, name, paths[0])] = None
     return tuple(filter(None, found))
 

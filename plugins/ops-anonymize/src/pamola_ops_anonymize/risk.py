@@ -31,7 +31,7 @@ from .columns import (
 from .identifiers import DIRECT, identifiers_of
 from .measures import Grouping
 from .models import Histogram, SensitiveValues
-from .persons import Persons, repeated
+from .persons import Persons, repeated, smallest_class
 from .read_as_text import warn_of_categories
 
 Ints = npt.NDArray[np.int64]
@@ -142,14 +142,10 @@ class RiskOperation(Operation):
         frame = ctx.data.frame(self.input_dataset, likely)
         found = repeated(frame, likely)
         if found:
-            finest = max(found, key=lambda name: found[name])
-            known = frame[finest].notna().to_numpy()
-            persons = Persons.in_columns(frame[known], [str(finest)], self.input_dataset)
-            smallest = int(persons.in_classes(grouping.group[known], grouping.classes).min())
+            smallest = smallest_class(frame, found, grouping.group, grouping.classes)
             ctx.warn(
                 f"{self.input_dataset}: {', '.join(map(str, found))} repeats, so that one person may have several"
-                f" records. Risks are those of records; by {finest}, the smallest class holds {smallest:,}"
-                f" {'person' if smallest == 1 else 'persons'}. State `person: [{finest}]` to count persons"
+                f" records. Risks are those of records; {smallest}"
             )
 
     def _reidentification(self, grouping: Grouping) -> dict[str, Any]:
