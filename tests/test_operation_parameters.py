@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import typing
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal, Optional
 
@@ -58,6 +59,13 @@ def problems(**values: Any) -> tuple[str, ...]:
         build(Everything, values)
     assert refused.value.exit_code == 2
     return refused.value.problems
+
+
+def test_mappings_and_lists_of_any_class_are_called_so() -> None:
+    """Those of a configuration that nobody can change have classes of their own."""
+    for value, said in ((OrderedDict(a=1), "a mapping"), (type("Own", (list,), {})(), "a list")):
+        with pytest.raises(ValueError, match=f"expected a whole number, got {said}$"):
+            fit(value, int)
 
 
 def test_values_of_the_right_kind_are_taken_as_they_are() -> None:

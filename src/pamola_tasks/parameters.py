@@ -305,7 +305,7 @@ def _annotation(cls: type, annotation: Any) -> Any:
 
 def kind_of(value: Any) -> str:
     """What kind of value this is, in a word or two; never the value."""
-    return _WORDS.get(type(value), f"a {type(value).__name__}")
+    return next((_WORDS[cls] for cls in type(value).__mro__ if cls in _WORDS), f"a {type(value).__name__}")
 
 
 def describe(kind: Any) -> str:
