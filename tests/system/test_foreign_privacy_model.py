@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -28,41 +29,42 @@ operations:
 
 @pytest.fixture(scope="module")
 def acme(extra_site: Callable[[Path], Path]) -> dict[str, str]:
-    return {"PYTHONPATH": str(extra_site(HERE / "likeness"))}
+    return {"PYTHONPATH": str(extra_site(HERE / "closeness"))}
 
 
 def asking(project: Path, models: str) -> None:
     (project / "configs" / "like.yaml").write_text(TASK.replace("MODELS", models))
 
 
-def gains(project: Path) -> pd.Series:
-    """For each class of the release how much more likely a diagnosis becomes, counted by pandas."""
+def learned(project: Path) -> pd.Series:
+    """For each class of the release how many bits of the diagnosis it discloses on average, counted by pandas."""
     table = pd.read_csv(project / "DATA/processed/like/output/safe.csv", dtype=str)
     share = table["diagnosis"].value_counts(normalize=True)
     parts = table.groupby(["age", "zipcode", "gender"])["diagnosis"].value_counts(normalize=True)
     values = parts.index.get_level_values("diagnosis")
-    return parts / share.reindex(values).to_numpy() - 1
+    bits = parts * np.log2(parts / share.reindex(values).to_numpy())
+    return bits.groupby(["age", "zipcode", "gender"]).sum()
 
 
 def test_a_model_of_another_distribution_binds(cli, project, acme):
     asking(project, "{}")
     cli("run", "like", cwd=project, env=acme, code=0)
-    loose = gains(project).max()
+    loose = learned(project).max()
     bound = round(loose / 2, 2)
-    asking(project, f"{{beta-likeness: {{beta: {bound}}}}}")
+    asking(project, f"{{kl-closeness: {{bits: {bound}}}}}")
     done = json.loads(cli("run", "like", "--json", cwd=project, env=acme, code=0).stdout)
-    assert gains(project).max() <= bound + 1e-9 < loose
+    assert learned(project).max() <= bound + 1e-9 < loose
     metrics = done["steps"][0]["metrics"]
-    assert metrics["beta_claimed"] == bound
-    assert metrics["beta_measured"] == pytest.approx(gains(project).max())
-    assert metrics["models"]["beta-likeness"]["asked"] == f"{bound:g}-likeness"
+    assert metrics["bits_claimed"] == bound
+    assert metrics["bits_measured"] == pytest.approx(learned(project).max())
+    assert metrics["models"]["kl-closeness"]["asked"] == f"closeness of {bound:g} bits"
 
 
 WRONG = {
-    "{beta-likenes: {beta: 1}}": "there is no privacy model 'beta-likenes'",
-    "{beta-likeness: {gamma: 1}}": "'beta-likeness' cannot be made of its parameters",
-    "{beta-likeness: {beta: 0}}": "'beta-likeness' cannot be made of its parameters",
-    "{beta-likeness: {}}": "'beta-likeness' cannot be made of its parameters",
+    "{kl-closenes: {bits: 1}}": "there is no privacy model 'kl-closenes'",
+    "{kl-closeness: {gamma: 1}}": "'kl-closeness' cannot be made of its parameters",
+    "{kl-closeness: {bits: 0}}": "'kl-closeness' cannot be made of its parameters",
+    "{kl-closeness: {}}": "'kl-closeness' cannot be made of its parameters",
     "{t-closeness: {t: 0.5}, t-closenes: {t: 1}}": "there is no privacy model 't-closenes'",
 }
 

@@ -31,6 +31,8 @@ for release in json.load(sys.stdin):
         "l": int(anonymity.l_diversity(table, columns, [sensitive])) if sensitive else None,
     }
     if release.get("models"):
+        told["alpha"] = float(anonymity.alpha_k_anonymity(table, columns, [sensitive])[0])
+        told["beta"] = float(anonymity.basic_beta_likeness(table, columns, [sensitive]))
         told["entropy"] = int(anonymity.entropy_l_diversity(table, columns, [sensitive]))
         told["recursive"] = recursive(table, columns, sensitive, 2)
         if release["ordered"]:

@@ -1,4 +1,4 @@
-"""Every model by every strategy, as pycanon counts k, l and t in the files that were written."""
+"""Every model by every strategy, as pycanon counts k, l, t, α and β in the files that were written."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from test_pycanon import PYTHON, measure
 
 from pamola_ops_anonymize.conditions import Measured, Promise
+from pamola_ops_anonymize.frequency_models import AlphaKAnonymity, BetaLikeness
 from pamola_ops_anonymize.measures import Grouping
 from pamola_ops_anonymize.release import anonymized
 from pamola_ops_anonymize.release_settings import OUTPUTS, Settings
@@ -26,13 +27,19 @@ TABLES = {
 WAYS = [("mondrian", "local"), ("hierarchy", "local"), ("hierarchy", "full-domain"), ("microaggregation", "local")]
 
 
-def promises(whole: Measured) -> list[Promise]:
-    """What each table can keep, half way between nothing and what the table itself has."""
+def promises(whole: Measured, most: float) -> list[Promise]:
+    """What each table can keep, half way between nothing and what the table itself has.
+
+    Args:
+        whole: The measures of the table as one class.
+        most: The part of its records that its most frequent value has.
+    """
     return [
         Promise(l=max(2, whole.distinct // 2)),
         Promise(l=math.floor(50 * (1 + whole.entropy)) / 100, diversity="entropy"),
         Promise(l=2, diversity="recursive", c=1.5 * whole.recursive),
         Promise(t=0.25),
+        Promise(others=(AlphaKAnonymity(alpha=(1 + most) / 2), BetaLikeness(beta=2.5))),
     ]
 
 
@@ -51,7 +58,7 @@ def test_pycanon_confirms_k_l_and_t_of_every_strategy(name: str, adult: pd.DataF
     asked: list[tuple[Promise, Measured]] = []
     releases: list[dict[str, Any]] = []
     for strategy, recoding in WAYS:
-        for promise in promises(whole):
+        for promise in promises(whole, table[sensitive].value_counts(normalize=True, dropna=False).max()):
             how = Settings(
                 strategy=strategy,  # type: ignore[arg-type]
                 recoding=recoding,  # type: ignore[arg-type]
@@ -75,13 +82,16 @@ def test_pycanon_confirms_k_l_and_t_of_every_strategy(name: str, adult: pd.DataF
                     "ordered": found.ordered,
                 }
             )
-    assert len(releases) == 16
+    assert len(releases) == 20
     for (promise, ours), theirs in zip(asked, measure(releases), strict=True):
         assert theirs["k"] >= 6
         assert theirs["l"] == ours.distinct
         assert theirs["entropy"] in (math.floor(ours.entropy), math.floor(ours.entropy - 1e-9))
         assert theirs["recursive"] == pytest.approx(ours.recursive)
         assert theirs["t"] == pytest.approx(ours.t)
+        if promise.others:
+            assert theirs["alpha"] == pytest.approx(ours.worst["alpha-k-anonymity"])
+            assert theirs["beta"] == pytest.approx(ours.worst["beta-likeness"])
         assert promise.kept(ours)
 
 

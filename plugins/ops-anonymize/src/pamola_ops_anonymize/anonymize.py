@@ -77,8 +77,9 @@ class AnonymizeOperation(Operation):
         delta: Least upper bound of |ln(part in the class / part in the table)| over all sensitive values.
         distinguish: How sensitive values are compared for diversity: as a `reader` does, for whom case, blanks around a
             value, Unicode form and invisible characters do not count, or `exact`, as they are.
-        models: Further privacy models by name, each with its parameters: `{l-diversity: {l: 3}}`, or a model that
-            another plugin brings. All of them bind.
+        models: Further privacy models by name, each with its parameters: `{alpha-k-anonymity: {alpha: 0.5}}` (Wong and
+            others 2006), `{beta-likeness: {beta: 1, likeness: enhanced}}` (Cao and Karras 2012; `basic` unless stated),
+            or a model that another plugin brings. All of them bind.
         person: Columns that together identify the person of a record (a household in the same way), where a person
             may have several records: k, l, t, δ, k-map and suppression then count persons, each with one vote for l, t
             and δ. They are dropped unless they are quasi-identifiers. ((X, Y)-anonymity: K. Wang and B. C. M. Fung,

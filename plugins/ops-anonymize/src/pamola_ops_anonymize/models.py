@@ -125,7 +125,7 @@ class Histogram:
             total = np.bincount(inverse, weights=count, minlength=len(pairs)).astype(np.int64)
         return cls(pairs // len(share), pairs % len(share), total, classes, share, alike)
 
-    def _as_read(self) -> Histogram:
+    def as_read(self) -> Histogram:
         """Values that a reader cannot distinguish, counted as one, and blank texts as missing values.
 
         A class is then less diverse, so that what is said of its diversity holds for every reader. Distances are of the
@@ -133,7 +133,8 @@ class Histogram:
         """
         if self.alike is None:
             return self
-        return Histogram.of(self.owner, self.alike[self.value], self.count, self.classes, self.share)
+        share: Floats = np.bincount(self.alike, weights=self.share, minlength=len(self.share)).astype(np.float64)
+        return Histogram.of(self.owner, self.alike[self.value], self.count, self.classes, share)
 
     @property
     def sizes(self) -> Ints:
@@ -149,11 +150,11 @@ class Histogram:
         in the other measures of diversity, values that a reader cannot distinguish are one, as are the empty text and a
         missing value.
         """
-        return np.bincount(self._as_read().owner, minlength=self.classes).astype(np.int64)
+        return np.bincount(self.as_read().owner, minlength=self.classes).astype(np.int64)
 
     def entropy(self) -> Floats:
         """The exponential of each class's entropy, the l of entropy l-diversity (the same paper, definition 4.1)."""
-        read = self._as_read()
+        read = self.as_read()
         parts = read._parts()
         total = np.bincount(read.owner, weights=-parts * np.log(parts), minlength=self.classes)
         return np.asarray(np.exp(total))
@@ -163,7 +164,7 @@ class Histogram:
 
         Recursive (c, l)-diversity asks for less than c; infinite where there are fewer than l values.
         """
-        read = self._as_read()
+        read = self.as_read()
         order = np.lexsort((-read.count, read.owner))
         count, owner = read.count[order], read.owner[order]
         start = np.searchsorted(owner, np.arange(self.classes))
@@ -172,6 +173,18 @@ class Histogram:
         rare = np.bincount(owner, weights=np.where(rank >= l - 1, count, 0), minlength=self.classes)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(rare > 0, most / rare, np.inf)
+
+    def most_frequent(self) -> Floats:
+        """The part of each class's records that its most frequent value has: the α of (α, k)-anonymity."""
+        read = self.as_read()
+        start = np.searchsorted(read.owner, np.arange(self.classes))
+        return np.asarray(np.maximum.reduceat(read._parts(), start))
+
+    def gains(self) -> Floats:
+        """For each entry by which part of its share in the table the value is more frequent in the class, 0 or more."""
+        share = self.share[self.value]
+        with np.errstate(divide="ignore"):  # a value that persons vote for in a class, and nobody in the whole table
+            return np.asarray(np.maximum(0.0, (self._parts() - share) / share))
 
     def distance(self, *, ordered: bool) -> Floats:
         """Earth mover's distance between each class's values and the table's, 0 to 1: the t of t-closeness.

@@ -69,9 +69,15 @@ def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool
 
 @hookimpl
 def pamola_add_privacy_models() -> dict[str, str]:
-    classes = ("KAnonymity", "KMap", "LDiversity", "TCloseness", "DeltaDisclosure")
-    names = ("k-anonymity", "k-map", "l-diversity", "t-closeness", "delta-disclosure")
-    return {name: f"pamola_ops_anonymize.privacy_models:{cls}" for name, cls in zip(names, classes, strict=True)}
+    return {
+        "k-anonymity": "pamola_ops_anonymize.privacy_models:KAnonymity",
+        "k-map": "pamola_ops_anonymize.privacy_models:KMap",
+        "l-diversity": "pamola_ops_anonymize.privacy_models:LDiversity",
+        "t-closeness": "pamola_ops_anonymize.privacy_models:TCloseness",
+        "delta-disclosure": "pamola_ops_anonymize.privacy_models:DeltaDisclosure",
+        "alpha-k-anonymity": "pamola_ops_anonymize.frequency_models:AlphaKAnonymity",
+        "beta-likeness": "pamola_ops_anonymize.frequency_models:BetaLikeness",
+    }
 
 
 @hookimpl(trylast=True)
