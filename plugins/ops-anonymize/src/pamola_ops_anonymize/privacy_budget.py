@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import DataError, DataRefused
+from pamola_tasks.errors import DataRefused
 from pamola_tasks.protocols import Files
 from pamola_tasks.record import now, rfc3339
-from pamola_tasks.storage import appending, journal
+from pamola_tasks.storage import journal
+
+from .anchored import AnchoredJournal
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
@@ -122,9 +124,15 @@ class PrivacyLedger:
         key: bytes | None = None,
         limits: Mapping[str, Spending] = types.MappingProxyType({}),
     ) -> None:
-        self._files = files
-        self._path = path
-        self._key = key
+        self._journal = AnchoredJournal(
+            files=files,
+            path=path,
+            anchor=PROGRESS,
+            key=key,
+            what="the privacy ledger",
+            so="The spent budget is unknown, so no more can be spent: restore it from a copy",
+            needs=lambda entry: bool(entry.get("schema", 1) > 1),
+        )
         self.limits = limits
 
     def account(self, budget: str, origins: Iterable[str] = ()) -> Account:
@@ -133,11 +141,11 @@ class PrivacyLedger:
         Raises:
             DataError: The ledger is damaged, missing or older than noted: the spent budget is unknown.
         """
-        return self._account(self._read(), budget, origins)
+        return self._account(self._journal.read(), budget, origins)
 
     def accounts(self) -> list[Account]:
         """All budgets, each once whatever names it has had."""
-        entries, found = self._read(), []
+        entries, found = self._journal.read(), []
         named: set[str] = set()
         for entry in entries:
             if entry["budget"] not in named:
@@ -156,8 +164,8 @@ class PrivacyLedger:
             DataRefused: It would be more than the limit.
             DataError: The ledger is damaged, missing or older than noted.
         """
-        with journal.locked(self._files, self._path) as file:
-            entries = self._read()
+        with self._journal.appending() as append:
+            entries = self._journal.read()
             before = self._account(entries, request.budget, request.origins)
             spent_by = {(entry.get("run_id"), entry.get("step")) for entry in before.entries}
             if (request.run_id, request.step) in spent_by:
@@ -186,9 +194,7 @@ class PrivacyLedger:
                 "step": request.step,
                 **request.facts,
             }
-            journal.append_to(file, [entry], key=self._key)
-            appending.sync(file)
-            self._note_progress()
+            append(entry)
         return before, after
 
     def _allowed(self, before: Account, request: Request) -> Spending | None:
@@ -197,45 +203,6 @@ class PrivacyLedger:
             return before.limit if request.limit is None else request.limit.least(before.limit)
         least = functools.reduce(Spending.least, stated)
         return least.least(request.limit)
-
-    def _lines(self) -> list[bytes]:
-        try:
-            with self._files.open_raw(self._path) as file:
-                return file.read().split(b"\n")[:-1]  # without one that a crash has cut
-        except FileNotFoundError:
-            return []
-
-    def _note_progress(self) -> None:
-        lines = self._lines()
-        noted = {"lines": len(lines), "last": journal.link(lines[-1])}
-        journal.replace(self._files, PROGRESS, [journal.encode(noted, key=self._key)])
-
-    def _check_progress(self) -> None:
-        noted = journal.read(self._files, PROGRESS, key=self._key)
-        if noted.damaged or noted.torn:
-            raise self._unknown(f"{PROGRESS} is damaged")
-        lines = self._lines()
-        for entry in noted.entries:
-            count = int(entry["lines"])
-            if len(lines) < count or journal.link(lines[count - 1]) != entry["last"]:
-                missing = "missing" if not lines else "not the one that was written last"
-                raise self._unknown(f"it is {missing}: {count} entries are noted in {PROGRESS}")
-
-    def _unknown(self, why: str) -> DataError:
-        return DataError(
-            f"the privacy ledger {self._files.name(self._path)} cannot be used: {why}. The spent budget is unknown, so"
-            f" no more can be spent: restore it from a copy"
-        )
-
-    def _read(self) -> list[dict[str, Any]]:
-        def written_with_key(entry: Mapping[str, Any]) -> bool:
-            return bool(entry.get("schema", 1) > 1)
-
-        found = journal.read(self._files, self._path, key=self._key, needs=written_with_key, keeps_old=True)
-        if found.damaged:
-            raise self._unknown(f"it is damaged (line {found.damaged[0].line}: {found.damaged[0].reason})")
-        self._check_progress()
-        return found.entries
 
     def _account(self, entries: Sequence[Mapping[str, Any]], budget: str, origins: Iterable[str]) -> Account:
         """The entries that have to do with a budget by a name or an origin, directly or through others."""
