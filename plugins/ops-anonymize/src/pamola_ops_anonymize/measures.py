@@ -109,6 +109,18 @@ class Grouping:
         """Mean size of a class; None where there is no record."""
         return float(self.sizes.mean()) if len(self.sizes) else None
 
+    def greatest(self, of_class: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The risk of each record, or of each person the greatest of their records, from the risk of each class."""
+        return self.greatest_of_records(of_class[self.group])
+
+    def greatest_of_records(self, risk: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The same from the risk of each record."""
+        if self.persons is None:
+            return np.asarray(risk)
+        greatest = np.zeros(self.persons.count)
+        np.maximum.at(greatest, self.persons.of, risk)
+        return greatest
+
     def discernibility(self, suppressed: int = 0) -> int:
         """Sum over the records of how many they look like; a suppressed one looks like the whole table.
 

@@ -33,6 +33,7 @@ from .measures import Grouping
 from .models import Histogram, SensitiveValues
 from .persons import Persons, repeated, smallest_class
 from .read_as_text import warn_of_categories
+from .risk_estimates import RecordRisks, by_weights, singled_out, unique_in_population, weights_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -41,6 +42,11 @@ Floats = npt.NDArray[np.float64]
 def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not (is_number(value) and 0 < value <= 1):
         raise wrong(operation, attribute.name, "a number above 0 and at most 1", value)
+
+
+def _one_column(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not (value is None or isinstance(value, str)):
+        raise wrong(operation, attribute.name, "the name of a column", value)
 
 
 class RiskOperation(Operation):
@@ -60,6 +66,16 @@ class RiskOperation(Operation):
         person: Columns that together identify the person of a record (a household in the same way), where a person
             may have several records: classes, risks and uniques then count persons, each with the greatest risk of
             their records and one vote for l, t and δ. The population's persons are counted where it has these columns.
+        sampling_fraction: The part of a population that the table is a random sample of: how many persons are unique
+            there is then estimated by the models of Zayatz (1991), Pitman (Hoshino 2001) and SNB (Chen and
+            Keller-McNulty 1998), of which a decision rule takes one (Dankar et al. 2012). With `weights` and without
+            this, the number of records over the sum of the weights.
+        weights: The column of survey weights: how many persons of the population a record represents. The risk of each
+            record and of the table are then estimated, too (Benedetti and Franconi 1998, as in μ-Argus and sdcMicro).
+        special_uniques: The most columns of a minimal sample unique to look for (SUDA2: Manning and Haglin 2005);
+            records that few columns single out are special uniques. Not looked for unless given.
+        record_risks: Whether to write a file `<output_prefix>_record_risks.csv` that is not to be released: the risks
+            and scores of each record, with its number in the input, counted from 0.
         risk_threshold: Records with a risk above this count as at risk; 0.2 means classes of fewer than 5.
         l: For which l recursive (c, l)-diversity is measured: the least c that the table does not reach.
         c: The c of recursive (c, l)-diversity, for which the greatest l is reported.
@@ -73,13 +89,17 @@ class RiskOperation(Operation):
     quasi_identifiers: list[str] = attrs.field(validator=some_columns)
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
+    sampling_fraction: float | None = attrs.field(default=None, validator=attrs.validators.optional(_share))
+    weights: str | None = attrs.field(default=None, validator=_one_column)
+    special_uniques: int | None = attrs.field(default=None, validator=whole_number(1))
+    record_risks: bool = False
     risk_threshold: float = attrs.field(default=0.2, validator=_share)
     l: int = attrs.field(default=2, validator=whole_number(2))  # noqa: E741 - the letter is the measure's name
     c: float = attrs.field(default=3.0, validator=positive)
     distinguish: Distinguish = attrs.field(default="reader", validator=one_of(Distinguish))
     output_prefix: str | None = None
 
-    version = "1.1"
+    version = "1.2"
     category = "metrics"
 
     def __attrs_post_init__(self) -> None:
@@ -89,6 +109,8 @@ class RiskOperation(Operation):
                 f"RiskOperation: {', '.join(both)} is in both `quasi_identifiers` and `sensitive_attributes`:"
                 f" a column has one role"
             )
+        if self.weights in {*self.quasi_identifiers, *self.sensitive_attributes, *columns_of_person(self.person)}:
+            raise ParameterError(f"RiskOperation: {self.weights} is in `weights`, and has another role")
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Read only the columns that are named, measure, and write the artifact `<output_prefix>_risk`."""
@@ -97,6 +119,7 @@ class RiskOperation(Operation):
             "quasi_identifiers": self.quasi_identifiers,
             "sensitive_attributes": self.sensitive_attributes,
             "person": of_person,
+            "weights": [] if self.weights is None else [self.weights],
         }
         require(ctx, self.input_dataset, roles)
         frame = ctx.data.frame(
@@ -112,6 +135,8 @@ class RiskOperation(Operation):
         metrics = {"counted": grouping.counted} | self._reidentification(grouping)
         if self.population_dataset is not None:
             metrics |= self._in_population(ctx, frame, self.population_dataset, grouping)
+        estimates = self._estimates(ctx, frame, grouping)
+        metrics |= estimates.metrics
         metrics["sensitive_attributes"] = {
             name: disclosure(grouping, frame[name], self.l, self.c, self.distinguish)
             for name in self.sensitive_attributes
@@ -128,7 +153,36 @@ class RiskOperation(Operation):
             settings = {name: value for name, value in self.parameters().items() if value is not None}
             told = {"schema": 1, "settings": settings, **metrics, charts.TAG: self._charts(metrics, grouping)}
             file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode())
+        if self.record_risks:
+            of_record = {"risk": 1.0 / grouping.sizes[grouping.group], **estimates.of_record}
+            with ctx.artifact(
+                f"{self.output_prefix or self.input_dataset}_record_risks",
+                "csv",
+                f"Risk of each record of {self.input_dataset}: not to be released",
+                category="internal",
+            ) as file:
+                pd.DataFrame(of_record).to_csv(file, index_label="record")
         return OperationResult.success(metrics)
+
+    def _estimates(self, ctx: OperationContext, frame: pd.DataFrame, grouping: Grouping) -> RecordRisks:
+        """What is asked for beside the counts: by survey weights, of the population, of special uniques."""
+        metrics: dict[str, Any] = {}
+        of_record: dict[str, Floats] = {}
+        fraction = self.sampling_fraction
+        if self.weights is not None:
+            weights = weights_of(frame, self.weights, self.input_dataset)
+            found = by_weights(grouping, weights, self.risk_threshold, ctx.warn)
+            metrics |= found.metrics
+            of_record |= found.of_record
+            fraction = fraction or min(1.0, grouping.sizes.sum() / metrics["population_estimated"])
+        if fraction is not None:
+            metrics["population_uniqueness"] = unique_in_population(grouping, fraction)
+        if self.special_uniques is not None:
+            quasi = self.quasi_identifiers
+            found = singled_out(grouping, frame, quasi, self.special_uniques, fraction, self.risk_threshold)
+            metrics |= found.metrics
+            of_record |= found.of_record
+        return RecordRisks(metrics, of_record)
 
     def _warn_of_repeats(self, ctx: OperationContext, grouping: Grouping) -> None:
         """Warn where a column that is called like a direct identifier repeats: a person may be in a class twice."""
@@ -151,7 +205,7 @@ class RiskOperation(Operation):
     def _reidentification(self, grouping: Grouping) -> dict[str, Any]:
         """What an attacker who knows that a person is in the table can do with the table alone."""
         sizes, total = grouping.sizes, grouping.total
-        risk = greatest_risks(1.0 / sizes, grouping)
+        risk = grouping.greatest(1.0 / sizes)
         uniques = int((risk == 1.0).sum())
         at_risk = int((risk > self.risk_threshold).sum())
         average = grouping.classes / total if grouping.persons is None else float(risk.mean())
@@ -179,6 +233,10 @@ class RiskOperation(Operation):
             "Marketer, average": (None, metrics["marketer"]),
             f"Part of the {grouping.counted} at risk": (None, metrics["prosecutor"]["share_at_risk"]),
         }
+        if "individual_risk" in metrics:
+            readings["Individual, average"] = (None, metrics["individual_risk"]["global"])
+        if "population_uniqueness" in metrics:
+            readings["Unique in the population"] = (None, metrics["population_uniqueness"]["uniqueness"])
         return [
             charts.risk_gauge(readings, self.risk_threshold),
             charts.class_sizes({"": grouping.sizes}),
@@ -202,7 +260,7 @@ class RiskOperation(Operation):
                 f" is not the population, or its quasi-identifiers are written differently. These records count as"
                 f" re-identified"
             )
-        risk = greatest_risks(1.0 / np.maximum(count, 1), grouping)
+        risk = grouping.greatest(1.0 / np.maximum(count, 1))
         at_risk = int((risk > self.risk_threshold).sum())
         average = float(risk.mean())
         alone = (grouping.sizes == 1) & (count == 1)
@@ -215,16 +273,6 @@ class RiskOperation(Operation):
             "journalist": _risks(float(risk.max()), average, at_risk, grouping.total, grouping.counted),
             "marketer": average,
         }
-
-
-def greatest_risks(of_class: Floats, grouping: Grouping) -> Floats:
-    """The risk of each record, or of each person the greatest of their records, from the risk of each class."""
-    risk = of_class[grouping.group]
-    if grouping.persons is None:
-        return np.asarray(risk)
-    greatest = np.zeros(grouping.persons.count)
-    np.maximum.at(greatest, grouping.persons.of, risk)
-    return greatest
 
 
 def _risks(highest: float, average: float, at_risk: int, total: int, counted: str) -> dict[str, Any]:
