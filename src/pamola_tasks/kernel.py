@@ -329,6 +329,7 @@ class Kernel:
             error=session.error,
             datasets=OutcomeDatasets(session),
             record=record,
+            internal=session.run.places.of(record.task_id).internal,
         )
 
 

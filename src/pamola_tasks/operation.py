@@ -43,14 +43,15 @@ def reads(default: Any = attrs.NOTHING) -> Any:
     return attrs.field(default=default, metadata={_DATASET: "reads"})
 
 
-def writes(default: Any = attrs.NOTHING) -> Any:
+def writes(default: Any = attrs.NOTHING, *, internal: bool = False) -> Any:
     """A parameter that names the dataset (or the list of datasets) which the operation writes.
 
     Args:
         default: A name in which `{input}` means the first dataset read, and `{parameter}` the value of any
             parameter declared before. Type checkers know of it where it is given by keyword.
+        internal: The dataset must not be released: it goes to `internal/`, not to `output/`.
     """
-    metadata = {_DATASET: "writes"}
+    metadata = {_DATASET: "internal" if internal else "writes"}
     if isinstance(default, str) and "{" in default:
         metadata["template"] = template = default
 
@@ -125,10 +126,14 @@ class Operation:
 
     def output_datasets(self) -> tuple[str, ...]:
         """Names of the datasets that it writes."""
-        return self._datasets("writes")
+        return self._datasets("writes", "internal")
 
-    def _datasets(self, kind: str) -> tuple[str, ...]:
-        fields = [field.name for field in attrs.fields(type(self)) if field.metadata.get(_DATASET) == kind]
+    def internal_datasets(self) -> tuple[str, ...]:
+        """Names of those that it writes and that must not be released."""
+        return self._datasets("internal")
+
+    def _datasets(self, *kinds: str) -> tuple[str, ...]:
+        fields = [field.name for field in attrs.fields(type(self)) if field.metadata.get(_DATASET) in kinds]
         values = [getattr(self, name, None) for name in fields]
         names = [[v] if isinstance(v, str) else v.values() if isinstance(v, dict) else v or () for v in values]
         return tuple(dict.fromkeys(itertools.chain.from_iterable(names)))
@@ -146,7 +151,7 @@ class Operation:
 
         Args:
             data_source: A data source, or a dict of frames.
-            task_dir: A folder that becomes the task's directory: outputs go to `output/` in it.
+            task_dir: A folder that becomes the task's directory: what may be released goes to `output/` in it.
             reporter: Receives the operation's beginning and end.
             progress_tracker: Its `update(n)` is called on progress.
             **params: Values for the operation's parameters, for this call only.
@@ -233,7 +238,8 @@ class OperationContext:
             name: Its name without extension.
             kind: Its extension: `json`, `csv`, `png` …
             description: What it is, for people.
-            category: `output`, `internal` (not to be released) or `dictionary`, which are directories; or another word.
+            category: `output` for what may be released; `metrics` (what was measured) and `internal` for what must not,
+                which go to `internal/`; `dictionary`, to `dictionaries/`; another word, to `output/`.
             tags: To find it by; a JSON file with the tag `charts` has charts for the report under that key.
             group: Name of a group of artifacts that belong together.
         """

@@ -55,6 +55,7 @@ class Outcome:
     error: BaseException | None  #: the exception that made the run fail, or None
     datasets: Mapping[str, Any]  #: what the run left, by name, read when asked for
     record: RunRecord  #: everything else there is to know
+    internal: str = ""  #: the folder of what the run made that must not be released, like the paths in `record`
 
     @property
     def success(self) -> bool:

@@ -89,7 +89,9 @@ class Killer:
     def left(self) -> dict[str, str]:
         """Every output, intermediate dataset and artifact, with the hash of its bytes."""
         home = self.project / "DATA/processed/chain"
-        found = [path for part in ("output", "dictionaries", ".state/steps") for path in (home / part).rglob("*")]
+        found = [
+            path for part in ("output", "internal", "dictionaries", ".state/steps") for path in (home / part).rglob("*")
+        ]
         return {
             str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in found

@@ -451,9 +451,9 @@ def test_the_history_answers_by_task_success_limit_and_output(place, monkeypatch
     assert [r["success"] for r in tasks.get_task_execution_history("t_1")] == [True, False]
     assert len(tasks.get_task_execution_history("t_1", success_only=True)) == 1
     assert len(tasks.get_task_execution_history(limit=2)) == 2
-    wrote = tasks.find_task_by_output("DATA/processed/t_1/output/p_profile.json")
+    wrote = tasks.find_task_by_output("DATA/processed/t_1/internal/p_profile.json")
     assert wrote["task_id"] == "t_1"
-    assert tasks.find_task_by_output(place / "DATA/processed/t_1/output/p_profile.json") == wrote
+    assert tasks.find_task_by_output(place / "DATA/processed/t_1/internal/p_profile.json") == wrote
     assert tasks.find_task_by_output("DATA/processed/t_1/output/other.json") is None
 
 

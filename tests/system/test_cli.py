@@ -108,7 +108,7 @@ def test_a_failed_run_ends_with_1_names_step_error_and_the_command_that_goes_on(
     manifest = json.loads((project / "DATA/processed/failing/manifest.json").read_text())
     assert manifest["verdict"] == "FAIL"
     assert [s["step"] for s in report["operations"]] == ["ProfileOperation", "AnonymizeOperation"]
-    assert not (project / "DATA/processed/failing/output/after_profile.json").exists()
+    assert not (project / "DATA/processed/failing/internal/after_profile.json").exists()
 
 
 def test_with_continue_on_error_later_steps_run_and_the_run_has_failed_all_the_same(cli, project):
@@ -117,7 +117,7 @@ def test_with_continue_on_error_later_steps_run_and_the_run_has_failed_all_the_s
     outcome = json.loads(done.stdout)
     assert [s["status"] for s in outcome["steps"]] == ["success", "error", "success"]
     assert outcome["success"] is False
-    assert (project / "DATA/processed/failing/output/after_profile.json").exists()
+    assert (project / "DATA/processed/failing/internal/after_profile.json").exists()
 
 
 def test_a_repaired_task_goes_on_where_it_failed(cli, project):

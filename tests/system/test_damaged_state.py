@@ -54,7 +54,7 @@ def results(root: Path) -> dict[str, bytes]:
     home = root / "DATA/processed/t"
     return {
         f"{part}/{name}": data
-        for part in ("output", "dictionaries", ".state/steps")
+        for part in ("output", "internal", "dictionaries", ".state/steps")
         for name, data in files_below(home / part).items()
     }
 

@@ -261,7 +261,7 @@ def test_several_tasks_and_processes(lab, default):
     assert said.index("demo") < said.index("a-second succeeded")
     assert "demo" in lab.ask("graph")
     lab.ask("run", "a-second", "--with-dependencies", "--restart", "--set", "use_encryption=true")
-    assert (lab.root / "LAB/a-second/output/released_profile.json").read_bytes().startswith(b"acme/1\n")
+    assert (lab.root / "LAB/a-second/internal/released_profile.json").read_bytes().startswith(b"acme/1\n")
     assert outside_of_the_toys_layout(lab) == []
 
 

@@ -184,6 +184,11 @@ class TaskPlace:
         return self.directories["task"]
 
     @property
+    def internal(self) -> str:
+        """What the task makes and must not be released, beside `output`."""
+        return f"{self.home}/internal"
+
+    @property
     def state(self) -> str:
         """What the task keeps for its next run."""
         return self.directories["state"]

@@ -72,7 +72,7 @@ def outdated(files: Files, place: TaskPlace, record: Mapping[str, Any] | None) -
     if record is None or not record.get("report_files"):  # of an older release, or of another history
         return []
     left = {str(item.get("path")) for item in record.get("output_files") or ()}
-    folders = [place.directories[kind] for kind in ("output", "internal") if kind in place.directories]
+    folders = (place.directories["output"], place.internal)
     return [path for folder in folders for path in _all_files(files, folder) if path not in left]
 
 

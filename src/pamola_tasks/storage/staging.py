@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import DataSource, RunServices, StagedStep
     from pamola_tasks.record import DatasetRecord, SavedStep, StepRecord
 
+_INTERNAL = ("internal", "metrics")  # categories of artifacts that must not be released
+
 
 @attrs.define(eq=False)
 class StepData:
@@ -162,7 +164,8 @@ class StepStaging:
             kind="output" if final else "intermediate",
         )
         file_name = Path(record.path).name if record.path else f"{name}.{format}"
-        target = self.claim((run.directories.get_directory("output") if final else self._home) / file_name)
+        folder = "internal" if name in self._step.operation.internal_datasets() else "output"
+        target = self.claim((self._directory(folder) if final else self._home) / file_name)
         staged = self._path(file_name)
         record = attrs.evolve(record, path=run.files.name(target) if record.path else "")
         self._refuse_if_ended(staged)
@@ -185,8 +188,8 @@ class StepStaging:
         check_name(name, "the artifact name")
         check_name(kind, "the artifact type")
         self._refuse_if_ended()
-        directory = {"dictionary": "dictionaries", "internal": "internal"}.get(category, "output")
-        target = self.claim(self._run.directories.get_directory(directory) / f"{name}.{kind}")
+        directory = "dictionaries" if category == "dictionary" else "internal" if category in _INTERNAL else "output"
+        target = self.claim(self._directory(directory) / f"{name}.{kind}")
         staged = self._path(f"artifact-{directory}/{name}.{kind}")
         with self._run.files.create(staged, "artifact") as file:
             yield file  # type: ignore[misc]  # mypy takes no BufferedIOBase for an IO[bytes]
@@ -206,6 +209,11 @@ class StepStaging:
             root=str(self._run.files.root),
         )
         self.files.append(StagedFile(staged, target, artifact=made))
+
+    def _directory(self, kind: str) -> Path:
+        """Where files are published; `internal` is in the task's directory in every layout (`TaskPlace.internal`)."""
+        found = self._run.directories.get_directory("task" if kind == "internal" else kind)
+        return found / kind if kind == "internal" else found
 
     def _path(self, name: str) -> str:
         self._used = True

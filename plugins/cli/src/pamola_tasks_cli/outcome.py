@@ -59,6 +59,10 @@ def print_outcome(outcome: Outcome, asked: str) -> None:
     rows += listed("warnings", record.warnings)
     rows += listed("observers", [f"{one['plugin']} failed in {one['hook']}" for one in record.observer_failures])
     rows += listed("outputs", outputs)
+    made = {output.path for output in record.outputs} | {a.path for step in record.steps for a in step.artifacts}
+    if kept := len({path for path in made if outcome.internal and path.startswith(f"{outcome.internal}/")}):
+        many = "1 file" if kept == 1 else f"{kept} files"
+        rows.append(("internal", f"{from_here(outcome.project_root / outcome.internal)}  ({many} not to be released)"))
     if outcome.report:
         page = outcome.report.with_suffix(".html")
         rows.append(("report", from_here(page if page.exists() else outcome.report)))

@@ -134,7 +134,7 @@ class TaskDependencyManager:
         return next((path for path in paths if self._files.exists(path)), None)
 
     def get_dependency_output(self, dependency_id: str, file_pattern: str | None = None) -> Path | list[Path]:
-        """The output directory of a task, or the files beneath it that match.
+        """The output directory of a task, or the files beneath it, and beneath `internal` beside it, that match.
 
         Args:
             file_pattern: `*.csv`, `**/*.json` …
@@ -142,10 +142,13 @@ class TaskDependencyManager:
         Raises:
             DependencyMissingError: There is no such directory; with `continue_on_error` only a warning.
         """
+        folders = []
         if self.is_absolute_dependency(dependency_id):
             folder = self._files.name(dependency_id)
         else:
-            folder = self._places.of(dependency_id).directories["output"]
+            place = self._places.of(dependency_id)
+            folder = place.directories["output"]
+            folders = [place.internal] if self._files.exists(place.internal) else []
         if not self._files.exists(folder):
             made_by = f"the task {dependency_id!r}, which should have left it"
             message = f"there is no {folder}: {made_by}, has to be run first"
@@ -155,7 +158,8 @@ class TaskDependencyManager:
             return self._files.root / folder if file_pattern is None else []
         if file_pattern is None:
             return self._files.root / folder
-        return [self._files.root / name for name in matching(self._files, folder, file_pattern)]
+        found = (name for each in (folder, *folders) for name in matching(self._files, each, file_pattern))
+        return [self._files.root / name for name in found]
 
 
 def matching(files: Files, folder: str, pattern: str) -> list[str]:

@@ -11,6 +11,7 @@ from pamola_tasks.errors import AlreadyRunning, ConfigurationError, EncryptionEr
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.secret import variables
 from pamola_tasks.storage import system
+from pamola_tasks.storage.leftovers import entries
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, KernelView, Project, RunServices
@@ -59,22 +60,26 @@ def _refuse_another_key(run: RunServices, manager: TaskEncryptionManager) -> Non
     from pamola_tasks_encryption.errors import WrongKey
     from pamola_tasks_encryption.header import HEADER_SIZE
 
-    folder, ours = str(run.directories.get_directory("output")), manager.key_ids
-    for name, found in run.files.iter(folder) if run.files.exists(folder) else ():
-        if found.kind == "file":
-            with run.files.open_raw(f"{folder}/{name}") as file:
-                theirs = manager.file_key_id(file.read(HEADER_SIZE))
-            if theirs and theirs not in ours:
-                said = (
-                    f"{run.files.name(f'{folder}/{name}')} is encrypted with the key {theirs}, and the available key"
-                    f" ({manager.get_encryption_info()['key_source']}) is {manager.key_id}"
-                )
-                if run.options.restart:
-                    return run.warn(f"{said}: everything is made again under this one")
-                raise WrongKey(
-                    f"{said}: give the run that key, or move the files to this one with `pamola-task keys rekey --from"
-                    " KEYFILE`, where KEYFILE holds the other, or make everything again with --restart; nothing was run"
-                )
+    place, ours = run.places.of(run.record.task_id), manager.key_ids
+    found = (
+        (folder, *entry)
+        for folder in (place.directories["output"], place.internal)
+        for entry in entries(run.files, folder)
+    )
+    for path in (f"{folder}/{name}" for folder, name, kind in found if kind == "file"):
+        with run.files.open_raw(path) as file:
+            theirs = manager.file_key_id(file.read(HEADER_SIZE))
+        if theirs and theirs not in ours:
+            said = (
+                f"{path} is encrypted with the key {theirs}, and the available key"
+                f" ({manager.get_encryption_info()['key_source']}) is {manager.key_id}"
+            )
+            if run.options.restart:
+                return run.warn(f"{said}: everything is made again under this one")
+            raise WrongKey(
+                f"{said}: give the run that key, or move the files to this one with `pamola-task keys rekey --from"
+                " KEYFILE`, where KEYFILE holds the other, or make everything again with --restart; nothing was run"
+            )
     return None
 
 

@@ -242,6 +242,7 @@ class AnonymizeOperation(Operation):
             f"{self.output_dataset}_anonymization",
             "json",
             f"How {self.output_dataset} was anonymized, with its remaining utility",
+            category="metrics",
             tags=[charts.TAG],
         ) as file:
             settings = {name: value for name, value in self.parameters().items() if value is not None}

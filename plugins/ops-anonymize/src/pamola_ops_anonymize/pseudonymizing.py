@@ -77,7 +77,7 @@ class PseudonymizeOperation(ColumnOperation):
     output_dataset: str = writes("{input}_pseudonymized")
     method: Method = attrs.field(default="hmac-sha256", validator=_keyed_method)
     purpose: str = attrs.field(default="pseudonyms", validator=_purpose)
-    vault_dataset: str | None = writes(None)
+    vault_dataset: str | None = writes(None, internal=True)
     normalize: list[Normalization] = attrs.field(factory=list, validator=some_of(Normalization))
 
     version = "1.3"
@@ -167,7 +167,7 @@ class ReidentifyOperation(Operation):
 
     input_dataset: str = reads()
     vault_dataset: str = reads()
-    output_dataset: str = writes("{input}_reidentified")
+    output_dataset: str = writes("{input}_reidentified", internal=True)
     columns: list[str] = attrs.field(validator=some_columns)
     purpose: str = attrs.field(default="pseudonyms", validator=_purpose)
     output_format: str | None = None

@@ -88,7 +88,7 @@ class ProfileOperation(Operation):
             )
         as_read = self._as_read(ctx)
         name = artifact_name(self.output_prefix or self.dataset_name, "profile")
-        with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="output", tags=[TAG]) as file:
+        with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="metrics", tags=[TAG]) as file:
             document = {"dataset": self.dataset_name, **attrs.asdict(profile), TAG: charts_of_profile(profile)}
             file.write(as_json({**document, "as_read": as_read}))
         return OperationResult.success(metrics={**self._metrics(profile), **_told_of(as_read)})
@@ -189,7 +189,7 @@ class CorrelationOperation(Operation):
         }
         name = artifact_name(self.output_prefix or f"{self.primary_dataset}_{self.secondary_dataset}", "correlations")
         description = f"Correlations of {self.primary_dataset} and {self.secondary_dataset}, joined on {self.join_key}"
-        with ctx.artifact(name, "json", description, category="output", tags=[TAG]) as file:
+        with ctx.artifact(name, "json", description, category="metrics", tags=[TAG]) as file:
             file.write(
                 as_json(
                     {

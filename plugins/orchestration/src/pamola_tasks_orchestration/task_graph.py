@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pamola_tasks.kernel import Kernel
     from pamola_tasks.protocols import RunServices
 
-_PUBLISHED = ("output", "dictionaries")  # the folders of a task that others may read from
+_PUBLISHED = ("output", "dictionaries")  # the folders beside `internal` of a task that others may read from
 
 
 # ---------------------------------------------------------------- order
@@ -169,7 +169,8 @@ def writer_of(run: RunServices, path: str) -> str | None:
         # Lexical on purpose: nothing is opened here, and the file need not be there yet.
         absolute = os.path.normpath(run.files.root / candidate)
         writer = run.places.owner_of(absolute)
-        directories = run.places.of(writer).directories if writer else {}
-        if any(run.files.name(absolute).startswith(f"{directories[kind]}/") for kind in _PUBLISHED if directories):
+        place = run.places.of(writer) if writer else None
+        folders = (place.internal, *(place.directories[kind] for kind in _PUBLISHED)) if place else ()
+        if any(run.files.name(absolute).startswith(f"{folder}/") for folder in folders):
             return writer
     return None

@@ -219,7 +219,15 @@ def _data(report: Row, page: Pieces) -> Iterator[str]:
         "SHA-256": lambda dataset: _hash(dataset, page),
     }
     datasets = [{**row, "role": role} for role in ("input", "output") for row in _rows(report, f"{role}s")]
-    return _table(page, datasets, columns, right=[3, 4, 5])
+    yield from _table(page, datasets, columns, right=[3, 4, 5])
+    folders = _map(_map(report, "run"), "folders")
+    if folders:
+        yield page.facts(
+            [
+                ("May be released", page.code(folders["released"])),
+                ("Not to be released", page.code(folders["internal"])),
+            ]
+        )
 
 
 def _artifacts(report: Row, page: Pieces) -> Iterator[str]:

@@ -21,7 +21,7 @@ from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
 from pamola_tasks_reports.formatting import plain
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Config, Encryption, Redactor, RunServices
+    from pamola_tasks.protocols import Config, Encryption, Places, Redactor, RunServices
     from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
 
 SCHEMA = 1
@@ -173,6 +173,7 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "user": _user(),
         "resumed_from": record.resumed_from,
         "seed": record.seed,
+        "folders": _folders(source),
     }
 
 
@@ -215,6 +216,15 @@ def _step(step: StepRecord, inventory: Inventory, problems: list[str]) -> dict[s
         "artifacts": [inventory.name(artifact.path) for artifact in step.artifacts],
         **({"charts": charts} if charts else {}),
     }
+
+
+def _folders(source: Source) -> dict[str, str]:
+    """The folder of what may be released, and that of what must not."""
+    places: Places | None = service(source.run, "places")
+    if places is None or not source.record.task_id:
+        return {}
+    place = places.of(source.record.task_id)
+    return {"released": place.directories["output"], "internal": place.internal}
 
 
 def _groups(artifacts: list[dict[str, Any]], named: Mapping[str, ArtifactGroup]) -> dict[str, Any]:
