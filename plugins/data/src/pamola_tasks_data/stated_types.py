@@ -7,7 +7,7 @@ texts are read as they are stated to be written.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -95,6 +95,36 @@ def apply_types(
     if problems:
         raise DataError("; ".join(problems))
     return frame
+
+
+def values_as(
+    texts: Sequence[str], stated: ColumnType | None, dtype: str, options: Mapping[str, Any], zoned: bool | None
+) -> list[Any]:
+    """Texts as values of a column; None where they do not fit its type.
+
+    Args:
+        texts: As cells of its file have them.
+        stated: Its type, where `data_types` states one.
+        dtype: What it is read as, where none is stated.
+        options: How its dataset is written.
+        zoned: Whether its times say an offset from UTC, where that is known.
+    """
+    kinds = [name for start, names in _KINDS_OF.items() if dtype.lower().startswith(start) for name in names]
+    found = pd.Series([None] * len(texts), dtype=object)
+    for kind in [stated] if stated is not None else [ColumnType(type=name).completed(options) for name in kinds]:
+        made: Any = None
+        left = pd.Series(list(texts), dtype=TEXT_DTYPE).where(found.isna())
+        while made is None:
+            try:
+                timed = kind.kind in ("date", "datetime")
+                made = _to_datetime(left, kind, zoned)[0] if timed else _CONVERT[kind.kind](left, kind)
+            except Misfits as misfits:
+                left = left.mask(pd.Series(misfits.which.to_pylist(), dtype="boolean").fillna(False).astype(bool))
+        found = found.where(made.isna(), made.astype(object))
+    return [None if pd.isna(value) else value for value in found]
+
+
+_KINDS_OF = {"int": ["integer"], "float": ["number"], "bool": ["boolean"], "datetime64": ["date", "datetime"]}
 
 
 def _parts(series: pd.Series, stated: ColumnType) -> tuple[Any, Any]:

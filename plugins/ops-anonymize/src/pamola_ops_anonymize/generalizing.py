@@ -35,6 +35,7 @@ from .columns import (
 from .hierarchies import key_of, labels_at
 from .hierarchy_files import stated_hierarchy
 from .notation import ISO_MOMENT, SUPPRESSED, category_set, interval
+from .stated_values import as_in_column, told_of_absent
 
 Method = Literal["interval", "period", "groups", "hierarchy"]
 Period = Literal["month", "quarter", "year", "decade"]
@@ -74,7 +75,7 @@ class GeneralizeOperation(ColumnOperation):
         edges: With `interval`, in place of `width`: where they begin, and last where the last one ends: with
             `[0, 18, 65, 120]` an age of 34 becomes `[18,64]`. The last edge belongs to the last interval.
         period: With `period`: `month`, `quarter`, `year` or `decade`.
-        groups: With `groups`: for each label the values that it means, as they are written.
+        groups: With `groups`: for each label the values that it means, as they are written in the file or once read.
         labels: With `groups`: write the label; else the set of values, `{Divorced|Separated}`.
         hierarchies: With `hierarchy`: for each column the dataset that holds its hierarchy: a line a value, first the
             value, then what it becomes at each level.
@@ -110,7 +111,7 @@ class GeneralizeOperation(ColumnOperation):
         if self.method == "period" and self.period not in _MONTHS:
             raise wrong(self, "period", f"one of {', '.join(_MONTHS)}", self.period)
         if self.method == "groups":
-            self._group_of()
+            self._check_groups()
         if self.method == "hierarchy":
             self._check_levels()
 
@@ -125,26 +126,45 @@ class GeneralizeOperation(ColumnOperation):
             if isinstance(level, bool) or not isinstance(level, int) or level < 1:
                 raise wrong(self, "levels", f"whole numbers of 1 or more (that of {column})", level)
 
-    def _group_of(self) -> dict[str, str]:
-        """For each value, as text, what is written for it."""
+    def _check_groups(self) -> None:
         if not isinstance(self.groups, dict) or not self.groups:
             raise wrong(self, "groups", "a mapping from labels to lists of values", self.groups)
-        written: dict[str, str] = {}
+        seen: set[str] = set()
         for label, values in self.groups.items():
             if not isinstance(label, str) or not isinstance(values, (list, tuple)) or not values:
                 raise ParameterError(f"GeneralizeOperation: `groups`: {label!r} has to be text with a list of values")
-            members = sorted({text_of(value) for value in values})
-            for member in members:
-                if member in written:
-                    raise ParameterError(f"GeneralizeOperation: `groups`: a value of {label!r} is in another group too")
-                written[member] = label if self.labels else category_set(members)
+            members = {text_of(value) for value in values}
+            if members & seen:
+                raise ParameterError(f"GeneralizeOperation: `groups`: a value of {label!r} is in another group too")
+            seen |= members
+
+    def _groups(self, ctx: OperationContext, name: str) -> dict[str, tuple[str, str]]:
+        """For each value of a column, as text, what is written for it, and the label of its group."""
+        written: dict[str, tuple[str, str]] = {}
+        for label, values in (self.groups or {}).items():
+            members = sorted(set(as_in_column(ctx, self.input_dataset, name, values)))
+            if not written.keys().isdisjoint(members):
+                raise DataError(f"`groups`: a value of {label!r} is the same in {name} as one of another group")
+            written |= dict.fromkeys(members, (label if self.labels else category_set(members), label))
         return written
+
+    def _check_used(self, ctx: OperationContext, used: dict[str, set[str]], before: dict[str, set[str]]) -> None:
+        """Refuse groups of which a column has no value at all, and warn of groups that no column has a value of."""
+        groups = list(self.groups or ())
+        for name in self.columns:
+            if groups and before[name] and not used[name] and self.outside != "keep":
+                raise DataError(f"{self.input_dataset}: {told_of_absent('groups', [name], groups)}")
+        absent = [label for label in groups if not any(label in labels for labels in used.values())]
+        if absent and any(before.values()):
+            ctx.warn(f"{self.input_dataset}: {told_of_absent('groups', self.columns, absent)}")
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Generalize chunk by chunk; check that each cell was written or counted."""
         require(ctx, self.input_dataset, {"columns": self.columns})
         labels = {name: self._labels(ctx, name) for name in self.hierarchies}
         whole = {name: self.method == "interval" and self._whole_numbers(ctx, name) for name in self.columns}
+        groups = {name: self._groups(ctx, name) for name in self.columns} if self.method == "groups" else {}
+        used: dict[str, set[str]] = {name: set() for name in self.columns}
         outside = dict.fromkeys(self.columns, 0)
         before: dict[str, set[str]] = {name: set() for name in self.columns}
         after: dict[str, set[str]] = {name: set() for name in self.columns}
@@ -153,11 +173,13 @@ class GeneralizeOperation(ColumnOperation):
             written: dict[str, pd.Series[str]] = {}
             for name in self.columns:
                 codes, texts = distinct_texts(piece[name])
-                general = (
-                    [labels[name].get(text) for text in self._keys(ctx, name, texts)]
-                    if name in labels
-                    else self._generalized(piece[name], whole[name])
-                )
+                if name in groups:
+                    used[name].update(groups[name][text][1] for text in texts if text in groups[name])
+                    general = [groups[name].get(text, (None,))[0] for text in texts]
+                elif name in labels:
+                    general = [labels[name].get(text) for text in self._keys(ctx, name, texts)]
+                else:
+                    general = self._generalized(piece[name], whole[name])
                 count = np.bincount(codes[codes != MISSING], minlength=len(texts))
                 strays = [position for position, cell in enumerate(general) if cell is None]
                 outside[name] += int(count[strays].sum())
@@ -173,6 +195,7 @@ class GeneralizeOperation(ColumnOperation):
             return piece.assign(**written)
 
         rows, _, looks_like = self.rewritten(ctx, generalize)
+        self._check_used(ctx, used, before)
         for name, count in outside.items():
             if count and self.outside == "keep":
                 ctx.warn(f"{self.output_dataset}: {count:,} values of {name} are outside and were left unchanged")
@@ -228,9 +251,6 @@ class GeneralizeOperation(ColumnOperation):
     def _generalized(self, column: pd.Series[Any], whole: bool) -> list[str | None]:
         """What is written for each distinct value of a column; None for one outside."""
         _, values = pd.factorize(column)
-        if self.method == "groups":
-            group = self._group_of()
-            return [group.get(text_of(value)) for value in values]
         if self.method == "period":
             return [self._period_of(stamp) for stamp in self._stamps(column, values)]
         require_numbers(self.input_dataset, column, "columns")

@@ -19,11 +19,11 @@ from .columns import (
     distinct_texts,
     one_of,
     require,
-    text_of,
     whole_number,
     wrong,
 )
 from .notation import SUPPRESSED
+from .stated_values import as_in_column, told_of_absent
 
 What = Literal["records", "cells", "attributes"]
 Mask = npt.NDArray[np.bool_]
@@ -52,8 +52,8 @@ class SuppressOperation(ColumnOperation):
         suppress: `records` leaves out those that one of the columns condemns; `cells` writes `*` in place of single
             cells of the columns; `attributes` writes `*` in all of their cells, so that the table keeps its form.
         columns: The columns to look at.
-        values: For records and cells: suppress where one of these occurs, compared as written. A missing value is
-            written as an empty text.
+        values: For records and cells: suppress where one of these occurs, written as in the file or as it is once
+            read. A missing value is written as an empty text.
         min_count: For records and cells: suppress what occurs fewer than so many times: for records the combination of
             values in the columns, for cells the value in its column. Missing values count as a value; a missing cell
             stays missing.
@@ -81,13 +81,16 @@ class SuppressOperation(ColumnOperation):
         if self.suppress == "records":
             return self._records(ctx)
         condemned = {name: self._rare_texts(ctx, name) for name in self.columns}
+        stated = self._named(ctx)
         suppressed = dict.fromkeys(self.columns, 0)
 
         def change(piece: pd.DataFrame) -> pd.DataFrame:
             written: dict[str, pd.Series[str]] = {}
             for name in self.columns:
                 codes, texts = distinct_texts(piece[name])
-                goes = np.array([self._goes(text, condemned[name]) for text in texts] + [self._missing_goes()])
+                goes = np.array(
+                    [self._goes(text, stated[name], condemned[name]) for text in texts] + [self._missing_goes()]
+                )
                 here: Mask = goes[codes]
                 cells = np.array([*texts, pd.NA], dtype=object)[codes]
                 cells[here] = SUPPRESSED
@@ -96,6 +99,7 @@ class SuppressOperation(ColumnOperation):
             return piece.assign(**written)
 
         rows, written, looks_like = self.rewritten(ctx, change)
+        self._warn_of_absent(ctx, stated)
         return OperationResult.success(
             {
                 "suppress": self.suppress,
@@ -111,11 +115,27 @@ class SuppressOperation(ColumnOperation):
         """Whether a missing cell is suppressed: as an attribute, or where the empty text is named."""
         return self.suppress == "attributes" or (self.values is not None and "" in self.values)
 
-    def _goes(self, text: str, rare: set[str]) -> bool:
-        return self.suppress == "attributes" or text in self._named() or text in rare
+    def _goes(self, text: str, stated: dict[str, list[Any]], rare: set[str]) -> bool:
+        """Whether a value is suppressed; it is no longer looked for where it was stated."""
+        if text in stated:
+            stated[text] = []
+        return self.suppress == "attributes" or text in stated or text in rare
 
-    def _named(self) -> set[str]:
-        return {text_of(value) for value in self.values or ()}
+    def _named(self, ctx: OperationContext) -> dict[str, dict[str, list[Any]]]:
+        """By column, for its text of each of the `values` these values, until one is seen."""
+        values = list(self.values or ())
+        found: dict[str, dict[str, list[Any]]] = {}
+        for name in self.columns:
+            found[name] = {}
+            for value, text in zip(values, as_in_column(ctx, self.input_dataset, name, values), strict=True):
+                found[name].setdefault(text, []).append(value)
+        return found
+
+    def _warn_of_absent(self, ctx: OperationContext, stated: dict[str, dict[str, list[Any]]]) -> None:
+        waiting = [{str(value) for values in texts.values() for value in values} for texts in stated.values()]
+        absent = sorted(set.intersection(*waiting) - {""}) if waiting else []
+        if absent:
+            ctx.warn(f"{self.input_dataset}: {told_of_absent('values', self.columns, absent)}")
 
     def _rare_texts(self, ctx: OperationContext, name: str) -> set[str]:
         """Values of a column, as text, that occur fewer than `min_count` times."""
@@ -159,14 +179,17 @@ class SuppressOperation(ColumnOperation):
         """Which records go, and how many of all records have a rare combination. Reads the columns named only."""
         frame = ctx.data.frame(self.input_dataset, self.columns)
         goes: Mask = np.zeros(len(frame), dtype=bool)
-        named = self._named()
+        stated = self._named(ctx)
         key = pd.DataFrame(index=range(len(frame)))
         for name in self.columns:
             codes, texts = distinct_texts(frame[name])
-            hit = np.array([*(text in named for text in texts), self._missing_goes()], dtype=bool)
+            hit = np.array(
+                [*(self._goes(text, stated[name], set()) for text in texts), self._missing_goes()], dtype=bool
+            )
             goes |= hit[codes]
             alike, _ = pd.factorize(np.array(texts, dtype=object))  # 1 and "1" in a column of both
             key[name] = np.append(alike, MISSING)[codes]
+        self._warn_of_absent(ctx, stated)
         rare = 0
         if self.min_count is not None and len(frame):
             group = key.groupby(self.columns, sort=False).ngroup().to_numpy()
