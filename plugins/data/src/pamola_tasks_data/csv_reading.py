@@ -23,6 +23,7 @@ import pyarrow.csv as arrow_csv
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import TEXT, TEXT_DTYPE, to_frame
+from pamola_tasks_data.character_damage import misread
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.decimals import merges_texts
 from pamola_tasks_data.dialect import FALLBACK_ENCODING, CsvHead, check_header, examine
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 22
 _ROWS = 1 << 16
 _UNREADABLE = "it cannot be read as CSV: rows differ in their number of cells, or bytes do not fit the encoding"
+_NO_UTF8 = "invalid UTF8"  # in what Arrow says
 _CELL = 256  # bytes that a cell may have, on average, in a row longer than a block
 
 T = TypeVar("T")
@@ -70,7 +72,7 @@ def chunks(
     types = source.found_types()
     waiting: list[Any] = []
     rows = 0
-    for batch in source.batches():
+    for batch in source.explained_batches():
         waiting.append(batch)
         rows += batch.num_rows
         while rows >= size:
@@ -142,7 +144,7 @@ class _CsvFile:
         for note in self.head.notes:
             warn_once(self._options, note)
         if self.head.guessed_encoding:
-            self._warn_of_encoding()
+            self._fall_back()
 
     def no_rows(self) -> pd.DataFrame:
         """The table of a file that has a header only."""
@@ -224,6 +226,13 @@ class _CsvFile:
         warn_once(self._options, swallowed.told())
         self._looked = True
 
+    def explained_batches(self) -> Iterator[pa.RecordBatch]:
+        """The same, with errors in words."""
+        try:
+            yield from self.batches()
+        except (pa.ArrowInvalid, UnicodeDecodeError) as problem:
+            raise self._explained(problem) from None
+
     def _arrow_options(self, bad: list[Any], *, breaks: bool) -> tuple[Any, Any, Any]:
         def skip(row: Any) -> str:
             bad.append(row)
@@ -264,27 +273,36 @@ class _CsvFile:
             try:
                 found = read()
             except pa.ArrowInvalid as problem:
-                if "invalid UTF8" not in str(problem):
+                if _NO_UTF8 not in str(problem) or self._encoding_known:
                     raise
-                if self._encoding_known:
-                    stated = "a cell is not UTF-8, which was stated as the encoding: state the right one"
-                    raise DataError(stated) from None
-                self.head = attrs.evolve(self.head, encoding=FALLBACK_ENCODING)
-                self._warn_of_encoding()
+                self._fall_back()
                 found = read()
-        except UnicodeDecodeError:
-            raise DataError(f"its bytes are not all {self.head.encoding}: state the right default_encoding") from None
-        except pa.ArrowInvalid as problem:
-            self._check_quotes()
-            raise DataError(_reason(problem, self._block)) from None
+        except (pa.ArrowInvalid, UnicodeDecodeError) as problem:
+            raise self._explained(problem) from None
         self._notes["encoding"] = self.head.encoding
         return found
 
-    def _warn_of_encoding(self) -> None:
+    def _fall_back(self) -> None:
+        """Go on in the encoding for files that are no UTF-8, unless it is one that is damaged."""
+        found = misread(self.file)
+        if found is not None and found.is_damage:
+            raise found.error()
+        self.head = attrs.evolve(self.head, encoding=FALLBACK_ENCODING)
         warn_once(
             self._options, f"it is not UTF-8 and was read as {FALLBACK_ENCODING}: set default_encoding if that is wrong"
         )
         self._notes["encoding"] = FALLBACK_ENCODING
+
+    def _explained(self, problem: Exception) -> DataError:
+        """What Arrow found, without the row that it quotes."""
+        if isinstance(problem, UnicodeDecodeError) or _NO_UTF8 in str(problem):
+            found = misread(self.file, self.head.encoding)
+            return DataError(_UNREADABLE) if found is None else found.error()
+        self._check_quotes()
+        if "straddling" in str(problem) or "truncated" in str(problem).lower():
+            longest = f"{self._block >> 20} MiB"
+            return DataError(f"a row is longer than {longest}, perhaps since stray quotes made one cell of many rows")
+        return DataError(_UNREADABLE)
 
     def _ragged(self, bad: list[Any]) -> DataError:
         first = bad[0]
@@ -357,10 +375,3 @@ def _each(do: Callable[[str], T], columns: Sequence[str]) -> list[T]:
     """One result a column, made on threads: Arrow's functions let others run."""
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1, max(1, len(columns)))) as pool:
         return list(pool.map(do, columns))
-
-
-def _reason(problem: Exception, block: int) -> str:
-    """What Arrow found, without the row that it quotes."""
-    if "straddling" in str(problem) or "truncated" in str(problem).lower():
-        return f"a row is longer than {block >> 20} MiB, perhaps since stray quotes made one cell of many rows"
-    return _UNREADABLE

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data.character_damage import misread
 from pamola_tasks_data.delimiters import DELIMITERS, LIKE_DATA, Choice, check_one_column, chosen, looks_like_data
 from pamola_tasks_data.expanding import check_width
 
@@ -129,8 +130,10 @@ def _decoded(head: bytes, encoding: str) -> str:
         utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
     except LookupError:
         raise DataError(f"unknown encoding {encoding!r}") from None
-    except UnicodeDecodeError as problem:
-        raise DataError(f"the file is not {encoding}: byte {problem.start} does not fit; state its encoding") from None
+    except UnicodeDecodeError:
+        found = misread(io.BytesIO(head), encoding)
+        assert found is not None
+        raise found.error() from None
     if text.startswith(BYTE_ORDER_MARK):
         raise DataError("it begins with more than one byte order mark: save it with one, or without")
     if head.startswith(codecs.BOM_UTF8) and not utf8:

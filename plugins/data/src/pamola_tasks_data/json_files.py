@@ -68,7 +68,8 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     except json.JSONDecodeError as problem:
         raise DataError(f"it is not JSON: line {problem.lineno}, column {problem.colno}") from None
     except UnicodeDecodeError as problem:
-        raise DataError(f"it is not JSON: byte {problem.start} is not {encoding.upper()}") from None
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise DataError(f"it is not JSON: byte {problem.start} is not {encoding.upper()}, in line {line:,}") from None
     except ValueError:  # Python's limit, against numbers that take minutes to read
         before = text[: next((match.start() for match in _LONG_NUMBER.finditer(text) if match["digits"]), 0)]
         line = before.count("\n") + 1
