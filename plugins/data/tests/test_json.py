@@ -321,3 +321,59 @@ def test_bytes_that_are_no_unicode_are_refused(project: Any, name: str, content:
     project.put(name, content)
     with pytest.raises(DataError, match=words):
         project.source(t=name).frame("t")
+
+
+LOST = [
+    "0.1234567890123456789", "-12345678.123456789012", "9007199254740993.0", "1e999", "-1E+400", "1e-400", "2.5e-324",
+    "123456789012345678901e2", "0.1000000000000000055511151231257827", "1e99999999999999999999999",
+]  # fmt: skip
+HELD = ["0.30000000000000004", "0.10000000000000001", "1e-300", "5e-324", "1.50000000000000000000", "0e999", "-0.0"]
+
+
+def column_of(project: Any, name: str, numbers: list[str], type_: str | None = None) -> list[Any]:
+    """The column that has these numbers, read whole and in pieces alike."""
+    rows = [f'{{"b": "1e999, 0.12345678901234567890", "a": {number}}}' for number in numbers]
+    project.put(name, "[" + ",\n".join(rows) + "]" if name == "t.json" else "\n".join(rows))
+    types = {} if type_ is None else {"t": {"a": type_}}
+    whole = project.source(t=name, data_types=types).frame("t")["a"]
+    for size in (1, 2, 7):
+        pieces = list(project.source(t=name, data_types=types).chunks("t", size))
+        pd.testing.assert_series_equal(pd.concat(pieces, ignore_index=True)["a"], whole)
+    return list(whole)
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+@pytest.mark.parametrize("number", LOST)
+def test_a_number_that_a_float_does_not_hold_keeps_its_digits(project: Any, name: str, number: str) -> None:
+    found = column_of(project, name, ["2.5", number, "3", "-0.001"])
+    assert (found[0], found[2], found[3]) == ("2.5", "3", "-0.001")
+    assert found[1] == number or Decimal(found[1]) == Decimal(number)
+    assert len(found[1]) < 60
+    assert "column 'a' holds" in project.warnings[0]
+    with pytest.raises(DataError, match=r"column 'a': 1 value is .* the first in row 2"):
+        column_of(project, name, ["2.5", number], "number")
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+@pytest.mark.parametrize("number", HELD)
+def test_a_number_that_a_float_holds_is_a_number(project: Any, name: str, number: str) -> None:
+    assert column_of(project, name, ["2.5", number]) == [2.5, float(number)]
+    assert not project.warnings
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_exact_decimals_of_json(project: Any, name: str) -> None:
+    found = column_of(project, name, ["2.5", "0.1234567890123456789"], "decimal")
+    assert found == [Decimal("2.5"), Decimal("0.1234567890123456789")]
+
+
+@given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=None), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_all_digits_of_json_numbers_are_kept(numbers: list[Decimal]) -> None:
+    """Whether they are read as floats or as text."""
+    lines = "".join(f'{{"a": {number!s}, "b": [{number!s}]}}\n' for number in numbers).encode()
+    frame = JSON_LINES.read(io.BytesIO(lines), None, {})
+    for column in (frame["a"], (text[1:-1] for text in frame["b"] if isinstance(text, str))):
+        for read, number in zip(column, numbers, strict=False):
+            same = Decimal(str(read)) == number or float(read) == float(f"{number:.16e}")
+            assert same

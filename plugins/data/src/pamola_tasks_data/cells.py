@@ -28,7 +28,9 @@ _FLOAT = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?")
 _ONE_TYPE = {"string", "empty", "boolean", "floating", "decimal", "date", "datetime", "datetime64", "time"}
 _TEXTS = {"string", "empty"}
 _NUMBERS = {"integer", "mixed-integer-float"}
+_MOST_ZEROS = 100  # that a decimal number is written with, rather than with an exponent
 NESTED, BYTES = "objects or arrays, which were read as JSON", "bytes, which were read as base64"
+LONG = "numbers that a float does not hold, which were read as text"
 SEVERAL = "values of several types, which were read as text"
 
 
@@ -90,7 +92,9 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float):
         return _number(float(value))
     if isinstance(value, decimal.Decimal):
-        return format(value, "f") if value.is_finite() else "null"
+        if not value.is_finite():
+            return "null"
+        return format(value, "f") if abs(value.adjusted()) < _MOST_ZEROS else str(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f'"{base64.b64encode(value).decode()}"'
     if isinstance(value, datetime.datetime):
@@ -143,6 +147,8 @@ def what_is_no_single_type(values: Iterable[Any]) -> str:
         return NESTED
     if types <= {bytes, bytearray, memoryview}:
         return BYTES
+    if decimal.Decimal in types and types <= {decimal.Decimal, float, int}:
+        return LONG
     if types == {int} and not any(isinstance(value, str) for value in values):
         return "whole numbers of more than 64 bits, which were read as text"
     return SEVERAL

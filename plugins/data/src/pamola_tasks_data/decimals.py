@@ -73,11 +73,7 @@ def decimals_of(text: Any, numbers: Any, *, plain: bool, longest: int) -> Decima
         return _plain(text, numbers)
     if not plain and not pc.all(pc.match_substring_regex(text, _NUMBER)).as_py():
         return None
-    ends = text.filter(pc.or_(pc.less(pc.abs(numbers), _NORMAL), pc.is_inf(numbers)))
-    ends = ends.filter(pc.match_substring_regex(ends, "^[^eE]*[1-9]"))
-    if any(repr(float(cell)) != cell for cell in ends.to_pylist()):
-        return None  # too small or too large for a double
-    long = _long(text, numbers)
+    long = longer_than_needed(text, numbers)
     if long is None:
         return None
     found = Decimals(None, odd=True) if long else None
@@ -95,8 +91,12 @@ def _with(one: Decimals | None, other: Decimals) -> Decimals:
     return other if one is None else one.merged(other)
 
 
-def _long(text: Any, numbers: Any) -> bool | None:
-    """Whether a text has more digits than the number needs; None where it has more than a double holds."""
+def longer_than_needed(text: Any, numbers: Any) -> bool | None:
+    """Whether a text has more digits than the number needs; None where a double does not hold what it says."""
+    ends = text.filter(pc.or_(pc.less(pc.abs(numbers), _NORMAL), pc.is_inf(numbers)))
+    ends = ends.filter(pc.match_substring_regex(ends, "^[^eE]*[1-9]"))
+    if any(repr(float(cell)) != cell for cell in ends.to_pylist()):
+        return None  # too small or too large
     long = pc.greater(pc.binary_length(text), EXACT_DIGITS)
     text, numbers = text.filter(long), numbers.filter(long)
     # Texts that are the shortest of their numbers have no digit too many; those of whole numbers are seldom that long.

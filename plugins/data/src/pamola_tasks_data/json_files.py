@@ -27,7 +27,16 @@ from pamola_tasks_data.arrow import HALF, in_minutes, is_missing, is_text, one_a
 from pamola_tasks_data.csv_writing import as_text, by_value, bytes_of
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.expanding import CELL, check_expansion
-from pamola_tasks_data.json_damage import check_keys, cut_column, cut_text, half_of_a_character, has_keys, unique
+from pamola_tasks_data.json_damage import (
+    check_keys,
+    cut_column,
+    cut_text,
+    exact,
+    floats_hold,
+    half_of_a_character,
+    has_keys,
+    unique,
+)
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 _ROWS = 1 << 16
@@ -41,13 +50,15 @@ _LONG_NUMBER = re.compile(rf'"(?:[^"\\]|\\.)*"|(?P<digits>[0-9]{{{_DIGITS + 1},}
 _TOO_LONG = f"has a whole number of more than {_DIGITS:,} digits: write it as a text, in quotes"
 
 
-def _plainly(line: bytes) -> Any:
+def _plainly(line: bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
     text = line.decode()
-    record = json.loads(text)
+    record = json.loads(text, parse_float=parse_float)
     if isinstance(record, dict) and half_of_a_character(text) is not None:
         raise DataError(cut_text(record))
     return record
 
+
+_exactly = partial(_plainly, parse_float=exact)
 
 try:
     import msgspec
@@ -64,7 +75,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
     encoding = json.detect_encoding(data)
     try:
         text, size = data.decode(encoding), len(data)
-        records = json.loads(text)
+        records = json.loads(text, parse_float=None if floats_hold(text.encode()) else exact)
     except json.JSONDecodeError as problem:
         raise DataError(f"it is not JSON: line {problem.lineno}, column {problem.colno}") from None
     except UnicodeDecodeError as problem:
@@ -115,7 +126,7 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
     """The file some thousand rows at a time, with the columns asked for."""
     table = _Table(columns, options, "line")
     for number, block in _blocks(file):
-        records = list(_records(block, number))
+        records = list(_records(block, number, _quickly if floats_hold(block) else _exactly))
         if not has_keys(records, block):
             check_keys(block, number)
         yield table.part(records, len(block), partial(_line, block, number))
@@ -159,21 +170,21 @@ def _line(block: bytes, number: int, place: int) -> int:
     return next(islice(filled, place, None))
 
 
-def _records(block: bytes, number: int) -> Iterator[dict[str, Any]]:
+def _records(block: bytes, number: int, decode: Callable[[bytes], Any]) -> Iterator[dict[str, Any]]:
     """The objects in some lines, of which the first has this number."""
     for place, line in enumerate(block.split(b"\n"), number):
         if not line.strip(b" \t\r"):
             continue
-        record = _decoded(line, place)
+        record = _decoded(line, place, decode)
         if not isinstance(record, dict):
             raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
         yield record
 
 
-def _decoded(line: bytes, place: int) -> Any:
+def _decoded(line: bytes, place: int, decode: Callable[[bytes], Any]) -> Any:
     try:
         try:
-            return _quickly(line)
+            return decode(line)
         except _PROBLEMS:  # only the standard library reads all that is JSON
             return _plainly(line)
     except DataError as problem:

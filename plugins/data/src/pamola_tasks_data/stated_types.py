@@ -7,6 +7,7 @@ texts are read as they are stated to be written.
 from __future__ import annotations
 
 import decimal
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -212,9 +213,10 @@ def _to_number(series: pd.Series, stated: ColumnType) -> pd.Series:
         exact = pc.replace_with_mask(pc.invert(long), long, same)
         words = "of more digits than a number keeps: state integer, decimal or text"
         _checked(pc.if_else(exact, plain, None), plain, words)
-    odd = pc.or_(pc.equal(made, 0), pc.invert(pc.is_finite(made)))
+    odd = pc.or_(pc.less(pc.abs(made), sys.float_info.min), pc.invert(pc.is_finite(made)))
     if pc.any(odd).as_py():
         lost = pc.and_(odd, pc.match_substring_regex(plain, "^[^eE]*[1-9]"))
+        lost = pc.and_(lost, pc.not_equal(made.cast(_TEXT), plain))
         _checked(pc.if_else(lost, None, made), plain, "beyond the numbers that a float holds: state decimal")
     return _as_series(made, series).astype("float64")
 
