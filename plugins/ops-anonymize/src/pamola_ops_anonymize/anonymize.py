@@ -66,7 +66,10 @@ class AnonymizeOperation(Operation):
         method: `k-anonymity`, `l-diversity` (needs `l`), `t-closeness` (needs `t`), `delta-disclosure` (needs `delta`),
             `k-map` (needs `population`, in which k is then counted). `l`, `t` and `delta` bind with every method.
         strategy: How classes are found: `mondrian` divides the table, `hierarchy` climbs generalization hierarchies,
-            `microaggregation` groups records that are close to each other (MDAV).
+            `microaggregation` groups records that are close to each other (MDAV), `suppression` keeps cells or writes
+            `*` (local suppression).
+        exact: With `suppression`: whether to find the fewest cells to suppress, weighted by `weights`, that there are,
+            for k alone. For small tables: refused where it takes too long.
         sensitive_attributes: Columns worth protecting: left as they are, their l and t are measured.
         l: Least l-diversity of every sensitive attribute in every class.
         l_diversity: `distinct`, `entropy`, or `recursive` (which needs `c`).
@@ -121,6 +124,7 @@ class AnonymizeOperation(Operation):
     quasi_identifiers: list[str] = attrs.field(validator=some_columns)
     method: Method = attrs.field(default="k-anonymity", validator=one_of(Method))
     strategy: Strategy = attrs.field(default="mondrian", validator=one_of(Strategy))
+    exact: bool = False
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     l: float | None = attrs.field(default=None, validator=number(1))  # noqa: E741 - the field's own term
     l_diversity: Diversity = attrs.field(default="distinct", validator=one_of(Diversity))
@@ -318,6 +322,7 @@ class AnonymizeOperation(Operation):
             persons=persons,
             persons_of_population=persons_there,
             person_records=self.person_records,
+            exact=self.exact,
         )
 
     def _told(self, measured: Mapping[str, Measured | None]) -> dict[str, Any]:
@@ -334,6 +339,9 @@ class AnonymizeOperation(Operation):
         counted: dict[str, Any] = {"counted": grouping.counted}
         if release.persons is not None:
             counted |= {"persons_in": release.persons_before, "persons_out": release.persons.count}
+        if self.strategy == "suppression":
+            lost = release.ncp_hier.items()
+            counted["cells_suppressed"] = {name: round(loss * rows) - release.suppressed for name, loss in lost}
         return {
             **counted,
             "method": self.method,

@@ -13,8 +13,10 @@ from pamola_tasks.errors import DataRefused, ParameterError
 from .asking import met_by
 from .conditions import Conditions, PersonCounts, SensitiveCounts
 from .domains import Floats, Ints, Mask
+from .exact_suppression import suppressed_optimally
 from .hierarchies import Hierarchy
-from .improving import improved
+from .improving import SETS, improved
+from .local_suppression import suppressed_locally
 from .microaggregation import microaggregate
 from .models import SensitiveValues
 from .mondrian import partition
@@ -94,6 +96,8 @@ def _grouped(
     unit, weights = table.combination, table.weights
     conditions = _conditions(frame, unit, table.records, weights, k, settings, apart)
     may_suppress = int(settings.suppression_limit * len(frame))
+    if settings.strategy == "suppression" and conditions.only_k and settings.population is None:
+        return _suppressed(table, hierarchies, importance, k, settings, progress), None
     if settings.strategy == "mondrian":
         classes = partition(
             table.distinct,
@@ -115,8 +119,30 @@ def _grouped(
         classes, levels = full_domain(table.distinct, table.own, hierarchies, importance, conditions, may_suppress)
         return classes[unit], levels
     classes = local_recoding(table.distinct, table.own, hierarchies, importance, conditions, may_suppress, progress)
-    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions)
+    sets = 0.0 if settings.strategy == "suppression" else SETS
+    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions, sets)
     return classes[unit], None
+
+
+def _suppressed(
+    table: Table,
+    hierarchies: list[Hierarchy],
+    importance: Floats,
+    k: int,
+    settings: Settings,
+    progress: Callable[[int], None] | None,
+) -> Ints:
+    """The class of each record by local suppression: each is a unit, as those that are the same may help others."""
+    order = np.argsort(table.combination, kind="stable")
+    codes = np.take(table.distinct, table.combination[order], axis=1)
+    each = Conditions(k, np.ones(codes.shape[1], dtype=np.int64))
+    classes = suppressed_locally(codes, importance, k, progress)
+    classes = improved(codes, classes, table.domains, hierarchies, importance, each, sets=0.0)
+    if settings.exact:
+        classes = suppressed_optimally(codes, importance, k, classes)
+    found = np.empty(len(order), dtype=np.int64)
+    found[order] = classes
+    return found
 
 
 def _microaggregated(

@@ -229,6 +229,12 @@ def built_hierarchy(domain: Domain, widths: Sequence[float] | None = None) -> Hi
     return _hierarchy(columns, np.arange(domain.size, dtype=np.int64))
 
 
+def suppression_hierarchy(domain: Domain) -> Hierarchy:
+    """A hierarchy in which a value is kept or suppressed."""
+    texts = domain.texts(np.arange(domain.size)) or [SUPPRESSED]
+    return _hierarchy([texts, [SUPPRESSED] * len(texts)], np.arange(domain.size, dtype=np.int64))
+
+
 def _checked(widths: Sequence[float] | None, column: str) -> Sequence[float] | None:
     for narrow, wide in zip(widths or (), (widths or ())[1:], strict=False):
         if wide <= narrow or abs(wide / narrow - round(wide / narrow)) > 1e-9:

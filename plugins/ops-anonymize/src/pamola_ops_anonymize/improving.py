@@ -36,7 +36,7 @@ _LEAST_GAIN = 1e-6
 
 # What is lost by ranges and sets counts so many times what is lost by hierarchies at first, and less, by this factor,
 # whenever hierarchies lose this much more than they did before: that way both lose less in the end.
-_SETS = 2.0
+SETS = 2.0
 _SETS_LESS = 0.7
 _CEILING = 1.005
 
@@ -50,6 +50,7 @@ def improved(
     hierarchies: Sequence[Hierarchy],
     importance: Floats,
     conditions: Conditions,
+    sets: float = SETS,
 ) -> Ints:
     """Divide classes that are large enough, then let units change places.
 
@@ -60,6 +61,7 @@ def improved(
         hierarchies: One a dimension.
         importance: Weight of each dimension's loss.
         conditions: What a class has to meet, and already meets.
+        sets: How many times what is lost by ranges and sets counts beside what is lost by hierarchies.
 
     Returns:
         The class of each unit.
@@ -70,7 +72,7 @@ def improved(
     made = 0
     for units in _blocks(codes, divided, np.flatnonzero(~outside).astype(np.int64), domains):
         _, local = np.unique(divided[units], return_inverse=True)
-        exchange = _Exchange(codes, units, local.astype(np.int64), domains, hierarchies, importance, conditions)
+        exchange = _Exchange(codes, units, local.astype(np.int64), domains, hierarchies, importance, conditions, sets)
         result[units] = exchange.run() + made
         made += exchange.count
     return result
@@ -134,6 +136,7 @@ class _Exchange:
         hierarchies: Sequence[Hierarchy],
         importance: Floats,
         conditions: Conditions,
+        sets: float,
     ) -> None:
         self._scales = [
             Scale.of(row[units], domain, hierarchy, float(factor))
@@ -147,7 +150,7 @@ class _Exchange:
         self._conditions = conditions
         self._classes = classes
         self.count = int(classes.max()) + 1
-        self._sets = _SETS
+        self._sets = sets
         self._refused: set[tuple[int, int, int, int]] = set()
         self._forget_targets()
         self._measure()

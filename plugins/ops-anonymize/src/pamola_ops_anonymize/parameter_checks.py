@@ -10,6 +10,7 @@ import attrs
 from pamola_tasks.errors import ParameterError
 
 from .columns import is_number
+from .local_suppression import MOST_COLUMNS
 from .release_settings import Output
 
 ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
@@ -90,6 +91,7 @@ def _check_models(operation: Any) -> None:
         raise ParameterError(f"AnonymizeOperation: `l_diversity: {operation.l_diversity}` needs `l`")
     if operation.l is not None and operation.l_diversity != "entropy" and operation.l != int(operation.l):
         raise ParameterError(f"AnonymizeOperation: `l` has to be a whole number, not {operation.l!r}")
+    _check_suppression(operation)
     if operation.strategy != "hierarchy":
         for name, default in (("suppression_limit", 0.0), ("recoding", "local")):
             if getattr(operation, name) != default:
@@ -112,6 +114,31 @@ def _check_models(operation: Any) -> None:
         raise ParameterError(
             "AnonymizeOperation: k-map counts the records that a cell covers, which a representative does not"
             " state: set `output` to `ranges` or `labels`"
+        )
+
+
+def _check_suppression(operation: Any) -> None:
+    if operation.strategy != "suppression":
+        if operation.exact:
+            raise ParameterError("AnonymizeOperation: `exact` is for strategy suppression")
+        return
+    if len(operation.quasi_identifiers) > MOST_COLUMNS:
+        raise ParameterError(
+            f"AnonymizeOperation: strategy suppression tries all sets of quasi-identifiers: name at most"
+            f" {MOST_COLUMNS}, or take another strategy"
+        )
+    for option in ("hierarchies", "ranges"):
+        if getattr(operation, option):
+            raise ParameterError(
+                f"AnonymizeOperation: strategy suppression keeps a value or suppresses it, and `{option}` do nothing:"
+                f" leave them out, or take strategy hierarchy"
+            )
+    if operation.output not in (None, "labels"):
+        raise ParameterError("AnonymizeOperation: strategy suppression writes values and `*`: leave `output` out")
+    more = [name for name in ("l", "t", "delta", "models", "population", "person") if getattr(operation, name)]
+    if operation.exact and more:
+        raise ParameterError(
+            f"AnonymizeOperation: `exact` finds the fewest suppressed cells for k alone: leave it out, or `{more[0]}`"
         )
 
 

@@ -141,8 +141,9 @@ def anonymized(
         table = Table.of(frame, columns, settings.population, complete)
     importance = np.array([float(settings.importance.get(column, 1.0)) for column in columns])
     importance /= importance.mean()
+    unstated = HierarchySource(suppress=settings.strategy == "suppression")
     hierarchies = [
-        settings.hierarchies.get(column, HierarchySource()).hierarchy(domain)
+        settings.hierarchies.get(column, unstated).hierarchy(domain)
         for column, domain in zip(columns, table.domains, strict=True)
     ]
 

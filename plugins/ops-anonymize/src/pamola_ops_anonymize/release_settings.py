@@ -10,16 +10,21 @@ import pandas as pd
 
 from .conditions import Promise
 from .domains import Domain
-from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
+from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, suppression_hierarchy
 from .persons import PersonRecords, Persons
 
-Strategy = Literal["mondrian", "hierarchy", "microaggregation"]
+Strategy = Literal["mondrian", "hierarchy", "microaggregation", "suppression"]
 Recoding = Literal["local", "full-domain"]
 Nulls = Literal["value", "suppress"]
 SuppressedRecords = Literal["drop", "keep"]
 Output = Literal["ranges", "labels", "representative"]
 
-OUTPUTS: dict[str, Output] = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
+OUTPUTS: dict[str, Output] = {
+    "mondrian": "ranges",
+    "hierarchy": "labels",
+    "microaggregation": "representative",
+    "suppression": "labels",
+}
 OUTPUTS_OF_KMAP: dict[str, Output] = {**OUTPUTS, "microaggregation": "ranges"}
 
 
@@ -31,16 +36,18 @@ class HierarchySource:
         file: The file's name, for messages.
         lines: Its fields, line by line.
         widths: How wide the ranges of each level are.
+        suppress: Whether a value is kept or suppressed, and nothing between.
     """
 
     file: str = ""
     lines: Sequence[Sequence[str]] | None = None
     widths: Sequence[float] | None = None
+    suppress: bool = False
 
     def hierarchy(self, domain: Domain) -> Hierarchy:
         if self.lines is not None:
             return hierarchy_of_lines(self.lines, domain, self.file)
-        return built_hierarchy(domain, self.widths)
+        return suppression_hierarchy(domain) if self.suppress else built_hierarchy(domain, self.widths)
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -61,6 +68,7 @@ class Settings:
         population: For k-map the records that k is counted in.
         persons: Whose each record is: classes are counted in persons, of whom each has one vote.
         persons_of_population: The same of the population; each of its records is a person's unless given.
+        exact: With `suppression`, whether the least loss that there is is searched for.
         person_records: Whether all records of a person are in one class, or each may be in another.
     """
 
@@ -77,4 +85,5 @@ class Settings:
     population: pd.DataFrame | None = None
     persons: Persons | None = None
     persons_of_population: Persons | None = None
+    exact: bool = False
     person_records: PersonRecords = "together"
