@@ -19,6 +19,7 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(1000)", MARK]
 
 def plain(): subprocess.Popen(SLEEP)
 def session(): subprocess.Popen(SLEEP, start_new_session=True)
+def silent(): subprocess.Popen(SLEEP, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 def double():
     if os.fork() == 0:
         os.setsid()
@@ -31,9 +32,13 @@ class Starts(Operation):
     how: str = ""
     hangs: bool = False
     dies: str = ""
+    raises: bool = False
 
     def execute(self, ctx):
         globals()[self.how]()
+        if self.raises:
+            time.sleep(0.5)
+            raise RuntimeError("no")
         if self.dies:
             exec(self.dies)
         time.sleep(1000 if self.hangs else 0.5)
@@ -93,12 +98,31 @@ def test_a_normal_end_in_a_process_does_so_too_and_says_it(run, mark, how):
     assert "left" in said
 
 
-@pytest.mark.parametrize("how", ["plain", "session"])
-def test_in_this_process_it_is_a_warning(run, mark, how):
-    """Nothing is ended: it may be a server that the process has for other reasons."""
+@pytest.mark.parametrize("how", WAYS)
+def test_in_the_process_of_the_command_it_ends_with_the_run_and_is_named(run, mark, how):
     said = run(how, "", 0)
-    assert running(mark)
-    assert f"{running(mark)[0]}" in said
+    assert running(mark) == []
+    assert "steps left " in said
+    assert "python" in said
+
+
+def test_so_it_does_where_the_step_fails_and_beside_steps_that_run_in_processes(run, mark):
+    assert "steps left 1 process" in run("double", "", 1, more=", raises: true")
+    assert running(mark) == []
+
+
+def test_in_a_process_of_somebody_else_it_is_a_warning(python, project, mark):
+    """Nothing is ended: it may be a server that the process has for other reasons."""
+    (project / "starts.py").write_text(PLUGIN.format(mark=mark))
+    (project / "configs/t.yaml").write_text("task_id: t\noperations: [Starts: {how: silent}]\n")
+    script = project / "script.py"
+    script.write_text(
+        "from pamola_tasks import Kernel\nfrom pathlib import Path\n"
+        "outcome = Kernel(Path('.'), modules=['starts.py']).run('t')\nprint(outcome.status, outcome.record.warnings)\n"
+    )
+    said = python(script, cwd=project).stdout
+    assert "success" in said
+    assert f"{running(mark)[0]} (python" in said
 
 
 DEATHS = ["import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "import os; os._exit(3)", "import os; os.abort()"]

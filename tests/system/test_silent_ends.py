@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,36 @@ def test_an_operation_that_ends_the_process_is_a_failed_run_with_words(cli, endi
     assert "in step EndOperation of task t" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert json.loads(cli("status", "t", "--json", cwd=ending).stdout)["state"] == "aborted"
+
+
+UNSEEN = {
+    "_exit of C": "ctypes.CDLL(None)._exit(0)",
+    "exec of C": "ctypes.CDLL(None).execv(b'/bin/true', (ctypes.c_char_p * 2)(b'true', None))",
+    "a signal": "os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="system calls of Linux")
+@pytest.mark.parametrize("how", UNSEEN)
+def test_what_no_python_sees_is_named_by_status_verify_and_the_next_run(cli, ending, how):
+    once = "import ctypes, os, pathlib; n = pathlib.Path('n'); n.exists() or (n.touch(), {})"
+    (ending / "ops.py").write_text(OPERATION.format(how=once.format(UNSEEN[how])))
+    cli("--plugin", "ops.py", "run", "t", cwd=ending)
+    row = json.loads(cli("status", "t", "--json", cwd=ending, code=0).stdout)
+    assert (row["state"], row["steps"]) == ("aborted", ["EndOperation"])
+    assert f"run {row['run']} began on" in cli("verify", "t", cwd=ending, code=2).stderr
+    done = cli("--plugin", "ops.py", "run", "t", cwd=ending, code=0)
+    assert f"nothing says how run {row['run']} ended" in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="system calls of Linux")
+def test_verify_does_not_vouch_for_a_task_whose_newest_run_did_not_end(cli, ending):
+    (ending / "ops.py").write_text(OPERATION.format(how="__import__('time')"))
+    cli("--plugin", "ops.py", "run", "t", cwd=ending, code=0)
+    (ending / "ops.py").write_text(OPERATION.format(how="import ctypes; ctypes.CDLL(None)._exit(0)"))
+    cli("--plugin", "ops.py", "run", "t", cwd=ending, code=0)
+    told = json.loads(cli("verify", "t", "--json", cwd=ending, code=1).stdout)
+    assert [row["status"] for row in told["records"]] == ["unfinished"]
 
 
 def test_an_exit_code_of_its_own_stays(cli, ending):

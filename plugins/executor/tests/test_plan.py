@@ -12,7 +12,7 @@ import pytest
 from pamola_tasks import Operation, OperationContext, OperationResult
 from pamola_tasks.errors import MaxRetriesExceededError, PlanError, SecurityError
 from pamola_tasks.plan import Plan
-from pamola_tasks.protocols import RetrySettings
+from pamola_tasks.protocols import RetrySettings, RunOptions
 from pamola_tasks_executor import TaskOperationExecutor, plugin
 
 
@@ -154,7 +154,7 @@ def test_ctrl_c_in_a_step_leaves_the_plan_at_once() -> None:
 
 def test_the_plugin_provides_the_executor_and_objects_for_it_alone() -> None:
     config = SimpleNamespace(retry=RetrySettings(), plugin=lambda name: None)
-    run: Any = SimpleNamespace(config=config, logger=logging.getLogger(), reporter=None)
+    run: Any = SimpleNamespace(config=config, logger=logging.getLogger(), reporter=None, options=RunOptions())
     run.executor = plugin.pamola_provide_executor(run=run)
     assert isinstance(run.executor, TaskOperationExecutor)
     slow = plan({"timeout": -5.0})

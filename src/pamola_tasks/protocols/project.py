@@ -33,6 +33,7 @@ class RunOptions:
     log_format: str = "text"  #: or `json`
     console: bool = True  #: whether log lines go to stderr too
     quiet: bool = False  #: show no progress, warnings only
+    owns_process: bool = False  #: the process is there for the run: what steps leave running in it is ended
     selection: Selection = attrs.field(factory=Selection)  #: which steps the run is meant for
 
 

@@ -58,7 +58,7 @@ class Recorded:
         if record is None and report is None:
             raise UsageError(
                 f"nothing is recorded of {f'run {wanted} of ' if wanted else ''}task {task_id}:"
-                f" `pamola-task history {task_id}` shows its runs"
+                f" {_unended(run) or f'`pamola-task history {task_id}` shows its runs'}"
             )
         kinds = {} if report is None else {str(e.get("path")): kind for kind, e in _files_in(report)}
         if record is not None:
@@ -89,6 +89,19 @@ def _records(run: RunServices) -> Iterator[Mapping[str, Any]]:
     ask = getattr(run.history, "get_task_execution_history", None)
     found = ask(task_id, _REMEMBERED) if ask else [run.history.find_latest_execution(task_id, success_only=False)]
     yield from (record for record in found if record is not None and record.get("status") not in _ENDLESS)
+
+
+def _unended(run: RunServices) -> str:
+    """What is to be said of the task's newest run where nothing says how it ended."""
+    task_id = run.record.task_id
+    newest = run.history.find_latest_execution(task_id, success_only=False) or {}
+    if newest.get("status") not in ("running", "aborted") or run.lock.is_running(task_id):
+        return ""
+    begun = str(newest.get("timestamp", ""))[:16].replace("T", " ")
+    return (
+        f"run {newest.get('task_run_id')} began on {begun} UTC, and nothing says how it ended: its process was killed,"
+        f" or ended by a library; run the task again"
+    )
 
 
 def _run_id(run: RunServices, wanted: str) -> str:
@@ -161,6 +174,8 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
         if (later := recorded.later) is not None and later.get("authentic") is False:
             said = f"run {later.get('task_run_id')} was not recorded with the project's key: run the task again with it"
             found.append(_row("history", "", "not ours", said))
+    if recorded.newest and (said := _unended(run)):
+        found.append(_row("history", "", "unfinished", said))
     for service, kind in (("history", "history"), ("checkpoints", "state"), ("reporter", "report")):
         diagnose = getattr(vars(run).get(service), "diagnose", None)
         try:

@@ -95,6 +95,7 @@ def command(
         log_format=log_format,
         console=cli.verbosity > 0 or log_format == "json",
         quiet=cli.verbosity < 0,
+        owns_process=True,
         selection=Selection(first=first, last=last, only=only, skip=skip),
     )
     _check_names(tasks, all_tasks, options.selection)

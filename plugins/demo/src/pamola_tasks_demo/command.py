@@ -81,7 +81,7 @@ def demo(
         made = project.with_dates(made, table)
         kernel.project.files.write(f"configs/{project.TASK_ID}.yaml", project.task_file(made), "config")
         undo.pop_all()
-    options = RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0)
+    options = RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0, owns_process=True)
     outcome: Outcome = kernel.run(project.TASK_ID, options=options)
     if not outcome.success:
         message = (outcome.record.error or {}).get("message", outcome.status)

@@ -6,11 +6,13 @@ import contextlib
 import glob
 import os
 import signal
+import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 _ROUNDS = 20  # of looking for more; only what starts others without end is left then
 _PAUSE = 0.01  # seconds that the killed have to be gone
+_SHOWN = 5  # of their names
 
 
 def adopt_orphans() -> None:
@@ -34,30 +36,55 @@ def descendants(pid: int, but: Collection[int] = ()) -> set[int]:
 
 
 def _runs(number: str) -> bool:
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{number}/cmdline", "rb") as file:
-            command = file.read()  # empty where it has ended and nobody has asked how
-        return bool(command) and b"multiprocessing.resource_tracker" not in command
+    if _stat(int(number))[1] in ("", "Z", "X"):  # it has ended, and perhaps nobody has asked how
+        return False
+    with contextlib.suppress(OSError), open(f"/proc/{number}/cmdline", "rb") as file:
+        return b"multiprocessing.resource_tracker" not in file.read()
     return False
+
+
+def _stat(pid: int) -> tuple[str, str, int]:
+    """Name, state and parent of a process; nothing of one that is gone."""
+    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
+        before, _, behind = file.read().decode("utf-8", "replace").rpartition(")")  # the name may hold anything
+        state, parent = behind.split()[:2]
+        name = "".join(filter(str.isprintable, before.partition("(")[2]))
+        return name, state, int(parent)
+    return "", "", 0
 
 
 def parent_of(pid: int) -> int:
     """The number of a process's parent; 0 where it cannot be known."""
-    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat", "rb") as file:
-        return int(file.read().rpartition(b")")[2].split()[1])  # the name before may hold anything
-    return 0
+    return _stat(pid)[2]
 
 
-def end_descendants(pid: int, but: set[int] | None = None) -> int:
-    """Kill them, and those that come to light then, but for those of some processes; how many there were."""
-    ended: set[int] = set()
+def server_of_forks() -> int:
+    """The number of the process that multiprocessing forks others of; 0 where there is none."""
+    found = sys.modules.get("multiprocessing.forkserver")
+    return getattr(getattr(found, "_forkserver", None), "_forkserver_pid", None) or 0
+
+
+def named(pids: Iterable[int]) -> dict[int, str]:
+    """Their numbers and names, for people."""
+    return {pid: f"{pid} ({name})" if (name := _stat(pid)[0]) else f"{pid}" for pid in sorted(pids)}
+
+
+def counted(names: Collection[str]) -> str:
+    """How many they are, and the first of them."""
+    shown = ", ".join([*list(names)[:_SHOWN], *(["…"] if len(names) > _SHOWN else [])])
+    return f"{len(names)} {'process' if len(names) == 1 else 'processes'} ({shown})"
+
+
+def end_descendants(pid: int, but: Collection[int] = ()) -> list[str]:
+    """Kill them, and those that come to light then, but for some processes and theirs; which ones."""
+    ended: dict[int, str] = {}
     for _ in range(_ROUNDS):
-        found = descendants(pid, but or set())
+        found = descendants(pid, but)
         if not found:
             break
-        ended |= found
+        ended = named(found - ended.keys()) | ended
         for each in found:
             with contextlib.suppress(OSError):
                 os.kill(each, signal.SIGKILL)
         time.sleep(_PAUSE)
-    return len(ended)
+    return list(ended.values())

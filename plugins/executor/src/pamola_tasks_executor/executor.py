@@ -37,6 +37,7 @@ class TaskOperationExecutor:
         reporter: Has an entry for the beginning and the end of every operation that is run directly.
         settings: Where the steps of a plan run.
         elsewhere: A place of your own where the steps of a plan run.
+        owns_process: Whether processes that steps leave running are ended with the plan (Linux).
     """
 
     def __init__(
@@ -47,12 +48,13 @@ class TaskOperationExecutor:
         *,
         settings: ExecutorSettings | None = None,
         elsewhere: Elsewhere | None = None,
+        owns_process: bool = False,
     ) -> None:
         self._config = task_config
         self._logger = logger
         self._reporter = reporter
         self._retry = getattr(task_config, "retry", None) or RetrySettings()
-        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._retry, elsewhere)
+        self._plans = PlanRun(task_config, settings or ExecutorSettings(), self._retry, elsewhere, owns_process)
 
     # ------------------------------------------------------------ a plan
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
 from pamola_tasks_executor.attempts import Attempts, as_result, never_retried, overridden
-from pamola_tasks_executor.descendants import descendants
+from pamola_tasks_executor.descendants import (
+    adopt_orphans,
+    counted,
+    descendants,
+    end_descendants,
+    named,
+    server_of_forks,
+)
 from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.parallel import Parallel
 
@@ -26,18 +33,26 @@ class PlanRun:
     """Runs the steps of plans: here, in processes of this machine, or all of them in the place that was given."""
 
     def __init__(
-        self, config: Any, settings: ExecutorSettings, retry: RetrySettings, elsewhere: Elsewhere | None = None
+        self,
+        config: Any,
+        settings: ExecutorSettings,
+        retry: RetrySettings,
+        elsewhere: Elsewhere | None = None,
+        owns_process: bool = False,
     ) -> None:
         self._config = config
         self._settings = settings
         self._retry = retry
         self._elsewhere = elsewhere
+        self._owns_process = owns_process and sys.platform == "linux"
 
     def run(self, plan: Plan, driver: StepDriver) -> None:
         """See `TaskOperationExecutor.run_plan`."""
         if problems := self.objections(plan):
             raise PlanError(problems=tuple(problems))
         steps, before = _Steps(self, plan, driver), driver.call_in_parent
+        if self._owns_process:
+            adopt_orphans()
         there = descendants(os.getpid())
         try:
             many = min(self.at_a_time(), len(plan))
@@ -45,12 +60,14 @@ class PlanRun:
             if many > 1:
                 driver.call_in_parent = parallel.call
             parallel.run()
-            if not steps.apart and (left := sorted(descendants(os.getpid()) - there)):
-                numbers = ", ".join(map(str, left))
-                driver.run.warn(f"steps left processes running: {numbers}; executor.kind: processes ends them")
         finally:
             driver.call_in_parent = before
             steps.close()
+            but = {*there, server_of_forks()}
+            if self._owns_process and (left := end_descendants(os.getpid(), but)):
+                driver.run.warn(f"steps left {counted(left)} running, ended with the run")
+            elif left := list(named(descendants(os.getpid(), but)).values()):
+                driver.run.warn(f"steps left {counted(left)} running; executor.kind: processes ends them")
 
     # ------------------------------------------------------------ what cannot be done
 

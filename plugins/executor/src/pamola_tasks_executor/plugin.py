@@ -36,7 +36,8 @@ def pamola_check_config(config: Config) -> list[str]:
 def pamola_provide_executor(run: RunServices) -> Executor:
     from pamola_tasks_executor.executor import TaskOperationExecutor
 
-    return TaskOperationExecutor(run.config, run.logger, run.reporter, settings=run.config.plugin("executor"))
+    settings, owned = run.config.plugin("executor"), run.options.owns_process
+    return TaskOperationExecutor(run.config, run.logger, run.reporter, settings=settings, owns_process=owned)
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from typing import Any
 
 from pamola_tasks.errors import OperationError
 from pamola_tasks.secret import withheld
-from pamola_tasks_executor.descendants import adopt_orphans, end_descendants, parent_of
+from pamola_tasks_executor.descendants import adopt_orphans, counted, end_descendants, parent_of
 from pamola_tasks_executor.elsewhere import State, Work
 
 # The first byte of a message of the worker.
@@ -132,7 +132,7 @@ class _Worker:
         with contextlib.suppress(ValueError):
             how = f"signal {signal.Signals(-(code or 0)).name}"
         if left := self._end_orphans():
-            how += f"; {left} processes that it had started were ended"
+            how += f"; {counted(left)} that it had started: ended"
         if self._began:
             return f"step {self._work.step_id}: its process died ({how})"
         return (
@@ -141,10 +141,10 @@ class _Worker:
             f" imports it"
         )
 
-    def _end_orphans(self) -> int:
+    def _end_orphans(self) -> list[str]:
         """End what it had started when it died: that belongs to the server of forks now."""
         if self._server in (0, os.getpid()):
-            return 0
+            return []
         return end_descendants(self._server, {child.pid for child in multiprocessing.active_children() if child.pid})
 
     def end(self) -> None:
@@ -201,7 +201,7 @@ def serve(connection: Connection, folder: str, environment: dict[str, str], kept
             send(_BEGAN)
             answer = run.perform(attempt)
             if left := end_descendants(os.getpid()):
-                run.warn(f"it left {left} processes running, which were ended with it")
+                run.warn(f"it left {counted(left)} running, ended with it")
             send(_ANSWER, answer)
 
 

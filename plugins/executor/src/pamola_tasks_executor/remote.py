@@ -100,7 +100,9 @@ def describe_run(run: RunServices) -> bytes:
             "the task was given encryption_keys, and keys are not sent to other processes: run its steps on threads,"
             " without timeout and memory limit"
         )
-    options = attrs.evolve(run.options, overrides={}, restart=False, wait=False, console=False, quiet=True)
+    options = attrs.evolve(
+        run.options, overrides={}, restart=False, wait=False, console=False, quiet=True, owns_process=False
+    )
     described = DescribedRun(
         folder=os.getcwd(),
         root=root,

@@ -82,9 +82,17 @@ class ExecutionLog:
         with self._failing("written"):
             if run.lock.after_a_crash:
                 self._remove_leftovers()
+                self._tell_of_unended(run)
             self._summary.adopt()
             self._append([events.started(run)], flush=True)
         self._begun.add(run.id)
+
+    def _tell_of_unended(self, run: RunServices) -> None:
+        before = self.find_latest_execution(run.record.task_id, success_only=False)
+        if before is not None and before["status"] in ("running", "aborted"):
+            run.warn(
+                f"nothing says how run {before['task_run_id']} ended: its process was killed, or ended by a library"
+            )
 
     def step_finished(self, run: RunServices, step: str, status: str, seconds: float) -> None:
         """Append `step_finished`."""
