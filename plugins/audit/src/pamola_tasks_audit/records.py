@@ -176,13 +176,16 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
             found.append(_row("history", "", "not ours", said))
     if recorded.newest and (said := _unended(run)):
         found.append(_row("history", "", "unfinished", said))
-    for service, kind in (("history", "history"), ("checkpoints", "state"), ("reporter", "report")):
+    kinds = {"history": "history", "checkpoints": "state", "reporter": "report"}
+    for service in (*kinds, *run.kernel.plugins.added_services):
+        kind = kinds.get(service, "record")
         diagnose = getattr(vars(run).get(service), "diagnose", None)
         try:
-            for problem in diagnose() if diagnose is not None and (recorded.newest or kind == "history") else ():
+            for problem in diagnose() if diagnose and (recorded.newest or kind in ("history", "record")) else ():
                 path = problem.finding.partition(" ")[0]
                 if (problem.level == "error" or TORN in problem.finding) and path not in {row["path"] for row in found}:
-                    found.append(_row(kind, path if kind == "report" else "", "changed", problem.finding))
+                    subject = {"report": path, "record": problem.subject}.get(kind, "")
+                    found.append(_row(kind, subject, "changed", problem.finding))
         except (PamolaTaskError, OSError) as error:
             found.append(_row(kind, "", "unreadable", str(error)))
     if recorded.newest:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them
 ENDED = ("run_finished", "run_failed")
-EVENTS = ("run_started", "step_finished", *ENDED, "run_aborted", "run_updated")
+NOTED = "run_noted"  # what a plugin has the history vouch for; no record of a run needs it
+EVENTS = ("run_started", "step_finished", *ENDED, "run_aborted", "run_updated", NOTED)
 PRUNED = "history_pruned"  # says of no run, but of the log, that lines were taken away
 
 
@@ -109,7 +110,7 @@ def is_of_end(entry: Mapping[str, Any]) -> bool:
     """
     if entry.get("event") == "run_failed" and not (entry.get("input_files") or entry.get("output_files")):
         return False
-    return entry.get("event") in (*ENDED, "run_updated", "step_finished")
+    return entry.get("event") in (*ENDED, "run_updated", "step_finished", NOTED)
 
 
 # ---------------------------------------------------------------- records

@@ -101,6 +101,12 @@ class ExecutionLog:
         with self._failing("written"):
             self._append([entry], flush=False)
 
+    def note(self, run: RunServices, key: str, facts: Mapping[str, Any]) -> None:
+        """Append facts under a key that a plugin chooses, and wait until the disk has them: `notes` has them again."""
+        with self._failing("written"):
+            noted = events.event(events.NOTED, run.id, run.record.task_id, key=key, facts=self.redact(facts))
+            self._append([noted], flush=True)
+
     def run_finished(self, run: RunServices) -> None:
         """Append `run_finished` or `run_failed`, wait until the disk has it, and refresh the file for other tools."""
         with self._failing("written"):
@@ -126,6 +132,17 @@ class ExecutionLog:
         if not self._index.worth_it():
             return self.records()
         return self._records(self._index.entries(self._key(), task_id=task_id, since=since, failed=failed))
+
+    def notes(self, key: str) -> Iterator[Mapping[str, Any]]:
+        """What `note` was given under a key, newest first, also by runs that were pruned since."""
+        kind, secret = f'"event":"{events.NOTED}"'.encode(), self._key()
+        with self._failing("read"):
+            for line in Reader(self._segments).backwards():
+                if kind in line[:100]:
+                    with contextlib.suppress(ValueError):  # damaged, which `examine` tells
+                        entry = journal.decode(line, secret)
+                        if entry.get("key") == key and entry.get("authentic", True):
+                            yield entry["facts"]
 
     def _records(self, entries: Iterator[dict[str, Any] | Damage]) -> Iterator[dict[str, Any]]:
         found = events.records(entries, self._damaged)

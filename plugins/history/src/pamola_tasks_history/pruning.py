@@ -189,7 +189,7 @@ class Removal:
                 entry = journal.decode(line)
             except ValueError:
                 entry = {}
-            if entry.get("run_id") in self.runs:
+            if entry.get("run_id") in self.runs and entry.get("event") != events.NOTED:  # what others rest on
                 self.lines += 1
                 times = [*self.times, str(entry.get("time", ""))]
                 self.times = [min(times), max(times)]

@@ -13,6 +13,7 @@ import pandas as pd
 from pamola_tasks import OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError, ParameterError
 
+from .accounting import Limit, Spending
 from .calibration import Calibrated, gaussian, laplace
 from .column_operation import ColumnOperation
 from .columns import (
@@ -27,8 +28,9 @@ from .columns import (
     wrong,
 )
 from .identifiers import DIRECT, identifiers_of, likely_roles
+from .origins import origins_of
 from .persons import ContributionBound, repeated
-from .privacy_budget import Request, Spending, ledger_of, origins_of
+from .privacy_budget import Request, ledger_of
 
 Mechanism = Literal["laplace", "gaussian"]
 
@@ -253,7 +255,7 @@ class NoiseOperation(ColumnOperation):
             Request(
                 budget=name,
                 cost=cost,
-                limit=None if self.budget_epsilon is None else Spending(self.budget_epsilon, self.budget_delta or 0.0),
+                limit=None if self.budget_epsilon is None else Limit(self.budget_epsilon, self.budget_delta or 0.0),
                 origins=origins_of(ctx.run, self.input_dataset),
                 run_id=ctx.run.record.run_id,
                 step=ctx.step.id,
@@ -275,9 +277,9 @@ class NoiseOperation(ColumnOperation):
                 for column, found in calibrated.items()
             },
             "budget": name,
-            "spent": attrs.asdict(cost),
-            "spent_altogether": attrs.asdict(after.spent),
-            "limit": None if after.limit is None else attrs.asdict(after.limit),
+            "spent": cost.told(),
+            "spent_altogether": after.spent.told(),
+            "limit": None if after.limit is None else after.limit.told(),
         }
 
     def _within_bounds(self, name: str, values: Floats) -> tuple[Floats, int]:

@@ -1,4 +1,4 @@
-"""Entry point of the pack: operations, the hook for privacy models and the models, the service `identifiers`."""
+"""Entry point of the pack: operations, the hook for privacy models and the models, services, `budget`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, Diagnosis, KernelView, Project, RunServices
 
     from .identifiers import Identifiers
+    from .privacy_records import PrivacyRecords
 
 PAMOLA_HOOK_API = 1
 
@@ -25,8 +26,11 @@ def pamola_add_hooks(add: Callable[[Any], None]) -> None:
 
 @hookimpl
 def pamola_add_services() -> dict[str, Service]:
-    protocol = "pamola_ops_anonymize.identifiers:Identifiers"
-    return {"identifiers": Service(protocol, after="config", default="pamola-ops-anonymize")}
+    pack, default = "pamola_ops_anonymize", "pamola-ops-anonymize"
+    return {
+        "identifiers": Service(f"{pack}.identifiers:Identifiers", after="config", default=default),
+        "privacy_records": Service(f"{pack}.privacy_records:PrivacyRecords", after="encryption", default=default),
+    }
 
 
 @hookimpl(trylast=True)
@@ -34,6 +38,13 @@ def pamola_provide_identifiers(run: RunServices) -> Identifiers:
     from .identifiers import ByNamesAndValues
 
     return ByNamesAndValues()
+
+
+@hookimpl(trylast=True)
+def pamola_provide_privacy_records(run: RunServices) -> PrivacyRecords:
+    from .privacy_records import PrivacyRecords
+
+    return PrivacyRecords(run)
 
 
 @hookimpl
@@ -62,9 +73,9 @@ def pamola_add_commands() -> dict[str, Command]:
 def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterator[Diagnosis]:
     """A ledger of privacy budgets that is missing, damaged or not the one that was written last."""
     if project is not None:
-        from .budget_command import diagnoses
+        from .privacy_records import PrivacyRecords
 
-        yield from diagnoses(kernel)
+        yield from PrivacyRecords(kernel.services(None, upto="encryption")).diagnose()
 
 
 @hookimpl

@@ -1,21 +1,16 @@
 """The ledger of differential privacy: what has been spent on a table's people, and how much may be.
 
-A journal of the project, `configs/privacy_ledger.jsonl`, in the line format of the execution history: chained, and
-authenticated where the project has a key. Spending adds up by basic composition (C. Dwork and A. Roth: The Algorithmic
-Foundations of Differential Privacy, 2014, theorem 3.16): epsilons and deltas are summed. It is entered before rows are
-read, under the file's lock: a run that is killed afterwards has spent what it asked for, since its progress is unknown.
+A journal of the project, `configs/privacy_ledger.jsonl`, from which nothing can be taken unnoticed (`AnchoredJournal`).
+A cost is entered before anything is drawn from the data, under the file's lock: a run that is killed afterwards has
+spent what it asked for, since it is unknown what was seen of it. How costs add up is in `accounting`.
 
 A budget is that of people: entries belong together if they have a name in common or a file that their tables come from,
-however the dataset, the task or the file is called now. How far the ledger has come is noted in `.pamola/` too, so that
-a ledger that is missing or was replaced by an older one is a fault.
+however the dataset, the task or the file is called now.
 """
 
 from __future__ import annotations
 
 import functools
-import gzip
-import hashlib
-import math
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,48 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import DataRefused
-from pamola_tasks.protocols import Files
+from pamola_tasks.errors import DataRefused, PamolaTaskError
+from pamola_tasks.protocols import Diagnosis, Files
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
 
-from .anchored import AnchoredJournal
+from .accounting import Limit, Spending
+from .anchored import LOST, AnchoredJournal, Restoration
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
 
 FILE = "privacy_ledger.jsonl"
 PROGRESS = ".pamola/privacy_ledger"  # how many lines the ledger has, and the hash of the last
-PURPOSE = "privacy ledger"  # of the key that authenticates both
-
-TOLERANCE = 1e-12
-"""Relative: ten times 0.1 may be spent of 1."""
-
-
-@attrs.frozen
-class Spending:
-    """An epsilon and a delta."""
-
-    epsilon: float = 0.0
-    delta: float = 0.0
-
-    @classmethod
-    def total(cls, parts: Iterable[Spending]) -> Spending:
-        parts = list(parts)
-        return cls(math.fsum(part.epsilon for part in parts), math.fsum(part.delta for part in parts))
-
-    def plus(self, other: Spending) -> Spending:
-        return Spending.total((self, other))
-
-    def least(self, other: Spending | None) -> Spending:
-        """What is within both."""
-        return self if other is None else Spending(min(self.epsilon, other.epsilon), min(self.delta, other.delta))
-
-    def within(self, limit: Spending) -> bool:
-        return self.epsilon <= limit.epsilon * (1 + TOLERANCE) and self.delta <= limit.delta * (1 + TOLERANCE)
-
-    def __str__(self) -> str:
-        return f"epsilon {self.epsilon:.6g}, delta {self.delta:.6g}"
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +49,7 @@ class Request:
 
     budget: str
     cost: Spending
-    limit: Spending | None = None
+    limit: Limit | None = None
     origins: tuple[str, ...] = ()
     run_id: str = ""
     step: str = ""
@@ -95,16 +61,21 @@ class Account:
     """What the ledger says of the people of one budget.
 
     Attributes:
-        spent: So far.
+        spent: So far, by addition.
         limit: The least that was ever stated, None where nothing was.
         names: The names that the budget has had.
         entries: The lines of the ledger that count.
     """
 
     spent: Spending
-    limit: Spending | None
+    limit: Limit | None
     names: tuple[str, ...] = ()
     entries: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def parts(self) -> list[Spending]:
+        """The cost of each entry."""
+        return [Spending.of(entry) for entry in self.entries]
 
 
 class PrivacyLedger:
@@ -113,7 +84,7 @@ class PrivacyLedger:
     Args:
         files: Where to open it.
         path: The file.
-        key: Authenticates its lines; None without a key of the project.
+        run: The run, or services without one: its key authenticates the ledger, and its history vouches for it.
         limits: What the project file allows, by name: whatever tasks state, and however little.
     """
 
@@ -121,19 +92,21 @@ class PrivacyLedger:
         self,
         files: Files,
         path: str | Path,
-        key: bytes | None = None,
-        limits: Mapping[str, Spending] = types.MappingProxyType({}),
+        run: RunServices | None = None,
+        limits: Mapping[str, Limit] = types.MappingProxyType({}),
     ) -> None:
+        self.limits = limits
         self._journal = AnchoredJournal(
             files=files,
             path=path,
             anchor=PROGRESS,
-            key=key,
+            key=journal.key_of(run, "privacy ledger"),
             what="the privacy ledger",
-            so="The spent budget is unknown, so no more can be spent: restore it from a copy",
+            so="The spent budget is unknown, so no more can be spent: restore the ledger from a copy, or from the"
+            " execution history by `pamola-task budget --repair`",
             needs=lambda entry: bool(entry.get("schema", 1) > 1),
+            run=run,
         )
-        self.limits = limits
 
     def account(self, budget: str, origins: Iterable[str] = ()) -> Account:
         """What has been spent by the people of a budget.
@@ -148,67 +121,93 @@ class PrivacyLedger:
         entries, found = self._journal.read(), []
         named: set[str] = set()
         for entry in entries:
-            if entry["budget"] not in named:
+            if entry.get("event") != LOST and entry["budget"] not in named:
                 account = self._account(entries, entry["budget"], ())
                 named.update(account.names)
                 found.append(account)
         return found
 
+    def lost(self) -> list[Mapping[str, Any]]:
+        """The losses of entries that were accepted."""
+        return [entry for entry in self._journal.read() if entry.get("event") == LOST]
+
+    def diagnose(self) -> Iterator[Diagnosis]:
+        """For `doctor` and `verify`: whether it is as it was written; nothing where none is needed."""
+        try:
+            if entries := self._journal.read():
+                finding = f"{len(entries)} entries, as they were written"
+                yield Diagnosis(level="ok", subject=FILE, finding=finding)
+        except PamolaTaskError as problem:
+            yield Diagnosis(level="error", subject=FILE, finding=str(problem))
+
+    def repair(self, *, accept_loss: bool) -> Restoration:
+        """Restore what is missing; see `AnchoredJournal.restore`."""
+        return self._journal.restore(accept_loss=accept_loss)
+
+    def check(self, request: Request) -> None:
+        """Refuse a cost as `spend` does, without entering it."""
+        self._asked(self._journal.read(), request)
+
     def spend(self, request: Request) -> tuple[Account, Account]:
         """Enter a cost, or refuse it.
 
         Returns:
-            The account before and after; the same twice where this step of this run has spent already.
+            The account before and after; the same twice where this step of this run has spent it already.
 
         Raises:
             DataRefused: It would be more than the limit.
             DataError: The ledger is damaged, missing or older than noted.
         """
         with self._journal.appending() as append:
-            entries = self._journal.read()
-            before = self._account(entries, request.budget, request.origins)
-            spent_by = {(entry.get("run_id"), entry.get("step")) for entry in before.entries}
-            if (request.run_id, request.step) in spent_by:
-                return before, before
-            allowed = self._allowed(before, request)
-            after = Account(before.spent.plus(request.cost), allowed, before.names)
-            if allowed is not None and not after.spent.within(allowed):
-                others = [name for name in before.names if name != request.budget]
-                also = f" (also called {', '.join(map(repr, others))})" if others else ""
-                raise DataRefused(
-                    f"the privacy budget {request.budget!r}{also} allows {allowed}, {before.spent} of it is spent, and"
-                    f" this step would spend {request.cost}: no data was read. Ask for less, or state a larger budget"
-                    f" in the project file (ops-anonymize.budgets) if you may",
-                    budget=request.budget,
-                )
-            entry: dict[str, Any] = {
-                "schema": 2,
-                "event": "spent",
-                "budget": request.budget,
-                "origins": list(request.origins),
-                "epsilon": request.cost.epsilon,
-                "delta": request.cost.delta,
-                "limit": None if request.limit is None else attrs.asdict(request.limit),
-                "time": rfc3339(now()),
-                "run_id": request.run_id,
-                "step": request.step,
-                **request.facts,
-            }
-            append(entry)
+            before, after = self._asked(self._journal.read(), request)
+            if after is not before:
+                append(after.entries[-1])
         return before, after
 
-    def _allowed(self, before: Account, request: Request) -> Spending | None:
+    def _asked(self, entries: Sequence[Mapping[str, Any]], request: Request) -> tuple[Account, Account]:
+        """The account before a cost is entered, and after it."""
+        before = self._account(entries, request.budget, request.origins)
+        cost = {"epsilon": request.cost.told()["epsilon"], "delta": request.cost.delta, "rho": request.cost.rho}
+        for entry in before.entries:  # what the former attempt of a step drew was discarded: only one is published
+            known = {name: entry.get(name) for name in ("run_id", "step", *cost)}
+            if request.run_id and known == {"run_id": request.run_id, "step": request.step, **cost}:
+                return before, before
+        entry = {
+            "schema": 2,
+            "event": "spent",
+            "budget": request.budget,
+            "origins": list(request.origins),
+            **cost,
+            "limit": None if request.limit is None else request.limit.told(),
+            "time": rfc3339(now()),
+            "run_id": request.run_id,
+            "step": request.step,
+            **request.facts,
+        }
+        spent, allowed = before.spent, self._allowed(before, request)
+        after = Account(Spending.total((spent, request.cost)), allowed, before.names, (*before.entries, entry))
+        if allowed is not None and not allowed.allows(after.parts):
+            others = [name for name in before.names if name != request.budget]
+            also = f" (also called {', '.join(map(repr, others))})" if others else ""
+            raise DataRefused(
+                f"the privacy budget {request.budget!r}{also} allows {allowed}, {allowed.spent(before.parts)} of it is"
+                f" spent, and this step would spend {request.cost}: no data was read. Ask for less, or state a larger"
+                f" budget in the project file (ops-anonymize.budgets) if you may",
+                budget=request.budget,
+            )
+        return before, after
+
+    def _allowed(self, before: Account, request: Request) -> Limit | None:
         stated = [self.limits[name] for name in (*before.names, request.budget) if name in self.limits]
         if not stated:
             return before.limit if request.limit is None else request.limit.least(before.limit)
-        least = functools.reduce(Spending.least, stated)
-        return least.least(request.limit)
+        return functools.reduce(Limit.least, stated).least(request.limit)
 
     def _account(self, entries: Sequence[Mapping[str, Any]], budget: str, origins: Iterable[str]) -> Account:
         """The entries that have to do with a budget by a name or an origin, directly or through others."""
         names, files = {budget}, set(origins)
         own: list[Mapping[str, Any]] = []
-        left = list(entries)
+        left = [entry for entry in entries if entry.get("event") != LOST]
         while True:
             joined = [entry for entry in left if entry.get("budget") in names or files & {*entry.get("origins", ())}]
             if not joined:
@@ -217,68 +216,17 @@ class PrivacyLedger:
             left = [entry for entry in left if entry not in joined]
             names |= {entry["budget"] for entry in joined}
             files |= {origin for entry in joined for origin in entry.get("origins", ())}
-        limits = [Spending(**entry["limit"]) for entry in own if entry.get("limit") is not None]
+        limits = [Limit(**entry["limit"]) for entry in own if entry.get("limit") is not None]
         return Account(
-            Spending.total(Spending(float(entry["epsilon"]), float(entry["delta"])) for entry in own),
-            functools.reduce(Spending.least, limits) if limits else None,
+            Spending.total(map(Spending.of, own)),
+            functools.reduce(Limit.least, limits) if limits else None,
             tuple(sorted({entry["budget"] for entry in own})),
             tuple(entry for entry in entries if entry in own),
         )
 
 
-def origins_of(run: RunServices, dataset: str) -> tuple[str, ...]:
-    """The files and frames that a dataset of a run comes from, by name and hash, also through other steps and tasks.
-
-    What other tasks were made of is what the history says of their newest run that succeeded.
-    """
-    made = {name: step for step in run.plan for name in step.writes}
-    found: dict[str, None] = {}
-    waiting, seen = [dataset], {dataset}
-    while waiting:
-        name = waiting.pop()
-        step = made.get(name)
-        if step is not None:
-            waiting += [read for read in step.reads if read not in seen]
-            seen |= {*step.reads}
-            continue
-        record = run.data_source.describe(name)
-        record = record if record.sha256 else run.data_source.describe(name)  # asked twice, it is made
-        found[record.sha256] = None
-        paths = list(filter(None, record.path.split(", ")))
-        for path in paths:
-            found[f"file {path}"] = None  # whatever is in it by then: encrypted, say
-            found.update(dict.fromkeys(_of_tasks(run, path, set())))
-        if len(paths) == 1 and (record.encrypted or paths[0].endswith(".gz")):
-            found[_content(run, name, paths[0])] = None
-    return tuple(filter(None, found))
-
-
-def _content(run: RunServices, dataset: str, path: str) -> str:
-    """The hash of a file's content, decrypted and expanded: that of its copies in other forms."""
-    with run.data_source.open_raw(dataset) as raw:
-        file = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
-        try:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-        except (OSError, EOFError):  # which reading says
-            return ""
-
-
-def _of_tasks(run: RunServices, path: str, seen: set[str]) -> Iterator[str]:
-    """Hashes of the inputs of the task that made a file, and of theirs."""
-    if not {"places", "history"} <= {*vars(run)}:  # an operation that is run alone
-        return
-    owner = run.places.owner_of(path)
-    if not owner or owner in seen or owner == run.record.task_id:
-        return
-    seen.add(owner)
-    record = run.history.find_latest_execution(owner) or {}
-    for file in record.get("input_files", ()):
-        yield str(file.get("sha256") or "")
-        yield from _of_tasks(run, str(file.get("path") or ""), seen)
-
-
 def ledger_of(run: RunServices, configs: Path) -> PrivacyLedger:
     """The ledger of a run's project, which is in this folder."""
     stated = getattr(run.config.plugin("ops-anonymize"), "budgets", None) or {}
-    limits = {name: Spending(budget.epsilon, budget.delta) for name, budget in stated.items()}
-    return PrivacyLedger(run.files, configs / FILE, journal.key_of(run, PURPOSE), limits)
+    limits = {name: Limit(**attrs.asdict(budget)) for name, budget in stated.items()}
+    return PrivacyLedger(run.files, configs / FILE, run, limits)

@@ -8,22 +8,28 @@ from typing import Any
 import attrs
 
 
-def _at_least_zero(instance: Any, attribute: attrs.Attribute[float], value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
+def _at_least_zero(instance: Any, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{attribute.name} must be a finite number of 0 or more")
 
 
 @attrs.frozen(kw_only=True)
 class BudgetSettings:
-    """How much may be spent of a privacy budget altogether.
+    """How much may be spent of a privacy budget altogether: epsilon and delta, rho, or both.
 
     Attributes:
-        epsilon: The sum of all epsilons.
-        delta: The sum of all deltas.
+        epsilon: By addition, or by zCDP at `delta` where that is less.
+        delta: The sum of all deltas, or the one at which zCDP is converted.
+        rho: The sum of all rhos (zCDP).
     """
 
-    epsilon: float = attrs.field(validator=_at_least_zero)
+    epsilon: float | None = attrs.field(default=None, validator=_at_least_zero)
     delta: float = attrs.field(default=0.0, validator=_at_least_zero)
+    rho: float | None = attrs.field(default=None, validator=_at_least_zero)
+
+    def __attrs_post_init__(self) -> None:
+        if self.epsilon is None and (self.rho is None or self.delta):
+            raise ValueError("a budget states epsilon, with delta beside it where it is not 0, or rho")
 
 
 @attrs.frozen(kw_only=True)
@@ -31,8 +37,8 @@ class AnonymizeSettings:
     """What holds for all steps of the pack.
 
     Attributes:
-        budgets: By name, what may be spent of each privacy budget (`NoiseOperation`). Only the project file states it;
-            steps can lower it.
+        budgets: By name, what may be spent of each privacy budget: epsilon, delta, rho. Only the project file states
+            it; steps can lower it.
     """
 
     budgets: dict[str, BudgetSettings] = attrs.Factory(dict)
