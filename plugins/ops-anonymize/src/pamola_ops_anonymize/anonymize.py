@@ -15,7 +15,7 @@ from pamola_tasks.errors import DataError
 from . import charts
 from .alike import Distinguish, tell_alike
 from .asked_models import promise_of
-from .claims import check_promise, check_release, k_map
+from .claims import check_promise, check_release, k_map, released_classes
 from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number, without
 from .conditions import Measured, Promise
 from .hierarchy_files import stated_hierarchy
@@ -199,7 +199,8 @@ class AnonymizeOperation(Operation):
         if not self.person_columns:
             self._warn_of_repeats(ctx, frame, [*self.direct_identifiers, *likely[DIRECT]], release, grouping)
         measured = {name: grouping.measured(release.coded[name], promise) for name in self.sensitive_attributes}
-        check_promise(promise, measured, grouping.sizes)
+        classes = released_classes(release, grouping, self.quasi_identifiers, promise)
+        check_promise(promise, measured, classes)
         if release.coded.empty:
             ctx.warn(
                 f"{self.input_dataset} has {rows - release.suppressed_for_nulls} records, fewer than k={self.k}:"
@@ -216,9 +217,9 @@ class AnonymizeOperation(Operation):
         metrics["values_read_alike"] = {name: found.read_alike for name, found in values.items()}
         tell_alike(ctx, self.output_dataset, metrics["values_read_alike"], self.distinguish)
         metrics["sensitive"] = self._told(measured)
-        metrics |= promise.claims([found for found in measured.values() if found is not None], grouping.sizes)
+        metrics |= promise.claims([found for found in measured.values() if found is not None], classes)
         if self.models:
-            metrics["models"] = promise.told(measured, grouping.sizes)
+            metrics["models"] = promise.told(measured, classes)
         metrics["dropped_columns"] = dropped
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
         metrics["likely_identifiers"] = likely[DIRECT]

@@ -39,6 +39,22 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
         raise ParameterError(
             f"AnonymizeOperation: {without[0]} protects sensitive attributes, and `sensitive_attributes` is empty"
         )
+    of_population = [model for model in models if model.of_population]
+    if of_population and operation.population is None:
+        raise ParameterError(
+            f"AnonymizeOperation: {of_population[0].name} compares the release with a population: name it in"
+            f" `population`, with method k-map"
+        )
+    if of_population and operation.person_records == "apart":
+        raise ParameterError(
+            f"AnonymizeOperation: {of_population[0].name} needs all records of a person in one class: leave out"
+            f" `person_records: apart`"
+        )
+    if any(getattr(model, "delta_min", 0) for model in of_population) and operation.strategy != "mondrian":
+        raise ParameterError(
+            "AnonymizeOperation: `delta_min` above 0 needs strategy mondrian: the others leave persons of the"
+            " population in no class of the release"
+        )
     if type(counted) not in (KAnonymity, KMap):  # another plugin's: the search itself sees to ours
         models.append(counted)
     _check_claims(models, counted)

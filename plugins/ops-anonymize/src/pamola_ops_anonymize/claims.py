@@ -15,6 +15,7 @@ from .domains import Ints
 from .measures import Grouping
 from .persons import Persons
 from .privacy_models import Classes
+from .release import Release
 
 
 def check_release(
@@ -71,29 +72,47 @@ def k_map(
     Returns:
         None where no record is released.
     """
-    if released.empty:
-        return None
+    found = _in_population(released, population, quasi_identifiers, persons)
+    return int(found.min()) if len(found) else None
+
+
+def _in_population(
+    released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: Sequence[str], persons: Persons | None
+) -> Ints:
+    """Of each class of a release, in the order of `Grouping`, how many records (persons) of the population look so."""
     both = pd.concat([released[list(quasi_identifiers)], population[list(quasi_identifiers)]], ignore_index=True)
-    group = Grouping.of(both, quasi_identifiers).group
-    there, classes = group[len(released) :], int(group.max()) + 1
+    group = Grouping.of(both, quasi_identifiers).group  # numbered as they occur, those of the release first
+    there, classes = group[len(released) :], int(group.max(initial=-1)) + 1
     counts = np.bincount(there, minlength=classes) if persons is None else persons.in_classes(there, classes)
-    return int(counts[group[: len(released)]].min())
+    return counts[: int(group[: len(released)].max(initial=-1)) + 1].astype(np.int64)
 
 
-def check_promise(promise: Promise, measured: Mapping[str, Measured | None], sizes: Ints | None = None) -> None:
+def released_classes(
+    release: Release, grouping: Grouping, quasi_identifiers: Sequence[str], promise: Promise
+) -> Classes:
+    """The classes of a release as models of sizes look at them: counted in the population where there is one."""
+    if release.population is None:
+        return Classes(grouping.sizes)
+    sizes = _in_population(release.coded, release.population, quasi_identifiers, release.persons_of_population)
+    own = grouping.sizes
+    if release.population_outside and any(model.of_population for model in promise.of_sizes):
+        sizes, own = np.append(sizes, release.population_outside), np.append(own, 0)
+    return Classes(sizes, released=own)
+
+
+def check_promise(promise: Promise, measured: Mapping[str, Measured | None], classes: Classes | None = None) -> None:
     """Hold what was measured of classes and of each sensitive attribute against what was asked.
 
     Args:
         promise: What was asked.
         measured: What was measured of each sensitive attribute.
-        sizes: Records of each class, where models of sizes were asked for.
+        classes: The classes of the release, where models of sizes were asked for.
 
     Raises:
         DataRefused: One of them falls short.
     """
-    classes = Classes(np.zeros(0, dtype=np.int64) if sizes is None else sizes)
     for model in promise.of_sizes:
-        if not met_by(model, classes).all():
+        if classes is not None and len(classes.sizes) and not met_by(model, classes).all():
             raise DataRefused(
                 f"{model.words()} was asked for, but the generalized table does not reach it: it is not released."
                 f" This is a fault of the operation or of the model, please report it"

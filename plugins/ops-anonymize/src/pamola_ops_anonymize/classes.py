@@ -183,7 +183,11 @@ def _conditions(
     """What classes have to meet: `unit` is that of each record, of which the first `records` are the input's."""
     promise = settings.promise
     persons = None if apart is None else _person_counts(apart, unit, records, len(weights))
-    whole = Classes(np.array([weights.sum() if apart is None else apart.counted.count], dtype=np.int64))
+    total = weights.sum() if apart is None else apart.counted.count
+    of_population = settings.population is not None
+    own = np.bincount(unit[:records], minlength=len(weights)) if of_population else None
+    released = np.array([records], dtype=np.int64) if of_population else None
+    whole = Classes(np.array([total], dtype=np.int64), released=released)
     for model in promise.of_sizes:
         if not met_by(model, whole).all():
             raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
@@ -194,7 +198,7 @@ def _conditions(
         ordered = promise.is_ordered(values)
         counts = SensitiveCounts.of(values, unit[:records], len(weights), ordered=ordered, persons=whose)
         sensitive.append(counts)
-        alone = Conditions(0, weights, promise, (counts,))
+        alone = Conditions(0, weights, promise, (counts,), own=own)
         everyone = np.arange(len(weights), dtype=np.int64)
         if not alone.met(everyone, np.zeros(len(weights), dtype=np.int64), 1)[0]:
             raise DataRefused(
@@ -202,4 +206,4 @@ def _conditions(
                 f" Require less, or omit {name}",
                 column=name,
             )
-    return Conditions(k, weights, promise, tuple(sensitive), persons)
+    return Conditions(k, weights, promise, tuple(sensitive), persons, own)

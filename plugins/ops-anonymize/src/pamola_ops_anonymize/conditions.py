@@ -125,33 +125,33 @@ class Promise:
         """Whether what was measured of a sensitive attribute is as promised."""
         return all(keeps(model, measured.worst[model.name]) for model in self.of_sensitive)
 
-    def claims(self, measured: Sequence[Measured], sizes: Ints) -> dict[str, float]:
+    def claims(self, measured: Sequence[Measured], classes: Classes) -> dict[str, float]:
         """What was asked and what was measured of the attribute that falls shortest, and of the sizes of classes, as
         reports show it at the top; k is said by the operation itself."""
         told: dict[str, float] = {}
         for model in self.models:
             claim = model.claims()
-            if claim is None or claim[0] == "k" or not len(measured if model.of_sensitive else sizes):
+            if claim is None or claim[0] == "k" or not len(measured if model.of_sensitive else classes.sizes):
                 continue
             name, asked = claim
             if model.of_sensitive:
                 worst = worst_of(model, np.array([found.worst[model.name] for found in measured]))
             else:
-                worst = worst_of(model, measure(model, Classes(sizes)))
+                worst = worst_of(model, measure(model, classes))
             told |= {f"{name}_claimed": asked, f"{name}_measured": int(worst) if self._counts(model) else worst}
         return told
 
     def _counts(self, model: PrivacyModel) -> bool:
         return isinstance(model, LDiversity) and model.diversity == "distinct"
 
-    def told(self, measured: Mapping[str, Measured | None], sizes: Ints) -> dict[str, Any]:
+    def told(self, measured: Mapping[str, Measured | None], classes: Classes) -> dict[str, Any]:
         """Every model in words, with the measure of its worst class; infinite measures are None."""
         found: dict[str, Any] = {}
         for model in self.models:
             if model.of_sensitive:
                 worst = [seen.worst[model.name] for seen in measured.values() if seen is not None]
             else:
-                worst = [worst_of(model, measure(model, Classes(sizes)))] if len(sizes) else []
+                worst = [worst_of(model, measure(model, classes))] if len(classes.sizes) else []
             value = worst_of(model, np.array(worst)) if worst else None
             finite = value if value is not None and np.isfinite(value) else None
             found[model.name] = {"asked": model.words(), "measured": finite}
@@ -250,6 +250,11 @@ class PersonCounts:
         return Persons(self.person[entries], self.count).in_classes(owner, groups)
 
 
+def _sums(weights: Ints, units: Ints, group: Ints, groups: int) -> Ints:
+    """The weights of the units of each candidate class, added up."""
+    return np.bincount(group, weights=weights[units], minlength=groups).astype(np.int64)
+
+
 @attrs.frozen(eq=False)
 class Conditions:
     """What a class of units has to meet to be released.
@@ -261,6 +266,7 @@ class Conditions:
         sensitive: The sensitive attributes, counted by unit.
         persons: Whose records each unit holds, where these are counted for k and a person may be in several units:
             the weights then say no more than that a class cannot hold more.
+        own: Where k is counted in a population: the records of each unit that are released.
     """
 
     k: int
@@ -268,6 +274,7 @@ class Conditions:
     promise: Promise = attrs.Factory(Promise)
     sensitive: tuple[SensitiveCounts, ...] = ()
     persons: PersonCounts | None = None
+    own: Ints | None = None
 
     @property
     def only_k(self) -> bool:
@@ -283,12 +290,14 @@ class Conditions:
             groups: Number of candidate classes.
         """
         if self.persons is None:
-            sizes = np.bincount(group, weights=self.weights[units], minlength=groups)
+            sizes = _sums(self.weights, units, group, groups)
         else:
             sizes = self.persons.sizes(units, group, groups)
         met = sizes >= self.k
-        for model in self.promise.of_sizes:
-            met &= met_by(model, Classes(sizes.astype(np.int64)))
+        if self.promise.of_sizes:
+            classes = Classes(sizes, released=None if self.own is None else _sums(self.own, units, group, groups))
+            for model in self.promise.of_sizes:
+                met &= met_by(model, classes)
         for counts in self.sensitive if self.promise.of_sensitive else ():
             if not met.any():
                 break

@@ -23,6 +23,6 @@ def pamola_add_privacy_models() -> Mapping[str, str | type[PrivacyModel] | Contr
     Returns:
         Names of models, and for each a subclass of `pamola_ops_anonymize.PrivacyModel` or `"module:Class"`, which is
         imported when it is first used. The models of this pack are `k-anonymity`, `k-map`, `l-diversity`,
-        `t-closeness`, `delta-disclosure`, `alpha-k-anonymity` and `beta-likeness`.
+        `t-closeness`, `delta-disclosure`, `delta-presence`, `alpha-k-anonymity` and `beta-likeness`.
     """
     raise NotImplementedError

@@ -83,6 +83,7 @@ def pamola_add_privacy_models() -> dict[str, str]:
     return {
         "k-anonymity": "pamola_ops_anonymize.privacy_models:KAnonymity",
         "k-map": "pamola_ops_anonymize.privacy_models:KMap",
+        "delta-presence": "pamola_ops_anonymize.privacy_models:DeltaPresence",
         "l-diversity": "pamola_ops_anonymize.privacy_models:LDiversity",
         "t-closeness": "pamola_ops_anonymize.privacy_models:TCloseness",
         "delta-disclosure": "pamola_ops_anonymize.privacy_models:DeltaDisclosure",

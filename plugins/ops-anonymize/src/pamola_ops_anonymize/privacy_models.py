@@ -14,6 +14,7 @@ import numpy as np
 
 from pamola_tasks.errors import ParameterError
 
+from .columns import is_number
 from .domains import Floats, Ints, Mask, read_only
 from .models import Histogram
 
@@ -32,11 +33,13 @@ class Classes:
         sizes: Records of each class, int64; those of the population where the model counts in one.
         values: How often each class has each value of one sensitive attribute; None for models of sizes.
         ordered: Whether the values are numbers, dates or ordered categories.
+        released: For models of a population: how many of the release are in each class, int64.
     """
 
     sizes: Ints = attrs.field(converter=read_only)
     values: Histogram | None = None
     ordered: bool = False
+    released: Ints | None = attrs.field(default=None, converter=attrs.converters.optional(read_only))
 
     @property
     def sensitive(self) -> Histogram:
@@ -55,11 +58,15 @@ class PrivacyModel(abc.ABC):
         name: What it is called, as in `models`.
         of_sensitive: Whether it is about the values of a sensitive attribute (asked for each of them), or about the
             sizes of classes.
+        of_population: Of a model of sizes: whether it compares the release with the population that it is from.
+            `classes` then has a last class, with no released record, for persons of the population who are in no class
+            of the release.
         less_is_better: Whether a smaller measure is more private.
     """
 
     name: ClassVar[str]
     of_sensitive: ClassVar[bool] = True
+    of_population: ClassVar[bool] = False
     less_is_better: ClassVar[bool] = False
 
     @abc.abstractmethod
@@ -116,6 +123,52 @@ class KMap(KAnonymity):
 
     def words(self) -> str:
         return f"{self.k}-map"
+
+
+def _share(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not (is_number(value) and 0 <= value <= 1):
+        raise ValueError(f"`{attribute.name}` has to be a number from 0 to 1, not {value!r}")
+
+
+@attrs.frozen
+class DeltaPresence(PrivacyModel):
+    """Bounded belief that a person of the population is in the release. M. E. Nergiz and others, SIGMOD 2007.
+
+    The measure of a class is the part of the population's persons in it that are released.
+
+    Args:
+        delta_max: The greatest part, 0 to 1.
+        delta_min: The least part; above 0, it also hides who is not in the release.
+    """
+
+    delta_max: float = attrs.field(validator=_share)
+    delta_min: float = attrs.field(default=0.0, validator=_share)
+    name: ClassVar[str] = "delta-presence"
+    of_sensitive: ClassVar[bool] = False
+    of_population: ClassVar[bool] = True
+    less_is_better: ClassVar[bool] = True
+
+    def __attrs_post_init__(self) -> None:
+        if self.delta_min > self.delta_max:
+            raise ValueError(f"`delta_min` {self.delta_min!r} is above `delta_max` {self.delta_max!r}")
+
+    def measure(self, classes: Classes) -> Floats:
+        assert classes.released is not None
+        unknown = np.where(classes.released > 0, np.inf, 0.0)  # of a class that the population does not have
+        return np.divide(classes.released, classes.sizes, out=unknown, where=classes.sizes > 0)
+
+    def holds(self, measured: Floats) -> Mask:
+        return np.asarray((measured >= self.delta_min - TOLERANCE) & (measured <= self.delta_max + TOLERANCE))
+
+    def words(self) -> str:
+        return f"({self.delta_min:g}, {self.delta_max:g})-presence"
+
+    def claims(self) -> tuple[str, float] | None:
+        return "delta_presence", self.delta_max
+
+    def worst(self, measured: Floats) -> float:
+        least = float(measured.min())
+        return least if least < self.delta_min - TOLERANCE else float(measured.max())
 
 
 @attrs.frozen

@@ -42,6 +42,8 @@ class Release:
         ncp_hier: The same if labels of hierarchies are published.
         published: Which of both is true of the release: the losses of its cells.
         population: For k-map the quasi-identifiers of the population, generalized in the same way.
+        population_outside: How many records of the population (persons, where it says whose these are) look like no
+            record that is released.
         persons: Whose each released record is, where persons are counted; `persons_of_population` the same there.
         persons_before: How many persons the input has.
         distributions: Of each quasi-identifier before and after, over the records that could be grouped.
@@ -56,6 +58,7 @@ class Release:
     ncp_hier: dict[str, float]
     published: Literal["set", "hier"]
     population: pd.DataFrame | None = None
+    population_outside: int = 0
     persons: Persons | None = None
     persons_before: int = 0
     persons_of_population: Persons | None = None
@@ -166,10 +169,13 @@ def anonymized(
     others = classes[table.records :].copy()  # a view would keep the rest
     positions = np.flatnonzero(complete)[released_rows]
     del table, classes, inside  # the text that is made now takes most of the memory
-    population, persons_there = None, settings.persons_of_population
+    population, persons_there, nowhere = None, settings.persons_of_population, 0
     if settings.population is not None:
+        nowhere = int((others < 0).sum())
         if persons_there is not None:
+            everybody = persons_there.count
             persons_there = persons_there.taken(np.flatnonzero(others >= 0))
+            nowhere = everybody - persons_there.count
         others = others[others >= 0]
         index = pd.RangeIndex(len(others))
         population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
@@ -191,6 +197,7 @@ def anonymized(
         ncp_hier={name: (loss + suppressed) / total for name, loss in ncp_hier.items()},
         published="hier" if settings.output == "labels" else "set",
         population=population,
+        population_outside=nowhere,
         persons=settings.persons and settings.persons.taken(positions),
         persons_before=settings.persons.count if settings.persons else 0,
         persons_of_population=persons_there,
