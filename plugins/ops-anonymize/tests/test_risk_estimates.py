@@ -213,8 +213,9 @@ def test_suda_scores_are_those_of_sdcmicro(tmp_path: Path) -> None:
     told = risk(GUIDELINE, tmp_path, quasi_identifiers=quasi, special_uniques=3, sampling_fraction=0.01)
     found = told["special_uniques"]
     assert (found["records"], found["highest_score"], found["max_size"]) == (4, 12.0, 3)
-    assert found["records_by_fewest_columns"] == {"1": 4, "2": 0, "3": 0}
-    assert found["sets_of_columns"][0] == {"columns": ["Education"], "records": 3}
+    assert told["special_uniques_by_fewest_columns"] == {"1": 4, "2": 0, "3": 0}
+    assert told["special_uniques_by_column"]["Education"] == 22 / 34
+    assert told["special_uniques_by_set"][0] == {"columns": ["Education"], "records": 3}
     # 4 uniques and 6 records in pairs: 4 f / (4 f + 6 (1 - f))
     assert found["dis"] == pytest.approx(0.04 / (0.04 + 6 * 0.99))
 

@@ -123,15 +123,15 @@ def singled_out(
     smallest = np.zeros(len(frame), dtype=np.int64)
     for chosen, rows in found.found.items():  # sets grow
         smallest[rows] = np.where(smallest[rows], smallest[rows], len(chosen))
-    by_size = np.bincount(smallest[smallest > 0], minlength=found.max_size + 1)
+    by_size = np.bincount(smallest, minlength=found.max_size + 1).tolist()
     sets = sorted(found.found.items(), key=lambda each: (-len(each[1]), each[0]))[:MOST_SETS]
+    singled = int((score > 0).sum())
     metrics: dict[str, Any] = {
         "max_size": found.max_size,
-        grouping.counted: int((score > 0).sum()),
-        "records_by_fewest_columns": {str(size): int(by_size[size]) for size in range(1, found.max_size + 1)},
+        grouping.counted: singled,
         "highest_score": float(score.max()),
-        "contribution_by_column": dict(zip(columns, found.contribution.tolist(), strict=True)),
-        "sets_of_columns": [{"columns": [columns[at] for at in chosen], "records": len(rows)} for chosen, rows in sets],
+        "meaning": f"{singled:,} of {grouping.total:,} {grouping.counted} are the only ones with their values in"
+        f" {found.max_size} columns or fewer",
     }
     of_record = {"suda_score": found.score}
     if found.dis is not None:
@@ -142,4 +142,12 @@ def singled_out(
             f"{grouping.counted}_at_risk": int((dis > threshold).sum()),
         }
         of_record["dis_suda_score"] = found.dis
-    return RecordRisks({"special_uniques": metrics}, of_record)
+    told = {
+        "special_uniques": metrics,
+        "special_uniques_by_fewest_columns": {str(size): by_size[size] for size in range(1, found.max_size + 1)},
+        "special_uniques_by_column": dict(zip(columns, found.contribution.tolist(), strict=True)),
+        "special_uniques_by_set": [
+            {"columns": [columns[at] for at in each], "records": len(rows)} for each, rows in sets
+        ],
+    }
+    return RecordRisks(told, of_record)
