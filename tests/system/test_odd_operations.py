@@ -223,3 +223,53 @@ def test_a_command_that_is_terminated_before_its_tasks_begin_says_so(start, proj
     process.terminate()
     out, _ = process.communicate(timeout=120)
     assert (process.returncode, "terminated" in out) == (143, True)
+
+
+REPLACED = {
+    "json.dumps": "lambda *a, **k: '{}'",
+    "os.write": "lambda descriptor, data: len(data)",
+    "os.replace": "lambda *a, **k: None",
+    "builtins.open": "None",
+    "zlib.crc32": "lambda data: 0",
+}
+REPLACES = """\
+import builtins, json, os, zlib
+from pamola_tasks import Operation, OperationResult, hookimpl
+
+class Replaces(Operation):
+    what: str = ""
+    by: str = ""
+
+    def execute(self, ctx):
+        exec(f"{self.what} = {self.by}")
+        return OperationResult.success()
+
+@hookimpl
+def pamola_on_run_started(run):
+    if run.config.description == "observer":
+        json.dumps = lambda *a, **k: "{}"
+
+@hookimpl
+def pamola_add_operations():
+    return {"Replaces": Replaces}
+"""
+
+
+def test_functions_that_an_operation_replaces_are_put_back(cli, project):
+    """One of several steps after the other: all are recorded, and the run with its end."""
+    steps = [{"Replaces": {"what": what, "by": by}, "id": what.replace(".", "_")} for what, by in REPLACED.items()]
+    (project / "replaces.py").write_text(REPLACES)
+    (project / "configs/t.json").write_text(json.dumps({"operations": steps}))
+    cli("--plugin", "replaces.py", "run", "t", cwd=project, code=0)
+    assert json.loads(cli("history", "t", "--json", cwd=project, code=0).stdout)[0]["status"] == "success"
+    told = cli("--plugin", "replaces.py", "run", "t", cwd=project, code=0).stdout
+    assert f"0 done, {len(steps)} unchanged" in told
+
+
+def test_a_run_whose_end_cannot_be_read_back_is_no_success(cli, project):
+    (project / "replaces.py").write_text(REPLACES)
+    (project / "configs/t.json").write_text(
+        json.dumps({"description": "observer", "operations": [{"Replaces": {"what": "self.x", "by": "1"}}]})
+    )
+    done = cli("--plugin", "replaces.py", "run", "t", cwd=project, code=1)
+    assert "cannot be read back" in done.stdout + done.stderr

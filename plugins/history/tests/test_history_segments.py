@@ -459,3 +459,28 @@ def test_pruning_that_stops_anywhere_leaves_the_old_history_or_the_new_one(
     assert ids(again.records()) == ["run-00400", *new]
     assert again.problems() == []
     assert again._segments.superseded() == []
+
+
+@pytest.mark.parametrize("name", ["000001", "000000-999999", "000099"])
+def test_an_empty_file_among_segments_counts_for_nothing_and_is_named(files, name):
+    log = made(files, 60, 5_000)
+    before = ids(log.records())
+    planted = f"{FOLDER}/{name}.jsonl"
+    if name == "000001":  # in the place of one that is there
+        files.replace(planted, f"{FOLDER}/000001-000001.jsonl")
+    files.write(planted, "", "log")
+    again = ExecutionLog(files, key=lambda: KEY, segment_bytes=5_000)
+    assert ids(again.records()) == before
+    assert "damaged lines or files" in again.damage
+    assert any(planted in found.finding and "it is empty" in found.finding for found in again.diagnose())
+
+
+def test_what_other_tools_read_is_made_again_after_a_pruning_that_was_killed(files):
+    """It says that it shows more of the log than there is; the next run to end makes it again."""
+    log = made(files, 60, 5_000)
+    stale = files.read(log.summary_path, "log")
+    log.prune(keep=1)
+    files.write(log.summary_path, stale, "log")
+    assert any("pruned by a killed `prune`" in found.finding for found in log.diagnose())
+    log.add([record(900, "t_1")])
+    assert log.diagnose() == [found for found in log.diagnose() if found.level == "note"]

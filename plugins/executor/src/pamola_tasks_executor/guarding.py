@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KEPT = 64  # file descriptors that no step gets
+_MODULES = tuple(
+    "builtins io os posix nt posixpath json json.encoder json.decoder zlib hashlib hmac time threading".split()
+)
 _DEPTH = 50  # of metrics: whoever writes reports and the journal has to go through them
 
 
@@ -92,6 +95,7 @@ class _State:
         self._running = 0
         self._before: list[tuple[Callable[[Any], Any], Callable[[], Any], Any]] = []
         self._descriptors: tuple[int, int] | None = None
+        self._functions: list[tuple[Any, dict[str, Any]]] = []
 
     @contextlib.contextmanager
     def kept(self, here: Callable[[], bool]) -> Iterator[None]:
@@ -101,12 +105,14 @@ class _State:
             if self._running == 1:
                 self._before = [(put, get, value) for get, put in _PARTS for value in _got(get)]
                 self._descriptors = _descriptors()
+                self._functions = _functions()
             _keep_descriptors(self._descriptors)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if sys.platform != "win32" else None
         try:
             yield
         finally:
             if here():
+                _put_functions(self._functions)
                 _give_descriptors(self._descriptors)
                 if mask is not None:
                     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -175,6 +181,19 @@ def _put_handlers(before: dict[int, Any]) -> None:
     for number, handler in before.items():
         if handler is not None and signal.getsignal(number) is not handler:
             signal.signal(number, handler)
+
+
+def _functions() -> list[tuple[Any, dict[str, Any]]]:
+    """What is in the modules that everything after a step is written with, and their names by now."""
+    return [(vars(module), vars(module).copy()) for module in map(sys.modules.get, _MODULES) if module is not None]
+
+
+def _put_functions(before: list[tuple[Any, dict[str, Any]]]) -> None:
+    for now, names in before:
+        with contextlib.suppress(Exception):  # what is there instead compares as it likes
+            if now == names:
+                continue
+        now.update({name: it for name, it in names.items() if callable(it) and now.get(name) is not it})
 
 
 def _put_streams(before: tuple[Any, ...]) -> None:

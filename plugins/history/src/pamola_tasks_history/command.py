@@ -71,6 +71,8 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
     found = list(islice((record for record in records if _wanted(record, task, oldest, failed)), limit))
     if task and not found and log.find_latest_execution(task, success_only=False) is None:
         cli.kernel.inspect(task, upto="places")  # where there is no such task: an error that says which was meant
+    if damage := getattr(log, "damage", ""):
+        cli.out.warn(damage)
     if as_json:
         cli.out.print_json(found)
     elif found:

@@ -73,7 +73,7 @@ class ExecutionLog:
         self._key = key
         self._index = Index(files, self._segments, key)
         self._begun: set[str] = set()
-        self._told = False
+        self.damage = ""  #: what was left out of answers so far, in words
 
     # ------------------------------------------------------------ what a run records
 
@@ -116,7 +116,15 @@ class ExecutionLog:
                     entry[key] = _united(entry.get(key), value) if key in ("input_files", "output_files") else value
             self._summary.adopt()
             self._append([entry], flush=True)
+            if not self._has_end(run.id):  # something in this process replaced what it is written with
+                raise ValueError("what was written of the end of the run cannot be read back")
             self._summary.refresh()
+
+    def _has_end(self, run_id: str) -> bool:
+        for entry in journal.decoded(Reader(self._segments).backwards(), but=events.STEP):
+            if isinstance(entry, dict) and entry.get("run_id") == run_id:
+                return entry["event"] in events.ENDED
+        return False
 
     # ------------------------------------------------------------ questions
 
@@ -146,6 +154,8 @@ class ExecutionLog:
 
     def _records(self, entries: Iterator[dict[str, Any] | Damage]) -> Iterator[dict[str, Any]]:
         found = events.records(entries, self._damaged)
+        if self._segments.planted():
+            self._damaged()
         while True:
             with self._failing("read"):
                 record = next(found, None)
@@ -338,11 +348,10 @@ class ExecutionLog:
     def _entries(self) -> Iterator[dict[str, Any] | Damage]:
         return journal.decoded(Reader(self._segments).backwards(), but=events.STEP, key=self._key())
 
-    def _damaged(self, _damage: Damage) -> None:
-        if not self._told:
-            said = "%s has damaged lines, which are left out: `pamola-task doctor` lists them"
-            self._logger.warning(said, self.log_path)
-        self._told = True
+    def _damaged(self, _damage: Damage | None = None) -> None:
+        if not self.damage:
+            self.damage = f"{self.log_path} has damaged lines or files, which are left out: `doctor --data` lists them"
+            self._logger.warning("%s", self.damage)
 
     @contextlib.contextmanager
     def _failing(self, done: str) -> Iterator[None]:

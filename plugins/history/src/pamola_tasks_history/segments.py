@@ -11,7 +11,7 @@ import re
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
-from pamola_tasks.storage import journal, leftovers
+from pamola_tasks.storage import journal
 from pamola_tasks.storage.appending import cut_torn_tail
 
 if TYPE_CHECKING:
@@ -70,8 +70,15 @@ class Segments:
                 superseded.append(name)
         return counted, superseded
 
-    def _listed(self) -> list[str]:
-        return [name for name, kind in leftovers.entries(self._files, self.folder) if kind == "file"]
+    def _listed(self, *, empty: bool = False) -> list[str]:
+        if not self._files.exists(self.folder):
+            return []
+        found = self._files.iter(self.folder)
+        return [name for name, stat in found if stat.kind == "file" and (stat.size == 0) is empty]
+
+    def planted(self) -> list[str]:
+        """Files that have the name of a segment and are empty, as none is that was closed: they count for nothing."""
+        return [f"{self.folder}/{name}" for name in self._listed(empty=True) if _NAME.fullmatch(name)]
 
     def range_of(self, names: list[str]) -> str:
         """The name of a segment that replaces these, or the first one where there are none."""

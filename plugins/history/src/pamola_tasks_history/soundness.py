@@ -82,6 +82,8 @@ def examine(segments: Segments, key: bytes | None, runs: set[str] | None = None)
     if old:
         text = f"{old} records are older than the project's key, or were not made by it: nothing proves them"
         found.add(segments.log_path, text)
+    for name in segments.planted():
+        found.add(name, "it is empty, as no closed file of the history is: it was not made by a run; remove it")
     for name in reader.torn:
         last = name == segments.log_path
         found.add(name, f"{journal.TORN}; the next run removes it" if last else "it was cut off within a line")

@@ -48,10 +48,11 @@ class Summary:
         dead: list[tuple[str, str]] = []
         wanted = self._segments.size()
         with journal.locked(self._files, self._log_path):
-            if not rewritten and _shown_bytes(self._files, self.path) >= wanted:
-                return
-            # Read under the lock: two runs that end at once must not overwrite the newer view by the older.
+            # Read under the lock: two runs that end at once must not overwrite the newer view by the older. A view
+            # that says more than there is, is of before a pruning that was killed.
             size = self._segments.size()
+            if not rewritten and wanted <= _shown_bytes(self._files, self.path) <= size:
+                return
             entries = journal.decoded(Reader(self._segments).backwards(), but=events.STEP)
             found = list(islice(events.records(entries, self._damaged, lambda *run: dead.append(run)), SHOWN))
             for record in found:
@@ -93,7 +94,7 @@ class Summary:
     def problem(self, told: Mapping[str, Any], unknown: set[str]) -> str:
         """What is wrong with what is in it, given the ids of its runs that are `unknown` to the log; else nothing."""
         if unknown:
-            return f"has runs that the log does not have, such as {min(unknown)}"
+            return f"has runs that the log does not have, such as {min(unknown)}: added, or pruned by a killed `prune`"
         shown = {str(record["task_run_id"]): {"report_files": [], **record} for record in told["executions"]}
         entries = journal.decoded(Reader(self._segments).backwards(), but=events.STEP)
         known = list(islice(events.records(entries, self._damaged), SHOWN))
