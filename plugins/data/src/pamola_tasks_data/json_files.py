@@ -77,7 +77,8 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
         text, size = data.decode(encoding), len(data)
         records = json.loads(text, parse_float=None if floats_hold(text.encode()) else exact)
     except json.JSONDecodeError as problem:
-        raise DataError(f"it is not JSON: line {problem.lineno}, column {problem.colno}") from None
+        lines = ": is it JSON Lines? Give it the ending .jsonl" if problem.msg == "Extra data" else ""
+        raise DataError(f"it is not JSON: line {problem.lineno}, column {problem.colno}{lines}") from None
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
         raise DataError(f"it is not JSON: byte {problem.start} is not {encoding.upper()}, in line {line:,}") from None

@@ -10,7 +10,8 @@ import attrs
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.dataset import check_columns, explained
 from pamola_tasks_data.expanding import expanded
-from pamola_tasks_data.formats import Formats
+from pamola_tasks_data.formats import OWN, Formats
+from pamola_tasks_data.signatures import check_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -125,6 +126,8 @@ class Table:
     def _opened(self) -> Iterator[IO[bytes]]:
         limit = float(self.options["expansion_limit"])
         with explained(self.what), self.file.open(self.role) as file, expanded(file, self.file.path, limit) as content:
+            if self.format in OWN.values():
+                check_kind(content, self.format.extension)
             yield content
 
 
