@@ -187,7 +187,7 @@ def test_days_as_a_spreadsheet_counts_them_are_asked_of_where_the_name_says_so(p
         (column(lambda n: n), "whole numbers (100 %)"),
         (column(lambda n: n / 8), "numbers (100 %)"),
         (column(lambda n: n % 2 == 0), "true or false"),
-        (column(lambda n: f"{n}.5 kg"), "text"),
+        (column(lambda n: f"{n}.5 kg"), "numbers with units (100 %)"),
         (column(lambda n: n if n % 5 else "other"), "text"),
         ([""] * ROWS, "no values"),
     ],

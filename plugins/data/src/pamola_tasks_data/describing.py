@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pamola_tasks_data.amounts import ORDERED
 from pamola_tasks_data.description import ColumnDescription, Misfit, Question, Word, flow_of, key_of
 from pamola_tasks_data.forms import MARKS, Forms, in_words
 
@@ -24,6 +25,7 @@ _NAMES_OF_DATES = re.compile(r"dat|dob|birth|born|geb|naiss|fech|nac|day|tag|jou
 _SERIALS = (7_000, 75_000)  # days since 1900, as spreadsheets count them: 1919 to 2105
 _DAYS = "whole numbers that are days as yyyymmdd: dates?"
 _TRIM = "data: {trim: true}"
+_ORDERED = "values with an order, which no type reads: write them as numbers or ISO dates, or give them a hierarchy"
 _LARGE = pa.large_string()
 
 
@@ -141,7 +143,7 @@ def _of_text(
         share=count / forms.values,
         misfits=misfits,
         setting=settings[0] if len(settings) == 1 else "",
-        ordered=looks_like.startswith(("dates", "numbers", "whole numbers")),
+        ordered=looks_like.startswith(("dates", "numbers", "whole numbers", *ORDERED)),
     )
 
 
@@ -183,6 +185,8 @@ def _candidates(forms: Forms) -> Iterator[_Candidate]:
             yes, no = (sorted(word for word in words if word.lower() == meant) for meant in pair)
             type_ = {"type": "boolean", "true": yes, "false": no}
             yield words.total(), f"true or false as {yes[0]} and {no[0]}", [type_], ""
+    for count, name in forms.amounts.candidates():
+        yield count, name, [], _ORDERED
 
 
 def _number(forms: Forms, marks: tuple[str, str]) -> tuple[str, _Type]:

@@ -13,6 +13,7 @@ import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pamola_tasks_data.amounts import Amounts
 from pamola_tasks_data.directives import pattern_of
 from pamola_tasks_data.notation import by_format, numbers
 
@@ -83,6 +84,7 @@ class Forms:
         blanks: Texts with blanks around them.
         missing: Words that mean "no value", as they are written.
         truths: By pair of words, the words that occur, as they are written.
+        amounts: Texts that have an order though no type reads them.
         others: Texts that are none of these, as far as they are remembered.
     """
 
@@ -99,6 +101,7 @@ class Forms:
     blanks: int = 0
     missing: Counter[str] = attrs.Factory(Counter)
     truths: dict[tuple[str, str], Counter[str]] = attrs.Factory(dict)
+    amounts: Amounts = attrs.Factory(Amounts)
     others: Counter[str] = attrs.Factory(Counter)
 
     def add(self, text: Any) -> None:
@@ -108,6 +111,7 @@ class Forms:
         self.values += _total(counts)
         self.blanks += _total(counts.filter(pc.match_substring_regex(distinct, _BLANK)))
         distinct = pc.utf8_trim_whitespace(distinct)
+        self.amounts.add(distinct, counts)
         numeric = pc.match_substring_regex(distinct, _NUMERIC)
         named = pc.match_substring_regex(distinct, r"^[A-Za-z]{3,9} [0-9]{1,2},? [0-9]{4}")
         self._add_words(

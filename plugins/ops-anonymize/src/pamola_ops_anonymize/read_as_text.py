@@ -31,9 +31,11 @@ def warn_of_categories(
         if column.ordered and column.unread and column.looks_like not in chosen:
             settings = [column.setting] if column.setting else []
             settings += [setting for question in column.questions for setting in question.settings if _typed(setting)]
+            asked = [question.text.rpartition(": ")[2] for question in column.questions if not question.settings]
+            mend = f"set {' or '.join(settings)}" if settings else "".join(asked[:1]) or "set its type"
             ctx.warn(
                 f"{dataset}: quasi-identifier {column.name} holds {column.in_words}, but was read as"
-                f" {column.read_as} and is treated as a category: set {' or '.join(settings) or 'its type'}"
+                f" {column.read_as} and is treated as a category: {mend}"
             )
 
 
