@@ -211,7 +211,7 @@ def test_dates_beyond_9999_are_written_like_others() -> None:
 def test_two_delimiters_that_do_as_well_are_refused() -> None:
     """Neither has more values of the column, nor more levels."""
     with pytest.raises(DataError, match=r"jobs.csv: ';' and ',' both divide every line .* put labels .* in quotes"):
-        read_hierarchy(b"nurse;a,b\ncook;c,d\n", "jobs.csv", "job", lambda: ["x"])
+        read_hierarchy(b"nurse;a,b\ncook;c,d\n", "jobs.csv", "job", lambda: {"x"})
 
 
 def test_codes_that_are_one_number_are_named_as_such() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,14 @@ import pytest
 from pamola_tasks import Kernel, Outcome
 from pamola_tasks_compat import TaskRunner
 
-FILE = (
-    "amount;born;ok;size;code\n1,50;01.02.1980;ja;1.250;007\n2,75;11.12.1990;nein;20;7\n;;;;\n3,00;05.06.1970;ja;7;07\n"
+FILE = "\n".join(
+    [
+        "amount;born;ok;size;code;job",
+        "1,50;01.02.1980;ja;1.250;007;Koch",
+        "2,75;11.12.1990;nein;20;7;Köchin",
+        ";;;;;",
+        "3,00;05.06.1970;ja;7;07;Ärztin",
+    ]
 )
 TYPES = {
     "amount": {"type": "number", "decimal": ","},
@@ -23,18 +31,20 @@ TYPES = {
 }
 
 
-def outcome(folder: Path, operation: str, types: Any = None, **parameters: Any) -> tuple[Outcome, list[str], list[str]]:
+def outcome(
+    folder: Path, operation: str, types: Any = None, inputs: Any = None, settings: Any = None, **parameters: Any
+) -> tuple[Outcome, list[str], list[str]]:
     """A run on the file, its warnings, and the column in the table that it gives."""
     (folder / ".pamola.toml").touch()
     (folder / "people.csv").write_text(FILE)
     given = {"input_dataset": "people", "output_dataset": "safe", **parameters}
     task = TaskRunner(
         "t_1",
-        input_datasets={"people": "people.csv"},
+        input_datasets={"people": "people.csv", **(inputs or {})},
         operation_configs=[{"operation": operation, "parameters": given}],
     )
-    types = TYPES if types is None else types
-    found = Kernel.discover(project=folder).run(task, overrides={"data_types": {"people": types}})
+    types = {"data_types": {"people": TYPES if types is None else types}}
+    found = Kernel.discover(project=folder).run(task, overrides={**types, **(settings or {})})
     report = json.loads((folder / "DATA/reports/t_1_report.json").read_text())
     tables = sorted(folder.rglob("output/safe.csv")) if found.success else []
     cells = [pd.read_csv(table, dtype=str).fillna("")[parameters["columns"][0]].tolist() for table in tables]
@@ -91,3 +101,79 @@ def test_suppressed_values_are_found_as_written(tmp_path: Path, suppress: str, c
     assert len(cells) == (4 if suppress == "cells" else 3)
     (said,) = warnings
     assert f"`values`: no value of {column} is one of 'nowhere'" in said
+
+
+JOBS = "Koch;Küche;*\nKöchin;Küche;*\nÄrztin;Medizin;*\n"
+AMOUNTS = "1,50;low\n2,75;low\n3,00;high\n"
+HIERARCHIES: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
+    "cp1252": ("job", JOBS.encode("cp1252"), {}, "read as cp1252"),
+    "stated": ("job", JOBS.encode("cp850"), {"encoding": "cp850"}, ""),
+    "UTF-16": ("job", JOBS.encode("utf-16"), {}, ""),
+    "mark": ("job", JOBS.encode("utf-8-sig"), {}, ""),
+    "header of another name": ("job", b"Beruf;Gruppe;Alle\n" + JOBS.encode(), {}, "line 1 of the hierarchy of job"),
+    "header of the column": ("job", b"job;a;b\n" + JOBS.encode(), {}, "is its header, and was left out"),
+    "a leaf that nobody has": ("job", b"Baecker;Backstube;*\n" + JOBS.encode(), {}, ""),
+    "blanks": ("job", JOBS.replace(";", " ; ").encode(), {"trim": True}, ""),
+    "delimiter": ("job", JOBS.replace(";", "/").encode(), {"delimiter": "/"}, ""),
+    "quotes": ("job", JOBS.replace("Küche", "'Küche'").encode(), {"quotechar": "'"}, ""),
+    "decimal comma": ("amount", AMOUNTS.encode(), {}, ""),
+    "decimal point": ("amount", AMOUNTS.replace(",", ".").encode(), {}, ""),
+    "days": ("born", b"01.02.1980;old\n11.12.1990;young\n05.06.1970;old\n", {}, ""),
+    "days in ISO 8601": ("born", b"1980-02-01;old\n1990-12-11;young\n1970-06-05;old\n", {}, ""),
+    "truth": ("ok", b"ja;x\nnein;x\n", {}, ""),
+    "thousands": ("size", b"1.250;big\n20;small\n7;small\n", {}, ""),
+}
+
+
+@pytest.mark.parametrize("name", HIERARCHIES)
+def test_hierarchy_files_are_read_as_tables_are(tmp_path: Path, name: str) -> None:
+    column, content, options, said = HIERARCHIES[name]
+    found, warnings, cells = with_hierarchy(tmp_path, column, content, options)
+    assert found.success, found.error
+    labels = {"job": {"Küche", "Medizin"}, "amount": {"low", "high"}, "born": {"old", "young"}, "ok": {"x"}}
+    assert set(cells) == labels.get(column, {"big", "small"}) | {""}
+    assert any(said in warning for warning in warnings) == bool(said), warnings
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "parquet", "jsonl"])
+def test_hierarchies_in_other_formats(tmp_path: Path, ending: str) -> None:
+    table = pd.DataFrame([line.split(";") for line in JOBS.splitlines()], columns=["job", "level1", "level2"])
+    file = io.BytesIO()
+    {"xlsx": lambda: table.to_excel(file, index=False), "parquet": lambda: table.to_parquet(file)}.get(
+        ending, lambda: file.write(table.to_json(orient="records", lines=True).encode())
+    )()
+    found, _, cells = with_hierarchy(tmp_path, "job", file.getvalue(), {}, ending)
+    assert found.success, found.error
+    assert set(cells) == {"Küche", "Medizin", ""}
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        (JOBS.encode() + b"X\xff;y;*\n", {}, r"not UTF-8 \(the first in line 4\)"),
+        (JOBS.replace(";", " ; ").encode(), {}, "no value of job has a line in its hierarchy: .*trim: true"),
+        (b"PK\x03\x04" + bytes(60), {}, "a zip archive"),
+        (JOBS.encode("cp1252"), {"encoding": "utf-8"}, "not all utf-8: .*line 1"),
+        (JOBS.encode(), {"delimiter": ","}, "one field a line"),
+    ],
+    ids=["damaged", "blanks", "archive", "encoding", "delimiter"],
+)
+def test_wrong_hierarchy_files_are_refused(tmp_path: Path, content: bytes, options: Any, said: str) -> None:
+    found, _, _ = with_hierarchy(tmp_path, "job", content, options)
+    assert re.search(said, str(found.error)), found.error
+
+
+def with_hierarchy(
+    folder: Path, column: str, content: bytes, options: Any, ending: str = "csv"
+) -> tuple[Outcome, list[str], list[str]]:
+    (folder / f"h.{ending}").write_bytes(content)
+    return outcome(
+        folder,
+        "GeneralizeOperation",
+        columns=[column],
+        method="hierarchy",
+        hierarchies={column: "h"},
+        levels={column: 1},
+        inputs={"h": f"h.{ending}"},
+        settings={"data": {"datasets": {"h": options}}},
+    )

@@ -1,4 +1,4 @@
-"""Bytes that are no characters of a file's encoding: where they are, and whether the file is in another encoding.
+"""Bytes that do not fit a file's encoding: where they are, and whether the file is in another encoding.
 
 A file that is nearly all UTF-8, with characters of several bytes, and has a few bytes that are not, is damaged: in
 another encoding all of its other characters would be wrong. Text of one byte a character hardly ever has such bytes.

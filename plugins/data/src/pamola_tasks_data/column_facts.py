@@ -20,7 +20,6 @@ class DescribesColumns:
     _datasets: Mapping[str, Dataset]
     _dataset: Callable[[str], Dataset]
     chunks: Callable[..., Iterator[pd.DataFrame]]
-    schema: Callable[[str], dict[str, str]]
 
     def describe_columns(
         self, name: str, columns: Sequence[str] | None = None, *, show_data: bool = False, least: int = 1
@@ -42,14 +41,6 @@ class DescribesColumns:
             seen.add(piece)
         seen.spelled = dataset.decimals()
         return seen.described(show_data=show_data, least=least)
-
-    def values_of(self, name: str, column: str, texts: Sequence[str]) -> list[Any]:
-        """What texts would be in a column if its file had them as cells; None where they do not fit its type."""
-        from pamola_tasks_data.stated_types import values_as
-
-        dataset = self._dataset(name)
-        dtype = self.schema(name)[column]
-        return values_as(texts, dataset.kinds.get(column), dtype, dataset.stated, dataset.zones.get(column))
 
     def columns_seen(self, name: str) -> list[ColumnDescription]:
         """The same from the first rows of what was read of a file; empty where nothing was."""

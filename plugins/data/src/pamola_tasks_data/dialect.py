@@ -78,7 +78,7 @@ def examine(file: IO[bytes], stated: Mapping[str, Any]) -> CsvHead:
 
 
 def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | None:
-    encoding, guessed = _encoding(head, stated.get("encoding"))
+    encoding, guessed = encoding_of(head, stated.get("encoding"))
     text = _decoded(head, encoding)
     quotechar = stated.get("quotechar") or '"'
     named = _SEPARATOR_LINE.match(text)
@@ -144,7 +144,7 @@ def _decoded(head: bytes, encoding: str) -> str:
     return text
 
 
-def _encoding(head: bytes, stated: str | None) -> tuple[str, bool]:
+def encoding_of(head: bytes, stated: str | None) -> tuple[str, bool]:
     """The encoding, as its byte order mark says, as stated, or as the bytes show; and whether that is a guess."""
     for mark, encoding in _MARKS.items():
         if head.startswith(mark) and not (stated and encoding == "utf-8"):

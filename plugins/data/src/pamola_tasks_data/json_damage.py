@@ -130,7 +130,7 @@ def exact(text: str) -> Any:
 
 
 def floats_hold(text: bytes) -> bool:
-    """Whether floats hold all numbers of JSON text, seen in bulk; False also where only a look at each tells."""
+    """Whether floats hold all numbers of JSON text, seen in bulk; False also where that is not certain."""
     if not _may_be_long(text):
         return True
     marks = np.frombuffer(b" " + text + b" ", np.uint8)

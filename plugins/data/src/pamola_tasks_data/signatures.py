@@ -1,4 +1,4 @@
-"""Files of another kind than their name says, told by their first bytes; magic numbers as in file(1) and RFC 6713."""
+"""Files of another kind than their name says, by their first bytes: magic numbers as in file(1) and RFC 6713."""
 
 from __future__ import annotations
 

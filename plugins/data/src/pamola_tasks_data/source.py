@@ -13,6 +13,7 @@ import attrs
 
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.record import DatasetRecord
+from pamola_tasks_data.as_written import ReadsAsWritten
 from pamola_tasks_data.column_facts import DescribesColumns
 from pamola_tasks_data.column_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
@@ -33,7 +34,7 @@ _OPTIONS = frozenset({"role", "format", "sha256", *_OPTIONS_OF_FORMATS})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
-class DataSource(DescribesColumns):
+class DataSource(DescribesColumns, ReadsAsWritten):
     """Datasets by name. Safe to use from several threads.
 
     Args:

@@ -149,11 +149,16 @@ class GeneralizeOperation(ColumnOperation):
         return written
 
     def _check_used(self, ctx: OperationContext, used: dict[str, set[str]], before: dict[str, set[str]]) -> None:
-        """Refuse groups of which a column has no value at all, and warn of groups that no column has a value of."""
+        """Refuse groups and lines that fit no value of a column at all; warn of groups that fit none of any column."""
         groups = list(self.groups or ())
         for name in self.columns:
-            if groups and before[name] and not used[name] and self.outside != "keep":
-                raise DataError(f"{self.input_dataset}: {told_of_absent('groups', [name], groups)}")
+            if self.method in ("groups", "hierarchy") and before[name] and not used[name] and self.outside != "keep":
+                if groups:
+                    raise DataError(f"{self.input_dataset}: {told_of_absent('groups', [name], groups)}")
+                raise DataError(
+                    f"{self.hierarchies[name]}: no value of {name} has a line in its hierarchy: write them as the file"
+                    f" of {self.input_dataset} does, without blanks around them, or set data: {{trim: true}}"
+                )
         absent = [label for label in groups if not any(label in labels for labels in used.values())]
         if absent and any(before.values()):
             ctx.warn(f"{self.input_dataset}: {told_of_absent('groups', self.columns, absent)}")
@@ -178,6 +183,7 @@ class GeneralizeOperation(ColumnOperation):
                     general = [groups[name].get(text, (None,))[0] for text in texts]
                 elif name in labels:
                     general = [labels[name].get(text) for text in self._keys(ctx, name, texts)]
+                    used[name].update(cell for cell in general if cell is not None)
                 else:
                     general = self._generalized(piece[name], whole[name])
                 count = np.bincount(codes[codes != MISSING], minlength=len(texts))

@@ -85,6 +85,8 @@ def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str
     if len(set(columns[-1])) > 1:
         columns.append([SUPPRESSED] * len(columns[0]))
     texts = domain.texts(np.arange(domain.size))
+    if isinstance(domain, OrderedDomain) and domain.style == "instant":  # days without time are days alone
+        texts = [text.removesuffix("T00:00:00") for text in texts]
     found = [place.get(key_of(text, numbers=numbers)) for text in texts]
     absent = sum(position is None for position in found)
     if absent:
@@ -146,11 +148,11 @@ def _checked_lines(
     for position, (number, fields) in enumerate(numbered):
         key = key_of(fields[0], numbers=numbers)
         if key in place:
-            first, earlier = numbered[place[key]]
+            first = numbered[place[key]][0]
             codes = f"; if they are codes and no numbers, set data_types: {{{column}: text}}"
             raise DataError(
                 f"{file}, line {number}: the hierarchy of {column} has this value in line {first} already:"
-                f" each value needs one line{codes if earlier[0] != fields[0] else ''}"
+                f" each value needs one line{codes if numbers else ''}"
             )
         place[key] = position
         empty = [level for level, label in enumerate(fields[1:], start=2) if not label]
