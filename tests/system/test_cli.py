@@ -24,8 +24,8 @@ def test_help_names_every_command_and_each_has_help_of_its_own(cli):
     listed = cli("--help", code=0).stdout.partition("Commands:")[2]
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
     promised = (
-        "budget data demo init new list show graph run status history report reports verify checkpoints config plugins "
-        "hooks ops clean doctor completion keys encrypt decrypt"
+        "budget releases data demo init new list show graph run status history report reports verify checkpoints "
+        "config plugins hooks ops clean doctor completion keys encrypt decrypt"
     ).split()
     assert sorted(names) == sorted(promised)
     for name in names:

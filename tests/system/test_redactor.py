@@ -65,6 +65,7 @@ COMMANDS = [
     "show example",
     "run example",
     "budget",
+    "releases list",
     "status",
     "history",
     "report example",

@@ -178,6 +178,8 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "new task": [("second", 0, "BENCH/in/example.csv")],
     "ops": [("", 0, "AnonymizeOperation"), ("AnonymizeOperation", 0, "quasi_identifiers")],
     "plugins": [("", 0, "toys (not chosen: redaction)")],
+    "releases list": [("", 0, "published")],
+    "releases withdraw": [("1", 0, "is withdrawn"), ("9", 2, "there is no release 9")],
     "report": [("demo", 2, "toys (acme-toys 1.0) reports here"), ("demo --json", 2, "toys (acme-toys 1.0)")],
     "reports prune": [("--keep 1", 2, "toys (acme-toys 1.0) reports here"), ("", 2, "say what is to be kept")],
     "run": [

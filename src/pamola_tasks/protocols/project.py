@@ -204,7 +204,7 @@ class Places(Protocol):
 
     @property
     def folders(self) -> Mapping[str, str]:
-        """The project's folders by type, named as in `TaskPlace`: `raw, processed, reports, configs, project_logs`."""
+        """The project's folders by type: `raw, processed, reports, configs, project_logs, releases`."""
 
     def of(self, task_id: str) -> TaskPlace:
         """Where a task keeps its files, also if there is no such task; `PathSecurityError` if the id is not a name."""

@@ -109,6 +109,7 @@ class MemoryPlaces:
         **{name: f"DATA/{name}" for name in ("raw", "processed", "reports")},
         "configs": "configs",
         "project_logs": "logs",
+        "releases": "releases",
     }
 
     def __init__(self, files: Mapping[str, bytes]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Directories under the task's own, by type.
 _OF_TASK = {name: name for name in ("input", "output", "dictionaries", "temp", "logs")} | {"state": ".state"}
 INTERNAL = "internal"  # what must not leave; made when there is something in it
+RELEASES = "releases"  # the register of releases; made when there is one
 
 
 class ProjectPlaces:
@@ -54,6 +55,7 @@ class ProjectPlaces:
             "reports": self._data / "reports",
             "configs": self._files.root / "configs",
             "project_logs": self._files.root / "logs",
+            RELEASES: self._files.root / "releases",
         }
         return {kind: self._files.name(path) for kind, path in found.items()}
 

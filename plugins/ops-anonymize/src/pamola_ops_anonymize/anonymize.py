@@ -26,6 +26,7 @@ from .parameter_checks import ROLES, check_parameters, number
 from .persons import PersonRecords, Persons, repeated, smallest_class
 from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
+from .registering import Registration, register_columns, stated_columns
 from .release import Release, anonymized, mean_loss
 from .release_settings import (
     OUTPUTS,
@@ -114,6 +115,13 @@ class AnonymizeOperation(Operation):
         keep_order: Whether records stay in the input's order, which discloses
             whose they are to an attacker who knows it. They
             are sorted by their released cells otherwise.
+        register: How the project's register of releases recognises persons: `true` by `person` or else by direct
+            identifiers, or by columns that are named here (dropped like those of `person`), or `false`: not at all. A
+            release that discloses too much together with earlier ones is refused.
+        max_disclosed: Of how many persons a sensitive value may follow for certain from this release and earlier ones,
+            though no release discloses it alone.
+        max_below_k: The share of the persons who may share their classes in all these releases with fewer than k - 1
+            others.
         row_id: Whether to write a file `<output_dataset>_row_ids.csv` that is not to be released: for each released
             record its number in the input, counted from 0.
     """
@@ -151,6 +159,9 @@ class AnonymizeOperation(Operation):
     on_unlisted: OnUnlisted = attrs.field(default="warn", validator=one_of(OnUnlisted))
     output_format: str | None = None
     keep_order: bool = False
+    register: bool | str | list[str] = attrs.field(default=True, validator=register_columns)
+    max_disclosed: int = attrs.field(default=0, validator=whole_number(0))
+    max_below_k: float = attrs.field(default=1.0, validator=number(0, 1))
     row_id: bool = False
 
     version = "2.0"
@@ -164,12 +175,11 @@ class AnonymizeOperation(Operation):
         frame = ctx.data.frame(self.input_dataset)
         self._check_columns(frame)
         with_role = self.columns_with_roles()
-        unlisted = [name for name in frame.columns if name not in with_role and name not in self.person_columns]
+        of_persons = [*self.person_columns, *stated_columns(self)]
+        unlisted = [name for name in frame.columns if name not in with_role and name not in of_persons]
         likely = likely_roles(frame, unlisted, identifiers_of(ctx.run))
         dropped = [
-            *dict.fromkeys(
-                (*self.direct_identifiers, *(name for name in self.person_columns if name not in with_role))
-            ),
+            *dict.fromkeys((*self.direct_identifiers, *(name for name in of_persons if name not in with_role))),
             *identifiers_to_drop(self, ctx, likely[DIRECT]),
         ]
         judge_quasi_identifiers(self, ctx, likely[QUASI])
@@ -225,6 +235,9 @@ class AnonymizeOperation(Operation):
         metrics["likely_identifiers"] = likely[DIRECT]
         metrics["likely_quasi_identifiers"] = likely[QUASI]
 
+        registration = Registration(self, ctx, frame, [*self.direct_identifiers, *likely[DIRECT]])
+        metrics["releases"] = registration.compare(release, grouping)
+
         # Parquet would keep the categories, and who groups by them later would get the empty ones too
         output = release.frame if ctx.data.format_of(self.output_dataset) == "parquet" else release.coded
         if self.keep_order:
@@ -234,7 +247,7 @@ class AnonymizeOperation(Operation):
             )
         else:
             output = output.iloc[by_cells(release.coded)]
-        ctx.data.write(self.output_dataset, output.reset_index(drop=True))
+        registration.written(ctx.data.write(self.output_dataset, output.reset_index(drop=True)))
         if self.row_id:
             with ctx.artifact(
                 f"{self.output_dataset}_row_ids",
@@ -260,7 +273,8 @@ class AnonymizeOperation(Operation):
         if not frame.columns.is_unique:
             twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
             raise DataError(f"{self.input_dataset} has more than one column named {', '.join(twice)}: rename them")
-        for role, named in {**{role: getattr(self, role) for role in ROLES}, "person": self.person_columns}.items():
+        others = {"person": self.person_columns, "register": stated_columns(self)}
+        for role, named in {**{role: getattr(self, role) for role in ROLES}, **others}.items():
             absent = [name for name in named if name not in frame.columns]
             if absent:
                 raise without(self.input_dataset, absent, role, frame.columns)

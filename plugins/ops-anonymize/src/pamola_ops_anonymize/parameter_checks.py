@@ -11,6 +11,7 @@ from pamola_tasks.errors import ParameterError
 
 from .columns import is_number
 from .local_suppression import MOST_COLUMNS
+from .registering import check_register
 from .release_settings import Output
 
 ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
@@ -41,6 +42,7 @@ def check_parameters(operation: Any) -> None:
                     f"AnonymizeOperation: {', '.join(both)} is in both `{role}` and `{other}`: a column has one role"
                 )
 
+    check_register(operation)
     _check_persons(operation)
     _check_models(operation)
     _check_columns_of_options(operation)

@@ -10,6 +10,7 @@ from pamola_tasks import Command, Service, hookimpl
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import Config, Diagnosis, KernelView, Project, RunServices
+    from pamola_tasks.record import OperationResult
 
     from .identifiers import Identifiers
     from .privacy_records import PrivacyRecords
@@ -65,13 +66,17 @@ def pamola_check_config(config: Config) -> list[str]:
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    about = "Show the privacy budgets of the project and what is left of them."
-    return {"budget": Command("pamola_ops_anonymize.budget_command:command", help=about, writes=False)}
+    budget = "Show the privacy budgets of the project and what is left of them."
+    releases = "List the project's releases, or withdraw one that was never handed out."
+    return {
+        "budget": Command("pamola_ops_anonymize.budget_command:command", help=budget, writes=False),
+        "releases": Command("pamola_ops_anonymize.releases_command:command", help=releases),
+    }
 
 
 @hookimpl
 def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterator[Diagnosis]:
-    """A ledger of privacy budgets that is missing, damaged or not the one that was written last."""
+    """A ledger of privacy budgets, or a register of releases, that is missing, damaged or an older one."""
     if project is not None:
         from .privacy_records import PrivacyRecords
 
@@ -105,6 +110,15 @@ def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
     treated = getattr(step.operation, "treated_before", ())
     return {"columns that earlier steps treat": ", ".join(sorted(treated))} if treated else {}
+
+
+@hookimpl
+def pamola_on_step_finished(run: RunServices, step: Step, result: OperationResult) -> None:
+    """Enter into the register of releases whether a release was published."""
+    if step.name == "AnonymizeOperation" and getattr(step.operation, "register", False) is not False:
+        from .register import register_of
+
+        register_of(run).finish(run.record.run_id, step.id, published=not result.failed)
 
 
 @hookimpl

@@ -1,0 +1,234 @@
+"""What follows from a release together with earlier ones of the same persons, and from none of them alone.
+
+The attacker knows who is in each release, and all persons' quasi-identifiers, so the class of each person in each
+release; sensitive values are taken as unchanging where they were the same. S. R. Ganta, S. P. Kasiviswanathan and
+A. Smith: Composition attacks and auxiliary information in data privacy, KDD 2008. Releases are taken in pairs, each
+exactly as `residual` says; what is left of a value after all pairs is what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from .domains import Ints, Mask
+from .register import Hashes, ReleasedTable
+from .residual import NOWHERE, Candidates, candidates
+
+AGREEMENT = 0.9
+"""Share of the persons in both releases who have the same values in columns that are one attribute under two names."""
+
+
+@attrs.frozen(eq=False)
+class Pair:
+    """The records of a release and of an earlier one, matched by person.
+
+    Attributes:
+        person: Of the new release, whose each record is: a number, `NOWHERE` if unknown.
+        earlier: The same numbers for the earlier release.
+        both: How many persons are in both.
+    """
+
+    person: Ints
+    earlier: Ints
+    both: int
+
+    @classmethod
+    def of(cls, new: ReleasedTable, old: ReleasedTable) -> Pair:
+        """By the identifying columns of both that have most persons in common."""
+        there = {name: np.unique(column[column > 0]) for name, column in old.persons.items()}
+        here = {name: np.unique(column[column > 0]) for name, column in new.persons.items()}
+        common = {
+            (name, other): len(np.intersect1d(mine, theirs, assume_unique=True))
+            for name, mine in here.items()
+            for other, theirs in there.items()
+        }
+        if not common:
+            return cls(np.full(new.records, NOWHERE), np.full(old.records, NOWHERE), 0)
+        name, other = max(common, key=lambda pair: common[pair])
+        column, earlier = new.persons[name], old.persons[other]
+        codes = pd.factorize(np.append(column, earlier))[0].astype(np.int64)
+        codes[np.append(column, earlier) == 0] = NOWHERE
+        return cls(codes[: len(column)], codes[len(column) :], common[name, other])
+
+    def records(self, value: Ints, earlier: Ints) -> tuple[Ints, Ints]:
+        """Positions of the records in both: of the same person, with the same value, each taken once.
+
+        Args:
+            value: The value of each new record, in numbers that both share.
+            earlier: The same for the earlier release.
+        """
+        values = int(max(value.max(initial=0), earlier.max(initial=0))) + 1
+        known = [np.flatnonzero(person != NOWHERE) for person in (self.person, self.earlier)]
+        keys = [
+            person[there] * values + held[there]
+            for person, held, there in zip((self.person, self.earlier), (value, earlier), known, strict=True)
+        ]
+        nth = [pd.Series(key).groupby(key).cumcount().to_numpy() for key in keys]
+        times = 1 + max(int(number.max(initial=0)) for number in nth)
+        one, other = (key * times + number for key, number in zip(keys, nth, strict=True))
+        _, mine, theirs = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+        return known[0][mine], known[1][theirs]
+
+    def attribute(self, name: str, new: ReleasedTable, old: ReleasedTable) -> str | None:
+        """What a sensitive attribute of the new release is called in the earlier one; None where it has none."""
+        if name in old.values:
+            return name
+        _, one, other = np.intersect1d(self.person, self.earlier, return_indices=True)
+        kept = self.person[one] != NOWHERE
+        one, other = one[kept], other[kept]
+        for called, column in old.values.items():
+            same = column[other] == new.values[name][one]
+            if len(same) and same.mean() >= AGREEMENT and len(np.unique(column[other])) > 1:
+                return called
+        return None
+
+
+@attrs.frozen(eq=False)
+class Intersection:
+    """What follows from a release and all earlier ones of the same persons.
+
+    Attributes:
+        both: For each earlier release how many persons are in both.
+        sizes: For each person of the new release how many persons have their classes in all releases; not being in an
+            earlier one counts as a class of it.
+        disclosed: By attribute, how many persons there are, of the new release or only of earlier ones, of whom a value
+            follows for certain that no release discloses alone, and that did not follow before.
+        certain: By attribute, for each new record whether its value is certain now, whatever disclosed it.
+        persons: Of how many persons a value of any attribute follows.
+        with_each: The same from each earlier release and the new one alone.
+    """
+
+    both: list[int]
+    sizes: Ints
+    disclosed: dict[str, int]
+    certain: dict[str, Mask]
+    persons: int
+    with_each: list[int]
+
+
+@attrs.frozen(eq=False)
+class _Compared:
+    """One attribute in the new release and an earlier one: what is possible, first of the new records, then of those
+    at `only` in the earlier one; which records were told before."""
+
+    place: int
+    possible: Candidates
+    only: Ints
+    told: Mask
+    told_there: Mask
+
+
+def intersection(new: ReleasedTable, earlier: Sequence[ReleasedTable], whose: Ints) -> Intersection:
+    """Compare a release with earlier ones.
+
+    Args:
+        new: The release.
+        earlier: Releases that came before.
+        whose: Of each record of `new` the person, from 0 on.
+    """
+    pairs = [Pair.of(new, old) for old in earlier]
+    real = ~new.counterfeit
+    disclosed, certain = {}, {}
+    everybody: list[Hashes] = []
+    of_pair: list[list[Hashes]] = [[] for _ in earlier]
+    for name, hashes in new.values.items():
+        alone = _alone(new.group, hashes)
+        compared = _compared(name, new, earlier, pairs)
+        told = alone | np.any([each.told for each in compared], axis=0) if compared else alone
+        certain[name] = (_certain([each.possible for each in compared], new.records) if compared else alone) & real
+        new_persons = [_persons(new, whose)[certain[name] & ~told]]
+        for each in compared:
+            old = earlier[each.place]
+            here = each.possible.certain
+            leaving = each.only[here[new.records :] & ~each.told_there & ~old.counterfeit[each.only]]
+            gone = next(iter(old.persons.values()))[leaving]
+            of_pair[each.place] += [_persons(new, whose)[here[: new.records] & ~told & real], gone]
+            new_persons.append(gone)
+        everybody += new_persons
+        disclosed[name] = _distinct(new_persons)
+    return Intersection(
+        both=[pair.both for pair in pairs],
+        sizes=_sizes(new, earlier, pairs, whose),
+        disclosed=disclosed,
+        certain=certain,
+        persons=_distinct(everybody),
+        with_each=[_distinct(found) for found in of_pair],
+    )
+
+
+def _compared(name: str, new: ReleasedTable, earlier: Sequence[ReleasedTable], pairs: list[Pair]) -> list[_Compared]:
+    called = [pair.attribute(name, new, old) if pair.both else None for pair, old in zip(pairs, earlier, strict=True)]
+    columns = [new.values[name], *(old.values[of] for old, of in zip(earlier, called, strict=True) if of is not None)]
+    codes = pd.factorize(np.concatenate(columns))[0].astype(np.int64)
+    coded = np.split(codes, np.cumsum([len(column) for column in columns])[:-1])
+    mine, others = coded[0], iter(coded[1:])
+    found = []
+    for place, (pair, old, of) in enumerate(zip(pairs, earlier, called, strict=True)):
+        if of is None:
+            continue
+        theirs = next(others)
+        one, other = pair.records(mine, theirs)
+        only = np.setdiff1d(np.arange(old.records), other, assume_unique=True)
+        first = np.full(new.records, NOWHERE)
+        first[one] = old.group[other]
+        possible = candidates(
+            np.append(first, old.group[only]),
+            np.append(new.group, np.full(len(only), NOWHERE)),
+            np.append(mine, theirs[only]),
+        )
+        told_there = old.known[of] | _alone(old.group, theirs)
+        told = np.zeros(new.records, dtype=bool)
+        told[one] = told_there[other]
+        found.append(_Compared(place, possible, only, told, told_there[only]))
+    return found
+
+
+def _certain(found: Sequence[Candidates], records: int) -> Mask:
+    """Whether one value is left of each of the first records after all comparisons."""
+    key = np.zeros(records, dtype=np.int64)
+    for each in found:
+        key = pd.factorize(key * len(each.first) + each.block[:records])[0].astype(np.int64)
+    _, example, which = np.unique(key, return_index=True, return_inverse=True)
+    place, value = found[0].of_record(example)
+    for each in found[1:]:
+        kept = each.possible(example[place], value)
+        place, value = place[kept], value[kept]
+    return np.asarray(np.bincount(place, minlength=len(example))[which] == 1)
+
+
+def _alone(group: Ints, value: Ints | Hashes) -> Mask:
+    """Whether all records of a record's class have its value."""
+    codes, values = pd.factorize(value)
+    pairs = np.unique(group * max(1, len(values)) + codes)
+    return np.asarray(np.bincount(pairs // max(1, len(values)))[group] == 1)
+
+
+def _sizes(new: ReleasedTable, earlier: Sequence[ReleasedTable], pairs: list[Pair], whose: Ints) -> Ints:
+    """For each person of the new release how many persons have the same classes in all releases."""
+    _, example = np.unique(whose, return_index=True)
+    key = new.group[example]
+    for old, pair in zip(earlier, pairs, strict=True):
+        if not pair.both:
+            continue
+        there = np.full(int(max(pair.person.max(initial=0), pair.earlier.max(initial=0))) + 2, NOWHERE)
+        there[pair.earlier] = old.group
+        there[NOWHERE] = NOWHERE
+        before = there[pair.person[example]] + 1
+        key = pd.factorize(key * (int(before.max(initial=0)) + 1) + before)[0].astype(np.int64)
+    _, which, count = np.unique(key, return_inverse=True, return_counts=True)
+    kept = ~new.counterfeit[example]
+    return np.asarray(np.bincount(which[kept], minlength=len(count))[which[kept]])
+
+
+def _persons(new: ReleasedTable, whose: Ints) -> Hashes:
+    """A number for each record, the same for records of a person and, where known, the same as in earlier releases."""
+    first = next(iter(new.persons.values()))
+    return np.where(first > 0, first, whose.astype(np.uint64))
+
+
+def _distinct(found: Sequence[Hashes]) -> int:
+    return len(np.unique(np.concatenate(found))) if found else 0

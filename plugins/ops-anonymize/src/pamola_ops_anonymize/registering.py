@@ -1,0 +1,271 @@
+"""How a release comes into the register: who is in it, what it discloses with earlier ones, and how much may be."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from pamola_tasks.errors import DataRefused, ParameterError
+
+from .alike import all_as_read
+from .columns import columns_of_person, distinct_texts, some_columns, text_of, wrong
+from .domains import Ints
+from .identifier_rule import reason_by_name
+from .intersecting import Intersection, intersection
+from .measures import Grouping
+from .pseudonyms import keyed_hash
+from .register import Entry, Hashes, Register, ReleasedTable, register_of
+from .release import Release
+
+if TYPE_CHECKING:
+    from pamola_tasks import OperationContext
+    from pamola_tasks.record import DatasetRecord
+
+
+def register_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a truth value, the name of a column, or several."""
+    if not isinstance(value, bool):
+        if not isinstance(value, (str, list, tuple)):
+            raise wrong(operation, attribute.name, "true, false, or names of columns", value)
+        some_columns(operation, attribute, columns_of_person(value))  # type: ignore[arg-type]
+
+
+def stated_columns(operation: Any) -> list[str]:
+    """The columns that `register` names."""
+    return [] if isinstance(operation.register, bool) else columns_of_person(operation.register)
+
+
+def identifying(operation: Any, frame: pd.DataFrame, identifiers: Sequence[Any]) -> list[list[str]]:
+    """What persons of a table are recognised by in other releases: columns, each alone or several together.
+
+    The columns of `register` or `person` where they are stated. Otherwise each direct identifier that no two records
+    share, or, where there is none, the one with most values, names last.
+
+    Args:
+        operation: The step.
+        frame: Its table.
+        identifiers: The direct identifiers.
+    """
+    if operation.register is False:
+        return []
+    stated = stated_columns(operation) or operation.person_columns
+    if stated:
+        return [sorted(stated)]
+    listed = [name for name in dict.fromkeys(identifiers) if frame[name].notna().any()]
+    distinct = {name: frame[name].nunique() for name in listed}
+    unique = [name for name in listed if distinct[name] == frame[name].notna().sum()]
+    others = [name for name in listed if not (reason_by_name(str(name)) or "").endswith((" a name", "a person's name"))]
+    most = max(others or listed, key=lambda name: distinct[name], default=None)
+    return [[name] for name in unique] or ([] if most is None else [[most]])
+
+
+class Registration:
+    """A release on its way into the register; it does nothing where no column identifies persons.
+
+    Args:
+        operation: The step.
+        ctx: Where it runs.
+        frame: The table that came in.
+        identifiers: Its direct identifiers.
+    """
+
+    def __init__(self, operation: Any, ctx: OperationContext, frame: pd.DataFrame, identifiers: Sequence[Any]) -> None:
+        self._operation = operation
+        self._ctx = ctx
+        self._frame = frame
+        self.columns = identifying(operation, frame, identifiers)
+        self._number = 0
+        folder = None if "places" in vars(ctx.run) else ctx.directories.get_directory("releases")
+        self.register: Register = register_of(ctx.run, folder)
+
+    def compare(self, release: Release, grouping: Grouping) -> dict[str, Any]:
+        """Compare a release with all earlier ones of the same persons, and enter it as prepared.
+
+        Returns:
+            The metrics `releases`; nothing where no column identifies persons.
+
+        Raises:
+            DataRefused: More follows from them together than is allowed.
+            DataError: The register cannot be used.
+        """
+        if not self.columns or release.coded.empty:
+            return {}
+        ctx, operation, register = self._ctx, self._operation, self.register
+        with register.preparing(ctx.run.record.run_id, ctx.step.id) as (entries, enter):
+            table, whose = self.table_of(release, grouping)
+            digest = _digest(table, register.key_for("digest"))
+            told: dict[str, Any] = {"persons_by": [" + ".join(columns) for columns in self.columns]}
+            same = next((entry for entry in reversed(entries) if entry.digest == digest), None)
+            if same is not None:
+                self._number = same.number
+                return {**told, "release": same.number, "same_as": same.number, "compared_with": []}
+            found = intersection(table, [register.table(entry) for entry in entries], whose)
+            told |= self._told(found, entries)
+            self._judge(found, entries, told)
+            table = attrs.evolve(table, known=found.certain)
+            facts = {
+                "task_id": ctx.run.record.task_id,
+                "input": operation.input_dataset,
+                "dataset": operation.output_dataset,
+                "persons": told["persons"],
+                "records": table.records,
+                "classes": grouping.classes,
+                "settings": {name: value for name, value in operation.parameters().items() if value is not None},
+            }
+            self._number = enter(table, digest, facts)
+            return {**told, "release": self._number}
+
+    def written(self, record: DatasetRecord) -> None:
+        """Enter the file that has the release."""
+        if self._number:
+            self.register.written(self._number, record.path, record.sha256 or "")
+
+    # ------------------------------------------------------------ what is released
+
+    def table_of(self, release: Release, grouping: Grouping) -> tuple[ReleasedTable, Ints]:
+        """What the register keeps of a release, and whose each record is, numbered from 0."""
+        coded, operation = release.coded, self._operation
+        ids = self.person_hashes(coded.index)
+        first = np.unique(grouping.group, return_index=True)[1]
+        cells = {
+            str(name): [None if pd.isna(cell) else text_of(cell) for cell in coded[name].iloc[first].tolist()]
+            for name in operation.quasi_identifiers
+        }
+        values = {name: self._hashes(coded[name], "values") for name in operation.sensitive_attributes}
+        # classes are numbered by their cells, and records sorted: nothing depends on the order of the input
+        order = sorted(range(len(first)), key=lambda place: [texts[place] or "" for texts in cells.values()])
+        number = np.empty(len(first), dtype=np.int64)
+        number[order] = np.arange(len(first))
+        group = number[grouping.group]
+        rows = np.lexsort((*values.values(), group, *ids.values()))
+        main = next(iter(ids.values()))
+        unknown = main == 0
+        whose = pd.factorize(main)[0].astype(np.int64)
+        whose[unknown] = len(main) + np.flatnonzero(unknown)
+        table = ReleasedTable(
+            persons={name: column[rows] for name, column in ids.items()},
+            group=group[rows],
+            values={name: column[rows] for name, column in values.items()},
+            known={name: np.zeros(len(rows), dtype=bool) for name in values},
+            counterfeit=np.zeros(len(rows), dtype=bool),
+            cells={name: [texts[place] for place in order] for name, texts in cells.items()},
+        )
+        return table, np.unique(whose[rows], return_inverse=True)[1].astype(np.int64)
+
+    def person_hashes(self, rows: Any) -> dict[str, Hashes]:
+        """Of these records of the input, whose they are by each way to recognise persons; 0 where cells are missing."""
+        found = {}
+        for columns in self.columns:
+            part = self._frame[columns].iloc[rows]
+            texts = pd.Series("", index=part.index)
+            for name in columns:
+                codes, distinct = distinct_texts(part[name])
+                shown = np.array([*all_as_read(distinct).to_pylist(), ""], dtype=object)
+                sized = np.array([f"{len(text)}:{text}" for text in shown], dtype=object)
+                texts = texts + sized[codes]
+            found[" + ".join(columns)] = self._hashes(texts.where(part.notna().all(axis=1)), "persons", missing=0)
+        return found
+
+    def _hashes(self, column: pd.Series[Any], use: str, missing: int | None = None) -> Hashes:
+        """Keyed hashes of 64 bits of the cells, as a reader distinguishes them; of missing ones as of empty texts."""
+        codes, texts = distinct_texts(column)
+        shown = [*all_as_read(texts).to_pylist(), ""]
+        digests = keyed_hash(self.register.key_for(use))(shown)
+        hashes = np.array([int.from_bytes(digest[:8]) or 1 for digest in digests], dtype=np.uint64)
+        if missing is not None:
+            hashes[-1] = missing
+        return np.asarray(hashes[codes])
+
+    # ------------------------------------------------------------ what is said of it
+
+    def _told(self, found: Intersection, entries: Sequence[Entry]) -> dict[str, Any]:
+        k = self._operation.k
+        few = int((found.sizes < k).sum())
+        compared = [
+            {
+                "release": entry.number,
+                **{name: entry.facts.get(name) for name in ("task_id", "dataset", "time")},
+                "persons_in_both": both,
+                "persons_disclosed": disclosed,
+            }
+            for entry, both, disclosed in zip(entries, found.both, found.with_each, strict=True)
+            if both
+        ]
+        told: dict[str, Any] = {"persons": len(found.sizes), "compared_with": compared}
+        if compared:
+            told |= {
+                "smallest_intersection": int(found.sizes.min()),
+                "persons_below_k": few,
+                "share_below_k": few / len(found.sizes),
+                "persons_alone": int((found.sizes == 1).sum()),
+                "persons_disclosed": found.persons,
+                "disclosed_by_attribute": found.disclosed,
+            }
+        return told
+
+    def _judge(self, found: Intersection, entries: Sequence[Entry], told: Mapping[str, Any]) -> None:
+        """Refuse a release that tells too much with earlier ones; warn where it tells anything."""
+        if not told["compared_with"]:
+            return
+        operation = self._operation
+        named = {entry.number: entry for entry in entries}
+        listed = "; ".join(
+            f"{named[each['release']]}, {each['persons_in_both']:,} persons in both"
+            + (f", {each['persons_disclosed']:,} disclosed" if each["persons_disclosed"] else "")
+            for each in told["compared_with"]
+        )
+        attributes = ", ".join(f"{name} of {count:,}" for name, count in found.disclosed.items() if count)
+        alone = (
+            f"{told['persons_below_k']:,} of {told['persons']:,} persons share their classes in all of these releases"
+            f" with fewer than k - 1 = {operation.k - 1} others, {told['persons_alone']:,} with nobody"
+        )
+        how = "If an earlier release was never handed out, take it out: `pamola-task releases withdraw NUMBER`"
+        if found.persons > operation.max_disclosed:
+            raise DataRefused(
+                f"{operation.output_dataset} is not released: together with earlier releases it discloses {attributes}"
+                f" persons for certain, though no release does alone; {operation.max_disclosed:,} are accepted"
+                f" (`max_disclosed`). Compared with {listed}. {alone}. {how}; or accept a higher number",
+                persons_disclosed=found.persons,
+                persons_below_k=told["persons_below_k"],
+            )
+        if told["share_below_k"] > operation.max_below_k:
+            raise DataRefused(
+                f"{operation.output_dataset} is not released: {alone}, more than"
+                f" `max_below_k: {operation.max_below_k:g}` allows."
+                f" Compared with {listed}. {how}; or accept a higher share",
+                persons_below_k=told["persons_below_k"],
+            )
+        if told["persons_below_k"] or found.persons:
+            also = f", and {attributes} persons follows for certain" if found.persons else ""
+            self._ctx.warn(f"{operation.output_dataset}: {alone}{also}. Compared with {listed}")
+
+
+def _digest(table: ReleasedTable, key: bytes) -> str:
+    """The same for tables that release the same of the same persons."""
+    made = hmac.new(key, digestmod="sha256")
+    parts: list[Any] = [table.group, *table.persons.values(), *table.values.values(), table.counterfeit]
+    for part in parts:
+        made.update(np.ascontiguousarray(part).tobytes())
+    made.update(repr([*table.persons, *table.values, sorted(table.cells.items())]).encode("utf-8", "surrogatepass"))
+    return made.hexdigest()
+
+
+def check_register(operation: Any) -> None:
+    """Refuse parameters of the register that contradict others."""
+    kept = [
+        name
+        for name in stated_columns(operation)
+        if name in operation.sensitive_attributes or name in operation.insensitive_attributes
+    ]
+    if kept:
+        raise ParameterError(
+            f"AnonymizeOperation: {', '.join(kept)} identifies persons (`register`), and has the role of a column that"
+            f" is released as it is"
+        )
+    if operation.register is False and (operation.max_disclosed or operation.max_below_k < 1):
+        raise ParameterError("AnonymizeOperation: `max_disclosed` and `max_below_k` do nothing with `register: false`")

@@ -1,0 +1,270 @@
+"""Several releases of the same persons: what they tell together is computed, told and refused, whatever is renamed.
+
+The attackers here know everybody's quasi-identifiers, and read nothing but the published files.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from alone import run, written
+
+from pamola_ops_anonymize import AnonymizeOperation
+from pamola_ops_anonymize.residual import candidates
+from pamola_tasks.record import OperationResult, OperationStatus
+
+QI = ["age", "zip", "sex"]
+
+
+def people(count: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "id": [f"person-{number}" for number in range(count)],
+            "age": rng.integers(18, 80, count),
+            "zip": rng.integers(1000, 1100, count),
+            "sex": rng.choice(["f", "m"], count),
+            "disease": rng.choice(["asthma", "cold", "flu", "gout", "hiv", "ulcer"], count),
+        }
+    )
+
+
+def release(frame: pd.DataFrame, folder: Path, **more: Any) -> OperationResult:
+    known = {"k": 5, "quasi_identifiers": QI, "sensitive_attributes": ["disease"], "direct_identifiers": ["id"]}
+    return run(AnonymizeOperation(input_dataset="people", output_dataset="safe", **{**known, **more}), frame, folder)
+
+
+def released(frame: pd.DataFrame, folder: Path, **more: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The published table, and what its report says of other releases."""
+    result = release(frame, folder, **more)
+    assert result.status is OperationStatus.SUCCESS, result.error_message
+    return written(folder, "safe"), result.metrics["releases"]
+
+
+def refusal(frame: pd.DataFrame, folder: Path, **more: Any) -> str:
+    before = {path: path.read_bytes() for path in folder.rglob("output/*")}
+    result = release(frame, folder, **more)
+    assert result.status is OperationStatus.ERROR
+    assert {path: path.read_bytes() for path in folder.rglob("output/*")} == before, "nothing is published"
+    return result.error_message
+
+
+def covers(cell: str, value: str) -> bool:
+    if interval := re.fullmatch(r"\[(.+),(.+)\]", cell):
+        return float(interval[1]) <= float(value) <= float(interval[2])
+    return value in cell.strip("{}").split("|")
+
+
+def classes(frame: pd.DataFrame, table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The class of each known person: the cells that cover what is known of them."""
+    cells = list(dict.fromkeys(table[QI].itertuples(index=False, name=None)))
+    found = []
+    for row in frame[QI].astype(str).itertuples(index=False, name=None):
+        fits = [each for each in cells if all(itertools.starmap(covers, zip(each, row, strict=True)))]
+        found.append(fits[0] if len(fits) == 1 else ())
+    return found
+
+
+def subtracted(frame: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, new: int) -> int:
+    """How many of the last `new` persons have the value by which a class with the same cells has grown."""
+    multisets = [
+        {key: Counter(part["disease"]) for key, part in table.groupby(QI, sort=False)} for table in (before, after)
+    ]
+    hits = 0
+    grown: Counter[tuple[str, ...]] = Counter(classes(frame[-new:], after))
+    for key, disease in zip(classes(frame[-new:], after), frame["disease"][-new:], strict=True):
+        if key in multisets[0] and key in multisets[1] and grown[key] == 1:
+            more = multisets[1][key] - multisets[0][key]
+            hits += list(more.elements()) == [disease]
+    return hits
+
+
+def intersected(frame: pd.DataFrame, first: pd.DataFrame, second: pd.DataFrame) -> tuple[int, int, int]:
+    """Smallest intersection, persons alone in theirs, and persons whose value only both tables together tell."""
+    own = [classes(frame, table) for table in (first, second)]
+    both = Counter(zip(*own, strict=True))
+    sizes = [both[pair] for pair in zip(*own, strict=True)]
+    values = [{key: set(part["disease"]) for key, part in table.groupby(QI, sort=False)} for table in (first, second)]
+    told = 0
+    for one, two in zip(*own, strict=True):
+        left = values[0].get(one, set()) & values[1].get(two, set())
+        told += len(left) == 1 and len(values[0][one]) > 1 and len(values[1][two]) > 1
+    return min(sizes), sum(size == 1 for size in sizes), told
+
+
+def test_fifty_persons_added_are_not_subtracted(tmp_path: Path) -> None:
+    everybody = people(650)
+    first, told = released(everybody[:600], tmp_path)
+    assert told["release"] == 1
+    said = refusal(everybody, tmp_path)
+    assert re.search(r"discloses disease of \d+ persons for certain", said)
+    assert "release 1 (safe of task" in said
+    assert "600 persons in both" in said
+    assert "`pamola-task releases withdraw NUMBER`" in said
+    second, _ = released(everybody, tmp_path / "elsewhere", register=False)
+    assert subtracted(everybody, first, second, 50) > 3, "it would have told values"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [{"k": 10}, {"strategy": "hierarchy"}, {"weights": {"age": 10.0}}, {"strategy": "microaggregation"}],
+    ids=["k", "strategy", "weights", "microaggregation"],
+)
+def test_two_releases_of_one_table_are_compared(tmp_path: Path, again: dict[str, Any]) -> None:
+    frame = people(600)
+    again = {"output": "ranges", **again}
+    first, _ = released(frame, tmp_path)
+    second, _ = released(frame, tmp_path / "elsewhere", register=False, **again)
+    smallest, alone, told = intersected(frame, first, second)
+    assert "for certain" in refusal(frame, tmp_path, **again)
+    _, said = released(frame, tmp_path, max_disclosed=600, **again)
+    assert said["persons_disclosed"] >= max(told, 1)
+    if again.get("strategy") is None:  # classes of others may overlap, so that the attacker cannot tell them apart
+        assert (said["smallest_intersection"], said["persons_alone"]) == (smallest, alone)
+    assert said["compared_with"][0]["persons_in_both"] == 600
+
+
+def test_the_share_below_k_can_be_limited(tmp_path: Path) -> None:
+    frame = people(600)
+    released(frame, tmp_path)
+    said = refusal(frame, tmp_path, k=10, max_disclosed=600, max_below_k=0.1)
+    assert "more than `max_below_k: 0.1` allows" in said
+    result = release(frame, tmp_path, k=10, max_disclosed=600)
+    assert "share their classes in all of these releases with fewer than k - 1 = 9 others" in result.warnings[0]
+
+
+def test_the_same_release_again_is_never_refused(tmp_path: Path) -> None:
+    frame = people(650)
+    released(frame[:600], tmp_path)
+    released(frame, tmp_path, max_disclosed=650)
+    _, told = released(frame[:600].sample(frac=1, random_state=3), tmp_path)
+    assert told["same_as"] == 1
+    assert len(list((tmp_path / "releases").glob("*.sealed"))) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "customer"},
+        {"disease": "diagnosis"},
+        {"id": "customer", "disease": "diagnosis"},
+        {"age": "years"},
+    ],
+    ids=lambda change: " and ".join(change),
+)
+def test_renamed_columns_are_the_same_persons_and_values(tmp_path: Path, change: dict[str, str]) -> None:
+    frame = people(650)
+    released(frame[:600], tmp_path)
+    known = {"quasi_identifiers": QI, "sensitive_attributes": ["disease"], "direct_identifiers": ["id"]}
+    more = {role: [change.get(name, name) for name in names] for role, names in known.items()}
+    assert "for certain" in refusal(frame.rename(columns=change), tmp_path, **more)
+
+
+@pytest.mark.parametrize("by", ["person", "register", "another identifier"])
+def test_persons_are_recognised_by_whatever_identifies_them(tmp_path: Path, by: str) -> None:
+    frame = people(650).assign(mail=lambda table: table["id"] + "@example.org")
+    released(frame[:600], tmp_path, direct_identifiers=["id", "mail"])
+    more: dict[str, Any] = {"person": {"person": "id"}, "register": {"register": ["mail"]}}.get(by, {})
+    other = by != "person"
+    later = frame.drop(columns="id" if other else "mail")
+    said = refusal(later, tmp_path, direct_identifiers=["mail"] if by == "another identifier" else [], **more)
+    assert "600 persons in both" in said
+
+
+def test_a_person_who_left_is_told_by_subtraction_too(tmp_path: Path) -> None:
+    frame = people(600)
+    released(frame, tmp_path)
+    assert "for certain" in refusal(frame[:-1], tmp_path) or "for certain" in refusal(frame[:-20], tmp_path)
+
+
+def test_tables_of_other_persons_are_not_compared(tmp_path: Path) -> None:
+    released(people(300), tmp_path)
+    others = people(300, seed=1).assign(id=lambda table: "x" + table["id"])
+    _, told = released(others, tmp_path)
+    assert told["compared_with"] == []
+    frame = people(300).drop(columns="id")
+    assert released(frame, tmp_path, direct_identifiers=[])[1] == {}, "nothing identifies persons"
+
+
+def test_the_register_gives_nobody_away(tmp_path: Path) -> None:
+    frame = people(300)
+    released(frame, tmp_path)
+    folder = tmp_path / "releases"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for path in folder.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        data = path.read_bytes()
+        assert not any(text.encode() in data for text in (*frame["id"], *frame["disease"])), path
+    facts = json.loads((folder / "releases.jsonl").read_text().splitlines()[0][9:])
+    assert (facts["persons"], facts["dataset"], facts["settings"]["k"]) == (300, "safe", 5)
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def _edited(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        shutil.rmtree,
+        _without("releases.jsonl"),
+        _without("1.sealed"),
+        _without("register.key"),
+        lambda folder: (folder / "1.sealed").write_bytes(b"nothing"),
+        lambda folder: (folder / "register.key").write_text('{"sealed": false, "key": "00"}'),
+        _edited("releases.jsonl", b'"persons":300', b'"persons":299'),
+        lambda folder: (folder / "releases.jsonl").write_bytes((folder / "releases.jsonl").read_bytes()[:1000]),
+    ],
+    ids=["folder", "journal", "release", "key", "other release", "other key", "edited", "cut"],
+)
+def test_an_edited_or_removed_register_refuses(tmp_path: Path, edit: Callable[[Path], None]) -> None:
+    released(people(300), tmp_path)
+    edit(tmp_path / "releases")
+    assert "restore it from a copy" in refusal(people(300), tmp_path, k=10)
+
+
+def test_a_wrong_setting_of_the_register_is_refused() -> None:
+    known: dict[str, Any] = {"input_dataset": "people", "k": 5, "quasi_identifiers": QI}
+    for wrong, said in (
+        ({"register": 5}, "`register` has to be true, false, or names of columns"),
+        ({"register": []}, "`register` is empty"),
+        ({"register": "id", "insensitive_attributes": ["id"]}, "id identifies persons (`register`)"),
+        ({"register": False, "max_disclosed": 3}, "do nothing with `register: false`"),
+        ({"max_disclosed": -1}, "max_disclosed"),
+        ({"max_below_k": 1.5}, "max_below_k"),
+    ):
+        with pytest.raises(Exception, match=re.escape(said)):
+            AnonymizeOperation(**known, **wrong)
+
+
+def test_what_is_possible_is_what_an_enumeration_finds() -> None:
+    """All assignments of values to eight records or fewer that leave what is published of two releases as it is."""
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        records = int(rng.integers(3, 8))
+        first, second = rng.integers(-1, 3, records), rng.integers(0, 3, records)
+        second[(first >= 0) & (rng.random(records) < 0.2)] = -1
+        value = pd.factorize(rng.integers(0, 3, records))[0]
+
+        def published(values: Any, own: Any = (first, second)) -> list[Counter[Any]]:
+            return [Counter((c, v) for c, v in zip(group, values, strict=True) if c >= 0) for group in own]
+
+        wanted = published(value)
+        every = itertools.product(range(value.max() + 1), repeat=records)
+        fitting = [assignment for assignment in every if published(assignment) == wanted]
+        expected = [len({assignment[record] for assignment in fitting}) == 1 for record in range(records)]
+        assert candidates(first, second, value).certain.tolist() == expected
