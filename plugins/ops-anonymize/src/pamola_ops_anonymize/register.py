@@ -56,7 +56,7 @@ class ReleasedTable:
         group: The class of the record.
         values: Hashes of sensitive attributes.
         known: Of sensitive attributes, whether the value followed for certain when it was published.
-        counterfeit: Whether the record is no person's.
+        counterfeit: Whether the record is a counterfeit.
         cells: The released quasi-identifiers of each class, as text; None for a missing one.
     """
 

@@ -5,7 +5,7 @@ attacker knows the class of each person, and for each class how often each value
 that have both classes in common; how many of a block have a value are the numbers of a transportation problem whose
 margins are published. What is true is one of its solutions, and in all of them a number is the same if and only if its
 edge is in no cycle of the residual graph (R. K. Ahuja, T. L. Magnanti and J. B. Orlin: Network Flows, 1993, section
-9.3). So the components of that graph are exactly, for each value alone, what follows for certain: by intersection, by
+9.3). So the components of that graph show exactly, for each value alone, what follows for certain: by intersection, by
 subtraction of classes, and by subtraction of any union of them. Records that are in one release only are in margins
 that are unknown: one more node of the graph.
 """
