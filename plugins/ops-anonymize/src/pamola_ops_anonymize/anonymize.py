@@ -28,6 +28,7 @@ from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
 from .registering import Registration, register_columns, stated_columns
 from .release import Release, anonymized, mean_loss
+from .release_charts import charts_of
 from .release_settings import (
     OUTPUTS,
     OUTPUTS_OF_KMAP,
@@ -45,8 +46,6 @@ from .unlisted import OnIdentifiers, OnUnlisted, identifiers_to_drop, judge_quas
 Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
 
 ROW_ID = "row_id"
-
-_RISKS = ("Prosecutor and journalist, highest", "Marketer, average")
 
 
 class AnonymizeOperation(Operation):
@@ -264,7 +263,7 @@ class AnonymizeOperation(Operation):
             tags=[charts.TAG],
         ) as file:
             settings = {name: value for name, value in self.parameters().items() if value is not None}
-            told = {"schema": 1, "settings": settings, **metrics, charts.TAG: self._charts(release, grouping)}
+            told = {"schema": 1, "settings": settings, **metrics, charts.TAG: charts_of(self, release, grouping)}
             file.write(json.dumps(told, indent=2, ensure_ascii=False).encode())
         ctx.progress(rows, rows, "rows")
         return OperationResult.success(metrics=metrics)
@@ -380,18 +379,6 @@ class AnonymizeOperation(Operation):
             "average_class_size": grouping.average_size,
             "discernibility": grouping.discernibility(release.dropped),
         }
-
-    def _charts(self, release: Release, grouping: Grouping) -> list[charts.Chart]:
-        before = charts.highest_and_average(release.sizes_before)
-        after = charts.highest_and_average(grouping.sizes)
-        # k-map counts in a population that an attacker would search: its risk is not that of the table alone
-        names = ("Highest, within the table", "Average, within the table") if self.population else _RISKS
-        return [
-            charts.risk_gauge(dict(zip(names, zip(before, after, strict=True), strict=True)), 1.0 / self.k),
-            charts.class_sizes({"before": release.sizes_before, "after": grouping.sizes}, self.k),
-            charts.losses(release.ncp_set, release.ncp_hier),
-            *charts.distributions(release.distributions, self.k),
-        ]
 
     def _diversity(
         self, values: Mapping[str, SensitiveValues], grouping: Grouping, ctx: OperationContext

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class PrivacyRecords:
-    """The records of a run's project: the ledger of privacy budgets."""
+    """The records of a run's project: the ledger of privacy budgets and the register of releases."""
 
     def __init__(self, run: RunServices) -> None:
         self._run = run
@@ -18,6 +18,8 @@ class PrivacyRecords:
     def diagnose(self) -> Iterator[Diagnosis]:
         """What is missing, damaged or older than it should be."""
         from .privacy_budget import ledger_of
+        from .register import register_of
 
         run = self._run
         yield from ledger_of(run, run.files.root / run.places.folders["configs"]).diagnose()
+        yield from register_of(run).diagnose()

@@ -26,7 +26,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from pamola_tasks.errors import DataError, PathSecurityError, UsageError
+from pamola_tasks.errors import DataError, PamolaTaskError, PathSecurityError, UsageError
+from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
 
@@ -35,7 +36,7 @@ from .domains import Ints, Mask
 from .register_key import PURPOSE, RegisterKey
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Files, RunServices
+    from pamola_tasks.protocols import RunServices
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -146,30 +147,25 @@ class Register:
     """The register of one project.
 
     Args:
-        files: Where to open it.
+        run: The run, or services without one: its key seals the register, and its history vouches for it.
         folder: Its folder.
-        wrapping: The project's key for it (32 bytes), None without one.
-        is_running: Whether a run of a task runs now, given the ids of both.
     """
 
-    def __init__(
-        self,
-        files: Files,
-        folder: str,
-        wrapping: bytes | None,
-        is_running: Callable[[str, str], bool] = lambda task_id, run_id: False,
-    ) -> None:
-        self._files = files
+    def __init__(self, run: RunServices, folder: str) -> None:
+        self._run = run
+        self._files = run.files
         self._folder = folder
-        self._key = RegisterKey(files, self._path(KEY), wrapping)
-        self._is_running = is_running
+        self._key = RegisterKey(run.files, self._path(KEY), journal.key_of(run, PURPOSE))
 
     # ------------------------------------------------------------ reading
 
     @property
     def exists(self) -> bool:
         """Whether there is one, or should be."""
-        return any(self._files.exists(path) for path in (self._path(JOURNAL), self._path(KEY), ANCHOR))
+        if any(self._files.exists(path) for path in (self._path(JOURNAL), self._path(KEY), ANCHOR)):
+            return True
+        notes = getattr(vars(self._run).get("history"), "notes", None)
+        return notes is not None and next(iter(notes(Path(JOURNAL).stem)), None) is not None
 
     def entries(self) -> list[Entry]:
         """All releases, oldest first.
@@ -225,6 +221,7 @@ class Register:
             key=self.key_for("journal"),
             what="the register of releases",
             so="What was released is unknown, so nothing more can be compared with it: restore it from a copy",
+            run=self._run,
         )
 
     def _entries(self, lines: Sequence[Mapping[str, Any]]) -> list[Entry]:
@@ -250,9 +247,26 @@ class Register:
                 return attrs.evolve(entry, status=PUBLISHED)
         except (OSError, PathSecurityError):
             pass
-        if self._is_running(str(entry.facts.get("task_id", "")), str(entry.facts.get("run_id", ""))):
+        if self._runs(str(entry.facts.get("task_id", "")), str(entry.facts.get("run_id", ""))):
             return entry
         return attrs.evolve(entry, status=ABANDONED)
+
+    def _runs(self, task_id: str, run_id: str) -> bool:
+        """Whether this run of a task has not ended."""
+        if "lock" not in vars(self._run) or not self._run.lock.is_running(task_id):
+            return False
+        holder = self._run.lock.holder(task_id)
+        return holder is None or holder.run_id in ("", run_id)
+
+    def diagnose(self) -> Iterator[Diagnosis]:
+        """For `doctor` and `verify`: whether it is as it was written; nothing where there is none."""
+        try:
+            if found := self.entries():
+                counted = sum(entry.counts for entry in found)
+                what = "release" if counted == 1 else "releases"
+                yield Diagnosis(level="ok", subject=JOURNAL, finding=f"{counted} {what}, as entered")
+        except PamolaTaskError as problem:
+            yield Diagnosis(level="error", subject=JOURNAL, finding=str(problem))
 
     # ------------------------------------------------------------ writing
 
@@ -350,16 +364,8 @@ def register_of(run: RunServices, folder: str | Path | None = None) -> Register:
         run: The run.
         folder: Its folder, where no provider of `places` is asked: for an operation that is run alone.
     """
-    up = vars(run)
-    if "places" in up:
+    if "places" in vars(run):
         folders = run.places.folders
         folder = folders.get(FOLDER) or f"{folders['configs']}/{FOLDER}"
     assert folder is not None
-
-    def is_running(task_id: str, run_id: str) -> bool:
-        if "lock" not in up or not run.lock.is_running(task_id):
-            return False
-        holder = run.lock.holder(task_id)
-        return holder is None or holder.run_id in ("", run_id)
-
-    return Register(run.files, run.files.name(folder), journal.key_of(run, PURPOSE), is_running)
+    return Register(run, run.files.name(folder))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.errors import PamolaTaskError
-from pamola_tasks.protocols import Diagnosis
-
-from .register import JOURNAL, Entry, Register, register_of
+from .register import Entry, Register, register_of
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, KernelView
@@ -69,14 +65,3 @@ def _told(entry: Entry) -> dict[str, Any]:
     about = {name: entry.facts.get(name) for name in names}
     more = {"file": entry.file, "sha256": entry.sha256, "reason": entry.reason}
     return {"release": entry.number, "status": entry.status, **about, **more}
-
-
-def diagnoses(kernel: KernelView) -> Iterator[Diagnosis]:
-    """What `doctor` says of the register; nothing where there is none and should be none."""
-    try:
-        if found := _register(kernel).entries():
-            counted = sum(entry.counts for entry in found)
-            what = "release" if counted == 1 else "releases"
-            yield Diagnosis(level="ok", subject=JOURNAL, finding=f"{counted} {what}, as entered")
-    except PamolaTaskError as problem:
-        yield Diagnosis(level="error", subject=JOURNAL, finding=str(problem))
