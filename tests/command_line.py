@@ -1,9 +1,11 @@
 """The installed `pamola-task`, in a process of its own for every command, without starting an interpreter each time.
 
-Most of what a short command takes is the start of Python and pandas. On Linux processes are forked from ones that have
-imported other people's libraries and nothing of ours; each then runs the installed script from its first line, in the
-environment and folder that it is given, and ends as an interpreter ends. Commands go to two such processes in turn, so
-that no two in a row hash strings alike. Where the interpreter itself is told something, it is started.
+Most of what a short command takes is imports, and taking modules apart at the end. On Linux processes are forked from
+ones that have imported kernel, plugins and what these import; each then runs the installed script from its first line,
+in the environment and folder that it is given, to the functions that are registered with `atexit`. Where a command has
+a path of its own to modules, nothing of ours is imported before. Commands go to two such processes in turn, so that no
+two in a row hash strings alike. Where the interpreter itself is told something it is started; what a test says of how
+one starts and ends is seen in one that was started.
 """
 
 from __future__ import annotations
@@ -15,12 +17,17 @@ import importlib
 import itertools
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +39,11 @@ BEGAN, TEMPORARY = dict(os.environ), tempfile.gettempdir()
 
 
 class Forking:
-    """A process that forks commands, one at a time."""
+    """A process that forks commands, one at a time; it has imported what is ours if it is `warm`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, warm: bool) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, __file__, *(["warm"] if warm else [])],
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -70,9 +77,9 @@ class Forking:
 
 
 @cache
-def forking() -> itertools.cycle[Forking]:
+def forking(*, warm: bool) -> itertools.cycle[Forking]:
     """Two of them, in turn."""
-    made = [Forking(), Forking()]
+    made = [Forking(warm=warm), Forking(warm=warm)]
     for each in made:
         atexit.register(each.end)
     return itertools.cycle(made)
@@ -85,7 +92,14 @@ def run(
     changed = {name for name in {*environment, *BEGAN} if environment.get(name) != BEGAN.get(name)}
     changed.discard("PYTHONPATH")
     if sys.platform == "linux" and not before and not any(name.startswith(AT_THE_START) for name in changed):
-        return next(forking()).run(arguments, cwd, environment)
+        return next(forking(warm=not environment.get("PYTHONPATH"))).run(arguments, cwd, environment)
+    return started(arguments, cwd, environment, before)
+
+
+def started(
+    arguments: list[str], cwd: Path, environment: dict[str, str], before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run `pamola-task` by an interpreter of its own."""
     return subprocess.run(
         [*before, str(SCRIPT), *arguments],
         cwd=cwd,
@@ -113,13 +127,37 @@ def become(command: dict[str, Any]) -> None:
     sys.argv = [str(SCRIPT), *command["arguments"]]
     more = environment.get("PYTHONPATH", "")
     sys.path[:1] = [str(SCRIPT.parent), *(more.split(os.pathsep) if more else ())]
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+    leave = os._exit  # a run replaces it
+    try:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    leave(code)
 
 
-def serve() -> None:
+def ours() -> Iterator[str]:
+    """The modules of kernel and plugins that are installed here, but for those that are programs."""
+    packages = {"pamola_tasks", *(point.module.partition(".")[0] for point in entry_points(group="pamola_tasks"))}
+    for package in sorted(packages):
+        module = importlib.import_module(package)
+        for each in pkgutil.walk_packages(module.__path__, f"{package}."):
+            if not each.name.endswith(".__main__"):
+                yield each.name
+
+
+def serve(*, warm: bool) -> None:
     """Fork a process for each line of standard input and answer with its exit code."""
-    for name in LIBRARIES:
-        importlib.import_module(name)
+    for name in [*LIBRARIES, *(ours() if warm else ())]:
+        with contextlib.suppress(ImportError):  # of a library that is not installed here
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
     for line in iter(lambda: read_line(0), b""):
@@ -142,4 +180,4 @@ def read_line(descriptor: int) -> bytes:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(warm=sys.argv[1:] == ["warm"])

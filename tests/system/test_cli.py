@@ -100,7 +100,7 @@ def test_a_failed_run_ends_with_1_names_step_error_and_the_command_that_goes_on(
     assert "failing failed" in done.stdout
     assert "agee" in done.stdout
     assert "step AnonymizeOperation" in done.stdout
-    assert "go on   pamola-task run failing" in done.stdout
+    assert "go on     pamola-task run failing" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     report = json.loads((project / "DATA/reports/failing_report.json").read_text())
     assert report["run"]["status"] == "operation_error"
