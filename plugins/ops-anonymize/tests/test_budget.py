@@ -169,6 +169,42 @@ def test_a_step_that_is_tried_again_pays_once_and_a_slip_nothing(project: Path) 
     assert spent(project) == pytest.approx(0.7)
 
 
+def test_a_run_that_is_killed_has_spent_and_the_same_again_is_never_over_the_limit(project: Path) -> None:
+    """What was drawn before the kill may have been seen, so that the repetition is charged like any other."""
+    (project / "killer.py").write_text(
+        "import os\n"
+        "from pamola_tasks import hookimpl\n"
+        "@hookimpl(wrapper=True)\n"
+        "def pamola_run_step(run, step):\n"
+        "    result = yield\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    task(project, "b", epsilon=0.3)
+    assert pamola(project, "--plugin", "killer.py", "run", "b").returncode == -9
+    assert spent(project) == pytest.approx(0.9)
+    assert "allows epsilon 1," in refused(project)
+    assert spent(project) == pytest.approx(0.9)
+
+
+def test_a_budget_of_the_project_in_rho(project: Path) -> None:
+    (project / "configs/prj_config.json").write_text(
+        json.dumps({"ops-anonymize": {"budgets": {"staff": {"rho": 0.3}}}})
+    )
+    task(project, "b", epsilon=None, mechanism="gaussian", rho=0.1)
+    assert pamola(project, "run", "b").returncode == 0
+    task(project, "c", epsilon=None, mechanism="gaussian", rho=0.1)
+    assert "allows rho 0.3, rho 0.28 of it is spent" in refused(project, "c")
+    (budget,) = json.loads(pamola(project, "budget", "--json").stdout)["budgets"]
+    assert budget["zcdp"]["rho"] == pytest.approx(0.28), "0.6 without delta is 0.18"
+    assert budget["left"]["rho"] == pytest.approx(0.02)
+    (project / "configs/prj_config.json").write_text(
+        json.dumps({"ops-anonymize": {"budgets": {"staff": {"delta": 1e-6}}}})
+    )
+    wrong = pamola(project, "budget")
+    assert wrong.returncode == 2
+    assert "a budget states epsilon" in wrong.stderr
+
+
 def test_the_command_shows_what_is_left_and_every_entry(project: Path) -> None:
     shown = pamola(project, "budget").stdout
     assert "staff" in shown

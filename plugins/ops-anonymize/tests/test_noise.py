@@ -191,7 +191,7 @@ def test_each_column_costs_and_another_name_is_no_other_budget(tmp_path: Path) -
         delta=1e-6,
         sensitivity=1,
         budget="staff",
-        budget_epsilon=1.2,
+        budget_epsilon=1.1,  # by zCDP the two columns cost 0.64, and the third 0.5 more
         budget_delta=1e-5,
     )
     (step,) = in_a_run(two, PEOPLE, tmp_path).record.steps

@@ -1,0 +1,118 @@
+"""What operations with differential privacy share: how a loss is stated, what it costs, and how it is entered."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, Protocol
+
+import attrs
+
+from pamola_tasks import OperationContext
+from pamola_tasks.errors import ParameterError
+
+from .accounting import Limit, Spending, rho_of
+from .columns import columns_of_person, is_number, wrong
+from .origins import origins_of
+from .privacy_budget import PrivacyLedger, Request, ledger_of
+
+Mechanism = Literal["laplace", "gaussian"]
+
+
+class Private(Protocol):
+    """The parameters by which an operation states a loss and a budget."""
+
+    input_dataset: str
+    mechanism: Mechanism
+    epsilon: float | None
+    delta: float | None
+    rho: float | None
+    person: str | list[str] | None
+    contributions: int | None
+    budget: str | None
+    budget_epsilon: float | None
+    budget_delta: float | None
+    budget_rho: float | None
+
+
+def probability(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a number between 0 and 1, or nothing."""
+    if value is not None and not (is_number(value) and 0 < value < 1):
+        raise wrong(operation, attribute.name, "a number between 0 and 1", value)
+
+
+def check_loss(operation: Private) -> None:
+    """Refuse parameters that do not state a loss, a person or a budget whole.
+
+    Raises:
+        ParameterError: With what is missing, or does nothing.
+    """
+    name = type(operation).__name__
+    if (operation.person is None) != (operation.contributions is None):
+        raise ParameterError(
+            f"{name}: `person` needs `contributions`, how many records of a person are written at most"
+            if operation.contributions is None
+            else f"{name}: `contributions` bounds the records of a person: name `person`"
+        )
+    gaussian = operation.mechanism == "gaussian"
+    if operation.rho is not None and (not gaussian or operation.delta is not None):
+        raise ParameterError(f"{name}: `rho` belongs to `mechanism: gaussian`, and takes the place of `delta` too")
+    if operation.rho is None and gaussian != (operation.delta is not None):
+        raise ParameterError(f"{name}: `delta` belongs to `mechanism: gaussian`, which needs it, or `rho`")
+    if operation.budget_delta is not None and operation.budget_epsilon is None:
+        raise ParameterError(f"{name}: `budget_delta` needs a `budget_epsilon` beside it")
+
+
+def rho_of_loss(operation: Private) -> float:
+    """The rho of an operation with Gaussian noise."""
+    if operation.rho is not None:
+        return operation.rho
+    assert operation.epsilon is not None
+    assert operation.delta is not None
+    return rho_of(operation.epsilon, operation.delta)
+
+
+def request_of(ctx: OperationContext, operation: Private, cost: Spending, **facts: Any) -> Request:
+    """What a step asks of the ledger; `facts` are for its entry, beside the task and the dataset."""
+    stated = operation.budget_epsilon is not None or operation.budget_rho is not None
+    return Request(
+        budget=operation.budget or operation.input_dataset,
+        cost=cost,
+        limit=Limit(operation.budget_epsilon, operation.budget_delta or 0.0, operation.budget_rho) if stated else None,
+        origins=origins_of(ctx.run, operation.input_dataset),
+        run_id=ctx.run.record.run_id,
+        step=ctx.step.id,
+        facts={
+            "task_id": ctx.run.record.task_id,
+            "dataset": operation.input_dataset,
+            **facts,
+            "mechanism": operation.mechanism,
+        },
+    )
+
+
+def ledger_in(ctx: OperationContext) -> PrivacyLedger:
+    """The ledger of the step's project."""
+    return ledger_of(ctx.run, ctx.directories.get_directory("configs"))
+
+
+def spend(ledger: PrivacyLedger, request: Request) -> dict[str, Any]:
+    """Enter a cost, and say so in metrics."""
+    _, after = ledger.spend(request)
+    return {
+        "budget": request.budget,
+        "spent": request.cost.told(),
+        "spent_rho": request.cost.rho,
+        "spent_altogether": after.spent.told(),
+        "rho_altogether": after.spent.rho,
+        "limit": None if after.limit is None else after.limit.told(),
+    }
+
+
+def whose(operation: Private) -> str:
+    """Whose loss is bounded."""
+    return "person" if columns_of_person(operation.person) else "record"
+
+
+def pure(epsilon: float, releases: int) -> Spending:
+    """The cost of independent releases of epsilon each, without delta."""
+    return Spending(epsilon * releases, 0.0, math.fsum([epsilon**2 / 2] * releases))
