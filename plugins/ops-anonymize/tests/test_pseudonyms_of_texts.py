@@ -73,7 +73,13 @@ def pseudonyms(project: Path, frame: pd.DataFrame, name: str, format: str, **mor
         frame.to_json(file, orient="records", lines=True)
     else:
         frame.to_excel(file, index=False)
-    step = {"input_dataset": "t", "output_dataset": name, "columns": list(frame.columns), "on_identifiers": "warn"}
+    step = {
+        "input_dataset": "t",
+        "output_dataset": name,
+        "columns": list(frame.columns),
+        "on_identifiers": "warn",
+        "purpose": "study",
+    }
     steps = [*more.pop("before", []), {"PseudonymizeOperation": step | more.pop("step", {})}]
     task = {"task_id": name, "task_type": "x", "input_datasets": {"t": f"DATA/raw/{file.name}"}, "operations": steps}
     (project / f"configs/{name}.json").write_text(json.dumps(task | more))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .privacy_models import Classes as Classes
     from .privacy_models import PrivacyModel as PrivacyModel
     from .pseudonymizing import PseudonymizeOperation as PseudonymizeOperation
-    from .pseudonymizing import ReidentifyOperation as ReidentifyOperation
+    from .reidentifying import ReidentifyOperation as ReidentifyOperation
     from .release import Release as Release
     from .release import k_anonymous as k_anonymous
     from .risk import RiskOperation as RiskOperation
@@ -35,7 +35,8 @@ __getattr__, __dir__, __all__ = lazily(
         "models": "Histogram",
         "noise": "NoiseOperation",
         "privacy_models": "Classes PrivacyModel",
-        "pseudonymizing": "PseudonymizeOperation ReidentifyOperation",
+        "pseudonymizing": "PseudonymizeOperation",
+        "reidentifying": "ReidentifyOperation",
         "release": "Release k_anonymous",
         "risk": "RiskOperation",
         "suppressing": "SuppressOperation",

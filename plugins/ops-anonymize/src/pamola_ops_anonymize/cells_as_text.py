@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pamola_tasks.plan import Plan
+    from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import RunServices
 
 
@@ -16,23 +16,30 @@ def read_as_text(run: RunServices, plan: Plan) -> None:
     A column that another step computes with keeps the type that is found in the file, with a warning; `data_types` says
     otherwise.
     """
-    steps = [step for step in plan if step.name == "PseudonymizeOperation"]
+    steps = [step for step in plan if hasattr(step.operation, "columns_as_text")]
     computed = (
         {name for step in plan if step not in steps for name in _computed_with(step.operation)} if steps else set()
     )
     for step in steps:
         operation: Any = step.operation
         operation.reads_as_text = {}
-        for dataset in _origins(plan, operation.input_dataset):
-            stated = {**run.config.data_types, **(run.config.data_types.get(dataset) or {})}
-            columns = [name for name in operation.columns if name not in stated]
-            operation.reads_as_text[dataset] = [name for name in columns if name not in computed]
-            for name in computed.intersection(columns):
-                run.warn(
-                    f"step {step.id}: {name} is pseudonymized as the type that its column is taken for, since another"
-                    f" step computes with it: state the type (data_types: {{{dataset}: {{{name}: …}}}}), or other cells"
-                    f" of the column can change its pseudonyms"
-                )
+        for read in step.reads:
+            for dataset in _origins(plan, read):
+                _choose(run, step, dataset, operation.columns_as_text(read), computed)
+
+
+def _choose(run: RunServices, step: Step, dataset: str, named: list[str], computed: set[str]) -> None:
+    """Have columns of a dataset read as text for a step."""
+    stated = {**run.config.data_types, **(run.config.data_types.get(dataset) or {})}
+    columns = [name for name in named if name not in stated]
+    wanted = vars(step.operation)["reads_as_text"]
+    wanted[dataset] = [*wanted.get(dataset, ()), *(name for name in columns if name not in computed)]
+    for name in computed.intersection(columns):
+        run.warn(
+            f"step {step.id}: {name} is pseudonymized as the type that its column is taken for, since another step"
+            f" computes with it: state the type (data_types: {{{dataset}: {{{name}: …}}}}), or other cells of the"
+            f" column can change its pseudonyms"
+        )
 
 
 def _computed_with(operation: Any) -> Iterator[str]:

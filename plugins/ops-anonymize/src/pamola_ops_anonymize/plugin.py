@@ -109,7 +109,9 @@ def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
 @hookimpl
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
     treated = getattr(step.operation, "treated_before", ())
-    return {"columns that earlier steps treat": ", ".join(sorted(treated))} if treated else {}
+    parts = {"columns that earlier steps treat": ", ".join(sorted(treated))} if treated else {}
+    libraries = getattr(step.operation, "libraries", None)  # whose versions change what the step writes
+    return parts | (libraries() if libraries is not None else {})
 
 
 @hookimpl
@@ -139,7 +141,7 @@ def pamola_add_operations() -> dict[str, str]:
         "MaskOperation": "pamola_ops_anonymize.masking:MaskOperation",
         "NoiseOperation": "pamola_ops_anonymize.noise:NoiseOperation",
         "PseudonymizeOperation": "pamola_ops_anonymize.pseudonymizing:PseudonymizeOperation",
-        "ReidentifyOperation": "pamola_ops_anonymize.pseudonymizing:ReidentifyOperation",
+        "ReidentifyOperation": "pamola_ops_anonymize.reidentifying:ReidentifyOperation",
         "RiskOperation": "pamola_ops_anonymize.risk:RiskOperation",
         "SuppressOperation": "pamola_ops_anonymize.suppressing:SuppressOperation",
         "TopBottomCodeOperation": "pamola_ops_anonymize.coding:TopBottomCodeOperation",
