@@ -175,3 +175,86 @@ def test_a_sheet_that_is_cut_off_is_refused(project: Any, end: int) -> None:
             content = whole.read(name)
             cut.writestr(name, content[:-end] if "sheet1" in name else content)
     assert "damaged" in both(project)[0]
+
+
+def shown(project: Any, fill: Any, **options: Any) -> tuple[pd.DataFrame, list[str]]:
+    """The sheet of a workbook that was filled so, read whole and in pieces alike, and what was said."""
+    book = openpyxl.Workbook()
+    fill(book, book.active)
+    book.save(project.root / "t.xlsx")
+    project.warnings.clear()
+    types = {"t": options} if options else {}
+    whole = project.source(t="t.xlsx", data_types=types).frame("t")
+    said = list(project.warnings)
+    pieces = list(project.source(t="t.xlsx", data_types=types).chunks("t", 2))
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+    return whole, said
+
+
+@pytest.mark.parametrize(
+    ("format", "number", "text"),
+    [
+        ("00000", 1067, "01067"),
+        ("000", 1067, "1067"),
+        ("0#", 7, "07"),
+        ("000-00-0000", 12345678, "012-34-5678"),
+        ('"D-"00000', 1067, "D-01067"),
+        ("00\\ 00", 907, "09 07"),
+        ("00000;-00000", 5, "00005"),
+        ("[$-407]00000", 5, "00005"),
+    ],
+)
+def test_leading_zeros_that_a_number_format_shows(project: Any, format: str, number: int, text: str) -> None:
+    def fill(_: Any, sheet: Any) -> None:
+        for row in (["code", "n"], [number, 1], [None, 2], [number, number]):
+            sheet.append(row)
+        for row in (2, 3, 4):
+            sheet.cell(row, 1).number_format = format
+
+    frame, (said,) = shown(project, fill)
+    assert frame["code"].tolist()[::2] == [text, text]
+    assert frame["n"].tolist() == [1, 2, number]
+    assert "column 'code' (A) shows its numbers with leading zeros" in said
+    if text.isdigit():
+        assert "state code: integer" in said
+        assert shown(project, fill, code="integer")[0]["code"].tolist()[::2] == [number, number]
+
+
+@pytest.mark.parametrize("format", ["0", "0.00", "#,##0", "0%", "General", "@", "yyyy-mm-dd", '0 "kg"', "00.0", "0E+00"])
+def test_other_number_formats_change_nothing(project: Any, format: str) -> None:
+    def fill(_: Any, sheet: Any) -> None:
+        sheet.append(["n"])
+        sheet.append([40000])
+        sheet.cell(2, 1).number_format = format
+
+    frame, said = shown(project, fill)
+    assert frame["n"].tolist() == [pd.Timestamp("2009-07-06") if "yyyy" in format else 40000]
+    assert not said
+
+
+def test_what_is_hidden_is_read_and_named(project: Any) -> None:
+    def fill(book: Any, sheet: Any) -> None:
+        for row in ("abcd", [1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]):
+            sheet.append(list(row))
+        sheet.row_dimensions[3].hidden = True
+        for letter in "BCZ":
+            sheet.column_dimensions[letter].hidden = True
+        book.create_sheet("old", 0).append(["x"])
+        book.worksheets[0].sheet_state = "hidden"
+        book.create_sheet("list").append(["y"])
+        book.worksheets[-1].sheet_state = "veryHidden"
+
+    frame, said = shown(project, fill)
+    assert frame["c"].tolist() == [3, 7, 11]
+    assert "sheet 'Sheet' was read; 'old' (hidden), 'list' (hidden) not" in said[0]
+    assert said[1].endswith("hidden in sheet 'Sheet', and read like the others: columns B, C and row 3")
+
+
+def test_times_and_spans_of_a_workbook_are_called_so(project: Any) -> None:
+    def fill(_: Any, sheet: Any) -> None:
+        sheet.append(["t", "s"])
+        sheet.append([datetime.time(14, 30), datetime.timedelta(hours=30)])
+
+    frame, said = shown(project, fill)
+    assert frame["t"].tolist() == ["14:30:00"]
+    assert ["times of day" in said[0], "spans of time" in said[1]] == [True, True]

@@ -149,6 +149,9 @@ def what_is_no_single_type(values: Iterable[Any]) -> str:
         return BYTES
     if decimal.Decimal in types and types <= {decimal.Decimal, float, int}:
         return LONG
+    for kind, noun in ((datetime.time, "times of day"), (datetime.timedelta, "spans of time")):
+        if types and all(issubclass(each, kind) for each in types):
+            return f"{noun}, which were read as text"
     if types == {int} and not any(isinstance(value, str) for value in values):
         return "whole numbers of more than 64 bits, which were read as text"
     return SEVERAL

@@ -24,22 +24,19 @@ from pamola_tasks_data.arrow import in_minutes, is_missing, plain
 from pamola_tasks_data.cells import text_of
 from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.dialect import check_header
+from pamola_tasks_data.excel_remarks import Padded, Tags, is_filled, letters, remarks
 from pamola_tasks_data.expanding import CELL, check_archive, check_expansion, check_width
 from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST_TEXT = 1_048_576, 16_384, 32_767
 _ROWS, _CELLS = 10_000, 1 << 21  # at most in memory as Python values
 _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
-_BLOCK = 1 << 20
 _ERRORS = frozenset("#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC!".split())
 _BAD_DATE = frozenset(["#VALUE!"])  # openpyxl's, for a number that is no date
-_ERROR = re.compile(rb"<(?:\w+:)?c [^>]*\bt=[\"']e[\"']")
 _ESCAPED = re.compile("_x00([01][0-9A-Fa-f])_")  # control characters: ECMA-376, part 1, 22.9.2.19
-_FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell ref=[\"']([A-Z0-9:]+)[\"']")
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
 
 
@@ -119,8 +116,10 @@ def _library(name: str) -> Any:
 class _Sheet:
     """A sheet of an open workbook."""
 
-    def __init__(self, sheet: Any, size: int, options: Mapping[str, Any], errors: frozenset[str]) -> None:
-        self._errors = errors
+    def __init__(
+        self, sheet: Any, size: int, options: Mapping[str, Any], errors: frozenset[str], padded: Padded | None
+    ) -> None:
+        self._errors, self._padded = errors, padded
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
         self._sheet, self._size, self._options = sheet, size, options
         texts = sheet._shared_strings
@@ -139,7 +138,7 @@ class _Sheet:
         names = self.names(columns)
         place_of = {name: place for place, name in enumerate(self.header)}
         places = [place_of[name] for name in names]
-        rows = _up_to_the_last_filled(self._sheet.iter_rows(min_row=2, values_only=True))
+        rows = _up_to_the_last_filled(self._rows())
         at_once, rows_read = max(1, min(_ROWS, _CELLS // len(self.header))), 0
         errors = _Errors(self._errors)
         while some := list(itertools.islice(rows, at_once)):
@@ -151,6 +150,13 @@ class _Sheet:
             yield Part.of(len(some), dict(zip(names, map(self._trimmed, cells), strict=True)))
             rows_read += len(some)
         warn_once(self._options, errors.told())
+        if self._padded is not None:
+            for place in sorted(set(self._padded.places).intersection(places)):
+                warn_once(self._options, self._padded.told(self.header[place], place))
+
+    def _rows(self) -> Iterator[Sequence[Any]]:
+        rows = self._sheet.iter_rows(min_row=2, values_only=self._padded is None)
+        return rows if self._padded is None else map(self._padded.shown, rows)
 
     def _trimmed(self, cells: Sequence[Any]) -> list[Any]:
         """Cells without blanks at the ends of texts, if these do not count; a text of blanks is no value."""
@@ -161,11 +167,11 @@ class _Sheet:
     def _check_width(self, rows: Sequence[Sequence[Any]], first: int) -> None:
         wide = len(self.header)
         for number, row in enumerate(rows, first):
-            if len(row) > wide and (beyond := [place for place in range(wide, len(row)) if _is_filled(row[place])]):
+            if len(row) > wide and (beyond := [place for place in range(wide, len(row)) if is_filled(row[place])]):
                 title = ", and delete row 1 if it is a title and no header" if number == 2 or wide == 1 else ""
                 raise DataError(
-                    f"row {number:,} of the sheet has a value in column {_letters(beyond[0])}, but the header"
-                    f" in row 1 ends at column {_letters(wide - 1)}: name the column or clear the cell{title}"
+                    f"row {number:,} of the sheet has a value in column {letters(beyond[0])}, but the header"
+                    f" in row 1 ends at column {letters(wide - 1)}: name the column or clear the cell{title}"
                 )
 
 
@@ -192,7 +198,7 @@ class _Errors:
         if not self._count:
             return ""
         row, place, error = self._first
-        first = f"the first is {_letters(place)}{row}: {error}"
+        first = f"the first is {letters(place)}{row}: {error}"
         return f"cells with an error: {self._count:,} ({first}). They are read as missing values"
 
 
@@ -211,83 +217,19 @@ def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
             raise DataError(f"there is no sheet {wanted!r}: there are {', '.join(map(repr, book.sheetnames))}")
         if not book.worksheets:
             raise DataError("the workbook has no sheet with cells")
-        sheet = book[wanted] if wanted is not None else book.worksheets[0]
-        tags = _Tags(sheet._get_source)
-        for sentence in _remarks(book, sheet, tags, wanted is not None):
+        visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        sheet = book[wanted] if wanted is not None else [*visible, *book.worksheets][0]
+        padded = Padded(book)
+        tags = Tags(sheet._get_source, padded.styles)
+        errors = _ERRORS if tags.errors else _BAD_DATE
+        made = _Sheet(sheet, size, options, errors, padded if tags.padded else None)
+        for sentence in remarks(book, sheet, tags, wanted is not None, len(made.header)):
             warn_once(options, sentence)
-        yield _Sheet(sheet, size, options, _ERRORS if tags.errors else _BAD_DATE)
+        yield made
     except SyntaxError:  # of XML
         raise DataError("it cannot be read as an Excel workbook: its sheet is damaged") from None
     finally:
         book.close()
-
-
-def _remarks(book: Any, sheet: Any, tags: _Tags, chosen: bool) -> Iterator[str]:
-    """What the user should know of a sheet before its rows are read."""
-    others = [] if chosen else [other for other in book.worksheets if other is not sheet and _has_cells(other)]
-    if others:
-        named = ", ".join(repr(other.title) for other in others)
-        yield f"sheet {sheet.title!r} was read; {named} not: state `sheet` in data.datasets to choose"
-    merged = [area for area in tags.merged if not re.fullmatch(r"[A-Z]+1:[A-Z]+1", area)]
-    if merged:
-        yield (
-            f"merged areas of cells: {len(merged):,} (the first is {merged[0]}). Only the first cell of each has a"
-            " value; the others are missing"
-        )
-    if tags.formulas:
-        uncomputed = list(_uncomputed(sheet._get_source, zero=bool(book.calculation.fullCalcOnLoad)))
-        if uncomputed:
-            yield (
-                f"formula cells without a computed value: {len(uncomputed):,} (the first is {uncomputed[0]}). They are"
-                " read as missing or 0: open the workbook in a spreadsheet program and save it"
-            )
-
-
-def _has_cells(sheet: Any) -> bool:
-    return any(any(map(_is_filled, row)) for row in sheet.iter_rows(values_only=True))
-
-
-class _Tags:
-    """Whether a sheet has formulas and errors, and its merged areas, looked for in its XML without parsing that."""
-
-    def __init__(self, open_xml: Callable[[], IO[bytes]]) -> None:
-        self.formulas = self.errors = False
-        self.merged: list[str] = []
-        with open_xml() as part:
-            left = b""
-            while block := part.read(_BLOCK):
-                content = left + block
-                end = content.rfind(b"<")
-                self._look_at(content[:end])
-                left = content[end:]
-            self._look_at(left)
-
-    def _look_at(self, content: bytes) -> None:
-        self.formulas = self.formulas or _FORMULA.search(content) is not None
-        if not self.errors and (b'"e"' in content or b"'e'" in content):
-            self.errors = _ERROR.search(content) is not None
-        if b"mergeCell" in content:
-            self.merged += [area.decode() for area in _MERGED.findall(content)]
-
-
-def _uncomputed(open_xml: Callable[[], IO[bytes]], *, zero: bool) -> Iterator[str]:
-    """Formula cells without the value that they have; `zero`: 0 is what a library wrote that does not compute."""
-    empty = (None, "", "0") if zero else (None, "")
-    with open_xml() as part:
-        for _, element in import_module("openpyxl.xml.functions").iterparse(part):
-            name = element.tag.rpartition("}")[2]
-            if name == "c" and element.find("{*}f") is not None and element.findtext("{*}v") in empty:
-                yield element.get("r", "?")
-            if name == "row":
-                element.clear()
-
-
-def _is_filled(value: Any) -> bool:
-    return value is not None and not (isinstance(value, str) and not value.strip())
-
-
-def _letters(place: int) -> str:
-    return str(import_module("openpyxl.utils").get_column_letter(place + 1))
 
 
 def _up_to_the_last_filled(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
@@ -309,7 +251,7 @@ def _header(row: Sequence[Any]) -> list[str]:
         raise DataError("row 1 of the sheet is empty: it must have the names of the columns, which begin in column A")
     if "" in names:
         raise DataError(
-            f"column {_letters(names.index(''))} of the sheet has no name in row 1: name it, and delete rows above the"
+            f"column {letters(names.index(''))} of the sheet has no name in row 1: name it, and delete rows above the"
             " header and columns beside the table"
         )
     check_header(names)

@@ -13,7 +13,7 @@ class DatasetSettings:
         delimiter: The column separator of its CSV files.
         quotechar: The quote character of its CSV files.
         encoding: The encoding of its CSV files.
-        sheet: The sheet of its workbooks: its first one unless set.
+        sheet: The sheet of its workbooks: the first one that is not hidden unless set.
         missing_values: As `data.missing_values`.
         decimal: As `data.decimal`.
         thousands: As `data.thousands`.
