@@ -367,7 +367,7 @@ def test_k_alone_reports_l_and_t_of_sensitive_attributes_too(tmp_path: Path) -> 
     assert "t = " in told["income"]["meaning"]
 
 
-@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])
 def test_models_bind_in_a_run(tmp_path: Path, strategy: str) -> None:
     frame = people()
     result = succeeded(

@@ -22,7 +22,7 @@ from pamola_tasks.errors import DataRefused
 
 ODD = ["", " ", "a", "{a|b}", "a|b", "\\", "}", 'say "x", y', "line\nbreak", "[1,2]", "[2020-01-01,2020-02-01]", "nan"]
 SENSITIVE = ["illness", "wage", "note"]
-KINDS = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative"}
+KINDS = {"mondrian": "ranges", "hierarchy": "labels", "microaggregation": "representative", "suppression": "labels"}
 
 
 def table(seed: int) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def settings(draw: random.Random, columns: list[str]) -> dict[str, Any]:
         "suppressed_records": draw.choice(["drop", "keep"]),
         "sensitive_attributes": draw.sample(SENSITIVE, draw.randint(0, 2)),
     }
-    how["output"] = draw.choice([KINDS[how["strategy"]], "ranges"])
+    how["output"] = draw.choice([KINDS[how["strategy"]], "labels" if how["strategy"] == "suppression" else "ranges"])
     how["weights"] = {name: draw.choice([0.1, 3]) for name in how["quasi_identifiers"][:1]}
     asked = draw.choice(["", "l", "entropy", "recursive", "t", "delta"]) if how["sensitive_attributes"] else ""
     if asked in ("l", "entropy", "recursive"):

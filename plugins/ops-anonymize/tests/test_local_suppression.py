@@ -67,6 +67,16 @@ def test_one_rare_record_costs_the_cells_of_k_records_and_no_more() -> None:
     assert stars(released, ["sex", "town"]) == {"sex": 0, "town": 5}
 
 
+def test_which_of_equal_records_helps_does_not_depend_on_their_order() -> None:
+    frame = pd.DataFrame({"sex": ["f"] * 10, "town": ["Bern"] * 9 + ["Rome"], "note": list("abcdefghij")})
+    found = [
+        suppressed(frame.sample(frac=1, random_state=seed).reset_index(drop=True), ["sex", "town"], 5)
+        for seed in range(4)
+    ]
+    rows = [sorted(each.itertuples(index=False, name=None)) for each in found]
+    assert rows[0] == rows[1] == rows[2] == rows[3]
+
+
 def test_what_matters_more_is_suppressed_less() -> None:
     frame = pd.DataFrame({"a": list("xxxyyyzzz"), "b": list("pqrpqrpqr")})  # three of each, no two alike
     assert stars(suppressed(frame, ["a", "b"], 3, importance={"a": 2.0}), ["a", "b"]) == {"a": 0, "b": 9}

@@ -85,7 +85,7 @@ def check(table: pd.DataFrame, release: Release, k: int, promise: Promise, sensi
     check_promise(promise, {sensitive: grouping.measured(release.frame[sensitive], promise)})
 
 
-@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])
 @pytest.mark.parametrize(
     ("promise", "sensitive"),
     [
@@ -127,7 +127,7 @@ def test_what_not_even_the_whole_table_has_is_refused(adult: pd.DataFrame) -> No
         anonymized(adult, QUASI, 4, how)
 
 
-@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])
 @pytest.mark.parametrize("diverse", [False, True])
 def test_the_order_of_the_records_changes_no_class(adult: pd.DataFrame, strategy: Any, diverse: bool) -> None:
     table = adult.head(700)
@@ -137,7 +137,7 @@ def test_the_order_of_the_records_changes_no_class(adult: pd.DataFrame, strategy
     assert Counter(map(tuple, release.frame[QUASI].to_numpy())) == Counter(map(tuple, other.frame[QUASI].to_numpy()))
 
 
-@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])
 def test_records_left_out_for_nulls_change_neither_what_a_loss_is_part_of_nor_how_numbers_are_written(
     strategy: Any,
 ) -> None:
@@ -161,7 +161,7 @@ def test_diversity_is_that_of_the_values_as_a_reader_tells_them_apart(values: li
     assert measured.entropy == pytest.approx({1: 1.0, 2: 2.0}[least], rel=0.1)
 
 
-@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])
 def test_no_class_is_diverse_by_an_empty_text_beside_a_missing_value_only(strategy: Any) -> None:
     table = pd.DataFrame({"x": range(8), "s": pd.Series(["", None, "", None, "a", "", None, "a"], dtype=object)})
     release = anonymized(table, ["x"], 2, Settings(strategy=strategy, promise=Promise(l=2), sensitive=["s"]))
@@ -180,7 +180,7 @@ def cases(draw: st.DrawFn) -> tuple[pd.DataFrame, int, Settings]:
             "y": pd.Series(draw(st.lists(text, min_size=rows, max_size=rows)), dtype=object),
         }
     )
-    strategy = draw(st.sampled_from(["mondrian", "hierarchy", "microaggregation"]))
+    strategy = draw(st.sampled_from(["mondrian", "hierarchy", "microaggregation", "suppression"]))
     how = Settings(
         strategy=strategy,
         recoding=draw(st.sampled_from(["local", "full-domain"])) if strategy == "hierarchy" else "local",
@@ -280,7 +280,7 @@ def test_full_domain_with_suppression_is_the_best_of_all_nodes() -> None:
 
 def test_k_map_counts_in_the_population(adult: pd.DataFrame) -> None:
     sample, columns = adult.sample(2000, random_state=1).reset_index(drop=True), QUASI
-    for strategy in ("mondrian", "hierarchy", "microaggregation"):
+    for strategy in ("mondrian", "hierarchy", "microaggregation", "suppression"):
         how = Settings(strategy=strategy, population=adult, output="ranges")  # type: ignore[arg-type]
         release = anonymized(sample, columns, 20, how)
         assert release.population is not None
@@ -323,7 +323,7 @@ def test_k_map_by_full_domain_asks_nothing_of_classes_that_nobody_of_the_input_i
 
 def test_a_column_that_matters_more_loses_less(adult: pd.DataFrame) -> None:
     table = adult.head(4000)
-    for strategy in ("mondrian", "hierarchy", "microaggregation"):
+    for strategy in ("mondrian", "hierarchy", "microaggregation", "suppression"):
         how = Settings(strategy=strategy, output=OUTPUTS[strategy])  # type: ignore[arg-type]
         plain = anonymized(table, QUASI, 10, how)
         weighted = anonymized(

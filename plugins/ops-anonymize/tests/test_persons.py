@@ -66,7 +66,7 @@ def votes(members: list[tuple[str, str]]) -> Counter[str]:
 @pytest.mark.parametrize("seed", range(40))
 def test_k_l_and_t_are_those_of_persons(seed: int, tmp_path: Path) -> None:
     draw, frame = random.Random(seed), visits(seed)
-    strategy = draw.choice(["mondrian", "hierarchy", "microaggregation"])
+    strategy = draw.choice(["mondrian", "hierarchy", "microaggregation", "suppression"])
     how: dict[str, Any] = {"strategy": strategy, "k": draw.choice([2, 3, 5])}
     how["person_records"] = draw.choice(["together", "apart"])
     if how["person_records"] == "apart" and strategy == "hierarchy":
@@ -240,7 +240,7 @@ def test_sorted_rows_tell_nothing_of_the_order_they_came_in(tmp_path: Path) -> N
     files = []
     for number in range(5):
         shuffled = frame.sample(frac=1, random_state=number).reset_index(drop=True)
-        for strategy in ("mondrian", "hierarchy", "microaggregation"):
+        for strategy in ("mondrian", "hierarchy", "microaggregation", "suppression"):
             folder = tmp_path / f"{number}-{strategy}"
             operation = AnonymizeOperation(
                 input_dataset="people",
@@ -252,7 +252,7 @@ def test_sorted_rows_tell_nothing_of_the_order_they_came_in(tmp_path: Path) -> N
             assert not run(operation, shuffled, folder).failed
             (path,) = folder.rglob("people_anonymized.csv")
             files.append((strategy, path.read_bytes()))
-    assert len(set(files)) == 3
+    assert len(set(files)) == 4
 
 
 def test_kept_order_is_told(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def descending(counts: Any) -> Any:
     return np.sort(counts)[::-1]
 
 
-@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])
 @pytest.mark.parametrize("l_diversity", ["distinct", "entropy"])
 def test_a_release_keeps_its_l_for_who_reads_it(strategy: Any, l_diversity: Any, tmp_path: Path) -> None:
     """The file as it was written, counted by pandas; cells are published as they were spelled."""

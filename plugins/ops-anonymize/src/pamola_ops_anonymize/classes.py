@@ -24,6 +24,7 @@ from .persons import Persons, votes_of_persons
 from .privacy_models import Classes
 from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
 from .release_settings import Settings
+from .row_order import by_cells
 from .table import Table
 
 
@@ -97,7 +98,7 @@ def _grouped(
     conditions = _conditions(frame, unit, table.records, weights, k, settings, apart)
     may_suppress = int(settings.suppression_limit * len(frame))
     if settings.strategy == "suppression" and conditions.only_k and settings.population is None:
-        return _suppressed(table, hierarchies, importance, k, settings, progress), None
+        return _suppressed(frame, table, hierarchies, importance, k, settings, progress), None
     if settings.strategy == "mondrian":
         classes = partition(
             table.distinct,
@@ -125,6 +126,7 @@ def _grouped(
 
 
 def _suppressed(
+    frame: pd.DataFrame,
     table: Table,
     hierarchies: list[Hierarchy],
     importance: Floats,
@@ -133,7 +135,8 @@ def _suppressed(
     progress: Callable[[int], None] | None,
 ) -> Ints:
     """The class of each record by local suppression: each is a unit, as those that are the same may help others."""
-    order = np.argsort(table.combination, kind="stable")
+    order = by_cells(frame)  # which of those it is, is not left to the order of the table
+    order = order[np.argsort(table.combination[order], kind="stable")]
     codes = np.take(table.distinct, table.combination[order], axis=1)
     each = Conditions(k, np.ones(codes.shape[1], dtype=np.int64))
     classes = suppressed_locally(codes, importance, k, progress)
