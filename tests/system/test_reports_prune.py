@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,31 @@ def test_what_is_left_and_what_is_asked_wrongly_is_said(cli, project, kept):
     assert kept() == runs
     cli("reports", "prune", "--keep", 1, cwd=project, code=0)
     assert kept() == [runs[1], runs[4]]
+
+
+KEY = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_report_that_is_gone_is_named_unless_it_was_pruned(cli, project, keyed):
+    """With a key, only those count that were pruned with it."""
+    env = KEY if keyed else {}
+    for _ in range(4):
+        cli("run", "example", "--restart", cwd=project, env=env, code=0)
+    folder = project / "DATA/reports/example"
+    runs = sorted(path.stem for path in folder.glob("*.json"))
+    if keyed:
+        assert "key" in cli("reports", "prune", "--keep", 3, cwd=project, code=2).stderr
+    cli("reports", "prune", "--keep", 3, cwd=project, env=env, code=0)
+    cli("verify", "example", cwd=project, env=env, code=0)
+    for path in folder.glob(f"{runs[1]}.*"):
+        path.unlink()
+    told = cli("verify", "example", cwd=project, env=env, code=1).stdout
+    assert f"{runs[1]}.json" in told
+    assert runs[0] not in told
+    if keyed:
+        facts = f'{{"task":"example","runs":["{runs[1]}"]}}'
+        line = f'{{"event":"run_noted","key":"reports pruned","facts":{facts}}}'.encode()
+        with (project / "configs/execution_log.jsonl").open("ab") as log:
+            log.write(b"%08x %s\n" % (zlib.crc32(line), line))
+        assert f"{runs[1]}.json" in cli("verify", "example", cwd=project, env=env, code=1).stdout

@@ -161,9 +161,6 @@ def edit(draw: random.Random, project: Path, path: str) -> str:
         case "more":
             new = data + draw.choice([b"\n", b" ", b"0", b"{}", data[place:]])
         case "gone":
-            runs = sorted(file.parent.glob("*.json")) if file.parent.parent.name == "reports" else []
-            if file in runs[:-1] and not file.with_suffix(".whole").exists():
-                return ""  # all that there is of the report of an older run: `reports prune` removes it too
             file.unlink()
             return f"{path}: gone"
         case "empty":

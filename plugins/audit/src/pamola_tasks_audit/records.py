@@ -185,7 +185,8 @@ def records_of(run: RunServices, recorded: Recorded) -> list[dict[str, Any]]:
                 path = problem.finding.partition(" ")[0]
                 if (problem.level == "error" or TORN in problem.finding) and path not in {row["path"] for row in found}:
                     subject = {"report": path, "record": problem.subject}.get(kind, "")
-                    found.append(_row(kind, subject, "changed", problem.finding))
+                    status = "missing" if problem.finding.startswith(f"{path} is missing") else "changed"
+                    found.append(_row(kind, subject, status, problem.finding))
         except (PamolaTaskError, OSError) as error:
             found.append(_row(kind, "", "unreadable", str(error)))
     if recorded.newest:

@@ -122,7 +122,7 @@ class ExecutionLog:
 
     def _has_end(self, run_id: str) -> bool:
         for entry in journal.decoded(Reader(self._segments).backwards(), but=events.STEP):
-            if isinstance(entry, dict) and entry.get("run_id") == run_id:
+            if isinstance(entry, dict) and entry.get("run_id") == run_id and entry["event"] != events.NOTED:
                 return entry["event"] in events.ENDED
         return False
 
@@ -151,6 +151,11 @@ class ExecutionLog:
                         entry = journal.decode(line, secret)
                         if entry.get("key") == key and entry.get("authentic", True):
                             yield entry["facts"]
+
+    def lacks_key(self) -> bool:
+        """Whether it is authenticated with a key that is not available here."""
+        ended = (line for line in Reader(self._segments).backwards() if b'"event":"run_f' in line[:100])
+        return self._key() is None and b',"mac":"' in next(ended, b"")[-80:]
 
     def _records(self, entries: Iterator[dict[str, Any] | Damage]) -> Iterator[dict[str, Any]]:
         found = events.records(entries, self._damaged)

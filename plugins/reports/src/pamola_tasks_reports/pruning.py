@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,15 @@ from uuid import UUID
 
 import click
 
-from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, UsageError
+from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, EncryptionError, PamolaTaskError, UsageError
+from pamola_tasks.protocols import RunOptions
 from pamola_tasks.storage.leftovers import entries
-from pamola_tasks_reports.store import Reports
+from pamola_tasks_reports.store import PRUNED, Reports
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Files
 
+_OPTIONS = RunOptions(overrides={"use_encryption": False, "encryption_mode": "none"}, console=False, quiet=True)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -46,18 +49,30 @@ def prune(
 ) -> int:
     """Remove reports of old runs of TASK or of all tasks. The reports of the newest run and success always stay.
 
-    With both options, a report is removed if neither keeps it. Exits 1 if a file could not be removed.
+    With both options, a report is removed if neither keeps it. The history says which were removed, when and by whom,
+    so that any other that is gone is missing. Exits 1 if a file could not be removed.
     """
     if keep is None and before is None:
         raise UsageError("say what is to be kept: --keep N, --older-than AGE, or both")
     if another := cli.plugins.foreign_provider("reporter", __package__):
         raise UsageError(f"{another} reports here, and its reports are not removed by this command")
-    run = cli.kernel.services(None, upto="places")
+    try:  # the key authenticates what was removed
+        run = cli.kernel.services(None, upto="encryption", options=_OPTIONS)
+    except EncryptionError:
+        run = cli.kernel.services(None, upto="history", options=_OPTIONS)
+    if not dry_run and hasattr(run.history, "lacks_key") and run.history.lacks_key():
+        raise UsageError(
+            "the history is authenticated with the project's key, which is not available, and has to record what is"
+            " removed: give the key, as for a run"
+        )
     names = [cli.kernel.inspect(task, upto="places").record.task_id for task in tasks] or run.places.left()
     found, failed = [], []
     for name in dict.fromkeys(names):
         kept = Reports(run.places, name)
         old = _old(run.files, kept, keep, before)
+        if old and not dry_run and hasattr(run.history, "note"):  # first: what is removed is never without it
+            run.record.task_id = name
+            run.history.note(run, PRUNED, {"task": name, "runs": old, "user": _user()})
         for path in _files_of(run.files, kept, old):
             try:
                 size = run.files.stat(path).size
@@ -71,6 +86,15 @@ def prune(
     else:
         _print(cli, found, failed, dry_run)
     return EXIT_TASK_FAILED if failed else EXIT_OK
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a number without a name, as in containers
+        return str(os.getuid()) if hasattr(os, "getuid") else ""
 
 
 def _old(files: Files, kept: Reports, keep: int | None, before: datetime | None) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from pamola_tasks.storage.files import check_name
 from pamola_tasks_reports import facts
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory, look
 from pamola_tasks_reports.privacy import without_values
-from pamola_tasks_reports.store import Reports, altered, as_json, diagnose
+from pamola_tasks_reports.store import Reports, altered, as_json, diagnose, pruned_by
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Diagnosis, Files, Lock, Places, ReportWriter, Role, RunServices
@@ -265,7 +266,7 @@ class TaskReporter:
         if ended and latest is not None and latest.get("task_run_id") != ended[0].get("task_run_id"):
             ended.insert(0, latest)  # it may have replaced what the one before it wrote
         said = {problem.finding.partition(" ")[0] for problem in found}
-        more = altered(files, self._reports, ended)
+        more = altered(files, self._reports, ended, cache(lambda: pruned_by(history, self.task_id)))
         return found + [problem for problem in more if problem.finding.partition(" ")[0] not in said]
 
     def _remove_leftovers(self, files: Files) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PathSecurityError, ReportingError, UsageError
@@ -136,8 +136,13 @@ def diagnose(files: Files, reports: Reports, latest: Mapping[str, Any] | None) -
     return found + _problems(files, reports.place.manifest, {"task_id": reports.task_id, "run_id": newest})
 
 
-def altered(files: Files, reports: Reports, records: Sequence[Mapping[str, Any]]) -> list[Diagnosis]:
-    """Which files of reports are not as the history, in records newest first, has them; of older runs their own."""
+def altered(
+    files: Files, reports: Reports, records: Sequence[Mapping[str, Any]], pruned: Callable[[], set[str] | None]
+) -> list[Diagnosis]:
+    """Which files of reports are not as the history, in records newest first, has them; of older runs their own.
+
+    `pruned` is asked for the runs of which `reports prune` removed all files, if that is known.
+    """
     found = []
     for number, record in enumerate(records):
         own = [
@@ -152,11 +157,23 @@ def altered(files: Files, reports: Reports, records: Sequence[Mapping[str, Any]]
                 if files.sha256(path) != entry.get("sha256"):
                     found.append(_wrong(f"{path} was changed since run {record.get('task_run_id')} wrote it"))
             except FileNotFoundError:
-                if there or not number:  # reports of older runs can be removed as a whole
+                if there or not number:
                     found.append(_wrong(f"{path} is missing"))
+                elif (known := pruned()) is not None and record.get("task_run_id") not in known:
+                    found.append(_wrong(f"{path} is missing, and `reports prune` did not remove it"))
             except (OSError, PathSecurityError) as problem:
                 found.append(_wrong(f"{path} cannot be read: {problem}"))
     return found
+
+
+PRUNED = "reports pruned"  # the key of what the history is given to vouch for
+
+
+def pruned_by(history: Any, task_id: str) -> set[str] | None:
+    """The runs of a task of which `reports prune` removed all files, as the history has it; None where it cannot."""
+    if not hasattr(history, "notes"):
+        return None
+    return {run for note in history.notes(PRUNED) if note.get("task") == task_id for run in note.get("runs", ())}
 
 
 def _problems(files: Files, name: str, wanted: Mapping[str, str]) -> list[Diagnosis]:
