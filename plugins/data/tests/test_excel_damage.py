@@ -220,7 +220,9 @@ def test_leading_zeros_that_a_number_format_shows(project: Any, format: str, num
         assert shown(project, fill, code="integer")[0]["code"].tolist()[::2] == [number, number]
 
 
-@pytest.mark.parametrize("format", ["0", "0.00", "#,##0", "0%", "General", "@", "yyyy-mm-dd", '0 "kg"', "00.0", "0E+00"])
+@pytest.mark.parametrize(
+    "format", ["0", "0.00", "#,##0", "0%", "General", "@", "yyyy-mm-dd", '0 "kg"', "00.0", "0E+00"]
+)
 def test_other_number_formats_change_nothing(project: Any, format: str) -> None:
     def fill(_: Any, sheet: Any) -> None:
         sheet.append(["n"])

@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 
 from pamola_ops_anonymize import AnonymizeOperation, Classes, PrivacyModel
+from pamola_ops_anonymize.conditions import Promise
+from pamola_ops_anonymize.release import anonymized
+from pamola_ops_anonymize.release_settings import Settings
 from pamola_tasks import BaseTask, Kernel, hookimpl
 
 
@@ -170,3 +173,28 @@ def raising(self: Any, classes: Any) -> Any:
 @pytest.mark.parametrize("method", ["measure", "holds", "worst", "kept"])
 def test_a_model_that_fails_is_named(tmp_path: Path, method: str) -> None:
     assert f"privacy model 'odd' failed in {method}: ValueError" in failure(tmp_path, **{method: raising})
+
+
+def test_suppressed_records_are_kept_only_as_a_class_that_models_of_sizes_hold_for() -> None:
+    """Three records with `*` were released where six were asked for, and the step failed in the end."""
+
+    class Six(Model):
+        of_sensitive = False
+        less_is_better = False
+
+        def measure(self, classes: Classes) -> Any:
+            return classes.sizes.astype(float)
+
+        def holds(self, measured: Any) -> Any:
+            return measured >= 6
+
+    people = pd.DataFrame({"age": [20] * 8 + [30] * 8 + [50, 60, 70]})
+    how = Settings(
+        strategy="hierarchy",
+        output="labels",
+        promise=Promise(others=(Six(),)),
+        suppression_limit=0.2,
+        suppressed_records="keep",
+    )
+    release = anonymized(people, ["age"], 2, how)
+    assert (release.suppressed, release.dropped, len(release.frame)) == (3, 3, 16)

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 import pandas as pd
 
+from .asking import met_by
 from .classes import classes_of
 from .distributions import Distribution, of_labels, of_ranges, of_representatives
 from .domains import Floats, Ints, Mask
@@ -17,6 +18,7 @@ from .hierarchies import Hierarchy
 from .measures import Grouping
 from .notation import SUPPRESSED
 from .persons import Persons
+from .privacy_models import Classes
 from .recoding import OUTSIDE
 from .release_settings import HierarchySource, Output, Settings
 from .table import Table
@@ -223,6 +225,8 @@ def _with_suppressed(frame: pd.DataFrame, released: pd.DataFrame, outside: Mask,
 def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings) -> bool:
     grouping = Grouping.of(frame, columns, settings.persons)
     if grouping.k is None or grouping.k < k:
+        return False
+    if not all(met_by(model, Classes(grouping.sizes)).all() for model in settings.promise.of_sizes):
         return False
     measured = [grouping.measured(frame[name], settings.promise) for name in settings.sensitive]
     return all(found is None or settings.promise.kept(found) for found in measured)

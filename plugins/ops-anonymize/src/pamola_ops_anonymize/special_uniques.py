@@ -14,6 +14,7 @@ from .domains import Floats, Ints, Mask
 from .persons import Persons
 
 _MOST_CODES = 2**62
+_DENSE = 8  # numbers that there could be for each record, up to which counting all is faster than numbering anew
 
 Columns = tuple[int, ...]
 
@@ -84,46 +85,55 @@ def _minimal_uniques(codes: list[Ints], most: int, persons: Persons | None) -> I
     As in SUDA2, a record is not looked at again in sets that hold an MSU of it: it is alone there, so that the count of
     the others does not change.
     """
-    records = len(codes[0])
+    records, widths = len(codes[0]), [int(column.max(initial=0)) + 1 for column in codes]
     below: dict[Columns, Mask] = {(): np.zeros(records, dtype=bool)}
     for size in range(1, most + 1):
         unique: dict[Columns, Mask] = {}
         for chosen in itertools.combinations(range(len(codes)), size):
             alone = np.logical_or.reduce([below[part] for part in itertools.combinations(chosen, size - 1)])
             rest = np.flatnonzero(~alone)
-            rows = rest[_alone(_key([codes[column][rest] for column in chosen]), persons and persons.taken(rest))]
+            some = [codes[column] if len(rest) == records else codes[column][rest] for column in chosen]
+            key = _key(some, [widths[column] for column in chosen])
+            rows = rest[_alone(key, None if persons is None else persons.taken(rest))]
             if len(rows):
                 alone[rows] = True
                 yield chosen, rows
-            unique[chosen] = alone
+            if size < most:
+                unique[chosen] = alone
         below = unique
 
 
-def _key(codes: list[Ints]) -> Ints:
-    """A number for each combination of values."""
-    key, span = codes[0].astype(np.int64), int(codes[0].max(initial=0)) + 1
-    for column in codes[1:]:
-        width = int(column.max(initial=0)) + 1
+def _key(codes: list[Ints], widths: list[int]) -> Ints:
+    """A number for each combination of values, the greatest of them not much above how many there are."""
+    key, span = codes[0].astype(np.int64), widths[0]
+    for column, width in zip(codes[1:], widths[1:], strict=True):
         if span * width >= _MOST_CODES:
             key, distinct = pd.factorize(key)
             span = len(distinct)
         key = key * width + column
         span *= width
+    if span <= _DENSE * len(key):
+        return key
     return np.asarray(pd.factorize(key)[0], dtype=np.int64)
 
 
-def _alone(key: Ints, persons: Persons | None) -> Mask:
-    """Which records' number no other record has, or no other person."""
-    sizes = np.bincount(key)
-    if persons is not None and len(key):
-        sizes = persons.in_classes(key, len(sizes))
-    return np.asarray(sizes[key] == 1) if len(key) else np.zeros(0, dtype=bool)
+def _alone(key: Ints, persons: Persons | None) -> Ints:
+    """The records whose number no other record has, or no other person."""
+    sizes = _sizes(key, persons)
+    single = sizes == 1
+    return np.flatnonzero(single[key]) if single.any() else np.zeros(0, dtype=np.int64)
+
+
+def _sizes(key: Ints, persons: Persons | None) -> Ints:
+    """How many records have each number, or persons."""
+    if persons is None:
+        return np.bincount(key).astype(np.int64, copy=False)
+    return persons.in_classes(key, int(key.max(initial=-1)) + 1)
 
 
 def _file_dis(codes: list[Ints], fraction: float, persons: Persons | None) -> float:
     """The DIS score of the table: uniques * f / (uniques * f + records of pairs * (1 - f))."""
-    key = _key(codes)
-    sizes = np.bincount(key) if persons is None else persons.in_classes(key, int(key.max()) + 1)
+    sizes = _sizes(_key(codes, [int(column.max(initial=0)) + 1 for column in codes]), persons)
     uniques, pairs = int((sizes == 1).sum()), 2 * int((sizes == 2).sum())
     if not uniques:
         return 0.0
