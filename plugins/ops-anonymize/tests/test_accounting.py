@@ -75,7 +75,11 @@ def test_whole_numbers_stay_whole(how: dict[str, Any], form: str, tmp_path: Path
     frame = pd.DataFrame({"wage": pd.Series([1, None, 3, 2**55] * 50, dtype="Int64")})
     metrics = done(NoiseOperation(**WHO, **how, bounds={"wage": [0.5, 100]}, output_format=form), frame, tmp_path)
     (path,) = tmp_path.rglob(f"people_noisy.{form}")
-    after = pd.read_parquet(path) if form == "parquet" else pd.read_csv(path, dtype={"wage": "Int64"}, skip_blank_lines=False)
+    after = (
+        pd.read_parquet(path)
+        if form == "parquet"
+        else pd.read_csv(path, dtype={"wage": "Int64"}, skip_blank_lines=False)
+    )
     assert after["wage"].dtype == "Int64"
     assert after["wage"].isna().tolist() == frame["wage"].isna().tolist()
     assert after["wage"].nunique() > 50

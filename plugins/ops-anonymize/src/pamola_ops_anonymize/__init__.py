@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .noise import NoiseOperation as NoiseOperation
     from .privacy_models import Classes as Classes
     from .privacy_models import PrivacyModel as PrivacyModel
+    from .private_statistics import PrivateStatisticsOperation as PrivateStatisticsOperation
     from .pseudonymizing import PseudonymizeOperation as PseudonymizeOperation
     from .reidentifying import ReidentifyOperation as ReidentifyOperation
     from .release import Release as Release
@@ -37,6 +38,8 @@ __getattr__, __dir__, __all__ = lazily(
         "privacy_models": "Classes PrivacyModel",
         "pseudonymizing": "PseudonymizeOperation",
         "reidentifying": "ReidentifyOperation",
+        "private_statistics": "PrivateStatisticsOperation",
+        "pseudonymizing": "PseudonymizeOperation ReidentifyOperation",
         "release": "Release k_anonymous",
         "risk": "RiskOperation",
         "suppressing": "SuppressOperation",

@@ -71,7 +71,7 @@ def laplace(sensitivity: float, epsilon: float, *, whole: bool = False, sampled_
         return Calibrated(scale, None, None)
     dp = opendp()
     measurement = dp.m.make_laplace(_vectors(dp, whole), dp.l1_distance(T=float), scale=scale)
-    return Calibrated(scale, _agreed(measurement.map(float(sensitivity)), epsilon, "epsilon"), measurement)
+    return Calibrated(scale, agreed(measurement.map(float(sensitivity)), epsilon, "epsilon"), measurement)
 
 
 def gaussian(
@@ -102,14 +102,14 @@ def gaussian_of_rho(sensitivity: float, rho: float, *, whole: bool = False, samp
         return Calibrated(scale, None, None)
     dp = opendp()
     measurement = dp.m.make_gaussian(_vectors(dp, whole), dp.l2_distance(T=float), scale=scale)
-    return Calibrated(scale, None, measurement, _agreed(measurement.map(float(sensitivity)), rho, "rho"))
+    return Calibrated(scale, None, measurement, agreed(measurement.map(float(sensitivity)), rho, "rho"))
 
 
 def _vectors(dp: Any, whole: bool) -> Any:
     return dp.vector_domain(dp.atom_domain(T="i64") if whole else dp.atom_domain(T=float, nan=False))
 
 
-def _agreed(costs: float, asked: float, what: str) -> float:
+def agreed(costs: float, asked: float, what: str) -> float:
     """What OpenDP says a mechanism costs, once it is no more than was asked for."""
     if not math.isfinite(costs) or costs > asked * (1 + SLACK):
         raise OperationError(

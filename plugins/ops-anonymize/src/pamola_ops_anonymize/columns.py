@@ -173,6 +173,12 @@ def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
         raise DataError(f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}")
 
 
+def is_whole(column: pd.Series[Any]) -> bool:
+    """Whether a column holds whole numbers that 64 bits hold."""
+    dtype = column.dtype
+    return pd.api.types.is_integer_dtype(dtype) and not str(dtype).lower().startswith("uint64")
+
+
 def rewrite(
     ctx: OperationContext,
     source: str,

@@ -20,6 +20,7 @@ from .column_operation import ColumnOperation
 from .columns import (
     columns_of_person,
     is_number,
+    is_whole,
     one_of,
     person_columns,
     positive,
@@ -28,8 +29,7 @@ from .columns import (
     whole_number,
     wrong,
 )
-from .identifiers import DIRECT, identifiers_of, likely_roles
-from .persons import ContributionBound, Persons, repeated
+from .persons import ContributionBound, Persons
 from .spending import (
     Mechanism,
     check_loss,
@@ -39,6 +39,7 @@ from .spending import (
     request_of,
     rho_of_loss,
     spend,
+    warn_of_repeats,
     whose,
 )
 
@@ -184,12 +185,12 @@ class NoiseOperation(ColumnOperation):
             nonlocal looked
             if not looked and len(piece):
                 looked = True
-                self._warn_of_repeats(ctx, piece)
+                warn_of_repeats(ctx, self, piece, self.columns_with_roles())
             piece = bound.kept(piece)
             written: dict[str, pd.Series[Any]] = {}
             for name in self.columns:
                 if name not in calibrated:
-                    calibrated[name] = self._calibrated(name, whole=_is_whole(piece[name]))
+                    calibrated[name] = self._calibrated(name, whole=is_whole(piece[name]))
                 require_numbers(self.input_dataset, piece[name], "columns")
                 there = piece[name].notna().to_numpy()
                 inside, changed = self._within_bounds(name, piece[name][there])
@@ -218,17 +219,6 @@ class NoiseOperation(ColumnOperation):
                 **looks_like,
             }
         )
-
-    def _warn_of_repeats(self, ctx: OperationContext, first: pd.DataFrame) -> None:
-        """Warn where what is promised for each record is less for a person: an identifier repeats in the first rows."""
-        others = [name for name in first.columns if name not in self.columns_with_roles()]
-        found = repeated(first, likely_roles(first, others, identifiers_of(ctx.run))[DIRECT])
-        if found:
-            ctx.warn(
-                f"{self.input_dataset}: {', '.join(map(str, found))} repeats in the first {len(first):,} records: one"
-                f" person may have several. epsilon holds for each record: a person with n records loses n times as"
-                f" much. State `person` and `contributions`"
-            )
 
     @property
     def _private(self) -> bool:
@@ -312,7 +302,7 @@ class NoiseOperation(ColumnOperation):
             for name in self.columns:
                 require_numbers(self.input_dataset, piece[name], "columns")
                 if not records:
-                    self._calibrated(name, whole=_is_whole(piece[name]))
+                    self._calibrated(name, whole=is_whole(piece[name]))
                 self._within_bounds(name, piece[name][piece[name].notna()])
             if of_person:
                 Persons.in_columns(piece, of_person, self.input_dataset)
@@ -321,7 +311,7 @@ class NoiseOperation(ColumnOperation):
 
     def _within_bounds(self, name: str, column: pd.Series[Any]) -> tuple[Numbers, int]:
         """The values of a column, and how many of them were changed."""
-        whole = _is_whole(column)
+        whole = is_whole(column)
         values = column.to_numpy(dtype=np.int64 if whole else np.float64, copy=True)
         if self.bounds is not None:
             inside = np.clip(values, *self._bounds_of(name, whole=whole))
@@ -345,12 +335,6 @@ class NoiseOperation(ColumnOperation):
             return values, 0
         inside = np.clip(values, *self._bounds_of(name, whole=values.dtype == np.int64))
         return inside, int((inside != values).sum())
-
-
-def _is_whole(column: pd.Series[Any]) -> bool:
-    """Whether a column holds whole numbers that 64 bits hold."""
-    dtype = column.dtype
-    return pd.api.types.is_integer_dtype(dtype) and not str(dtype).lower().startswith("uint64")
 
 
 def _with_gaps(values: Numbers, there: npt.NDArray[np.bool_], index: pd.Index) -> pd.Series[Any]:

@@ -140,6 +140,7 @@ def pamola_add_operations() -> dict[str, str]:
         "GeneralizeOperation": "pamola_ops_anonymize.generalizing:GeneralizeOperation",
         "MaskOperation": "pamola_ops_anonymize.masking:MaskOperation",
         "NoiseOperation": "pamola_ops_anonymize.noise:NoiseOperation",
+        "PrivateStatisticsOperation": "pamola_ops_anonymize.private_statistics:PrivateStatisticsOperation",
         "PseudonymizeOperation": "pamola_ops_anonymize.pseudonymizing:PseudonymizeOperation",
         "ReidentifyOperation": "pamola_ops_anonymize.reidentifying:ReidentifyOperation",
         "RiskOperation": "pamola_ops_anonymize.risk:RiskOperation",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Literal, Protocol
 
 import attrs
+import pandas as pd
 
 from pamola_tasks import OperationContext
 from pamola_tasks.errors import ParameterError
 
 from .accounting import Limit, Spending, rho_of
 from .columns import columns_of_person, is_number, wrong
+from .identifiers import DIRECT, identifiers_of, likely_roles
 from .origins import origins_of
+from .persons import repeated
 from .privacy_budget import PrivacyLedger, Request, ledger_of
 
 Mechanism = Literal["laplace", "gaussian"]
@@ -106,6 +110,18 @@ def spend(ledger: PrivacyLedger, request: Request) -> dict[str, Any]:
         "rho_altogether": after.spent.rho,
         "limit": None if after.limit is None else after.limit.told(),
     }
+
+
+def warn_of_repeats(ctx: OperationContext, operation: Private, first: pd.DataFrame, treated: Collection[str]) -> None:
+    """Warn where what is promised for each record is less for a person: an identifier repeats in the first rows."""
+    others = [name for name in first.columns if name not in treated]
+    found = repeated(first, likely_roles(first, others, identifiers_of(ctx.run))[DIRECT])
+    if found:
+        ctx.warn(
+            f"{operation.input_dataset}: {', '.join(map(str, found))} repeats in the first {len(first):,} records: one"
+            f" person may have several. epsilon holds for each record: a person with n records loses n times as"
+            f" much. State `person` and `contributions`"
+        )
 
 
 def whose(operation: Private) -> str:
