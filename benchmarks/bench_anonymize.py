@@ -164,10 +164,12 @@ def main() -> None:
         ("hierarchy", ""),
         ("hierarchy", "full-domain"),
         ("microaggregation", ""),
+        ("suppression", ""),
     ):
         for k in WANTED_SET:
             options = {"recoding": recoding} if recoding else {}
-            seconds, processor, metrics = step(table, hierarchies, k=k, strategy=strategy, **options)
+            stated = {} if strategy == "suppression" else hierarchies
+            seconds, processor, metrics = step(table, stated, k=k, strategy=strategy, **options)
             print(line(f"{strategy} {recoding}".strip(), k, seconds, processor, metrics, wanted=wanted), flush=True)
 
 
