@@ -68,9 +68,12 @@ def test_every_operation_takes_dates_of_all_centuries(cli, project: Path, kind: 
     for value, written in zip(moments, released("kept"), strict=True):
         assert pd.Timestamp(written) == value
     for value, written in zip(moments, released("ranges"), strict=True):
-        low, high = (pd.Timestamp(end) for end in written.strip("[]").split(","))
-        value = value if low.tzinfo or not value.tzinfo else value.tz_localize(None)
-        assert low <= value <= high
+        first, _, last = written.lstrip("[").rstrip(")").partition(",")
+        low, high = ("", first[1:]) if first[0] == "<" else (first.removeprefix(">="), last)
+        for end in filter(None, (low, high)):
+            stamp = pd.Timestamp(end)
+            there = value if stamp.tzinfo or not value.tzinfo else value.tz_localize(None)
+            assert stamp <= there if end == low else there < stamp
     assert {text[:6] for text in released("decades")} == {"[0001-", "[1600-", "[1890-", "[2300-", "[9990-"}
     assert {text[:4] for text in released("masked")} == {"0001", "1600", "1892", "2300", "9999"}
     profile = json.loads(next((project / "DATA").rglob("*profile.json")).read_text())

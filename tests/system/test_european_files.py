@@ -22,6 +22,8 @@ data:
 """
 TYPES = "data_types:\n  kunden: {Geburtsdatum: date, aktiv: {type: boolean, true: [ja], false: nein}}\n"
 HEAD = "task_id: t\ninput_datasets: {kunden: DATA/raw/kunden.csv}\n"
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+INTERVAL = rf"\[{DAY},{DAY}\)|(<|>=){DAY}"
 STEPS = """\
 operations:
   - DropOperation: {input_dataset: kunden, output_dataset: fewer, columns: [Name]}
@@ -46,7 +48,7 @@ def test_a_semicolon_file_is_released_as_numbers_and_intervals_of_dates(cli, pro
     safe = released(project, "safe")
     assert sorted(safe["Größe"]) == sorted(i % 3 + i % 10 / 10 for i in range(60))
     assert sorted(safe["Einkommen"]) == sorted(1000 * (1 + i % 9) + 100 + i for i in range(60))
-    assert safe["Geburtsdatum"].str.fullmatch(r"\[[0-9]{4}-[0-9]{2}-[0-9]{2},[0-9]{4}-[0-9]{2}-[0-9]{2}\]").all()
+    assert safe["Geburtsdatum"].str.fullmatch(INTERVAL).all()
 
 
 def test_what_a_task_has_written_is_read_as_tasks_write(cli, project):
@@ -172,7 +174,7 @@ def test_types_hold_on_the_way_through_published_datasets(cli, project, format):
         cli("run", task, cwd=project, code=0)
         cli("run", task, "--set", "output_format=csv", cwd=project, code=0)
         cells = released(project, "safe", task)["Geburtsdatum"]
-        assert cells.str.fullmatch(r"\[[0-9]{4}-[0-9]{2}-[0-9]{2},[0-9]{4}-[0-9]{2}-[0-9]{2}\]").all(), task
+        assert cells.str.fullmatch(INTERVAL).all(), task
         cli("run", task, cwd=project, code=0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -45,14 +46,20 @@ def covers(cell: object, value: object) -> bool:
         return True
     if isinstance(value, str | bool):
         return text.startswith("{") and str(value) in read_set(text)
-    if text.startswith("["):
-        low, high = text[1:-1].split(",")
-        if isinstance(value, pd.Timestamp):
-            return pd.Timestamp(low) <= value <= pd.Timestamp(high)
-        return float(low) <= float(value) <= float(high)
-    if isinstance(value, pd.Timestamp):
-        return pd.Timestamp(text) == value
-    return float(text) == float(value)
+    read = pd.Timestamp if isinstance(value, pd.Timestamp) else lambda number: Decimal(str(number))
+    low, high, closed = ends(text)
+    below = high is None or read(value) < read(high) or (closed and read(value) == read(high))
+    return below and (low is None or read(low) <= read(value))
+
+
+def ends(cell: str) -> tuple[str | None, str | None, bool]:
+    """The ends of an interval or value, None for an open one; and whether the upper one is in it."""
+    if cell.startswith("["):
+        low, high = cell[1:-1].split(",")
+        return low, high, cell.endswith("]")
+    if cell.startswith("<"):
+        return None, cell[1:], False
+    return (cell.removeprefix(">="), None, False) if cell.startswith(">=") else (cell, cell, True)
 
 
 def smallest_class(released: pd.DataFrame, columns: list[str]) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alone import run
-from release_check import covers, read_set, smallest_class, with_row_ids
+from release_check import covers, ends, read_set, smallest_class, with_row_ids
 
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_tasks.errors import DataRefused
@@ -71,6 +71,7 @@ def settings(draw: random.Random, columns: list[str]) -> dict[str, Any]:
         "suppressed_records": draw.choice(["drop", "keep"]),
         "sensitive_attributes": draw.sample(SENSITIVE, draw.randint(0, 2)),
     }
+    how["bounds"] = draw.choice(["rounded", "tight"])
     how["output"] = draw.choice([KINDS[how["strategy"]], "labels" if how["strategy"] == "suppression" else "ranges"])
     how["weights"] = {name: draw.choice([0.1, 3]) for name in how["quasi_identifiers"][:1]}
     asked = draw.choice(["", "l", "entropy", "recursive", "t", "delta"]) if how["sensitive_attributes"] else ""
@@ -210,9 +211,9 @@ def loss_of(cell: str | None, present: list[Any]) -> float:
     if isinstance(present[0], str | bool):
         known = {str(value) for value in present}
         return 0.0 if cell in known else (len(read_set(cell)) - 1) / max(1, len(known) - 1)
-    if not cell.startswith("["):
+    if not cell.startswith(("[", "<", ">=")):
         return 0.0
-    low, high = cell[1:-1].split(",")
-    if isinstance(present[0], pd.Timestamp):
-        return (pd.Timestamp(high) - pd.Timestamp(low)) / (max(present) - min(present))
-    return (float(high) - float(low)) / (float(max(present)) - float(min(present)))
+    low, high, _ = ends(cell)
+    read = pd.Timestamp if isinstance(present[0], pd.Timestamp) else float
+    least, most = read(min(present)), read(max(present))
+    return ((most if high is None else read(high)) - (least if low is None else read(low))) / (most - least)

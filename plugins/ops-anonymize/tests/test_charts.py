@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from release_check import covers
 
 from pamola_ops_anonymize.charts import class_sizes, distribution
 from pamola_ops_anonymize.distributions import Distribution
@@ -45,9 +46,8 @@ def read_back(cells: pd.Series, original: pd.Series) -> tuple[dict[Any, float], 
         if cell == "*":
             suppressed += 1
             continue
-        if cell.startswith("["):
-            low, high = map(parsed, cell[1:-1].split(","))
-            covered = [value for value in values if low <= value <= high]
+        if cell.startswith(("[", "<", ">=")):
+            covered = [value for value in values if covers(cell, value)]
         elif cell.startswith("{"):
             covered = [by_text[text] for text in cell[1:-1].split("|")]
         else:
@@ -62,13 +62,14 @@ def read_back(cells: pd.Series, original: pd.Series) -> tuple[dict[Any, float], 
     "how",
     [
         Settings(),
+        Settings(bounds="tight"),
         Settings(strategy="microaggregation", output="representative"),
         Settings(strategy="microaggregation", output="ranges"),
         Settings(strategy="hierarchy", output="ranges"),
         Settings(nulls="suppress"),
         Settings(nulls="suppress", suppressed_records="keep"),
     ],
-    ids=["mondrian", "representative", "microaggregation", "hierarchy", "nulls suppressed", "suppressed kept"],
+    ids=["mondrian", "tight", "representative", "microaggregation", "hierarchy", "nulls suppressed", "suppressed kept"],
 )
 def test_what_is_drawn_is_what_is_written(how: Settings, missing: float) -> None:
     frame = table(missing=missing)

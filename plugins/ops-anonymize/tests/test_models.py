@@ -142,7 +142,9 @@ def test_records_left_out_for_nulls_change_neither_what_a_loss_is_part_of_nor_ho
     strategy: Any,
 ) -> None:
     table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 101.0, None], "y": ["a", "a", "b", "b", None, "c"]})
-    release = anonymized(table, ["x", "y"], 2, Settings(strategy=strategy, nulls="suppress", output="ranges"))
+    release = anonymized(
+        table, ["x", "y"], 2, Settings(strategy=strategy, nulls="suppress", output="ranges", bounds="tight")
+    )
     assert release.frame["x"].tolist() == ["[1,2]", "[1,2]", "[3,4]", "[3,4]"]
     assert release.ncp_set == {"x": pytest.approx((4 * 0.01 + 2) / 6), "y": pytest.approx(2 / 6)}
 
@@ -188,6 +190,7 @@ def cases(draw: st.DrawFn) -> tuple[pd.DataFrame, int, Settings]:
         nulls=draw(st.sampled_from(["value", "suppress"])),
         output=draw(st.sampled_from(["ranges", "labels", "representative"])),
         importance=draw(st.sampled_from([{}, {"x": 5.0}])),
+        bounds=draw(st.sampled_from(["rounded", "tight"])),
     )
     return table, draw(st.integers(2, 12)), how
 
@@ -229,7 +232,8 @@ def test_local_recoding_of_adult_loses_little_and_suppresses_nobody(
     adult: pd.DataFrame, sources: dict[str, HierarchySource], k: int, most: float, most_as_sets: float
 ) -> None:
     columns = list(adult.columns)
-    release = anonymized(adult, columns, k, Settings(strategy="hierarchy", output="labels", hierarchies=sources))
+    how = Settings(strategy="hierarchy", output="labels", hierarchies=sources, bounds="tight")
+    release = anonymized(adult, columns, k, how)
     assert release.suppressed == 0
     assert release.information_loss <= most
     assert mean_loss(release.ncp_set) <= most_as_sets

@@ -20,6 +20,7 @@ from .columns import column_names, columns_of_person, one_of, person_columns, so
 from .conditions import Measured, Promise
 from .hierarchy_files import stated_hierarchy
 from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
+from .isolation import isolation
 from .measures import Grouping
 from .models import SensitiveValues
 from .parameter_checks import ROLES, check_parameters, number
@@ -32,6 +33,7 @@ from .release_charts import charts_of
 from .release_settings import (
     OUTPUTS,
     OUTPUTS_OF_KMAP,
+    Bounds,
     HierarchySource,
     Nulls,
     Output,
@@ -104,6 +106,9 @@ class AnonymizeOperation(Operation):
         weights: For quasi-identifiers how much their loss matters, 1 where nothing is stated.
         output: What is written for a class: `ranges` (intervals and sets), `labels` of the hierarchies, or a
             `representative` (median, most frequent category). Unless given what suits the strategy.
+        bounds: Where cells end: `rounded` out to bounds of the whole column, so that no end of an interval and no
+            member of a set is one record's alone in its class, with rare extremes coded as `<20` and `>=75`; or
+            `tight`, the least and greatest value and all categories of the class, which single people out.
         direct_identifiers: Columns that identify a person: dropped.
         insensitive_attributes: Columns that are harmless, whatever they look like: left as they are.
         on_identifiers: What happens to a column without a role that looks like a direct identifier: `drop` leaves it
@@ -152,6 +157,7 @@ class AnonymizeOperation(Operation):
     nulls: Nulls = attrs.field(default="value", validator=one_of(Nulls))
     weights: dict[str, float] = attrs.field(factory=dict)
     output: Output | None = None
+    bounds: Bounds = attrs.field(default="rounded", validator=one_of(Bounds))
     direct_identifiers: list[str] = attrs.field(factory=list, validator=column_names)
     insensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     on_identifiers: OnIdentifiers = attrs.field(default="drop", validator=one_of(OnIdentifiers))
@@ -221,6 +227,7 @@ class AnonymizeOperation(Operation):
                 f" together they do not meet the requirements of a class"
             )
         metrics = self._metrics(release, grouping, rows)
+        metrics |= isolation(self, ctx, kept, release, grouping)
         values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
         metrics["l_diversity"] = self._diversity(values, grouping, ctx)
         metrics["values_read_alike"] = {name: found.read_alike for name, found in values.items()}
@@ -331,6 +338,7 @@ class AnonymizeOperation(Operation):
             importance=self.weights,
             # k-map counts the records that a cell covers, and a representative does not say which these are
             output=self.output or (OUTPUTS[self.strategy] if population is None else OUTPUTS_OF_KMAP[self.strategy]),
+            bounds=self.bounds,
             hierarchies=sources,
             population=population,
             persons=persons,

@@ -1,11 +1,10 @@
 """Published cells read back: which values of the original column each of them covers, and what that loses.
 
-The notation is that of `notation`: a value, `[17,24]`, `{Divorced|Separated}`, `*`, or a label of a hierarchy.
+The notation is that of `notation`: a value, an interval, `{Divorced|Separated}`, `*`, or a label of a hierarchy.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import attrs
@@ -18,11 +17,9 @@ from pamola_tasks.errors import DataError
 from .distributions import Distribution
 from .domains import Codes, Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
-from .notation import ISO_MOMENT, SUPPRESSED
+from .notation import INTERVAL, ISO_MOMENT, SUPPRESSED, members
 
 _MICROSECONDS = "datetime64[us]"  # nanoseconds would end in 2262, and float64 holds no more digits of them
-_INTERVAL = re.compile(r"\[([^,\[\]]+),([^,\[\]]+)([\])])")
-_MEMBER = re.compile(r"((?:[^\\|]|\\.)*)(?:\||$)", re.S)
 
 
 @attrs.frozen
@@ -75,13 +72,12 @@ class Reader:
         label = self._labels.get(cell)
         if label is not None and self._has_dates:  # `[2020,2029]` is a decade, and ends with its last day
             return self._covered(label, self._spread_of(label))
-        codes = self._in_interval(cell)
-        if codes is not None:
-            low, high = self._ends(cell)
-            return self._covered(codes, self._spread(low, high))
-        members = self._members(cell)
-        if members is not None:
-            return self._covered(members, (len(members) - 1) / max(1, self._domain.size - 1))
+        ends = self._ends(cell)
+        if ends is not None:
+            return self._covered(self._in_interval(cell, ends), self._spread(*ends))
+        named = self._members(cell)
+        if named is not None:
+            return self._covered(named, (len(named) - 1) / max(1, self._domain.size - 1))
         if label is not None:
             return self._covered(label, self._spread_of(label))
         return self._representative(cell)
@@ -107,31 +103,27 @@ class Reader:
         width = float(self._places[-1] - self._places[0])
         return (high - low) / width if width > 0 else 0.0
 
-    def _ends(self, cell: str) -> tuple[float, float]:
-        found = _INTERVAL.fullmatch(cell)
-        assert found is not None
-        low, high = self._number(found[1]), self._number(found[2])
-        assert low is not None
-        assert high is not None
-        return low, high
+    def _ends(self, cell: str) -> tuple[float, float] | None:
+        """Where an interval begins and ends; an open one ends with the column."""
+        found = INTERVAL.fullmatch(cell)
+        if found is None or self._places is None or not len(self._places):
+            return None
+        low = float(self._places[0]) if found[4] == "<" else self._number(found[1] or found[5])
+        high = float(self._places[-1]) if found[4] == ">=" else self._number(found[2] or found[5])
+        return None if low is None or high is None else (low, high)
 
-    def _in_interval(self, cell: str) -> Ints | None:
-        found = _INTERVAL.fullmatch(cell)
-        if found is None or self._places is None:
-            return None
-        low, high = self._number(found[1]), self._number(found[2])
-        if low is None or high is None:
-            return None
-        inside = (self._places >= low) & ((self._places <= high) if found[3] == "]" else (self._places < high))
+    def _in_interval(self, cell: str, ends: tuple[float, float]) -> Ints:
+        assert self._places is not None
+        low, high = ends
+        without_end = cell.startswith("<") or cell.endswith(")")
+        inside = (self._places >= low) & ((self._places < high) if without_end else (self._places <= high))
         return np.flatnonzero(inside).astype(np.int64)
 
     def _members(self, cell: str) -> Ints | None:
-        if not (cell.startswith("{") and cell.endswith("}")):
+        named = members(cell)
+        if named is None:
             return None
-        members = [re.sub(r"\\(.)", r"\1", found[1], flags=re.S) for found in _MEMBER.finditer(cell[1:-1])]
-        if len(members) > 1 and not _ends_in_separator(cell[1:-1]):
-            members.pop()  # the empty match at the end of the text
-        codes = [self._code.get(self._key(member)) for member in members]
+        codes = [self._code.get(self._key(member)) for member in named]
         return None if None in codes else np.array(sorted(code for code in codes if code is not None), dtype=np.int64)
 
     def _representative(self, cell: str) -> Covered | None:
@@ -171,11 +163,6 @@ class Reader:
             for codes in np.split(order, np.flatnonzero(np.diff(of_code[order])) + 1):
                 found.setdefault(labels[int(of_code[codes[0]])], np.sort(codes).astype(np.int64))
         return found
-
-
-def _ends_in_separator(text: str) -> bool:
-    bare = re.sub(r"\\.", "", text, flags=re.S)
-    return bare.endswith("|")
 
 
 def _numbers_of(domain: Domain) -> Floats | None:
@@ -245,10 +232,12 @@ def column_utility(
 
     width = domain.size + 1
     records = np.bincount(original, minlength=width)
-    mass = np.zeros(width)
-    for cell, times in zip(covered, count, strict=True):
+    mass, told = np.zeros(width), np.zeros(width)
+    for cell, text, times in zip(covered, [*distinct, ""], count, strict=True):
         if len(cell.codes):
             mass[cell.codes] += times / len(cell.codes)
+            if text != SUPPRESSED:
+                told[cell.codes] += times / len(cell.codes)
     before, after = records / len(original), mass / max(1.0, mass.sum())
     utility = ColumnUtility(
         float(ncp_set),
@@ -257,7 +246,7 @@ def column_utility(
         float(np.sqrt(((np.sqrt(before) - np.sqrt(after)) ** 2).sum() / 2)),
         _moved(domain, before[:-1], after[:-1]),
     )
-    return utility, Distribution(domain, records, mass)
+    return utility, Distribution(domain, records, told, float(mass.sum() - told.sum()))
 
 
 def _moved(domain: Domain, before: Floats, after: Floats) -> float | None:

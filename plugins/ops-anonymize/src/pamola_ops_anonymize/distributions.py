@@ -47,10 +47,7 @@ def of_ranges(domain: Domain, codes: Codes, owner: Ints, sizes: Ints) -> tuple[F
     after[-1] = float(sizes[missing].sum())
     whole = ~(missing | mixed)
     if isinstance(domain, OrderedDomain):
-        each = sizes[whole] / (high[whole] - low[whole] + 1)
-        steps = np.bincount(low[whole], weights=each, minlength=domain.size + 1)
-        steps -= np.bincount(high[whole] + 1, weights=each, minlength=domain.size + 1)
-        after[:-1] = np.maximum(np.cumsum(steps[:-1]), 0.0)
+        after[:-1] = of_spans(domain, low[whole], high[whole], sizes[whole])
     else:
         width = domain.size + 1
         pairs = distinct_keys(owner * width + codes, len(sizes) * width)
@@ -60,10 +57,19 @@ def of_ranges(domain: Domain, codes: Codes, owner: Ints, sizes: Ints) -> tuple[F
     return after, float(sizes[mixed].sum())
 
 
+def of_spans(domain: Domain, low: Codes, high: Codes, sizes: Ints) -> Floats:
+    """Records by code where each class means all codes from `low` to `high`, none of them missing."""
+    each = sizes / (high - low + 1)
+    steps = np.bincount(low, weights=each, minlength=domain.size + 1)
+    steps -= np.bincount(high + 1, weights=each, minlength=domain.size + 1)
+    spread: Floats = np.maximum(np.cumsum(steps[:-1]), 0.0)
+    return spread
+
+
 def of_labels(
-    domain: Domain, hierarchy: Hierarchy, codes: Codes, owner: Ints, sizes: Ints, level: int | None
+    domain: Domain, hierarchy: Hierarchy, codes: Codes, owner: Ints, sizes: Ints, level: int | Ints | None
 ) -> tuple[Floats, float]:
-    """The distribution of labels of a hierarchy; arguments as for `of_ranges`, and the level if constant."""
+    """The distribution of labels of a hierarchy; arguments as for `of_ranges`, and the level or that of each class."""
     levels, member = hierarchy.common(codes, owner, len(sizes))
     if level is not None:
         levels = np.full(len(sizes), level, dtype=np.int64)

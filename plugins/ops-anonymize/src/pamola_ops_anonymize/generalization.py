@@ -109,7 +109,7 @@ def generalize(domain: Domain, codes: Codes, classes: Ints, count: int) -> Gener
 
 
 def labelled(
-    hierarchy: Hierarchy, codes: Codes, classes: Ints, count: int, level: int | None = None
+    hierarchy: Hierarchy, codes: Codes, classes: Ints, count: int, level: int | Ints | None = None
 ) -> GeneralizedColumn:
     """Cover each class by the lowest label of a hierarchy that holds all of it, or by the one at `level`.
 
@@ -120,7 +120,7 @@ def labelled(
         codes: Code of each combination.
         classes: Class of each combination, 0 to `count` - 1, none of them empty.
         count: Number of classes.
-        level: The level of every cell, where it is the same for all.
+        level: The level of every cell, or of each class; the lowest that covers it unless given.
     """
     levels, member = hierarchy.common(codes, classes, count)
     if level is not None:

@@ -62,7 +62,7 @@ class Hierarchy:
             level[~apart] = lower
         return level, representative
 
-    def loss_of(self, codes: Codes, classes: Ints, count: int, level: int | None = None) -> Floats:
+    def loss_of(self, codes: Codes, classes: Ints, count: int, level: int | Ints | None = None) -> Floats:
         """What each class loses by that label, or by the one at `level`."""
         levels, member = self.common(codes, classes, count)
         found: Floats = self.loss[levels if level is None else level, member]

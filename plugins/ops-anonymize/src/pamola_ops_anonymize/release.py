@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 
 from .asking import met_by
+from .cells import written_cells
 from .classes import classes_of
-from .distributions import Distribution, of_labels, of_ranges, of_representatives
-from .domains import Floats, Ints, Mask
-from .generalization import GeneralizedColumn, as_text, central, generalize, labelled, representative
-from .hierarchies import Hierarchy
+from .distributions import Distribution
+from .domains import Ints, Mask
+from .generalization import as_text
 from .measures import Grouping
 from .notation import SUPPRESSED
 from .persons import Persons
 from .privacy_models import Classes
 from .recoding import OUTSIDE
-from .release_settings import HierarchySource, Output, Settings
+from .release_settings import Bounds, HierarchySource, Settings
 from .table import Table
-from .threads import each
 
 
 @attrs.frozen(eq=False)
@@ -97,6 +96,8 @@ def k_anonymous(
     quasi_identifiers: Sequence[str],
     k: int,
     progress: Callable[[int], None] | None = None,
+    *,
+    bounds: Bounds = "rounded",
 ) -> Release:
     """Generalize the quasi-identifiers by Mondrian until at least `k` records share each combination of them.
 
@@ -110,8 +111,9 @@ def k_anonymous(
         quasi_identifiers: At least one column of it.
         k: At least 2.
         progress: Called with how many records have found their class.
+        bounds: Where cells end.
     """
-    return anonymized(frame, quasi_identifiers, k, Settings(), progress)
+    return anonymized(frame, quasi_identifiers, k, Settings(bounds=bounds), progress)
 
 
 def anonymized(
@@ -166,7 +168,7 @@ def anonymized(
     released = kept if released_rows.all() else kept.loc[released_rows]
     own = classes[: table.records][released_rows]
     sizes = np.bincount(own, minlength=int(used.sum()))
-    cells, ncp_set, ncp_hier, told = _cells(columns, table, hierarchies, classes, sizes, levels, settings.output)
+    written = written_cells(columns, table, hierarchies, classes, sizes, levels, k, settings, complete)
     total, domains, before = len(frame), table.domains, table.before
     others = classes[table.records :].copy()  # a view would keep the rest
     positions = np.flatnonzero(complete)[released_rows]
@@ -180,8 +182,8 @@ def anonymized(
             nowhere = everybody - persons_there.count
         others = others[others >= 0]
         index = pd.RangeIndex(len(others))
-        population = pd.DataFrame({name: column.cells(others, index) for name, column in cells.items()})
-    out = released.assign(**{name: column.cells(own, released.index) for name, column in cells.items()})
+        population = pd.DataFrame({name: column.published.cells(others, index) for name, column in written.items()})
+    out = released.assign(**{name: column.published.cells(own, released.index) for name, column in written.items()})
     dropped = suppressed
     if suppressed and len(out) and settings.suppressed_records == "keep":
         outside = np.ones(total, dtype=bool)
@@ -195,8 +197,8 @@ def anonymized(
         dropped=dropped,
         suppressed_for_nulls=int((~complete).sum()),
         sizes_before=sizes_before,
-        ncp_set={name: (loss + suppressed) / total for name, loss in ncp_set.items()},
-        ncp_hier={name: (loss + suppressed) / total for name, loss in ncp_hier.items()},
+        ncp_set={name: (column.ncp_set + suppressed) / total for name, column in written.items()},
+        ncp_hier={name: (column.ncp_hier + suppressed) / total for name, column in written.items()},
         published="hier" if settings.output == "labels" else "set",
         population=population,
         population_outside=nowhere,
@@ -205,7 +207,10 @@ def anonymized(
         persons_of_population=persons_there,
         distributions={
             column: Distribution(
-                domains[position], before[position], told[column][0], told[column][1] + suppressed - dropped
+                domains[position],
+                before[position],
+                written[column].after,
+                written[column].untold + suppressed - dropped,
             )
             for position, column in enumerate(columns)
         },
@@ -230,50 +235,3 @@ def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings) 
         return False
     measured = [grouping.measured(frame[name], settings.promise) for name in settings.sensitive]
     return all(found is None or settings.promise.kept(found) for found in measured)
-
-
-def _cells(
-    columns: list[str],
-    table: Table,
-    hierarchies: list[Hierarchy],
-    classes: Ints,
-    sizes: Ints,
-    levels: list[int] | None,
-    output: Output,
-) -> tuple[dict[str, GeneralizedColumn], dict[str, float], dict[str, float], dict[str, tuple[Floats, float]]]:
-    """Published columns, the two losses of all published records in each column, and what it tells of its values."""
-    count = len(sizes)
-    if not count:
-        empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), np.zeros(0))
-        silent = {
-            column: (np.zeros(domain.size + 1), 0.0) for column, domain in zip(columns, table.domains, strict=True)
-        }
-        return dict.fromkeys(columns, empty), dict.fromkeys(columns, 0.0), dict.fromkeys(columns, 0.0), silent
-    inside: Mask = classes >= 0
-    # a pair of class and combination each once: what a class holds is all that cells depend on
-    width = table.distinct.shape[1]
-    pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
-    owner, unit = pairs // width, (pairs % width).astype(np.int32)
-    del pairs
-
-    def of_column(position: int) -> tuple[GeneralizedColumn, float, float, tuple[Floats, float]]:
-        domain, codes = table.domains[position], table.distinct[position][unit]
-        level = None if levels is None else levels[position]
-        covered = generalize(domain, codes, owner, count)
-        if output == "labels":
-            cells = labelled(hierarchies[position], codes, owner, count, level)
-            told = of_labels(domain, hierarchies[position], codes, owner, sizes, level)
-        elif output == "ranges":
-            cells = covered
-            told = of_ranges(domain, codes, owner, sizes)
-        else:
-            chosen = central(domain, codes, weight.astype(np.int64), owner, count)
-            cells = representative(domain, codes, chosen, owner, count)
-            told = of_representatives(domain, codes, chosen, owner, sizes)
-        ncp_set = float((covered.loss * sizes).sum())
-        ncp_hier = float((hierarchies[position].loss_of(codes, owner, count, level) * sizes).sum())
-        return cells, ncp_set, ncp_hier, told
-
-    found = each(of_column, range(len(columns)))
-    cells, ncp_set, ncp_hier, told = (dict(zip(columns, part, strict=True)) for part in zip(*found, strict=True))
-    return cells, ncp_set, ncp_hier, told

@@ -18,6 +18,7 @@ Recoding = Literal["local", "full-domain"]
 Nulls = Literal["value", "suppress"]
 SuppressedRecords = Literal["drop", "keep"]
 Output = Literal["ranges", "labels", "representative"]
+Bounds = Literal["rounded", "tight"]
 
 OUTPUTS: dict[str, Output] = {
     "mondrian": "ranges",
@@ -64,6 +65,7 @@ class Settings:
         nulls: Whether a missing value is a value, or its record is suppressed.
         importance: Weight of quasi-identifiers, 1 where it is not stated.
         output: What is published of a class.
+        bounds: Where cells end.
         hierarchies: Where they come from; built where nothing is stated.
         population: For k-map the records that k is counted in.
         persons: Whose each record is: classes are counted in persons, of whom each has one vote.
@@ -81,9 +83,15 @@ class Settings:
     nulls: Nulls = "value"
     importance: Mapping[str, float] = attrs.Factory(dict)
     output: Output = "ranges"
+    bounds: Bounds = "rounded"
     hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
     population: pd.DataFrame | None = None
     persons: Persons | None = None
     persons_of_population: Persons | None = None
     exact: bool = False
     person_records: PersonRecords = "together"
+
+    @property
+    def with_labels(self) -> frozenset[str]:
+        """The columns whose hierarchy is stated."""
+        return frozenset(name for name, source in self.hierarchies.items() if source.lines is not None)

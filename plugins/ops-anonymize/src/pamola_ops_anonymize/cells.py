@@ -1,0 +1,119 @@
+"""What is written for each class, column by column, and what that loses and reveals."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from .bounds import climbed, rounded
+from .distributions import of_labels, of_ranges, of_representatives
+from .domains import Floats, Ints, Mask
+from .generalization import GeneralizedColumn, central, generalize, labelled, representative
+from .held import Held, Holders, OfPersons
+from .hierarchies import Hierarchy
+from .persons import Persons
+from .release_settings import Settings
+from .table import Table
+from .threads import each
+
+
+@attrs.frozen(eq=False)
+class Written:
+    """One quasi-identifier of a release.
+
+    Attributes:
+        published: Its cells.
+        ncp_set: What intervals and sets of it lose, summed over the records.
+        ncp_hier: The same of labels of its hierarchy.
+        after: What the cells say of how often each value occurs.
+        untold: Records whose cell is suppressed.
+    """
+
+    published: GeneralizedColumn
+    ncp_set: float
+    ncp_hier: float
+    after: Floats
+    untold: float
+
+
+def written_cells(
+    columns: list[str],
+    table: Table,
+    hierarchies: list[Hierarchy],
+    classes: Ints,
+    sizes: Ints,
+    levels: list[int] | None,
+    k: int,
+    settings: Settings,
+    complete: Mask,
+) -> dict[str, Written]:
+    """The quasi-identifiers as they are published.
+
+    Args:
+        columns: Their names.
+        table: Their codes.
+        hierarchies: One a column.
+        classes: The class of each record of the table, below 0 for what is not released.
+        sizes: Released records of each class.
+        levels: Of a full-domain recoding the level of each column.
+        k: How many persons (records) have to share a cell.
+        settings: How cells are written.
+        complete: Which records of the input are those of the table.
+    """
+    count = len(sizes)
+    if not count:
+        empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), np.zeros(0))
+        domains = zip(columns, table.domains, strict=True)
+        return {column: Written(empty, 0.0, 0.0, np.zeros(domain.size + 1), 0.0) for column, domain in domains}
+    inside: Mask = classes >= 0
+    # a pair of class and combination each once: what a class holds is all that cells depend on
+    width = table.distinct.shape[1]
+    pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
+    owner, unit = pairs // width, (pairs % width).astype(np.int32)
+    holders = _holders(table, classes, owner, unit, weight, settings, complete) if settings.bounds != "tight" else None
+    del pairs
+
+    def of_column(position: int) -> Written:
+        domain, hierarchy = table.domains[position], hierarchies[position]
+        codes = table.distinct[position][unit]
+        held: Held | None = None
+        if holders is not None:
+            held = holders.held(table.distinct[position], domain.size + 1)
+        level: int | Ints | None = None if levels is None else levels[position]
+        if held is None:
+            covered, told = generalize(domain, codes, owner, count), of_ranges(domain, codes, owner, sizes)
+        else:
+            stated = hierarchy if columns[position] in settings.with_labels else None
+            covered, told = rounded(domain, codes, owner, sizes, held, k, stated)
+            if level is None:
+                level = climbed(hierarchy, domain, codes, owner, count, held)
+        cells = covered
+        if settings.output == "labels":
+            cells = labelled(hierarchy, codes, owner, count, level)
+            told = of_labels(domain, hierarchy, codes, owner, sizes, level)
+        elif settings.output == "representative":
+            chosen = central(domain, codes, weight.astype(np.int64), owner, count)
+            cells = representative(domain, codes, chosen, owner, count)
+            told = of_representatives(domain, codes, chosen, owner, sizes)
+        ncp_set = float((covered.loss * sizes).sum())
+        ncp_hier = float((hierarchy.loss_of(codes, owner, count, level) * sizes).sum())
+        return Written(cells, ncp_set, ncp_hier, *told)
+
+    return dict(zip(columns, each(of_column, range(len(columns))), strict=True))
+
+
+def _holders(
+    table: Table, classes: Ints, owner: Ints, unit: Ints, weight: Ints, settings: Settings, complete: Mask
+) -> Holders:
+    records = table.records
+    if settings.persons is not None:
+        own = settings.persons.taken(np.flatnonzero(complete))
+        others = settings.persons_of_population or Persons.each(len(classes) - records)
+        whose = own.followed_by(others).of
+        return Holders(owner, unit, weight, weight, OfPersons(whose, table.combination, classes[:records]))
+    width = table.distinct.shape[1]
+    if records < len(classes):  # the cells are those of the population, too; but it is not released
+        released = classes[:records] >= 0
+        keys = classes[:records][released] * width + table.combination[:records][released]
+        weight = np.bincount(np.searchsorted(owner * width + unit, keys), minlength=len(owner))
+    return Holders(owner, unit, weight, np.bincount(table.combination, minlength=width))
