@@ -15,7 +15,7 @@ from pamola_tasks.errors import DataError
 from . import charts
 from .alike import Distinguish, tell_alike
 from .asked_models import promise_of
-from .claims import check_promise, check_release, k_map, released_classes
+from .claims import check_promise, check_release, released_classes
 from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number, without
 from .conditions import Measured, Promise
 from .hierarchy_files import stated_hierarchy
@@ -28,8 +28,9 @@ from .persons import PersonRecords, Persons, repeated, smallest_class
 from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
 from .registering import Registration, register_columns, stated_columns
-from .release import Release, anonymized, mean_loss
+from .release import Release, anonymized
 from .release_charts import charts_of
+from .release_facts import diversity, figures
 from .release_settings import (
     OUTPUTS,
     OUTPUTS_OF_KMAP,
@@ -226,10 +227,10 @@ class AnonymizeOperation(Operation):
                 f"{self.output_dataset}: {release.dropped:,} suppressed records are dropped, not kept with `*`:"
                 f" together they do not meet the requirements of a class"
             )
-        metrics = self._metrics(release, grouping, rows)
+        metrics = figures(self, release, grouping, rows)
         metrics |= isolation(self, ctx, kept, release, grouping)
         values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
-        metrics["l_diversity"] = self._diversity(values, grouping, ctx)
+        metrics["l_diversity"] = diversity(self, values, grouping, ctx)
         metrics["values_read_alike"] = {name: found.read_alike for name, found in values.items()}
         tell_alike(ctx, self.output_dataset, metrics["values_read_alike"], self.distinguish)
         metrics["sensitive"] = self._told(measured)
@@ -353,51 +354,3 @@ class AnonymizeOperation(Operation):
             for name, found in measured.items()
             if found is not None
         }
-
-    def _metrics(self, release: Release, grouping: Grouping, rows: int) -> dict[str, Any]:
-        measured_k = grouping.k
-        if release.population is not None:
-            measured_k = k_map(release.coded, release.population, self.quasi_identifiers, release.persons_of_population)
-        counted: dict[str, Any] = {"counted": grouping.counted}
-        if release.persons is not None:
-            counted |= {"persons_in": release.persons_before, "persons_out": release.persons.count}
-        if self.strategy == "suppression":
-            lost = release.ncp_hier.items()
-            counted["cells_suppressed"] = {name: round(loss * rows) - release.suppressed for name, loss in lost}
-        return {
-            **counted,
-            "method": self.method,
-            "strategy": self.strategy,
-            "k_claimed": self.k,
-            "k_measured": measured_k,
-            "k_before": release.k_before,
-            "equivalence_classes": grouping.classes,
-            "equivalence_classes_before": len(release.sizes_before),
-            "rows_in": rows,
-            "rows_out": len(release.coded),
-            "rows_suppressed": release.suppressed,
-            "rows_suppressed_for_nulls": release.suppressed_for_nulls,
-            "rows_suppressed_kept": release.suppressed - release.dropped,
-            "ncp_set": mean_loss(release.ncp_set),
-            "ncp_hier": mean_loss(release.ncp_hier),
-            "ncp_set_by_column": release.ncp_set,
-            "ncp_hier_by_column": release.ncp_hier,
-            "information_loss": release.information_loss,
-            "information_loss_by_column": release.loss,
-            "average_class_size": grouping.average_size,
-            "discernibility": grouping.discernibility(release.dropped),
-        }
-
-    def _diversity(
-        self, values: Mapping[str, SensitiveValues], grouping: Grouping, ctx: OperationContext
-    ) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for attribute in self.sensitive_attributes:
-            diversity = grouping.diversity(values[attribute])
-            if diversity is None:
-                continue
-            meaning = diversity.meaning(attribute, grouping.total, grouping.counted)
-            found[attribute] = {**attrs.asdict(diversity), "meaning": meaning}
-            if diversity.l == 1:
-                ctx.warn(f"{self.output_dataset}: {meaning}")
-        return found

@@ -1,4 +1,4 @@
-"""Cells that do not single records out: no end of an interval and no member of a set is one record's alone in its class.
+"""Cells that do not single records out: no end of an interval, and no member of a set, is one record's in its class.
 
 A tight cell ends at the values of records of its class, and its members are those of the class: who reads it knows
 values that the class has, often only once (A. Cohen and K. Nissim: Towards formalizing the GDPR's notion of singling

@@ -1,0 +1,69 @@
+"""What `AnonymizeOperation` says of a release in its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from pamola_tasks import OperationContext
+
+from .claims import k_map
+from .measures import Grouping
+from .models import SensitiveValues
+from .release import Release, mean_loss
+
+
+def figures(operation: Any, release: Release, grouping: Grouping, rows: int) -> dict[str, Any]:
+    """Rows, classes and losses of a release, for metrics."""
+    measured_k = grouping.k
+    if release.population is not None:
+        measured_k = k_map(
+            release.coded, release.population, operation.quasi_identifiers, release.persons_of_population
+        )
+    counted: dict[str, Any] = {"counted": grouping.counted}
+    if release.persons is not None:
+        counted |= {"persons_in": release.persons_before, "persons_out": release.persons.count}
+    if operation.strategy == "suppression":
+        lost = release.ncp_hier.items()
+        counted["cells_suppressed"] = {name: round(loss * rows) - release.suppressed for name, loss in lost}
+    return {
+        **counted,
+        "method": operation.method,
+        "strategy": operation.strategy,
+        "k_claimed": operation.k,
+        "k_measured": measured_k,
+        "k_before": release.k_before,
+        "equivalence_classes": grouping.classes,
+        "equivalence_classes_before": len(release.sizes_before),
+        "rows_in": rows,
+        "rows_out": len(release.coded),
+        "rows_suppressed": release.suppressed,
+        "rows_suppressed_for_nulls": release.suppressed_for_nulls,
+        "rows_suppressed_kept": release.suppressed - release.dropped,
+        "ncp_set": mean_loss(release.ncp_set),
+        "ncp_hier": mean_loss(release.ncp_hier),
+        "ncp_set_by_column": release.ncp_set,
+        "ncp_hier_by_column": release.ncp_hier,
+        "information_loss": release.information_loss,
+        "information_loss_by_column": release.loss,
+        "average_class_size": grouping.average_size,
+        "discernibility": grouping.discernibility(release.dropped),
+    }
+
+
+def diversity(
+    operation: Any, values: Mapping[str, SensitiveValues], grouping: Grouping, ctx: OperationContext
+) -> dict[str, Any]:
+    """Distinct l-diversity of each sensitive attribute, in words too; a warning where a class has one value only."""
+    found: dict[str, Any] = {}
+    for attribute in operation.sensitive_attributes:
+        measured = grouping.diversity(values[attribute])
+        if measured is None:
+            continue
+        meaning = measured.meaning(attribute, grouping.total, grouping.counted)
+        found[attribute] = {**attrs.asdict(measured), "meaning": meaning}
+        if measured.l == 1:
+            ctx.warn(f"{operation.output_dataset}: {meaning}")
+    return found
