@@ -28,9 +28,15 @@ def pamola_on_run_finished(run: RunServices) -> None:
 
     task_id = run.record.task_id
     record = run.history.find_latest_execution(task_id, success_only=False)
-    if found := outdated(run.files, run.places.of(task_id), record):
-        why = "no longer made by this task" if run.record.success else "of an earlier run, not replaced by this one"
-        run.warn(f"{', '.join(found)}: {why}; `pamola-task clean --outputs {task_id}` removes outputs of earlier runs")
+    if not (found := outdated(run.files, run.places.of(task_id), record)):
+        return
+    from pamola_tasks_audit.records import why_outdated
+
+    said: dict[str, list[str]] = {}
+    for path in found:
+        said.setdefault(why_outdated(run, record, path), []).append(path)
+    for why, paths in said.items():
+        run.warn(f"{', '.join(paths)}: {why}")
 
 
 @hookimpl

@@ -230,14 +230,20 @@ def earlier_run(run: RunServices, path: str, sha256: str) -> str:
 
 def why_outdated(run: RunServices, record: Mapping[str, Any] | None, path: str) -> str:
     """What is to be said of a file in the output directory that the newest run did not leave."""
-    made = any(e.get("path") == path for r in _records(run) for e in r.get("output_files") or ())
-    if not made:
+    task_id = run.record.task_id
+    ask = getattr(run.history, "origin_of", lambda path, task_id: ("foreign", ""))
+    origin, run_id = ask(path, task_id)
+    if origin == "foreign":
         return "not made by this task: take it out of the directory"
-    if record is not None and not record.get("success"):
+    if origin == "edited":
         return (
-            "of an earlier run: the newest one failed and did not replace it; `pamola-task clean --outputs` removes it"
+            f"edited since run {run_id} left it, and not made by the newest run: `pamola-task clean --outputs --force"
+            f" {task_id}` removes it"
         )
-    return "no longer made by this task: `pamola-task clean --outputs` removes it"
+    clean = f"`pamola-task clean --outputs {task_id}` removes it"
+    if record is not None and not record.get("success"):
+        return f"of an earlier run: the newest one failed and did not replace it; {clean}"
+    return f"no longer made by this task: {clean}"
 
 
 def proof_of(recorded: Recorded) -> str:

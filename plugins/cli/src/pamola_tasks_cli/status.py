@@ -68,6 +68,8 @@ def status_of(run: RunServices, task_id: str) -> dict[str, Any]:
         "error": said.get("error"),
         "outdated": outdated(run.files, run.places.of(task_id), latest),
     }
+    find = getattr(run.history, "find_task_by_output", lambda path: None)
+    row["foreign"] = [path for path in row["outdated"] if (find(path) or {}).get("task_id") != task_id]
     # The lock is tried only where it can be held: who tries it at the wrong moment keeps another from starting.
     known = latest is not None and latest.get("status") not in ("running", "unknown")
     if holder is not None and not (known and holder.run_id == row["run"]) and run.lock.is_running(task_id):
@@ -105,9 +107,9 @@ def _detail(row: Mapping[str, Any]) -> str:
 
 
 def _outdated(row: Mapping[str, Any]) -> str:
-    count = len(row["outdated"])
-    files = "1 file" if count == 1 else f"{count} files"
-    return f"{files} that the newest run did not make (`clean --outputs`)" if count else ""
+    said = {"that the newest run did not make (`clean --outputs`)": len(row["outdated"]) - len(row["foreign"])}
+    said["that no run made"] = len(row["foreign"])
+    return "; ".join(f"{n} {'file' if n == 1 else 'files'} {why}" for why, n in said.items() if n)
 
 
 def _print_one(row: Mapping[str, Any], asked: str) -> None:
@@ -124,7 +126,8 @@ def _print_one(row: Mapping[str, Any], asked: str) -> None:
         rows.append(("took", duration(row["seconds"])))
     if _detail(row) and state != "running":
         rows.append((_LABELS.get(state, ""), _detail(row)))
-    rows += listed("no longer made", row["outdated"])
+    rows += listed("no longer made", [path for path in row["outdated"] if path not in row["foreign"]])
+    rows += listed("made by no run", row["foreign"])
     if state in _NEXT:
         rows.append(("go on", f"{program()} run {asked}  ({_NEXT[state]})"))
     facts(rows)

@@ -210,6 +210,15 @@ class ExecutionLog:
         # The log is short; or the run that left the file last was changed so that it did not.
         return next((record for record in self.records() if _left(record, wanted)), None)
 
+    def origin_of(self, path: str, task_id: str) -> tuple[str, str]:
+        """Where a file among the outputs of a task comes from: `left` as a run of the task left it, `edited` since
+        then, or `foreign`; and which run that was."""
+        record = self.find_task_by_output(path)
+        if record is None or record["task_id"] != task_id:
+            return "foreign", ""
+        known = next((entry.get("sha256") for entry in record["output_files"] if entry["path"] == path), None)
+        return "left" if known == self._files.recognise(path).sha256 else "edited", record["task_run_id"]
+
     # ------------------------------------------------------------ changes by other tools
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
