@@ -62,7 +62,7 @@ class AlphaKAnonymity(PrivacyModel):
 class BetaLikeness(PrivacyModel):
     """No sensitive value gains more than β in a class, relative to its part p of the table: (q - p) / p ≤ β.
 
-    J. Cao and P. Karras: Publishing microdata with a robust privacy guarantee, PVLDB 5(11), 2012, definitions 2 and 3.
+    J. Cao and P. Karras: Publishing microdata with a robust privacy guarantee, PVLDB 5(11), 2012.
     The measure is the greatest gain of a class, 0 where nothing gains.
 
     Args:
