@@ -48,7 +48,8 @@ def parts(folder: Path) -> list[float]:
 @pytest.mark.parametrize("presence", [{"delta_max": 0.5}, {"delta_max": 0.6, "delta_min": 0.15}, {"delta_max": 0.31}])
 @pytest.mark.parametrize("person", [None, "who"])
 def test_the_written_table_keeps_it(presence: dict[str, float], person: str | None, tmp_path: Path) -> None:
-    more: dict[str, Any] = {} if person else {"person": None, "direct_identifiers": ["who"]}
+    more: dict[str, Any] = {"bounds": "tight"}  # rounded cells cover persons of other classes, too
+    more |= {} if person else {"person": None, "direct_identifiers": ["who"]}
     told = done(operation(presence, **more), DRAWN, tmp_path, all=EVERYBODY)
     found = parts(tmp_path)
     assert presence.get("delta_min", 0) <= min(found)
@@ -80,6 +81,7 @@ WRONG: dict[str, tuple[AnonymizeOperation, str]] = {
     "no population": (operation({"delta_max": 0.5}, method="k-anonymity", population=None), "name it in `population`"),
     "apart": (operation({"delta_max": 0.5}, person_records="apart"), "leave out `person_records: apart`"),
     "strategy": (operation({"delta_max": 0.5, "delta_min": 0.1}, strategy="hierarchy"), "needs strategy mondrian"),
+    "bounds": (operation({"delta_max": 0.5, "delta_min": 0.1}), "needs strategy mondrian and `bounds: tight`"),
 }
 
 

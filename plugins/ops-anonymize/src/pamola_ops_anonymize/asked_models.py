@@ -50,10 +50,12 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
             f"AnonymizeOperation: {of_population[0].name} needs all records of a person in one class: leave out"
             f" `person_records: apart`"
         )
-    if any(getattr(model, "delta_min", 0) for model in of_population) and operation.strategy != "mondrian":
+    if any(getattr(model, "delta_min", 0) for model in of_population) and (
+        (operation.strategy, operation.bounds) != ("mondrian", "tight")
+    ):
         raise ParameterError(
-            "AnonymizeOperation: `delta_min` above 0 needs strategy mondrian: the others leave persons of the"
-            " population in no class of the release"
+            "AnonymizeOperation: `delta_min` above 0 needs strategy mondrian and `bounds: tight`: otherwise cells overlap,"
+            " or persons of the population are in no class of the release"
         )
     if type(counted) not in (KAnonymity, KMap):  # another plugin's: the search itself sees to ours
         models.append(counted)
