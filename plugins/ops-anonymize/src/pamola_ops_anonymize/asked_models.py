@@ -54,8 +54,8 @@ def promise_of(operation: Any, registered: Mapping[str, Any]) -> Promise:
         (operation.strategy, operation.bounds) != ("mondrian", "tight")
     ):
         raise ParameterError(
-            "AnonymizeOperation: `delta_min` above 0 needs strategy mondrian and `bounds: tight`: otherwise cells overlap,"
-            " or persons of the population are in no class of the release"
+            "AnonymizeOperation: `delta_min` above 0 needs strategy mondrian and `bounds: tight`: otherwise cells"
+            " overlap, or persons of the population are in no class of the release"
         )
     if type(counted) not in (KAnonymity, KMap):  # another plugin's: the search itself sees to ours
         models.append(counted)
