@@ -9,6 +9,7 @@ import click
 from pamola_tasks.errors import AlreadyRunning, UsageError
 from pamola_tasks.protocols import RunServices
 from pamola_tasks.record import rfc3339
+from pamola_tasks_checkpoints.entries import DROPPED
 from pamola_tasks_checkpoints.manager import TaskContextManager
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def _of_step(saved: SavedStep) -> dict[str, Any]:
     return {
         "kind": "step",
         "run": saved.run_id,
-        "bytes": sum(output.bytes for output in saved.outputs),
-        "files": [output.path for output in saved.outputs],
+        "bytes": sum(output.bytes for output in saved.outputs if output.kind != DROPPED),
+        "files": [output.path for output in saved.outputs if output.kind != DROPPED],
     }
 
 

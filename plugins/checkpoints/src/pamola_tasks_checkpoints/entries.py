@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pamola_tasks.record import Artifact
 
 METRICS = "metrics"  # the kind of a saved output that is neither a dataset nor an artifact
+DROPPED = "dropped"  # that of an intermediate dataset which was deleted after a successful run
 
 
 def to_entry(saved: SavedStep) -> dict[str, Any]:

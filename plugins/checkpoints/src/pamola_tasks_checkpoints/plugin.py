@@ -12,6 +12,25 @@ if TYPE_CHECKING:
 PAMOLA_HOOK_API = 1
 
 
+@hookimpl
+def pamola_add_settings() -> str:
+    """The section `checkpoints`."""
+    return "pamola_tasks_checkpoints.settings:CheckpointsSettings"
+
+
+@hookimpl
+def pamola_on_run_finished(run: RunServices) -> None:
+    """Delete intermediate datasets, where a successful run of all steps is to leave none."""
+    drop = getattr(run.checkpoints, "drop_intermediate", None)
+    if (
+        drop
+        and run.record.success
+        and not run.options.selection
+        and not run.config.plugin("checkpoints").keep_intermediate
+    ):
+        drop()
+
+
 @hookimpl(trylast=True)
 def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
     """Remember finished steps in a journal of the task."""

@@ -11,7 +11,7 @@ from pamola_tasks.errors import EncryptionError
 from pamola_tasks.operation import operation_seed
 from pamola_tasks.record import SavedOutput, SavedStep, now, rfc3339
 from pamola_tasks.storage.staging import StepStaging, offer
-from pamola_tasks_checkpoints.entries import METRICS, keep_metrics, kept_metrics, locked, saved_artifact
+from pamola_tasks_checkpoints.entries import DROPPED, METRICS, keep_metrics, kept_metrics, locked, saved_artifact
 from pamola_tasks_checkpoints.fingerprint import ENCRYPTION_KEY, changes, concealed, mark_of, parts_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices, StagedStep
     from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
+
+_DATASETS = ("output", "intermediate", DROPPED)
 
 
 class RunCheckpoints:
@@ -83,22 +85,57 @@ class RunCheckpoints:
         saved = self._usable.get(step.id)
         if saved is None:
             return "" if step.id in self._loaded else self.doubted().get(step.id, "")
-        if ENCRYPTION_KEY in saved.fingerprint:
-            parts[ENCRYPTION_KEY] = self._key_at_hand()
-        if reasons := changes(saved.fingerprint, parts) or self.verify(saved) or self._locked(saved):
+        if reasons := self._reasons(saved, parts):
             return "; ".join(reasons)
+        dropped = [output.name for output in saved.outputs if output.kind == DROPPED]
+        if dropped and self._first_changed:
+            return f"{', '.join(dropped)} was deleted after the last run, and step {self._first_changed} has to run"
         for output in saved.outputs:
             if output.kind != METRICS:
                 self._claims[str(run.files.root / output.path)] = step.id
-            if output.kind in ("output", "intermediate"):
-                offer(run, output)
+        self._offer(saved)
         return attrs.evolve(saved, metrics=kept_metrics(run.files, saved))
+
+    def _reasons(self, saved: SavedStep, parts: dict[str, str]) -> list[str]:
+        """Why a step cannot be skipped to its record, in words; empty where it can."""
+        if ENCRYPTION_KEY in saved.fingerprint:
+            parts[ENCRYPTION_KEY] = self._key_at_hand()
+        return changes(saved.fingerprint, parts) or self.verify(saved) or self._locked(saved)
+
+    @cached_property
+    def _first_changed(self) -> str:
+        """The first step of the plan that would run, though all that others left were there; empty where none would."""
+        for step in self._run.plan:
+            saved = self._usable.get(step.id)
+            if saved is None or self._reasons(saved, self._fingerprint(step)):
+                return step.id
+            self._offer(saved)
+        return ""
+
+    def _offer(self, saved: SavedStep) -> None:
+        for output in saved.outputs:
+            if output.kind in _DATASETS:
+                offer(self._run, output)
+
+    def drop_intermediate(self) -> None:
+        """Delete what steps left for later steps only, and remember what it was."""
+        for saved in self.load().values():
+            dropped = tuple(attrs.evolve(o, kind=DROPPED) if o.kind == "intermediate" else o for o in saved.outputs)
+            if dropped != saved.outputs:
+                self.save(attrs.evolve(saved, outputs=dropped))  # first: else a kill would make its step run again
+            for output in dropped:
+                if output.kind == DROPPED:
+                    self._run.files.unlink(output.path, missing_ok=True)
+        self._run.record.intermediates.clear()
 
     def _fingerprint(self, step: Step) -> dict[str, str]:
         """What the step would be made of now."""
         run = self._run
         record = run.record
-        known = {dataset.name: dataset.sha256 for dataset in (*record.inputs, *record.intermediates, *record.outputs)}
+        left = (output for id_ in run.plan.step_ids if id_ in self._usable for output in self._usable[id_].outputs)
+        known = {output.name: output.sha256 for output in left if output.kind in _DATASETS}
+        known = {name: sha256 for name, sha256 in known.items() if run.plan.writer_of(name) is not None}
+        known |= {dataset.name: dataset.sha256 for dataset in (*record.inputs, *record.intermediates, *record.outputs)}
         inputs = {name: known[name] if name in known else run.data_source.describe(name).sha256 for name in step.reads}
         seed = operation_seed(record.seed, step.id)
         parts = parts_of(step.operation, distribution=step.distribution, inputs=inputs, seed=seed)
@@ -120,7 +157,7 @@ class RunCheckpoints:
 
     def _locked(self, saved: SavedStep) -> list[str]:
         """Why outputs that are there cannot be used: the first that was encrypted with a key that is not at hand."""
-        encrypted = (output for output in saved.outputs if output.encrypted)
+        encrypted = (output for output in saved.outputs if output.encrypted and output.kind != DROPPED)
         return [reason for output in encrypted if (reason := locked(self._run.files, output))][:1]
 
     def _key_at_hand(self) -> str:

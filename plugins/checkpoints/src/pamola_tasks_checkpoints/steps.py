@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pamola_tasks.errors import CheckpointError, PathSecurityError
 from pamola_tasks.protocols import Diagnosis
 from pamola_tasks.storage import journal
-from pamola_tasks_checkpoints.entries import from_entry, locked, to_entry
+from pamola_tasks_checkpoints.entries import DROPPED, from_entry, locked, to_entry
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Files
@@ -118,7 +118,8 @@ class FinishedSteps:
 
     def verify(self, saved: SavedStep) -> list[str]:
         """Why the outputs of a saved step cannot be used, in words; empty when all are there, unchanged."""
-        return [reason for output in saved.outputs if (reason := self._damage(output) or locked(self._files, output))]
+        left = [output for output in saved.outputs if output.kind != DROPPED]
+        return [reason for output in left if (reason := self._damage(output) or locked(self._files, output))]
 
     def _damage(self, output: SavedOutput) -> str:
         what = f"{output.kind} {output.name} ({output.path})"
@@ -166,7 +167,7 @@ class FinishedSteps:
             found += [
                 _wrong(f"step {saved.step_id}: {reason}", "the next run makes it again")
                 for output in saved.outputs
-                if (reason := self._damage(output))  # what only lacks a key here is sound
+                if output.kind != DROPPED and (reason := self._damage(output))  # what only lacks a key here is sound
             ]
         return found + self._strays(steps)
 
