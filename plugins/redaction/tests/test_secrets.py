@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import html
 import json
 import pickle
+import quopri
+import random
+import shlex
+import string
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -269,3 +276,70 @@ def test_a_text_that_cannot_be_redacted_is_not_shown() -> None:
             raise RuntimeError("cannot look")
 
     assert Redactor()(Odd("the word is hunter22")) == MASK
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "base32": lambda s: base64.b32encode(s.encode()).decode(),
+    "base32 in lower case": lambda s: base64.b32encode(s.encode()).decode().lower().rstrip("="),
+    "base32 inside": lambda s: base64.b32encode(f"user:{s}!".encode()).decode(),
+    "base32hex": lambda s: base64.b32hexencode(s.encode()).decode(),
+    "base85": lambda s: base64.b85encode(s.encode()).decode(),
+    "base64 in UTF-16": lambda s: base64.b64encode(s.encode("utf-16-le")).decode(),
+    "hex": lambda s: s.encode().hex(),
+    "HEX": lambda s: s.encode().hex().upper(),
+    "hex with colons": lambda s: s.encode().hex(":"),
+    "HEX with blanks": lambda s: s.encode().hex(" ").upper(),
+    "hex in fours": lambda s: s.encode().hex(" ", 2),
+    "bytes of C": lambda s: ", ".join(f"0x{byte:02x}" for byte in s.encode()),
+    "\\x escapes": lambda s: "".join(f"\\x{byte:02x}" for byte in s.encode()),
+    "a list of numbers": lambda s: str(list(s.encode())),
+    "HTML": html.escape,
+    "HTML numbers": lambda s: "".join(f"&#{ord(c)};" for c in s),
+    "HTML hex": lambda s: "".join(f"&#x{ord(c):X};" for c in s),
+    "URL, all": lambda s: "".join(f"%{byte:02x}" for byte in s.encode()),
+    "URL twice": lambda s: quote(quote(s, safe=""), safe=""),
+    "URL, some": lambda s: quote(s, safe="/:"),
+    "JSON, all": lambda s: "".join(f"\\u{ord(c):04x}" for c in s),
+    "JSON of PHP": lambda s: json.dumps(s).replace("/", "\\/"),
+    "JSON in JSON in JSON": lambda s: json.dumps(json.dumps(json.dumps(s))),
+    "SQL": lambda s: s.replace("'", "''"),
+    "CSV": lambda s: s.replace('"', '""'),
+    "shell": shlex.quote,
+    "quoted-printable": lambda s: quopri.encodestring(s.encode()).decode().strip(),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_forty_secrets_are_found_in_every_encoding(encoding: str) -> None:
+    chance, signs = random.Random(4711), string.ascii_letters + string.digits + "!#$&<>\"'+/=\u00e4\u00df"
+    secrets = ["q7" + "".join(chance.choices(signs, k=3 + number % 14)) + "z" for number in range(40)]
+    hide = redactor(*secrets)
+    written = [ENCODINGS[encoding](secret) for secret in secrets]
+    assert [text for text in written if text in hide(f"with {text} in it")] == []
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.swapcase, lambda text: text[::-1]])
+def test_a_long_secret_of_letters_and_digits_is_found_in_any_case_and_backwards(change: Callable[[str], str]) -> None:
+    assert redactor("hUnter2-of-Vienna")(change("hUnter2-of-Vienna")) == MASK
+
+
+def test_what_is_no_encoding_of_a_secret_stays() -> None:
+    """Times, hashes, lists of numbers, escapes, and words that are a secret in another case."""
+    texts = [
+        "04:05:06 12:30:05.250 2026-11-30",
+        "70:71:58:79:33:35:37",
+        hashlib.sha256(b"x").hexdigest(),
+        "[12, 13, 14, 15, 16]",
+        "100% of a%20b and &amp; &lt; \\u00e4 it''s",
+        "anonymize ANONYMIZE",
+        "pqxy1 pqXy12x",
+        "NB2HI4DTHIXS6ZLYMFWXA3DF",
+    ]
+    hide = redactor("pqXy1", "Anonymize", "s3cret-of-the-shop", "grauer Esel 9")
+    assert [hide(text) for text in texts] == texts
+
+
+@pytest.mark.parametrize("name", "BANK_PIN PIN card_pin MAIL_OTP GITHUB_PAT REGISTRY_AUTH X_PASS HASH_SALT".split())
+def test_names_of_variables_that_say_that_they_are_secret(name: str) -> None:
+    assert is_secret_name(name)
+    assert not any(map(is_secret_name, ("pin", "pin_count", "spin", "compass", "auth", "salt", "author", "OPINION")))

@@ -94,7 +94,7 @@ class Summary:
     def problem(self, told: Mapping[str, Any], unknown: set[str]) -> str:
         """What is wrong with what is in it, given the ids of its runs that are `unknown` to the log; else nothing."""
         if unknown:
-            return f"has runs that the log does not have, such as {min(unknown)}: added, or pruned by a killed `prune`"
+            return f"has runs that the log does not have, such as {min(unknown)} (added, or pruned by a killed `prune`)"
         shown = {str(record["task_run_id"]): {"report_files": [], **record} for record in told["executions"]}
         entries = journal.decoded(Reader(self._segments).backwards(), but=events.STEP)
         known = list(islice(events.records(entries, self._damaged), SHOWN))

@@ -19,6 +19,8 @@ TELLING = frozenset(
 )
 _TELLING_ENDS = ("password", "passwd", "passphrase", "passwort")
 _DOUBTFUL = frozenset("key pass pw pin auth otp salt pepper sig signature".split())
+_TELLING_LAST = frozenset("pin otp passcode passkey cvv cvc puk".split())  # behind another word: `bank_pin`
+_OF_VARIABLES = _TELLING_LAST | frozenset("pass pat auth salt pepper jwt".split())  # and as last word in capitals
 _KEY_BEFORE = frozenset(
     "api access private secret master encryption decryption signing auth session account ssh hmac aes rsa fernet jwt"
     " shared license".split()
@@ -107,6 +109,8 @@ def is_secret_name(key: str) -> bool:
         return False
     whole = "".join(words)
     if words == ["key"] or whole in TELLING or any(w in TELLING or w.endswith(_TELLING_ENDS) for w in words):
+        return True
+    if words[-1] in (_OF_VARIABLES if key.isupper() else _TELLING_LAST if len(words) > 1 else ()):
         return True
     if len(words) > 1 and words[-1] == "pass" and words[-2] in ("db", "smtp", "mail", "user", "ssh", "ftp", "admin"):
         return True

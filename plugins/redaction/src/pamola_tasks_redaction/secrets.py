@@ -6,16 +6,15 @@ likely to be written in, by `***`, and masks what key names and well-known token
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 
 from pamola_tasks.secret import MASK, Secret, variables
+from pamola_tasks_redaction.known import Known
 from pamola_tasks_redaction.secret_shapes import NO_SECRETS, TELLING, URL_CREDENTIALS, is_secret_name, mask_shapes
 
 if TYPE_CHECKING:
@@ -24,62 +23,6 @@ if TYPE_CHECKING:
     from pamola_tasks_redaction.disclosure import Disclosure
 
 _FOLDERS_OF_SHELLS = ("PWD", "OLDPWD")  # which would be passwords by their names
-_SHORT = 8  # a secret of fewer characters may be a part of a word by chance
-_IN_A_WORD = re.compile(r"[^\W\u2e80-\U0010ffff]")  # Chinese, Japanese and Korean have no blanks between words
-_ESCAPE = re.compile(r"(?:\\(?:[abfnrtv0]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})|%[0-9a-fA-F]{2}|\[[0-9;]{1,5}m)\Z")
-
-
-def _inside_base64(raw: bytes) -> Iterator[str]:
-    """What of these bytes is seen in the base64 of a longer text (`user:password`), wherever in it they stand."""
-    for offset in range(3):
-        first, last = (offset * 8 + 5) // 6, (offset + len(raw)) * 8 // 6
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            core = encode(bytes(offset) + raw).decode("ascii")[first:last]
-            if len(core) >= 8:
-                yield core
-
-
-def _forms(value: str) -> set[str]:
-    """The ways in which a secret's exact bytes may be written in text."""
-    try:
-        raw = value.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = value.encode("utf-8", "surrogatepass")
-    forms = {
-        value,
-        quote(value, safe="", errors="replace"),
-        quote_plus(value, errors="replace"),
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        json.dumps(json.dumps(value))[3:-3],
-        repr(value)[1:-1],
-        repr(raw)[2:-1],
-        raw.hex(),
-        raw.hex().upper(),
-        *_inside_base64(raw),
-    }
-    forms |= {re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), form) for form in forms if "%" in form}
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        text = encode(raw).decode("ascii")
-        forms |= {text, text.rstrip("=")}
-    return {form for form in forms if len(form) >= 4}
-
-
-def _pattern(forms: Iterable[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-
-
-def _masked_word(found: re.Match[str]) -> str:
-    """A short secret hidden where it is a word; as a part of a longer word or number it stays."""
-    text, word, start, end = found.string, found[0], found.start(), found.end()
-    before, after = text[max(0, start - 7) : start], text[end : end + 2]
-    begins = bool(_IN_A_WORD.match(word[0]) and _IN_A_WORD.match(before[-1:])) and not _ESCAPE.search(before)
-    ends = bool(_IN_A_WORD.match(word[-1]) and _IN_A_WORD.match(after[:1]))
-    if not (begins or ends) and word.isdecimal():  # 2026 in 2026-11-29, 4711 in 0.4711
-        begins = before[-1:] in ("-", ".") and before[-2:-1].isdecimal()
-        ends = after[:1] in ("-", ".") and after[1:].isdecimal()
-    return word if begins or ends else MASK
 
 
 @lru_cache(maxsize=1)
@@ -129,10 +72,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._forms: set[str] = set()
-        self._short_forms: set[str] = set()
-        self._exact: re.Pattern[str] | None = None
-        self._words: re.Pattern[str] | None = None
+        self._known = Known()
         self._patterns: list[re.Pattern[str]] = []
         self._predicates: list[Callable[[str], bool]] = []
         self._secret_names: set[str] = set()
@@ -147,16 +87,9 @@ class Redactor:
         # Of an address with a password the password alone is a secret too.
         inside = {part for found in URL_CREDENTIALS.finditer(value) for part in (found[2], unquote(found[2]))}
         with self._lock:
-            before = len(self._forms) + len(self._short_forms)
-            for text in {value, *inside}:
-                if text in own_words():
-                    continue
-                found = _forms(text)
-                short = {form for form in found if len(form) < _SHORT} if len(text) < _SHORT else set()
-                self._short_forms |= short
-                self._forms |= found - short
-            if len(self._forms) + len(self._short_forms) > before:
-                self._exact, self._words = _pattern(self._forms), _pattern(self._short_forms)
+            for text in {value, *inside} - own_words():
+                if len(text) >= 4:
+                    self._known.add(text)
 
     def learn_environment(self, environ: Mapping[str, str] | None = None) -> None:
         """Register the values of the variables whose names say that they are secret."""
@@ -217,9 +150,9 @@ class Redactor:
             return MASK
 
     def _without_known(self, text: str) -> str:
-        if self._exact is not None:
-            text = self._exact.sub(MASK, text)
-        return text if self._words is None else self._words.sub(_masked_word, text)
+        for start, end in reversed(self._known.spans(text)):
+            text = f"{text[:start]}{MASK}{text[end:]}"
+        return text
 
     def _masked(self, text: str) -> str:
         text = self._without_known(text)
