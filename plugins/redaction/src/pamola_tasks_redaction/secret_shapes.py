@@ -45,7 +45,8 @@ _PROSE = frozenset(
     " written change attribute words claims dropped all gave metrics timeout memory open success byte about pip mend"
     " left python rotation everything others row wait programs `pamola-task finalize( date already how lines rows"
     " removed: plugins: use_encryption data_types retry.on trust.folders: sensitive_patterns:"
-    " encryption.key_command:".split()
+    " encryption.key_command: these take `budget_delta` `contributions` `delta` `person` `locale` `rho` `characters`"
+    " `alphabet:".split()
 )
 _WORD = re.compile(r"`?[A-Za-z][a-z_.-]*[(:]?")
 _GOES_ON = re.compile(r"\)?,? [\w'`(-]")
