@@ -66,25 +66,39 @@ WHOLE = Decimals(0, pointless=True)
 def decimals_of(text: Any, numbers: Any, *, plain: bool, longest: int) -> Decimals | None:
     """How cells are written that Arrow takes for these floats; None where doubles do not hold what the texts say.
 
-    `plain` cells have digits, a point and a minus sign only, and no zero before another digit; `longest` is the length
-    of the longest.
+    None begins with a zero before another digit. `plain` cells have digits, a point and a minus sign only; `longest` is
+    the length of the longest.
     """
     if plain and longest <= EXACT_DIGITS:
         return _plain(text, numbers)
-    if not plain and not pc.all(pc.match_substring_regex(text, _NUMBER)).as_py():
+    marked = None if plain else _marked(text)
+    if marked is not None and not pc.all(pc.match_substring_regex(text.filter(marked), _NUMBER)).as_py():
         return None
     long = longer_than_needed(text, numbers)
     if long is None:
         return None
     found = Decimals(None, odd=True) if long else None
-    exponent = None if plain else pc.match_substring_regex(text, "[eEi]")
-    if exponent is not None and pc.any(exponent).as_py():
-        found = _with(found, _of_exponents(text.filter(exponent)))
-        without = pc.invert(exponent)
+    if marked is not None:
+        found = _with(found, _of_exponents(text.filter(marked)))
+        without = pc.invert(marked)
         text, numbers = text.filter(without), numbers.filter(without)
     if text.null_count < len(text):
         found = _with(found, _plain(text, numbers))
     return found
+
+
+def _marked(text: Any) -> Any:
+    """Cells that have a letter in them, or a plus sign."""
+    found = []
+    for chunk in _chunks(text):
+        _, offsets_buffer, data_buffer = chunk.buffers()
+        offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+        marks = np.frombuffer(data_buffer or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
+        places = np.flatnonzero((marks >= ord("A")) | (marks == ord("+")))
+        cells = np.zeros(len(chunk), bool)
+        cells[np.searchsorted(offsets, offsets[0] + places, "right") - 1] = True
+        found.append(pa.array(cells))
+    return pa.chunked_array(found, pa.bool_()) if isinstance(text, pa.ChunkedArray) else found[0]
 
 
 def _with(one: Decimals | None, other: Decimals) -> Decimals:

@@ -43,7 +43,8 @@ def recognized(text: Any, written: Notation = _PLAIN) -> tuple[Kind, Any]:
         return Kind(NOTHING, missing), text
     kind, values = _kind(text.slice(0, _SAMPLE))
     if kind is not AS_TEXT and len(text) > _SAMPLE:
-        kind, values = _kind(text)
+        # A column with fractions in its first cells is not tried as whole numbers, which takes as long as floats.
+        kind, values = _decimal_or_text(text, _Shape(text)) if kind.type == pa.float64() else _kind(text)
     return attrs.evolve(kind, missing=missing), text if kind is AS_TEXT else values
 
 
@@ -89,12 +90,14 @@ def _kind(text: Any) -> tuple[Kind, Any]:
             return Kind(pa.bool_(), False), pc.equal(text, "True")
         return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
-    if shape.plain and not shape.minus_zero:
+    if shape.plain and not (shape.led or shape.minus_zero):
         return Kind(pa.int64(), False, wide=shape.longest > EXACT_DIGITS, decimals=WHOLE), whole
     return _decimal_or_text(text, shape)
 
 
 def _decimal_or_text(text: Any, shape: _Shape) -> tuple[Kind, Any]:
+    if shape.led:
+        return AS_TEXT, text
     try:
         numbers = pc.cast(text, pa.float64())
     except pa.ArrowInvalid:
@@ -107,7 +110,8 @@ class _Shape:
     """How the cells of a column that Arrow takes for numbers are written: looked at in bulk, not cell by cell."""
 
     def __init__(self, text: Any) -> None:
-        self.plain = True  # digits with at most a point and a minus sign, and no zero before another digit
+        self.plain = True  # digits with at most a point and a minus sign
+        self.led = False  # some cell begins with a zero before another digit
         self.minus_zero = False  # some cell begins with `-0`
         self.longest = pc.max(pc.binary_length(text)).as_py() or 0
         for chunk in text.chunks if isinstance(text, pa.ChunkedArray) else [text]:
@@ -132,5 +136,5 @@ class _Shape:
         zero = np.flatnonzero(marks[starts] == ord("0"))
         seconds = starts[zero] + 1
         second = marks[seconds[seconds < ends[zero]]]
-        self.plain = self.plain and not ((second >= ord("0")) & (second <= ord("9"))).any()
+        self.led = self.led or bool(((second >= ord("0")) & (second <= ord("9"))).any())
         self.minus_zero = self.minus_zero or bool(signed and minus[zero].any())
