@@ -48,7 +48,7 @@ _PROSE = frozenset(
     " encryption.key_command: these take `budget_delta` `contributions` `delta` `person` `locale` `rho` `characters`"
     " `alphabet:".split()
 )
-_WORD = re.compile(r"`?[A-Za-z][a-z_.-]*[(:]?")
+_WORD = re.compile(r"`?[A-Za-z][a-z_.-]*[(:`]?")
 _GOES_ON = re.compile(r"\)?,? [\w'`(-]")
 
 TOKEN_SHAPES = re.compile(
