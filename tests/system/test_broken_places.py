@@ -37,7 +37,7 @@ def write_task(project: Path, rows: int) -> None:
     (project / "configs/copy.yaml").write_text(
         "task_id: copy\ninput_datasets: {big: DATA/raw/big.csv}\noperations:\n"
         "  - AnonymizeOperation: {input_dataset: big, output_dataset: out, k: 2, quasi_identifiers: [b],"
-        " sensitive_attributes: [], direct_identifiers: [], on_identifiers: warn}\n"
+        " sensitive_attributes: [], direct_identifiers: [], on_identifiers: warn, register: false}\n"
     )
 
 

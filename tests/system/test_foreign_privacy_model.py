@@ -23,6 +23,7 @@ operations:
       quasi_identifiers: [age, zipcode, gender]
       sensitive_attributes: [diagnosis]
       direct_identifiers: [person_id]
+      register: false
       models: MODELS
 """
 

@@ -110,9 +110,53 @@ def test_fifty_persons_added_are_not_subtracted(tmp_path: Path) -> None:
     assert re.search(r"discloses disease of \d+ persons for certain", said)
     assert "release 1 (safe of task" in said
     assert "600 persons in both" in said
+    assert "`update: append`" in said
     assert "`pamola-task releases withdraw NUMBER`" in said
     second, _ = released(everybody, tmp_path / "elsewhere", register=False)
     assert subtracted(everybody, first, second, 50) > 3, "it would have told values"
+
+
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation"])
+def test_append_keeps_the_classes_and_makes_others_of_new_persons(tmp_path: Path, strategy: str) -> None:
+    everybody = people(700)
+    more = {"strategy": strategy, "update": "append", "l": 2}
+    first, told = released(everybody[:600], tmp_path, **more)
+    assert "continues" not in told
+    second, told = released(everybody[:650].sample(frac=1, random_state=1), tmp_path, **more)
+    assert {name: told[name] for name in ("continues", "records_kept", "records_new", "records_held_back")} == {
+        "continues": 1, "records_kept": 600, "records_new": 50, "records_held_back": 0}  # fmt: skip
+    assert (told["persons_below_k"], told["persons_disclosed"]) == (0, 0)
+    rows = [Counter(table.itertuples(index=False, name=None)) for table in (first, second)]
+    assert not rows[0] - rows[1], "all that was released is as it was"
+    grown = (rows[1] - rows[0]).elements()
+    added = pd.DataFrame(grown, columns=second.columns).groupby(QI)
+    assert added.size().min() >= 5
+    assert added["disease"].nunique().min() >= 2
+    assert subtracted(everybody[:650], first, second, 50) == 0
+    assert released(everybody[:650], tmp_path, **more)[1]["same_as"] == 2
+    third, told = released(everybody[:653], tmp_path, **more)
+    assert told["records_held_back"] == 3
+    assert len(third) == 650
+    assert released(everybody, tmp_path, **more)[1]["records_new"] == 50
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table[1:], "1 of its persons are not in people"),
+        (lambda table: table.assign(disease=["flu", *table["disease"][1:]]), "1 of its persons have other records"),
+        (lambda table: pd.concat([table, table[:1]]), "1 of its persons have other records"),
+    ],
+    ids=["left", "changed", "another record"],
+)
+def test_append_is_for_tables_that_only_grow(
+    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame], said: str
+) -> None:
+    frame = people(650)
+    frame.loc[0, "disease"] = "gout"
+    more = {"person": "id", "direct_identifiers": [], "update": "append"}
+    released(frame[:600], tmp_path, **more)
+    assert said in refusal(change(frame), tmp_path, **more)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +288,8 @@ def test_a_wrong_setting_of_the_register_is_refused() -> None:
         ({"register": []}, "`register` is empty"),
         ({"register": "id", "insensitive_attributes": ["id"]}, "id identifies persons (`register`)"),
         ({"register": False, "max_disclosed": 3}, "do nothing with `register: false`"),
+        ({"update": "append", "register": False}, "`update: append` does not go with `register: false`"),
+        ({"update": "append", "recoding": "full-domain", "strategy": "hierarchy"}, "with `recoding: full-domain`"),
         ({"max_disclosed": -1}, "max_disclosed"),
         ({"max_below_k": 1.5}, "max_below_k"),
     ):

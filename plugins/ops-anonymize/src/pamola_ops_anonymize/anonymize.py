@@ -28,7 +28,7 @@ from .persons import PersonRecords, Persons, repeated, smallest_class
 from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
 from .registering import Registration, register_columns, stated_columns
-from .release import Release, anonymized
+from .release import Release
 from .release_charts import charts_of
 from .release_facts import diversity, figures
 from .release_settings import (
@@ -45,6 +45,7 @@ from .release_settings import (
 )
 from .row_order import by_cells
 from .unlisted import OnIdentifiers, OnUnlisted, identifiers_to_drop, judge_quasi_identifiers
+from .updating import Update, release_of
 
 Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
 
@@ -127,6 +128,8 @@ class AnonymizeOperation(Operation):
             though no release discloses it alone.
         max_below_k: The share of the persons who may share their classes in all these releases with fewer than k - 1
             others.
+        update: For a table that grows: `append` leaves the classes of an earlier release as they are and makes others
+            of new persons; `anew` makes all classes anew.
         row_id: Whether to write a file `<output_dataset>_row_ids.csv` that is not to be released: for each released
             record its number in the input, counted from 0.
     """
@@ -167,6 +170,7 @@ class AnonymizeOperation(Operation):
     keep_order: bool = False
     register: bool | str | list[str] = attrs.field(default=True, validator=register_columns)
     max_disclosed: int = attrs.field(default=0, validator=whole_number(0))
+    update: Update = attrs.field(default="anew", validator=one_of(Update))
     max_below_k: float = attrs.field(default=1.0, validator=number(0, 1))
     row_id: bool = False
 
@@ -195,13 +199,9 @@ class AnonymizeOperation(Operation):
 
         kept = frame.drop(columns=dropped).reset_index(drop=True)
         promise = promise_of(self, registered_models(ctx.run))
-        release = anonymized(
-            kept,
-            self.quasi_identifiers,
-            self.k,
-            self._settings(ctx, promise, frame),
-            lambda done: ctx.progress(done, rows, "rows"),
-        )
+        registration = Registration(self, ctx, frame, [*self.direct_identifiers, *likely[DIRECT]])
+        how = self._settings(ctx, promise, frame)
+        release = release_of(self, ctx, registration, kept, how, lambda done: ctx.progress(done, rows, "rows"))
         grouping = check_release(
             release.coded,
             self.quasi_identifiers,
@@ -242,7 +242,6 @@ class AnonymizeOperation(Operation):
         metrics["likely_identifiers"] = likely[DIRECT]
         metrics["likely_quasi_identifiers"] = likely[QUASI]
 
-        registration = Registration(self, ctx, frame, [*self.direct_identifiers, *likely[DIRECT]])
         metrics["releases"] = registration.compare(release, grouping)
 
         # Parquet would keep the categories, and who groups by them later would get the empty ones too

@@ -13,6 +13,7 @@ from .columns import is_number
 from .local_suppression import MOST_COLUMNS
 from .registering import check_register
 from .release_settings import Output
+from .updating import check_update
 
 ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
 
@@ -43,6 +44,7 @@ def check_parameters(operation: Any) -> None:
                 )
 
     check_register(operation)
+    check_update(operation)
     _check_persons(operation)
     _check_models(operation)
     _check_columns_of_options(operation)

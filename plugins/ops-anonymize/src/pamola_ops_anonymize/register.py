@@ -59,6 +59,7 @@ class ReleasedTable:
         known: Of sensitive attributes, whether the value followed for certain when it was published.
         counterfeit: Whether the record is a counterfeit.
         cells: The released quasi-identifiers of each class, as text; None for a missing one.
+        losses: `ncp_set` and `ncp_hier` of each quasi-identifier, summed over the records.
     """
 
     persons: Mapping[str, Hashes]
@@ -67,6 +68,7 @@ class ReleasedTable:
     known: Mapping[str, Mask]
     counterfeit: Mask
     cells: Mapping[str, Sequence[str | None]]
+    losses: Mapping[str, Mapping[str, float]] = attrs.Factory(dict)
 
     def to_bytes(self) -> bytes:
         """As an Arrow file."""
@@ -79,10 +81,11 @@ class ReleasedTable:
         )
         columns = {f"{kind}:{name}": column for kind, part in kinds for name, column in part.items()}
         table = pa.table({**columns, "class": self.group, "counterfeit": self.counterfeit})
-        cells = json.dumps({name: list(texts) for name, texts in self.cells.items()})
+        more = {"cells": {name: list(texts) for name, texts in self.cells.items()}, "losses": dict(self.losses)}
+        table = table.replace_schema_metadata({name: json.dumps(value) for name, value in more.items()})
         sink = io.BytesIO()
-        with pa.ipc.new_file(sink, table.schema.with_metadata({"cells": cells})) as writer:
-            writer.write_table(table.replace_schema_metadata({"cells": cells}))
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
         return sink.getvalue()
 
     @classmethod
@@ -102,7 +105,7 @@ class ReleasedTable:
             values=parts["value"],
             known=parts["known"],
             counterfeit=table["counterfeit"].to_numpy(),
-            cells=json.loads(table.schema.metadata[b"cells"]),
+            **{name: json.loads(table.schema.metadata[name.encode()]) for name in ("cells", "losses")},
         )
 
     @cached_property

@@ -99,7 +99,7 @@ class Registration:
         with register.preparing(ctx.run.record.run_id, ctx.step.id) as (entries, enter):
             table, whose = self.table_of(release, grouping)
             digest = _digest(table, register.key_for("digest"))
-            told: dict[str, Any] = {"persons_by": [" + ".join(columns) for columns in self.columns]}
+            told: dict[str, Any] = {"persons_by": [" + ".join(columns) for columns in self.columns], **release.update}
             same = next((entry for entry in reversed(entries) if entry.digest == digest), None)
             if same is not None:
                 self._number = same.number
@@ -136,7 +136,11 @@ class Registration:
             str(name): [None if pd.isna(cell) else text_of(cell) for cell in coded[name].iloc[first].tolist()]
             for name in operation.quasi_identifiers
         }
-        values = {name: self._hashes(coded[name], "values") for name in operation.sensitive_attributes}
+        values = self.value_hashes(coded)
+        lost = {
+            kind: {name: loss * len(self._frame) - release.suppressed for name, loss in getattr(release, kind).items()}
+            for kind in ("ncp_set", "ncp_hier")
+        }
         # classes are numbered by their cells, and records sorted: nothing depends on the order of the input
         order = sorted(range(len(first)), key=lambda place: [texts[place] or "" for texts in cells.values()])
         number = np.empty(len(first), dtype=np.int64)
@@ -154,6 +158,7 @@ class Registration:
             known={name: np.zeros(len(rows), dtype=bool) for name in values},
             counterfeit=np.zeros(len(rows), dtype=bool),
             cells={name: [texts[place] for place in order] for name, texts in cells.items()},
+            losses=lost,
         )
         return table, np.unique(whose[rows], return_inverse=True)[1].astype(np.int64)
 
@@ -170,6 +175,10 @@ class Registration:
                 texts = texts + sized[codes]
             found[" + ".join(columns)] = self._hashes(texts.where(part.notna().all(axis=1)), "persons", missing=0)
         return found
+
+    def value_hashes(self, frame: pd.DataFrame) -> dict[str, Hashes]:
+        """Of records the sensitive attributes."""
+        return {name: self._hashes(frame[name], "values") for name in self._operation.sensitive_attributes}
 
     def _hashes(self, column: pd.Series[Any], use: str, missing: int | None = None) -> Hashes:
         """Keyed hashes of 64 bits of the cells, as a reader distinguishes them; of missing ones as of empty texts."""
@@ -224,7 +233,10 @@ class Registration:
             f"{told['persons_below_k']:,} of {told['persons']:,} persons share their classes in all of these releases"
             f" with fewer than k - 1 = {operation.k - 1} others, {told['persons_alone']:,} with nobody"
         )
-        how = "If an earlier release was never handed out, take it out: `pamola-task releases withdraw NUMBER`"
+        how = (
+            "For a table to which persons were added, keep the classes of the others with `update: append`; if an"
+            " earlier release was never handed out, take it out: `pamola-task releases withdraw NUMBER`"
+        )
         if found.persons > operation.max_disclosed:
             raise DataRefused(
                 f"{operation.output_dataset} is not released: together with earlier releases it discloses {attributes}"

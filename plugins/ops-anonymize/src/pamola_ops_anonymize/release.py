@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -47,6 +47,7 @@ class Release:
             record that is released.
         persons: Whose each released record is, where persons are counted; `persons_of_population` the same there.
         persons_before: How many persons the input has.
+        update: Of a release that continues an earlier one, which, and how many records are new; empty otherwise.
         distributions: Of each quasi-identifier before and after, over the records that could be grouped.
     """
 
@@ -63,6 +64,7 @@ class Release:
     persons: Persons | None = None
     persons_before: int = 0
     persons_of_population: Persons | None = None
+    update: dict[str, Any] = attrs.Factory(dict)
     distributions: dict[str, Distribution] = attrs.Factory(dict)
 
     @property

@@ -1,0 +1,101 @@
+"""An earlier release of a table that grows, and where the table's persons are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+import numpy as np
+import pandas as pd
+
+from pamola_tasks import OperationContext
+
+from .domains import Ints, Mask
+from .intersecting import Pair
+from .register import Entry, ReleasedTable
+from .registering import Registration
+from .residual import NOWHERE
+
+
+@attrs.frozen(eq=False)
+class Earlier:
+    """An earlier release with the same quasi-identifiers.
+
+    Attributes:
+        entry: What the register has of it.
+        table: What was released.
+        group: For each record of the table that is to be released the class of its person then, `NOWHERE` if new.
+        left: Persons of it who are not in the table.
+        changed: Persons of it who have other records, or other sensitive values, in the table.
+        unchanged: For each record of the table whether its person has the same records and values as then.
+    """
+
+    entry: Entry
+    table: ReleasedTable
+    group: Ints
+    left: int
+    changed: int
+    unchanged: Mask
+
+    @classmethod
+    def of(cls, entry: Entry, old: ReleasedTable, new: ReleasedTable) -> Earlier:
+        """Match the persons of a table with those of an earlier release."""
+        pair = Pair.of(new, old)
+        real = ~old.counterfeit
+        size = int(max(pair.person.max(initial=0), pair.earlier.max(initial=0))) + 1
+        then, now = (np.zeros(size + 1, dtype=np.int64) for _ in range(2))  # the last is of those who are unknown
+        np.add.at(then, pair.earlier[real], 1)
+        np.add.at(now, pair.person, 1)
+        group, other = np.full(size + 1, NOWHERE), np.full(size + 1, len(old.group))
+        np.maximum.at(group, pair.earlier[real], old.group[real])
+        np.minimum.at(other, pair.earlier[real], old.group[real])
+        group[-1] = NOWHERE
+        one, _ = pair.records(*_coded(new, old))
+        same = np.zeros(size + 1, dtype=np.int64)
+        np.add.at(same, pair.person[one], 1)
+        both = (then[:-1] > 0) & (now[:-1] > 0)
+        equal = np.append(both & (same[:-1] == then[:-1]) & (same[:-1] == now[:-1]) & (group == other)[:-1], False)
+        left = int(((then[:-1] > 0) & ~both).sum()) + int(then[-1])
+        return cls(entry, old, group[pair.person], left, int((both & ~equal[:-1]).sum()), equal[pair.person])
+
+    @property
+    def rows(self) -> Ints:
+        """The records of the table whose persons are in it."""
+        return np.flatnonzero(self.group != NOWHERE)
+
+
+def _coded(new: ReleasedTable, old: ReleasedTable) -> tuple[Ints, Ints]:
+    """The sensitive values of each record, as numbers that are the same for the same values."""
+    code = np.zeros(new.records + old.records, dtype=np.int64)
+    for name in new.values:
+        if name in old.values:
+            values, found = pd.factorize(np.append(new.values[name], old.values[name]))
+            code = pd.factorize(code * len(found) + values)[0].astype(np.int64)
+    return code[: new.records], code[new.records :]
+
+
+def earlier_releases(
+    registration: Registration, frame: pd.DataFrame, quasi_identifiers: Sequence[str], ctx: OperationContext
+) -> Iterator[Earlier]:
+    """The releases with these quasi-identifiers and with persons of a table, newest first."""
+    if not registration.register.exists:
+        return
+    rows = np.arange(len(frame))
+    attempt = ctx.run.record.run_id, ctx.step.id
+    nothing = np.zeros(len(frame), dtype=bool)
+    new = ReleasedTable(
+        persons=registration.person_hashes(rows),
+        group=np.zeros(len(frame), dtype=np.int64),
+        values=registration.value_hashes(frame),
+        known={},
+        counterfeit=nothing,
+        cells={},
+    )
+    for entry in reversed(registration.register.entries()):
+        if not entry.counts or (entry.facts.get("run_id"), entry.facts.get("step")) == attempt:
+            continue
+        table = registration.register.table(entry)
+        if set(table.cells) == set(quasi_identifiers):
+            found = Earlier.of(entry, table, new)
+            if len(found.rows):
+                yield found
