@@ -140,6 +140,55 @@ def test_append_keeps_the_classes_and_makes_others_of_new_persons(tmp_path: Path
     assert released(everybody, tmp_path, **more)[1]["records_new"] == 50
 
 
+def test_m_invariant_releases_leave_every_person_m_values(tmp_path: Path) -> None:
+    """Persons come and go in five releases; what all classes of a person have in common is never one value."""
+    everybody = people(800)
+    more = {"update": "m-invariant", "l": 3}
+    left: dict[str, set[str]] = {}
+    counterfeits = 0
+    tables = []
+    for part in (everybody[:600], everybody[:650], everybody[80:650], everybody[80:800], everybody[:300]):
+        table, told = released(part, tmp_path, **more)
+        tables.append(table)
+        assert told["persons_disclosed"] == 0 if told["compared_with"] else told["continues"] is None
+        assert told["m"] >= 3
+        assert len(table) == told["records_kept"] + told["records_new"] + told["counterfeits"]
+        counterfeits += told["counterfeits"]
+        grouped = table.groupby(QI)["disease"]
+        assert grouped.nunique().min() >= 3
+        for cells, disease, person in zip(classes(part, table), part["disease"], part["id"], strict=True):
+            if cells and (values := set(grouped.get_group(cells))) and disease in values:
+                left[person] = left.get(person, values) & values
+    assert counterfeits > 0
+    assert min(map(len, left.values())) >= 3
+    assert subtracted(everybody[:650], tables[0], tables[1], 50) == 0
+    assert released(everybody[:650], tmp_path, **more)[1]["same_as"] == 2
+
+
+def test_where_m_invariance_cannot_be_reached_it_says_why(tmp_path: Path) -> None:
+    frame = people(300)
+    more = {"update": "m-invariant", "l": 3}
+    frequent = frame.assign(disease=["flu"] * 200 + [*frame["disease"][200:]])
+    table, told = released(frequent, tmp_path / "frequent", **more)
+    assert told["records_held_back"] > 50, "no value may have more than a third"
+    assert Counter(table["disease"])["flu"] * 3 <= len(table)
+    assert "at most one in 3 may have it" in refusal(frame.assign(disease="flu"), tmp_path, **more)
+    assert "further records of a person" in refusal(pd.concat([frame, frame[:3]]), tmp_path, **more)
+    released(frame, tmp_path)
+    assert "begin a series with `update: m-invariant`" in refusal(frame[:200], tmp_path, **more)
+
+
+def test_a_counterfeit_has_cells_like_others_of_its_class(tmp_path: Path) -> None:
+    frame = people(600).assign(visits=range(600))
+    more = {"update": "m-invariant", "l": 3, "insensitive_attributes": ["visits"], "row_id": True}
+    released(frame, tmp_path, **more)
+    table, told = released(frame[300:], tmp_path, **more)
+    assert told["counterfeits"] > 0
+    assert set(table["visits"]) <= set(map(str, range(300, 600)))
+    ids = pd.read_csv(tmp_path / "internal/safe_row_ids.csv")["row_id"]
+    assert (ids < 0).sum() == told["counterfeits"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -290,6 +339,12 @@ def test_a_wrong_setting_of_the_register_is_refused() -> None:
         ({"register": False, "max_disclosed": 3}, "do nothing with `register: false`"),
         ({"update": "append", "register": False}, "`update: append` does not go with `register: false`"),
         ({"update": "append", "recoding": "full-domain", "strategy": "hierarchy"}, "with `recoding: full-domain`"),
+        ({"update": "m-invariant"}, "`update: m-invariant` is of one sensitive attribute"),
+        (
+            {"update": "m-invariant", "sensitive_attributes": ["disease"], "t": 0.3},
+            "`update: m-invariant` does not go with `t`",
+        ),
+        ({"update": "sometimes"}, "`update`"),
         ({"max_disclosed": -1}, "max_disclosed"),
         ({"max_below_k": 1.5}, "max_below_k"),
     ):

@@ -129,7 +129,8 @@ class AnonymizeOperation(Operation):
         max_below_k: The share of the persons who may share their classes in all these releases with fewer than k - 1
             others.
         update: For a table that grows: `append` leaves the classes of an earlier release as they are and makes others
-            of new persons; `anew` makes all classes anew.
+            of new persons; `m-invariant` keeps for each person the set of sensitive values in their class, of `l`
+            values, and adds counterfeit records where that takes them (Xiao and Tao 2007); `none` continues no earlier release.
         row_id: Whether to write a file `<output_dataset>_row_ids.csv` that is not to be released: for each released
             record its number in the input, counted from 0.
     """
@@ -170,7 +171,7 @@ class AnonymizeOperation(Operation):
     keep_order: bool = False
     register: bool | str | list[str] = attrs.field(default=True, validator=register_columns)
     max_disclosed: int = attrs.field(default=0, validator=whole_number(0))
-    update: Update = attrs.field(default="anew", validator=one_of(Update))
+    update: Update = attrs.field(default="none", validator=one_of(Update))
     max_below_k: float = attrs.field(default=1.0, validator=number(0, 1))
     row_id: bool = False
 
@@ -206,7 +207,7 @@ class AnonymizeOperation(Operation):
             release.coded,
             self.quasi_identifiers,
             self.k,
-            rows,
+            rows + release.counterfeits,
             release.dropped,
             release.population,
             release.persons,

@@ -48,6 +48,8 @@ def classes_of(
     progress: Callable[[int], None] | None,
 ) -> tuple[Ints, list[int] | None]:
     """The class of each record to be grouped, `OUTSIDE` for all where they are fewer than k; as in `_grouped`."""
+    if settings.classes is not None:
+        return settings.classes, None
     nothing = np.full(len(table.combination), OUTSIDE, dtype=np.int64), None
     if settings.persons is None or not len(frame):
         enough = len(frame) and int(table.weights.sum()) >= k

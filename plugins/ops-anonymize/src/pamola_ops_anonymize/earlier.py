@@ -10,7 +10,7 @@ import pandas as pd
 
 from pamola_tasks import OperationContext
 
-from .domains import Ints, Mask
+from .domains import Ints
 from .intersecting import Pair
 from .register import Entry, ReleasedTable
 from .registering import Registration
@@ -25,17 +25,17 @@ class Earlier:
         entry: What the register has of it.
         table: What was released.
         group: For each record of the table that is to be released the class of its person then, `NOWHERE` if new.
+        part: The same for the classes as they were made, of which several may have the same cells.
         left: Persons of it who are not in the table.
         changed: Persons of it who have other records, or other sensitive values, in the table.
-        unchanged: For each record of the table whether its person has the same records and values as then.
     """
 
     entry: Entry
     table: ReleasedTable
     group: Ints
+    part: Ints
     left: int
     changed: int
-    unchanged: Mask
 
     @classmethod
     def of(cls, entry: Entry, old: ReleasedTable, new: ReleasedTable) -> Earlier:
@@ -56,7 +56,21 @@ class Earlier:
         both = (then[:-1] > 0) & (now[:-1] > 0)
         equal = np.append(both & (same[:-1] == then[:-1]) & (same[:-1] == now[:-1]) & (group == other)[:-1], False)
         left = int(((then[:-1] > 0) & ~both).sum()) + int(then[-1])
-        return cls(entry, old, group[pair.person], left, int((both & ~equal[:-1]).sum()), equal[pair.person])
+        part = np.full(size + 1, NOWHERE)
+        part[pair.earlier[real]] = old.part[real]
+        part[-1] = NOWHERE
+        changed = int((both & ~equal[:-1]).sum())
+        return cls(entry, old, group[pair.person], part[pair.person], left, changed)
+
+    def signatures(self, attribute: str) -> list[list[int]]:
+        """For each number in `part` the hashes of the sensitive values that its records can have."""
+        if self.table.signatures:
+            return [list(each) for each in self.table.signatures]
+        found: list[list[int]] = [[] for _ in range(int(self.table.part.max(initial=-1)) + 1)]
+        pairs = pd.DataFrame({"part": self.table.part, "value": self.table.values[attribute]}).drop_duplicates()
+        for part, value in pairs.itertuples(index=False, name=None):
+            found[part].append(int(value))
+        return found
 
     @property
     def rows(self) -> Ints:
@@ -77,23 +91,24 @@ def _coded(new: ReleasedTable, old: ReleasedTable) -> tuple[Ints, Ints]:
 def earlier_releases(
     registration: Registration, frame: pd.DataFrame, quasi_identifiers: Sequence[str], ctx: OperationContext
 ) -> Iterator[Earlier]:
-    """The releases with these quasi-identifiers and with persons of a table, newest first."""
-    if not registration.register.exists:
-        return
+    """The releases with these quasi-identifiers and with persons of a table, newest first.
+
+    If the same was released already, only those before that, so that it is the same again.
+    """
     rows = np.arange(len(frame))
     attempt = ctx.run.record.run_id, ctx.step.id
     nothing = np.zeros(len(frame), dtype=bool)
     new = ReleasedTable(
         persons=registration.person_hashes(rows),
         group=np.zeros(len(frame), dtype=np.int64),
+        part=np.zeros(len(frame), dtype=np.int64),
         values=registration.value_hashes(frame),
         known={},
         counterfeit=nothing,
         cells={},
     )
-    for entry in reversed(registration.register.entries()):
-        if not entry.counts or (entry.facts.get("run_id"), entry.facts.get("step")) == attempt:
-            continue
+    made_of = registration.made_of(frame)
+    for entry in registration.before(made_of, attempt):
         table = registration.register.table(entry)
         if set(table.cells) == set(quasi_identifiers):
             found = Earlier.of(entry, table, new)

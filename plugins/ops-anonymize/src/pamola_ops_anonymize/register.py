@@ -59,6 +59,8 @@ class ReleasedTable:
         known: Of sensitive attributes, whether the value followed for certain when it was published.
         counterfeit: Whether the record is a counterfeit.
         cells: The released quasi-identifiers of each class, as text; None for a missing one.
+        part: The number of the record's signature in `signatures`, of an m-invariant release; else as `group`.
+        signatures: Hashes of the sensitive values of each signature, and `texts` the value of each hash.
         losses: `ncp_set` and `ncp_hier` of each quasi-identifier, summed over the records.
     """
 
@@ -67,8 +69,11 @@ class ReleasedTable:
     values: Mapping[str, Hashes]
     known: Mapping[str, Mask]
     counterfeit: Mask
+    part: Ints
     cells: Mapping[str, Sequence[str | None]]
     losses: Mapping[str, Mapping[str, float]] = attrs.Factory(dict)
+    signatures: Sequence[Sequence[int]] = ()
+    texts: Mapping[int, str] = attrs.Factory(dict)
 
     def to_bytes(self) -> bytes:
         """As an Arrow file."""
@@ -80,8 +85,13 @@ class ReleasedTable:
             ("known", self.known),
         )
         columns = {f"{kind}:{name}": column for kind, part in kinds for name, column in part.items()}
-        table = pa.table({**columns, "class": self.group, "counterfeit": self.counterfeit})
-        more = {"cells": {name: list(texts) for name, texts in self.cells.items()}, "losses": dict(self.losses)}
+        table = pa.table({**columns, "class": self.group, "counterfeit": self.counterfeit, "part": self.part})
+        more: dict[str, Any] = {
+            "cells": {name: list(texts) for name, texts in self.cells.items()},
+            "losses": dict(self.losses),
+            "signatures": list(self.signatures),
+            "texts": list(self.texts.items()),
+        }
         table = table.replace_schema_metadata({name: json.dumps(value) for name, value in more.items()})
         sink = io.BytesIO()
         with pa.ipc.new_file(sink, table.schema) as writer:
@@ -105,7 +115,9 @@ class ReleasedTable:
             values=parts["value"],
             known=parts["known"],
             counterfeit=table["counterfeit"].to_numpy(),
-            **{name: json.loads(table.schema.metadata[name.encode()]) for name in ("cells", "losses")},
+            part=table["part"].to_numpy(),
+            texts=dict(json.loads(table.schema.metadata[b"texts"])),
+            **{name: json.loads(table.schema.metadata[name.encode()]) for name in ("cells", "losses", "signatures")},
         )
 
     @cached_property
@@ -273,6 +285,12 @@ class Register:
 
     # ------------------------------------------------------------ writing
 
+    def begin(self) -> None:
+        """Make the folder and the key where there is no register yet."""
+        new = not self.exists
+        self._files.mkdirs(self._folder)
+        self._key.make(new=new)
+
     @contextmanager
     def preparing(self, run_id: str, step: str) -> Iterator[tuple[list[Entry], Callable[..., int]]]:
         """Keep other runs out while a release is compared with the earlier ones.
@@ -282,8 +300,7 @@ class Register:
         Yields:
             The releases that count, and what enters another: `enter(table, digest, facts)` gives its number.
         """
-        self._files.mkdirs(self._folder)
-        self._key.make(new=not self.exists)
+        self.begin()
         own = self._journal()
         with own.appending() as append:
             lines = own.read()

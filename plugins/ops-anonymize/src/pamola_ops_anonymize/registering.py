@@ -112,6 +112,7 @@ class Registration:
                 "task_id": ctx.run.record.task_id,
                 "input": operation.input_dataset,
                 "dataset": operation.output_dataset,
+                "made_of": self.made_of(self._frame),
                 "persons": told["persons"],
                 "records": table.records,
                 "classes": grouping.classes,
@@ -125,12 +126,43 @@ class Registration:
         if self._number:
             self.register.written(self._number, record.path, record.sha256 or "")
 
+    def before(self, made_of: str, attempt: tuple[str, str]) -> list[Entry]:
+        """The releases that count, newest first, but for what an attempt at a step prepared.
+
+        Of several that were made of the same only those before the first.
+        """
+        entries = [
+            entry
+            for entry in self.register.entries()
+            if entry.counts and (entry.facts.get("run_id"), entry.facts.get("step")) != attempt
+        ]
+        first = next((entry.number for entry in entries if entry.facts.get("made_of") == made_of), None)
+        return [entry for entry in reversed(entries) if first is None or entry.number < first]
+
     # ------------------------------------------------------------ what is released
+
+    def made_of(self, frame: pd.DataFrame) -> str:
+        """A keyed hash of the persons of a table, their cells that matter here, and the settings."""
+        operation = self._operation
+        seen = pd.util.hash_pandas_object(frame[list(operation.quasi_identifiers)], index=False).to_numpy()
+        parts = [seen, *self.value_hashes(frame).values(), *self.person_hashes(np.arange(len(frame))).values()]
+        order = np.lexsort(parts)
+        asked = {
+            name: value
+            for name, value in operation.parameters().items()
+            if name not in ("max_disclosed", "max_below_k", "description")
+        }
+        made = hmac.new(self.register.key_for("made of"), repr(sorted(asked.items())).encode(), "sha256")
+        for part in parts:
+            made.update(np.ascontiguousarray(part[order]).tobytes())
+        return made.hexdigest()
 
     def table_of(self, release: Release, grouping: Grouping) -> tuple[ReleasedTable, Ints]:
         """What the register keeps of a release, and whose each record is, numbered from 0."""
         coded, operation = release.coded, self._operation
-        ids = self.person_hashes(coded.index)
+        counterfeit = coded.index.to_numpy() < 0
+        ids = self.person_hashes(np.maximum(coded.index.to_numpy(), 0))
+        ids = {name: np.where(counterfeit, np.uint64(0), column) for name, column in ids.items()}
         first = np.unique(grouping.group, return_index=True)[1]
         cells = {
             str(name): [None if pd.isna(cell) else text_of(cell) for cell in coded[name].iloc[first].tolist()]
@@ -156,7 +188,10 @@ class Registration:
             group=group[rows],
             values={name: column[rows] for name, column in values.items()},
             known={name: np.zeros(len(rows), dtype=bool) for name in values},
-            counterfeit=np.zeros(len(rows), dtype=bool),
+            counterfeit=counterfeit[rows],
+            part=(group if release.invariant is None else release.invariant.part)[rows],
+            signatures=() if release.invariant is None else release.invariant.signatures,
+            texts={} if release.invariant is None else release.invariant.texts,
             cells={name: [texts[place] for place in order] for name, texts in cells.items()},
             losses=lost,
         )
@@ -234,14 +269,15 @@ class Registration:
             f" with fewer than k - 1 = {operation.k - 1} others, {told['persons_alone']:,} with nobody"
         )
         how = (
-            "For a table to which persons were added, keep the classes of the others with `update: append`; if an"
-            " earlier release was never handed out, take it out: `pamola-task releases withdraw NUMBER`"
+            "For a table to which persons were added, keep the classes of the others with `update: append`; for one"
+            " that persons also leave, keep their signatures with `update: m-invariant`. If an earlier release was"
+            " never handed out, take it out: `pamola-task releases withdraw NUMBER`"
         )
         if found.persons > operation.max_disclosed:
             raise DataRefused(
                 f"{operation.output_dataset} is not released: together with earlier releases it discloses {attributes}"
                 f" persons for certain, though no release does alone; {operation.max_disclosed:,} are accepted"
-                f" (`max_disclosed`). Compared with {listed}. {alone}. {how}; or accept a higher number",
+                f" (`max_disclosed`). Compared with {listed}. {alone}. {how}. Or accept a higher number",
                 persons_disclosed=found.persons,
                 persons_below_k=told["persons_below_k"],
             )
@@ -249,7 +285,7 @@ class Registration:
             raise DataRefused(
                 f"{operation.output_dataset} is not released: {alone}, more than"
                 f" `max_below_k: {operation.max_below_k:g}` allows."
-                f" Compared with {listed}. {how}; or accept a higher share",
+                f" Compared with {listed}. {how}. Or accept a higher share",
                 persons_below_k=told["persons_below_k"],
             )
         if told["persons_below_k"] or found.persons:

@@ -25,6 +25,21 @@ from .table import Table
 
 
 @attrs.frozen(eq=False)
+class Invariant:
+    """The signatures of an m-invariant release.
+
+    Attributes:
+        part: The number of each record's signature.
+        signatures: Hashes of the sensitive values of each.
+        texts: The value of each hash.
+    """
+
+    part: Ints
+    signatures: list[list[int]]
+    texts: dict[int, str]
+
+
+@attrs.frozen(eq=False)
 class Release:
     """A generalized table, and what making it cost.
 
@@ -47,6 +62,8 @@ class Release:
             record that is released.
         persons: Whose each released record is, where persons are counted; `persons_of_population` the same there.
         persons_before: How many persons the input has.
+        counterfeits: How many of the records are counterfeits: these have negative row labels.
+        invariant: Of an m-invariant release its signatures.
         update: Of a release that continues an earlier one, which, and how many records are new; empty otherwise.
         distributions: Of each quasi-identifier before and after, over the records that could be grouped.
     """
@@ -64,6 +81,8 @@ class Release:
     persons: Persons | None = None
     persons_before: int = 0
     persons_of_population: Persons | None = None
+    counterfeits: int = 0
+    invariant: Invariant | None = None
     update: dict[str, Any] = attrs.Factory(dict)
     distributions: dict[str, Distribution] = attrs.Factory(dict)
 

@@ -9,7 +9,7 @@ import attrs
 import pandas as pd
 
 from .conditions import Promise
-from .domains import Domain
+from .domains import Domain, Ints
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, suppression_hierarchy
 from .persons import PersonRecords, Persons
 
@@ -72,6 +72,7 @@ class Settings:
         persons_of_population: The same of the population; each of its records is a person's unless given.
         exact: With `suppression`, whether the least loss that there is is searched for.
         person_records: Whether all records of a person are in one class, or each may be in another.
+        classes: The class of each record to be grouped, `OUTSIDE` for none, where they were found already.
     """
 
     strategy: Strategy = "mondrian"
@@ -95,3 +96,4 @@ class Settings:
     def with_labels(self) -> frozenset[str]:
         """The columns whose hierarchy is stated."""
         return frozenset(name for name, source in self.hierarchies.items() if source.lines is not None)
+    classes: Ints | None = None

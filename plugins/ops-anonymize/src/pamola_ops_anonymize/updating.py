@@ -14,24 +14,34 @@ from pamola_tasks.errors import DataRefused, ParameterError
 
 from .domains import Ints
 from .earlier import Earlier, earlier_releases
+from .invariant_release import invariant
 from .measures import Grouping
 from .registering import Registration
 from .release import Release, anonymized
 from .release_settings import Settings
 
-Update = Literal["anew", "append"]
+Update = Literal["none", "append", "m-invariant"]
 Progress = Callable[[int], None]
 
 
 def check_update(operation: Any) -> None:
     """Refuse parameters that do not go with `update`."""
-    if operation.update == "anew":
+    if operation.update == "none":
         return
     for name, value in (("register", False), ("recoding", "full-domain"), ("suppressed_records", "keep"),
                         ("person_records", "apart"), ("strategy", "suppression")):  # fmt: skip
         if getattr(operation, name) == value:
             shown = str(value).lower()
             raise ParameterError(f"AnonymizeOperation: `update: {operation.update}` does not go with `{name}: {shown}`")
+    if operation.update == "m-invariant":
+        if len(operation.sensitive_attributes) != 1:
+            raise ParameterError(
+                "AnonymizeOperation: `update: m-invariant` is of one sensitive attribute: name it in"
+                " `sensitive_attributes`"
+            )
+        for name in ("t", "delta", "weights", "keep_order"):
+            if getattr(operation, name):
+                raise ParameterError(f"AnonymizeOperation: `update: m-invariant` does not go with `{name}`")
     if operation.population is not None:
         raise ParameterError(f"AnonymizeOperation: `update: {operation.update}` does not go with `population`")
 
@@ -58,13 +68,16 @@ def release_of(
         DataRefused: The table does not continue any earlier release.
     """
     columns = operation.quasi_identifiers
-    if operation.update == "anew":
+    if operation.update == "none":
         return anonymized(frame, columns, operation.k, settings, progress)
     if not registration.columns:
         raise ParameterError(
             f"AnonymizeOperation: `update: {operation.update}` has to recognise persons: name `person`,"
             f" `direct_identifiers` or `register`"
         )
+    registration.register.begin()
+    if operation.update == "m-invariant":
+        return invariant(operation, ctx, registration, frame, settings, progress)
     return _appended(operation, ctx, registration, frame, settings, progress)
 
 
