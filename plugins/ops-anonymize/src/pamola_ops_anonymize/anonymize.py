@@ -130,7 +130,8 @@ class AnonymizeOperation(Operation):
             others.
         update: For a table that grows: `append` leaves the classes of an earlier release as they are and makes others
             of new persons; `m-invariant` keeps for each person the set of sensitive values in their class, of `l`
-            values, and adds counterfeit records where that takes them (Xiao and Tao 2007); `none` continues no earlier release.
+            values, and adds counterfeit records where that takes them (Xiao and Tao 2007); `none` continues no earlier
+            release.
         row_id: Whether to write a file `<output_dataset>_row_ids.csv` that is not to be released: for each released
             record its number in the input, counted from 0.
     """

@@ -88,7 +88,12 @@ def isolation(
         grouping: Its classes.
     """
     columns = operation.quasi_identifiers
-    found = isolated(table[columns].loc[release.coded.index], release.coded, columns, grouping)
+    coded = release.coded
+    if release.counterfeits:
+        real = np.flatnonzero(coded.index >= 0)
+        persons = grouping.persons and grouping.persons.taken(real)
+        coded, grouping = coded.iloc[real], Grouping.of(coded.iloc[real], columns, persons)
+    found = isolated(table[columns].loc[coded.index], coded, columns, grouping)
     meaning = "no published end of an interval or member of a set is the value of one record alone in its class"
     if found.classes:
         many = found.classes != 1

@@ -96,4 +96,5 @@ class Settings:
     def with_labels(self) -> frozenset[str]:
         """The columns whose hierarchy is stated."""
         return frozenset(name for name, source in self.hierarchies.items() if source.lines is not None)
+
     classes: Ints | None = None
