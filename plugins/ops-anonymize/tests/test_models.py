@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from alone import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from release_check import MANY, faults, smallest_class
 
+from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.claims import check_promise, check_release, k_map
 from pamola_ops_anonymize.conditions import Promise
 from pamola_ops_anonymize.hierarchy_files import read_hierarchy
@@ -125,6 +128,17 @@ def test_what_not_even_the_whole_table_has_is_refused(adult: pd.DataFrame) -> No
     how = Settings(promise=Promise(l=3), sensitive=["salary-class"])
     with pytest.raises(DataRefused, match="distinct 3-diversity cannot be reached for salary-class"):
         anonymized(adult, QUASI, 4, how)
+
+
+@pytest.mark.parametrize("asked", [{"t": 0.0001}, {"delta": 0.0001}, {"k": 8}])
+def test_a_release_of_which_nothing_is_left_is_told(asked: dict[str, Any], tmp_path: Path) -> None:
+    """Met by one class of everybody, in silence."""
+    people = pd.DataFrame({"age": range(20, 32), "illness": list("abababababbb")})
+    operation = AnonymizeOperation(
+        **{"input_dataset": "people", "quasi_identifiers": ["age"], "sensitive_attributes": ["illness"], "k": 2} | asked
+    )
+    result = run(operation, people, tmp_path)
+    assert "all records are in one equivalence class, so that nothing is left" in " ".join(result.warnings)
 
 
 @pytest.mark.parametrize("strategy", ["mondrian", "hierarchy", "microaggregation", "suppression"])

@@ -229,6 +229,12 @@ class AnonymizeOperation(Operation):
                 f"{self.output_dataset}: {release.dropped:,} suppressed records are dropped, not kept with `*`:"
                 f" together they do not meet the requirements of a class"
             )
+        elif grouping.classes == 1 and len(release.sizes_before) > 1:
+            ctx.warn(
+                f"{self.output_dataset}: all records are in one equivalence class, so that nothing is left of the"
+                f" quasi-identifiers: require less, or leave out the quasi-identifier or sensitive attribute that asks"
+                f" for it"
+            )
         metrics = figures(self, release, grouping, rows)
         metrics |= isolation(self, ctx, kept, release, grouping)
         values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
