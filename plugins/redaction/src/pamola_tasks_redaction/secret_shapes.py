@@ -111,7 +111,8 @@ def is_secret_name(key: str) -> bool:
     whole = "".join(words)
     if words == ["key"] or whole in TELLING or any(w in TELLING or w.endswith(_TELLING_ENDS) for w in words):
         return True
-    if words[-1] in (_OF_VARIABLES if key.isupper() else _TELLING_LAST if len(words) > 1 else ()):
+    several, capitals = len(words) > 1, key.isupper()
+    if words[-1] in (_OF_VARIABLES if several and capitals else _TELLING_LAST if several or capitals else ()):
         return True
     if len(words) > 1 and words[-1] == "pass" and words[-2] in ("db", "smtp", "mail", "user", "ssh", "ftp", "admin"):
         return True
