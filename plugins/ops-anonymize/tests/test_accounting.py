@@ -83,6 +83,7 @@ def test_whole_numbers_stay_whole(how: dict[str, Any], form: str, tmp_path: Path
     assert after["wage"].dtype == "Int64"
     assert after["wage"].isna().tolist() == frame["wage"].isna().tolist()
     assert after["wage"].nunique() > 50
+    assert metrics["arithmetic"]["wage"].startswith("whole numbers")
     wanted = 99 / 0.1 if "delta" not in how else 99 / math.sqrt(2 * rho_of(0.1, 1e-6))
     assert metrics["scale"]["wage"] == pytest.approx(wanted), "bounds are the whole numbers within them"
 

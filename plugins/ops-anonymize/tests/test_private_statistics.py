@@ -85,19 +85,20 @@ def test_with_little_noise_all_statistics_are_those_of_the_table(how: dict[str, 
 
 @pytest.mark.parametrize("mechanism", ["laplace", "gaussian"])
 def test_intervals_cover_as_often_as_they_say(mechanism: Any, tmp_path: Path) -> None:
-    """300 groups are 300 draws: of a 90 % interval between 84 and 95 % cover (five deviations), more for means."""
+    """300 groups are 300 draws: 90 % intervals cover in 82 % at least (five deviations), of counts not in all."""
     frame = pd.DataFrame({"g": np.repeat(np.arange(300), 40), "v": np.tile(np.arange(40.0), 300)})
     how: dict[str, Any] = {"delta": 1e-6} if mechanism == "gaussian" else {}
     statistics = {
         "n": {"kind": "count"},
         "s": {"kind": "sum", "column": "v", "bounds": [0, 40]},
         "m": {"kind": "mean", "column": "v", "bounds": [0, 40], "share": 2},
+        "q": {"kind": "quantiles", "column": "v", "bounds": [0, 39], "quantiles": [0.1, 0.9], "share": 4},
     }
     operation = PrivateStatisticsOperation(
         input_dataset="people",
         statistics=statistics,
         by={"g": list(range(300))},
-        epsilon=2,
+        epsilon=4,
         confidence=0.9,
         mechanism=mechanism,
         **how,
@@ -108,8 +109,13 @@ def test_intervals_cover_as_often_as_they_say(mechanism: Any, tmp_path: Path) ->
         rows = found[found["statistic"] == name]
         assert len(rows) == 300
         covered = ((rows["low"] <= truth) & (truth <= rows["high"])).mean()
-        assert 0.84 < covered < (0.97 if name != "m" else 1.01), name
+        assert 0.82 < covered < (0.985 if name != "m" else 1.01), name
         assert rows["value"].nunique() > 5
+    rows = found[found["statistic"] == "q"]
+    off = (rows["value"] - rows["of"].astype(float) * 40).abs()
+    assert (off <= rows["accuracy"] + 1).mean() > 0.95
+    assert off.mean() > rows["accuracy"].mean() / 20, "the bound is not beyond all measure"
+    assert rows["accuracy"].max() < 20
 
 
 def test_the_scale_is_what_a_person_can_change(tmp_path: Path) -> None:
@@ -118,21 +124,22 @@ def test_the_scale_is_what_a_person_can_change(tmp_path: Path) -> None:
         "n": {"kind": "count"},
         "p": {"kind": "persons"},
         "s": {"kind": "sum", "column": "wage", "bounds": [-100, 50], "share": 2},
+        "q": {"kind": "quantiles", "column": "wage", "bounds": [0, 100], "quantiles": [0.1], "share": 6},
     }
     asked: Any = {"input_dataset": "people", "statistics": statistics, "person": "id", "contributions": 2}
     asked |= {"by": {"sex": ["f", "m", "other"]}, "groups_per_person": 3}
-    scales = done(PrivateStatisticsOperation(**asked, epsilon=4), people(), tmp_path / "a")["statistics"]
-    assert [scales[name]["scale"] for name in "nps"] == [6.0, 3.0, 300.0]
+    scales = done(PrivateStatisticsOperation(**asked, epsilon=10), people(), tmp_path / "a")["statistics"]
+    assert [scales[name]["scale"] for name in "npsq"] == pytest.approx([6.0, 3.0, 300.0, 2 * 0.9 * 2 / (6 / 3)])
     assert [scales[name]["epsilon"] for name in "nps"] == [1, 1, 2]
-    metrics = done(PrivateStatisticsOperation(**asked, rho=2, mechanism="gaussian"), people(), tmp_path / "b")
+    metrics = done(PrivateStatisticsOperation(**asked, rho=5, mechanism="gaussian"), people(), tmp_path / "b")
     scales = metrics["statistics"]
-    wanted = [2 * math.sqrt(3), math.sqrt(3), 200 * math.sqrt(3) / math.sqrt(2)]
-    assert [scales[name]["scale"] for name in "nps"] == pytest.approx(wanted)
+    wanted = [2 * math.sqrt(3), math.sqrt(3), 200 * math.sqrt(3) / math.sqrt(2), 2 * 0.9 * 2 / math.sqrt(8 * 3 / 3)]
+    assert [scales[name]["scale"] for name in "npsq"] == pytest.approx(wanted)
     assert metrics["spent"] == {"epsilon": None, "delta": 0.0}
-    assert metrics["spent_rho"] == 2
+    assert metrics["spent_rho"] == 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abcd")), max_size=40), st.integers(1, 3), st.integers(1, 3)
 )

@@ -101,7 +101,7 @@ def _print(cli: CommandLine, found: list[dict[str, Any]]) -> None:
     rows = [
         (
             ", ".join(told["names"]),
-            _words(told["spent"]),
+            "zCDP only" if told["spent"]["epsilon"] is None else _words(told["spent"]),
             _words(told["zcdp"]),
             _words(told["limit"]) + (f" ({told['limit_from']})" if told["limit"] else ""),
             _words(told["left"]),

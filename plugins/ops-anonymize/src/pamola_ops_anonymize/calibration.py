@@ -28,12 +28,14 @@ class Calibrated:
         epsilon: What it costs by OpenDP; None without OpenDP, or where only rho is stated.
         release: Adds noise from OpenDP's own generator to values; None without OpenDP.
         rho: What Gaussian noise costs by OpenDP (zCDP).
+        whole: Whether it is for whole numbers.
     """
 
     scale: float
     epsilon: float | None
     release: Noise | None
     rho: float | None = None
+    whole: bool = False
 
 
 def opendp() -> Any:
@@ -71,7 +73,7 @@ def laplace(sensitivity: float, epsilon: float, *, whole: bool = False, sampled_
         return Calibrated(scale, None, None)
     dp = opendp()
     measurement = dp.m.make_laplace(_vectors(dp, whole), dp.l1_distance(T=float), scale=scale)
-    return Calibrated(scale, agreed(measurement.map(float(sensitivity)), epsilon, "epsilon"), measurement)
+    return Calibrated(scale, agreed(measurement.map(float(sensitivity)), epsilon, "epsilon"), measurement, whole=whole)
 
 
 def gaussian(
@@ -102,7 +104,7 @@ def gaussian_of_rho(sensitivity: float, rho: float, *, whole: bool = False, samp
         return Calibrated(scale, None, None)
     dp = opendp()
     measurement = dp.m.make_gaussian(_vectors(dp, whole), dp.l2_distance(T=float), scale=scale)
-    return Calibrated(scale, None, measurement, agreed(measurement.map(float(sensitivity)), rho, "rho"))
+    return Calibrated(scale, None, measurement, agreed(measurement.map(float(sensitivity)), rho, "rho"), whole)
 
 
 def _vectors(dp: Any, whole: bool) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import attrs
@@ -26,6 +27,7 @@ from .spending import Mechanism
 from .statistics_asked import QUARTILES, Statistic
 
 BITS = 30  # of the greatest value in units
+ROUNDING = 1e-12  # relative: OpenDP rounds what a scale costs up
 
 
 @attrs.frozen(kw_only=True)
@@ -79,13 +81,13 @@ class Bound:
     def accuracy(self, scale: float, failing: float | None = None) -> int:
         """What noise of a scale exceeds with a probability of at most `failing` (1 - confidence unless given).
 
-        Of the discrete Laplace distribution exactly; the discrete Gaussian is within 1 of the continuous one (Canonne,
-        Kamath and Steinke 2020, proposition 25).
+        Of the discrete Laplace distribution exactly; the discrete Gaussian is at most 1 beyond the continuous one
+        (Canonne, Kamath and Steinke 2020, proposition 25).
         """
         failing = 1 - self.confidence if failing is None else failing
         if self.mechanism == "laplace":
-            return max(0, math.ceil(scale * math.log(2 / (failing * (1 + math.exp(-1 / scale))))))
-        return math.ceil(statistics.NormalDist().inv_cdf(1 - failing / 2) * scale) + 1
+            return max(0, math.ceil(scale * math.log(2 / (failing * (1 + math.exp(-1 / scale))))) - 1)
+        return math.ceil(statistics.NormalDist().inv_cdf(1 - failing / 2) * scale)
 
 
 class Noisy(Protocol):
@@ -252,16 +254,19 @@ class Quantiles:
         each = loss / (len(self._wanted) * bound.groups)
         space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.symmetric_distance()
         measure = dp.max_divergence() if bound.mechanism == "laplace" else dp.zero_concentrated_divergence()
+        pure = bound.mechanism == "laplace"
         self._chosen = []
         for wanted in self._wanted:
-            scores = dp.t.make_quantile_score_candidates(*space, self._candidates.tolist(), alpha=wanted)
-            changed = int(scores.map(bound.records))
-            scale = 2 * changed / (each if bound.mechanism == "laplace" else math.sqrt(8 * each))
-            choose = dp.m.make_private_quantile(*space, measure, self._candidates.tolist(), alpha=wanted, scale=scale)
-            agreed(choose.map(bound.records), each, "epsilon" if bound.mechanism == "laplace" else "rho")
-            # what a record between two candidates changes in their scores: one rank, in the units of the scores
-            rank = sum(scores(np.array([self._candidates[:2].mean()]))[:2])
-            self._chosen.append((wanted, choose, scale, rank))
+            make = partial(dp.m.make_private_quantile, *space, measure, self._candidates.tolist(), alpha=wanted)
+            # the loss is 2 d / scale, or (2 d / scale)² / 8 by zCDP, where d is what a person changes in a score
+            of_one = make(scale=1.0).map(bound.records)
+            changed = of_one / 2 if pure else math.sqrt(8 * of_one) / 2
+            scale = 2 * changed / (each if pure else math.sqrt(8 * each)) * (1 + ROUNDING)
+            choose = make(scale=scale)
+            agreed(choose.map(bound.records), each, "epsilon" if pure else "rho")
+            ranks = max(wanted, 1 - wanted) * bound.records / changed  # of a unit of the scores
+            error = ranks * scale * math.log(len(self._candidates) / (1 - bound.confidence))
+            self._chosen.append((wanted, choose, scale, math.ceil(error)))
         self.scale = self._chosen[0][2]
 
     def exact(self, data: Bounded) -> list[Any]:
@@ -273,14 +278,13 @@ class Quantiles:
     def draw(self, exact: list[Any]) -> Iterator[Figure]:
         """The figures, chosen at random."""
         for number, records in enumerate(exact):
-            for wanted, choose, scale, rank in self._chosen:
+            for wanted, choose, scale, error in self._chosen:
                 value = float(choose(np.ascontiguousarray(records)))
-                error = scale * math.log(len(self._candidates) / (1 - self._bound.confidence)) / rank
                 yield Figure(
                     group=number,
                     of=text_of(wanted),
                     value=_plain(value) if self._whole else value,
-                    accuracy=math.ceil(error),
+                    accuracy=error,
                     low=None,
                     high=None,
                     scale=scale,

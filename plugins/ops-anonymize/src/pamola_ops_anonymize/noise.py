@@ -45,6 +45,7 @@ from .spending import (
 
 Numbers = npt.NDArray[Any]
 
+WHOLE, ROUNDED = "whole numbers, discrete noise", "exact, rounded once to floats"
 CLAMPED = (
     "cells beyond the bounds were set to the bound after noise was added: that costs nothing, and means of the column"
     " are nearer to the middle than they were"
@@ -204,6 +205,7 @@ class NoiseOperation(ColumnOperation):
 
         rows, _, looks_like = self.rewritten(ctx, add)
         if self._private:
+            metrics["arithmetic"] = {name: WHOLE if found.whole else ROUNDED for name, found in calibrated.items()}
             metrics["epsilon_by_opendp"] = {name: found.epsilon for name, found in calibrated.items()}
         if self._private or self.scale is not None:
             # how many values lie outside the bounds is itself a fact about the data, and is not told with a guarantee

@@ -78,9 +78,9 @@ def pamola_add_commands() -> dict[str, Command]:
 def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterator[Diagnosis]:
     """A ledger of privacy budgets, or a register of releases, that is missing, damaged or an older one."""
     if project is not None:
-        from .privacy_records import PrivacyRecords
+        from .privacy_records import diagnoses
 
-        yield from PrivacyRecords(kernel.services(None, upto="encryption")).diagnose()
+        yield from diagnoses(kernel)
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Diagnosis, RunServices
+    from pamola_tasks.protocols import Diagnosis, KernelView, RunServices
 
 
 class PrivacyRecords:
@@ -23,3 +23,16 @@ class PrivacyRecords:
         run = self._run
         yield from ledger_of(run, run.files.root / run.places.folders["configs"]).diagnose()
         yield from register_of(run).diagnose()
+
+
+def diagnoses(kernel: KernelView) -> Iterator[Diagnosis]:
+    """The same for `doctor`, which continues where a key is missing, say."""
+    from pamola_tasks.errors import PamolaTaskError
+    from pamola_tasks.protocols import Diagnosis
+
+    try:
+        run = kernel.services(None, upto="encryption")
+    except PamolaTaskError as problem:
+        yield Diagnosis(level="error", subject="privacy records", finding=str(problem))
+    else:
+        yield from PrivacyRecords(run).diagnose()
