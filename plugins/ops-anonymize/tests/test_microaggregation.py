@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from alone import run
 
+from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.conditions import Conditions
 from pamola_ops_anonymize.domains import encode
 from pamola_ops_anonymize.microaggregation import microaggregate
@@ -56,3 +60,24 @@ def test_classes_are_those_of_the_algorithm(k: int, records: int) -> None:
     indicators = np.stack([(frame["c"] == letter) / np.sqrt(2) for letter in "xyz"], axis=1) * np.sqrt(0.5)
     points = np.column_stack([scaled[0], scaled[1] * np.sqrt(2.0), indicators])
     assert {frozenset(np.flatnonzero(found == each).tolist()) for each in np.unique(found)} == mdav(points, k)
+
+
+def test_representatives_that_are_whole_records_are_counted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    people = pd.DataFrame(
+        {
+            "age": rng.integers(20, 60, 300),
+            "height": rng.normal(170, 9, 300).round(1),
+            "sex": rng.choice(["f", "m"], 300),
+        }
+    )
+    columns = list(people.columns)
+    operation = AnonymizeOperation(input_dataset="people", quasi_identifiers=columns, strategy="microaggregation", k=5)
+    result = run(operation, people, tmp_path)
+    (path,) = tmp_path.rglob("people_anonymized.csv")
+    released = pd.read_csv(path).drop_duplicates()
+    real = len(released.merge(people.drop_duplicates(), on=columns))
+    assert real > 0
+    found = (result.metrics["representatives"], result.metrics["representatives_that_are_records"])
+    assert found == (len(released), real)
+    assert any(f"{real} of {len(released)} representatives are the values of a record" in t for t in result.warnings)

@@ -30,7 +30,7 @@ from .read_as_text import warn_of_categories
 from .registering import Registration, register_columns, stated_columns
 from .release import Release
 from .release_charts import charts_of
-from .release_facts import diversity, figures
+from .release_facts import diversity, figures, representatives
 from .release_settings import (
     OUTPUTS,
     OUTPUTS_OF_KMAP,
@@ -236,6 +236,7 @@ class AnonymizeOperation(Operation):
                 f" for it"
             )
         metrics = figures(self, release, grouping, rows)
+        metrics |= representatives(self, ctx, kept, release)
         metrics |= isolation(self, ctx, kept, release, grouping)
         values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
         metrics["l_diversity"] = diversity(self, values, grouping, ctx)

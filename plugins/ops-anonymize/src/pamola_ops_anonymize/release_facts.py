@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import numpy as np
+import pandas as pd
 
 from pamola_tasks import OperationContext
 
 from .claims import k_map
+from .domains import encode
 from .measures import Grouping
 from .models import SensitiveValues
 from .release import Release, mean_loss
+from .release_settings import OUTPUTS
 
 
 def figures(operation: Any, release: Release, grouping: Grouping, rows: int) -> dict[str, Any]:
@@ -51,6 +55,35 @@ def figures(operation: Any, release: Release, grouping: Grouping, rows: int) -> 
         "average_class_size": grouping.average_size,
         "discernibility": grouping.discernibility(release.dropped),
     }
+
+
+def representatives(operation: Any, ctx: OperationContext, table: pd.DataFrame, release: Release) -> dict[str, Any]:
+    """How many classes are written as the values of a record, where a class is written as its representative.
+
+    Args:
+        operation: The operation.
+        ctx: Where to warn.
+        table: The input that was anonymized.
+        release: The release.
+    """
+    if (operation.output or OUTPUTS[operation.strategy]) != "representative" or release.population is not None:
+        return {}
+    columns = operation.quasi_identifiers
+    written = release.coded[columns].astype(str).drop_duplicates()
+    records = pd.DataFrame({name: _as_cells(table[name]) for name in columns}).drop_duplicates()
+    real = len(written.merge(records, on=columns))
+    if real:
+        ctx.warn(
+            f"{operation.output_dataset}: {real:,} of {len(written):,} representatives are the values of a record in"
+            f" all quasi-identifiers: who knows a person takes it for that person's. `output: ranges` writes intervals"
+        )
+    return {"representatives": len(written), "representatives_that_are_records": real}
+
+
+def _as_cells(column: pd.Series[Any]) -> Any:
+    """The values of a column as cells are written."""
+    domain, codes = encode(column)
+    return np.array([*domain.texts(np.arange(domain.size)), ""], dtype=object)[codes.astype(np.int64)]
 
 
 def diversity(
