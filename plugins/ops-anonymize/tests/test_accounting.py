@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from alone import done, in_a_run, outcome_of, run, written
+from alone import done, in_a_run, outcome_of, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,6 +143,10 @@ def test_gaussian_releases_are_composed_by_zcdp(tmp_path: Path) -> None:
         ({"person": "id", "contributions": 1}, PEOPLE.assign(id=["a", None, "b", "b", "c"]), "have no id"),
         ({}, PEOPLE.assign(wage=[1.0, 2.0, np.inf, 3.0, 4.0]), "infinite"),
         ({"sensitivity": None, "bounds": {"wage": [0.2, 1.8]}}, PEOPLE, "hold no two of them"),
+        ({"insensitive_attributes": ["nick"]}, PEOPLE, "no column nick"),
+        ({"on_identifiers": "fail"}, PEOPLE, "look like direct identifiers"),
+        ({"output_format": "cvs"}, PEOPLE, "unknown dataset format"),
+        ({"output_dataset": "a/b"}, PEOPLE, "invalid name"),
         ({}, PEOPLE.head(0), ""),
     ],
 )
@@ -150,9 +154,9 @@ def test_what_a_slip_stops_costs_nothing(
     parameters: dict[str, Any], frame: pd.DataFrame, message: str, tmp_path: Path
 ) -> None:
     operation = NoiseOperation(**{**WHO, "epsilon": 1, "sensitivity": 1, **parameters})
-    result = run(operation, frame, tmp_path)
-    assert message in (result.error_message or "")
-    assert result.failed == bool(message)
+    outcome = outcome_of(operation, frame, tmp_path)
+    assert message in str(outcome.error or "")
+    assert outcome.success == (not message)
     assert not [path for path in tmp_path.rglob("privacy_ledger.jsonl") if path.stat().st_size]
 
 
@@ -163,6 +167,7 @@ def test_what_a_slip_stops_costs_nothing(
         ({"rho": 1, "sensitivity": 1}, "`rho` belongs to `mechanism: gaussian`"),
         ({"rho": 1, "sensitivity": 1, "mechanism": "gaussian", "delta": 0.1}, "`rho` belongs to"),
         ({"epsilon": 1, "sensitivity": 1, "clamp": True}, "`clamp` needs `bounds`"),
+        ({"epsilon": 1e200, "sensitivity": 1}, "from 1e-09 to 1e"),
         ({"scale": 1, "clamp": True}, "`clamp` does nothing with `scale`"),
         ({"scale": 1, "budget_rho": 1}, "`budget_rho` does nothing with `scale`"),
     ],

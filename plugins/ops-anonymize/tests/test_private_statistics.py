@@ -76,7 +76,7 @@ def test_with_little_noise_all_statistics_are_those_of_the_table(how: dict[str, 
     assert [one(found, "sexes", of).value for of in "fmx"] == [*(frame["sex"].value_counts()[["f", "m"]]), 0]
     assert one(found, "wage", "0.5").value == pytest.approx(wage.median(), abs=15)
     assert one(found, "wage", "0.1").value == pytest.approx(wage.quantile(0.1), abs=15)
-    (path,) = tmp_path.rglob("people_statistics.json")
+    (path,) = tmp_path.rglob("people_statistics_facts.json")
     told = json.loads(path.read_text())
     assert len(told["figures"]) == len(found) == metrics["figures"]
     assert told["neighbours"].startswith("tables that differ by all records of one record")
@@ -208,6 +208,7 @@ def test_a_step_is_charged_once_and_refused_before_data_is_read(tmp_path: Path) 
             people(9),
             "hold no two of them",
         ),
+        ({"output_format": "cvs"}, people(9), "unknown dataset format"),
         ({}, people(9).head(0), "has no records"),
     ],
 )

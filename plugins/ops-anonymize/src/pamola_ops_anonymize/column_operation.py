@@ -11,7 +11,7 @@ import pandas as pd
 from pamola_tasks import Operation, OperationContext, reads, writes
 from pamola_tasks.errors import DataError
 
-from .columns import column_names, one_of, require, rewrite, some_columns
+from .columns import column_names, first_records, one_of, require, rewrite, some_columns
 from .identifiers import DIRECT, identifiers_of, likely_roles
 from .unlisted import OnIdentifiers, identifiers_to_drop
 
@@ -58,17 +58,26 @@ class ColumnOperation(Operation):
         facts: dict[str, Any] = {}
 
         def to_drop(first: pd.DataFrame) -> list[Any]:
-            with_role = self.treated_before | self.columns_with_roles()
-            others = [name for name in first.columns if name not in with_role]
-            found = likely_roles(first, others, identifiers_of(ctx.run))[DIRECT]
-            dropped = identifiers_to_drop(self, ctx, found)
-            if len(dropped) == len(first.columns):
-                raise DataError(f"{self.input_dataset} has no other column than those to drop: nothing would be left")
-            facts.update(likely_identifiers=dict(found), dropped_columns=dropped)
-            return dropped
+            facts.update(self._judged(ctx, first))
+            return list(facts["dropped_columns"])
 
-        published = ctx.run.plan.is_final(self.output_dataset, ctx.config.outputs)
-        read, written = rewrite(
-            ctx, self.input_dataset, self.output_dataset, change, kept, to_drop if published else None
-        )
+        judges = to_drop if self._is_published(ctx) else None
+        read, written = rewrite(ctx, self.input_dataset, self.output_dataset, change, kept, judges)
         return read, written, facts
+
+    def refuse_identifiers(self, ctx: OperationContext) -> None:
+        """Refuse what `rewritten` will refuse with `on_identifiers: fail`, before anything is written."""
+        if self.on_identifiers == "fail" and self._is_published(ctx):
+            self._judged(ctx, first_records(ctx.data.chunks(self.input_dataset)))
+
+    def _is_published(self, ctx: OperationContext) -> bool:
+        return bool(ctx.run.plan.is_final(self.output_dataset, ctx.config.outputs))
+
+    def _judged(self, ctx: OperationContext, first: pd.DataFrame) -> dict[str, Any]:
+        with_role = self.treated_before | self.columns_with_roles()
+        others = [name for name in first.columns if name not in with_role]
+        found = likely_roles(first, others, identifiers_of(ctx.run))[DIRECT]
+        dropped = identifiers_to_drop(self, ctx, found)
+        if len(dropped) == len(first.columns):
+            raise DataError(f"{self.input_dataset} has no other column than those to drop: nothing would be left")
+        return {"likely_identifiers": dict(found), "dropped_columns": dropped}

@@ -214,14 +214,25 @@ def rewrite(
 
 def _judged(pieces: Iterator[pd.DataFrame], to_drop: Callable[[pd.DataFrame], list[Any]]) -> Iterator[pd.DataFrame]:
     """The pieces without the columns that `to_drop` names, given the first of them."""
-    first = list(itertools.islice(pieces, 1))
-    while sum(map(len, first)) < RECORDS_TO_JUDGE and (more := list(itertools.islice(pieces, 1))):
-        first += more
+    first = _first_pieces(pieces)
     dropped = to_drop(pd.concat(first)) if first else []
     while first:
         yield first.pop(0).drop(columns=dropped)
     for piece in pieces:
         yield piece.drop(columns=dropped)
+
+
+def first_records(pieces: Iterator[pd.DataFrame]) -> pd.DataFrame:
+    """The first piece, or the first 1,000 records of smaller ones."""
+    first = _first_pieces(pieces)
+    return pd.concat(first) if first else pd.DataFrame()
+
+
+def _first_pieces(pieces: Iterator[pd.DataFrame]) -> list[pd.DataFrame]:
+    first = list(itertools.islice(pieces, 1))
+    while sum(map(len, first)) < RECORDS_TO_JUDGE and (more := list(itertools.islice(pieces, 1))):
+        first += more
+    return first
 
 
 # ---------------------------------------------------------------- values as text

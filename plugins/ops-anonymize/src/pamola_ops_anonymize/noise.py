@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -34,6 +35,7 @@ from .spending import (
     Mechanism,
     check_loss,
     ledger_in,
+    loss,
     probability,
     pure,
     request_of,
@@ -120,9 +122,9 @@ class NoiseOperation(ColumnOperation):
     output_dataset: str = writes("{input}_noisy")
     mechanism: Mechanism = attrs.field(default="laplace", validator=one_of(Mechanism))
     scale: float | None = attrs.field(default=None, validator=positive)
-    epsilon: float | None = attrs.field(default=None, validator=positive)
+    epsilon: float | None = attrs.field(default=None, validator=loss)
     delta: float | None = attrs.field(default=None, validator=probability)
-    rho: float | None = attrs.field(default=None, validator=positive)
+    rho: float | None = attrs.field(default=None, validator=loss)
     bounds: dict[str, list[int | float]] | None = attrs.field(default=None, validator=_bounds)
     sensitivity: float | None = attrs.field(default=None, validator=positive)
     clamp: bool = False
@@ -166,14 +168,19 @@ class NoiseOperation(ColumnOperation):
     def execute(self, ctx: OperationContext) -> OperationResult:
         """See that budget, columns and types fit, enter what it costs, and only then draw noise, chunk by chunk."""
         of_person = columns_of_person(self.person)
-        require(ctx, self.input_dataset, {"columns": self.columns, "person": of_person})
+        roles = {"columns": self.columns, "person": of_person, "insensitive_attributes": self.insensitive_attributes}
+        require(ctx, self.input_dataset, roles)
         metrics: dict[str, Any] = {
             "mechanism": self.mechanism,
             "generator": "OpenDP" if self._private else "seeded",
             "guarantee": "none",
         }
-        if self.scale is None:
-            metrics |= self._entered(ctx) if self._private else self._void(ctx)
+        enter: Callable[[], dict[str, Any]] = dict
+        if self._private:
+            told, enter = self._prepared(ctx)
+            metrics |= told
+        elif self.scale is None:
+            metrics |= self._void(ctx)
         calibrated: dict[str, Calibrated] = {}
         noisy, cut, clamped = (dict.fromkeys(self.columns, 0) for _ in range(3))
         # a generator for each column: else the draws of one would depend on how many records are read at a time
@@ -183,7 +190,10 @@ class NoiseOperation(ColumnOperation):
         looked = self.scale is not None or bool(of_person)
 
         def add(piece: pd.DataFrame) -> pd.DataFrame:
-            nonlocal looked
+            nonlocal looked, enter
+            if len(piece):  # now that the writer, which asks for it, has found nothing wrong either
+                metrics.update(enter())
+                enter = dict
             if not looked and len(piece):
                 looked = True
                 warn_of_repeats(ctx, self, piece, self.columns_with_roles())
@@ -268,8 +278,8 @@ class NoiseOperation(ColumnOperation):
         ctx.warn(void)
         return {"guarantee": "void", "meaning": void, "epsilon": self.epsilon, "delta": self.delta or 0.0}
 
-    def _entered(self, ctx: OperationContext) -> dict[str, Any]:
-        """Enter the cost into the ledger, once nothing is left that a wrong parameter or table would stop."""
+    def _prepared(self, ctx: OperationContext) -> tuple[dict[str, Any], Callable[[], dict[str, Any]]]:
+        """Refuse what a wrong parameter or table stops; what is reported, and what enters the cost."""
         opendp()
         if self.mechanism == "laplace":
             assert self.epsilon is not None
@@ -291,8 +301,7 @@ class NoiseOperation(ColumnOperation):
         }
         if not self._checked(ctx):
             ctx.warn(f"{self.input_dataset} has no records: nothing was entered as spent")
-            return told
-        return told | spend(ledger, request)
+        return told, partial(spend, ledger, request)
 
     def _checked(self, ctx: OperationContext) -> int:
         """Read the table for what would stop the step, and count its records; nothing of it is kept."""
@@ -309,6 +318,7 @@ class NoiseOperation(ColumnOperation):
             if of_person:
                 Persons.in_columns(piece, of_person, self.input_dataset)
             records += len(piece)
+        self.refuse_identifiers(ctx)
         return records
 
     def _within_bounds(self, name: str, column: pd.Series[Any]) -> tuple[Numbers, int]:

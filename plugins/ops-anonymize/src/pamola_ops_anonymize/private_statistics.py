@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -33,6 +33,7 @@ from .spending import (
     Mechanism,
     check_loss,
     ledger_in,
+    loss,
     probability,
     pure,
     request_of,
@@ -112,9 +113,9 @@ class PrivateStatisticsOperation(Operation):
     statistics: dict[str, dict[str, Any]] = attrs.field(validator=_statistics)
     by: dict[str, list[Any]] | None = attrs.field(default=None, validator=_groups)
     mechanism: Mechanism = attrs.field(default="laplace", validator=one_of(Mechanism))
-    epsilon: float | None = attrs.field(default=None, validator=positive)
+    epsilon: float | None = attrs.field(default=None, validator=loss)
     delta: float | None = attrs.field(default=None, validator=probability)
-    rho: float | None = attrs.field(default=None, validator=positive)
+    rho: float | None = attrs.field(default=None, validator=loss)
     person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
     contributions: int | None = attrs.field(default=None, validator=whole_number(1))
     groups_per_person: int | None = attrs.field(default=None, validator=whole_number(1))
@@ -162,14 +163,19 @@ class PrivateStatisticsOperation(Operation):
             warn_of_repeats(ctx, self, first, needed)
         data = Bounded.of(frame, self.by or {}, persons, self._bound.records, self._bound.groups)
         exact = {name: made.exact(data) for name, made in calibrated.items()}
-        entered = spend(ledger, request)
         keys = keys_of(self.by or {})
-        rows = [
-            self._row(keys[each.group], name, each) for name in exact for each in calibrated[name].draw(exact[name])
-        ]
-        ctx.data.write(self.output_dataset, self._table(rows), format=self.output_format)
+        rows: list[dict[str, Any]] = []
+        entered: dict[str, Any] = {}
+
+        def drawn() -> Iterator[pd.DataFrame]:  # asked for by the writer, which by then has found nothing wrong either
+            entered.update(spend(ledger, request))
+            for name, values in exact.items():
+                rows.extend(self._row(keys[each.group], name, each) for each in calibrated[name].draw(values))
+            yield self._table(rows)
+
+        ctx.data.write(self.output_dataset, drawn(), format=self.output_format)
         facts = self._facts(statistics, calibrated)
-        with ctx.artifact(self.output_dataset, "json", "statistics with differential privacy") as file:
+        with ctx.artifact(f"{self.output_dataset}_facts", "json", "statistics with differential privacy") as file:
             file.write(json.dumps({**facts, "figures": rows}, indent=2, ensure_ascii=False, allow_nan=False).encode())
         return OperationResult.success({**facts, **entered, "figures": len(rows)})
 
@@ -197,17 +203,17 @@ class PrivateStatisticsOperation(Operation):
         if self.mechanism == "gaussian":
             return Spending(math.inf if self.epsilon is None else self.epsilon, self.delta or 0.0, rho_of_loss(self))
         assert self.epsilon is not None
-        parts = [pure(loss, 1) for loss in self._losses(statistics).values()]
+        parts = [pure(part, 1) for part in self._losses(statistics).values()]
         return attrs.evolve(Spending.total(parts), epsilon=self.epsilon)
 
     def _calibrated(self, statistics: Mapping[str, Statistic], frame: pd.DataFrame) -> dict[str, Noisy]:
         found = {}
-        for name, loss in self._losses(statistics).items():
+        for name, part in self._losses(statistics).items():
             each, whole = statistics[name], False
             if each.column is not None and (each.bounds is not None or each.edges is not None):
                 require_numbers(self.input_dataset, frame[each.column], "statistics")
                 whole = is_whole(frame[each.column])
-            found[name] = figures_of(each, loss, self._bound, whole=whole)
+            found[name] = figures_of(each, part, self._bound, whole=whole)
         return found
 
     def _row(self, keys: Sequence[Any], name: str, figure: Figure) -> dict[str, Any]:

@@ -13,13 +13,15 @@ from pamola_tasks import OperationContext
 from pamola_tasks.errors import ParameterError
 
 from .accounting import Limit, Spending, rho_of
-from .columns import columns_of_person, is_number, wrong
+from .columns import columns_of_person, is_number, positive, wrong
 from .identifiers import DIRECT, identifiers_of, likely_roles
 from .origins import origins_of
 from .persons import repeated
 from .privacy_budget import PrivacyLedger, Request, ledger_of
 
 Mechanism = Literal["laplace", "gaussian"]
+
+LEAST_LOSS, MOST_LOSS = 1e-9, 1e9
 
 
 class Private(Protocol):
@@ -42,6 +44,13 @@ def probability(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> 
     """A validator: a number between 0 and 1, or nothing."""
     if value is not None and not (is_number(value) and 0 < value < 1):
         raise wrong(operation, attribute.name, "a number between 0 and 1", value)
+
+
+def loss(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: an epsilon or a rho that noise can be made for, or nothing."""
+    positive(operation, attribute, value)
+    if value is not None and not LEAST_LOSS <= value <= MOST_LOSS:
+        raise wrong(operation, attribute.name, f"a number from {LEAST_LOSS:g} to {MOST_LOSS:g}", value)
 
 
 def check_loss(operation: Private) -> None:
