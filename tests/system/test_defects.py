@@ -445,7 +445,8 @@ def test_no_network_is_asked_for_and_nothing_is_left_where_one_stands(place, tmp
     done = python(script, cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(here.iterdir()) == []
-    assert sorted(path.name for path in place.iterdir()) == [".pamola.toml", "DATA", "configs", "logs"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        ".pamola", ".pamola.toml", "DATA", "configs", "logs", "releases"]  # fmt: skip
 
 
 def imports_of(folder: Path) -> set[str]:

@@ -178,6 +178,15 @@ def test_m_invariant_releases_leave_every_person_m_values(tmp_path: Path, bounds
     assert released(everybody[:650], tmp_path, **more)[1]["same_as"] == 2
 
 
+def test_append_warns_of_cells_that_are_out_of_date(tmp_path: Path) -> None:
+    frame = people(300)
+    released(frame, tmp_path, update="append")
+    frame.loc[:9, "age"] += 1
+    result = release(frame, tmp_path, update="append")
+    assert result.metrics["releases"]["same_as"] == 1
+    assert any("10 records have other quasi-identifiers than in release 1" in each for each in result.warnings)
+
+
 def test_where_m_invariance_cannot_be_reached_it_says_why(tmp_path: Path) -> None:
     frame = people(300)
     more = {"update": "m-invariant", "l": 3}

@@ -35,7 +35,8 @@ def examine(kernel: KernelView) -> list[Diagnosis]:
         task_ids = kernel.task_ids()
         for task_id in task_ids:
             found += _of_task(kernel, task_id, unexamined)
-        folders = [".pamola", *(run.places.folders[kind] for kind in ("configs", "raw", "reports", "project_logs"))]
+        kinds = {"configs", "raw", "reports", "project_logs", "releases"} & {*run.places.folders}
+        folders = [".pamola", *sorted(run.places.folders[kind] for kind in kinds)]
         found += _left_over("project", [path for folder in folders for path in unpublished(run.files, folder)])
     except (PamolaTaskError, OSError) as error:
         return [Diagnosis(level="error", subject="data", finding=f"it cannot be looked at: {error}")]

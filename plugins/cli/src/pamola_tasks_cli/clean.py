@@ -46,7 +46,7 @@ def command(cli: Invocation, task: str | None, outputs: bool, force: bool, as_js
             running.append(place.task_id)
     if not task and not running:
         run = kernel.services(None, upto="places")
-        for kind in ("configs", "raw", "reports", "project_logs"):
+        for kind in sorted({"configs", "raw", "reports", "project_logs", "releases"} & {*run.places.folders}):
             removed += leftovers.remove_unpublished(run.files, run.places.folders[kind])
         removed += leftovers.remove_unpublished(run.files, ".pamola")
     if as_json:

@@ -27,6 +27,7 @@ class Earlier:
         group: For each record of the table that is to be released the class of its person then, `NOWHERE` if new.
         part: The same for the classes as they were made, of which several may have the same cells.
         left: Persons of it who are not in the table.
+        moved: Records of persons of it whose quasi-identifiers are not as they were then.
         changed: Persons of it who have other records, or other sensitive values, in the table.
     """
 
@@ -35,6 +36,7 @@ class Earlier:
     group: Ints
     part: Ints
     left: int
+    moved: int
     changed: int
 
     @classmethod
@@ -60,7 +62,12 @@ class Earlier:
         part[pair.earlier[real]] = old.part[real]
         part[-1] = NOWHERE
         changed = int((both & ~equal[:-1]).sum())
-        return cls(entry, old, group[pair.person], part[pair.person], left, changed)
+        both_origins = pd.factorize(np.append(new.origin, old.origin))[0].astype(np.int64)
+        span = int(both_origins.max(initial=0)) + 1
+        was = pair.earlier * span + both_origins[new.records :]
+        known = group[pair.person] != NOWHERE
+        moved = int((known & ~np.isin(pair.person * span + both_origins[: new.records], was[real])).sum())
+        return cls(entry, old, group[pair.person], part[pair.person], left, moved, changed)
 
     def signatures(self, attribute: str) -> list[list[int]]:
         """For each number in `part` the hashes of the sensitive values that its records can have."""
@@ -104,6 +111,7 @@ def earlier_releases(
         part=np.zeros(len(frame), dtype=np.int64),
         values=registration.value_hashes(frame),
         known={},
+        origin=registration.origin_hashes(rows),
         counterfeit=nothing,
         cells={},
     )

@@ -57,6 +57,7 @@ class ReleasedTable:
         group: The class of the record.
         values: Hashes of sensitive attributes.
         known: Of sensitive attributes, whether the value followed for certain when it was published.
+        origin: Hashes of the quasi-identifiers as they came in.
         counterfeit: Whether the record is a counterfeit.
         cells: The released quasi-identifiers of each class, as text; None for a missing one.
         part: The number of the record's signature in `signatures`, of an m-invariant release; else as `group`.
@@ -68,6 +69,7 @@ class ReleasedTable:
     group: Ints
     values: Mapping[str, Hashes]
     known: Mapping[str, Mask]
+    origin: Hashes
     counterfeit: Mask
     part: Ints
     cells: Mapping[str, Sequence[str | None]]
@@ -85,7 +87,8 @@ class ReleasedTable:
             ("known", self.known),
         )
         columns = {f"{kind}:{name}": column for kind, part in kinds for name, column in part.items()}
-        table = pa.table({**columns, "class": self.group, "counterfeit": self.counterfeit, "part": self.part})
+        table = pa.table({**columns, "class": self.group, "counterfeit": self.counterfeit})
+        table = table.append_column("part", [self.part]).append_column("origin", [self.origin])
         more: dict[str, Any] = {
             "cells": {name: list(texts) for name, texts in self.cells.items()},
             "losses": dict(self.losses),
@@ -116,6 +119,7 @@ class ReleasedTable:
             known=parts["known"],
             counterfeit=table["counterfeit"].to_numpy(),
             part=table["part"].to_numpy(),
+            origin=table["origin"].to_numpy(),
             texts=dict(json.loads(table.schema.metadata[b"texts"])),
             **{name: json.loads(table.schema.metadata[name.encode()]) for name in ("cells", "losses", "signatures")},
         )

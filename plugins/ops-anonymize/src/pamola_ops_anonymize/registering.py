@@ -144,8 +144,9 @@ class Registration:
     def made_of(self, frame: pd.DataFrame) -> str:
         """A keyed hash of the persons of a table, their cells that matter here, and the settings."""
         operation = self._operation
-        seen = pd.util.hash_pandas_object(frame[list(operation.quasi_identifiers)], index=False).to_numpy()
-        parts = [seen, *self.value_hashes(frame).values(), *self.person_hashes(np.arange(len(frame))).values()]
+        rows = np.arange(len(frame))
+        ids = self.person_hashes(rows)
+        parts = [self.origin_hashes(rows), *self.value_hashes(frame).values(), *ids.values()]
         order = np.lexsort(parts)
         asked = {
             name: value
@@ -161,7 +162,8 @@ class Registration:
         """What the register keeps of a release, and whose each record is, numbered from 0."""
         coded, operation = release.coded, self._operation
         counterfeit = coded.index.to_numpy() < 0
-        ids = self.person_hashes(np.maximum(coded.index.to_numpy(), 0))
+        places = np.maximum(coded.index.to_numpy(), 0)
+        ids = self.person_hashes(places)
         ids = {name: np.where(counterfeit, np.uint64(0), column) for name, column in ids.items()}
         first = np.unique(grouping.group, return_index=True)[1]
         cells = {
@@ -189,6 +191,7 @@ class Registration:
             values={name: column[rows] for name, column in values.items()},
             known={name: np.zeros(len(rows), dtype=bool) for name in values},
             counterfeit=counterfeit[rows],
+            origin=np.where(counterfeit, np.uint64(0), self.origin_hashes(places))[rows],
             part=(group if release.invariant is None else release.invariant.part)[rows],
             signatures=() if release.invariant is None else release.invariant.signatures,
             texts={} if release.invariant is None else release.invariant.texts,
@@ -202,14 +205,13 @@ class Registration:
         found = {}
         for columns in self.columns:
             part = self._frame[columns].iloc[rows]
-            texts = pd.Series("", index=part.index)
-            for name in columns:
-                codes, distinct = distinct_texts(part[name])
-                shown = np.array([*all_as_read(distinct).to_pylist(), ""], dtype=object)
-                sized = np.array([f"{len(text)}:{text}" for text in shown], dtype=object)
-                texts = texts + sized[codes]
-            found[" + ".join(columns)] = self._hashes(texts.where(part.notna().all(axis=1)), "persons", missing=0)
+            texts = _together(part).where(part.notna().all(axis=1))
+            found[" + ".join(columns)] = self._hashes(texts, "persons", missing=0)
         return found
+
+    def origin_hashes(self, rows: Any) -> Hashes:
+        """Of these records of the input, the quasi-identifiers."""
+        return self._hashes(_together(self._frame[self._operation.quasi_identifiers].iloc[rows]), "origins")
 
     def value_hashes(self, frame: pd.DataFrame) -> dict[str, Hashes]:
         """Of records the sensitive attributes."""
@@ -291,6 +293,16 @@ class Registration:
         if told["persons_below_k"] or found.persons:
             also = f", and {attributes} persons follows for certain" if found.persons else ""
             self._ctx.warn(f"{operation.output_dataset}: {alone}{also}. Compared with {listed}")
+
+
+def _together(part: pd.DataFrame) -> pd.Series[Any]:
+    """One text for the cells of each record, as a reader distinguishes them; different for different ones."""
+    texts = pd.Series("", index=part.index)
+    for name in part.columns:
+        codes, distinct = distinct_texts(part[name])
+        shown = [f"{len(text)}:{text}" for text in all_as_read(distinct).to_pylist()]
+        texts = texts + np.array([*shown, "-"], dtype=object)[codes]
+    return texts
 
 
 def _digest(table: ReleasedTable, key: bytes) -> str:

@@ -91,7 +91,7 @@ def _appended(
 ) -> Release:
     """The newest earlier release of which every person is in the table as then, and classes of the new persons.
 
-    Nothing is said anew of who was released before, so that the difference of the releases is a k-anonymous table of
+    Nothing more is said of who was released before, so that the difference of the releases is a k-anonymous table of
     the new persons. K. LeFevre's Mondrian, or another strategy, so runs on these alone: J.-W. Byun, Y. Sohn, E. Bertino
     and N. Li: Secure anonymization for incremental datasets, SDM 2006, discuss why classes must not be joined or split.
     """
@@ -104,6 +104,11 @@ def _appended(
         if first is None:
             return anonymized(frame, columns, operation.k, settings, progress)
         raise _not_continued(operation, first)
+    if earlier.moved:
+        ctx.warn(
+            f"{operation.output_dataset}: {earlier.moved:,} records have other quasi-identifiers than in"
+            f" {earlier.entry}, and keep their cells of then, which may not hold them any more (`update: append`)"
+        )
     fresh = np.setdiff1d(np.arange(len(frame)), earlier.rows)
     new = frame.iloc[fresh].reset_index(drop=True)
     settings_of_new = attrs.evolve(settings, persons=settings.persons and settings.persons.taken(fresh))

@@ -46,7 +46,8 @@ def make_project(cli: CommandLine, root: Path) -> list[str]:
     }
     created = _create(root, begun)
     places = cli.kernel_for(root).services(None, upto="places").places  # of the project that is there now
-    kept = [places.folders[kind] for kind in ("raw", "processed", "reports", "project_logs")]
+    kinds = ("raw", "processed", "reports", "project_logs", "releases")
+    kept = [places.folders[kind] for kind in kinds if kind in places.folders]
     folders = dict.fromkeys(f"/{PurePath(name).parts[0]}/" for name in kept if not PurePath(name).is_absolute())
     example = example_in(places)
     more = {
