@@ -145,6 +145,15 @@ def test_pseudonyms_of_two_releases_are_apart_unless_they_share_a_purpose(tmp_pa
     assert other["purpose"].endswith("/b")
 
 
+def test_a_project_of_an_earlier_version_is_told_how_to_keep_its_pseudonyms(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": ["a", "b"]})
+    how: Any = {"input_dataset": "people", "columns": ["id"]}
+    in_a_run(PseudonymizeOperation(**how, purpose="pseudonyms"), frame, tmp_path)
+    told = [in_a_run(PseudonymizeOperation(**how), frame, tmp_path).record.warnings for _ in range(2)]
+    said = "State `purpose: pseudonyms` to keep them"
+    assert [any(said in text for text in warnings) for warnings in told] == [True, False]
+
+
 def test_a_vault_names_its_purpose_so_that_none_has_to_be_stated(tmp_path: Path) -> None:
     frame = pd.DataFrame({"id": ["a", "b", "a"]})
     made, _, _ = released(frame, tmp_path / "t", method="token", vault_dataset="vault")

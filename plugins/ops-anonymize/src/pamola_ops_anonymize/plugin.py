@@ -100,10 +100,12 @@ def pamola_add_privacy_models() -> dict[str, str]:
 @hookimpl(trylast=True)
 def pamola_modify_plan(run: RunServices, plan: Plan) -> None:
     from .cells_as_text import read_as_text
+    from .purposes import warn_of_other_purposes
     from .unlisted import pass_on_roles
 
     pass_on_roles(plan)
     read_as_text(run, plan)
+    warn_of_other_purposes(run, plan)
 
 
 @hookimpl

@@ -13,10 +13,10 @@ from pamola_tasks import OperationContext
 from pamola_tasks.errors import DataError, EncryptionError
 
 from .columns import wrong
+from .purposes import NO_PURPOSE
 
 TOKEN_BYTES = 16
 VAULT_BYTES = 32  # of a value in a vault, with its length, at least; longer ones take a power of two times as many
-NO_PURPOSE = "pseudonyms"  # what earlier versions took where none was stated, and their vaults do not say
 
 
 def stated_purpose(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
