@@ -91,7 +91,7 @@ def test_an_open_quote_of_another_kind(project: Any) -> None:
 
 
 def test_quotes_within_cells_are_text(project: Any) -> None:
-    read, told = both(project, 'a,b\n5" x,""\n"p"q,4"\n"r\n""s""","t\r\nu"\n')
+    read, told = both(project, 'a,b\n5" x,""\npq,4"\n"r\n""s""","t\r\nu"\n')
     assert read == [['5" x', ""], ["pq", '4"'], ['r\n"s"', "t\r\nu"]]
     assert not told
 
@@ -229,3 +229,45 @@ def test_rows_in_the_name_of_a_column(project: Any, content: str) -> None:
 def test_a_name_of_two_lines_stays(project: Any) -> None:
     project.put("t.csv", 'id;"size,\nin cm"\n1;2\n')
     assert list(project.source(t="t.csv").frame("t").columns) == ["id", "size,\nin cm"]
+
+
+@pytest.mark.parametrize("far", [0, 1, 60_000])
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [('"x "y" z"', 0), ('"5" tall"', 0), ('"p"q', 0), ('"p\nq"r', 1), ('"a ""b"" c"d', 0), ('"He said "hi" to me"', 0)],
+)
+def test_a_quote_within_a_quoted_cell_is_refused_with_its_line(project: Any, cell: str, lines: int, far: int) -> None:
+    """Readers made `x y" z"` of it, or `xy z`."""
+    rows = '1,"a ""b"", c",5" tall, "\n' * far + f"1,{cell},x,y\n2,b,c,d\n"
+    for end in ("\n", "\r\n"):
+        said, _ = both(project, f"n,t,u,v\n{rows}".replace("\n", end))
+        assert f"line {far + lines + 2:,}: a quote within a quoted cell is not doubled" in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'a,b\n"Anna,x\nBerta",y\nCleo,z\n',
+        'a\n"1234\n1235"\n1236\n',
+        'a;b\n1;"x\n2;y"\n3;z\n',
+        "a\n" + '"x\n' * 1 + 'y\nz\nw"\nv\n',
+    ],
+)
+def test_rows_swallowed_in_tables_of_one_or_two_columns(project: Any, content: str) -> None:
+    _, (told,) = both(project, content)
+    assert "row 1 below the header" in told
+    assert "the cell holds as many line ends" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("Name;\nVorname", "Meyer;30\n"),
+        ("Größe;\ncm", "2;3\n"),
+        ("a; b\nc; d\ne", "1;2\n"),
+        ("Einkommen\n(netto; €)", "1;2\n"),
+    ],
+)
+def test_names_with_line_ends_and_delimiters_are_read(project: Any, name: str, rows: str) -> None:
+    project.put("t.csv", f'"{name}";x\n{rows}{rows}')
+    assert list(project.source(t="t.csv").frame("t").columns) == [name, "x"]

@@ -33,6 +33,7 @@ from pamola_tasks_data.inference import AS_TEXT, dtype_of, recognized, typed
 from pamola_tasks_data.kinds import NOTHING, Kind, merge_all
 from pamola_tasks_data.notation import Notation, trimmed
 from pamola_tasks_data.quotes import OpenQuote, SwallowedRows, check_names
+from pamola_tasks_data.stray_quotes import StrayQuotes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -178,6 +179,9 @@ class _CsvFile:
             raise self._ragged(bad) if bad else DataError(_UNREADABLE)
         if quoted:
             table = table.slice(0, table.num_rows - 1)
+            stray = StrayQuotes(self.head)
+            stray.look_at(data)
+            stray.check(self.file)
             swallowed = SwallowedRows(self.head)
             swallowed.look_at(table, 0)
             warn_once(self._options, swallowed.told())
@@ -194,8 +198,8 @@ class _CsvFile:
         bad: list[Any] = []
         read, parse, convert = self._arrow_options(bad, breaks=True)
         read.use_threads = False
-        end, swallowed = EndMark(self.head), SwallowedRows(self.head)
-        source = ReadAhead(self.file, end, self.head.quotechar.encode(self.head.encoding))
+        end, swallowed, stray = EndMark(self.head), SwallowedRows(self.head), StrayQuotes(self.head)
+        source = ReadAhead(self.file, end, self.head.quotechar.encode(self.head.encoding), stray.look_at)
         reader: Any = ()
         last: Any = None
         rows = 0
@@ -221,6 +225,8 @@ class _CsvFile:
         if bad or last is None or not end.ends(last):
             self._check_quotes()
             raise self._ragged(bad) if bad else DataError(_UNREADABLE)
+        if not self._looked:
+            stray.check(self.file)
         if last.num_rows > 1:
             yield self._trimmed(last.slice(0, last.num_rows - 1))
         warn_once(self._options, swallowed.told())

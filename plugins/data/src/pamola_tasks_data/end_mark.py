@@ -7,6 +7,8 @@ from typing import IO, TYPE_CHECKING, Any
 from pamola_tasks_data.expanding import Borrowed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pamola_tasks_data.dialect import CsvHead
 
 
@@ -38,9 +40,9 @@ class ReadAhead(Borrowed):
 
     quoted = False  #: a quote was read
 
-    def __init__(self, file: IO[bytes], end: EndMark, quote: bytes) -> None:
+    def __init__(self, file: IO[bytes], end: EndMark, quote: bytes, look_at: Callable[[bytes], None]) -> None:
         super().__init__(file)
-        self._end, self._quote = end, quote
+        self._end, self._quote, self._look_at = end, quote, look_at
         self._over, self._tail, self._left = False, b"", b""
 
     def read(self, size: int = -1) -> bytes:
@@ -59,7 +61,9 @@ class ReadAhead(Borrowed):
         while 0 < len(data) < size and (more := super().read(size - len(data))):
             data += more
         self._tail = (self._tail + data[-4:])[-4:]
-        self.quoted = self.quoted or self._quote in data
+        if self._quote in data:
+            self.quoted = True
+            self._look_at(data)
         if len(data) == size:
             return data
         self._over = True

@@ -109,8 +109,6 @@ class SwallowedRows:
 
     def look_at(self, text: Any, rows_before: int) -> None:
         """Look through a table or batch of text."""
-        if not self._wide:
-            return
         for place, name in enumerate(text.schema.names):
             row = rows_before
             column = text.column(place)
@@ -128,10 +126,10 @@ class SwallowedRows:
         self._judged[name] = self._judged.get(name, 0) + len(places)
         column = self._head.header.index(name)
         for place in places[:left].tolist():
-            if self._are_rows(cells[place].as_py().split(end), column):
+            if self.are_rows(cells[place].as_py().split(end), column):
                 self._found.append((rows_before + place + 1, column, ends[place].as_py()))
 
-    def _are_rows(self, lines: list[str], column: int) -> bool:
+    def are_rows(self, lines: list[str], column: int) -> bool:
         """Whether lines of one cell continue its row and are those below it, up to the same column."""
         first, *rows, last = (line.strip("\r").split(self._head.delimiter) for line in lines)
         if len(first) != self._wide - column + 1 or any(len(row) != self._wide + 1 for row in rows):
@@ -143,7 +141,7 @@ class SwallowedRows:
                 alike, unlike, others = alike + (fits is True), unlike + (fits is False), others + (fits is None)
         if unlike > (alike + others) * _ODD_SHARE:
             return False
-        return alike > 0 or self._wide > 1 or len(lines) > _CERTAIN
+        return alike > 0 or self._wide > 0 or len(lines) > _CERTAIN
 
     def _fits(self, value: str, place: int) -> bool | None:
         """Whether a value looks like those of a column, or unlike all of them; None where it may be of any."""
@@ -187,8 +185,11 @@ def _shape(text: str) -> str:
 
 def check_names(head: CsvHead) -> None:
     """Refuse a name that holds rows: two stray quotes make one name of what is between them."""
+    swallowed = SwallowedRows(head)
     for number, name in enumerate(head.header, 1):
-        if head.delimiter in name and ("\n" in name or "\r" in name):
+        first, *others = name.splitlines() or [""]
+        names = all(part.strip() for part in first.split(head.delimiter))
+        if others and head.delimiter in name and names and swallowed.are_rows([first, *others], number - 1):
             raise DataError(
                 f"the name of column {number}, in line {head.lines_before + 1} (the header), holds a line end and"
                 f" {head.delimiter!r}, as rows do: take stray quotes out of the file, or rename the column"
