@@ -30,7 +30,7 @@ from .read_as_text import warn_of_categories
 from .registering import Registration, register_columns, stated_columns
 from .release import Release
 from .release_charts import charts_of
-from .release_facts import diversity, figures, representatives
+from .release_facts import diversity, figures, randomness, representatives
 from .release_settings import (
     OUTPUTS,
     OUTPUTS_OF_KMAP,
@@ -44,6 +44,7 @@ from .release_settings import (
     SuppressedRecords,
 )
 from .row_order import by_cells
+from .ties import Ties
 from .unlisted import OnIdentifiers, OnUnlisted, identifiers_to_drop, judge_quasi_identifiers
 from .updating import Update, release_of
 
@@ -111,6 +112,9 @@ class AnonymizeOperation(Operation):
         bounds: Where cells end: `rounded` out to bounds of the whole column, so that no end of an interval and no
             member of a set is one record's alone in its class, with rare extremes coded as `<20` and `>=75`; or
             `tight`, the least and greatest value and all categories of the class, which single people out.
+        ties: Where sensitive values are protected: `random` lets the system's randomness decide between nearly equal
+            classes, so that no class shows what its sensitive values forbade (Wong and others, VLDB 2007); `fixed`
+            gives the same release each time.
         direct_identifiers: Columns that identify a person: dropped.
         insensitive_attributes: Columns that are harmless, whatever they look like: left as they are.
         on_identifiers: What happens to a column without a role that looks like a direct identifier: `drop` leaves it
@@ -164,6 +168,7 @@ class AnonymizeOperation(Operation):
     weights: dict[str, float] = attrs.field(factory=dict)
     output: Output | None = None
     bounds: Bounds = attrs.field(default="rounded", validator=one_of(Bounds))
+    ties: Ties = attrs.field(default="random", validator=one_of(Ties))
     direct_identifiers: list[str] = attrs.field(factory=list, validator=column_names)
     insensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     on_identifiers: OnIdentifiers = attrs.field(default="drop", validator=one_of(OnIdentifiers))
@@ -237,6 +242,7 @@ class AnonymizeOperation(Operation):
             )
         metrics = figures(self, release, grouping, rows)
         metrics |= representatives(self, ctx, kept, release)
+        metrics |= randomness(self, promise)
         metrics |= isolation(self, ctx, kept, release, grouping)
         values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
         metrics["l_diversity"] = diversity(self, values, grouping, ctx)
@@ -348,6 +354,7 @@ class AnonymizeOperation(Operation):
             # k-map counts the records that a cell covers, and a representative does not say which these are
             output=self.output or (OUTPUTS[self.strategy] if population is None else OUTPUTS_OF_KMAP[self.strategy]),
             bounds=self.bounds,
+            ties=self.ties,
             hierarchies=sources,
             population=population,
             persons=persons,

@@ -22,10 +22,11 @@ from .models import SensitiveValues
 from .mondrian import partition
 from .persons import Persons, votes_of_persons
 from .privacy_models import Classes
-from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, node_count
+from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, met_by_joining, node_count
 from .release_settings import Settings
 from .row_order import by_cells
 from .table import Table
+from .ties import drawn
 
 
 @attrs.frozen(eq=False)
@@ -121,9 +122,13 @@ def _grouped(
     if settings.recoding == "full-domain":
         classes, levels = full_domain(table.distinct, table.own, hierarchies, importance, conditions, may_suppress)
         return classes[unit], levels
-    classes = local_recoding(table.distinct, table.own, hierarchies, importance, conditions, may_suppress, progress)
+    # where chance hides what sensitive values forbid, classes are found without a look at these, and then joined
+    first = conditions.blind if conditions.random else conditions
+    classes = local_recoding(table.distinct, table.own, hierarchies, importance, first, may_suppress, progress)
     sets = 0.0 if settings.strategy == "suppression" else SETS
-    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, conditions, sets)
+    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, first, sets)
+    if conditions.random:
+        classes = met_by_joining(table.distinct, table.own, classes, hierarchies, importance, conditions)
     return classes[unit], None
 
 
@@ -167,7 +172,9 @@ def _microaggregated(
     counted = np.arange(records) >= (table.records if settings.population is not None else 0)
     others = np.zeros(records - len(frame), dtype=np.int64)
     asked = settings.sensitive if settings.promise.of_sensitive else ()
-    sensitive = [np.append(SensitiveValues.of(frame[name]).codes, others) for name in asked]
+    sensitive: list[Ints | Floats] = [np.append(SensitiveValues.of(frame[name]).codes, others) for name in asked]
+    if sensitive and settings.ties == "random":
+        sensitive = [drawn(records)]
     order = np.lexsort((*sensitive, counted, table.combination))
     unit = np.empty(records, dtype=np.int64)
     unit[order] = np.arange(records)
@@ -211,4 +218,6 @@ def _conditions(
                 f" Require less, or omit {name}",
                 column=name,
             )
-    return Conditions(k, weights, promise, tuple(sensitive), persons, own)
+    return Conditions(
+        k, weights, promise, tuple(sensitive), persons, own, bool(sensitive) and settings.ties == "random"
+    )

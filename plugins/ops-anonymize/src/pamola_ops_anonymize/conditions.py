@@ -267,6 +267,7 @@ class Conditions:
         persons: Whose records each unit holds, where these are counted for k and a person may be in several units:
             the weights then say no more than that a class cannot hold more.
         own: Where k is counted in a population: the records of each unit that are released.
+        random: Whether chance hides what sensitive values forbid.
     """
 
     k: int
@@ -275,6 +276,12 @@ class Conditions:
     sensitive: tuple[SensitiveCounts, ...] = ()
     persons: PersonCounts | None = None
     own: Ints | None = None
+    random: bool = False
+
+    @property
+    def blind(self) -> Conditions:
+        """The same but for what is asked of sensitive values."""
+        return attrs.evolve(self, sensitive=(), random=False)
 
     @property
     def only_k(self) -> bool:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .conditions import Conditions
-from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain
 from .lookups import joint, together
 from .mondrian import partition
+from .ties import Costs, merged
 
 BLOCK = 8192
 """Records that are compared with each other. Work rises with the square of it; larger tables are first divided."""
@@ -54,9 +55,9 @@ def microaggregate(
         if progress is not None:
             progress(done)
     everyone = np.arange(len(classes), dtype=np.int64)
-    if conditions.met(everyone, classes, made).all():
+    if not conditions.random and conditions.met(everyone, classes, made).all():
         return classes
-    return _merged(_points(codes, domains, importance), classes, made, conditions)
+    return _merged(_points(codes, domains, importance), classes, conditions)
 
 
 def _blocks(codes: Codes, domains: Sequence[Domain], importance: Floats, k: int) -> list[Ints]:
@@ -185,30 +186,18 @@ def _numbers(domain: Domain) -> Floats:
     return np.zeros(domain.size + 1)
 
 
-def _merged(points: Points, classes: Ints, made: int, conditions: Conditions) -> Ints:
+def _merged(points: Points, classes: Ints, conditions: Conditions) -> Ints:
     """Merge each class that does not meet the conditions with the nearest one, round by round."""
     everyone = np.arange(len(classes), dtype=np.int64)
-    while made > 1:
-        bad = np.flatnonzero(~conditions.met(everyone, classes, made))
-        if not len(bad):
-            break
-        size = np.bincount(classes, minlength=made)
-        order = np.argsort(classes, kind="stable")
+
+    def violating(of: Ints, count: int) -> Mask:
+        return ~conditions.met(everyone, of, count)
+
+    def costs(of: Ints, count: int) -> Costs:
+        size = np.bincount(of, minlength=count)
+        order = np.argsort(of, kind="stable")
         starts = np.cumsum(size) - size
         center = np.add.reduceat(points[order].astype(np.float64), starts, axis=0) / size[:, None]
-        target = np.arange(made)
-        touched = np.zeros(made, dtype=bool)
-        for each in bad.tolist():
-            if touched[each]:
-                continue
-            away = ((center - center[each]) ** 2).sum(axis=1)
-            away[touched] = np.inf
-            away[each] = np.inf
-            nearest = int(np.argmin(away))
-            if np.isfinite(away[nearest]):
-                target[each] = nearest
-                touched[[each, nearest]] = True
-        _, classes = np.unique(target[classes], return_inverse=True)
-        classes = classes.astype(np.int64)
-        made = int(classes.max()) + 1
-    return classes
+        return lambda each: np.asarray(((center - center[each]) ** 2).sum(axis=1))
+
+    return merged(classes, violating, costs, at_random=conditions.random)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .conditions import Conditions
 from .domains import Codes, Floats, Ints, Mask
 from .hierarchies import Hierarchy
+from .ties import Costs, merged, skipped
 
 Unsigned = npt.NDArray[np.uint64]
 
@@ -203,28 +204,34 @@ def join_leftovers(
     if joining.sum() > _MOST_SINGLE_LEFTOVERS:
         single[joining] = len(outside)
     classes[outside] = made + single
-    everyone = np.arange(len(classes), dtype=np.int64)
-    while True:
-        _, classes = np.unique(classes, return_inverse=True)
-        classes = classes.astype(np.int64)
-        count = int(classes.max(initial=-1)) + 1
-        met = conditions.met(everyone, classes, count) | (np.bincount(classes, weights=weights) == 0)
-        bad = np.flatnonzero(~met)
-        if not len(bad) or count == 1:
-            return classes
-        table = _Classes.of(codes, weights, classes, count, hierarchies, importance)
-        merged = np.arange(count)
-        touched = np.zeros(count, dtype=bool)
-        for each in bad.tolist():
-            cost = table.cost_of_joining(each)
-            cost[touched] = np.inf
-            cost[each] = np.inf
-            target = int(np.argmin(cost))
-            if touched[each] or not np.isfinite(cost[target]):
-                continue
-            merged[each] = target
-            touched[[each, target]] = True
-        classes = merged[classes]
+    return met_by_joining(codes, weights, classes, hierarchies, importance, conditions)
+
+
+def met_by_joining(
+    codes: Codes,
+    weights: Ints,
+    classes: Ints,
+    hierarchies: Sequence[Hierarchy],
+    importance: Floats,
+    conditions: Conditions,
+) -> Ints:
+    """Let every class that does not meet the conditions join where least is lost; `OUTSIDE` stays so while it can."""
+    inside = np.flatnonzero(classes != OUTSIDE)
+
+    def violating(of: Ints, count: int) -> Mask:
+        present = np.bincount(of, weights=weights[inside], minlength=count) > 0
+        return np.asarray(~conditions.met(inside, of, count) & present)
+
+    def costs(of: Ints, count: int) -> Costs:
+        table = _Classes.of(codes[:, inside], weights[inside], of, count, hierarchies, importance)
+        return table.cost_of_joining
+
+    result = np.full(len(classes), OUTSIDE, dtype=np.int64)
+    if len(inside):
+        result[inside] = merged(classes[inside], violating, costs, at_random=conditions.random)
+        if violating(result[inside], int(result.max()) + 1).any():  # not even all that are left do
+            result[:] = 0
+    return result
 
 
 @attrs.frozen(eq=False)
@@ -300,6 +307,8 @@ def full_domain(
     levels_of_best = [hierarchy.levels - 1 for hierarchy in hierarchies]
     total, whole = int(weights.sum()), float(importance.sum())
     for node in _ascending(nodes, expected):
+        if conditions.random and skipped():
+            continue
         floor = sum(float(levels[level]) for levels, level in zip(expected, node, strict=True))
         if floor >= best_loss:
             break  # suppressing only adds to the expected loss of a node

@@ -12,6 +12,7 @@ import pandas as pd
 from pamola_tasks import OperationContext
 
 from .claims import k_map
+from .conditions import Promise
 from .domains import encode
 from .measures import Grouping
 from .models import SensitiveValues
@@ -84,6 +85,13 @@ def _as_cells(column: pd.Series[Any]) -> Any:
     """The values of a column as cells are written."""
     domain, codes = encode(column)
     return np.array([*domain.texts(np.arange(domain.size)), ""], dtype=object)[codes.astype(np.int64)]
+
+
+def randomness(operation: Any, promise: Promise) -> dict[str, Any]:
+    """Whether chance decided between nearly equal classes, which it does only where sensitive values are protected."""
+    if not (promise.of_sensitive and operation.sensitive_attributes):
+        return {}
+    return {"ties": operation.ties, **({"randomness": "system"} if operation.ties == "random" else {})}
 
 
 def diversity(

@@ -12,6 +12,7 @@ from .conditions import Promise
 from .domains import Domain, Ints
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, suppression_hierarchy
 from .persons import PersonRecords, Persons
+from .ties import Ties
 
 Strategy = Literal["mondrian", "hierarchy", "microaggregation", "suppression"]
 Recoding = Literal["local", "full-domain"]
@@ -66,6 +67,7 @@ class Settings:
         importance: Weight of quasi-identifiers, 1 where it is not stated.
         output: What is published of a class.
         bounds: Where cells end.
+        ties: Whether chance hides what sensitive values forbid, where any are protected.
         hierarchies: Where they come from; built where nothing is stated.
         population: For k-map the records that k is counted in.
         persons: Whose each record is: classes are counted in persons, of whom each has one vote.
@@ -85,6 +87,7 @@ class Settings:
     importance: Mapping[str, float] = attrs.Factory(dict)
     output: Output = "ranges"
     bounds: Bounds = "rounded"
+    ties: Ties = "random"
     hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
     population: pd.DataFrame | None = None
     persons: Persons | None = None
