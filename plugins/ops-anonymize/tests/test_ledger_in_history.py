@@ -6,11 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from pamola_ops_anonymize.anchored import AnchoredJournal
 from pamola_tasks import Kernel, Outcome
+from pamola_tasks.errors import DataError
+from pamola_tasks.storage.files import Files
+from pamola_tasks_history.log import ExecutionLog
+from pamola_tasks_paths.guard import ProjectGuard
 
 pytest.importorskip("opendp")
 
@@ -117,6 +125,42 @@ def test_what_nothing_restores_is_lost_knowingly_only(project: Path) -> None:
         b'"epsilon":0.3', b'"epsilon":0.1'
     ) + lines[1]
     assert "nothing to repair" in pamola(project, "budget", "--repair").stdout
+
+
+ATTACKS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "edited": lambda lines: [lines[0].replace(b'"epsilon":0', b'"epsilon":9'), *lines[1:]],
+    "first removed": lambda lines: lines[1:],
+    "last removed": lambda lines: lines[:-1],
+    "middle removed": lambda lines: [lines[0], lines[2]],
+    "swapped": lambda lines: [lines[1], lines[0], lines[2]],
+    "repeated": lambda lines: [*lines, lines[0]],
+    "emptied": lambda lines: [],
+    "cut": lambda lines: [*lines[:-1], lines[-1][:30]],
+}
+
+
+@pytest.mark.parametrize("count_is_gone", [False, True])
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_alteration_is_found_and_restored(
+    attack: str, key: bytes | None, count_is_gone: bool, tmp_path: Path
+) -> None:
+    files = Files(ProjectGuard(tmp_path))
+    history = ExecutionLog(files, key=lambda: key)
+    run: Any = SimpleNamespace(id="r", record=SimpleNamespace(task_id="t"), history=history)
+    ledger = AnchoredJournal(files=files, path="l.jsonl", anchor=".pamola/l", key=key, what="l", so="", run=run)
+    for number in range(3):
+        with ledger.appending() as append:
+            append({"epsilon": number / 10, "number": number})
+    path = tmp_path / "l.jsonl"
+    path.write_bytes(b"".join(ATTACKS[attack](path.read_bytes().splitlines(keepends=True))))
+    if count_is_gone:
+        (tmp_path / ".pamola/l").unlink()
+    with pytest.raises(DataError, match="cannot be used"):
+        ledger.read()
+    assert ledger.restore().lost == 0
+    assert {entry["number"]: entry["epsilon"] for entry in ledger.read()} == {0: 0.0, 1: 0.1, 2: 0.2}
+    assert ledger.restore().restored == ()
 
 
 def test_a_sound_ledger_is_left_alone(project: Path) -> None:

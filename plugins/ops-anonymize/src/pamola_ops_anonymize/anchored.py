@@ -106,14 +106,12 @@ class AnchoredJournal:
         """
         with journal.locked(self.files, self.path):
             found, lines = self._parsed(), self._lines()
-            sound = {journal.link(line) for line in lines}
-            missing = {
-                link: note for link, note in self._in_history().items() if link not in sound | _replaced(found.entries)
-            }
-            if not (missing or found.damaged or self._problem_of_note(lines)):
-                return Restoration()
             damaged = {damage.line for damage in found.damaged}
             kept = [line for number, line in enumerate(lines, 1) if number not in damaged]
+            there = {journal.link(line) for line in kept} | _replaced(found.entries)
+            missing = {link: note for link, note in self._in_history().items() if link not in there}
+            if not (missing or damaged or self._problem_of_note(lines)):
+                return Restoration()
             entries = [_again(journal.decode(line), journal.link(line)) for line in kept]
             known = sorted((n for n in missing.values() if n.get("entry")), key=lambda note: int(note["number"]))
             back = [_again(dict(note["entry"]), str(note["link"])) for note in known]
