@@ -36,7 +36,8 @@ _ROWS, _CELLS = 10_000, 1 << 21  # at most in memory as Python values
 _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
 _ERRORS = frozenset("#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC!".split())
 _BAD_DATE = frozenset(["#VALUE!"])  # openpyxl's, for a number that is no date
-_ESCAPED = re.compile("_x00([01][0-9A-Fa-f])_")  # control characters: ECMA-376, part 1, 22.9.2.19
+_TWICE = re.compile("_x[0-9A-Fa-f]{4}_x[0-9A-Fa-f]{4}_")
+_ESCAPED = re.compile("_x00([01][0-9A-Fa-f]|5[Ff])_")  # control characters: ECMA-376, part 1, 22.9.2.19
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
 
 
@@ -123,6 +124,7 @@ class _Sheet:
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
         self._sheet, self._size, self._options = sheet, size, options
         texts = sheet._shared_strings
+        texts[:] = _raw_texts(sheet.parent._archive) or texts
         texts[:] = [_ESCAPED.sub(lambda code: chr(int(code[1], 16)), text) if "_x" in text else text for text in texts]
         self._trim = bool(options.get("trim"))
         self.header = _header(self._trimmed(next(sheet.iter_rows(values_only=True), ())))
@@ -173,6 +175,19 @@ class _Sheet:
                     f"row {number:,} of the sheet has a value in column {letters(beyond[0])}, but the header"
                     f" in row 1 ends at column {letters(wide - 1)}: name the column or clear the cell{title}"
                 )
+
+
+def _raw_texts(archive: Any) -> list[str]:
+    """The texts of a workbook with their escapes where one is of `_`, which openpyxl takes away; else empty."""
+    found: list[str] = []
+    name = next((name for name in archive.namelist() if name.lower().endswith("/sharedstrings.xml")), "")
+    if name and b"_x005f_" in (content := archive.read(name)).lower():
+        strings = import_module("openpyxl.reader.strings")
+        for _, node in strings.iterparse(io.BytesIO(content)):
+            if node.tag.rpartition("}")[2] == "si":
+                found.append(strings.Text.from_tree(node).content)
+                node.clear()
+    return found
 
 
 class _Errors:
@@ -277,4 +292,6 @@ def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
         text = value.isoformat() if hasattr(value, "isoformat") else text_of(value) or ""
         if len(text) > _LONGEST_TEXT:
             raise DataError(f"a text is longer than the {_LONGEST_TEXT:,} characters that an Excel cell holds")
+        if _TWICE.search(text):  # which XlsxWriter would escape so that another text is read
+            raise DataError("a text has two escapes of Excel one after the other (_x0041_x0042_): write Parquet or CSV")
         sheet.write_string(row, place, text)
