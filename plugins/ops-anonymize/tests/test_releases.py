@@ -269,6 +269,29 @@ def test_the_same_release_again_is_never_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        {"l": 2},
+        {"l": 2, "strategy": "hierarchy", "suppression_limit": 0.05},
+        {"t": 0.5, "strategy": "microaggregation"},
+        {"l": 2, "nulls": "suppress", "person": "id", "direct_identifiers": []},
+    ],
+    ids=["mondrian", "hierarchy", "microaggregation", "nulls"],
+)
+def test_chance_makes_no_other_release_of_the_same_table(tmp_path: Path, more: dict[str, Any]) -> None:
+    frame = people(400).astype({"age": "Int64"})
+    if "nulls" in more:
+        frame.loc[:19, "age"] = pd.NA
+    first = release(frame, tmp_path, **more)
+    table = written(tmp_path, "safe")
+    again = release(frame.sample(frac=1, random_state=1), tmp_path, **more)
+    assert again.metrics["releases"]["same_as"] == 1, again.error_message
+    pd.testing.assert_frame_equal(written(tmp_path, "safe"), table)
+    for name in ("ncp_set", "ncp_hier", "k_measured", "rows_suppressed", "rows_suppressed_for_nulls"):
+        assert again.metrics[name] == pytest.approx(first.metrics[name]), name
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"id": "customer"},

@@ -96,11 +96,17 @@ def _coded(new: ReleasedTable, old: ReleasedTable) -> tuple[Ints, Ints]:
 
 
 def earlier_releases(
-    registration: Registration, frame: pd.DataFrame, quasi_identifiers: Sequence[str], ctx: OperationContext
+    registration: Registration,
+    frame: pd.DataFrame,
+    quasi_identifiers: Sequence[str],
+    ctx: OperationContext,
+    *,
+    same: bool = False,
 ) -> Iterator[Earlier]:
     """The releases with these quasi-identifiers and with persons of a table, newest first.
 
-    If the same was released already, only those before that, so that it is the same again.
+    If the same was released already, only those before that, so that it is the same again; with `same` only those that
+    were made of the same table with the same settings.
     """
     rows = np.arange(len(frame))
     attempt = ctx.run.record.run_id, ctx.step.id
@@ -116,7 +122,7 @@ def earlier_releases(
         cells={},
     )
     made_of = registration.made_of(frame)
-    for entry in registration.before(made_of, attempt):
+    for entry in registration.before(made_of, attempt, same=same):
         table = registration.register.table(entry)
         if set(table.cells) == set(quasi_identifiers):
             found = Earlier.of(entry, table, new)

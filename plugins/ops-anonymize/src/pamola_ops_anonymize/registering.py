@@ -126,18 +126,18 @@ class Registration:
         if self._number:
             self.register.written(self._number, record.path, record.sha256 or "")
 
-    def before(self, made_of: str, attempt: tuple[str, str]) -> list[Entry]:
+    def before(self, made_of: str, attempt: tuple[str, str], *, same: bool = False) -> list[Entry]:
         """The releases that count, newest first, but for what an attempt at a step prepared.
 
-        Of several that were made of the same only those before the first.
+        Of several that were made of the same only those before the first; with `same`, only these.
         """
         entries = [
             entry
-            for entry in self.register.entries()
+            for entry in reversed(self.register.entries())
             if entry.counts and (entry.facts.get("run_id"), entry.facts.get("step")) != attempt
         ]
-        first = next((entry.number for entry in entries if entry.facts.get("made_of") == made_of), None)
-        return [entry for entry in reversed(entries) if first is None or entry.number < first]
+        alike = [entry for entry in entries if entry.facts.get("made_of") == made_of]
+        return alike if same else [entry for entry in entries if not alike or entry.number < alike[-1].number]
 
     # ------------------------------------------------------------ what is released
 

@@ -56,6 +56,8 @@ def release_of(
 ) -> Release:
     """The release of a table, which continues an earlier one where `update` says so.
 
+    Where chance decides between classes, the same table with the same settings gets those of its earlier release.
+
     Args:
         operation: The step.
         ctx: Where it runs.
@@ -68,6 +70,12 @@ def release_of(
         DataRefused: The table does not continue any earlier release.
     """
     columns = operation.quasi_identifiers
+    chance = settings.ties == "random" and settings.sensitive and settings.promise.of_sensitive
+    if chance and registration.columns and operation.population is None and registration.register.exists:
+        for earlier in earlier_releases(registration, frame, columns, ctx, same=True):
+            if not (earlier.left or earlier.changed or earlier.table.counterfeit.any()):
+                fresh = np.setdiff1d(np.arange(len(frame)), earlier.rows)
+                return attrs.evolve(_joined(operation, frame, earlier, None, fresh, settings), update={})
     if operation.update == "none":
         return anonymized(frame, columns, operation.k, settings, progress)
     if not registration.columns:
@@ -156,17 +164,18 @@ def _joined(
         parts.append(text.assign(**{name: text[name].astype("string") for name in columns}))
     coded = pd.concat(parts).sort_index()
     coded = coded.assign(**{name: coded[name].astype("category") for name in columns})
-    suppressed = 0 if added is None else added.suppressed
+    suppressed = len(fresh) if added is None else added.suppressed
+    incomplete = frame.iloc[fresh][columns].isna().any(axis=1) if settings.nulls == "suppress" else np.zeros(0)
     total = len(frame)
     losses = {}
     for kind in ("ncp_set", "ncp_hier"):
         before = earlier.table.losses[kind]
-        after = {} if added is None else {name: loss * len(fresh) for name, loss in getattr(added, kind).items()}
-        losses[kind] = {name: (before[name] + after.get(name, 0.0)) / total for name in columns}
+        after = dict.fromkeys(columns, 1.0) if added is None else getattr(added, kind)
+        losses[kind] = {name: (before[name] + after[name] * len(fresh)) / total for name in columns}
     return Release(
         coded=coded,
         suppressed=suppressed,
-        suppressed_for_nulls=0 if added is None else added.suppressed_for_nulls,
+        suppressed_for_nulls=int(incomplete.sum()),
         dropped=suppressed,
         sizes_before=Grouping.of(frame, columns, settings.persons).sizes,
         ncp_set=losses["ncp_set"],
