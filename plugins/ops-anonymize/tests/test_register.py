@@ -122,13 +122,18 @@ def test_another_task_is_refused_until_the_release_is_withdrawn(project: Path) -
     assert report["operations"][0]["metrics"]["releases"]["release"] == 2
 
 
-def test_doctor_reports_a_register_that_is_missing(project: Path) -> None:
+def test_doctor_and_verify_report_a_register_that_is_missing(project: Path) -> None:
     succeeds(project, "run", "a")
     assert "1 release, as entered" in pamola(project, "doctor").stdout
     shutil.rmtree(project / "releases")
     write_people(project, 650)
     assert "has lost its key" in refused(project, "a")
     assert "has lost its key" in pamola(project, "doctor").stdout
+    verified = pamola(project, "verify", "a")
+    assert verified.returncode == 1
+    assert "releases.jsonl" in verified.stdout
+    (project / ".pamola/releases").unlink()
+    assert "has lost its key" in refused(project, "a"), "the history has it, too"
     assert pamola(project, "releases", "list").returncode != 0
 
 
