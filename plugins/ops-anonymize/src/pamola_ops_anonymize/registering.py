@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -202,16 +203,24 @@ class Registration:
 
     def person_hashes(self, rows: Any) -> dict[str, Hashes]:
         """Of these records of the input, whose they are by each way to recognise persons; 0 where cells are missing."""
+        return {name: column[rows] for name, column in self._persons.items()}
+
+    def origin_hashes(self, rows: Any) -> Hashes:
+        """Of these records of the input, the quasi-identifiers."""
+        return np.asarray(self._origins[rows])
+
+    @cached_property
+    def _persons(self) -> dict[str, Hashes]:
         found = {}
         for columns in self.columns:
-            part = self._frame[columns].iloc[rows]
+            part = self._frame[columns]
             texts = _together(part).where(part.notna().all(axis=1))
             found[" + ".join(columns)] = self._hashes(texts, "persons", missing=0)
         return found
 
-    def origin_hashes(self, rows: Any) -> Hashes:
-        """Of these records of the input, the quasi-identifiers."""
-        return self._hashes(_together(self._frame[self._operation.quasi_identifiers].iloc[rows]), "origins")
+    @cached_property
+    def _origins(self) -> Hashes:
+        return self._hashes(_together(self._frame[self._operation.quasi_identifiers]), "origins")
 
     def value_hashes(self, frame: pd.DataFrame) -> dict[str, Hashes]:
         """Of records the sensitive attributes."""
