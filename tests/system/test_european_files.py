@@ -108,6 +108,7 @@ WRONG = {
     "data: {datasets: {kunden: {encoding: rot13}}}": "there is no encoding 'rot13'",
     "data: {datasets: {kunden: {thousands: '.'}}}": "'.' is the mark of decimals, too",
     "data: {datasets: {kundne: {delimiter: ';'}}}": "there is no such dataset: did you mean 'kunden'?",
+    "data: {datasets: {kunden: {sheet: x}}}": "it has no effect on a file of this format",
     "default_encoding: latin-2": "there is no encoding 'latin-2': did you mean 'latin2'?",
     "default_encoding: utf9": "there is no encoding 'utf9'",
     "default_delimiter: ';;'": "expected one character, got 2",
@@ -134,6 +135,11 @@ def test_types_of_a_dataset_that_the_task_has_not_are_refused_at_their_line(cli,
         assert done.returncode in (1, 2)
         assert f"there is no such dataset: {words}" in said
         assert "configs/t.yaml:3" in said
+    (project / "configs/t.yaml").write_text(HEAD + STEPS)
+    (project / "configs/prj_config.yaml").write_text(line + "\n")  # for all tasks, of which others may have it
+    done = cli("run", "t", "--dry-run", cwd=project, code=0)
+    assert ("did you mean 'kunden'?" in done.stdout + done.stderr) == (name == "kundne")
+    (project / "configs/prj_config.yaml").unlink()
     (project / "configs/t.yaml").write_text(HEAD + line.replace(name, "fewer") + "\n" + STEPS)
     cli("run", "t", "--dry-run", cwd=project, code=0)
 

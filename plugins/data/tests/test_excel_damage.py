@@ -260,3 +260,12 @@ def test_times_and_spans_of_a_workbook_are_called_so(project: Any) -> None:
     frame, said = shown(project, fill)
     assert frame["t"].tolist() == ["14:30:00"]
     assert ["times of day" in said[0], "spans of time" in said[1]] == [True, True]
+
+
+def test_a_sheet_without_names_is_a_warning(project: Any) -> None:
+    def fill(_: Any, sheet: Any) -> None:
+        for day in (1, 2, 3):
+            sheet.append([day, f"0{day}.01.1990", day / 2])
+
+    _, (said,) = shown(project, fill)
+    assert "the first line looks like data, not like names" in said

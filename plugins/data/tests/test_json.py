@@ -377,3 +377,9 @@ def test_all_digits_of_json_numbers_are_kept(numbers: list[Decimal]) -> None:
         for read, number in zip(column, numbers, strict=False):
             same = Decimal(str(read)) == number or float(read) == float(f"{number:.16e}")
             assert same
+
+
+def test_lines_of_arrays_are_told_what_they_lack(project: Any) -> None:
+    project.put("t.jsonl", '[1, "a"]\n[2, "b"]\n')
+    with pytest.raises(DataError, match="line 1 is not an object with the names of columns"):
+        project.source(t="t.jsonl").frame("t")

@@ -185,3 +185,11 @@ def test_the_first_and_the_last_time_of_a_zone_are_read(project: Any, zone: str,
     for types in ({}, {"data_types": {"t": {"at": "datetime"}}}):
         found = every_way(project, ["at"], **types)["at"]
         assert found.dt.tz_convert("UTC").dt.year.tolist()[:2] == [1, 9999]
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "+25:00"])
+def test_a_zone_that_is_not_known_is_named_with_its_column(project: Any, zone: str) -> None:
+    arrow_parquet.write_table(pa.table({"seen": pa.array([0], pa.timestamp("us", zone))}), project.root / "t.parquet")
+    for read in (lambda s: s.frame("t"), lambda s: s.schema("t"), lambda s: list(s.chunks("t", 1))):
+        with pytest.raises(DataError, match=r"column 'seen' has times in .*, a zone that is not known"):
+            read(project.source(t="t.parquet"))

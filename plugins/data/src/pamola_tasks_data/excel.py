@@ -23,6 +23,7 @@ from pamola_tasks.errors import DataError
 from pamola_tasks_data.arrow import in_minutes, is_missing, plain
 from pamola_tasks_data.cells import text_of
 from pamola_tasks_data.dataset import check_columns, warn_once
+from pamola_tasks_data.delimiters import LIKE_DATA, looks_like_data
 from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.excel_remarks import Padded, Tags, is_filled, letters, remarks
 from pamola_tasks_data.expanding import CELL, check_archive, check_expansion, check_width
@@ -143,6 +144,11 @@ class _Sheet:
         rows = _up_to_the_last_filled(self._rows())
         at_once, rows_read = max(1, min(_ROWS, _CELLS // len(self.header))), 0
         errors = _Errors(self._errors)
+        first = [
+            ["" if value is None else str(value) for value in row]
+            for row in self._sheet.iter_rows(1, 20, values_only=True)
+        ]
+        warn_once(self._options, LIKE_DATA if first and looks_like_data(first) else "")
         while some := list(itertools.islice(rows, at_once)):
             self._check_width(some, rows_read + 2)
             check_expansion(CELL * (rows_read + len(some)) * len(names), self._size, self._options)

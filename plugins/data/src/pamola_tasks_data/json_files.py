@@ -178,7 +178,8 @@ def _records(block: bytes, number: int, decode: Callable[[bytes], Any]) -> Itera
             continue
         record = _decoded(line, place, decode)
         if not isinstance(record, dict):
-            raise DataError(f"line {place} is not an object: every row of a JSON Lines dataset must be one")
+            names = ' with the names of columns, such as {"id": 1}' if isinstance(record, list) else ""
+            raise DataError(f"line {place} is not an object{names}: every row of a JSON Lines dataset must be one")
         yield record
 
 

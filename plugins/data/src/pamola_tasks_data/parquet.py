@@ -202,6 +202,8 @@ def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:
     """The open file, refused where the footer says that its table is far larger than it."""
     opened = arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")
     check_header(opened.schema_arrow.names)
+    for column in opened.schema_arrow:
+        _check_zone(column)
     known = opened.metadata
     check_width(len(opened.schema_arrow), options)
     stored = sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups))
@@ -211,6 +213,14 @@ def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:
     int96 = [column.path for column in stored_as if column.physical_type == "INT96" and column.path == column.name]
     finer = arrow_parquet.ParquetFile(file) if int96 else opened
     return finer if int96 and _has_nanoseconds(opened, finer, int96) else opened
+
+
+def _check_zone(column: Any) -> None:
+    zone = getattr(column.type, "tz", None)
+    try:
+        pc.year(pa.array([0] if zone else [], column.type if zone else pa.timestamp("us")))
+    except pa.ArrowInvalid:
+        raise DataError(f"column {column.name!r} has times in {zone!r}, a zone that is not known: write UTC") from None
 
 
 def _has_nanoseconds(opened: Any, finer: Any, names: list[str]) -> bool:

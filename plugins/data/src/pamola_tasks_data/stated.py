@@ -32,6 +32,8 @@ def config_problems(config: Config) -> Iterator[str]:
         path = ("data", "datasets", name)
         for key, message in _wrong(_values(own), _values(settings)):
             yield config.problem_at((*path, key), message)
+        for key in _unused(own, {**config.get("auxiliary_datasets", {}), **config.input_datasets}.get(name)):
+            yield config.problem_at((*path, key), "it has no effect on a file of this format")
         origin = config.origins().get(f"data.datasets.{name}")
         meant = closest(name, inputs) if name not in inputs else None
         if (
@@ -50,11 +52,24 @@ def unknown_datasets(run: RunServices, plan: Plan) -> Iterator[str]:
     of_steps = (name for step in plan for name in (*step.reads, *step.writes))
     known = {*plan.inputs, *config.input_datasets, *config.get("auxiliary_datasets", {}), *of_steps}
     for name in datasets_named(config.data_types):
-        origin = config.origins().get(f"data_types.{name}") or config.origins().get("data_types")
-        if name not in known and not (origin and origin.layer == "project file"):  # which is for all tasks
-            meant = closest(name, known)
+        keys = (key for key in config.origins() if f"{key}.".startswith(f"data_types.{name}."))
+        origin = config.origins().get(next(keys, "data_types"))
+        meant = closest(name, known) if name not in known else None
+        for_all = origin is not None and origin.layer == "project file"  # for all tasks
+        if for_all and meant and _letters(meant) != _letters(name):
+            run.warn(f"data_types names {name!r}, a dataset that this task does not have: did you mean {meant!r}?")
+        if name not in known and not for_all:
             hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(sorted(known))}"
             yield config.problem_at(("data_types", name), f"there is no such dataset: {hint}", at_key=True)
+
+
+def _unused(own: Any, file: Any) -> Iterator[str]:
+    """Keys that are stated for a file whose format, by its name, has no use for them; marks are also for its types."""
+    from pamola_tasks_data.formats import OWN, UNUSED, Formats
+
+    format = Formats(OWN).told_by(str(file), None) if isinstance(file, str) else ""
+    keys = ("sheet",) if format == "csv" else UNUSED.get(format, ())
+    yield from (key for key in ("sheet", "delimiter", "quotechar", "encoding") if key in keys and getattr(own, key))
 
 
 def _letters(name: str) -> str:

@@ -268,7 +268,8 @@ def _to_datetime(series: pd.Series, stated: ColumnType, zoned: bool | None) -> t
     elif others is not None:
         digits = pc.if_else(pc.match_substring_regex(others, "^[0-9]+$"), others, None)
         text, others = pc.coalesce(text, digits), pc.if_else(pc.is_valid(digits), None, others)
-    noun = f"not written as {stated.format}" if stated.format else f"not ISO {'dates' if alone else 'dates and times'}"
+    noun = f"not written as {stated.format}" if stated.format else "not ISO dates"
+    noun += "" if stated.format or alone else " and times of at most six decimals and 59 seconds"
     made, offsets = notation.times(text, stated.format)
     _checked(made, text, noun)
     if others is not None:
