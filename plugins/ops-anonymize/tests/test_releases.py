@@ -331,6 +331,8 @@ def test_tables_of_other_persons_are_not_compared(tmp_path: Path) -> None:
     others = people(300, seed=1).assign(id=lambda table: "x" + table["id"])
     _, told = released(others, tmp_path)
     assert told["compared_with"] == []
+    numbered_alike = people(300, seed=2)
+    assert released(numbered_alike, tmp_path)[1]["compared_with"] == [], "equal numbers, but other persons"
     frame = people(300).drop(columns="id")
     assert released(frame, tmp_path, direct_identifiers=[])[1] == {}, "nothing identifies persons"
 

@@ -119,7 +119,7 @@ def earlier_releases(
         known={},
         origin=registration.origin_hashes(rows),
         counterfeit=nothing,
-        cells={},
+        cells=dict.fromkeys(quasi_identifiers, ()),
     )
     made_of = registration.made_of(frame)
     for entry in registration.before(made_of, attempt, same=same):

@@ -18,6 +18,9 @@ from .domains import Ints, Mask
 from .register import Hashes, ReleasedTable
 from .residual import NOWHERE, Candidates, candidates
 
+SAME_PERSONS = 0.5
+"""Share of the persons who have to agree in something for equal identifiers to be those of the same persons."""
+
 AGREEMENT = 0.9
 """Share of the persons in both releases who have the same values in columns that are one attribute under two names."""
 
@@ -46,13 +49,35 @@ class Pair:
             for name, mine in here.items()
             for other, theirs in there.items()
         }
+        nothing = cls(np.full(new.records, NOWHERE), np.full(old.records, NOWHERE), 0)
         if not common:
-            return cls(np.full(new.records, NOWHERE), np.full(old.records, NOWHERE), 0)
+            return nothing
         name, other = max(common, key=lambda pair: common[pair])
         column, earlier = new.persons[name], old.persons[other]
         codes = pd.factorize(np.append(column, earlier))[0].astype(np.int64)
         codes[np.append(column, earlier) == 0] = NOWHERE
-        return cls(codes[: len(column)], codes[len(column) :], common[name, other])
+        found = cls(codes[: len(column)], codes[len(column) :], common[name, other])
+        return found if found._same_persons(new, old) else nothing
+
+    def _same_persons(self, new: ReleasedTable, old: ReleasedTable) -> bool:
+        """Whether identifiers that are equal are the same persons': tables of others are numbered from 1, too.
+
+        They are not where most of them have neither the same quasi-identifiers nor the same sensitive values.
+        """
+        one, other = self._first()
+        named = set(new.values) & set(old.values)
+        comparable = set(new.cells) == set(old.cells)
+        if not len(one) or not (named or comparable):
+            return True
+        alike = [float((new.origin[one] == old.origin[other]).mean())]
+        alike += [float((a[one] == b[other]).mean()) for a in new.values.values() for b in old.values.values()]
+        return max(alike) >= SAME_PERSONS
+
+    def _first(self) -> tuple[Ints, Ints]:
+        """A record of each person who is in both, in the new release and in the earlier one."""
+        _, one, other = np.intersect1d(self.person, self.earlier, return_indices=True)
+        kept = self.person[one] != NOWHERE
+        return one[kept], other[kept]
 
     def records(self, value: Ints, earlier: Ints) -> tuple[Ints, Ints]:
         """Positions of the records in both: of the same person, with the same value, each taken once.
@@ -77,9 +102,7 @@ class Pair:
         """What a sensitive attribute of the new release is called in the earlier one; None where it has none."""
         if name in old.values:
             return name
-        _, one, other = np.intersect1d(self.person, self.earlier, return_indices=True)
-        kept = self.person[one] != NOWHERE
-        one, other = one[kept], other[kept]
+        one, other = self._first()
         for called, column in old.values.items():
             same = column[other] == new.values[name][one]
             if len(same) and same.mean() >= AGREEMENT and len(np.unique(column[other])) > 1:
