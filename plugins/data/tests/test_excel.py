@@ -147,3 +147,15 @@ def test_texts_that_look_like_escapes(project: Any) -> None:
     assert project.source(t="t.xlsx").frame("t")["a"].tolist() == texts
     with pytest.raises(DataWriteError, match="two escapes of Excel"):
         project.writer().write_dataset(pd.DataFrame({"a": ["_x005F_x000D_"]}), "t.xlsx", name="t", format="xlsx")
+
+
+def test_numbers_of_17_digits_among_texts_keep_them(project: Any) -> None:
+    """A workbook has 16 digits of a number; in a column that is read as text, they are written as text."""
+    cells = pd.Series(["x", 3.1537454081106584e16, 0.30000000000000004, 2.5], dtype=object)
+    project.writer().write_dataset(pd.DataFrame({"a": cells}), "t.xlsx", name="t", format="xlsx")
+    assert project.source(t="t.xlsx").frame("t")["a"].tolist() == [
+        "x",
+        "31537454081106584",
+        "0.30000000000000004",
+        "2.5",
+    ]

@@ -97,7 +97,7 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
             )
         for place, name in enumerate(header):
             for number, value in enumerate(frame[name].astype(object).tolist(), row + 1):
-                _write_cell(sheet, number, place, value)
+                _write_cell(sheet, number, place, value, mixed=frame[name].dtype == object)
         row += len(frame)
         if len(frame):
             filled = any(value != "" for value in frame.iloc[-1].astype(object) if not is_missing(value))
@@ -279,10 +279,13 @@ def _header(row: Sequence[Any]) -> list[str]:
     return names
 
 
-def _write_cell(sheet: Any, row: int, place: int, value: Any) -> None:
+def _write_cell(sheet: Any, row: int, place: int, value: Any, *, mixed: bool) -> None:
+    """Write a cell; in a column of `mixed` values, which is read as text, a number that needs 17 digits is a text."""
     if is_missing(value):
         return
     value = value.item() if hasattr(value, "item") else value
+    if mixed and isinstance(value, float) and value == value and float(f"{value:.16G}") != value:
+        value = text_of(value)
     if isinstance(value, bool):
         sheet.write_boolean(row, place, value)
     elif math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and abs(value) < _EXACT_INTEGER:
