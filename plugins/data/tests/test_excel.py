@@ -142,7 +142,7 @@ def test_microseconds_that_excel_does_not_hold_are_text(project: Any) -> None:
 
 def test_texts_that_look_like_escapes(project: Any) -> None:
     """`_x000D_` was read as a carriage return."""
-    texts = ["_x000D_", "a\rb", "_x0041_", "__x000D_", "_x005F_", "_x005f_ x", "a_b"]
+    texts = ["_x000D_", "a\rb", "_x0041_", "__x000D_", "_x005F_", "_x005f_ x", "a_b", "\ufffe", "_xFFFE_"]
     project.writer().write_dataset(pd.DataFrame({"a": texts}), "t.xlsx", name="t", format="xlsx")
     assert project.source(t="t.xlsx").frame("t")["a"].tolist() == texts
     with pytest.raises(DataWriteError, match="two escapes of Excel"):

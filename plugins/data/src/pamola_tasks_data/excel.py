@@ -38,7 +38,8 @@ _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
 _ERRORS = frozenset("#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC!".split())
 _BAD_DATE = frozenset(["#VALUE!"])  # openpyxl's, for a number that is no date
 _TWICE = re.compile("_x[0-9A-Fa-f]{4}_x[0-9A-Fa-f]{4}_")
-_ESCAPED = re.compile("_x00([01][0-9A-Fa-f]|5[Ff])_")  # control characters: ECMA-376, part 1, 22.9.2.19
+# Characters that XML has not, and `_`: ECMA-376, part 1, 22.9.2.19
+_ESCAPED = re.compile("_x(00[01][0-9A-Fa-f]|005[Ff]|[Ff]{3}[EFef])_")
 _MADE = datetime.datetime(2000, 1, 1)  # noqa: DTZ001 - workbooks know no time zones
 
 
