@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -240,3 +242,19 @@ def test_the_hash_made_while_reading_is_what_the_run_records(root: Path, kind: s
 def whole_passes(counting: Counting, path: Path) -> int:
     """How often a file was read through; beginnings that are looked at count for nothing."""
     return round(counting.read[path.name] / path.stat().st_size)
+
+
+def test_the_hash_of_a_huge_input_is_a_part_of_the_time_of_its_step(cli, project):
+    """In a run after one that succeeded it is made first, to see whether the input changed."""
+    table = project / "DATA/raw/big.csv"
+    task = "timeout: {}\ninput_datasets: {{raw: DATA/raw/big.csv}}\noperations:\n"
+    task += "  - MaskOperation: {{input_dataset: raw, columns: [age]}}\n"
+    (project / "configs/t.yaml").write_text(task.format(60))
+    table.write_text("age\n12\n")
+    cli("run", "t", cwd=project, code=0)
+    table.write_bytes(b"age\n" + b"12\n" * 6_000_000)
+    os.truncate(table, 3 << 30)
+    (project / "configs/t.yaml").write_text(task.format(0.3))
+    done = cli("-v", "run", "t", cwd=project, code=1)
+    assert re.search(r"hashed [\d,]+ of 3,072 MiB of DATA/raw/big.csv in the time that its step may take", done.stdout)
+    assert "hashing DATA/raw/big.csv (3072 MiB)" in done.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import DataError
+from pamola_tasks.errors import DataError, StepTimeout
 from pamola_tasks_data.directives import has_offset
 
 if TYPE_CHECKING:
@@ -234,6 +234,8 @@ def explained(what: str) -> Iterator[None]:
         yield
     except DataError as problem:
         raise DataError(f"{what}: {problem}", **problem.details) from None
+    except StepTimeout:
+        raise
     except FileNotFoundError:
         raise DataError(f"{what}: there is no such file") from None
     except (PermissionError, IsADirectoryError, NotADirectoryError) as problem:

@@ -338,7 +338,7 @@ class DataSource(DescribesColumns, ReadsAsWritten):
             return dataset.fingerprint
         if dataset.files:
             with explained(dataset.what):
-                hashes = [file.sha256 for file in dataset.files]
+                hashes = [file.hash_for(name, self.run) for file in dataset.files]
             joined = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
             dataset.fingerprint = hashes[0] if len(hashes) == 1 else joined
         else:

@@ -14,16 +14,17 @@ import threading
 import time
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from pamola_tasks.errors import DataError
+from pamola_tasks.errors import DataError, StepTimeout
 from pamola_tasks.storage.hashing import HEAD_SIZE, FileHash
 from pamola_tasks_data.expanding import Stream, check_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pamola_tasks.protocols import FileEncryption, Files, Role, Stat
+    from pamola_tasks.protocols import FileEncryption, Files, Role, RunServices, Stat
 
 BLOCK = 1 << 20
+_LONG = 1 << 30  # bytes of which the hash takes seconds
 _TICK = 100_000_000  # ns: file systems note times at least so often
 CHANGED = "it changed while this run read it: run again when nothing writes to it"
 
@@ -56,6 +57,7 @@ class VerifiedFile:
         self._hashed = 0  # bytes
         self._blocks: list[bytes] = []  # their hashes
         self._complete = False
+        self._deadline = math.inf
 
     @property
     def kept(self) -> int:
@@ -74,6 +76,20 @@ class VerifiedFile:
         if not self._sha256:
             self._hold(whole=True)
         return self._sha256
+
+    def hash_for(self, name: str, run: RunServices | None) -> str:
+        """The same; a `StepTimeout` if it takes longer than a step of the run that reads the dataset may."""
+        if run is None or self._sha256:
+            return self.sha256
+        if self.size >= _LONG:
+            run.logger.info("hashing %s (%d MiB), to see whether it changed", self.path, self.size >> 20)
+        own = [step.options.timeout for step in run.plan if name in step.reads and step.options.timeout is not None]
+        seconds = min(own) if own else getattr(run.config, "timeout", None)
+        self._deadline = math.inf if seconds is None else time.monotonic() + seconds
+        try:
+            return self.sha256
+        finally:
+            self._deadline = math.inf
 
     @property
     def size(self) -> int:
@@ -134,6 +150,9 @@ class VerifiedFile:
                     with self._files.open_raw(self.path) as raw:
                         while not self._complete:
                             self._hash_next(raw)
+                            if time.monotonic() > self._deadline:
+                                said = f"hashed {self._hashed >> 20:,} of {self.size >> 20:,} MiB of {self.path}"
+                                raise StepTimeout(f"{said} in the time that its step may take, and stopped")
             return self._content
 
     def _begin(self) -> None:
