@@ -38,9 +38,10 @@ def test_the_delimiter_is_found_and_the_lowest_common_label_is_published(delimit
     assert cells(made, column, [0, 0, 1, 1, 2, 2]) == ["health", "health", "*", "*", "baker", "baker"]
 
 
-def test_loss_counts_the_leaves_of_the_file_even_those_that_nobody_has() -> None:
+def test_loss_counts_the_values_of_the_column_and_beside_it_the_lines_of_the_file() -> None:
     made = hierarchy(JOBS, ["nurse", "surgeon"])
-    assert made.loss[:, 0].tolist() == [0.0, pytest.approx(1 / 3), 1.0]
+    assert made.loss[:, 0].tolist() == [0.0, 1.0, 1.0]
+    assert made.file_loss[:, 0].tolist() == [0.0, pytest.approx(1 / 3), 1.0]
 
 
 def test_a_last_level_of_several_labels_gets_a_star_above_it() -> None:

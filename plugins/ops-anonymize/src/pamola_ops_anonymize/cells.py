@@ -25,6 +25,7 @@ class Written:
         published: Its cells.
         ncp_set: What intervals and sets of it lose, summed over the records.
         ncp_hier: The same of labels of its hierarchy.
+        ncp_file: The same with the lines of the hierarchy's file as values.
         after: What the cells say of how often each value occurs.
         untold: Records whose cell is suppressed.
     """
@@ -32,6 +33,7 @@ class Written:
     published: GeneralizedColumn
     ncp_set: float
     ncp_hier: float
+    ncp_file: float
     after: Floats
     untold: float
 
@@ -64,13 +66,15 @@ def written_cells(
     if not count:
         empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), np.zeros(0))
         domains = zip(columns, table.domains, strict=True)
-        return {column: Written(empty, 0.0, 0.0, np.zeros(domain.size + 1), 0.0) for column, domain in domains}
+        return {column: Written(empty, 0.0, 0.0, 0.0, np.zeros(domain.size + 1), 0.0) for column, domain in domains}
     inside: Mask = classes >= 0
     # a pair of class and combination each once: what a class holds is all that cells depend on
     width = table.distinct.shape[1]
     pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
     owner, unit = pairs // width, (pairs % width).astype(np.int32)
-    holders = _holders(table, classes, owner, unit, weight, settings, complete) if settings.bounds != "tight" else None
+    # a representative is no interval: its loss is that of the values which it stands for
+    rounds = settings.bounds != "tight" and settings.output != "representative"
+    holders = _holders(table, classes, owner, unit, weight, settings, complete) if rounds else None
     del pairs
 
     def of_column(position: int) -> Written:
@@ -95,11 +99,39 @@ def written_cells(
             chosen = central(domain, codes, weight.astype(np.int64), owner, count)
             cells = representative(domain, codes, chosen, owner, count)
             told = of_representatives(domain, codes, chosen, owner, sizes)
-        ncp_set = float((covered.loss * sizes).sum())
-        ncp_hier = float((hierarchy.loss_of(codes, owner, count, level) * sizes).sum())
-        return Written(cells, ncp_set, ncp_hier, *told)
+        by_label, by_line = hierarchy.losses_of(codes, owner, count, level)
+        sums = [float((loss * sizes).sum()) for loss in (covered.loss, by_label, by_line)]
+        return Written(cells, sums[0], sums[1], sums[2], *told)
 
-    return dict(zip(columns, each(of_column, range(len(columns))), strict=True))
+    written = dict(zip(columns, each(of_column, range(len(columns))), strict=True))
+    if settings.output == "representative":
+        return _as_read(written, table, hierarchies, owner, unit, sizes)
+    return written
+
+
+def _as_read(
+    written: dict[str, Written], table: Table, hierarchies: list[Hierarchy], owner: Ints, unit: Ints, sizes: Ints
+) -> dict[str, Written]:
+    """The same with the losses of classes as they are written: those with the same representative are one class."""
+    key = np.zeros(len(sizes), dtype=np.int64)
+    for column in written.values():
+        texts = np.append(np.unique(np.array(column.published.labels, dtype=object), return_inverse=True)[1], -1)
+        _, key = np.unique(key * (len(texts) + 1) + texts[column.published.of_class] + 1, return_inverse=True)
+    count = int(key.max()) + 1
+    if count == len(sizes):
+        return written
+    order = np.argsort(key[owner], kind="stable")
+    whose, units = key[owner][order], unit[order]
+    weights = np.bincount(key, weights=sizes, minlength=count)
+    found = {}
+    for (name, column), domain, row, hierarchy in zip(
+        written.items(), table.domains, table.distinct, hierarchies, strict=True
+    ):
+        covered = generalize(domain, row[units], whose, count).loss
+        by_label, by_line = hierarchy.losses_of(row[units], whose, count)
+        sums = [float((loss * weights).sum()) for loss in (covered, by_label, by_line)]
+        found[name] = attrs.evolve(column, ncp_set=sums[0], ncp_hier=sums[1], ncp_file=sums[2])
+    return found
 
 
 def _holders(

@@ -28,13 +28,15 @@ class Hierarchy:
     Attributes:
         groups: int64, shape (levels, codes of the domain with the missing value last): the group of each code at
             each level. Level 0 are the values themselves; at the last one all are together.
-        loss: float64 of the same shape: (leaves under the group - 1) / (leaves - 1).
+        loss: float64 of the same shape: (values of the column under the group - 1) / (values - 1).
+        file_loss: The same with all lines of the file as values, whether or not the column has them.
         labels: For each level the text of each group.
     """
 
     groups: Ints
     loss: Floats
     labels: list[list[str]]
+    file_loss: Floats
 
     @property
     def levels(self) -> int:
@@ -64,16 +66,22 @@ class Hierarchy:
 
     def loss_of(self, codes: Codes, classes: Ints, count: int, level: int | Ints | None = None) -> Floats:
         """What each class loses by that label, or by the one at `level`."""
+        return self.losses_of(codes, classes, count, level)[0]
+
+    def losses_of(
+        self, codes: Codes, classes: Ints, count: int, level: int | Ints | None = None
+    ) -> tuple[Floats, Floats]:
+        """The same, and with the lines of the file as values."""
         levels, member = self.common(codes, classes, count)
-        found: Floats = self.loss[levels if level is None else level, member]
-        return found
+        at = levels if level is None else level
+        return self.loss[at, member], self.file_loss[at, member]
 
 
 def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str) -> Hierarchy:
     """The hierarchy that a file states, for the values of a column.
 
-    Leaves are the lines of the file, whether or not the table has them. A last level with several labels gets `*`
-    above it.
+    Losses count the values of the column, so that they compare with those of other hierarchies. A last level
+    with several labels gets `*` above it.
 
     Raises:
         DataError: A value of the column has no line, or has two; or records that are together at one level are apart
@@ -186,18 +194,19 @@ def _check_monotone(columns: list[list[str]], numbers: list[int], file: str, col
 def _hierarchy(columns: list[list[str]], leaf: Ints) -> Hierarchy:
     """Levels of labels over the leaves, and the leaf of each code of a domain."""
     leaves = len(columns[0])
-    groups, losses, labels = [], [], []
+    groups, losses, file_losses, labels = [], [], [], []
     for level, names in enumerate(columns):
         of_leaf, distinct = (np.arange(leaves), np.array(names, dtype=object)) if level == 0 else _groups(names)
-        under = np.bincount(of_leaf, minlength=len(distinct))
-        loss = (under[of_leaf] - 1) / max(1, leaves - 1)
+        under = np.bincount(of_leaf[leaf], minlength=len(distinct))
+        under_in_file = np.bincount(of_leaf, minlength=len(distinct))
         top = level == len(columns) - 1
         # a missing value is a leaf of its own, which only the top holds together with others
         missing = (of_leaf[0], 1.0) if top else (len(distinct), 0.0)
         groups.append(np.append(of_leaf[leaf], missing[0]))
-        losses.append(np.append(loss[leaf], missing[1]))
+        losses.append(np.append((under[of_leaf[leaf]] - 1) / max(1, len(leaf) - 1), missing[1]))
+        file_losses.append(np.append((under_in_file[of_leaf[leaf]] - 1) / max(1, leaves - 1), missing[1]))
         labels.append([str(name) for name in distinct])
-    return Hierarchy(np.array(groups, dtype=np.int64), np.array(losses, dtype=np.float64), labels)
+    return Hierarchy(np.array(groups, dtype=np.int64), np.array(losses), labels, np.array(file_losses))
 
 
 def _groups(names: list[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:

@@ -55,7 +55,8 @@ class Release:
         sizes_before: Records of each class of the input, or persons where these are counted.
         ncp_set: For each quasi-identifier the normalized certainty penalty over the input's records if ranges and
             sets are published (a suppressed record loses 1).
-        ncp_hier: The same if labels of hierarchies are published.
+        ncp_hier: The same if labels of hierarchies are published, over the values that the column has.
+        ncp_file: The same over all lines of the hierarchies' files.
         published: Which of both is true of the release: the losses of its cells.
         population: For k-map the quasi-identifiers of the population, generalized in the same way.
         population_outside: How many records of the population (persons, where it says whose these are) look like no
@@ -85,6 +86,7 @@ class Release:
     invariant: Invariant | None = None
     update: dict[str, Any] = attrs.Factory(dict)
     distributions: dict[str, Distribution] = attrs.Factory(dict)
+    ncp_file: dict[str, float] = attrs.Factory(dict)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -220,6 +222,7 @@ def anonymized(
         sizes_before=sizes_before,
         ncp_set={name: (column.ncp_set + suppressed) / total for name, column in written.items()},
         ncp_hier={name: (column.ncp_hier + suppressed) / total for name, column in written.items()},
+        ncp_file={name: (column.ncp_file + suppressed) / total for name, column in written.items()},
         published="hier" if settings.output == "labels" else "set",
         population=population,
         population_outside=nowhere,

@@ -49,6 +49,7 @@ def figures(operation: Any, release: Release, grouping: Grouping, rows: int) -> 
         "rows_suppressed_kept": release.suppressed - release.dropped,
         "ncp_set": mean_loss(release.ncp_set),
         "ncp_hier": mean_loss(release.ncp_hier),
+        **({"ncp_hier_of_file_lines": mean_loss(release.ncp_file)} if release.ncp_file else {}),
         "ncp_set_by_column": release.ncp_set,
         "ncp_hier_by_column": release.ncp_hier,
         "information_loss": release.information_loss,
