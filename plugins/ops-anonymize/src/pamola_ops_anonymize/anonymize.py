@@ -122,9 +122,8 @@ class AnonymizeOperation(Operation):
         on_unlisted: What happens where a column without a role looks like a quasi-identifier: `warn` keeps it and
             warns, `fail` refuses to continue.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
-        keep_order: Whether records stay in the input's order, which discloses
-            whose they are to an attacker who knows it. They
-            are sorted by their released cells otherwise.
+        keep_order: Whether records stay in the input's order, which discloses whose they are to an attacker who knows
+            it. They are sorted by their released cells otherwise.
         register: How the project's register of releases recognises persons: `true` by `person` or else by direct
             identifiers, or by columns that are named here (dropped like those of `person`), or `false`: not at all. A
             release that discloses too much together with earlier ones is refused.
