@@ -250,9 +250,9 @@ def test_status_of_a_task_gives_each_line_a_label(cli, project):
         (project / "DATA/processed/example/output" / name).touch()
     lines = cli("status", "example", cwd=project, code=0).stdout.splitlines()[1:]
     at = lines[0].index("done")
-    assert [line[:at].strip() for line in lines] == ["state", "since", "run", "took", "no longer made", ""]
+    assert [line[:at].strip() for line in lines] == ["state", "since", "run", "took", "made by no run", ""]
     assert all(line[at - 1] == " " and line[at] != " " for line in lines)
-    assert "2 files that the newest run did not make" in cli("status", cwd=project, code=0).stdout
+    assert "2 files that no run made" in cli("status", cwd=project, code=0).stdout
     assert "of 1 task: all sound" in cli("doctor", "--data", cwd=project, code=0).stdout
 
 

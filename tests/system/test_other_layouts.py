@@ -120,7 +120,7 @@ def test_commands_see_a_task_that_runs(house, running, ask):
     assert (status["pid"], status["host"]) == (running.pid, "elsewhere")
     assert {row["task"]: row["state"] for row in json.loads(ask("status", "--json"))}["first"] == "running"
     assert "another lock" in ask("run", "first", code=RUNNING)
-    assert json.loads(ask("clean", "--json")) == {"removed": [], "running": ["first"]}
+    assert json.loads(ask("clean", "--json")) == {"removed": [], "kept": [], "running": ["first"]}
     assert (house / "store/work/of-first/temp/scratch").exists()
     assert "in use" in ask("checkpoints", "first", "--clear", code=RUNNING)
     assert "it is running now" in ask("doctor", "--data")

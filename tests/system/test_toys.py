@@ -358,5 +358,5 @@ def test_one_toy_among_the_default_plugins(empty, service):
     assert json.loads(empty.ask(*plugin, "status", "first", "--json"))["state"] == "done"
     assert "2 as recorded" in empty.ask(*plugin, "verify", "first")
     assert "toys" in empty.ask(*plugin, "report", "first", code=2 if service == "reporter" else 0)
-    assert json.loads(empty.ask(*plugin, "clean", "--json")) == {"removed": [], "running": []}
+    assert json.loads(empty.ask(*plugin, "clean", "--json")) == {"removed": [], "kept": [], "running": []}
     assert "1 unchanged" in empty.ask(*plugin, "run", "first")

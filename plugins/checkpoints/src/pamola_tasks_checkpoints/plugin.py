@@ -21,13 +21,9 @@ def pamola_add_settings() -> str:
 @hookimpl
 def pamola_on_run_finished(run: RunServices) -> None:
     """Delete intermediate datasets, where a successful run of all steps is to leave none."""
-    drop = getattr(run.checkpoints, "drop_intermediate", None)
-    if (
-        drop
-        and run.record.success
-        and not run.options.selection
-        and not run.config.plugin("checkpoints").keep_intermediate
-    ):
+    if not run.record.success or run.options.selection or run.config.plugin("checkpoints").keep_intermediate:
+        return  # a run that failed early has no checkpoints
+    if drop := getattr(run.checkpoints, "drop_intermediate", None):
         drop()
 
 
