@@ -77,7 +77,7 @@ class History(Protocol):
     or None, and `input_files` and `output_files`, each a list of dicts with `path`, `sha256` and `bytes`. `status`,
     `list`, `verify` and other tasks read them.
 
-    It may have `records()`, of all runs, newest first; and `notes(key)`, which plugins gave by `note(run, key, facts)`.
+    It may have `records()`, of all runs, newest first; and `notes(key, proven=…)`, given by `note(run, key, facts)`.
     """
 
     def run_started(self, run: Any) -> None: ...

@@ -141,15 +141,18 @@ class ExecutionLog:
             return self.records()
         return self._records(self._index.entries(self._key(), task_id=task_id, since=since, failed=failed))
 
-    def notes(self, key: str) -> Iterator[Mapping[str, Any]]:
-        """What `note` was given under a key, newest first, also by runs that were pruned since."""
+    def notes(self, key: str, *, proven: bool = False) -> Iterator[Mapping[str, Any]]:
+        """What `note` was given under a key, newest first, also by runs that were pruned since.
+
+        With `proven` only what is authenticated, where the project has a key: else also what is older than the key.
+        """
         kind, secret = f'"event":"{events.NOTED}"'.encode(), self._key()
         with self._failing("read"):
             for line in Reader(self._segments).backwards():
                 if kind in line[:100]:
                     with contextlib.suppress(ValueError):  # damaged, which `examine` tells
                         entry = journal.decode(line, secret)
-                        if entry.get("key") == key:  # also one that is older than the project's key
+                        if entry.get("key") == key and not (proven and entry.get("authentic") is False):
                             yield entry["facts"]
 
     def lacks_key(self) -> bool:

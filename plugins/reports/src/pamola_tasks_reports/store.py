@@ -173,7 +173,8 @@ def pruned_by(history: Any, task_id: str) -> set[str] | None:
     """The runs of a task of which `reports prune` removed all files, as the history has it; None where it cannot."""
     if not hasattr(history, "notes"):
         return None
-    return {run for note in history.notes(PRUNED) if note.get("task") == task_id for run in note.get("runs", ())}
+    notes = history.notes(PRUNED, proven=True)
+    return {run for note in notes if note.get("task") == task_id for run in note.get("runs", ())}
 
 
 def _problems(files: Files, name: str, wanted: Mapping[str, str]) -> list[Diagnosis]:
