@@ -114,6 +114,9 @@ def test_another_task_is_refused_until_the_release_is_withdrawn(project: Path) -
     assert pamola(project, "releases", "withdraw", "7").returncode == 2
     succeeds(project, "releases", "withdraw", "1", "--reason", "a draft")
     assert listed(project) == [(1, "withdrawn")]
+    assert "release 1 is withdrawn" in pamola(project, "releases", "withdraw", "1").stderr
+    succeeds(project, "verify", "a")
+    succeeds(project, "doctor", "--data")
     succeeds(project, "run", "b")
     succeeds(project, "run", "b")
     succeeds(project, "clean")

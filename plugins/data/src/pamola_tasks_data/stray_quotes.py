@@ -46,10 +46,11 @@ class StrayQuotes:
         if not (self._inside and self._opened):
             return
         quote, delimiter = map(re.escape, self._marks)
-        cell = quote + rb"(?:[^%b]++|%b%b)*+%b" % (quote, quote, quote, quote)
+        # `(?>…)` round repeated groups, which Python before 3.11.5 mistakes with `*+`
+        cell = quote + rb"(?>(?:[^%b]++|%b%b)*)%b" % (quote, quote, quote, quote)
         before = rb"(?<![^%b\r\n])" % delimiter
         rest = rb"(?<=[^%b\r\n])%b" % (delimiter, quote)
-        whole = re.compile(rb"(?:[^%b]++|%b%b *+(?=[%b\r\n]|\Z)|%b)*+" % (quote, before, cell, delimiter, rest))
+        whole = re.compile(rb"(?>(?:[^%b]++|%b%b *+(?=[%b\r\n]|\Z)|%b)*)" % (quote, before, cell, delimiter, rest))
         closed = re.compile(cell)
         file.seek(0)
         data, ends = file.read(_BLOCK).removeprefix(self._mark), [0, 0]

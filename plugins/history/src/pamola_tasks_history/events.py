@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage.journal import Damage
+from pamola_tasks.storage.system import user_name
 from pamola_tasks_history.process import Process, this_process
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def stored_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> s
 def pruned(runs: int, lines: int, oldest: str, latest: str, **more: Any) -> dict[str, Any]:
     """The event that says how many runs were taken out of the log, with how many lines, and when the first of them was
     and the last; `more` says how many were damaged, and where the lines were."""
-    about = {"runs": runs, "lines": lines, "oldest": oldest, "latest": latest, "user": _user(), **more}
+    about = {"runs": runs, "lines": lines, "oldest": oldest, "latest": latest, "user": user_name(), **more}
     return event(PRUNED, None, None, **about)
 
 
@@ -276,12 +277,3 @@ def pruning(entry: Mapping[str, Any]) -> str:
         f"runs from {str(entry.get('oldest'))[:10]} to {str(entry.get('latest'))[:10]} ({entry.get('runs')}, with"
         f" {entry.get('lines')} lines) were pruned on {str(entry.get('time'))[:10]} by {by}{damaged}"
     )
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a number without a name, as in containers
-        return str(os.getuid()) if hasattr(os, "getuid") else ""

@@ -103,7 +103,8 @@ def _problems_of(entry: Mapping[str, Any], begun: set[int], over: set[int]) -> I
     if kind not in events.EVENTS:
         yield f"{name} is an event of unknown kind"
     for key in ("run_id", "task_id", "time"):
-        if not (isinstance(entry.get(key), str) and entry[key]):
+        of_no_task = key == "task_id" and kind == events.NOTED  # by a command for the whole project
+        if not (isinstance(entry.get(key), str) and (entry[key] or of_no_task)):
             yield f"{name}: {key!r} is missing or no text"
     if isinstance(entry.get("time"), str) and entry["time"] and events.moment(entry["time"]) is None:
         yield f"{name}: its time is none"

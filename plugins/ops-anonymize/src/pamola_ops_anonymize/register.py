@@ -353,7 +353,9 @@ class Register:
             UsageError: There is no such release.
         """
         entries = {entry.number: entry for entry in self.entries()}
-        if number not in entries or not entries[number].counts:
+        if number in entries and not entries[number].counts:
+            raise UsageError(f"release {number} is {entries[number].status} already")
+        if number not in entries:
             known = ", ".join(str(entry.number) for entry in entries.values() if entry.counts) or "none"
             raise UsageError(f"there is no release {number} to withdraw: there are {known}")
         if entries[number].status == UNFINISHED:

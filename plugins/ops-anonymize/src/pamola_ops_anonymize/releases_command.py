@@ -43,7 +43,7 @@ def list_releases(cli: CommandLine, as_json: bool) -> None:
             )
             for told in found
         ]
-        cli.out.print_table(rows, ("", "status", "time (UTC)", "task", "dataset", "persons", "classes"))
+        cli.out.print_table(rows, ("release", "status", "time (UTC)", "task", "dataset", "persons", "classes"))
 
 
 @command.command("withdraw")

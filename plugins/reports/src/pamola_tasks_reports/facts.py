@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import platform
 import sys
@@ -16,7 +15,7 @@ from pamola_tasks.errors import PamolaTaskError, PluginError
 from pamola_tasks.plugins.discovery import versions
 from pamola_tasks.plugins.manager import installed_redactor
 from pamola_tasks.record import RunRecord, now, rfc3339
-from pamola_tasks.storage.system import peak_memory
+from pamola_tasks.storage.system import peak_memory, user_name
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
 from pamola_tasks_reports.formatting import plain
 
@@ -170,7 +169,7 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "seconds": round(seconds, 6),
         "peak_memory_bytes": record.peak_memory_bytes or peak_memory(),
         "host": platform.node(),
-        "user": _user(),
+        "user": user_name(),
         "resumed_from": record.resumed_from,
         "seed": record.seed,
         "folders": _folders(source),
@@ -276,15 +275,6 @@ def _system() -> str:
     system = os.uname()
     libc = "".join(platform.libc_ver())
     return f"{system.sysname}-{system.release}-{system.machine}" + (f"-with-{libc}" if libc else "")
-
-
-@cache
-def _user() -> str:
-    """Who runs this; empty where the system does not know (a container with a bare user id)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
 
 
 # ---------------------------------------------------------------- the manifest

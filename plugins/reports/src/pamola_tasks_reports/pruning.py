@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import click
 from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, EncryptionError, PamolaTaskError, UsageError
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.storage.leftovers import entries
+from pamola_tasks.storage.system import user_name
 from pamola_tasks_reports.store import PRUNED, Reports
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def prune(
         old = _old(run.files, kept, keep, before)
         if old and not dry_run and hasattr(run.history, "note"):  # first: what is removed is never without it
             run.record.task_id = name
-            run.history.note(run, PRUNED, {"task": name, "runs": old, "user": _user()})
+            run.history.note(run, PRUNED, {"task": name, "runs": old, "user": user_name()})
         for path in _files_of(run.files, kept, old):
             try:
                 size = run.files.stat(path).size
@@ -86,15 +86,6 @@ def prune(
     else:
         _print(cli, found, failed, dry_run)
     return EXIT_TASK_FAILED if failed else EXIT_OK
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a number without a name, as in containers
-        return str(os.getuid()) if hasattr(os, "getuid") else ""
 
 
 def _old(files: Files, kept: Reports, keep: int | None, before: datetime | None) -> list[str]:
