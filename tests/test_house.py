@@ -49,7 +49,7 @@ MODULE_LINES = 400
 # Sizes are today's and may only come down; what a feature needs is agreed with it. Aimed at are 5,400 and 7,500 lines
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
 KERNEL_LINES = 6_685  # the flat modules, plugins/ and protocols/
-SOURCE_LINES = 9_221  # all of src/pamola_tasks
+SOURCE_LINES = 9_225  # all of src/pamola_tasks
 FRAMEWORK_LINES = 41_060  # src and plugins/*/src, without the operation packs and compat
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()

@@ -126,3 +126,20 @@ def test_a_script_that_runs_a_task_ends_with_words_too_and_gets_its_way_out_back
     assert (done.returncode, done.stdout) == (1, "")
     assert "in step EndOperation of task t" in done.stderr
     assert python(script, "example", cwd=ending).stdout == "went on\n"
+
+
+TAKEN_APART = """\
+from pamola_tasks.storage import ending
+held = ending.ends_with_words("while Python ended")
+held.__enter__()
+for name in [name for name in vars(ending) if name[:2] != "__"]:
+    setattr(ending, name, None)  # as Python does with modules, in an order that differs between starts
+del held
+"""
+
+
+def test_what_is_held_to_the_end_of_python_says_nothing_of_modules_taken_apart(python, tmp_path):
+    """After a failed command, a traceback stood on the terminal in one start of many."""
+    (tmp_path / "apart.py").write_text(TAKEN_APART)
+    done = python("apart.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

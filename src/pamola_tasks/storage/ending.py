@@ -46,14 +46,18 @@ def ends_with_words(doing: str | Callable[[], str], *, in_c: bool = False) -> It
     try:
         yield
     finally:
-        with _lock:
-            _doing.pop(token, None)
-            if in_c:
-                del _in_c[token]
-                c_exit.on_exit(next(reversed(_in_c.values()), ""))
-            if not _doing:
-                for (module, name), function in _before.items():
-                    setattr(module, name, function)
+        if _lock is not None:  # as it is where Python, which ends, has taken this module apart
+            _let_go(token)
+
+
+def _let_go(token: object) -> None:
+    with _lock:
+        _doing.pop(token, None)
+        if _in_c.pop(token, None) is not None:
+            c_exit.on_exit(next(reversed(_in_c.values()), ""))
+        if not _doing:
+            for (module, name), function in _before.items():
+                setattr(module, name, function)
 
 
 def _instead_of(name: str, function: Callable[..., Any], pid: int) -> Callable[..., Any]:
