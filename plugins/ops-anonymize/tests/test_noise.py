@@ -178,7 +178,7 @@ def test_the_ledger_adds_up_over_runs_and_refuses_before_data_is_read(tmp_path: 
     refused = outcome_of(operation, PEOPLE, tmp_path)
     assert isinstance(refused.error, DataRefused)
     assert "allows epsilon 1, delta 0, epsilon 1, delta 0 of it is spent" in str(refused.error)
-    assert "no data was read" in str(refused.error)
+    assert "nothing was drawn or written" in str(refused.error)
 
 
 def test_each_column_costs_and_another_name_is_no_other_budget(tmp_path: Path) -> None:

@@ -191,8 +191,8 @@ class PrivacyLedger:
             also = f" (also called {', '.join(map(repr, others))})" if others else ""
             raise DataRefused(
                 f"the privacy budget {request.budget!r}{also} allows {allowed}, {allowed.spent(before.parts)} of it is"
-                f" spent, and this step would spend {request.cost}: no data was read. Ask for less, or state a larger"
-                f" budget in the project file (ops-anonymize.budgets) if you may",
+                f" spent, and this step would spend {request.cost}: nothing was drawn or written. Ask for"
+                f" less, or state a larger budget in the project file (ops-anonymize.budgets) if you may",
                 budget=request.budget,
             )
         return before, after
