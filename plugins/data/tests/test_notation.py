@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pamola_tasks_data import notation
@@ -93,11 +93,12 @@ def test_every_complete_form_of_iso_8601_is_the_same_moment(moments: list[Any], 
     cells=st.lists(st.text("0123456789.,'+-e ", max_size=12), min_size=1, max_size=40),
     marks=st.sampled_from([(",", "."), (".", ","), (",", ""), (".", "'"), (",", " "), (".", ".")]),
 )
+@example(cells=["0'000", "1'000"], marks=(".", "'"))  # no group follows a leading zero
 def test_numbers_are_those_of_their_marks(cells: list[str], marks: tuple[str, str]) -> None:
     decimal, thousands = marks
 
     def expected(cell: str) -> Decimal | None:
-        groups = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|\d+" if thousands else r"\d+"
+        groups = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+|\d+" if thousands else r"\d+"
         fraction = "" if decimal == thousands else rf"(?:{re.escape(decimal)}\d*)?"
         alone = "" if decimal == thousands else rf"|{re.escape(decimal)}\d+"
         if not re.fullmatch(rf"[+-]?(?:(?:{groups}){fraction}{alone})(?:e[+-]?\d+)?", cell):
