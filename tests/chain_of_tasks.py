@@ -51,6 +51,7 @@ def make(folder: Path, *tasks: str) -> Path:
     (folder / "DATA/raw").mkdir(parents=True)
     (folder / ".pamola.toml").touch()
     (folder / "DATA/raw/numbers.json").write_text(json.dumps(list(range(10, 30))))
+    (folder / "DATA/raw/torn.json").write_text("[10, 11")
     for text in tasks:
         write(folder, text)
     return folder

@@ -2,10 +2,10 @@
 
 Most of what a short command takes is imports, and taking modules apart at the end. On Linux processes are forked from
 ones that have imported kernel, plugins and what these import; each then runs the installed script from its first line,
-in the environment and folder that it is given, to the functions that are registered with `atexit`. Where a command has
-a path of its own to modules, nothing of ours is imported before. Commands go to two such processes in turn, so that no
-two in a row hash strings alike. Where the interpreter itself is told something it is started; what a test says of how
-one starts and ends is seen in one that was started.
+in the environment and folder that it is given, to the functions that are registered with `atexit`. Where a command's
+own path to modules has some of these, nothing of ours is imported before. Commands go to two such processes in turn, so
+that no two in a row hash strings alike. Where the interpreter itself is told something it is started; what a test says
+of how one starts and ends is seen in one that was started.
 """
 
 from __future__ import annotations
@@ -92,8 +92,31 @@ def run(
     changed = {name for name in {*environment, *BEGAN} if environment.get(name) != BEGAN.get(name)}
     changed.discard("PYTHONPATH")
     if sys.platform == "linux" and not before and not any(name.startswith(AT_THE_START) for name in changed):
-        return next(forking(warm=not environment.get("PYTHONPATH"))).run(arguments, cwd, environment)
+        return next(forking(warm=not takes_the_place(environment.get("PYTHONPATH", "")))).run(
+            arguments, cwd, environment
+        )
     return started(arguments, cwd, environment, before)
+
+
+def takes_the_place(path: str) -> bool:
+    """Whether a command's own path to modules has one that is imported before, or that a start looks for."""
+    before = {*LIBRARIES, "sitecustomize", "usercustomize", *packages()}
+    names = {name.partition(".")[0] for name in before}
+    folders = [Path(folder) for folder in path.split(os.pathsep) if folder]
+    return any((folder / name).exists() for folder in folders for each in names for name in (each, f"{each}.py"))
+
+
+@cache
+def packages() -> frozenset[str]:
+    """Packages of the kernel and of the plugins that are installed here."""
+    return frozenset(
+        {"pamola_tasks", *(point.module.partition(".")[0] for point in entry_points(group="pamola_tasks"))}
+    )
+
+
+def pamola(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `pamola-task` in a project, in the environment of the tests."""
+    return run(list(words), project, dict(os.environ))
 
 
 def started(
@@ -145,8 +168,7 @@ def become(command: dict[str, Any]) -> None:
 
 def ours() -> Iterator[str]:
     """The modules of kernel and plugins that are installed here, but for those that are programs."""
-    packages = {"pamola_tasks", *(point.module.partition(".")[0] for point in entry_points(group="pamola_tasks"))}
-    for package in sorted(packages):
+    for package in sorted(packages()):
         module = importlib.import_module(package)
         for each in pkgutil.walk_packages(module.__path__, f"{package}."):
             if not each.name.endswith(".__main__"):

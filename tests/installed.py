@@ -25,7 +25,8 @@ def clean_environment(home: Path) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PAMOLA_", "PYTEST_", "COV_"))}
     kept.pop("PYTHONPATH", None)
     kept["PATH"] = os.pathsep.join([str(SCRIPT.parent), kept.get("PATH", os.defpath)])
-    return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local/share"), "COLUMNS": "100", "NO_COLOR": "1"}
+    homes = {"HOME": home, "XDG_DATA_HOME": home / ".local/share", "XDG_STATE_HOME": home / ".local/state"}
+    return {**kept, **{name: str(path) for name, path in homes.items()}, "COLUMNS": "100", "NO_COLOR": "1"}
 
 
 def distribution_at(
@@ -54,6 +55,7 @@ def nothing_around(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
 
 
 @pytest.fixture

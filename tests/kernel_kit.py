@@ -138,6 +138,11 @@ class Watcher:
         self.heard.append(f"step_progress {step.id} {done:g}/{total} {unit}")
 
     @hookimpl
+    def pamola_on_step_stage(self, run: RunServices, step: Any, stage: str) -> None:
+        """A step began a stage."""
+        self.heard.append(f"step_stage {step.id} {stage}")
+
+    @hookimpl
     def pamola_on_step_finished(self, run: RunServices, step: Any, result: OperationResult) -> None:
         """A step ended."""
         self.heard.append(f"step_finished {step.id} {result.status.value}")

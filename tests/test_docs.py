@@ -137,7 +137,7 @@ def generator() -> types.ModuleType:
 def test_every_name_that_plugins_import_from_the_kernel_is_in_the_manual() -> None:
     found = re.split(r"^## (.+)$", text_of("reference/api.md"), flags=re.M)[1:]
     sections = dict(zip(found[::2], found[1::2], strict=True))
-    page = {module: set(re.findall(r"^\| `(\w+)` \|", text, re.M)) for module, text in sections.items()}
+    page = {module: set(re.findall(r"^\| \[?`(\w+)`", text, re.M)) for module, text in sections.items()}
     front = page["pamola_tasks"]
     for module, names in generator().imported_by_plugins().items():
         missing = names - page.get(module, set())
@@ -156,7 +156,27 @@ def test_plugins_import_no_private_name_of_the_kernel() -> None:
 
 
 def test_every_name_of_the_api_has_a_meaning() -> None:
-    assert re.findall(r"^\| `\w+` \| *\|$", text_of("reference/api.md"), re.M) == []
+    assert re.findall(r"^\| \[?`\w+`\S* \| *\|$", text_of("reference/api.md"), re.M) == []
+
+
+def test_every_type_of_a_signature_has_its_entry_and_its_attributes_a_meaning() -> None:
+    """Types that hooks and services take and give, and those of the front door; keys have a page of their own."""
+    made, pages = generator(), {}
+    for name in ("types", "services", "errors"):
+        pages[f"{name}.md"] = {
+            title.lower() for title in re.findall(r"^##+ (\w+)$", text_of(f"reference/{name}.md"), re.M)
+        }
+    front = {name for name in pamola_tasks.__all__ if isinstance(getattr(pamola_tasks, name), type)}
+    types = made.type_pages()
+    assert {*made.in_signatures(), *front, "TaskRunner", "Plan"} <= types.keys()
+    places = {name: target.partition("#")[::2] for name, target in types.items()}
+    assert [name for name, (page, anchor) in places.items() if anchor and anchor not in pages[page]] == []
+    from pamola_tasks_config.schema import TaskKeys
+
+    keys = {field.name for field in attrs.fields(TaskKeys)}
+    assert [
+        f"{name}.{each}" for name in types.keys() - {"PamolaTaskError"} for each in made.without_meaning(name, keys)
+    ] == []
 
 
 @pytest.mark.parametrize("status", ["loaded", "failed", "blocked", "incompatible"])
@@ -180,6 +200,16 @@ def test_links_lead_to_pages_that_are_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if not re.match(r"[a-z]+:", target) and not target.startswith("#"):
             assert (page.parent / target.partition("#")[0]).exists(), f"{names_of(page)} links to {target}"
+
+
+def test_every_picture_is_shown_and_small() -> None:
+    """Made by `docs/pictures.py`; none loads anything from elsewhere."""
+    shown = {Path(path).name for page in PAGES for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text())}
+    made = {path.name: path for path in (DOCS / "pictures").iterdir()}
+    assert shown == made.keys()
+    assert [name for name, path in made.items() if path.stat().st_size > 200_000] == []
+    linked = re.findall(r'(?:href|src|url)[=(]"?https?:[^"\s)]+', (DOCS / "pictures/run.svg").read_text())
+    assert linked == []
 
 
 def test_every_page_is_in_the_contents() -> None:

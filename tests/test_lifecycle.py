@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from kernel_kit import (
@@ -21,6 +21,7 @@ from kernel_kit import (
 
 from pamola_tasks import Artifact, BaseTask, Kernel, Operation, OperationResult, hookimpl, protocols
 from pamola_tasks.errors import ConfigurationError, PlanError, UsageError
+from pamola_tasks.nulls import NoProgress
 from pamola_tasks.operation import operation_seed
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RunOptions
@@ -810,6 +811,37 @@ def test_progress_of_a_step_reaches_observers_at_most_ten_times_a_second_and_at_
     told = [event for event in watcher.heard if event.startswith("step_progress")]
     assert told[-1] == "step_progress Busy 1000/1000 rows"
     assert len(told) < 20
+
+
+def test_stages_reach_observers_and_progress_counts_anew_in_each() -> None:
+    class Staged(Operation):
+        def execute(self, ctx: Any) -> OperationResult:
+            for stage in ("reading", "measuring"):
+                ctx.stage(stage)
+                ctx.progress(1, 2, "rows")
+            return OperationResult.success()
+
+    class Shown(NoProgress):  # type: ignore[misc]
+        came: ClassVar[list[float]] = []
+
+        def update_operation(self, name: str, steps: float = 1, postfix: Any = None) -> None:
+            self.came.append(steps)
+
+    class ShownPlugin:
+        @hookimpl
+        def pamola_provide_progress(self, run: Any) -> Any:
+            return Shown()
+
+    watcher = Watcher()
+    kernel_of(watcher, ShownPlugin()).run(Steps(Staged))
+    told = [event for event in watcher.heard if event.startswith(("step_stage", "step_progress"))]
+    assert told == [
+        "step_stage Staged reading",
+        "step_progress Staged 1/2 rows",
+        "step_stage Staged measuring",
+        "step_progress Staged 1/2 rows",
+    ]
+    assert Shown.came == [1, 1]
 
 
 def test_a_context_gives_logger_directories_reporter_and_random_numbers() -> None:

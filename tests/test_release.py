@@ -44,10 +44,14 @@ def test_every_distribution_bounds_those_it_requires():
         assert path == ROOT / "pyproject.toml" or required
 
 
-def test_extra_standard_names_every_plugin():
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["standard"]
+def test_extras_name_every_plugin():
+    """All in `standard`, but for those whose libraries are many."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     names = [tomllib.loads(path.read_text())["project"]["name"] for path in release.projects(ROOT)[1:]]
-    assert sorted(text.partition(">")[0] for text in extra) == sorted(names)
+    others = ["dashboard", "dask"]
+    assert [text.partition(">")[0] for name in others for text in extras[name]] == [f"pamola-tasks-{o}" for o in others]
+    required = [text for name in ("standard", *others) for text in extras[name]]
+    assert sorted(text.partition(">")[0] for text in required) == sorted(names)
     listed = (ROOT / "requirements.txt").read_text().split("\n")
     assert [
         path.parent.name for path in release.projects(ROOT)[1:] if f"./plugins/{path.parent.name}" not in listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from kernel_kit import Count, Disk, Nothing, Steps, Watcher, kernel_of
@@ -682,3 +682,75 @@ def test_a_wrapper_that_raises_stops_the_run_as_a_plugin_would() -> None:
     outcome = kernel_of(Wraps(), Checks()).run(Steps(Nothing))
     assert outcome.record.error is not None
     assert "OSError: wrapped badly" in outcome.record.error["message"]
+
+
+# ---------------------------------------------------------------- structure
+
+
+class Buckets:
+    """A service of a plugin, by its protocol."""
+
+    class Protocol(Protocol):
+        """A property, an attribute and methods."""
+
+        size: int
+
+        @property
+        def open(self) -> bool:
+            """One."""
+
+        def put(self, name: str, *, again: bool = False) -> None: ...
+        def get(self, name: str, default: Any = None) -> Any: ...
+
+    class Whole:
+        """All of it, and more."""
+
+        size, open = 1, True
+
+        def put(self, key: str, again: bool = False, sort: bool = True) -> None:
+            """By another name where it is given by position."""
+
+        def get(self, *positional: Any, **named: Any) -> None:
+            """Anything."""
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({}, ""),
+        ({"size": None}, ""),
+        ({"size": AttributeError}, "its buckets lack `size`"),
+        ({"open": AttributeError}, "its buckets lack `open`"),
+        ({"open": ServiceNotReady("lock", "it")}, ""),
+        ({"put": 5, "get": AttributeError}, "its buckets lack `put(name, again)`, `get(name, default)`"),
+        ({"get": lambda self, name: None}, "its buckets cannot be called as `get(name, default)`: got an unexpected"),
+        ({"get": lambda self, default=None: None}, "its buckets cannot be called as `get(name, default)`: multiple"),
+        ({"put": lambda self, name, again, bucket: None}, "`put(name, again)`: missing a required argument: 'bucket'"),
+    ],
+)
+def test_a_provider_is_compared_with_its_protocol_when_it_is_chosen(changed: dict[str, Any], says: str) -> None:
+    def member(value: Any) -> Any:
+        def fail(self: Any) -> Any:
+            raise value
+
+        return property(fail) if value is AttributeError or isinstance(value, Exception) else value
+
+    given = type("Given", (Buckets.Whole,), {name: member(value) for name, value in changed.items()})
+
+    class Adds:
+        PAMOLA_PLUGIN_NAME = "bucketcp"
+
+        @hookimpl
+        def pamola_add_services(self) -> dict[str, Service]:
+            return {"buckets": Service(Buckets.Protocol)}
+
+        @hookimpl
+        def pamola_provide_buckets(self, run: RunServices) -> Any:
+            return given()
+
+    outcome = kernel_of(Adds()).run(Steps(Nothing))
+    if says:
+        assert outcome.record.error is not None
+        assert says in outcome.record.error["message"]
+        assert "plugin bucketcp: " in outcome.record.error["message"]
+    assert outcome.success is not bool(says)

@@ -76,6 +76,8 @@ ADDED = {
     "pamola_add_operations": {"Counting": Count},
     "pamola_add_dataset_formats": {"spss": "json:dumps"},
     "pamola_add_report_writers": {"pdf": "json:dumps"},
+    "pamola_add_functions": {"count": "json:dumps"},
+    "pamola_add_views": {"charts": "json:dumps"},
 }
 
 
@@ -86,6 +88,8 @@ def test_what_a_wrapper_adds_is_there(hook: str) -> None:
         "pamola_add_operations": lambda: list(kernel.operations),
         "pamola_add_dataset_formats": lambda: list(kernel.dataset_formats()),
         "pamola_add_report_writers": lambda: list(kernel.report_writers()),
+        "pamola_add_functions": lambda: list(kernel.contributions(hook, "the function")),
+        "pamola_add_views": lambda: list(kernel.contributions(hook, "the view")),
     }[hook]()
     assert set(ADDED[hook]) <= set(found)
 

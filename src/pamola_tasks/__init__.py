@@ -8,10 +8,16 @@ from pamola_tasks.lazy import TYPE_CHECKING, lazily
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from pamola_tasks.events import RunEvent as RunEvent
+    from pamola_tasks.handle import RunHandle as RunHandle
     from pamola_tasks.hookspecs import hookimpl as hookimpl
     from pamola_tasks.hookspecs import hookspec as hookspec
     from pamola_tasks.kernel import BaseTask as BaseTask
     from pamola_tasks.kernel import Kernel as Kernel
+    from pamola_tasks.operation import Effect as Effect
+    from pamola_tasks.operation import Effects as Effects
     from pamola_tasks.operation import Operation as Operation
     from pamola_tasks.operation import OperationContext as OperationContext
     from pamola_tasks.operation import reads as reads
@@ -25,13 +31,17 @@ if TYPE_CHECKING:
     from pamola_tasks.record import OperationResult as OperationResult
     from pamola_tasks.record import OperationStatus as OperationStatus
     from pamola_tasks.secret import Secret as Secret
-else:  # type checkers know the names above, and that there are no others
-    __getattr__, __dir__, __all__ = lazily(
+
+    def __getattr__(name: str) -> Any: ...  # functions that plugins add
+else:
+    _of_kernel, __dir__, __all__ = lazily(
         __name__,
         {
+            "events": "RunEvent",
+            "handle": "RunHandle",
             "hookspecs": "hookimpl hookspec",
             "kernel": "BaseTask Kernel",
-            "operation": "Operation OperationContext reads writes",
+            "operation": "Effect Effects Operation OperationContext reads writes",
             "outcome": "Outcome",
             "protocols": "Command Contribution Service",
             "record": "Artifact DatasetRecord OperationResult OperationStatus",
@@ -39,3 +49,15 @@ else:  # type checkers know the names above, and that there are no others
         },
     )
     __all__ += ["__version__"]
+
+    def _is_module(name):
+        import os  # `from pamola_tasks import kernel` asks for an attribute first
+
+        return any(os.path.exists(os.path.join(__path__[0], name + end)) for end in ("", ".py"))
+
+    def __getattr__(name):
+        if name in __all__ or name.startswith("_") or _is_module(name):
+            return _of_kernel(name)
+        from pamola_tasks.functions import function
+
+        return function(name)

@@ -51,11 +51,15 @@ def _restored(cls: type[PamolaTaskError], args: tuple[Any, ...]) -> PamolaTaskEr
     return error
 
 
-class UsageError(PamolaTaskError, code="usage", exit_code=EXIT_USAGE):
+class SetupError(PamolaTaskError, code="setup", exit_code=EXIT_USAGE):
+    """What was asked for cannot be run: the call, the task, its configuration, the project or a plugin is wrong."""
+
+
+class UsageError(SetupError, code="usage"):
     """The command or the call does not make sense."""
 
 
-class ConfigurationError(PamolaTaskError, code="configuration", exit_code=EXIT_USAGE):
+class ConfigurationError(SetupError, code="configuration"):
     """A configuration file, setting or override is wrong; `problems` lists every one found."""
 
     def __init__(self, message: str = "", *, problems: tuple[str, ...] = (), **details: Any) -> None:
@@ -111,7 +115,7 @@ class TaskCycleError(ConfigurationError, code="task_cycle"):
     """Tasks need each other in a circle, so that none of them can be the first."""
 
 
-class PluginError(PamolaTaskError, code="plugin", exit_code=EXIT_USAGE):
+class PluginError(SetupError, code="plugin"):
     """An installed plugin cannot be used, or violates the contract of its hook."""
 
 
@@ -235,6 +239,19 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: ends a run as Ctrl-C does, with another exit code."""
 
     exit_code = EXIT_TERMINATED
+
+
+class Cancelled(KeyboardInterrupt):
+    """The program that started a run ends it: `RunHandle.cancel`."""
+
+    holds_no_data = True  #: so that the message is shown
+
+    def __str__(self) -> str:
+        return "cancelled by the program that started the run"
+
+
+class RunCancelled(PamolaTaskError, code="cancelled", exit_code=EXIT_INTERRUPTED):
+    """A run was cancelled before it began; one that was cancelled later has an outcome, with status `interrupted`."""
 
 
 def exit_code_of(error: BaseException | None) -> int:

@@ -76,6 +76,22 @@ def pamola_add_operations() -> Mapping[str, str | type[Operation]]:
     """Add operations that tasks may use by name: the class, or `"module:Class"`, imported when it is first used."""
 
 
+def pamola_add_functions() -> Mapping[str, str | Callable[..., Any]]:
+    """Add functions to the package `pamola_tasks`, for notebooks: `pamola_tasks.<name>`, found when first asked for.
+
+    `pamola_tasks.functions.run_on` runs an operation on a frame.
+    """
+
+
+def pamola_add_views() -> Mapping[str, str | Callable[..., str]]:
+    """Add functions that give HTML for notebooks and pages of other plugins, by name: a function, or `"module:name"`.
+
+    Ours are `charts(charts)`, a fragment of a list of charts as steps and the JSON report have them; `style()`, the CSS
+    that it needs; and `first_page(report)`, the first page of a JSON report with the charts of its steps, a whole page.
+    All texts in them are escaped. Get one by `kernel.contributions("pamola_add_views", "the view")["charts"]`.
+    """
+
+
 def pamola_add_tasks(project: Project) -> Mapping[str, Any]:
     """Add tasks by id: a `BaseTask` class, `"module:Class"`, or a `pamola_tasks.registry.TaskFile`.
 
@@ -299,7 +315,11 @@ def pamola_on_step_started(run: RunServices, step: Step) -> None:
 
 
 def pamola_on_step_progress(run: RunServices, step: Step, done: float, total: float | None, unit: str) -> None:
-    """Called while a step makes progress, at most ten times a second."""
+    """Called while a step makes progress, at most ten times a second. `done` counts from 0 in each stage."""
+
+
+def pamola_on_step_stage(run: RunServices, step: Step, stage: str) -> None:
+    """Called when a step begins a stage (`ctx.stage("measuring")`), which ends its stage before."""
 
 
 def pamola_on_step_retried(run: RunServices, step: Step, attempt: int, error: BaseException, wait: float) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pamola_tasks import nulls
+from pamola_tasks.display import of_kernel
 from pamola_tasks.errors import PamolaTaskError, PathSecurityError, PluginError, ProjectError, UsageError
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.lifecycle import RunSession
@@ -29,6 +30,7 @@ from pamola_tasks.task import Task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pamola_tasks.handle import RunHandle
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import (
         Config,
@@ -95,6 +97,12 @@ class Kernel:
         self.plugins = loaded
         if not self.plugins.manager.has_plugin(KERNEL):
             self.plugins.manager.register(_PlainSteps(), KERNEL)
+
+    def __repr__(self) -> str:
+        return f"<Kernel of project {self.project.root} with {len(self.plugins.records)} plugins>"
+
+    def _repr_html_(self) -> str:
+        return of_kernel(self)
 
     @classmethod
     def discover(cls, project: str | Path | None = None, **options: Any) -> Kernel:
@@ -220,7 +228,7 @@ class Kernel:
         if isinstance(task, str):
             task = self.tasks.get(task)
         elif isinstance(task, type) and issubclass(task, Task):
-            task = task()  # type: ignore[call-arg]
+            task = self.tasks._make(task, task.__qualname__)
         if not isinstance(task, Task):
             raise UsageError(f"{task!r} is not a task: pass a task's name, a subclass of Task or an instance of one")
         task.kernel = self
@@ -301,19 +309,15 @@ class Kernel:
                 steps that were asked for are not there; or another process runs the task: nothing was begun.
         """
         self.plugins.refuse_if_broken()
-        if overrides is not None and not isinstance(overrides, Mapping):
-            raise UsageError(f"overrides: expected configuration by key, got {type(overrides).__name__}")
+        asked = _options(options, overrides, datasets, restart=restart, enable_checkpoints=enable_checkpoints)
         made = self.task(task)
-        given = RunOptions(
-            overrides=dict(overrides or {}),
-            datasets=dict(datasets or {}),
-            restart=restart,
-            enable_checkpoints=enable_checkpoints,
-        )
-        made._run_for(options or given)
+        made._clear()
+        made._run_for(asked)
         session = made._session
         if session is None:
             info = made.error_info
+            if info and info["type"] == "interrupted":
+                raise KeyboardInterrupt
             raised = f": {info['exception_type']}: {info['message']}" if info else ""
             raise PamolaTaskError(f"{made.origin} did not call super().initialize(){raised}")
         if not session.started and session.error is not None:
@@ -331,6 +335,36 @@ class Kernel:
             record=record,
             internal=session.run.places.of(record.task_id).internal,
         )
+
+    def start(self, task: str | Task | type[Task], **arguments: Any) -> RunHandle:
+        """Run a task in a thread of its own, with the arguments of `run`, and return at once.
+
+        Raises:
+            UsageError: There is no such task. What else `run` raises, `result()` raises.
+        """
+        from pamola_tasks.handle import RunHandle
+
+        made = self.task(task)
+        options = _options(**arguments)
+        return RunHandle(made.task_id, lambda handle: self.run(made, options=attrs.evolve(options, handle=handle)))
+
+    async def arun(self, task: str | Task | type[Task], **arguments: Any) -> Outcome:
+        """`run` for asyncio. Cancelling the asyncio task cancels the run and waits for its end."""
+        from pamola_tasks.handle import finished
+
+        return await finished(self.start(task, **arguments))
+
+
+def _options(
+    options: RunOptions | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    datasets: Mapping[str, Any] | None = None,
+    **more: bool | None,
+) -> RunOptions:
+    """What a caller of `Kernel.run` asks for."""
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise UsageError(f"overrides: expected configuration by key, got {type(overrides).__name__}")
+    return options or RunOptions(overrides=dict(overrides or {}), datasets=dict(datasets or {}), **more)  # type: ignore[arg-type]
 
 
 def _without_marker(folder: Path) -> Project:

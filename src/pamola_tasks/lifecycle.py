@@ -72,7 +72,8 @@ class RunSession(BringUp):
         known = {name for step in (*meant, *plan) for name in step.reads}
         known |= {*run.config.input_datasets, *run.config.auxiliary_datasets}
         unread = [unknown_name(name, sorted(known), "dataset") for name in run.options.datasets if name not in known]
-        problems = unread + plan.problems() + plugins.objections("pamola_check_plan", run=run, plan=plan)
+        at = getattr(run.config, "problem_of", lambda *named: "")
+        problems = unread + plan.problems(at) + plugins.objections("pamola_check_plan", run=run, plan=plan)
         if problems:
             raise PlanError(problems=tuple(problems))
 
@@ -223,7 +224,9 @@ class RunSession(BringUp):
         return self.run.redactor.disclosure(self.run, datasets)
 
     def emit(self, hook: str, **arguments: Any) -> None:
-        """Notify the observers."""
+        """Notify the observers, and the program that waits for the run."""
+        if self.run.options.handle is not None:
+            self.run.options.handle.take(hook, self.run, arguments)
         self.kernel.plugins.emit(self.observers, hook, run=self.run, **arguments)
 
 
@@ -237,13 +240,14 @@ def _drive(task: Any, options: RunOptions) -> bool:
     task._options = options
     success = False
     try:
-        if went_well(task, "initialize", "initialization_error", task.initialize(options.overrides or None)):
-            try:
-                task.configure_operations()
-            except Exception as error:
-                task._failed("configuration_error", error)
-            else:
-                success = went_well(task, "execute", "exception", task.execute())
+        with options.handle or contextlib.nullcontext():
+            if went_well(task, "initialize", "initialization_error", task.initialize(options.overrides or None)):
+                try:
+                    task.configure_operations()
+                except Exception as error:
+                    task._failed("configuration_error", error)
+                else:
+                    success = went_well(task, "execute", "exception", task.execute())
     except KeyboardInterrupt as interrupt:
         task._failed("interrupted", interrupt)
         if task._session is not None:

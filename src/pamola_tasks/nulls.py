@@ -133,6 +133,6 @@ class NoDependencies:
             self.get_dependency_output()
         return True
 
-    def get_dependency_output(self, *asked: Any) -> NoReturn:
+    def get_dependency_output(self, *asked: Any, **more: Any) -> NoReturn:
         """Refused."""
         raise self._run.kernel.plugins.missing("dependencies")

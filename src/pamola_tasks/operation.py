@@ -12,7 +12,7 @@ import time
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform
 
 import attrs
 
@@ -21,7 +21,7 @@ from pamola_tasks.parameters import annotations_of
 from pamola_tasks.record import OperationResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 
@@ -32,6 +32,9 @@ INFRASTRUCTURE_KEYS = ("use_vectorization", "parallel_processes", "use_dask", "n
 SWITCH_KEYS = frozenset({"dataset_name", "force_recalculation", "save_output"})
 INJECTED_KEYS = ("use_encryption", "encryption_mode", *INFRASTRUCTURE_KEYS)
 _DATASET = "pamola_dataset"
+Scope = Literal["row", "aggregate", "table"]
+Direct = Literal["IDENTITY", "TRANSFORMATION", "AGGREGATION"]
+Indirect = Literal["JOIN", "GROUP_BY", "FILTER", "SORT", "WINDOW", "CONDITIONAL"]
 PROGRESS_INTERVAL = 0.1  # seconds: observers are called for progress at most ten times in one of them
 
 
@@ -63,6 +66,27 @@ def writes(default: Any = attrs.NOTHING, *, internal: bool = False) -> Any:
     return attrs.field(default=default, metadata=metadata)
 
 
+@attrs.frozen
+class Effect:
+    """A column that is read and what follows from it, in the words of OpenLineage's facet `columnLineage` (1.2)."""
+
+    dataset: str  #: the dataset that has the column
+    column: str  #: its name
+    #: direct: `IDENTITY`, `TRANSFORMATION`, `AGGREGATION` make values of its values; the others decide on values
+    kind: Direct | Indirect = "IDENTITY"
+    masking: bool = False  #: whether its values are hidden by that: masked, replaced, counted together
+
+
+@attrs.frozen
+class Effects:
+    """All that something written follows from: of a dataset each column, and the rows; of an artifact the whole."""
+
+    columns: Mapping[str, Collection[Effect]] = attrs.Factory(dict)  #: by column, in the order of the dataset
+    whole: Collection[Effect] = ()  #: decides which rows there are and their order; what an artifact is made of
+    optional: Collection[str] = ()  #: columns that may be left out, depending on what their values look like
+    needs: Collection[tuple[str, str]] = ()  #: dataset and name of other columns that it needs, or leaves out
+
+
 @dataclass_transform(eq_default=False, kw_only_default=True, field_specifiers=(attrs.field, reads, writes))
 class Operation:
     """A step's work. Subclass it, annotate the parameters, write `execute`.
@@ -83,8 +107,8 @@ class Operation:
                 return OperationResult.success()
     """
 
-    version: ClassVar[str] = "1.0"
-    category: ClassVar[str] = "general"
+    version: ClassVar[str] = "1.0"  #: change it when results change: finished steps are run again
+    category: ClassVar[str] = "general"  #: the kind of work, to group operations by in lists
     __attrs_attrs__: ClassVar[tuple[Any, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -108,6 +132,16 @@ class Operation:
         return type(self).__name__
 
     @property
+    def scope(self) -> Scope:
+        """What a row that it writes follows from, besides the parameters; a class or a property may narrow it.
+
+        `row`: from one row of the first dataset that it reads, and the others whole: reading it in pieces, of whatever
+        size, writes the same rows. `aggregate`: also from results of pieces that can be merged, in a pass before.
+        `table`: from the whole table.
+        """
+        return "table"
+
+    @property
     def description(self) -> str:
         """The first line of the class's docstring."""
         return (type(self).__doc__ or "").strip().partition("\n")[0]
@@ -115,6 +149,16 @@ class Operation:
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Do the work, with the data, files, log, progress and random numbers of `ctx`. An exception fails the step."""
         raise NotImplementedError(f"{self.name} has no execute(self, ctx)")
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """What each dataset and artifact that it writes follows from, by name; what is not named is unknown.
+
+        Asked before anything runs: from it follow lineage, and checks that the columns which a plan names exist.
+
+        Args:
+            columns: Names of the columns of every dataset that it reads. Effects name a column that is missing, too.
+        """
+        return {}
 
     def parameters(self) -> dict[str, Any]:
         """The parameters with their values."""
@@ -185,16 +229,14 @@ class OperationContext:
     directories = property(attrgetter("run.directories"), doc="The task's directories.")
     reporter = property(attrgetter("run.reporter"), doc="The task's reporter.")
 
-    def __init__(
-        self, run: Any, step: Any, data: Any, staged: Any, progress: Callable[[float, float | None, str], None]
-    ) -> None:
+    def __init__(self, run: Any, step: Any, data: Any, staged: Any, report: Callable[..., None]) -> None:
         self.run = run
         self.step = step
         self.data = data
         self.seed = operation_seed(run.record.seed, step.id)  #: this step's own, None where the task has none
         self.logger: logging.LoggerAdapter[logging.Logger] = logging.LoggerAdapter(run.logger, {"step_id": step.id})
         self._staged = staged
-        self._progress = progress
+        self._report = report
         self._shown = 0.0
 
     @cached_property
@@ -210,7 +252,12 @@ class OperationContext:
         moment = time.monotonic()
         if moment - self._shown >= PROGRESS_INTERVAL or (total is not None and done >= total):
             self._shown = moment
-            self._progress(done, total, unit)
+            self._report("progress", done, total, unit)
+
+    def stage(self, name: str) -> None:
+        """Begin a stage of the step, which ends the one before: a present participle such as `measuring`."""
+        self._shown = 0.0  # what the stage reports first is shown at once
+        self._report("stage", str(name))
 
     def warn(self, message: str) -> None:
         """Warn the user, in log, summary and report."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pamola_tasks.display import table
 from pamola_tasks.errors import PlanError
-from pamola_tasks.parameters import build, unknown_name
+from pamola_tasks.parameters import build, closest, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from pamola_tasks.operation import Operation
 
@@ -45,7 +46,7 @@ class Step:
     id: str  #: unique in the plan; positions take no part in it, so that inserting a step moves no other's seed
     name: str  #: the operation's name, as it was asked for
     operation: Operation
-    options: StepOptions = StepOptions()
+    options: StepOptions = StepOptions()  #: what is said of it beside its parameters
     distribution: str = ""  #: `name version` of the distribution that the operation comes from, or empty
     reads: tuple[str, ...] = attrs.field(init=False, default=_READ)  #: names of the datasets that it reads
     writes: tuple[str, ...] = attrs.field(init=False, default=_WRITTEN)  #: names of those that it writes
@@ -56,9 +57,9 @@ class Selection:
     """Which steps of a plan a run is meant for, by id; all unless something is said."""
 
     first: str | None = None  #: the first step, in the plan's order
-    last: str | None = None
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
+    last: str | None = None  #: the last step, in the plan's order
+    only: tuple[str, ...] = ()  #: these alone
+    skip: tuple[str, ...] = ()  #: all but these
 
     def __bool__(self) -> bool:
         return bool(self.first or self.last or self.only or self.skip)
@@ -103,6 +104,14 @@ class Plan:
         self._writers: dict[str, Step] = {}
         self._readers: dict[str, list[Step]] = {}
         self._numbers: dict[str, Iterator[int]] = {}
+
+    def __repr__(self) -> str:
+        lines = [f"{step.id}: {', '.join(step.reads)} → {', '.join(step.writes)}" for step in self]
+        return "\n".join([f"<Plan of {len(self)} steps>", *lines[:20], *(["…"] if len(lines) > 20 else [])])
+
+    def _repr_html_(self) -> str:
+        rows = [(step.id, step.name, ", ".join(step.reads), ", ".join(step.writes)) for step in self]
+        return table(("step", "operation", "reads", "writes"), rows)
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps.values())
@@ -199,16 +208,21 @@ class Plan:
             return dataset in self._published
         return dataset in outputs or not any(reader.writes for reader in self._readers.get(dataset, ()))
 
-    def problems(self) -> list[str]:
-        """Why this plan cannot run: datasets without a source, or that are written after they are read."""
+    def problems(self, at: Callable[[Step, str, str], str] = lambda step, dataset, message: "") -> list[str]:
+        """Why this plan cannot run: datasets without a source, or that are written after they are read.
+
+        `at` puts the place before a message about a dataset that a step names, or gives nothing.
+        """
         found = []
         available = set(self.inputs)
         for step in self:
             for dataset in (name for name in step.reads if name not in available):
-                writer, known = self.writer_of(dataset), ", ".join(sorted(available)) or "none"
+                writer, meant = self.writer_of(dataset), closest(dataset, available)
+                known = f"did you mean {meant!r}?" if meant else ", ".join(sorted(available)) or "none"
                 unwritten = f", which is neither an input nor written: {known}"
                 why = f" before step {writer.id} writes it" if writer else unwritten
-                found.append(f"step {step.id} reads {dataset!r}{why}")
+                message = f"step {step.id} reads {dataset!r}{why}"
+                found.append(at(step, dataset, message) or message)
             available.update(step.writes)
         return found
 

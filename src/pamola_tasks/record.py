@@ -51,6 +51,7 @@ class DatasetRecord:
     encrypted: bool = False  #: whether the bytes on disk are encrypted (found by looking, not by the setting)
     key_id: str = ""  #: which key, where they are
     step: str = ""  #: Id of the step that wrote it; empty for inputs
+    internal: bool = False  #: whether it must not be released, and lies apart from what may be
 
 
 @attrs.define
@@ -61,14 +62,14 @@ class Artifact:
     path: str  #: where it lies
     description: str = ""  #: what it is, for people
     category: str = "output"  #: `output`, `metrics`, `internal`, `dictionary`, `visualization` …
-    tags: list[str] = attrs.Factory(list)
+    tags: list[str] = attrs.Factory(list)  #: to find it by; `charts` marks a file of charts for the report
     group: str = ""  #: name of a group of artifacts that belong together
-    name: str = ""
+    name: str = ""  #: its name, without extension
     sha256: str = ""  #: hash of the bytes on the disk (hex)
     bytes: int | None = None  #: their number
-    encrypted: bool = False
-    step: str = ""
-    creation_time: str = attrs.Factory(lambda: rfc3339(now()))
+    encrypted: bool = False  #: whether the bytes on the disk are encrypted
+    step: str = ""  #: id of the step that left it; empty for the task
+    creation_time: str = attrs.Factory(lambda: rfc3339(now()))  #: RFC 3339
     #: the folder that a relative path begins at; the current one where it is empty
     root: str = attrs.field(default="", repr=False, eq=False)
 
@@ -93,17 +94,17 @@ class SavedOutput(DatasetRecord):
 class SavedStep:
     """A finished step as checkpoints remember it."""
 
-    step_id: str
-    run_id: str
-    time: str
+    step_id: str  #: the step's id
+    run_id: str  #: the run that finished it
+    time: str  #: when it was finished, RFC 3339
     #: the parts, each as text: `operation`, `code`, `parameter k`, `input customers`, `seed` …
     fingerprint: Mapping[str, str]
     outputs: tuple[SavedOutput, ...] = ()  #: the files it left, with their hashes
     inputs: Mapping[str, Any] = attrs.Factory(dict)  #: of the task's inputs that it read: `rows` and `columns`, by name
-    metrics: Mapping[str, Any] = attrs.Factory(dict)
-    warnings: tuple[str, ...] = ()
-    status: str = "success"
-    seconds: float = 0.0
+    metrics: Mapping[str, Any] = attrs.Factory(dict)  #: what the operation measured
+    warnings: tuple[str, ...] = ()  #: messages for the user
+    status: str = "success"  #: the value of an `OperationStatus`
+    seconds: float = 0.0  #: from its beginning to its end, all attempts included
     index: int = 0  #: its place in the plan of that run
     run_seed: int | None = None  #: the seed of that run, which a continued run uses again
 
@@ -114,45 +115,55 @@ class StepRecord:
 
     step: str  #: the step's id
     operation: str  #: the operation's name
-    status: str = "pending"
-    description: str = ""
-    started: datetime | None = None
-    seconds: float = 0.0
+    status: str = "pending"  #: the value of an `OperationStatus`
+    description: str = ""  #: the first line of the operation's docstring
+    started: datetime | None = None  #: when its first attempt began; None before
+    seconds: float = 0.0  #: from its beginning to its end, all attempts included
+    peak_memory_mb: float | None = None  #: the most resident memory of its process meanwhile; None if not measured
+    own_process: bool = False  #: whether that process did nothing else
     attempts: int = 0  #: how many attempts were made; 0 when skipped
     reason: str = ""  #: why it was skipped or run again, in words
     made_by: str = ""  #: the run whose result stands for a step that was skipped because nothing changed
-    metrics: dict[str, Any] = attrs.Factory(dict)
-    artifacts: list[Artifact] = attrs.Factory(list)
-    reads: list[str] = attrs.Factory(list)
-    writes: list[str] = attrs.Factory(list)
+    metrics: dict[str, Any] = attrs.Factory(dict)  #: what the operation measured
+    artifacts: list[Artifact] = attrs.Factory(list)  #: files it left beside its datasets
+    reads: list[str] = attrs.Factory(list)  #: names of the datasets that it reads
+    writes: list[str] = attrs.Factory(list)  #: names of those that it writes
     settings: dict[str, Any] = attrs.Factory(dict)  #: the operation's parameters, redacted
     error: dict[str, str] | None = None  #: `type`, `message`, `traceback` (redacted) of a failure
-    warnings: list[str] = attrs.Factory(list)
-    version: str = ""
-    distribution: str = ""
+    warnings: list[str] = attrs.Factory(list)  #: messages for the user
+    version: str = ""  #: the operation's version
+    distribution: str = ""  #: `name version` of what the operation comes from, or empty
+
+
+_SAID = ("dataset", "verdict", "sentence")  # what an operation's metric `verdict` has to have
+
+
+def _texts(given: Any) -> list[str]:
+    """The texts of a list that an operation gave; none where it is no list."""
+    return [str(text) for text in given] if isinstance(given, list | tuple) else []
 
 
 @attrs.define(kw_only=True)
 class RunRecord:
     """Everything a run did, filled while it runs."""
 
-    run_id: str
-    task_id: str
-    started: datetime = attrs.Factory(now)
-    finished: datetime | None = None
+    run_id: str  #: a UUID of version 7 (RFC 9562)
+    task_id: str  #: the task's id
+    started: datetime = attrs.Factory(now)  #: when the run began
+    finished: datetime | None = None  #: when it ended; None before
     #: `running`, then one of the status strings of `BaseTask` (`success`, `operation_error`, …)
     status: str = "running"
-    success: bool = False
-    resumed_from: str | None = None
-    seed: int | None = None
-    inputs: list[DatasetRecord] = attrs.Factory(list)
-    outputs: list[DatasetRecord] = attrs.Factory(list)
-    intermediates: list[DatasetRecord] = attrs.Factory(list)
-    steps: list[StepRecord] = attrs.Factory(list)
-    artifacts: list[Artifact] = attrs.Factory(list)
-    metrics: dict[str, Any] = attrs.Factory(dict)
-    warnings: list[str] = attrs.Factory(list)
-    errors: list[dict[str, Any]] = attrs.Factory(list)
+    success: bool = False  #: whether everything went well
+    resumed_from: str | None = None  #: the run whose finished steps this one continues, or None
+    seed: int | None = None  #: random seed of the run, stated or drawn
+    inputs: list[DatasetRecord] = attrs.Factory(list)  #: datasets that were read
+    outputs: list[DatasetRecord] = attrs.Factory(list)  #: datasets that were published
+    intermediates: list[DatasetRecord] = attrs.Factory(list)  #: datasets that only later steps read
+    steps: list[StepRecord] = attrs.Factory(list)  #: what became of each step, in the plan's order
+    artifacts: list[Artifact] = attrs.Factory(list)  #: files that steps left beside their datasets
+    metrics: dict[str, Any] = attrs.Factory(dict)  #: what steps measured, by step id
+    warnings: list[str] = attrs.Factory(list)  #: messages for the user
+    errors: list[dict[str, Any]] = attrs.Factory(list)  #: all that failed, each as `error`
     #: `type`, `message` and more (`operation`, `traceback`) of what made the run fail
     error: dict[str, Any] | None = None
     #: plugins whose event hooks raised: `plugin`, `hook`, `error`, `traceback`
@@ -160,7 +171,7 @@ class RunRecord:
     plan_changes: list[str] = attrs.Factory(list)  #: who changed the plan, and how, in words
     #: plugins that were left out on purpose, and other things that weaken the run
     overrides: list[str] = attrs.Factory(list)
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: int | None = None  #: most resident memory of the process; None if not measured
     #: `sha256` and `bytes` of each file of the report, and of the manifest, by path
     report_files: dict[str, dict[str, Any]] = attrs.Factory(dict)
 
@@ -168,6 +179,51 @@ class RunRecord:
     def seconds(self) -> float:
         """How long the run took, or has taken so far."""
         return ((self.finished or now()) - self.started).total_seconds()
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """Whether the outputs hold what is claimed of them, from what steps say of their datasets (metrics `verdict`).
+
+        Steps that only measured them can add questions (metrics `open_questions`, by dataset). In the result,
+        `verdict` is `met`, `met with open questions`, `not met` or `none claimed`; `sentence`, `reasons` and
+        `open_questions` put it in words, and `datasets` has what was said of each.
+        """
+        datasets: dict[str, dict[str, Any]] = {}
+        for metrics in (step.metrics for step in self.steps):
+            said = metrics.get("verdict")
+            if isinstance(said, dict) and all(isinstance(said.get(key), str) for key in _SAID):
+                more: dict[str, Any] = {key: metrics[key] for key in ("roles", "knowable") if key in metrics}
+                lists = {key: _texts(said.get(key)) for key in ("reasons", "open_questions")}
+                datasets[said["dataset"]] = {**said, **lists, **more}
+        released = {output.name: output for output in self.outputs if not output.internal}
+        datasets = {name: said for name, said in datasets.items() if name in released} or datasets
+        reasons = [] if self.success else ["the run did not succeed" if self.finished else "the run has not ended"]
+        questions: list[str] = []
+        for step in self.steps:
+            asked = step.metrics.get("open_questions")
+            for name, text in asked.items() if isinstance(asked, dict) else ():
+                if name in datasets:
+                    datasets[name]["open_questions"] += _texts(text)
+        for name, said in datasets.items():
+            reasons += said["reasons"] or ([said["sentence"]] if said["verdict"] == "not met" else [])
+            unsaid = said["verdict"] not in ("met", "not met") and not said["open_questions"]
+            questions += [f"What is {said['verdict']!r} of {name}? No question is given"] if unsaid else []
+            questions += said["open_questions"]
+        for output in released.values() if datasets else ():
+            if output.name not in datasets:
+                questions.append(f"What is in {output.name}? Step {output.step} claims nothing of it")
+        if len(both := [name for name in datasets if name in released]) > 1:
+            questions.append(f"May {' and '.join(both)} be joined? What follows from them together was not measured")
+        word = "not met" if reasons else "met with open questions" if questions else "met"
+        several = len(datasets) > 1
+        sentences = [f"{name}: {said['sentence']}" if several else said["sentence"] for name, said in datasets.items()]
+        return {
+            "verdict": word if datasets or reasons else "none claimed",
+            "sentence": "; ".join(sentences) or "nothing is claimed of the outputs",
+            "reasons": reasons,
+            "open_questions": questions,
+            "datasets": datasets,
+        }
 
 
 class OperationStatus(enum.Enum):
@@ -195,16 +251,17 @@ def _note_what_is_repeated(result: OperationResult, _: Any, message: str | None)
 class OperationResult:
     """What an operation says of itself when it ends."""
 
-    status: OperationStatus = OperationStatus.SUCCESS
-    artifacts: list[Artifact] = attrs.Factory(list)
-    metrics: dict[str, Any] = attrs.Factory(dict)
+    status: OperationStatus = OperationStatus.SUCCESS  #: how it ended
+    artifacts: list[Artifact] = attrs.Factory(list)  #: files that it left
+    metrics: dict[str, Any] = attrs.Factory(dict)  #: what it measured, JSON values
+    #: why it failed, or what it warns of
     error_message: str | None = attrs.field(default=None, on_setattr=_note_what_is_repeated)
-    execution_time: float | None = None
-    error_trace: str | None = None
-    exception: BaseException | None = attrs.field(default=None, eq=False)
-    attempts: int = 1
-    reason: str = ""
-    warnings: list[str] = attrs.Factory(list)
+    execution_time: float | None = None  #: seconds from its beginning to its end, all attempts included
+    error_trace: str | None = None  #: the traceback, where it raised
+    exception: BaseException | None = attrs.field(default=None, eq=False)  #: what it raised
+    attempts: int = 1  #: how many were made
+    reason: str = ""  #: why it was skipped, in words
+    warnings: list[str] = attrs.Factory(list)  #: messages for the user
     _repeated: Exception | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

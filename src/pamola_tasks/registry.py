@@ -40,9 +40,9 @@ class RegisteredOperation:
     """An operation: the name it goes by, its class, and `name version` of the distribution it comes from."""
 
     name: str
-    cls: type[Operation]
+    cls: type[Operation]  #: its class
     distribution: str = ""
-    plugin: str = ""
+    plugin: str = ""  #: what brings it
 
 
 class Operations:

@@ -21,10 +21,13 @@ class RunLogger(logging.Logger):
     """A logger of one run alone, registered nowhere, so that two kernels in one process do not meet.
 
     What is logged before it has handlers is kept for them. A handler that raises is left out, and the report says so.
+    It propagates to `pamola_tasks.task` and above, as far as these have handlers and their level allows.
     """
 
     def __init__(self, run: RunServices) -> None:
-        super().__init__(f"task.{run.record.task_id or 'none'}", logging.DEBUG)
+        above = logging.getLogger("pamola_tasks.task")
+        super().__init__(f"{above.name}.{run.record.task_id or 'none'}", logging.DEBUG)
+        self.parent = above
         self._run = run
         self._kept: list[logging.LogRecord] | None = []
         self.addFilter(self._finish)
@@ -57,6 +60,9 @@ class RunLogger(logging.Logger):
                     name = f"{type(handler).__module__}.{type(handler).__name__}"
                     warning = f"log handler {name} raised {type(error).__name__} and is left out"
                     self._run.record.warnings.append(warning)
+        above = self.parent
+        if self._kept is None and above is not None and above.isEnabledFor(record.levelno) and above.hasHandlers():
+            above.callHandlers(record)
 
     def begin(self, handlers: Iterable[logging.Handler]) -> None:
         """Log to these handlers, beginning with what was logged before there were any."""

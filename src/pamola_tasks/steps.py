@@ -167,12 +167,12 @@ class Steps:
     def perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step`."""
 
-        def progress(done: float, total: float | None, unit: str) -> None:
-            self.call_in_parent(lambda: self.progress(step, done, total, unit))
+        def report(what: str, *facts: Any) -> None:
+            self.call_in_parent(lambda: getattr(self, what)(step, *facts))
 
         staged = self._states[step.id].staged = self.run.checkpoints.stage(step)
         with ends_with_words(f"in step {step.id} of task {self.run.record.task_id}", in_c=True):
-            return execute_step(self.run, step, staged, progress)
+            return execute_step(self.run, step, staged, report)
 
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None:
         """Pass on how far a step is."""
@@ -182,6 +182,11 @@ class Steps:
         self.run.progress.update_operation(step.id, done - state.done)
         state.done = done
         self._session.emit("pamola_on_step_progress", step=step, done=done, total=total, unit=unit)
+
+    def stage(self, step: Step, stage: str) -> None:
+        """Pass on which stage a step begins: what it then reports as done counts from 0."""
+        self._states[step.id].done = 0.0
+        self._session.emit("pamola_on_step_stage", step=step, stage=stage)
 
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None:
         """Report that an attempt failed and another will be made."""
@@ -324,6 +329,9 @@ class Steps:
 
         Of several failures the first one in the plan is the one that the run failed with.
         """
+        for staged in (state.staged for state in self._states.values() if state.staged is not None):
+            staged.ended = True  # of a step that was interrupted, whose thread may still be at it
+            staged.discard()
         record, place = self.run.record, _numbered(self._states)
         reads = _numbered(name for step in self.plan for name in step.reads)
         record.inputs.sort(key=lambda dataset: reads.get(dataset.name, -1))
@@ -360,18 +368,16 @@ def unchanged_since(saved: SavedStep) -> str:
     return f"nothing changed since {saved.time[:10]} {saved.time[11:16]} UTC"
 
 
-def execute_step(
-    run: RunServices, step: Step, staged: StagedStep, progress: Callable[[float, float | None, str], None]
-) -> OperationResult:
+def execute_step(run: RunServices, step: Step, staged: StagedStep, report: Callable[..., None]) -> OperationResult:
     """Have the operation of a step do its work, and find out what it read.
 
     Args:
         staged: Where the attempt writes, and what is known of what it read.
-        progress: Called with (done, total, unit), at most ten times a second.
+        report: Called with ("progress", done, total, unit), at most ten times a second, and with ("stage", name).
     """
     try:
         with StepData(run, step, staged) as data:
-            return step.operation.execute(OperationContext(run, step, data, staged, progress))
+            return step.operation.execute(OperationContext(run, step, data, staged, report))
     finally:
         staged.ended = True
 

@@ -73,16 +73,16 @@ class Task:
     encryption_keys: dict[str, str]
 
     # Services of the run, once they are up.
-    config: Any
-    reporter: Any
-    directory_manager: Any
-    context_manager: Any
-    encryption_manager: Any
-    dependency_manager: Any
-    operation_executor: Any
-    progress_manager: Any
-    data_source: Any
-    data_writer: Any
+    config: Any  #: `run.config`
+    reporter: Any  #: `run.reporter`
+    directory_manager: Any  #: `run.directories`
+    context_manager: Any  #: `run.checkpoints`
+    encryption_manager: Any  #: `run.encryption`
+    dependency_manager: Any  #: `run.dependencies`
+    operation_executor: Any  #: `run.executor`
+    progress_manager: Any  #: `run.progress`
+    data_source: Any  #: `run.data_source`
+    data_writer: Any  #: `run.data_writer`
 
     def __init__(
         self,

@@ -190,6 +190,7 @@ class Killer:
         text = " ".join([name + how, *(place.replace(root, "") or "/" for place in places), *names])
         text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "RUN", text)
         text = re.sub(r"tmp-pamola-[0-9a-f]+", "tmp", text)
+        text = re.sub(r"\.[0-9a-f]{8}(?=\.new)", "", text)  # of an attempt
         return re.sub(r"(?<![a-z])(d\d+|describe\d|mix\d\d)|(?<=_)d\d+", "N", text)
 
     def kill_at_call(self, call: str, nth: int) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_an_input_that_vanished_is_named_and_the_run_can_be_continued(cli, proje
     cli("run", "example", cwd=project, code=0)
     before = (project / "DATA/processed/example/output/safe.csv").read_bytes()
     aside = table.rename(table.with_suffix(".aside"))
-    gone = cli("run", "example", cwd=project, code=1)
+    gone = cli("run", "example", cwd=project, code=2)
     assert "DATA/raw/example.csv" in gone.stdout + gone.stderr
     assert (project / "DATA/processed/example/output/safe.csv").read_bytes() == before
     aside.rename(table)

@@ -6,8 +6,11 @@ import json
 import os
 import re
 import signal
+import subprocess
 
 import pytest
+from command_line import SCRIPT
+from installed import clean_environment
 from slow_task import be_quick, begin_slow
 
 FAILING = """\
@@ -15,7 +18,7 @@ task_id: failing
 input_datasets: {people: DATA/raw/example.csv}
 operations:
   - ProfileOperation: {dataset_name: people, output_prefix: before}
-  - AnonymizeOperation: {input_dataset: people, k: 3, quasi_identifiers: [agee]}
+  - AnonymizeOperation: {input_dataset: people, k: 3, quasi_identifiers: [age], hierarchies: {age: people}}
   - ProfileOperation: {dataset_name: people, output_prefix: after}
 """
 
@@ -24,8 +27,9 @@ def test_help_names_every_command_and_each_has_help_of_its_own(cli):
     listed = cli("--help", code=0).stdout.partition("Commands:")[2]
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
     promised = (
-        "budget releases data demo init new list show graph run status history report reports verify checkpoints "
-        "config plugins hooks ops clean doctor completion keys encrypt decrypt"
+        "budget dashboard releases data demo init new list show graph run status history report compare reports verify "
+        "check-plugin "
+        "assess explore release checkpoints config plugins hooks ops clean doctor completion keys encrypt decrypt"
     ).split()
     assert sorted(names) == sorted(promised)
     for name in names:
@@ -86,7 +90,7 @@ def test_all_that_is_wrong_with_operations_is_told_at_once_each_with_its_place(c
         "configs/wrong.yaml:7:5: operations[2].AnonymizeOperation: ",
         "configs/wrong.yaml:9:10: operations[2].AnonymizeOperation.k: ",
         "configs/wrong.yaml:10:5: operations[3]: ",
-        "configs/wrong.yaml:11:5: operations[4]: ",
+        "configs/wrong.yaml:11:35: operations[4].paramters: ",
     ]
     checked = json.loads(cli("config", "check", "wrong", "--json", cwd=project, code=2).stdout)["problems"]
     assert [place for place, problem in zip(told, checked, strict=True) if not problem.startswith(place)] == []
@@ -98,17 +102,20 @@ def test_a_failed_run_ends_with_1_names_step_error_and_the_command_that_goes_on(
     (project / "configs/failing.yaml").write_text(FAILING)
     done = cli("run", "failing", cwd=project, code=1)
     assert "failing failed" in done.stdout
-    assert "agee" in done.stdout
+    assert "the hierarchy of age" in done.stdout
     assert "step AnonymizeOperation" in done.stdout
     assert "go on     pamola-task run failing" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     report = json.loads((project / "DATA/reports/failing_report.json").read_text())
     assert report["run"]["status"] == "operation_error"
-    assert "agee" in report["errors"][0]["message"]
+    assert "the hierarchy of age" in report["errors"][0]["message"]
     manifest = json.loads((project / "DATA/processed/failing/manifest.json").read_text())
-    assert manifest["verdict"] == "FAIL"
-    assert [s["step"] for s in report["operations"]] == ["ProfileOperation", "AnonymizeOperation"]
+    assert (manifest["status"], manifest["verdict"]) == ("failed", "not met")
+    steps = {step["step"]: step["status"] for step in report["operations"]}
+    assert steps == {"ProfileOperation": "success", "AnonymizeOperation": "error", "ProfileOperation-2": "not run"}
     assert not (project / "DATA/processed/failing/internal/after_profile.json").exists()
+    other = cli("run", "failing", "--set", "chunk_size=7", cwd=project, code=1)
+    assert "pamola-task run failing  (with the same options)" in other.stdout
 
 
 def test_with_continue_on_error_later_steps_run_and_the_run_has_failed_all_the_same(cli, project):
@@ -123,7 +130,7 @@ def test_with_continue_on_error_later_steps_run_and_the_run_has_failed_all_the_s
 def test_a_repaired_task_goes_on_where_it_failed(cli, project):
     (project / "configs/failing.yaml").write_text(FAILING)
     cli("run", "failing", cwd=project, code=1)
-    (project / "configs/failing.yaml").write_text(FAILING.replace("agee", "age"))
+    (project / "configs/failing.yaml").write_text(FAILING.replace(", hierarchies: {age: people}", ""))
     outcome = json.loads(cli("run", "failing", "--json", cwd=project, code=0).stdout)
     assert [s["status"] for s in outcome["steps"]] == ["skipped", "success", "success"]
 
@@ -304,12 +311,32 @@ def test_completion_completes_tasks_and_steps(cli, project, words, completed):
     assert done.stderr == ""
 
 
+def test_a_real_bash_completes_commands_tasks_steps_and_runs(cli, project, home):
+    """By the script that `completion` prints, as a line is typed: the last word is the one to complete."""
+    run_id = json.loads(cli("run", "example", "--json", cwd=project, code=0).stdout)["run"]
+    lines = {
+        "do": "doctor",
+        "run example --only Anon": "AnonymizeOperation",
+        'report example --run ""': run_id,
+        f"compare example {run_id[:4]}": run_id,
+    }
+    complete = "COMPREPLY=(); _pamola_task_completion pamola-task; echo ${COMPREPLY[*]}"
+    last = "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))"
+    typed = "".join(f"COMP_WORDS=(pamola-task {line}); {last}; {complete}\n" for line in lines)
+    script = f'eval "$(pamola-task completion bash)"\n{typed}'
+    environment = {**clean_environment(home), "PATH": f"{SCRIPT.parent}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script], cwd=project, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[:-1] == list(lines.values())
+
+
 def test_json_log_lines_carry_the_run_and_stand_on_stderr(cli, project):
     done = cli("run", "example", "--log-format", "json", "--json", cwd=project, code=0)
     outcome = json.loads(done.stdout)
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert lines
-    assert {line["run_id"] for line in lines} == {outcome["run"]}
+    assert {line.get("run_id") or line["run"] for line in lines} == {outcome["run"]}  # of the log, of events
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

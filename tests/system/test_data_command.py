@@ -64,6 +64,20 @@ def test_the_command_refuses_what_cannot_be_read(
     assert "SECRET" not in done.stdout + done.stderr
 
 
+def test_a_risk_on_a_release_takes_no_interval_for_a_misread_number(cli: Any, place: Path) -> None:
+    """Most cells of a released column may be single numbers: which it was read as is no mistake of the reader."""
+    (place / "DATA/raw").mkdir(parents=True, exist_ok=True)
+    ages = [20 + n % 15 for n in range(300)] + [61, 62, 63, 64, 65]
+    (place / "DATA/raw/p.csv").write_text("age\n" + "".join(f"{age}\n" for age in ages))
+    (place / "configs/t.yaml").write_text(
+        "input_datasets: {p: DATA/raw/p.csv}\n"
+        "operations:\n  - AnonymizeOperation: {input_dataset: p, output_dataset: s, k: 3, quasi_identifiers: [age]}\n"
+        "  - RiskOperation: {input_dataset: s, quasi_identifiers: [age]}\n"
+    )
+    done = cli("run", "t", cwd=place, code=0)
+    assert "was read as text" not in done.stdout + done.stderr
+
+
 def test_the_command_describes_the_inputs_of_a_task(cli: Any, place: Path) -> None:
     (place / "DATA/raw").mkdir(parents=True, exist_ok=True)
     (place / "DATA/raw/p.csv").write_text("seen,n\n" + "".join(f"{day},1\n" for day in DAYS))
@@ -104,7 +118,7 @@ def test_a_table_with_blanks_after_its_commas_is_read_once_they_are_trimmed(cli:
     assert "4 columns: a blank before or after the name\n      data: {trim: true}" in shown
     assert "4 columns: 120 values begin or end with a blank\n      data: {trim: true}" in shown
     assert "data_types" not in shown
-    failed = cli("run", "t", cwd=place, code=1)
+    failed = cli("run", "t", cwd=place, code=2)
     assert "4 of these begin or end with a blank: set data: {trim: true}" in failed.stdout + failed.stderr
     (place / "configs/t.yaml").write_text(task + 'data: {trim: true, missing_values: ["", "?"]}\n')
     assert cli("data", "t", cwd=place, code=0).stdout.count("whole numbers (100 %)") == 2
@@ -153,3 +167,35 @@ def test_the_command_asks_whether_the_first_line_is_data(cli: Any, tmp_path: Pat
     (tmp_path / "t.csv").write_text("01.01.1990;m;C50.1\n02.01.1991;f;C61\n")
     shown = cli("data", "t.csv", cwd=tmp_path, code=0).stdout
     assert "header: the first line looks like data, not like names" in shown.partition("To decide")[2]
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "jsonl"])
+def test_what_the_command_says_to_set_holds_for_the_format(cli: Any, place: Path, ending: str) -> None:
+    """Settings of CSV files do nothing for others: there, the type of the column is what decides."""
+    frame = pd.DataFrame({"grade": ["a", "b", "unknown", "c"] * 5, "town": [" Bern", "Rom ", "Oslo", "Lima"] * 5})
+    {"csv": frame.to_csv, "xlsx": frame.to_excel}.get(ending, lambda *_, **__: None)(
+        place / f"DATA/raw/b.{ending}", index=False
+    )
+    if ending == "jsonl":
+        frame.to_json(place / "DATA/raw/b.jsonl", orient="records", lines=True)
+    task = f"task_id: t\ninput_datasets: {{b: DATA/raw/b.{ending}}}\noperations:\n"
+    task += "  - DropOperation: {input_dataset: b, output_dataset: c, columns: [town]}\n"
+    (place / "configs/t.yaml").write_text(task)
+    for column, missing in (("grade", 5), ("town", 0)):
+        (found,) = json.loads(cli("data", "t", "--json", cwd=place, code=0).stdout)
+        told = {each["name"]: each for each in found["columns"]}[column]
+        (line,) = [setting for question in told["questions"] for setting in question["settings"]]
+        (place / "configs/t.yaml").write_text(f"{task}{line}\n")
+        (found,) = json.loads(cli("data", "t", "--json", cwd=place, code=0).stdout)
+        told = {each["name"]: each for each in found["columns"]}[column]
+        assert (told["missing"], told["questions"]) == (missing, []), line
+        (place / "configs/t.yaml").write_text(task)
+
+
+def test_minus_zero_is_another_code_than_zero(cli: Any, place: Path) -> None:
+    (place / "DATA/raw/codes.csv").write_text("code,n\n0,1\n-0,2\n5,-0.5\n")
+    (found,) = json.loads(cli("data", "DATA/raw/codes.csv", "--json", cwd=place, code=0).stdout)
+    assert [(each["read_as"], each["in_words"]) for each in found["columns"]] == [
+        ("text", "whole numbers (100 %)"),
+        ("numbers", "numbers (100 %)"),
+    ]

@@ -36,7 +36,7 @@ def lived(cli, project) -> Path:
     data = project / "DATA/raw/example.csv"
     data.rename(data.with_suffix(".away"))
     for _ in range(2):
-        cli("run", "example", "--restart", cwd=project, code=1, env=KEY)
+        cli("run", "example", "--restart", cwd=project, code=2, env=KEY)
     data.with_suffix(".away").rename(data)
     return project
 

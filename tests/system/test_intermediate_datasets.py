@@ -1,4 +1,4 @@
-"""`checkpoints.keep_intermediate: false`: datasets between steps are gone after success, and resuming still works."""
+"""Datasets between steps are gone after success unless `checkpoints.keep_intermediate` is set; resuming still works."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ STEPS: list[dict[str, Any]] = [
     {"id": "d", "MaskOperation": {"input_dataset": "b", "output_dataset": "d", "columns": ["town"]}},
 ]
 
+KEPT = {"keep_intermediate": True}
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -31,8 +33,7 @@ def project(tmp_path: Path) -> Path:
 
 def ran(project: Path, steps: list[dict[str, Any]] = STEPS, options: RunOptions | None = None, **more: Any) -> Any:
     """What became of each step; the first reason to run one again."""
-    settings = {"checkpoints": {"keep_intermediate": False}, **more}
-    task = {"task_id": "t", "input_datasets": {"people": "people.csv"}, "operations": steps, **settings}
+    task = {"task_id": "t", "input_datasets": {"people": "people.csv"}, "operations": steps, **more}
     (project / "configs/t.json").write_text(json.dumps(task))
     return Kernel.discover(project=project).run("t", options=options)
 
@@ -74,19 +75,23 @@ def test_nothing_is_left_and_an_unchanged_run_skips_everything(project: Path, ho
 def test_a_run_that_failed_or_was_for_some_steps_keeps_what_the_next_needs(project: Path) -> None:
     assert done(ran(project, options=RunOptions(selection=Selection(last="b")))) == "ab"
     assert left(project) == {"a.parquet", "b.parquet"}
-    bad = [*STEPS[:3], {"id": "d", "MaskOperation": {**STEPS[3]["MaskOperation"], "columns": ["nowhere"]}}]
+    fails = {key: STEPS[3]["MaskOperation"][key] for key in ("input_dataset", "output_dataset")}
+    bad = [*STEPS[:3], {"id": "d", "TopBottomCodeOperation": {**fails, "columns": ["town"], "top": 1}}]
     assert not ran(project, bad).success
     assert left(project) == {"a.parquet", "b.parquet"}
     outcome = ran(project)
     assert (done(outcome), left(project)) == ("d", set())
-    assert done(ran(project, checkpoints={})) == "", "and what is gone is not missed without the setting"
+    assert done(ran(project, checkpoints=KEPT)) == "", "and what is gone is not missed with the setting"
     with pytest.raises(PlanError, match="step d needs what step b gives, which was left out and cannot be taken"):
         ran(project, options=RunOptions(selection=Selection(first="d"), restart=True))
+    changed = [*STEPS[:3], {"id": "d", "MaskOperation": {**STEPS[3]["MaskOperation"], "character": "x"}}]
+    with pytest.raises(PlanError, match=r"b was deleted after the last run.* run all steps, or"):
+        ran(project, changed, options=RunOptions(selection=Selection(first="d")))
     diagnoses = Kernel.discover(project=project).services("t", upto="checkpoints").checkpoints.diagnose()
     assert diagnoses == []
 
 
 def test_they_are_kept_unless_that_is_asked_for(project: Path) -> None:
-    assert done(ran(project, checkpoints={})) == "abcd"
+    assert done(ran(project, checkpoints=KEPT)) == "abcd"
     assert left(project) == {"a.parquet", "b.parquet"}
     assert (done(ran(project)), left(project)) == ("", set()), "also those of earlier runs"

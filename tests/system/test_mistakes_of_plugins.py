@@ -62,12 +62,14 @@ WRAPPED = "@hookimpl(wrapper=True)\ndef pamola_provide_{service}(run):\n    yiel
 
 
 @pytest.mark.parametrize("form", [PROVIDED, WRAPPED])
-@pytest.mark.parametrize(("service", "lacks"), [("history", "run_started"), ("executor", "run_plan")])
+@pytest.mark.parametrize(
+    ("service", "lacks"), [("history", "run_started(run)"), ("executor", "run_plan(plan, driver)")]
+)
 @pytest.mark.parametrize("body", ["return 'text'", "return object()", "return lambda: None"])
 def test_a_service_without_its_methods_is_refused_by_plugin_and_method(with_plugin, form, service, lacks, body):
     """What a provider or a wrapper gives is compared with the protocol before anything uses it."""
     said = with_plugin(form.format(service=service, body=body), "run", "example")
-    assert f"plugin odd_plugin: its {service} lacks {lacks}()" in said
+    assert f"plugin odd_plugin: its {service} lacks `{lacks}`" in said
 
 
 @pytest.mark.parametrize("body", ["return None", "raise KeyError('x')"])

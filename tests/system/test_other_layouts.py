@@ -132,6 +132,8 @@ def test_commands_find_what_a_task_left(house, running, ask):
     assert json.loads(ask("clean", "first", "--json"))["removed"] == ["store/work/of-first/temp/scratch"]
     assert json.loads(ask("report", "first", "--json"))["task"]["id"] == "first"
     [run_id] = [path.stem for path in (house / "store/papers/first/runs").glob("*.json")]
+    refused = ask("run", "first", "--set", "checkpoints.keep_releases=1", code=2)
+    assert "another_layout has no place for older tables" in " ".join(refused.split())
     assert json.loads(ask("report", "first", "--run", run_id[:13], "--json"))["run"]["id"] == run_id
     assert "2 as recorded" in ask("verify", "first")
     assert json.loads(ask("history", "first", "--json"))[0]["report_path"] == "store/papers/first/newest.json"

@@ -16,6 +16,7 @@ input_datasets: {a: DATA/raw/a.csv}
 operations:
   - DropOperation: {input_dataset: a, output_dataset: b, columns: [sex]}
   - DropOperation: {input_dataset: b, output_dataset: c, columns: [spare]}
+checkpoints: {keep_intermediate: true}
 """
 Run = Callable[..., list[dict[str, Any]]]
 

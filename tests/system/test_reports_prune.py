@@ -21,7 +21,7 @@ def kept(cli, project) -> Any:
         cli("run", "example", "--restart", cwd=project, code=0)
     (project / "DATA/raw/example.csv").unlink()
     for _ in range(2):
-        cli("run", "example", "--restart", cwd=project, code=1)
+        cli("run", "example", "--restart", cwd=project, code=2)
     folder = project / "DATA/reports/example"
     return lambda: sorted(path.stem for path in folder.glob("*.json"))
 

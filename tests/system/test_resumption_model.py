@@ -64,6 +64,7 @@ class Task(RuleBasedStateMachine):
             "seed": SEED,
             "input_datasets": {name: f"{name}.json" for name in self.inputs},
             "operations": steps,
+            "checkpoints": {"keep_intermediate": True},
         }
         (self.root / "configs/t.json").write_text(json.dumps(task))
 

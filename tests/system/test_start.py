@@ -24,7 +24,8 @@ WATCHED = """
 import json, os, sys
 done = {"modules": [], "opened": 0, "flushed": 0, "processes": 0}
 def count(event, arguments):
-    done["opened"] += event == "open"
+    # processes are looked for thread by thread, and one more may be there at the moment
+    done["opened"] += event == "open" and not str(arguments[0]).startswith("/proc/")
     done["processes"] += event in ("os.posix_spawn", "os.fork", "_posixsubprocess.fork_exec", "subprocess.Popen")
 def counted(name, key):
     plain = getattr(os, name)
@@ -82,7 +83,8 @@ def test_a_run_of_one_small_step_imports_what_it_uses(run) -> None:
     found = run(1)["modules"]
     assert {name for name in NOT_NEEDED if name in found} == set()
     others = tuple(f"pamola_tasks_{other}." for other in OF_OTHERS)
-    assert {name for name in found if name.startswith(others) and not name.endswith(".plugin")} == set()
+    own = (".plugin", ".settings")  # a section of the configuration is checked in every run
+    assert {name for name in found if name.startswith(others) and not name.endswith(own)} == set()
     assert "pamola_tasks_reports.charts.form" not in found, "no step left a chart"
     assert "pamola_tasks_encryption.container" not in found, "nothing is encrypted"
     assert "pamola_ops_anonymize.identifier_rule" not in found, "no column is judged"

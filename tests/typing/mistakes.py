@@ -1,6 +1,5 @@
 """Mistakes that a type checker has to find: each `type: ignore` names the error, and one that is not needed fails."""
 
-import pamola_tasks
 from pamola_tasks import Command, Kernel, Operation, OperationContext, OperationResult, Secret, reads
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.testing import memory_plugins
@@ -39,4 +38,3 @@ print(outcome.successful)  # type: ignore[attr-defined]
 Command()  # type: ignore[call-arg]
 Command("a:b", writes="no")  # type: ignore[arg-type]
 text: str = Secret("hunter2")  # type: ignore[assignment]
-print(pamola_tasks.no_such_name)  # type: ignore[attr-defined]

@@ -1,12 +1,15 @@
 """Operations: parameters are typed without a decorator, the context and the result have types."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 from pamola_tasks import (
     Artifact,
     BaseTask,
+    Effect,
+    Effects,
     Operation,
     OperationContext,
     OperationResult,
@@ -25,6 +28,12 @@ class Mask(Operation):
     keep: int = 2
 
     version = "1.0"
+    scope = "row"
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        kept = {name: [Effect(self.input_dataset, name)] for name in columns[self.input_dataset]}
+        masked = {name: [Effect(self.input_dataset, name, "TRANSFORMATION", masking=True)] for name in self.fields}
+        return {self.output_dataset: Effects(kept | masked)}
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         assert_type(self.input_dataset, str)
@@ -44,6 +53,7 @@ assert_type(mask.input_datasets(), tuple[str, ...])
 assert_type(mask.output_datasets(), tuple[str, ...])
 assert_type(mask.parameters(), dict[str, Any])
 assert_type(mask.name, str)
+assert_type(Operation().scope, Literal["row", "aggregate", "table"])
 
 result = OperationResult.success({"rows": 3})
 assert_type(result, OperationResult)

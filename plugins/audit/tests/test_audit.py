@@ -120,7 +120,8 @@ DAMAGES = {
 
 IN_TWO_STEPS = A.replace("inputs: [numbers]", "inputs: [between]").replace(
     "operations:\n",
-    "operations:\n  - Mix: {inputs: [numbers], output_dataset: between}\n  - Describe: {input_dataset: between}\n",
+    "checkpoints: {keep_intermediate: true}\noperations:\n"
+    "  - Mix: {inputs: [numbers], output_dataset: between}\n  - Describe: {input_dataset: between}\n",
 )
 
 

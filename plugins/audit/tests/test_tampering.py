@@ -15,8 +15,9 @@ from pamola_tasks import Kernel
 from pamola_tasks.storage import journal
 
 KEY = {"PAMOLA_KEY": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+KEPT = "checkpoints: {keep_intermediate: true}\n"
 TWO_STEPS = A.replace("inputs: [numbers]", "inputs: [between]").replace(
-    "operations:\n", "operations:\n  - Mix: {inputs: [numbers], output_dataset: between}\n"
+    "operations:\n", f"{KEPT}operations:\n  - Mix: {{inputs: [numbers], output_dataset: between}}\n"
 )
 LOG, HOME = "configs/execution_log.jsonl", "DATA/processed/a"
 
@@ -160,7 +161,7 @@ def test_outputs_of_an_earlier_configuration_are_named_and_removed_on_demand(cli
     env, more = (KEY, "use_encryption: true\n") if encrypted else ({}, "")
     old = f"{HOME}/output/safe.json"
     (project / f"{HOME}/output/mine.txt").write_text("x")
-    for text, code in ((TWO_STEPS.replace("safe", "other"), 0), (TWO_STEPS.replace("numbers.json", "gone.json"), 1)):
+    for text, code in ((TWO_STEPS.replace("safe", "other"), 0), (TWO_STEPS.replace("numbers.json", "gone.json"), 2)):
         write(project, text + more)
         assert old in cli("run", "a", cwd=project, env=env, code=code).stdout.replace("\n", " ")
         assert old in cli("status", "a", cwd=project, env=env, code=0).stdout
@@ -173,8 +174,10 @@ def test_outputs_of_an_earlier_configuration_are_named_and_removed_on_demand(cli
 
 
 def test_outputs_of_steps_that_a_run_left_out_are_not_outdated(cli, project):
-    write(project, TWO_STEPS + "  - Describe: {input_dataset: numbers}\n")
-    cli("run", "a", cwd=project, env=KEY, code=0)
-    done = cli("run", "a", "--only", "Describe", "--restart", cwd=project, env=KEY, code=0)
-    assert "no longer made" not in done.stdout
-    cli("verify", "a", cwd=project, env=KEY, code=0)
+    """Whether or not the datasets between steps are kept."""
+    for kept in (KEPT, ""):
+        write(project, TWO_STEPS.replace(KEPT, kept) + "  - Describe: {input_dataset: numbers}\n")
+        cli("run", "a", cwd=project, env=KEY, code=0)
+        done = cli("run", "a", "--only", "Describe", "--restart", cwd=project, env=KEY, code=0)
+        assert "no longer made" not in done.stdout
+        cli("verify", "a", cwd=project, env=KEY, code=0)

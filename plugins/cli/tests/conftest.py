@@ -7,3 +7,4 @@ from installed import home as home
 from installed import place as place
 from installed import project as project
 from installed import python as python
+from installed import start as start

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pamola_tasks.errors import ConfigurationError
+from pamola_tasks.errors import ConfigurationError, UsageError
 from pamola_tasks_config.documents import parse
 from pamola_tasks_config.saving import edited, whole
 
@@ -214,3 +214,36 @@ def test_saving_to_another_place_and_format(home: Any, stated: Any) -> None:
 def test_what_the_environment_says_stays_in_the_environment(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAMOLA_SEED", "5")
     assert yaml.safe_load(home.config().save().read_text()) == {"task_id": "t_1"}
+
+
+COPIES = {
+    "yaml": YAML_FILE,
+    "json": '{"task_id": "t_1",\n "operations": ["ProfileOperation",\n  {"operation": "AnonymizeOperation", "id": "a",'
+    ' "parameters": {"k": 5}}]}\n',
+    "toml": 'task_id = "t_1"  # the id\n\n[[operations]]\n[operations.ProfileOperation]\n\n[[operations]]\n'
+    "[operations.AnonymizeOperation]\nk = 5  # agreed\n",
+}
+
+
+@pytest.mark.parametrize("form", COPIES)
+def test_a_copy_of_a_task_differs_in_parameters_of_one_operation(home: Any, form: str) -> None:
+    """In every format; the original stays, as does a file that is there already."""
+    text = COPIES[form]
+    path = home.write(f"configs/t_1.{form}", text)
+    config = home.config()
+    parameters = {"k": 9, "quasi_identifiers": ["a: b", "c"], "strategy": "hierarchy"}
+    name = config.copy_with("configs/t_2", ("AnonymizeOperation", 0), parameters)
+    assert name == f"configs/t_2.{form}"
+    copied = (home.root / name).read_text()
+    wanted = parse(text.encode(), path.name).root.plain()
+    entry = wanted["operations"][1]
+    entry[next(key for key in entry if key not in ("operation", "id"))] |= parameters
+    assert parse(copied.encode(), name).root.plain() == wanted | {"task_id": "t_2"}
+    assert all(line[line.index("#") :] in copied for line in text.splitlines() if "#" in line)
+    assert path.read_text() == text
+    with pytest.raises(UsageError, match="is there already"):
+        config.copy_with("configs/t_2", ("AnonymizeOperation", 0), {"k": 3})
+    assert (home.root / name).read_text() == copied
+    assert config.copy_with("configs/t_2", ("AnonymizeOperation", 0), {"k": 3}, overwrite=True) == name
+    assert config.copy_with("configs/t_3", ("AnonymizeOperation", 1), {"k": 3}) is None
+    assert not (home.root / f"configs/t_3.{form}").exists()

@@ -328,3 +328,16 @@ def test_a_long_header_with_an_open_quote_is_refused(project: Any) -> None:
     names = [f"question{number}" for number in range(9_000)]
     with pytest.raises(DataError, match="quote in the header is never closed"):
         read(project, ",".join([*names, '"open', *names]) + "\n" + ",".join("1" * 18_001) + "\n")
+
+
+@pytest.mark.parametrize("names", [("id", "note"), ("note",)])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_cells_longer_than_a_line_of_text(project: Any, names: tuple[str, ...], quote: str, rows: int) -> None:
+    """Of more than the 131,072 characters that Python's own reader takes, in the first row: the table is not empty."""
+    cell = f"{quote}{'long ' * 40_000}{quote}"
+    row = ",".join([*["1"] * (len(names) - 1), cell]) + "\n"
+    project.put("t.csv", ",".join(names) + "\n" + row * rows)
+    for frame in (project.source(t="t.csv").frame("t"), pd.concat(project.source(t="t.csv").chunks("t", 2))):
+        assert frame.shape == (rows, len(names))
+        assert frame["note"].str.len().tolist() == [200_000] * rows

@@ -159,3 +159,11 @@ def test_numbers_of_17_digits_among_texts_keep_them(project: Any) -> None:
         "0.30000000000000004",
         "2.5",
     ]
+
+
+def test_times_of_different_units_stand_in_one_row(project: Any) -> None:
+    """The last row is looked at: as a row of pandas it would have one unit, in which the other does not fit."""
+    near = pd.Series(["2000-01-01"], dtype="datetime64[ns]")
+    frame = pd.DataFrame({"near": near, "far": pd.Series(["0712-01-18"], dtype="datetime64[s]")})
+    project.writer().write_dataset(frame, "t.xlsx", name="t", format="xlsx")
+    assert project.source(t="t.xlsx").frame("t")["far"].astype(str).str[:10].tolist() == ["0712-01-18"]

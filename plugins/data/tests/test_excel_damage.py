@@ -166,6 +166,32 @@ def test_dates_counted_from_1904(project: Any, day: str) -> None:
     assert both(project) == ([[pd.Timestamp(day)]], [])
 
 
+OLD = [datetime.datetime(1850, 3, 1), datetime.datetime(49, 9, 11), datetime.datetime(1899, 12, 29)]
+
+
+@pytest.mark.parametrize("writer", ["openpyxl", "xlsxwriter"])
+def test_dates_before_1900_are_told(project: Any, writer: str) -> None:
+    """Excel has none; the two libraries write other numbers for them, of the same day."""
+    rows = [["day", "n"], [datetime.datetime(1990, 5, 6), -1], *([day, 2] for day in OLD)]
+    if writer == "openpyxl":
+        put(project, rows)
+    else:
+        with xlsxwriter.Workbook(project.root / "t.xlsx", {"default_date_format": "yyyy-mm-dd"}) as book:
+            sheet = book.add_worksheet()
+            for place, row in enumerate(rows):
+                sheet.write_row(place, 0, row)
+    found, warnings = both(project)
+    off = datetime.timedelta(writer == "xlsxwriter")
+    assert [row[0] for row in found] == [rows[1][0], *(day - off for day in OLD)]
+    assert [said for said in warnings if "dates before 1900" in said and "3 (the first is A3)" in said]
+
+
+@pytest.mark.parametrize("below", [-1, -0.5, "-3"])
+def test_numbers_below_zero_are_no_dates(project: Any, below: Any) -> None:
+    put(project, [["a", "day"], [below, datetime.datetime(1900, 1, 1)], [2, datetime.datetime(1900, 3, 1)]])
+    assert not [said for said in both(project)[1] if "1900" in said]
+
+
 @pytest.mark.parametrize("end", [20, 60, 200])
 def test_a_sheet_that_is_cut_off_is_refused(project: Any, end: int) -> None:
     put(project, [["a"], [1], [2]])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import re
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
 from pamola_tasks.errors import DataError
+from pamola_tasks_data import parquet
 
 DATES = ["0001-01-01", "1582-10-15", "1600-02-29T12:30:15.123456", "1677-01-01", "1970-01-01", "2262-12-31",
          "2300-06-15", "9999-12-31T23:59:59.999999"]  # fmt: skip
@@ -193,3 +197,179 @@ def test_a_zone_that_is_not_known_is_named_with_its_column(project: Any, zone: s
     for read in (lambda s: s.frame("t"), lambda s: s.schema("t"), lambda s: list(s.chunks("t", 1))):
         with pytest.raises(DataError, match=r"column 'seen' has times in .*, a zone that is not known"):
             read(project.source(t="t.parquet"))
+
+
+LEVELS = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "categories", "ordered"),
+    [
+        ([[None, None], ["low", None]], ["low"], True),
+        ([[None], [None]], [], True),
+        ([["high", "mid"], ["low", "mid"]], ["low", "mid", "high"], True),
+        ([["high"], ["low"]], ["high", "low"], False),  # which of them is less is in neither piece
+        ([["low", "high"], ["mid", "high"]], ["low", "high", "mid"], False),
+    ],
+)
+def test_categories_written_in_pieces_keep_every_value_and_no_wrong_order(
+    project: Any, pieces: list[Any], categories: list[str], ordered: bool
+) -> None:
+    frames = [pd.DataFrame({"a": pd.Series(piece, dtype=LEVELS)}) for piece in pieces]
+    project.writer().write_dataset(iter(frames), "t.parquet", name="t", format="parquet")
+    found = project.source(t="t.parquet").frame("t")["a"]
+    assert found.astype(object).where(found.notna(), None).tolist() == list(chain(*pieces))
+    assert (found.cat.categories.tolist(), found.cat.ordered) == (categories, ordered)
+
+
+def test_a_later_piece_may_have_many_more_categories(project: Any) -> None:
+    """Arrow numbers few categories with a byte."""
+    values = [["a"], [f"c{n}" for n in range(300)], [None]]
+    frames = [pd.DataFrame({"a": pd.Series(each, dtype="category")}) for each in values]
+    project.writer().write_dataset(iter(frames), "t.parquet", name="t", format="parquet")
+    assert project.source(t="t.parquet").frame("t")["a"].dropna().tolist() == list(chain(*values[:2]))
+
+
+def test_numbers_after_a_piece_of_missing_categories_are_refused(project: Any) -> None:
+    nothing = pd.DataFrame({"a": pd.Series([None], dtype=LEVELS)})
+    with pytest.raises(DataError, match=r"column 'a' is .* in the first piece"):
+        project.writer().write_dataset(
+            iter([nothing, pd.DataFrame({"a": [1]})]), "t.parquet", name="t", format="parquet"
+        )
+
+
+def repeated(kind: str, rows: int, length: int, *, stored_as: bool) -> bytes:
+    """A file that names one long text in every second row, after a row without any."""
+    numbers = pa.array([None, *(n % 2 for n in range(rows))], pa.int32())
+    texts = pa.array(["x" * length, "y"], pa.binary() if kind == "bytes" else pa.string())
+    cells: Any = pa.DictionaryArray.from_arrays(numbers, texts)
+    if kind == "lists":
+        cells = pa.ListArray.from_arrays(pa.array(range(rows + 2), pa.int32()), cells)
+    elif kind == "records":
+        cells = pa.StructArray.from_arrays([cells], ["x"])
+    elif kind == "maps":
+        keys = pa.array(["k"] * (rows + 1))
+        cells = pa.MapArray.from_arrays(pa.array(range(rows + 2), pa.int32()), keys, cells)
+    file = io.BytesIO()
+    arrow_parquet.write_table(pa.table({"n": range(rows + 1), "a": cells}), file, store_schema=stored_as)
+    return file.getvalue()
+
+
+KINDS = ["texts", "bytes", "lists", "records", "maps"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stored_as", [True, False])
+def test_a_long_text_that_is_stored_once_and_named_often_is_refused_before_it_is_repeated(
+    project: Any, kind: str, stored_as: bool
+) -> None:
+    """Some kilobytes that would be a gigabyte, and more by the row."""
+    data = repeated(kind, 20_000, 100_000, stored_as=stored_as)
+    assert len(data) < 200_000
+    (project.root / "t.parquet").write_bytes(data)
+    before = pa.total_allocated_bytes()
+    peak = pa.default_memory_pool().max_memory()
+    for read in (lambda of: of.frame("t"), lambda of: list(of.chunks("t", 7)), lambda of: of.frame("t", ["a"])):
+        with pytest.raises(DataError, match=r"expand to more than .* data\.expansion_limit"):
+            read(project.source(t="t.parquet"))
+    assert pa.default_memory_pool().max_memory() - peak < 100 << 20
+    assert pa.total_allocated_bytes() - before < 10 << 20
+    assert len(project.source(t="t.parquet").frame("t", ["n"])) == 20_001
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stored_as", [True, False])
+def test_texts_read_by_number_are_those_that_are_read_otherwise(
+    monkeypatch: pytest.MonkeyPatch, kind: str, stored_as: bool
+) -> None:
+    monkeypatch.setattr("pamola_tasks_data.repeated_texts.HARMLESS", 1)
+    data = repeated(kind, 2_000, 5_000, stored_as=stored_as)
+    found, wanted = (
+        parquet.read(io.BytesIO(data), None, {"expansion_limit": limit}) for limit in (200.0, float("inf"))
+    )
+    pd.testing.assert_frame_equal(found, wanted)
+    pieces = list(parquet.chunks(io.BytesIO(data), 700, None, {"expansion_limit": 200.0}))
+    for piece in pieces:
+        piece["a"] = piece["a"].astype(wanted["a"].dtype)
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), wanted)
+
+
+TEXT_COLUMNS = {
+    "few": [f"t{place % 5}" for place in range(3_000)],
+    "missing": [None if place % 3 else "é" for place in range(3_000)],
+    "nothing": [None] * 3_000,
+    "other ones in each group": [f"{place // 1_000}{place % 2}" for place in range(3_000)],
+    "empty": ["", "x", None] * 1_000,
+    "all different": [f"person {place}" for place in range(3_000)],
+    "a.b": ["a.b", " "] * 1_500,
+}
+
+
+@pytest.mark.parametrize("names", [None, ["few"], ["a.b", "missing"]])
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()])
+def test_texts_are_read_whole_as_they_were_written(project: Any, type_: Any, names: list[str] | None) -> None:
+    """Those that the file names by number, in each of its row groups or in some, and others."""
+    table = pa.table({name: pa.array(cells, type_) for name, cells in TEXT_COLUMNS.items()})
+    arrow_parquet.write_table(table, project.root / "t.parquet", row_group_size=1_000, dictionary_pagesize_limit=4_000)
+    found = project.source(t="t.parquet").frame("t", names)
+    assert {name: str(dtype) for name, dtype in found.dtypes.items()} == dict.fromkeys(names or TEXT_COLUMNS, "str")
+    for name in names or TEXT_COLUMNS:
+        assert found[name].astype(object).where(found[name].notna(), None).tolist() == TEXT_COLUMNS[name]
+
+
+def test_row_groups_do_not_depend_on_the_pieces(project: Any) -> None:
+    """The same file, byte for byte, of a frame and of its pieces, and no row group without bounds."""
+    rows = 140_000
+    numbers = np.arange(rows)
+    frame = pd.DataFrame({"n": numbers, "text": [f"text {n % 977}" * (n % 7) for n in numbers], "half": numbers / 2})
+    files = []
+    for size in (rows, 50_000, 9_999):
+        pieces = (frame.iloc[start : start + size] for start in range(0, rows, size))
+        files.append(project.root / f"by_{size}.parquet")
+        project.writer().write_dataset(pieces, files[-1].name, name="t", format="parquet")
+    assert len({file.read_bytes() for file in files}) == 1
+    groups = arrow_parquet.ParquetFile(files[0]).metadata
+    assert [groups.row_group(at).num_rows for at in range(groups.num_row_groups)] == [131_072, rows - 131_072]
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ([{"a": 1}], [{"a": 1, "b": 2}]),
+        ([{"a": 1}], [{"b": 2}]),
+        ([[{"a": 1}]], [[{"a": 1, "b": 2}]]),
+        ([True], [2]),
+        ([1], [True]),
+        ([datetime.date(2020, 1, 1)], [datetime.datetime(2020, 1, 1, 5)]),
+        ([pd.Timestamp("2020-01-01", tz="UTC")], [pd.Timestamp("2020-01-01")]),
+        (pd.Series([1.5], dtype="float32"), [0.1]),
+        (pd.Series([1], dtype="int8"), [300]),
+        ([1], [1.5]),
+        (["a"], [1]),
+    ],
+)
+def test_a_later_piece_that_would_lose_something_is_refused(project: Any, first: Any, later: Any) -> None:
+    """As the type of the first, times of days, fields of records and digits would be gone."""
+    pieces = iter([pd.DataFrame({"a": first}), pd.DataFrame({"a": later})])
+    with pytest.raises(DataError, match=r"column 'a' is .* in the first piece"):
+        project.writer().write_dataset(pieces, "t.parquet", name="t", format="parquet")
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "found"),
+    [
+        ([1], [2.0], [1, 2]),
+        ([1.5], [2], [1.5, 2]),
+        (pd.Series([1.5], dtype="float32"), [0.5], [1.5, 0.5]),
+        ([True], [None], [True, None]),
+        ([[1.5]], [[float("nan")]], ["[1.5]", "[null]"]),
+        ([[1]], [[]], ["[1]", "[]"]),
+        ([{"a": 1}], [None], ['{"a":1}', None]),
+        ([pd.Timestamp("2020-01-01", tz="UTC")], [pd.NaT], [pd.Timestamp("2020-01-01", tz="UTC"), None]),
+    ],
+)
+def test_a_later_piece_that_fits_is_written_as_the_first(project: Any, first: Any, later: Any, found: Any) -> None:
+    pieces = iter([pd.DataFrame({"a": first}), pd.DataFrame({"a": later})])
+    project.writer().write_dataset(pieces, "t.parquet", name="t", format="parquet")
+    column = project.source(t="t.parquet").frame("t")["a"].astype(object)
+    assert column.where(column.notna(), None).tolist() == found

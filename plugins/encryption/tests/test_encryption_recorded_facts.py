@@ -39,6 +39,7 @@ def task(root: Path, **settings: Any) -> None:
         {"GeneralizeOperation": {**masked, "output_dataset": "safe", "columns": ["age"], "width": 10}},
     ]
     content = {"task_id": "t_1", "use_encryption": True, "input_datasets": {"people": "DATA/raw/people.csv"}}
+    settings = {"checkpoints": {"keep_intermediate": True}, **settings}
     (root / "configs/t_1.json").write_text(json.dumps({**content, "operations": steps, **settings}))
 
 

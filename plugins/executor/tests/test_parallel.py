@@ -37,6 +37,7 @@ from pamola_tasks import Kernel, Operation, OperationContext, OperationResult
 from pamola_tasks.errors import PlanError, StepTimeout
 from pamola_tasks_executor import remote
 
+KEPT: Any = {"checkpoints.keep_intermediate": True}
 KINDS = pytest.mark.parametrize("kind", ["threads", "processes"])
 
 
@@ -76,6 +77,7 @@ def files_of(folder: Path) -> dict[str, str]:
 def picture(outcome: Any) -> Any:
     """All that a run recorded, but for what tells of time."""
     changing = {"run_id", "started", "finished", "seconds", "creation_time", "peak_memory_bytes", "root", "parallel"}
+    changing |= {"peak_memory_mb", "own_process"}
     changing.add("report_files")  # a report tells of time, so its hash does
 
     def plain(value: Any) -> Any:
@@ -108,14 +110,14 @@ def test_parallel_runs_leave_what_a_sequential_run_leaves_byte_for_byte_and_in_i
             late.mkdir()
             monkeypatch.setenv("LATE", str(late))  # step a, the first of the plan, now ends after b and d have drawn
         watch = Watch()
-        outcome = run(folder, noisy(), watch, kind=kind, parallel_processes=many)
+        outcome = run(folder, noisy(), watch, kind=kind, parallel_processes=many, **KEPT)
         assert outcome.success, outcome.error
         order = [what.split()[1] for what in watch.heard if what.startswith("finished")]
         assert (order == ["a", "b", "c", "d"]) == (many == 1)
         found[kind, many] = picture(outcome), report_of(outcome), files_of(folder)
         journal = folder / "DATA" / "processed" / "t_1" / ".state" / "journal.jsonl"
         assert len(journal.read_text().splitlines()) == 4
-        outcome = run(folder, noisy(), kind=kind, parallel_processes=many)
+        outcome = run(folder, noisy(), kind=kind, parallel_processes=many, **KEPT)
         assert [step.status for step in outcome.record.steps] == ["skipped"] * 4
         subprocess.run(["rm", "-r", str(folder / "DATA")], check=True)
     (record, report, files), *others = found.values()
@@ -147,6 +149,7 @@ def test_observers_hear_of_everything_one_at_a_time_in_the_main_thread(folder: P
         assert of_step[-1] == f"finished {step} success"
         for what in (f"progress {step} 2", f"read {step} people 2000", f"written {step} {dataset}"):
             assert what in of_step
+        assert of_step.index(f"stage {step} adding noise") < of_step.index(f"progress {step} 1")
         assert f"artifact {step} spread_{step}" in of_step
     logs = [file.read_text() for file in folder.rglob("*.log")]
     assert logs

@@ -31,6 +31,7 @@ class Driver:
         self.events: list[tuple[Any, ...]] = []
         self.results: dict[str, OperationResult] = {}
         self.stopped = False
+        self.run: Any = SimpleNamespace(record=SimpleNamespace(steps=[]))
         self.call_in_parent: Callable[[Callable[[], None]], None] = lambda call: call()
 
     def prepare(self, step: Any) -> bool:

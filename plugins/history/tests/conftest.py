@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pamola_tasks.protocols import RunServices
+from pamola_tasks.protocols import RunOptions, RunServices
 from pamola_tasks.record import RunRecord, new_run_id, now
 from pamola_tasks.storage.files import Files
 from pamola_tasks.testing.places import MemoryLock
@@ -38,6 +38,7 @@ def make_run(files: Files) -> Callable[..., RunServices]:
         run.record = RunRecord(run_id=run.id, task_id=task_id)
         run.logger = logging.getLogger(f"test.{run.id}")
         run.files = files
+        run.options = RunOptions()
         config: Any = SimpleNamespace(task_type="anonymization")
         run.provide("config", config)
         run.provide("redactor", Redactor())

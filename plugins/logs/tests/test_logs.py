@@ -209,9 +209,9 @@ def test_a_log_is_never_written_through_a_link_that_leaves_the_project(
 @pytest.mark.parametrize(
     ("options", "shown"),
     [
-        (RunOptions(), ["info", "warning"]),
-        (RunOptions(quiet=True), ["warning"]),
-        (RunOptions(console=False), []),
+        (RunOptions(console=True), ["info", "warning"]),
+        (RunOptions(console=True, quiet=True), ["warning"]),
+        (RunOptions(), []),
     ],
 )
 def test_the_console_shows_what_was_asked_for_and_each_line_once(
@@ -230,7 +230,7 @@ def test_the_console_shows_what_was_asked_for_and_each_line_once(
 def test_a_traceback_is_for_the_files_and_for_those_who_look_for_an_error(
     tmp_path: Path, start: Any, capsys: pytest.CaptureFixture[str], level: str, shown: bool
 ) -> None:
-    logger, _ = start(options=RunOptions(), level=level)
+    logger, _ = start(options=RunOptions(console=True), level=level)
     try:
         raise ValueError("no")
     except ValueError:
@@ -243,7 +243,7 @@ def test_a_line_on_the_console_does_not_break_a_progress_bar(
     start: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tqdm = pytest.importorskip("tqdm")
-    logger, _ = start(options=RunOptions())
+    logger, _ = start(options=RunOptions(console=True))
     with tqdm.tqdm(total=10, file=sys.stderr, leave=False, ncols=40, mininterval=0) as bar:
         bar.update(3)
         logger.info("between")

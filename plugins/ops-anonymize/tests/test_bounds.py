@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from alone import run
-from release_check import covers, ends, read_set, with_row_ids
+from release_check import covers, ends, faults, read_set, smallest_class, with_row_ids
 
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.domains import encode
 from pamola_ops_anonymize.grids import Grid
+from pamola_tasks.errors import ParameterError
 
 WAYS = [
     {"strategy": "mondrian"},
@@ -96,6 +97,41 @@ def test_tight_cells_are_counted_and_warned_of(tmp_path: Path) -> None:
     assert isolating(frame, table, columns) == metrics["isolated_classes_measured"] > 0
     assert "isolated_classes_claimed" not in metrics
     assert f"{metrics['isolated_classes_measured']:,} of" in metrics["isolation"]
+
+
+def test_cells_at_the_cuts_tile_the_domain(tmp_path: Path) -> None:
+    """Any record that could be made of the column's values lies in the cells of exactly one class."""
+    whole, columns = people(300), ["age", "wage", "born", "town", "grade", "illness"]
+    rng = np.random.default_rng(2)
+    anybody = [[whole[name][rng.choice(300)] for name in columns] for _ in range(200)]
+    for number, how in enumerate(({}, {"person": "person", "person_records": "apart"}, {"nulls": "value"})):
+        frame = whole.assign(age=whole["age"].mask(whole["age"] > 80)) if "nulls" in how else whole
+        table, metrics = released(frame, columns, tmp_path / str(number), bounds="cuts", **how)
+        cells = table.set_index("row_id")[columns].replace("", np.nan)
+        assert not faults(frame[columns], cells, columns, 5)
+        assert "person" in how or metrics["k_measured"] == smallest_class(cells, columns)
+        # which also counts 19 for an end at 20
+        assert 0 < isolating(frame, table, columns, how.get("person")) <= metrics["isolated_classes_measured"]
+        classes = cells.drop_duplicates().dropna()
+        found = [sum(all(map(covers, box, record)) for box in classes.itertuples(index=False)) for record in anybody]
+        assert "nulls" in how or set(found) == {1}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"strategy": "hierarchy"},
+        {"strategy": "microaggregation"},
+        {"strategy": "suppression"},
+        {"output": "labels"},
+        {"person": "person"},
+        {"update": "m-invariant", "sensitive_attributes": ["illness"], "l": 2, "person": "person"},
+    ],
+    ids=str,
+)
+def test_cells_at_cuts_are_refused_where_there_are_none(how: Any) -> None:
+    with pytest.raises(ParameterError, match="`bounds: cuts` does not apply here, since"):
+        AnonymizeOperation(input_dataset="people", k=5, quasi_identifiers=["age"], bounds="cuts", **how)
 
 
 @pytest.mark.parametrize("together", ["together", "apart"])

@@ -169,6 +169,28 @@ def test_text_that_pandas_takes_for_a_date_or_a_missing_one_is_refused_too(cell:
     result = run(GeneralizeOperation(**WHO, columns=["born"], method="period", period="year"), frame, tmp_path)
     assert isinstance(result.exception, DataError)
     assert "column born (named in `columns`) holds values that are not ISO dates" in str(result.error_message)
+    if cell != "2001-02-30":  # which is one as it is written
+        assert "(2026-03-01), the first in record 2: state how they are written" in str(result.error_message)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (GeneralizeOperation(**WHO, columns=["wage"], method="period", period="year"), "`method: period` is for dates"),
+        (GeneralizeOperation(**WHO, columns=["job"], method="interval", width=5), "`pamola-task data` says"),
+        (TopBottomCodeOperation(**WHO, columns=["none"], top_quantile=0.9), "state `top` and `bottom` as numbers"),
+        (
+            TopBottomCodeOperation(**WHO, columns=["wage"], top=0, bottom_quantile=0.9),
+            "threshold of `bottom_quantile` is above that of `top`",
+        ),
+    ],
+    ids=["numbers", "text", "nothing", "crossed"],
+)
+def test_a_column_that_does_not_fit_is_named_with_what_to_do(operation: Any, words: str, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"wage": [1, 2, 3], "job": ["a", "b", "c"], "none": [np.nan] * 3})
+    result = run(operation, frame, tmp_path)
+    assert f"column {operation.columns[0]}" in str(result.error_message)
+    assert words in str(result.error_message)
 
 
 def test_the_period_of_a_text_with_an_offset_is_that_of_its_day(tmp_path: Path) -> None:

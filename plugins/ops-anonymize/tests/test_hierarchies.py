@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from alone import done
 
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.domains import encode
@@ -232,3 +233,21 @@ def test_the_line_that_tells_excel_the_delimiter_is_left_out(delimiter: str, lin
     assert [fields[0] for fields in found if fields] == ["nurse", "cook"]
     assert found[0] == []
     assert [len(fields) for fields in found[1:]] == [2, 2]
+
+
+@pytest.mark.parametrize("strategy", ["mondrian", "hierarchy"])
+def test_a_hierarchy_may_have_values_that_the_column_lacks(strategy: str, tmp_path: Path) -> None:
+    """As files of countries have; also where a rare value is hidden in its class, and a label written for it."""
+    jobs = ["nurse", "surgeon", "cook", "baker", "priest"]
+    frame = pd.DataFrame({"job": [jobs[n % 2] for n in range(60)] + ["priest", "cook"], "age": [*range(62)]})
+    surplus = [[f"job {n}", f"kind {n % 7}", "*"] for n in range(90)]
+    lines = [[job, "health" if job in jobs[:2] else "other", "*"] for job in jobs]
+    operation = AnonymizeOperation(
+        input_dataset="people",
+        quasi_identifiers=["job", "age"],
+        k=5,
+        strategy=strategy,
+        output="ranges",
+        hierarchies={"job": "jobs"},
+    )
+    done(operation, frame, tmp_path, jobs=pd.DataFrame([*surplus, *lines]))

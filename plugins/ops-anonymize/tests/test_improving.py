@@ -15,6 +15,7 @@ from pamola_ops_anonymize.generalization import generalize, labelled
 from pamola_ops_anonymize.hierarchies import Hierarchy, built_hierarchy
 from pamola_ops_anonymize.improving import improved
 from pamola_ops_anonymize.recoding import OUTSIDE, local_recoding
+from pamola_ops_anonymize.restarts import improved_from_starts
 
 
 def people(rows: int, seed: int) -> pd.DataFrame:
@@ -90,3 +91,42 @@ def test_less_is_lost_as_sets_and_hardly_more_as_labels_whole_or_in_blocks(
     by_label, by_set = table.losses(after)
     assert by_set < 0.95 * by_set_before
     assert by_label <= 1.006 * by_label_before
+
+
+def least(table: Table, k: int) -> float:
+    """NCP-hier of the best of all partitions of the units, each set of them a possible class."""
+    count = table.codes.shape[1]
+    masks = np.arange(1, 1 << count)
+    owner, unit = np.nonzero(masks[:, None] >> np.arange(count) & 1)
+    weight = np.bincount(owner, weights=table.weights[unit])
+    cost = np.zeros(len(masks))
+    for row, hierarchy in zip(table.codes, table.hierarchies, strict=True):
+        cost += labelled(hierarchy, row[unit], owner, len(masks)).loss * weight
+    cost[weight < k] = np.inf
+    best = np.zeros(1 << count)
+    for mask in range(1, 1 << count):
+        rest = mask & (mask - 1)  # a class holds the lowest unit that is left
+        others = [rest]
+        while others[-1]:
+            others.append((others[-1] - 1) & rest)
+        left = np.array(others)
+        best[mask] = (cost[(mask ^ left) - 1] + best[left]).min()
+    return float(best[-1]) / float(table.weights.sum()) / len(table.domains)
+
+
+def test_small_tables_lose_little_more_than_the_optimum() -> None:
+    """On average, over twelve tables; `benchmarks/bench_optimum.py` measures it on real ones."""
+    found = []
+    for seed in range(12):
+        table = Table(people(11, seed))
+        conditions = Conditions(2, table.weights)
+        given = table.codes, table.recoded(2), table.domains, table.hierarchies, table.importance, conditions
+        classes = improved_from_starts(*given)
+        assert np.bincount(classes, weights=table.weights).min() >= 2
+        found.append((table.losses(classes)[0], table.losses(improved(*given))[0], least(table, 2)))
+    ours, once, optimum = np.array(found).T
+    assert (ours >= optimum - 1e-12).all()
+    assert (ours <= once + 1e-12).all()
+    assert ours.sum() <= 1.005 * optimum.sum() < once.sum()
+    sets = table.losses(improved_from_starts(*given, by_sets=True))[1]
+    assert sets <= table.losses(classes)[1]

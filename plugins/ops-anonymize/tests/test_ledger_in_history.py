@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from command_line import pamola
 
 from pamola_ops_anonymize.anchored import AnchoredJournal
 from pamola_tasks import Kernel, Outcome
@@ -33,11 +32,6 @@ def run(project: Path, **parameters: float) -> Outcome:
     stated = {"task_id": "t", "task_type": "x", "input_datasets": {"people": "people.csv"}}
     (project / "configs/t.json").write_text(json.dumps({**stated, "operations": [{"NoiseOperation": noise}]}))
     return Kernel.discover(project=project).run("t")
-
-
-def pamola(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "pamola-task"), *words]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

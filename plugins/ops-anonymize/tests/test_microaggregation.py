@@ -62,6 +62,10 @@ def test_classes_are_those_of_the_algorithm(k: int, records: int) -> None:
     assert {frozenset(np.flatnonzero(found == each).tolist()) for each in np.unique(found)} == mdav(points, k)
 
 
+def as_cell(value: object) -> str:
+    return "" if pd.isna(value) else value if isinstance(value, str) else f"{value:g}"
+
+
 def test_representatives_that_are_whole_records_are_counted(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     people = pd.DataFrame(
@@ -81,3 +85,39 @@ def test_representatives_that_are_whole_records_are_counted(tmp_path: Path) -> N
     found = (result.metrics["representatives"], result.metrics["representatives_that_are_records"])
     assert found == (len(released), real)
     assert any(f"{real} of {len(released)} representatives are the values of a record" in t for t in result.warnings)
+
+
+@pytest.mark.parametrize("domains", [(60, 2, 3), (2, 2, 2), (4, 1, 900)], ids=str)
+def test_representatives_that_are_avoided_are_no_record(domains: tuple[int, ...], tmp_path: Path) -> None:
+    """Of any record: only what all records of a class have is written as it is; with few values some become `*`."""
+    rng = np.random.default_rng(3)
+    people = pd.DataFrame({"age": rng.integers(0, domains[0], 240), "sex": rng.integers(0, domains[1], 240)})
+    people = people.assign(sex=people["sex"].map(str).radd("s"), pay=rng.integers(0, domains[2], 240))
+    people.loc[::17, "pay"] = None
+    columns = list(people.columns)
+    for way in ("warn", "avoid"):
+        operation = AnonymizeOperation(
+            input_dataset="people",
+            quasi_identifiers=columns,
+            strategy="microaggregation",
+            k=5,
+            on_real_records=way,  # type: ignore[arg-type]
+            row_id=True,
+            keep_order=True,
+        )
+        result = run(operation, people, tmp_path / way)
+        assert not result.failed, result.error_message
+        (path,) = (tmp_path / way).rglob("people_anonymized.csv")
+        released = pd.read_csv(path, dtype=str, keep_default_na=False)
+        originals = people.astype(object).map(as_cell)
+        records = set(map(tuple, originals.to_numpy().tolist()))
+        rows = list(map(tuple, released[columns].to_numpy().tolist()))
+        real = {row for row in rows if row in records}
+        assert len(real) == result.metrics["representatives_that_are_records"]
+        wrong = [
+            row
+            for row, was in zip(rows, originals.to_numpy().tolist(), strict=True)
+            if row in records and row != tuple(was)
+        ]
+        assert bool(wrong) == (way == "warn")
+        assert result.metrics["k_measured"] >= 5

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from counted_work import calls, grows_evenly
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from release_check import MANY, faults, smallest_class
 
@@ -70,6 +70,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 @settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
 @given(table=tables(), k=st.integers(2, 12), bounds=st.sampled_from(["rounded", "tight"]))
+@example(table=pd.DataFrame({"q0": [None, 1e300, 1e300, None]}), k=2, bounds="tight")  # whole, but in floats with gaps
 def test_any_small_table_reaches_k_or_is_suppressed_and_every_cell_covers_its_own_value(
     table: pd.DataFrame, k: int, bounds: Bounds
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alone import in_a_run, outcome_of, run
+from command_line import pamola
 from release_check import covers, with_row_ids
 
 from pamola_ops_anonymize import AnonymizeOperation, NoiseOperation, RiskOperation
@@ -111,6 +110,41 @@ def test_k_l_and_t_are_those_of_persons(seed: int, tmp_path: Path) -> None:
     if how["person_records"] == "together":
         where = Counter(person for members in found for person in {person for person, _ in members})
         assert set(where.values()) == {1}, "all records of a person are alike"
+
+
+@pytest.mark.parametrize(
+    ("seed", "strategy", "asked"),
+    [
+        (1, "suppression", {"t": 0.4}),
+        (3, "hierarchy", {"t": 0.4}),
+        (12, "microaggregation", {"l": 2}),
+        (43, "hierarchy", {"l": 2}),
+    ],
+)
+def test_classes_that_are_written_alike_meet_together_what_each_meets(
+    seed: int, strategy: str, asked: dict[str, float], tmp_path: Path
+) -> None:
+    """A person with records in both has one vote in the two together, which may be another one: these were refused."""
+    operation = AnonymizeOperation(
+        input_dataset="people",
+        k=2 + seed % 3,
+        quasi_identifiers=QUASI,
+        sensitive_attributes=["illness"],
+        person="patient_id",
+        person_records="apart",
+        strategy=strategy,
+        ties="fixed",
+        row_id=True,
+        **asked,
+    )
+    frame = visits(seed)
+    result = run(operation, frame, tmp_path)
+    assert not result.failed, result.error_message
+    counts = [votes(members) for members in classes(released(tmp_path), frame)]
+    if "l" in asked:
+        assert min(map(len, counts)) >= 2
+    else:
+        assert result.metrics["sensitive"]["illness"]["t"] <= 0.4
 
 
 @pytest.mark.parametrize("rows", ["people", "k-map"])
@@ -367,8 +401,7 @@ def test_row_ids_of_an_earlier_run_are_named_and_removed(tmp_path: Path) -> None
     (path,) = tmp_path.rglob("*_row_ids.csv")
     outcome = in_a_run(AnonymizeOperation(**how), frame, tmp_path)
     assert any(path.name in text and "no longer made" in text for text in outcome.record.warnings)
-    command = [str(Path(sys.executable).parent / "pamola-task"), "clean", "--outputs", "t_1"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert pamola(tmp_path, "clean", "--outputs", "t_1").returncode == 0
     assert not path.exists()
 
 
@@ -390,3 +423,30 @@ def test_a_class_of_which_no_identifier_is_known_is_not_the_smallest(tmp_path: P
     )
     (said,) = [text for text in run(operation, frame, tmp_path).warnings if "that repeat" in text]
     assert "the smallest class holds 2 persons" in said
+
+
+def test_a_value_that_all_persons_outvote_asks_nothing_of_delta(tmp_path: Path) -> None:
+    """It is no one's vote, in the table or in a class: δ was infinite, and a release that met it was refused."""
+    people = pd.DataFrame({"who": [n // 3 for n in range(120)], "age": [20 + n // 12 for n in range(120)]})
+    people["illness"] = ["flu", "flu", "gout", "none", "none", "gout"] * 20
+    operation = AnonymizeOperation(
+        input_dataset="people", k=3, quasi_identifiers=["age"], sensitive_attributes=["illness"], person="who", delta=2
+    )
+    result = run(operation, people, tmp_path)
+    assert not result.failed, result.error_message
+    assert result.metrics["sensitive"]["illness"]["delta"] < 2
+
+
+def test_no_more_persons_are_unique_than_there_are(tmp_path: Path) -> None:
+    """A person with several records who is alone in the class of each is one unique person."""
+    jobs = ["cook", "nurse", "baker", "smith", "pilot"]
+    rows = [(f"p{n // 2}", 20 + (n // 2) % 9, f"{jobs[n % 5]} {n // 20}") for n in range(100)]
+    frame = pd.DataFrame(rows, columns=["pers", "age", "job"])
+    operation = AnonymizeOperation(
+        input_dataset="people", k=5, quasi_identifiers=["age"], person="pers", register=False
+    )
+    (result,) = in_a_run(operation, frame, tmp_path / "site").results.values()
+
+    knowable = result.metrics["knowable"]
+    assert knowable["columns"] == ["age", "job"]
+    assert (knowable["unique"], knowable["unique_share"]) == (50, 1.0)

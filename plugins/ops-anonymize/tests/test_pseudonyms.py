@@ -176,7 +176,7 @@ def test_a_wrong_parameter_is_told_when_the_step_is_added(parameters: dict[str, 
 
 def test_columns_that_are_not_there_fail_the_step_by_name(key: bytes, tmp_path: Path) -> None:
     outcome = outcome_of(PseudonymizeOperation(input_dataset="people", columns=["mail"]), PEOPLE, tmp_path)
-    assert "people has no column mail (named in `columns`)" in str(outcome.error)
+    assert "people has no column mail (named in `columns`): did you mean 'email'?" in str(outcome.error)
 
 
 def test_reidentify_names_its_datasets() -> None:

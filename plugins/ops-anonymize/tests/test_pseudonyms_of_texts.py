@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from command_line import pamola
 
 COLUMNS: dict[str, list[str]] = {
     "gaps": ["1", "", "7"],
@@ -44,11 +43,6 @@ COLUMNS: dict[str, list[str]] = {
     "percentages": ["0.10", "0.1", ".1"],
 }
 STRAY = ["A", "12345678901234567.0", "2.50", "x y"]
-
-
-def pamola(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "pamola-task"), *words]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import pamola
 
 KILLER = """\
 import os, signal
@@ -33,11 +32,6 @@ else:
     def pamola_on_dataset_written(run, step, dataset):
         kill()
 """
-
-
-def pamola(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "pamola-task"), *words]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
 
 def write_people(project: Path, count: int) -> None:

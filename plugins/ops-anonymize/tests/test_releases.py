@@ -20,6 +20,8 @@ import pytest
 from alone import run, written
 
 from pamola_ops_anonymize import AnonymizeOperation
+from pamola_ops_anonymize.intersecting import intersection
+from pamola_ops_anonymize.register import ReleasedTable
 from pamola_ops_anonymize.residual import candidates
 from pamola_tasks.record import OperationResult, OperationStatus
 
@@ -417,3 +419,49 @@ def test_what_is_possible_is_what_an_enumeration_finds() -> None:
         fitting = [assignment for assignment in every if published(assignment) == wanted]
         expected = [len({assignment[record] for assignment in fitting}) == 1 for record in range(records)]
         assert candidates(first, second, value).certain.tolist() == expected
+
+
+def table(group: Any, value: Any, there: Any) -> ReleasedTable:
+    """What was released of some of the persons 1, 2, …, of each one record."""
+    rows, nothing = np.flatnonzero(there), np.zeros(int(there.sum()), dtype=bool)
+    whose = (rows + 1).astype(np.uint64)
+    return ReleasedTable(
+        persons={"id": whose},
+        group=group[rows],
+        part=group[rows],
+        values={"illness": (value[rows] + 1).astype(np.uint64)},
+        known={"illness": nothing},
+        origin=whose,
+        counterfeit=nothing,
+        cells={"age": ["1"] * 3},
+    )
+
+
+def test_three_releases_together_disclose_what_an_enumeration_finds() -> None:
+    """Nothing that does not follow; more than all pairs show, and most of what follows."""
+    rng = np.random.default_rng(2)
+    follows = found = by_pairs = 0
+    for _ in range(150):
+        persons = int(rng.integers(5, 8))
+        groups = rng.integers(0, 3, (3, persons))
+        there = rng.random((3, persons)) < 0.9
+        there[0] |= True
+        value = pd.factorize(rng.integers(0, 3, persons))[0]
+
+        def published(values: Any, own: Any = (groups, there)) -> list[Counter[Any]]:
+            sides = zip(*own, strict=True)
+            return [Counter((c, v) for c, v, in_it in zip(g, values, t, strict=True) if in_it) for g, t in sides]
+
+        wanted = published(value)
+        every = itertools.product(range(value.max() + 1), repeat=persons)
+        fitting = [assignment for assignment in every if published(assignment) == wanted]
+        expected = np.array([len({assignment[person] for assignment in fitting}) == 1 for person in range(persons)])
+        new, *earlier = (table(g, value, t) for g, t in zip(groups, there, strict=True))
+        certain = intersection(new, earlier, np.arange(persons)).certain["illness"]
+        assert not (certain & ~expected).any()
+        pairs = [candidates(np.where(t, g, -1), groups[0], value) for g, t in zip(groups[1:], there[1:], strict=True)]
+        left = [set(each.of_record(np.array([person]))[1].tolist()) for person in range(persons) for each in pairs]
+        by_pairs += sum(len(left[2 * person] & left[2 * person + 1]) == 1 for person in range(persons))
+        follows, found = follows + int(expected.sum()), found + int(certain.sum())
+    assert by_pairs < found <= follows
+    assert found > 0.9 * follows

@@ -133,6 +133,34 @@ def test_snb_finds_the_uniques_of_populations_that_are_so_distributed(
     assert found == pytest.approx((population == 1).sum(), rel=0.05)
 
 
+@pytest.mark.parametrize(("alpha", "beta", "fraction"), [(0.3, 0.1, 0.2), (0.5, 0.3, 0.1), (2.0, 0.5, 0.5)])
+def test_snb_solves_the_equations_of_its_authors(alpha: float, beta: float, fraction: float) -> None:
+    """Chen and Keller-McNulty 1998, by sums over all sizes in the population in place of closed forms.
+
+    α and β are those for which as many classes of size 1 and 2 are expected in the sample as there are.
+    """
+    classes, j = 5_000, np.arange(1, 1500)
+    log_factorial = np.cumsum(np.log(np.maximum(np.arange(1500), 1)))
+
+    def expected(at: Any) -> Any:
+        a, b = np.exp(at)
+        rising = np.cumsum(np.append(0.0, np.log(a + np.arange(len(j) - 1))))
+        size = np.exp(rising - log_factorial[j - 1] + a * np.log(b) + (j - 1) * np.log(1 - b))
+        drawn = [j * fraction * (1 - fraction) ** (j - 1), j * (j - 1) / 2 * fraction**2 * (1 - fraction) ** (j - 2.0)]
+        return np.array([classes * (size * chance).sum() for chance in drawn])
+
+    point = np.log([alpha, beta])
+    there = expected(point).round()  # whole classes: the solution is near these
+    for _ in range(30):
+        steps = 1e-6 * np.eye(2)
+        slopes = np.column_stack([(expected(point + step) - expected(point - step)) / 2e-6 for step in steps])
+        point = point - np.linalg.solve(slopes, expected(point) - there)
+    assert expected(point) == pytest.approx(there, rel=1e-9)
+    sizes = np.repeat([1, 2, 3], [*there.astype(int), 40])
+    alpha, beta = np.exp(point)
+    assert snb(SampleClasses.of(sizes, fraction), classes) == pytest.approx(classes * beta**alpha, rel=1e-6)
+
+
 def test_estimates_are_near_the_truth_of_a_table_that_is_sampled(adult: pd.DataFrame) -> None:
     """Adult as the population, a fifth of it drawn: the rule's estimate is within a fifth of the true number."""
     group = adult.groupby(["age", "sex", "race", "education", "native-country"]).ngroup().to_numpy()
@@ -182,6 +210,24 @@ def test_suda2_finds_what_an_exhaustive_search_finds(seed: int) -> None:
         found = special_uniques(codes_of(frame), most, 0.1)
         pairs = {(int(row), chosen) for chosen, rows in found.found.items() for row in rows}
         assert pairs == set(by_trying_all(frame, most))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_suda2_of_persons_finds_what_an_exhaustive_search_finds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.integers(0, 4, (40, 4)))
+    whose = rng.integers(0, 25, 40)
+    persons = Persons.in_columns(pd.DataFrame({"id": whose}), ["id"], "people")
+    found = special_uniques(codes_of(frame), 4, None, persons).found
+
+    def alone(row: int, columns: tuple[int, ...]) -> bool:
+        same = (frame.iloc[:, list(columns)] == frame.iloc[row, list(columns)]).all(axis=1)
+        return len(set(whose[same])) == 1
+
+    sets = [c for size in range(1, 5) for c in itertools.combinations(range(4), size)]
+    unique = {(row, c) for row in range(40) for c in sets if alone(row, c)}
+    minimal = {(row, c) for row, c in unique if not any((row, d) in unique and {*d} < {*c} for d in sets)}
+    assert {(int(row), chosen) for chosen, rows in found.items() for row in rows} == minimal
 
 
 # sdcMicro, tests/testthat/test_suda2.R: "sdc guideline", "book example" and "simple example"

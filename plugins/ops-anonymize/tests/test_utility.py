@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from alone import done, run
 
 from pamola_ops_anonymize import AnonymizeOperation, UtilityOperation
+from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError, ParameterError
+from pamola_tasks_compat import TaskRunner
 
 ORIGINAL = pd.DataFrame(
     {
@@ -139,3 +142,80 @@ def test_wrong_tables_and_parameters_are_told(tmp_path: Path) -> None:
     assert "people has no column gone (named in `quasi_identifiers`)" in str(gone.error_message)
     with pytest.raises(ParameterError, match="`k` has to be a whole number of 2 or more"):
         UtilityOperation(**settings, quasi_identifiers=["age"], k=1)
+
+
+def test_cells_of_every_kind_equal_a_count_value_by_value(tmp_path: Path) -> None:
+    """Whatever the pieces: intervals of either kind, open ones, labels of a hierarchy that jumps, sets, `*`, a mean."""
+    rng = np.random.default_rng(4)
+    ages = rng.integers(0, 60, 400)
+    people = pd.DataFrame({"age": ages})
+    lines = pd.DataFrame([[str(age), f"rest {age % 7}", "*"] for age in range(60)])
+    there = np.unique(ages)
+    cells: dict[str, set[int]] = {"*": set(there), "<9": set(there[there < 9]), ">=50": set(there[there >= 50])}
+    cells |= {f"[{low},{low + 12})": {age for age in there if low <= age < low + 12} for low in range(0, 48, 5)}
+    cells |= {f"[{low},{low + 7}]": {age for age in there if low <= age <= low + 7} for low in range(0, 48, 3)}
+    cells |= {f"rest {n}": set(there[there % 7 == n]) for n in range(7)}
+    cells |= {"{3|17|40}": {3, 17, 40}, "20": {20}, "33.4": {33}}
+    texts = rng.choice([*cells], 400)
+    released = pd.DataFrame({"age": texts})
+    told = utility(people, released, tmp_path, hierarchies={"age": "lines"}, lines=lines)["columns"]["age"]
+
+    def loss(text: str) -> float:
+        covered = cells[text]
+        alone, rests = len(covered) == 1, {age % 7 for age in covered}
+        under = sum(age % 7 in rests for age in there) if len(rests) == 1 else len(there)
+        return 0 if alone else 1 if text == "*" else (under - 1) / (len(there) - 1)
+
+    assert told["ncp_hier"] == pytest.approx(np.mean([loss(text) for text in texts]))
+    mass = dict.fromkeys(there.tolist(), 0.0)
+    for text in texts:
+        for age in cells[text]:
+            mass[int(age)] += 1 / len(cells[text])
+    apart = [abs((ages == age).sum() - mass[age]) / 400 for age in mass]
+    assert told["total_variation"] == pytest.approx(sum(apart) / 2)
+
+
+def test_pieces_of_files_give_the_same_as_the_whole(tmp_path: Path) -> None:
+    """Numbers and dates with gaps, text, and true or false, seven records at a time and all at once."""
+    rng = np.random.default_rng(7)
+    people = pd.DataFrame(
+        {
+            "age": np.where(rng.random(90) < 0.1, np.nan, rng.integers(20, 40, 90)),
+            "born": pd.Series(pd.to_datetime("2000-01-01") + pd.to_timedelta(rng.integers(0, 900, 90), unit="D")),
+            "town": rng.choice(["A", "b", "ü", None], 90),
+            "ill": rng.random(90) < 0.3,
+        }
+    )
+    released = people.head(80).assign(age="[20,39]", town=people["town"].mask(people["town"] == "b", "*"))
+    (tmp_path / ".pamola.toml").touch()
+    people.to_csv(tmp_path / "people.csv", index=False)
+    released.to_csv(tmp_path / "released.csv", index=False)
+    given = {"original_dataset": "people", "anonymized_dataset": "released", "quasi_identifiers": list(people)}
+    found = []
+    for number, size in enumerate((7, 100_000)):
+        task = TaskRunner(
+            f"t_{number}",
+            input_datasets={name: f"{name}.csv" for name in ("people", "released")},
+            operation_configs=[{"operation": "UtilityOperation", "parameters": given}],
+        )
+        outcome = Kernel.discover(project=tmp_path).run(task, overrides={"chunk_size": size})
+        assert outcome.success, outcome.error
+        found.append(dict(outcome.record.steps[0].metrics))
+    first, second = (each.pop("columns") for each in found)
+    assert found[0] == pytest.approx(found[1])
+    assert all(first[name] == pytest.approx(second[name]) for name in people)  # sums differ in their last digit
+    assert first["age"]["ncp_set"] == pytest.approx((released["age"].size + 10) / 90)
+
+
+def test_memory_does_not_grow_with_cells_times_values(tmp_path: Path) -> None:
+    """A cell is its ends: 4,000 intervals over halves of 16,000 numbers would be 250 MB as lists of these."""
+    numbers = np.arange(16_000) * 1.5
+    ends = [f"[{low * 1.5},{(low + 8_000) * 1.5})" for low in range(4_000)]
+    people, released = pd.DataFrame({"x": numbers}), pd.DataFrame({"x": np.repeat(ends, 4)})
+    utility(people.head(2), people.head(2), tmp_path)
+    tracemalloc.start()
+    told = utility(people, released, tmp_path / "large")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told["columns"]["x"]["ncp_set"] == pytest.approx(8_000 / 15_999)
+    assert most < 50_000_000

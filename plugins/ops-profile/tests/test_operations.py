@@ -58,8 +58,22 @@ def test_a_profile_is_left_under_its_prefix(tmp_path: Path) -> None:
     assert result.metrics["likely_direct_identifiers"] == ["customer_id"]
     assert result.metrics["likely_quasi_identifiers"] == ["age", "gender"]
     sizes = tables()["customers"].groupby(["age", "gender"]).size()
-    assert result.metrics["smallest_class"] == sizes.min()
-    assert result.metrics["unique_records"] == (sizes == 1).sum()
+    exposure = result.metrics["exposure"]
+    assert exposure["columns"] == ["age", "gender"]
+    assert exposure["smallest_class"] == sizes.min()
+    assert exposure["unique_records"] == (sizes == 1).sum()
+    told = f"{(sizes == 1).sum()} of 300 records are unique on what looks like quasi-identifiers (age, gender)"
+    assert exposure["sentence"].startswith(told)
+    assert result.metrics["likely_sensitive_attributes"] == ["income"]
+
+
+def test_a_table_is_judged_as_a_whole_where_the_service_does(tmp_path: Path) -> None:
+    """A logarithm of the age is found, and counted, whatever it is called."""
+    frame = tables()["customers"].assign(v1=lambda table: np.log(table["age"]))
+    result = succeeded(ProfileOperation(dataset_name="t").run(data_source={"t": frame}, task_dir=tmp_path))
+    assert result.metrics["exposure"]["columns"] == ["age", "gender", "v1"]
+    reasons = {column["name"]: column["reason"] for column in document(tmp_path, "t_profile")["columns"]}
+    assert reasons["v1"].startswith("a function of age; alone it singles out ")
 
 
 def test_a_prefix_that_says_profile_already_is_the_whole_name(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ import pytest
 from pamola_tasks.protocols import ReportSection
 from pamola_tasks.record import Artifact
 from pamola_tasks_reports import TaskReporter, as_html, as_markdown
-from pamola_tasks_reports.charts.axes import moment_ticks, share, ticks
+from pamola_tasks_reports.charts.axes import moment_ticks, ticks
 from pamola_tasks_reports.charts.svg import width_of
+from pamola_tasks_reports.formatting import percent
 
 BARS = {
     "kind": "bars",
@@ -62,7 +63,17 @@ MATRIX = {
     "columns": ["a", "b"],
     "values": [[None, -0.5], [-0.5, None]],
 }
-ALL = [BARS, COLUMNS, HISTOGRAM, DATES, GAUGE, MATRIX]
+POINTS = {
+    "kind": "points",
+    "title": "What k costs",
+    "x": {"label": "risk", "unit": "share"},
+    "y": {"label": "loss", "unit": "share"},
+    "series": [
+        {"name": "wide", "joined": True, "points": [{"x": 0.5, "y": 0.1, "label": "k = 2"}, {"x": 0.1, "y": 0.4}]},
+        {"name": "narrow", "points": [{"x": 0.25, "y": 0.2, "label": "k = 4"}]},
+    ],
+}
+ALL = [BARS, COLUMNS, HISTOGRAM, DATES, GAUGE, MATRIX, POINTS]
 
 
 def report_of(*charts: Any) -> dict[str, Any]:
@@ -139,6 +150,28 @@ def test_a_deep_cell_is_a_strong_tie() -> None:
     assert cells == [("cell none", None), ("cell minus", "0.5"), ("cell minus", "0.5"), ("cell none", None)]
 
 
+def test_points_stand_where_their_numbers_are_and_only_a_joined_group_has_a_line() -> None:
+    (picture,) = pictures(POINTS)
+    found = {
+        title.text: [float(number) for number in re.findall(r"M([\d.]+) ([\d.]+)", shape.get("d", ""))[0]]
+        for shape in picture.iter("path")
+        if (title := shape.find("title")) is not None
+    }
+    first, second, third = (
+        found["wide, k = 2: 50 %, 10 %"],
+        found["wide: 10 %, 40 %"],
+        found["narrow, k = 4: 25 %, 20 %"],
+    )
+    across, up = (first[0] - second[0]) / 0.4, (first[1] - second[1]) / 0.3
+    assert third == pytest.approx([second[0] + across * 0.15, second[1] + up * 0.2], abs=0.1)
+    assert [shape.get("class") for shape in picture.iter("path") if "line" in shape.get("class", "")] == [
+        "line joined s1"
+    ]
+    texts = [text.text for text in picture.iter("text")]
+    assert {"risk", "loss", "wide", "narrow", "k = 2"} <= set(texts)
+    assert "| wide: k = 2   | 50 % | 10 % |" in as_markdown(report_of(POINTS)).decode()
+
+
 def test_the_numbers_stand_beside_the_picture_and_in_markdown() -> None:
     page, text = as_html(report_of(*ALL)).decode(), as_markdown(report_of(*ALL)).decode()
     for wanted in ("Loss by column", "What each column lost.", "18 %", "3–4", "2024-07-01 to 2025-01-01", "-0.50"):
@@ -169,7 +202,10 @@ def test_no_text_leaves_its_picture_however_many_and_long_the_names(count: int, 
             {"label": label, "value": value, "before": 1} for label, value in zip(labels, values, strict=True)
         ],
     }
-    for picture in pictures(bars, {**bars, "kind": "columns", "unit": "count"}, gauge):
+    points = [{"x": value, "y": 1 - value, "label": label} for label, value in zip(labels, values, strict=True)]
+    axis = {"label": name}
+    plane = {**POINTS, "x": axis, "y": axis, "series": [{"name": name, "points": points}] * 4}
+    for picture in pictures(bars, {**bars, "kind": "columns", "unit": "count"}, gauge, plane):
         width = float(picture.get("viewBox", "").split()[2])
         for text in (text for text in picture.iter("text") if text.get("x") != "0" or text.get("y") != "0"):
             wide = width_of("".join(t for t in [text.text or "", *(s.text or "" for s in text.iter("tspan"))]))
@@ -198,6 +234,10 @@ def test_nothing_in_a_chart_is_obeyed() -> None:
                 chart[key] = [HOSTILE] * len(chart[key])
         for item in [*chart.get("series", []), *chart.get("readings", [])]:
             item["label"] = item["name"] = HOSTILE
+            for point in item.get("points", []):
+                point["label"] = HOSTILE
+        for axis in {"x", "y"} & set(chart):
+            chart[axis]["label"] = HOSTILE
         if "limit" in chart:
             chart["limit"]["label"] = HOSTILE
     page = as_html(report_of(*charts)).decode()
@@ -216,7 +256,7 @@ def test_nothing_in_a_chart_is_obeyed() -> None:
     ("chart", "said"),
     [
         ("pie", "a chart is an object"),
-        ({"kind": "pie", "title": "t"}, "`kind` has to be one of bars, columns, histogram, gauge, matrix"),
+        ({"kind": "pie", "title": "t"}, "`kind` has to be one of bars, columns, histogram, gauge, matrix, points"),
         ({**BARS, "title": 5}, "`title` has to be text"),
         ({**BARS, "labels": []}, "`labels` has to be a list with something in it"),
         ({**BARS, "labels": ["x"] * 201}, "`labels` has 201 entries, and at most 200 are drawn"),
@@ -232,6 +272,11 @@ def test_nothing_in_a_chart_is_obeyed() -> None:
         ({**HISTOGRAM, "series": [{"edges": [2, 1], "counts": [1]}]}, "`edges` have to ascend"),
         ({**HISTOGRAM, "scale": "moment"}, "ISO 8601"),
         ({**GAUGE, "readings": [{"label": "x", "value": 1.5}]}, "a reading must be between 0 and 1"),
+        ({**POINTS, "x": "risk"}, "`x` is an object"),
+        ({**POINTS, "y": {"label": "loss", "unit": "metres"}}, "`unit` has to be one of"),
+        ({**POINTS, "series": POINTS["series"] * 3}, "`series` has 6 entries, and at most 4 are drawn"),
+        ({**POINTS, "series": [{"points": [{"x": -1, "y": 0}]}]}, "a point cannot be below 0"),
+        ({**POINTS, "series": [{"points": [{"x": 1}]}]}, "`y` has to be a number"),
         ({**MATRIX, "values": [[1, 0]]}, "`values` has to have a list for each of `rows`"),
         ({**MATRIX, "values": [[1, 2], [0, 0]]}, "must be between -1 and 1"),
     ],
@@ -252,7 +297,9 @@ def test_extreme_numbers_are_drawn(values: list[float | None]) -> None:
     drawn = pictures({**BARS, "series": series}, {**COLUMNS, "labels": list("abc"), "series": series})
     edges = [{"name": "", "edges": [-1e300, 0, 1e300], "counts": [1, 2]}]
     drawn += pictures({**HISTOGRAM, "series": edges}, {**HISTOGRAM, "series": [{"edges": [5, 5], "counts": [9]}]})
-    assert len(drawn) == 4
+    points = [{"x": value or 0, "y": value or 0} for value in values]
+    drawn += pictures({**POINTS, "series": [{"points": points, "joined": True}]})
+    assert len(drawn) == 5
     assert not [1 for one in drawn for element in one.iter() for text in element.attrib.values() if "nan" in text]
 
 
@@ -260,7 +307,7 @@ def test_charts_of_a_plugin_stand_in_its_section(tmp_path: Path, make_run: Any) 
     section = ReportSection(title="Approval", key="approval", facts={"k": 5, "charts": [GAUGE]}, text="Approved.")
     report = TaskReporter.of_run(make_run(tmp_path, sections=[section])).generate_report()
     page = as_html(report).decode()
-    assert page.index("<h2>Approval</h2>") < page.index("<svg") < page.index("<h2>Configuration</h2>")
+    assert page.index("<h2>Approval</h2>") < page.index('<figure class="chart') < page.index("<h3>Configuration</h3>")
     assert "<dt>charts</dt>" not in page
 
 
@@ -302,7 +349,7 @@ def test_charts_are_withheld_where_the_run_encrypts(tmp_path: Path, make_run: An
     report = TaskReporter.of_run(run).generate_report()
     assert "Loss by column" not in json.dumps(report)
     assert "charts" in report["operations"][0]["withheld"]
-    assert "<svg" not in as_html(report).decode()
+    assert '<figure class="chart' not in as_html(report).decode()
 
 
 def test_a_claim_and_what_was_measured_stand_at_the_top() -> None:
@@ -369,6 +416,18 @@ def test_moments_have_ticks_of_their_own_scale(low: str, high: str, first: str) 
 
 
 def test_shares_are_told_as_percent() -> None:
-    assert [share(one) for one in (0, 0.0004, 0.0234, 0.2, 0.4649, 1)] == [
+    assert [percent(one) for one in (0, 0.0004, 0.0234, 0.2, 0.4649, 1)] == [
         "0 %", "<0.1 %", "2.3 %", "20 %", "46.5 %", "100 %",
     ]  # fmt: skip
+
+
+def test_of_many_bars_the_longest_are_drawn() -> None:
+    """The others are counted, and all of them are in the table of numbers."""
+    names = [f"column {number:02}" for number in range(60)]
+    chart = {"kind": "bars", "title": "Loss", "labels": names, "series": [{"name": "", "values": [*range(60)]}]}
+    page = as_html(report_of(chart)).decode()
+    picture = page.partition('<figure class="chart')[2].partition("</svg>")[0]
+    drawn = picture.partition("</desc>")[2]
+    assert [name for name in names if f">{name}<" in drawn] == names[36:]
+    assert "and 36 with less, in the table of numbers" in drawn
+    assert all(f"<td>{name}</td>" in page for name in names)

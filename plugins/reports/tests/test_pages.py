@@ -77,9 +77,11 @@ def test_the_page_is_whole_and_loads_nothing(report: Any) -> None:
     text = as_html(report).decode()
     page = Page(text)
     assert page.open == []
-    assert not {"script", "link", "img", "iframe", "object", "form", "a", "base"} & set(page.tags)
+    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & set(page.tags)
+    assert all(re.fullmatch("#[a-z0-9]+", value or "") for name, value in page.attributes if name == "href")
     assert {name for name, _ in page.attributes} <= {
-        "lang", "charset", "http-equiv", "content", "name", "class", "style", "title",
+        "lang", "charset", "http-equiv", "content", "name", "class", "style", "title", "id", "href", "scope", "open",
+        "data-label", "aria-label", "tabindex", "role", "viewbox", "width", "height", "x", "y", "rx", "d",
     }  # fmt: skip
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
     assert policy

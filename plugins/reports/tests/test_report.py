@@ -26,7 +26,7 @@ from pamola_tasks_reports.plugin import pamola_add_report_writers
 from pamola_tasks_reports.reporter import WRITERS
 
 KEYS = (
-    "schema task run status success error environment plugins configuration inputs outputs operations artifacts"
+    "schema task run status success verdict error environment plugins configuration inputs outputs operations artifacts"
     " artifact_groups metrics warnings errors observer_failures plan_changes overrides encryption sections"
 )
 
@@ -102,7 +102,7 @@ def test_a_failed_run_shows_the_real_error_everywhere(tmp_path: Path, make_run: 
         ):
             assert wanted in text, (extension, wanted)
     manifest = read(tmp_path / "DATA/processed/t_1/manifest.json")
-    assert manifest["verdict"] == "FAIL"
+    assert manifest["verdict"] == "not met"
     assert manifest["error_info"]["message"] == "k is larger than the table"
 
 
@@ -204,7 +204,7 @@ def test_an_artifact_of_a_step_that_may_not_be_looked_at_is_warned_of(tmp_path: 
 def test_the_manifest_has_hashes_of_inputs_outputs_and_artifacts(tmp_path: Path, make_run: Any) -> None:
     TaskReporter.of_run(make_run(tmp_path)).save_report()
     manifest = read(tmp_path / "DATA/processed/t_1/manifest.json")
-    assert (manifest["schema"], manifest["schema_version"], manifest["verdict"]) == (1, "1.0", "PASS")
+    assert (manifest["schema"], manifest["schema_version"], manifest["verdict"]) == (1, "1.0", "none claimed")
     assert [step["operation"] for step in manifest["pipeline_steps"]] == ["ProfileOperation", "AnonymizeOperation"]
     assert manifest["pipeline_steps"][1]["metrics"]["k"] == 5
     assert manifest["outputs"][0]["sha256"] == "b" * 64
@@ -347,7 +347,7 @@ def test_saving_twice_gives_the_state_of_the_second_time(tmp_path: Path, make_ru
     run.record.error = {"type": "log_error", "message": "the history could not be written"}
     report = read(reporter.save_report())
     assert (report["success"], report["error"]["message"]) == (False, "the history could not be written")
-    assert read(tmp_path / "DATA/processed/t_1/manifest.json")["verdict"] == "FAIL"
+    assert read(tmp_path / "DATA/processed/t_1/manifest.json")["verdict"] == "not met"
 
 
 def test_alone_a_reporter_reports_what_it_is_told(tmp_path: Path) -> None:

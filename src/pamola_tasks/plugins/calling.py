@@ -37,7 +37,6 @@ _KINDS = {  # by how the name of a hook begins; all others are contributions
     "pamola_run_operation": "chain",
     "pamola_run_step": "step",
 }
-_MAY_LACK = ("record_key",)  # methods of services that are done without where a provider has none
 DEFINING = ("pamola_add_hooks", "pamola_add_services")  # asked when a plugin is loaded, before any is registered
 _MARK = f"{hookspecs.PROJECT_NAME}_impl"  # how pluggy marks implementations
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -286,22 +285,15 @@ class HookCalls:
             raise PluginError(f"plugin {record.label}: a wrapper of {hook} yields once")
 
     def _refuse_unlike(self, record: PluginRecord, service: str, answer: Any) -> None:
-        """Refuse what a plugin gives as a service, if it lacks a method of the service's protocol."""
+        """Refuse what a plugin gives as a service, if it is not what the service's protocol says."""
         kind = self.services[service]
-        if answer is None or record.distribution == kind.default:
-            return
-        protocol: Any = resolve(kind.protocol) if isinstance(kind.protocol, str) else kind.protocol
-        for name in [
-            name for cls in protocol.__mro__ for name, value in vars(cls).items() if inspect.isfunction(value)
-        ]:
-            if (
-                (name[0] != "_" or name == "__call__")
-                and name not in _MAY_LACK
-                and not callable(getattr(answer, name, None))
-            ):
-                raise PluginError(
-                    f"plugin {record.label}: its {service} lacks {name}(), a method of {protocol.__name__}"
-                )
+        is_default = bool(record.distribution) and record.distribution == kind.default  # which releases are tested with
+        if answer is not None and not is_default:
+            from pamola_tasks.plugins.structure import unlike
+
+            protocol = resolve(kind.protocol) if isinstance(kind.protocol, str) else kind.protocol
+            if problems := unlike(protocol, answer, service):
+                raise PluginError(f"plugin {record.label}: {'; '.join(problems)}")
 
     def _note(self, record: PluginRecord, answer: Any = None) -> None:
         if now := getattr(self._calls, "now", None):

@@ -55,6 +55,16 @@ class PluginRecord:
         self.get: Callable[[], Any] = lambda: module_from(Path(target)) if target.endswith(".py") else resolve(target)
 
     @property
+    def file(self) -> str:
+        """The Python file that it is, and empty for all others."""
+        return self.target if self.target.endswith(".py") else ""
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file as it was loaded, and empty for all others."""
+        return str(getattr(self.object, "__sha256__", "")) if self.file else ""
+
+    @property
     def names(self) -> set[str]:
         """What settings may call it: its name and its distribution, normalized."""
         return {normalized(name) for name in (self.name, self.distribution) if name}
@@ -174,7 +184,7 @@ def _in_archive(archive: str) -> Iterator[tuple[str, str, Callable[[str], str | 
     from importlib import metadata
 
     for found in metadata.distributions(path=[archive]):
-        if found.metadata["Name"]:
+        if "Name" in found.metadata:  # the backport that others may import has no None for what is not there
             yield found.name, found.version, found.read_text
 
 
@@ -218,6 +228,8 @@ def module_from(path: Path) -> Any:
     which an edit may leave as they were. `PluginError` where there is no such file, or it is not a Python file;
     `UntrustedError` where others could have written it.
     """
+    import hashlib
+
     path = path.resolve()
     if path.suffix != ".py" or not path.is_file():
         raise PluginError(f"there is no Python file {path}")
@@ -227,6 +239,7 @@ def module_from(path: Path) -> Any:
     # The same name in every process, so that what is defined there can be named to another one.
     name = f"pamola_file_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(os.fsencode(path)):08x}"
     module = module_from_spec(spec_from_file_location(name, path))  # type: ignore[arg-type]  # there is a loader
+    vars(module)["__sha256__"] = hashlib.sha256(source).hexdigest()
     sys.modules[name] = module
     try:
         exec(compile(source, path, "exec", dont_inherit=True), vars(module))

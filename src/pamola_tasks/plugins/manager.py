@@ -241,7 +241,7 @@ class Plugins(HookCalls):
         for service in self.services:
             with contextlib.suppress(PluginError):  # no plugin provides what two claim
                 chosen[service] = self.provider(service)
-        shown = ("name", "distribution", "version", "status", "reason", "hooks")
+        shown = ("name", "distribution", "version", "file", "sha256", "status", "reason", "hooks")
         return [
             {key: getattr(record, key) for key in shown}
             | {"services": [service for service, provider in chosen.items() if provider is record]}
@@ -369,7 +369,10 @@ def assemble(
         importing=importing,
     )
     named = (PluginRecord(Path(name).stem if name.endswith(".py") else name, name) for name in modules)
-    loaded.load(*(installed() if autoload else ()), *named, *map(record_for, plugins))
+    given = {Path(name).resolve() for name in modules}
+    files = dict.fromkeys(settings.local_files() if autoload else ())
+    local = (PluginRecord(path.stem, str(path), given=False) for path in files if path.resolve() not in given)
+    loaded.load(*(installed() if autoload else ()), *local, *named, *map(record_for, plugins))
     for service in loaded.prefer:
         if service not in loaded.services and not loaded.broken:  # a broken plugin may be the one that adds it
             where = f"{settings.path}: plugins.prefer" if service in settings.prefer else "prefer"

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import PluginError
-from pamola_tasks.storage.trust import SETTINGS, read_toml, root_of, user_file
+from pamola_tasks.storage.trust import SETTINGS, believe, read_toml, root_of, user_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEYS = {
     **dict.fromkeys(("disable", "only", "require"), "a list of names"),
+    "local": "a list of Python files",
     "prefer": "a table of services and plugin names",
 }
 
@@ -36,6 +37,26 @@ class PluginSettings:
         self.require: tuple[str, ...] = tuple(section.get("require", ()))
         self.only: tuple[str, ...] | None = tuple(section["only"]) if "only" in section else None
         self.prefer: dict[str, str] = section.get("prefer", {})
+        self._root, self._local = root, section.get("local", ())
+
+    def local_files(self) -> list[Path]:
+        """The files that `local` names, in which `*` is any text that does not begin with `_`.
+
+        Raises:
+            PluginError: One is not in the project.
+            UntrustedError: Others could have written it.
+        """
+        found: list[Path] = []
+        for pattern in self._local:
+            inside = pattern.endswith(".py") and not os.path.isabs(pattern)
+            matching = sorted(path for path in self._root.glob(pattern) if path.name[0] != "_") if inside else ()
+            for path in matching or [self._root / pattern]:  # one that is not there fails to load
+                if not inside or self._root not in path.resolve().parents:
+                    raise PluginError(f"{self.path}: plugins.local: {pattern}: expected .py files of the project")
+                if path.exists():
+                    believe(path, self._root)
+                found.append(path)
+        return found
 
 
 def _section(path: Path) -> Mapping[str, Any]:

@@ -21,8 +21,10 @@ class DataSource(Protocol):
     configuration names in `input_datasets` and `auxiliary_datasets`, reads with the formats of
     `run.kernel.dataset_formats()`, and gives columns the types that `data_types` states.
 
-    A source may have a method `generator(seed)`: what operations get as `ctx.rng`, so that random numbers come from the
-    library that its frames are of. Without it they get a `random.Random`.
+    A source may have further methods. `generator(seed)`: what operations get as `ctx.rng`, so that random numbers come
+    from the library that its frames are of; without it they get a `random.Random`. `memory_mb(name, columns)`: what the
+    frame of a dataset would take in memory, in MiB, without reading all of it. `rows_at_a_time(name, columns)`: rows of
+    a piece where the operation does not say how many; without it `chunk_size`.
 
     Raises:
         DataError: A dataset is not there, not readable, lacks a column, or is no longer what it was when it was read:
@@ -107,3 +109,6 @@ class DatasetFormat:
     #: `DataFrame -> DataFrame`: what reading would give once the frame is written, so that later steps need not read
     #: it; None where only reading tells
     as_read: Callable[[Any], Any] | None = None
+    #: `(file, columns, options) -> (DataFrame, rows)`: some of the rows, and about how many there are in all; `size` in
+    #: the options is how many bytes the file has. None where only reading tells
+    sample: Callable[[IO[bytes], Sequence[str] | None, Mapping[str, Any]], tuple[Any, float]] | None = None

@@ -68,7 +68,7 @@ class Stat:
     """What a guard knows of a file."""
 
     kind: str  #: `file`, `directory` or `other`
-    size: int
+    size: int  #: in bytes
     mtime_ns: int  #: when its content was last written
     ctime_ns: int = 0  #: when it last changed in any way, which no program can set back; 0 if unknown
     mode: int = 0  #: its permissions; 0 if unknown
@@ -82,7 +82,9 @@ class Encryption(Protocol):
     """
 
     @property
-    def enabled(self) -> bool: ...
+    def enabled(self) -> bool:
+        """Whether the run encrypts what it writes."""
+
     @property
     def mode(self) -> str: ...
     @property
@@ -153,9 +155,9 @@ class FileEncryption:
 class PublishedFile(io.BufferedIOBase):
     """A file being published: write plain bytes to it; after the block the rest says what is on disk."""
 
-    encrypted: bool
-    sha256: str
-    size: int
+    encrypted: bool  #: whether it is
+    sha256: str  #: hash of the bytes on disk (hex)
+    size: int  #: their number
 
 
 PathLike = str | os.PathLike[str]
@@ -168,7 +170,7 @@ class Files(Protocol):
     `PathSecurityError`. What each method does is documented with `pamola_tasks.storage.files.Files`.
     """
 
-    guard: PathGuard
+    guard: PathGuard  #: what paths are checked and files are opened by
     containers: Any  # formats whose bytes can change while their content stays
     lock_timeout: float  # seconds that a journal locked by another program is waited for
 

@@ -152,7 +152,7 @@ class ReportSection:
     #: for machines: the section is `sections.<key>` of the JSON report. A key that two plugins have is an error, as is
     #: the name of a part of every report, such as `inputs`
     key: str
-    #: JSON values: numbers and names, tables (rows of like facts), and charts under `charts`
+    #: JSON values: numbers and names, tables (rows of like facts), charts under `charts`, terms under `glossary`
     facts: Mapping[str, Any] = attrs.Factory(dict)
     #: Markdown (CommonMark with tables): rendered whole in HTML, as written in the Markdown report. HTML in it is shown
     #: as text, and links lead to the web and to mail only
@@ -171,5 +171,5 @@ class Diagnosis:
 
     level: str  #: `ok`, `note`, `warning` or `error`
     subject: str  #: what was looked at; services may leave it empty
-    finding: str
-    advice: str = ""
+    finding: str  #: what is found, in words
+    advice: str = ""  #: what to do

@@ -31,10 +31,12 @@ class RunOptions:
     wait: bool = False  #: wait for another run of this task to end
     show_data: bool = False  #: whether cell values may appear in error messages
     log_format: str = "text"  #: or `json`
-    console: bool = True  #: whether log lines go to stderr too
+    console: bool = False  #: whether log lines go to stderr too, as those of the command line
     quiet: bool = False  #: show no progress, warnings only
     owns_process: bool = False  #: the process is there for the run: what steps leave running in it is ended
     selection: Selection = attrs.field(factory=Selection)  #: which steps the run is meant for
+    #: the `RunHandle` of a run that `Kernel.start` began: it is told what happens, and can cancel the run
+    handle: Any = attrs.field(default=None, eq=False, repr=False)
 
 
 class Project:
@@ -121,7 +123,9 @@ class Config(Protocol):
     def problem_at(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> str:
         """A message about a value, or about its key, with the place where that was written.
 
-        `path` has keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`.
+        `path` has keys, and numbers of list items from 0: `("operations", 0, "parameters", "k")`. A configuration that
+        lists operations may have a method `problem_of(step, named, message)`, too: the message with the place where it
+        names a dataset or column for this step of the plan; empty where it does not.
         """
 
     def origins(self) -> Mapping[str, Origin]:
@@ -162,17 +166,17 @@ class ConfigLayer:
 class Origin:
     """Where the value of a key came from, and which layers it overrides."""
 
-    value: Any
-    layer: str
-    place: str
-    overridden: tuple[Origin, ...] = ()
+    value: Any  #: the value; a `Secret` where it must not be shown
+    layer: str  #: the name of the layer, as in `ConfigLayer`
+    place: str  #: file, line and column, or the name of a variable or class
+    overridden: tuple[Origin, ...] = ()  #: the same for lower layers that state the key
 
 
 @attrs.frozen(kw_only=True)
 class TaskPlace:
     """Where one task keeps what it has, there or not: names relative to the project's root, or absolute."""
 
-    task_id: str
+    task_id: str  #: the task's id
     directories: Mapping[str, str]  #: by type: `task, input, output, dictionaries, temp, logs, state`, and further ones
     lock: str  #: the file that the task's lock is held on, for locks that are files
     manifest: str  #: the list of what its newest run published
@@ -193,6 +197,11 @@ class TaskPlace:
     def state(self) -> str:
         """What the task keeps for its next run."""
         return self.directories["state"]
+
+    @property
+    def live(self) -> str:
+        """What happens in its newest run, as it happens: JSON lines. Their form is in the manual, Files on disk."""
+        return f"{self.state}/live.jsonl"
 
     def report(self, run_id: str | None = None, extension: str = "json") -> str:
         """The report of a run, or of the newest one."""
@@ -242,9 +251,9 @@ class Directories(Protocol):
 class LockHolder:
     """Who locked a task and has not let go of it: it runs, or its process ended without. Empty where it is unknown."""
 
-    run_id: str = ""
-    pid: int | None = None
-    host: str = ""
+    run_id: str = ""  #: the run that holds it
+    pid: int | None = None  #: its process; None if unknown
+    host: str = ""  #: the name of its machine
     since: str = ""  #: RFC 3339
     steps: tuple[str, ...] = ()  #: that run, or ran when the process ended
 

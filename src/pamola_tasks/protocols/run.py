@@ -41,7 +41,7 @@ class RunServices:
 
     id: str  #: UUIDv7
     task: Task
-    kernel: KernelView
+    kernel: KernelView  #: plugins, tasks and operations of the project
     record: RunRecord  #: what happened so far
     logger: logging.Logger  #: its lines are redacted and reach the handlers once these exist
     options: RunOptions  #: what the caller asked for
@@ -140,8 +140,8 @@ class PluginsView(Protocol):
     `pamola_tasks.plugins.manager.Plugins`, which documents it."""
 
     manager: Any  # pluggy's manager
-    prefer: dict[str, str]
-    services: dict[str, Service]
+    prefer: dict[str, str]  #: for services, the plugin or distribution that answers
+    services: dict[str, Service]  #: every kind of service by name
 
     @property
     def added_services(self) -> Mapping[str, Any]: ...

@@ -81,10 +81,10 @@ class Checkpoints(Protocol):
 class StagedFile:
     """A file waiting to be published: where it is, where it goes, and what it is: a dataset or an artifact."""
 
-    temporary: str
-    final: str
-    record: DatasetRecord | None = None
-    artifact: Artifact | None = None
+    temporary: str  #: where it is
+    final: str  #: where it goes
+    record: DatasetRecord | None = None  #: of a dataset
+    artifact: Artifact | None = None  #: of an artifact
 
 
 class StagedStep(Protocol):
@@ -104,7 +104,7 @@ class StagedStep(Protocol):
     def artifact(
         self, name: str, kind: str, description: str, *, category: str, tags: Sequence[str], group: str
     ) -> AbstractContextManager[IO[bytes]]: ...
-    def expect(self) -> None: ...
+    def expect(self, folder: str = "") -> str: ...
     def take(self, files: Sequence[StagedFile]) -> None: ...
     def publish(self) -> tuple[list[DatasetRecord], list[Artifact]]: ...
     def discard(self) -> None: ...
@@ -147,6 +147,7 @@ class StepDriver(Protocol):
     def attempt(self, step: Step) -> OperationResult: ...
     def begin(self, step: Step) -> StagedStep: ...
     def progress(self, step: Step, done: float, total: float | None, unit: str) -> None: ...
+    def stage(self, step: Step, stage: str) -> None: ...
     def retried(self, step: Step, attempt: int, error: BaseException, wait: float) -> None: ...
     def complete(self, step: Step, result: OperationResult) -> None: ...
 
@@ -164,7 +165,7 @@ class Session(Protocol):
 class TaskNode:
     """A task among others."""
 
-    task_id: str
+    task_id: str  #: the task's id
     #: what the kernel is asked for to get it: its id, a class, a path
     name: str = attrs.field(default=attrs.Factory(lambda self: self.task_id, takes_self=True))
     #: the tasks that it needs, in the order in which it names them, each with the datasets that it reads of it (none
@@ -178,12 +179,12 @@ class TaskNode:
 class TaskOutcome:
     """What became of one task among several."""
 
-    task_id: str
-    name: str
+    task_id: str  #: the task's id
+    name: str  #: what it was asked for as
     #: `refused`: nothing was begun; `died`: its process ended in the middle
     status: Literal["run", "skipped", "refused", "died", "not_run"]
     reason: str = ""  #: why it was skipped or not run
-    #: of a task that was run a `pamola_tasks.Outcome`; of one in another process without results and datasets
+    #: of a task that was run a `pamola_tasks.Outcome`
     outcome: Any = None
     error: PamolaTaskError | None = None  #: why it was refused, or died
     interrupt: KeyboardInterrupt | None = None  #: what stopped it while it ran, or kept it from being run
@@ -205,10 +206,10 @@ class TaskOutcome:
 class PlannedStep:
     """What would become of a step: `run`, `skip` or `leave out`, why, and for `skip` the run that finished it."""
 
-    step: Step
-    action: Literal["run", "skip", "leave out"]
-    reason: str
-    made_by: str = ""
+    step: Step  #: the step
+    action: Literal["run", "skip", "leave out"]  #: what would happen
+    reason: str  #: why, in words
+    made_by: str = ""  #: the run whose result would stand
     covers: Sequence[str] = ()  #: for `skip`, the parts of the fingerprint that are as they were
 
 
@@ -216,8 +217,8 @@ class PlannedStep:
 class PlannedTask:
     """What a run of several tasks would do with one of them."""
 
-    task_id: str
-    action: Literal["run", "skip"]
+    task_id: str  #: the task's id
+    action: Literal["run", "skip"]  #: what would happen
     reason: str = ""  #: why, in words
     #: the configured task with its plan (`RunServices`); None where others have to run before it can be configured
     run: Any = None

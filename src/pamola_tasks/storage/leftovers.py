@@ -5,6 +5,7 @@ Only the holder of a task's lock removes its leftovers: no other process can dis
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.storage.files import is_temporary
@@ -18,8 +19,8 @@ STAGING = ".new"  # how the folder of a step that is being run ends
 
 
 def staging_of(step_id: str) -> str:
-    """The name of the folder that a step writes into while it runs."""
-    return f"{step_id}{STAGING}"
+    """A new name for the folder that one attempt at a step writes into: an earlier attempt may still be writing."""
+    return f"{step_id}.{os.urandom(4).hex()}{STAGING}"
 
 
 def remove_of_task(files: Files, place: TaskPlace) -> list[str]:
@@ -27,13 +28,16 @@ def remove_of_task(files: Files, place: TaskPlace) -> list[str]:
 
     Folders of finished steps are not looked into: only whole files are ever put there.
     """
+    return remove_staged(files, place) + remove_unpublished(files, place.home, but=f"{place.state}/steps")
+
+
+def remove_staged(files: Files, place: TaskPlace) -> list[str]:
+    """The same of folders of steps alone, as an attempt elsewhere may make one when its run has ended already."""
     steps = f"{place.state}/steps"
-    stale = [
-        f"{steps}/{name}" for name, kind in entries(files, steps) if kind == "directory" and name.endswith(STAGING)
-    ]
+    stale = [f"{steps}/{n}" for n, kind in entries(files, steps) if kind == "directory" and n.endswith(STAGING)]
     for folder in stale:
         files.remove_tree(folder, missing_ok=True)
-    return stale + remove_unpublished(files, place.home, but=steps)
+    return stale
 
 
 def remove_unpublished(

@@ -7,6 +7,7 @@ into place; a step that fails leaves nothing. `Checkpoints.stage` gives a `StepS
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -54,8 +55,16 @@ class StepData:
         return self._reading(name).frame(name, columns)
 
     def chunks(self, name: str, size: int | None = None, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """A table in pieces of at most `size` rows (the task's `chunk_size` unless given)."""
-        yield from self._reading(name).chunks(name, size or self._run.config.chunk_size, columns)
+        """A table in pieces of at most `size` rows: unless given, the task's `chunk_size`, or what the source says."""
+        source = self._reading(name)
+        if size is None and (rows := getattr(source, "rows_at_a_time", None)) is not None:
+            size = rows(name, columns)
+        yield from source.chunks(name, size or self._run.config.chunk_size, columns)
+
+    def memory_mb(self, name: str, columns: Sequence[str] | None = None) -> float:
+        """What the frame of a table, or of some columns, would take in memory, in MiB; infinite where not known."""
+        source = self._declared(name)
+        return float(source.memory_mb(name, columns)) if hasattr(source, "memory_mb") else math.inf
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns; cheaper than `schema`, which may have to look at every row of a CSV file."""
@@ -138,7 +147,7 @@ class StepStaging:
         self._used = False
         steps = run.directories.get_directory("state" if keeps else "temp") / "steps"
         self._home = steps / step.id
-        self._folder = steps / staging_of(step.id)
+        self._folder = f"{steps}/{staging_of(step.id)}"
 
     def _is_final(self, name: str) -> bool:
         return self._run.plan.is_final(name, self._run.config.outputs)
@@ -164,10 +173,11 @@ class StepStaging:
             kind="output" if final else "intermediate",
         )
         file_name = Path(record.path).name if record.path else f"{name}.{format}"
-        folder = "internal" if name in self._step.operation.internal_datasets() else "output"
+        internal = name in self._step.operation.internal_datasets()
+        folder = "internal" if internal else "output"
         target = self.claim((self._directory(folder) if final else self._home) / file_name)
         staged = self._path(file_name)
-        record = attrs.evolve(record, path=run.files.name(target) if record.path else "")
+        record = attrs.evolve(record, path=run.files.name(target) if record.path else "", internal=internal)
         self._refuse_if_ended(staged)
         self.files = [file for file in self.files if file.record is None or file.record.name != name]
         self.files.append(StagedFile(staged, target, record=record))
@@ -236,9 +246,10 @@ class StepStaging:
             )
         return str(target)
 
-    def expect(self) -> None:
-        """Have `discard` remove what another process writes for this attempt."""
-        self._used = True
+    def expect(self, folder: str = "") -> str:
+        """Have `discard` remove what another process writes for this attempt; where, there and here."""
+        self._used, self._folder = True, folder or self._folder
+        return self._folder
 
     def take(self, files: Sequence[StagedFile]) -> None:
         """Have files published that another process has staged.
@@ -281,7 +292,7 @@ class StepStaging:
     def discard(self) -> None:
         """Remove what was not published, whichever process wrote it."""
         if self._used:
-            self._run.files.remove_tree(str(self._folder), missing_ok=True)
+            self._run.files.remove_tree(self._folder, missing_ok=True)
             self.files = []
             self._used = False
 

@@ -16,9 +16,19 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`pamola-task verify`, which does not vouch for files while a plugin that may object is missing."""
+    """`verify` and `release`, which do not vouch for files while a plugin that may object is missing."""
     about = "Re-hash a run's inputs and outputs and report changed or missing files."
-    return {"verify": Command("pamola_tasks_audit.verify:command", help=about)}
+    release = "Make a bundle to hand over: table, dictionary, public report, terms, signed manifest."
+    return {
+        "verify": Command("pamola_tasks_audit.verify:command", help=about),
+        "release": Command("pamola_tasks_audit.release:command", help=release),
+    }
+
+
+@hookimpl
+def pamola_add_settings() -> str:
+    """The section `audit` of the configuration."""
+    return "pamola_tasks_audit.settings:AuditSettings"
 
 
 @hookimpl

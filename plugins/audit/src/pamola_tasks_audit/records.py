@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pamola_tasks.protocols import RunServices
 
+RELEASED = "released"  # the key of what the history is given to vouch for
 _ENDLESS = ("running", "aborted", "unknown")  # of runs that wrote no report
 _REMEMBERED = 1000  # so many runs of all tasks are looked through for an earlier state of a file
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pamola_tasks.errors import UsageError
+from pamola_tasks_audit.verify_release import KIND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,18 @@ def reports_at(name: str) -> list[Path]:
         return []
     known = path.suffix != ".json" or b'"signature"' in path.read_bytes() or b'"environment"' in path.read_bytes()
     return [path] if known else []  # a task file can be JSON too
+
+
+def is_bundle(name: str) -> bool:
+    """Whether a release is meant: a folder with its manifest or dictionary, or a zip."""
+    path = Path(name)
+    if path.is_file():
+        with path.open("rb") as file:
+            return file.read(2) == b"PK"
+    manifest = path / "manifest.json"
+    return (path / "dictionary.json").is_file() or (
+        manifest.is_file() and f'"{KIND}"'.encode() in manifest.read_bytes()[:1000]
+    )
 
 
 def public_key(given: str | None, root: Path) -> str:

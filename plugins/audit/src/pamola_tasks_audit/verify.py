@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,13 +15,14 @@ from pamola_tasks.errors import (
     EncryptionError,
     PamolaTaskError,
     PathSecurityError,
+    UsageError,
 )
-from pamola_tasks_audit.records import Recorded, earlier_run, proof_of, records_of
-from pamola_tasks_audit.signatures import problem_of, public_key, reports_at
+from pamola_tasks_audit.records import RELEASED, Recorded, earlier_run, proof_of, records_of
+from pamola_tasks_audit.signatures import PUBLIC, is_bundle, problem_of, public_key, reports_at
+from pamola_tasks_audit.verify_release import MANIFEST, Bundle, NoBundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pamola_tasks.protocols import CommandLine, KernelView, RunServices
 
@@ -35,9 +38,10 @@ _FINE = ("ok", "in memory")
     help="The run: its id, or the first characters of it (default: the newest that recorded files).",
 )
 @click.option("--public-key", "key", metavar="KEY", help="Who signed a report: the public key, or its file.")
+@click.option("--privacy", is_flag=True, help="Count in released tables what is claimed of them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, as_json: bool) -> int:
+def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, privacy: bool, as_json: bool) -> int:
     """Verify that everything a run of TASK read, wrote and recorded is as it was. Exits 0 if it is.
 
     Re-hashes inputs, outputs, reports and the manifest, and checks the records themselves: which files are missing,
@@ -45,25 +49,31 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, as
     key is needed; records are authenticated with the project's key where that is available.
 
     TASK can also be a report (JSON, HTML or Markdown) or a directory with reports: their signatures are checked with
-    the public key, also where the project is not.
+    the public key, also where the project is not. Or a bundle (a folder or zip that `release` made): that no file of it
+    was changed, added or removed, and with a public key or in the project that made it the signature. --privacy counts
+    records, k and distinct values in the tables of the bundle, or of the run.
     """
+    if is_bundle(task):
+        return _bundle(cli, task, key, privacy, as_json)
     if reports := reports_at(task):
+        if privacy:
+            raise UsageError("--privacy counts in tables: name a task or a bundle")
         return _signatures(cli, reports, key, as_json)
     run, no_key = _run_of(cli.kernel, task)
     task_id = run.record.task_id
     if run.lock.is_running(task_id):
         click.secho(f"warning: {task_id} is running now: its files may be changing", fg="yellow", err=True)
     recorded = Recorded.of(run, run_id)
-    found = [_verified(run, kind, entry, no_key) for kind, entry in recorded.files]
-    named = {row["path"] for row in found if row["status"] not in _FINE}
-    records = [row for row in records_of(run, recorded) if not any(path in row["why"] for path in named)]
-    wrong = [row for row in [*found, *records] if row["status"] not in _FINE]
-    fine = not wrong and (bool(found) or recorded.success)
-    proof = proof_of(recorded)
+    found, records, wrong = examine(run, recorded, no_key)
+    claims = _claims_of(run, recorded) if privacy and not wrong else []
+    nothing = not found and not recorded.success
+    fine = not wrong and not nothing and _hold(claims)
+    proof, anchored = proof_of(recorded), _anchored(run)
     if as_json:
         about = {"task": task_id, "run": recorded.run_id, "finished": recorded.when, "ok": fine}
         about["later"] = recorded.later and recorded.later.get("task_run_id")
-        cli.out.print_json({**about, "files": found, "records": records, "proof": proof})
+        cli.out.print_json({**about, "files": found, "records": records, "proof": proof, "anchor": anchored,
+                            "claims": claims})  # fmt: skip
     else:
         cli.out.heading(f"{task_id}, run {recorded.run_id}, {recorded.when[:10]} {recorded.when[11:16]} UTC")
         if recorded.later:
@@ -73,10 +83,30 @@ def command(cli: CommandLine, task: str, run_id: str | None, key: str | None, as
             cli.out.print_table([[r["status"], r["kind"], r["path"] or r["name"], r["why"]] for r in rows],
                                 ["", "kind", "file", ""])  # fmt: skip
         click.echo(f"records: {proof}")
-        click.echo(_summary(found, wrong, fine))
+        if anchored:
+            click.echo(cli.out.visible(f"anchor: {anchored}"))
+        click.echo(_summary(found, wrong, nothing))
         if encrypted := [row for row in found if row["encrypted"]]:
             click.echo(_of_keys(encrypted))
+        _print_claims(cli, claims)
     return EXIT_OK if fine else EXIT_TASK_FAILED
+
+
+Rows = list[dict[str, Any]]
+
+
+def examine(run: RunServices, recorded: Recorded, no_key: str) -> tuple[Rows, Rows, Rows]:
+    """What is to be said of a run's files, of its records, and of those of both that are not as recorded."""
+    found = [_of_its_time(run, recorded, kind, entry, no_key) for kind, entry in recorded.files]
+    named = {row["path"] for row in found if row["status"] not in _FINE}
+    records = [row for row in records_of(run, recorded) if not any(path in row["why"] for path in named)]
+    return found, records, [row for row in [*found, *records] if row["status"] not in _FINE]
+
+
+def _anchored(run: RunServices) -> str:
+    """Whether the history has what this user noted of it outside the project, and what to do where it has not."""
+    ask: Any = getattr(run.history, "anchored", None)
+    return "" if ask is None else "; ".join(filter(None, ((found := ask()).finding, found.advice)))
 
 
 def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_json: bool) -> int:
@@ -93,8 +123,86 @@ def _signatures(cli: CommandLine, reports: list[Path], given: str | None, as_jso
     return EXIT_TASK_FAILED if any(found.values()) else EXIT_OK
 
 
-def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]], fine: bool) -> str:
-    if not wrong and not fine:
+def _bundle(cli: CommandLine, name: str, given: str | None, privacy: bool, as_json: bool) -> int:
+    from pamola_tasks_audit.source import counted
+
+    try:
+        bundle = Bundle(Path(name))
+    except NoBundle as problem:
+        raise UsageError(str(problem)) from None
+    project, root = cli.kernel.services(None, upto="encryption"), cli.kernel.project.root
+    own = getattr(project.encryption, "sign", lambda data: None)(b"")
+    public = own[0] if own and given is None else None
+    if public is None and (given is not None or (root / PUBLIC).is_file()):
+        public = public_key(given, root)
+    problems, (known, history) = bundle.problems(), _in_history(project, bundle)
+    if known and given is None and not bundle.public_key:
+        public = None  # it may be older than the key
+    if public is not None and (why := bundle.problem_of_signature(public)):
+        problems[MANIFEST] = why
+    elif known is False and not (own and public == own[0]):
+        problems.setdefault(MANIFEST, history)
+    names = sorted({*bundle.sizes, *bundle.listed})
+    rows = [{"path": n, "status": "altered" if n in problems else "ok", "why": problems.get(n, "")} for n in names]
+    claims = []
+    for table in bundle.tables if privacy and not problems else ():
+        if table["encrypted"] == "none":
+            with bundle.open(table["file"]) as file:
+                claims += [{"table": table["name"], **c._asdict()} for c in counted(cli.kernel, file, table)]
+        else:
+            claims.append({"table": table["name"], "what": "k", "stated": None, "counted": None, "holds": None,
+                           "why": "it is encrypted: decrypt it to count in it"})  # fmt: skip
+    fine = not problems and _hold(claims)
+    signed = "with this public key" if public and MANIFEST not in problems else bundle.public_key and "unchecked"
+    if as_json:
+        about = {"ok": fine, "public_key": public or bundle.public_key or None, "signed": signed or "not signed"}
+        cli.out.print_json({**about, "files": rows, "claims": claims})
+        return EXIT_OK if fine else EXIT_TASK_FAILED
+    cli.out.print_table([[row["status"], row["path"], row["why"]] for row in rows], ["", "file", ""])
+    if public is None:
+        who = "say --public-key KEY to check whose" if bundle.public_key else history or "nothing shows who made it"
+        cli.out.note(f"{'signed, and not checked' if bundle.public_key else 'not signed'}: {who}")
+    _print_claims(cli, claims)
+    return EXIT_OK if fine else EXIT_TASK_FAILED
+
+
+def _in_history(project: RunServices, bundle: Bundle) -> tuple[bool | None, str]:
+    """Whether this project made a bundle, as far as its history says (None where it does not), in words too."""
+    notes: Any = getattr(vars(project).get("history"), "notes", None)
+    task, run = bundle.manifest.get("task"), bundle.manifest.get("run")
+    sha256 = hashlib.sha256(bundle.signed).hexdigest()
+    known = [note for note in (notes(RELEASED) if notes else ()) if note.get("task") == task]
+    if any(note.get("manifest_sha256") == sha256 for note in known):
+        if any(note.get("manifest_sha256") == sha256 for note in notes(RELEASED, proven=True)):
+            return True, "the history of this project has this manifest"
+        return None, "the history of this project has this manifest, in a line that was not made with its key"
+    if any(note.get("run") == run for note in known):
+        return False, "this project made that release with another manifest"
+    return None, f"the history of this project has no release of run {run}" if known else ""
+
+
+def _claims_of(run: RunServices, recorded: Recorded) -> Rows:
+    from pamola_tasks_audit.source import ReleaseRefused, claims_of
+
+    try:
+        return claims_of(run, recorded.run_id, recorded.record) if recorded.record is not None else []
+    except ReleaseRefused as problem:
+        return [{"table": "", "what": "", "stated": None, "counted": None, "holds": None, "why": str(problem)}]
+
+
+def _hold(claims: Rows) -> bool:
+    return all(claim["holds"] is not False for claim in claims)
+
+
+def _print_claims(cli: CommandLine, claims: Rows) -> None:
+    for claim in claims:
+        state = {True: "ok", False: "not met", None: "not counted"}[claim["holds"]]
+        text = f"{claim['what']}: stated {claim['stated']}, counted {claim['counted']}"
+        click.echo(cli.out.visible(f"{state}  {claim['table']}: {claim['why'] or text}"))
+
+
+def _summary(found: list[dict[str, Any]], wrong: list[dict[str, Any]], nothing: bool) -> str:
+    if not wrong and nothing:
         return "nothing was verified: this run failed before it recorded a file"
     if not wrong:
         return f"{len(found)} as recorded" if found else "this run recorded no files"
@@ -122,6 +230,23 @@ def _run_of(kernel: KernelView, task: str) -> tuple[RunServices, str]:
         return kernel.services(task, upto="lock"), str(problem)
     except PamolaTaskError:  # the task is gone, or cannot be configured any more: what it left can be looked at
         return kernel.inspect(task), "its task cannot be configured"
+
+
+def _of_its_time(
+    run: RunServices, recorded: Recorded, kind: str, entry: Mapping[str, Any], no_key: str
+) -> dict[str, Any]:
+    """A file of a run as it is now or, of an older run, as it is kept since a newer one took its place.
+
+    Where none that is kept is as recorded, that which is kept as the run's own.
+    """
+    row = _verified(run, kind, entry, no_key)
+    if recorded.newest or kind != "output" or row["status"] in (*_FINE, "unknown"):
+        return row
+    ask: Any = getattr(run.places, "kept", lambda path: [])
+    kept = [_verified(run, kind, {**entry, "path": path}, no_key) for path in ask(str(entry.get("path")))]
+    if found := next((each for each in kept if each["status"] == "ok"), None):
+        return {**found, "why": "kept since a newer run took its place"}
+    return next((each for each in kept if f"/{recorded.run_id}/" in each["path"]), row)
 
 
 def _verified(run: RunServices, kind: str, entry: Mapping[str, Any], no_key: str) -> dict[str, Any]:

@@ -36,6 +36,14 @@ def pamola_provide_checkpoints(run: RunServices) -> Checkpoints:
 
 
 @hookimpl
+def pamola_check_plan(run: RunServices) -> list[str]:
+    """Refuse to keep older tables where the layout has no place for them."""
+    from pamola_tasks_checkpoints.earlier import problems
+
+    return list(problems(run, run.config.plugin("checkpoints").keep_releases))
+
+
+@hookimpl
 def pamola_add_commands() -> dict[str, Command]:
     about = "List a task's finished steps, or delete their checkpoints."
     target = "pamola_tasks_checkpoints.command:checkpoints"

@@ -11,11 +11,12 @@ from pamola_tasks.errors import EncryptionError
 from pamola_tasks.operation import operation_seed
 from pamola_tasks.record import SavedOutput, SavedStep, now, rfc3339
 from pamola_tasks.storage.staging import StepStaging, offer
+from pamola_tasks_checkpoints.earlier import EarlierTables
 from pamola_tasks_checkpoints.entries import DROPPED, METRICS, keep_metrics, kept_metrics, locked, saved_artifact
 from pamola_tasks_checkpoints.fingerprint import ENCRYPTION_KEY, changes, concealed, mark_of, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices, StagedStep
@@ -32,6 +33,7 @@ class RunCheckpoints:
     def __init__(self, run: RunServices) -> None:
         self._run = run
         self._claims: dict[str, str] = {}
+        self._intact: set[str] = set()  # steps of which the outputs are as they were
         self._parts: dict[str, dict[str, str]] = {}  # the fingerprint of each step that was looked at
 
     # ------------------------------------------------------------ what a subclass writes
@@ -87,9 +89,11 @@ class RunCheckpoints:
             return "" if step.id in self._loaded else self.doubted().get(step.id, "")
         if reasons := self._reasons(saved, parts):
             return "; ".join(reasons)
-        dropped = [output.name for output in saved.outputs if output.kind == DROPPED]
-        if dropped and self._first_changed:
-            return f"{', '.join(dropped)} was deleted after the last run, and step {self._first_changed} has to run"
+        if step.id in self._needed:
+            dropped = ", ".join(output.name for output in saved.outputs if output.kind == DROPPED)
+            advice = ": run all steps, or keep it with `checkpoints.keep_intermediate: true`"
+            why = f"{dropped} was deleted after the last run, and step {self._needed[step.id]} has to run"
+            return why + (advice if self._run.options.selection else "")
         for output in saved.outputs:
             if output.kind != METRICS:
                 self._claims[str(run.files.root / output.path)] = step.id
@@ -100,17 +104,42 @@ class RunCheckpoints:
         """Why a step cannot be skipped to its record, in words; empty where it can."""
         if ENCRYPTION_KEY in saved.fingerprint:
             parts[ENCRYPTION_KEY] = self._key_at_hand()
-        return changes(saved.fingerprint, parts) or self.verify(saved) or self._locked(saved)
+        if reasons := changes(saved.fingerprint, parts):
+            return reasons
+        if saved.step_id not in self._intact:  # hashed once, until a step has run
+            if reasons := self.verify(saved) or self._locked(saved):
+                return reasons
+            self._intact.add(saved.step_id)
+        return []
 
     @cached_property
-    def _first_changed(self) -> str:
-        """The first step of the plan that would run, though all that others left were there; empty where none would."""
-        for step in self._run.plan:
-            saved = self._usable.get(step.id)
-            if saved is None or self._reasons(saved, self._fingerprint(step)):
-                return step.id
-            self._offer(saved)
-        return ""
+    def _needed(self) -> dict[str, str]:
+        """Steps of which a deleted dataset is read by a step that may run, and the first step that changed.
+
+        Also what is behind a step that runs may run: what it reads may be another then.
+        """
+        plan, left_out = self._run.plan, self._run.options.selection.left_out(self._run.plan)
+        usable = {step.id: saved for step in plan if (saved := self._usable.get(step.id))}
+        dropped = {o.name: id_ for id_, saved in usable.items() for o in saved.outputs if o.kind == DROPPED}
+        running: list[str] = []
+        for step in plan if dropped else ():
+            saved, needs = usable.get(step.id), plan.needs(step)
+            known = all(name in usable and name not in running for name in needs)
+            if saved and (step.id in left_out or (known and not self._reasons(saved, self._fingerprint(step)))):
+                self._offer(saved)
+            elif step.id not in left_out:
+                running.append(step.id)
+        needed: dict[str, str] = {}
+        before = -1
+        while before != (before := len(needed) + len(running)):
+            for step in plan:
+                if step.id not in {*left_out, *running} and not set(plan.needs(step)).isdisjoint(running):
+                    running.append(step.id)
+                if step.id in running:
+                    writers = {dropped[name] for name in step.reads if name in dropped}
+                    needed |= dict.fromkeys(writers, running[0])
+                    running += writers - {*left_out, *running}
+        return needed
 
     def _offer(self, saved: SavedStep) -> None:
         for output in saved.outputs:
@@ -174,7 +203,16 @@ class RunCheckpoints:
         self, step: Step, staged: StagedStep | None, record: StepRecord
     ) -> tuple[list[DatasetRecord], list[Artifact]]:
         """Rename what was staged into place, and keep a record of the step."""
+        settings = self._run.config.plugin("checkpoints")  # where that plugin is not loaded, nothing is kept
+        earlier = EarlierTables(self._run, getattr(settings, "keep_releases", 0))
+        with earlier.kept(staged, self._loaded) as forget_oldest:
+            return self._publish(step, staged, record, forget_oldest)
+
+    def _publish(
+        self, step: Step, staged: StagedStep | None, record: StepRecord, forget_oldest: Callable[[], None]
+    ) -> tuple[list[DatasetRecord], list[Artifact]]:
         run, parts = self._run, self._parts[step.id]
+        self._intact.clear()
         datasets, artifacts = staged.publish() if staged is not None else ([], [])
         if staged is not None:
             for name in step.reads:
@@ -208,6 +246,7 @@ class RunCheckpoints:
             run_seed=run.record.seed,
         )
         try:
+            forget_oldest()
             self.save(saved)
         except Exception:  # a step that failed leaves nothing
             for output in outputs:

@@ -1,4 +1,4 @@
-"""Completion of the ids of tasks and steps, in the arguments and options of any command that are called so."""
+"""Completion of the ids of tasks, steps and runs, in the arguments and options of any command that are called so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def completing(command: click.Command, kernel: Callable[[], Kernel], words: Sequence[str]) -> click.Command:
-    """The command, of which parameters complete: arguments `task` and `tasks`, options whose metavar is STEP.
+    """The command, of which parameters complete: `task`, `tasks`, `run_id`, `runs`, and options whose metavar is STEP.
 
     Args:
         command: Any command.
@@ -31,6 +31,11 @@ def completing(command: click.Command, kernel: Callable[[], Kernel], words: Sequ
 
 def _completing(parameter: click.Parameter, kernel: Callable[[], Kernel], words: Sequence[str]) -> click.Parameter:
     find: Callable[[click.Context], Iterable[str]]
+
+    def tasks_named() -> list[str]:
+        # click leaves out arguments where the last option has no value yet
+        return [word for word in words if word in kernel().tasks.known()]
+
     if isinstance(parameter, click.Argument) and parameter.name in ("task", "tasks"):
 
         def find(ctx: click.Context) -> Iterable[str]:
@@ -39,9 +44,14 @@ def _completing(parameter: click.Parameter, kernel: Callable[[], Kernel], words:
     elif parameter.metavar == "STEP":
 
         def find(ctx: click.Context) -> Iterable[str]:
-            # click leaves out arguments where the last option has no value yet
-            tasks = [word for word in words if word in kernel().tasks.known()]
-            return [step.id for task in tasks for step in kernel().plan(task).plan]
+            return [step.id for task in tasks_named() for step in kernel().plan(task).plan]
+
+    elif parameter.name in ("run_id", "runs"):
+
+        def find(ctx: click.Context) -> Iterable[str]:
+            records: Any = getattr(kernel().services(None, upto="history").history, "records", list)
+            named = tasks_named()
+            return [str(record["task_run_id"]) for record in records() if record.get("task_id") in named]
 
     else:
         return parameter

@@ -17,7 +17,7 @@ _ADVICE = {
 @click.command("completion")
 @click.argument("shell", type=click.Choice([*_ADVICE]))
 def command(shell: str) -> None:
-    """Print the script that completes `pamola-task` in this shell."""
+    """Print the script with which this shell completes commands, options, tasks, steps and runs of `pamola-task`."""
     made = get_completion_class(shell)
     assert made is not None
     completion = made(cli, {}, "pamola-task", "_PAMOLA_TASK_COMPLETE")

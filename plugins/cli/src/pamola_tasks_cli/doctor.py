@@ -70,6 +70,8 @@ def _plugins(cli: Invocation) -> list[Diagnosis]:
     found += [Diagnosis("error", f"plugin {name}", missing, advice) for name in cli.plugins.required_missing()]
     found += [Diagnosis("note", f"plugin {r.label}", r.reason) for r in cli.plugins.records if r.status == "blocked"]
     found += [Diagnosis("warning", "plugins", text) for text in cli.plugins.passed_over()]
+    files = (record for record in cli.plugins.loaded if record.file)
+    found += [Diagnosis("note", f"plugin {r.name}", f"the file {r.file}, sha256 {r.sha256}") for r in files]
     advice = "remove it, or install the distribution again: no plugin is loaded from it"
     found += [Diagnosis("warning", "plugins", f"{path} is left from an installation", advice) for path in leftovers()]
     return [*found, Diagnosis("ok", "plugins", f"{len(cli.plugins.loaded)} loaded")]

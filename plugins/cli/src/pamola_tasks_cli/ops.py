@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from pamola_tasks import Operation
 from pamola_tasks.errors import PluginError
 from pamola_tasks.parameters import annotations_of, describe
 from pamola_tasks.registry import RegisteredOperation
@@ -53,6 +54,7 @@ def _document(operation: RegisteredOperation) -> dict[str, Any]:
         "operation": operation.name,
         "version": cls.version,
         "category": cls.category,
+        "scope": _scope(cls),
         "distribution": operation.distribution,
         "description": summary(cls),
         "documentation": documentation(cls),
@@ -70,6 +72,12 @@ def _document(operation: RegisteredOperation) -> dict[str, Any]:
     }
 
 
+def _scope(cls: type[Operation]) -> str:
+    """What a row follows from; a property says it of a step only, unless it is the one that is inherited."""
+    stated: Any = cls.scope
+    return "table" if stated is Operation.scope else stated if isinstance(stated, str) else "depends on parameters"
+
+
 def _default(field: attrs.Attribute[Any]) -> Any:
     default: Any = field.metadata.get("template", field.default)
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
@@ -79,7 +87,8 @@ def _default(field: attrs.Attribute[Any]) -> Any:
 
 def _print_one(found: dict[str, Any]) -> None:
     heading(f"{found['operation']} {found['version']}")
-    facts([("from", found["distribution"] or "this project"), ("category", found["category"])])
+    stated = [(key, found[key]) for key in ("category", "scope")]
+    facts([("from", found["distribution"] or "this project"), *stated])
     click.echo(f"\n{found['documentation']}\n")
     rows = []
     for name, p in found["parameters"].items():

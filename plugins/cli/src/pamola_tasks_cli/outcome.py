@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,31 +10,6 @@ from pamola_tasks_cli.output import duration, facts, from_here, listed, program,
 
 if TYPE_CHECKING:
     from pamola_tasks.outcome import Outcome
-
-
-_STEP = ("step", "operation", "status", "seconds", "reason", "made_by", "metrics")
-_OUTPUT = ("name", "path", "rows", "sha256", "bytes", "encrypted")
-
-
-def as_document(outcome: Outcome) -> dict[str, Any]:
-    """A run's outcome for machines."""
-    record = outcome.record
-    return {
-        "task": outcome.task_id,
-        "run": outcome.run_id,
-        "status": outcome.status,
-        "success": outcome.success,
-        "seconds": round(record.seconds, 3),
-        "seed": record.seed,
-        "resumed_from": record.resumed_from,
-        "steps": [
-            {name: getattr(step, name) for name in _STEP} | {"seconds": round(step.seconds, 6)} for step in record.steps
-        ],
-        "outputs": [{name: getattr(output, name) for name in _OUTPUT} for output in record.outputs],
-        "warnings": record.warnings,
-        "error": record.error,
-        "report": str(outcome.report) if outcome.report else None,
-    }
 
 
 def print_outcome(outcome: Outcome, asked: str) -> None:
@@ -46,7 +21,7 @@ def print_outcome(outcome: Outcome, asked: str) -> None:
     click.echo(
         f"{click.style(outcome.task_id, bold=True)} {click.style(word, fg=colour)} in {duration(record.seconds)}"
     )
-    rows = [("steps", _steps(outcome))]
+    rows = [("steps", _steps(outcome)), *_verdict(outcome)]
     if not outcome.success and record.error:
         where = f" in step {record.error['step']}" if record.error.get("step") else ""
         rows.append(("error", f"{record.error['message']}{where and f' ({where.strip()})'}"))
@@ -69,6 +44,15 @@ def print_outcome(outcome: Outcome, asked: str) -> None:
     if not outcome.success:
         rows.append(("go on", f"{program()} run {asked}"))
     facts(rows)
+
+
+def _verdict(outcome: Outcome) -> list[tuple[str, str]]:
+    """The verdict on the outputs, where there are any, and why it is not a plain one."""
+    verdict = outcome.record.verdict
+    if not verdict["datasets"] and all(output.internal for output in outcome.record.outputs):
+        return []
+    said = [f"{verdict['verdict']}: {verdict['sentence']}", *verdict["reasons"], *verdict["open_questions"]]
+    return listed("verdict", said)
 
 
 def _steps(outcome: Outcome) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,9 +33,8 @@ def command(cli: Invocation, as_json: bool) -> None:
     for row in rows:
         hooks = ", ".join(hook.removeprefix("pamola_") for hook in row["hooks"])
         answers = row["reason"] or ", ".join(row["services"]) or hooks
-        cells.append(
-            [row["name"], f"{row['distribution']} {row['version']}".strip() or "by hand", row["status"], answers]
-        )
+        origin = f"{row['distribution']} {row['version']}".strip() or os.path.relpath(row["file"] or "by hand")
+        cells.append([row["name"], origin, row["status"], answers])
     print_table(cells, ["plugin", "distribution", "status", "answers"])
     click.echo()
     heading("services")

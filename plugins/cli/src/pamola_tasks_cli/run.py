@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pamola_tasks.errors import EXIT_OK, PluginError, UsageError
+from pamola_tasks.errors import EXIT_OK, EXIT_USAGE, PluginError, UsageError
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import RawValue, RunOptions
-from pamola_tasks_cli.outcome import as_document, print_outcome
+from pamola_tasks_cli.outcome import print_outcome
 from pamola_tasks_cli.output import print_json
 
 if TYPE_CHECKING:
@@ -122,9 +122,10 @@ def command(
         return EXIT_OK
     outcome = cli.kernel.run(task, options=options)
     if as_json:
-        print_json(as_document(outcome))
+        print_json(outcome.to_dict())
     else:
-        print_outcome(outcome, task)
+        again = bool(overrides or options.selection) and outcome.exit_code != EXIT_USAGE  # which may be what is wrong
+        print_outcome(outcome, f"{task}  (with the same options)" if again else task)
     return outcome.exit_code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pamola_tasks.errors import EXIT_OK
-from pamola_tasks_cli.outcome import as_document, print_outcome
+from pamola_tasks_cli.outcome import print_outcome
 from pamola_tasks_cli.output import note, print_json, visible
 from pamola_tasks_cli.show import plan_document, print_plan
 
@@ -35,7 +35,7 @@ def print_ends(cli: Invocation, outcomes: Iterable[TaskOutcome], *, as_json: boo
         if not ended.success and (code == EXIT_OK or ended.interrupt is not None):
             code = ended.exit_code
         counted[_word(ended)] += 1
-        shown.append(as_document(ended.outcome) if ended.outcome is not None else _document(ended))
+        shown.append(ended.outcome.to_dict() if ended.outcome is not None else _document(ended))
         if as_json:
             continue
         if ended.outcome is not None:

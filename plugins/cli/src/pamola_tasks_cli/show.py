@@ -47,6 +47,7 @@ def plan_document(run: RunServices, steps: Sequence[Any]) -> dict[str, Any]:
             "from": found.step.distribution,
             "reads": list(found.step.reads),
             "writes": list(found.step.writes),
+            "scope": found.step.operation.scope,
             "parameters": run.redact.value(found.step.operation.parameters()),
             "would": found.action,
             "reason": found.reason,

@@ -28,17 +28,25 @@ _NEXT = {
 
 @click.command("status")
 @click.argument("task", required=False)
+@click.option("--watch", is_flag=True, help="Follow what runs until it ends or Ctrl-C; with --json a line per change.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def command(cli: Invocation, task: str | None, as_json: bool) -> None:
+def command(cli: Invocation, task: str | None, watch: bool, as_json: bool) -> None:
     """Show what is running and how each task, or TASK, ended: done, failed, interrupted, aborted or never run."""
     kernel = cli.kernel
     if task:
         seen = kernel.inspect(task)  # an error that says which was meant, where there is no such task
-        rows = [status_of(seen, seen.record.task_id)]
+        tasks = [seen.record.task_id]
     else:
         seen = kernel.services(None, upto="lock")
-        rows = [status_of(seen, task_id) for task_id in kernel.task_ids()]
+        tasks = kernel.task_ids()
+    rows = [status_of(seen, task_id) for task_id in tasks]
+    if watch:
+        from pamola_tasks_cli.watching import follow
+
+        rows = follow(seen, rows, lambda: [status_of(seen, task_id) for task_id in tasks], as_json=as_json)
+    if watch and as_json:
+        return
     if as_json:
         print_json(rows[0] if task else rows)
     elif task:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,14 @@ from pamola_tasks.errors import (
     UnknownOperationError,
     UsageError,
 )
-from pamola_tasks.parameters import annotations_of
+from pamola_tasks.operation import INFRASTRUCTURE_KEYS, SERVICE_KEYS, SWITCH_KEYS
+from pamola_tasks.parameters import annotations_of, closest
 from pamola_tasks.plan import STEP_OPTIONS
+from pamola_tasks_config.schema import kinds
 
 if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
+    from pamola_tasks.plan import Step
 
 
 class DeclaredTask(BaseTask):
@@ -38,7 +42,13 @@ class DeclaredTask(BaseTask):
 
     def configure_operations(self) -> None:
         """Add what the file lists."""
-        add_listed(self, self.config.operations, "operations", self.config.problem_at)
+        config = self.config
+        wrong = [
+            config.problem_at((key,), f"{key!r} is an option of a step: write it beside an operation", at_key=True)
+            for key in STEP_OPTIONS
+            if key in getattr(config, "parameters", ())
+        ]
+        add_listed(self, config.operations, "operations", config.problem_at, wrong)
 
 
 class ConfiguredTask(BaseTask):
@@ -55,9 +65,12 @@ _LISTED_KEYS = frozenset(
     "operation class_name parameters scope dataset_name task_operation_id task_operation_order_index".split()
 )
 
+_PASSED_OVER = (*SERVICE_KEYS, *INFRASTRUCTURE_KEYS, *SWITCH_KEYS)  # with a warning
+_OF_TASK = "a key of the task: write it at the top level, outside `operations`"
+
 
 @attrs.frozen
-class _Listed:
+class Listed:
     """An operation as a list has it."""
 
     name: str
@@ -66,9 +79,12 @@ class _Listed:
     parameters_key: str  # which holds its parameters
     step: dict[str, Any]  # options of the step
     fields: list[str]  # of its scope
+    misplaced: list[str]  # keys beside it that belong elsewhere
 
 
-def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Callable[..., str]) -> None:
+def add_listed(
+    task: BaseTask, entries: Sequence[Any], key: str, problem_at: Callable[..., str], wrong: Sequence[str] = ()
+) -> None:
     """Add operations from their description in a file or list.
 
     Args:
@@ -76,40 +92,50 @@ def add_listed(task: BaseTask, entries: Sequence[Any], key: str, problem_at: Cal
         entries: The descriptions.
         key: The key that holds them.
         problem_at: Puts the place before a message about it; see `Config.problem_at`.
+        wrong: What is wrong beside the list.
 
     Raises:
-        ConfigurationError: All that is wrong with them, each with its place.
+        ConfigurationError: All that is wrong with them, and with the data that those which could be added name, each
+            with its place.
     """
-    problems: list[str] = []
+    problems = list(wrong)
+    known: Any = () if task.kernel is None else task.kernel.operations
     for number, entry in enumerate(entries):
         try:
-            listed = _listed(entry)
+            listed = read_entry(entry, known)
         except ConfigurationError as error:
             problems.append(problem_at((key, number), str(error)))
             continue
+        for path, message in _misplaced(listed, entry, _parameters_of(task, listed)):
+            problems.append(problem_at((key, number, *path), message, at_key=True))
         for refusal in _add(task, listed):
             for path, message, at_key in _problems_of(refusal, listed):
                 problems.append(problem_at((key, number, *path), message, at_key=at_key))
     if problems:
-        raise ConfigurationError(problems=tuple(problems))
+        session: Any = task._session
+        look = getattr(session.run.data_source, "plan_problems", None)  # all that is wrong is told at once
+        raise ConfigurationError(problems=(*problems, *(look(session.run.plan) if look is not None else ())))
 
 
-def _listed(entry: Any) -> _Listed:
+def read_entry(entry: Any, known: Container[str] = ()) -> Listed:
+    """An operation of a list; `ConfigurationError` where it is none. `known` has the names of operations."""
     if isinstance(entry, str):
         entry = {entry: {}}
     if not isinstance(entry, Mapping):
         raise ConfigurationError("expected an operation's name with its parameters")
     step = {key: entry[key] for key in STEP_OPTIONS if key in entry}
     if "operation" in entry or "class_name" in entry:
-        unknown = sorted(set(entry) - _LISTED_KEYS - set(STEP_OPTIONS))
-        if unknown:
-            raise ConfigurationError(f"unknown key {unknown[0]!r} beside the operation")
+        misplaced = [key for key in entry if key not in _LISTED_KEYS and key not in STEP_OPTIONS]
         name_key = "class_name" if entry.get("class_name") else "operation"
         name, parameters_key = entry[name_key], "parameters"
         if "task_operation_id" in entry:
             step.setdefault("id", str(entry["task_operation_id"]))
     else:
-        names = [key for key in entry if key not in STEP_OPTIONS]
+        beside = names = [key for key in entry if key not in STEP_OPTIONS]
+        if len(names) > 1:
+            like_one = (key for key in names if isinstance(entry[key], Mapping | None))
+            names = [key for key in names if key in known] or list(like_one) or names
+        misplaced = [key for key in beside if key not in names]
         if len(names) != 1:
             found = ", ".join(map(str, names)) or "none"
             raise ConfigurationError(f"expected one operation beside {', '.join(STEP_OPTIONS)}; found {found}")
@@ -122,10 +148,46 @@ def _listed(entry: Any) -> _Listed:
         parameters.setdefault("dataset_name", entry["dataset_name"])
     scope = entry.get("scope") or {}
     fields = list(scope.get("target") or ()) if isinstance(scope, Mapping) else []
-    return _Listed(name, name_key, parameters, parameters_key, step, fields)
+    return Listed(name, name_key, parameters, parameters_key, step, fields, misplaced)
 
 
-def _add(task: BaseTask, listed: _Listed) -> Iterator[PamolaTaskError]:
+def place_of(entries: Sequence[Any], step: Step, named: str) -> tuple[str | int, ...] | None:
+    """Where a list of operations has this text for a step: in the entry that is most like it; None where it has not."""
+    found: list[tuple[tuple[bool, int], tuple[str | int, ...]]] = []
+    stated = step.operation.parameters()
+    for number, entry in enumerate(entries):
+        with contextlib.suppress(ConfigurationError):
+            listed, path = read_entry(entry, (step.name,)), _path_to(named, entry)
+            if listed.name == step.name and path is not None:
+                alike = sum(str(stated.get(key)) == str(value) for key, value in listed.parameters.items())
+                found.append(((listed.step.get("id") == step.id, alike), (number, *path)))
+    return max(found, key=lambda one: one[0], default=(None, None))[1]
+
+
+def _path_to(named: str, stated: Any) -> tuple[str | int, ...] | None:
+    """The keys and numbers that lead to a text, which may be a key itself."""
+    if stated == named:
+        return ()
+    if isinstance(stated, Mapping) and named in stated:
+        return (named,)
+    inside: Any = stated.items() if isinstance(stated, Mapping) else ()
+    if isinstance(stated, list | tuple):
+        inside = enumerate(stated)
+    paths = ((key, _path_to(named, part)) for key, part in inside)
+    return next(((key, *path) for key, path in paths if path is not None), None)
+
+
+def _parameters_of(task: BaseTask, listed: Listed) -> list[str]:
+    """Names of an operation's parameters; none where there is no such operation."""
+    if task.kernel is None:
+        return []
+    try:
+        return [field.alias for field in attrs.fields(task.kernel.operations.get(listed.name).cls) if field.init]
+    except (ConfigurationError, PluginError):  # which is a problem of its own
+        return []
+
+
+def _add(task: BaseTask, listed: Listed) -> Iterator[PamolaTaskError]:
     """Add one, or one a field; what was refused."""
     if task.kernel is None:
         raise UsageError(f"task {task.task_id} is not initialized: call initialize() or run() first")
@@ -161,7 +223,7 @@ def _with_input(task: BaseTask, cls: type[Operation], parameters: dict[str, Any]
     return {**parameters, readers[0]: available[0]} if available else parameters
 
 
-def _problems_of(error: PamolaTaskError, listed: _Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+def _problems_of(error: PamolaTaskError, listed: Listed) -> Iterator[tuple[tuple[str, ...], str, bool]]:
     """For each problem its path within the entry, the message, and whether it is about the key there."""
     named = (listed.name_key,), listed.name_key == listed.name
     if isinstance(error, UnknownOperationError | PluginError):
@@ -174,3 +236,29 @@ def _problems_of(error: PamolaTaskError, listed: _Listed) -> Iterator[tuple[tupl
                 yield named[0], problem, named[1]
     else:
         yield (), str(error), False
+
+
+def _misplaced(listed: Listed, entry: Any, fields: Sequence[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Keys that do not belong where they stand, each with its path and where it does; parameters are put there."""
+    short = listed.name == listed.name_key
+    options = (*STEP_OPTIONS, *fields, *(() if short else ("parameters",)))
+    for name in listed.misplaced:
+        meant = closest(name, options)
+        message = f"unknown key {name!r} beside the operation" + (f": did you mean {meant!r}?" if meant else "")
+        if name in fields:
+            listed.parameters.setdefault(name, entry[name])
+            under = f"{listed.name}, indented further" if short else "`parameters`"
+            message = f"{name!r} is a parameter of {listed.name}: write it under {under}"
+        elif name in kinds():
+            message = f"{name!r} is {_OF_TASK}"
+        yield (name,), message
+    for name in [name for name in listed.parameters if fields and name not in (*fields, *_PASSED_OVER)]:
+        beside = listed.name if short else f"`{listed.name_key}`"
+        if name in STEP_OPTIONS:
+            message = f"{name!r} is an option of the step: write it beside {beside}, not among its parameters"
+        elif name in kinds():
+            message = f"{name!r} is {_OF_TASK}"
+        else:
+            continue
+        del listed.parameters[name]
+        yield (listed.parameters_key, name), message

@@ -45,6 +45,13 @@ class Node:
             node = node.value.get(key) if node is not None and isinstance(node.value, dict) else None
         return node
 
+    def below_at(self, part: str | int) -> Node | None:
+        """The value of a key, or the item of this number; None where there is none."""
+        if isinstance(self.value, dict) and isinstance(part, str):
+            return self.value.get(part)
+        found = isinstance(self.value, list) and isinstance(part, int) and part < len(self.value)
+        return self.value[part] if found else None  # type: ignore[index, return-value]
+
     def mapping(self, *path: str) -> dict[str, Any]:
         """The mapping at a path, without places; empty where there is none."""
         node = self.at(*path)
@@ -108,11 +115,12 @@ def changed(value: Any, change: Callable[[Any, ValuePath], Any], path: ValuePath
     return change(value, path)
 
 
-def put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
+def put(values: Any, path: ValuePath, value: Any) -> None:
     """Set the value at a path; other values on the way are replaced by mappings."""
     *parents, last = path
-    for part in parents:
-        if not isinstance(values.get(part), dict):
+    for part, following in zip(parents, path[1:], strict=True):
+        kind = list if isinstance(following, int) else dict
+        if not isinstance(part, int) and not isinstance(values.get(part), kind):
             values[part] = {}
         values = values[part]
     values[last] = value

@@ -78,6 +78,10 @@ def pamola_add_diagnoses(project: Project | None) -> list[Diagnosis]:
 
 @hookimpl
 def pamola_check_plan(run: RunServices, plan: Plan) -> list[str]:
+    from pamola_tasks_config.task_config import without_effect
+
+    for warning in without_effect(run, plan):
+        run.warn(warning)
     if not getattr(run.config, "locked", ()):
         return []
     from pamola_tasks_config.decided import changed_in_plan

@@ -30,6 +30,7 @@ from pamola_tasks_config.fitting import (
     plain,
 )
 from pamola_tasks_config.layers import ENVIRONMENT, TASK_FILE, WRITTEN, FileLayer, problem_in
+from pamola_tasks_config.machine import usual_limit_mb
 from pamola_tasks_config.schema import FOLDERS, SHOWN, WITHOUT_EFFECT, TaskKeys, is_section, kind_at, kinds
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def resolve(project: Project, task_id: str, layers: Iterable[ConfigLayer], setti
     keys.task_id = task_id or keys.task_id
     if ("encryption_mode",) not in winners and keys.use_encryption:
         keys.encryption_mode = "simple"
+    if keys.memory_limit_mb is None:
+        keys.memory_limit_mb = usual_limit_mb()
     return Resolved(
         keys=keys,
         sections={key: value for key, value in made.items() if key not in kinds()},
@@ -196,11 +199,13 @@ def _origins(winners: Mapping[KeyPath, Entry], keys: TaskKeys, redact: Redactor)
     for path, entry in winners.items():
         # Overridden values are shown as written: their references are not looked up.
         lower = tuple(origin(path, other, other.value) for other in entry.overridden)
-        found[dotted(path)] = origin(path, entry, entry.shown, lower)
+        shown = keys.memory_limit_mb if path == ("memory_limit_mb",) else entry.shown  # null stands for a number
+        found[dotted(path)] = origin(path, entry, shown, lower)
     for path, value in leaves({field.name: plain(getattr(keys, field.name)) for field in attrs.fields(TaskKeys)}):
         covered = any(path[:length] in winners for length in range(1, len(path) + 1))
         if not covered and not (value == {} and any(leaf[: len(path)] == path for leaf in winners)):
-            found[dotted(path)] = Origin(value=value, layer="default", place="built in")
+            place = "a quarter of this machine's memory" if path == ("memory_limit_mb",) else "built in"
+            found[dotted(path)] = Origin(value=value, layer="default", place=place)
     return found
 
 

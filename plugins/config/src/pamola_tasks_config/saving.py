@@ -14,9 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks.errors import ConfigurationError, ValidationError
+from pamola_tasks.errors import ConfigurationError, UsageError, ValidationError
+from pamola_tasks.parameters import ValuePath
 from pamola_tasks.storage.files import check_name
 from pamola_tasks_config.cascade import Entry
+from pamola_tasks_config.declared import read_entry
 from pamola_tasks_config.document import Document, KeyPath, Node, dotted, in_words, leaves, nested, put, scalars
 from pamola_tasks_config.documents import CONFIGS, find_file, format_of, parse, read_file
 from pamola_tasks_config.fitting import has_reference, is_secret, plain
@@ -58,6 +60,44 @@ def _of_task(entry: Entry) -> bool:
     if entry.layer.name in (COMMAND_LINE, TASK_FILE, TASK_CLASS):
         return True
     return isinstance(entry.layer, FileLayer) and entry.layer.base[:1] == ("tasks",)
+
+
+def copy_task(
+    project: Project,
+    winners: Mapping[KeyPath, Entry],
+    target: str,
+    operation: tuple[str, int],
+    parameters: Mapping[str, Any],
+    *,
+    overwrite: bool,
+) -> str | None:
+    """Write a copy of a task's file; see `TaskConfig.copy_with`."""
+    listed = winners.get(("operations",))
+    layer = None if listed is None else listed.layer
+    if not isinstance(layer, FileLayer) or layer.name != TASK_FILE:
+        return None
+    document = read_file(project.files, layer.document.name)
+    if document is None or document.problems:
+        return None
+    there = document.root.plain()
+    entries = [(number, read_entry(entry)) for number, entry in enumerate(there.get("operations") or [])]
+    found = [(number, entry) for number, entry in entries if entry.name == operation[0]]
+    if operation[1] >= len(found):
+        return None
+    number, entry = found[operation[1]]
+    name = f"{target}{os.path.splitext(document.name)[1]}"
+    changes: dict[ValuePath, Any] = {
+        ("operations", number, entry.parameters_key, key): value for key, value in parameters.items()
+    }
+    if "task_id" in there:
+        changes["task_id",] = os.path.basename(target)
+    text = ("\ufeff" if document.bom else "") + edited(document, changes)
+    try:
+        with project.files.create(name, "config", exclusive=not overwrite) as file:
+            file.write(text.encode())
+    except FileExistsError:
+        raise UsageError(f"{name} is there already, and is not replaced: choose another name, or say to") from None
+    return name
 
 
 def write(project: Project, name: str, values: Mapping[KeyPath, Any]) -> None:
@@ -134,7 +174,7 @@ def _yaml(value: Any, *, flow: bool) -> str:
     return str(yaml.dump(value, Dumper=Dumper, default_flow_style=flow, **options))
 
 
-def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
+def edited(document: Document, changes: Mapping[Any, Any]) -> str:
     """The text of a file with some keys set, and nothing else changed in it.
 
     Raises:
@@ -152,10 +192,10 @@ def edited(document: Document, changes: Mapping[KeyPath, Any]) -> str:
     return document.text
 
 
-def _set(document: Document, path: KeyPath, value: Any) -> str:
+def _set(document: Document, path: ValuePath, value: Any) -> str:
     node, depth = document.root, 0
-    while depth < len(path) and isinstance(node.value, dict) and path[depth] in node.value:
-        node, depth = node.value[path[depth]], depth + 1
+    while depth < len(path) and (below := node.below_at(path[depth])) is not None:
+        node, depth = below, depth + 1
     rest = path[depth:]
     into = isinstance(node.value, dict)  # a value that stands in the way is replaced by a mapping
     for key in reversed(rest[1:] if into else rest):
@@ -163,7 +203,7 @@ def _set(document: Document, path: KeyPath, value: Any) -> str:
     return _insert(document, node, rest[0], value) if rest and into else _replace(document, node, value)
 
 
-def _set_toml(document: Document, path: KeyPath, value: Any) -> str:
+def _set_toml(document: Document, path: ValuePath, value: Any) -> str:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
@@ -191,7 +231,7 @@ def _replace(document: Document, node: Node, value: Any) -> str:
     return before + written + after
 
 
-def _insert(document: Document, parent: Node, key: str, value: Any) -> str:
+def _insert(document: Document, parent: Node, key: str | int, value: Any) -> str:
     assert isinstance(parent.value, dict)
     text = document.text
     pair = f"{_inline(key, document.format)}: {_inline(value, document.format)}"

@@ -59,12 +59,16 @@ class TaskKeys:
     use_encryption: bool = _key("Encrypt everything the run writes that holds data.", False)
     encryption_mode: str = _key("Encryption format; default simple if encryption is on.", "none", kind=EncryptionMode)
     encryption_key_path: str | None = _key("A file that holds the key.", None)
-    use_vectorization: bool = _key("Let operations work on whole columns.", False)
+    use_vectorization: bool = _key(
+        "Take tables whole that memory_limit_mb has room for, instead of chunk_size rows at a time.", False
+    )
     parallel_processes: int = _key("Number of steps that run in parallel.", 1, minimum=1)
-    use_dask: bool = _key("Let operations that can use Dask do so.", False)
-    npartitions: int = _key("Number of Dask partitions.", 4, minimum=1)
+    use_dask: bool = _key("Run steps on Dask workers, as --executor dask does (pamola-tasks-dask).", False)
+    npartitions: int = _key("Parts that operations with such a parameter divide their work into.", 4, minimum=1)
     chunk_size: int = _key("Rows processed at a time.", 100_000, minimum=1)
-    memory_limit_mb: int = _key("Memory limit that operations aim for, in MiB.", 1000, minimum=1)
+    memory_limit_mb: int | None = _key(
+        "What a whole table may take in memory (a quarter of the machine's if unset), in MiB.", None, minimum=1
+    )
     seed: int | None = _key("Random seed; drawn and recorded if unset.", None)
     log_level: str = _key("Least severe level that is logged.", "INFO", kind=LogLevel)
     scope: Scope = _key("What of the data the task is about.", Scope)

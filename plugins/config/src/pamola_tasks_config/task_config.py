@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +12,7 @@ import attrs
 from pamola_tasks.errors import ConfigurationError
 from pamola_tasks.parameters import Misfit
 from pamola_tasks.protocols import Config, ConfigLayer, Origin, Project, RunOptions
-from pamola_tasks_config.declared import ConfiguredTask
+from pamola_tasks_config.declared import ConfiguredTask, place_of
 from pamola_tasks_config.document import dotted, in_words
 from pamola_tasks_config.fitting import ConfigFitter, plain
 from pamola_tasks_config.freezing import FROZEN, frozen
@@ -21,7 +21,8 @@ from pamola_tasks_config.resolving import entry_at, resolve
 from pamola_tasks_config.schema import TaskKeys, kinds
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import Task
+    from pamola_tasks.plan import Plan, Step
+    from pamola_tasks.protocols import RunServices, Task
 
 _MISSING = object()
 # What services are asked with, as it is here: it may have been set from Python (`override_with_args`).
@@ -120,6 +121,11 @@ class TaskConfig(TaskKeys):
             return f"{dotted(path)}: {message}"
         return in_words([problem_in(entry.layer, Misfit(tuple(path), message, at_key))])[0]
 
+    def problem_of(self, step: Step, named: str, message: str) -> str:
+        """A message about a dataset or column, with the place where `operations` names it for a step; empty without."""
+        found = place_of(self.operations, step, named)
+        return "" if found is None else self.problem_at(("operations", *found), message)
+
     def origins(self) -> Mapping[str, Origin]:
         """For every dotted key, its origin and what it overrides; secrets as `Secret`."""
         return self._origins
@@ -208,6 +214,28 @@ class TaskConfig(TaskKeys):
 
         return save_task(self, self._project, self._winners, path, format)
 
+    def copy_with(
+        self, target: str, operation: tuple[str, int], parameters: Mapping[str, Any], *, overwrite: bool = False
+    ) -> str | None:
+        """Write a copy of the task's file with other parameters of one operation, and all else, comments too, as it is.
+
+        Args:
+            target: The file, relative to the project and without its ending, which is that of the task's file.
+            operation: The name of the operation as the file lists it, and which one of this name it is, from 0.
+            parameters: Its parameters that are set.
+            overwrite: Whether a file that is there is replaced.
+
+        Returns:
+            The file that was written, or None where no file lists the task's operations.
+
+        Raises:
+            ConfigurationError: The file cannot be changed in this way.
+            UsageError: There is such a file already.
+        """
+        from pamola_tasks_config.saving import copy_task
+
+        return copy_task(self._project, self._winners, target, operation, parameters, overwrite=overwrite)
+
 
 def load_task_config(
     task_id: str,
@@ -238,6 +266,15 @@ def load_task_config(
     if force_recreate_config_file:
         config.save()
     return config
+
+
+def without_effect(run: RunServices, plan: Plan) -> Iterator[str]:
+    """Keys that are set, and do nothing for the steps of this plan."""
+    if not isinstance(run.config, TaskConfig):
+        return
+    origin = run.config.origins()["npartitions"]
+    if origin.layer != "default" and not any("npartitions" in step.operation.parameters() for step in plan):
+        yield f"npartitions ({origin.place}) has no effect: no operation of this task can be divided into parts"
 
 
 def contradictions(config: Config) -> list[str]:

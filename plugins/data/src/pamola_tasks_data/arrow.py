@@ -32,6 +32,11 @@ def own_copy(frame: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
+def frame_bytes(frame: pd.DataFrame) -> int:
+    """What a frame takes in memory, without its index."""
+    return int(frame.memory_usage(index=False, deep=True).sum())
+
+
 def with_text_names(name: str, frame: Any) -> pd.DataFrame:
     """The frame of dataset `name` with text for names of columns; refused where these are not one each."""
     if not isinstance(frame, pd.DataFrame):

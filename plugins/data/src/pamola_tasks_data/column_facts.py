@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks_data.origin import is_output
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import RunServices
     from pamola_tasks_data.dataset import Dataset
     from pamola_tasks_data.description import ColumnDescription
+    from pamola_tasks_data.reading import DataReader
+
+
+@attrs.frozen
+class _Glanced:
+    """A file of which a few bytes are read, and that is neither kept nor hashed for that."""
+
+    path: str
+    open: Callable[[Any], Any]
 
 
 class DescribesColumns:
@@ -19,7 +35,10 @@ class DescribesColumns:
     run: RunServices | None
     _datasets: Mapping[str, Dataset]
     _dataset: Callable[[str], Dataset]
+    _reader: DataReader
+    _format_of: Callable[[Dataset], str]
     chunks: Callable[..., Iterator[pd.DataFrame]]
+    headers: dict[str, list[str]]
 
     def describe_columns(
         self, name: str, columns: Sequence[str] | None = None, *, show_data: bool = False, least: int = 1
@@ -36,11 +55,52 @@ class DescribesColumns:
         from pamola_tasks_data.describing import ROWS, ColumnsSeen
 
         dataset = self._dataset(name)
-        seen = ColumnsSeen(name, stated=dataset.kinds, share=self._share)
+        seen = ColumnsSeen(name, stated=dataset.kinds, share=self._share, csv=dataset.format in ("csv", ""))
         for piece in self.chunks(name, ROWS, columns):
             seen.add(piece)
         seen.spelled = dataset.decimals()
         return seen.described(show_data=show_data, least=least)
+
+    def header(self, name: str) -> list[str] | None:
+        """Names of the columns as the first bytes of its first file show them, when first asked for.
+
+        None where it takes more, the file is not there or cannot be read now, or another task will have written it.
+        """
+        if name not in self.headers and (found := self._header(self._datasets.get(name))) is not None:
+            self.headers[name] = found
+        return self.headers.get(name)
+
+    def _header(self, dataset: Dataset | None) -> list[str] | None:
+        if dataset is None or not dataset.files:
+            frame = None if dataset is None else dataset.frame
+            return None if frame is None else [str(column) for column in frame.columns]
+        path = dataset.paths[0]
+        if self.run is not None and self.run.dry and is_output(self.run, path):
+            return None
+        try:
+            format = self._format_of(dataset)
+            if format == "xlsx" or not self._reader.files.exists(path):
+                return None
+            file: Any = dataset.files[0]
+            dry, at_its_end = self.run is not None and self.run.dry, format == "parquet"
+            if dry or file.waits:  # it is not read now, nor its hash begun
+                if at_its_end and (not dry or file.encryption.encrypted):  # all of it would be read on the way there
+                    return None
+                file = _Glanced(path, partial(self._reader.files.open, path))
+            table = self._reader.table(file, format, role=dataset.role, what=path, notes={}, **dataset.stated)
+            quiet = attrs.evolve(table, options={**table.options, "warn": str})
+            return list(quiet.schema() or ()) if at_its_end else quiet.columns()
+        except (PamolaTaskError, OSError):  # who reads it says why
+            return None
+
+    def plan_problems(self, plan: Plan) -> list[str]:
+        """Files and columns that the steps of a plan name and will not have, each with its place.
+
+        For a plan that is not checked, as some of its steps are refused already.
+        """
+        from pamola_tasks_data.plan_problems import plan_problems
+
+        return [] if self.run is None else plan_problems(self.run, plan)
 
     def columns_seen(self, name: str) -> list[ColumnDescription]:
         """The same from the first rows of what was read of a file; empty where nothing was."""

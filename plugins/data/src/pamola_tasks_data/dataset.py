@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -50,9 +51,11 @@ class Dataset:
     written: pd.DataFrame | None = None  #: what the file was written from, where reading it would give the same
     schema: dict[str, str] | None = None
     found: dict[str, str] | None = None  #: the same, before columns get the types that are stated
+    rows: int | None = None  #: how many it has, once it was read in pieces
     fingerprint: str = ""  #: the hash, once it is known
     described: bool = False
     checked: bool = False  #: its files are what the tasks that made them recorded
+    sizes: dict[str | None, float] = attrs.Factory(dict)  #: bytes by column, as estimated; None where all are known
     seen: dict[str, Any] = attrs.Factory(dict)  #: by column, the first rows that were read of it
     notes: dict[str, dict[str, Any]] = attrs.Factory(dict)  #: what was found out about each file while reading it
     warn: Callable[[str], object] = str  #: called with a sentence that the user should read
@@ -91,7 +94,7 @@ class Dataset:
 
         found = []
         for values in self.seen.values():
-            seen = ColumnsSeen(self.name, stated=self.kinds, share=share)
+            seen = ColumnsSeen(self.name, stated=self.kinds, share=share, csv=self.format in ("csv", ""))
             seen.add(values.to_frame())
             seen.spelled = self.decimals()
             found += seen.described()
@@ -127,6 +130,7 @@ class Dataset:
                     with self.lock:
                         self.kinds[column] = ColumnType(type="text").completed(self.stated)
                         self.frame, self.complete, self.schema, self.found = None, False, None, None
+                        self.sizes = {}
 
     def kinds_in(self, there: Any) -> Mapping[str, ColumnType]:
         """The types that are stated, once it is sure that the columns that have to be there are."""
@@ -258,20 +262,29 @@ class Handover:
     def __init__(self) -> None:
         #: whether a dataset is read by another step than the one that writes it
         self.is_read: Callable[[str, str], bool] = lambda name, step: False
-        self._frames: dict[str, tuple[str, Any]] = {}
+        #: what they may take together, in bytes, and what they take
+        self.limit, self.bytes = math.inf, 0
+        self._frames: dict[str, tuple[str, Any, int]] = {}
         self._lock = threading.Lock()
 
     def offer(self, name: str, step: str, sha256: str, frame: pd.DataFrame) -> None:
         """Leave a frame as it is now, with the hash of the file that was written from it."""
-        from pamola_tasks_data.arrow import own_copy
+        from pamola_tasks_data.arrow import frame_bytes, own_copy
 
-        if self.is_read(name, step):
+        if self.is_read(name, step) and self.bytes + (taken := frame_bytes(frame)) <= self.limit:
             copy = own_copy(frame)
             with self._lock:
-                self._frames[name] = (sha256, copy)
+                self.bytes += taken - self._frames.get(name, ("", None, 0))[2]
+                self._frames[name] = (sha256, copy, taken)
 
     def taken(self, name: str, sha256: str) -> pd.DataFrame | None:
         """The frame of a file of this hash. It is given once: whatever else was left under the name is forgotten."""
         with self._lock:
-            left_with, frame = self._frames.pop(name, ("", None))
+            left_with, frame, taken = self._frames.pop(name, ("", None, 0))
+            self.bytes -= taken
         return frame if sha256 and left_with == sha256 else None
+
+    def clear(self) -> None:
+        """Forget all frames: their files are read."""
+        with self._lock:
+            self._frames, self.bytes = {}, 0

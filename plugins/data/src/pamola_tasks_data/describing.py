@@ -36,10 +36,11 @@ class ColumnsSeen:
         dataset: Its name, for settings.
         stated: Columns of which `data_types` states the type.
         share: From which share of its values on a column looks like a type.
+        csv: Whether it is a CSV file, which alone has settings that hold for all columns.
     """
 
-    def __init__(self, dataset: str, *, stated: Iterable[str] = (), share: float) -> None:
-        self._dataset, self._stated, self.share = dataset, frozenset(stated), share
+    def __init__(self, dataset: str, *, stated: Iterable[str] = (), share: float, csv: bool = True) -> None:
+        self._dataset, self._stated, self.share, self._csv = dataset, frozenset(stated), share, csv
         self.spelled: Mapping[str, Any] = {}  #: how the numbers of columns of a CSV file are written
         self._columns: dict[str, _Column] = {}
 
@@ -83,6 +84,13 @@ class ColumnsSeen:
         """The line that states the type of a column."""
         return f"data_types: {{{key_of(self._dataset)}: {{{key_of(column)}: {flow_of(type_)}}}}}"
 
+    def without(self, column: str, words: list[Word], type_: Mapping[str, Any] | None = None) -> str:
+        """The setting by which these words are missing values or, without any, blanks around values are left out."""
+        if self._csv:
+            return f"data: {{missing_values: {flow_of(['', *(word.text for word in words)])}}}" if words else _TRIM
+        more: dict[str, Any] = {"missing": [word.text for word in words]} if words else {"trim": True}
+        return self.setting(column, {"type": "text", **(type_ or {}), **more})
+
     def _of_numbers(self, column: _Column) -> Iterator[Question]:
         name = column.name
         if column.read_as == "whole numbers" and column.low is not None:
@@ -111,16 +119,11 @@ def _of_text(
     forms, name, questions = column.forms, column.name, description.questions
     if forms.blanks:
         values = "1 value begins or ends" if forms.blanks == 1 else f"{forms.blanks:,} values begin or end"
-        questions.append(Question(f"{values} with a blank", [_TRIM]))
+        questions.append(Question(f"{values} with a blank", [seen.without(name, [])]))
     words = [Word(text, count) for text, count in forms.missing.most_common(5) if count >= least]
     if words:
         listed = ", ".join(f"{word.text!r} ×{word.count:,}" for word in words)
-        missing = ["", *(word.text for word in words)]
-        questions.append(
-            Question(
-                f"words that may mean a missing value: {listed}", [f"data: {{missing_values: {flow_of(missing)}}}"]
-            )
-        )
+        questions.append(Question(f"words that may mean a missing value: {listed}", [seen.without(name, words)]))
     nothing: _Candidate = (0, "", [], "")
     count, looks_like, types, question = max(_candidates(forms), key=lambda each: each[0], default=nothing)
     if not count or count < seen.share * forms.values:
@@ -128,9 +131,10 @@ def _of_text(
     if forms.codes and looks_like == "whole numbers":
         looks_like, types = "digits with leading zeros", []
     misfits = _misfits(forms, count, words, show_data, least)
-    settings = [seen.setting(name, _with_missing(type_, misfits)) for type_ in types]
+    stated = [_with_missing(type_, misfits) for type_ in types]
+    settings = [seen.setting(name, type_) for type_ in stated]
     if forms.blanks and count == forms.values and types and types[0] in _PLAIN:
-        settings = [_TRIM]  # without the blanks it is a number already
+        stated, settings = [], [seen.without(name, [], types[0])]  # without the blanks it is a number already
     if question:
         questions.append(Question(question, settings if len(settings) > 1 else []))
     if looks_like == "whole numbers" and forms.dates["%Y%m%d"] == count:
@@ -143,6 +147,7 @@ def _of_text(
         share=count / forms.values,
         misfits=misfits,
         setting=settings[0] if len(settings) == 1 else "",
+        type=stated[0] if len(stated) == 1 else None,
         ordered=looks_like.startswith(("dates", "numbers", "whole numbers", *ORDERED)),
     )
 

@@ -51,6 +51,7 @@ class ColumnDescription:
         share: The share of its values that are.
         misfits: The others.
         setting: The one that makes it what it looks like; empty where it is that, and where that is ambiguous.
+        type: The type that `setting` states, as `data_types` takes it; None where it states none.
         questions: What else there is to decide.
         ordered: Whether it looks like numbers or dates.
     """
@@ -65,6 +66,7 @@ class ColumnDescription:
     share: float
     misfits: list[Misfit] = attrs.Factory(list)
     setting: str = ""
+    type: Mapping[str, Any] | None = None
     questions: list[Question] = attrs.Factory(list)
     ordered: bool = False
 
@@ -113,6 +115,6 @@ def flow_of(value: Any) -> str:
         return "[" + ", ".join(map(flow_of, value)) + "]"
     return (
         value
-        if re.fullmatch(r"[a-z]{2,}", value) and value not in _YAML_WORDS
+        if isinstance(value, str) and re.fullmatch(r"[a-z]{2,}", value) and value not in _YAML_WORDS
         else json.dumps(value, ensure_ascii=False)
     )

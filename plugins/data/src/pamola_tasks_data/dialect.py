@@ -109,7 +109,7 @@ def _found(head: bytes, whole: bool, stated: Mapping[str, Any]) -> CsvHead | Non
         lines_before=1 if named else 0,
         header=header,
         rows=tuple(map(tuple, rows[1:])),
-        only_header=whole and len(rows) == 1 and (len(header) > 1 or _has_one_line(text, quotechar)),
+        only_header=whole and len(rows) == 1 and _has_one_line(text, delimiter, quotechar, blank=len(header) == 1),
         guessed_encoding=guessed,
         notes=(choice.note, LIKE_DATA if looks_like_data(rows) else ""),
     )
@@ -176,10 +176,13 @@ def _fits(head: bytes, encoding: str) -> bool:
     return "\0" not in text and 2 * found > bytes_
 
 
-def _has_one_line(text: str, quotechar: str) -> bool:
-    """Whether a file of one column has a header only: blank lines under it are rows without a value."""
-    lines = csv.reader(io.StringIO(text, newline=""), quotechar=quotechar)
-    return sum(1 for _ in itertools.dropwhile(operator.not_, lines)) == 1
+def _has_one_line(text: str, delimiter: str, quotechar: str, *, blank: bool) -> bool:
+    """Whether a file has a header only: in one of one column, `blank` lines under it are rows without a value."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quotechar)
+    try:
+        return sum(1 for row in itertools.dropwhile(operator.not_, lines) if row or blank) == 1
+    except csv.Error:  # a cell is longer than this reader takes
+        return False
 
 
 def _rows(text: str, delimiter: str, quotechar: str, whole: bool) -> list[list[str]]:

@@ -26,14 +26,15 @@ from pamola_tasks_data.dataset import check_columns, warn_once
 from pamola_tasks_data.delimiters import LIKE_DATA, looks_like_data
 from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.excel_remarks import Padded, Tags, is_filled, letters, remarks
-from pamola_tasks_data.expanding import CELL, check_archive, check_expansion, check_width
-from pamola_tasks_data.kinds import Part, cut, dtypes_of, kinds_of, read_parts
+from pamola_tasks_data.expanding import CELL, EXPANSION, check_archive, check_expansion, check_width
+from pamola_tasks_data.kinds import Part, cut, dtypes_of, frame_of, kinds_of, read_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _MOST_ROWS, _MOST_COLUMNS, _LONGEST_TEXT = 1_048_576, 16_384, 32_767
 _ROWS, _CELLS = 10_000, 1 << 21  # at most in memory as Python values
+_HEAD = 1 << 22  # bytes
 _EXACT_INTEGER = 10**15  # Excel keeps 15 digits of a number
 _ERRORS = frozenset("#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #GETTING_DATA #SPILL! #CALC!".split())
 _BAD_DATE = frozenset(["#VALUE!"])  # openpyxl's, for a number that is no date
@@ -58,6 +59,15 @@ def chunks(
     """The sheet in pieces of `size` rows, each column of one type throughout."""
     with _opened(file, options) as sheet:
         yield from cut(lambda: sheet.parts(columns), size, sheet.names(columns), columns, options)
+
+
+def sample(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> tuple[pd.DataFrame, float]:
+    """The first rows of a sheet, and about how many it has."""
+    with _opened(file, options) as sheet:
+        names, parts = sheet.names(columns), sheet.parts(columns)
+        first = next(parts, Part(0, {}))
+        frame = frame_of([first], kinds_of([first], names), options)
+        return frame, len(frame) if next(parts, None) is None else sheet.about_rows()
 
 
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
@@ -101,7 +111,8 @@ def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str,
                 _write_cell(sheet, number, place, value, mixed=frame[name].dtype == object)
         row += len(frame)
         if len(frame):
-            filled = any(value != "" for value in frame.iloc[-1].astype(object) if not is_missing(value))
+            last = (frame[name].iloc[-1] for name in header)  # a row of pandas has one type, which not all columns fit
+            filled = any(value != "" for value in last if not is_missing(value))
     if not filled:
         raise DataError("the last row has no value, so that a sheet would end before it: write Parquet or CSV")
     book.close()
@@ -120,11 +131,18 @@ class _Sheet:
     """A sheet of an open workbook."""
 
     def __init__(
-        self, sheet: Any, size: int, options: Mapping[str, Any], errors: frozenset[str], padded: Padded | None
+        self,
+        sheet: Any,
+        size: int,
+        options: Mapping[str, Any],
+        errors: frozenset[str],
+        padded: Padded | None,
+        below_zero: bool,
     ) -> None:
         self._errors, self._padded = errors, padded
         sheet.reset_dimensions()  # some programs state a size that is wrong: what is there counts
         self._sheet, self._size, self._options = sheet, size, options
+        self._below_zero = below_zero and sheet.parent.epoch.year == 1899
         texts = sheet._shared_strings
         texts[:] = _raw_texts(sheet.parent._archive) or texts
         texts[:] = [_ESCAPED.sub(lambda code: chr(int(code[1], 16)), text) if "_x" in text else text for text in texts]
@@ -144,7 +162,7 @@ class _Sheet:
         places = [place_of[name] for name in names]
         rows = _up_to_the_last_filled(self._rows())
         at_once, rows_read = max(1, min(_ROWS, _CELLS // len(self.header))), 0
-        errors = _Errors(self._errors)
+        errors, early = _Errors(self._errors), _Early()
         first = [
             ["" if value is None else str(value) for value in row]
             for row in self._sheet.iter_rows(1, 20, values_only=True)
@@ -156,12 +174,22 @@ class _Sheet:
             cells = [[row[place] if place < len(row) else None for row in some] for place in places]
             for place, column in zip(places, cells, strict=True):
                 errors.clear(column, place, rows_read + 2)
+                if self._below_zero:
+                    early.look_at(column, place, rows_read + 2)
             yield Part.of(len(some), dict(zip(names, map(self._trimmed, cells), strict=True)))
             rows_read += len(some)
         warn_once(self._options, errors.told())
+        warn_once(self._options, early.told())
         if self._padded is not None:
             for place in sorted(set(self._padded.places).intersection(places)):
                 warn_once(self._options, self._padded.told(self.header[place], place))
+
+    def about_rows(self) -> float:
+        """How many rows it has, by the first bytes of it."""
+        with self._sheet._get_source() as source:
+            head = source.read(_HEAD)
+        size = self._sheet.parent._archive.getinfo(self._sheet._worksheet_path).file_size
+        return float(head.count(b"<row ") * size / len(head))
 
     def _rows(self) -> Iterator[Sequence[Any]]:
         rows = self._sheet.iter_rows(min_row=2, values_only=self._padded is None)
@@ -224,11 +252,37 @@ class _Errors:
         return f"cells with an error: {self._count:,} ({first}). They are read as missing values"
 
 
+class _Early:
+    """Dates before 1900, which Excel does not have: numbers below zero, which programs count differently."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = (math.inf, 0)  # row, place of the column
+
+    def look_at(self, cells: Sequence[Any], place: int, first: int) -> None:
+        """Count those among cells of a column, the first of which is in this row of the sheet."""
+        for number, value in enumerate(cells):
+            if isinstance(value, datetime.datetime) and value.year < 1900:
+                self._count += 1
+                self._first = min(self._first, (first + number, place))
+
+    def told(self) -> str:
+        """A sentence for the user; empty if there were none."""
+        if not self._count:
+            return ""
+        row, place = self._first
+        return (
+            f"dates before 1900, which Excel does not have: {self._count:,} (the first is {letters(place)}{row}). They"
+            " are read as LibreOffice and openpyxl write them; XlsxWriter writes the number of the day before: in its"
+            " files write such dates as text"
+        )
+
+
 @contextlib.contextmanager
 def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
     openpyxl = _library("openpyxl")
     warnings.filterwarnings("ignore", r"Cell \S+ is marked as a date", UserWarning)  # it would show the value
-    size = check_archive(file, float(options["expansion_limit"]))
+    size = check_archive(file, float(options.get("expansion_limit", EXPANSION)))
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (KeyError, ValueError, TypeError, SyntaxError):
@@ -244,7 +298,7 @@ def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[_Sheet]:
         padded = Padded(book)
         tags = Tags(sheet._get_source, padded.styles)
         errors = _ERRORS if tags.errors else _BAD_DATE
-        made = _Sheet(sheet, size, options, errors, padded if tags.padded else None)
+        made = _Sheet(sheet, size, options, errors, padded if tags.padded else None, tags.below_zero)
         for sentence in remarks(book, sheet, tags, wanted is not None, len(made.header)):
             warn_once(options, sentence)
         yield made

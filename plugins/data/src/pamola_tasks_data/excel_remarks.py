@@ -56,11 +56,11 @@ def _has_cells(sheet: Any) -> bool:
 
 
 class Tags:
-    """Whether a sheet has formulas, errors and cells of some styles, its merged areas and what is hidden: looked for in
-    its XML without parsing that."""
+    """Whether a sheet has formulas, errors, numbers below zero and cells of some styles, its merged areas and what is
+    hidden: looked for in its XML without parsing that."""
 
     def __init__(self, open_xml: Callable[[], IO[bytes]], styles: Collection[int]) -> None:
-        self.formulas = self.errors = self.padded = False
+        self.formulas = self.errors = self.padded = self.below_zero = False
         self.merged: list[str] = []
         self.hidden_rows: list[int] = []
         self.hidden_columns: list[int] = []  #: places
@@ -77,6 +77,7 @@ class Tags:
 
     def _look_at(self, content: bytes) -> None:
         self.formulas = self.formulas or _FORMULA.search(content) is not None
+        self.below_zero = self.below_zero or b"v>-" in content
         if not self.errors and (b'"e"' in content or b"'e'" in content):
             self.errors = _ERROR.search(content) is not None
         if self._any and not self.padded:

@@ -19,6 +19,8 @@ SUFFIXES = (".gz", ".zst", ".zip")
 HARMLESS = 64 << 20  # bytes: what expands to less is read, however small the file is
 _IF_MEANT = "if it is meant to, set data.expansion_limit higher than"
 _SYSTEM_FILES = (".ds_store", "thumbs.db", "desktop.ini")
+_LOOKED_AT = 1 << 23  # bytes
+EXPANSION = 200.0  # `data.expansion_limit`, unless it is set
 CELL = 8  # bytes of a cell in memory, at least, in most columns
 
 
@@ -51,6 +53,22 @@ def expanded(file: IO[bytes], path: str, limit: float) -> Iterator[IO[bytes]]:
 
     with io.BufferedReader(_Expanding(begin, size, limit), 1 << 18) as content:
         yield cast("IO[bytes]", content)
+
+
+def content_size(file: IO[bytes], content: IO[bytes], path: str) -> float:
+    """How many bytes the content of a file has: of a compressed one as an archive says, or by its first bytes."""
+    if not is_compressed(path):
+        return content.seek(0, io.SEEK_END)
+    if PurePath(path).suffix.lower() == ".zip":
+        import zipfile
+
+        with zipfile.ZipFile(file) as archive:
+            return max(part.file_size for part in archive.infolist())
+    content.seek(0)
+    head, read = len(content.read(_LOOKED_AT)), file.tell()
+    whole = head < _LOOKED_AT
+    content.seek(0)
+    return head if whole else head * file.seek(0, io.SEEK_END) / max(read, 1)
 
 
 def check_archive(file: IO[bytes], limit: float) -> int:

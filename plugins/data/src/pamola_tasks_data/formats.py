@@ -16,7 +16,7 @@ from pamola_tasks.protocols import DatasetFormat
 from pamola_tasks_data.expanding import inner_name, is_compressed
 
 
-def _format(extension: str, read: str, write: str, *others: str) -> DatasetFormat:
+def _format(extension: str, read: str, write: str, sample: str, *others: str) -> DatasetFormat:
     """A format whose functions are `module.function` of this package: to read, to write, and the others it has."""
 
     def called(target: str) -> Callable[..., Any]:
@@ -24,18 +24,31 @@ def _format(extension: str, read: str, write: str, *others: str) -> DatasetForma
         return lambda *arguments: getattr(import_module(f"pamola_tasks_data.{module}"), function)(*arguments)
 
     more = {target.partition(".")[2]: called(target) for target in others}
-    return DatasetFormat(extension=extension, read=called(read), write=called(write), **more)
+    return DatasetFormat(extension=extension, read=called(read), write=called(write), sample=called(sample), **more)
 
 
 CSV = _format(
-    "csv", "csv_reading.read", "csv_writing.write", "csv_reading.chunks", "csv_reading.schema", "csv_reading.columns"
+    "csv",
+    "csv_reading.read",
+    "csv_writing.write",
+    "sampling.csv",
+    "csv_reading.chunks",
+    "csv_reading.schema",
+    "csv_reading.columns",
 )
-PARQUET = _format("parquet", "parquet.read", "parquet.write", "parquet.chunks", "parquet.schema", "parquet.as_read")
-JSON = _format("json", "json_files.read_array", "json_files.write_array")
+PARQUET = _format(
+    "parquet", "parquet.read", "parquet.write", "parquet.sample", "parquet.chunks", "parquet.schema", "parquet.as_read"
+)
+JSON = _format("json", "json_files.read_array", "json_files.write_array", "sampling.array")
 JSON_LINES = _format(
-    "jsonl", "json_files.read_lines", "json_files.write_lines", "json_files.chunks", "json_files.schema"
+    "jsonl",
+    "json_files.read_lines",
+    "json_files.write_lines",
+    "sampling.lines",
+    "json_files.chunks",
+    "json_files.schema",
 )
-EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.chunks", "excel.schema", "excel.columns")
+EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.sample", "excel.chunks", "excel.schema", "excel.columns")
 
 # What these formats do not look at: it changes nothing of what is read from them or written to them.
 _OF_CSV = ("delimiter", "quotechar", "encoding", "missing_values", "for_spreadsheets")

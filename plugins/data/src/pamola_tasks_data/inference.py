@@ -90,7 +90,9 @@ def _kind(text: Any) -> tuple[Kind, Any]:
             return Kind(pa.bool_(), False), pc.equal(text, "True")
         return _decimal_or_text(text, _Shape(text))
     shape = _Shape(text)
-    if shape.plain and not (shape.led or shape.minus_zero):
+    if shape.minus_zero:  # `-0`, which is another code than `0`
+        return AS_TEXT, text
+    if shape.plain and not shape.led:
         return Kind(pa.int64(), False, wide=shape.longest > EXACT_DIGITS, decimals=WHOLE), whole
     return _decimal_or_text(text, shape)
 

@@ -1,8 +1,9 @@
-"""Outputs of other tasks are read only as recorded, and only encrypted ones in a run that encrypts."""
+"""Where inputs are; outputs of other tasks are read only as recorded, and only encrypted in a run that encrypts."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, PathSecurityError
@@ -12,19 +13,41 @@ if TYPE_CHECKING:
     from pamola_tasks_data.verified import VerifiedFile
 
 
-def is_output(run: RunServices | None, path: str) -> bool:
-    """Whether a task of the project writes a file, so that it is written as tasks write; judged by its path.
+def input_files(run: RunServices) -> dict[str, str]:
+    """Where each input is, by the dataset's name."""
+    named = {**run.config.auxiliary_datasets, **run.config.input_datasets}
+    return {name: _place_of(run, str(path)) for name, path in named.items()}
+
+
+def _place_of(run: RunServices, path: str) -> str:
+    """An input's path: under the project's root; under the data repository where it is there only."""
+    if os.path.isabs(path):
+        return path
+    with contextlib.suppress(PathSecurityError):
+        in_repository = f"{run.config.data_repository}/{path}"
+        if not run.files.exists(path) and run.files.exists(in_repository):
+            return in_repository
+    return path
+
+
+def writer_of(run: RunServices | None, path: str) -> str:
+    """Id of the task of the project that writes a file, judged by its path; empty where none does.
 
     A task's `input` directory is for files of people.
     """
     if run is None or "places" not in vars(run):
-        return False
+        return ""
     with contextlib.suppress(PathSecurityError):
         name = run.files.name(path)
         if owner := run.places.owner_of(name):
             given = run.places.of(owner).directories.get("input")
-            return not (given and name.startswith(f"{given}/"))
-    return False
+            return "" if given and name.startswith(f"{given}/") else owner
+    return ""
+
+
+def is_output(run: RunServices | None, path: str) -> bool:
+    """Whether a task of the project writes a file, so that it is written as tasks write; judged by its path."""
+    return bool(writer_of(run, path))
 
 
 def check_origin(run: RunServices, name: str, file: VerifiedFile) -> None:

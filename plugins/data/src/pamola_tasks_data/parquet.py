@@ -7,8 +7,10 @@ pandas: first, last and step.
 from __future__ import annotations
 
 import io
+import itertools
 import json
-from contextlib import ExitStack
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from pamola_tasks.errors import DataError
-from pamola_tasks_data.arrow import TEXT, can_be_nullable, content, is_text, to_frame, to_table
+from pamola_tasks_data.arrow import TEXT, can_be_nullable, to_frame, to_table
 from pamola_tasks_data.cells import BYTES, NESTED, tell, texts
 from pamola_tasks_data.dataset import check_columns
 from pamola_tasks_data.dialect import check_header
 from pamola_tasks_data.expanding import CELL, check_expansion, check_width
+from pamola_tasks_data.parquet_footer import Group, row_groups_of
+from pamola_tasks_data.parquet_types import as_stored, cast, check_types
+from pamola_tasks_data.repeated_texts import Repeated
+from pamola_tasks_data.row_groups import row_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,61 +36,83 @@ if TYPE_CHECKING:
 
 
 _FAR = (2**63 - 1) // 1000  # microseconds since 1970, of which nanoseconds do not fit 64 bits
+_GROUPS, _ROWS = 5, 2_000  # that a sample has at most, and rows of each
 _OTHER_YEARS = "days or times of other years than 1 to 9999"
 
 
 def read(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> pd.DataFrame:
     """The whole table, or some columns of it: others are not read from the disk."""
-    opened = _opened(file, options)
+    opened, unit, groups = _opened(file, options)
     stored = _Columns(opened.schema_arrow)
     wanted = stored.wanted(columns)
-    table = opened.read(columns=stored.of_file(wanted))
-    return to_frame(_flat(stored.table(table, wanted, 0), options), _nullable(opened))
+    read = stored.of_file(wanted)
+    repeated = Repeated(file, opened, unit, groups, read, options, whole=True)
+    table = repeated.expanded(repeated.file.read(columns=read))
+    _check_rows(table.num_rows, opened)
+    return to_frame(_flat(stored.table(table, wanted, 0), options), _nullable(opened, groups))
 
 
 def chunks(
     file: IO[bytes], size: int, columns: Sequence[str] | None, options: Mapping[str, Any]
 ) -> Iterator[pd.DataFrame]:
     """The table in pieces of at most `size` rows."""
-    opened = _opened(file, options)
-    stored, nullable = _Columns(opened.schema_arrow), _nullable(opened)
+    opened, unit, groups = _opened(file, options)
+    stored, nullable = _Columns(opened.schema_arrow), _nullable(opened, groups)
     wanted, rows = stored.wanted(columns), 0
-    for batch in opened.iter_batches(batch_size=size, columns=stored.of_file(wanted)):
-        yield to_frame(_flat(stored.table(pa.Table.from_batches([batch]), wanted, rows), options), nullable)
+    read = stored.of_file(wanted)
+    repeated = Repeated(file, opened, unit, groups, read, options)
+    for batch in repeated.file.iter_batches(batch_size=size, columns=read):
+        table = repeated.expanded(pa.Table.from_batches([batch]))
+        yield to_frame(_flat(stored.table(table, wanted, rows), options), nullable)
         rows += batch.num_rows
+    _check_rows(rows, opened)
     if not rows:
         yield to_frame(_flat(stored.table(opened.schema_arrow.empty_table(), wanted, 0), options), nullable)
 
 
+def sample(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str, Any]) -> tuple[pd.DataFrame, float]:
+    """The first rows of some row groups, and how many rows there are."""
+    opened, unit, groups = _opened(file, options)
+    stored, many = _Columns(opened.schema_arrow), len(groups)
+    wanted, batches = stored.wanted(columns), []
+    repeated = Repeated(file, opened, unit, groups, stored.of_file(wanted), options)
+    streamed = {"buffer_size": 1 << 16, "coerce_int96_timestamp_unit": "us", "read_dictionary": repeated.paths}
+    for group in sorted({many * place // _GROUPS for place in range(_GROUPS if many else 0)}):
+        parts = arrow_parquet.ParquetFile(file, **streamed).iter_batches(_ROWS, [group], stored.of_file(wanted))
+        batches += [batch for batch in [next(parts, None)] if batch is not None]
+    schema = batches[0].schema if batches else opened.schema_arrow
+    table = stored.table(repeated.expanded(pa.Table.from_batches(batches, schema)), wanted, 0)
+    return to_frame(_flat(table, options), _nullable(opened, groups)), float(opened.metadata.num_rows)
+
+
 def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
     """Columns and the dtypes that they are read as, from the footer."""
-    opened = _opened(file, options)
+    opened, _, groups = _opened(file, options)
     stored = _Columns(opened.schema_arrow)
-    frame = to_frame(
-        _flat(stored.table(opened.schema_arrow.empty_table(), stored.names, 0), options), _nullable(opened)
-    )
+    table = stored.table(opened.schema_arrow.empty_table(), stored.names, 0)
+    frame = to_frame(_flat(table, options), _nullable(opened, groups))
     return {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
 
 
 def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
     """Write frames with the same columns; the first one's types hold for all. Returns the number of rows."""
     rows = 0
-    writer: Any = None
-    with ExitStack() as stack:
-        for frame in frames:
-            table = to_table(frame)
-            if writer is None:
-                table = _as_stored(table)
-                _check_types(table.schema)
-                writer = stack.enter_context(arrow_parquet.ParquetWriter(file, table.schema, compression="zstd"))
-            writer.write_table(_cast(table, writer.schema))
+    tables = map(to_table, frames)
+    first = next(tables, None)
+    if first is None:
+        return rows
+    first = as_stored(first)
+    check_types(first.schema)
+    with arrow_parquet.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        for table in row_groups(itertools.chain([first], (cast(table, first.schema) for table in tables))):
+            writer.write_table(table)
             rows += table.num_rows
     return rows
 
 
 def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     """What `read` would give of a file that `write` made of this frame."""
-    table = _flat(_as_stored(to_table(frame)), {})
+    table = _flat(as_stored(to_table(frame)), {})
     return to_frame(table, [f.name for f in table.schema if table.column(f.name).null_count])
 
 
@@ -92,10 +120,16 @@ class _Columns:
     """The columns of a file, of which some may be stored as a note of pandas only."""
 
     def __init__(self, schema: Any) -> None:
-        noted = schema.pandas_metadata or {}
-        index = noted.get("index_columns") or []
-        self._ranges = {each["name"]: each for each in index if isinstance(each, dict) and each.get("name") is not None}
-        of_pandas = {each.get("field_name"): each["name"] for each in noted.get("columns") or []}
+        try:
+            noted = schema.pandas_metadata or {}
+            index = noted.get("index_columns") or []
+            ranges = [each for each in index if isinstance(each, dict) and each.get("name") is not None]
+            of_pandas = {each.get("field_name"): each["name"] for each in noted.get("columns") or []}
+            self._ranges = {str(each["name"]): (int(each["start"]), int(each["step"])) for each in ranges}
+            if any(abs(start) >> 62 or abs(step) >> 31 for start, step in self._ranges.values()):
+                raise OverflowError
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            raise DataError("what pandas notes in it of its columns is damaged: export the file again") from None
         levels = [each for each in index if isinstance(each, str)]
         hidden = [level for level in levels if level in schema.names and of_pandas.get(level, level) is None]
         first = [each["name"] if isinstance(each, dict) else each for each in index]
@@ -117,7 +151,7 @@ class _Columns:
     def table(self, read: Any, wanted: Sequence[str], before: int) -> Any:
         """What was read behind so many rows, as a table of these columns."""
         rows = np.arange(before, before + read.num_rows)
-        columns = {name: each["start"] + each["step"] * rows for name, each in self._ranges.items()}
+        columns = {name: start + step * rows for name, (start, step) in self._ranges.items()}
         cells = [pa.array(columns[name]) if name in columns else read.column(name) for name in wanted]
         fields = [pa.field(name, pa.int64()) if name in columns else read.schema.field(name) for name in wanted]
         for name, cell in zip(wanted, cells, strict=True):
@@ -131,7 +165,7 @@ def _check_texts(name: str, cells: Any) -> None:
     if pa.types.is_primitive(cells.type) or pa.types.is_null(cells.type):
         return
     flat = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
-    if flat and all(piece.isascii() for chunk in cells.chunks for piece in content(chunk)):
+    if flat and all(map(_is_ascii, cells.chunks)):
         return
     try:
         cells.validate(full=True)
@@ -139,6 +173,11 @@ def _check_texts(name: str, cells: Any) -> None:
         raise DataError(
             f"column {name!r} has a text that is not UTF-8: export the file again from where it comes"
         ) from None
+
+
+def _is_ascii(texts: Any) -> bool:
+    _, _, data = texts.buffers()
+    return not data or bool(np.frombuffer(data, np.int8).min(initial=0) >= 0)
 
 
 def _check_times(name: str, cells: Any) -> None:
@@ -159,6 +198,9 @@ def _check_times(name: str, cells: Any) -> None:
 def _flat(table: Any, options: Mapping[str, Any]) -> Any:
     """The table with text for cells that hold several values, and for bytes: base64, unless text is stated for them."""
     for position, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type) and field.type.ordered and table.column(position).num_chunks > 1:
+            column = _in_order(table.column(position))
+            table = table.set_column(position, pa.field(field.name, column.type), column)
         nested, extended = pa.types.is_nested(field.type), isinstance(field.type, pa.UuidType)
         if not (nested or extended or _is_bytes(field.type)):
             continue
@@ -178,6 +220,31 @@ def _flat(table: Any, options: Mapping[str, Any]) -> Any:
     return table
 
 
+def _in_order(column: Any) -> Any:
+    """Ordered categories of pieces, of which each has those that it uses, as one: without an order where these leave
+    open which is less."""
+    before: dict[Any, set[Any]] = {}
+    for used in dict.fromkeys(tuple(chunk.dictionary.to_pylist()) for chunk in column.chunks):
+        for place, each in enumerate(used):
+            before.setdefault(each, set()).update(used[max(place - 1, 0) : place])
+    sorter, order = TopologicalSorter(before), []
+    try:
+        sorter.prepare()
+    except CycleError:
+        order = list(before)
+    known = not order
+    while known and sorter.is_active():
+        ready = sorter.get_ready()
+        known = len(ready) == 1
+        order += ready
+        sorter.done(*ready)
+    values = column.type.value_type
+    order = pa.array(order if known else list(before), values)
+    codes = [pc.index_in(chunk.cast(values), value_set=order) for chunk in column.chunks]
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(code, order, ordered=known) for code in codes])
+
+
+@cache
 def _is_bytes(type_: Any) -> bool:
     kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
     return any(is_of(type_) for is_of in kinds)
@@ -198,27 +265,41 @@ def _named(cell: Any) -> Any:
     return cell
 
 
-def _opened(file: IO[bytes], options: Mapping[str, Any]) -> Any:
-    """The open file, refused where the footer says that its table is far larger than it."""
+def _check_rows(rows: int, opened: Any) -> None:
+    """Refuse pages with other rows than the footer says: Arrow reads as many as there are."""
+    if rows != opened.metadata.num_rows:
+        raise DataError(
+            f"{rows:,} rows were found in it, and its footer says {opened.metadata.num_rows:,}: it is damaged or forged"
+        )
+
+
+def _opened(file: IO[bytes], options: Mapping[str, Any]) -> tuple[Any, str | None, list[Group]]:
+    """The open file, refused where its footer lies or says that its table is far larger than it; and its row groups.
+
+    Between these: the unit of INT96.
+    """
     opened = arrow_parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")
     check_header(opened.schema_arrow.names)
     for column in opened.schema_arrow:
-        _check_zone(column)
+        if zone := getattr(column.type, "tz", None):
+            _check_zone(column, zone)
     known = opened.metadata
     check_width(len(opened.schema_arrow), options)
-    stored = sum(known.row_group(group).total_byte_size for group in range(known.num_row_groups))
+    groups = row_groups_of(file, opened)
     cells = known.num_rows * sum(map(_width, opened.schema_arrow.types))
-    check_expansion(max(stored, cells), file.seek(0, io.SEEK_END), options)
+    inner = CELL * sum(chunk.values - group.rows for group in groups for chunk in group.chunks)
+    stored = sum(group.bytes for group in groups)
+    check_expansion(max(stored, cells + inner), file.seek(0, io.SEEK_END), options)
     stored_as = (opened.schema.column(place) for place in range(len(opened.schema)))
     int96 = [column.path for column in stored_as if column.physical_type == "INT96" and column.path == column.name]
     finer = arrow_parquet.ParquetFile(file) if int96 else opened
-    return finer if int96 and _has_nanoseconds(opened, finer, int96) else opened
+    nanoseconds = int96 and _has_nanoseconds(opened, finer, int96)
+    return (finer, None, groups) if nanoseconds else (opened, "us", groups)
 
 
-def _check_zone(column: Any) -> None:
-    zone = getattr(column.type, "tz", None)
+def _check_zone(column: Any, zone: str) -> None:
     try:
-        pc.year(pa.array([0] if zone else [], column.type if zone else pa.timestamp("us")))
+        pc.year(pa.array([0], column.type))
     except pa.ArrowInvalid:
         raise DataError(f"column {column.name!r} has times in {zone!r}, a zone that is not known: write UTC") from None
 
@@ -252,76 +333,7 @@ def _width(type_: Any) -> int:
         return CELL
 
 
-def _nullable(opened: Any) -> set[str]:
+def _nullable(opened: Any, groups: list[Group]) -> set[str]:
     """Columns of whole numbers or booleans in which values are missing, or may be, judged by the footer."""
-    metadata = opened.metadata
     found = {field.name for field in opened.schema_arrow if field.nullable and can_be_nullable(field.type)}
-    if not found:
-        return found
-    missing: set[str] = set()
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for position in range(row_group.num_columns):
-            column = row_group.column(position)
-            if column.path_in_schema in found and _may_have_nulls(column.statistics):
-                missing.add(column.path_in_schema)
-    return missing
-
-
-def _may_have_nulls(statistics: Any) -> bool:
-    return statistics is None or not statistics.has_null_count or statistics.null_count > 0
-
-
-def _as_stored(table: Any) -> Any:
-    """The table with the types that Parquet has.
-
-    Seconds become milliseconds, categories of anything but text the values themselves, and a column of which nothing is
-    known but that all its values are missing becomes text.
-    """
-    for position, field in enumerate(table.schema):
-        stored = field.type
-        if pa.types.is_null(stored):
-            stored = pa.string()
-        elif pa.types.is_timestamp(stored) and stored.unit == "s":
-            stored = pa.timestamp("ms", stored.tz)
-        elif pa.types.is_dictionary(stored) and not is_text(stored.value_type):
-            stored = stored.value_type
-        if stored is not field.type:
-            table = table.set_column(position, field.name, table.column(position).cast(stored))
-    return table
-
-
-def _check_types(schema: Any) -> None:
-    """Refuse objects without a key, of which Parquet has no type."""
-    for field in schema:
-        left = [field.type]
-        while left:
-            type_ = left.pop()
-            if pa.types.is_struct(type_) and not type_.num_fields:
-                raise DataError(
-                    f"column {field.name!r} holds objects without keys, which Parquet cannot store: make them text"
-                )
-            left += [type_.field(place).type for place in range(type_.num_fields)]
-
-
-def _cast(table: Any, schema: Any) -> Any:
-    if table.schema.equals(schema):
-        return table
-    columns = []
-    for name in schema.names:
-        try:
-            columns.append(_fitting(table.column(name), schema.field(name).type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise DataError(
-                f"column {name!r} is {schema.field(name).type} in the first piece and {table.schema.field(name).type}"
-                f" in a later one, with values that do not fit"
-            ) from None
-    return pa.table(columns, schema=schema)
-
-
-def _fitting(column: Any, type_: Any) -> Any:
-    """A column of a later piece as the type of the first: nothing but text becomes text, which would be read so."""
-    values = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if is_text(type_) and not (is_text(values) or pa.types.is_null(values)) and column.null_count < len(column):
-        raise pa.ArrowInvalid
-    return column.cast(type_)
+    return {chunk.path for group in groups for chunk in group.chunks if chunk.missing != 0 and chunk.path in found}

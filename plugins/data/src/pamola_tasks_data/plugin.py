@@ -55,20 +55,22 @@ def pamola_add_commands() -> dict[str, Command]:
 
 
 @hookimpl
-def pamola_add_report_sections(run: RunServices) -> ReportSection | None:
-    """What columns of the inputs look like, where they were read as something else."""
+def pamola_add_report_sections(run: RunServices) -> list[ReportSection]:
+    """What columns of the inputs look like, where they were read as something else; and what follows from which."""
+    from pamola_tasks_data.column_lineage import column_lineage
     from pamola_tasks_data.report_section import columns_as_read
 
-    return columns_as_read(run)
+    return [section for section in (columns_as_read(run), column_lineage(run)) if section is not None]
 
 
 @hookimpl
 def pamola_check_plan(run: RunServices, plan: Plan) -> list[str]:
-    """Types are stated for datasets that there are, and the disk has room for what the plan writes."""
+    """Types are stated for datasets that there are, steps name files and columns that there are, the disk has room."""
+    from pamola_tasks_data.plan_problems import plan_problems
     from pamola_tasks_data.provider import check_room
     from pamola_tasks_data.stated import unknown_datasets
 
-    if problems := list(unknown_datasets(run, plan)):
+    if problems := [*unknown_datasets(run, plan), *plan_problems(run, plan)]:
         return problems
     check_room(run, plan)
     return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import math
 import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import attrs
 
 from pamola_tasks.errors import DataError, DataWriteError, PathSecurityError
 from pamola_tasks_data.formats import UNUSED, Formats, shown
+from pamola_tasks_data.origin import input_files
 from pamola_tasks_data.reading import LIMITS, CsvOptions, DataReader
 from pamola_tasks_data.source import DataSource
 from pamola_tasks_data.writing import DataWriter
@@ -32,6 +33,8 @@ def data_source(run: RunServices) -> DataSource:
     source = DataSource(
         data_types=run.config.data_types, reader=reader, run=run, written=partial(reading_options, run.config)
     )
+    limit = getattr(run.config, "memory_limit_mb", None)
+    source.handover.limit = math.inf if limit is None else limit << 20
     source.handover.is_read = lambda name, step: any(name in other.reads for other in run.plan if other.id != step)
     for name, path in input_files(run).items() if run.task is not None else ():
         if name not in run.options.datasets:
@@ -87,23 +90,6 @@ def reading_options(config: Config, dataset: str, made_here: bool = False) -> di
 def _formats(run: RunServices) -> Formats:
     kernel = getattr(run, "kernel", None)
     return Formats(kernel.dataset_formats()) if kernel is not None else Formats()
-
-
-def input_files(run: RunServices) -> dict[str, str]:
-    """Where each input is, by the dataset's name."""
-    named = {**run.config.auxiliary_datasets, **run.config.input_datasets}
-    return {name: _place_of(run, str(path)) for name, path in named.items()}
-
-
-def _place_of(run: RunServices, path: str) -> str:
-    """An input's path: under the project's root; under the data repository where it is there only."""
-    if os.path.isabs(path):
-        return path
-    with contextlib.suppress(PathSecurityError):
-        in_repository = f"{run.config.data_repository}/{path}"
-        if not run.files.exists(path) and run.files.exists(in_repository):
-            return in_repository
-    return path
 
 
 # ---------------------------------------------------------------- room on the disk

@@ -9,7 +9,7 @@ import attrs
 
 from pamola_tasks.errors import DataError
 from pamola_tasks_data.dataset import check_columns, explained
-from pamola_tasks_data.expanding import expanded
+from pamola_tasks_data.expanding import EXPANSION, content_size, expanded
 from pamola_tasks_data.formats import OWN, Formats
 from pamola_tasks_data.signatures import check_kind
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pamola_tasks_data.verified import VerifiedFile
 
 
-LIMITS = {"expansion_limit": 200.0, "column_limit": 100_000, "key_limit": 10_000}  # the settings of this name
+LIMITS = {"expansion_limit": EXPANSION, "column_limit": 100_000, "key_limit": 10_000}  # the settings of this name
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +116,17 @@ class Table:
         found: list[str] | None = self._told(self.format.columns, self.options)
         return found
 
+    def sample(self, columns: Sequence[str] | None) -> tuple[pd.DataFrame, float] | None:
+        """Some of the rows, and about how many there are; None where the format cannot know."""
+        ask, notes = self.format.sample, self.options.get("notes") or {}
+        known = {key: notes[key] for key in ("encoding", "delimiter") if key in notes}  # it notes nothing itself
+        options = {**self.options, "notes": known, "dtypes": None, "warn": str}
+        if ask is None:
+            return None
+        with self._opened(options) as content:
+            frame, rows = ask(content, columns, options)
+        return _checked(frame, columns), rows
+
     def _told(self, ask: Callable[..., Any] | None, options: Mapping[str, Any]) -> Any:
         if ask is None:
             return None
@@ -123,11 +134,14 @@ class Table:
             return ask(file, options)
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
+    def _opened(self, sized: dict[str, Any] | None = None) -> Iterator[IO[bytes]]:
+        """The content; `sized` is told how many bytes it has, or about how many where it is compressed."""
         limit = float(self.options["expansion_limit"])
         with explained(self.what), self.file.open(self.role) as file, expanded(file, self.file.path, limit) as content:
             if self.format in OWN.values():
                 check_kind(content, self.format.extension)
+            if sized is not None:
+                sized["size"] = content_size(file, content, self.file.path)
             yield content
 
 

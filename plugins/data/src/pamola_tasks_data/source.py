@@ -18,6 +18,7 @@ from pamola_tasks_data.column_facts import DescribesColumns
 from pamola_tasks_data.column_types import check_data_types, stated_for
 from pamola_tasks_data.dataset import Dataset, Handover, check_columns, explained
 from pamola_tasks_data.formats import UNUSED, shown
+from pamola_tasks_data.memory import KeepsToMemory
 from pamola_tasks_data.origin import check_origin, is_output
 from pamola_tasks_data.reading import LIMITS, DataReader, Table
 from pamola_tasks_data.settings import DatasetSettings
@@ -34,7 +35,7 @@ _OPTIONS = frozenset({"role", "format", "sha256", *_OPTIONS_OF_FORMATS})
 KEPT = 64 << 20  # bytes of input files, all together, that stay in memory between hashing and reading them
 
 
-class DataSource(DescribesColumns, ReadsAsWritten):
+class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
     """Datasets by name. Safe to use from several threads.
 
     Args:
@@ -65,6 +66,7 @@ class DataSource(DescribesColumns, ReadsAsWritten):
         check_data_types(self._data_types)
         self._datasets: dict[str, Dataset] = {}
         self.handover = Handover()
+        self.headers: dict[str, list[str]] = {}
         for name, path in (file_paths or {}).items():
             self.add_file_path(name, path)
         for name, frame in (dataframes or {}).items():
@@ -133,13 +135,10 @@ class DataSource(DescribesColumns, ReadsAsWritten):
         """The whole table, or some columns of it: a frame that the caller may change.
 
         Raises:
-            DataError: Not there, not readable, a column missing, or values that are not of the type stated for them.
+            DataError: Not there, not readable, a column missing, or values that are not of the type stated for them; or
+                it takes more memory than `memory_limit_mb` allows.
         """
-        from pamola_tasks_data.arrow import own_copy
-
-        dataset = self._dataset(name)
-        with dataset.lock:
-            return own_copy(self._loaded(dataset, columns))
+        return self._whole(name, columns, refuses=True)
 
     def chunks(self, name: str, size: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """The table in pieces of at most `size` rows; read whole only where the format knows no other way."""
@@ -147,8 +146,8 @@ class DataSource(DescribesColumns, ReadsAsWritten):
             raise UsageError(f"chunks need a size of at least 1, not {size}")
         dataset = self._dataset(name)
         in_pieces = bool(dataset.files) and self._reader.formats[self._format_of(dataset)].chunks is not None
-        if dataset.has(columns) or dataset.written is not None or not in_pieces:
-            frame = self.frame(name, columns)
+        if dataset.has(columns) or dataset.written is not None or not in_pieces or size == sys.maxsize:
+            frame = self._whole(name, columns, refuses=False)
             for start in range(0, max(len(frame), 1), size):
                 yield frame.iloc[start : start + size].reset_index(drop=True)
             return
@@ -162,20 +161,22 @@ class DataSource(DescribesColumns, ReadsAsWritten):
         found = [key for key in wanted if key not in kinds or dataset.format != "csv"]
         known: Mapping[str, str] = dataset.found or {}
         if found and not set(found) <= set(known):
-            known = self._common_schema(dataset, found) or {}
+            known = dataset.found = {**known, **(self._common_schema(dataset, found) or {})}
+        read = 0
         for table in self._tables(dataset, {key: known[key] for key in found}):
             rows = 0
             for piece in table.chunks(size, wanted):
                 typed = dataset.typed(piece, wanted, rows)
-                rows += len(typed)
+                rows, read = rows + len(typed), read + len(typed)
                 yield typed
+        dataset.rows = read
 
     def columns(self, name: str) -> list[str]:
         """Names of the columns, without a look at the rows where the format knows a way."""
         dataset = self._dataset(name)
         with dataset.lock:
             if dataset.files and dataset.schema is None and not dataset.complete and dataset.written is None:
-                names = next(self._tables(dataset)).columns()
+                names = self.headers.get(name) or next(self._tables(dataset)).columns()
                 if names is not None:
                     return names
             return list(self.schema(name))
@@ -234,6 +235,7 @@ class DataSource(DescribesColumns, ReadsAsWritten):
     def _new(
         self, name: str, *, made_here: bool = False, stated: Mapping[str, Any] | None = None, **known: Any
     ) -> Dataset:
+        self.headers.pop(name, None)
         kinds, required = stated_for(self._data_types, name, made_here=made_here)
         stated = stated or {}
         completed = {column: kind.completed(stated) for column, kind in kinds.items()}
@@ -382,7 +384,7 @@ class DataSource(DescribesColumns, ReadsAsWritten):
             format=dataset.format,
             sha256=digest,
             bytes=sum(file.size for file in dataset.files) if dataset.files else None,
-            rows=None if frame is None else len(frame),
+            rows=dataset.rows if frame is None else len(frame),
             columns=None if columns is None else tuple(str(column) for column in columns),
             encrypted=bool(dataset.files) and all(file.encryption.encrypted for file in dataset.files),
             key_id=dataset.files[0].encryption.key_id if dataset.files else "",

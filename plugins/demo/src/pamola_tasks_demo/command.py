@@ -77,7 +77,10 @@ def demo(
             made = project.with_table(kernel, file, seed=seed)
         table = project.table_of(kernel, made)
         columns = list(table.schema(made.dataset))
-        made = project.with_roles(made, columns, quasi_identifiers=quasi_identifiers, sensitive=sensitive, k=k)
+        likely = [] if quasi_identifiers or file is None else project.looks_knowable(kernel, made)
+        made = project.with_roles(
+            made, columns, quasi_identifiers=quasi_identifiers, sensitive=sensitive, k=k, likely=likely
+        )
         made = project.with_dates(made, table)
         kernel.project.files.write(f"configs/{project.TASK_ID}.yaml", project.task_file(made), "config")
         undo.pop_all()
@@ -141,13 +144,17 @@ def facts(kernel: KernelView, outcome: Outcome, demo: Demo) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "run_id": outcome.run_id,
+        "exposure": (outcome.results[BEFORE].metrics.get("exposure") or {}).get("sentence"),
+        "verdict": {key: said for key, said in outcome.record.verdict.items() if key != "datasets"},
         "project": str(kernel.project.root),
         "synthetic": demo.synthetic,
         "seconds": round(outcome.record.seconds, 3),
         "k": {"asked": demo.k, "before": metrics["k_before"], "after": metrics["k_measured"]},
+        "isolated_records": metrics["isolated_records"],
         "rows": {"in": metrics["rows_in"], "out": metrics["rows_out"], "suppressed": metrics["rows_suppressed"]},
         "quasi_identifiers": list(demo.quasi_identifiers),
         "sensitive_attributes": list(demo.sensitive_attributes),
+        "insensitive_attributes": list(demo.insensitive_attributes),
         "dropped_columns": list(metrics["dropped_columns"]),
         "unlisted_columns": list(metrics["unlisted_columns"]),
         "information_loss": metrics["information_loss"],
@@ -190,11 +197,20 @@ def show(
     line("Done", f"profile → {demo.k}-anonymity → profile, in {found['seconds']:.1f} s")
     suppressed = f", {rows['suppressed']:,} suppressed" if rows["suppressed"] else ", none suppressed"
     line("Rows", f"{rows['in']:,} in, {rows['out']:,} released{suppressed}")
+    verdict = found["verdict"]
+    if found["exposure"]:
+        line("Before", found["exposure"])
+    line("Verdict", f"{verdict['verdict']}: {verdict['sentence']}", bold=True)
+    for text in (*verdict["reasons"], *verdict["open_questions"]):
+        line("Open", text, fg="yellow")
     line("k-anonymity", _of_k(k["before"], k["after"], demo.quasi_identifiers), bold=True)
+    isolated = found["isolated_records"]
+    line("Isolated records", f"{isolated:,} have a value at the end of a range, or in a set, alone in their class")
     parts = ", ".join(f"{name} {loss:.1%}" for name, loss in found["information_loss_by_column"].items())
     line("Information loss", f"{found['information_loss']:.1%} of the quasi-identifiers' precision ({parts})")
     line("Dropped", ", ".join(found["dropped_columns"]) or "no column: none looks like a direct identifier")
-    kept = [*(f"{name} (sensitive)" for name in demo.sensitive_attributes), *found["unlisted_columns"]]
+    kept = [f"{name} (sensitive)" for name in demo.sensitive_attributes]
+    kept += [*demo.insensitive_attributes, *found["unlisted_columns"]]
     line("Kept as it was", ", ".join(kept) or "nothing but the quasi-identifiers, generalized")
     if record is not None:
         line("A record", record[0])

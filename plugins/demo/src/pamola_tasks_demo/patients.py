@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DIRECT_IDENTIFIERS = ("patient_id", "name", "email")
 QUASI_IDENTIFIERS = ("age", "sex", "zip_code", "admission_date")
 SENSITIVE_ATTRIBUTES = ("diagnosis", "income")
+INSENSITIVE_ATTRIBUTES = ("systolic", "diastolic", "bmi", "insurance")
 
 _FIRST_DAY = np.datetime64("2025-01-01")
 _DAYS = 365

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -28,6 +28,7 @@ _ROLES = {
     "quasi_identifiers": "together could identify a person: generalized",
     "sensitive_attributes": "sensitive: kept, with their diversity measured",
     "direct_identifiers": "identify a person: dropped",
+    "insensitive_attributes": "harmless: kept",
 }
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 _WORDS_OF_YAML = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
@@ -47,6 +48,7 @@ class Demo:
     quasi_identifiers: Sequence[str] = ()
     sensitive_attributes: Sequence[str] = ()
     direct_identifiers: Sequence[str] = ()
+    insensitive_attributes: Sequence[str] = ()
     dates: Sequence[str] = ()  # quasi-identifiers that become intervals of dates
 
 
@@ -60,19 +62,20 @@ def mark(folder: Path) -> None:
 
 def with_patients(kernel: KernelView, *, rows: int, seed: int) -> Demo:
     """Put a table of synthetic patients into the project; the roles of its columns are known."""
-    from pamola_tasks_demo.patients import DIRECT_IDENTIFIERS, QUASI_IDENTIFIERS, SENSITIVE_ATTRIBUTES, patients
+    from pamola_tasks_demo import patients as synthetic
 
     path = f"{_raw(kernel)}/patients.csv"
     with kernel.project.files.create(path, "data") as file:
-        patients(rows, seed).to_csv(file, index=False, lineterminator="\n")
+        synthetic.patients(rows, seed).to_csv(file, index=False, lineterminator="\n")
     return Demo(
         dataset="patients",
         path=path,
         description="Anonymize a table of synthetic patients",
         comment=f"{rows:,} synthetic patients from a generator (seed {seed}): no real people.",
-        quasi_identifiers=QUASI_IDENTIFIERS,
-        sensitive_attributes=SENSITIVE_ATTRIBUTES,
-        direct_identifiers=DIRECT_IDENTIFIERS,
+        quasi_identifiers=synthetic.QUASI_IDENTIFIERS,
+        sensitive_attributes=synthetic.SENSITIVE_ATTRIBUTES,
+        direct_identifiers=synthetic.DIRECT_IDENTIFIERS,
+        insensitive_attributes=synthetic.INSENSITIVE_ATTRIBUTES,
         synthetic=True,
         seed=seed,
     )
@@ -107,29 +110,44 @@ def table_of(kernel: KernelView, demo: Demo) -> DataSource:
     return source
 
 
+def looks_knowable(kernel: KernelView, demo: Demo) -> list[str]:
+    """The columns that look like quasi-identifiers, if a plugin says which do."""
+    services = kernel.services(None, upto="data_source")
+    judge = getattr(getattr(services, "identifiers", None), "roles", None)
+    if judge is None:
+        return []
+    frame = table_of(kernel, demo).frame(demo.dataset)
+    return [str(column) for column in judge(frame, set(frame.columns), ())["quasi-identifier"]]
+
+
 def with_roles(
-    demo: Demo, columns: Sequence[str], *, quasi_identifiers: Sequence[str], sensitive: Sequence[str], k: int
+    demo: Demo,
+    columns: Sequence[str],
+    *,
+    quasi_identifiers: Sequence[str],
+    sensitive: Sequence[str],
+    k: int,
+    likely: Sequence[str] = (),
 ) -> Demo:
-    """The demo with the columns that the user named, each in one role; else a UsageError."""
+    """The demo with the columns that the user named, each in one role; a UsageError names the `likely` ones."""
     quasi = named_columns(quasi_identifiers, columns, "--quasi-identifiers") or list(demo.quasi_identifiers)
     protected = named_columns(sensitive, columns, "--sensitive")
     if not quasi:
         raise UsageError(
             "--quasi-identifiers is missing: name the columns that together could identify a person, such as"
             f" age, sex and place, separated by commas. The columns of the table are: {', '.join(columns)}"
+            + (f". These look like it, and are worth a look: {','.join(likely)}" if likely else "")
         )
     both = [name for name in protected if name in quasi]
     if both:
         raise UsageError(f"{', '.join(both)}: a column is either a quasi-identifier or sensitive, not both")
     if not protected:
         protected = [name for name in demo.sensitive_attributes if name not in quasi]
-    return attrs.evolve(
-        demo,
-        k=k,
-        quasi_identifiers=quasi,
-        sensitive_attributes=protected,
-        direct_identifiers=[name for name in demo.direct_identifiers if name not in (*quasi, *protected)],
-    )
+    others: dict[str, Any] = {
+        role: [name for name in getattr(demo, role) if name not in (*quasi, *protected)]
+        for role in ("direct_identifiers", "insensitive_attributes")
+    }
+    return attrs.evolve(demo, k=k, quasi_identifiers=quasi, sensitive_attributes=protected, **others)
 
 
 def with_dates(demo: Demo, source: DataSource) -> Demo:

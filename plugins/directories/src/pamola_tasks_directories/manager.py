@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks.errors import DirectoryCreationError, DirectoryManagerError, PathSecurityError, PathValidationError
 from pamola_tasks.record import now
 from pamola_tasks.storage.files import check_name
-from pamola_tasks_directories.places import INTERNAL, RELEASES
+from pamola_tasks_directories.places import EARLIER, INTERNAL, RELEASES
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class TaskDirectoryManager:
     """The directories of one task, where `run.places` says.
 
-    Types: `task, input, output, internal, dictionaries, temp, logs, state` and those of `directories.extra`, in the
-    task's own directory; `raw, processed, reports, configs, project_logs, releases` of the project.
+    Types: `task, input, output, internal, earlier, dictionaries, temp, logs, state` and those of `directories.extra`,
+    in the task's own directory; `raw, processed, reports, configs, project_logs, releases` of the project.
 
     Args:
         run: The run of the task. Its files are asked for at each use: they begin to encrypt while services come up.
@@ -43,13 +43,17 @@ class TaskDirectoryManager:
     def ensure_directories(self) -> dict[str, Path]:
         """Make what is missing, and return these directories by type.
 
-        All but `internal` and `releases`, which are made when they are written to.
+        All but `internal`, `earlier` and `releases`, which are made when they are written to.
 
         Raises:
             PathValidationError: One of them leads out of the project.
             DirectoryCreationError: The system refuses to make one.
         """
-        made = {kind: directory for kind, directory in self._directories.items() if kind not in (INTERNAL, RELEASES)}
+        made = {
+            kind: directory
+            for kind, directory in self._directories.items()
+            if kind not in (INTERNAL, EARLIER, RELEASES)
+        }
         for directory in made.values():
             self._make(directory)
         return made

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Directories under the task's own, by type.
 _OF_TASK = {name: name for name in ("input", "output", "dictionaries", "temp", "logs")} | {"state": ".state"}
 INTERNAL = "internal"  # what must not leave; made when there is something in it
+EARLIER = "earlier"  # tables that newer ones replaced; made when one is kept
 RELEASES = "releases"  # the register of releases; made when there is one
 
 
@@ -40,7 +41,7 @@ class ProjectPlaces:
         self._files = files
         self._data = files.root / (data_repository or "DATA")
         self._processed = self._data / "processed"
-        self._of_task = {**_OF_TASK, INTERNAL: INTERNAL}
+        self._of_task = {**_OF_TASK, INTERNAL: INTERNAL, EARLIER: EARLIER}
         for name in extra:
             if check_name(name, "the extra directory") in {**self._of_task, **self.folders, "task": ""}:
                 raise DirectoryManagerError(f"directories.extra: {name!r} is a standard directory; take it out")
@@ -89,6 +90,25 @@ class ProjectPlaces:
             for name, kind in entries(self._files, self.of(task_id).run_reports)
             if kind == "file" and name.endswith(".json") and not is_temporary(name)
         ]
+
+    def kept_as(self, path: str, run_id: str) -> str:
+        """Where a published table that a run left is kept, once a newer one has taken its place."""
+        return f"{self.of(self.owner_of(path)).directories[EARLIER]}/{run_id}/{os.path.basename(path)}"
+
+    def kept(self, path: str) -> list[str]:
+        """The older tables that are kept of a published one, those of newer runs first."""
+        runs = self.kept_runs(self.owner_of(path))
+        return [kept for kept in (self.kept_as(path, run_id) for run_id in runs) if self._files.exists(kept)]
+
+    def kept_runs(self, task_id: str) -> list[str]:
+        """The runs of a task of which older tables are kept, newest first; their ids begin with the time."""
+        with contextlib.suppress(PathSecurityError):  # of a record that no task can have made
+            earlier = self.of(task_id).directories[EARLIER]
+            return [name for name, _ in reversed(entries(self._files, earlier)) if self._holds(f"{earlier}/{name}")]
+        return []
+
+    def _holds(self, folder: str) -> bool:
+        return self._files.stat(folder).kind == "directory" and bool(entries(self._files, folder))
 
     def owner_of(self, path: str | Path) -> str:
         """The task in whose directory a path is. Nothing is opened, and the file need not be there."""

@@ -65,8 +65,8 @@ class TaskLock:
                 )
             self._sign(descriptor)
             self._stack = stack.pop_all()
-        if self.after_a_crash:
-            leftovers.remove_of_task(run.files, place)
+        remove = leftovers.remove_of_task if self.after_a_crash else leftovers.remove_staged
+        remove(run.files, place)
 
     def _stranger(self, descriptor: int, task_id: str) -> int | None:
         """The process that has the lock, if it is of this machine and another one than the file says."""

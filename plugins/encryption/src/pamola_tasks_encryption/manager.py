@@ -123,6 +123,25 @@ class TaskEncryptionManager:
         self._keys.clear()
         self._holding.close()
 
+    def key_variables(self) -> dict[str, str]:
+        """What another process of this run finds the project's key by: an environment variable that holds it.
+
+        For who hands it over unread by others; empty where the run has no key.
+        """
+        from pamola_tasks_encryption.errors import KeyMissing
+        from pamola_tasks_encryption.keyfile import KeyDocument
+
+        try:
+            found = self._keys.of_project()
+        except KeyMissing:
+            return {}
+        with found.key as key:
+            document = KeyDocument.plain(key)
+            if found.previous is not None:
+                with found.previous as previous:
+                    document = document.replacing(previous, key)
+        return {"PAMOLA_KEY": document.to_text()}
+
     @property
     def enabled(self) -> bool:
         """Whether this run encrypts what it writes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal, Protocol
@@ -34,6 +34,8 @@ class Work:
         attempt: What the attempt is made from.
         timeout: Seconds after which the attempt is cancelled; None for any time.
         memory_mb: MiB of resident memory that it may take, which is for the place to watch; None for any.
+        variables: Environment variables that the configuration refers to, and one that opens the run's key: not in
+            `data`, and only for a place whose attribute `carries_keys` says that they cannot be read on the way.
     """
 
     step_id: str
@@ -42,6 +44,7 @@ class Work:
     attempt: bytes
     timeout: float | None = None
     memory_mb: int | None = None
+    variables: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
     @property
     def data(self) -> bytes:

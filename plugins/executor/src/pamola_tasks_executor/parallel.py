@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import queue
 import threading
+import time
 from functools import partial
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from pamola_tasks.errors import Cancelled
+from pamola_tasks.storage.system import interrupt_thread, take_back_interruption
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pamola_tasks.record import OperationResult
+
+
+_LOOK = 0.1  # seconds until the thread of `run` hears that another thread cancels the run
+_PATIENCE = 0.5  # seconds that jobs have to end when the run is cancelled
+
+
+class Stop(threading.Event):
+    """Says that a job is not wanted any more, also to one that computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._computing: set[int] = set()
+        self._cancelled = False
+
+    @contextlib.contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Within, `cancel` raises `Cancelled` in this thread."""
+        thread = threading.get_ident()
+        with self._lock:
+            self._computing.add(thread)
+        try:
+            if self._cancelled:
+                raise Cancelled
+            yield
+        finally:
+            with self._lock:
+                self._computing.discard(thread)
+                if self._cancelled:
+                    take_back_interruption()
+
+    def cancel(self) -> None:
+        """Stop what waits, and what computes in Python."""
+        self.set()
+        with self._lock:
+            self._cancelled = True
+            for thread in self._computing:
+                interrupt_thread(thread, Cancelled)
 
 
 class Jobs(Protocol):
@@ -25,7 +68,7 @@ class Jobs(Protocol):
     def prepare(self, name: str) -> bool:
         """Whether one has to be done."""
 
-    def perform(self, name: str, stop: threading.Event) -> OperationResult:
+    def perform(self, name: str, stop: Stop) -> OperationResult:
         """Do one, in a thread; the event says that it is not wanted any more."""
 
     def complete(self, name: str, result: OperationResult) -> None:
@@ -41,7 +84,7 @@ class Parallel:
     Args:
         needs: For each job, by name, the names of those that it needs; other names are there already.
         jobs: What is done.
-        many: How many at a time; one is done in the calling thread.
+        many: How many at a time; one is done in the calling thread, if that is the main one.
 
     Raises:
         graphlib.CycleError: Some need each other.
@@ -56,7 +99,9 @@ class Parallel:
         self._sorter.prepare()
         self._ready: list[int] = []
         self._running: set[str] = set()
-        self._stop = threading.Event()
+        self._stop = Stop()
+        #: whether jobs have threads of their own, as a job that computes in the run's thread could not be left alone
+        self.threaded = many > 1 or threading.current_thread() is not threading.main_thread()
         self._tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -68,9 +113,10 @@ class Parallel:
         """Do all of it, until nothing is left or nothing more may begin.
 
         When an exception ends it (Ctrl-C), `stop` is set, and running jobs are waited for and recorded, so
-        that it is not repeated. A second Ctrl-C leaves it alone.
+        that it is not repeated. A second Ctrl-C leaves it alone. `Cancelled` ends running jobs as well; one that does
+        not hear of it is left alone at once.
         """
-        if self._many == 1:
+        if not self.threaded:
             while (name := self._next()) is not None:
                 self._jobs.complete(name, self._jobs.perform(name, self._stop))
                 self._sorter.done(name)
@@ -81,10 +127,13 @@ class Parallel:
             for thread in threads:
                 thread.start()
             self._go_on()
+        except Cancelled:
+            self._cancel()
+            raise
         except BaseException:
             self._stop.set()
             while self._running:
-                self._inbox.get()()
+                self._hear()
             raise
         finally:
             for _ in threads:
@@ -113,7 +162,23 @@ class Parallel:
                 self._tasks.put(name)
             if not self._running:
                 return
-            self._inbox.get()()
+            self._hear()
+
+    def _hear(self) -> None:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                said = self._inbox.get(timeout=_LOOK)
+                break
+        said()
+
+    def _cancel(self) -> None:
+        """Have running jobs end, and record those that do."""
+        self._stop.cancel()
+        until = time.monotonic() + _PATIENCE
+        with contextlib.suppress(queue.Empty):
+            while self._running:
+                with contextlib.suppress(Cancelled):
+                    self._inbox.get(timeout=max(0.0, until - time.monotonic()))()
 
     def _ended(self, name: str, result: OperationResult) -> None:
         self._running.discard(name)

@@ -25,6 +25,7 @@ from pamola_tasks.plugins.manager import Plugins
 from pamola_tasks.steps import call_step, execute_step
 from pamola_tasks.storage.staging import offer
 from pamola_tasks_executor.guarding import guarded
+from pamola_tasks_executor.memory import measured
 from pamola_tasks_executor.remote import Answer, DescribedAttempt, DescribedRun, dumps, loads
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class RemoteRun:
         self._staged: StagedStep | None = None
         self._run: RunServices | None = None
         self._broken = b""
-        self._step_id = ""
+        self._step_id = self._folder = ""
         try:
             self._bring_up(loads(description))
         except Exception as error:
@@ -107,13 +108,15 @@ class RemoteRun:
         try:
             said: DescribedAttempt = loads(attempt)
             run.plan = Plan(published=said.published)
-            self._step_id = said.step_id
+            self._step_id, self._folder = said.step_id, said.folder
             options = attrs.evolve(said.options, id=said.step_id)
             step = run.plan.add(said.operation, name=said.name, options=options, distribution=said.distribution)
             names = step.reads
             for dataset in said.datasets:
                 offer(run, dataset)
-            return self._answer(step, guarded(f"step {step.id}", partial(call_step, run, step)))
+            with measured(partial(self._tell, "memory")):
+                result = guarded(f"step {step.id}", partial(call_step, run, step))
+            return self._answer(step, result)
         except BaseException as error:
             return self._failed(error)
         finally:
@@ -124,12 +127,13 @@ class RemoteRun:
     def _perform(self, step: Step) -> OperationResult:
         """The plain implementation of `pamola_run_step` here."""
 
-        def progress(done: float, total: float | None, unit: str) -> None:
-            self._tell("step progress", done, total, unit)
+        def report(what: str, *facts: Any) -> None:
+            self._tell("step", what, *facts)
 
         assert self._run is not None
         self._staged = self._run.checkpoints.stage(step)
-        return execute_step(self._run, step, self._staged, progress)
+        self._staged.expect(self._folder)
+        return execute_step(self._run, step, self._staged, report)
 
     def _answer(self, step: Step, result: OperationResult) -> bytes:
         staged = self._staged

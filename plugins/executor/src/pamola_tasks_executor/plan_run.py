@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import OperationError, PamolaTaskError, PlanError
@@ -19,6 +19,7 @@ from pamola_tasks_executor.descendants import (
     server_of_forks,
 )
 from pamola_tasks_executor.guarding import guarded
+from pamola_tasks_executor.memory import measured, note
 from pamola_tasks_executor.parallel import Parallel
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import RetrySettings, StepDriver
     from pamola_tasks.record import OperationResult
     from pamola_tasks_executor.elsewhere import Elsewhere
+    from pamola_tasks_executor.parallel import Stop
     from pamola_tasks_executor.settings import ExecutorSettings
 
 
@@ -53,11 +55,12 @@ class PlanRun:
         steps, before = _Steps(self, plan, driver), driver.call_in_parent
         if self._owns_process:
             adopt_orphans()
+        in_thread = threading.current_thread() is not threading.main_thread()  # then others begin processes meanwhile
         there = descendants(os.getpid())
         try:
             many = min(self.at_a_time(), len(plan))
             parallel = Parallel({step.id: plan.needs(step) for step in plan}, steps, many)
-            if many > 1:
+            if parallel.threaded:
                 driver.call_in_parent = parallel.call
             parallel.run()
         finally:
@@ -66,7 +69,7 @@ class PlanRun:
             but = {*there, server_of_forks()}
             if self._owns_process and (left := end_descendants(os.getpid(), but)):
                 driver.run.warn(f"steps left {counted(left)} running, ended with the run")
-            elif left := list(named(descendants(os.getpid(), but)).values()):
+            elif not in_thread and (left := list(named(descendants(os.getpid(), but)).values())):
                 driver.run.warn(f"steps left {counted(left)} running; executor.kind: processes ends them")
 
     # ------------------------------------------------------------ what cannot be done
@@ -154,6 +157,13 @@ class _Steps:
                 raise PlanError(f"step {apart[0]} needs its own process, and {problem}") from problem
             self._place = plan_run.place(plan)
 
+    @cached_property
+    def _variables(self) -> dict[str, str]:
+        """What another machine has to be told, by a place that can."""
+        from pamola_tasks_executor import remote
+
+        return remote.variables_of(self._driver.run) if getattr(self._place, "carries_keys", False) else {}
+
     @property
     def stopped(self) -> bool:
         return self._driver.stopped
@@ -161,10 +171,10 @@ class _Steps:
     def prepare(self, name: str) -> bool:
         return self._driver.prepare(self._plan[name])
 
-    def perform(self, name: str, stop: threading.Event) -> OperationResult:
+    def perform(self, name: str, stop: Stop) -> OperationResult:
         step, driver = self._plan[name], self._driver
         attempts = Attempts(self._plan_run.retry_settings(step))
-        attempt = partial(guarded, f"step {step.id}", partial(driver.attempt, step))
+        attempt = partial(self._here, step, stop)
         if self._place is not None and self._plan_run.runs_elsewhere(step):
             attempt = partial(self._elsewhere, self._place, step, stop)
 
@@ -174,7 +184,12 @@ class _Steps:
         once, many = partial(attempts.once, attempt), partial(attempts.make, step.id, attempt, retried, stop)
         return as_result(many if attempts.settings.max_retries else once, attempts)
 
-    def _elsewhere(self, place: Elsewhere, step: Step, stop: threading.Event) -> OperationResult:
+    def _here(self, step: Step, stop: Stop) -> OperationResult:
+        """One attempt, made by this process."""
+        with stop.reaching(), measured(partial(note, self._driver.run, step.id, own_process=False)):
+            return guarded(f"step {step.id}", partial(self._driver.attempt, step))
+
+    def _elsewhere(self, place: Elsewhere, step: Step, stop: Stop) -> OperationResult:
         """One attempt, made by another process."""
         from pamola_tasks_executor import remote
         from pamola_tasks_executor.elsewhere import Work, await_answer
@@ -185,7 +200,8 @@ class _Steps:
             step_id=step.id,
             root=driver.run.files.root,
             run=self._run,
-            attempt=remote.describe_step(driver.run, step),
+            attempt=remote.describe_step(driver.run, step, staged),
+            variables=self._variables,
             **self._plan_run.limits(step),
         )
         origin, warn = f"step {step.id}: {type(place).__name__}", partial(driver.run.warn, step=step.id)

@@ -5,16 +5,30 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pamola_tasks import hookimpl
+from pamola_tasks import hookimpl, hookspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pamola_tasks import Kernel, Operation, OperationResult
     from pamola_tasks.plan import Plan
     from pamola_tasks.protocols import Config, Executor, RunServices
+    from pamola_tasks_executor.elsewhere import Elsewhere
 
 PAMOLA_HOOK_API = 1
+
+
+class _Hooks:
+    """The hook that this plugin adds, for plugins with a place of their own."""
+
+    @hookspec(firstresult=True)
+    def pamola_execute_elsewhere(self, run: RunServices, place: Elsewhere) -> Executor:  # type: ignore[empty-body]
+        """Make the executor that runs the steps of plans in a place: for `pamola_provide_executor` of its plugin."""
+
+
+@hookimpl
+def pamola_add_hooks(add: Callable[[Any], None]) -> None:
+    add(_Hooks)
 
 
 @hookimpl
@@ -34,17 +48,37 @@ def pamola_check_config(config: Config) -> list[str]:
 
 @hookimpl(trylast=True)
 def pamola_provide_executor(run: RunServices) -> Executor:
+    from pamola_tasks_executor.choosing import asks_for_dask, dask_executor
+
+    return dask_executor(run) if asks_for_dask(run) else _executor(run)
+
+
+@hookimpl
+def pamola_execute_elsewhere(run: RunServices, place: Elsewhere) -> Executor:
+    return _executor(run, place)
+
+
+def _executor(run: RunServices, place: Elsewhere | None = None) -> Executor:
     from pamola_tasks_executor.executor import TaskOperationExecutor
 
-    settings, owned = run.config.plugin("executor"), run.options.owns_process
-    return TaskOperationExecutor(run.config, run.logger, run.reporter, settings=settings, owns_process=owned)
+    return TaskOperationExecutor(
+        run.config,
+        run.logger,
+        run.reporter,
+        settings=run.config.plugin("executor"),
+        elsewhere=place,
+        owns_process=run.options.owns_process,
+    )
 
 
 @hookimpl
 def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
+    from pamola_tasks_executor.choosing import contradictions
     from pamola_tasks_executor.executor import TaskOperationExecutor
 
-    return run.executor.objections(plan) if isinstance(run.executor, TaskOperationExecutor) else ()
+    yield from contradictions(run)
+    if isinstance(run.executor, TaskOperationExecutor):
+        yield from run.executor.objections(plan)
 
 
 @hookimpl(trylast=True)

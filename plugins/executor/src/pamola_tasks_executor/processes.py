@@ -17,6 +17,7 @@ from pamola_tasks.errors import OperationError
 from pamola_tasks.secret import withheld
 from pamola_tasks_executor.descendants import adopt_orphans, counted, end_descendants, parent_of
 from pamola_tasks_executor.elsewhere import State, Work
+from pamola_tasks_executor.memory import resident_mb
 
 # The first byte of a message of the worker.
 _BEGAN, _SAID, _ANSWER = b"b", b"s", b"a"
@@ -163,15 +164,6 @@ class _Worker:
         self._connection.close()
         self.process.join()
         self.process.close()
-
-
-def resident_mb(pid: int) -> float:
-    """The resident memory of a process in MiB; 0 when it has gone. Linux only."""
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
 
 
 # ---------------------------------------------------------------- in the worker

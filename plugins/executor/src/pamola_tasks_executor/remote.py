@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import pickle
+import re
 import sys
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -23,14 +24,17 @@ from pamola_tasks.plan import StepOptions
 from pamola_tasks.plugins.discovery import module_from
 from pamola_tasks.protocols import StagedFile
 from pamola_tasks.record import DatasetRecord, OperationResult
+from pamola_tasks.secret import variables
+from pamola_tasks_executor.memory import note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices, StagedStep, StepDriver
 
 
+_NAMED = re.compile(r"\$\{env:([^}]+)\}")
 _FROM_FILE = "pamola_file_"  # what `module_from` names the modules that it makes of files
 
 
@@ -52,7 +56,7 @@ class DescribedRun:
 
 @attrs.frozen(kw_only=True)
 class DescribedAttempt:
-    """An attempt at a step, with the datasets that it reads and other steps have written."""
+    """An attempt at a step, with the datasets that it reads and other steps have written; it writes into `folder`."""
 
     step_id: str
     name: str
@@ -61,6 +65,7 @@ class DescribedAttempt:
     distribution: str
     datasets: list[DatasetRecord]
     published: frozenset[str]
+    folder: str
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +106,14 @@ def describe_run(run: RunServices) -> bytes:
             " without timeout and memory limit"
         )
     options = attrs.evolve(
-        run.options, overrides={}, restart=False, wait=False, console=False, quiet=True, owns_process=False
+        run.options,
+        overrides={},
+        restart=False,
+        wait=False,
+        console=False,
+        quiet=True,
+        owns_process=False,
+        handle=None,
     )
     described = DescribedRun(
         folder=os.getcwd(),
@@ -121,7 +133,16 @@ def describe_run(run: RunServices) -> bytes:
     return dumps(described, "the run")
 
 
-def describe_step(run: RunServices, step: Step) -> bytes:
+def variables_of(run: RunServices) -> dict[str, str]:
+    """What a process on another machine needs that the description of the run only refers to: variables that the
+    configuration names, and what opens the run's key."""
+    known = variables()
+    named = {name for layer in run.layers or () for name in _NAMED.findall(repr(layer.values)) if name in known}
+    opens: Callable[[], dict[str, str]] = getattr(run.encryption, "key_variables", dict)
+    return {**{name: known[name] for name in named}, **opens()}
+
+
+def describe_step(run: RunServices, step: Step, staged: StagedStep) -> bytes:
     """What `RemoteRun.perform` is given; an OperationError where it reads what is in this process's memory only."""
     attempt = DescribedAttempt(
         step_id=step.id,
@@ -131,6 +152,7 @@ def describe_step(run: RunServices, step: Step) -> bytes:
         distribution=step.distribution,
         datasets=[d for d in (*run.record.intermediates, *run.record.outputs) if d.name in step.reads],
         published=frozenset(run.plan.final_datasets(run.config.outputs)),
+        folder=staged.expect(),
     )
     for dataset in attempt.datasets:
         if not dataset.path:
@@ -149,7 +171,7 @@ def taken(data: bytes, driver: StepDriver, step: Step, staged: StagedStep, origi
     staged.warnings += answer.warnings
     staged.read.update(answer.read)
     if isinstance(outcome, BaseException):
-        outcome.__cause__ = RemoteTraceback(answer.trace)
+        outcome.__cause__ = RemoteTraceback(answer.trace) if answer.trace else None
         raise outcome
     staged.derives = answer.derives
     staged.take(answer.files)
@@ -175,8 +197,11 @@ def _pass_on(kind: str, what: list[Any], driver: StepDriver, step: Step) -> None
         run.logger.handle(logging.makeLogRecord(what[0]))
     elif kind == "warning":
         run.warn(what[0], step=what[1])
-    elif kind == "step progress":
-        driver.progress(step, *what)
+    elif kind == "memory":
+        note(run, step.id, what[0], own_process=True)
+    elif kind == "step":
+        told, *facts = what
+        (driver.stage if told == "stage" else driver.progress)(step, *facts)
     else:
         method, positional, named = what
         try:

@@ -88,15 +88,17 @@ def _executed(
     step = run.plan.add(operation, options={"id": f"{operation.name}-{os.urandom(4).hex()}"})
     shown = 0.0
 
-    def progress(done: float, total: float | None, unit: str) -> None:
+    def report(what: str, *facts: Any) -> None:
         nonlocal shown
-        if progress_tracker is not None:
-            progress_tracker.update(done - shown)
-            shown = done
+        if what == "stage":
+            shown = 0.0
+        elif progress_tracker is not None:
+            progress_tracker.update(facts[0] - shown)
+            shown = facts[0]
 
     staged = run.checkpoints.stage(step)
     try:
-        result = guarded(operation.name, partial(execute_step, run, step, staged, progress))
+        result = guarded(operation.name, partial(execute_step, run, step, staged, report))
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += staged.warnings
@@ -141,7 +143,7 @@ def _run_in(kernel: Kernel, task_dir: Path, data_source: Any) -> RunServices:
     run.provide("checkpoints", NoCheckpoints(run))
     session.bring_up("config")
     run.provide("directories", _Folder(task_dir.resolve(), run.files))
-    session.bring_up("data_writer")
+    session.bring_up("checkpoints")  # those given here, and what plugins add before them, such as `tables`
     if isinstance(data_source, Mapping):
         for name, frame in data_source.items():
             run.data_source.add_dataframe(name, frame)

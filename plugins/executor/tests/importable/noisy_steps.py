@@ -21,6 +21,7 @@ class Noise(Operation):
     def execute(self, ctx: OperationContext) -> OperationResult:
         frame = ctx.data.frame(self.input_dataset)
         frame["noise"] = ctx.rng.normal(size=len(frame))
+        ctx.stage("adding noise")
         ctx.progress(1, 2, "halves")
         ctx.progress(2, 2, "halves")
         ctx.logger.info("noise was added by %s", ctx.step.id)

@@ -199,6 +199,10 @@ class Watch:
         self._hear(f"progress {step.id} {done:g}")
 
     @hookimpl
+    def pamola_on_step_stage(self, step: Any, stage: str) -> None:
+        self._hear(f"stage {step.id} {stage}")
+
+    @hookimpl
     def pamola_on_step_retried(self, step: Any, attempt: int, error: BaseException) -> None:
         self._hear(f"retried {step.id} {attempt} {type(error).__name__}")
 

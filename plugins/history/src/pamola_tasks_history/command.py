@@ -1,8 +1,9 @@
-"""The command `history`, and `history prune`."""
+"""The command `history`, with `history prune` and `history accept`."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -14,9 +15,10 @@ import click
 from pamola_tasks.errors import EncryptionError, UsageError
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks_history.events import moment
+from pamola_tasks_history.figures import blocks, fits, table_of
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import CommandLine
+    from pamola_tasks.protocols import CommandLine, RunServices
 
 
 HEADERS = ("when (UTC)", "task", "outcome", "took", "run", "inputs", "outputs")
@@ -53,17 +55,24 @@ class _Listing(click.Group):
             return inner.command.invoke(inner)
 
 
-@click.group(cls=_Listing, invoke_without_command=True, subcommand_metavar="| prune …")
+@click.group(cls=_Listing, invoke_without_command=True, subcommand_metavar="| prune … | accept …")
 @click.argument("task", required=False)
 @click.option("--since", "begin", metavar="WHEN", help="Only runs since WHEN (UTC): 12h, 7d, 2026-03-01 …")
 @click.option("--failed", is_flag=True, help="Only runs that did not succeed.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many runs.")
+@click.option("--metrics", is_flag=True, help="Show verdict, claims, risk, loss and rows out instead of files.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool, limit: int, as_json: bool) -> None:
+def history(
+    cli: CommandLine, task: str | None, begin: str | None, failed: bool, limit: int, metrics: bool, as_json: bool
+) -> None:
     """List the runs of TASK or of all tasks, newest first: when, how long, outcome, inputs and outputs.
 
-    `history prune` removes old runs. A task of that name is listed by `history -- prune`.
+    With --metrics, the main figures of each step that releases a table instead, as `measured (claimed)`; `pamola-task
+    compare` shows all of two runs.
+
+    `history prune` removes old runs, and `history accept` takes a history that was put back. Tasks of these names are
+    listed by `history -- prune` and `history -- accept`.
     """
     oldest = since(begin) if begin else None
     log = _kept(cli, cli.kernel.services(None, upto="history").history, "records", "list its runs")
@@ -75,6 +84,12 @@ def history(cli: CommandLine, task: str | None, begin: str | None, failed: bool,
         cli.out.warn(damage)
     if as_json:
         cli.out.print_json(found)
+    elif found and metrics:
+        headers, rows = table_of(found)
+        if fits(headers, rows, shutil.get_terminal_size((100, 24)).columns):
+            cli.out.print_table(rows, headers)
+        else:
+            cli.out.facts(blocks(headers, rows), indent=0)
     elif found:
         cli.out.print_table([_row(record, cli.out.duration) for record in found], HEADERS)
     else:
@@ -118,17 +133,14 @@ def prune(
     """Remove old runs of TASK or of all tasks from the history.
 
     With both options, a run is removed if neither keeps it. Always kept: the newest run and the newest success of each
-    task, runs that are under way, and the run that a file in the project is from. The history says what was removed,
-    when and by whom, and proves the rest as before. Reports stay: `reports prune` removes them.
+    task, runs that are under way, and those that a file in the project or a kept older table is from. The history says
+    what was removed, when and by whom, and proves the rest as before. Reports stay: `reports prune` removes them.
     """
     if keep is None and before is None:
         raise UsageError("say what is to be kept: --keep N, --older-than AGE, or both")
     if not dry_run:
         cli.refuse_if_broken()
-    try:  # the key authenticates what is kept
-        run = cli.kernel.services(None, upto="encryption", options=_OPTIONS)
-    except EncryptionError:
-        run = cli.kernel.services(None, upto="history")
+    run = _with_key(cli)
     log = _kept(cli, run.history, "prune", "remove runs")
     for task in tasks:
         cli.kernel.inspect(task, upto="places")
@@ -140,6 +152,31 @@ def prune(
     if dry_run and removed:
         cli.out.print_table([_row(record, cli.out.duration)[:5] for record in removed], HEADERS[:5])
     click.echo(f"{len(removed)} {'run' if len(removed) == 1 else 'runs'} {'would be ' if dry_run else ''}removed")
+
+
+@history.command()
+@click.option("--reason", required=True, metavar="WHY", help="Why the history is another one: recorded in it.")
+@click.pass_obj
+def accept(cli: CommandLine, reason: str) -> None:
+    """Accept a history that lacks the run that was noted last on this machine, as after restoring a backup.
+
+    The history records why, by whom and what was found, and its present state is what `verify`, `doctor` and the next
+    run compare from now on.
+    """
+    if not reason.strip():
+        raise UsageError("--reason is empty: say why the history is another one")
+    cli.refuse_if_broken()
+    run = _with_key(cli)
+    found = _kept(cli, run.history, "accept", "compare itself with what was noted of it").accept(run, reason.strip())
+    click.echo(cli.out.visible(found.finding))
+
+
+def _with_key(cli: CommandLine) -> RunServices:
+    """Services with the key that authenticates what is kept, where it is available."""
+    try:
+        return cli.kernel.services(None, upto="encryption", options=_OPTIONS)
+    except EncryptionError:
+        return cli.kernel.services(None, upto="history")
 
 
 def _wanted(record: Mapping[str, Any], task: str | None, begin: datetime | None, failed: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pamola_tasks.protocols import Files, RunServices
-    from pamola_tasks.record import Artifact, DatasetRecord
+    from pamola_tasks.record import Artifact, DatasetRecord, RunRecord
 
 SCHEMA = 1
 STEP = b'"event":"step_finished"'  # in a line as `event` makes it: there are many, and no record needs them
@@ -57,6 +58,7 @@ def started(run: RunServices) -> dict[str, Any]:
         resumed_from=run.record.resumed_from,
         process_started=here.started,
         boot=here.boot,
+        **_may_quote(run),
     )
 
 
@@ -70,6 +72,8 @@ def finished(run: RunServices) -> dict[str, Any]:
         task_type=run.config.task_type,
         status=record.status,
         success=record.success,
+        verdict=record.verdict["verdict"],
+        verdict_sentence=record.verdict["sentence"],
         started=rfc3339(record.started),
         finished=rfc3339(record.finished or now()),
         execution_time=round(record.seconds, 6),
@@ -79,8 +83,70 @@ def finished(run: RunServices) -> dict[str, Any]:
         input_files=[_input(dataset) for dataset in record.inputs],
         output_files=[_output(dataset) for dataset in record.outputs]
         + [_artifact(artifact, run.files) for artifact in record.artifacts],
+        figures=figures(record),
+        step_times=step_times(record),
         error=None if record.error is None else {k: record.error.get(k, "") for k in ("type", "message", "operation")},
+        **_may_quote(run),
     )
+
+
+def _may_quote(run: RunServices) -> dict[str, bool]:
+    """Whether messages may quote cells, where they may."""
+    return {"show_data": True} if run.options.show_data else {}
+
+
+def figures(record: RunRecord) -> dict[str, dict[str, Any]]:
+    """The main numbers of each step that has some, by step: what was claimed and measured, the loss and its measure,
+    and rows; `columns`, the quasi-identifiers that they are about; and `knowable`, what was measured on these and all
+    else that looks knowable, with its columns."""
+    stated = {step.step: _names(step.settings.get("quasi_identifiers")) for step in record.steps}
+    found = {}
+    for step, metrics in record.metrics.items():
+        facts = metrics if isinstance(metrics, dict) else {}  # a figure of the task's own
+        if numbers := {key: item for key, item in facts.items() if _is_main(key) and _is_number(item)}:
+            measure, roles = facts.get("information_loss_measure"), facts.get("roles")
+            roles = [role for role in roles if isinstance(role, dict)] if isinstance(roles, list) else []
+            covered = _names([role.get("column") for role in roles if role.get("loss") is not None])
+            others = {
+                "information_loss_measure": measure if isinstance(measure, str) and measure.isidentifier() else "",
+                "knowable": _knowable(facts.get("knowable")),
+                "columns": list(dict.fromkeys([*stated.get(step, ()), *covered])),
+            }
+            found[step] = {**numbers, **{key: item for key, item in others.items() if item}}
+    return found
+
+
+def step_times(record: RunRecord) -> dict[str, dict[str, Any]]:
+    """How long each step that succeeded took, and how many rows and bytes it read where all of its datasets say."""
+    known = {found.name: found for found in (*record.inputs, *record.intermediates, *record.outputs)}
+    found: dict[str, dict[str, Any]] = {}
+    for step in record.steps:
+        if step.attempts and step.status in ("success", "warning", "partial_success"):
+            read = [known.get(name) for name in step.reads]
+            found[step.step] = {"seconds": round(step.seconds, 3)}
+            for key in ("rows", "bytes"):
+                sizes: list[Any] = [getattr(each, key, None) for each in read]
+                if sizes and None not in sizes:
+                    found[step.step][key] = sum(sizes)
+    return found
+
+
+def _knowable(given: Any) -> dict[str, Any]:
+    """Names of columns and numbers, and nothing else that an operation may call so: the history is not encrypted."""
+    columns = _names(given.get("columns")) if isinstance(given, dict) else []
+    return {"columns": columns, **{key: item for key, item in given.items() if _is_number(item)}} if columns else {}
+
+
+def _names(given: Any) -> list[str]:
+    return [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+
+
+def _is_main(key: str) -> bool:
+    return key.endswith(("_claimed", "_measured")) or key in ("information_loss", "rows_in", "rows_out")
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item)
 
 
 def _report_path(run: RunServices) -> str:
@@ -177,6 +243,8 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
         "status": entry.get("status") or ("success" if entry.get("event") == "run_finished" else "failed"),
         "started": entry.get("started"),
         "finished": None,
+        "verdict": entry.get("verdict"),
+        "verdict_sentence": entry.get("verdict_sentence"),
         "execution_time": entry.get("execution_time"),
         "report_path": entry.get("report_path", ""),
         "input_files": list(entry.get("input_files") or ()),
@@ -186,6 +254,7 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
         "pid": entry.get("pid"),
         "resumed_from": entry.get("resumed_from"),
         "error": entry.get("error"),
+        **{key: entry[key] for key in ("figures", "step_times", "show_data") if entry.get(key)},
         **(entry.get("more") or {}),
         **({"authentic": entry["authentic"]} if "authentic" in entry else {}),
     }
@@ -193,7 +262,7 @@ def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 _FROM_EVENT = {"task_run_id", "task_id", "hostname", "pid", "timestamp", "status", "success"}
 _KNOWN = "task_type started finished execution_time report_path input_files output_files resumed_from error".split()
-_KNOWN.append("report_files")
+_KNOWN += ["report_files", "verdict", "verdict_sentence"]
 
 
 def of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:

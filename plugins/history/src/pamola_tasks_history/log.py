@@ -49,6 +49,7 @@ class ExecutionLog:
         logger: Logs damaged lines.
         redact: Makes what is written safe to read.
         key: Gives what authenticates records, asked when it is needed: None where there is no key, or none yet.
+        kept_runs: The runs of a task of which older tables are kept, so that pruning leaves their records.
         segment_bytes: The log is closed, and another one begun, when it has so many bytes and a run begins.
     """
 
@@ -60,6 +61,7 @@ class ExecutionLog:
         logger: logging.Logger | None = None,
         redact: Callable[[Any], Any] = lambda value: value,
         key: Callable[[], bytes | None] = lambda: None,
+        kept_runs: Callable[[str], Collection[str]] = lambda task_id: (),
         segment_bytes: int = HistorySettings().segment_mib * MIB,
     ) -> None:
         self._files = files
@@ -71,6 +73,7 @@ class ExecutionLog:
         self.summary_path = self._summary.path
         self.redact = redact
         self._key = key
+        self._kept_runs = kept_runs
         self._index = Index(files, self._segments, key)
         self._begun: set[str] = set()
         self.damage = ""  #: what was left out of answers so far, in words
@@ -277,7 +280,9 @@ class ExecutionLog:
                 " shows it: `pamola-task doctor --data` lists them; --accept-damage prunes and writes their number down"
             )
         with self._failing("read"):
-            chosen = pruning.choose(self._files, self._segments, tasks=tasks, keep=keep, before=before)
+            chosen = pruning.choose(
+                self._files, self._segments, tasks=tasks, keep=keep, before=before, kept_runs=self._kept_runs
+            )
         if chosen.runs and not dry_run:
             removal = pruning.Removal(
                 {record["task_run_id"] for record in chosen.runs}, examined.pruned or {}, examined.damaged

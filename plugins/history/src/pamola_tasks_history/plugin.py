@@ -1,4 +1,4 @@
-"""What the history plugin adds: the history service and the command `history`."""
+"""What the history plugin adds: the history service, the command `history`, and whether the history was put back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from pamola_tasks import Command, hookimpl
 
 if TYPE_CHECKING:
-    from pamola_tasks.protocols import History, RunServices
+    from collections.abc import Iterable
+
+    from pamola_tasks.protocols import Diagnosis, History, KernelView, Project, RunServices
 
 PAMOLA_HOOK_API = 1
 
@@ -23,17 +25,20 @@ def pamola_add_settings() -> str:
 def pamola_provide_history(run: RunServices) -> History:
     """Record runs in `configs/execution_log.jsonl`, or where PAMOLA_EXECUTION_LOG_PATH says."""
     from pamola_tasks.storage.journal import key_of
-    from pamola_tasks_history.log import ExecutionLog
+    from pamola_tasks_history.anchored import AnchoredLog
     from pamola_tasks_history.settings import MIB
 
-    path = os.environ.get("PAMOLA_EXECUTION_LOG_PATH", "")
-    return ExecutionLog(
+    path, settings = os.environ.get("PAMOLA_EXECUTION_LOG_PATH", ""), run.config.plugin("history")
+    return AnchoredLog(
         run.files,
         path,
+        project_id=run.project.id,
+        anchor=settings.anchor,
         logger=run.logger,
         redact=run.redact.value,
         key=lambda: key_of(run, "history"),
-        segment_bytes=run.config.plugin("history").segment_mib * MIB,
+        kept_runs=getattr(run.places, "kept_runs", lambda task_id: ()),
+        segment_bytes=settings.segment_mib * MIB,
     )
 
 
@@ -41,3 +46,13 @@ def pamola_provide_history(run: RunServices) -> History:
 def pamola_add_commands() -> dict[str, Command]:
     about = "List runs with time, duration and outcome."
     return {"history": Command("pamola_tasks_history.command:history", help=about, writes=False)}
+
+
+@hookimpl
+def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool) -> Iterable[Diagnosis]:
+    """Whether the history has the run that was noted last outside the project; what is wrong is in `doctor --data`."""
+    if project is None:
+        return ()
+    from pamola_tasks_history.anchored import diagnoses
+
+    return diagnoses(kernel, data=data)

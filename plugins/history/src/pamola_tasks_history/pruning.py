@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -136,12 +137,18 @@ class Choice:
 
 
 def choose(
-    files: Files, segments: Segments, *, tasks: Collection[str], keep: int | None, before: datetime | None
+    files: Files,
+    segments: Segments,
+    *,
+    tasks: Collection[str],
+    keep: int | None,
+    before: datetime | None,
+    kept_runs: Callable[[str], Collection[str]] = lambda task_id: (),
 ) -> Choice:
     """The runs that nothing keeps: neither their number nor their age, nor that something rests on them.
 
-    Always kept: a task's newest run and its newest success, runs that are under way, and the run that left a file that
-    is there last.
+    Always kept: a task's newest run and its newest success, runs that are under way, the run that left a file that is
+    there last, and one of which an older table is kept.
 
     Args:
         files: The project's files.
@@ -149,8 +156,9 @@ def choose(
         tasks: Runs of these only; of all where there are none.
         keep: So many of each task's newest runs are kept.
         before: Those since then are kept.
+        kept_runs: The runs of a task of which older tables are kept.
     """
-    reader = Reader(segments)
+    reader, kept = Reader(segments), cache(kept_runs)
     counted: dict[str, int] = {}
     succeeded: set[str] = set()
     written: set[str] = set()
@@ -163,6 +171,7 @@ def choose(
         written |= paths
         when = events.moment(record["timestamp"])
         rests = place == 1 or (success and task_id not in succeeded) or record["status"] == "running"
+        rests = rests or record["task_run_id"] in kept(task_id)
         if success:
             succeeded.add(task_id)
         old = place > (keep or 1) and (before is None or (when is not None and when < before))

@@ -18,6 +18,9 @@ class HistorySettings:
 
     Attributes:
         segment_mib: A history that reaches this many MiB is closed before the next run, and a new file is begun.
+        anchor: Whether the newest record is noted in the user's state folder, outside the project, so that `verify`,
+            `doctor` and the next run find it missing after the history was put back or its newest runs were removed.
     """
 
     segment_mib: int = attrs.field(default=64, validator=_positive)
+    anchor: bool = True

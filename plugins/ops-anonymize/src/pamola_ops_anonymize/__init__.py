@@ -4,10 +4,14 @@ from pamola_tasks.lazy import TYPE_CHECKING, lazily
 
 if TYPE_CHECKING:
     from .anonymize import AnonymizeOperation as AnonymizeOperation
+    from .assess import AssessOperation as AssessOperation
+    from .attack import AttackOperation as AttackOperation
     from .coding import TopBottomCodeOperation as TopBottomCodeOperation
     from .dropping import DropOperation as DropOperation
     from .generalizing import GeneralizeOperation as GeneralizeOperation
+    from .holding_out import HoldOutOperation as HoldOutOperation
     from .identifiers import Identifiers as Identifiers
+    from .identifiers import proposed_roles as proposed_roles
     from .masking import MaskOperation as MaskOperation
     from .measures import Grouping as Grouping
     from .models import Histogram as Histogram
@@ -27,10 +31,13 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "anonymize": "AnonymizeOperation",
+        "assess": "AssessOperation",
+        "attack": "AttackOperation",
         "coding": "TopBottomCodeOperation",
         "dropping": "DropOperation",
         "generalizing": "GeneralizeOperation",
-        "identifiers": "Identifiers",
+        "holding_out": "HoldOutOperation",
+        "identifiers": "Identifiers proposed_roles",
         "masking": "MaskOperation",
         "measures": "Grouping",
         "models": "Histogram",

@@ -14,19 +14,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pamola_tasks import OperationContext
 
 from .domains import Ints
+from .hashed_pairs import HashedPairs
 
 Distinguish = Literal["reader", "exact"]
 Normalization = Literal["nfc", "casefold", "trim"]
 
 _TEXT = pa.large_string()
-_AT_LEAST = 1 << 18  # texts that wait to be compared with the others
 _PLAIN = "^[ -~]*$"  # what ASCII has to see
 _UNSEEN = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -77,44 +76,33 @@ def number_alike(places: Ints) -> int:
 
 
 class NearCollisions:
-    """Counts the texts of a column that a reader takes for another, from pieces; keeps 16 bytes for each text."""
+    """Counts the texts of a column that a reader takes for another, from pieces."""
 
     def __init__(self) -> None:
-        self._shown = self._exact = np.zeros(0, dtype=np.uint64)
-        self._waiting: list[tuple[Any, Any]] = []
-        self._more = 0
+        self._pairs = HashedPairs()
 
     def add(self, texts: Any) -> None:
         """Look at some texts, which may repeat: an Arrow array, or a list."""
         if not isinstance(texts, pa.Array):
             texts = pa.array([text.encode("utf-8", "replace").decode() for text in texts], _TEXT)
         texts = texts.unique().drop_null()
-        self._waiting.append((_hashes(all_as_read(texts)), _hashes(texts)))
-        self._more += len(texts)
-        if self._more > max(_AT_LEAST, len(self._exact)):
-            self._put_together()
-
-    def _put_together(self) -> None:
-        shown, exact = zip((self._shown, self._exact), *self._waiting, strict=True)
-        self._exact, first = np.unique(np.concatenate(exact), return_index=True)
-        self._shown = np.concatenate(shown)[first]
-        self._waiting, self._more = [], 0
+        self._pairs.add(all_as_read(texts), texts)
 
     @property
     def distinct(self) -> int:
-        """How many different texts there were."""
-        self._put_together()
-        return len(self._exact)
+        """How many different texts there were; about so many where they are not `exact`."""
+        return int(self._pairs.members.sum()) * self._pairs.times
 
     @property
     def count(self) -> int:
-        """The texts so far that are taken for another."""
-        self._put_together()
-        return number_alike(np.unique(self._shown, return_inverse=True)[1])
+        """The texts so far that are taken for another, likewise."""
+        members = self._pairs.members
+        return int(members[members > 1].sum()) * self._pairs.times
 
-
-def _hashes(texts: Any) -> Any:
-    return pd.util.hash_array(texts.to_numpy(zero_copy_only=False), categorize=False)
+    @property
+    def exact(self) -> bool:
+        """Whether all texts were counted, and not a random part of them."""
+        return self._pairs.times == 1
 
 
 def tell_alike(ctx: OperationContext, dataset: str, found: Mapping[str, int], distinguish: Distinguish) -> None:

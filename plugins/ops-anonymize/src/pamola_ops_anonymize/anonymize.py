@@ -3,54 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import Effects, Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError
 
 from . import charts
 from .alike import Distinguish, tell_alike
 from .asked_models import promise_of
 from .claims import check_promise, check_release, released_classes
+from .column_roles import roles_of, stated_roles
 from .columns import column_names, columns_of_person, one_of, person_columns, some_columns, whole_number, without
 from .conditions import Measured, Promise
+from .counted_table import CountedTable, table_of
 from .hierarchy_files import stated_hierarchy
-from .identifiers import DIRECT, QUASI, identifiers_of, likely_roles
+from .identifiers import DIRECT, INSENSITIVE, PERSON, QUASI, SENSITIVE, identifiers_of, likely_roles
 from .isolation import isolation
-from .measures import Grouping
 from .models import SensitiveValues
 from .parameter_checks import ROLES, check_parameters, number
-from .persons import PersonRecords, Persons, repeated, smallest_class
+from .persons import PersonRecords, Persons
 from .privacy_models import Distance, Diversity, registered_models
 from .read_as_text import warn_of_categories
-from .registering import Registration, register_columns, stated_columns
-from .release import Release
+from .registering import register_columns, stated_columns
 from .release_charts import charts_of
-from .release_facts import diversity, figures, randomness, representatives
+from .release_effects import effects_of_release
+from .release_facts import diversity, figures, randomness, representatives, tell_little
 from .release_settings import (
     OUTPUTS,
     OUTPUTS_OF_KMAP,
     Bounds,
     HierarchySource,
     Nulls,
+    OnRealRecords,
     Output,
     Recoding,
     Settings,
     Strategy,
     SuppressedRecords,
 )
-from .row_order import by_cells
+from .roles import of_sample
+from .table_roles import computed_from
 from .ties import Ties
 from .unlisted import OnIdentifiers, OnUnlisted, identifiers_to_drop, judge_quasi_identifiers
-from .updating import Update, release_of
+from .updating import Update
+from .verdict import knowable_columns, verdict_on
+from .whole_table import WholeTable
 
 Method = Literal["k-anonymity", "l-diversity", "t-closeness", "k-map", "delta-disclosure"]
-
-ROW_ID = "row_id"
 
 
 class AnonymizeOperation(Operation):
@@ -110,17 +113,22 @@ class AnonymizeOperation(Operation):
         output: What is written for a class: `ranges` (intervals and sets), `labels` of the hierarchies, or a
             `representative` (median, most frequent category). Unless given what suits the strategy.
         bounds: Where cells end: `rounded` out to bounds of the whole column, so that no end of an interval and no
-            member of a set is one record's alone in its class, with rare extremes coded as `<20` and `>=75`; or
-            `tight`, the least and greatest value and all categories of the class, which single people out.
+            member of a set is one record's alone in its class, with rare extremes coded as `<20` and `>=75`; with
+            strategy mondrian, at its `cuts`, so that the cells of all classes tile the domain;
+            or `tight`, the least and greatest value and all categories of the class, which single people out.
+        on_real_records: What happens to representatives that are the values of a record, but not of all in the class:
+            `warn` publishes them with a warning, `avoid` takes the next best values, or `*`.
         ties: Where sensitive values are protected: `random` lets the system's randomness decide between nearly equal
             classes, so that no class shows what its sensitive values forbade (Wong and others, VLDB 2007); `fixed`
             gives the same release each time.
         direct_identifiers: Columns that identify a person: dropped.
         insensitive_attributes: Columns that are harmless, whatever they look like: left as they are.
+        unconfirmed: Columns whose roles here were proposed by a program, as `pamola-task assess` drafts them: the
+            verdict asks whether they are right until a person takes them out of this list.
         on_identifiers: What happens to a column without a role that looks like a direct identifier: `drop` leaves it
             out, `warn` keeps it (both with a warning), `fail` refuses to continue.
         on_unlisted: What happens where a column without a role looks like a quasi-identifier: `warn` keeps it and
-            warns, `fail` refuses to continue.
+            warns, `fail` refuses to continue, `quasi` takes it for a quasi-identifier.
         output_format: `csv`, `parquet` …, where it should differ from the task's.
         keep_order: Whether records stay in the input's order, which discloses whose they are to an attacker who knows
             it. They are sorted by their released cells otherwise.
@@ -167,9 +175,11 @@ class AnonymizeOperation(Operation):
     weights: dict[str, float] = attrs.field(factory=dict)
     output: Output | None = None
     bounds: Bounds = attrs.field(default="rounded", validator=one_of(Bounds))
+    on_real_records: OnRealRecords = attrs.field(default="warn", validator=one_of(OnRealRecords))
     ties: Ties = attrs.field(default="random", validator=one_of(Ties))
     direct_identifiers: list[str] = attrs.field(factory=list, validator=column_names)
     insensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
+    unconfirmed: list[str] = attrs.field(factory=list, validator=column_names)
     on_identifiers: OnIdentifiers = attrs.field(default="drop", validator=one_of(OnIdentifiers))
     on_unlisted: OnUnlisted = attrs.field(default="warn", validator=one_of(OnUnlisted))
     output_format: str | None = None
@@ -186,28 +196,51 @@ class AnonymizeOperation(Operation):
     def __attrs_post_init__(self) -> None:
         check_parameters(self)
 
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Classes decide on cells of quasi-identifiers, and on which records are released, sorted by their cells."""
+        return effects_of_release(self, columns)
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Anonymize, check, write; metrics and the artifact `<output_dataset>_anonymization` describe the result."""
-        frame = ctx.data.frame(self.input_dataset)
+        table = table_of(ctx, self.input_dataset)
+        frame = table.judged
+        ctx.stage("judging")
         self._check_columns(frame)
-        with_role = self.columns_with_roles()
-        of_persons = [*self.person_columns, *stated_columns(self)]
-        unlisted = [name for name in frame.columns if name not in with_role and name not in of_persons]
-        likely = likely_roles(frame, unlisted, identifiers_of(ctx.run))
+        stated = stated_roles(self)
+        judged = [name for name in frame.columns if stated.get(name) in (None, SENSITIVE, INSENSITIVE)]
+        looks = likely_roles(frame, judged, identifiers_of(ctx.run), self.quasi_identifiers)
+        if table.rows > len(frame):  # of a sample no counts are said
+            looks = {role: {name: of_sample(why, len(frame)) for name, why in of.items()} for role, of in looks.items()}
+        quasi = {name: reason for name, reason in looks[QUASI].items() if name not in stated}
+        added = judge_quasi_identifiers(self, ctx, quasi)
+        used = {**self.parameters(), "quasi_identifiers": [*self.quasi_identifiers, *added]}
+        return (type(self)(**used) if added else self)._released(ctx, table, stated, looks)
+
+    def _released(
+        self,
+        ctx: OperationContext,
+        table: WholeTable | CountedTable,
+        stated: Mapping[str, str],
+        looks: Mapping[str, Mapping[Hashable, str]],
+    ) -> OperationResult:
+        """Release a table of whose columns the task stated the roles of some; `looks` says what others look like."""
+        frame = table.judged
+        unlisted = [name for name in frame.columns if name not in stated]
+        likely: dict[str, dict[Hashable, str]] = {
+            role: {name: why for name, why in found.items() if name in unlisted} for role, found in looks.items()
+        }
+        identifying = [*self.direct_identifiers, *likely[DIRECT]]
         dropped = [
-            *dict.fromkeys((*self.direct_identifiers, *(name for name in of_persons if name not in with_role))),
+            *dict.fromkeys(name for name, role in stated.items() if role in (DIRECT, PERSON)),
             *identifiers_to_drop(self, ctx, likely[DIRECT]),
         ]
-        judge_quasi_identifiers(self, ctx, likely[QUASI])
         free = [name for name in self.quasi_identifiers if name not in self.hierarchies]
         warn_of_categories(ctx, self.input_dataset, frame, free)
-        rows = len(frame)
+        rows = table.rows
 
-        kept = frame.drop(columns=dropped).reset_index(drop=True)
         promise = promise_of(self, registered_models(ctx.run))
-        registration = Registration(self, ctx, frame, [*self.direct_identifiers, *likely[DIRECT]])
-        how = self._settings(ctx, promise, frame)
-        release = release_of(self, ctx, registration, kept, how, lambda done: ctx.progress(done, rows, "rows"))
+        release = table.released(self, promise, dropped, identifying)
+        ctx.stage("measuring")
         grouping = check_release(
             release.coded,
             self.quasi_identifiers,
@@ -217,33 +250,21 @@ class AnonymizeOperation(Operation):
             release.population,
             release.persons,
             release.persons_of_population,
+            release.times,
         )
-        if not self.person_columns:
-            self._warn_of_repeats(ctx, frame, [*self.direct_identifiers, *likely[DIRECT]], release, grouping)
+        repeats = table.repeats(self, [*self.direct_identifiers, *looks[DIRECT]], release, grouping)
         measured = {name: grouping.measured(release.coded[name], promise) for name in self.sensitive_attributes}
         classes = released_classes(release, grouping, self.quasi_identifiers, promise)
         check_promise(promise, measured, classes)
-        if release.coded.empty:
-            ctx.warn(
-                f"{self.input_dataset} has {rows - release.suppressed_for_nulls} records, fewer than k={self.k}:"
-                f" all of them were suppressed, and {self.output_dataset} is empty"
-            )
-        elif self.suppressed_records == "keep" and release.dropped:
-            ctx.warn(
-                f"{self.output_dataset}: {release.dropped:,} suppressed records are dropped, not kept with `*`:"
-                f" together they do not meet the requirements of a class"
-            )
-        elif grouping.classes == 1 and len(release.sizes_before) > 1:
-            ctx.warn(
-                f"{self.output_dataset}: all records are in one equivalence class, so that nothing is left of the"
-                f" quasi-identifiers: require less, or leave out the quasi-identifier or sensitive attribute that asks"
-                f" for it"
-            )
+        tell_little(self, ctx, release, grouping, rows)
         metrics = figures(self, release, grouping, rows)
-        metrics |= representatives(self, ctx, kept, release)
+        metrics |= representatives(self, ctx, table.kept, release)
         metrics |= randomness(self, promise)
-        metrics |= isolation(self, ctx, kept, release, grouping)
-        values = {name: SensitiveValues.of(release.coded[name], self.distinguish) for name in self.sensitive_attributes}
+        metrics |= isolation(self, ctx, table.kept, release, grouping)
+        values = {
+            name: SensitiveValues.of(release.coded[name], self.distinguish, release.times)
+            for name in self.sensitive_attributes
+        }
         metrics["l_diversity"] = diversity(self, values, grouping, ctx)
         metrics["values_read_alike"] = {name: found.read_alike for name, found in values.items()}
         tell_alike(ctx, self.output_dataset, metrics["values_read_alike"], self.distinguish)
@@ -255,27 +276,21 @@ class AnonymizeOperation(Operation):
         metrics["unlisted_columns"] = [name for name in unlisted if name not in dropped]
         metrics["likely_identifiers"] = likely[DIRECT]
         metrics["likely_quasi_identifiers"] = likely[QUASI]
-
-        metrics["releases"] = registration.compare(release, grouping)
-
-        # Parquet would keep the categories, and who groups by them later would get the empty ones too
-        output = release.frame if ctx.data.format_of(self.output_dataset) == "parquet" else release.coded
+        roles = roles_of(self, frame.columns, stated, likely, dropped, release.loss)
+        others = [name for name, role in stated.items() if role in (SENSITIVE, INSENSITIVE)]
+        said_of = {"direct": looks[DIRECT], "telling": computed_from(frame, others, self.quasi_identifiers)}
+        shown = knowable_columns(roles, {**looks[QUASI], **said_of["direct"], **said_of["telling"]})
+        metrics["releases"] = table.write(self, release, shown, grouping)
+        ctx.stage("measuring")
+        knowable = table.knowable(release, shown, grouping)
+        metrics["roles"] = [attrs.asdict(each) for each in roles]
+        metrics["knowable"] = attrs.asdict(knowable)
+        metrics["verdict"] = verdict_on(self, roles, knowable, grouping, metrics, said_of, repeats)
         if self.keep_order:
             ctx.warn(
                 f"{self.output_dataset} keeps the order of {self.input_dataset} (`keep_order`): who knows that order,"
                 f" or finds the table sorted, learns whose records these are"
             )
-        else:
-            output = output.iloc[by_cells(release.coded)]
-        registration.written(ctx.data.write(self.output_dataset, output.reset_index(drop=True)))
-        if self.row_id:
-            with ctx.artifact(
-                f"{self.output_dataset}_row_ids",
-                "csv",
-                f"Which record of {self.input_dataset} each record of {self.output_dataset} is: not to be released",
-                category="internal",
-            ) as file:
-                file.write(("\n".join([ROW_ID, *map(str, output.index.tolist())]) + "\n").encode())
         with ctx.artifact(
             f"{self.output_dataset}_anonymization",
             "json",
@@ -308,23 +323,10 @@ class AnonymizeOperation(Operation):
 
     def columns_with_roles(self) -> frozenset[str]:
         """The columns that the task says something of."""
-        return frozenset(name for role in ROLES for name in getattr(self, role))
+        return frozenset(stated_roles(self))
 
-    def _warn_of_repeats(
-        self, ctx: OperationContext, frame: pd.DataFrame, identifiers: list[Any], release: Release, grouping: Grouping
-    ) -> None:
-        """Warn where counting records counts a person several times: a direct identifier repeats."""
-        found = repeated(frame, identifiers)
-        if not found or release.coded.empty:
-            return
-        listed = ", ".join(f"{name} ({count:,} different in {len(frame):,} records)" for name, count in found.items())
-        released = frame[list(found)].iloc[release.coded.index]
-        ctx.warn(
-            f"{self.output_dataset} has direct identifiers that repeat, so a person may have several records: {listed}."
-            f" k = {self.k} counts records; {smallest_class(released, found, grouping.group, grouping.classes)}"
-        )
-
-    def _settings(self, ctx: OperationContext, promise: Promise, frame: pd.DataFrame) -> Settings:
+    def settings_for(self, ctx: OperationContext, promise: Promise, frame: pd.DataFrame) -> Settings:
+        """How a table is to be anonymized; `frame` has the columns of `person`, if they are stated."""
         sources = {column: HierarchySource(widths=tuple(widths)) for column, widths in self.ranges.items()}
         for column, name in self.hierarchies.items():
             lines, file = stated_hierarchy(ctx, name, column, of=self.input_dataset)
@@ -353,6 +355,7 @@ class AnonymizeOperation(Operation):
             # k-map counts the records that a cell covers, and a representative does not say which these are
             output=self.output or (OUTPUTS[self.strategy] if population is None else OUTPUTS_OF_KMAP[self.strategy]),
             bounds=self.bounds,
+            on_real_records=self.on_real_records,
             ties=self.ties,
             hierarchies=sources,
             population=population,

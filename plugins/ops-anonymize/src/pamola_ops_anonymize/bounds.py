@@ -117,7 +117,10 @@ def _sets(
 
 def _values_under(hierarchy: Hierarchy, levels: Ints, member: Ints, size: int) -> Floats:
     """What labels lose as sets: the part of the column's values that is under them."""
-    under = np.array([np.bincount(groups[:size], minlength=size + 2)[groups] for groups in hierarchy.groups])
+    # a hierarchy may have groups of values that the column lacks
+    under = np.array(
+        [np.bincount(groups[:size], minlength=int(groups.max()) + 1)[groups] for groups in hierarchy.groups]
+    )
     found: Floats = (under[levels, member] - 1) / max(1, size - 1)
     return np.where(hierarchy.hides(levels, member) | (member == hierarchy.missing), 1.0, found)
 

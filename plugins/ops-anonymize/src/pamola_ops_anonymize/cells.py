@@ -6,9 +6,11 @@ import attrs
 import numpy as np
 
 from .bounds import climbed, rounded
+from .central_records import Central, central_records
+from .classes import Grouped
 from .distributions import of_labels, of_ranges, of_representatives
-from .domains import Floats, Ints, Mask
-from .generalization import GeneralizedColumn, central, generalize, labelled, representative
+from .domains import Floats, Ints, Mask, counted, counted_keys
+from .generalization import GeneralizedColumn, generalize, labelled, representative
 from .held import Held, Holders, OfPersons
 from .hierarchies import Hierarchy
 from .persons import Persons
@@ -42,9 +44,8 @@ def written_cells(
     columns: list[str],
     table: Table,
     hierarchies: list[Hierarchy],
-    classes: Ints,
+    grouped: Grouped,
     sizes: Ints,
-    levels: list[int] | None,
     k: int,
     settings: Settings,
     complete: Mask,
@@ -55,9 +56,8 @@ def written_cells(
         columns: Their names.
         table: Their codes.
         hierarchies: One a column.
-        classes: The class of each record of the table, below 0 for what is not released.
+        grouped: The class of each record of the table, below 0 for what is not released.
         sizes: Released records of each class.
-        levels: Of a full-domain recoding the level of each column.
         k: How many persons (records) have to share a cell.
         settings: How cells are written.
         complete: Which records of the input are those of the table.
@@ -67,15 +67,21 @@ def written_cells(
         empty = GeneralizedColumn([], np.zeros(0, dtype=np.int64), np.zeros(0))
         domains = zip(columns, table.domains, strict=True)
         return {column: Written(empty, 0.0, 0.0, 0.0, np.zeros(domain.size + 1), 0.0) for column, domain in domains}
+    classes, levels, boxes = grouped.classes, grouped.levels, grouped.boxes
     inside: Mask = classes >= 0
     # a pair of class and combination each once: what a class holds is all that cells depend on
     width = table.distinct.shape[1]
-    pairs, weight = np.unique(classes[inside] * width + table.combination[inside], return_counts=True)
+    times = None if table.times is None else table.times[inside]
+    pairs, weight = counted_keys(classes[inside] * width + table.combination[inside], times)
     owner, unit = pairs // width, (pairs % width).astype(np.int32)
     # a representative is no interval: its loss is that of the values which it stands for
-    rounds = settings.bounds != "tight" and settings.output != "representative"
+    rounds = settings.bounds == "rounded" and settings.output != "representative"
     holders = _holders(table, classes, owner, unit, weight, settings, complete) if rounds else None
     del pairs
+    chosen: Central | None = None
+    if settings.output == "representative":
+        avoid = settings.on_real_records == "avoid"
+        chosen = central_records(table, owner, unit, weight, count, avoid=avoid)
 
     def of_column(position: int) -> Written:
         domain, hierarchy = table.domains[position], hierarchies[position]
@@ -84,7 +90,9 @@ def written_cells(
         if holders is not None:
             held = holders.held(table.distinct[position], domain.size + 1)
         level: int | Ints | None = None if levels is None else levels[position]
-        if held is None:
+        if boxes is not None:
+            covered, told = boxes.cells(position, domain, codes, owner, sizes)
+        elif held is None:
             covered, told = generalize(domain, codes, owner, count), of_ranges(domain, codes, owner, sizes)
         else:
             stated = hierarchy if columns[position] in settings.with_labels else None
@@ -95,10 +103,10 @@ def written_cells(
         if settings.output == "labels":
             cells = labelled(hierarchy, codes, owner, count, level)
             told = of_labels(domain, hierarchy, codes, owner, sizes, level)
-        elif settings.output == "representative":
-            chosen = central(domain, codes, weight.astype(np.int64), owner, count)
-            cells = representative(domain, codes, chosen, owner, count)
-            told = of_representatives(domain, codes, chosen, owner, sizes)
+        elif chosen is not None:
+            which, hidden = chosen.codes[position], chosen.hidden[position]
+            cells = representative(domain, codes, which, owner, count, hidden)
+            told = of_representatives(domain, codes, which, owner, sizes, hidden)
         by_label, by_line = hierarchy.losses_of(codes, owner, count, level)
         sums = [float((loss * sizes).sum()) for loss in (covered.loss, by_label, by_line)]
         return Written(cells, sums[0], sums[1], sums[2], *told)
@@ -128,6 +136,7 @@ def _as_read(
         written.items(), table.domains, table.distinct, hierarchies, strict=True
     ):
         covered = generalize(domain, row[units], whose, count).loss
+        np.maximum.at(covered, key, column.published.loss)  # a cell that is suppressed
         by_label, by_line = hierarchy.losses_of(row[units], whose, count)
         sums = [float((loss * weights).sum()) for loss in (covered, by_label, by_line)]
         found[name] = attrs.evolve(column, ncp_set=sums[0], ncp_hier=sums[1], ncp_file=sums[2])
@@ -148,4 +157,4 @@ def _holders(
         released = classes[:records] >= 0
         keys = classes[:records][released] * width + table.combination[:records][released]
         weight = np.bincount(np.searchsorted(owner * width + unit, keys), minlength=len(owner))
-    return Holders(owner, unit, weight, np.bincount(table.combination, minlength=width))
+    return Holders(owner, unit, weight, counted(table.combination, width, table.times))

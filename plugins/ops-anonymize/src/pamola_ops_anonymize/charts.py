@@ -36,6 +36,7 @@ def risk_gauge(readings: Mapping[str, tuple[float | None, float]], threshold: fl
     return {
         "kind": "gauge",
         "title": "Risk of re-identification",
+        "quotes_values": False,
         "note": "How likely an attacker who knows a person's quasi-identifiers finds the person's record: in the"
         " smallest equivalence class, and on average over all records.",
         "readings": [
@@ -63,6 +64,7 @@ def class_sizes(series: Mapping[str, Ints], k: int | None = None) -> Chart:
     chart: Chart = {
         "kind": "columns",
         "title": "Sizes of equivalence classes",
+        "quotes_values": False,
         "note": "Records by how many records, itself included, share the quasi-identifiers with each.",
         "axis": "records in the class",
         "labels": labels,
@@ -94,6 +96,7 @@ def losses(ncp_set: Mapping[str, float], ncp_hier: Mapping[str, float]) -> Chart
     return {
         "kind": "bars",
         "title": "Loss by column",
+        "quotes_values": False,
         "note": "Part of its precision that a column lost: 0 % as it was, 100 % nothing left. NCP-set: as intervals and"
         " sets; NCP-hier: as labels of a hierarchy.",
         "labels": [_label(name) for name in ncp_set],
@@ -101,6 +104,33 @@ def losses(ncp_set: Mapping[str, float], ncp_hier: Mapping[str, float]) -> Chart
         "series": [
             {"name": "NCP-set", "values": list(ncp_set.values())},
             {"name": "NCP-hier", "values": [ncp_hier[name] for name in ncp_set]},
+        ],
+    }
+
+
+def attacks(found: Mapping[str, Mapping[str, Any]]) -> Chart:
+    """How often attacks succeeded.
+
+    Args:
+        found: For each attack in words `rate`, `attempts_control` or `attempts_baseline` and the successes of it, and
+            `risk`.
+    """
+
+    def compared(one: Mapping[str, Any]) -> float:
+        return float(one[f"successes_{one['compared_with']}"] / max(1, one[f"attempts_{one['compared_with']}"]))
+
+    return {
+        "kind": "bars",
+        "title": "Attacks",
+        "quotes_values": False,
+        "note": "How often each attack succeeded on people of the table; on people who are not in it, or by guessing"
+        " where no control is stated; and the risk that the release adds, as a part of what is left.",
+        "labels": [_label(name) for name in found],
+        "unit": "share",
+        "series": [
+            {"name": "in the table", "values": [one["rate"] for one in found.values()]},
+            {"name": "not in it", "values": [compared(one) for one in found.values()]},
+            {"name": "risk", "values": [one["risk"] for one in found.values()]},
         ],
     }
 

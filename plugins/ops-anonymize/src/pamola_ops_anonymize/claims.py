@@ -27,8 +27,11 @@ def check_release(
     population: pd.DataFrame | None = None,
     persons: Persons | None = None,
     persons_of_population: Persons | None = None,
+    times: Ints | None = None,
 ) -> Grouping:
     """Hold a table against what is claimed of it, by counting what is written in it.
+
+    Where a row represents several records, `times` says for how many.
 
     Returns:
         Its classes.
@@ -37,15 +40,16 @@ def check_release(
         DataRefused: Fewer than `k` records (persons, where these are given) share a combination, or fewer than `k` of
             the population where that is given; or records are unaccounted for.
     """
-    if len(released) + dropped != rows_in:
+    rows_out = len(released) if times is None else int(times.sum())
+    if rows_out + dropped != rows_in:
         raise DataRefused(
-            f"{rows_in} records came in, but {len(released)} go out and {dropped} were suppressed:"
+            f"{rows_in} records came in, but {rows_out} go out and {dropped} were suppressed:"
             f" the table is not released. This is a fault of the operation, please report it",
             rows_in=rows_in,
-            rows_out=len(released),
+            rows_out=rows_out,
             rows_suppressed=dropped,
         )
-    grouping = Grouping.of(released, quasi_identifiers, persons)
+    grouping = Grouping.of(released, quasi_identifiers, persons, times).by_cells(released, quasi_identifiers)
     measured = grouping.k
     if population is not None:
         measured = k_map(released, population, quasi_identifiers, persons_of_population)
@@ -79,12 +83,12 @@ def k_map(
 def _in_population(
     released: pd.DataFrame, population: pd.DataFrame, quasi_identifiers: Sequence[str], persons: Persons | None
 ) -> Ints:
-    """Of each class of a release, in the order of `Grouping`, how many records (persons) of the population look so."""
+    """For each released record how many records (persons) of the population look like it."""
     both = pd.concat([released[list(quasi_identifiers)], population[list(quasi_identifiers)]], ignore_index=True)
-    group = Grouping.of(both, quasi_identifiers).group  # numbered as they occur, those of the release first
+    group = Grouping.of(both, quasi_identifiers).group
     there, classes = group[len(released) :], int(group.max(initial=-1)) + 1
     counts = np.bincount(there, minlength=classes) if persons is None else persons.in_classes(there, classes)
-    return counts[: int(group[: len(released)].max(initial=-1)) + 1].astype(np.int64)
+    return counts[group[: len(released)]].astype(np.int64)
 
 
 def released_classes(
@@ -93,7 +97,10 @@ def released_classes(
     """The classes of a release as models of sizes look at them: counted in the population where there is one."""
     if release.population is None:
         return Classes(grouping.sizes)
-    sizes = _in_population(release.coded, release.population, quasi_identifiers, release.persons_of_population)
+    sizes = np.zeros(grouping.classes, dtype=np.int64)
+    sizes[grouping.group] = _in_population(
+        release.coded, release.population, quasi_identifiers, release.persons_of_population
+    )
     own = grouping.sizes
     if release.population_outside and any(model.of_population for model in promise.of_sizes):
         sizes, own = np.append(sizes, release.population_outside), np.append(own, 0)

@@ -11,11 +11,12 @@ import pandas as pd
 from pamola_tasks.errors import DataRefused, ParameterError
 
 from .asking import met_by
+from .boxes import Boxes
 from .conditions import Conditions, PersonCounts, SensitiveCounts
-from .domains import Floats, Ints, Mask
+from .domains import Codes, Floats, Ints, Mask
 from .exact_suppression import suppressed_optimally
 from .hierarchies import Hierarchy
-from .improving import SETS, improved
+from .improving import improved
 from .local_suppression import suppressed_locally
 from .microaggregation import microaggregate
 from .models import SensitiveValues
@@ -24,9 +25,28 @@ from .persons import Persons, votes_of_persons
 from .privacy_models import Classes
 from .recoding import MOST_NODES, OUTSIDE, full_domain, local_recoding, met_by_joining, node_count
 from .release_settings import Settings
+from .restarts import improved_from_starts
 from .row_order import by_cells
 from .table import Table
 from .ties import drawn
+
+
+@attrs.frozen(eq=False)
+class Grouped:
+    """What a strategy has found.
+
+    Attributes:
+        classes: The class of each record to be grouped, `OUTSIDE` where it is suppressed.
+        levels: Of a full-domain recoding the level of each dimension.
+        boxes: Where cells end at the cuts of a partition, the box of each class.
+        rejoined: Where a union of classes may violate what each of them meets (a person's vote in it is another one):
+            given the class of each record, classes that meet it.
+    """
+
+    classes: Ints
+    levels: list[int] | None = None
+    boxes: Boxes | None = None
+    rejoined: Callable[[Ints], Ints] | None = None
 
 
 @attrs.frozen(eq=False)
@@ -47,11 +67,11 @@ def classes_of(
     k: int,
     settings: Settings,
     progress: Callable[[int], None] | None,
-) -> tuple[Ints, list[int] | None]:
-    """The class of each record to be grouped, `OUTSIDE` for all where they are fewer than k; as in `_grouped`."""
+) -> Grouped:
+    """The class of each record to be grouped, `OUTSIDE` for all where they are fewer than k."""
     if settings.classes is not None:
-        return settings.classes, None
-    nothing = np.full(len(table.combination), OUTSIDE, dtype=np.int64), None
+        return Grouped(settings.classes)
+    nothing = Grouped(np.full(len(table.combination), OUTSIDE, dtype=np.int64))
     if settings.persons is None or not len(frame):
         enough = len(frame) and int(table.weights.sum()) >= k
         return _grouped(frame, table, hierarchies, importance, k, settings, progress) if enough else nothing
@@ -76,8 +96,24 @@ def classes_of(
         {name: column.reset_index(drop=True) for name, column in chosen.items()}, index=pd.RangeIndex(own.count)
     )
     units = table.of_persons(everyone, own.count)
-    classes, levels = _grouped(subjects, units, hierarchies, importance, k, settings, progress)
-    return classes[everyone.of], levels
+    found = _grouped(subjects, units, hierarchies, importance, k, settings, progress)
+    return attrs.evolve(found, classes=found.classes[everyone.of])
+
+
+def _rejoining(
+    codes: Codes, weights: Ints, unit: Ints, hierarchies: list[Hierarchy], importance: Floats, conditions: Conditions
+) -> Callable[[Ints], Ints] | None:
+    """How classes of records are joined until each meets the conditions; None where unions of classes do anyway."""
+    if conditions.persons is None or not conditions.sensitive:
+        return None
+    settled = attrs.evolve(conditions, random=False)
+
+    def rejoined(classes: Ints) -> Ints:
+        of_unit = np.full(codes.shape[1], OUTSIDE, dtype=np.int64)
+        of_unit[unit] = classes
+        return met_by_joining(codes, weights, of_unit, hierarchies, importance, settled)[unit]
+
+    return rejoined
 
 
 def _person_counts(apart: _Apart, unit: Ints, records: int, units: int) -> PersonCounts:
@@ -93,16 +129,17 @@ def _grouped(
     settings: Settings,
     progress: Callable[[int], None] | None,
     apart: _Apart | None = None,
-) -> tuple[Ints, list[int] | None]:
-    """The class of each record, `OUTSIDE` where it is suppressed; and the levels of a full-domain recoding."""
+) -> Grouped:
     if settings.strategy == "microaggregation":
-        return _microaggregated(frame, table, importance, k, settings, progress, apart), None
+        return _microaggregated(frame, table, hierarchies, importance, k, settings, progress, apart)
     unit, weights = table.combination, table.weights
-    conditions = _conditions(frame, unit, table.records, weights, k, settings, apart)
-    may_suppress = int(settings.suppression_limit * len(frame))
+    conditions = _conditions(frame, unit, table.records, weights, k, settings, apart, table.times)
+    may_suppress = int(settings.suppression_limit * (len(frame) if table.times is None else table.times.sum()))
+    rejoined = _rejoining(table.distinct, table.own, unit, hierarchies, importance, conditions)
     if settings.strategy == "suppression" and conditions.only_k and settings.population is None:
-        return _suppressed(frame, table, hierarchies, importance, k, settings, progress), None
+        return Grouped(_suppressed(frame, table, hierarchies, importance, k, settings, progress))
     if settings.strategy == "mondrian":
+        boxes = Boxes.of(table.domains) if settings.bounds == "cuts" else None
         classes = partition(
             table.distinct,
             weights,
@@ -110,9 +147,10 @@ def _grouped(
             k,
             importance=importance,
             conditions=None if conditions.only_k else conditions,
+            boxes=boxes,
             progress=progress,
         )
-        return classes[unit], None
+        return Grouped(classes[unit], boxes=boxes, rejoined=rejoined)
     if node_count(hierarchies) > MOST_NODES:
         raise ParameterError(
             f"AnonymizeOperation: the hierarchies of the quasi-identifiers have {node_count(hierarchies):,}"
@@ -121,15 +159,19 @@ def _grouped(
         )
     if settings.recoding == "full-domain":
         classes, levels = full_domain(table.distinct, table.own, hierarchies, importance, conditions, may_suppress)
-        return classes[unit], levels
+        return Grouped(classes[unit], levels)
     # where chance hides what sensitive values forbid, classes are found without a look at these, and then joined
     first = conditions.blind if conditions.random else conditions
     classes = local_recoding(table.distinct, table.own, hierarchies, importance, first, may_suppress, progress)
-    sets = 0.0 if settings.strategy == "suppression" else SETS
-    classes = improved(table.distinct, classes, table.domains, hierarchies, importance, first, sets)
+    which = table.distinct, classes, table.domains, hierarchies, importance, first
+    settings.stage("improving")
+    if settings.strategy == "suppression":
+        classes = improved(*which, sets=0.0)
+    else:
+        classes = improved_from_starts(*which, by_sets=settings.output == "ranges")
     if conditions.random:
         classes = met_by_joining(table.distinct, table.own, classes, hierarchies, importance, conditions)
-    return classes[unit], None
+    return Grouped(classes[unit], rejoined=rejoined)
 
 
 def _suppressed(
@@ -147,6 +189,7 @@ def _suppressed(
     codes = np.take(table.distinct, table.combination[order], axis=1)
     each = Conditions(k, np.ones(codes.shape[1], dtype=np.int64))
     classes = suppressed_locally(codes, importance, k, progress)
+    settings.stage("improving")
     classes = improved(codes, classes, table.domains, hierarchies, importance, each, sets=0.0)
     if settings.exact:
         classes = suppressed_optimally(codes, importance, k, classes)
@@ -158,12 +201,13 @@ def _suppressed(
 def _microaggregated(
     frame: pd.DataFrame,
     table: Table,
+    hierarchies: list[Hierarchy],
     importance: Floats,
     k: int,
     settings: Settings,
     progress: Callable[[int], None] | None,
     apart: _Apart | None,
-) -> Ints:
+) -> Grouped:
     """The class of each record: each is a unit, in an order that does not depend on that of the table.
 
     Records that are equally far away are taken in their order, and these are many.
@@ -180,7 +224,9 @@ def _microaggregated(
     unit[order] = np.arange(records)
     conditions = _conditions(frame, unit, table.records, counted[order].astype(np.int64), k, settings, apart)
     codes = np.take(table.distinct, table.combination[order], axis=1)
-    return microaggregate(codes, table.domains, importance, conditions, progress)[unit]
+    classes = microaggregate(codes, table.domains, importance, conditions, progress)[unit]
+    own = (order < table.records).astype(np.int64)
+    return Grouped(classes, rejoined=_rejoining(codes, own, unit, hierarchies, importance, conditions))
 
 
 def _conditions(
@@ -191,6 +237,7 @@ def _conditions(
     k: int,
     settings: Settings,
     apart: _Apart | None,
+    times: Ints | None = None,
 ) -> Conditions:
     """What classes have to meet: `unit` is that of each record, of which the first `records` are the input's."""
     promise = settings.promise
@@ -205,10 +252,10 @@ def _conditions(
             raise DataRefused(f"{model.words()} cannot be reached: the whole table as one class violates it")
     sensitive = []
     for name in settings.sensitive if promise.of_sensitive else ():
-        values = SensitiveValues.of(frame[name], promise.distinguish)
+        values = SensitiveValues.of(frame[name], promise.distinguish, times)
         whose = None if apart is None else apart.own
         ordered = promise.is_ordered(values)
-        counts = SensitiveCounts.of(values, unit[:records], len(weights), ordered=ordered, persons=whose)
+        counts = SensitiveCounts.of(values, unit[:records], len(weights), ordered=ordered, persons=whose, times=times)
         sensitive.append(counts)
         alone = Conditions(0, weights, promise, (counts,), own=own)
         everyone = np.arange(len(weights), dtype=np.int64)

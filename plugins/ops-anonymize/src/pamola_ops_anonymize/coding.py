@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -15,6 +15,11 @@ from pamola_tasks.errors import DataError, ParameterError
 
 from .column_operation import ColumnOperation
 from .columns import is_number, number, require, require_numbers, wrong
+from .counted import Counted
+from .roles import CODED
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Scope
 
 
 def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -50,6 +55,7 @@ class TopBottomCodeOperation(ColumnOperation):
     bottom_quantile: float | None = attrs.field(default=None, validator=_share)
 
     version = "1.1"
+    done = CODED
 
     def __attrs_post_init__(self) -> None:
         for end in ("top", "bottom"):
@@ -64,10 +70,18 @@ class TopBottomCodeOperation(ColumnOperation):
             if least is not None and most is not None and least > most:
                 raise ParameterError(f"TopBottomCodeOperation: `{low}` ({least}) is above `{high}` ({most})")
 
+    @property
+    def scope(self) -> Scope:
+        """Quantiles are those of the whole column."""
+        stated = self.top_quantile is None and self.bottom_quantile is None
+        return self.scope_of("row" if stated else "aggregate")
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Find the thresholds over the whole table where they are shares, then cut chunk by chunk."""
         require(ctx, self.input_dataset, {"columns": self.columns})
-        limits = {name: self._limits(ctx, name) for name in self.columns}
+        by_share = self.top_quantile is not None or self.bottom_quantile is not None
+        counted = Counted.of(ctx, self.input_dataset, self.columns) if by_share else None
+        limits = {name: self._limits(counted, name) for name in self.columns}
         cut = {name: {"bottom": 0, "top": 0} for name in self.columns}
 
         def code(piece: pd.DataFrame) -> pd.DataFrame:
@@ -85,30 +99,44 @@ class TopBottomCodeOperation(ColumnOperation):
         thresholds = {name: {"bottom": low, "top": high} for name, (low, high) in limits.items()}
         return OperationResult.success({"rows": rows, "thresholds": thresholds, "cells_coded": cut, **looks_like})
 
-    def _limits(self, ctx: OperationContext, name: str) -> tuple[int | float | None, int | float | None]:
-        if self.top_quantile is None and self.bottom_quantile is None:
+    def _limits(self, counted: Counted | None, name: str) -> tuple[int | float | None, int | float | None]:
+        if counted is None:
             return self.bottom, self.top
-        column = ctx.data.frame(self.input_dataset, [name])[name]
+        column, count = counted.values(name)
         require_numbers(self.input_dataset, column, "columns")
-        values = np.sort(column.dropna().to_numpy())
-        if not len(values):
-            raise DataError(f"{self.input_dataset}: column {name} has no values, so it has no quantiles")
+        if not len(column):
+            raise DataError(
+                f"{self.input_dataset}: column {name} (named in `columns`) has no values, so it has no quantiles: state"
+                f" `top` and `bottom` as numbers, or leave the column out"
+            )
+        values = column.to_numpy()
+        order = np.argsort(values)
+        values, up_to = values[order], np.cumsum(count[order])
         low, high = self.bottom, self.top
         if self.bottom_quantile is not None:
-            low = _quantile(values, self.bottom_quantile)
+            low = _quantile(values, up_to, self.bottom_quantile)
         if self.top_quantile is not None:
-            high = _quantile(values, self.top_quantile)
+            high = _quantile(values, up_to, self.top_quantile)
         if low is not None and high is not None and low > high:
-            raise DataError(f"{self.input_dataset}: for column {name} the bottom threshold is above the top one")
+            ends = [
+                f"`{end}_quantile`" if getattr(self, f"{end}_quantile") else f"`{end}`" for end in ("bottom", "top")
+            ]
+            raise DataError(
+                f"{self.input_dataset}: for column {name}, the threshold of {ends[0]} is above that of {ends[1]}: state"
+                f" both as quantiles, or both as numbers"
+            )
         return low, high
 
 
-def _quantile(values: Any, share: float) -> int | float:
-    """The least value that at least this share of the sorted values does not exceed: the inverse of the empirical
-    distribution function, definition 1 of R. J. Hyndman and Y. Fan, The American Statistician 50(4), 1996."""
+def _quantile(values: Any, up_to: Any, share: float) -> int | float:
+    """The least value that at least this share of all does not exceed, given how many are up to each sorted value.
+
+    The inverse of the empirical distribution function, definition 1 of R. J. Hyndman and Y. Fan, The American
+    Statistician 50(4), 1996.
+    """
     # in floats, 0.56 of a hundred values is a little more than 56 of them
-    rank = math.ceil(Fraction(str(share)) * len(values))
-    found: int | float = values[rank - 1].item()
+    rank = math.ceil(Fraction(str(share)) * int(up_to[-1]))
+    found: int | float = values[np.searchsorted(up_to, rank)].item()
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
@@ -19,7 +18,6 @@ Ints = npt.NDArray[np.int64]
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 MISSING = -1
-RECORDS_TO_JUDGE = 1000
 
 
 # ---------------------------------------------------------------- parameters
@@ -55,6 +53,12 @@ def person_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) 
     """A validator: the name of a column, or several; or None."""
     if value is not None:
         some_columns(operation, attribute, columns_of_person(value) if isinstance(value, str) else value)
+
+
+def one_column(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: the name of a column, or nothing."""
+    if not (value is None or isinstance(value, str)):
+        raise wrong(operation, attribute.name, "the name of a column", value)
 
 
 def one_of(allowed: Any) -> Check:
@@ -170,7 +174,10 @@ def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
                 f"{dataset}: column {column.name} (named in `{role}`) holds exact decimals, and is computed with as"
                 f" floats: state {column.name}: number in data_types"
             )
-        raise DataError(f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}")
+        raise DataError(
+            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}:"
+            f" `pamola-task data` says what its values look like, and which type to state in `data_types`"
+        )
 
 
 def is_whole(column: pd.Series[Any]) -> bool:
@@ -185,15 +192,14 @@ def rewrite(
     target: str,
     change: Callable[[pd.DataFrame], pd.DataFrame],
     columns: Sequence[str] | None = None,
-    to_drop: Callable[[pd.DataFrame], list[Any]] | None = None,
+    rows: int | None = None,
 ) -> tuple[int, int]:
-    """Rewrite a table, `chunk_size` records at a time (1,000 at first): never more of them are in memory.
+    """Rewrite a table, `chunk_size` records at a time: never more of them are in memory.
 
     Args:
         change: Gives for a piece of the table (index from 0) the piece that is written.
         columns: The columns to read; all unless given.
-        to_drop: Given the first chunk, or the first 1,000 records of smaller chunks, as they would be written, names
-            the columns to leave out.
+        rows: How many records there are, if it is known.
 
     Returns:
         Records read and records written.
@@ -205,34 +211,12 @@ def rewrite(
         for piece in ctx.data.chunks(source, columns=columns):
             read += len(piece)
             yield change(piece)
-            ctx.progress(read, None, "rows")
+            ctx.progress(read, rows, "rows")
 
-    record = ctx.data.write(target, pieces() if to_drop is None else _judged(pieces(), to_drop))
+    ctx.stage("writing")
+    record = ctx.data.write(target, pieces())
     ctx.progress(read, read, "rows")
     return read, read if record.rows is None else record.rows
-
-
-def _judged(pieces: Iterator[pd.DataFrame], to_drop: Callable[[pd.DataFrame], list[Any]]) -> Iterator[pd.DataFrame]:
-    """The pieces without the columns that `to_drop` names, given the first of them."""
-    first = _first_pieces(pieces)
-    dropped = to_drop(pd.concat(first)) if first else []
-    while first:
-        yield first.pop(0).drop(columns=dropped)
-    for piece in pieces:
-        yield piece.drop(columns=dropped)
-
-
-def first_records(pieces: Iterator[pd.DataFrame]) -> pd.DataFrame:
-    """The first piece, or the first 1,000 records of smaller ones."""
-    first = _first_pieces(pieces)
-    return pd.concat(first) if first else pd.DataFrame()
-
-
-def _first_pieces(pieces: Iterator[pd.DataFrame]) -> list[pd.DataFrame]:
-    first = list(itertools.islice(pieces, 1))
-    while sum(map(len, first)) < RECORDS_TO_JUDGE and (more := list(itertools.islice(pieces, 1))):
-        first += more
-    return first
 
 
 # ---------------------------------------------------------------- values as text

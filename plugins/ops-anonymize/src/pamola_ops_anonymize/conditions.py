@@ -10,7 +10,7 @@ import numpy as np
 
 from .alike import Distinguish
 from .asking import keeps, measure, met_by, worst_of
-from .domains import Floats, Ints, Mask
+from .domains import Floats, Ints, Mask, counted_keys
 from .models import Histogram, SensitiveValues
 from .persons import Persons, votes
 from .privacy_models import Classes, DeltaDisclosure, Distance, Diversity, LDiversity, PrivacyModel, TCloseness
@@ -193,18 +193,28 @@ class SensitiveCounts:
 
     @classmethod
     def of(
-        cls, values: SensitiveValues, unit: Ints, units: int, *, ordered: bool, persons: Persons | None = None
+        cls,
+        values: SensitiveValues,
+        unit: Ints,
+        units: int,
+        *,
+        ordered: bool,
+        persons: Persons | None = None,
+        times: Ints | None = None,
     ) -> SensitiveCounts:
-        """Count the values of records in these units; of each person apart where `persons` are given."""
+        """Count the values of records in these units; of each person apart where `persons` are given.
+
+        Where a row represents several records, `times` says for how many.
+        """
         width, share = len(values.share), values.share
         key, span = values.codes, width
         if persons is not None:
             key, span = persons.of * width + values.codes, persons.count * width
             share = persons.histogram(values, np.zeros_like(unit), 1).share
-        pairs, count = np.unique(unit * span + key, return_counts=True)
+        pairs, count = counted_keys(unit * span + key, times)
         start, key = np.searchsorted(pairs // span, np.arange(units + 1)), pairs % span
         person = None if persons is None else key // width
-        return cls(start.astype(np.int64), key % width, count.astype(np.int64), share, ordered, values.alike, person)
+        return cls(start.astype(np.int64), key % width, count, share, ordered, values.alike, person)
 
     def histogram(self, units: Ints, group: Ints, groups: int) -> Histogram:
         """The values of candidate classes."""

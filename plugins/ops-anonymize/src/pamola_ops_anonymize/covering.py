@@ -5,7 +5,9 @@ The notation is that of `notation`: a value, an interval, `{Divorced|Separated}`
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import math
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -15,7 +17,7 @@ import pandas as pd
 from pamola_tasks.errors import DataError
 
 from .distributions import Distribution
-from .domains import Codes, Domain, Floats, Ints, OrderedDomain
+from .domains import Domain, Floats, Ints, OrderedDomain
 from .hierarchies import Hierarchy
 from .notation import INTERVAL, ISO_MOMENT, SUPPRESSED, members
 
@@ -27,14 +29,18 @@ class Covered:
     """What one cell means.
 
     Attributes:
-        codes: Codes of the original domain that it covers; the missing value is the last code.
-        loss_set: Its part of the domain as published.
-        loss_hierarchy: Its part of the domain as a hierarchy has it.
+        low: The first code of the original domain that it covers; the missing value is the last code.
+        high: The last one; `low - 1` where it covers nothing. All between are covered, too, but for `codes`.
+        loss: Its part of the domain as published.
+        codes: The codes, ascending, where these are not all from `low` to `high`.
+        suppressed: Whether it is `*`.
     """
 
-    codes: npt.NDArray[np.int64]
-    loss_set: float
-    loss_hierarchy: float
+    low: int
+    high: int
+    loss: float = 0.0
+    codes: Ints | None = None
+    suppressed: bool = False
 
 
 class Reader:
@@ -53,50 +59,61 @@ class Reader:
         self._domain = domain
         self._hierarchy = hierarchy
         self._has_dates = isinstance(domain, OrderedDomain) and domain.style in ("day", "instant")
-        self._all = np.arange(domain.size, dtype=np.int64)
         self._places = _numbers_of(domain)
-        self._code = {self._key(text): code for code, text in enumerate(domain.texts(self._all))}
-        self._labels = self._codes_of_labels()
+        self._told = self._places if self._places is None else _numbers_as_told(domain, self._places)
+        self._labels = self._levels_of_labels()
+        self._in_order: dict[int, tuple[npt.NDArray[np.intp], Ints]] = {}
 
     def missing(self) -> Covered:
         """What a missing cell means."""
-        return Covered(np.array([self._domain.size]), 0.0, 0.0)
+        return Covered(self._domain.size, self._domain.size)
 
     def read(self, cell: str) -> Covered | None:
         """What a cell means; None where it cannot be read."""
         if cell == SUPPRESSED:
-            return Covered(self._all, 1.0, 1.0)
-        code = self._code.get(self._key(cell))
+            return Covered(0, self._domain.size - 1, 1.0, suppressed=True)
+        code = self._code_of(cell)
         if code is not None:
-            return Covered(np.array([code]), 0.0, 0.0)
-        label = self._labels.get(cell)
+            return Covered(code, code)
+        label = self._codes_under(cell)
         if label is not None and self._has_dates:  # `[2020,2029]` is a decade, and ends with its last day
-            return self._covered(label, self._spread_of(label))
+            return self._these(label, self._spread_of(label))
         ends = self._ends(cell)
         if ends is not None:
-            return self._covered(self._in_interval(cell, ends), self._spread(*ends))
+            return self._interval(cell, *ends)
         named = self._members(cell)
         if named is not None:
-            return self._covered(named, (len(named) - 1) / max(1, self._domain.size - 1))
+            return self._these(named, (len(named) - 1) / max(1, self._domain.size - 1))
         if label is not None:
-            return self._covered(label, self._spread_of(label))
+            return self._these(label, self._spread_of(label))
         return self._representative(cell)
 
-    def _covered(self, codes: Ints, loss: float) -> Covered:
-        return Covered(codes, min(1.0, loss), self._loss_in_hierarchy(codes))
+    def losses_in_hierarchy(self, cells: Sequence[Covered]) -> Floats:
+        """The part of the domain that each cell loses by the lowest label that holds all of it."""
+        low, high = (np.array([getattr(cell, end) for cell in cells], dtype=np.int64) for end in ("low", "high"))
+        some = np.array([cell.low <= cell.high and not cell.suppressed for cell in cells], dtype=bool)
+        low, high = np.where(some, low, self._domain.size), np.where(some, high, self._domain.size)
+        apart = {at: cell.codes for at, cell in enumerate(cells) if cell.codes is not None}
+        found = np.ones(len(cells))
+        for groups, loss in zip(self._hierarchy.groups[::-1], self._hierarchy.loss[::-1], strict=True):
+            # where all from one code to another are in one group, none of them begins another
+            begun = np.append(0, np.cumsum(groups[1:] != groups[:-1]))
+            together = begun[low] == begun[high]
+            for at, codes in apart.items():
+                together[at] = bool((groups[codes] == groups[codes[0]]).all())
+            found[together] = loss[high[together]]
+        return np.where(some, found, 1.0)
 
-    def _loss_in_hierarchy(self, codes: Ints) -> float:
+    def _these(self, codes: Ints, loss: float) -> Covered:
         if not len(codes):
-            return 1.0
-        for groups, loss in zip(self._hierarchy.groups, self._hierarchy.loss, strict=True):
-            if (groups[codes] == groups[codes[0]]).all():
-                return float(loss[codes[0]])
-        return 1.0
+            return Covered(0, -1, min(1.0, loss))
+        low, high = int(codes[0]), int(codes[-1])
+        return Covered(low, high, min(1.0, loss), None if len(codes) == high - low + 1 else codes)
 
     def _spread_of(self, codes: Ints) -> float:
         if self._places is None:
             return (len(codes) - 1) / max(1, self._domain.size - 1)
-        return self._spread(self._places[codes].min(), self._places[codes].max())
+        return self._spread(self._places[codes[0]], self._places[codes[-1]])
 
     def _spread(self, low: float, high: float) -> float:
         assert self._places is not None
@@ -112,18 +129,18 @@ class Reader:
         high = float(self._places[-1]) if found[4] == ">=" else self._number(found[2] or found[5])
         return None if low is None or high is None else (low, high)
 
-    def _in_interval(self, cell: str, ends: tuple[float, float]) -> Ints:
+    def _interval(self, cell: str, low: float, high: float) -> Covered:
         assert self._places is not None
-        low, high = ends
         without_end = cell.startswith("<") or cell.endswith(")")
-        inside = (self._places >= low) & ((self._places < high) if without_end else (self._places <= high))
-        return np.flatnonzero(inside).astype(np.int64)
+        begin = int(np.searchsorted(self._places, low))
+        end = int(np.searchsorted(self._places, high, side="left" if without_end else "right"))
+        return Covered(begin, max(end, begin) - 1, min(1.0, self._spread(low, high)))
 
     def _members(self, cell: str) -> Ints | None:
         named = members(cell)
         if named is None:
             return None
-        codes = [self._code.get(self._key(member)) for member in named]
+        codes = [self._code_of(member) for member in named]
         return None if None in codes else np.array(sorted(code for code in codes if code is not None), dtype=np.int64)
 
     def _representative(self, cell: str) -> Covered | None:
@@ -131,18 +148,38 @@ class Reader:
         place = self._number(cell)
         if place is None or self._places is None or not len(self._places):
             return None
-        return Covered(np.array([int(np.abs(self._places - place).argmin())]), 0.0, 0.0)
+        above = min(int(np.searchsorted(self._places, place)), len(self._places) - 1)
+        below = max(above - 1, 0)
+        nearest = below if place - self._places[below] <= abs(self._places[above] - place) else above
+        return Covered(nearest, nearest)
 
-    def _key(self, text: str) -> Any:
+    def _code_of(self, text: str) -> int | None:
+        """The code of a value."""
         number = self._number(text)
-        return text if number is None else number
+        if number is None or self._told is None:
+            return self._code.get(text)
+        at = int(np.searchsorted(self._told, number, side="right")) - 1
+        return at if at >= 0 and self._told[at] == number else None
+
+    @functools.cached_property
+    def _code(self) -> dict[str, int]:
+        """The codes of values by their text, where `_number` knows no number for it."""
+        codes = np.arange(self._domain.size)
+        if isinstance(self._domain, OrderedDomain):
+            values = self._domain.values
+            if self._has_dates:  # of years beyond 9999, and fractions of microseconds
+                codes = codes[(values.astype(_MICROSECONDS) != values) | (values >= np.datetime64("9999-12-31"))]
+            else:
+                codes = codes[:0]
+        return dict(zip(self._domain.texts(codes), codes.tolist(), strict=True))
 
     def _number(self, text: str) -> float | None:
         if not isinstance(self._domain, OrderedDomain):
             return None
         try:
             if self._domain.style in ("plain", "integral"):
-                return float(text)
+                number = float(text)
+                return None if math.isnan(number) else number
             stamp = pd.Timestamp(text) if ISO_MOMENT.fullmatch(text) else None
         except ValueError:
             return None
@@ -152,17 +189,25 @@ class Reader:
             stamp = stamp.tz_convert("UTC").tz_localize(None)
         return float(stamp.to_datetime64().astype(_MICROSECONDS).astype(np.int64))
 
-    def _codes_of_labels(self) -> dict[str, Ints]:
-        """The codes under each label of the hierarchy; a label that stands at several levels means the lowest."""
-        found: dict[str, Ints] = {}
-        for groups, labels in zip(self._hierarchy.groups[1:], self._hierarchy.labels[1:], strict=True):
-            of_code = groups[: self._domain.size]
-            if not len(of_code):
-                continue
-            order = np.argsort(of_code, kind="stable")
-            for codes in np.split(order, np.flatnonzero(np.diff(of_code[order])) + 1):
-                found.setdefault(labels[int(of_code[codes[0]])], np.sort(codes).astype(np.int64))
+    def _levels_of_labels(self) -> dict[str, tuple[int, int]]:
+        """The lowest level at which each label stands, and its group there."""
+        found: dict[str, tuple[int, int]] = {}
+        for level, labels in enumerate(self._hierarchy.labels[1:] if self._domain.size else (), start=1):
+            for group in np.unique(self._hierarchy.groups[level][:-1]).tolist():
+                found.setdefault(labels[group], (level, group))
         return found
+
+    def _codes_under(self, label: str) -> Ints | None:
+        """The codes under a label of the hierarchy, ascending."""
+        at = self._labels.get(label)
+        if at is None:
+            return None
+        level, group = at
+        if level not in self._in_order:
+            of_code = self._hierarchy.groups[level][:-1]
+            self._in_order[level] = np.argsort(of_code, kind="stable"), np.append(0, np.cumsum(np.bincount(of_code)))
+        order, begin = self._in_order[level]
+        return order[begin[group] : begin[group + 1]]
 
 
 def _numbers_of(domain: Domain) -> Floats | None:
@@ -172,6 +217,14 @@ def _numbers_of(domain: Domain) -> Floats | None:
     if domain.style in ("plain", "integral"):
         return domain.values.astype(np.float64)
     return domain.values.astype(_MICROSECONDS).astype(np.int64).astype(np.float64)
+
+
+def _numbers_as_told(domain: Domain, places: Floats) -> Floats:
+    """The same as the texts of the values say them: a day has no zone."""
+    assert isinstance(domain, OrderedDomain)
+    if domain.style != "day" or domain.zone is None:
+        return places
+    return domain.moments(np.arange(domain.size)).to_numpy().astype(_MICROSECONDS).astype(np.int64).astype(np.float64)
 
 
 @attrs.frozen
@@ -194,7 +247,7 @@ class ColumnUtility:
 
 
 def column_utility(
-    domain: Domain, original: Codes, published: pd.Series[Any], hierarchy: Hierarchy, texts: tuple[Ints, list[str]]
+    domain: Domain, records: Ints, cells: Sequence[str], count: Ints, hierarchy: Hierarchy
 ) -> tuple[ColumnUtility, Distribution]:
     """Compare a published column with its original.
 
@@ -204,10 +257,10 @@ def column_utility(
 
     Args:
         domain: The original column.
-        original: Code of each original record.
-        published: The published column; records that are not in it were suppressed.
+        records: Of each of its codes how many records have it.
+        cells: The distinct cells of the published column; records that are not in it were suppressed.
+        count: How many records have each of them, those with a missing cell last.
         hierarchy: The column's hierarchy.
-        texts: Of the published column which distinct text each record has, -1 for a missing cell, and the texts.
 
     Returns:
         The comparison, and both distributions.
@@ -216,37 +269,47 @@ def column_utility(
         DataError: A cell is neither a value, an interval or set of the column, nor a label of its hierarchy.
     """
     reader = Reader(domain, hierarchy)
-    which, distinct = texts
-    cells = [reader.read(text) for text in distinct]
-    unread = sum(cell is None for cell in cells)
+    read = [reader.read(cell) for cell in cells]
+    covered = [*(cell for cell in read if cell is not None), reader.missing()]
+    unread = len(cells) + 1 - len(covered)
     if unread:
         raise DataError(
-            f"column {published.name} has {unread:,} different cells that are neither values, intervals or sets of"
+            f"column {domain.name} has {unread:,} different cells that are neither values, intervals or sets of"
             f" the original column: are they labels of a hierarchy? Name it in `hierarchies`"
         )
-    covered = [*(cell for cell in cells if cell is not None), reader.missing()]
-    count = np.bincount(np.where(which < 0, len(distinct), which), minlength=len(covered)).astype(np.float64)
-    suppressed = len(original) - len(published)
-    losses = np.array([[cell.loss_set, cell.loss_hierarchy] for cell in covered])
-    ncp_set, ncp_hier = ((count[:, None] * losses).sum(axis=0) + suppressed) / len(original)
+    total = int(records.sum())
+    suppressed = total - int(count.sum())
+    ncp_set = (float(np.dot(count, [cell.loss for cell in covered])) + suppressed) / total
+    ncp_hier = (float(np.dot(count, reader.losses_in_hierarchy(covered))) + suppressed) / total
 
-    width = domain.size + 1
-    records = np.bincount(original, minlength=width)
-    mass, told = np.zeros(width), np.zeros(width)
-    for cell, text, times in zip(covered, [*distinct, ""], count, strict=True):
-        if len(cell.codes):
-            mass[cell.codes] += times / len(cell.codes)
-            if text != SUPPRESSED:
-                told[cell.codes] += times / len(cell.codes)
-    before, after = records / len(original), mass / max(1.0, mass.sum())
+    told, untold = _mass(domain.size, covered, count)
+    mass = told + np.append(np.full(domain.size, untold / max(1, domain.size)), 0.0)
+    before, after = records / total, mass / max(1.0, mass.sum())
     utility = ColumnUtility(
-        float(ncp_set),
-        float(ncp_hier),
+        ncp_set,
+        ncp_hier,
         float(np.abs(before - after).sum() / 2),
         float(np.sqrt(((np.sqrt(before) - np.sqrt(after)) ** 2).sum() / 2)),
         _moved(domain, before[:-1], after[:-1]),
     )
-    return utility, Distribution(domain, records, told, float(mass.sum() - told.sum()))
+    return utility, Distribution(domain, records, told, untold)
+
+
+def _mass(size: int, covered: Sequence[Covered], count: Ints) -> tuple[Floats, float]:
+    """Records by code, each in equal parts on all that its cell covers; and those whose cell tells nothing."""
+    mass, steps, untold = np.zeros(size + 1), np.zeros(size + 2), 0.0
+    for cell, times in zip(covered, count.tolist(), strict=True):
+        if cell.suppressed:
+            untold += times if size else 0.0
+        elif cell.codes is not None:
+            mass[cell.codes] += times / len(cell.codes)
+        elif cell.low == cell.high:
+            mass[cell.low] += times
+        elif cell.low < cell.high:
+            each = times / (cell.high - cell.low + 1)
+            steps[cell.low] += each
+            steps[cell.high + 1] -= each
+    return mass + np.maximum(np.cumsum(steps)[:-1], 0.0), untold
 
 
 def _moved(domain: Domain, before: Floats, after: Floats) -> float | None:

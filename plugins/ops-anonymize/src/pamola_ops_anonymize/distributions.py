@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from .domains import Codes, Domain, Floats, Ints, OrderedDomain, distinct_keys
+from .domains import Codes, Domain, Floats, Ints, Mask, OrderedDomain, distinct_keys
 from .hierarchies import Hierarchy
 from .notation import SUPPRESSED
 
@@ -87,11 +87,13 @@ def of_labels(
     return after, untold
 
 
-def of_representatives(domain: Domain, codes: Codes, chosen: Ints, owner: Ints, sizes: Ints) -> tuple[Floats, float]:
-    """The distribution of representatives; arguments as for `of_ranges`, and the code chosen for each class."""
+def of_representatives(
+    domain: Domain, codes: Codes, chosen: Ints, owner: Ints, sizes: Ints, hidden: Mask
+) -> tuple[Floats, float]:
+    """The distribution of representatives; arguments as for `of_ranges`, the code of each class, and which are `*`."""
     begin = np.searchsorted(owner, np.arange(len(sizes)))
     low, high = np.minimum.reduceat(codes, begin), np.maximum.reduceat(codes, begin)
-    mixed = (low < domain.size) & (high == domain.size)
+    mixed = ((low < domain.size) & (high == domain.size)) | hidden
     after = np.zeros(domain.size + 1)
     np.add.at(after, chosen, np.where(mixed, 0, sizes))
     return after, float(sizes[mixed].sum())

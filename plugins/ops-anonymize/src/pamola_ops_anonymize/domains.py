@@ -135,13 +135,18 @@ class OrderedDomain(Domain):
             return [str(int(value)) for value in chosen]
         if self.style == "plain":
             return [str(value) for value in chosen]
-        stamps = pd.DatetimeIndex(chosen)
-        if self.zone is not None:
-            stamps = stamps.tz_localize("UTC").tz_convert(self.zone)
         if self.style == "day":
-            written: list[str] = np.datetime_as_string(stamps.tz_localize(None).to_numpy(), unit="D").tolist()
+            written: list[str] = np.datetime_as_string(self.moments(codes).to_numpy(), unit="D").tolist()
             return written
-        return [stamp.isoformat() for stamp in stamps]
+        return [stamp.isoformat() for stamp in self._stamps(codes)]
+
+    def moments(self, codes: Sequence[int] | Codes | Ints) -> pd.DatetimeIndex:
+        """Dates and times as the clocks of their zone show them."""
+        return self._stamps(codes).tz_localize(None)
+
+    def _stamps(self, codes: Sequence[int] | Codes | Ints) -> pd.DatetimeIndex:
+        stamps = pd.DatetimeIndex(self.values[np.asarray(codes, dtype=np.int64)])
+        return stamps if self.zone is None else stamps.tz_localize("UTC").tz_convert(self.zone)
 
 
 @attrs.frozen(eq=False)
@@ -188,46 +193,48 @@ class UnorderedDomain(Domain):
         return [str(value) for value in self.values[np.asarray(codes, dtype=np.int64)]]
 
 
-def encode(column: pd.Series[Any]) -> tuple[Domain, Codes]:
+def encode(column: pd.Series[Any], times: Ints | None = None) -> tuple[Domain, Codes]:
     """Turn a column into a domain and the code of every row, in the narrowest signed type that holds them.
 
     Booleans, text, `category` and whatever has no natural distance are categories (unused levels of a categorical
     are not part of the domain; an empty string is a category like any other). Integers, floats, decimals and dates
-    are ordered. `None`, `NaN`, `NaT` and `NA` are missing.
+    are ordered. `None`, `NaN`, `NaT` and `NA` are missing. Where a row represents several records, `times` says for how
+    many.
     """
     name = str(column.name)
     missing = column.isna().to_numpy(dtype=bool)
+    each = None if times is None else times[~missing]
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return _categories_of_levels(name, column, missing)
+        return _categories_of_levels(name, column, missing, each)
     if pd.api.types.is_bool_dtype(column.dtype):
-        return _categories(name, column[~missing].astype(bool).astype(str).to_numpy(dtype=object), missing)
+        return _categories(name, column[~missing].astype(bool).astype(str).to_numpy(dtype=object), missing, each)
     if pd.api.types.is_integer_dtype(column.dtype) or pd.api.types.is_float_dtype(column.dtype):
         return _ordered(name, column[~missing].to_numpy(), missing)
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return _moments(name, column[~missing], missing)
     if isinstance(column.dtype, pd.StringDtype):
-        return _categories(name, column[~missing], missing)
-    return _objects(name, column, missing)
+        return _categories(name, column[~missing], missing, each)
+    return _objects(name, column, missing, each)
 
 
-def _objects(name: str, column: pd.Series[Any], missing: Mask) -> tuple[Domain, Codes]:
+def _objects(name: str, column: pd.Series[Any], missing: Mask, each: Ints | None) -> tuple[Domain, Codes]:
     present = column.astype(object)[~missing]
     found = pd.api.types.infer_dtype(present, skipna=False)
     if found == "string":
-        return _categories(name, present, missing)
+        return _categories(name, present, missing, each)
     if found in ("integer", "floating", "mixed-integer-float", "decimal"):
         try:
             present.to_numpy(dtype=np.float64)
         except OverflowError:  # numbers of more than 308 digits are names of something, not amounts
-            return _categories(name, [str(value) for value in present], missing)
+            return _categories(name, [str(value) for value in present], missing, each)
         return _ordered(name, present.to_numpy(), missing)
     if found in ("date", "datetime", "datetime64"):
         try:
             return _moments(name, pd.to_datetime(present), missing)
         except (ValueError, TypeError, OverflowError):
             # dates outside what the installed pandas can hold, or a mixture of time zones: no common scale
-            return _categories(name, [str(value) for value in present], missing)
-    return _categories(name, [str(value) for value in present], missing)
+            return _categories(name, [str(value) for value in present], missing, each)
+    return _categories(name, [str(value) for value in present], missing, each)
 
 
 def _ordered(name: str, present: npt.NDArray[Any], missing: Mask) -> tuple[Domain, Codes]:
@@ -240,7 +247,7 @@ def _ordered(name: str, present: npt.NDArray[Any], missing: Mask) -> tuple[Domai
         bool(missing.any())
         and values.dtype.kind == "f"
         and bool(np.isfinite(values).all())
-        and bool((values == np.trunc(values)).all())
+        and bool(((values == np.trunc(values)) & (np.abs(values) < 2**53)).all())  # beyond, floats have gaps
     )
     numbers = values.astype(np.float64)
     domain = OrderedDomain(
@@ -286,20 +293,22 @@ def _positions(numbers: Floats) -> Floats:
     return np.append(places, 2.0)
 
 
-def _categories(name: str, present: Any, missing: Mask) -> tuple[Domain, Codes]:
+def _categories(name: str, present: Any, missing: Mask, each: Ints | None) -> tuple[Domain, Codes]:
     codes, values = pd.factorize(np.asarray(present, dtype=object) if isinstance(present, list) else present)
-    return _by_frequency(name, codes.astype(np.int64), np.asarray(values, dtype=object), missing)
+    return _by_frequency(name, codes.astype(np.int64), np.asarray(values, dtype=object), missing, each)
 
 
-def _categories_of_levels(name: str, column: pd.Series[Any], missing: Mask) -> tuple[Domain, Codes]:
+def _categories_of_levels(name: str, column: pd.Series[Any], missing: Mask, each: Ints | None) -> tuple[Domain, Codes]:
     # two levels may be written alike (1 and "1"): whoever reads the release cannot tell them apart, nor may we
     written, levels = pd.factorize(np.array([str(level) for level in column.cat.categories], dtype=object))
     codes = written[column.cat.codes.to_numpy()[~missing]].astype(np.int64)
-    return _by_frequency(name, codes, np.asarray(levels, dtype=object), missing)
+    return _by_frequency(name, codes, np.asarray(levels, dtype=object), missing, each)
 
 
-def _by_frequency(name: str, codes: Ints, values: npt.NDArray[Any], missing: Mask) -> tuple[Domain, Codes]:
-    count = np.bincount(codes, minlength=len(values))
+def _by_frequency(
+    name: str, codes: Ints, values: npt.NDArray[Any], missing: Mask, each: Ints | None
+) -> tuple[Domain, Codes]:
+    count = counted(codes, len(values), each)
     alphabetical = np.argsort(values, kind="stable")
     order = alphabetical[np.argsort(-count[alphabetical], kind="stable")]
     order = order[count[order] > 0]
@@ -315,6 +324,22 @@ def _spread_codes(present: Ints, missing: Mask, size: int) -> Codes:
     codes = np.full(len(missing), size, dtype=np.min_scalar_type(-size - 1))
     codes[~missing] = present
     return codes
+
+
+def counted(codes: Codes | Ints, size: int, times: Ints | None = None) -> Ints:
+    """How many records have each code, int64 of shape (size,) or more; a row represents as many as `times` says."""
+    if times is None:
+        return np.bincount(codes, minlength=size).astype(np.int64, copy=False)
+    return np.bincount(codes, weights=times, minlength=size).astype(np.int64)
+
+
+def counted_keys(keys: Ints, times: Ints | None = None) -> tuple[Ints, Ints]:
+    """The distinct keys, ascending, and how many records have each; a row represents as many as `times` says."""
+    if times is None:
+        found, count = np.unique(keys, return_counts=True)
+        return found, count.astype(np.int64, copy=False)
+    found, which = np.unique(keys, return_inverse=True)
+    return found, counted(which, len(found), times)
 
 
 def distinct_keys(keys: Ints, count: int) -> Ints:
@@ -340,12 +365,13 @@ def ranked(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
     return found[order], rank[number]
 
 
-def combinations(codes: Sequence[Codes], sizes: Sequence[int]) -> tuple[Ints, Ints, Ints]:
+def combinations(codes: Sequence[Codes], sizes: Sequence[int], times: Ints | None = None) -> tuple[Ints, Ints, Ints]:
     """Distinct combinations of codes over the columns.
 
     Args:
         codes: For each column of the table the code of each record.
         sizes: Number of codes each column may have, the missing value included.
+        times: How many records each row represents, one unless given.
 
     Returns:
         The index of a record that has each combination, the combination of every record, and the number of
@@ -364,4 +390,4 @@ def combinations(codes: Sequence[Codes], sizes: Sequence[int]) -> tuple[Ints, In
     records = np.arange(len(key) - 1, -1, -1)
     first = np.empty(len(found), dtype=np.int64)
     first[combination[::-1]] = records  # of records of one combination the first in the table is written last
-    return first, combination, np.bincount(combination, minlength=len(found)).astype(np.int64, copy=False)
+    return first, combination, counted(combination, len(found), times)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from pamola_tasks import OperationContext, OperationResult, writes
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pamola_tasks import Effects, OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError
 
 from .column_operation import ColumnOperation
 from .columns import require
+from .roles import DIRECT, DROPPED
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Scope
 
 
 class DropOperation(ColumnOperation):
@@ -27,6 +34,17 @@ class DropOperation(ColumnOperation):
     output_dataset: str = writes("{input}_dropped")
 
     version = "1.1"
+    done = DROPPED
+    role = DIRECT
+
+    @property
+    def scope(self) -> Scope:
+        """Columns are left out of each row alone."""
+        return self.scope_of("row")
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """All other columns are kept."""
+        return {self.output_dataset: self.effects_of(columns, {}, dropped=self.columns)}
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Write the other columns."""

@@ -7,9 +7,10 @@ accounts for (S. Casacuberta, M. Shoemate, S. Vadhan and C. Wagaman, CCS 2022); 
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -99,11 +100,21 @@ class Noisy(Protocol):
 
     scale: float
 
-    def exact(self, data: Bounded) -> Any:
-        """What noise is added to: everything that can fail."""
+    def exact(self, data: Bounded) -> Exact:
+        """What noise is added to, of a part of the table: everything that can fail."""
 
     def draw(self, exact: Any) -> Iterator[Figure]:
-        """The figures, with noise."""
+        """The figures, with noise, of what `added` gives for all parts."""
+
+
+Exact = Ints | list[list[Any]]
+
+
+def added(one: Any, other: Any) -> Any:
+    """What noise is added to, of two parts of a table together."""
+    if isinstance(one, list):
+        return [of_group + more for of_group, more in zip(one, other, strict=True)]
+    return one + other
 
 
 def figures_of(asked: Statistic, loss: float, bound: Bound, *, whole: bool) -> Noisy:
@@ -132,36 +143,45 @@ class Counts:
         self._noise = bound.noise(1 if asked.kind == "persons" else bound.records, loss)
         self.scale = self._noise.scale
 
-    def draw(self, exact: tuple[Sequence[str], Ints]) -> Iterator[Figure]:
+    def draw(self, exact: Ints) -> Iterator[Figure]:
         """The figures, with noise."""
-        labels, counts = exact
+        labels = self._labels()
         accuracy = self._bound.accuracy(self.scale)
-        for place, value in enumerate(_released(self._noise, counts)):
+        for place, value in enumerate(_released(self._noise, exact)):
             least = 0 if self._bound.clamp else None
             group, of = divmod(place, len(labels))
             yield _figure(group, value, accuracy, self.scale, of=labels[of], least=least)
 
-    def exact(self, data: Bounded) -> tuple[Sequence[str], Ints]:
-        """The cells of a group, and the counts without noise."""
+    def _labels(self) -> list[str]:
+        """What the cells of a group are called."""
+        if self._asked.categories is not None:
+            return list(map(str, self._asked.categories))
+        if self._asked.edges is None:
+            return [""]
+        edges = list(map(text_of, self._asked.edges))
+        named = [f"[{low},{high})" for low, high in itertools.pairwise(edges)]
+        return [*named[:-1], f"{named[-1][:-1]}]"]
+
+    def exact(self, data: Bounded) -> Ints:
+        """The counts without noise."""
         asked = self._asked
         if asked.kind == "persons":
-            return [""], np.bincount(data.persons_of, minlength=data.groups).astype(np.int64)
+            return np.bincount(data.persons_of, minlength=data.groups).astype(np.int64)
         if asked.column is None:
-            return [""], data.counted(np.zeros(len(data.frame), dtype=np.int64), 1)
+            return data.counted(np.zeros(len(data.frame), dtype=np.int64), 1)
         column = data.frame[asked.column]
         if asked.categories is not None:
             codes = codes_of(column, asked.categories)
             there = codes >= 0
-            return list(map(str, asked.categories)), data.counted(codes[there], len(asked.categories), there)
+            return data.counted(codes[there], len(asked.categories), there)
         there = column.notna().to_numpy()
         if asked.edges is None:
-            return [""], data.counted(np.zeros(int(there.sum()), dtype=np.int64), 1, there)
+            return data.counted(np.zeros(int(there.sum()), dtype=np.int64), 1, there)
         edges = np.array(asked.edges, dtype=np.float64)
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         there = there & (values >= edges[0]) & (values <= edges[-1])
         bins = np.minimum(np.searchsorted(edges, values[there], side="right") - 1, len(edges) - 2)
-        named = [f"[{text_of(a)},{text_of(b)})" for a, b in zip(asked.edges, asked.edges[1:], strict=False)]
-        return [*named[:-1], f"{named[-1][:-1]}]"], data.counted(bins.astype(np.int64), len(named), there)
+        return data.counted(bins.astype(np.int64), len(edges) - 1, there)
 
 
 class Sums:
@@ -208,14 +228,14 @@ class Means:
         self._counts = bound.noise(bound.records, loss / 2)
         self.scale = self._sums.scale * self._unit
 
-    def exact(self, data: Bounded) -> tuple[Ints, Ints]:
-        """The sums without noise, in units, and the counts."""
+    def exact(self, data: Bounded) -> Ints:
+        """The sums without noise, in units, and the counts: shape (2, groups)."""
         values, group = _numbers(data, self._asked)
         distances = np.clip(values, self._low, self._high) - self._middle
         units = np.rint(distances / self._unit).astype(np.int64)
-        return _sums(units, group, data.groups), np.bincount(group, minlength=data.groups).astype(np.int64)
+        return np.stack([_sums(units, group, data.groups), np.bincount(group, minlength=data.groups)])
 
-    def draw(self, exact: tuple[Ints, Ints]) -> Iterator[Figure]:
+    def draw(self, exact: Ints) -> Iterator[Figure]:
         """The figures, with noise."""
         sums, counts = _released(self._sums, exact[0]), _released(self._counts, exact[1])
         failing = (1 - self._bound.confidence) / 2
@@ -269,17 +289,19 @@ class Quantiles:
             self._chosen.append((wanted, choose, scale, math.ceil(error)))
         self.scale = self._chosen[0][2]
 
-    def exact(self, data: Bounded) -> list[Any]:
-        """The values of each group."""
+    def exact(self, data: Bounded) -> list[list[Any]]:
+        """The values of each group, in pieces."""
         values, group = _numbers(data, self._asked)
         order = np.argsort(group, kind="stable")
-        return np.split(values[order], np.searchsorted(group[order], np.arange(1, data.groups)))
+        of_group = np.split(values[order], np.searchsorted(group[order], np.arange(1, data.groups)))
+        return [[values] for values in of_group]
 
-    def draw(self, exact: list[Any]) -> Iterator[Figure]:
+    def draw(self, exact: list[list[Any]]) -> Iterator[Figure]:
         """The figures, chosen at random."""
-        for number, records in enumerate(exact):
+        for number, pieces in enumerate(exact):
+            records = np.concatenate(pieces)
             for wanted, choose, scale, error in self._chosen:
-                value = float(choose(np.ascontiguousarray(records)))
+                value = float(choose(records))
                 yield Figure(
                     group=number,
                     of=text_of(wanted),

@@ -168,8 +168,10 @@ def central(domain: Domain, codes: Codes, weights: Ints, classes: Ints, count: i
     return chosen
 
 
-def representative(domain: Domain, codes: Codes, chosen: Ints, classes: Ints, count: int) -> GeneralizedColumn:
-    """Publish one value for each class, as `central` chose it; arguments as there.
+def representative(
+    domain: Domain, codes: Codes, chosen: Ints, classes: Ints, count: int, hidden: npt.NDArray[np.bool_]
+) -> GeneralizedColumn:
+    """Publish one value for each class, as `central` chose it, or `*` where it is `hidden`; arguments as there.
 
     A cell then need not cover its own value. The loss is that of the range or set which the value represents.
     """
@@ -180,9 +182,9 @@ def representative(domain: Domain, codes: Codes, chosen: Ints, classes: Ints, co
     labels: list[str] = []
     of_class = np.full(count, MISSING, dtype=np.int64)
     _label(of_class, ~mixed, chosen[~mixed], domain.texts, labels)
-    of_class[mixed & suppressed] = len(labels)
+    of_class[(mixed & suppressed) | hidden] = len(labels)
     labels.append(SUPPRESSED)
-    return GeneralizedColumn(labels, of_class, covering.loss)
+    return GeneralizedColumn(labels, of_class, np.where(hidden, 1.0, covering.loss))
 
 
 def _label(

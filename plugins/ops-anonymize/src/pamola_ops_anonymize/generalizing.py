@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
@@ -35,7 +35,11 @@ from .columns import (
 from .hierarchies import key_of, labels_at
 from .hierarchy_files import stated_hierarchy
 from .notation import ISO_MOMENT, SUPPRESSED, category_set, interval
+from .roles import GROUPED
 from .stated_values import as_in_column, told_of_absent
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Scope
 
 Method = Literal["interval", "period", "groups", "hierarchy"]
 Period = Literal["month", "quarter", "year", "decade"]
@@ -101,6 +105,7 @@ class GeneralizeOperation(ColumnOperation):
     outside: Outside = attrs.field(default="suppress", validator=one_of(Outside))
 
     version = "1.2"
+    done = GROUPED
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "method", _BELONGS)
@@ -144,7 +149,10 @@ class GeneralizeOperation(ColumnOperation):
         for label, values in (self.groups or {}).items():
             members = sorted(set(as_in_column(ctx, self.input_dataset, name, values)))
             if not written.keys().isdisjoint(members):
-                raise DataError(f"`groups`: a value of {label!r} is the same in {name} as one of another group")
+                raise DataError(
+                    f"{self.input_dataset}, `groups`: a value of {label!r} is the same in {name} as one of"
+                    f" another group: leave one of them out"
+                )
             written |= dict.fromkeys(members, (label if self.labels else category_set(members), label))
         return written
 
@@ -163,6 +171,15 @@ class GeneralizeOperation(ColumnOperation):
         if absent and any(before.values()):
             ctx.warn(f"{self.input_dataset}: {told_of_absent('groups', self.columns, absent)}")
 
+    @property
+    def scope(self) -> Scope:
+        """Whether all numbers of a column are whole, or none of its values is in a group, needs a look at all rows."""
+        settings = [self.origin, self.width or 1, *(self.edges or [])]
+        fractions = self.method == "interval" and not all(float(value).is_integer() for value in settings)
+        refused = self.method in ("groups", "hierarchy") and self.outside == "suppress"
+        own = fractions if self.method == "interval" else not refused
+        return self.scope_of("row" if own else "aggregate")
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Generalize chunk by chunk; check that each cell was written or counted."""
         require(ctx, self.input_dataset, {"columns": self.columns})
@@ -173,8 +190,10 @@ class GeneralizeOperation(ColumnOperation):
         outside = dict.fromkeys(self.columns, 0)
         before: dict[str, set[str]] = {name: set() for name in self.columns}
         after: dict[str, set[str]] = {name: set() for name in self.columns}
+        done = 0
 
         def generalize(piece: pd.DataFrame) -> pd.DataFrame:
+            nonlocal done
             written: dict[str, pd.Series[str]] = {}
             for name in self.columns:
                 codes, texts = distinct_texts(piece[name])
@@ -185,7 +204,7 @@ class GeneralizeOperation(ColumnOperation):
                     general = [labels[name].get(text) for text in self._keys(ctx, name, texts)]
                     used[name].update(cell for cell in general if cell is not None)
                 else:
-                    general = self._generalized(piece[name], whole[name])
+                    general = self._generalized(piece[name], whole[name], done)
                 count = np.bincount(codes[codes != MISSING], minlength=len(texts))
                 strays = [position for position, cell in enumerate(general) if cell is None]
                 outside[name] += int(count[strays].sum())
@@ -198,6 +217,7 @@ class GeneralizeOperation(ColumnOperation):
                         f"{self.output_dataset}: column {name} has not as many missing values as {self.input_dataset}:"
                         f" the table is not released. This is a fault of the operation, please report it"
                     )
+            done += len(piece)
             return piece.assign(**written)
 
         rows, _, looks_like = self.rewritten(ctx, generalize)
@@ -248,17 +268,19 @@ class GeneralizeOperation(ColumnOperation):
             return False
         if pd.api.types.is_integer_dtype(ctx.data.schema(self.input_dataset)[name]):
             return True
-        column = ctx.data.frame(self.input_dataset, [name])[name]
-        require_numbers(self.input_dataset, column, "columns")
-        values = column.dropna().to_numpy(dtype=np.float64)
-        values = values[np.isfinite(values)]
-        return bool((values == np.trunc(values)).all())
+        ctx.stage("counting")
+        for piece in ctx.data.chunks(self.input_dataset, columns=[name]):
+            require_numbers(self.input_dataset, piece[name], "columns")
+            values = piece[name].dropna().to_numpy(dtype=np.float64)
+            if (values != np.trunc(values))[np.isfinite(values)].any():
+                return False
+        return True
 
-    def _generalized(self, column: pd.Series[Any], whole: bool) -> list[str | None]:
-        """What is written for each distinct value of a column; None for one outside."""
+    def _generalized(self, column: pd.Series[Any], whole: bool, before: int = 0) -> list[str | None]:
+        """What is written for each distinct value of a column behind so many records; None for one outside."""
         _, values = pd.factorize(column)
         if self.method == "period":
-            return [self._period_of(stamp) for stamp in self._stamps(column, values)]
+            return [self._period_of(stamp) for stamp in self._stamps(column, values, before)]
         require_numbers(self.input_dataset, column, "columns")
         cell: Callable[[Any], str | None] = self._between_edges(whole) if self.edges else self._of_width(whole)
         return [cell(value) if math.isfinite(value) else None for value in values]
@@ -296,11 +318,14 @@ class GeneralizeOperation(ColumnOperation):
 
         return cell
 
-    def _stamps(self, column: pd.Series[Any], values: Any) -> pd.DatetimeIndex:
+    def _stamps(self, column: pd.Series[Any], values: Any, before: int) -> pd.DatetimeIndex:
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
             return pd.DatetimeIndex(values)
         if pd.api.types.is_numeric_dtype(column.dtype):
-            raise DataError(f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates")
+            raise DataError(
+                f"{self.input_dataset}: column {column.name} (named in `columns`) holds numbers, no dates:"
+                f" `method: period` is for dates, `interval` for numbers"
+            )
         try:
             if not all(ISO_MOMENT.fullmatch(value) for value in values if isinstance(value, str)):
                 raise ValueError
@@ -310,9 +335,12 @@ class GeneralizeOperation(ColumnOperation):
         except (ValueError, TypeError, OverflowError):
             found = None  # what was raised is not chained: its text has a value of the data in it
         if found is None or found.hasnans:  # pandas takes an empty text, and "nan", for a missing date
+            odd = [at for at, value in enumerate(column) if isinstance(value, str) and not ISO_MOMENT.fullmatch(value)]
+            where = f", the first in record {before + odd[0] + 1:,}" if odd else ""
             raise DataError(
                 f"{self.input_dataset}: column {column.name} (named in `columns`) holds values that are not ISO"
-                f" dates (2026-03-01); convert it first"
+                f" dates (2026-03-01){where}: state how they are written in `data_types`, such as"
+                f' {column.name}: {{type: date, format: "%d.%m.%Y"}}'
             )
         return found
 

@@ -67,6 +67,18 @@ class Grid:
         return cls._of_bounds(domain, values, begin, bounds)
 
     @classmethod
+    def of_cuts(cls, domain: OrderedDomain, before: Ints, behind: Ints) -> tuple[Grid, Ints]:
+        """The roundest bound of each cut between two codes, and which part begins at it."""
+        values, roundest = _scale(domain)
+        cuts = zip(before.tolist(), behind.tolist(), strict=True)
+        found = [roundest(values[low], values[high]) for low, high in cuts]
+        bounds = sorted(set(found))
+        begin = [int(np.searchsorted(values, bound)) for bound in bounds]
+        number = {bound: part for part, bound in enumerate(bounds, 1)}
+        grid = cls._of_bounds(domain, values, begin, bounds)
+        return grid, np.array([number[bound] for bound in found], dtype=np.int64)
+
+    @classmethod
     def _of_bounds(cls, domain: OrderedDomain, values: Any, begin: list[int], bounds: list[Any]) -> Grid:
         step = least_step(domain)
         attained = [bool(values[at] == bound) for at, bound in zip(begin, bounds, strict=True)]

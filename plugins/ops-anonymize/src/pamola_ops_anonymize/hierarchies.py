@@ -20,6 +20,9 @@ from .notation import SUPPRESSED, interval
 
 _DIGITS = 15  # that a number keeps whatever it is
 
+Level = tuple[npt.NDArray[np.signedinteger[Any]], list[str]]
+"""Which label of a level each leaf has, and the labels."""
+
 
 @attrs.frozen(eq=False)
 class Hierarchy:
@@ -108,7 +111,7 @@ def hierarchy_of_lines(lines: Sequence[Sequence[str]], domain: Domain, file: str
             values_without_line=absent,
         )
     leaf = np.array([position for position in found if position is not None], dtype=np.int64)
-    return _hierarchy(columns, leaf)
+    return _hierarchy(columns[0], [_groups(names) for names in columns[1:]], leaf)
 
 
 def labels_at(lines: Sequence[Sequence[str]], column: str, file: str, level: int, *, numbers: bool) -> dict[Any, str]:
@@ -191,27 +194,31 @@ def _check_monotone(columns: list[list[str]], numbers: list[int], file: str, col
                 )
 
 
-def _hierarchy(columns: list[list[str]], leaf: Ints) -> Hierarchy:
-    """Levels of labels over the leaves, and the leaf of each code of a domain."""
-    leaves = len(columns[0])
+def _hierarchy(values: list[str], above: Sequence[Level], leaf: Ints | None = None) -> Hierarchy:
+    """Levels of labels above leaves, and the leaf of each code of a domain; codes are the leaves unless given."""
+    leaves = len(values)
     groups, losses, file_losses, labels = [], [], [], []
-    for level, names in enumerate(columns):
-        of_leaf, distinct = (np.arange(leaves), np.array(names, dtype=object)) if level == 0 else _groups(names)
-        under = np.bincount(of_leaf[leaf], minlength=len(distinct))
-        under_in_file = np.bincount(of_leaf, minlength=len(distinct))
-        top = level == len(columns) - 1
+    of_values = (np.arange(leaves), values)
+    for level, (of_leaf, names) in enumerate([of_values, *above]):
+        of_code = of_leaf if leaf is None else of_leaf[leaf]
+        top = level == len(above)
         # a missing value is a leaf of its own, which only the top holds together with others
-        missing = (of_leaf[0], 1.0) if top else (len(distinct), 0.0)
-        groups.append(np.append(of_leaf[leaf], missing[0]))
-        losses.append(np.append((under[of_leaf[leaf]] - 1) / max(1, len(leaf) - 1), missing[1]))
-        file_losses.append(np.append((under_in_file[of_leaf[leaf]] - 1) / max(1, leaves - 1), missing[1]))
-        labels.append([str(name) for name in distinct])
-    return Hierarchy(np.array(groups, dtype=np.int64), np.array(losses), labels, np.array(file_losses))
+        missing = (of_leaf[0], 1.0) if top else (len(names), 0.0)
+        under = np.bincount(of_code, minlength=len(names))
+        groups.append(np.append(of_code, missing[0]))
+        losses.append(np.append((under[of_code] - 1) / max(1, len(of_code) - 1), missing[1]))
+        if leaf is not None:
+            under_in_file = np.bincount(of_leaf, minlength=len(names))
+            file_losses.append(np.append((under_in_file[of_code] - 1) / max(1, leaves - 1), missing[1]))
+        labels.append(names)
+    loss = np.array(losses)
+    return Hierarchy(np.array(groups, dtype=np.int64), loss, labels, np.array(file_losses) if file_losses else loss)
 
 
-def _groups(names: list[str]) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
+def _groups(names: Sequence[str], of: Ints | None = None) -> Level:
+    """Which distinct label each leaf has, and the labels: from its name, or from names and which of them it has."""
     codes, distinct = pd.factorize(np.array(names, dtype=object))
-    return codes, np.asarray(distinct, dtype=object)
+    return codes if of is None else codes[of], [str(name) for name in distinct]
 
 
 def built_hierarchy(domain: Domain, widths: Sequence[float] | None = None) -> Hierarchy:
@@ -225,25 +232,29 @@ def built_hierarchy(domain: Domain, widths: Sequence[float] | None = None) -> Hi
     Raises:
         ParameterError: The column has no numbers, or a width is not a multiple of the one before.
     """
-    texts = domain.texts(np.arange(domain.size))
-    columns = [texts if texts else [SUPPRESSED]]
+    levels: list[Level] = []
     if isinstance(domain, OrderedDomain) and domain.size:
         if domain.style in ("day", "instant"):
             if widths is not None:
                 raise ParameterError(f"AnonymizeOperation: `ranges` are for numbers, and {domain.name} has dates")
-            columns += _calendar(domain)
+            levels = _calendar(domain)
         else:
-            columns += _ranges(domain, _checked(widths, domain.name))
+            levels = _ranges(domain, _checked(widths, domain.name))
     elif widths is not None:
         raise ParameterError(f"AnonymizeOperation: `ranges` are for numbers, and {domain.name} has none")
-    columns.append([SUPPRESSED] * len(columns[0]))
-    return _hierarchy(columns, np.arange(domain.size, dtype=np.int64))
+    return _under_star(domain, levels)
 
 
 def suppression_hierarchy(domain: Domain) -> Hierarchy:
     """A hierarchy in which a value is kept or suppressed."""
+    return _under_star(domain, [])
+
+
+def _under_star(domain: Domain, levels: Sequence[Level]) -> Hierarchy:
+    """The values of a column, these levels and `*`."""
     texts = domain.texts(np.arange(domain.size)) or [SUPPRESSED]
-    return _hierarchy([texts, [SUPPRESSED] * len(texts)], np.arange(domain.size, dtype=np.int64))
+    top = np.zeros(len(texts), dtype=np.int64), [SUPPRESSED]
+    return _hierarchy(texts, [*levels, top], None if domain.size else np.zeros(0, dtype=np.int64))
 
 
 def _checked(widths: Sequence[float] | None, column: str) -> Sequence[float] | None:
@@ -256,7 +267,7 @@ def _checked(widths: Sequence[float] | None, column: str) -> Sequence[float] | N
     return widths
 
 
-def _ranges(domain: OrderedDomain, widths: Sequence[float] | None) -> list[list[str]]:
+def _ranges(domain: OrderedDomain, widths: Sequence[float] | None) -> list[Level]:
     numbers = domain.values.astype(np.float64)
     if not np.isfinite(numbers).all() or not math.isfinite(float(numbers[-1]) - float(numbers[0])):
         return []
@@ -280,16 +291,17 @@ def _ranges(domain: OrderedDomain, widths: Sequence[float] | None) -> list[list[
     levels = []
     for width in widths:
         # from the narrowest range, not from the number: rounding must not tear a range apart
-        number = np.floor(first / round(width / widths[0]))
-        levels.append([_range(float(each), width, whole) for each in number])
+        number, of = np.unique(np.floor(first / round(width / widths[0])), return_inverse=True)
+        levels.append(_groups([_range(each, width, whole) for each in number.tolist()], of))
     return levels
 
 
 def _range_numbers(numbers: Floats, width: float) -> Floats:
     """Which range each number lies in, by the bounds as they are written: a quotient may be rounded across one."""
     found: Floats = np.floor(numbers / width)
-    low = np.array([float(_bound(each, width)) for each in found])
-    high = np.array([float(_bound(each + 1, width)) for each in found])
+    number, of = np.unique(found, return_inverse=True)
+    low = np.array([float(_bound(each, width)) for each in number])[of]
+    high = np.array([float(_bound(each + 1, width)) for each in number])[of]
     return np.where(numbers < low, found - 1, np.where(numbers >= high, found + 1, found))
 
 
@@ -310,9 +322,12 @@ def _round_width(width: float) -> float:
     return next(float(digit * power) for digit in (1, 2, 5, 10) if digit * power >= width * (1 - 1e-12))
 
 
-def _calendar(domain: OrderedDomain) -> list[list[str]]:
-    days = [text.partition("T")[0] for text in domain.texts(np.arange(domain.size))]
+def _calendar(domain: OrderedDomain) -> list[Level]:
+    moments = domain.moments(np.arange(domain.size)).to_numpy()
+    distinct, of = np.unique(moments.astype("datetime64[D]"), return_inverse=True)
+    days = np.datetime_as_string(distinct, unit="D").tolist()
     months = [day.rpartition("-")[0] for day in days]
     years = [month.rpartition("-")[0] for month in months]  # of four digits, but beyond 9999
     decades = [f"[{year[:-1]}0,{year[:-1]}9]" for year in years]
-    return [*([days] if domain.style == "instant" else []), months, years, decades]
+    named = [*([days] if domain.style == "instant" else []), months, years, decades]
+    return [_groups(names, of) for names in named]

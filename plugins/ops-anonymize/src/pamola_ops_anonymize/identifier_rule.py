@@ -7,9 +7,10 @@ UUID, network address or link. By being unique: of 20 or more values at least 95
 other than dates; or a column of whole numbers never repeats and counts (range at most twice the rows) or is a code (all
 of one length, six digits or more).
 
-Quasi-identifiers, harmless alone and identifying in combination, by name: age, birth, sex, race, origin, place, family,
-education and work, which are what outsiders know of people and what public registers hold (L. Sweeney: Simple
-demographics often identify people uniquely, 2000). By kind: dates, since others may know when something happened.
+Quasi-identifiers, harmless alone and identifying in combination, by name: age, birth, sex, origin, place, family,
+education, work and body, which are what outsiders know of people and what public registers hold (L. Sweeney: Simple
+demographics often identify people uniquely, 2000). By kind: dates, since others may know when something happened. How a
+table's columns go together is judged in `table_roles`.
 
 What a name has in brackets (a unit, a remark) is read with the rest of it, and left out. The module asks pandas columns
 only what columns of any library answer.
@@ -21,10 +22,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from .identifier_words import id_named, identifier_named
+from .naming import meaning_of, words_of
+from .roles import QUASI
+
 SAMPLE = 1000
 SHARE_OF_PATTERN = 0.8
 ROWS_TO_JUDGE = 20
 SHARE_OF_UNIQUE = 0.95
+SHARE_OF_IDS = 0.02
 
 _PERSON = (
     "account|author|borrower|buyer|child|citizen|client|contact|customer|debtor|doctor|donor|driver|employee|father|"
@@ -53,14 +59,6 @@ _PERSON_RULES = (
 
 
 _BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|\{.*?\}")
-_KNOWN = (
-    r"age|birth|born|dob|yob|sex|gender|race|ethnicity|ethnic|nationality|citizenship|native|religion|language"
-    r"|zip|zipcode|postcode|postal|plz|city|town|village|municipality|county|district|province|state|region|country"
-    r"|suburb|neighbou?rhood|latitude|longitude|lat|lon|lng|geohash"
-    r"|marital|married|civil|household|children|dependents|education|degree|school|university"
-    r"|occupation|profession|job|employer|workplace|workclass|industry|rank|height"
-)
-_KNOWN_RULE = re.compile(rf"(^|.* )({_KNOWN})( .*|$)")
 
 
 def reason_by_name(column: str) -> str | None:
@@ -69,7 +67,8 @@ def reason_by_name(column: str) -> str | None:
         for rule, what in (*_NAME_RULES, *_PERSON_RULES):
             if rule.match(words):
                 return f"its name says that it holds {what}"
-    return None
+    elsewhere = identifier_named(" ".join(words_of(column)))
+    return f"its name says that it holds {elsewhere}" if elsewhere else None
 
 
 def _words(column: str) -> str:
@@ -77,7 +76,7 @@ def _words(column: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", split)).lower()
 
 
-_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}([T ].*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}")
+_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}([T ].*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}([T ].*)?")
 _NO_TELEPHONE = re.compile(r"\d{5}-\d{4}|\d{1,4}\s*-\s*\d{1,4}")
 _TELEPHONE = re.compile(r"(?=.*[+()\s-])\+?[\d(][\d\s().-]{5,22}\d")
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}")
@@ -97,8 +96,8 @@ def reason_by_values(column: str, values: Any) -> str | None:
     if present.empty:
         return None
     if _is_whole(present):
-        return _reason_by_whole_numbers(column, present, len(values))
-    if not _is_text(present):
+        return _reason_by_whole_numbers(column, present, getattr(values, "attrs", {}).get("records", len(values)))
+    if not is_text(present):
         return None
     try:
         distinct = present.unique()
@@ -109,18 +108,33 @@ def reason_by_values(column: str, values: Any) -> str | None:
         if sum(matches(value) for value in sample) >= SHARE_OF_PATTERN * len(sample):
             return f"its values look like {what}"
     unique = len(present) >= ROWS_TO_JUDGE and len(distinct) >= SHARE_OF_UNIQUE * len(present)
-    if unique and not _is_dates(present):
+    if unique and not is_dates(present):
         return f"nearly every value occurs once ({len(distinct):,} distinct in {len(present):,})"
     return _reason_by_id_name(column, len(distinct), len(present))
 
 
+def direct_reason(column: str, values: Any) -> str | None:
+    """Why a column looks like a direct identifier, by its name or else by its values, or None."""
+    named = None if is_yes_or_no(values) else reason_by_name(column)
+    if named and named.endswith(" a name") and not is_text(values.dropna()):
+        named = None  # a number, as French `nombre` is
+    return named or reason_by_values(column, values) or _reason_by_repeated_id(column, values)
+
+
 def quasi_reason(column: str, values: Any) -> str | None:
-    """Why a column looks like a quasi-identifier, or None."""
-    if _KNOWN_RULE.match(_words(column)):
-        return "its name says that it holds something that others may know of a person"
-    if _is_dates(values):
+    """Why a column that is judged alone looks like a quasi-identifier, or None."""
+    if is_dates(values):
         return "it holds dates, and others may know when something happened to a person"
+    meaning = meaning_of(column)
+    if meaning is not None and meaning.role == QUASI:
+        return f"its name says that it holds {meaning.what}, which others may know of a person"
     return None
+
+
+def is_yes_or_no(values: Any) -> bool:
+    """Whether a column says of each record whether it has something, such as a telephone."""
+    kind = getattr(values.dtype, "kind", "O")
+    return kind == "b" or (kind in "iuf" and set(values.head(SAMPLE).dropna().unique()) == {0, 1})
 
 
 def _reason_by_whole_numbers(column: str, present: Any, rows: int) -> str | None:
@@ -132,6 +146,16 @@ def _reason_by_whole_numbers(column: str, present: Any, rows: int) -> str | None
     if low > 0 and len(str(low)) == len(str(high)) >= 6:
         return f"its whole numbers never repeat and all have {len(str(high))} digits ({len(present):,} distinct)"
     return _reason_by_id_name(column, len(present), len(present))
+
+
+def _reason_by_repeated_id(column: str, values: Any) -> str | None:
+    """`idcode` of a panel identifies persons with several records each; a flag or a number of persons does not."""
+    if not id_named(" ".join(words_of(column))):
+        return None
+    distinct, present = int(values.nunique()), int(values.notna().sum())
+    if distinct < ROWS_TO_JUDGE or distinct < SHARE_OF_IDS * present:
+        return None
+    return f"its name says that it holds an id of persons ({distinct:,} distinct in {present:,})"
 
 
 def _reason_by_id_name(column: str, distinct: int, present: int) -> str | None:
@@ -146,7 +170,7 @@ def _sample(values: Any) -> list[str]:
     return [str(value).strip() for value in values[::step][:SAMPLE]]
 
 
-def _is_dates(values: Any) -> bool:
+def is_dates(values: Any) -> bool:
     present, kind = values.dropna(), getattr(values.dtype, "kind", "O")
     if kind in "biufcmM" or present.empty:
         return kind == "M"
@@ -162,7 +186,7 @@ def _is_whole(values: Any) -> bool:
     return not _is_category(values) and getattr(values.dtype, "kind", "") in ("i", "u")
 
 
-def _is_text(values: Any) -> bool:
+def is_text(values: Any) -> bool:
     found = values.cat.categories if _is_category(values) else values
     if getattr(found.dtype, "kind", "O") in "biufcmM":
         return False

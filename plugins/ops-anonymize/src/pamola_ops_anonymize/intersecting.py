@@ -3,11 +3,12 @@
 The attacker knows who is in each release, and all persons' quasi-identifiers, so the class of each person in each
 release; sensitive values are taken as unchanging where they were the same. S. R. Ganta, S. P. Kasiviswanathan and
 A. Smith: Composition attacks and auxiliary information in data privacy, KDD 2008. Releases are taken in pairs, each
-exactly as `residual` says; what is left of a value after all pairs is what follows.
+exactly as `residual` says; what is left after all pairs is then looked at in all releases at once, as `joint` says.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import attrs
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .domains import Ints, Mask
+from .joint import Blocks
 from .register import Hashes, ReleasedTable
 from .residual import NOWHERE, Candidates, candidates
 
@@ -136,11 +138,12 @@ class Intersection:
 @attrs.frozen(eq=False)
 class _Compared:
     """One attribute in the new release and an earlier one: what is possible, first of the new records, then of those
-    at `only` in the earlier one; which records were told before."""
+    at `only` in the earlier one; their values, as numbers that all releases share; which records were told before."""
 
     place: int
     possible: Candidates
     only: Ints
+    value: Ints
     told: Mask
     told_there: Mask
 
@@ -162,15 +165,17 @@ def intersection(new: ReleasedTable, earlier: Sequence[ReleasedTable], whose: In
         alone = _alone(new.group, hashes)
         compared = _compared(name, new, earlier, pairs)
         told = alone | np.any([each.told for each in compared], axis=0) if compared else alone
-        certain[name] = (_certain([each.possible for each in compared], new.records) if compared else alone) & real
+        known, gone_known = _certain(compared, new) if compared else (alone, [])
+        certain[name] = known & real
         new_persons = [_persons(new, whose)[certain[name] & ~told]]
-        for each in compared:
+        for each, by_all in zip(compared, gone_known, strict=True):
             old = earlier[each.place]
             here = each.possible.certain
-            leaving = each.only[here[new.records :] & ~each.told_there & ~old.counterfeit[each.only]]
-            gone = next(iter(old.persons.values()))[leaving]
+            leaves = ~each.told_there & ~old.counterfeit[each.only]
+            identity = next(iter(old.persons.values()))
+            gone = identity[each.only[here[new.records :] & leaves]]
             of_pair[each.place] += [_persons(new, whose)[here[: new.records] & ~told & real], gone]
-            new_persons.append(gone)
+            new_persons.append(identity[each.only[by_all & leaves]])
         everybody += new_persons
         disclosed[name] = _distinct(new_persons)
     return Intersection(
@@ -206,21 +211,41 @@ def _compared(name: str, new: ReleasedTable, earlier: Sequence[ReleasedTable], p
         told_there = old.known[of] | _alone(old.group, theirs)
         told = np.zeros(new.records, dtype=bool)
         told[one] = told_there[other]
-        found.append(_Compared(place, possible, only, told, told_there[only]))
+        value = np.append(mine, theirs[only])
+        found.append(_Compared(place, possible, only, value, told, told_there[only]))
     return found
 
 
-def _certain(found: Sequence[Candidates], records: int) -> Mask:
-    """Whether one value is left of each of the first records after all comparisons."""
-    key = np.zeros(records, dtype=np.int64)
-    for each in found:
-        key = pd.factorize(key * len(each.first) + each.block[:records])[0].astype(np.int64)
-    _, example, which = np.unique(key, return_index=True, return_inverse=True)
-    place, value = found[0].of_record(example)
-    for each in found[1:]:
-        kept = each.possible(example[place], value)
-        place, value = place[kept], value[kept]
-    return np.asarray(np.bincount(place, minlength=len(example))[which] == 1)
+def _certain(compared: Sequence[_Compared], new: ReleasedTable) -> tuple[Mask, list[Mask]]:
+    """Whether one value is left of each new record, and of the others of each earlier release, after all of these."""
+    records, pairs = new.records, [each.possible for each in compared]
+    if len(compared) == 1:  # which is exact
+        return pairs[0].certain[:records], [pairs[0].certain[records:]]
+    ends = np.cumsum([records, *(len(each.only) for each in compared)])
+    classes = [np.full(ends[-1], NOWHERE) for _ in range(len(compared) + 1)]
+    classes[0][:records] = new.group
+    value = np.concatenate([compared[0].value[:records], *(each.value[records:] for each in compared)])
+    for number, possible in enumerate(pairs):
+        first = possible.first[possible.block]
+        classes[number + 1][:records] = first[:records]
+        classes[number + 1][ends[number] : ends[number + 1]] = first[records:]
+    blocks = Blocks.of_classes(classes)
+    example = blocks.example
+    here = np.flatnonzero(example < records)
+    place, left = pairs[0].of_record(example[here])
+    for each in pairs[1:]:
+        kept = each.possible(example[here][place], left)
+        place, left = place[kept], left[kept]
+    owners, values = [here[place]], [left]
+    for number, each in enumerate(pairs):
+        here = np.flatnonzero((example >= ends[number]) & (example < ends[number + 1]))
+        place, left = each.of_record(example[here] - ends[number] + records)
+        owners.append(here[place])
+        values.append(left)
+    block, possible_values = np.concatenate(owners), np.concatenate(values)
+    order = np.argsort(block, kind="stable")
+    found = blocks.certain(value, block[order], possible_values[order])
+    return found[:records], [found[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 def _alone(group: Ints, value: Ints | Hashes) -> Mask:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pamola_tasks import OperationContext
 
-from .domains import Domain, Ints, Mask, OrderedDomain, encode
+from .domains import Domain, Ints, Mask, OrderedDomain, counted, encode
 from .grids import least_step
 from .measures import Grouping
 from .notation import members
@@ -101,9 +101,9 @@ def isolation(
             f"{found.classes:,} of {grouping.classes:,} equivalence classes {'have' if many else 'has'} a record that"
             f" one published end of an interval, or member of a set, isolates: it alone in the class has that value"
         )
-        hint = " (`bounds: tight`)" if operation.bounds == "tight" else ""
+        hint = "" if operation.bounds == "rounded" else f" (`bounds: {operation.bounds}`)"
         ctx.warn(f"{operation.output_dataset}: {meaning}{hint}")
-    asked = {} if operation.bounds == "tight" else {"isolated_classes_claimed": 0}
+    asked = {"isolated_classes_claimed": 0} if operation.bounds == "rounded" else {}
     return {
         "bounds": operation.bounds,
         **asked,
@@ -140,7 +140,7 @@ def _alone(codes: Ints, column: pd.Series[Any], stated: Stated, width: int, grou
     at = np.flatnonzero(is_named & (which >= 0))
     pairs, pair = np.unique(grouping.group[at] * width + codes[at], return_inverse=True)
     if grouping.persons is None:
-        count = np.bincount(pair, minlength=len(pairs))
+        count = counted(pair, len(pairs), None if grouping.times is None else grouping.times[at])
     else:
         count = grouping.persons.taken(at).in_classes(pair.astype(np.int64), len(pairs))
     found = np.zeros(len(codes), dtype=bool)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import pandas as pd
 
-from pamola_tasks import OperationContext, OperationResult, writes
+from pamola_tasks import Effects, OperationContext, OperationResult, writes
 from pamola_tasks.errors import ParameterError
 
 from .column_operation import ColumnOperation
 from .columns import FORMS, belongs_to, finest, one_of, require, whole_number, with_texts, wrong
+from .effects import Columns, of_each
+from .hashed_pairs import HashedPairs
+from .roles import DIRECT, MASKED
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Scope
 
 Method = Literal["full", "partial", "pattern"]
 
@@ -61,6 +67,8 @@ class MaskOperation(ColumnOperation):
     pattern: str | None = None
 
     version = "1.2"
+    done = MASKED
+    role = DIRECT
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "method", _BELONGS)
@@ -77,12 +85,24 @@ class MaskOperation(ColumnOperation):
             except re.error as problem:
                 raise ParameterError(f"MaskOperation: `pattern` is not a regular expression: {problem}") from None
 
+    @property
+    def scope(self) -> Scope:
+        """Times of a column are all written to the unit that the finest of them needs, unless none of it is written."""
+        return self.scope_of("row" if self.length is not None else "aggregate")
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Of values whose length is hidden too, nothing is left but whether there was one."""
+        if self.length is None:
+            return super().effects(columns)
+        there: Columns = {name: of_each(self.input_dataset, [name], "CONDITIONAL") for name in self.columns}
+        return {self.output_dataset: self.effects_of(columns, there)}
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Mask chunk by chunk; count what was changed and what was not."""
         require(ctx, self.input_dataset, {"columns": self.columns})
         changed = dict.fromkeys(self.columns, 0)
         cells = dict.fromkeys(self.columns, 0)
-        looks: dict[str, dict[str, set[str]]] = {name: {} for name in self.columns}
+        looks = {name: HashedPairs(of_group=2) for name in self.columns}
 
         forms = self._forms_of_times(ctx)
 
@@ -94,10 +114,7 @@ class MaskOperation(ColumnOperation):
                 cells[name] += int(after.notna().sum())
                 changed[name] += int((before != after).fillna(False).sum())
                 pairs = pd.DataFrame({"before": before, "after": after}).dropna().drop_duplicates()
-                for value, look in zip(pairs["before"], pairs["after"], strict=True):
-                    alike = looks[name].setdefault(look, set())
-                    if len(alike) < 2:
-                        alike.add(value)
+                looks[name].add(pairs["after"], pairs["before"])
                 masked[name] = after
             return piece.assign(**masked)
 
@@ -114,9 +131,9 @@ class MaskOperation(ColumnOperation):
                 "rows": rows,
                 "cells_masked": changed,
                 "cells_unchanged": {name: cells[name] - changed[name] for name in self.columns},
-                "distinct_after": {name: len(found) for name, found in looks.items()},
+                "distinct_after": {name: len(found.members) * found.times for name, found in looks.items()},
                 "distinct_that_hide_one_value": {
-                    name: sum(len(alike) == 1 for alike in found.values()) for name, found in looks.items()
+                    name: int((found.members == 1).sum()) * found.times for name, found in looks.items()
                 },
                 **looks_like,
             }

@@ -12,9 +12,11 @@ import pandas as pd
 
 from .asking import measure, worst_of
 from .conditions import Measured, Promise
+from .domains import Ints, counted
 from .models import Histogram, SensitiveValues
 from .persons import Persons
 from .privacy_models import Classes
+from .row_order import by_cells
 
 
 @attrs.frozen
@@ -59,14 +61,22 @@ class Grouping:
         group: Class of each record.
         sizes: Records of each class, or distinct persons where these are counted.
         persons: Whose each record is, where persons are counted.
+        times: Where a row represents several records, for how many.
     """
 
     group: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
     persons: Persons | None = None
+    times: Ints | None = None
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, columns: Sequence[str], persons: Persons | None = None) -> Grouping:
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        columns: Sequence[str],
+        persons: Persons | None = None,
+        times: Ints | None = None,
+    ) -> Grouping:
         """Group by the cells of the columns.
 
         Missing cells are a value like any other: leaving them out would drop the very records that are easiest to
@@ -82,8 +92,17 @@ class Grouping:
             key += codes
             span *= len(values)
         group = np.asarray(pd.factorize(key)[0], dtype=np.int64)
-        sizes: npt.NDArray[np.int64] = np.bincount(group).astype(np.int64, copy=False)
-        return cls(group, sizes if persons is None else persons.in_classes(group, len(sizes)), persons)
+        sizes = counted(group, 0, times)
+        return cls(group, sizes if persons is None else persons.in_classes(group, len(sizes)), persons, times)
+
+    def by_cells(self, frame: pd.DataFrame, columns: Sequence[str]) -> Grouping:
+        """The same classes, numbered by their cells: sums over them do not depend on the order of the records."""
+        first = np.empty(self.classes, dtype=np.int64)
+        first[self.group[::-1]] = np.arange(len(self.group))[::-1]
+        order = by_cells(frame[list(columns)].iloc[first])
+        number = np.empty_like(order)
+        number[order] = np.arange(len(order))
+        return attrs.evolve(self, group=number[self.group], sizes=self.sizes[order])
 
     @property
     def counted(self) -> str:
@@ -93,7 +112,9 @@ class Grouping:
     @property
     def total(self) -> int:
         """How many records there are, or persons."""
-        return len(self.group) if self.persons is None else self.persons.count
+        if self.persons is not None:
+            return self.persons.count
+        return len(self.group) if self.times is None else int(self.times.sum())
 
     @property
     def k(self) -> int | None:
@@ -133,14 +154,16 @@ class Grouping:
         """How many records (persons, by their votes) of each class have each of these values of the same records."""
         if self.persons is not None:
             return self.persons.histogram(values, self.group, self.classes)
-        ones = np.ones(len(self.group), dtype=np.int64)
-        return Histogram.of(self.group, values.codes, ones, self.classes, values.share, values.alike)
+        count = np.ones(len(self.group), dtype=np.int64) if self.times is None else self.times
+        return Histogram.of(self.group, values.codes, count, self.classes, values.share, values.alike)
 
     def diversity(self, sensitive: pd.Series[Any] | SensitiveValues) -> Diversity | None:
         """Distinct l-diversity of a column of the same records; None where there is no record."""
         if not len(self.sizes):
             return None
-        values = sensitive if isinstance(sensitive, SensitiveValues) else SensitiveValues.of(sensitive)
+        values = (
+            sensitive if isinstance(sensitive, SensitiveValues) else SensitiveValues.of(sensitive, times=self.times)
+        )
         distinct = self.histogram(values).distinct()
         alone = distinct == 1
         return Diversity(int(distinct.min()), int(alone.sum()), int(self.sizes[alone].sum()))
@@ -154,7 +177,7 @@ class Grouping:
         """
         if not len(self.sizes):
             return None
-        values = SensitiveValues.of(sensitive, promise.distinguish)
+        values = SensitiveValues.of(sensitive, promise.distinguish, self.times)
         ordered = promise.is_ordered(values)
         histogram = self.histogram(values)
         recursive_l, classes = promise.recursive_l, Classes(self.sizes, histogram, ordered)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .alike import Distinguish, as_read, number_alike, representatives
-from .domains import Floats, Ints, OrderedDomain, encode, read_only
+from .domains import Floats, Ints, OrderedDomain, counted, encode, read_only
 
 _DENSE = 8  # pairs that there could be for each one that there is, up to which counting all is faster than sorting
 
@@ -41,9 +41,14 @@ class SensitiveValues:
     read_alike: int = 0
 
     @classmethod
-    def of(cls, column: pd.Series[Any], distinguish: Distinguish = "reader") -> SensitiveValues:
-        """Codes of a column; values are distinguished as a reader does, or as they are (`exact`)."""
-        domain, encoded = encode(column)
+    def of(
+        cls, column: pd.Series[Any], distinguish: Distinguish = "reader", times: Ints | None = None
+    ) -> SensitiveValues:
+        """Codes of a column; values are distinguished as a reader does, or as they are (`exact`).
+
+        Where a row represents several records, `times` says for how many.
+        """
+        domain, encoded = encode(column, times)
         ordered = isinstance(domain, OrderedDomain)
         codes = encoded.astype(np.int64)
         alike: Ints | None = None
@@ -59,10 +64,10 @@ class SensitiveValues:
             shown = representatives(texts)
             read_alike = number_alike(shown)
             alike = _counted_as(texts, shown if distinguish == "reader" else None, missing)
-        count = np.bincount(codes, minlength=domain.size + 1)
+        count = counted(codes, domain.size + 1, times)
         if not count[-1]:
             count = count[:-1]
-        return cls(codes, count / max(1, len(codes)), ordered, alike, read_alike)
+        return cls(codes, count / max(1, int(count.sum())), ordered, alike, read_alike)
 
 
 def _counted_as(texts: list[str], shown: Ints | None, missing: bool) -> Ints | None:
@@ -230,4 +235,5 @@ class Histogram:
             change = np.abs(np.log(self._parts() / self.share[self.value]))
         start = np.searchsorted(self.owner, np.arange(self.classes))
         greatest: npt.NDArray[np.float64] = np.maximum.reduceat(change, start)
-        return np.where(np.bincount(self.owner, minlength=self.classes) < len(self.share), np.inf, greatest)
+        values = np.count_nonzero(self.share)  # others have no vote of a person over the whole table
+        return np.where(np.bincount(self.owner, minlength=self.classes) < values, np.inf, greatest)

@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from .boxes import Boxes
 from .conditions import Conditions
 from .domains import Codes, Domain, Floats, Ints, Mask, Runs
 from .levels import Level, Rows, first_level, varied_rows
@@ -63,6 +64,7 @@ def partition(
     conditions: Conditions | None = None,
     candidates: int | None = None,
     within: Ints | None = None,
+    boxes: Boxes | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Ints:
     """Divide combinations into classes of at least `k` records, cutting until no allowed cut is left.
@@ -76,6 +78,7 @@ def partition(
         conditions: What else both sides of a cut have to meet; where there are any, every proposed cut may be tried.
         candidates: Cuts tried over all dimensions at each node; unless given fewer for a large table.
         within: Classes to begin with, numbered from 0, none of them empty; one that holds everything unless given.
+        boxes: Where to write down which cuts are around each class.
         progress: Called after each level with how many records have found their class.
 
     Returns:
@@ -83,7 +86,8 @@ def partition(
     """
     count = codes.shape[1]
     if candidates is None:
-        candidates = CANDIDATES if count <= LARGE else CANDIDATES_OF_LARGE
+        # a cut changes a box in its own dimension only
+        candidates = 1 if boxes else CANDIDATES if count <= LARGE else CANDIDATES_OF_LARGE
     total = int(weights.sum())
     # narrow integers stay in the processor's cache
     search = _Search(
@@ -95,6 +99,7 @@ def partition(
         k=k,
         candidates=candidates if conditions is None else 2 * len(codes),
         conditions=conditions,
+        boxes=boxes,
     )
     # Cuts of least loss may peel off one extreme value at a time; past this depth only medians, which halve.
     greedy_levels = 2 * math.ceil(math.log2(max(2, total / k))) + 2 * len(codes)
@@ -125,6 +130,7 @@ class _Search:
         k: Least number of records on both sides of a cut.
         candidates: Proposed cuts that are tried over all dimensions.
         conditions: What else both sides have to meet.
+        boxes: Where cuts are written down.
     """
 
     codes: Sequence[Codes]
@@ -135,6 +141,7 @@ class _Search:
     k: int
     candidates: int
     conditions: Conditions | None
+    boxes: Boxes | None
 
     def cut(self, level: Level, classes: Ints, made: int, *, greedy: bool) -> int:
         """Cut every node and turn `level` into the next one; what cannot be cut again gets its class.
@@ -151,6 +158,8 @@ class _Search:
         runs, proposals = self._proposals(level, greedy)
         chosen = self._chosen(level, runs, proposals)
         side = self._sides(level, runs, chosen)
+        if self.boxes is not None:
+            self.boxes.cut(runs, chosen.dimension, chosen.run)
         del runs, proposals
         return self._divide(level, chosen, side, classes, made)
 
@@ -308,6 +317,8 @@ class _Search:
     ) -> None:
         # Left children come first, then right ones, so that rows, which keep their order, are divided without sorting.
         children = np.concatenate([np.flatnonzero(goes_on[0::2]) * 2, np.flatnonzero(goes_on[1::2]) * 2 + 1])
+        if self.boxes is not None:
+            self.boxes.go_on(np.flatnonzero((size > 0) & ~goes_on), children)
         number = np.empty(len(goes_on), dtype=np.int64)
         number[children] = np.arange(len(children))
 

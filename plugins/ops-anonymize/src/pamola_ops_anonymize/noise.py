@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks import OperationContext, OperationResult, writes
+from pamola_tasks import Effects, OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataError, ParameterError
 
 from .accounting import Spending
@@ -30,7 +30,9 @@ from .columns import (
     whole_number,
     wrong,
 )
+from .effects import hidden, of_each
 from .persons import ContributionBound, Persons
+from .roles import NOISE
 from .spending import (
     Mechanism,
     check_loss,
@@ -138,6 +140,7 @@ class NoiseOperation(ColumnOperation):
     decimals: int | None = attrs.field(default=None, validator=_decimals)
 
     version = "1.3"
+    done = NOISE
 
     def __attrs_post_init__(self) -> None:
         if [self.scale, self.epsilon, self.rho].count(None) != 2:
@@ -165,6 +168,11 @@ class NoiseOperation(ColumnOperation):
             raise ParameterError("NoiseOperation: `clamp` needs `bounds`")
         check_loss(self)
 
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """The columns are hidden; whose records there are decides which of them stay."""
+        whole = of_each(self.input_dataset, columns_of_person(self.person), "FILTER")
+        return {self.output_dataset: self.effects_of(columns, hidden(self.input_dataset, self.columns), whole=whole)}
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """See that budget, columns and types fit, enter what it costs, and only then draw noise, chunk by chunk."""
         of_person = columns_of_person(self.person)
@@ -187,16 +195,12 @@ class NoiseOperation(ColumnOperation):
         seeds = ctx.rng.integers(2**63, size=len(self.columns)).tolist()
         generators = {name: np.random.default_rng(seed) for name, seed in zip(self.columns, seeds, strict=True)}
         bound = ContributionBound(of_person, self.contributions or 1, self.input_dataset)
-        looked = self.scale is not None or bool(of_person)
 
         def add(piece: pd.DataFrame) -> pd.DataFrame:
-            nonlocal looked, enter
+            nonlocal enter
             if len(piece):  # now that the writer, which asks for it, has found nothing wrong either
                 metrics.update(enter())
                 enter = dict
-            if not looked and len(piece):
-                looked = True
-                warn_of_repeats(ctx, self, piece, self.columns_with_roles())
             piece = bound.kept(piece)
             written: dict[str, pd.Series[Any]] = {}
             for name in self.columns:
@@ -213,7 +217,10 @@ class NoiseOperation(ColumnOperation):
                 written[name] = _with_gaps(values, there, piece.index)
             return piece.assign(**written)
 
-        rows, _, looks_like = self.rewritten(ctx, add)
+        look = None if self.scale is not None or of_person else partial(warn_of_repeats, ctx, self)
+        within = ContributionBound(of_person, self.contributions or 1, self.input_dataset)
+        among = (within.kept, of_person) if of_person else None
+        rows, _, looks_like = self.rewritten(ctx, add, among=among, look=look)
         if self._private:
             metrics["arithmetic"] = {name: WHOLE if found.whole else ROUNDED for name, found in calibrated.items()}
             metrics["epsilon_by_opendp"] = {name: found.epsilon for name, found in calibrated.items()}
@@ -318,7 +325,6 @@ class NoiseOperation(ColumnOperation):
             if of_person:
                 Persons.in_columns(piece, of_person, self.input_dataset)
             records += len(piece)
-        self.refuse_identifiers(ctx)
         return records
 
     def _within_bounds(self, name: str, column: pd.Series[Any]) -> tuple[Numbers, int]:

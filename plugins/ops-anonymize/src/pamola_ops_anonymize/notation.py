@@ -39,6 +39,8 @@ def members(cell: str) -> list[str] | None:
     """The categories of a set; None where the cell is none."""
     if not (cell.startswith("{") and cell.endswith("}")):
         return None
+    if "\\" not in cell:
+        return cell[1:-1].split("|")
     found = [re.sub(r"\\(.)", r"\1", each[1], flags=re.S) for each in _MEMBER.finditer(cell[1:-1])]
     if len(found) > 1 and not re.sub(r"\\.", "", cell[1:-1], flags=re.S).endswith("|"):
         found.pop()  # the empty match at the end of the text

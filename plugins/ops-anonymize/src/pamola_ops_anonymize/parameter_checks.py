@@ -9,10 +9,11 @@ import attrs
 
 from pamola_tasks.errors import ParameterError
 
+from .column_roles import stated_roles
 from .columns import is_number
 from .local_suppression import MOST_COLUMNS
 from .registering import check_register
-from .release_settings import Output
+from .release_settings import OUTPUTS, Output
 from .updating import check_update
 
 ROLES = ("quasi_identifiers", "sensitive_attributes", "direct_identifiers", "insensitive_attributes")
@@ -43,6 +44,12 @@ def check_parameters(operation: Any) -> None:
                     f"AnonymizeOperation: {', '.join(both)} is in both `{role}` and `{other}`: a column has one role"
                 )
 
+    stated = stated_roles(operation)
+    if unknown := [name for name in operation.unconfirmed if name not in stated]:
+        raise ParameterError(
+            f"AnonymizeOperation: `unconfirmed` lists {', '.join(unknown)}, and no role is stated for it: there is"
+            f" nothing to confirm"
+        )
     check_register(operation)
     check_update(operation)
     _check_persons(operation)
@@ -96,6 +103,7 @@ def _check_models(operation: Any) -> None:
     if operation.l is not None and operation.l_diversity != "entropy" and operation.l != int(operation.l):
         raise ParameterError(f"AnonymizeOperation: `l` has to be a whole number, not {operation.l!r}")
     _check_suppression(operation)
+    _check_cuts(operation)
     if operation.strategy != "hierarchy":
         for name, default in (("suppression_limit", 0.0), ("recoding", "local")):
             if getattr(operation, name) != default:
@@ -113,6 +121,11 @@ def _check_models(operation: Any) -> None:
         raise ParameterError(
             "AnonymizeOperation: `suppressed_records: keep` does not go with k-map: a suppressed record matches the"
             " whole population"
+        )
+    if operation.on_real_records != "warn" and (operation.output or OUTPUTS[operation.strategy]) != "representative":
+        raise ParameterError(
+            "AnonymizeOperation: `on_real_records` is for representatives: take strategy microaggregation, or set"
+            " `output: representative`"
         )
     if operation.method == "k-map" and operation.output == "representative":
         raise ParameterError(
@@ -144,6 +157,20 @@ def _check_suppression(operation: Any) -> None:
         raise ParameterError(
             f"AnonymizeOperation: `exact` finds the fewest suppressed cells for k alone: leave it out, or `{more[0]}`"
         )
+
+
+def _check_cuts(operation: Any) -> None:
+    if operation.bounds != "cuts":
+        return
+    reason = ""
+    if operation.strategy != "mondrian" or operation.output not in (None, "ranges"):
+        reason = "it writes the box of a class as ranges: leave `output` out, and take strategy mondrian, which cuts"
+    elif operation.update == "m-invariant":
+        reason = "classes of `update: m-invariant` are made by sensitive values, not by cuts"
+    elif operation.person_columns and operation.person_records == "together":
+        reason = "records of a person may lie in several boxes: set `person_records: apart`"
+    if reason:
+        raise ParameterError(f"AnonymizeOperation: `bounds: cuts` does not apply here, since {reason}")
 
 
 def _check_columns_of_options(operation: Any) -> None:

@@ -68,8 +68,18 @@ class Persons:
 
     def in_classes(self, group: Ints, classes: int) -> Ints:
         """Distinct persons of each class, int64 of shape (classes,); `group` is the class of each record."""
-        pairs = np.unique(group * max(1, self.count) + self.of)
+        pairs = np.sort(group * max(1, self.count) + self.of)
+        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]  # `np.unique` takes five times as long
         return np.bincount(pairs // max(1, self.count), minlength=classes).astype(np.int64)
+
+    def alone(self, group: Ints, sizes: Ints) -> int:
+        """How many persons have a record in a class that holds no other person.
+
+        Args:
+            group: The class of each record.
+            sizes: Distinct persons of each class.
+        """
+        return len(np.unique(self.of[sizes[group] == 1]))
 
     def histogram(self, values: SensitiveValues, group: Ints, classes: int) -> Histogram:
         """How many persons of each class vote for each value."""
@@ -140,16 +150,32 @@ def repeated(frame: pd.DataFrame, identifiers: Iterable[Hashable]) -> dict[Hasha
     There a person has several records, and counting records counts the person as often. Names, which several people
     have, are looked at only if there is no other identifier.
     """
-    from .identifier_rule import reason_by_name  # many expressions, and most runs ask nothing
-
     listed = list(dict.fromkeys(identifiers))
-    others = [name for name in listed if not (reason_by_name(str(name)) or "").endswith((" a name", "a person's name"))]
+    others = [name for name in listed if not holds_names(name)]
     found = {}
     for name in others or listed:
         codes, values = pd.factorize(frame[name].map(str, na_action="ignore"))
         if 0 < len(values) < int((codes >= 0).sum()):
             found[name] = len(values)
     return found
+
+
+def holds_names(column: Hashable) -> bool:
+    """Whether a column is called as if it held names of people, which several people may have."""
+    from .identifier_rule import reason_by_name  # many expressions, and most runs ask nothing
+
+    return (reason_by_name(str(column)) or "").endswith((" a name", "a person's name"))
+
+
+def least_persons(
+    frame: pd.DataFrame, found: Mapping[Hashable, int], group: Ints, classes: int
+) -> tuple[Hashable, int]:
+    """The repeated identifier of most values, and how many different ones the class with fewest holds."""
+    finest = max(found, key=lambda name: found[name])
+    known = frame[finest].notna().to_numpy()
+    persons = Persons.in_columns(frame.loc[known, [finest]].map(str), [str(finest)], "")
+    sizes = persons.in_classes(group[known], classes)
+    return finest, int(sizes[sizes > 0].min())
 
 
 def smallest_class(frame: pd.DataFrame, found: Mapping[Hashable, int], group: Ints, classes: int) -> str:
@@ -161,11 +187,7 @@ def smallest_class(frame: pd.DataFrame, found: Mapping[Hashable, int], group: In
         group: The class of each record.
         classes: How many classes there are.
     """
-    finest = max(found, key=lambda name: found[name])
-    known = frame[finest].notna().to_numpy()
-    persons = Persons.in_columns(frame.loc[known, [finest]].map(str), [str(finest)], "")
-    sizes = persons.in_classes(group[known], classes)
-    smallest = int(sizes[sizes > 0].min())
+    finest, smallest = least_persons(frame, found, group, classes)
     holds = f"by {finest}, the smallest class holds {smallest:,} {'person' if smallest == 1 else 'persons'}"
     return f"{holds}. State `person: [{finest}]` to count persons"
 

@@ -9,7 +9,7 @@ from pamola_tasks import Command, Service, hookimpl
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Plan, Step
-    from pamola_tasks.protocols import Config, Diagnosis, KernelView, Project, RunServices
+    from pamola_tasks.protocols import Config, Diagnosis, KernelView, Project, ReportSection, RunServices
     from pamola_tasks.record import OperationResult
 
     from .identifiers import Identifiers
@@ -66,12 +66,21 @@ def pamola_check_config(config: Config) -> list[str]:
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
+    assess = "Assess a table: who is unique in it, what k-anonymity would cost; and draft a configuration."
+    explore = "Measure a grid of settings of a task by risk and loss, and take one."
     budget = "Show the privacy budgets of the project and what is left of them."
     releases = "List the project's releases, or withdraw one that was never handed out."
     return {
+        "assess": Command("pamola_ops_anonymize.assess_command:command", help=assess),
+        "explore": Command("pamola_ops_anonymize.explore_command:command", help=explore),
         "budget": Command("pamola_ops_anonymize.budget_command:command", help=budget, writes=False),
         "releases": Command("pamola_ops_anonymize.releases_command:command", help=releases),
     }
+
+
+@hookimpl
+def pamola_add_functions() -> dict[str, str]:
+    return {name: f"pamola_ops_anonymize.functions:{name}" for name in ("anonymize", "assess", "risk")}
 
 
 @hookimpl
@@ -81,6 +90,19 @@ def pamola_add_diagnoses(project: Project | None, kernel: KernelView, data: bool
         from .privacy_records import diagnoses
 
         yield from diagnoses(kernel)
+
+
+@hookimpl
+def pamola_add_report_sections(run: RunServices) -> list[ReportSection]:
+    """What assessments found, and what the terms in reports of the pack's steps mean."""
+    if not any(step.distribution.startswith("pamola-ops-anonymize ") for step in run.record.steps):
+        return []
+    from pamola_tasks.protocols import ReportSection
+
+    from .assess_section import sections  # of pandas, which no other run has to import
+    from .glossary import TERMS
+
+    return [*sections(run.record), ReportSection(key="privacy_terms", title="Terms", facts={"glossary": TERMS})]
 
 
 @hookimpl
@@ -132,14 +154,21 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterator[str]:
             from .asked_models import problems_of_models
 
             yield from problems_of_models(run, step)
+        if getattr(step.operation, "hierarchies", None) and step.distribution.startswith("pamola-ops-anonymize "):
+            from .hierarchy_checks import problems_of_hierarchies
+
+            yield from problems_of_hierarchies(run, step)
 
 
 @hookimpl
 def pamola_add_operations() -> dict[str, str]:
     return {
         "AnonymizeOperation": "pamola_ops_anonymize.anonymize:AnonymizeOperation",
+        "AssessOperation": "pamola_ops_anonymize.assess:AssessOperation",
+        "AttackOperation": "pamola_ops_anonymize.attack:AttackOperation",
         "DropOperation": "pamola_ops_anonymize.dropping:DropOperation",
         "GeneralizeOperation": "pamola_ops_anonymize.generalizing:GeneralizeOperation",
+        "HoldOutOperation": "pamola_ops_anonymize.holding_out:HoldOutOperation",
         "MaskOperation": "pamola_ops_anonymize.masking:MaskOperation",
         "NoiseOperation": "pamola_ops_anonymize.noise:NoiseOperation",
         "PrivateStatisticsOperation": "pamola_ops_anonymize.private_statistics:PrivateStatisticsOperation",

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import Effects, Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, ParameterError
 
 from .accounting import Spending
@@ -27,8 +27,10 @@ from .columns import (
     whole_number,
     wrong,
 )
-from .figures import Bound, Figure, Noisy, figures_of
+from .effects import Columns, document, of_each
+from .figures import Bound, Figure, Noisy, added, figures_of
 from .persons import Persons
+from .sampled import Sample
 from .spending import (
     Mechanism,
     check_loss,
@@ -43,6 +45,7 @@ from .spending import (
     whose,
 )
 from .statistics_asked import Statistic, asked, distinct
+from .verdict import MET
 
 MOST_GROUPS = 100_000
 FACTS = ("statistic", "of", "value", "accuracy", "low", "high", "scale")
@@ -129,6 +132,7 @@ class PrivateStatisticsOperation(Operation):
 
     category = "anonymization"
     version = "1.0"
+    scope = "aggregate"
 
     def __attrs_post_init__(self) -> None:
         if (self.epsilon is None) == (self.rho is None):
@@ -143,6 +147,17 @@ class PrivateStatisticsOperation(Operation):
                 else "PrivateStatisticsOperation: `groups_per_person` belongs to `person` and `by`"
             )
 
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Figures follow from the columns of the statistics, of the groups and of the person; the groups are stated."""
+        names = [each.column for each in asked(self.statistics).values() if each.column is not None]
+        made = document({self.input_dataset: names}).whole
+        of_group = of_each(self.input_dataset, self.by or (), "GROUP_BY")
+        of_group += of_each(self.input_dataset, columns_of_person(self.person), "FILTER")
+        figures: Columns = {name: [*made, *of_group] for name in ("value", "low", "high")}
+        written: Columns = {name: figures.get(name, ()) for name in (*(self.by or ()), *FACTS)}
+        facts = Effects(whole=[*made, *of_group])
+        return {self.output_dataset: Effects(written), f"{self.output_dataset}_facts": facts}
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """See that budget, columns and types fit, enter what it costs, and only then draw the figures."""
         opendp()
@@ -153,16 +168,20 @@ class PrivateStatisticsOperation(Operation):
         ledger, request = ledger_in(ctx), request_of(ctx, self, self._cost(statistics), columns=of_statistics)
         ledger.check(request)
         needed = list(dict.fromkeys([*of_statistics, *(self.by or ()), *of_person])) or there[:1]
-        frame: pd.DataFrame = ctx.data.frame(self.input_dataset, columns=needed)
-        if not len(frame):
+        calibrated: dict[str, Noisy] = {}
+        exact: dict[str, Any] = {}
+        ctx.stage("counting")
+        for piece, persons in self._pieces(ctx, needed, of_person):
+            calibrated = calibrated or self._calibrated(statistics, piece)
+            data = Bounded.of(piece, self.by or {}, persons, self._bound.records, self._bound.groups)
+            for name, made in calibrated.items():
+                found = made.exact(data)
+                exact[name] = added(exact[name], found) if name in exact else found
+        if not exact:
             raise DataError(f"{self.input_dataset} has no records: nothing was entered as spent")
-        calibrated = self._calibrated(statistics, frame)
-        persons = Persons.in_columns(frame, of_person, self.input_dataset) if of_person else Persons.each(len(frame))
         if not of_person:
-            first = next(iter(ctx.data.chunks(self.input_dataset)))
-            warn_of_repeats(ctx, self, first, needed)
-        data = Bounded.of(frame, self.by or {}, persons, self._bound.records, self._bound.groups)
-        exact = {name: made.exact(data) for name, made in calibrated.items()}
+            others = [name for name in ctx.data.columns(self.input_dataset) if name not in needed]
+            warn_of_repeats(ctx, self, Sample.of(ctx, self.input_dataset, others))
         keys = keys_of(self.by or {})
         rows: list[dict[str, Any]] = []
         entered: dict[str, Any] = {}
@@ -173,11 +192,36 @@ class PrivateStatisticsOperation(Operation):
                 rows.extend(self._row(keys[each.group], name, each) for each in calibrated[name].draw(values))
             yield self._table(rows)
 
+        ctx.stage("writing")
         ctx.data.write(self.output_dataset, drawn(), format=self.output_format)
         facts = self._facts(statistics, calibrated)
         with ctx.artifact(f"{self.output_dataset}_facts", "json", "statistics with differential privacy") as file:
             file.write(json.dumps({**facts, "figures": rows}, indent=2, ensure_ascii=False, allow_nan=False).encode())
-        return OperationResult.success({**facts, **entered, "figures": len(rows)})
+        return OperationResult.success({**facts, **entered, "figures": len(rows), "verdict": self._verdict()})
+
+    def _pieces(
+        self, ctx: OperationContext, columns: list[str], of_person: list[str]
+    ) -> Iterator[tuple[pd.DataFrame, Persons]]:
+        """The records, and whose they are: in pieces, or all at once where a person may have several."""
+        if of_person:
+            frame = ctx.data.frame(self.input_dataset, columns)
+            if len(frame):
+                yield frame, Persons.in_columns(frame, of_person, self.input_dataset)
+            return
+        for piece in ctx.data.chunks(self.input_dataset, columns=columns):
+            if len(piece):
+                yield piece, Persons.each(len(piece))
+
+    def _verdict(self) -> dict[str, Any]:
+        """What is claimed of the figures, which are drawn by the mechanism that the claim is about."""
+        loss = f"ρ = {self.rho:g}" if self.rho is not None else f"ε = {self.epsilon:g}"
+        delta = f", δ = {self.delta:g}" if self.delta else ""
+        return {
+            "dataset": self.output_dataset,
+            "verdict": MET,
+            "sentence": f"differential privacy of each {whose(self)} of {self.input_dataset} with {loss}{delta}",
+            "formal_dp": True,
+        }
 
     @property
     def _bound(self) -> Bound:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 import pandas as pd
 
-from pamola_tasks import OperationContext, OperationResult, reads, writes
+from pamola_tasks import Effect, Effects, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, ParameterError
 
 from .alike import NearCollisions, Normalization, normalized
@@ -27,10 +27,15 @@ from .columns import (
     wrong,
 )
 from .earlier_release import DistinctTexts, compared
+from .effects import hidden, of_each
 from .format_preserving import OF_FF1, Alphabet, FormatPreserving, characters_of
 from .pseudonyms import Pseudonymizer, plain_texts
+from .roles import DIRECT, PSEUDONYMS
 from .surrogates import FAKER, Kind, MovedDates, Surrogates, faker_version, from_faker, from_list
 from .vaults import TOKEN_BYTES, sealed_vault, stated_purpose, vault_keys
+
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Scope
 
 Method = Literal["hmac-sha256", "token", "ff1", "surrogate"]
 Make = Callable[[str, "pd.Series[Any]", pd.DataFrame], "pd.Series[str]"]  # of a column, normalized, and its piece
@@ -125,6 +130,8 @@ class PseudonymizeOperation(ColumnOperation):
     normalize: list[Normalization] = attrs.field(factory=list, validator=some_of(Normalization))
 
     version = "1.4"
+    done = PSEUDONYMS
+    role = DIRECT
 
     def __attrs_post_init__(self) -> None:
         if self.method == "token" and not self.vault_dataset:
@@ -164,6 +171,28 @@ class PseudonymizeOperation(ColumnOperation):
             return list(dict.fromkeys(self.columns_of_earlier.values()))
         return [*self.columns, *columns_of_person(self.person)] if dataset == self.input_dataset else []
 
+    @property
+    def scope(self) -> Scope:
+        """A vault has the values of all rows, and no two of them may share an injective surrogate."""
+        return self.scope_of("table" if self.method == "token" or self.injective else "row")
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Pseudonyms follow from their values; surrogates also from their list, whose they are, or all other values."""
+        others = of_each(self.input_dataset, columns_of_person(self.person), "CONDITIONAL")
+        if self.surrogates_dataset is not None:
+            others += of_each(self.surrogates_dataset, columns[self.surrogates_dataset][:1], "TRANSFORMATION")
+        if self.injective:
+            others += of_each(self.input_dataset, self.columns, "CONDITIONAL")
+        changed = hidden(self.input_dataset, self.columns, *others)
+        earlier = self.earlier_dataset
+        needs = [] if earlier is None else [(earlier, name) for name in self.columns_of_earlier.values()]
+        found = {self.output_dataset: self.effects_of(columns, changed, needs=needs)}
+        if self.vault_dataset is not None:
+            sealed = [Effect(self.input_dataset, name, "TRANSFORMATION", masking=True) for name in self.columns]
+            distinct = of_each(self.input_dataset, self.columns, "GROUP_BY")
+            found[self.vault_dataset] = Effects({"token": sealed, "sealed": sealed, "purpose": ()}, distinct)
+        return found
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Ask for the key first, then replace chunk by chunk; what was missing has to be missing still."""
         purpose = self.purpose or f"{ctx.run.record.task_id}/{self.output_dataset}"
@@ -197,7 +226,8 @@ class PseudonymizeOperation(ColumnOperation):
             "values_read_alike": {name: each.count for name, each in near.items()},
             **looks_like,
         }
-        self._tell(ctx, metrics["values_read_alike"])
+        metrics["values_estimated"] = [name for name, each in near.items() if not each.exact]
+        self._tell(ctx, metrics["values_read_alike"], metrics["values_estimated"])
         for name, number in inexact.items():
             if number:
                 ctx.warn(
@@ -324,12 +354,12 @@ class PseudonymizeOperation(ColumnOperation):
                 )
         return {"dataset": dataset, "columns": found}
 
-    def _tell(self, ctx: OperationContext, alike: dict[str, int]) -> None:
+    def _tell(self, ctx: OperationContext, alike: dict[str, int], estimated: list[str]) -> None:
         """Warn of spellings of one value, which have pseudonyms of their own."""
         for name, number in alike.items():
             if number and not set(self.normalize) >= set(get_args(Normalization)):
                 ctx.warn(
-                    f"{self.output_dataset}: {number:,} values of {name} differ from another only in case, blanks,"
-                    f" Unicode form or invisible characters, and may have pseudonyms of their own: `normalize: [nfc,"
-                    f" casefold, trim]` gives them one"
+                    f"{self.output_dataset}: {'about ' if name in estimated else ''}{number:,} values of {name} differ"
+                    f" from another only in case, blanks, Unicode form or invisible characters, and may have pseudonyms"
+                    f" of their own: `normalize: [nfc, casefold, trim]` gives them one"
                 )

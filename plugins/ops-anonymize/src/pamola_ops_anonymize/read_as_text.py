@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from .notation import INTERVAL
 
 if TYPE_CHECKING:
     from pamola_tasks import OperationContext
@@ -22,8 +24,20 @@ def warn_of_categories(
         frame: The same, read.
         quasi_identifiers: Columns that are generalized or grouped by their values, without a stated hierarchy.
     """
+    for said in unread(ctx, dataset, frame, quasi_identifiers):
+        ctx.warn(f"{dataset}: {said}")
+
+
+def unread(
+    ctx: OperationContext, dataset: str, frame: pd.DataFrame, quasi_identifiers: Collection[str]
+) -> Iterator[str]:
+    """The same, said of each column."""
     describe = getattr(ctx.run.data_source, "describe_columns", None)
-    texts = [name for name in quasi_identifiers if name in frame.columns and _is_text(frame[name])]
+    there = [name for name in quasi_identifiers if name in frame.columns]
+    recoded = _recoded(ctx, dataset)
+    texts = [
+        name for name in there if name not in recoded and _is_text(frame[name]) and not _is_generalized(frame[name])
+    ]
     if describe is None or not texts:
         return
     chosen = ("whole numbers", "numbers") if not ctx.data.path(dataset) else ()  # whoever made the frame has seen these
@@ -33,14 +47,30 @@ def warn_of_categories(
             settings += [setting for question in column.questions for setting in question.settings if _typed(setting)]
             asked = [question.text.rpartition(": ")[2] for question in column.questions if not question.settings]
             mend = f"set {' or '.join(settings)}" if settings else "".join(asked[:1]) or "set its type"
-            ctx.warn(
-                f"{dataset}: quasi-identifier {column.name} holds {column.in_words}, but was read as"
-                f" {column.read_as} and is treated as a category: {mend}"
+            yield (
+                f"quasi-identifier {column.name} holds {column.in_words}, but was read as {column.read_as} and is"
+                f" treated as a category: {mend}"
             )
 
 
 def _typed(setting: str) -> bool:
     return setting.startswith("data_types")
+
+
+def _recoded(ctx: OperationContext, dataset: str) -> set[str]:
+    """The columns of a dataset that steps of this run have recoded."""
+    found: set[str] = set()
+    for operation in (step.operation for step in ctx.run.plan if dataset in step.writes):
+        found.update(*(getattr(operation, name, ()) for name in ("columns", "quasi_identifiers")))
+        if before := getattr(operation, "input_dataset", None):
+            found |= _recoded(ctx, before)
+    return found
+
+
+def _is_generalized(column: pd.Series[Any]) -> bool:
+    """Whether a column is one of a release: among its values are intervals such as `[20,39]`."""
+    found = (INTERVAL.fullmatch(value) for value in column.dropna().unique() if isinstance(value, str))
+    return any(each is not None and each[1] is not None for each in found)
 
 
 def _is_text(column: pd.Series[Any]) -> bool:

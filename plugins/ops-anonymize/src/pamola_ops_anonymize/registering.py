@@ -16,9 +16,9 @@ from pamola_tasks.errors import DataRefused, ParameterError
 from .alike import all_as_read
 from .columns import columns_of_person, distinct_texts, some_columns, text_of, wrong
 from .domains import Ints
-from .identifier_rule import reason_by_name
 from .intersecting import Intersection, intersection
 from .measures import Grouping
+from .persons import holds_names
 from .pseudonyms import keyed_hash
 from .register import Entry, Hashes, Register, ReleasedTable, register_of
 from .release import Release
@@ -58,10 +58,14 @@ def identifying(operation: Any, frame: pd.DataFrame, identifiers: Sequence[Any])
     if stated:
         return [sorted(stated)]
     listed = [name for name in dict.fromkeys(identifiers) if frame[name].notna().any()]
-    distinct = {name: frame[name].nunique() for name in listed}
-    unique = [name for name in listed if distinct[name] == frame[name].notna().sum()]
-    others = [name for name in listed if not (reason_by_name(str(name)) or "").endswith((" a name", "a person's name"))]
-    most = max(others or listed, key=lambda name: distinct[name], default=None)
+    return ways_to_recognise({name: (frame[name].nunique(), int(frame[name].notna().sum())) for name in listed})
+
+
+def ways_to_recognise(found: Mapping[Any, tuple[int, int]]) -> list[list[str]]:
+    """The same by how many different values each direct identifier has, and in how many records."""
+    unique = [name for name, (distinct, there) in found.items() if distinct == there]
+    others = [name for name in found if not holds_names(name)]
+    most = max(others or found, key=lambda name: found[name][0], default=None)
     return [[name] for name in unique] or ([] if most is None else [[most]])
 
 
@@ -79,10 +83,15 @@ class Registration:
         self._operation = operation
         self._ctx = ctx
         self._frame = frame
-        self.columns = identifying(operation, frame, identifiers)
+        self._rows = len(frame)
+        self.columns = self._identifying(identifiers)
         self._number = 0
         folder = None if "places" in vars(ctx.run) else ctx.directories.get_directory("releases")
         self.register: Register = register_of(ctx.run, folder)
+
+    def _identifying(self, identifiers: Sequence[Any]) -> list[list[str]]:
+        """What persons are recognised by: see `identifying`."""
+        return identifying(self._operation, self._frame, identifiers)
 
     def compare(self, release: Release, grouping: Grouping) -> dict[str, Any]:
         """Compare a release with all earlier ones of the same persons, and enter it as prepared.
@@ -145,14 +154,14 @@ class Registration:
     def made_of(self, frame: pd.DataFrame) -> str:
         """A keyed hash of the persons of a table, their cells that matter here, and the settings."""
         operation = self._operation
-        rows = np.arange(len(frame))
+        rows = np.arange(self._rows)
         ids = self.person_hashes(rows)
-        parts = [self.origin_hashes(rows), *self.value_hashes(frame).values(), *ids.values()]
+        parts = [self.origin_hashes(rows), *self._values_before(frame).values(), *ids.values()]
         order = np.lexsort(parts)
         asked = {
             name: value
             for name, value in operation.parameters().items()
-            if name not in ("max_disclosed", "max_below_k", "description")
+            if name not in ("max_disclosed", "max_below_k", "description", "unconfirmed")
         }
         made = hmac.new(self.register.key_for("made of"), repr(sorted(asked.items())).encode(), "sha256")
         for part in parts:
@@ -162,8 +171,9 @@ class Registration:
     def table_of(self, release: Release, grouping: Grouping) -> tuple[ReleasedTable, Ints]:
         """What the register keeps of a release, and whose each record is, numbered from 0."""
         coded, operation = release.coded, self._operation
-        counterfeit = coded.index.to_numpy() < 0
-        places = np.maximum(coded.index.to_numpy(), 0)
+        index, class_of, values = self._released(release, grouping)
+        counterfeit = index < 0
+        places = np.maximum(index, 0)
         ids = self.person_hashes(places)
         ids = {name: np.where(counterfeit, np.uint64(0), column) for name, column in ids.items()}
         first = np.unique(grouping.group, return_index=True)[1]
@@ -171,16 +181,15 @@ class Registration:
             str(name): [None if pd.isna(cell) else text_of(cell) for cell in coded[name].iloc[first].tolist()]
             for name in operation.quasi_identifiers
         }
-        values = self.value_hashes(coded)
         lost = {
-            kind: {name: loss * len(self._frame) - release.suppressed for name, loss in getattr(release, kind).items()}
+            kind: {name: loss * self._rows - release.suppressed for name, loss in getattr(release, kind).items()}
             for kind in ("ncp_set", "ncp_hier")
         }
         # classes are numbered by their cells, and records sorted: nothing depends on the order of the input
         order = sorted(range(len(first)), key=lambda place: [texts[place] or "" for texts in cells.values()])
         number = np.empty(len(first), dtype=np.int64)
         number[order] = np.arange(len(first))
-        group = number[grouping.group]
+        group = number[class_of]
         rows = np.lexsort((*values.values(), group, *ids.values()))
         main = next(iter(ids.values()))
         unknown = main == 0
@@ -201,6 +210,14 @@ class Registration:
         )
         return table, np.unique(whose[rows], return_inverse=True)[1].astype(np.int64)
 
+    def _released(self, release: Release, grouping: Grouping) -> tuple[Ints, Ints, dict[str, Hashes]]:
+        """Of each released record its place in the input, its class, and its sensitive values."""
+        return release.coded.index.to_numpy(), grouping.group, self.value_hashes(release.coded)
+
+    def _values_before(self, frame: pd.DataFrame) -> dict[str, Hashes]:
+        """The sensitive attributes of the records of the input."""
+        return self.value_hashes(frame)
+
     def person_hashes(self, rows: Any) -> dict[str, Hashes]:
         """Of these records of the input, whose they are by each way to recognise persons; 0 where cells are missing."""
         return {name: column[rows] for name, column in self._persons.items()}
@@ -213,14 +230,20 @@ class Registration:
     def _persons(self) -> dict[str, Hashes]:
         found = {}
         for columns in self.columns:
-            part = self._frame[columns]
-            texts = _together(part).where(part.notna().all(axis=1))
-            found[" + ".join(columns)] = self._hashes(texts, "persons", missing=0)
+            found[" + ".join(columns)] = self.hashes_of_persons(self._frame[columns])
         return found
+
+    def hashes_of_persons(self, part: pd.DataFrame) -> Hashes:
+        """Of records whose they are, by some columns together; 0 where a cell is missing."""
+        return self._hashes(_together(part).where(part.notna().all(axis=1)), "persons", missing=0)
 
     @cached_property
     def _origins(self) -> Hashes:
-        return self._hashes(_together(self._frame[self._operation.quasi_identifiers]), "origins")
+        return self.hashes_of_origins(self._frame)
+
+    def hashes_of_origins(self, frame: pd.DataFrame) -> Hashes:
+        """Of records the quasi-identifiers."""
+        return self._hashes(_together(frame[self._operation.quasi_identifiers]), "origins")
 
     def value_hashes(self, frame: pd.DataFrame) -> dict[str, Hashes]:
         """Of records the sensitive attributes."""

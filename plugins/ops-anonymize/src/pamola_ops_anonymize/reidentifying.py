@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks import Effect, Effects, Operation, OperationContext, OperationResult, reads, writes
 from pamola_tasks.errors import DataError, ParameterError
 
 from .columns import belongs_to, distinct_texts, one_of, require, rewrite, some_columns, text_column
+from .effects import kept
 from .format_preserving import OF_FF1, Alphabet, FormatPreserving, characters_of
 from .vaults import opened_vault, purpose_in, stated_purpose, vault_keys
 
@@ -48,6 +49,7 @@ class ReidentifyOperation(Operation):
     output_format: str | None = None
 
     version = "1.1"
+    scope = "row"
     category = "anonymization"
 
     def __attrs_post_init__(self) -> None:
@@ -61,6 +63,13 @@ class ReidentifyOperation(Operation):
     def columns_as_text(self, dataset: str) -> list[str]:
         """The columns of a dataset that count as the text in its file."""
         return list(self.columns) if dataset == self.input_dataset else []
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Values follow from their pseudonyms, and are those of the vault."""
+        vault = self.vault_dataset
+        of_vault = [] if vault is None else [Effect(vault, "token", "JOIN"), Effect(vault, "sealed", "TRANSFORMATION")]
+        restored = {name: [Effect(self.input_dataset, name, "TRANSFORMATION"), *of_vault] for name in self.columns}
+        return {self.output_dataset: Effects({**kept(self.input_dataset, columns[self.input_dataset]), **restored})}
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Ask for the key, then restore chunk by chunk; an unknown token fails the step."""
@@ -85,6 +94,7 @@ class ReidentifyOperation(Operation):
 
     def _vault(self, ctx: OperationContext, vault_dataset: str) -> tuple[Restore, dict[str, Any]]:
         there = require(ctx, vault_dataset, {"vault_dataset": ["token", "sealed"]})
+        ctx.stage("reading")
         vault = ctx.data.frame(vault_dataset, [name for name in ("token", "sealed", "purpose") if name in there])
         _, sealing_key = vault_keys(ctx, self.purpose or purpose_in(vault))
         values = opened_vault(vault, sealing_key, vault_dataset)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from .asking import met_by
-from .cells import written_cells
-from .classes import classes_of
+from .cells import Written, written_cells
+from .classes import Grouped, classes_of
 from .distributions import Distribution
-from .domains import Ints, Mask
+from .domains import Ints, Mask, counted
 from .generalization import as_text
 from .measures import Grouping
 from .notation import SUPPRESSED
@@ -67,6 +67,7 @@ class Release:
         invariant: Of an m-invariant release its signatures.
         update: Of a release that continues an earlier one, which, and how many records are new; empty otherwise.
         distributions: Of each quasi-identifier before and after, over the records that could be grouped.
+        times: Where a row of `coded` represents several records, for how many.
     """
 
     coded: pd.DataFrame
@@ -87,11 +88,17 @@ class Release:
     update: dict[str, Any] = attrs.Factory(dict)
     distributions: dict[str, Distribution] = attrs.Factory(dict)
     ncp_file: dict[str, float] = attrs.Factory(dict)
+    times: Ints | None = None
 
     @property
     def frame(self) -> pd.DataFrame:
         """The same with the quasi-identifiers as text, which takes several times the memory."""
         return self.coded.assign(**{name: as_text(self.coded[name]) for name in self.ncp_set})
+
+    @property
+    def records(self) -> int:
+        """How many records are released."""
+        return len(self.coded) if self.times is None else int(self.times.sum())
 
     @property
     def k_before(self) -> int:
@@ -145,6 +152,7 @@ def anonymized(
     k: int,
     settings: Settings,
     progress: Callable[[int], None] | None = None,
+    times: Ints | None = None,
 ) -> Release:
     """Generalize the quasi-identifiers until each class of records meets what is asked.
 
@@ -154,12 +162,15 @@ def anonymized(
         k: At least 2; counted in the population where there is one.
         settings: How.
         progress: Called with how many records have found their class.
+        times: Where a row of the frame represents several records, for how many. Neither persons nor a population can
+            be counted then, and every row has to be a unit of its own in no strategy (`large.UNITS`).
 
     Raises:
         DataRefused: Not even the whole table as one class meets what is asked of the sensitive attributes.
     """
     columns = list(quasi_identifiers)
-    table = Table.of(frame, columns)
+    settings.stage("partitioning")
+    table = Table.of(frame, columns, times=times)
     sizes_before = table.weights
     if settings.persons is not None:
         sizes_before = settings.persons.in_classes(table.combination, len(sizes_before))
@@ -168,7 +179,7 @@ def anonymized(
         complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
     kept = frame if complete.all() else frame.loc[complete]
     if settings.population is not None or not complete.all():
-        table = Table.of(frame, columns, settings.population, complete)
+        table = Table.of(frame, columns, settings.population, complete, times)
     importance = np.array([float(settings.importance.get(column, 1.0)) for column in columns])
     importance /= importance.mean()
     unstated = HierarchySource(suppress=settings.strategy == "suppression")
@@ -177,25 +188,25 @@ def anonymized(
         for column, domain in zip(columns, table.domains, strict=True)
     ]
 
-    classes, levels = classes_of(kept, table, complete, hierarchies, importance, k, settings, progress)
-    # a class that holds records of the population only is nobody's
-    used = np.zeros(int(classes.max(initial=-1)) + 1, dtype=bool)
-    used[classes[: table.records][classes[: table.records] >= 0]] = True
-    number = np.append(np.cumsum(used) - 1, OUTSIDE)
-    number[:-1][~used] = OUTSIDE
-    classes = number[classes]
-
-    inside = classes >= 0
-    released_rows = inside[: table.records]
-    suppressed = len(frame) - int(released_rows.sum())
+    grouped = _numbered(classes_of(kept, table, complete, hierarchies, importance, k, settings, progress), table)
+    settings.stage("generalizing")
+    while True:
+        classes = grouped.classes
+        released_rows = classes[: table.records] >= 0
+        own = classes[: table.records][released_rows]
+        sizes = counted(own, 0, None if table.times is None else table.times[released_rows])
+        written = written_cells(columns, table, hierarchies, grouped, sizes, k, settings, complete)
+        joined = _joined(grouped, written, len(sizes))
+        if joined is None:
+            break
+        grouped = _numbered(joined, table)
+    total = len(frame) if times is None else int(times.sum())
+    suppressed = total - int(sizes.sum())
     released = kept if released_rows.all() else kept.loc[released_rows]
-    own = classes[: table.records][released_rows]
-    sizes = np.bincount(own, minlength=int(used.sum()))
-    written = written_cells(columns, table, hierarchies, classes, sizes, levels, k, settings, complete)
-    total, domains, before = len(frame), table.domains, table.before
+    domains, before = table.domains, table.before
     others = classes[table.records :].copy()  # a view would keep the rest
     positions = np.flatnonzero(complete)[released_rows]
-    del table, classes, inside  # the text that is made now takes most of the memory
+    del table, classes, grouped  # the text that is made now takes most of the memory
     population, persons_there, nowhere = None, settings.persons_of_population, 0
     if settings.population is not None:
         nowhere = int((others < 0).sum())
@@ -209,16 +220,16 @@ def anonymized(
     out = released.assign(**{name: column.published.cells(own, released.index) for name, column in written.items()})
     dropped = suppressed
     if suppressed and len(out) and settings.suppressed_records == "keep":
-        outside = np.ones(total, dtype=bool)
+        outside = np.ones(len(frame), dtype=bool)
         outside[positions] = False
         whole = _with_suppressed(frame, out, outside, columns)
-        if _meets(whole, columns, k, settings):
-            out, dropped, positions = whole, 0, np.arange(total)
+        if _meets(whole, columns, k, settings, times):
+            out, dropped, positions = whole, 0, np.arange(len(frame))
     return Release(
         coded=out,
         suppressed=suppressed,
         dropped=dropped,
-        suppressed_for_nulls=int((~complete).sum()),
+        suppressed_for_nulls=int((~complete).sum() if times is None else times[~complete].sum()),
         sizes_before=sizes_before,
         ncp_set={name: (column.ncp_set + suppressed) / total for name, column in written.items()},
         ncp_hier={name: (column.ncp_hier + suppressed) / total for name, column in written.items()},
@@ -229,6 +240,7 @@ def anonymized(
         persons=settings.persons and settings.persons.taken(positions),
         persons_before=settings.persons.count if settings.persons else 0,
         persons_of_population=persons_there,
+        times=None if times is None else times[positions],
         distributions={
             column: Distribution(
                 domains[position],
@@ -241,6 +253,33 @@ def anonymized(
     )
 
 
+def _numbered(grouped: Grouped, table: Table) -> Grouped:
+    """The same with classes that are numbered from 0; one that holds records of the population only is nobody's."""
+    classes = grouped.classes
+    used = np.zeros(int(classes.max(initial=-1)) + 1, dtype=bool)
+    used[classes[: table.records][classes[: table.records] >= 0]] = True
+    number = np.append(np.cumsum(used) - 1, OUTSIDE)
+    number[:-1][~used] = OUTSIDE
+    boxes = grouped.boxes and grouped.boxes.taken(np.flatnonzero(used))
+    return attrs.evolve(grouped, classes=number[classes], boxes=boxes)
+
+
+def _joined(grouped: Grouped, written: Mapping[str, Written], count: int) -> Grouped | None:
+    """The classes joined that are written alike, and further ones until all meet what is asked; None where they do."""
+    if grouped.rejoined is None or not count:
+        return None
+    numbers = np.arange(count)
+    cells = {name: column.published.cells(numbers, pd.RangeIndex(count)) for name, column in written.items()}
+    alike = Grouping.of(pd.DataFrame(cells), list(cells))
+    if alike.classes == count:
+        return None
+    together = np.append(alike.group, OUTSIDE)[grouped.classes]
+    found = grouped.rejoined(together)
+    if len(np.unique(found)) == len(np.unique(together)):
+        return None
+    return attrs.evolve(grouped, classes=found)
+
+
 def _with_suppressed(frame: pd.DataFrame, released: pd.DataFrame, outside: Mask, columns: list[str]) -> pd.DataFrame:
     """The whole table, with `*` for the quasi-identifiers of the records that are not released."""
     written = {}
@@ -251,8 +290,8 @@ def _with_suppressed(frame: pd.DataFrame, released: pd.DataFrame, outside: Mask,
     return frame.assign(**written)
 
 
-def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings) -> bool:
-    grouping = Grouping.of(frame, columns, settings.persons)
+def _meets(frame: pd.DataFrame, columns: list[str], k: int, settings: Settings, times: Ints | None) -> bool:
+    grouping = Grouping.of(frame, columns, settings.persons, times)
     if grouping.k is None or grouping.k < k:
         return False
     if not all(met_by(model, Classes(grouping.sizes)).all() for model in settings.promise.of_sizes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -19,7 +19,8 @@ Recoding = Literal["local", "full-domain"]
 Nulls = Literal["value", "suppress"]
 SuppressedRecords = Literal["drop", "keep"]
 Output = Literal["ranges", "labels", "representative"]
-Bounds = Literal["rounded", "tight"]
+Bounds = Literal["rounded", "cuts", "tight"]
+OnRealRecords = Literal["warn", "avoid"]
 
 OUTPUTS: dict[str, Output] = {
     "mondrian": "ranges",
@@ -67,6 +68,7 @@ class Settings:
         importance: Weight of quasi-identifiers, 1 where it is not stated.
         output: What is published of a class.
         bounds: Where cells end.
+        on_real_records: Whether representatives that are the values of a record are published.
         ties: Whether chance hides what sensitive values forbid, where any are protected.
         hierarchies: Where they come from; built where nothing is stated.
         population: For k-map the records that k is counted in.
@@ -75,6 +77,7 @@ class Settings:
         exact: With `suppression`, whether the least loss that there is is searched for.
         person_records: Whether all records of a person are in one class, or each may be in another.
         classes: The class of each record to be grouped, `OUTSIDE` for none, where they were found already.
+        stage: Called with each stage of the work as it begins.
     """
 
     strategy: Strategy = "mondrian"
@@ -87,6 +90,7 @@ class Settings:
     importance: Mapping[str, float] = attrs.Factory(dict)
     output: Output = "ranges"
     bounds: Bounds = "rounded"
+    on_real_records: OnRealRecords = "warn"
     ties: Ties = "random"
     hierarchies: Mapping[str, HierarchySource] = attrs.Factory(dict)
     population: pd.DataFrame | None = None
@@ -101,3 +105,4 @@ class Settings:
         return frozenset(name for name, source in self.hierarchies.items() if source.lines is not None)
 
     classes: Ints | None = None
+    stage: Callable[[str], object] = str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads
+from pamola_tasks import Effects, Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError, ParameterError
 
 from . import charts
@@ -19,6 +19,7 @@ from .columns import (
     column_names,
     columns_of_person,
     is_number,
+    one_column,
     one_of,
     person_columns,
     positive,
@@ -28,25 +29,25 @@ from .columns import (
     whole_number,
     wrong,
 )
+from .counted import classes_in, combinations_in, fits, values_in
+from .domains import Floats, Ints, counted
+from .effects import document, if_all
 from .identifiers import DIRECT, identifiers_of
 from .measures import Grouping
-from .models import Histogram, SensitiveValues
-from .persons import Persons, repeated, smallest_class
+from .persons import Persons, holds_names, smallest_class
 from .read_as_text import warn_of_categories
 from .risk_estimates import RecordRisks, by_weights, singled_out, unique_in_population, weights_of
+from .risk_measures import disclosure, records, reidentification, risks_of
+from .verdict import percent
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
-
-def _share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+def share(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a number above 0 and at most 1."""
     if not (is_number(value) and 0 < value <= 1):
         raise wrong(operation, attribute.name, "a number above 0 and at most 1", value)
 
 
-def _one_column(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not (value is None or isinstance(value, str)):
-        raise wrong(operation, attribute.name, "the name of a column", value)
+_LARGE = 1_000_000  # records beyond which the columns of a warning are not read whole
 
 
 class RiskOperation(Operation):
@@ -89,11 +90,11 @@ class RiskOperation(Operation):
     quasi_identifiers: list[str] = attrs.field(validator=some_columns)
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
-    sampling_fraction: float | None = attrs.field(default=None, validator=attrs.validators.optional(_share))
-    weights: str | None = attrs.field(default=None, validator=_one_column)
+    sampling_fraction: float | None = attrs.field(default=None, validator=attrs.validators.optional(share))
+    weights: str | None = attrs.field(default=None, validator=one_column)
     special_uniques: int | None = attrs.field(default=None, validator=whole_number(1))
     record_risks: bool = False
-    risk_threshold: float = attrs.field(default=0.2, validator=_share)
+    risk_threshold: float = attrs.field(default=0.2, validator=share)
     l: int = attrs.field(default=2, validator=whole_number(2))  # noqa: E741 - the letter is the measure's name
     c: float = attrs.field(default=3.0, validator=positive)
     distinguish: Distinguish = attrs.field(default="reader", validator=one_of(Distinguish))
@@ -101,6 +102,7 @@ class RiskOperation(Operation):
 
     version = "1.2"
     category = "metrics"
+    scope = "aggregate"
 
     def __attrs_post_init__(self) -> None:
         both = [name for name in self.sensitive_attributes if name in self.quasi_identifiers]
@@ -112,27 +114,38 @@ class RiskOperation(Operation):
         if self.weights in {*self.quasi_identifiers, *self.sensitive_attributes, *columns_of_person(self.person)}:
             raise ParameterError(f"RiskOperation: {self.weights} is in `weights`, and has another role")
 
-    def execute(self, ctx: OperationContext) -> OperationResult:
-        """Read only the columns that are named, measure, and write the artifact `<output_prefix>_risk`."""
-        of_person = columns_of_person(self.person)
-        roles = {
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Risks follow from who is alike in what, here and in the population; and what classes reveal, from more."""
+        person, weights = columns_of_person(self.person), self._roles["weights"]
+        alike = {self.input_dataset: [*self.quasi_identifiers, *person]}
+        found = {"record_risks": document({self.input_dataset: weights}, alike)} if self.record_risks else {}
+        if (population := self.population_dataset) is not None:
+            alike[population] = [*self.quasi_identifiers, *if_all(person, columns[population])]
+        found["risk"] = document({self.input_dataset: [*self.sensitive_attributes, *weights]}, alike)
+        return {f"{self.output_prefix or self.input_dataset}_{kind}": effects for kind, effects in found.items()}
+
+    @property
+    def _roles(self) -> dict[str, list[str]]:
+        return {
             "quasi_identifiers": self.quasi_identifiers,
             "sensitive_attributes": self.sensitive_attributes,
-            "person": of_person,
+            "person": columns_of_person(self.person),
             "weights": [] if self.weights is None else [self.weights],
         }
-        require(ctx, self.input_dataset, roles)
-        frame = ctx.data.frame(
-            self.input_dataset, list(dict.fromkeys(name for role in roles.values() for name in role))
-        )
-        if frame.empty:
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Count the combinations of the columns named, measure, and write the artifact `<output_prefix>_risk`."""
+        of_person = columns_of_person(self.person)
+        require(ctx, self.input_dataset, self._roles)
+        ctx.stage("counting")
+        frame, grouping = self._classes(ctx)
+        ctx.stage("measuring")
+        if not grouping.total:
             raise DataError(f"{self.input_dataset} has no records: there is no risk to measure")
         warn_of_categories(ctx, self.input_dataset, frame, self.quasi_identifiers)
-        persons = Persons.in_columns(frame, of_person, self.input_dataset) if of_person else None
-        grouping = Grouping.of(frame, self.quasi_identifiers, persons)
         if not of_person:
             self._warn_of_repeats(ctx, grouping)
-        metrics = {"counted": grouping.counted} | self._reidentification(grouping)
+        metrics = {"counted": grouping.counted} | reidentification(grouping, self.risk_threshold)
         if self.population_dataset is not None:
             metrics |= self._in_population(ctx, frame, self.population_dataset, grouping)
         estimates = self._estimates(ctx, frame, grouping)
@@ -143,6 +156,8 @@ class RiskOperation(Operation):
         }
         found = {name: told["values_read_alike"] for name, told in metrics["sensitive_attributes"].items()}
         tell_alike(ctx, self.input_dataset, found, self.distinguish)
+        metrics["open_questions"] = {self.input_dataset: self._questions(metrics)}
+        ctx.stage("writing")
         with ctx.artifact(
             f"{self.output_prefix or self.input_dataset}_risk",
             "json",
@@ -155,14 +170,26 @@ class RiskOperation(Operation):
             file.write(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False).encode())
         if self.record_risks:
             of_record = {"risk": 1.0 / grouping.sizes[grouping.group], **estimates.of_record}
-            with ctx.artifact(
-                f"{self.output_prefix or self.input_dataset}_record_risks",
-                "csv",
-                f"Risk of each record of {self.input_dataset}: not to be released",
-                category="internal",
-            ) as file:
+            name = f"{self.output_prefix or self.input_dataset}_record_risks"
+            about = f"Risk of each record of {self.input_dataset}: not to be released"
+            with ctx.artifact(name, "csv", about, category="internal") as file:
                 pd.DataFrame(of_record).to_csv(file, index_label="record")
         return OperationResult.success(metrics)
+
+    def _classes(self, ctx: OperationContext) -> tuple[pd.DataFrame, Grouping]:
+        """The cells that are measured, and their classes: those of distinct combinations unless records matter."""
+        quasi, of_person = self.quasi_identifiers, columns_of_person(self.person)
+        cells = [*quasi, *self.sensitive_attributes]
+        if of_person or self.weights is not None or self.record_risks:
+            more = [] if self.weights is None else [self.weights]
+            frame = ctx.data.frame(self.input_dataset, list(dict.fromkeys([*cells, *of_person, *more])))
+            persons = Persons.in_columns(frame, of_person, self.input_dataset) if of_person else None
+            return frame, Grouping.of(frame, quasi, persons)
+        if self.sensitive_attributes or self.special_uniques or self.population_dataset:
+            frame, times = combinations_in(ctx, self.input_dataset, cells)
+            return frame, Grouping.of(frame, quasi, times=times)
+        first = next(iter(ctx.data.chunks(self.input_dataset, columns=quasi)))
+        return first, classes_in(ctx, self.input_dataset, quasi)
 
     def _estimates(self, ctx: OperationContext, frame: pd.DataFrame, grouping: Grouping) -> RecordRisks:
         """What is asked for beside the counts: by survey weights, of the population, of special uniques."""
@@ -191,40 +218,37 @@ class RiskOperation(Operation):
         empty = pd.Series([], dtype=object)
         others = [name for name in ctx.data.columns(self.input_dataset) if name not in named]
         likely = [name for name in others if (identifiers.role(name, empty) or ("",))[0] == DIRECT]
-        if not likely:
-            return
-        frame = ctx.data.frame(self.input_dataset, likely)
-        found = repeated(frame, likely)
+        found: dict[Hashable, int] = {}
+        for name in [name for name in likely if not holds_names(name)] or likely:
+            values, there = values_in(ctx, self.input_dataset, name)
+            if 0 < values < there:
+                found[name] = values
         if found:
-            smallest = smallest_class(frame, found, grouping.group, grouping.classes)
             ctx.warn(
                 f"{self.input_dataset}: {', '.join(map(str, found))} repeats, so that one person may have several"
-                f" records. Risks are those of records; {smallest}"
+                f" records. Risks are those of records; {self._smallest(ctx, found, grouping.total)}"
             )
 
-    def _reidentification(self, grouping: Grouping) -> dict[str, Any]:
-        """What an attacker who knows that a person is in the table can do with the table alone."""
-        sizes, total = grouping.sizes, grouping.total
-        risk = grouping.greatest(1.0 / sizes)
-        uniques = int((risk == 1.0).sum())
-        at_risk = int((risk > self.risk_threshold).sum())
-        average = grouping.classes / total if grouping.persons is None else float(risk.mean())
-        risks = _risks(float(risk.max()), average, at_risk, total, grouping.counted)
-        return {
-            "rows": len(grouping.group),
-            **({} if grouping.persons is None else {"persons": total}),
-            "k": grouping.k,
-            "equivalence_classes": grouping.classes,
-            "average_class_size": grouping.average_size,
-            "largest_class": int(sizes.max()),
-            "sample_uniques": uniques,
-            "uniqueness": uniques / total,
-            "class_sizes": _histogram(sizes, grouping.counted),
-            "prosecutor": risks,
-            "journalist": dict(risks),
-            "marketer": average,
-            "risk_threshold": self.risk_threshold,
-        }
+    def _smallest(self, ctx: OperationContext, found: Mapping[Hashable, int], many: int) -> str:
+        """How many persons the smallest class holds, unless the table is too large to be read, and what to do."""
+        columns = list(dict.fromkeys([*self.quasi_identifiers, *map(str, found)]))
+        if many > _LARGE or not fits(ctx, self.input_dataset, columns):
+            return f"state `person: [{max(found, key=lambda name: found[name])}]` to count persons"
+        frame = ctx.data.frame(self.input_dataset, columns)
+        grouping = Grouping.of(frame, self.quasi_identifiers)
+        return smallest_class(frame, found, grouping.group, grouping.classes)
+
+    def _questions(self, metrics: dict[str, Any]) -> list[str]:
+        """What the verdict on a release asks because of this measurement."""
+        counted, risks = metrics["counted"], metrics["journalist"]
+        if not (few := risks[f"{counted}_at_risk"]):
+            return []
+        many = metrics.get("persons", metrics["rows"])
+        columns = ", ".join(self.quasi_identifiers)
+        return [
+            f"May {few:,} of {many:,} {counted} have a risk of re-identification above"
+            f" {percent(self.risk_threshold)}, up to {percent(risks['highest'])}, on {columns}?"
+        ]
 
     def _charts(self, metrics: dict[str, Any], grouping: Grouping) -> list[charts.Chart]:
         readings: dict[str, tuple[float | None, float]] = {
@@ -249,47 +273,43 @@ class RiskOperation(Operation):
         require(ctx, population, {"quasi_identifiers": self.quasi_identifiers})
         of_person = columns_of_person(self.person)
         told = bool(of_person) and set(of_person) <= set(ctx.data.columns(population))
-        columns = list(dict.fromkeys([*self.quasi_identifiers, *(of_person if told else ())]))
-        people = ctx.data.frame(population, columns)
-        persons = Persons.in_columns(people, of_person, population) if told else Persons.each(len(people))
-        count = _matched(frame[self.quasi_identifiers], people[self.quasi_identifiers], persons, grouping)
-        unmatched = int((count[grouping.group] == 0).sum())
+        quasi, persons, times = self.quasi_identifiers, None, None
+        if told:
+            people = ctx.data.frame(population, list(dict.fromkeys([*quasi, *of_person])))
+            persons = Persons.in_columns(people, of_person, population)
+        else:
+            people, times = combinations_in(ctx, population, quasi)
+        there = len(people) if times is None else int(times.sum())
+        count = _matched(frame[quasi], people[quasi], grouping, persons, times)
+        unmatched = records(grouping, count[grouping.group] == 0)
         if unmatched:
             ctx.warn(
-                f"{unmatched:,} of {len(frame):,} records of {self.input_dataset} match no record of {population}: it"
-                f" is not the population, or its quasi-identifiers are written differently. These records count as"
-                f" re-identified"
+                f"{unmatched:,} of {records(grouping):,} records of {self.input_dataset} match no record of"
+                f" {population}: it is not the population, or its quasi-identifiers are written differently. These"
+                f" records count as re-identified"
             )
-        risk = grouping.greatest(1.0 / np.maximum(count, 1))
-        at_risk = int((risk > self.risk_threshold).sum())
-        average = float(risk.mean())
+        risk, _ = risks_of(grouping, 1.0 / np.maximum(count, 1), self.risk_threshold)
         alone = (grouping.sizes == 1) & (count == 1)
         return {
             "k_map": int(count.min()),
-            "population_rows": len(people),
-            **({"population_persons": persons.count} if told else {}),
+            "population_rows": there,
+            **({} if persons is None else {"population_persons": persons.count}),
             "population_uniques": int(alone.sum()),
             "records_like_nobody": unmatched,
-            "journalist": _risks(float(risk.max()), average, at_risk, grouping.total, grouping.counted),
-            "marketer": average,
+            "journalist": risk,
+            "marketer": risk["average"],
         }
 
 
-def _risks(highest: float, average: float, at_risk: int, total: int, counted: str) -> dict[str, Any]:
-    return {
-        "highest": highest,
-        "average": average,
-        f"{counted}_at_risk": at_risk,
-        "share_at_risk": at_risk / total,
-    }
-
-
-def _matched(sample: pd.DataFrame, population: pd.DataFrame, persons: Persons, grouping: Grouping) -> Ints:
-    """For each class of the sample the persons of the population in it, cells compared as they are written."""
+def _matched(
+    sample: pd.DataFrame, population: pd.DataFrame, grouping: Grouping, persons: Persons | None, times: Ints | None
+) -> Ints:
+    """For each class of the sample the records (persons) of the population in it, cells compared as written."""
     columns = list(sample.columns)
     together = pd.concat([_texts(sample), _texts(population[columns])], ignore_index=True)
     group = Grouping.of(together, columns).group
-    there = persons.in_classes(group[len(sample) :], int(group.max()) + 1)
+    classes, theirs = int(group.max()) + 1, group[len(sample) :]
+    there = counted(theirs, classes, times) if persons is None else persons.in_classes(theirs, classes)
     of_class = np.zeros(grouping.classes, dtype=np.int64)
     of_class[grouping.group] = there[group[: len(sample)]]
     return of_class
@@ -298,74 +318,3 @@ def _matched(sample: pd.DataFrame, population: pd.DataFrame, persons: Persons, g
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     """Cells as text: a release holds text where its source held numbers."""
     return pd.DataFrame({name: frame[name].map(text_of, na_action="ignore").astype("string") for name in frame.columns})
-
-
-def _histogram(sizes: Ints, counted: str) -> dict[str, dict[str, int]]:
-    """Classes, and records or persons, by size of the class, in ranges that double."""
-    edges = [1, 2, 3, 5, 10, 20, 50, 100, 1000]
-    found: dict[str, dict[str, int]] = {}
-    for low, following in zip(edges, [*edges[1:], None], strict=True):
-        inside = (sizes >= low) & (True if following is None else sizes < following)
-        if inside.any():
-            label = f"{low}+" if following is None else str(low) if following == low + 1 else f"{low}-{following - 1}"
-            found[label] = {"equivalence_classes": int(inside.sum()), counted: int(sizes[inside].sum())}
-    return found
-
-
-def disclosure(
-    grouping: Grouping, column: pd.Series[Any], least: int, c: float, distinguish: Distinguish = "reader"
-) -> dict[str, Any]:
-    """What the classes reveal about a sensitive attribute; a missing value is a value.
-
-    Distinct, entropy and recursive (c, l)-diversity: A. Machanavajjhala, D. Kifer, J. Gehrke and
-    M. Venkitasubramaniam: l-diversity, ACM TKDD 1(1), 2007. t-closeness: N. Li, T. Li and S. Venkatasubramanian, ICDE
-    2007, section 4, by earth mover's distance, ordered for numbers and dates (and ordered categoricals), equal for
-    categories. δ-disclosure: J. Brickell and V. Shmatikov, KDD 2008.
-
-    Args:
-        grouping: The classes.
-        column: The attribute, of the same records.
-        least: The l for which the c of recursive diversity is reported.
-        c: The c for which the l of recursive diversity is reported.
-        distinguish: How values are distinguished for diversity: as a reader does, or as they are (`exact`).
-    """
-    values = SensitiveValues.of(column, distinguish)
-    histogram = grouping.histogram(values)
-    distinct = histogram.distinct()
-    diversity = grouping.diversity(values)
-    assert diversity is not None  # there is a record
-    ratio = float(histogram.recursive(least).max())
-    delta = float(histogram.disclosure().max())
-    told: dict[str, Any] = {
-        "distinct_l": int(distinct.min()),
-        "entropy_l": float(histogram.entropy().min()),
-        "recursive_c": _finite(ratio),
-        "recursive_c_is_for_l": least,
-        "recursive_l": _recursive_l(histogram, c),
-        "recursive_l_is_for_c": c,
-        "t": float(histogram.distance(ordered=values.ordered).max()),
-        "t_categorical": float(histogram.distance(ordered=False).max()),
-        "distance": "ordered" if values.ordered else "categorical",
-        "delta": _finite(delta),
-        "values_read_alike": values.read_alike,
-        "exposed_classes": diversity.exposed_classes,
-        "exposed_records": diversity.exposed_records,
-        "meaning": diversity.meaning(str(column.name), grouping.total, grouping.counted),
-    }
-    return told
-
-
-def _recursive_l(histogram: Histogram, c: float) -> int:
-    """The greatest l for which every class is recursively (c, l)-diverse; 1 where not even 2 is reached.
-
-    The l-th and rarer values become fewer as l grows, so that the first l that fails is the end.
-    """
-    reached = 1
-    while reached < int(histogram.distinct().min()) and bool((histogram.recursive(reached + 1) < c).all()):
-        reached += 1
-    return reached
-
-
-def _finite(value: float) -> float | None:
-    """None for an infinite measure: JSON has no word for it."""
-    return value if np.isfinite(value) else None

@@ -118,7 +118,7 @@ def singled_out(
     codes: list[Ints] = [
         np.asarray(pd.factorize(frame[name], use_na_sentinel=False)[0], dtype=np.int64) for name in columns
     ]
-    found = special_uniques(codes, max_size, fraction, grouping.persons)
+    found = special_uniques(codes, max_size, fraction, grouping.persons, grouping.times)
     score = grouping.greatest_of_records(found.score)
     smallest = np.zeros(len(frame), dtype=np.int64)
     for chosen, rows in found.found.items():  # sets grow
@@ -131,7 +131,7 @@ def singled_out(
         grouping.counted: singled,
         "highest_score": float(score.max()),
         "meaning": f"{singled:,} of {grouping.total:,} {grouping.counted} are the only ones with their values in"
-        f" {found.max_size} columns or fewer",
+        f" {'1 column' if found.max_size == 1 else f'{found.max_size} columns or fewer'}",
     }
     of_record = {"suda_score": found.score}
     if found.dis is not None:

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from .domains import Floats, Ints, Mask
+from .domains import Floats, Ints, Mask, counted
 from .persons import Persons
 
 _MOST_CODES = 2**62
@@ -41,7 +41,11 @@ class SpecialUniques:
 
 
 def special_uniques(
-    codes: list[Ints], max_size: int, fraction: float | None = None, persons: Persons | None = None
+    codes: list[Ints],
+    max_size: int,
+    fraction: float | None = None,
+    persons: Persons | None = None,
+    times: Ints | None = None,
 ) -> SpecialUniques:
     """Find minimal sample uniques, and score the records by them.
 
@@ -60,10 +64,11 @@ def special_uniques(
         max_size: The most columns of an MSU.
         fraction: The part of the population that the table is, for the DIS scores.
         persons: Whose each record is; values are then unique where one person has them.
+        times: How many records each row represents, one unless given.
     """
     columns, records = len(codes), len(codes[0])
     most = min(max_size, columns)
-    found = dict(_minimal_uniques(codes, most, persons))
+    found = dict(_minimal_uniques(codes, most, persons, times))
     weight = {
         size: float(math.prod(columns - i for i in range(size, min(most, columns - 1) + 1)))
         for size in range(1, most + 1)
@@ -74,12 +79,14 @@ def special_uniques(
         of_column[list(chosen)] += weight[len(chosen)] * len(rows)
     total = score.sum()
     contribution = of_column / total if total else of_column
-    file_dis = None if fraction is None else _file_dis(codes, fraction, persons)
+    file_dis = None if fraction is None else _file_dis(codes, fraction, persons, times)
     dis = None if file_dis is None else _spread(score, file_dis, columns)
     return SpecialUniques(score, dis, file_dis, found, contribution, most)
 
 
-def _minimal_uniques(codes: list[Ints], most: int, persons: Persons | None) -> Iterator[tuple[Columns, Ints]]:
+def _minimal_uniques(
+    codes: list[Ints], most: int, persons: Persons | None, times: Ints | None
+) -> Iterator[tuple[Columns, Ints]]:
     """For sets of ever more columns, the records of which the values in it are unique, and in no part of it.
 
     As in SUDA2, a record is not looked at again in sets that hold an MSU of it: it is alone there, so that the count of
@@ -94,7 +101,8 @@ def _minimal_uniques(codes: list[Ints], most: int, persons: Persons | None) -> I
             rest = np.flatnonzero(~alone)
             some = [codes[column] if len(rest) == records else codes[column][rest] for column in chosen]
             key = _key(some, [widths[column] for column in chosen])
-            rows = rest[_alone(key, None if persons is None else persons.taken(rest))]
+            whose = None if persons is None else persons.of[rest]
+            rows = rest[_alone(key, whose, None if times is None else times[rest])]
             if len(rows):
                 alone[rows] = True
                 yield chosen, rows
@@ -117,23 +125,28 @@ def _key(codes: list[Ints], widths: list[int]) -> Ints:
     return np.asarray(pd.factorize(key)[0], dtype=np.int64)
 
 
-def _alone(key: Ints, persons: Persons | None) -> Ints:
-    """The records whose number no other record has, or no other person."""
-    sizes = _sizes(key, persons)
-    single = sizes == 1
+def _alone(key: Ints, person: Ints | None, times: Ints | None) -> Ints:
+    """The records whose number no other record has, or no record of another person."""
+    if person is None:
+        single = counted(key, 0, times) == 1
+    else:  # any of the persons with a number, and whether one of its records is another's
+        one = np.zeros(int(key.max(initial=-1)) + 1, dtype=np.int64)
+        one[key] = person
+        single = np.ones(len(one), dtype=bool)
+        single[key[one[key] != person]] = False
     return np.flatnonzero(single[key]) if single.any() else np.zeros(0, dtype=np.int64)
 
 
-def _sizes(key: Ints, persons: Persons | None) -> Ints:
+def _sizes(key: Ints, persons: Persons | None, times: Ints | None) -> Ints:
     """How many records have each number, or persons."""
     if persons is None:
-        return np.bincount(key).astype(np.int64, copy=False)
+        return counted(key, 0, times)
     return persons.in_classes(key, int(key.max(initial=-1)) + 1)
 
 
-def _file_dis(codes: list[Ints], fraction: float, persons: Persons | None) -> float:
+def _file_dis(codes: list[Ints], fraction: float, persons: Persons | None, times: Ints | None) -> float:
     """The DIS score of the table: uniques * f / (uniques * f + records of pairs * (1 - f))."""
-    sizes = _sizes(_key(codes, [int(column.max(initial=0)) + 1 for column in codes]), persons)
+    sizes = _sizes(_key(codes, [int(column.max(initial=0)) + 1 for column in codes]), persons, times)
     uniques, pairs = int((sizes == 1).sum()), 2 * int((sizes == 2).sum())
     if not uniques:
         return 0.0
@@ -147,5 +160,5 @@ def _spread(score: Floats, file_dis: float, columns: int) -> Floats:
     if scored.any() and file_dis:
         power = score[scored] ** (1 + (8 - columns) / 20)
         uniques = int(scored.sum())
-        dis[scored] = 1 / (1 + (uniques / file_dis - uniques) / (power * (1 / power).sum()))
+        dis[scored] = 1 / (1 + (uniques / file_dis - uniques) / (power * np.sort(1 / power).sum()))
     return dis

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Any, Literal, Protocol
 
 import attrs
-import pandas as pd
 
 from pamola_tasks import OperationContext
 from pamola_tasks.errors import ParameterError
 
 from .accounting import Limit, Spending, rho_of
 from .columns import columns_of_person, is_number, positive, wrong
-from .identifiers import DIRECT, identifiers_of, likely_roles
+from .identifiers import identifiers_of, likely_direct_identifiers
 from .origins import origins_of
 from .persons import repeated
 from .privacy_budget import PrivacyLedger, Request, ledger_of
+from .sampled import Sample
 
 Mechanism = Literal["laplace", "gaussian"]
 
@@ -121,15 +120,16 @@ def spend(ledger: PrivacyLedger, request: Request) -> dict[str, Any]:
     }
 
 
-def warn_of_repeats(ctx: OperationContext, operation: Private, first: pd.DataFrame, treated: Collection[str]) -> None:
-    """Warn where what is promised for each record is less for a person: an identifier repeats in the first rows."""
-    others = [name for name in first.columns if name not in treated]
-    found = repeated(first, likely_roles(first, others, identifiers_of(ctx.run))[DIRECT])
+def warn_of_repeats(ctx: OperationContext, operation: Private, sample: Sample) -> None:
+    """Warn where what is promised for each record is less for a person: an identifier of these columns repeats."""
+    frame = sample.frame
+    found = repeated(frame, likely_direct_identifiers(frame, frame.columns, identifiers_of(ctx.run)))
     if found:
+        where = "" if sample.is_whole else f" in a random sample of {len(frame):,} records"
         ctx.warn(
-            f"{operation.input_dataset}: {', '.join(map(str, found))} repeats in the first {len(first):,} records: one"
-            f" person may have several. epsilon holds for each record: a person with n records loses n times as"
-            f" much. State `person` and `contributions`"
+            f"{operation.input_dataset}: {', '.join(map(str, found))} repeats{where}, so that one person may have"
+            f" several records. epsilon holds for each record: a person with n records loses n times as much. State"
+            f" `person` and `contributions`"
         )
 
 

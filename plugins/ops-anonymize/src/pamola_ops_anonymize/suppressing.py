@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from pamola_tasks import OperationContext, OperationResult, writes
+from pamola_tasks import Effects, OperationContext, OperationResult, writes
 from pamola_tasks.errors import DataRefused, ParameterError
 
 from .column_operation import ColumnOperation
@@ -22,12 +23,18 @@ from .columns import (
     whole_number,
     wrong,
 )
+from .counted import Counted, combinations_in
+from .domains import Mask, counted
+from .effects import of_each
+from .located import Located
 from .notation import SUPPRESSED
+from .roles import CELLS
 from .stated_values import as_in_column, told_of_absent
 
-What = Literal["records", "cells", "attributes"]
-Mask = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from pamola_tasks.operation import Scope
 
+What = Literal["records", "cells", "attributes"]
 _BELONGS: dict[str, tuple[str, ...]] = {
     "records": ("values", "min_count"),
     "cells": ("values", "min_count"),
@@ -69,18 +76,33 @@ class SuppressOperation(ColumnOperation):
     min_count: int | None = attrs.field(default=None, validator=whole_number(2))
 
     version = "1.1"
+    done = CELLS
 
     def __attrs_post_init__(self) -> None:
         belongs_to(self, "suppress", _BELONGS)
         if self.suppress != "attributes" and not self.values and self.min_count is None:
             raise ParameterError(f"SuppressOperation: `suppress: {self.suppress}` needs `values`, `min_count` or both")
 
+    @property
+    def scope(self) -> Scope:
+        """What is rare is counted over the whole table."""
+        return self.scope_of("row" if self.min_count is None else "aggregate")
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """The columns decide which records stay; or their cells are hidden; or nothing is left of them."""
+        if self.suppress == "cells":
+            return super().effects(columns)
+        if self.suppress == "attributes":
+            return {self.output_dataset: self.effects_of(columns, dict.fromkeys(self.columns, ()))}
+        whole = of_each(self.input_dataset, self.columns, "FILTER")
+        return {self.output_dataset: self.effects_of(columns, {}, whole=whole)}
+
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Count over the whole table where rarity decides, suppress chunk by chunk, count what was suppressed."""
         require(ctx, self.input_dataset, {"columns": self.columns})
         if self.suppress == "records":
             return self._records(ctx)
-        condemned = {name: self._rare_texts(ctx, name) for name in self.columns}
+        condemned = self._rare_texts(ctx)
         stated = self._named(ctx)
         suppressed = dict.fromkeys(self.columns, 0)
 
@@ -137,28 +159,43 @@ class SuppressOperation(ColumnOperation):
         if absent:
             ctx.warn(f"{self.input_dataset}: {told_of_absent('values', self.columns, absent)}")
 
-    def _rare_texts(self, ctx: OperationContext, name: str) -> set[str]:
-        """Values of a column, as text, that occur fewer than `min_count` times."""
+    def _rare_texts(self, ctx: OperationContext) -> dict[str, set[str]]:
+        """By column its values, as text, that occur fewer than `min_count` times."""
         if self.min_count is None:
-            return set()
-        codes, texts = distinct_texts(ctx.data.frame(self.input_dataset, [name])[name])
-        count: dict[str, int] = {}
-        for text, times in zip(texts, np.bincount(codes[codes >= 0], minlength=len(texts)).tolist(), strict=True):
-            count[text] = count.get(text, 0) + times
-        return {text for text, times in count.items() if times < self.min_count}
+            return {name: set() for name in self.columns}
+        counted = Counted.of(ctx, self.input_dataset, self.columns)
+        found: dict[str, set[str]] = {}
+        for name in self.columns:
+            count: Counter[str] = Counter()
+            for text, times in zip(*counted.texts(name), strict=False):  # the last count is that of missing cells
+                count[text] += int(times)
+            found[name] = {text for text, times in count.items() if times < self.min_count}
+        return found
 
     def _records(self, ctx: OperationContext) -> OperationResult:
-        goes, rare = self._condemned(ctx)
-        done = 0
+        stated, is_rare = self._named(ctx), self._rare_combinations(ctx)
+        suppressed = rare = 0
+
+        def going(piece: pd.DataFrame, few: Mask) -> Mask:
+            goes = few.copy()
+            for name in self.columns:
+                codes, texts = distinct_texts(piece[name])
+                hit = [*(self._goes(text, stated[name], set()) for text in texts), self._missing_goes()]
+                goes |= np.array(hit, dtype=bool)[codes]
+            return goes
 
         def change(piece: pd.DataFrame) -> pd.DataFrame:
-            nonlocal done
-            stays = ~goes[done : done + len(piece)]
-            done += len(piece)
-            return piece[stays]
+            nonlocal suppressed, rare
+            few = is_rare(piece)
+            goes = going(piece, few)
+            suppressed, rare = suppressed + int(goes.sum()), rare + int(few.sum())
+            return piece[~goes]
 
-        rows, written, looks_like = self.rewritten(ctx, change)
-        suppressed = int(goes.sum())
+        def staying(piece: pd.DataFrame) -> pd.DataFrame:
+            return piece[~going(piece, is_rare(piece))]
+
+        rows, written, looks_like = self.rewritten(ctx, change, among=(staying, self.columns))
+        self._warn_of_absent(ctx, stated)
         if rows - written != suppressed:
             raise DataRefused(
                 f"{suppressed} records were to be suppressed, but {rows} came in and {written} go out: the table is not"
@@ -175,25 +212,17 @@ class SuppressOperation(ColumnOperation):
         }
         return OperationResult.success(metrics)
 
-    def _condemned(self, ctx: OperationContext) -> tuple[Mask, int]:
-        """Which records go, and how many of all records have a rare combination. Reads the columns named only."""
-        frame = ctx.data.frame(self.input_dataset, self.columns)
-        goes: Mask = np.zeros(len(frame), dtype=bool)
-        stated = self._named(ctx)
-        key = pd.DataFrame(index=range(len(frame)))
+    def _rare_combinations(self, ctx: OperationContext) -> Callable[[pd.DataFrame], Mask]:
+        """Says of the records of a piece which have a combination of values that is rare in the whole table."""
+        if self.min_count is None:
+            return lambda piece: np.zeros(len(piece), dtype=bool)
+        there, times = combinations_in(ctx, self.input_dataset, self.columns)
+        key = pd.DataFrame(index=there.index)
         for name in self.columns:
-            codes, texts = distinct_texts(frame[name])
-            hit = np.array(
-                [*(self._goes(text, stated[name], set()) for text in texts), self._missing_goes()], dtype=bool
-            )
-            goes |= hit[codes]
+            codes, texts = distinct_texts(there[name])
             alike, _ = pd.factorize(np.array(texts, dtype=object))  # 1 and "1" in a column of both
             key[name] = np.append(alike, MISSING)[codes]
-        self._warn_of_absent(ctx, stated)
-        rare = 0
-        if self.min_count is not None and len(frame):
-            group = key.groupby(self.columns, sort=False).ngroup().to_numpy()
-            few = np.bincount(group)[group] < self.min_count
-            rare = int(few.sum())
-            goes |= few
-        return goes, rare
+        group = np.asarray(key.groupby(self.columns, sort=False).ngroup(), dtype=np.int64)
+        few = counted(group, 0, times)[group] < self.min_count
+        located = Located(there, self.columns, self.input_dataset)
+        return lambda piece: few[located.rows(piece)]

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pandas as pd
 
-from .domains import Codes, Domain, Ints, Mask, combinations, encode
+from .domains import Codes, Domain, Ints, Mask, combinations, counted, encode
 from .persons import Persons
 
 
@@ -25,6 +25,7 @@ class Table:
         weights: Records of each unit that count for k: those of the population where there is one.
         own: Records of each unit that are released or suppressed: those of the input.
         records: How many of the records are those of the input.
+        times: Where a row of the input represents several records, for how many; each for one unless given.
     """
 
     domains: list[Domain]
@@ -34,6 +35,7 @@ class Table:
     weights: Ints
     own: Ints
     records: int
+    times: Ints | None = None
 
     @classmethod
     def of(
@@ -42,27 +44,29 @@ class Table:
         columns: Sequence[str],
         population: pd.DataFrame | None = None,
         grouped: Mask | None = None,
+        times: Ints | None = None,
     ) -> Table:
         """Encode the quasi-identifiers of the records that are `grouped`, all of them unless given."""
         records = len(frame)
         if population is not None:
             frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
-        domains, codes = map(list, zip(*(encode(frame[column]) for column in columns), strict=True))
+        domains, codes = map(list, zip(*(encode(frame[column], times) for column in columns), strict=True))
         if grouped is not None and not grouped.all():
             taken = np.flatnonzero(np.append(grouped, np.ones(len(frame) - records, dtype=bool)))
             codes = [row.take(taken) for row in codes]
             records = int(grouped.sum())
-        first, combination, weights = combinations(codes, [domain.size + 1 for domain in domains])
+            times = None if times is None else times[grouped]
+        sizes = [domain.size + 1 for domain in domains]
+        first, combination, weights = combinations(codes, sizes, times)
         own = weights
         if population is not None:
             own, weights = (
                 np.bincount(part, minlength=len(first)).astype(np.int64)
                 for part in (combination[:records], combination[records:])
             )
-        before = [
-            np.bincount(row[:records], minlength=domain.size + 1) for row, domain in zip(codes, domains, strict=True)
-        ]
-        return cls(domains, before, combination, np.array([row.take(first) for row in codes]), weights, own, records)
+        before = [counted(row[:records], size, times) for row, size in zip(codes, sizes, strict=True)]
+        distinct = np.array([row.take(first) for row in codes])
+        return cls(domains, before, combination, distinct, weights, own, records, times)
 
     def of_persons(self, persons: Persons, own: int) -> Table:
         """Persons in place of records, each with one of their combinations: the one in the middle of all they have.

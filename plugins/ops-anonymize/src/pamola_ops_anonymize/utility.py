@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads
+from pamola_tasks import Effects, Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError
 
 from . import charts
-from .columns import distinct_texts, require, some_columns, whole_number
+from .columns import require, some_columns, whole_number
+from .counted import Counted, classes_in
 from .covering import ColumnUtility, column_utility
 from .distributions import Distribution
-from .domains import Domain, encode
+from .domains import Domain
+from .effects import document
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
 from .hierarchy_files import stated_hierarchy
 from .measures import Grouping
@@ -50,16 +53,24 @@ class UtilityOperation(Operation):
 
     version = "1.0"
     category = "metrics"
+    scope = "aggregate"
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """Losses follow from the quasi-identifiers of both tables."""
+        quasi = self.quasi_identifiers
+        losses = document({self.original_dataset: quasi, self.anonymized_dataset: quasi})
+        needs = [(self.original_dataset, name) for name in self.hierarchies]
+        return {f"{self.output_prefix or self.anonymized_dataset}_utility": Effects(whole=losses.whole, needs=needs)}
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Read the columns named of both tables, measure, and write the artifact `<output_prefix>_utility`."""
         for dataset in (self.original_dataset, self.anonymized_dataset):
             require(ctx, dataset, {"quasi_identifiers": self.quasi_identifiers})
         require(ctx, self.original_dataset, {"hierarchies": self.hierarchies})
-        original = ctx.data.frame(self.original_dataset, self.quasi_identifiers)
-        published = ctx.data.frame(self.anonymized_dataset, self.quasi_identifiers)
-        suppressed = len(original) - len(published)
-        if original.empty:
+        original = Counted.of(ctx, self.original_dataset, self.quasi_identifiers)
+        published = Counted.of(ctx, self.anonymized_dataset, self.quasi_identifiers)
+        suppressed = original.rows - published.rows
+        if not original.rows:
             raise DataError(f"{self.original_dataset} has no records: there is nothing to compare with")
         if suppressed < 0:
             raise DataError(
@@ -68,14 +79,15 @@ class UtilityOperation(Operation):
             )
         columns: dict[str, ColumnUtility] = {}
         distributions: dict[str, Distribution] = {}
+        ctx.stage("measuring")
+        grouping = classes_in(ctx, self.anonymized_dataset, self.quasi_identifiers)
         for name in self.quasi_identifiers:
-            domain, codes = encode(original[name])
+            domain, records = original.domain(name)
+            texts, count = published.texts(name)
             hierarchy = self._hierarchy(ctx, name, domain)
-            columns[name], distributions[name] = column_utility(
-                domain, codes, published[name], hierarchy, distinct_texts(published[name])
-            )
-        grouping = Grouping.of(published, self.quasi_identifiers)
-        metrics = self._metrics(columns, grouping, len(original), suppressed)
+            columns[name], distributions[name] = column_utility(domain, records, texts, count, hierarchy)
+        metrics = self._metrics(columns, grouping, original.rows, suppressed)
+        ctx.stage("writing")
         with ctx.artifact(
             f"{self.output_prefix or self.anonymized_dataset}_utility",
             "json",

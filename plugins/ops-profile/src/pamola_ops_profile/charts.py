@@ -39,6 +39,7 @@ def _missing(profile: TableProfile) -> Chart:
     return {
         "kind": "bars",
         "title": "Missing values",
+        "quotes_values": False,
         "note": "Share of the records without a value."
         + (f" – means fewer than {profile.min_count} records." if few else "")
         + (f" {len(lacking) - len(told)} more columns lack values." if len(lacking) > len(told) else ""),
@@ -141,6 +142,7 @@ def charts_of_correlations(pairs: Sequence[Correlation]) -> list[Chart]:
         {
             "kind": "matrix",
             "title": "How columns go together",
+            "quotes_values": False,
             "note": "Pearson's correlation (-1 to 1) of two columns of numbers, Cramér's V (0 to 1) of two of"
             " categories, the correlation ratio (0 to 1) of one of each. Blue is positive, orange negative." + left_out,
             "rows": [_label(name) for name in shown],
@@ -150,6 +152,7 @@ def charts_of_correlations(pairs: Sequence[Correlation]) -> list[Chart]:
         {
             "kind": "bars",
             "title": "Strongest ties",
+            "quotes_values": False,
             "note": "The greater of Pearson's and Spearman's correlation without its sign for numbers; else as above.",
             "labels": [_label(f"{pair.left} ~ {pair.right}") for pair in strongest],
             "unit": "number",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import pandas as pd
 
-from pamola_tasks import Operation, OperationContext, OperationResult, reads
+from pamola_tasks import Effect, Effects, Operation, OperationContext, OperationResult, reads
 from pamola_tasks.errors import DataError, ParameterError
 
 from .charts import TAG, charts_of_correlations, charts_of_profile
 from .correlation import Correlation, correlate
 from .joining import join
-from .profile import profile_table
+from .profile import RoleOf, Shown, class_sizes, profile_pieces
 from .table_profile import TableProfile
 
 
@@ -41,6 +42,10 @@ class ProfileOperation(Operation):
     That is the threshold rule, with secondary suppression, of A. Hundepool et al.: Statistical Disclosure Control,
     Wiley 2012. Quantiles are by nearest rank, as means of `min_count` neighbours; the deviation is that of a sample.
 
+    The table is read piece by piece. What columns look like is judged on a random sample of 100,000 records. All else
+    is exact, but for columns of a million distinct values (of fewer in wide tables, of more if they are numbers): which
+    of their facts are of that sample, and how near they are, is stated with each (`approximate`).
+
     Args:
         dataset_name: The table.
         output_prefix: The profile is written as `<output_prefix>_profile.json`; the dataset's name unless given.
@@ -57,27 +62,32 @@ class ProfileOperation(Operation):
     top: int = attrs.field(default=20, validator=_at_least_one)
     bins: int = attrs.field(default=20, validator=_at_least_one)
 
-    version = "1.1"
+    version = "1.2"
     category = "profiling"
+    scope = "aggregate"
+
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """The profile describes the columns that are named, or all."""
+        names = columns[self.dataset_name] if self.fields is None else self.fields
+        name = artifact_name(self.output_prefix or self.dataset_name, "profile")
+        return {name: Effects(whole=_counted(self.dataset_name, names))}
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Profile, and leave `<output_prefix>_profile.json`."""
-        frame = self._table(ctx)
-        total = len(frame.columns)
+        columns = self._columns(ctx)
         identifiers = getattr(ctx.run, "identifiers", None)  # a service that another pack adds
         if identifiers is None:
             ctx.warn(
                 "no plugin says which columns look like direct identifiers or quasi-identifiers, so none is marked:"
                 " install pamola-ops-anonymize, or another plugin that provides `identifiers`"
             )
-        profile = profile_table(
-            frame,
-            role_of=identifiers.role if identifiers is not None else None,
-            as_read=getattr(identifiers, "as_read", None),
-            min_count=self.min_count,
-            top=self.top,
-            bins=self.bins,
-            progress=lambda done: ctx.progress(done, total, "columns"),
+        ctx.stage("counting")
+        profile = profile_pieces(
+            ctx.data.chunks(self.dataset_name, columns=columns),
+            Shown(self.min_count, self.top, self.bins, getattr(identifiers, "as_read", None)),
+            lambda sample: _roles(sample, identifiers),
+            lambda quasi: _class_sizes(ctx, self.dataset_name, quasi),
+            progress=lambda done: ctx.progress(done, None, "rows"),
         )
         alike = {column.name: column.read_alike for column in profile.columns if column.read_alike}
         if alike:
@@ -87,24 +97,22 @@ class ProfileOperation(Operation):
                 f" invisible characters: {listed}"
             )
         as_read = self._as_read(ctx)
+        ctx.stage("writing")
         name = artifact_name(self.output_prefix or self.dataset_name, "profile")
         with ctx.artifact(name, "json", f"Profile of {self.dataset_name}", category="metrics", tags=[TAG]) as file:
             document = {"dataset": self.dataset_name, **attrs.asdict(profile), TAG: charts_of_profile(profile)}
             file.write(as_json({**document, "as_read": as_read}))
         return OperationResult.success(metrics={**self._metrics(profile), **_told_of(as_read)})
 
-    def _table(self, ctx: OperationContext) -> pd.DataFrame:
-        if self.fields is None:
-            frame: pd.DataFrame = ctx.data.frame(self.dataset_name)
-        else:
-            there = ctx.data.columns(self.dataset_name)
-            absent = [name for name in self.fields if name not in there]
-            if absent:
-                raise DataError(f"{self.dataset_name} has no column {', '.join(absent)} (named in `fields`)")
-            frame = ctx.data.frame(self.dataset_name, columns=self.fields)
-        if not frame.columns.is_unique:
+    def _columns(self, ctx: OperationContext) -> list[str]:
+        there: list[str] = ctx.data.columns(self.dataset_name)
+        absent = [name for name in self.fields or () if name not in there]
+        if absent:
+            raise DataError(f"{self.dataset_name} has no column {', '.join(absent)} (named in `fields`)")
+        columns = there if self.fields is None else self.fields
+        if len(set(columns)) < len(columns):
             raise DataError(f"{self.dataset_name} has two columns of the same name: rename one")
-        return frame
+        return columns
 
     def _as_read(self, ctx: OperationContext) -> list[dict[str, Any]]:
         """What the data source takes each column for, without words that fewer than `min_count` records have."""
@@ -113,9 +121,9 @@ class ProfileOperation(Operation):
         return [{**attrs.asdict(column), "in_words": column.in_words} for column in described]
 
     def _metrics(self, profile: TableProfile) -> dict[str, Any]:
-        roles: dict[str, list[str]] = {"direct identifier": [], "quasi-identifier": [], "": []}
+        roles: dict[str, list[str]] = {"direct identifier": [], "quasi-identifier": [], "sensitive": []}
         for column in profile.columns:
-            roles[column.role].append(column.name)
+            roles.setdefault(column.role, []).append(column.name)
         return {
             "rows": profile.records,
             "columns": len(profile.columns),
@@ -124,9 +132,30 @@ class ProfileOperation(Operation):
             "values_read_alike": {column.name: column.read_alike for column in profile.columns if column.read_alike},
             "likely_direct_identifiers": roles["direct identifier"],
             "likely_quasi_identifiers": roles["quasi-identifier"],
-            "smallest_class": profile.exposure.smallest_class if profile.exposure else None,
-            "unique_records": profile.exposure.unique_records if profile.exposure else None,
+            "likely_sensitive_attributes": roles["sensitive"],
+            "exposure": profile.exposure.told() if profile.exposure else None,
+            "approximate": {column.name: column.approximate for column in profile.columns if column.approximate},
         }
+
+
+def _class_sizes(ctx: OperationContext, dataset: str, columns: list[str]) -> tuple[Any, Any]:
+    """The sizes of the classes of a table, and how many have each: by the service `tables`, if it is there."""
+    ctx.stage("measuring")
+    tables = getattr(ctx.run, "tables", None)
+    if tables is None:
+        return class_sizes(ctx.data.frame(dataset, columns=columns), columns)
+    sizes, classes = tables.of(ctx).class_sizes(dataset, columns)
+    return sizes, classes
+
+
+def _roles(frame: pd.DataFrame, identifiers: Any) -> RoleOf | None:
+    """What columns look like: of the table as a whole, where the service judges it, else of each alone."""
+    of_table = getattr(identifiers, "roles", None)
+    if of_table is None:
+        return getattr(identifiers, "role", None)
+    found = of_table(frame, set(frame.columns), ())
+    of = {str(column): (role, why) for role, reasons in found.items() for column, why in reasons.items()}
+    return lambda column, _: of.get(column)
 
 
 def _told_of(as_read: list[dict[str, Any]]) -> dict[str, Any]:
@@ -164,6 +193,14 @@ class CorrelationOperation(Operation):
     version = "1.0"
     category = "profiling"
 
+    def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
+        """The measures are those of all columns of both tables, joined on the key."""
+        tables = (self.primary_dataset, self.secondary_dataset)
+        found = [Effect(table, self.join_key, "JOIN") for table in tables]
+        for table in tables:
+            found += _counted(table, [name for name in columns[table] if name != self.join_key])
+        return {artifact_name(self.output_prefix or "_".join(tables), "correlations"): Effects(whole=found)}
+
     def __attrs_post_init__(self) -> None:
         if self.primary_dataset == self.secondary_dataset:
             raise ParameterError(
@@ -172,13 +209,17 @@ class CorrelationOperation(Operation):
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Join, correlate, and leave `<output_prefix>_correlations.json`."""
+        ctx.stage("reading")
         tables = {name: ctx.data.frame(name) for name in (self.primary_dataset, self.secondary_dataset)}
+        ctx.stage("joining")
         joined = join(tables, self.join_key)
+        ctx.stage("correlating")
         pairs, left_out = correlate(
             joined.frame,
             min_records=self.min_count,
             progress=lambda done, total: ctx.progress(done, total, "pairs"),
         )
+        ctx.stage("writing")
         facts = {
             "primary_dataset": self.primary_dataset,
             "secondary_dataset": self.secondary_dataset,
@@ -215,6 +256,11 @@ class CorrelationOperation(Operation):
     def _is_across(self, pair: Correlation) -> bool:
         of_primary = [name.startswith(f"{self.primary_dataset}.") for name in (pair.left, pair.right)]
         return of_primary == [True, False]
+
+
+def _counted(dataset: str, names: Sequence[str]) -> list[Effect]:
+    """Columns of which only what many records have in common is shown."""
+    return [Effect(dataset, name, "AGGREGATION", masking=True) for name in names]
 
 
 def as_json(document: dict[str, Any]) -> bytes:

@@ -16,6 +16,11 @@ def pamola_add_operations() -> dict[str, str]:
 
 
 @hookimpl
+def pamola_add_functions() -> dict[str, str]:
+    return {"profile": "pamola_ops_profile.functions:profile"}
+
+
+@hookimpl
 def pamola_add_templates() -> dict[str, Contribution]:
     """With this pack, `pamola-task new task` writes a task that profiles a table."""
     about = "Create a task: a declaration or a class."

@@ -8,29 +8,26 @@ A mean still follows an extreme value: top-code the column first where its size 
 
 from __future__ import annotations
 
-import datetime
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import attrs
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from .counting import ColumnCounts, HashCounts, Ints, RowSample, most_values, of_rows
+from .distribution import Ordered, as_numbers, inseparable, kind_of, spread_of
 from .patterns import patterns_of
-from .table_profile import Bar, ColumnProfile, CommonValue, Exposure, TableProfile
-
-Floats = npt.NDArray[np.float64]
+from .table_profile import ColumnProfile, CommonValue, Exposure, TableProfile
 
 RoleOf = Callable[[str, Any], tuple[str, str] | None]
 
 AsRead = Callable[[Any], Any]
 
-_DAY = 86_400.0
-_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, in seconds since 1970
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SAMPLE = 100_000  # records by which it is judged what columns look like, and what columns of many values hold
 
 
 def profile_table(
@@ -43,7 +40,7 @@ def profile_table(
     as_read: AsRead | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> TableProfile:
-    """Profile a table, by the threshold rule of A. Hundepool et al.: Statistical Disclosure Control, Wiley 2012.
+    """Profile a table in memory, by the threshold rule of Hundepool et al. 2012; arguments as for `profile_pieces`.
 
     Args:
         frame: With unique column names.
@@ -52,27 +49,84 @@ def profile_table(
         bins: Bars of a histogram before those of few records are joined.
         role_of: Gives, for the name and the values of a column, what it looks like and why, or None.
         as_read: Gives for texts an array in which those that a reader cannot distinguish are equal.
-        progress: Called with how many columns are done.
+        progress: Called with how many records are done.
     """
-    columns = []
+    how = Shown(min_count, top, bins, as_read)
+    return profile_pieces([frame], how, lambda _: role_of, lambda columns: class_sizes(frame, columns), progress)
 
-    def profiled(values: pd.Series[Any]) -> ColumnProfile:
-        return profile_column(values, min_count=min_count, top=top, bins=bins, role_of=role_of, as_read=as_read)
 
+@attrs.frozen
+class Shown:
+    """What a profile shows: see `profile_table`."""
+
+    min_count: int = 10
+    top: int = 20
+    bins: int = 20
+    as_read: AsRead | None = None
+
+
+def profile_pieces(
+    pieces: Iterable[pd.DataFrame],
+    how: Shown,
+    roles: Callable[[pd.DataFrame], RoleOf | None],
+    class_sizes: Callable[[list[str]], tuple[Ints, Ints]],
+    progress: Callable[[int], None] | None = None,
+) -> TableProfile:
+    """Profile a table that comes in pieces, each read once; the same however it is divided.
+
+    Counts are exact while a column has no more distinct values than `counting.most_values`, which is four million for
+    all columns together. Beyond, numbers of values are of a random part of their hashes, exact up to 2,097,152 values
+    unless two have the same hash, and all else is of a random sample of 100,000 records (`ColumnProfile.approximate`).
+
+    Args:
+        pieces: With unique column names, the same in all.
+        how: What is shown.
+        roles: Given a random sample of 100,000 records, or all of a smaller table (its `attrs["records"]` is how many
+            the table has), what says for the name and the values of a column what it looks like.
+        class_sizes: For some columns the sizes of the classes of records that are alike in them, and how many classes
+            have each.
+        progress: Called with how many records are done.
+    """
+    profile = _of_columns(pieces, how, roles, progress)  # whose counts are forgotten before classes are counted
+    quasi = [column.name for column in profile.columns if column.role == "quasi-identifier"]
+    if not quasi or not profile.records:
+        return profile
+    return attrs.evolve(profile, exposure=_exposure(quasi, *class_sizes(quasi)))
+
+
+def _of_columns(
+    pieces: Iterable[pd.DataFrame],
+    how: Shown,
+    roles: Callable[[pd.DataFrame], RoleOf | None],
+    progress: Callable[[int], None] | None,
+) -> TableProfile:
+    """The profile without what columns reveal in combination."""
+    columns: dict[str, ColumnCounts] = {}
+    rows, sample = HashCounts(), RowSample(SAMPLE)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # counting and sorting let other threads run
-        for done, column in enumerate(pool.map(profiled, [frame[name] for name in frame.columns]), start=1):
-            columns.append(column)
+        for piece in pieces:
+            columns = columns or {name: ColumnCounts(most_values(len(piece.columns))) for name in piece.columns}
+            hashes = pool.map(lambda each, of=piece: each[1].add(of[each[0]]), columns.items())
+            rows.add(of_rows(list(hashes), len(piece)))
+            sample.add(piece)
             if progress is not None:
-                progress(done)
-    quasi = [column.name for column in columns if column.role == "quasi-identifier"]
+                progress(sample.rows)
+        frame = sample.frame()
+        frame.attrs["records"] = sample.rows
+        role_of = roles(frame)
+
+        def profiled(name: str) -> ColumnProfile:
+            return _profiled(columns[name], frame[name], how, role_of)
+
+        found = list(pool.map(profiled, columns))
     return TableProfile(
-        records=len(frame),
-        duplicate_records=_duplicates(frame, [column.distinct for column in columns]),
-        missing_cells=sum(column.missing for column in columns),
-        memory_bytes=int(frame.memory_usage(deep=True).sum()),
-        min_count=min_count,
-        columns=columns,
-        exposure=_exposure(frame, quasi) if quasi and len(frame) else None,
+        records=sample.rows,
+        duplicate_records=rows.times * int((rows.counts - 1).sum()),
+        missing_cells=sum(column.missing for column in found),
+        memory_bytes=sum(counted.bytes for counted in columns.values()),
+        min_count=how.min_count,
+        columns=found,
+        exposure=None,
     )
 
 
@@ -86,104 +140,69 @@ def profile_column(
     as_read: AsRead | None = None,
 ) -> ColumnProfile:
     """Profile one column; arguments as for `profile_table`."""
-    name = str(values.name)
-    present = values.dropna()
-    kind = kind_of(present)
-    ordered: Floats | None = None
-    if isinstance(present.dtype, np.dtype) and present.dtype.kind in "iuf":
-        in_order = np.sort(present.to_numpy())
-        if in_order.dtype == np.float16:  # no index can hold these
-            in_order = in_order.astype(np.float32)
-        ordered, counts = in_order.astype(np.float64), _counts_of_sorted(in_order)
-    else:
-        numbers = as_numbers(present, kind)
-        ordered, counts = None if numbers is None else np.sort(numbers), _counts(present)
+    counted = ColumnCounts(most_values(1))
+    counted.add(values)
+    return _profiled(counted, values, Shown(min_count, top, bins, as_read), role_of)
+
+
+def _profiled(counted: ColumnCounts, sample: pd.Series[Any], how: Shown, role_of: RoleOf | None) -> ColumnProfile:
+    """The profile of a column, of all its values or where there are too many of them of a sample of the records."""
+    name, min_count = str(sample.name), how.min_count
+    present, times = counted.values()
+    of_sample = 1.0
+    if counted.hashes is not None:
+        part = ColumnCounts(len(sample))
+        part.add(sample)
+        present, times = part.values()
+        of_sample = (counted.records - counted.missing) / max(1, int(times.sum()))
+    kind = "text" if counted.is_category and len(present) else kind_of(present)
+    numbers = as_numbers(present, kind)
+    if numbers is not None:
+        order = np.argsort(numbers, kind="stable")
+        present, times, numbers = present.iloc[order], times[order], numbers[order]
+    counts = pd.Series(times, index=pd.Index(present))
+    if present.dtype == object:
+        counts = counts.groupby(level=0, sort=False).sum()  # 1 and True
     common = counts[counts >= min_count]
-    role, reason = (role_of(name, values) if role_of is not None else None) or ("", "")
-    spread, inner = ({}, None) if ordered is None else _spread(ordered, kind, min_count, bins)
-    listed = _most_frequent(common, top)
-    if ordered is not None:
-        listed = _inseparable(listed, kind, ordered[np.isfinite(ordered)], inner, min_count)
+    role, reason = (role_of(name, sample) if role_of is not None else None) or ("", "")
+    spread: dict[str, Any] = {}
+    listed = _most_frequent(common, how.top)
+    if numbers is not None:
+        ordered = Ordered.of(numbers, times)
+        spread, inner = spread_of(ordered, kind, min_count, how.bins)
+        listed = inseparable(listed, kind, ordered, inner, min_count)
+    if spread and of_sample != 1:
+        spread["histogram"] = [attrs.evolve(bar, count=round(bar.count * of_sample)) for bar in spread["histogram"]]
+    values = counts.to_numpy() if counted.hashes is None else counted.hashes.counts
+    each = 1 if counted.hashes is None else counted.hashes.times
+    rare = values[values < min_count]
     return ColumnProfile(
         name=name,
-        dtype=str(values.dtype),
+        dtype=counted.dtype,
         kind=kind,
-        records=len(values),
-        missing=len(values) - len(present),
-        distinct=len(counts),
-        rare_values=len(counts) - len(common),
-        rare_records=int(counts.sum() - common.sum()),
-        common_values=[CommonValue(str(value), int(count)) for value, count in listed.items()],
-        patterns=patterns_of(counts, min_count, top) if kind == "text" else [],
+        records=counted.records,
+        missing=counted.missing,
+        distinct=each * len(values),
+        rare_values=each * len(rare),
+        rare_records=min(each * int(rare.sum()), counted.records - counted.missing),
+        common_values=[CommonValue(str(value), round(count * of_sample)) for value, count in listed.items()],
+        patterns=patterns_of(counts, min_count, how.top) if kind == "text" and counted.hashes is None else [],
         role=role,
         reason=reason,
-        read_alike=_read_alike(counts, as_read) if kind in ("text", "empty") else None,
+        read_alike=_read_alike(counts, how.as_read) if kind in ("text", "empty") and counted.hashes is None else None,
+        approximate="" if counted.hashes is None else _told(counted.hashes, len(sample)),
         **spread,
     )
 
 
-def kind_of(present: pd.Series[Any]) -> str:
-    """`number`, `moment`, `truth`, `text`, or `empty`."""
-    dtype = present.dtype
-    if present.empty:
-        return "empty"
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "text"
-    if pd.api.types.is_bool_dtype(dtype):
-        return "truth"
-    if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
-        return "number"
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        return "moment"
-    if pd.api.types.is_object_dtype(dtype):
-        return _KINDS_OF_OBJECTS.get(pd.api.types.infer_dtype(present), "text")
-    return "text"
-
-
-_KINDS_OF_OBJECTS = {
-    "integer": "number",
-    "floating": "number",
-    "mixed-integer-float": "number",
-    "decimal": "number",
-    "boolean": "truth",
-    "date": "moment",
-    "datetime": "moment",
-}
-
-
-def as_numbers(present: pd.Series[Any], kind: str) -> Floats | None:
-    """Numbers as they are, moments as seconds since 1970 (UTC); None for other kinds, and what no float holds."""
-    if kind == "number":
-        try:
-            return present.to_numpy(dtype=np.float64)
-        except OverflowError:  # whole numbers of more than 308 digits
-            return None
-    if kind == "moment":
-        return _microseconds(present) / 1e6
-    return None
-
-
-def _microseconds(present: pd.Series[Any]) -> Floats:
-    """Since 1970 (UTC); nanoseconds would end in 2262."""
-    if pd.api.types.is_datetime64_any_dtype(present.dtype):
-        stamps = pd.DatetimeIndex(present).as_unit("us")
-        return np.asarray(stamps.asi8, dtype=np.float64)  # these are in UTC
-    zoned = (getattr(value, "tzinfo", None) for value in present)
-    plain = [
-        value.astimezone(datetime.UTC).replace(tzinfo=None) if zone else value
-        for value, zone in zip(present, zoned, strict=True)
-    ]
-    return np.array(plain, dtype="datetime64[us]").astype(np.int64).astype(np.float64)
-
-
-def _counts(present: pd.Series[Any]) -> pd.Series[int]:
-    """How often each value occurs."""
-    try:
-        counts = present.value_counts(sort=False)
-    except (TypeError, NotImplementedError):
-        # cells that cannot be hashed, such as lists: what can be read of them decides
-        counts = present.map(str).value_counts(sort=False)
-    return counts[counts > 0]
+def _told(hashes: HashCounts, sample: int) -> str:
+    """How near the facts about a column of many values are, in 95 of 100 cases: see `ColumnProfile.approximate`."""
+    ranks = math.sqrt(math.log(2 / 0.05) / (2 * sample))  # A. Dvoretzky, J. Kiefer and J. Wolfowitz, 1956
+    exact = "exact, unless two have one hash of 64 bits" if not hashes.error else f"within {hashes.error:.2%}"
+    return (
+        f"numbers of distinct and rare values are {exact}; values, counts, quantiles, mean, deviation and histogram are"
+        f" those of a random sample of {sample:,} records: shares of records are within {ranks:.2%}"
+    )
 
 
 def _read_alike(counts: pd.Series[int], as_read: AsRead | None) -> int | None:
@@ -195,13 +214,6 @@ def _read_alike(counts: pd.Series[int], as_read: AsRead | None) -> int | None:
     return int(number[number > 1].sum())
 
 
-def _counts_of_sorted(ordered: npt.NDArray[Any]) -> pd.Series[int]:
-    """The same of numbers in their order, which have to be sorted anyway."""
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else np.zeros(0, dtype=int)
-    sizes: Any = np.diff(np.append(first, len(ordered)))
-    return pd.Series(sizes, index=ordered[first])
-
-
 def _most_frequent(counts: pd.Series[int], top: int) -> pd.Series[int]:
     """The `top` highest counts, highest first, equal ones in the order of their values' text."""
     # only what may be listed needs its text
@@ -211,137 +223,18 @@ def _most_frequent(counts: pd.Series[int], top: int) -> pd.Series[int]:
     return first.iloc[order[:top]]
 
 
-def _inseparable(
-    listed: pd.Series[int], kind: str, ordered: Floats, inner: Floats | None, min_count: int
-) -> pd.Series[int]:
-    """Those values to list that leave no few others to be told from a bar of the histogram, or from the mean.
-
-    What a bar holds less what is listed of it, and the sum of all less that of what is listed, are numbers too. So the
-    rarest values of a bar are not listed until none, or `min_count` records, of it are left.
-    """
-    edges = np.zeros(0) if inner is None else inner
-    values = as_numbers(pd.Series(listed.index), kind) if len(listed) else np.zeros(0)
-    assert values is not None
-    rest = np.diff(np.concatenate([[0], np.searchsorted(ordered, edges, side="left"), [len(ordered)]]))
-    bar = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
-    stays = np.ones(len(listed), dtype=bool)
-    for place, count in zip(bar.tolist(), listed.tolist(), strict=True):
-        if place >= 0:
-            rest[place] -= count
-    for at in range(len(listed) - 1, -1, -1):
-        if bar[at] >= 0 and 0 < rest[bar[at]] < min_count:
-            stays[at] = False
-            rest[bar[at]] += int(listed.iloc[at])
-    return listed[stays]
+def class_sizes(frame: pd.DataFrame, columns: list[str]) -> tuple[Ints, Ints]:
+    """The sizes of the classes of records that are alike in some columns, and how many classes have each."""
+    sizes = frame.groupby(columns, dropna=False, observed=True, sort=False).size().to_numpy()
+    size, classes = np.unique(sizes, return_counts=True)
+    return size.astype(np.int64), classes.astype(np.int64)
 
 
-def _spread(ordered: Floats, kind: str, min_count: int, bins: int) -> tuple[dict[str, Any], Floats | None]:
-    """Mean, quantiles and histogram of the finite ones of sorted numbers, where there are enough of them.
-
-    Returns:
-        What is told, and the edges between the bars of the histogram.
-    """
-    ordered = ordered[np.isfinite(ordered)]
-    if len(ordered) < max(min_count, 1):
-        return {}, None
-
-    def told(number: float) -> float | str:
-        return number if kind == "number" else str(np.datetime64(round(min(max(number, _FIRST), _LAST)), "s"))
-
-    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond floats is no number, and becomes null
-        low = float(ordered[:min_count].mean())
-        high = max(low, float(ordered[-min_count:].mean()))  # below it by rounding, where both are of all records
-        edges = _edges(ordered, low, high, 1.0 if kind == "number" else _DAY, bins)
-        quantiles = {f"{share:g}": told(_quantile(ordered, share, min_count)) for share in QUANTILES}
-        mean, deviation = float(ordered.mean()), float(ordered.std(ddof=1)) if len(ordered) > 1 else 0.0
-    bars = _bars(ordered, edges, min_count) if np.isfinite(edges).all() else []
-    facts = {
-        "lowest": told(low),
-        "highest": told(high),
-        "quantiles": quantiles,
-        "mean": told(mean),
-        "deviation": deviation,
-        "histogram": [Bar(told(a), told(b), count) for a, b, count in bars],
-    }
-    return facts, np.array([a for a, _, _ in bars[1:]])
-
-
-def _edges(ordered: Floats, low: float, high: float, unit: float, bins: int) -> Floats:
-    """At most `bins` bars of one width, but for the last; where all values are whole units, so are the edges.
-
-    Bars that hold four ages here and three there would show a comb where there is none.
-    """
-    if not high > low:
-        return np.array([low, high])
-    if (high - low) / unit > 2**50 or bool((ordered % unit != 0).any()):
-        return np.linspace(low, high, bins + 1)
-    first, last = np.floor(low / unit), np.ceil(high / unit) + 1
-    width = np.ceil((last - first) / bins)
-    edges: Floats = np.append(np.arange(first, last, width), last)
-    if len(edges) > 2 and edges[-1] - edges[-2] < width / 2:
-        edges = np.delete(edges, -2)
-    return edges * unit
-
-
-def _quantile(ordered: Floats, share: float, min_count: int) -> float:
-    """Mean of the `min_count` values round a quantile; of one, that is the nearest-rank quantile."""
-    rank = min(len(ordered) - 1, int(share * len(ordered)))
-    first = min(max(0, rank - min_count // 2), len(ordered) - min_count)
-    return float(ordered[first : first + min_count].mean())
-
-
-def _bars(ordered: Floats, edges: Floats, min_count: int) -> list[tuple[float, float, int]]:
-    """Values between the edges, and beyond them in the first and last bar; joined until each bar holds `min_count`."""
-    inner = np.searchsorted(ordered, edges[1:-1], side="left")
-    counts = np.diff(np.concatenate([[0], inner, [len(ordered)]]))
-    bars: list[tuple[float, float, int]] = []
-    begin, waiting = 0, 0
-    for position, count in enumerate(counts.tolist()):
-        waiting += count
-        if waiting == 0 or waiting >= min_count:
-            bars.append((float(edges[begin]), float(edges[position + 1]), waiting))
-            begin, waiting = position + 1, 0
-    while waiting:
-        # too few are left at the end: they join the bar before, and that one's predecessor where it was empty
-        start, _, count = bars.pop()
-        waiting += count
-        if waiting >= min_count:
-            bars.append((start, float(edges[-1]), waiting))
-            break
-    return bars
-
-
-def _duplicates(frame: pd.DataFrame, distinct: Sequence[int]) -> int:
-    """Rows that are equal to an earlier one.
-
-    Rows are told apart column by column, those of many values first, until no two are alike: most often one column is
-    enough, where looking at whole rows costs more than all the rest of a profile.
-
-    Args:
-        distinct: For each column how many values it has.
-    """
-    records, groups = len(frame), min(1, len(frame))
-    if records in distinct:
-        return 0
-    group = np.zeros(records, dtype=np.int64)
-    for position in sorted(range(len(distinct)), key=lambda position: -distinct[position]):
-        if groups == records:
-            break
-        values = frame.iloc[:, position]
-        try:
-            codes, found = pd.factorize(values)
-        except (TypeError, NotImplementedError):  # as in `_counts`
-            codes, found = pd.factorize(values.map(str))
-        group, kept = pd.factorize(group * (len(found) + 1) + codes + 1)
-        groups = len(kept)
-    return records - groups
-
-
-def _exposure(frame: pd.DataFrame, columns: Sequence[str]) -> Exposure:
-    sizes = frame.groupby(list(columns), dropna=False, observed=True, sort=False).size()
+def _exposure(columns: Sequence[str], sizes: Ints, classes: Ints) -> Exposure:
     return Exposure(
         columns=list(columns),
-        classes=len(sizes),
+        records=int((sizes * classes).sum()),
+        classes=int(classes.sum()),
         smallest_class=int(sizes.min()),
-        unique_records=int((sizes == 1).sum()),
+        unique_records=int(classes[sizes == 1].sum()),
     )

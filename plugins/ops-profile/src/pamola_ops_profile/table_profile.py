@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from .patterns import Pattern
@@ -34,6 +36,8 @@ class ColumnProfile:
         kind: `number`, `moment`, `truth`, `text`, or `empty` where every value is missing.
         missing: Records without a value.
         distinct: Different values.
+        approximate: Where the column has so many distinct values that not all are kept, which are of a sample and
+            how near they are, in 95 of 100 cases; else empty, and all facts are exact.
         read_alike: Values of text that differ from another only in what a reader does not see (case, blanks around
             them, Unicode form, invisible characters), by the service `identifiers`; None where nothing says so.
         rare_values: Values that fewer than `min_count` records have.
@@ -47,7 +51,7 @@ class ColumnProfile:
         mean: Arithmetic mean.
         deviation: Sample standard deviation.
         histogram: Bars, ascending.
-        role: `direct identifier`, `quasi-identifier`, or empty: what the column looks like.
+        role: `direct identifier`, `quasi-identifier`, `sensitive`, or empty: what the column looks like.
         reason: Why it looks like that.
     """
 
@@ -70,6 +74,7 @@ class ColumnProfile:
     role: str = ""
     reason: str = ""
     read_alike: int | None = None
+    approximate: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,15 +83,26 @@ class Exposure:
 
     Attributes:
         columns: Which they are.
+        records: Rows of the table.
         classes: Different combinations.
         smallest_class: Records of the rarest combination: the table's k.
         unique_records: Records with a unique combination.
     """
 
     columns: list[str]
+    records: int
     classes: int
     smallest_class: int
     unique_records: int
+
+    def told(self) -> dict[str, Any]:
+        """Its facts, with a sentence that names the columns that they are about."""
+        listed = ", ".join(self.columns)
+        sentence = (
+            f"{self.unique_records:,} of {self.records:,} records are unique on what looks like quasi-identifiers"
+            f" ({listed}); the smallest equivalence class has {self.smallest_class:,}"
+        )
+        return {"sentence": sentence, **attrs.asdict(self)}
 
 
 @attrs.frozen(kw_only=True)
@@ -95,9 +111,10 @@ class TableProfile:
 
     Attributes:
         records: Rows.
-        duplicate_records: Rows that are equal to an earlier one.
+        duplicate_records: Rows that are equal to an earlier one, by hashes of 64 bits; of more than 2,097,152 different
+            rows estimated by a random part of them.
         missing_cells: Cells without a value.
-        memory_bytes: What the table takes in memory.
+        memory_bytes: About what the table takes in memory.
         min_count: The floor under every number that rests on few records.
         columns: One a column, in the table's order.
         exposure: None where no column looks like a quasi-identifier.

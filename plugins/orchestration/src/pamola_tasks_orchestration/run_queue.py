@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from pamola_tasks import BaseTask
-from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.errors import ConfigurationError, PamolaTaskError, PlanError
 from pamola_tasks.protocols import TaskOutcome
 
 if TYPE_CHECKING:
@@ -103,6 +103,26 @@ def refuse_unknown_steps(request: Request, node: TaskNode) -> None:
         plan = _looked_at(request.kernel, node, options, lambda run: run.plan)
         if plan is not None:
             options.selection.left_out(plan)
+
+
+def refuse_wrong_plans(request: Request) -> None:
+    """Refuse, with a ConfigurationError that has all problems, tasks that cannot run as they are, before one runs.
+
+    What is refused of a plan whose task needs others of the request may be due to what these have not written yet.
+    """
+    problems: list[str] = []
+    for node in request.nodes.values():
+        if node.kept or node.problem is not None:
+            continue
+        try:
+            request.kernel.plan(node.name, request.options[node.task_id])
+        except ConfigurationError as error:
+            if not isinstance(error, PlanError) or request.nodes.keys().isdisjoint(node.needs):
+                problems += error.problems or (str(error),)
+        except Exception:  # whatever it is, running the task meets it too, and records it
+            continue
+    if problems:
+        raise ConfigurationError(problems=tuple(dict.fromkeys(problems)))
 
 
 def why_unchanged(run: RunServices, steps: Sequence[Any] | None = None) -> str:

@@ -10,7 +10,13 @@ from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.plan import Selection
 from pamola_tasks.protocols import PlannedTask, RunOptions
 from pamola_tasks_orchestration.dry_run import dry_run
-from pamola_tasks_orchestration.run_queue import Request, refuse_unknown_steps, run_in_order, why_unchanged
+from pamola_tasks_orchestration.run_queue import (
+    Request,
+    refuse_unknown_steps,
+    refuse_wrong_plans,
+    run_in_order,
+    why_unchanged,
+)
 from pamola_tasks_orchestration.task_graph import TaskGraph
 
 if TYPE_CHECKING:
@@ -48,6 +54,8 @@ class TaskScheduler:
             if node.problem is not None and not continue_on_error:
                 raise node.problem
             refuse_unknown_steps(request, node)
+        if len(request.nodes) > 1 and not continue_on_error:
+            refuse_wrong_plans(request)
         if jobs == 1 or len(request.nodes) == 1:
             return run_in_order(request)
         from pamola_tasks_orchestration.parallel import Parallel

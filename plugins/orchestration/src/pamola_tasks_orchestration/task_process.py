@@ -18,8 +18,6 @@ import threading
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any
 
-import attrs
-
 from pamola_tasks.errors import PamolaTaskError, Terminated, UsageError, exit_code_of
 from pamola_tasks.kernel import Kernel
 from pamola_tasks.plugins.discovery import PluginRecord
@@ -188,7 +186,7 @@ def serve(parent: int) -> None:
             sys.stderr.flush()  # a line without its end would come when the process ends, or not at all
             os.write(2, _DRAINED)
             busy.clear()
-            pickle.dump(_portable(outcome), answers)
+            pickle.dump(outcome, answers)
             answers.flush()
     except KeyboardInterrupt as interrupt:  # between tasks, or the second one
         sys.exit(exit_code_of(interrupt))
@@ -223,15 +221,6 @@ def _receive(commands: IO[bytes], inbox: queue.SimpleQueue[bytes | None], busy: 
         if busy.is_set():  # the parent has gone: what it began must not go on alone
             end_now(1)
         inbox.put(None)
-
-
-def _portable(ended: TaskOutcome) -> TaskOutcome:
-    """An outcome without what belongs to this process."""
-    if ended.outcome is None:
-        return ended
-    error = ended.outcome.error
-    kept = error if isinstance(error, (PamolaTaskError, KeyboardInterrupt)) else None
-    return attrs.evolve(ended, outcome=attrs.evolve(ended.outcome, results={}, datasets={}, error=kept))
 
 
 def _terminate(*_: Any) -> None:

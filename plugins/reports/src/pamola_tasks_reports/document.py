@@ -5,25 +5,27 @@ Markdown and HTML are made from the same sections, so both say the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks_reports.formatting import count, duration, moment, size, value
-from pamola_tasks_reports.pieces import charts_of, facts_of
+from pamola_tasks_reports.formatting import count, duration, is_number, moment, size, value
+from pamola_tasks_reports.formatting import named as in_words
+from pamola_tasks_reports.front import KEYS, TONES, claims, front
+from pamola_tasks_reports.glossary import KEY as GLOSSARY
+from pamola_tasks_reports.glossary import Glossary
+from pamola_tasks_reports.lineage import Lineage, column_rows
+from pamola_tasks_reports.machine import machine_room
+from pamola_tasks_reports.parts import COLUMN_LINEAGE, Row, items, named, part, rows, steps
+from pamola_tasks_reports.pieces import charts_of, facts_of, status_of, table_of, tone_of
 
 if TYPE_CHECKING:
     from pamola_tasks_reports.pieces import Pieces
 
-_TONES = {
-    **dict.fromkeys(("success", "completed", "loaded"), "good"),
-    **dict.fromkeys(("warning", "partial_success", "blocked", "interrupted", "aborted"), "odd"),
-    **dict.fromkeys(("error", "failed", "incompatible"), "bad"),
-}
-_DEFAULT = "default"
-
-Row = Mapping[str, Any]
+_DONE = ("success", "warning", "partial_success", "skipped")
+_NOTHING = 0.0005  # seconds outside of steps that are not worth a line
+_OUTSIDE = "start, checks of inputs, publishing, records"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,117 +39,151 @@ class Top:
     sentence: str
     figures: Sequence[tuple[str, str]]
     footer: str
+    run: str = ""
+    verdict: tuple[str, str, str] | None = None  #: word, tone and sentence
+    reasons: Sequence[str] = ()
 
 
 def top_of(report: Row) -> Top:
     """What a JSON report begins and ends with."""
-    task, run = _map(report, "task"), _map(report, "run")
+    task, run, verdict = part(report, "task"), part(report, "run"), part(report, "verdict")
     status = str(report.get("status", "unknown"))
     version = f"version {task['version']}" if task.get("version") else ""
+    word = str(verdict.get("verdict") or "")
+    tone = TONES.get(word, "quiet")
+    succeeded = tone_of(status) == "good"
     return Top(
         title=str(task.get("description") or task.get("id", "")),
         subtitle=" · ".join(filter(None, [str(task.get("id", "")), str(task.get("type", "")), version])),
+        verdict=(word, tone, str(verdict.get("sentence") or "")) if word else None,
+        reasons=[str(text) for text in items(verdict, "reasons")],
         status=status,
-        tone=_tone(status),
+        tone=tone if succeeded and word in TONES else tone_of(status),
         sentence=_sentence(report),
         figures=list(_figures(report)),
-        footer=f"Run {run.get('id', '')}, started {moment(run.get('started'))}. The JSON report has the full hashes.",
+        footer=f"Run {run.get('id', '')}, started {moment(run.get('started'))}.",
+        run=str(run.get("id") or ""),
     )
 
 
+@attrs.frozen(kw_only=True)
+class _Section:
+    title: str
+    pieces: Sequence[str]
+    level: int = 2
+    fold: str = ""  # `open` or `shut` if it can be folded
+
+
 def sections_of(report: Row, page: Pieces) -> Iterator[str]:
-    """The sections of a JSON report that have something in them, in the markup of the page."""
-    for title, pieces, level in _sections(report, page):
-        shown = list(pieces)
-        if shown:
-            yield page.section(title, shown, level or 2, minor=not level)
-
-
-def _tone(status: str) -> str:
-    return _TONES.get(status, "quiet")
+    """The sections of a JSON report that have something in them, in the markup of the page, with contents and terms."""
+    terms = Glossary(report, page.passed_over)
+    groups = (_front(report, page), _sections(report, page))
+    first, rest = ([section for section in group if section.pieces] for group in groups)
+    shown = [(f"s{number}", section) for number, section in enumerate([*first, *rest], start=1)]
+    texts = [
+        terms.marked(page.section(section.title, section.pieces, section.level, anchor, section.fold), page.term)
+        for anchor, section in shown
+    ]
+    if terms.used:
+        explained = _Section(title="Glossary", pieces=[page.glossary(dict(sorted(terms.used.items())))])
+        shown.append(("terms", explained))
+        texts.append(page.section(explained.title, explained.pieces, explained.level, "terms", ""))
+    machine = list(_machine(report, page))
+    if machine:
+        shown.append(("machine", _Section(title="Machine room", pieces=machine)))
+        texts.append(page.section("Machine room", machine, 2, "machine", "shut"))
+    yield from texts[: len(first)]
+    yield page.contents((section.title, anchor) for anchor, section in shown[len(first) :] if section.level == 2)
+    yield from texts[len(first) :]
 
 
 # ---------------------------------------------------------------- the top
 
 
 def _sentence(report: Row) -> str:
-    steps = _steps(report)
-    took = duration(_map(report, "run").get("seconds"))
-    skipped = sum(step.get("status") == "skipped" for step in steps)
-    failed = [str(step.get("step")) for step in steps if step.get("status") == "error"]
+    done = steps(report)
+    took = duration(part(report, "run").get("seconds"))
+    skipped = sum(step.get("status") == "skipped" for step in done)
+    at = {
+        status: [str(s.get("step")) for s in done if s.get("status") == status] for status in ("error", "interrupted")
+    }
     if report.get("success"):
-        text = f"{count(len(steps), 'step')} done in {took}" if steps else f"Done in {took}"
+        text = f"{count(len(done), 'step')} done in {took}" if done else f"Done in {took}"
         if skipped:
             text += f"; {skipped} of them had been finished by an earlier run"
         return f"{text}."
     if report.get("status") == "running":
         return f"Running for {took}."
     if report.get("status") == "interrupted":
-        return f"Interrupted after {took}; the same command continues it."
-    return f"Failed after {took}" + (f", in step {', '.join(failed)}." if failed else ".")
+        place = f", in step {', '.join(at['interrupted'])}" if at["interrupted"] else ""
+        return f"Interrupted after {took}{place}; the same command continues it."
+    return f"Failed after {took}" + (f", in step {', '.join(at['error'])}." if at["error"] else ".")
 
 
 def _figures(report: Row) -> Iterator[tuple[str, str]]:
-    run, steps = _map(report, "run"), _steps(report)
-    yield from _claims(steps)
-    yield "Duration", duration(run.get("seconds"))
-    done = sum(step.get("status") in ("success", "warning", "partial_success", "skipped") for step in steps)
-    yield "Steps done", f"{done} of {len(steps)}"
-    yield "Outputs", str(len(_list(report, "outputs")))
-    yield "Warnings", str(len(_list(report, "warnings")))
-    if run.get("peak_memory_bytes"):
-        yield "Peak memory", size(run["peak_memory_bytes"])
-
-
-def _claims(steps: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    """What was measured of each thing that a step claimed: metrics `<name>_claimed`, `_measured` and `_before`."""
-    claims = []
-    for step in steps:
-        metrics = _map(step, "metrics")
-        names = [key.removesuffix("_claimed") for key in metrics if key.endswith("_claimed")]
-        claims += [(step, metrics, name) for name in names if metrics.get(f"{name}_measured") is not None]
-    for step, metrics, name in claims:
-        before = metrics.get(f"{name}_before")
-        told = [f"asked {value(metrics[f'{name}_claimed'])}"] + ([] if before is None else [f"before {value(before)}"])
-        place = f" in {step.get('step')}" if sum(other == name for *_, other in claims) > 1 else ""
-        yield f"{name}{place} ({', '.join(told)})", value(metrics[f"{name}_measured"])
+    claimed = [(step, claim) for step in steps(report) for claim in claims(part(step, "metrics"))]
+    for step, (name, asked, before, measured) in claimed:
+        told = [f"asked {value(asked)}"] + ([] if before is None else [f"before {value(before)}"])
+        place = f" in {step.get('step')}" if sum(other == name for _, (other, *_) in claimed) > 1 else ""
+        yield f"{in_words(name)}{place} ({', '.join(told)})", value(measured)
+    done = sum(step.get("status") in _DONE for step in steps(report))
+    yield "Steps done", f"{done} of {len(steps(report))}"
+    yield "Outputs", str(len(items(report, "outputs")))
+    yield "Warnings", str(len(items(report, "warnings")))
 
 
 # ---------------------------------------------------------------- the sections
 
 
-def _sections(report: Row, page: Pieces) -> Iterator[tuple[str, Iterable[str], int]]:
-    """Title, pieces and level of each section, 0 for those that are for looking things up."""
-    warnings = [str(text) for text in _list(report, "warnings")]
-    yield "What went wrong", _wrong(report, page), 2
-    yield "Warnings", [page.bullets(warnings, "odd")] if warnings else [], 2
-    yield "Left out or changed", _weakened(report, page), 2
-    yield "Steps", _step_table(report, page), 2
-    for entry in _rows(report, "operations"):
-        yield str(entry.get("step") or entry.get("name", "")), _step_details(entry, page), 3
-    yield "Data", _data(report, page), 2
-    yield "Artifacts", _artifacts(report, page), 2
-    steps = {entry.get("step") for entry in _rows(report, "operations")}
-    own = {key: item for key, item in _map(report, "metrics").items() if key not in steps}
-    yield "Figures of the task", facts_of(own, page), 2
-    for section in _named(report, "sections").values():
-        yield str(section.get("title", "")), _added(section, page), 2
-    yield "Configuration", _configuration(report, page), 0
-    yield "Run and environment", [_environment(report, page)], 0
-    yield "Plugins", _plugins(report, page), 0
+def _front(report: Row, page: Pieces) -> Iterator[_Section]:
+    for title, pieces in first_sections(report, page):
+        yield _Section(title=title, pieces=list(pieces))
 
 
-def _table(
-    page: Pieces, rows: Iterable[Row], columns: Mapping[str, Callable[[Row], str]], right: Iterable[int] = ()
-) -> Iterator[str]:
-    """A table with a row for each entry, where there are any; `columns` say what is in each column."""
-    cells = [[cell(row) for cell in columns.values()] for row in rows]
-    if cells:
-        yield page.table([*columns], cells, right)
+def first_sections(report: Row, page: Pieces) -> Iterator[tuple[str, Iterable[str]]]:
+    """Title and pieces of each section of the first page, what went wrong before all."""
+    yield "What went wrong", _wrong(report, page)
+    yield from front(report, page)
+
+
+def _sections(report: Row, page: Pieces) -> Iterator[_Section]:
+    yield _Section(title="Lineage", pieces=list(_lineage(report, page)))
+    warnings = [str(text) for text in items(report, "warnings")]
+    yield _Section(title="Warnings", pieces=[page.bullets(warnings, "odd")] if warnings else [])
+    yield _Section(title="Left out or changed", pieces=list(_weakened(report, page)))
+    yield _Section(title="Steps", pieces=list(_step_table(report, page)))
+    entries = rows(report, "operations")
+    released = {str(entry.get("step")) for entry in entries if "verdict" in part(entry, "metrics")}
+    for entry in entries:
+        fold = "open" if not released or str(entry.get("step")) in released else "shut"
+        title = str(entry.get("step") or entry.get("name", ""))
+        yield _Section(title=title, pieces=list(step_details(entry, page)), level=3, fold=fold)
+    own = {key: item for key, item in part(report, "metrics").items() if key not in {e.get("step") for e in entries}}
+    yield _Section(title="Figures of the task", pieces=list(facts_of(own, page)))
+    for section in (each for key, each in named(report, "sections").items() if key != COLUMN_LINEAGE):
+        yield _Section(title=str(section.get("title", "")), pieces=list(_added(section, page)))
+
+
+def _lineage(report: Row, page: Pieces) -> Iterator[str]:
+    lineage, columns = Lineage.of(report), list(column_rows(report))
+    if lineage is not None:
+        yield page.lineage(lineage)
+    if columns:
+        headers = {"Dataset": "dataset", "Column": "column", "Values of": "values", "Decided by": "decided"}
+        shown = {header: lambda row, key=key: str(row[key]) for header, key in headers.items()}
+        yield page.folded("Columns: what follows from which", table_of(page, columns, shown))
+
+
+def _machine(report: Row, page: Pieces) -> Iterator[str]:
+    for number, (title, pieces) in enumerate(machine_room(report, page), start=1):
+        shown = list(pieces)
+        if shown:
+            yield page.section(title, shown, 3, f"m{number}", "")
 
 
 def _wrong(report: Row, page: Pieces) -> Iterator[str]:
-    main, errors = report.get("error"), _rows(report, "errors")
+    errors = [error for error in rows(report, "errors") if error.get("type") != "interrupted"]  # the top says it
+    main = report.get("error") if report.get("status") != "interrupted" else None
     shown = [main] if isinstance(main, Mapping) else []
     for error in [*shown, *(error for error in errors if not shown or error.get("message") != shown[0].get("message"))]:
         place = error.get("step") or error.get("operation")
@@ -158,189 +194,76 @@ def _wrong(report: Row, page: Pieces) -> Iterator[str]:
 
 
 def _weakened(report: Row, page: Pieces) -> Iterator[str]:
-    texts = [str(text) for text in (*_list(report, "overrides"), *_list(report, "plan_changes"))]
+    texts = [str(text) for text in (*items(report, "overrides"), *items(report, "plan_changes"))]
     texts += [
         f"Observer {failure.get('plugin')} failed in {failure.get('hook')}: {failure.get('error')}"
-        for failure in _rows(report, "observer_failures")
+        for failure in rows(report, "observer_failures")
     ]
     if texts:
         yield page.bullets(texts, "odd")
 
 
 def _step_table(report: Row, page: Pieces) -> Iterator[str]:
-    entries = _rows(report, "operations")
+    entries = rows(report, "operations")
+    outside: Any = part(report, "run").get("seconds_outside_steps")
+    if entries and is_number(outside) and outside > _NOTHING:
+        entries = [*entries, {"name": "outside of steps", "seconds": outside, "reason": _OUTSIDE}]
     whole = sum(entry.get("seconds") or 0 for entry in entries) or 1.0
 
     def time(entry: Row) -> str:
-        took = duration(entry.get("seconds"))
-        return page.share(took, entry["seconds"] / whole) if entry.get("seconds") else took
+        took = entry.get("seconds")
+        return page.share(duration(took), took / whole) if took else ""
+
+    def memory(entry: Row) -> str:
+        taken: Any = entry.get("peak_memory_mb")
+        whole = "" if entry.get("own_process") else " (whole process)"
+        return f"{size(taken * 2**20)}{whole}" if is_number(taken) else ""
 
     def note(entry: Row) -> str:
-        attempts = entry.get("attempts") or 0
-        error = entry.get("error") or {}
-        notes = [entry.get("reason"), f"{attempts} attempts" if attempts > 1 else "", error.get("message")]
+        attempts, error = entry.get("attempts") or 0, entry.get("error") or {}
+        ended = "did not finish" if entry.get("status") == "interrupted" else ""
+        notes = [entry.get("reason"), ended, f"{attempts} attempts" if attempts > 1 else "", error.get("message")]
         return "; ".join(str(text) for text in notes if text)
 
-    yield from _table(
+    measured = {"Peak memory": memory} if any(map(memory, entries)) else {}
+    yield from table_of(
         page,
         entries,
         {
-            "Step": lambda entry: page.code(str(entry.get("step") or entry.get("name", ""))),
+            "Step": lambda entry: page.code(str(entry["step"])) if entry.get("step") else str(entry.get("name", "")),
             "Operation": lambda entry: str(entry.get("name" if entry.get("step") else "description", "")),
-            "Status": lambda entry: _status(entry, page),
+            "Status": lambda entry: status_of(entry, page),
             "Time": time,
+            **measured,
             "Note": note,
         },
-        right=[3],
+        right=[3, *[4 for _ in measured]],
     )
 
 
-def _step_details(entry: Row, page: Pieces) -> Iterator[str]:
+def step_details(entry: Row, page: Pieces) -> Iterator[str]:
+    """The charts and figures of a step, but those that the first page has."""
     details = {key: item for key, item in (entry.get("details") or {}).items() if item is not None}
-    facts = {**(entry.get("metrics") or {}), **details}
+    metrics = {key: item for key, item in part(entry, "metrics").items() if key not in KEYS or is_number(item)}
+    facts = {**metrics, **details}
     if entry.get("description") and (facts or entry.get("charts") or entry.get("withheld")):
         yield page.paragraph(str(entry["description"]))
+    figures = list(facts_of(facts, page))
     if entry.get("charts"):
         yield from charts_of(entry["charts"], page)
-    yield from facts_of(facts, page)
+        figures = [page.folded("All figures", figures)] if figures else []
+    yield from figures
     if entry.get("withheld"):
         why = "withheld, because it may quote data; see `pamola-task report`"
         yield page.bullets([f"{', '.join(entry['withheld'])}: {why}"])
 
 
-def _data(report: Row, page: Pieces) -> Iterator[str]:
-    columns: dict[str, Callable[[Row], str]] = {
-        "Dataset": lambda dataset: str(dataset.get("name", "")),
-        "Role": lambda dataset: ", ".join(filter(None, [dataset["role"], _encryption(dataset)])),
-        "File": lambda dataset: page.code(str(dataset.get("path") or "in memory")),
-        "Rows": lambda dataset: "" if dataset.get("rows") is None else f"{dataset['rows']:,}",
-        "Columns": lambda dataset: "" if dataset.get("columns") is None else str(len(dataset["columns"])),
-        "Size": lambda dataset: size(dataset.get("bytes")),
-        "SHA-256": lambda dataset: _hash(dataset, page),
-    }
-    datasets = [{**row, "role": role} for role in ("input", "output") for row in _rows(report, f"{role}s")]
-    yield from _table(page, datasets, columns, right=[3, 4, 5])
-    folders = _map(_map(report, "run"), "folders")
-    if folders:
-        yield page.facts(
-            [
-                ("May be released", page.code(folders["released"])),
-                ("Not to be released", page.code(folders["internal"])),
-            ]
-        )
-
-
-def _artifacts(report: Row, page: Pieces) -> Iterator[str]:
-    def group(artifact: Row) -> str:
-        return ", ".join(filter(None, [artifact.get("group"), *(artifact.get("tags") or ()), _encryption(artifact)]))
-
-    columns: dict[str, Callable[[Row], str]] = {
-        "File": lambda artifact: page.code(str(artifact.get("path", ""))),
-        "Description": lambda artifact: str(artifact.get("description", "")),
-        "Group, tags": group,
-        "Size": lambda artifact: size(artifact.get("bytes")),
-        "SHA-256": lambda artifact: _hash(artifact, page),
-    }
-    return _table(page, _rows(report, "artifacts"), columns, right=[3])
-
-
-def _encryption(file: Row) -> str:
-    """`encrypted (simple, key 1f2e…)`, as it was found on the disk."""
-    if not file.get("encrypted"):
-        return ""
-    key = f"key {file['key_id']}" if file.get("key_id") else ""
-    how = ", ".join(filter(None, [str(file.get("encryption_mode") or ""), key]))
-    return f"encrypted ({how})" if how else "encrypted"
-
-
-def _hash(file: Row, page: Pieces) -> str:
-    text = str(file.get("sha256") or "")
-    return page.code(f"{text[:12]}…", text) if len(text) > 16 else page.code(text)
-
-
 def _added(section: Row, page: Pieces) -> Iterator[str]:
     if section.get("text"):
         yield page.prose(str(section["text"]))
-    facts = dict(_map(section, "facts"))
+    facts = dict(part(section, "facts"))
     charts = facts.pop("charts", None)
+    facts.pop(GLOSSARY, None)
     if charts:
         yield from charts_of(charts, page)
     yield from facts_of(facts, page)
-
-
-def _configuration(report: Row, page: Pieces) -> Iterator[str]:
-    """What somebody set, with where; then the rest, which nobody did."""
-    entries = [{"key": key, **entry} for key, entry in _named(report, "configuration").items()]
-    columns: dict[str, Callable[[Row], str]] = {
-        "Key": lambda entry: page.code(entry["key"]),
-        "Value": lambda entry: value(entry.get("value")),
-        "Set by": lambda entry: str(entry["layer"]),
-        "Where": lambda entry: page.code(str(entry.get("place", ""))),
-    }
-    yield from _table(page, (entry for entry in entries if entry.get("layer", _DEFAULT) != _DEFAULT), columns)
-    defaults = [(e["key"], value(e.get("value"))) for e in entries if e.get("layer", _DEFAULT) == _DEFAULT]
-    if defaults:
-        yield page.paragraph("By default:")
-        yield page.facts(defaults)
-
-
-def _environment(report: Row, page: Pieces) -> str:
-    run, environment, encryption = _map(report, "run"), _map(report, "environment"), _map(report, "encryption")
-    encrypted = f"{encryption.get('mode') or 'yes'} {encryption.get('key_id', '')}".strip()
-    shown = {
-        "Run": run.get("id"),
-        "Status": run.get("status"),
-        "Started": moment(run.get("started")),
-        "Finished": moment(run.get("finished")),
-        "Continues run": run.get("resumed_from"),
-        "Seed": None if run.get("seed") is None else str(run["seed"]),
-        "Encrypted": encrypted if encryption.get("enabled") else "no",
-        "Host": run.get("host"),
-        "User": run.get("user"),
-        "Python": environment.get("python"),
-        "Platform": environment.get("platform"),
-        "CPUs": environment.get("cpu_count"),
-        **_map(environment, "packages"),
-    }
-    return page.facts((name, value(item)) for name, item in shown.items() if item not in (None, ""))
-
-
-def _plugins(report: Row, page: Pieces) -> Iterator[str]:
-    columns: dict[str, Callable[[Row], str]] = {
-        "Plugin": lambda plugin: page.code(str(plugin.get("name", ""))),
-        "Distribution": lambda plugin: str(plugin.get("distribution", "")),
-        "Version": lambda plugin: str(plugin.get("version", "")),
-        "Status": lambda plugin: _status(plugin, page),
-        "Answers": lambda plugin: ", ".join(map(str, plugin.get("services") or ())) or str(plugin.get("reason") or ""),
-    }
-    return _table(page, _rows(report, "plugins"), columns)
-
-
-def _status(entry: Row, page: Pieces) -> str:
-    status = str(entry.get("status", ""))
-    return page.badge(status, _tone(status))
-
-
-# ---------------------------------------------------------------- looking into a report
-
-
-def _steps(report: Row) -> list[Row]:
-    return [entry for entry in _rows(report, "operations") if entry.get("step")]
-
-
-def _map(facts: Row, key: str) -> Row:
-    found = facts.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _list(facts: Row, key: str) -> list[Any]:
-    found = facts.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _rows(facts: Row, key: str) -> list[Row]:
-    return [row for row in _list(facts, key) if isinstance(row, Mapping)]
-
-
-def _named(facts: Row, key: str) -> dict[str, Row]:
-    return {name: row for name, row in _map(facts, key).items() if isinstance(row, Mapping)}

@@ -18,10 +18,12 @@ from pamola_tasks.record import RunRecord, now, rfc3339
 from pamola_tasks.storage.system import peak_memory, user_name
 from pamola_tasks_reports.artifacts import ArtifactGroup, Inventory
 from pamola_tasks_reports.formatting import plain
+from pamola_tasks_reports.parts import COLUMN_LINEAGE, part
+from pamola_tasks_reports.steps import seconds_outside, steps_of
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import Config, Encryption, Places, Redactor, RunServices
-    from pamola_tasks.record import Artifact, DatasetRecord, StepRecord
+    from pamola_tasks.record import Artifact, DatasetRecord
 
 SCHEMA = 1
 _PACKAGES = ("pamola-tasks", "attrs", "cattrs", "click", "cryptography", "numpy", "pandas", "pluggy", "pyarrow")
@@ -72,7 +74,9 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
     made = [*record.artifacts, *(a for step in record.steps for a in step.artifacts), *added.artifacts]
     problems: list[str] = []
     artifacts = source.inventory.entries(made, added.metadata, problems)
-    operations = [_step(step, source.inventory, problems) for step in record.steps] + added.operations
+    plan = tuple(getattr(source.run, "plan", None) or ())
+    steps = steps_of(record, plan, record.finished is not None or succeeded is not None, source.inventory, problems)
+    operations = steps + added.operations
     told = [text for entry in operations for text in entry.get("warnings", ())]
     report: dict[str, Any] = {
         "schema": SCHEMA,
@@ -80,6 +84,7 @@ def collect(source: Source) -> tuple[dict[str, Any], str]:
         "run": _run(source, succeeded),
         "status": _status(record, succeeded),
         "success": succeeded,
+        "verdict": attrs.evolve(record, success=succeeded is True).verdict,
         "error": error,
         "environment": _environment(),
         "plugins": _plugins(source.run),
@@ -167,6 +172,7 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
         "started": rfc3339(record.started),
         "finished": ended and rfc3339(ended),
         "seconds": round(seconds, 6),
+        "seconds_outside_steps": round(seconds_outside(record), 6),
         "peak_memory_bytes": record.peak_memory_bytes or peak_memory(),
         "host": platform.node(),
         "user": user_name(),
@@ -179,7 +185,12 @@ def _run(source: Source, succeeded: bool | None) -> dict[str, Any]:
 def _plugins(run: RunServices | None) -> list[dict[str, Any]]:
     keys = ("name", "distribution", "version", "services", "status", "reason")
     listed = run.kernel.plugins.report() if run is not None else []
-    return [{key: entry.get(key, "") for key in keys} for entry in listed]
+    found = [{key: entry.get(key, "") for key in keys} for entry in listed]
+    for row, entry in zip(found, listed, strict=True):
+        if run is not None and (file := entry.get("file")):
+            inside = os.path.relpath(os.path.realpath(file), run.files.root)
+            row |= {"file": os.path.basename(file) if inside.startswith("..") else inside, "sha256": entry["sha256"]}
+    return found
 
 
 def _sections(run: RunServices | None, taken: Collection[str]) -> tuple[dict[str, Any], str]:
@@ -192,8 +203,7 @@ def _sections(run: RunServices | None, taken: Collection[str]) -> tuple[dict[str
     return {s.key: {"title": s.title, "facts": dict(s.facts), "text": s.text} for s in sections}, ""
 
 
-_OF_A_DATASET = "name path sha256 rows columns bytes format encrypted key_id step".split()
-_OF_A_STEP = "step status attempts metrics error description reason made_by reads writes settings warnings".split()
+_OF_A_DATASET = "name path sha256 rows columns bytes format encrypted key_id step internal".split()
 
 
 def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
@@ -201,20 +211,6 @@ def _dataset(dataset: DatasetRecord, inventory: Inventory) -> dict[str, Any]:
     if dataset.kind == "input" and not dataset.encrypted:  # as it was when it was read: it need not be opened once more
         return {**entry, "encryption_mode": "none" if dataset.path else ""}
     return {**entry, "encryption_mode": "", **inventory.encryption(dataset.path)}
-
-
-def _step(step: StepRecord, inventory: Inventory, problems: list[str]) -> dict[str, Any]:
-    charts = inventory.charts(step.artifacts, step.step, problems)
-    return {
-        **{key: getattr(step, key) for key in _OF_A_STEP},
-        "name": step.operation,
-        "version": step.version,
-        "distribution": step.distribution,
-        "started": step.started and rfc3339(step.started),
-        "seconds": round(step.seconds, 6),
-        "artifacts": [inventory.name(artifact.path) for artifact in step.artifacts],
-        **({"charts": charts} if charts else {}),
-    }
 
 
 def _folders(source: Source) -> dict[str, str]:
@@ -291,7 +287,8 @@ def manifest_of(report: Mapping[str, Any]) -> dict[str, Any]:
         "run_id": report["run"]["id"],
         "generated_at": rfc3339(now()),
         "execution_time_seconds": report["run"]["seconds"],
-        "verdict": "PASS" if report["success"] else "FAIL",
+        "status": report["status"],
+        **_verdict(report["verdict"]),
         "pipeline_steps": [
             {"operation": entry["name"], **_file(entry, "step", "status"), "metrics": entry.get("metrics", {})}
             for entry in report["operations"]
@@ -306,9 +303,24 @@ def manifest_of(report: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "input_datasets": [entry["name"] for entry in report["inputs"]],
         "inputs": [_file(entry, "name", "path", "sha256", "bytes", "rows") for entry in report["inputs"]],
-        "privacy_guarantees": {"formal_dp": False},
+        COLUMN_LINEAGE: part(part(part(report, "sections"), COLUMN_LINEAGE), "facts"),
+        "privacy_guarantees": {"formal_dp": _formal(report["verdict"]["datasets"])},
         "error_info": None if error is None else {key: error[key] for key in error if key != "traceback"},
     }
+
+
+def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "verdict": verdict["verdict"],
+        "verdict_sentence": verdict["sentence"],
+        "verdict_reasons": verdict["reasons"],
+        "open_questions": verdict["open_questions"],
+    }
+
+
+def _formal(datasets: Mapping[str, Any]) -> bool:
+    """Whether differential privacy, and nothing less, is claimed of each dataset that anything is claimed of."""
+    return bool(datasets) and all(said.get("formal_dp", False) for said in datasets.values())
 
 
 def _file(entry: Mapping[str, Any], *keys: str) -> dict[str, Any]:

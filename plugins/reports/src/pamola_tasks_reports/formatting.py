@@ -85,6 +85,16 @@ def value(item: Any) -> str:
     return str(item)
 
 
+def percent(share: float) -> str:
+    """A share in percent: `0 %`, `<0.1 %`, `2.3 %`, `46 %`."""
+    number = 100 * share
+    if 0 < number < 0.1:
+        return "<0.1 %"
+    if number >= 9.95 or number == 0:
+        return f"{number:.0f} %" if abs(number - round(number)) < 0.05 else f"{number:.1f} %"
+    return f"{number:.1f} %"
+
+
 def named(key: str) -> str:
     """The name of a fact in words, in the field's own spelling: `ncp_set` is NCP-set."""
     name = key.replace("_", " ")

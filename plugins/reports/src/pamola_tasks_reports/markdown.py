@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks_reports import document
@@ -11,6 +11,8 @@ from pamola_tasks_reports.formatting import printable
 
 if TYPE_CHECKING:
     from pamola_tasks_reports.charts.form import Chart
+    from pamola_tasks_reports.lineage import Lineage
+    from pamola_tasks_reports.pieces import Pieces
 
 _MEANT = re.compile(r"[\\*|<>]|(?<!\w)_|_(?!\w)|\](?=\()|&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\s*)(#*|\d*)([-#+=.)])(?=\s|$)")
@@ -18,7 +20,7 @@ _LINE_START = re.compile(r"^(\s*)(#*|\d*)([-#+=.)])(?=\s|$)")
 _PAGE = """\
 # {title}
 
-**{status}** · {subtitle}
+{verdict}**{status}** · {subtitle}
 
 {sentence}
 
@@ -31,14 +33,21 @@ _PAGE = """\
 
 def as_markdown(report: Mapping[str, Any]) -> bytes:
     """A JSON report as Markdown (GitHub's tables)."""
-    top = document.top_of(report)
+    return markdown_page(document.top_of(report), lambda pieces: document.sections_of(report, pieces))
+
+
+def markdown_page(top: document.Top, sections: Callable[[Pieces], Iterable[str]]) -> bytes:
+    """A page as Markdown."""
+    pieces = _Markdown()
+    verdict = [pieces.verdict(*top.verdict), pieces.bullets(top.reasons)] if top.verdict else []
     page = _PAGE.format(
+        verdict="".join(f"{piece}\n\n" for piece in verdict if piece),
         title=_escaped(top.title),
         status=_escaped(top.status),
         subtitle=_escaped(top.subtitle),
         sentence=_escaped(top.sentence),
         figures="".join(f"- {_escaped(name)}: **{_escaped(figure)}**\n" for name, figure in top.figures),
-        sections="".join(document.sections_of(report, _Markdown())),
+        sections="".join(sections(pieces)),
         footer=_escaped(top.footer),
     )
     return page.encode("utf-8", "backslashreplace")
@@ -51,12 +60,29 @@ class _Marked(str):
 class _Markdown:
     """See `Pieces`; a piece is its lines, without the end of the last one."""
 
+    passed_over = r"(`)[^`\n]*\1"
+
+    def verdict(self, word: str, tone: str, sentence: str) -> str:
+        return f"**{_escaped(word)}**: {_escaped(sentence)}"
+
     def badge(self, text: str, tone: str) -> str:
         return text
 
-    def code(self, text: str, full: str = "") -> str:
+    def code(self, text: str) -> str:
         text = _one_line(text)
         return _Marked(f"`{text}`") if text and "`" not in text and "|" not in text else text
+
+    def codes(self, texts: Iterable[str]) -> str:
+        return _Marked(", ".join(_escaped(self.code(text)) for text in texts))
+
+    def file(self, path: str, sha256: str) -> str:
+        return _Marked(" ".join(_escaped(self.code(text)) for text in (path, sha256) if text))
+
+    def remark(self, text: str, more: str) -> str:
+        return f"{text} ({more})" if more else text
+
+    def blank(self) -> str:
+        return _Marked("\\_" * 12)
 
     def share(self, text: str, share: float) -> str:
         return text
@@ -108,7 +134,22 @@ class _Markdown:
             shown += [_escaped(chart.note), table] if chart.note else [table]
         return "\n\n".join(shown)
 
-    def section(self, title: str, pieces: Iterable[str], level: int = 2, minor: bool = False) -> str:
+    def lineage(self, lineage: Lineage) -> str:
+        return self.bullets(lineage.sentences())
+
+    def folded(self, title: str, pieces: Iterable[str]) -> str:
+        return "\n\n".join([f"**{_escaped(title)}**", *pieces])
+
+    def contents(self, places: Iterable[tuple[str, str]]) -> str:
+        return ""
+
+    def term(self, found: str, term: str, meaning: str) -> str:
+        return found
+
+    def glossary(self, terms: Mapping[str, str]) -> str:
+        return self.facts(terms.items())
+
+    def section(self, title: str, pieces: Iterable[str], level: int = 2, anchor: str = "", fold: str = "") -> str:
         return "\n\n".join([f"{'#' * level} {_escaped(title)}", *pieces]) + "\n\n"
 
 

@@ -1,4 +1,5 @@
-"""What the reports plugin adds: the reporter, three formats of a report, the commands `report` and `reports`."""
+"""What the reports plugin adds: the reporter, three formats of a report, the commands `report`, `reports`
+and `compare`."""
 
 from __future__ import annotations
 
@@ -14,11 +15,16 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`pamola-task report TASK` and `pamola-task reports prune`."""
+    """`pamola-task report TASK`, `pamola-task compare TASK` and `pamola-task reports prune`."""
     return {
         "report": Command(
             "pamola_tasks_reports.command:report",
             help="Show the report of a task's latest run.",
+            writes=False,  # --open asks
+        ),
+        "compare": Command(
+            "pamola_tasks_reports.compare_command:compare_runs",
+            help="Compare two runs of a task: old, new, change.",
             writes=False,  # --open asks
         ),
         "reports": Command("pamola_tasks_reports.pruning:reports", help="Remove reports of old runs."),
@@ -39,6 +45,12 @@ def pamola_check_plan(run: RunServices) -> list[str]:
     from pamola_tasks_reports.reporter import unusable
 
     return unusable(run)
+
+
+@hookimpl
+def pamola_add_views() -> dict[str, str]:
+    """Pieces of the report for notebooks and other pages."""
+    return {name: f"pamola_tasks_reports.views:{name}" for name in ("charts", "first_page", "style")}
 
 
 @hookimpl

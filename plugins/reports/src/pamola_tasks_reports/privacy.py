@@ -6,6 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pamola_tasks_reports.glossary import KEY as GLOSSARY
+from pamola_tasks_reports.parts import COLUMN_LINEAGE
+
+# What a release says of itself: names of columns and counts, never a cell.
+_OF_A_RELEASE = ("verdict", "roles", "knowable", "risk")
 _LABEL = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 
@@ -25,9 +30,11 @@ def without_values(report: Mapping[str, Any]) -> dict[str, Any]:
         if key in steps or _is_plain_fact(value, ())
     }
     public["sections"] = {
-        key: {**section, "facts": _kept(section.get("facts", {}), columns, ())[0], "text": ""}
+        key: {**section, "facts": _kept(section.get("facts", {}), columns, ())[0] | _terms(section), "text": ""}
         for key, section in report.get("sections", {}).items()
     }
+    if COLUMN_LINEAGE in public["sections"]:  # names of columns and datasets, which the report has anyway
+        public["sections"][COLUMN_LINEAGE] = report["sections"][COLUMN_LINEAGE]
     public["artifacts"] = [{k: v for k, v in entry.items() if k != "metadata"} for entry in report.get("artifacts", ())]
     public["errors"] = [_without_traceback(entry) for entry in report.get("errors", ())]
     public["error"] = _without_traceback(report["error"]) if report.get("error") else None
@@ -42,8 +49,10 @@ def _columns(report: Mapping[str, Any]) -> Iterable[str]:
 
 def _operation(entry: Mapping[str, Any], columns: set[str]) -> dict[str, Any]:
     labels = [value for value in entry.get("settings", {}).values() if isinstance(value, str)]
-    metrics, withheld = _kept(entry.get("metrics", {}), columns, labels)
-    public = {**entry, "metrics": metrics}
+    said = entry.get("metrics", {})
+    clear = {key: said[key] for key in _OF_A_RELEASE if key in said and isinstance(said.get("verdict"), Mapping)}
+    metrics, withheld = _kept({key: item for key, item in said.items() if key not in clear}, columns, labels)
+    public = {**entry, "metrics": {**metrics, **clear}}
     if entry.get("details"):
         public["details"], more = _kept(entry["details"], columns, labels)
         withheld += more
@@ -77,6 +86,11 @@ def _is_plain_fact(value: Any, labels: Iterable[str]) -> bool:
     if isinstance(value, str):
         return value in labels or _LABEL.fullmatch(value) is not None
     return value is None or isinstance(value, (bool, int, float))
+
+
+def _terms(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The terms that a section explains, which are those of a field."""
+    return {key: item for key, item in section.get("facts", {}).items() if key == GLOSSARY}
 
 
 def _without_traceback(error: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,16 +9,15 @@ from uuid import UUID
 
 import click
 
-from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, EncryptionError, PamolaTaskError, UsageError
-from pamola_tasks.protocols import RunOptions
+from pamola_tasks.errors import EXIT_OK, EXIT_TASK_FAILED, PamolaTaskError, UsageError
 from pamola_tasks.storage.leftovers import entries
 from pamola_tasks.storage.system import user_name
+from pamola_tasks_reports.proving import with_history
 from pamola_tasks_reports.store import PRUNED, Reports
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import CommandLine, Files
 
-_OPTIONS = RunOptions(overrides={"use_encryption": False, "encryption_mode": "none"}, console=False, quiet=True)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -56,10 +55,7 @@ def prune(
         raise UsageError("say what is to be kept: --keep N, --older-than AGE, or both")
     if another := cli.plugins.foreign_provider("reporter", __package__):
         raise UsageError(f"{another} reports here, and its reports are not removed by this command")
-    try:  # the key authenticates what was removed
-        run = cli.kernel.services(None, upto="encryption", options=_OPTIONS)
-    except EncryptionError:
-        run = cli.kernel.services(None, upto="history", options=_OPTIONS)
+    run = with_history(cli)
     if not dry_run and hasattr(run.history, "lacks_key") and run.history.lacks_key():
         raise UsageError(
             "the history is authenticated with the project's key, which is not available, and has to record what is"

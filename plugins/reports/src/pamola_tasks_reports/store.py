@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Files, Places, Role
 
 _LARGEST = 256 << 20
+_MISSING = " is missing"
 _NO_REPORT = ("running", "aborted", "unknown")
 
 
@@ -67,7 +68,7 @@ class Reports:
             UsageError: There is none, or the beginning fits several runs.
             ReportingError: The file is there and is not a report.
         """
-        name = self.newest() if run_id is None else self.of_run(self._run(run_id))
+        name = self.newest() if run_id is None else self.of_run(self.run_of(run_id))
         try:
             return self._read(files, name, "report")
         except FileNotFoundError:
@@ -105,7 +106,8 @@ class Reports:
             )
         return report
 
-    def _run(self, beginning: str) -> str:
+    def run_of(self, beginning: str) -> str:
+        """The run with a report whose id is or, unambiguously, begins with this; a UsageError where there is none."""
         runs = self.runs()
         if beginning in runs:
             return beginning
@@ -152,18 +154,25 @@ def altered(
         ]  # the others were replaced by a newer run
         there = any(files.exists(str(entry.get("path"))) for entry in own)
         for entry in own:
-            path = str(entry.get("path"))
-            try:
-                if files.sha256(path) != entry.get("sha256"):
-                    found.append(_wrong(f"{path} was changed since run {record.get('task_run_id')} wrote it"))
-            except FileNotFoundError:
-                if there or not number:
-                    found.append(_wrong(f"{path} is missing"))
-                elif (known := pruned()) is not None and record.get("task_run_id") not in known:
-                    found.append(_wrong(f"{path} is missing, and `reports prune` did not remove it"))
-            except (OSError, PathSecurityError) as problem:
-                found.append(_wrong(f"{path} cannot be read: {problem}"))
+            if not (problem := fault(files, entry, str(record.get("task_run_id")))):
+                continue
+            if problem.endswith(_MISSING) and not (there or not number):
+                if (known := pruned()) is None or record.get("task_run_id") in known:
+                    continue
+                problem += ", and `reports prune` did not remove it"
+            found.append(_wrong(problem))
     return found
+
+
+def fault(files: Files, entry: Mapping[str, Any], run_id: str) -> str:
+    """Why a file of a report is not as the history has it; nothing where it is."""
+    path = str(entry.get("path"))
+    try:
+        return "" if files.sha256(path) == entry.get("sha256") else f"{path} was changed since run {run_id} wrote it"
+    except FileNotFoundError:
+        return f"{path}{_MISSING}"
+    except (OSError, PathSecurityError) as problem:
+        return f"{path} cannot be read: {problem}"
 
 
 PRUNED = "reports pruned"  # the key of what the history is given to vouch for

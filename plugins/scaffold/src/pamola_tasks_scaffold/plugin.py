@@ -9,12 +9,14 @@ PAMOLA_HOOK_API = 1
 
 @hookimpl
 def pamola_add_commands() -> dict[str, Command]:
-    """`pamola-task init` and `pamola-task new`."""
+    """`pamola-task init`, `pamola-task new` and `pamola-task check-plugin`."""
     about = {
         "init": "Create a project with folders and an example task.",
         "new": "Create a task, operation, plugin or pack that runs.",
     }
-    return {name: Command(f"pamola_tasks_scaffold.{name}:command", help=text) for name, text in about.items()}
+    found = {name: Command(f"pamola_tasks_scaffold.{name}:command", help=text) for name, text in about.items()}
+    checks = "Run the contract kit against a plugin: which promises it keeps."
+    return {**found, "check-plugin": Command("pamola_tasks_scaffold.check_plugin:command", help=checks, writes=False)}
 
 
 @hookimpl

@@ -50,7 +50,7 @@ def new_task(cli: CommandLine, name: str, data: str | None, description: str) ->
     files = {path: text_of(template, **values) for path, template in templates.items()}
     if data is None and not (kernel.project.root / example).exists():
         files[example] = text_of("example.csv")
-    then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"pytest {test}")]
+    then = [("run it", f"{cli.out.program()} run {name}"), ("test it", f"python -m pytest {test}")]
     cli.create_files(f"task {name}", files, then)
 
 
@@ -70,7 +70,9 @@ def new_operation(cli: CommandLine, name: str) -> None:
     values["plugins"] = "plugins=memory_plugins(), modules=[str(FILE)]"
     hook = text_of("operation_hook.py", **values)
     files = {file: text_of("operation.py", **values) + hook, test: text_of("test_operation.py", **values)}
-    then = [("use it", f"{cli.out.program()} --plugin {file} run TASK"), ("test it", f"pytest {test}")]
+    always = f'local = ["{file}"] under [plugins] in .pamola.toml'
+    then = [("use it", f"{cli.out.program()} --plugin {file} run TASK"), ("always", always)]
+    then += [("test it", f"python -m pytest {test}")]
     cli.create_files(f"operation {cls}", files, then)
 
 
@@ -154,7 +156,7 @@ def _create_distribution(
     files = {f"{folder}/src/{package}/__init__.py": f'"""{values["description"]}."""\n'}
     for path, template in {"pyproject.toml": "pyproject.toml", **templates}.items():
         files[f"{folder}/{path}"] = text_of(template, **values)
-    then = [("install it", f"pip install -e {folder}"), ("test it", f"pytest {folder}")]
+    then = [("install it", f"pip install -e {folder}"), ("test it", f"python -m pytest {folder}")]
     cli.create_files(f"{what} {name}", files, then)
 
 

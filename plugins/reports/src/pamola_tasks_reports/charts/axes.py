@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from pamola_tasks_reports.charts.form import Bars, Chart, Gauge, Histogram, Matrix
-from pamola_tasks_reports.formatting import value
+from pamola_tasks_reports.charts.form import Bars, Chart, Gauge, Histogram, Matrix, Point, Points
+from pamola_tasks_reports.formatting import percent, value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0
@@ -33,22 +33,12 @@ def short(number: float) -> str:
     return f"{number:.4g}"
 
 
-def share(number: float) -> str:
-    """A share as percent: `0 %`, `<0.1 %`, `2.3 %`, `46 %`."""
-    percent = 100 * number
-    if 0 < percent < 0.1:
-        return "<0.1 %"
-    if percent >= 9.95 or percent == 0:
-        return f"{percent:.0f} %" if abs(percent - round(percent)) < 0.05 else f"{percent:.1f} %"
-    return f"{percent:.1f} %"
-
-
 def written(number: float | None, unit: str) -> str:
     """The label of a bar's value; `–` if withheld."""
     if number is None:
         return "–"
     if unit == "share":
-        return share(number)
+        return percent(number)
     return value(number) if unit == "number" else f"{round(number):,}"
 
 
@@ -130,16 +120,27 @@ def numbers_of(chart: Chart) -> tuple[list[str], Rows]:
             return _of_histogram(chart)
         case Gauge():
             if all(reading.before is None for reading in chart.readings):
-                return ["", "share"], [[reading.label, share(reading.value)] for reading in chart.readings]
+                return ["", "share"], [[reading.label, percent(reading.value)] for reading in chart.readings]
             rows = [
-                [reading.label, "–" if reading.before is None else share(reading.before), share(reading.value)]
+                [reading.label, "–" if reading.before is None else percent(reading.before), percent(reading.value)]
                 for reading in chart.readings
             ]
             return ["", "before", "after"], rows
         case Matrix():
             rows = [[name, *map(tie, row)] for name, row in zip(chart.rows, chart.values, strict=True)]
             return ["", *chart.columns], rows
+        case Points():
+            rows = [
+                [": ".join(filter(None, (group.name, point.label))), *_placed(chart, point)]
+                for group in chart.series
+                for point in group.points
+            ]
+            return ["", chart.x.label, chart.y.label], rows
     raise TypeError(f"{type(chart).__name__} has no numbers")
+
+
+def _placed(chart: Points, point: Point) -> tuple[str, str]:
+    return written(point.x, chart.x.unit), written(point.y, chart.y.unit)
 
 
 _WORDS = {"count": "records", "share": "share", "number": "value"}

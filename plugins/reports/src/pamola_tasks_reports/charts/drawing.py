@@ -7,26 +7,51 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+import attrs
+
 from pamola_tasks_reports.charts.axes import (
     edge_of,
     moment_ticks,
     numbers_of,
     of_axis,
-    share,
     short,
     ticks,
-    tie,
     written,
 )
-from pamola_tasks_reports.charts.form import Bars, Chart, Columns, Counts, Gauge, Histogram, Limit, Matrix, Series
-from pamola_tasks_reports.charts.svg import SIZE, WIDTH, bar, image, label, line, path, place, text_of, width_of
+from pamola_tasks_reports.charts.form import (
+    Bars,
+    Chart,
+    Columns,
+    Counts,
+    Gauge,
+    Histogram,
+    Limit,
+    Matrix,
+    Points,
+    Series,
+)
+from pamola_tasks_reports.charts.matrix import draw_matrix, slanted
+from pamola_tasks_reports.charts.svg import (
+    SIZE,
+    WIDTH,
+    bar,
+    fitting,
+    image,
+    label,
+    line,
+    path,
+    place,
+    text_of,
+    width_of,
+)
+from pamola_tasks_reports.formatting import percent
 
 _SAID_ROWS = 12
+_MOST_DRAWN = 24
 _GAP = 8.0
 _MOST_OF_NAMES = 140.0
 _LEGEND = 20.0
 _PLOT = 120.0
-_ROOM_FOR_NUMBERS = 30.0
 
 # Colours by number of series: what was before stands back.
 _COLOURS = {1: ("s1",), 2: ("s0", "s1"), 3: ("s0", "s1", "s2")}
@@ -78,11 +103,6 @@ def _under(text: str, x: float, y: float) -> str:
     return label("v mid", min(max(x, half), WIDTH - half), y, text)
 
 
-def _slanted(kind: str, x: float, y: float, degrees: int, text: str, room: float) -> str:
-    turned = f'transform="translate({place(x)} {place(y)}) rotate({degrees})"'
-    return f"<g {turned}>{label(kind, 0, 0, text, room=room)}</g>"
-
-
 def _value_axis(most: float, unit: str, top: float) -> tuple[list[str], float]:
     """Grid lines with their numbers at the left, and where the plot begins."""
     write = of_axis(unit)
@@ -99,7 +119,8 @@ def _value_axis(most: float, unit: str, top: float) -> tuple[list[str], float]:
 
 
 def _bars(chart: Bars) -> Picture:
-    """Horizontal bars with a name each."""
+    """Horizontal bars with a name each; of many, the longest."""
+    chart, left_out = _longest(chart)
     kinds = _COLOURS[len(chart.series)]
     several = len(kinds) > 1
     thick, pitch = (9.0, 11.0) if several else (12.0, 12.0)
@@ -130,7 +151,18 @@ def _bars(chart: Bars) -> Picture:
         at = left + room * chart.limit.at / most
         parts += [line("limit", at, top - 2, at, height - 2), _under(chart.limit.label, at, height + 9)]
         height += 14
+    if left_out:
+        parts.append(label("v", 0, height + 10, f"and {left_out} with less, in the table of numbers"))
+        height += 16
     return WIDTH, height, parts
+
+
+def _longest(chart: Bars) -> tuple[Bars, int]:
+    """The chart with those bars that fit on a screen, in their order, and the number of the others."""
+    size = [max((s.values[i] or 0.0 for s in chart.series), default=0.0) for i in range(len(chart.labels))]
+    kept = sorted(sorted(range(len(size)), key=lambda i: -size[i])[:_MOST_DRAWN])
+    series = [Series(s.name, [s.values[i] for i in kept]) for s in chart.series]
+    return attrs.evolve(chart, labels=[chart.labels[i] for i in kept], series=series), len(size) - len(kept)
 
 
 def _gauge(chart: Gauge) -> Picture:
@@ -143,8 +175,8 @@ def _gauge(chart: Gauge) -> Picture:
         parts += [bar("s1", 62, 2, 16, 8, corner=4), label("t", 83, 10, "after")]
     for index, reading in enumerate(chart.readings):
         y = top + index * row
-        told = share(reading.value)
-        was = f" (before: {share(reading.before)})" if reading.before is not None else ""
+        told = percent(reading.value)
+        was = f" (before: {percent(reading.before)})" if reading.before is not None else ""
         risky = chart.limit is not None and reading.value > chart.limit.at
         parts.append(label("t", 0, y + 12, reading.label, room=WIDTH - width_of(told + was) - 12))
         values = f'<tspan class="strong">{told}</tspan>{was}'
@@ -209,7 +241,7 @@ def _names(chart: Columns, left: float, slot: float, y: float) -> tuple[list[str
         return [label("v mid", x, y + 14, name) for x, name in middles], 20.0
     every = max(1, -(-len(chart.labels) * 13 // int(WIDTH - left)))
     room = min(widest, 90.0)
-    return [_slanted("v end", x + 4, y + 12, -40, name, room) for x, name in middles[::every]], 14 + room * 0.68
+    return [slanted("v end", x + 4, y + 12, -40, name, room) for x, name in middles[::every]], 14 + room * 0.68
 
 
 # ---------------------------------------------------------------- histograms
@@ -282,41 +314,52 @@ def _scale(marks: Iterable[tuple[float, str]], y: float) -> Iterator[str]:
             taken = middle + half + 4
 
 
-# ---------------------------------------------------------------- heat maps
+# ---------------------------------------------------------------- points
+
+_KINDS = ("s1", "s2", "s3", "s0")
+_R = 3.2
+# Groups differ by shape, too: circle, square, diamond, triangle.
+_SHAPES = (
+    f"m{-_R} 0a{_R} {_R} 0 1 0 {2 * _R} 0a{_R} {_R} 0 1 0 {-2 * _R} 0z",
+    "m-2.9 -2.9h5.8v5.8h-5.8z",
+    "m0 -4.2l4.2 4.2l-4.2 4.2l-4.2 -4.2z",
+    "m0 -4l4 7h-8z",
+)
 
 
-def _matrix(chart: Matrix) -> Picture:
-    """How strongly rows and columns go together: a deep colour is a strong tie, its hue the sign."""
-    names, above = (min(150.0, max(map(width_of, texts))) for texts in (chart.rows, chart.columns))
-    left = names + 8
-    size = max(18.0, min(44.0, (2 * WIDTH - left) / len(chart.columns)))
-    slant = 0.72
-    top = above * slant + 14
-    parts = [
-        _slanted("v", left + (index + 0.5) * size + 3, top - 6, -46, name, above)
-        for index, name in enumerate(chart.columns)
+def _points(chart: Points) -> Picture:
+    """Points in a plane, from 0 on; the names of the first group's points stand above them where there is room."""
+    top = 15.0 * (1 + (len(chart.series) - 1) // 2) + 34
+    floor = top + _PLOT
+    wide, high = (max(max(getattr(p, way) for g in chart.series for p in g.points), 1e-290) for way in "xy")
+    grid, left = _value_axis(high, chart.y.unit, top)
+    right = WIDTH - 12
+    places = [
+        [(left + (right - left) * p.x / wide, floor - _PLOT * p.y / high) for p in group.points]
+        for group in chart.series
     ]
-    for number, (name, row) in enumerate(zip(chart.rows, chart.values, strict=True)):
-        y = top + number * size
-        parts.append(label("t", 0, y + size / 2 + SIZE * 0.36, name, room=names))
-        for index, value in enumerate(row):
-            parts.append(_cell(left + index * size, y, size, value, f"{name} – {chart.columns[index]}"))
-    width = left + len(chart.columns) * size + above * slant
-    return max(width, WIDTH), top + len(chart.rows) * size + 2, parts
-
-
-def _cell(x: float, y: float, size: float, value: float | None, said: str) -> str:
-    kind = "none" if value is None else "minus" if value < 0 else "plus"
-    depth = "" if value is None else f' fill-opacity="{place(abs(value))}"'
-    told = tie(value)
-    shape = (
-        f'<rect class="cell {kind}" x="{place(x)}" y="{place(y)}" width="{place(size - 1.5)}"'
-        f' height="{place(size - 1.5)}" rx="2"{depth}><title>{text_of(f"{said}: {told}")}</title></rect>'
-    )
-    if size < _ROOM_FOR_NUMBERS or value is None:
-        return shape
-    deep = " deep" if abs(value) > 0.55 else ""
-    return shape + label(f"t mid{deep}", x + size / 2 - 0.75, y + size / 2 + 3.2, told)
+    parts = [*grid, label("v", 0, top - 20, chart.y.label, room=WIDTH)]
+    for number, (group, at) in enumerate(zip(chart.series, places, strict=True)):
+        kind, shape = _KINDS[number], _SHAPES[number]
+        if group.joined and len(at) > 1:
+            parts.append(path(f"line joined {kind}", "M" + "L".join(f"{place(x)} {place(y)}" for x, y in at)))
+        for point, (x, y) in zip(group.points, at, strict=True):
+            told = f"{written(point.x, chart.x.unit)}, {written(point.y, chart.y.unit)}"
+            said = text_of(f"{', '.join(filter(None, (group.name, point.label)))}: {told}")
+            parts.append(f'<path class="{kind}" d="M{place(x)} {place(y)}{shape}"><title>{said}</title></path>')
+        if len(chart.series) > 1:
+            x, y = WIDTH / 2 * (number % 2), 9 + 15.0 * (number // 2)
+            parts.append(f'<path class="{kind}" d="M{place(x + 5)} {place(y - 4)}{shape}"/>')
+            parts.append(label("t", x + 14, y, group.name, room=WIDTH / 2 - 24))
+    taken: list[float] = []
+    for point, (x, _) in zip(chart.series[0].points, places[0], strict=True):
+        name = fitting(point.label, _MOST_OF_NAMES)
+        if name and all(abs(x - other) > width_of(name) + 2 for other in taken):
+            taken.append(x)
+            parts.append(_under(name, x, min(y for at in places for a, y in at if abs(a - x) < _R) - 8))
+    marks = [(left + (right - left) * tick / wide, of_axis(chart.x.unit)(tick)) for tick in ticks(0.0, wide, 6)]
+    under = label("v mid", left + (WIDTH - left) / 2, floor + 32, chart.x.label, room=WIDTH - left)
+    return WIDTH, floor + 36, [*parts, line("axis", left, floor, WIDTH, floor), *_scale(marks, floor), under]
 
 
 _DRAWN: dict[type[Chart], Callable[[Any], Picture]] = {
@@ -324,5 +367,6 @@ _DRAWN: dict[type[Chart], Callable[[Any], Picture]] = {
     Columns: _columns,
     Gauge: _gauge,
     Histogram: _histogram,
-    Matrix: _matrix,
+    Matrix: draw_matrix,
+    Points: _points,
 }

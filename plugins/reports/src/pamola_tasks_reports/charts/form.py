@@ -18,6 +18,8 @@ from pamola_tasks_reports.formatting import is_number
 MOST_LABELS = 200
 MOST_BARS = 500
 MOST_SERIES = 3
+MOST_LINES = 4
+MOST_POINTS = 500
 WIDEST_MATRIX = 60
 
 UNITS = ("count", "share", "number")
@@ -110,6 +112,41 @@ class Matrix(Chart):
     values: Sequence[Sequence[float | None]]
 
 
+@attrs.frozen
+class Axis:
+    """What is counted along an axis, from 0 on."""
+
+    label: str
+    unit: str = "number"
+
+
+@attrs.frozen
+class Point:
+    """Two numbers of one thing, and what it is called."""
+
+    x: float
+    y: float
+    label: str
+
+
+@attrs.frozen
+class Group:
+    """Points of one kind, joined by a line in their order or not."""
+
+    name: str
+    points: Sequence[Point]
+    joined: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Points(Chart):
+    """Two numbers of many things against each other: risk and loss of settings, for instance."""
+
+    x: Axis
+    y: Axis
+    series: Sequence[Group]
+
+
 def chart_of(raw: Any) -> Chart:
     """The chart that a JSON value describes; a `ChartError` where it describes none."""
     _ask(isinstance(raw, Mapping), "a chart is an object")
@@ -171,12 +208,34 @@ def _matrix(raw: Mapping[str, Any]) -> Matrix:
     return Matrix(**_said(raw), rows=rows, columns=columns, values=values)
 
 
+def _points(raw: Mapping[str, Any]) -> Points:
+    groups = []
+    for item in _list(raw, "series", MOST_LINES, Mapping, "objects"):
+        points = [
+            Point(_number(each.get("x"), "x"), _number(each.get("y"), "y"), _text(each, "label", ""))
+            for each in _list(item, "points", MOST_POINTS, Mapping, "objects")
+        ]
+        _ask(all(each.x >= 0 and each.y >= 0 for each in points), "a point cannot be below 0")
+        groups.append(Group(_text(item, "name", ""), points, item.get("joined") is True))
+    return Points(**_said(raw), x=_axis(raw, "x"), y=_axis(raw, "y"), series=groups)
+
+
+def _axis(raw: Mapping[str, Any], key: str) -> Axis:
+    found = raw.get(key)
+    _ask(isinstance(found, Mapping), f"`{key}` is an object")
+    assert isinstance(found, Mapping)
+    unit = found.get("unit", "number")
+    _ask(unit in UNITS, f"`unit` has to be one of {', '.join(UNITS)}")
+    return Axis(_text(found, "label"), unit)
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any]], Chart]] = {
     "bars": _bars,
     "columns": _bars,
     "histogram": _histogram,
     "gauge": _gauge,
     "matrix": _matrix,
+    "points": _points,
 }
 
 

@@ -1,5 +1,6 @@
 """Layers one over the other: the first value of a key counts."""
 
+import copy
 import json
 
 from pamola_tasks.protocols import Origin, RawValue, RetrySettings
@@ -19,7 +20,7 @@ class Config:
     def __init__(self, task, layers, settings):
         self._settings = settings
         self._origins = {}
-        ranked = [("toy", "defaults", {"task_id": getattr(task, "task_id", "") or "", **DEFAULTS})]
+        ranked = [("toy", "defaults", {"task_id": getattr(task, "task_id", "") or "", **copy.deepcopy(DEFAULTS)})]
         ranked = [(layer.name, layer.origin, layer.values) for layer in layers] + ranked
         for name, place, values in reversed(ranked):
             for key, value in values.items():

@@ -33,7 +33,10 @@ class Source:
         path, options = self.file(name)
         format = options.get("format") or PurePath(path).suffix[1:]
         with self.open_raw(name) as file:
-            return self.run.kernel.dataset_formats()[format].read(file, columns, {})
+            try:
+                return self.run.kernel.dataset_formats()[format].read(file, columns, {})
+            except (KeyError, ValueError) as error:  # a column that is not there, a damaged file
+                raise DataError(f"{path} cannot be read: {type(error).__name__}") from error
 
     def file(self, name):
         if not self.has_dataset(name):

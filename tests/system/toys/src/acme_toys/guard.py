@@ -25,14 +25,14 @@ class Guard:
 
     @contextlib.contextmanager
     def open(self, name, mode="rb"):
-        path = self.path(name, self.more)
+        path = self.path(name, () if mode == "ab" else self.more)
         if mode == "ab":
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b", buffering=0) if mode == "ab" else path.open(mode) as file:
             yield file
 
     @contextlib.contextmanager
-    def create(self, name, *, exclusive=False, parents=True, mode=0o666):
+    def create(self, name, *, exclusive=False, parents=True, mode=None):
         path = self.path(name)
         path.parent.mkdir(parents=parents, exist_ok=True)
         if exclusive and path.exists():
@@ -40,6 +40,8 @@ class Guard:
         beside = path.with_name(temporary_name(path.name))
         try:
             with beside.open("xb") as file:
+                kept = path.stat().st_mode & 0o777 if path.exists() else 0o600
+                beside.chmod(kept if mode is None else mode)
                 yield file
             beside.replace(path)
         finally:
@@ -62,12 +64,16 @@ class Guard:
 
     def iter(self, name="."):
         for path in sorted(self.path(name).iterdir()):
-            yield path.name, self.stat(path)
+            yield path.name, stat_of(path)
 
     def stat(self, name):
-        found = self.path(name, self.more).lstat()
-        kind = {0o100000: "file", 0o040000: "directory"}.get(found.st_mode & 0o170000, "other")
-        return Stat(kind, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return stat_of(self.path(name, self.more))
 
     def exists(self, name):
         return self.path(name, self.more).exists()
+
+
+def stat_of(path):
+    found = path.lstat()
+    kind = {0o100000: "file", 0o040000: "directory"}.get(found.st_mode & 0o170000, "other")
+    return Stat(kind, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -103,15 +103,18 @@ class Lock:
             if not wait:
                 raise AlreadyRunning(f"task {task_id} is running already")
             time.sleep(0.1)
+        self.after_a_crash = self.folder(task_id).exists()
+        self.hold(task_id)
+        self.held = True
+        if self.after_a_crash:
+            remove_of_task(self.run.files, self.run.places.of(task_id))
+
+    def hold(self, task_id):
         folder = self.folder(task_id)
-        self.after_a_crash = folder.exists()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         told = {"run_id": self.run.id, "pid": os.getpid(), "host": socket.gethostname(), "since": rfc3339(now())}
         (folder / "holder").write_text(json.dumps(told))
-        self.held = True
-        if self.after_a_crash:
-            remove_of_task(self.run.files, self.run.places.of(task_id))
 
     def tell(self, steps):
         (self.folder(self.run.record.task_id) / "steps").write_text(" ".join(steps))
@@ -142,4 +145,8 @@ class Lock:
     def keeping_out(self, task_id):
         if self.is_running(task_id):
             raise AlreadyRunning(f"{task_id} is running")
-        yield
+        self.hold(task_id)
+        try:
+            yield
+        finally:
+            shutil.rmtree(self.folder(task_id))

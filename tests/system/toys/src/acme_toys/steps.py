@@ -92,13 +92,18 @@ class Dependencies:
         self.run = run
 
     def assert_dependencies_completed(self):
-        for task_id in self.run.config.dependencies:
-            found = self.run.history.find_latest_execution(task_id, success_only=False)
-            if found is None:
-                raise DependencyMissingError(f"task {task_id} was never run")
-            if not found["success"]:
-                raise DependencyFailedError(f"task {task_id} did not succeed")
-        return True
+        problems = [problem for task_id in self.run.config.dependencies if (problem := self.problem(task_id))]
+        for problem in problems:
+            if not self.run.config.continue_on_error:
+                raise problem
+            self.run.warn(str(problem))
+        return not problems
+
+    def problem(self, task_id):
+        found = self.run.history.find_latest_execution(task_id, success_only=False)
+        if found is None:
+            return DependencyMissingError(f"task {task_id} was never run")
+        return None if found["success"] else DependencyFailedError(f"task {task_id} did not succeed")
 
     def get_dependency_output(self, dependency_id, file_pattern=None):
         folder = self.run.files.root / self.run.places.of(dependency_id).directories["output"]

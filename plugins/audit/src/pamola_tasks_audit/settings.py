@@ -1,0 +1,20 @@
+"""The section `audit` of the configuration."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class AuditSettings:
+    """Defaults of the options of `pamola-task release`.
+
+    Attributes:
+        recipient: For whom the release is made.
+        license: Under which license it is handed over, such as `CC-BY-4.0`.
+        terms: A file with the terms of use (`.txt` or `.md`, UTF-8), relative to the project's root.
+    """
+
+    recipient: str = ""
+    license: str = ""
+    terms: str = ""

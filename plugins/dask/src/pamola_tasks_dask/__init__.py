@@ -1,0 +1,1 @@
+"""The steps of a run on the workers of a Dask cluster."""

@@ -1,0 +1,10 @@
+"""The fixtures of `tests/installed.py`: an empty home, a project, and the installed command line."""
+
+from __future__ import annotations
+
+from installed import cli as cli
+from installed import home as home
+from installed import place as place
+from installed import project as project
+from installed import python as python
+from installed import start as start

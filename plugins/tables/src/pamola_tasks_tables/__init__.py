@@ -1,0 +1,1 @@
+"""Tables of a task as streams: distinct combinations, sizes of classes, rewriting, whatever their size."""

@@ -1,0 +1,12 @@
+"""Written with the manual alone: docs/howto/replace-a-service.md, docs/reference/services.md."""
+
+from pamola_tasks import hookimpl
+
+PAMOLA_HOOK_API = 1
+
+
+@hookimpl
+def pamola_provide_checkpoints(run):
+    from acme_bucket.checkpoints import BucketCheckpoints
+
+    return BucketCheckpoints(run)
