@@ -49,9 +49,9 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 MODULE_LINES = 400
 # Sizes are today's and may only come down; what a feature needs is agreed with it. Aimed at are 5,400 and 7,500 lines
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
-KERNEL_LINES = 7_538  # the flat modules, plugins/ and protocols/
-SOURCE_LINES = 12_341  # all of src/pamola_tasks
-FRAMEWORK_LINES = 55_844  # src and plugins/*/src, without the operation packs and compat
+KERNEL_LINES = 7_548  # the flat modules, plugins/ and protocols/
+SOURCE_LINES = 12_352  # all of src/pamola_tasks
+FRAMEWORK_LINES = 55_855  # src and plugins/*/src, without the operation packs and compat
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
 )
@@ -269,18 +269,31 @@ def plugins_apart(root: Path) -> Iterator[str]:
 
 
 def names(root: Path) -> Iterator[str]:
-    """The kernel names no component but in its table of services, no library of tables and no term of privacy."""
+    """The kernel names no component but in its table of services, no library of tables, and no term of privacy but in
+    the signatures of the packs' functions, which only type checkers read."""
     tree = modules(root)
     tables = [table for module in kernel(tree) for table in tables_of(module)]
     for module in kernel(tree):
         spared = tables[0][1] if tables and tables[0][0] is module else range(0)
+        typed = set(signatures(module)) if module.name == KERNEL else set()
         for number, line in enumerate(module.text.split("\n"), 1):
             for found in COMPONENT.finditer(line):
                 if number not in spared or "_" in found[0]:
                     yield f"{module.shown}:{number}: the kernel names the component {found[0]}"
             for found in (*LIBRARY.finditer(line), *PRIVACY.finditer(line)):
+                if number in typed:
+                    continue
                 if found[0] != "suppress" or not re.search(r"from contextlib import .*suppress|with suppress\(", line):
                     yield f"{module.shown}:{number}: the kernel names {found[0]}"
+
+
+def signatures(module: Module) -> Iterator[int]:
+    """The lines of signatures that only type checkers read: those of the functions that the packs add."""
+    for block in module.tree.body:
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            for node in block.body:
+                if isinstance(node, ast.FunctionDef) and ast.unparse(node.body) == "...":
+                    yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def tables_of(module: Module) -> Iterator[tuple[Module, range]]:
@@ -621,6 +634,14 @@ def test_table_of_services_and_contextlib_are_no_offence(house):
     )
     plant(house, f"{K}/steps.py", "with contextlib.suppress(OSError):\n    task_type = 'pamola_tasks'\n")
     assert list(names(house)) == []
+
+
+def test_signatures_for_type_checkers_are_no_offence_and_bodies_are(house):
+    plant(house, f"{K}/__init__.py", "if TYPE_CHECKING:\n    def anonymize(quasi_identifiers): ...\n")
+    assert list(names(house)) == []
+    plant(house, f"{K}/__init__.py", "if TYPE_CHECKING:\n    def anonymized():\n        return 1\n")
+    plant(house, f"{K}/steps.py", "if TYPE_CHECKING:\n    def anonymize(): ...\n")
+    assert len(list(names(house))) == 2
 
 
 @pytest.mark.parametrize("path", [f"{K}/steps.py", f"{K}/testing/data.py", f"{D}/reading.py", f"{D}/deep/er.py"])

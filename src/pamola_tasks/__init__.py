@@ -8,9 +8,11 @@ from pamola_tasks.lazy import TYPE_CHECKING, lazily
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterable
+    from typing import Any, TypeVar
 
     from pamola_tasks.events import RunEvent as RunEvent
+    from pamola_tasks.functions import Findings as Findings
     from pamola_tasks.handle import RunHandle as RunHandle
     from pamola_tasks.hookspecs import hookimpl as hookimpl
     from pamola_tasks.hookspecs import hookspec as hookspec
@@ -32,12 +34,21 @@ if TYPE_CHECKING:
     from pamola_tasks.record import OperationStatus as OperationStatus
     from pamola_tasks.secret import Secret as Secret
 
-    def __getattr__(name: str) -> Any: ...  # functions that plugins add
+    # What the packs of this project add by `pamola_add_functions`. Of other packs import functions from their packages.
+    _Frame = TypeVar("_Frame")
+
+    def anonymize(
+        frame: _Frame, *, k: int, quasi_identifiers: Iterable[str], **parameters: Any
+    ) -> tuple[_Frame, Findings]: ...
+    def assess(frame: Any, **parameters: Any) -> Findings: ...
+    def profile(frame: Any, **parameters: Any) -> Findings: ...
+    def risk(frame: Any, *, quasi_identifiers: Iterable[str], **parameters: Any) -> Findings: ...
 else:
     _of_kernel, __dir__, __all__ = lazily(
         __name__,
         {
             "events": "RunEvent",
+            "functions": "Findings",
             "handle": "RunHandle",
             "hookspecs": "hookimpl hookspec",
             "kernel": "BaseTask Kernel",

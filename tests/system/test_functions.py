@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import os
 import tempfile
@@ -13,6 +15,7 @@ from installed import Cli
 from pandas.testing import assert_frame_equal
 
 import pamola_tasks
+from pamola_tasks import Kernel
 from pamola_tasks.errors import PamolaTaskError, ParameterError
 
 KEYS = ["age", "city"]
@@ -82,3 +85,15 @@ def test_errors_are_those_of_the_operation(here: Path, home: Path) -> None:
     assert os.listdir(here / "temporary") == []
     with pytest.raises(AttributeError, match=r"no attribute 'anonymise'; plugins add .*anonymize"):
         pamola_tasks.anonymise  # noqa: B018
+
+
+def test_type_checkers_know_the_functions_of_our_packs() -> None:
+    """The signatures under `TYPE_CHECKING` have the names and parameters of what the plugins add."""
+    tree = ast.parse(Path(str(pamola_tasks.__file__)).read_text())
+    known = {node.name: node.args for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    added = Kernel().contributions("pamola_add_functions", "the function")
+    for name in added:
+        written = known[name]
+        shown = [*written.args, *written.kwonlyargs, *filter(None, [written.kwarg])]
+        assert list(inspect.signature(added[name]).parameters) == [argument.arg for argument in shown]
+    assert set(added) == {name for name in known if name != "_is_module" and not name.startswith("__")}

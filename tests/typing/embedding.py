@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
-from pamola_tasks import BaseTask, Kernel, OperationResult, Outcome
+import pamola_tasks
+from pamola_tasks import BaseTask, Findings, Kernel, OperationResult, Outcome
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.record import RunRecord
 from pamola_tasks.testing import memory_plugins
@@ -26,3 +27,13 @@ assert_type(outcome.record, RunRecord)
 
 kernel.run(BaseTask)
 kernel.run(BaseTask("t_1", "analysis", "A task"), options=RunOptions(restart=True))
+
+table = [{"age": 41}]  # of whatever kind: what comes back is of the same
+safe, findings = pamola_tasks.anonymize(table, k=5, quasi_identifiers=["age"], suppression_limit=0.1)
+assert_type(safe, list[dict[str, int]])
+assert_type(findings, Findings)
+assert_type(pamola_tasks.profile(table), Findings)
+assert_type(pamola_tasks.risk(table, quasi_identifiers={"age"}), Findings)
+assert_type(pamola_tasks.assess(table, sample=0.1), Findings)
+assert_type(findings["loss"], Any)
+assert_type(findings.warnings, list[str])

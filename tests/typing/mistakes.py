@@ -1,5 +1,6 @@
 """Mistakes that a type checker has to find: each `type: ignore` names the error, and one that is not needed fails."""
 
+import pamola_tasks
 from pamola_tasks import Command, Kernel, Operation, OperationContext, OperationResult, Secret, reads
 from pamola_tasks.protocols import RunOptions
 from pamola_tasks.testing import memory_plugins
@@ -38,3 +39,9 @@ print(outcome.successful)  # type: ignore[attr-defined]
 Command()  # type: ignore[call-arg]
 Command("a:b", writes="no")  # type: ignore[arg-type]
 text: str = Secret("hunter2")  # type: ignore[assignment]
+
+pamola_tasks.anonymise([], k=5, quasi_identifiers=["age"])  # type: ignore[attr-defined]
+pamola_tasks.anonymize([], k="5", quasi_identifiers=["age"])  # type: ignore[arg-type]
+pamola_tasks.anonymize([], k=5)  # type: ignore[call-arg]
+pamola_tasks.risk([])  # type: ignore[call-arg]
+pamola_tasks.Kernal()  # type: ignore[attr-defined]
