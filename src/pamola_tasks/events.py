@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks.record import Artifact
 
 _OF_DATASET = ("kind", "format", "rows", "bytes", "path")
 _OF_ARTIFACT = {"artifact": "name", "type": "artifact_type", "category": "category", "bytes": "bytes"}
@@ -51,6 +52,9 @@ def _facts(event: str, run: RunServices, step: Any = None, **said: Any) -> dict[
             why = next((each.reason for each in record.steps if each.step == step.id), "")
             place = {"number": ids.index(step.id) + 1, "of": len(ids)}
             return {"operation": step.name, "description": step.operation.description, "reason": why, **place}
+        case "step_skipped":
+            left = [_of_artifact(run, each) for each in run.results[step.id].artifacts]
+            return {**said, "operation": step.name, "description": step.operation.description, "artifacts": left}
         case "step_retried":
             return {**said, "error": type(said["error"]).__name__}
         case "step_finished":
@@ -62,13 +66,16 @@ def _facts(event: str, run: RunServices, step: Any = None, **said: Any) -> dict[
             columns = None if dataset.columns is None else len(dataset.columns)
             return {"dataset": dataset.name, "columns": columns, **{key: getattr(dataset, key) for key in _OF_DATASET}}
         case "artifact":
-            artifact = said["artifact"]
-            facts = {key: getattr(artifact, name) for key, name in _OF_ARTIFACT.items()}
-            return {**facts, "tags": list(artifact.tags), "path": run.files.name(artifact.path)}
+            return _of_artifact(run, said["artifact"])
         case "run_finished":
             error = record.error and _shown(run, record.error["message"], record.error.get("exception_type"))
             return {"status": record.status, "seconds": record.seconds, **({"error": error} if error else {})}
     return said
+
+
+def _of_artifact(run: RunServices, artifact: Artifact) -> dict[str, Any]:
+    facts = {key: getattr(artifact, name) for key, name in _OF_ARTIFACT.items()}
+    return {**facts, "tags": list(artifact.tags), "path": run.files.name(artifact.path)}
 
 
 def _shown(run: RunServices, message: str | None, kind: Any) -> str:

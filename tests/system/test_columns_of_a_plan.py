@@ -222,3 +222,52 @@ def test_a_report_says_from_which_columns_of_the_inputs_each_released_column_fol
     cli("run", "right", "--set", "use_encryption=true", cwd=full, code=0)
     encrypted = json.loads((full / "DATA/reports/right_report.json").read_text())
     assert encrypted["sections"]["column_lineage"]["facts"] == found, "names of columns are not withheld"
+
+
+BEGINNINGS = {
+    "book.xlsx": b"PK\x03\x04 cut off",
+    "lines.jsonl": b'{"age": 1}\nage 2\n',
+    "array.json": b'[{"age": 1}',
+    "piece.parquet": b"PAR1",
+    "quote.csv": b'age,"city\n1,a\n',
+    "twice.csv": b"age,age\n1,2\n",
+    "names.jsonl": b'{"agee": 1}\n',
+    "bytes.csv": b"\x01\x02" * 100,
+}
+
+
+def test_inputs_that_cannot_be_read_are_named_before_anything_runs(cli, full):
+    """Of every format, all at once; what a step reads as it is, such as a hierarchy, need not be a table."""
+    for path in (full / "configs").glob("*.yaml"):
+        path.unlink()
+    for name, content in BEGINNINGS.items():
+        (full / f"DATA/raw/{name}").write_bytes(content)
+    (full / "DATA/raw/starred.csv").write_text("*,*,*\n")
+    pd.DataFrame({"agee": [1]}).to_excel(full / "DATA/raw/names.xlsx", index=False)
+    inputs = {name: f"DATA/raw/{name}" for name in [*BEGINNINGS, "names.xlsx", "starred.csv"]}
+    steps = [
+        {"MaskOperation": {"input_dataset": name, "output_dataset": f"out{place}", "columns": ["age"]}}
+        for place, name in enumerate(inputs)
+        if name != "starred.csv"
+    ]
+    recoded = {"columns": ["age"], "method": "hierarchy", "hierarchies": {"age": "starred.csv"}, "levels": {"age": 1}}
+    steps[-1] = {"GeneralizeOperation": {"input_dataset": "names.xlsx", "output_dataset": "recoded", **recoded}}
+    (full / "configs/all.json").unlink(missing_ok=True)
+    (full / "configs/all.yaml").write_text(json.dumps({"input_datasets": inputs, "operations": steps}))
+    failed = cli("run", "all", "--json", cwd=full, code=2)
+    message = json.loads(failed.stdout)["error"]["message"]
+    assert not (full / "DATA/processed/all/output").exists() or not any((full / "DATA/processed/all/output").iterdir())
+    for words in (
+        "input_datasets.book.xlsx: DATA/raw/book.xlsx: cannot be read: it is damaged",
+        "DATA/raw/lines.jsonl: line 2 is not JSON",
+        "DATA/raw/array.json: it is not JSON: line 1",
+        "DATA/raw/piece.parquet: cannot be read: it is damaged",
+        'DATA/raw/quote.csv: the quote " that opens a cell in line 1 (the header) is never closed',
+        "DATA/raw/twice.csv: the header has 'age' more than once",
+        "names.jsonl has no column age (named in `columns`): did you mean 'agee'?",
+        "names.xlsx has no column age (named in `columns`): did you mean 'agee'?",
+        "bytes.csv has no column age (named in `columns`): it has '\\x01\\x02",
+    ):
+        assert words in message, words
+    assert "starred.csv: the header" not in message
+    assert "\x01" not in message

@@ -96,6 +96,13 @@ def test_charts_of_finished_steps_quote_no_value(lab: Any, dashboard: Any) -> No
         told = json.loads(open_.ask(f"/api/charts/census/s{number}", Cookie=open_.cookie())[1])
         assert told["html"] == ""
         assert "it is not a file of this task" in told["note"]
+    artifacts = [json.loads(line) for line in before.splitlines() if '"event": "artifact"' in line]
+    skipped = {"event": "step_skipped", "step": "resumed", "reason": "unchanged", "artifacts": [*artifacts, 7]}
+    with live.open("a") as file:
+        file.write(json.dumps({"at": "2026-11-30T10:00:00Z", "run": run_id, **skipped}) + "\n")
+    until_watched(open_, "resumed")
+    told = json.loads(open_.ask("/api/charts/census/resumed", Cookie=open_.cookie())[1])
+    assert "<svg" in told["html"], "a step that is skipped has the charts of the run that made it"
     live.write_text(before)
     assert open_.end() == 0
 

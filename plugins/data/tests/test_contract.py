@@ -13,12 +13,10 @@ class TestParquet(DatasetFormatContract):
 
 class TestJson(DatasetFormatContract):
     format = "json"
-    keeps_names = False
 
 
 class TestJsonLines(DatasetFormatContract):
     format = "jsonl"
-    keeps_names = False
 
 
 class TestExcel(DatasetFormatContract):

@@ -111,6 +111,11 @@ def test_every_event_is_a_line_and_a_new_run_begins_a_new_file(cli: Any, folder:
     again = events_of(folder)
     assert again[0]["run"] != events[0]["run"]
     assert [event["event"] for event in again] == ["run_started", "step_skipped", "run_finished"]
+    kept = ("artifact", "type", "tags", "bytes", "path")
+    assert [{key: each[key] for key in kept} for each in again[1]["artifacts"]] == [
+        {key: each[key] for key in kept} for each in of_copy if each["event"] == "artifact"
+    ]
+    assert again[1]["operation"] == of_copy[0]["operation"]
 
 
 def test_a_killed_run_leaves_a_file_that_says_nothing_of_its_end(

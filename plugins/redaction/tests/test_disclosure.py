@@ -59,6 +59,7 @@ def test_a_message_that_stands_in_the_code_is_shown_as_it_is() -> None:
     assert Disclosure().message(raised(named)) == "the vault is closed"
     assert Disclosure().message(ValueError("made and never raised")) == "made and never raised"
     assert Disclosure().message(ValueError()) == "ValueError"
+    assert Disclosure().message(KeyError("age")) == "KeyError: 'age'"
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,4 @@ class DatasetFormat:
     #: `(file, columns, options) -> (DataFrame, rows)`: some of the rows, and about how many there are in all; `size` in
     #: the options is how many bytes the file has. None where only reading tells
     sample: Callable[[IO[bytes], Sequence[str] | None, Mapping[str, Any]], tuple[Any, float]] | None = None
+    keeps_names: bool = True  #: whether a table without rows has the names of its columns in the file

@@ -36,6 +36,8 @@ def command(cli: Invocation, task: str | None, outputs: bool, force: bool, as_js
     for task_id in [task] if task else kernel.task_ids():
         run = kernel.inspect(task_id)
         place = run.places.of(run.record.task_id)
+        if not run.files.exists(place.home):  # it never ran
+            continue
         try:
             with run.lock.keeping_out(place.task_id):
                 removed += _emptied(run.files, place.directories["temp"])

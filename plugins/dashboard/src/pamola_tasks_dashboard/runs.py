@@ -65,6 +65,12 @@ class Step:
         (then, before), passed = self._came[0], moment - self._came[0][0]
         self.rate = (done - before) / (moment - then) if passed > 0 else None
 
+    def leaves(self, facts: Mapping[str, Any]) -> None:
+        """A file of its own, which may have charts."""
+        self.artifacts += 1
+        if "charts" in _list(facts.get("tags")) and facts.get("type") == "json":
+            self.charts = [*self.charts, _text(facts.get("path"))][-20:]
+
     def to_dict(self) -> dict[str, Any]:
         """For the page."""
         return attrs.asdict(self, filter=lambda attribute, _: not attribute.name.startswith("_"))
@@ -140,13 +146,14 @@ class Run:
                 step.stages = [*step.stages, {"name": "", "at": at}] if step.stages else []
             case "step_skipped":
                 step.status, step.reason = "skipped", _text(facts.get("reason"))
+                step.operation, step.description = _text(facts.get("operation")), _text(facts.get("description"))
+                for artifact in _list(facts.get("artifacts")):
+                    step.leaves(artifact if isinstance(artifact, dict) else {})
             case "dataset_read" | "dataset_written":
                 told = {"name": _text(facts.get("dataset")), "rows": _number(facts.get("rows"))}
                 step.datasets = [*step.datasets, {**told, "written": event == "dataset_written"}][-50:]
             case "artifact":
-                step.artifacts += 1
-                if "charts" in _list(facts.get("tags")) and facts.get("type") == "json":
-                    step.charts = [*step.charts, _text(facts.get("path"))][-20:]
+                step.leaves(facts)
 
     def to_dict(self) -> dict[str, Any]:
         """For the page."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import PamolaTaskError
+from pamola_tasks.errors import DataError, PamolaTaskError
+from pamola_tasks_data.expanding import is_compressed
 from pamola_tasks_data.origin import is_output
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pamola_tasks_data.dataset import Dataset
     from pamola_tasks_data.description import ColumnDescription
     from pamola_tasks_data.reading import DataReader
+
+_WHOLE = ("json", "jsonl", "xlsx")  # formats of which no header can be read without the rest
+_SMALL = 1 << 21  # bytes of such a file
 
 
 @attrs.frozen
@@ -39,6 +43,7 @@ class DescribesColumns:
     _format_of: Callable[[Dataset], str]
     chunks: Callable[..., Iterator[pd.DataFrame]]
     headers: dict[str, list[str]]
+    unreadable: dict[str, str]  #: why the beginning of a dataset cannot be read, where `header` found that
 
     def describe_columns(
         self, name: str, columns: Sequence[str] | None = None, *, show_data: bool = False, least: int = 1
@@ -64,10 +69,16 @@ class DescribesColumns:
     def header(self, name: str) -> list[str] | None:
         """Names of the columns as the first bytes of its first file show them, when first asked for.
 
-        None where it takes more, the file is not there or cannot be read now, or another task will have written it.
+        Formats that show them nowhere but in the rows, as JSON, and workbooks are read whole if they are small. None
+        where it takes more, the file is not there or cannot be read now, or another task will have written it.
         """
-        if name not in self.headers and (found := self._header(self._datasets.get(name))) is not None:
-            self.headers[name] = found
+        if name not in self.headers and name not in self.unreadable:
+            try:
+                found = self._header(self._datasets.get(name))
+            except DataError as error:
+                self.unreadable[name] = str(error)
+            else:
+                self.headers |= {} if found is None else {name: found}
         return self.headers.get(name)
 
     def _header(self, dataset: Dataset | None) -> list[str] | None:
@@ -77,19 +88,26 @@ class DescribesColumns:
         path = dataset.paths[0]
         if self.run is not None and self.run.dry and is_output(self.run, path):
             return None
+        files = self._reader.files
         try:
             format = self._format_of(dataset)
-            if format == "xlsx" or not self._reader.files.exists(path):
+            if not files.exists(path) or (format in _WHOLE and (is_compressed(path) or files.stat(path).size > _SMALL)):
                 return None
             file: Any = dataset.files[0]
             dry, at_its_end = self.run is not None and self.run.dry, format == "parquet"
             if dry or file.waits:  # it is not read now, nor its hash begun
                 if at_its_end and (not dry or file.encryption.encrypted):  # all of it would be read on the way there
                     return None
-                file = _Glanced(path, partial(self._reader.files.open, path))
+                file = _Glanced(path, partial(files.open, path))
             table = self._reader.table(file, format, role=dataset.role, what=path, notes={}, **dataset.stated)
             quiet = attrs.evolve(table, options={**table.options, "warn": str})
-            return list(quiet.schema() or ()) if at_its_end else quiet.columns()
+            if format == "json":
+                return [str(column) for column in quiet.read(None).columns]
+            return list(quiet.schema() or ()) if at_its_end or format == "jsonl" else quiet.columns()
+        except DataError as error:
+            if isinstance(error.__cause__ or error.__context__, FileNotFoundError):
+                return None
+            raise
         except (PamolaTaskError, OSError):  # who reads it says why
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
@@ -27,6 +27,17 @@ class Missing:
     column: str
 
 
+class _NotReadable(LookupError):
+    """The columns of a dataset were asked for of which the header cannot be read."""
+
+
+class _Known(dict[str, list[str]]):
+    """The columns of datasets that can be read."""
+
+    def __missing__(self, name: str) -> list[str]:
+        raise _NotReadable(name)
+
+
 @attrs.frozen
 class ColumnLineage:
     """What each dataset and artifact follows from, in columns of the inputs.
@@ -37,6 +48,7 @@ class ColumnLineage:
     columns: dict[str, list[str]] = attrs.Factory(dict)  #: by dataset, where they are known
     written: dict[str, Effects] = attrs.Factory(dict)  #: by what is written
     missing: list[Missing] = attrs.Factory(list)
+    unreadable: dict[str, str] = attrs.Factory(dict)  #: why tables that steps read cannot be read, by dataset
 
     @classmethod
     def of(cls, run: RunServices, plan: Plan) -> ColumnLineage:
@@ -48,14 +60,19 @@ class ColumnLineage:
         for name in dict.fromkeys(name for step in plan for name in step.reads if plan.writer_of(name) is None):
             if (names := header(name)) is not None:
                 found.columns[name] = names
+        refused: dict[str, str] = getattr(run.data_source, "unreadable", {})
         for step in plan:
-            if found.columns.keys() >= set(step.reads):
-                found._follow(step, run)
+            if found.columns.keys() | refused.keys() >= set(step.reads):
+                found._follow(step, run, refused)
         return found
 
-    def _follow(self, step: Step, run: RunServices) -> None:
+    def _follow(self, step: Step, run: RunServices, refused: Mapping[str, str]) -> None:
+        known = _Known({name: self.columns[name] for name in step.reads if name in self.columns})
         try:
-            stated = dict(step.operation.effects({name: self.columns[name] for name in step.reads}))
+            stated = dict(step.operation.effects(known))
+        except _NotReadable as error:  # what is not asked for need not be a table, such as a hierarchy
+            self.unreadable.update({name: refused[name] for name in error.args if name in refused})
+            return
         except Exception as error:  # of code that is not ours: the step itself may well run
             run.warn(f"step {step.id}: its effects cannot be stated: {type(error).__name__}")
             return

@@ -16,15 +16,24 @@ from pamola_tasks.protocols import DatasetFormat
 from pamola_tasks_data.expanding import inner_name, is_compressed
 
 
-def _format(extension: str, read: str, write: str, sample: str, *others: str) -> DatasetFormat:
+def _format(
+    extension: str, read: str, write: str, sample: str, *others: str, keeps_names: bool = True
+) -> DatasetFormat:
     """A format whose functions are `module.function` of this package: to read, to write, and the others it has."""
 
     def called(target: str) -> Callable[..., Any]:
         module, _, function = target.partition(".")
         return lambda *arguments: getattr(import_module(f"pamola_tasks_data.{module}"), function)(*arguments)
 
-    more = {target.partition(".")[2]: called(target) for target in others}
-    return DatasetFormat(extension=extension, read=called(read), write=called(write), sample=called(sample), **more)
+    more: dict[str, Any] = {target.partition(".")[2]: called(target) for target in others}
+    return DatasetFormat(
+        extension=extension,
+        read=called(read),
+        write=called(write),
+        sample=called(sample),
+        keeps_names=keeps_names,
+        **more,
+    )
 
 
 CSV = _format(
@@ -39,7 +48,8 @@ CSV = _format(
 PARQUET = _format(
     "parquet", "parquet.read", "parquet.write", "parquet.sample", "parquet.chunks", "parquet.schema", "parquet.as_read"
 )
-JSON = _format("json", "json_files.read_array", "json_files.write_array", "sampling.array")
+# In JSON the names of columns are in the rows only.
+JSON = _format("json", "json_files.read_array", "json_files.write_array", "sampling.array", keeps_names=False)
 JSON_LINES = _format(
     "jsonl",
     "json_files.read_lines",
@@ -47,6 +57,7 @@ JSON_LINES = _format(
     "sampling.lines",
     "json_files.chunks",
     "json_files.schema",
+    keeps_names=False,
 )
 EXCEL = _format("xlsx", "excel.read", "excel.write", "excel.sample", "excel.chunks", "excel.schema", "excel.columns")
 

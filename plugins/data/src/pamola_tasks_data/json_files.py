@@ -101,7 +101,7 @@ def read_array(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[
         raise DataError(f"line {line:,}, {cut_text(cut)}")
     table = _Table(columns, options, "record")
     part = table.part(records, size, lambda place: place + 1)
-    check_columns(columns or (), list(table.seen))
+    table.check(columns or ())
     return read_parts([part], columns or (), columns, {**options, "dtypes": None})
 
 
@@ -131,7 +131,7 @@ def _parts(file: IO[bytes], columns: Sequence[str] | None, options: Mapping[str,
         if not has_keys(records, block):
             check_keys(block, number)
         yield table.part(records, len(block), partial(_line, block, number))
-    check_columns(columns or (), list(table.seen))
+    table.check(columns or ())
 
 
 def _blocks(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -228,6 +228,15 @@ class _Table:
         columns = self.seen if self._columns is None else self._columns
         check_expansion(CELL * self._rows * len(columns), self._bytes, self._options)
         return Part.of(len(records), {name: _values(records, name) for name in columns if name in here})
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Refuse columns that no row had."""
+        if columns and not self._rows:
+            raise DataError(
+                "it has no rows, and in JSON only rows have the names of columns: tables that may be without rows are"
+                " read from CSV or Parquet"
+            )
+        check_columns(columns, list(self.seen))
 
     def _too_wide(self, number: int) -> DataError:
         return DataError(

@@ -13,8 +13,12 @@ from pamola_tasks_data.column_lineage import ColumnLineage, Missing
 from pamola_tasks_data.origin import input_files, is_output, writer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import RunServices
+
+_LONGEST = 60  # characters of a name in a list of them
 
 
 def plan_problems(run: RunServices, plan: Plan) -> list[str]:
@@ -27,7 +31,7 @@ def plan_problems(run: RunServices, plan: Plan) -> list[str]:
     columns = (
         _placed(run, missing.step, missing.column, _column(plan, lineage, missing)) for missing in lineage.missing
     )
-    return [*_missing_files(run, plan), *columns]
+    return [*_files(run, plan, lineage.unreadable), *columns]
 
 
 def _placed(run: RunServices, step: Step, named: str, message: str) -> str:
@@ -39,16 +43,18 @@ def _placed(run: RunServices, step: Step, named: str, message: str) -> str:
 # ---------------------------------------------------------------- files
 
 
-def _missing_files(run: RunServices, plan: Plan) -> Iterator[str]:
-    """Inputs that steps read, and whose file is not there."""
+def _files(run: RunServices, plan: Plan, unreadable: Mapping[str, str]) -> Iterator[str]:
+    """Inputs that steps read, and whose file is not there or has no header that can be read."""
     files = input_files(run)
     for name in dict.fromkeys(name for step in plan for name in step.reads if plan.writer_of(name) is None):
         path = files.get(name)
         if path is None or name in run.options.datasets or (run.dry and is_output(run, path)):
             continue
-        if not _is_absent(run, path):
-            continue
         key = "input_datasets" if name in run.config.input_datasets else "auxiliary_datasets"
+        if not _is_absent(run, path):
+            if name in unreadable:
+                yield run.config.problem_at((key, name), unreadable[name])
+            continue
         if owner := writer_of(run, path):
             hint = f": run `pamola-task run {owner}` first"
         else:
@@ -101,7 +107,8 @@ def _why(plan: Plan, lineage: ColumnLineage, missing: Missing) -> str:
             return f"step {writer.id} leaves it out of {had}"
         dataset = next(iter(writer.reads), None)
     there = lineage.columns[missing.dataset]
-    listed = f"it has {', '.join(there[:12])}" + (" …" if len(there) > 12 else "")
+    names = [name if name.isprintable() and len(name) <= _LONGEST else f"{name[:_LONGEST]!r} …" for name in there[:12]]
+    listed = f"it has {', '.join(names)}" + (" …" if len(there) > 12 else "")
     if missing.column in (name.strip() for name in there):
         blank = sum(name != name.strip() for name in there)
         return f"{listed}; {blank} of these begin or end with a blank: set data: {{trim: true}}"

@@ -66,7 +66,7 @@ class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
         check_data_types(self._data_types)
         self._datasets: dict[str, Dataset] = {}
         self.handover = Handover()
-        self.headers: dict[str, list[str]] = {}
+        self.headers, self.unreadable = {}, {}
         for name, path in (file_paths or {}).items():
             self.add_file_path(name, path)
         for name, frame in (dataframes or {}).items():
@@ -235,7 +235,7 @@ class DataSource(DescribesColumns, KeepsToMemory, ReadsAsWritten):
     def _new(
         self, name: str, *, made_here: bool = False, stated: Mapping[str, Any] | None = None, **known: Any
     ) -> Dataset:
-        self.headers.pop(name, None)
+        self.headers.pop(name, None), self.unreadable.pop(name, None)
         kinds, required = stated_for(self._data_types, name, made_here=made_here)
         stated = stated or {}
         completed = {column: kind.completed(stated) for column, kind in kinds.items()}

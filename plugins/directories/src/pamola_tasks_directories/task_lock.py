@@ -49,12 +49,11 @@ class TaskLock:
         place = run.places.of(run.record.task_id)
         self._path = place.lock
         with self._naming(), contextlib.ExitStack() as stack:
-            file = stack.enter_context(run.files.append(place.lock))
             try:
-                descriptor = file.fileno()
-            except OSError:
+                descriptor, locked = self._locked(stack, place.task_id, wait=math.inf if wait else 0)
+            except io.UnsupportedOperation:
                 return
-            if not system.lock(descriptor, wait=math.inf if wait else 0):
+            if not locked:
                 if stranger := self._stranger(descriptor, place.task_id):
                     raise AlreadyRunning(
                         f"task {place.task_id} is locked by process {stranger}, which does not say that it runs it: end"
@@ -67,6 +66,16 @@ class TaskLock:
             self._stack = stack.pop_all()
         remove = leftovers.remove_of_task if self.after_a_crash else leftovers.remove_staged
         remove(run.files, place)
+
+    def _locked(self, stack: contextlib.ExitStack, task_id: str, wait: float) -> tuple[int, bool]:
+        """Open the lock file, made where it is missing, and lock it: its descriptor, and whether it could be locked."""
+        while True:
+            with contextlib.ExitStack() as opened:
+                descriptor = opened.enter_context(self._run.files.append(self._run.places.of(task_id).lock)).fileno()
+                locked = system.lock(descriptor, wait=wait)
+                if os.fstat(descriptor).st_nlink:  # else it was removed on the way here, and another one is locked
+                    stack.push(opened.pop_all())
+                    return descriptor, locked
 
     def _stranger(self, descriptor: int, task_id: str) -> int | None:
         """The process that has the lock, if it is of this machine and another one than the file says."""
@@ -118,28 +127,37 @@ class TaskLock:
         return LockHolder(pid=pid if isinstance(pid, int) else None, steps=tuple(steps), **texts)
 
     def is_running(self, task_id: str) -> bool:
-        """Whether the file is locked now."""
+        """Whether the file is locked now: looking at a task neither makes nor changes its lock file."""
         try:
-            with self.keeping_out(task_id):
-                return False
-        except AlreadyRunning:
-            return True
+            with self._run.files.open_raw(self._run.places.of(task_id).lock) as file:
+                descriptor = file.fileno()
+                if not system.lock(descriptor, wait=False):
+                    return True
+                system.unlock(descriptor)
+        except (FileNotFoundError, io.UnsupportedOperation):
+            pass
+        return False
 
     @contextlib.contextmanager
     def keeping_out(self, task_id: str) -> Iterator[None]:
-        """Hold the lock without signing it, or `AlreadyRunning`. A task without a lock file has never run."""
+        """Hold the lock without signing it, or `AlreadyRunning`; the lock file of a task that never ran is removed."""
+        path = self._run.places.of(task_id).lock
         with contextlib.ExitStack() as stack:
+            new = not self._run.files.exists(path)
             try:
-                # Opened for reading: looking at a task must not change its lock file.
-                file = stack.enter_context(self._run.files.open_raw(self._run.places.of(task_id).lock))
-                descriptor = file.fileno()
-            except (FileNotFoundError, io.UnsupportedOperation):
+                descriptor, locked = self._locked(stack, task_id, wait=0)
+            except io.UnsupportedOperation:
                 yield
                 return
-            if not system.lock(descriptor, wait=False):
+            if not locked:
                 raise AlreadyRunning(f"{task_id} is running{self._named(task_id)}")
             stack.callback(system.unlock, descriptor)
-            yield
+            try:
+                yield
+            finally:
+                if new:
+                    with contextlib.suppress(OSError):  # Windows keeps what is open
+                        self._run.files.unlink(path, missing_ok=True)
 
     def _named(self, task_id: str) -> str:
         who = self.holder(task_id)

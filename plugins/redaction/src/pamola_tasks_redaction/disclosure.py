@@ -102,8 +102,8 @@ class Disclosure:
         if isinstance(error, PamolaTaskError) or getattr(error, "holds_no_data", False):
             return self._without_causes(error, text)
         shown = self._shown(error, text)
-        if shown == text:
-            return text
+        if shown == text:  # a KeyError has nothing but its key
+            return f"{type(error).__name__}: {text}" if whole and isinstance(error, KeyError) else text
         if not re.search(r"\w", shown):
             shown = f"{type(error).__name__} {HIDDEN}"
         elif whole:

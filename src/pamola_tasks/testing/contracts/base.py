@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from pamola_tasks.kernel import Kernel
+from pamola_tasks.parameters import unknown_name
 from pamola_tasks.plugins.discovery import record_for, resolve
 from pamola_tasks.plugins.structure import unlike
 from pamola_tasks.protocols import RunOptions, RunServices
@@ -92,6 +93,9 @@ class Contract:
             plugins = [*beside, *under_test, events, faults]
             kernel = Kernel(folder, autoload=self.autoload, plugins=plugins)
             if self.plugin is not None:
+                known = sorted(each.name for each in kernel.plugins.records)
+                if isinstance(self.plugin, str) and self.plugin not in known:
+                    pytest.fail(f"{unknown_name(self.plugin, known, 'plugin')}; install it, or give its module")
                 record = kernel.plugins[self.plugin if under_test == [] else record_for(self.plugin).name]
                 assert record.status == "loaded", f"plugin {record.label} is {record.status}: {record.reason}"
                 chosen = kernel.plugins
