@@ -32,9 +32,14 @@ READING = {
     "noise added": "a value to which random noise was added",
     "characters masked": "a value of which characters were replaced",
     "pseudonyms": "a pseudonym in place of the value",
+    "categories changed by chance": "a value; with a probability, one that replaced the original one",
+    "values swapped": "a value of this record or of another one",
+    "values shuffled": "a value of some record of the table",
+    "dates shifted": "a date; all dates of a person were moved by the same number of days",
 }
 _CHANGED = "changed"
-RECODED = [done for done in READING if done not in ("unchanged", "noise added", "characters masked", "pseudonyms")]
+RECODED = ["intervals and sets", "labels of a hierarchy", "a value for its class", "intervals or groups",
+           "rare cells suppressed", "cut at top or bottom"]  # fmt: skip
 _ROLES = ("direct identifier", "quasi-identifier", "sensitive", "insensitive", "person")
 _SAID = ("stated", "proposed")
 _NUMBERS = (

@@ -1,0 +1,173 @@
+"""Columns and numbers that parameters name: checked when the operation is made, and found in the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pamola_tasks.errors import DataError, ParameterError
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def wrong(operation: Any, parameter: str, expected: str, value: Any) -> ParameterError:
+    """The error for a parameter that cannot be used."""
+    return ParameterError(f"{type(operation).__name__}: `{parameter}` has to be {expected}, not {value!r}")
+
+
+def column_names(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a list of column names, none of them twice."""
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise wrong(operation, attribute.name, "a list of column names", value)
+    twice = sorted({name for name in value if list(value).count(name) > 1})
+    if twice:
+        raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` names {', '.join(twice)} twice")
+
+
+def some_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: a list of at least one column name."""
+    column_names(operation, attribute, value)
+    if not value:
+        raise ParameterError(f"{type(operation).__name__}: `{attribute.name}` is empty: name at least one column")
+
+
+def columns_of_person(person: str | list[str] | None) -> list[str]:
+    """The columns that `person` names: one, several or none."""
+    return [person] if isinstance(person, str) else list(person or ())
+
+
+def person_columns(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """A validator: the name of a column, or several; or None where that is the default."""
+    if value is not None or attribute.default is not None:
+        some_columns(operation, attribute, columns_of_person(value) if isinstance(value, str) else value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a finite number, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(least: float, most: float = math.inf) -> Check:
+    """A validator: a number from `least` to `most`, or nothing where that is the default."""
+    ends = f"from {least:g} to {most:g}" if math.isfinite(most) else f"of {least:g} or more"
+
+    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and attribute.default is None:
+            return
+        if not is_number(value) or not least <= value <= most:
+            raise wrong(operation, attribute.name, f"a number {ends}", value)
+
+    return check
+
+
+def whole_number(least: int) -> Check:
+    """A validator: a whole number of at least `least`."""
+
+    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise wrong(operation, attribute.name, f"a whole number of {least} or more", value)
+
+    return check
+
+
+def one_of(allowed: Any) -> Check:
+    """A validator: one of the words of a Literal."""
+    words = get_args(allowed)
+
+    def check(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value not in words:
+            raise wrong(operation, attribute.name, f"one of {', '.join(words)}", value)
+
+    return check
+
+
+# ---------------------------------------------------------------- tables
+
+
+def require(dataset: str, there: Iterable[Any], roles: Mapping[str, Iterable[str]]) -> None:
+    """Make sure that the columns which parameters name are in a table.
+
+    Raises:
+        DataError: A column is missing.
+    """
+    names = list(map(str, there))
+    for role, wanted in roles.items():
+        absent = [name for name in wanted if name not in names]
+        if absent:
+            raise DataError(
+                f"{dataset} has no column {', '.join(absent)} (named in `{role}`); it has {', '.join(names)}"
+            )
+
+
+def is_numeric(column: pd.Series[Any]) -> bool:
+    """Whether a column holds numbers, and no truth values."""
+    dtype = column.dtype
+    return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
+
+
+def numbers_of(dataset: str, column: pd.Series[Any], role: str) -> Floats:
+    """A column as float64 of shape (rows,); NaN where a value is missing.
+
+    Raises:
+        DataError: It holds no numbers, or infinite ones.
+    """
+    if not is_numeric(column):
+        raise DataError(
+            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}:"
+            f" `pamola-task data` says what its values look like, and which type to state in `data_types`"
+        )
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        raise DataError(f"{dataset}: column {column.name} (named in `{role}`) holds infinite values")
+    return values
+
+
+def with_numbers(column: pd.Series[Any], values: Floats) -> pd.Series[Any]:
+    """A column with these numbers in place of its own, NaN as missing; whole numbers stay whole, as 64 bits."""
+    missing = np.isnan(values)
+    if not pd.api.types.is_integer_dtype(column.dtype):
+        return pd.Series(values, index=column.index, name=column.name)
+    limit = float(2**63 - 1024)
+    whole = np.clip(np.rint(np.where(missing, 0.0, values)), -limit, limit).astype(np.int64)
+    if not missing.any():
+        return pd.Series(whole, index=column.index, name=column.name)
+    return pd.Series(pd.arrays.IntegerArray(whole, missing), index=column.index, name=column.name)
+
+
+def codes_of(columns: Iterable[pd.Series[Any]], rows: int) -> tuple[Ints, int]:
+    """For each record the number of its combination of cells, in the order of appearance, and how many there are.
+
+    Missing cells are a value like any other.
+    """
+    key, span = np.zeros(rows, dtype=np.int64), 1
+    for column in columns:
+        codes, values = pd.factorize(column, use_na_sentinel=False)
+        key, combined = pd.factorize(key * max(1, len(values)) + codes)
+        span = len(combined)
+    return np.asarray(key, dtype=np.int64), span if rows else 0
+
+
+def missing_in(dataset: str, frame: pd.DataFrame, columns: Iterable[str], what: str) -> None:
+    """Refuse a table in which a cell of these columns is missing.
+
+    Raises:
+        DataError: With how many records it is.
+    """
+    absent = int(frame[list(columns)].isna().any(axis=1).sum())
+    if absent:
+        raise DataError(
+            f"{dataset}: {absent:,} of {len(frame):,} records have no {' and '.join(columns)}, {what}: fill these"
+            f" cells, or leave the records out before this step"
+        )
