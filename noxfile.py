@@ -16,6 +16,8 @@ ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 SOURCES = ["src", "tests", "benchmarks", "docs", "noxfile.py", "release.py", "plugins"]
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each worker of pytest prepares the assertions of all tests again
+
 nox.options.sessions = ["lint", "types", "wheels", "oldest", "tests", "docs"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False

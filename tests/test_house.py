@@ -50,8 +50,8 @@ MODULE_LINES = 400
 # Sizes are today's and may only come down; what a feature needs is agreed with it. Aimed at are 5,400 and 7,500 lines
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
 KERNEL_LINES = 7_556  # the flat modules, plugins/ and protocols/
-SOURCE_LINES = 12_372  # all of src/pamola_tasks
-FRAMEWORK_LINES = 55_965  # src and plugins/*/src, without the operation packs and compat
+SOURCE_LINES = 12_467  # all of src/pamola_tasks
+FRAMEWORK_LINES = 56_036  # src and plugins/*/src, without the operation packs and compat
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
 )
@@ -114,15 +114,21 @@ def parsed(path: Path, _changed: int) -> tuple[str, ast.Module]:
     return text, ast.parse(text)
 
 
+@lru_cache(maxsize=2000)
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
+
+
+@lru_cache(maxsize=2000)
 def docstrings(tree: ast.Module) -> set[int]:
     """The ids of the nodes that are docstrings or other strings without effect."""
-    return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {id(node.value) for node in nodes(tree) if isinstance(node, ast.Expr)}
 
 
 def strings(module: Module) -> Iterator[ast.Constant]:
     """The strings of a module, parts of f-strings among them, docstrings not."""
     idle = docstrings(module.tree)
-    for node in ast.walk(module.tree):
+    for node in nodes(module.tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in idle:
             yield node
 
@@ -152,7 +158,7 @@ def imports(module: Module, tree: dict[str, Module]) -> list[Import]:
 
 def stated(module: Module, tree: dict[str, Module]) -> Iterator[tuple[int, str]]:
     """The names of import statements and of calls that import."""
-    for node in ast.walk(module.tree):
+    for node in nodes(module.tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -337,8 +343,8 @@ def layout(root: Path) -> Iterator[str]:
     for module in tree.values():
         if module.package in providers or module.name.startswith(f"{KERNEL}.testing"):
             continue
-        parts = {id(part) for node in ast.walk(module.tree) for part in joined(node)}
-        for node in ast.walk(module.tree):
+        parts = {id(part) for node in nodes(module.tree) for part in joined(node)}
+        for node in nodes(module.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for number, line in enumerate(node.value.split("\n"), node.lineno):
                     if STATE.search(line) or PROCESSED.search(line) or (id(node) in parts and line == "processed"):
@@ -420,7 +426,7 @@ def untimed_tests(root: Path) -> Iterator[str]:
     """No test measures a time, which depends on the machine: work is counted, or measured in benchmarks/."""
     for path in sorted([*root.glob("tests/**/*.py"), *root.glob("plugins/*/tests/**/*.py")]):
         _, tree = parsed(path, path.stat().st_mtime_ns)
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             operands = [node.left, node.right] if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) else []
             names = {inner.attr for each in operands for inner in ast.walk(each) if isinstance(inner, ast.Attribute)}
             name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -7,14 +7,15 @@ import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import Cancelled, RunCancelled
 from pamola_tasks.events import RunEvent
-from pamola_tasks.storage.system import interrupt_thread, take_back_interruption
+from pamola_tasks.storage.interrupting import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from pamola_tasks.outcome import Outcome
     from pamola_tasks.protocols import RunServices
@@ -35,7 +36,7 @@ class RunHandle:
         self.future: Future[Outcome] = Future()  #: of the outcome; for `asyncio.wrap_future` and the like
         self.future.set_running_or_notify_cancel()  # by `cancel` of this class only
         self._lock = threading.Lock()
-        self._asked = self._reachable = False
+        self._reach = Reach(Cancelled)
         self._told: dict[object, RunEvent] = {}
         self._readers: list[queue.SimpleQueue[RunEvent | None]] = []
         self._thread = threading.Thread(target=self._work, args=[run], name=f"run of {task_id}")
@@ -76,10 +77,7 @@ class RunHandle:
         the middle of a call of a library in C is left alone on its thread: nothing of it is published, and the thread
         ends when that call does. A run that is about to write its report is not cancelled any more.
         """
-        with self._lock:
-            if not self._asked and self._reachable:
-                interrupt_thread(self._thread.ident, Cancelled)
-            self._asked = True
+        self._reach.interrupt()
 
     def result(self, timeout: float | None = None) -> Outcome:
         """How the run ended.
@@ -102,20 +100,9 @@ class RunHandle:
 
     # ------------------------------------------------------------ for the run
 
-    def __enter__(self) -> Self:
-        """From here on the run can be cancelled."""
-        with self._lock:
-            self._reachable = True
-            asked = self._asked
-        if asked:
-            raise Cancelled
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._reachable = False
-            if self._asked:  # perhaps a moment too late
-                take_back_interruption()
+    def reaching(self) -> AbstractContextManager[None]:
+        """Within, the run can be cancelled; to be entered by its thread."""
+        return self._reach.within()
 
     def take(self, hook: str, run: RunServices, arguments: Mapping[str, Any]) -> None:
         """Pass on to the readers what has happened."""

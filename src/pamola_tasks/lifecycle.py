@@ -240,7 +240,7 @@ def _drive(task: Any, options: RunOptions) -> bool:
     task._options = options
     success = False
     try:
-        with options.handle or contextlib.nullcontext():
+        with options.handle.reaching() if options.handle is not None else contextlib.nullcontext():
             if went_well(task, "initialize", "initialization_error", task.initialize(options.overrides or None)):
                 try:
                     task.configure_operations()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
 
 LOCK_TIMEOUT = 30.0  # seconds that a file locked by another program is waited for, unless configured
@@ -139,31 +138,6 @@ def peak_memory() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-class _TakenBack(BaseException):
-    """Takes the place of an interruption that was not raised yet."""
-
-
-def interrupt_thread(thread: int | None, error: type[BaseException]) -> None:
-    """Have this raised in a running thread before its next line of Python, unless that takes it back before."""
-    import ctypes
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread or 0), ctypes.py_object(error))
-
-
-def take_back_interruption() -> None:
-    """Whatever `interrupt_thread` asked of this thread is raised no more.
-
-    Another one takes its place and is raised here: the interpreter looks for interruptions before each line until it
-    has raised one, which makes all slow, and is for ever under a profiler (CPython 3.11).
-    """
-    try:
-        interrupt_thread(threading.get_ident(), _TakenBack)
-        while True:
-            time.sleep(0)
-    except _TakenBack:
-        pass
 
 
 def user_name() -> str:

@@ -12,10 +12,10 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from pamola_tasks.errors import Cancelled
-from pamola_tasks.storage.system import interrupt_thread, take_back_interruption
+from pamola_tasks.storage.interrupting import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pamola_tasks.record import OperationResult
 
@@ -25,37 +25,16 @@ _PATIENCE = 0.5  # seconds that jobs have to end when the run is cancelled
 
 
 class Stop(threading.Event):
-    """Says that a job is not wanted any more, also to one that computes."""
+    """Says that a job is not wanted any more, also to one that computes in Python: within `reach`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
-        self._computing: set[int] = set()
-        self._cancelled = False
-
-    @contextlib.contextmanager
-    def reaching(self) -> Iterator[None]:
-        """Within, `cancel` raises `Cancelled` in this thread."""
-        thread = threading.get_ident()
-        with self._lock:
-            self._computing.add(thread)
-        try:
-            if self._cancelled:
-                raise Cancelled
-            yield
-        finally:
-            with self._lock:
-                self._computing.discard(thread)
-                if self._cancelled:
-                    take_back_interruption()
+        self.reach = Reach(Cancelled)
 
     def cancel(self) -> None:
-        """Stop what waits, and what computes in Python."""
+        """Stop what waits, and what computes."""
         self.set()
-        with self._lock:
-            self._cancelled = True
-            for thread in self._computing:
-                interrupt_thread(thread, Cancelled)
+        self.reach.interrupt()
 
 
 class Jobs(Protocol):

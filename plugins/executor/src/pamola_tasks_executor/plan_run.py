@@ -186,7 +186,7 @@ class _Steps:
 
     def _here(self, step: Step, stop: Stop) -> OperationResult:
         """One attempt, made by this process."""
-        with stop.reaching(), measured(partial(note, self._driver.run, step.id, own_process=False)):
+        with stop.reach.within(), measured(partial(note, self._driver.run, step.id, own_process=False)):
             return guarded(f"step {step.id}", partial(self._driver.attempt, step))
 
     def _elsewhere(self, place: Elsewhere, step: Step, stop: Stop) -> OperationResult:
