@@ -50,50 +50,51 @@ def destroys() -> None:
     computes()
 
 
+class Worker:
+    """A thread within the reach of another one."""
+
+    def __init__(self, work: Callable[[], None], then: Callable[[], None] = lambda: None) -> None:
+        self.reach, self.inside = Reach(Ended), threading.Event()
+        self.ended = self.after = False
+        self.work, self.then = work, then
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+        self.inside.wait()
+
+    def run(self) -> None:
+        try:
+            with self.reach.within():
+                self.inside.set()
+                self.work()
+        except Ended:
+            self.ended = True
+        self.then()
+        self.after = True
+
+    def interrupt(self) -> None:
+        self.reach.interrupt()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
 @pytest.mark.parametrize("work", [computes, starts_threads, is_called_back, destroys])
 def test_a_thread_ends_wherever_it_is(work: Callable[[], None]) -> None:
+    def for_ever() -> None:
+        while True:
+            work()
+
     for moment in range(20):
-        ended, inside = [], threading.Event()
-
-        def run(ended: list[BaseException] = ended, inside: threading.Event = inside) -> None:
-            try:
-                with reach.within():
-                    inside.set()
-                    while True:
-                        work()
-            except Ended as error:
-                ended.append(error)
-
-        reach = Reach(Ended)
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        inside.wait()
+        worker = Worker(for_ever)
         time.sleep(moment % 7 / 1000)
-        reach.interrupt()
-        thread.join(30)
-        assert not thread.is_alive()
-        assert ended
+        worker.interrupt()
+        assert worker.ended
 
 
 def test_what_comes_too_late_is_not_raised() -> None:
     for _ in range(200):
-        reach, inside, after = Reach(Ended), threading.Event(), []
-
-        def run(reach: Reach = reach, inside: threading.Event = inside, after: list[str] = after) -> None:
-            try:
-                with reach.within():
-                    inside.set()
-            except Ended:
-                pass
-            computes(50)
-            after.append("all of it")
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        inside.wait()
-        reach.interrupt()
-        thread.join(30)
-        assert after == ["all of it"]
+        worker = Worker(lambda: None, then=lambda: computes(50))
+        worker.interrupt()
+        assert worker.after
 
 
 def test_who_comes_after_it_ends_at_once() -> None:
