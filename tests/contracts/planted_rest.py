@@ -420,6 +420,16 @@ EXECUTOR = (
         {"run_plan": lambda self, plan, driver: run_steps(plan, driver, lambda: driver.stopped, prepare=False)},
     ),
     (
+        "test_what_may_pass_is_attempted_again",
+        "attempts_once",
+        {"run_plan": lambda self, plan, driver: run_steps(plan, driver, lambda: driver.stopped)},
+    ),
+    (
+        "test_a_step_over_its_time_limit_is_stopped",
+        "has_no_limits",
+        {"run_plan": lambda self, plan, driver: run_steps(plan, driver, lambda: driver.stopped)},
+    ),
+    (
         "test_an_interrupt_ends_the_run",
         "swallows",
         {"run_plan": lambda self, plan, driver: run_steps(plan, driver, lambda: driver.stopped)},

@@ -12,3 +12,18 @@ class TestProfile(OperationContract):
     operation = "ProfileOperation"
     parameters: ClassVar = {"dataset_name": "people"}
     tables: ClassVar = {"people": PEOPLE}
+
+
+class TestCorrelation(OperationContract):
+    plugin = "ops-profile"
+    operation = "CorrelationOperation"
+    parameters: ClassVar = {
+        "primary_dataset": "people",
+        "secondary_dataset": "visits",
+        "join_key": "code",
+        "min_count": 2,
+    }
+    tables: ClassVar = {
+        "people": "code,age\n" + "".join(f"c{n},{20 + n}\n" for n in range(8)),
+        "visits": "code,days\n" + "".join(f"c{n},{n % 3}\n" for n in range(8)),
+    }

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pamola_tasks.errors import DependencyFailedError, DependencyMissingError, TaskCycleError, UnknownTaskError
+from pamola_tasks.errors import (
+    DependencyFailedError,
+    DependencyMissingError,
+    MaxRetriesExceededError,
+    StepTimeout,
+    TaskCycleError,
+    UnknownTaskError,
+)
 from pamola_tasks.hookspecs import hookimpl
 from pamola_tasks.testing.contracts.base import ServiceContract
-from pamola_tasks.testing.contracts.steps import Break, ContractTask, Copy, Interrupt
+from pamola_tasks.testing.contracts.steps import Break, ContractTask, Copy, Interrupt, Slow, Unsteady
 
 if TYPE_CHECKING:
     from pamola_tasks.kernel import Kernel
+    from pamola_tasks.outcome import Outcome
     from pamola_tasks.testing.contracts.faults import Events
 
 SECOND = (Copy, {"input_dataset": "copy", "output_dataset": "second", "number": 2})
@@ -64,6 +72,37 @@ class ExecutorContract(ServiceContract):
         assert outcome.results["Copy"].attempts == 0
         assert events.steps("step_started") == []
         assert events.steps("step_skipped") == ["Copy"]
+
+    def unsteady(self, kernel: Kernel, failures: int, retries: int) -> Outcome:
+        """A run of a step that fails so many times, which may be retried so often."""
+        step = Unsteady, {"attempts": str(Path(kernel.project.root, f"attempts_{failures}")), "failures": failures}
+        retry = {"retry.max_retries": retries, "retry.initial_wait": 0.001}
+        return self.run(kernel, step, success=failures <= retries, overrides=retry)
+
+    def test_what_may_pass_is_attempted_again(self, kernel: Kernel, events: Events) -> None:
+        """A step that fails with a ConnectionError is attempted again, `retry.max_retries` times at most, and each time
+        said before."""
+        outcome = self.unsteady(kernel, failures=2, retries=2)
+        assert outcome.results["Unsteady"].attempts == 3
+        assert dict(outcome.results["Unsteady"].metrics) == {"made": 3}
+        said = events.of("step_retried")
+        assert [(facts["attempt"], type(facts["error"])) for facts in said] == [(n, ConnectionError) for n in (1, 2)]
+        outcome = self.unsteady(kernel, failures=9, retries=1)
+        assert isinstance(outcome.error, MaxRetriesExceededError)
+        assert outcome.results["Unsteady"].attempts == 2
+
+    def test_what_lasts_is_not_attempted_again(self, kernel: Kernel, events: Events) -> None:
+        """A step that fails with a ValueError is not."""
+        outcome = self.run(kernel, Break, success=False, overrides={"retry.max_retries": 3})
+        assert outcome.results["Break"].attempts == 1
+        assert events.of("step_retried") == []
+
+    def test_a_step_over_its_time_limit_is_stopped(self, kernel: Kernel, events: Events) -> None:
+        """A step that takes longer than `timeout` is stopped and has failed with a StepTimeout; it is not retried."""
+        outcome = self.run(kernel, Slow, APART, success=False, overrides={"timeout": 0.2, "retry.max_retries": 1})
+        assert isinstance(outcome.error, StepTimeout), f"it ended with {outcome.error!r}"
+        assert events.steps("step_started") == ["Slow"]
+        assert events.of("step_retried") == []
 
     def test_an_interrupt_ends_the_run(self, kernel: Kernel, events: Events) -> None:
         """Ctrl-C in a step ends the run at once, as an interrupt and not as a failure of the step."""

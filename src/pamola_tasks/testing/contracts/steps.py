@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,38 @@ class Break(Operation):
         """Fail."""
         ctx.data.write(self.output_dataset, ctx.data.frame(self.input_dataset))
         raise ValueError(f"could not convert {MARKER}")
+
+
+class Unsteady(Operation):
+    """Fail so many times in a way that may pass, and then not.
+
+    Args:
+        attempts: A file, by its absolute path, to which each attempt adds a byte: an attempt may be another process.
+        failures: How many fail.
+    """
+
+    attempts: str
+    failures: int
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Fail, or not."""
+        with open(self.attempts, "ab") as file:
+            file.write(b"x")
+            made = file.tell()
+        if made <= self.failures:
+            raise ConnectionError("the network is gone")
+        return OperationResult.success({"made": made})
+
+
+class Slow(Operation):
+    """Take five seconds."""
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Wait, so that it can be stopped at any moment."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        return OperationResult.success()
 
 
 class ContractTask(BaseTask):
