@@ -247,6 +247,12 @@ class OperationContext:
         generator = getattr(self.run.data_source, "generator", None) or random.Random
         return generator(self.seed)
 
+    @property
+    def scratch(self) -> str:
+        """A folder of `run.files` for what must wait on the disk while the step runs; removed with the attempt."""
+        folder: str = self._staged.expect()
+        return folder
+
     def progress(self, done: float, total: float | None = None, unit: str = "items") -> None:
         """Report how much is done, as often as one likes; shown at most ten times a second."""
         moment = time.monotonic()

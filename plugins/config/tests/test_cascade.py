@@ -144,12 +144,18 @@ def test_a_variable_for_the_task_wins_over_one_for_all_and_values_take_their_typ
     monkeypatch.setenv("PAMOLA_TIMEOUT", "2.5")
     monkeypatch.setenv("PAMOLA_OUTPUTS", "a, b")
     monkeypatch.setenv("PAMOLA_SEED", "null")
+    monkeypatch.setenv("PAMOLA_MEMORY_LIMIT_MB", "")
     monkeypatch.setenv("PAMOLA_RETRY__MAX_RETRIES", "8")
     monkeypatch.setenv("PAMOLA_TASK_T_1_RETRY__JITTER", "0")
     config = home.config()
     assert (config.chunk_size, config.use_dask, config.timeout, config.outputs) == (6, True, 2.5, ["a", "b"])
     assert (config.seed, config.retry.max_retries, config.retry.jitter) == (None, 8, False)
-    assert config.origins()["chunk_size"].place == "environment variable PAMOLA_TASK_T_1_CHUNK_SIZE"
+    origins = config.origins()
+    assert origins["chunk_size"].place == "environment variable PAMOLA_TASK_T_1_CHUNK_SIZE"
+    limit = origins["memory_limit_mb"]  # nothing is set by an empty text
+    assert (limit.value, limit.layer) == (config.memory_limit_mb, "default")
+    assert limit.place == "a quarter of this machine's memory"
+    assert limit.overridden[0].place == "environment variable PAMOLA_MEMORY_LIMIT_MB"
 
 
 def test_of_two_task_ids_that_fit_a_variable_the_longer_has_it(home: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,15 @@ import os
 import re
 import shutil
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clusters import OwnCluster
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 pytestmark = pytest.mark.xdist_group("dask")  # one cluster for all of them
 
@@ -141,7 +145,7 @@ def test_workers_that_differ_are_named_and_nothing_is_run(cli, tasks, cluster, t
         asked.append("it does not see the project's folder")
     try:
         cluster.wait_for(2 + len(odd))
-        said = cli("run", "tasks.py:Three", "--executor", "dask", cwd=tasks, code=1).stdout
+        said = cli("run", "tasks.py:Three", "--executor", "dask", cwd=tasks, code=2).stdout
         doctor = cli("doctor", cwd=tasks, code=1).stdout
     finally:
         for worker in odd:
@@ -179,19 +183,32 @@ def test_settings_that_do_not_fit_are_refused(cli, project, text, said):
     assert said in " ".join((done.stdout + done.stderr).split())
 
 
+def expired() -> bytes:
+    """A certificate that was valid until 2021."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, datetime(2020, 1, 1), datetime(2021, 3, 4, 5, 6))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 def test_files_of_tls_go_through_the_guard_and_a_scheduler_that_is_not_there_is_said(cli, project, cluster):
     cluster.configure(project)
     path = project / "configs/prj_config.yaml"
     text = path.read_text().replace(cluster.address, "tls://127.0.0.1:1")
     path.write_text(text.replace("certs/ca.pem", str(cluster.folder / "ca.pem")))
-    done = cli("run", "example", "--executor", "dask", cwd=project, code=1)
+    done = cli("run", "example", "--executor", "dask", cwd=project, code=2)
     assert "dask.security.ca: the file cannot be read: " in " ".join(done.stdout.split())
     assert "outside" in done.stdout, done.stdout
     path.write_text(text)
     (project / "certs/key.pem").chmod(0o644)
-    done = cli("run", "example", "--executor", "dask", cwd=project, code=1)
+    done = cli("run", "example", "--executor", "dask", cwd=project, code=2)
     assert "dask.security.key: the file can be read by others" in " ".join(done.stdout.split())
     (project / "certs/key.pem").chmod(0o600)
+    (project / "certs/cert.pem").write_bytes(expired())
+    done = cli("run", "example", "--executor", "dask", cwd=project, code=2)
+    told = "dask.security.cert: the certificate expired on 2021-03-04 05:06 UTC: renew it"
+    assert told in " ".join(done.stdout.split())
+    assert told in " ".join(cli("doctor", cwd=project, code=1).stdout.split())
+    (project / "certs/cert.pem").write_text(cluster.texts["cert"])
     allowed = f"allow_external: true\nallowed_external_paths: ['{cluster.folder}']\n"
     path.write_text(text.replace("certs/ca.pem", str(cluster.folder / "ca.pem")) + allowed)
     done = cli("doctor", cwd=project, code=1)

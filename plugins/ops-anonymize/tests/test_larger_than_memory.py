@@ -21,13 +21,13 @@ BY_TYPE = {**INJURIES, "sensitive_attributes": ["injtype"], "ties": "fixed"}
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("wage1", WAGES),
-    ("wage1", {**WAGES, "bounds": "cuts"}),
+    ("wage1", {**WAGES, "bounds": "cuts", "row_id": True}),
     ("wage1", {**WAGES, "bounds": "tight", "output": "representative"}),
     ("wage1", {**WAGES, "strategy": "hierarchy", "suppression_limit": 0.05, "suppressed_records": "keep"}),
     ("wage1", {**WAGES, "strategy": "hierarchy", "recoding": "full-domain", "suppression_limit": 0.1}),
     ("wage1", {**WAGES, "strategy": "microaggregation", "register": False}),
     ("wage1", {**WAGES, "strategy": "suppression"}),
-    ("wage1", {**WAGES, "person": "household", "keep_order": True}),
+    ("wage1", {**WAGES, "person": "household", "keep_order": True, "row_id": True}),
     ("injury", {**INJURIES, "nulls": "suppress", "strategy": "hierarchy"}),
     ("injury", {**BY_TYPE, "l": 2, "method": "l-diversity"}),
     ("injury", {**BY_TYPE, "t": 0.4, "method": "t-closeness", "strategy": "hierarchy"}),
@@ -60,12 +60,14 @@ def outcome_of(name: str, folder: Path, limit: int, fmt: str, **settings: Any) -
 
 
 def released(name: str, folder: Path, limit: int, fmt: str, **settings: Any) -> tuple[bytes, Any]:
-    """The published file, and the metrics of the step."""
+    """The published file, behind it the numbers of its records if they are asked for, and the metrics of the step."""
     outcome = outcome_of(name, folder, limit, fmt, **settings)
     assert outcome.success, outcome.error
     (file,) = (folder / "DATA" / "processed").rglob(f"safe.{fmt}")
     (result,) = outcome.results.values()
-    return file.read_bytes(), json.loads(json.dumps(result.metrics))
+    row_ids = b"".join(path.read_bytes() for path in (folder / "DATA" / "processed").rglob("safe_row_ids.csv"))
+    assert bool(row_ids) == bool(settings.get("row_id"))
+    return file.read_bytes() + row_ids, json.loads(json.dumps(result.metrics))
 
 
 @pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=[f"{n}-{at}" for at, (n, _) in enumerate(SETTINGS)])
@@ -100,9 +102,7 @@ def test_the_register_knows_a_release_again_however_it_was_made(tmp_path: Path) 
     assert second[1]["releases"]["same_as"] == first[1]["releases"]["release"] == 1
 
 
-@pytest.mark.parametrize(
-    "asked", [{"row_id": True}, {"update": "append"}, {"ties": "random", "sensitive_attributes": ["wage"], "l": 2}]
-)
+@pytest.mark.parametrize("asked", [{"update": "append"}, {"ties": "random", "sensitive_attributes": ["wage"], "l": 2}])
 def test_what_needs_all_records_at_once_is_refused_by_name(asked: dict[str, Any], tmp_path: Path) -> None:
     outcome = outcome_of("wage1", tmp_path, 1, "csv", **WAGES, **asked)
 

@@ -214,6 +214,19 @@ def test_a_counterfeit_has_cells_like_others_of_its_class(tmp_path: Path) -> Non
     assert (ids < 0).sum() == told["counterfeits"]
 
 
+def test_m_invariant_releases_are_the_same_in_another_project(tmp_path: Path) -> None:
+    """With `ties: fixed` nothing depends on the key of the project's register, which is another one in each."""
+    frame = people(200)
+    found = []
+    for place in ("one", "other"):
+        more = {"update": "m-invariant", "l": 3}
+        first, _ = released(frame, tmp_path / place, **more)
+        second, told = released(frame[80:], tmp_path / place, **more)
+        assert told["counterfeits"] > 0
+        found.append((first.to_csv(), second.to_csv()))
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

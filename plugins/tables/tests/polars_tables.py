@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -68,8 +69,11 @@ class View:
         sorted_by: str | None = None,
         finish: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
     ) -> Any:
-        finished = finish or (lambda piece: piece)
         pieces = self._changed(name, [change] if callable(change) else list(change), columns)
+        return self.write(out, pieces, sorted_by=sorted_by, finish=finish)
+
+    def write(self, out: str, pieces: Any, *, sorted_by: str | None = None, finish: Any = None) -> Any:
+        finished = finish or (lambda piece: piece)
         if sorted_by is None:
             return self.ctx.data.write(out, map(finished, pieces))
         frame = pd.concat(list(pieces), ignore_index=True)
@@ -78,6 +82,14 @@ class View:
         ordered = frame.iloc[place["the row"].to_numpy()]
         parts = (ordered.iloc[start : start + size] for start in range(0, max(len(ordered), 1), size))
         return self.ctx.data.write(out, (finished(part.reset_index(drop=True)) for part in parts))
+
+    @contextlib.contextmanager
+    def divided(
+        self, name: str, part_of: Callable[[pd.DataFrame], Any], parts: int, *, columns: Sequence[str] | None = None
+    ) -> Iterator[list[Part]]:
+        frame = self._whole(name, columns)
+        part = part_of(frame)
+        yield [Part(self.ctx, frame[part == number].reset_index(drop=True)) for number in range(parts)]
 
     def _whole(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         (frame,) = self.ctx.data.chunks(name, 1 << 40, columns)
@@ -98,6 +110,25 @@ class View:
         }
         held = pl.from_pandas(frame.assign(**texts), nan_to_null=True)
         return held.with_columns(pl.col(pl.Float32, pl.Float64) + 0.0)
+
+
+class Part(View):
+    def __init__(self, ctx: Any, frame: pd.DataFrame) -> None:
+        super().__init__(ctx)
+        self._frame = frame
+
+    @property
+    def rows(self) -> int:
+        return len(self._frame)
+
+    def pieces(self) -> Iterator[pd.DataFrame]:
+        yield self._frame
+
+    def combinations(self, columns: Sequence[str]) -> Any:
+        return super().combinations("", columns)
+
+    def _whole(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        return self._frame if columns is None else self._frame[list(columns)]
 
 
 def _cast(cells: Any, wanted: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from in_a_step import asked, outcome_of
+from in_a_step import Ask, asked, outcome_of
 
 from pamola_tasks.errors import ConfigurationError
 
@@ -89,3 +89,31 @@ def test_a_piece_may_have_more_text_than_a_part_of_an_arrow_array_takes(tmp_path
         **ENGINE,
     )
     assert run.success, run.error
+
+
+def test_auto_takes_it_where_most_rows_have_a_combination_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tables beyond `memory_limit_mb`; the combinations are the same."""
+    from pamola_tasks_tables import in_duckdb
+
+    taken: list[str] = []
+    real = in_duckdb.InDuckDB.__init__
+
+    def noted(self: Any, ctx: Any, dtypes: Any, pieces: Any, names: Any, entity: Any = ()) -> None:
+        taken.extend(names)
+        real(self, ctx, dtypes, pieces, names, entity)
+
+    def run(ctx: Any) -> list[int]:
+        view = ctx.run.tables.of(ctx)
+        return [sum(view.class_sizes("people", [name])[1].tolist()) for name in ("own", "shared")]
+
+    monkeypatch.setattr(in_duckdb.InDuckDB, "__init__", noted)
+    rows = 150_000
+    pd.DataFrame({"own": range(rows), "shared": [n % 1_000 for n in range(rows)]}).to_parquet(
+        tmp_path / "people.parquet"
+    )
+    found = outcome_of(run, tmp_path, "people.parquet", memory_limit_mb=1)
+    assert found.success, found.error
+    assert taken == ["own"]
+    assert Ask.answer == [rows, 1_000]

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import Project, Redactor
     from pamola_tasks_config.env_file import EnvFile
 
+_OF_THE_MACHINE = "a quarter of this machine's memory"
+
 
 @attrs.frozen(kw_only=True)
 class Resolved:
@@ -199,12 +201,16 @@ def _origins(winners: Mapping[KeyPath, Entry], keys: TaskKeys, redact: Redactor)
     for path, entry in winners.items():
         # Overridden values are shown as written: their references are not looked up.
         lower = tuple(origin(path, other, other.value) for other in entry.overridden)
-        shown = keys.memory_limit_mb if path == ("memory_limit_mb",) else entry.shown  # null stands for a number
-        found[dotted(path)] = origin(path, entry, shown, lower)
+        found[dotted(path)] = origin(path, entry, entry.shown, lower)
+        if path == ("memory_limit_mb",) and entry.typed is None:  # which says that nothing is set
+            shown = (found[dotted(path)], *lower)
+            found[dotted(path)] = Origin(
+                value=keys.memory_limit_mb, layer="default", place=_OF_THE_MACHINE, overridden=shown
+            )
     for path, value in leaves({field.name: plain(getattr(keys, field.name)) for field in attrs.fields(TaskKeys)}):
         covered = any(path[:length] in winners for length in range(1, len(path) + 1))
         if not covered and not (value == {} and any(leaf[: len(path)] == path for leaf in winners)):
-            place = "a quarter of this machine's memory" if path == ("memory_limit_mb",) else "built in"
+            place = _OF_THE_MACHINE if path == ("memory_limit_mb",) else "built in"
             found[dotted(path)] = Origin(value=value, layer="default", place=place)
     return found
 

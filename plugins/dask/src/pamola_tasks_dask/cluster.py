@@ -16,7 +16,7 @@ from pamola_tasks.errors import OperationError
 from pamola_tasks_dask import worker
 from pamola_tasks_dask.checking import check
 from pamola_tasks_dask.connection import Connection, connect, within
-from pamola_tasks_dask.errors import ClusterError, WorkerLost
+from pamola_tasks_dask.errors import ClusterError, ClusterLost, WorkerLost
 from pamola_tasks_dask.sealing import Replies, seal
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Cluster:
         self._name = os.urandom(16).hex()
         self._lock = threading.RLock()
         self._connection: Connection | None = None
-        self._refused: ClusterError | None = None
+        self._refused: ClusterError | ClusterLost | None = None
         self._workers: dict[str, _Worker] = {}
         self._passed_over: set[str] = set()
         self._attempts: dict[str, _Attempt] = {}
@@ -188,7 +188,7 @@ class Cluster:
                 return
             if self._connection.client.status != "running":  # Dask forgets the tasks of clients that it has lost
                 lost = f"the connection to the scheduler {self._connection.address} was lost"
-                self._refused = ClusterError(f"{lost}: run the same command again, which skips what is finished")
+                self._refused = ClusterLost(f"{lost}: run the same command again, which skips what is finished")
                 raise self._refused
             if now - self._looked < _LOOK:
                 return

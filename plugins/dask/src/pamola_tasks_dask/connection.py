@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import ssl
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
+from cryptography import x509
 from distributed import Client, Security
 
 from pamola_tasks.errors import PamolaTaskError
@@ -106,13 +109,32 @@ def _read(files: Files, name: str, path: str) -> str:
         raise ClusterError(f"dask.security.{name}: the file cannot be read: {_reason(error)}") from error
     if name == "key" and mode & 0o077:
         raise ClusterError("dask.security.key: the file can be read by others: run `chmod 600` on it")
+    if name != "key":
+        _check_dates(name, text)
     return text
+
+
+def _check_dates(name: str, text: str) -> None:
+    """Refuse certificates that are not valid now: the other side would say no more than that it does not take them."""
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode("ascii"))
+    except ValueError as error:
+        raise ClusterError(f"dask.security.{name}: the file has no certificate in PEM that can be read") from error
+    now = datetime.now(UTC)
+    for each in certificates:
+        begin, end = each.not_valid_before_utc, each.not_valid_after_utc
+        if end < now:
+            raise ClusterError(f"dask.security.{name}: the certificate expired on {end:%Y-%m-%d %H:%M} UTC: renew it")
+        if begin > now:
+            raise ClusterError(f"dask.security.{name}: the certificate is valid from {begin:%Y-%m-%d %H:%M} UTC on")
 
 
 def _reason(error: BaseException) -> str:
     """Why, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {error.verify_message}"
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
 
 

@@ -120,7 +120,7 @@ class AnonymizeOperation(Operation):
             `warn` publishes them with a warning, `avoid` takes the next best values, or `*`.
         ties: Where sensitive values are protected: `random` lets the system's randomness decide between nearly equal
             classes, so that no class shows what its sensitive values forbade (Wong and others, VLDB 2007); `fixed`
-            gives the same release each time.
+            gives the same release each time, in other projects, too.
         direct_identifiers: Columns that identify a person: dropped.
         insensitive_attributes: Columns that are harmless, whatever they look like: left as they are.
         unconfirmed: Columns whose roles here were proposed by a program, as `pamola-task assess` drafts them: the
@@ -260,7 +260,8 @@ class AnonymizeOperation(Operation):
         metrics = figures(self, release, grouping, rows)
         metrics |= representatives(self, ctx, table.kept, release)
         metrics |= randomness(self, promise)
-        metrics |= isolation(self, ctx, table.kept, release, grouping)
+        metrics |= {"released_in_parts": table.cut} if table.cut else {}
+        metrics |= isolation(self, ctx, table.isolated(self, release, grouping), grouping)
         values = {
             name: SensitiveValues.of(release.coded[name], self.distinguish, release.times)
             for name in self.sensitive_attributes

@@ -100,6 +100,10 @@ class Counted:
         domain, codes = encode(cells, count)
         return domain, np.bincount(codes, weights=count, minlength=domain.size + 1).astype(np.int64)
 
+    def cells(self, name: str) -> tuple[pd.Series[Any], Ints]:
+        """The different cells of a column, a missing one last, and how many records have each; it is then forgotten."""
+        return self._columns.pop(name).joined()
+
     def values(self, name: str) -> tuple[pd.Series[Any], Ints]:
         """The different cells of a column that are there, and how many records have each; it is then forgotten."""
         column = self._columns.pop(name)

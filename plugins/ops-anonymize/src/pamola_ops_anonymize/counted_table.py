@@ -2,12 +2,14 @@
 
 Classes depend on which combinations of quasi-identifiers and sensitive values a table has, and how many records have
 each. These are counted piece by piece (service `tables`), the strategies run on them as they do on records, and the
-table is read once more to give every record the cells of its combination. Where records themselves are units (persons,
+table is read once more to give every record the cells of its combination. Where they are too many for memory, too, the
+domain is cut into parts that are released one by one (`in_parts`). Where records themselves are units (persons,
 populations, strategies that group records), the columns that decide are read whole, and no others.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,9 +24,12 @@ from pamola_tasks.errors import DataError, DataRefused
 from .counted_registration import CountedRegistration
 from .domains import Ints, counted
 from .generalization import as_text
+from .in_parts import InParts, bytes_of_row, refuse
+from .isolation import Isolated, isolated_in
 from .located import Located
 from .persons import holds_names
 from .release import Release, anonymized
+from .row_ids import Numbered, row_ids_file
 from .sampled import Sample
 from .verdict import Knowable
 from .whole_table import WholeTable, told_of_repeats
@@ -46,6 +51,7 @@ class CountedTable:
         rows: How many records the table has.
         kept: Once there is a release, the distinct combinations that it was made of, or the records in the columns that
             decide, by its row labels.
+        cut: Where parts of the table were released one by one, what is said of that.
     """
 
     def __init__(self, ctx: OperationContext, dataset: str) -> None:
@@ -55,6 +61,9 @@ class CountedTable:
         sample = Sample.of(ctx, dataset)
         self.judged, self.rows = sample.frame, sample.records
         self.kept = pd.DataFrame()
+        self.cut: dict[str, Any] = {}
+        self._parts: InParts | None = None
+        self._times: Ints | None = None
         self._columns: list[str] = []
         self._dropped: list[Hashable] = []
         self._values: dict[Any, tuple[int, int]] = {}
@@ -67,7 +76,10 @@ class CountedTable:
         self._refuse(operation, promise)
         self._columns, self._dropped = list(operation.quasi_identifiers), list(dropped)
         self._ctx.stage("counting")
-        self.kept, self._times = self._counted(operation)
+        found = self._counted(operation)
+        if isinstance(found, int):
+            return self._in_parts(operation, promise, found)
+        self.kept, self._times = found
         settings = attrs.evolve(operation.settings_for(self._ctx, promise, self.kept), stage=self._ctx.stage)
         self.kept = self.kept[[*self._columns, *operation.sensitive_attributes]]
 
@@ -76,22 +88,53 @@ class CountedTable:
 
         return anonymized(self.kept, self._columns, operation.k, settings, progress, self._times)
 
-    def _counted(self, operation: Any) -> tuple[pd.DataFrame, Ints | None]:
-        """The combinations, and how many records have each; or the records in the columns that decide."""
+    def _in_parts(self, operation: Any, promise: Promise, combinations: int) -> Release:
+        """The release of more combinations than memory holds."""
+        ctx, limit = self._ctx, self._ctx.config.memory_limit_mb
+        said = (
+            f"{self._dataset} has {combinations:,} combinations of {', '.join(self._deciding(operation))} in"
+            f" {self.rows:,} records, more than memory_limit_mb ({limit} MiB) has room for"
+        )
+        refuse(operation, promise, self._registration.columns, said)
+        settings = operation.settings_for(ctx, promise, self.judged[:0])
+        self._parts = InParts(ctx, self._tables, self._dataset, self.judged, self._most(operation))
+        release = self._parts.released(operation, settings, self._dropped, combinations, self.rows)
+        self.cut, self._dropped = self._parts.said, []
+        return release
+
+    def _deciding(self, operation: Any) -> list[str]:
+        return list(dict.fromkeys([*self._columns, *operation.sensitive_attributes]))
+
+    def _most(self, operation: Any) -> int:
+        """How many combinations memory holds."""
+        limit: int = self._ctx.config.memory_limit_mb * 2**20
+        return max(limit // bytes_of_row(self.judged, self._deciding(operation)), 1)
+
+    def _counted(self, operation: Any) -> tuple[pd.DataFrame, Ints | None] | int:
+        """The combinations, and how many records have each; or the records in the columns that decide.
+
+        Only how many combinations there are, where these are too many for memory.
+        """
         decide = [*self._columns, *operation.sensitive_attributes]
         whole = operation.strategy not in STRATEGIES or operation.person_columns or operation.population is not None
         if whole:
             columns = list(dict.fromkeys([*decide, *operation.person_columns]))
             return self._ctx.data.frame(self._dataset, columns), None
-        found = self._tables.combinations(self._dataset, decide).read_pandas()
-        limit, takes = self._ctx.config.memory_limit_mb, found.memory_usage(deep=True).sum() >> 20
-        if takes > limit:
-            raise DataError(
-                f"{self._dataset} has {len(found):,} combinations of {', '.join(decide)} in {self.rows:,} records:"
-                f" they take {takes:,} MiB, more than memory_limit_mb ({limit} MiB). Generalize columns of many values"
-                f" first (GeneralizeOperation), leave some out of `quasi_identifiers`, or raise the limit"
-            )
+        stream, most = self._tables.combinations(self._dataset, decide), self._most(operation)
+        batches, count = [], 0
+        for batch in stream:
+            count += batch.num_rows
+            batches.append(batch)
+            if count > most:
+                batches.clear()
+        if count > most:
+            return count
+        found = pa.Table.from_batches(batches, stream.schema).to_pandas()
         return found.iloc[:, :-1], found.iloc[:, -1].to_numpy(dtype=np.int64)
+
+    def isolated(self, operation: Any, release: Release, grouping: Grouping) -> Isolated:
+        """The isolated records of the release."""
+        return self._parts.isolated if self._parts else isolated_in(operation, self.kept, release, grouping)
 
     def repeats(self, operation: Any, identifiers: Sequence[Any], release: Release, grouping: Grouping) -> str | None:
         """Warn, and say it, where counting records counts a person several times: a direct identifier repeats."""
@@ -122,31 +165,30 @@ class CountedTable:
         if registers:
             registration.register.begin()
         coded = release.coded
-        row_of = np.full(len(self.kept), -1, dtype=np.int64)
-        row_of[coded.index] = np.arange(len(coded))
-        located: Located | _InOrder = _InOrder()
-        if self._times is not None:
-            # for the register sensitive values have to be found, too; for cells one of their combinations is enough
-            located = Located(self.kept, list(self.kept.columns) if registers else columns, self._dataset)
-            row_of = row_of[located.rows(self.kept)]
-            if not registers:
-                self.kept = self.kept.iloc[:0]  # what has been found in it is known, and memory is scarce
+        found = _Found(self.kept, coded, None if self._times is None else self._located(columns, registers))
+        if self._times is not None and not registers:
+            self.kept = self.kept.iloc[:0]  # what has been found in it is known, and memory is scarce
         cells = {name: coded[name] for name in columns}
 
-        def as_texts(piece: pd.DataFrame) -> pd.DataFrame:
+        def finished(piece: pd.DataFrame) -> pd.DataFrame:
+            piece = piece if numbered is None else numbered.taken(piece)
+            if ctx.data.format_of(operation.output_dataset) != "parquet":
+                return piece
             return piece.assign(**{name: as_text(piece[name]) for name in columns})
 
         pa.default_memory_pool().release_unused()  # what was counted until now took more than what comes
-        finish = as_texts if ctx.data.format_of(operation.output_dataset) == "parquet" else None
         seen = np.zeros(grouping.classes, dtype=np.int64)
         others = [name for name in shown if name not in columns]
         keys: list[Ints] = []
 
-        def recoded(piece: pd.DataFrame) -> pd.DataFrame:
-            combination = located.rows(piece)
+        def counting(piece: pd.DataFrame) -> pd.DataFrame:
+            combination = found.combinations(piece)
             if registers:
                 registration.see(piece, combination)
-            row = row_of[combination]
+            piece = piece if numbered is None else numbered.added(piece)
+            return recoded(piece, found.row_of[combination])
+
+        def recoded(piece: pd.DataFrame, row: Ints) -> pd.DataFrame:
             released = np.flatnonzero(row >= 0)
             row = row[released]
             group = grouping.group[row]
@@ -158,9 +200,16 @@ class CountedTable:
 
         self._ctx.stage("writing")
         sorted_by = None if operation.keep_order else "cells"
-        record = self._tables.rewrite(
-            self._dataset, recoded, operation.output_dataset, sorted_by=sorted_by, finish=finish
-        )
+        target = operation.output_dataset
+        with contextlib.ExitStack() as stack:
+            numbered: Numbered | None = None
+            if operation.row_id:
+                numbered = Numbered(stack.enter_context(row_ids_file(ctx, operation)), self.judged.columns)
+            if self._parts:
+                pieces = self._parts.pieces(recoded)
+                record = self._tables.write(target, pieces, sorted_by=sorted_by, finish=finished)
+            else:
+                record = self._tables.rewrite(self._dataset, counting, target, sorted_by=sorted_by, finish=finished)
         if not np.array_equal(seen, counted(grouping.group, len(seen), release.times)):
             raise DataRefused(
                 f"{operation.output_dataset} has other classes, as it is written, than were counted in"
@@ -171,6 +220,10 @@ class CountedTable:
         releases = registration.compare(release, grouping)
         registration.written(record)
         return releases
+
+    def _located(self, columns: list[str], registers: bool) -> Located:
+        # for the register sensitive values have to be found, too; for cells one of their combinations is enough
+        return Located(self.kept, list(self.kept.columns) if registers else columns, self._dataset)
 
     def knowable(self, release: Release, columns: Sequence[str], grouping: Grouping) -> Knowable:
         """What is measured on all columns that look knowable, counted while the release was written."""
@@ -205,7 +258,6 @@ class CountedTable:
         chance = protects and bool(self._registration.columns)
         asked = {
             f"`update: {operation.update}`": operation.update != "none",
-            "`row_id`": operation.row_id,
             "`ties: random` with a register of releases (set `ties: fixed`, or `register: false`)": chance,
         }
         takes = self._registration.bytes >> 20
@@ -222,14 +274,28 @@ class CountedTable:
             )
 
 
-class _InOrder:
-    """Finds the records of pieces by their order."""
+class _Found:
+    """The rows of a release that records of its input have.
 
-    def __init__(self) -> None:
+    Args:
+        kept: The combinations or records that were released.
+        coded: The release, by their row labels.
+        located: Finds combinations; records are found by their order.
+    """
+
+    def __init__(self, kept: pd.DataFrame, coded: pd.DataFrame, located: Located | None) -> None:
+        self.row_of: Ints = np.full(len(kept), -1, dtype=np.int64)  #: of each of them, -1 for none
+        self._located = located
         self._before = 0
+        if len(kept):
+            self.row_of[coded.index] = np.arange(len(coded))
+            if located is not None:
+                self.row_of = self.row_of[located.rows(kept)]
 
-    def rows(self, piece: pd.DataFrame) -> Ints:
-        """The places of the records of the next piece."""
+    def combinations(self, piece: pd.DataFrame) -> Ints:
+        """The places of the records of the next piece among them."""
+        if self._located is not None:
+            return self._located.rows(piece)
         found = np.arange(self._before, self._before + len(piece), dtype=np.int64)
         self._before += len(piece)
         return found

@@ -84,7 +84,9 @@ def invariant(
     usable = complete if settings.nulls == "suppress" else np.ones(len(frame), dtype=bool)
     signatures, continued = _signatures(earlier_releases(registration, frame, columns, ctx), codes, values, m)
     order = np.flatnonzero(usable)
-    order = order[np.argsort(persons[order], kind="stable")]  # which new records are taken first: nobody can tell
+    # which new records are taken first: only who has the register's key can tell, unless all is to be repeatable
+    places = registration.places_of_persons() if settings.ties == "fixed" else persons
+    order = order[np.argsort(places[order], kind="stable")]
     buckets = buckets_of(codes[order], [signatures[row] for row in order], len(values.hashes), m, k)
     for bucket in buckets:
         bucket.records = {value: [int(order[each]) for each in found] for value, found in bucket.records.items()}
@@ -193,8 +195,10 @@ def _completed(
     coded, own = release.coded, group[release.coded.index.to_numpy()]
     start = np.argsort(own, kind="stable")
     bounds = np.searchsorted(own[start], np.arange(len(signature_of) + 1))
-    seed = int.from_bytes(registration.register.key_for(f"counterfeits of {len(coded)}")[:8])
-    rng = np.random.default_rng(seed)  # the same for the same table, and unknown without the register's key
+    # the same for the same table, and unknown without the register's key, unless all is to be repeatable
+    secret = operation.ties == "random"
+    seed = int.from_bytes(registration.register.key_for(f"counterfeits of {len(coded)}")[:8]) if secret else len(coded)
+    rng = np.random.default_rng(seed)
     chosen: dict[Any, list[int]] = {name: [] for name in coded.columns}
     example: dict[int, int] = {}
     hashes = registration.value_hashes(coded)[sensitive]

@@ -75,14 +75,11 @@ class Isolated:
     records: int
 
 
-def isolation(
-    operation: Any, ctx: OperationContext, table: pd.DataFrame, release: Any, grouping: Grouping
-) -> dict[str, Any]:
-    """What `AnonymizeOperation` says of isolated records, in metrics; a warning where there are any.
+def isolated_in(operation: Any, table: pd.DataFrame, release: Any, grouping: Grouping) -> Isolated:
+    """Count the isolated records of a release.
 
     Args:
         operation: The operation.
-        ctx: Where to warn.
         table: The input that was anonymized, by the row labels of the release.
         release: The `Release`.
         grouping: Its classes.
@@ -93,7 +90,18 @@ def isolation(
         real = np.flatnonzero(coded.index >= 0)
         persons = grouping.persons and grouping.persons.taken(real)
         coded, grouping = coded.iloc[real], Grouping.of(coded.iloc[real], columns, persons)
-    found = isolated(table[columns].loc[coded.index], coded, columns, grouping)
+    return isolated(table[columns].loc[coded.index], coded, columns, grouping)
+
+
+def isolation(operation: Any, ctx: OperationContext, found: Isolated, grouping: Grouping) -> dict[str, Any]:
+    """What `AnonymizeOperation` says of isolated records, in metrics; a warning where there are any.
+
+    Args:
+        operation: The operation.
+        ctx: Where to warn.
+        found: The isolated records.
+        grouping: The classes of the release.
+    """
     meaning = "no published end of an interval or member of a set is the value of one record alone in its class"
     if found.classes:
         many = found.classes != 1

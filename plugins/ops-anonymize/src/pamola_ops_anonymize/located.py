@@ -32,7 +32,7 @@ class Located:
         self._numbered: dict[str, Ints] = {}  # by column, the keys so far, where these are numbered anew
         key, span = np.zeros(len(frame), dtype=np.int64), 1
         for name in columns:
-            codes, values = _distinct(frame[name])
+            codes, values = distinct_values(frame[name])
             self._values[name] = values
             if span * (len(values) + 1) >= _WIDEST:
                 self._numbered[name], key = np.unique(key, return_inverse=True)
@@ -55,7 +55,7 @@ class Located:
         """
         key = np.zeros(len(piece), dtype=np.int64)
         for name, values in self._values.items():
-            codes, found = _distinct(piece[name])
+            codes, found = distinct_values(piece[name])
             place = np.append(values.get_indexer(found), len(values))[codes]
             if (place < 0).any():
                 raise self._changed()
@@ -77,7 +77,7 @@ class Located:
         return DataError(f"{self._dataset} has records that it had not when it was counted: it changes as it is read")
 
 
-def _distinct(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], pd.Index[Any]]:
+def distinct_values(column: pd.Series[Any]) -> tuple[npt.NDArray[Any], pd.Index[Any]]:
     """Codes of a column's values, -1 for missing ones, and the values, such that equal ones are one domain's value."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         written, texts = pd.factorize(np.array([str(level) for level in column.cat.categories], dtype=object))

@@ -235,7 +235,11 @@ class Registration:
 
     def hashes_of_persons(self, part: pd.DataFrame) -> Hashes:
         """Of records whose they are, by some columns together; 0 where a cell is missing."""
-        return self._hashes(_together(part).where(part.notna().all(axis=1)), "persons", missing=0)
+        return self._hashes(_of_persons(part), self.register.key_for("persons"), missing=0)
+
+    def places_of_persons(self) -> Hashes:
+        """Of the records of the input numbers that put persons into an order, the same with the key of any register."""
+        return self._hashes(_of_persons(self._frame[self.columns[0]]), b"places of persons")
 
     @cached_property
     def _origins(self) -> Hashes:
@@ -243,17 +247,19 @@ class Registration:
 
     def hashes_of_origins(self, frame: pd.DataFrame) -> Hashes:
         """Of records the quasi-identifiers."""
-        return self._hashes(_together(frame[self._operation.quasi_identifiers]), "origins")
+        texts = _together(frame[self._operation.quasi_identifiers])
+        return self._hashes(texts, self.register.key_for("origins"))
 
     def value_hashes(self, frame: pd.DataFrame) -> dict[str, Hashes]:
         """Of records the sensitive attributes."""
-        return {name: self._hashes(frame[name], "values") for name in self._operation.sensitive_attributes}
+        key = self.register.key_for("values")
+        return {name: self._hashes(frame[name], key) for name in self._operation.sensitive_attributes}
 
-    def _hashes(self, column: pd.Series[Any], use: str, missing: int | None = None) -> Hashes:
+    def _hashes(self, column: pd.Series[Any], key: bytes, missing: int | None = None) -> Hashes:
         """Keyed hashes of 64 bits of the cells, as a reader distinguishes them; of missing ones as of empty texts."""
         codes, texts = distinct_texts(column)
         shown = [*all_as_read(texts).to_pylist(), ""]
-        digests = keyed_hash(self.register.key_for(use))(shown)
+        digests = keyed_hash(key)(shown)
         hashes = np.array([int.from_bytes(digest[:8]) or 1 for digest in digests], dtype=np.uint64)
         if missing is not None:
             hashes[-1] = missing
@@ -325,6 +331,11 @@ class Registration:
         if told["persons_below_k"] or found.persons:
             also = f", and {attributes} persons follows for certain" if found.persons else ""
             self._ctx.warn(f"{operation.output_dataset}: {alone}{also}. Compared with {listed}")
+
+
+def _of_persons(part: pd.DataFrame) -> pd.Series[Any]:
+    """One text for whose each record is; missing where a cell is."""
+    return _together(part).where(part.notna().all(axis=1))
 
 
 def _together(part: pd.DataFrame) -> pd.Series[Any]:

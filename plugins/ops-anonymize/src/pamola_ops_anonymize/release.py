@@ -170,7 +170,7 @@ def anonymized(
     """
     columns = list(quasi_identifiers)
     settings.stage("partitioning")
-    table = Table.of(frame, columns, times=times)
+    table = Table.of(frame, columns, times=times, universe=settings.universe)
     sizes_before = table.weights
     if settings.persons is not None:
         sizes_before = settings.persons.in_classes(table.combination, len(sizes_before))
@@ -179,7 +179,7 @@ def anonymized(
         complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
     kept = frame if complete.all() else frame.loc[complete]
     if settings.population is not None or not complete.all():
-        table = Table.of(frame, columns, settings.population, complete, times)
+        table = Table.of(frame, columns, settings.population, complete, times, settings.universe)
     importance = np.array([float(settings.importance.get(column, 1.0)) for column in columns])
     importance /= importance.mean()
     unstated = HierarchySource(suppress=settings.strategy == "suppression")

@@ -13,6 +13,7 @@ from .domains import Domain, Ints
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines, suppression_hierarchy
 from .persons import PersonRecords, Persons
 from .ties import Ties
+from .universe import Universe
 
 Strategy = Literal["mondrian", "hierarchy", "microaggregation", "suppression"]
 Recoding = Literal["local", "full-domain"]
@@ -78,6 +79,7 @@ class Settings:
         person_records: Whether all records of a person are in one class, or each may be in another.
         classes: The class of each record to be grouped, `OUTSIDE` for none, where they were found already.
         stage: Called with each stage of the work as it begins.
+        universe: Where a part of a table is anonymized, the quasi-identifiers of all of it.
     """
 
     strategy: Strategy = "mondrian"
@@ -106,3 +108,4 @@ class Settings:
 
     classes: Ints | None = None
     stage: Callable[[str], object] = str
+    universe: Mapping[str, Universe] | None = None

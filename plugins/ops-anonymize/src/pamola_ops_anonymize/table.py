@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from .domains import Codes, Domain, Ints, Mask, combinations, counted, encode
 from .persons import Persons
+from .universe import Universe
 
 
 @attrs.frozen(eq=False)
@@ -45,12 +46,17 @@ class Table:
         population: pd.DataFrame | None = None,
         grouped: Mask | None = None,
         times: Ints | None = None,
+        universe: Mapping[str, Universe] | None = None,
     ) -> Table:
-        """Encode the quasi-identifiers of the records that are `grouped`, all of them unless given."""
+        """Encode the quasi-identifiers of the records that are `grouped`, all of them unless given.
+
+        Where the frame is a part of a table, `universe` has the columns of that.
+        """
         records = len(frame)
         if population is not None:
             frame = pd.concat([frame[list(columns)], population[list(columns)]], ignore_index=True)
-        domains, codes = map(list, zip(*(encode(frame[column], times) for column in columns), strict=True))
+        found = (universe[name].encoded(frame[name]) if universe else encode(frame[name], times) for name in columns)
+        domains, codes = map(list, zip(*found, strict=True))
         if grouped is not None and not grouped.all():
             taken = np.flatnonzero(np.append(grouped, np.ones(len(frame) - records, dtype=bool)))
             codes = [row.take(taken) for row in codes]

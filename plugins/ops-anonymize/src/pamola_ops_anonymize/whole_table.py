@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pandas as pd
 
+from .isolation import Isolated, isolated_in
 from .persons import least_persons, repeated, smallest_class
 from .registering import Registration
 from .release import Release
+from .row_ids import ROW_ID, lines, row_ids_file
 from .row_order import by_cells
 from .updating import release_of
 from .verdict import Knowable
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from .conditions import Promise
     from .measures import Grouping
 
-ROW_ID = "row_id"
-
 
 class WholeTable:
     """What `AnonymizeOperation` releases, all of it in memory.
@@ -31,6 +31,7 @@ class WholeTable:
         judged: The records by which it is judged what columns look like: all of them.
         rows: How many there are.
         kept: Once there is a release, the table that it was made of, without dropped columns, by its row labels.
+        cut: Nothing: it is released as one.
     """
 
     def __init__(self, ctx: OperationContext, dataset: str) -> None:
@@ -39,6 +40,7 @@ class WholeTable:
         self.judged: pd.DataFrame = ctx.data.frame(dataset)
         self.rows = len(self.judged)
         self.kept = pd.DataFrame()
+        self.cut: dict[str, Any] = {}
 
     def released(
         self, operation: Any, promise: Promise, dropped: Sequence[Hashable], identifying: Sequence[Any]
@@ -67,6 +69,10 @@ class WholeTable:
         self._ctx.warn(said)
         return said
 
+    def isolated(self, operation: Any, release: Release, grouping: Grouping) -> Isolated:
+        """The isolated records of the release."""
+        return isolated_in(operation, self.kept, release, grouping)
+
     def knowable(self, release: Release, columns: Sequence[str], grouping: Grouping) -> Knowable:
         """What is measured on all columns that look knowable."""
         return Knowable.of(release, columns, grouping)
@@ -86,14 +92,8 @@ class WholeTable:
             output = output.iloc[by_cells(release.coded)]
         self._registration.written(ctx.data.write(operation.output_dataset, output.reset_index(drop=True)))
         if operation.row_id:
-            with ctx.artifact(
-                f"{operation.output_dataset}_row_ids",
-                "csv",
-                f"Which record of {operation.input_dataset} each record of {operation.output_dataset} is: not to be"
-                f" released",
-                category="internal",
-            ) as file:
-                file.write(("\n".join([ROW_ID, *map(str, output.index.tolist())]) + "\n").encode())
+            with row_ids_file(ctx, operation) as file:
+                file.write(f"{ROW_ID}\n".encode() + lines(output.index.tolist()))
         return releases
 
 

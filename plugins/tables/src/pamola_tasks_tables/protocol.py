@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     import numpy.typing as npt
@@ -93,6 +94,42 @@ class TableView(Protocol):
             finish: Gives for a piece that is in its place the piece that is written, with as many rows: what is sorted
                 as categories may so be written as text.
         """
+
+    def write(
+        self,
+        out: str,
+        pieces: Iterable[pd.DataFrame],
+        *,
+        sorted_by: Literal["cells"] | None = None,
+        finish: Change | None = None,
+    ) -> DatasetRecord:
+        """Write a table that comes in pieces; arguments as for `rewrite`."""
+
+    def divided(
+        self, name: str, part_of: Callable[[pd.DataFrame], Ints], parts: int, *, columns: Sequence[str] | None = None
+    ) -> AbstractContextManager[Sequence[Part]]:
+        """The rows of a table in parts, which are read from it once and wait on the disk while the context is open.
+
+        Args:
+            name: The dataset.
+            part_of: Gives for a piece (index from 0) the part of each of its rows, from 0 to `parts` - 1, int64.
+            parts: How many parts there are.
+            columns: The columns to read; all unless given.
+        """
+
+
+class Part(Protocol):
+    """Some rows of a table."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+
+    def pieces(self) -> Iterator[pd.DataFrame]:
+        """The rows in the order of the table, index from 0 in each piece; as often as it is called."""
+
+    def combinations(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """The distinct combinations of cells of the part, as `TableView.combinations` has them."""
 
 
 def weight_name(columns: Sequence[Any]) -> str:

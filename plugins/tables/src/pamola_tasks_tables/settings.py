@@ -14,7 +14,9 @@ class TablesSettings:
     Attributes:
         engine: `pieces` counts with pandas, `duckdb` with DuckDB (extra `duckdb`), which writes to the disk what memory
             has no room for, unless the run encrypts. `auto` takes DuckDB where it is installed, the run does not
-            encrypt, and the columns that are counted take more than `memory_limit_mb`. Results are the same.
+            encrypt, the columns that are counted take more than `memory_limit_mb`, and their first 100,000 rows show
+            that at least half as many combinations as rows are to be expected: of fewer, `pieces` takes less CPU.
+            Results are the same.
     """
 
     engine: Literal["auto", "pieces", "duckdb"] = "auto"

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from pamola_tasks_tables.kinds import Kind
 from pamola_tasks_tables.order import combined
+from pamola_tasks_tables.stored import Rows, Stored
 
 if TYPE_CHECKING:
     from pamola_tasks_tables.protocol import Ints
@@ -32,18 +31,14 @@ class _Run:
     """Rows that are sorted.
 
     Attributes:
-        path: Where they are.
+        stored: Where they are.
         order: What was known of the order of each column.
-        dtypes: Those of the columns as they are stored.
-        as_objects: Columns of which numbers of objects are stored.
         first: The first row of each batch.
         opened: The file.
     """
 
-    path: str
+    stored: Stored
     order: list[tuple[bool, bool]]
-    dtypes: list[Any]
-    as_objects: list[bool]
     first: pd.DataFrame
     opened: Any = None
 
@@ -62,41 +57,36 @@ class Sorter:
         self._batch = max(_LEAST, math.isqrt(rows))
         self._waiting: list[pd.DataFrame] = []
         self._runs: list[_Run] = []
-        self._kinds: list[Kind] | None = None
+        self._table = Rows(spill)
 
     def add(self, piece: pd.DataFrame) -> None:
         """Take rows; they keep their order where their cells are the same."""
-        if self._kinds is None:
-            self._kinds = [Kind() for _ in piece.columns]
-        columns = [kind.see(piece.iloc[:, place]) for place, kind in enumerate(self._kinds)]
-        piece = _beside([column.reset_index(drop=True) for column in columns], piece.columns, len(piece))
+        piece = self._table.hold(piece)
         for start in range(0, max(len(piece), 1), self._rows):
             self._waiting.append(piece.iloc[start : start + self._rows])
             if sum(map(len, self._waiting)) >= self._rows:
-                self._runs.append(self._run(self._together(self._waiting)))
+                self._runs.append(self._run(self._table.together(self._waiting)))
                 self._waiting.clear()
 
     def sorted(self) -> Iterator[pd.DataFrame]:
         """All rows, once all are there, in pieces."""
-        for rows in self._in_pieces():
-            columns = [kind.shown(rows.iloc[:, place]) for place, kind in enumerate(self._known)]
-            yield _beside(columns, rows.columns, len(rows))
+        yield from map(self._table.shown, self._in_pieces())
 
     def _in_pieces(self) -> Iterator[pd.DataFrame]:
         if not self._runs:
             if self._waiting:
-                yield self._in_order(self._together(self._waiting))
+                yield self._in_order(self._table.together(self._waiting))
             return
         if self._waiting:
-            self._runs.append(self._run(self._together(self._waiting)))
+            self._runs.append(self._run(self._table.together(self._waiting)))
             self._waiting.clear()
         for number, run in enumerate(self._runs):
             if run.order != self._order():  # objects came later that have no order among these
-                self._runs[number] = self._run(self._together([self._read(run, range(len(run.first)))]))
+                self._runs[number] = self._run(self._table.together([self._read(run, range(len(run.first)))]))
         yield from self._merged()
 
     def _merged(self) -> Iterator[pd.DataFrame]:
-        firsts = self._together([run.first for run in self._runs])
+        firsts = self._table.together([run.first for run in self._runs])
         key, place = self._key(firsts), 0
         keys: list[Ints] = []  # of the first row of each batch of each run
         for run in self._runs:
@@ -130,7 +120,7 @@ class Sorter:
         count = sum(map(len, parts))
         if not count:
             return None
-        rows = self._together([*parts, *(row for _, row in (low, high) if row is not None)])
+        rows = self._table.together([*parts, *(row for _, row in (low, high) if row is not None)])
         key = self._key(rows)
         within = np.ones(count, dtype=bool)
         if low[1] is not None:
@@ -146,49 +136,29 @@ class Sorter:
         for run, of_run in zip(self._runs, keys, strict=True):
             start, end = (int(np.searchsorted(of_run, number, side)) for side in ("left", "right"))
             for place in range(max(start - 1, 0), end, step):
-                rows = self._together([self._read(run, range(place, min(place + step, end)))])
-                key = self._key(self._together([row, rows]))
+                rows = self._table.together([self._read(run, range(place, min(place + step, end)))])
+                key = self._key(self._table.together([row, rows]))
                 yield rows.take(np.flatnonzero(key[1:] == key[0])).reset_index(drop=True)
 
     def _run(self, rows: pd.DataFrame) -> _Run:
         rows = self._in_order(rows)
-        stored = [kind.stored(rows.iloc[:, place]) for place, kind in enumerate(self._known)]
-        table = pa.Table.from_arrays([array for array, _ in stored], names=list(map(str, range(len(stored)))))
-        path = self._spill.write(table, self._batch)
-        dtypes, as_objects = [kind.dtype for kind in self._known], [flag for _, flag in stored]
-        return _Run(path, self._order(), dtypes, as_objects, rows.iloc[:: self._batch].copy())
+        stored = self._table.store(rows, self._batch)
+        return _Run(stored, self._order(), rows.iloc[:: self._batch].copy())
 
     def _read(self, run: _Run, batches: Iterable[int]) -> pd.DataFrame:
         if run.opened is None:
-            run.opened = self._spill.read(run.path)
-        table = pa.Table.from_batches([run.opened.get_batch(number) for number in batches])
-        stored = zip(self._known, table.columns, run.dtypes, run.as_objects, strict=True)
-        return _beside([kind.restored(*each) for kind, *each in stored], run.first.columns, table.num_rows)
-
-    @property
-    def _known(self) -> list[Kind]:
-        return self._kinds or []
+            run.opened = self._spill.read(run.stored.path)
+        return self._table.read(run.stored, run.opened, batches)
 
     def _order(self) -> list[tuple[bool, bool]]:
-        return [kind.order for kind in self._known]
+        return [kind.order for kind in self._table.kinds]
 
     def _key(self, rows: pd.DataFrame) -> Ints:
-        found = (kind.ranks(rows.iloc[:, place]) for place, kind in enumerate(self._known))
+        found = (kind.ranks(rows.iloc[:, place]) for place, kind in enumerate(self._table.kinds))
         return combined(found, len(rows), ordered=True)
 
     def _in_order(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows.take(np.argsort(self._key(rows), kind="stable")).reset_index(drop=True)
-
-    def _together(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-        """Rows one after the other, with the dtypes that all of the table has."""
-        columns = [kind.together([frame.iloc[:, place] for frame in frames]) for place, kind in enumerate(self._known)]
-        return _beside(columns, frames[0].columns, sum(map(len, frames)))
-
-
-def _beside(columns: Sequence[pd.Series[Any]], names: pd.Index[Any], rows: int) -> pd.DataFrame:
-    frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(rows))
-    frame.columns = names
-    return frame
 
 
 def regular(pieces: Iterable[pd.DataFrame], size: int) -> Iterator[pd.DataFrame]:

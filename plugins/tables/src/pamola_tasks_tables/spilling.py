@@ -21,7 +21,7 @@ def _prefix(ctx: OperationContext) -> str:
 
     That is removed when the attempt ends; what a killed run leaves is removed before the task runs again.
     """
-    return f"{ctx._staged.expect()}/tables-{os.urandom(6).hex()}"
+    return f"{ctx.scratch}/tables-{os.urandom(6).hex()}"
 
 
 @contextlib.contextmanager
@@ -80,5 +80,10 @@ class Spill:
 
     def read(self, path: str) -> Any:
         """A file of which batches are read (`get_batch`); it stays open until all are removed."""
-        file = self._open.enter_context(self._files.open(path, "state"))
-        return pa.ipc.open_file(pa.PythonFile(file, "r"))
+        return self._open.enter_context(self.reading(path))
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[Any]:
+        """The same, open within the block."""
+        with self._files.open(path, "state") as file:
+            yield pa.ipc.open_file(pa.PythonFile(file, "r"))

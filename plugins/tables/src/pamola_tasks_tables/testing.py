@@ -45,6 +45,13 @@ def refusal(act: Callable[[], object]) -> str:
     return ""
 
 
+def _rows(piece: pd.DataFrame) -> list[tuple[str | None, int]]:
+    return [
+        (None if town != town or town is None else town, int(age))
+        for town, age in zip(piece["town"], piece["age"], strict=True)
+    ]
+
+
 class AskTables(Operation):
     """Let the contract ask for the tables of a step."""
 
@@ -127,6 +134,28 @@ class TablesContract(ServiceContract):
         assert (max(seen), sum(seen)) == (5, len(ROWS)), "the pieces are others"
         assert record.rows == sum(age > 20 for _, age in ROWS), "the record has another number of rows"
         assert self.outcome.record.outputs[0].rows == record.rows
+
+    @pytest.mark.parametrize("size", [1, 100])
+    def test_a_table_is_divided(self, kernel: Kernel, size: int) -> None:
+        """`divided` gives the rows of each part in their order, as often as asked, and the combinations of each."""
+
+        def part_of(piece: pd.DataFrame) -> Any:
+            return (piece["age"] > 20).to_numpy().astype("int64") * 2
+
+        def asked(view: Any) -> list[Any]:
+            with view.divided("people", part_of, 3) as parts:
+                found = [[row for piece in part.pieces() for row in _rows(piece)] for part in parts]
+                again = [sum(map(len, part.pieces())) for part in parts]
+                counted = [part.combinations(["town", "age"]).read_all().to_pylist() for part in parts]
+                return [found, [again, [part.rows for part in parts]], counted]
+
+        found, sizes, counted = self.ask(kernel, asked, size)
+        expected = [[row for row in ROWS if row[1] <= 20], [], [row for row in ROWS if row[1] > 20]]
+        assert found == expected, "the parts are others"
+        assert sizes == [list(map(len, expected))] * 2, "the parts have other sizes"
+        for rows, of_part in zip(expected, counted, strict=True):
+            weights = {(each["town"], each["age"]): each["weight"] for each in of_part}
+            assert weights == Counter(rows), "the combinations of a part are others"
 
     def test_the_canonical_order_is_of_the_whole(self, kernel: Kernel) -> None:
         """Sorted by cells, the rows of all pieces are in one order, missing cells before all."""
