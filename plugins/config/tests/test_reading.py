@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from counted_work import calls, grows_evenly
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -324,7 +325,7 @@ def test_whatever_a_file_holds_only_our_errors_come_out(form: str) -> None:
         ]
     )
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=examples(400), deadline=None)
     @given(st.lists(pieces, max_size=30).map("".join))
     def check(text: str) -> None:
         try:

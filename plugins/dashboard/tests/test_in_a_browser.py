@@ -28,7 +28,10 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 AXE = importlib.util.find_spec("axe_playwright_python")  # which has axe-core with it
 LONG = "PAMOLA_DASHBOARD_SECONDS" in os.environ
 SECONDS = float(os.environ.get("PAMOLA_DASHBOARD_SECONDS", "3"))
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to show the page")
+pytestmark = [
+    pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to show the page"),
+    pytest.mark.xdist_group("dashboard"),  # what its tests share is made once
+]
 
 SLOW = """
 import json, os, time

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("dashboard")  # what its tests share is made once
+
 
 @pytest.fixture(scope="module")
 def runs(dashboard: Any) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,7 +129,7 @@ def lines(rows: list[dict[str, Any]]) -> io.BytesIO:
     return io.BytesIO("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(records(), st.integers(1, 12))
 def test_every_value_of_a_file_is_read_as_it_stands_there_whole_and_in_pieces(
     rows: list[dict[str, Any]], size: int
@@ -146,7 +147,7 @@ def test_every_value_of_a_file_is_read_as_it_stands_there_whole_and_in_pieces(
     assert plain(JSON.read(array, None, {})) == present(as_read(rows))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(records())
 def test_any_json_reader_finds_in_a_written_file_what_the_frame_holds(rows: list[dict[str, Any]]) -> None:
     frame = JSON_LINES.read(lines(rows), None, {})
@@ -160,7 +161,7 @@ def test_any_json_reader_finds_in_a_written_file_what_the_frame_holds(rows: list
         assert all(list(row) == list(frame.columns) for row in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=10) | st.sampled_from(ODD_LINES), max_size=4))
 def test_with_the_extra_lines_are_read_as_without_it(found: list[str]) -> None:
     file = "\n".join(found).encode()

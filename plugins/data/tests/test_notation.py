@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from fuzzing import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +45,7 @@ def test_moments_are_read_in_the_format_that_they_are_written_in(format: str, mo
 DIGITS = st.text("0123456789.-/: ", max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(cells=st.lists(DIGITS, min_size=1, max_size=40))
 def test_other_texts_are_no_dates(cells: list[str]) -> None:
     def expected(cell: str) -> datetime.datetime | None:
@@ -58,7 +59,7 @@ def test_other_texts_are_no_dates(cells: list[str]) -> None:
     assert notation.by_format(column(cells), "%d.%m.%Y").to_pylist() == [expected(cell) for cell in cells]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     moments=st.lists(
         st.datetimes(datetime.datetime(1, 1, 3), datetime.datetime(9999, 12, 29)), min_size=1, max_size=40
@@ -88,7 +89,7 @@ def test_every_complete_form_of_iso_8601_is_the_same_moment(moments: list[Any], 
     assert found.to_pylist() == [at - delta for at in moments]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     cells=st.lists(st.text("0123456789.,'+-e ", max_size=12), min_size=1, max_size=40),
     marks=st.sampled_from([(",", "."), (".", ","), (",", ""), (".", "'"), (",", " "), (".", ".")]),

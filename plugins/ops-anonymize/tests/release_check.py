@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-MANY = 250 if "PAMOLA_FUZZ" in os.environ else 100  # random tables for what holds of any
+MANY = 250 if "PAMOLA_FUZZ" in os.environ else 50  # random tables for what holds of any
 
 
 def with_row_ids(released: pd.DataFrame, folder: Path) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fuzzing import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from release_check import covers
@@ -116,7 +117,7 @@ numbers = st.lists(st.integers(-50, 50) | st.floats(-1e9, 1e9), max_size=80)
 texts = st.lists(st.sampled_from("abcdefghijklmnop"), max_size=80)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @example(values=[0] * 8 + [2, 41, 1.6591112613677979, 73741781.82560897, 999999999.9999999], floor=13, nulls=0)
 @given(values=numbers | texts, floor=st.integers(2, 15), nulls=st.integers(0, 20))
 def test_no_bar_of_the_table_as_it_was_rests_on_fewer_records_than_the_floor(

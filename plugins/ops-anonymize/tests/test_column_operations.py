@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alone import done, in_a_run, run, written
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -403,7 +404,7 @@ def test_a_pattern_hides_its_groups_wherever_they_stand_and_all_of_a_match_witho
     assert written(tmp_path, "people_masked")["phone"].tolist() == [masked]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(text=st.text(max_size=20), first=st.integers(0, 5), last=st.integers(0, 5))
 def test_a_partial_mask_shows_no_more_than_asked(text: str, first: int, last: int) -> None:
     if first == last == 0:

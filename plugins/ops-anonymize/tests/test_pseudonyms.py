@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from alone import in_a_run, outcome_of
+from fuzzing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> bytes:
     return KEY
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.text(st.characters(), max_size=80) | st.none(), max_size=20), st.binary(min_size=16, max_size=100))
 def test_pseudonyms_are_those_of_the_standard_library(values: list[str | None], secret: bytes) -> None:
     same(Pseudonymizer(secret).column(pd.Series(values, dtype=object)), values, secret)

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from alone import done, in_a_run, outcome_of, run
+from fuzzing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -125,7 +126,7 @@ def test_blank_values_are_missing_ones(tmp_path: Path) -> None:
 SPELLINGS = ["HIV", "hiv", " HIV", "hiv\u200b", "flu", "FLU", "Ménière", "Me\u0301nie\u0300re", "cold", "", " "]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.sampled_from(SPELLINGS)), min_size=1, max_size=40))
 def test_diversity_is_that_of_the_normalized_values_and_distances_are_no_smaller(
     rows: list[tuple[str, str | None]],
@@ -193,7 +194,7 @@ def test_classes_are_as_spelled_and_never_larger_than_a_reader_sees_them(tmp_pat
 # ---------------------------------------------------------------- the rule itself
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=6), unique=True, max_size=20))
 def test_the_three_ways_to_ask_agree(texts: list[str]) -> None:
     shown = [as_read(text) for text in texts]

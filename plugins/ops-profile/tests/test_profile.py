@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
+from fuzzing import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ def test_a_column_is_counted_right() -> None:
     assert (profile.rare_values, profile.rare_records) == (2, 4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @example(values=[0.0] * 8 + [2, 41, 1.6591112613677979, 73741781.82560897, 999999999.9999999], floor=13)
 @given(
     values=st.lists(st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6), max_size=120),
@@ -60,7 +61,7 @@ def test_no_number_of_a_profile_rests_on_fewer_records_than_the_floor(values: li
     assert sum(counts[value] for value in counts if counts[value] < floor) == profile.rare_records
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @example(values=[0.0] * 30 + [7.0], floor=10)
 @given(
     values=st.lists(st.integers(0, 12).map(float) | st.floats(-1e3, 1e3) | st.just(np.inf), max_size=150),
@@ -164,7 +165,7 @@ def test_equal_tables_have_equal_profiles_whatever_the_order_of_their_rows(adult
     assert as_json(attrs.asdict(first)) == as_json(attrs.asdict(second))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     rows=st.lists(
         st.tuples(
