@@ -226,7 +226,8 @@ def class_described(name: str) -> type:
 
 
 def without_meaning(name: str, keys: Set[str] = frozenset()) -> list[str]:
-    """Public attributes of a type, but for configuration keys, that neither a comment nor a docstring explains.
+    """Public attributes of a type, but for configuration keys, that neither a comment nor a docstring explains, and
+    methods of protocols.
 
     One whose type is a public type of the same name (`places: Places`) is explained by that; so is what a protocol is
     said to have as another class documents it.
@@ -235,6 +236,7 @@ def without_meaning(name: str, keys: Set[str] = frozenset()) -> list[str]:
     (node,), lines = ast.parse(source).body, source.split("\n")
     assert isinstance(node, ast.ClassDef)
     doc, found = ast.get_docstring(node) or "", []
+    is_protocol = "Protocol" in map(ast.unparse, node.bases)
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             attribute, annotation = item.target.id, ast.unparse(item.annotation)
@@ -244,6 +246,10 @@ def without_meaning(name: str, keys: Set[str] = frozenset()) -> list[str]:
             explained = explained or annotation == "".join(map(str.capitalize, attribute.split("_")))
         elif isinstance(item, ast.FunctionDef) and any(ast.unparse(each) == "property" for each in item.decorator_list):
             attribute, explained = item.name, bool(ast.get_docstring(item))
+        elif isinstance(item, ast.FunctionDef) and is_protocol:
+            attribute = item.name
+            explained = bool(ast.get_docstring(item) or comment_of(source, item))
+            explained = explained or bool(documented_elsewhere(class_described(name), attribute))
         else:
             continue
         explained = explained or attribute in keys or bool(re.search(rf"\b{attribute}\b", doc)) or "documents it" in doc
@@ -275,7 +281,7 @@ def described(cls: type, page: str) -> Iterator[str]:
             signature = signature_of(item)
             if is_property:
                 signature = signature.replace("()", "").replace(" ->", ":")
-            doc = ast.get_docstring(item)
+            doc = ast.get_docstring(item) or comment_of(source, item) or documented_elsewhere(cls, item.name)
             if shown and doc:
                 yield from code("\n".join(shown))
                 shown = []
@@ -287,6 +293,24 @@ def described(cls: type, page: str) -> Iterator[str]:
     if shown:
         yield from code("\n".join(shown))
     yield from links_to(names_in(node) - {cls.__name__}, page)
+
+
+def comment_of(source: str, method: ast.FunctionDef) -> str:
+    """What a comment `#:` behind a method without a body says of it, or above it."""
+    lines = source.split("\n")
+    above, own = lines[method.lineno - 2].strip(), lines[(method.end_lineno or method.lineno) - 1]
+    found = own.partition("  #: ")[2] or (above.removeprefix("#: ") if above.startswith("#: ") else "")
+    return f"{found[:1].upper()}{found[1:]}." if found else ""
+
+
+def documented_elsewhere(cls: type, method: str) -> str:
+    """The docstring of a method in the class that documents a protocol, as the protocol's docstring says."""
+    doc = inspect.getdoc(cls) or ""
+    named = re.search(r"`(pamola_tasks[\w.]*)\.([A-Z]\w+)`", doc) if "document" in doc else None
+    if named is None:
+        return ""
+    found = inspect.getattr_static(getattr(import_module(named[1]), named[2]), method, None)
+    return inspect.cleandoc(getattr(found, "__doc__", None) or "")
 
 
 def field_lines(source: list[str], field: ast.AnnAssign) -> Iterator[str]:

@@ -32,9 +32,9 @@ class Output(Protocol):
     Texts are printed with control and bidi characters escaped, since names come from data and files.
     """
 
-    def heading(self, text: str) -> None: ...
-    def note(self, text: str) -> None: ...
-    def warn(self, text: str) -> None: ...
+    def heading(self, text: str) -> None: ...  #: a line above facts, in bold
+    def note(self, text: str) -> None: ...  #: a line of what goes beside the facts, on stderr
+    def warn(self, text: str) -> None: ...  #: a warning, on stderr
 
     def print_json(self, document: Any) -> None:
         """Print the one JSON document of a command that was called with `--json`."""

@@ -31,8 +31,8 @@ class DataSource(Protocol):
             named with file and column, never with values.
     """
 
-    def names(self) -> list[str]: ...
-    def add_dataframe(self, name: str, frame: Any) -> None: ...
+    def names(self) -> list[str]: ...  #: all, in the order added
+    def add_dataframe(self, name: str, frame: Any) -> None: ...  #: a name for a frame in memory
 
     def has_dataset(self, name: str) -> bool:
         """Whether there is a dataset of this name and, for a file, whether the file is there."""

@@ -27,8 +27,8 @@ class PathGuard(Protocol):
 
     @property
     def root(self) -> Path: ...
-    def stat(self, name: str) -> Stat: ...
-    def exists(self, name: str) -> bool: ...
+    def stat(self, name: str) -> Stat: ...  #: of a regular file; FileNotFoundError where there is none
+    def exists(self, name: str) -> bool: ...  #: whether there is such a file or folder
 
     def extended(self, roots: Iterable[Path]) -> PathGuard:
         """The same guard with further roots, from which files may be read."""
@@ -89,7 +89,7 @@ class Encryption(Protocol):
     def mode(self) -> str: ...
     @property
     def key_id(self) -> str: ...
-    def get_encryption_info(self) -> dict[str, Any]: ...
+    def get_encryption_info(self) -> dict[str, Any]: ...  #: for reports: mode, algorithm, key id; no key
     def cleanup(self) -> None: ...
 
     def writer(self, raw: IO[bytes], *, role: str, task_id: str) -> IO[bytes]:
@@ -167,7 +167,8 @@ class Files(Protocol):
     """Opens and publishes files by name, safely, in one way: `run.files`, `project.files`.
 
     Names are relative to the project's root, or absolute and within an allowed root. Everything refused raises
-    `PathSecurityError`. What each method does is documented with `pamola_tasks.storage.files.Files`.
+    `PathSecurityError`. What each method does is documented with `pamola_tasks.storage.files.Files`;
+    `stat`, `exists`, `iter`, `mkdirs`, `replace`, `unlink` and `remove_tree` do what those of `PathGuard` do.
     """
 
     guard: PathGuard  #: what paths are checked and files are opened by

@@ -23,11 +23,11 @@ class Redactor(Protocol):
     text that cannot be redacted is withheld whole.
     """
 
-    def __call__(self, text: str) -> str: ...
-    def hides(self, key: str) -> bool: ...
-    def register(self, secret: Secret | str) -> None: ...
-    def add_pattern(self, pattern: str | re.Pattern[str]) -> None: ...
-    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None: ...
+    def __call__(self, text: str) -> str: ...  #: the text without secrets
+    def hides(self, key: str) -> bool: ...  #: whether what has this key is a secret
+    def register(self, secret: Secret | str) -> None: ...  #: hide a text from now on
+    def add_pattern(self, pattern: str | re.Pattern[str]) -> None: ...  #: hide what it matches
+    def add_predicate(self, is_secret_key: Callable[[str], bool]) -> None: ...  #: hide what has such a key
 
     def value(self, value: Any, key: str = "") -> Any:
         """A copy of a nested value that is safe to write as JSON: of dicts, lists, texts, numbers and None only."""
@@ -80,9 +80,9 @@ class History(Protocol):
     It may have `records()`, of all runs, newest first; and `notes(key, proven=…)`, given by `note(run, key, facts)`.
     """
 
-    def run_started(self, run: Any) -> None: ...
-    def step_finished(self, run: Any, step: str, status: str, seconds: float) -> None: ...
-    def run_finished(self, run: Any) -> None: ...
+    def run_started(self, run: Any) -> None: ...  #: record that it runs, before its first step
+    def step_finished(self, run: Any, step: str, status: str, seconds: float) -> None: ...  #: record how a step ended
+    def run_finished(self, run: Any) -> None: ...  #: record how it ended
 
     def find_latest_execution(self, task_id: str, success_only: bool = True) -> dict[str, Any] | None:
         """The newest record of a task, or None."""
@@ -95,12 +95,14 @@ class Progress(Protocol):
     `close` leaves the terminal as it was.
     """
 
-    def set_total_operations(self, total: int) -> None: ...
+    def set_total_operations(self, total: int) -> None: ...  #: how many steps the plan has
     def start_operation(
         self, name: str, total: int = 0, description: str | None = None, unit: str = "items", leave: bool = False
-    ) -> Any: ...
+    ) -> Any: ...  #: a step begins; `name` is its id
+    #: a step came further
     def update_operation(self, name: str, steps: float = 1, postfix: Mapping[str, Any] | None = None) -> None: ...
     def set_operation_total(self, name: str, total: float, unit: str = "items") -> None: ...
+    #: a step has ended
     def complete_operation(self, name: str, success: bool = True, metrics: Mapping[str, Any] | None = None) -> None: ...
     def close(self) -> None: ...
 
@@ -111,6 +113,7 @@ class Reporter(Protocol):
     A task adds operations of its own beside its steps, files that it made itself, and metrics of the whole task.
     """
 
+    #: what a task did beside its steps
     def add_operation(self, name: str, status: str = "success", details: Mapping[str, Any] | None = None) -> None: ...
     def add_artifact(
         self,
@@ -121,8 +124,8 @@ class Reporter(Protocol):
         tags: Sequence[str] | None = None,
         group_name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-    ) -> None: ...
-    def add_metric(self, name: str, value: Any) -> None: ...
+    ) -> None: ...  #: a file that a task made itself, by its path relative to the project or absolute
+    def add_metric(self, name: str, value: Any) -> None: ...  #: a metric of the whole task
 
     def add_task_summary(
         self,

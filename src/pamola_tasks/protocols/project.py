@@ -241,10 +241,11 @@ class Directories(Protocol):
     def get_directory(self, dir_type: str) -> Path:
         """One directory; an unknown type raises `DirectoryManagerError`."""
 
+    #: where a file of a task belongs; folders are made
     def get_artifact_path(
         self, artifact_name: str, artifact_type: str = "json", subdir: str = "output", include_timestamp: bool = True
     ) -> Path: ...
-    def clean_temp_directory(self) -> bool: ...
+    def clean_temp_directory(self) -> bool: ...  #: empty it; whether that worked
 
 
 @attrs.frozen(kw_only=True)
@@ -287,7 +288,7 @@ class Lock(Protocol):
     def release(self) -> None:
         """Let go; nothing happens where it is not held."""
 
-    def is_running(self, task_id: str) -> bool: ...
+    def is_running(self, task_id: str) -> bool: ...  #: whether a process has locked it
     def holder(self, task_id: str) -> LockHolder | None:
         """The process that holds the lock of a task; None if unlocked, or unknown."""
 
