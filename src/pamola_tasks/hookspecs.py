@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
     from pamola_tasks.plan import Plan, Step
     from pamola_tasks.protocols import Config, KernelView, Project, RunServices, Task
-    from pamola_tasks.record import Artifact, DatasetRecord, OperationResult
+    from pamola_tasks.record import Artifact, DatasetRecord, OperationResult, SavedStep
     from pamola_tasks.secret import Secret
 
     Objections = Iterable[str] | str | None
@@ -301,6 +301,13 @@ def pamola_run_operation(kernel: KernelView, operation: Operation, arguments: Ma
 
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> Mapping[str, str]:
     """Add parts to a step's fingerprint: when one changes, the step runs again. `reading NAME: …` is how it is read."""
+
+
+def pamola_check_skip(run: RunServices, step: Step, saved: SavedStep) -> Objections:
+    """Object to skipping a finished step: what it left outside the project is no longer there. It then runs again.
+
+    Asked when its fingerprint and files are as they were. `saved` is what was recorded, metrics included.
+    """
 
 
 def pamola_run_step(run: RunServices, step: Step) -> OperationResult:

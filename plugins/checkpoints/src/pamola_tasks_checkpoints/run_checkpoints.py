@@ -87,7 +87,7 @@ class RunCheckpoints:
         saved = self._usable.get(step.id)
         if saved is None:
             return "" if step.id in self._loaded else self.doubted().get(step.id, "")
-        if reasons := self._reasons(saved, parts):
+        if reasons := self._reasons(step, saved, parts):
             return "; ".join(reasons)
         if step.id in self._needed:
             dropped = ", ".join(output.name for output in saved.outputs if output.kind == DROPPED)
@@ -100,7 +100,7 @@ class RunCheckpoints:
         self._offer(saved)
         return attrs.evolve(saved, metrics=kept_metrics(run.files, saved))
 
-    def _reasons(self, saved: SavedStep, parts: dict[str, str]) -> list[str]:
+    def _reasons(self, step: Step, saved: SavedStep, parts: dict[str, str]) -> list[str]:
         """Why a step cannot be skipped to its record, in words; empty where it can."""
         if ENCRYPTION_KEY in saved.fingerprint:
             parts[ENCRYPTION_KEY] = self._key_at_hand()
@@ -108,6 +108,10 @@ class RunCheckpoints:
             return reasons
         if saved.step_id not in self._intact:  # hashed once, until a step has run
             if reasons := self.verify(saved) or self._locked(saved):
+                return reasons
+            known = attrs.evolve(saved, metrics=kept_metrics(self._run.files, saved))
+            plugins = self._run.kernel.plugins
+            if reasons := plugins.objections("pamola_check_skip", run=self._run, step=step, saved=known):
                 return reasons
             self._intact.add(saved.step_id)
         return []
@@ -125,7 +129,7 @@ class RunCheckpoints:
         for step in plan if dropped else ():
             saved, needs = usable.get(step.id), plan.needs(step)
             known = all(name in usable and name not in running for name in needs)
-            if saved and (step.id in left_out or (known and not self._reasons(saved, self._fingerprint(step)))):
+            if saved and (step.id in left_out or (known and not self._reasons(step, saved, self._fingerprint(step)))):
                 self._offer(saved)
             elif step.id not in left_out:
                 running.append(step.id)

@@ -26,6 +26,12 @@ class ReadsAsWritten:
         dtype = self.schema(name)[column]
         return values_as(texts, dataset.kinds.get(column), dtype, dataset.stated, dataset.zones.get(column))
 
+    def cell_text(self, value: Any) -> str | None:
+        """A cell of several values, such as an object of JSON, as the text that it is in a dataset."""
+        from pamola_tasks_data.cells import text_of
+
+        return text_of(value)
+
     def written_text(self, name: str, file: IO[bytes]) -> TextFile | None:
         """The text of a dataset's file, which `open_raw` gave, decoded as a CSV file is; None of another format."""
         dataset = self._dataset(name)

@@ -11,6 +11,7 @@ import click
 
 from pamola_tasks.errors import UnknownTaskError, UsageError
 from pamola_tasks_data.delimiters import LIKE_DATA
+from pamola_tasks_data.origin import is_address
 from pamola_tasks_data.source import DataSource
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _datasets(
             run = cli.kernel.services(file, upto="data_source")
         except UnknownTaskError as error:
             raise UsageError(f"there is no file {file}, and {error}") from None
-        for dataset in run.config.input_datasets:
+        for dataset in (name for name, path in run.config.input_datasets.items() if not is_address(path)):
             yield _own(run.data_source), dataset, run.record.warnings
         return
     kernel = cli.kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.errors import DataError, PathSecurityError
@@ -13,10 +14,21 @@ if TYPE_CHECKING:
     from pamola_tasks_data.verified import VerifiedFile
 
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 def input_files(run: RunServices) -> dict[str, str]:
     """Where each input is, by the dataset's name."""
     named = {**run.config.auxiliary_datasets, **run.config.input_datasets}
-    return {name: _place_of(run, str(path)) for name, path in named.items()}
+    return {name: _place_of(run, str(path)) for name, path in named.items() if not is_address(path)}
+
+
+def is_address(path: object) -> bool:
+    """Whether an input is not a file but something elsewhere, such as a table of a database: `postgresql://…`.
+
+    A plugin adds the step that reads it (`pamola_modify_plan`) and writes the dataset.
+    """
+    return isinstance(path, str) and _ADDRESS.match(path) is not None
 
 
 def _place_of(run: RunServices, path: str) -> str:

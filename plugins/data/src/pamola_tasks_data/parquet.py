@@ -97,7 +97,7 @@ def schema(file: IO[bytes], options: Mapping[str, Any]) -> dict[str, str]:
 def write(frames: Iterable[pd.DataFrame], file: IO[bytes], options: Mapping[str, Any]) -> int:
     """Write frames with the same columns; the first one's types hold for all. Returns the number of rows."""
     rows = 0
-    tables = map(to_table, frames)
+    tables = (frame if isinstance(frame, pa.Table) else to_table(frame) for frame in frames)
     first = next(tables, None)
     if first is None:
         return rows
@@ -114,6 +114,11 @@ def as_read(frame: pd.DataFrame) -> pd.DataFrame:
     """What `read` would give of a file that `write` made of this frame."""
     table = _flat(as_stored(to_table(frame)), {})
     return to_frame(table, [f.name for f in table.schema if table.column(f.name).null_count])
+
+
+def flat_frame(table: Any) -> pd.DataFrame:
+    """What `read` would give of a file that has just this table: the same dtypes, whatever cells are missing."""
+    return to_frame(_flat(as_stored(table), {}), table.column_names)
 
 
 class _Columns:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pamola_tasks.errors import PamolaTaskError
 from pamola_tasks.parameters import closest
 from pamola_tasks_data.column_lineage import ColumnLineage, Missing
-from pamola_tasks_data.origin import input_files, is_output, writer_of
+from pamola_tasks_data.origin import input_files, is_address, is_output, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +47,13 @@ def _files(run: RunServices, plan: Plan, unreadable: Mapping[str, str]) -> Itera
     """Inputs that steps read, and whose file is not there or has no header that can be read."""
     files = input_files(run)
     for name in dict.fromkeys(name for step in plan for name in step.reads if plan.writer_of(name) is None):
-        path = files.get(name)
+        path, key = files.get(name), "input_datasets" if name in run.config.input_datasets else "auxiliary_datasets"
+        stated = run.config.get(f"{key}.{name}")
+        if is_address(stated) and name not in run.options.datasets:
+            scheme = stated.partition(":")[0]
+            yield run.config.problem_at((key, name), f"no installed plugin reads {scheme}:// (dataset {name})")
         if path is None or name in run.options.datasets or (run.dry and is_output(run, path)):
             continue
-        key = "input_datasets" if name in run.config.input_datasets else "auxiliary_datasets"
         if not _is_absent(run, path):
             if name in unreadable:
                 yield run.config.problem_at((key, name), unreadable[name])

@@ -48,7 +48,8 @@ class DataWriter:
         """Write a dataset to one file.
 
         Args:
-            frame: A DataFrame, or an iterable of DataFrames with the same columns, written one after the other.
+            frame: A DataFrame, or an iterable of DataFrames or of Arrow tables with the same columns, written one after
+                the other. What Arrow has types for is stored in Parquet as it is.
             path: The file, relative to the project's root or absolute and inside it; or a folder, with a `/` at its
                 end, in which the file gets the dataset's name and the extension of the format.
             role: What the file is.
@@ -64,7 +65,7 @@ class DataWriter:
         writer = self._formats[format]
         if path.endswith("/"):
             path += f"{name}.{writer.extension}"
-        frames = _Watched(frame)
+        frames = _Watched(frame, as_frames=self._formats.key(format) != "parquet")
         try:
             with self._files.create(path, cast("Role", role)) as file:
                 rows = writer.write(frames, cast("IO[bytes]", file), self._options)
@@ -91,9 +92,10 @@ class DataWriter:
 class _Watched:
     """Frames on their way to a format: at least one, and all with the same columns, which are noted."""
 
-    def __init__(self, frames: Any) -> None:
+    def __init__(self, frames: Any, as_frames: bool) -> None:
         import pandas as pd
 
+        self._as_frames = as_frames
         self._frame_type = pd.DataFrame
         self.whole = isinstance(frames, pd.DataFrame)
         self._frames: Iterable[Any] = [frames] if self.whole or not isinstance(frames, Iterable) else frames
@@ -102,14 +104,21 @@ class _Watched:
     def __iter__(self) -> Iterator[Any]:
         frame = None
         for frame in self._frames:
-            if isinstance(frame, self._frame_type):
+            if hasattr(frame, "column_names"):  # a table of Arrow
+                self._check_columns(tuple(frame.column_names))
+                if self._as_frames:
+                    from pamola_tasks_data.parquet import flat_frame
+
+                    frame = flat_frame(frame)
+            elif isinstance(frame, self._frame_type):
                 levels = [name for name in frame.index.names if name is not None]
                 columns = tuple(str(name) for name in (*levels, *frame.columns))
-                if self.columns not in (None, columns):
-                    raise DataError(
-                        "pieces of one dataset have different columns: they must be the same, in the same order"
-                    )
-                self.columns = columns
+                self._check_columns(columns)
             yield frame
         if frame is None:
             raise DataError("nothing to write: pass at least an empty frame")
+
+    def _check_columns(self, columns: tuple[str, ...]) -> None:
+        if self.columns not in (None, columns):
+            raise DataError("pieces of one dataset have different columns: they must be the same, in the same order")
+        self.columns = columns

@@ -1,0 +1,1 @@
+"""Tables of databases as datasets of pamola-tasks. What it adds is in `plugin`."""

@@ -1,0 +1,111 @@
+"""The steps that read a table of a database, and that write one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pamola_tasks import Operation, OperationContext, OperationResult, reads, writes
+from pamola_tasks.errors import DataError
+from pamola_tasks_sql.address import Address
+from pamola_tasks_sql.connecting import connected, database_of, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from pamola_tasks_sql.reading import TableReader
+
+
+class ReadTableOperation(Operation):
+    """Read a table of a database, or the rows of a query, as they are at one moment.
+
+    Attributes:
+        source: `postgresql://DATABASE?table=SCHEMA.TABLE`, or `?query=…` with a query in the form of URLs; DATABASE is
+            a name under `sql.databases` in the project file.
+        output_dataset: The dataset that is written: a copy that all later steps of the run read.
+    """
+
+    category = "data"
+    source: str
+    output_dataset: str = writes()
+
+    @property
+    def address(self) -> Address:
+        """What is read."""
+        return Address.of(self.source)
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Stream the rows into the dataset."""
+        from pamola_tasks_sql.reading import TableReader
+
+        address = self.address
+        database = database_of(ctx.config, address.database)
+        with connected(ctx.config, address.database, reads=True) as connection, explained(str(address)):
+            ctx.stage("looking at the table")
+            reader = TableReader(connection, address, database.fingerprint)
+            found, order = reader.fingerprint(), reader.order
+            ctx.stage("reading")
+            cell_text = getattr(ctx.run.data_source, "cell_text", None)
+            if cell_text is None:
+                raise DataError("the data service of this run takes no tables of databases: use pamola-tasks-data")
+            pieces = self._counted(ctx, reader, cell_text, found.count)
+            written = ctx.data.write(self.output_dataset, pieces)
+        if not order:
+            ctx.warn(f"{address}: the query has no ORDER BY, so its rows may come in another order the next time")
+        return OperationResult.success(
+            metrics={
+                "source": str(address),
+                "rows": found.count,
+                "fingerprint": found.text,
+                "changes_seen_by": found.how,
+                "order": order or "not determined",
+                "sha256": written.sha256,
+            }
+        )
+
+    def _counted(
+        self, ctx: OperationContext, reader: TableReader, cell_text: Callable[[Any], str | None], expected: int
+    ) -> Iterator[Any]:
+        rows = 0
+        for table in reader.tables(cell_text):
+            yield table
+            rows += table.num_rows
+            ctx.progress(rows, expected, "rows")
+        if rows != expected:
+            raise DataError(f"{self.address}: {rows:,} rows came, and it has {expected:,}")
+
+
+class WriteTableOperation(Operation):
+    """Write a dataset into a table of a database, in one transaction: whole, or the table stays as it was.
+
+    Attributes:
+        input_dataset: The dataset.
+        target: `postgresql://DATABASE?table=SCHEMA.TABLE`, which is made, or replaced if there is one; DATABASE is a
+            name under `sql.databases` in the project file, which has to list the table under `write`.
+    """
+
+    category = "data"
+    input_dataset: str = reads()
+    target: str
+
+    @property
+    def address(self) -> Address:
+        """What is written."""
+        return Address.of(self.target)
+
+    def execute(self, ctx: OperationContext) -> OperationResult:
+        """Stream the dataset into a new table, and put that in the place of the old one."""
+        from pamola_tasks_sql.writing import write
+
+        address = self.address
+        with connected(ctx.config, address.database, reads=False) as connection, explained(str(address)):
+            found = write(ctx, connection, address, self.input_dataset)
+        return OperationResult.success(
+            metrics={
+                "target": str(address),
+                "sha256": ctx.run.data_source.describe(self.input_dataset).sha256,
+                "rows": found.count,
+                "fingerprint": found.text,
+                "changes_seen_by": found.how,
+            }
+        )

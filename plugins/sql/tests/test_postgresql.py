@@ -1,0 +1,226 @@
+"""From a table of a PostgreSQL server into a table of it: values, order, what is done again, and what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+TABLE = """create table people (
+    id int primary key, small smallint, large bigint, amount numeric(12, 2), exact numeric, odd numeric, cash money,
+    born date, seen timestamptz, noted timestamp, woken time, stay interval, flag bool, share real, ratio float8,
+    name text, code char(4), kind varchar(9), raw bytea, uid uuid, tags text[], scores numeric[], facts jsonb,
+    plain json, address inet)"""
+ROW = r"""insert into people values (%s, 3, 9000000000, 1.50, 12345678901234567890.123, 'NaN', 12.5,
+    '1931-02-28', '2024-03-31 02:30+02', '2024-01-01 00:00', '12:13:14.5', '1 mon 2 days', true, 1.5, 0.1,
+    'Ümlaut "q", NA', 'ab', 'xy', '\x0102', '6f1d9f4e-96f5-4f0c-a8b5-0c5b9c0b1d11', '{a,"b c",null}', '{1.50,2}',
+    '{"b": 1, "a": [1, 2.50, null]}', '{"z": "ü", "a":12345678901234567890.5}', '10.0.0.1/8')"""
+TASK = """\
+input_datasets: {people: "postgresql://clinic?table=people"}
+sql: {outputs: {people_dropped: "postgresql://clinic?table=out_people"}}
+operations:
+  - DropOperation: {input_dataset: people, columns: [kind]}
+"""
+
+
+def test_a_table_becomes_a_table(cli, project: Path, server):
+    """Values and types come back; nothing changed is skipped, and each change of either table is seen."""
+    server(
+        "drop table if exists people, out_people",
+        TABLE,
+        *(ROW % number for number in (2, 3, 1)),
+        "insert into people (id) values (4)",
+        "create role reader",
+        "create table out_people (old int)",
+        "grant select on out_people to reader with grant option",
+    )
+    (project / "configs/people.yaml").write_text(TASK)
+    done = cli("run", "people", "--set", "chunk_size=2", "--set", "memory_limit_mb=2000", cwd=project, code=0)
+    assert "3 done" in done.stdout
+    (types,) = server(
+        "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)"
+        " from pg_attribute where attrelid = 'out_people'::regclass and attnum > 0 and not attisdropped"
+    )
+    assert types[0] == (
+        "id integer, small smallint, large bigint, amount numeric, exact numeric, odd text, cash numeric, born date,"
+        " seen timestamp with time zone, noted timestamp without time zone, woken time without time zone, stay text,"
+        " flag boolean, share real, ratio double precision, name text, code text, raw text, uid text, tags text,"
+        " scores text, facts text, plain text, address text"
+    )
+    rows = server("select row_to_json(q)::text from (select * from out_people order by ctid) q")
+    first, last = json.loads(rows[0][0]), json.loads(rows[3][0])
+    assert [json.loads(row)["id"] for (row,) in rows] == [1, 2, 3, 4], "not in the order of the primary key"
+    assert {value for key, value in last.items() if key != "id"} == {None}
+    same = "small large amount exact born seen noted woken flag share ratio name"
+    for name in same.split():
+        assert server(f"select count(*) from people p join out_people o using (id) where p.{name} = o.{name}") == [(3,)]
+    expected = {
+        "odd": "NaN",
+        "cash": 12.5,
+        "stay": "P1M2D",
+        "code": "ab  ",
+        "raw": "AQI=",
+        "uid": "6f1d9f4e-96f5-4f0c-a8b5-0c5b9c0b1d11",
+        "tags": '["a","b c",null]',
+        "scores": "[1.5,2]",
+        "facts": '{"a":[1,2.5,null],"b":1}',
+        "plain": '{"a":12345678901234567890.5,"z":"ü"}',
+        "address": "10.0.0.1/8",
+    }
+    assert {name: first[name] for name in expected} == expected
+    assert server("select has_table_privilege('reader', 'out_people', 'select with grant option')") == [(True,)]
+
+    report = json.loads((project / "DATA/reports/people_report.json").read_text())
+    section = report["sections"]["databases"]["facts"]
+    assert [row["changes seen by"] for row in section["tables"]] == ["number of rows and xmin"] * 2
+    assert [row["rows"] for row in section["tables"]] == [4, 4]
+    assert section["tables"][0]["order"] == "by the primary key (id)"
+    assert section["tables"][1]["sha256"] == report["outputs"][0]["sha256"]
+    assert not [p for p in project.rglob("*") if p.is_file() and server.secret.encode() in p.read_bytes()]
+
+    server("delete from out_people where id = 1")
+    assert "1 done, 2 unchanged" in cli("run", "people", cwd=project, code=0).stdout
+    assert server("select count(*) from out_people") == [(4,)]
+    server("update people set name = 'other' where id = 3")
+    assert "3 done" in cli("run", "people", cwd=project, code=0).stdout
+    assert server("select name from out_people where id = 3") == [("other",)]
+    reason = json.loads((project / "DATA/reports/people_report.json").read_text())["operations"][0]["reason"]
+    assert reason.startswith("rows of postgresql://clinic?table=people changed from 4 rows, xmin ")
+
+
+def test_rows_of_a_query(cli, project: Path, server):
+    """Its order is what it says, or a warning; a change is seen by a hash; nothing can be written by it."""
+    server("drop table if exists visits", "create table visits as select generate_series(1, 5) as n, 'x' as text")
+    (project / "configs/visits.yaml").write_text(
+        'input_datasets: {visits: "postgresql://clinic?query=select+n,+text+from+visits+where+n+<+4"}\n'
+        "operations: [{DropOperation: {input_dataset: visits, columns: [text]}}]\n"
+    )
+    done = cli("run", "visits", "--json", cwd=project, code=0)
+    report = json.loads((project / "DATA/reports/visits_report.json").read_text())
+    (table,) = report["sections"]["databases"]["facts"]["tables"]
+    assert (table["changes seen by"], table["rows"]) == ("number of rows and a hash of all values", 3)
+    assert (table["table"], table["order"]) == ("postgresql://clinic?query=…", "not determined")
+    assert "the query has no ORDER BY" in done.stdout
+    server("insert into visits values (0, 'x')")
+    assert "2 done" in cli("run", "visits", cwd=project, code=0).stdout
+    deleting = "input_datasets.visits=postgresql://clinic?query=delete from visits returning n, text"
+    refused = cli("run", "visits", "--set", deleting, cwd=project, code=1)
+    assert "postgresql://clinic?query=…" in refused.stdout + refused.stderr
+    assert server("select count(*) from visits") == [(6,)]
+
+
+def waiting(server) -> list[tuple[str]]:
+    """Queries that wait for a lock."""
+    return server(
+        "select query from pg_stat_activity where application_name = 'pamola-tasks' and wait_event_type = 'Lock'"
+    )
+
+
+def tables(server) -> list[str]:
+    """Tables whose names begin with out."""
+    return [
+        name for (name,) in server("select relname::text from pg_class where relname like 'out%' and relkind = 'r'")
+    ]
+
+
+def test_a_kill_at_the_last_moment_leaves_the_old_table(start, cli, project: Path, server):
+    """All rows are in the new table, and the old one is about to be dropped."""
+    server(
+        "drop table if exists people, out_people",
+        "create table people as select n, 'x' as kind from generate_series(1, 1000) n",
+        "create table out_people as select 7 as old",
+    )
+    (project / "configs/people.yaml").write_text(TASK)
+    with server.connected() as reader, reader.cursor() as cursor:
+        cursor.execute("select * from out_people")
+        cursor.fetchall()  # the transaction holds a lock on the table
+        process = start("run", "people", cwd=project)
+        while not waiting(server):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+        assert server("select old from out_people") == [(7,)]
+    while waiting(server):
+        time.sleep(0.05)
+    assert tables(server) == ["out_people"]
+    assert server("select old from out_people") == [(7,)]
+    done = cli("run", "people", cwd=project, code=0)
+    assert "1 done, 2 unchanged" in done.stdout
+    assert tables(server) == ["out_people"]
+    assert server("select count(*), min(n), max(n) from out_people") == [(1000, 1, 1000)]
+    server("create view seen as select * from out_people", "insert into people values (0, 'x')")
+    failed = cli("run", "people", "--set", "retry.max_retries=0", cwd=project, code=1)
+    assert "other objects of the database (views, foreign keys) depend on the table" in failed.stdout + failed.stderr
+    assert tables(server) == ["out_people"]
+    server("drop view seen")
+
+
+WRONG = """\
+output_format: csv
+input_datasets:
+  people: "postgresql://me:hunter22@clinic?table=people"
+  other: "postgresql://other?table=people"
+  placed: "postgresql://127.0.0.1:5432/clinic?table=people"
+  foreign: "oracle://clinic?table=people"
+sql: {outputs: {people_dropped: "postgresql://clinic?table=people"}}
+operations:
+  - DropOperation: {input_dataset: people, columns: [kind]}
+  - DropOperation: {input_dataset: other, columns: [kind]}
+  - DropOperation: {input_dataset: placed, columns: [kind]}
+  - DropOperation: {input_dataset: foreign, columns: [kind]}
+"""
+MESSAGES = (
+    "step read_people: an address holds neither user nor password",
+    "step read_other: the project file names no database 'other' under sql.databases: it has clinic",
+    "step read_placed: it is not an address: postgresql://DATABASE?table=SCHEMA.TABLE, or ?query=SELECT+…, where",
+    "step write_people_dropped: the project file does not let a task replace table people of database clinic",
+    "step write_people_dropped: a table is filled from the file of people_dropped, and csv keeps no types",
+    "input_datasets.foreign: no installed plugin reads oracle:// (dataset foreign)",
+)
+
+
+def test_what_is_refused(cli, project: Path, server):
+    """Before anything is read or written, all at once, in words that hold no password."""
+
+    def refused(task: str) -> str:
+        (project / "configs/people.yaml").write_text(task)
+        done = cli("run", "people", cwd=project)
+        assert done.returncode not in (0, 70), done.stdout + done.stderr
+        left = [path.read_bytes() for path in project.rglob("*") if path.is_file() and path.parent.name != "configs"]
+        assert not [content for content in (done.stdout.encode(), *left) if b"hunter22" in content]
+        return " ".join((done.stdout + done.stderr).split())
+
+    said = refused(WRONG)
+    assert [message for message in MESSAGES if message not in said] == []
+    own = "sql: {databases: {clinic: {password: hunter22}}, outputs: {a: 'postgresql://clinic?query=select+1'}}"
+    said = refused("\n".join(own if line.startswith("sql:") else line for line in TASK.splitlines()))
+    assert "sql.databases.clinic.password: only the project file can say which databases there are" in said
+    assert "sql.outputs.a: a table is written" in said
+    said = refused(TASK.replace("table=people", "table=nowhere.people"))
+    assert "postgresql://clinic?table=nowhere.people: there is no such table" in said
+
+
+def test_a_password_is_written_by_reference(cli, project: Path, server):
+    """Also in the project file; and a wrong one is refused by the server in words."""
+    file = project / "configs/prj_config.yaml"
+    (project / "configs/people.yaml").write_text(TASK)
+    wrong = {"CLINIC_PASSWORD": "not-the-password"}
+    done = cli("run", "people", cwd=project, env=wrong)
+    assert done.returncode == 1
+    assert "password authentication failed for user" in done.stdout + done.stderr
+    assert "not-the-password" not in done.stdout + done.stderr
+    written = file.read_text()
+    file.write_text(written.replace("${env:CLINIC_PASSWORD}", server.secret))
+    done = cli("run", "people", cwd=project)
+    assert done.returncode not in (0, 70)
+    assert "sql.databases.clinic.password: it is written out: refer to it as" in done.stdout + done.stderr
+    assert server.secret not in done.stdout + done.stderr
+    file.write_text(written.replace("postgresql://", f"postgresql://owner:{server.secret}@"))
+    done = cli("run", "people", cwd=project)
+    assert "sql.databases.clinic.url: it holds a user or password" in done.stdout + done.stderr
+    assert server.secret not in done.stdout + done.stderr
