@@ -14,8 +14,10 @@ from alone import done, in_a_run, run, written
 
 from pamola_ops_anonymize import AnonymizeOperation, AttackOperation, HoldOutOperation
 from pamola_ops_anonymize.strangers import check_control
+from pamola_tasks import Kernel
 from pamola_tasks.errors import DataError, ParameterError
 from pamola_tasks.record import OperationStatus
+from pamola_tasks_compat import TaskRunner
 
 RNG = np.random.default_rng(7)
 
@@ -232,6 +234,15 @@ def test_two_releases_leave_one_value_that_neither_gives_away(tmp_path: Path) ->
     assert (told["k"], told["below_k"]) == (1, 0)
     same = attacked(one, tmp_path / "same", **{**how, "other": one})["attacks"]["intersection"]
     assert (same["successes"], same["k"], same["below_k"]) == (0, 2, 0)
+    table = pd.DataFrame({"age": [20, 30, 40, 90], "ill": list("uvwx")})
+    cells = ["[20,40]"] * 3 + ["90"]
+    three = [pd.DataFrame({"age": cells, "ill": list(values)}) for values in ("uvwx", "uvxx", "uwxx")]
+    how |= {"original": table, "other": three[1], "third": three[2]}
+    assert attacked(three[0], tmp_path / "two", **how)["attacks"]["intersection"]["successes"] == 0, "u and v are left"
+    how["other_release"] = ["other", "third"]
+    told = attacked(three[0], tmp_path / "three", **how)["attacks"]["intersection"]
+    assert (told["releases"], told["successes"], told["below_k"]) == (3, 1, 0)
+    assert "follows from all 3 releases and from none alone" in told["meaning"]
 
 
 @pytest.mark.parametrize("strategy", ["mondrian", "hierarchy"])
@@ -243,6 +254,41 @@ def test_ends_of_cells_single_out_where_they_are_tight_and_not_by_default(strate
         found[bounds] = attacked(release, tmp_path / f"{bounds} attacked", **how)["attacks"]["downcoding"]
     assert found["tight"]["risk_low"] > 0.1
     assert found["rounded"]["risk_low"] == 0
+
+
+def test_cells_are_written_finer_where_they_are_tight(tmp_path: Path) -> None:
+    """Each end of a tight interval is a value of its class (Cohen 2022); a wider cell says less."""
+    tight = pd.DataFrame({"age": ["[20,30]"] * 3 + ["[40,50]"] * 3})
+    table = pd.DataFrame({"age": [20, 27, 30, 40, 41, 50]})
+    how: Any = {"original": table, "quasi_identifiers": ["age"], "attacks": ["downcoding"]}
+    told = attacked(tight, tmp_path, **how)["attacks"]["downcoding_cells"]
+    assert (told["attempts"], told["successes"], told["compared_with"]) == (4, 4, "baseline")
+    wide = tight.assign(age="[10,60]")
+    assert attacked(wide, tmp_path / "wide", **how)["attacks"]["downcoding_cells"]["attempts"] == 0
+
+
+def test_the_known_algorithm_tells_who_has_what_where_chance_decides_nothing(tmp_path: Path) -> None:
+    table = people(40, 3).assign(ill=np.where(np.arange(40) % 5, "well", "sick"))
+    made: Any = {"input_dataset": "people", "output_dataset": "safe", "k": 2, "l": 2, "quasi_identifiers": QUASI}
+    made |= {"sensitive_attributes": ["ill"]}
+    attack: Any = {"original_dataset": "people", "anonymized_dataset": "safe", "quasi_identifiers": QUASI}
+    attack |= {"sensitive_attributes": ["ill"], "attacks": ["minimality"], "attempts": 15}
+    (tmp_path / ".pamola.toml").touch()
+    found = {}
+    for ties in ("fixed", "random"):
+        steps = [("AnonymizeOperation", {**made, "ties": ties, "register": False}), ("AttackOperation", attack)]
+        configs: Any = [{"operation": name, "parameters": parameters} for name, parameters in steps]
+        task = TaskRunner(f"t_{ties}", input_datasets={"people": "people.csv"}, operation_configs=configs)
+        outcome = Kernel.discover(project=tmp_path).run(task, datasets={"people": table})
+        assert outcome.success, outcome.error
+        (path,) = tmp_path.rglob(f"t_{ties}/**/safe_attacks.json")
+        found[ties] = json.loads(path.read_bytes())["attacks"]["minimality"]
+    assert found["fixed"]["pairs_excluded"] > 3
+    assert found["fixed"]["risk_low"] > 0
+    assert found["random"]["risk"] < found["fixed"]["risk"] / 2
+    assert "which of two persons of a class has which sensitive values were right" in found["random"]["meaning"]
+    alone = run(AttackOperation(**{**attack, "anonymized_dataset": "release"}), table, tmp_path / "1", release=table)
+    assert "has to be an AnonymizeOperation of the same task" in str(alone.error_message)
 
 
 # ---------------------------------------------------------------- settings
@@ -261,7 +307,7 @@ def test_the_same_seed_gives_the_same_attacks(tmp_path: Path) -> None:
     assert found[0] == found[1] != found[2]
     assert list(found[0]) == [
         "singling_out_univariate", "singling_out_multivariate", "linkability", "inference_ill", "record_linkage",
-        "downcoding",
+        "downcoding", "downcoding_cells",
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from command_line import pamola
 
@@ -85,6 +86,49 @@ def test_a_table_that_another_task_derived_has_the_budget_of_its_input(project: 
     assert pamola(project, "run", "d").returncode == 0
     task(project, "b", name="derived", file="DATA/processed/d/output/derived.csv")
     assert "(also called 'staff')" in refused(project)
+
+
+def test_persons_in_another_file_draw_on_the_same_budget(project: Path) -> None:
+    """A subset, other columns, another format and another name of the column; but not the same numbers of a list."""
+    everybody = pd.DataFrame(
+        {"mail": [f"{one}{other}@x.org" for one in "abcde" for other in "klmnopqr"], "wage": range(40)}
+    )
+    raw = project / "DATA/raw"
+    everybody.to_csv(raw / "all.csv", index=False)
+    part = everybody[30:].rename(columns={"mail": "contact"}).assign(age=50)
+    part.to_parquet(raw / "part.parquet")
+    others = everybody.assign(mail="y" + everybody["mail"]).assign(staff_id=range(40), wage=1)
+    others.to_csv(raw / "others.csv", index=False)
+    pd.DataFrame({"staff_id": range(50), "wage": 3}).to_csv(raw / "numbered.csv", index=False)
+    pd.DataFrame({"number": range(50), "wage": 4}).to_csv(raw / "renamed.csv", index=False)
+    how = {"budget_epsilon": 1, "epsilon": 0.6}
+    of_one = {"contributions": 1}
+    names = {"first": "all.csv", "b": "part.parquet", "c": "others.csv", "d": "numbered.csv", "e": "renamed.csv"}
+    persons = {"b": {"person": "contact", **of_one}, "d": {"person": "staff_id", **of_one}}
+    persons["e"] = {"person": "number", **of_one}
+    for name, file in names.items():
+        task(project, name, name=name, file=f"DATA/raw/{file}", **how, **persons.get(name, {}))
+    assert pamola(project, "run", "first").returncode == 0
+    said = refused(project, "b")
+    assert "(also called 'first'), which persons of this table share by contact, allows epsilon 1" in said
+    done = pamola(project, "run", "c")
+    assert done.returncode == 0, done.stderr
+    assert "share by staff_id (if these are other persons" in refused(project, "d")
+    assert pamola(project, "run", "e").returncode == 0, "numbers of a list, under another name"
+    (config := project / "configs/prj_config.json").write_text(
+        json.dumps({"ops-anonymize": {"populations": {"c": "clerks", "d": "drivers"}}})
+    )
+    done = pamola(project, "run", "d")
+    assert done.returncode == 0, done.stderr
+    config.unlink()
+    sealed = list((project / "configs/releases").glob("persons-*.sealed"))
+    assert len(sealed) == 5
+    assert not any(b"x.org" in path.read_bytes() for path in sealed)
+    for path in sealed:
+        path.unlink()
+    everybody.assign(mail="z" + everybody["mail"], wage=5).to_csv(raw / "new.csv", index=False)
+    task(project, "g", name="g", file="DATA/raw/new.csv", **how)
+    assert "the privacy budget 'g'" in refused(project, "g"), "persons that are unknown may be these"
 
 
 def test_a_limit_is_lowered_by_a_task_and_not_raised(project: Path) -> None:

@@ -21,7 +21,7 @@ from alone import run, written
 
 from pamola_ops_anonymize import AnonymizeOperation
 from pamola_ops_anonymize.intersecting import intersection
-from pamola_ops_anonymize.register import ReleasedTable
+from pamola_ops_anonymize.released_table import ReleasedTable
 from pamola_ops_anonymize.residual import candidates
 from pamola_tasks.record import OperationResult, OperationStatus
 
@@ -199,8 +199,32 @@ def test_where_m_invariance_cannot_be_reached_it_says_why(tmp_path: Path) -> Non
     assert Counter(table["disease"])["flu"] * 3 <= len(table)
     assert "at most one in 3 may have it" in refusal(frame.assign(disease="flu"), tmp_path, **more)
     assert "further records of a person" in refusal(pd.concat([frame, frame[:3]]), tmp_path, **more)
-    released(frame, tmp_path)
-    assert "begin a series with `update: m-invariant`" in refusal(frame[:200], tmp_path, **more)
+
+
+def test_an_ordinary_release_is_continued_m_invariantly_only_where_nothing_follows(tmp_path: Path) -> None:
+    """Three have flu and one has gout: where two of them are balanced later, the other two have flu for certain."""
+    frame = people(240)
+    released(frame, tmp_path / "uneven")
+    said = refusal(frame[:200], tmp_path / "uneven", update="m-invariant", l=2)
+    assert re.search(r"\d+ are in classes of it in which some values of disease are more frequent", said)
+    assert "`update: append` continues it" in said
+    assert "`pamola-task releases withdraw 1`" in said
+
+    cell = np.arange(240) // 6
+    even = frame.assign(age=20 + cell % 8, zip=1000 + cell // 8, sex="f", disease=["flu", "gout", "cold"] * 80)
+    first, _ = released(even, tmp_path, k=6, l=3)
+    assert len(set(classes(even, first))) == 40, "each cell is a class, balanced"
+    assert "fewer than 4 values" in refusal(even, tmp_path, update="m-invariant", l=4)
+    later = pd.concat([even[30:], people(300)[240:].assign(age=21, zip=1001, sex="f")])
+    second, told = released(later, tmp_path, update="m-invariant", l=3)
+    assert (told["continues"], told["records_kept"], told["persons_disclosed"]) == (1, 210, 0)
+    values = [{key: set(part["disease"]) for key, part in table.groupby(QI)} for table in (first, second)]
+    pairs = zip(classes(even[30:], first), classes(even[30:], second), strict=True)
+    assert all(len(values[0][one] & values[1][two]) == 3 for one, two in pairs if two)
+    unnamed = people(300).rename(columns={"disease": "illness"})
+    released(unnamed, tmp_path / "none", sensitive_attributes=[])
+    _, told = released(people(300), tmp_path / "none", update="m-invariant", l=2)
+    assert told["continues"] is None, "nothing of diseases was released then"
 
 
 def test_a_counterfeit_has_cells_like_others_of_its_class(tmp_path: Path) -> None:
@@ -347,7 +371,13 @@ def test_tables_of_other_persons_are_not_compared(tmp_path: Path) -> None:
     _, told = released(others, tmp_path)
     assert told["compared_with"] == []
     numbered_alike = people(300, seed=2)
-    assert released(numbered_alike, tmp_path)[1]["compared_with"] == [], "equal numbers, but other persons"
+    result = release(numbered_alike, tmp_path)
+    told = result.metrics["releases"]
+    assert told["compared_with"] == [], "equal numbers, but other persons"
+    said = {"equal_identifiers": 300, "because": "equal numbers of a list in id, but no attribute that agrees more than"
+            " by chance"}  # fmt: skip
+    assert told["other_persons"][0] == {"release": 1, **said}
+    assert any("`ops-anonymize.populations`" in each for each in result.warnings)
     frame = people(300).drop(columns="id")
     assert released(frame, tmp_path, direct_identifiers=[])[1] == {}, "nothing identifies persons"
 

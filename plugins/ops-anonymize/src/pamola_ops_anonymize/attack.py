@@ -30,6 +30,7 @@ from .domains import Domain
 from .effects import document, if_all
 from .hierarchies import Hierarchy, built_hierarchy, hierarchy_of_lines
 from .hierarchy_files import stated_hierarchy
+from .minimality import Excluded, made_by, minimality
 from .persons import Persons
 from .strangers import check_control
 
@@ -37,8 +38,12 @@ NEEDED: dict[AttackName, tuple[str, ...]] = {
     "inference": ("sensitive_attributes",),
     "membership": ("control_dataset",),
     "intersection": ("other_release", "sensitive_attributes"),
+    "minimality": ("sensitive_attributes",),
 }
 """The parameters that attacks need, beside those that are never left out."""
+
+ON_REQUEST: tuple[AttackName, ...] = ("minimality",)
+"""What is tried only where `attacks` names it: it anonymizes the table many times."""
 
 
 def _confidence(operation: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -67,8 +72,8 @@ class AttackOperation(Operation):
     not the plain rates: M. Giomi, F. Boenisch, C. Wehmeyer and B. Tasnádi, A unified framework for quantifying privacy
     risk in synthetic data, PoPETs 2023(2). It and its interval end at 0 and 1; `risk_unclipped` and the ends
     `risk_low_unclipped` and `risk_high_unclipped` do not. Without a control a guess takes its place. Distances to
-    closest records: M. Platzer and T. Reutterer, Frontiers in Big Data 4, 2021. Two releases: S. R. Ganta and others,
-    KDD 2008. Downcoding: A. Cohen, USENIX Security 2022.
+    closest records: M. Platzer and T. Reutterer, Frontiers in Big Data 4, 2021. Several releases: S. R. Ganta and
+    others, KDD 2008. Downcoding: A. Cohen, USENIX Security 2022. Minimality: R. C.-W. Wong and others, VLDB 2007.
 
     Args:
         original_dataset: The table as it was, with the people who are in the release.
@@ -77,12 +82,15 @@ class AttackOperation(Operation):
         sensitive_attributes: Columns whose values they would like to know.
         control_dataset: People of the same kind who were held out: they may not be in the release. `HoldOutOperation`
             divides a table. Refused where its people, or more of its records than chance explains, are in the original.
-        other_release: Another release of the same people, for `intersection`.
+        other_release: Another release of the same people, or several, for `intersection`.
         person: Columns that together identify the person of a record (a household in the same way): each person is
             attacked once, and singled out if no other satisfies a predicate. The original has them, the control may.
         attacks: Which ones: `singling_out`, `linkability`, `inference` of each sensitive attribute, `membership` (needs
             a control), `record_linkage` (distances to the closest records), `intersection` (needs another release),
-            `downcoding`. All that the other settings allow unless given.
+            `downcoding` (what ends of intervals and members of sets say of single records), `minimality` (whether the
+            known algorithm says which of two persons of a class has which sensitive values: it anonymizes the table
+            again, for up to half a million records altogether or 10 pairs, and needs the AnonymizeOperation that makes
+            the release in the same task). All that the other settings allow unless given, but for `minimality`.
         linked_columns: For `linkability` the columns of one attacker and those of another; the first and the second
             half of the quasi-identifiers unless given.
         predicate_columns: Of how many columns the predicates of `singling_out` are, beside those of one column.
@@ -99,7 +107,7 @@ class AttackOperation(Operation):
     quasi_identifiers: list[str] = attrs.field(validator=some_columns)
     sensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     control_dataset: str | None = reads(None)
-    other_release: str | None = reads(None)
+    other_release: str | list[str] | None = reads(None)
     person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
     attacks: list[AttackName] | None = attrs.field(
         default=None, validator=attrs.validators.optional(some_of(AttackName))
@@ -111,7 +119,7 @@ class AttackOperation(Operation):
     confidence: float = attrs.field(default=0.95, validator=_confidence)
     output_prefix: str | None = None
 
-    version = "1.0"
+    version = "1.1"
     category = "metrics"
 
     def __attrs_post_init__(self) -> None:
@@ -137,6 +145,10 @@ class AttackOperation(Operation):
         return "" if absent is None else f"`{absent}`"
 
     @property
+    def _others(self) -> list[str]:
+        return columns_of_person(self.other_release)
+
+    @property
     def _linked(self) -> list[list[str]]:
         half = (len(self.quasi_identifiers) + 1) // 2
         return self.linked_columns or [self.quasi_identifiers[:half], self.quasi_identifiers[half:]]
@@ -149,7 +161,7 @@ class AttackOperation(Operation):
 
     def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
         """Rates of success follow from the columns that are compared, and from whose records these are."""
-        tables = [self.original_dataset, self.anonymized_dataset, self.control_dataset, self.other_release]
+        tables = [self.original_dataset, self.anonymized_dataset, self.control_dataset, *self._others]
         named = {name: [*self._columns] for name in tables if name is not None}
         persons = {self.original_dataset: columns_of_person(self.person)}
         if self.control_dataset is not None:
@@ -163,7 +175,7 @@ class AttackOperation(Operation):
         ctx.stage("reading")
         original = self._read(ctx, self.original_dataset, of_person)
         released = self._read(ctx, self.anonymized_dataset)
-        other = None if self.other_release is None else self._read(ctx, self.other_release)
+        others = {name: self._read(ctx, name) for name in self._others}
         control, strangers = None, None
         persons = self._persons(original, of_person, self.original_dataset)
         if self.control_dataset is not None:
@@ -194,10 +206,13 @@ class AttackOperation(Operation):
             identified=bool(of_person),
             attempts=self.attempts,
             predicate_columns=self.predicate_columns,
-            other=None if other is None or self.other_release is None else tables(other, self.other_release),
+            others=[tables(frame, name) for name, frame in others.items()],
+            minimality=lambda: self._minimality(ctx),
             rng=ctx.rng,
         )
-        names = self.attacks or [name for name in get_args(AttackName) if not self._lacking(name)]
+        names = self.attacks or [
+            name for name in get_args(AttackName) if name not in ON_REQUEST and not self._lacking(name)
+        ]
         found: list[Found] = []
         ctx.stage("attacking")
         for one in attacks.run(names):
@@ -231,6 +246,20 @@ class AttackOperation(Operation):
         if frame.empty:
             raise DataError(f"{dataset} has no records: there is nothing to attack")
         return frame
+
+    def _minimality(self, ctx: OperationContext) -> Excluded:
+        made = made_by(
+            ctx, self.anonymized_dataset, self.original_dataset, self.quasi_identifiers, self.sensitive_attributes
+        )
+        absent = [name for name in made.hierarchies.values() if name not in self.hierarchies.values()]
+        if absent:
+            raise ParameterError(
+                f"AttackOperation: `attacks: [minimality]` needs {', '.join(absent)} in `hierarchies`, as the step that"
+                f" makes {self.anonymized_dataset} has them"
+            )
+        names = [*made.quasi_identifiers, *made.sensitive_attributes, *made.person_columns]
+        frame = ctx.data.frame(self.original_dataset, list(dict.fromkeys(names)))
+        return minimality(made, ctx, frame, self.attempts, ctx.rng)
 
     def _persons(self, frame: pd.DataFrame, columns: list[str], dataset: str) -> Persons:
         return Persons.in_columns(frame, columns, dataset) if columns else Persons.each(len(frame))

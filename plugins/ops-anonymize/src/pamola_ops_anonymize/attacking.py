@@ -15,11 +15,19 @@ from .domains import Ints
 from .downcoding import stated_ends
 from .intersected import together
 from .measures import Grouping
+from .minimality import Excluded
 from .persons import Persons
 from .rates import Rate
 
 AttackName = Literal[
-    "singling_out", "linkability", "inference", "membership", "record_linkage", "intersection", "downcoding"
+    "singling_out",
+    "linkability",
+    "inference",
+    "membership",
+    "record_linkage",
+    "intersection",
+    "downcoding",
+    "minimality",
 ]
 
 FEW = 30
@@ -76,7 +84,8 @@ class Attacks:
         identified: Whether columns say whose the records are; else those that are alike count once for predicates.
         attempts: How often each attack is tried at most.
         predicate_columns: How many columns a predicate has.
-        other: The same tables with another release.
+        others: The same tables with other releases.
+        minimality: Runs the anonymization again.
         rng: Chooses everything that is chosen at random.
     """
 
@@ -90,7 +99,8 @@ class Attacks:
     identified: bool
     attempts: int
     predicate_columns: int
-    other: AttackedTables | None
+    others: Sequence[AttackedTables]
+    minimality: Callable[[], Excluded]
     rng: np.random.Generator
 
     def run(self, names: Sequence[AttackName]) -> Iterator[Found]:
@@ -103,6 +113,7 @@ class Attacks:
             "record_linkage": self._record_linkage,
             "intersection": self._intersection,
             "downcoding": self._downcoding,
+            "minimality": self._minimality,
         }
         for name in names:
             yield from of[name]()
@@ -162,7 +173,7 @@ class Attacks:
             )
 
     def _downcoding(self) -> Iterator[Found]:
-        predicates = stated_ends(self.tables, self.released, self.known, self.attempts, self.rng)
+        predicates, guesses = stated_ends(self.tables, self.released, self.known, self.attempts, self.rng)
         crowds = singling_out.crowds(self.tables, self.known, self._whose())
         rate, more = self._tried(crowds, predicates, None)
         yield Found(
@@ -173,6 +184,28 @@ class Attacks:
             rate=rate,
             more=more,
         )
+
+        held = singling_out.satisfied(crowds["original"], predicates)
+        guessed = singling_out.satisfied(crowds["original"], guesses)
+        yield Found(
+            "downcoding_cells",
+            "Downcoding, finer cells",
+            "cells can be written finer: a record of the class has the end of the interval, or the member of the set",
+            "for a value at random of those that the cell covers",
+            rate=Rate(len(predicates), held, len(guesses), guessed, "baseline"),
+        )
+
+    def _minimality(self) -> Iterator[Found]:
+        found = self.minimality()
+        what = "guesses which of two persons of a class has which sensitive values were right, by anonymizing again"
+        sentence = (
+            f"in {found.excluded:,} of {found.attempts:,} pairs, one way to give the values to the two does not lead to"
+            f" their class as the settings make it, and the other does"
+        )
+        more = {"pairs_excluded": found.excluded, "runs": found.runs}
+        rate = Rate(found.attempts, found.right, found.attempts, found.attempts / 2, "baseline")
+        guess = "for guesses at random"
+        yield Found("minimality", "Minimality", what, guess, rate=rate, more=more, sentence=sentence)
 
     def _whose(self) -> dict[str, Ints]:
         """Whose the records of the original and of a control are."""
@@ -251,15 +284,15 @@ class Attacks:
     # ------------------------------------------------------------ another release
 
     def _intersection(self) -> Iterator[Found]:
-        assert self.other is not None
-        k = min(self._least(self.tables), self._least(self.other))
-        releases = [self.tables, self.other]
+        releases = [self.tables, *self.others]
+        k = min(map(self._least, releases))
 
         targets = self._targets(self.persons)
         found = together(releases, self.known, self.sensitive, targets, "original", k)
         share = found.below_k / len(targets)
         more: dict[str, Any] = {
             "k": k,
+            "releases": len(releases),
             "below_k": found.below_k,
             "share_below_k": share,
             "disclosed": found.disclosed,
@@ -270,15 +303,15 @@ class Attacks:
             compared = len(others)
             there = together(releases, self.known, self.sensitive, others, "control", k).persons
         rate = Rate(len(targets), found.persons, compared, there, "baseline" if self.strangers is None else "control")
+        many = "both" if len(releases) == 2 else f"all {len(releases)}"
         what = (
-            f"persons have a value of {', '.join(self.sensitive) or 'no sensitive attribute'} that follows from both"
-            f" releases and from neither alone"
+            f"persons have a value of {', '.join(self.sensitive) or 'no sensitive attribute'} that follows from {many}"
+            f" releases and from {'neither' if len(releases) == 2 else 'none'} alone"
         )
-        sentence = f"{100 * share:.1f} % share what both releases say with fewer than {k} records"
+        sentence = f"{100 * share:.1f} % share what {many} releases say with fewer than {k} records"
         guess = "without a control, none is counted"
-        yield Found(
-            "intersection", "Intersection of two releases", what, guess, rate=rate, more=more, sentence=sentence
-        )
+        label = f"Intersection of {'two' if len(releases) == 2 else len(releases)} releases"
+        yield Found("intersection", label, what, guess, rate=rate, more=more, sentence=sentence)
 
     def _least(self, tables: AttackedTables) -> int:
         """Records of the smallest class of a release."""

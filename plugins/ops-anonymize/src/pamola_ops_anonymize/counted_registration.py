@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pamola_tasks import OperationContext
 
     from .measures import Grouping
-    from .register import Hashes
     from .release import Release
+    from .same_persons import Hashes, Traits
 
 BYTES = 60
 """What a record takes while releases are compared, for each way to recognise persons."""
@@ -87,6 +87,10 @@ class CountedRegistration(Registration):
     @cached_property
     def _origins(self) -> Hashes:
         return np.asarray(self.hashes_of_origins(self._kept)[self._of])
+
+    @cached_property
+    def _trait_hashes(self) -> dict[str, Traits]:
+        return {name: column[self._of] for name, column in self.hashes_of_traits(self._kept).items()}
 
     def _values_before(self, frame: pd.DataFrame) -> dict[str, Hashes]:
         return {name: column[self._of] for name, column in self.value_hashes(self._kept).items()}

@@ -19,8 +19,10 @@ from .singling_out import Predicate, cell_values
 
 def stated_ends(
     tables: AttackedTables, released: pd.DataFrame, names: Sequence[str], attempts: int, rng: np.random.Generator
-) -> list[Predicate]:
+) -> tuple[list[Predicate], list[Predicate]]:
     """Predicates: the cells of a class, and in one column an end of the interval, or a member of the set, alone.
+
+    And for each the same with another value, drawn from those that the cell covers.
 
     Args:
         tables: The tables.
@@ -33,17 +35,26 @@ def stated_ends(
     found: list[tuple[int, int, int]] = []
     for place, name in enumerate(names):
         column = tables.columns[name]
-        stated = Stated(column.domain)
+        ends = Stated(column.domain)
         _, first = np.unique(column.cells.which, return_index=True)
         texts = dict(zip(column.cells.which[first].tolist(), released[name].iloc[first].tolist(), strict=True))
         codes: dict[int, list[int]] = {
-            cell: [] if pd.isna(text) else stated.codes(str(text)) for cell, text in texts.items()
+            cell: [] if pd.isna(text) else ends.codes(str(text)) for cell, text in texts.items()
         }
         found += [
             (group, place, code) for group, cell in enumerate(classes.ids[place].tolist()) for code in codes[cell]
         ]
     chosen = rng.permutation(len(found))[:attempts]
-    return [_predicate(tables, names, classes, *found[at]) for at in chosen.tolist()]
+    stated, drawn = [], []
+    for group, place, code in (found[at] for at in chosen.tolist()):
+        covered = cell_values(tables.columns[names[place]], int(classes.ids[place][group]))
+        if tables.columns[names[place]].places is None:
+            other = int(rng.choice(covered))
+        else:
+            other = int(rng.integers(covered[0], covered[1] + 1))
+        stated.append(_predicate(tables, names, classes, group, place, code))
+        drawn.append(_predicate(tables, names, classes, group, place, other))
+    return stated, drawn
 
 
 def _predicate(

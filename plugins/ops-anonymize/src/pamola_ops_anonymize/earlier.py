@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -10,10 +10,11 @@ import pandas as pd
 
 from pamola_tasks import OperationContext
 
-from .domains import Ints
+from .domains import Ints, Mask
 from .intersecting import Pair
-from .register import Entry, ReleasedTable
+from .register import Entry
 from .registering import Registration
+from .released_table import ReleasedTable
 from .residual import NOWHERE
 
 
@@ -29,6 +30,8 @@ class Earlier:
         left: Persons of it who are not in the table.
         moved: Records of persons of it whose quasi-identifiers are not as they were then.
         changed: Persons of it who have other records, or other sensitive values, in the table.
+        several: Of each record whether its person had several records then.
+        called: What the sensitive attributes of the table are called in it; None for one that it does not have.
     """
 
     entry: Entry
@@ -38,6 +41,8 @@ class Earlier:
     left: int
     moved: int
     changed: int
+    several: Mask
+    called: Mapping[str, str | None]
 
     @classmethod
     def of(cls, entry: Entry, old: ReleasedTable, new: ReleasedTable) -> Earlier:
@@ -67,16 +72,29 @@ class Earlier:
         was = pair.earlier * span + both_origins[new.records :]
         known = group[pair.person] != NOWHERE
         moved = int((known & ~np.isin(pair.person * span + both_origins[: new.records], was[real])).sum())
-        return cls(entry, old, group[pair.person], part[pair.person], left, moved, changed)
+        several = known & (then[pair.person] > 1)
+        called = {name: pair.attribute(name, new, old) for name in new.values}
+        return cls(entry, old, group[pair.person], part[pair.person], left, moved, changed, several, called)
 
-    def signatures(self, attribute: str) -> list[list[int]]:
-        """For each number in `part` the hashes of the sensitive values that its records can have."""
+    def signatures(self, attribute: str) -> list[list[int] | None]:
+        """For each number in `part` the hashes of the sensitive values that its records can have.
+
+        None for a class in which some values are more frequent than others.
+
+        Args:
+            attribute: The sensitive attribute, as it was called then.
+        """
         if self.table.signatures:
             return [list(each) for each in self.table.signatures]
-        found: list[list[int]] = [[] for _ in range(int(self.table.part.max(initial=-1)) + 1)]
-        pairs = pd.DataFrame({"part": self.table.part, "value": self.table.values[attribute]}).drop_duplicates()
-        for part, value in pairs.itertuples(index=False, name=None):
-            found[part].append(int(value))
+        found: list[list[int] | None] = [None] * (int(self.table.part.max(initial=-1)) + 1)
+        pairs = pd.DataFrame({"part": self.table.part, "value": self.table.values[attribute]})
+        counted = pairs.value_counts().sort_index()
+        of, values = (counted.index.get_level_values(name).to_numpy() for name in ("part", "value"))
+        parts, starts = np.unique(of, return_index=True)
+        ends = np.append(starts[1:], len(of))
+        least, most = (reduce.reduceat(counted.to_numpy(), starts) for reduce in (np.minimum, np.maximum))
+        for place in np.flatnonzero(least == most).tolist():
+            found[int(parts[place])] = values[starts[place] : ends[place]].tolist()
         return found
 
     @property
@@ -120,6 +138,9 @@ def earlier_releases(
         origin=registration.origin_hashes(rows),
         counterfeit=nothing,
         cells=dict.fromkeys(quasi_identifiers, ()),
+        traits=registration.trait_hashes(rows),
+        spans=registration.spans(),
+        population=registration.population,
     )
     made_of = registration.made_of(frame)
     for entry in registration.before(made_of, attempt, same=same):

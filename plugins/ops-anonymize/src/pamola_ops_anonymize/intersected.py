@@ -1,13 +1,14 @@
-"""What two published tables of the same persons reveal together, from the tables alone.
+"""What published tables of the same persons reveal together, from the tables alone.
 
-The attacker knows a person's quasi-identifiers and that the person is in both. The records whose cells cover these are
-the ones that can be the person's; a sensitive value that no such record of one of the tables has is impossible. S. R.
-Ganta, S. P. Kasiviswanathan and A. Smith: Composition attacks and auxiliary information in data privacy, KDD 2008. The
-register of releases, which knows the persons' classes, also finds what follows by subtraction.
+The attacker knows a person's quasi-identifiers and that the person is in all of them. The records whose cells cover
+these are the ones that can be the person's; a sensitive value that no such record of one of the tables has is
+impossible. S. R. Ganta, S. P. Kasiviswanathan and A. Smith: Composition attacks and auxiliary information in data
+privacy, KDD 2008. The register of releases, which knows the persons' classes, also finds what follows by subtraction.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import attrs
@@ -21,11 +22,11 @@ from .nearest import Alike, block_size
 
 @attrs.frozen(eq=False)
 class Together:
-    """What follows of persons from two releases.
+    """What follows of persons from several releases.
 
     Attributes:
-        disclosed: Of how many persons a value of each sensitive attribute follows that is true, from both and from
-            neither alone.
+        disclosed: Of how many persons a value of each sensitive attribute follows that is true, from all together and
+            from none alone.
         persons: Of how many of any attribute.
         below_k: Of how many persons fewer than k records are left.
     """
@@ -38,16 +39,16 @@ class Together:
 def together(
     releases: Sequence[AttackedTables], known: Sequence[str], sensitive: Sequence[str], targets: Ints, side: str, k: int
 ) -> Together:
-    """Compare two releases about some persons.
+    """Compare releases about some persons.
 
     Args:
-        releases: The tables of the attack, with each release; the original and the control are the same.
+        releases: The tables of the attack, with each release, two or more; the original and the control are the same.
         known: The quasi-identifiers.
         sensitive: The sensitive attributes.
         targets: A record of each person.
         side: Of which table, `original` or `control`.
         k: Below how many records a person counts in `below_k`: those that cover the person's quasi-identifiers, counted
-            for each combination of sensitive values in the release that has fewer.
+            for each combination of sensitive values in the release that has fewest.
     """
     values = [{name: _values(tables, name) for name in sensitive} for tables in releases]
     coded = [np.array(list(of_release.values())).reshape(len(sensitive), -1) for of_release in values]
@@ -55,26 +56,28 @@ def together(
     sizes = [tables.records for tables in releases]
     joint = [np.zeros(size, dtype=np.int64) for size in sizes]
     if sensitive:
-        joint = list(np.split(combined.astype(np.int64), [sizes[0]]))
+        joint = np.split(combined.astype(np.int64), np.cumsum(sizes)[:-1].tolist())
     disclosed, below, persons = dict.fromkeys(sensitive, 0), 0, 0
-    both = zip(*(_covering(tables, known, targets, side) for tables in releases), strict=True)
-    for target, records in zip(targets.tolist(), both, strict=True):
-        (one, many), (other, as_many) = (
-            np.unique(of[at], return_counts=True) for of, at in zip(joint, records, strict=True)
-        )
-        _, here, there = np.intersect1d(one, other, assume_unique=True, return_indices=True)
-        below += int(np.minimum(many[here], as_many[there]).sum()) < k
+    all_releases = zip(*(_covering(tables, known, targets, side) for tables in releases), strict=True)
+    for target, records in zip(targets.tolist(), all_releases, strict=True):
+        below += _least_together([of[at] for of, at in zip(joint, records, strict=True)]) < k
         told = False
         for name in sensitive:
-            one, other = (np.unique(of[name][at]) for of, at in zip(values, records, strict=True))
-            left = np.intersect1d(one, other)
+            each = [np.unique(of[name][at]) for of, at in zip(values, records, strict=True)]
+            left = functools.reduce(np.intersect1d, each)
             column = releases[0].columns[name]
             true = (column.original if side == "original" else column.control)[target]
-            if min(len(one), len(other)) > 1 and len(left) == 1 and left[0] == true:
+            if min(map(len, each)) > 1 and len(left) == 1 and left[0] == true:
                 disclosed[name] += 1
                 told = True
         persons += told
     return Together(disclosed, persons, below)
+
+
+def _least_together(records: Sequence[Ints]) -> int:
+    """How many records are left: of each combination of values those of the release that has fewest with it."""
+    counted = [pd.Series(each).value_counts() for each in records]
+    return int(pd.concat(counted, axis=1, join="inner").min(axis=1).sum())
 
 
 def _values(tables: AttackedTables, name: str) -> Ints:

@@ -17,11 +17,9 @@ import pandas as pd
 
 from .domains import Ints, Mask
 from .joint import Blocks
-from .register import Hashes, ReleasedTable
+from .released_table import ReleasedTable
 from .residual import NOWHERE, Candidates, candidates
-
-SAME_PERSONS = 0.5
-"""Share of the persons who have to agree in something for equal identifiers to be those of the same persons."""
+from .same_persons import Hashes, Identified, Traits, judged, traits_of
 
 AGREEMENT = 0.9
 """Share of the persons in both releases who have the same values in columns that are one attribute under two names."""
@@ -35,15 +33,19 @@ class Pair:
         person: Of the new release, whose each record is: a number, `NOWHERE` if unknown.
         earlier: The same numbers for the earlier release.
         both: How many persons are in both.
+        equal: How many identifiers are equal in both, where these are not the same persons'.
+        why: Why equal identifiers are the same persons', or are not; empty where none are equal.
     """
 
     person: Ints
     earlier: Ints
     both: int
+    equal: int = 0
+    why: str = ""
 
     @classmethod
     def of(cls, new: ReleasedTable, old: ReleasedTable) -> Pair:
-        """By the identifying columns of both that have most persons in common."""
+        """By the identifying columns of both that have most persons in common, if these are the same persons."""
         there = {name: np.unique(column[column > 0]) for name, column in old.persons.items()}
         here = {name: np.unique(column[column > 0]) for name, column in new.persons.items()}
         common = {
@@ -51,29 +53,23 @@ class Pair:
             for name, mine in here.items()
             for other, theirs in there.items()
         }
-        nothing = cls(np.full(new.records, NOWHERE), np.full(old.records, NOWHERE), 0)
-        if not common:
-            return nothing
-        name, other = max(common, key=lambda pair: common[pair])
-        column, earlier = new.persons[name], old.persons[other]
-        codes = pd.factorize(np.append(column, earlier))[0].astype(np.int64)
-        codes[np.append(column, earlier) == 0] = NOWHERE
-        found = cls(codes[: len(column)], codes[len(column) :], common[name, other])
-        return found if found._same_persons(new, old) else nothing
-
-    def _same_persons(self, new: ReleasedTable, old: ReleasedTable) -> bool:
-        """Whether identifiers that are equal are the same persons': tables of others are numbered from 1, too.
-
-        They are not where most of them have neither the same quasi-identifiers nor the same sensitive values.
-        """
-        one, other = self._first()
-        named = set(new.values) & set(old.values)
-        comparable = set(new.cells) == set(old.cells)
-        if not len(one) or not (named or comparable):
-            return True
-        alike = [float((new.origin[one] == old.origin[other]).mean())]
-        alike += [float((a[one] == b[other]).mean()) for a in new.values.values() for b in old.values.values()]
-        return max(alike) >= SAME_PERSONS
+        unmatched = cls(np.full(new.records, NOWHERE), np.full(old.records, NOWHERE), 0)
+        for name, other in sorted(common, key=lambda pair: -common[pair]):
+            if not common[name, other]:
+                break
+            column, earlier = new.persons[name], old.persons[other]
+            codes = pd.factorize(np.append(column, earlier))[0].astype(np.int64)
+            codes[np.append(column, earlier) == 0] = NOWHERE
+            found = cls(codes[: len(column)], codes[len(column) :], common[name, other])
+            one, at = found._first()
+            mine = Identified(name, new.spans.get(name, 0), len(here[name]), new.population)
+            theirs = Identified(other, old.spans.get(other, 0), len(there[other]), old.population)
+            told = judged(mine, theirs, common[name, other], _traits(new, old, one), _traits(old, new, at))
+            if told.same:
+                return attrs.evolve(found, why=told.why)
+            if not unmatched.equal:
+                unmatched = attrs.evolve(unmatched, equal=common[name, other], why=told.why)
+        return unmatched
 
     def _first(self) -> tuple[Ints, Ints]:
         """A record of each person who is in both, in the new release and in the earlier one."""
@@ -125,6 +121,8 @@ class Intersection:
         certain: By attribute, for each new record whether its value is certain now, whatever disclosed it.
         persons: Of how many persons a value of any attribute follows.
         with_each: The same from each earlier release and the new one alone.
+        equal: For each earlier release how many identifiers are equal without being the same persons'.
+        why: For each earlier release why equal identifiers are, or are not, the same persons'.
     """
 
     both: list[int]
@@ -133,6 +131,8 @@ class Intersection:
     certain: dict[str, Mask]
     persons: int
     with_each: list[int]
+    equal: list[int]
+    why: list[str]
 
 
 @attrs.frozen(eq=False)
@@ -185,7 +185,17 @@ def intersection(new: ReleasedTable, earlier: Sequence[ReleasedTable], whose: In
         certain=certain,
         persons=_distinct(everybody),
         with_each=[_distinct(found) for found in of_pair],
+        equal=[pair.equal for pair in pairs],
+        why=[pair.why for pair in pairs],
     )
+
+
+def _traits(table: ReleasedTable, other: ReleasedTable, records: Ints) -> dict[str, Traits]:
+    """What some records have of attributes that may be in another release, too."""
+    found = {**{name: traits_of(column) for name, column in table.values.items()}, **table.traits}
+    if set(table.cells) == set(other.cells):
+        found["quasi-identifiers"] = traits_of(table.origin)
+    return {name: column[records] for name, column in found.items()}
 
 
 def _compared(name: str, new: ReleasedTable, earlier: Sequence[ReleasedTable], pairs: list[Pair]) -> list[_Compared]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -18,10 +18,10 @@ from .earlier import Earlier, earlier_releases
 from .m_invariance import Bucket, Cost, Distance, Signature, buckets_of, classes_in
 from .persons import Persons
 from .recoding import OUTSIDE
-from .register import Hashes
 from .registering import Registration
 from .release import Invariant, Release, anonymized
 from .release_settings import Settings
+from .same_persons import Hashes
 from .table import Table
 
 
@@ -82,7 +82,9 @@ def invariant(
 
     complete = frame[columns].notna().all(axis=1).to_numpy(dtype=bool)
     usable = complete if settings.nulls == "suppress" else np.ones(len(frame), dtype=bool)
-    signatures, continued = _signatures(earlier_releases(registration, frame, columns, ctx), codes, values, m)
+    signatures, continued = _signatures(
+        operation, earlier_releases(registration, frame, columns, ctx), codes, values, m
+    )
     order = np.flatnonzero(usable)
     # which new records are taken first: only who has the register's key can tell, unless all is to be repeatable
     places = registration.places_of_persons() if settings.ties == "fixed" else persons
@@ -127,33 +129,63 @@ def _one_record_each(operation: Any, persons: Hashes) -> None:
         )
 
 
-def _signatures(releases: Any, codes: Ints, values: _Values, m: int) -> tuple[list[Signature | None], list[Earlier]]:
-    """The signature that each record has from the newest release that has its person and value; None for new ones."""
+def _signatures(
+    operation: Any, releases: Iterable[Earlier], codes: Ints, values: _Values, m: int
+) -> tuple[list[Signature | None], list[Earlier]]:
+    """The signature that each record has from the newest release that has its person and value; None for new ones.
+
+    A release that was not made m-invariant is continued, too, if it is by chance: each class of a person of the table
+    has m values or more, all of them equally often, and the same as in other releases.
+
+    Raises:
+        DataRefused: An earlier release cannot be part of an m-invariant series.
+    """
+    (sensitive,) = operation.sensitive_attributes
     signatures: list[Signature | None] = [None] * len(codes)
     seen, continued = np.zeros(len(codes), dtype=bool), []
     for earlier in releases:
+        called = earlier.called[sensitive]
+        if called is None:  # nothing of the attribute was released with it
+            continue
         continued.append(earlier)
         values.texts = {**earlier.table.texts, **values.texts}
-        known = earlier.signatures(next(iter(earlier.table.values)))
-        short = 0
-        for row in np.flatnonzero((earlier.group != -1) & ~seen).tolist():
-            seen[row] = True
-            if not earlier.table.signatures:
-                raise DataRefused(
-                    f"{earlier.entry} is not m-invariant, so no later release of its persons can be: begin a series"
-                    f" with `update: m-invariant` in its first release, or continue this one with `update: append`"
-                )
-            signature = tuple(sorted(values.code(hashed) for hashed in known[int(earlier.part[row])]))
+        known = earlier.signatures(called)
+        uneven = short = others = 0
+        for row in earlier.rows.tolist():
+            hashes = known[int(earlier.part[row])]
+            if hashes is None or earlier.several[row]:
+                uneven += 1
+                continue
+            signature = tuple(sorted(map(values.code, hashes)))
             if int(codes[row]) in signature:  # else it has changed since, and is as new
                 short += len(signature) < m
-                signatures[row] = signature
-        if short:
-            raise DataRefused(
-                f"{m}-invariance cannot be reached: {short:,} persons are in classes of {earlier.entry} that have fewer"
-                f" than {m} sensitive values. Ask for less (`l`), or withdraw that release if it was never handed out",
-                persons=short,
-            )
+                if not seen[row]:
+                    signatures[row] = signature
+                others += signatures[row] not in (None, signature)
+            seen[row] = True
+        if uneven or short or others:
+            raise _not_invariant(operation, earlier, m, uneven, short, others)
     return signatures, continued
+
+
+def _not_invariant(operation: Any, earlier: Earlier, m: int, uneven: int, short: int, others: int) -> DataRefused:
+    (sensitive,) = operation.sensitive_attributes
+    why = []
+    if uneven:
+        why.append(f"{uneven:,} are in classes of it in which some values of {sensitive} are more frequent than others")
+    if short:
+        why.append(f"{short:,} are in classes of it that have fewer than {m} values of {sensitive} (`l` is m)")
+    if others:
+        why.append(f"{others:,} have another set of values there than in a later release")
+    return DataRefused(
+        f"{operation.output_dataset} cannot continue {earlier.entry} with `update: m-invariant`: of its persons in"
+        f" {operation.input_dataset}, {', and '.join(why)}. A class may have each of {m} values or more equally often"
+        f" only, in every release of the series: otherwise a balanced class of some persons reveals by subtraction what"
+        f" the others have. While persons are only added, `update: append` continues it. If it was never handed out,"
+        f" withdraw it (`pamola-task releases withdraw {earlier.entry.number}`) and begin with an m-invariant release."
+        f" Or leave these persons out of {operation.input_dataset}",
+        persons=uneven + short + others,
+    )
 
 
 def _losses(table: Table) -> tuple[Codes, Cost, Distance]:

@@ -45,6 +45,7 @@ from .spending import (
     spend,
     warn_of_repeats,
     whose,
+    with_people,
 )
 
 Numbers = npt.NDArray[Any]
@@ -107,7 +108,8 @@ class NoiseOperation(ColumnOperation):
         contributions: With `person`: how many records of a person are written at most; the others, later in the table,
             are left out. Laplace noise grows with it, Gaussian noise with its root.
         budget: What the budget in the ledger is called: `input_dataset` unless given. Tables that come from the same
-            file share one whatever it is called; give other tables of the same people one name.
+            file, or have a person in common by `person` or an identifier, share one whatever it is called; give other
+            tables of the same people one name.
         budget_epsilon: How much epsilon may be spent of the budget altogether; the least that any step states holds,
             or what the project file states in `ops-anonymize.budgets`, which steps can only lower.
         budget_delta: The delta that goes with it: 0 unless given.
@@ -308,6 +310,8 @@ class NoiseOperation(ColumnOperation):
         }
         if not self._checked(ctx):
             ctx.warn(f"{self.input_dataset} has no records: nothing was entered as spent")
+        request = with_people(ctx, self, request)
+        ledger.check(request)
         return told, partial(spend, ledger, request)
 
     def _checked(self, ctx: OperationContext) -> int:

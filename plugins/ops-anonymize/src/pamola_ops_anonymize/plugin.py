@@ -55,12 +55,13 @@ def pamola_add_settings() -> str:
 
 @hookimpl
 def pamola_check_config(config: Config) -> list[str]:
-    """Privacy budgets that are not stated by the project file."""
+    """Privacy budgets and populations that are not stated by the project file."""
     origins = config.origins() if hasattr(config, "origins") else {}
     return [
         config.problem_at(key.split("."), f"only the project file states it, not the {origin.layer}", at_key=True)
         for key, origin in origins.items()
-        if key.startswith("ops-anonymize.budgets.") and origin.layer not in ("project file", "default")
+        if key.startswith(("ops-anonymize.budgets.", "ops-anonymize.populations."))
+        and origin.layer not in ("project file", "default")
     ]
 
 

@@ -5,7 +5,8 @@ A cost is entered before anything is drawn from the data, under the file's lock:
 spent what it asked for, since it is unknown what was seen of it. How costs add up is in `accounting`.
 
 A budget is that of people: entries belong together if they have a name in common or a file that their tables come from,
-however the dataset, the task or the file is called now.
+however the dataset, the task or the file is called now; and a step pays with all entries that have drawn from a person
+of its table, as `budget_persons` says.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pamola_tasks.storage import journal
 
 from .accounting import Limit, Spending
 from .anchored import LOST, AnchoredJournal, Restoration
+from .budget_persons import People, PeopleFiles
+from .register import register_of
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
@@ -44,6 +47,7 @@ class Request:
         origins: The files and frames that the table comes from: hashes (SHA-256, hex), and `file` with the name.
         run_id: The run, and the step in it: a retry spends nothing more.
         step: Its id.
+        people: The persons of the table, by each way to recognise them.
         facts: More for the ledger: no data.
     """
 
@@ -53,6 +57,7 @@ class Request:
     origins: tuple[str, ...] = ()
     run_id: str = ""
     step: str = ""
+    people: tuple[People, ...] = ()
     facts: Mapping[str, Any] = attrs.Factory(dict)
 
 
@@ -86,6 +91,7 @@ class PrivacyLedger:
         path: The file.
         run: The run, or services without one: its key authenticates the ledger, and its history vouches for it.
         limits: What the project file allows, by name: whatever tasks state, and however little.
+        people: The sets of persons that entries name; None where none are looked at.
     """
 
     def __init__(
@@ -94,8 +100,10 @@ class PrivacyLedger:
         path: str | Path,
         run: RunServices | None = None,
         limits: Mapping[str, Limit] = types.MappingProxyType({}),
+        people: PeopleFiles | None = None,
     ) -> None:
         self.limits = limits
+        self._people = people
         self._journal = AnchoredJournal(
             files=files,
             path=path,
@@ -122,7 +130,9 @@ class PrivacyLedger:
         named: set[str] = set()
         for entry in entries:
             if entry.get("event") != LOST and entry["budget"] not in named:
-                account = self._account(entries, entry["budget"], ())
+                own = [each for each in entries if each.get("budget") == entry["budget"]]
+                people = [each for of_name in own for each in self._people_of(of_name)]
+                account = self._account(entries, entry["budget"], (), people)
                 named.update(account.names)
                 found.append(account)
         return found
@@ -161,12 +171,13 @@ class PrivacyLedger:
         with self._journal.appending() as append:
             before, after = self._asked(self._journal.read(), request)
             if after is not before:
-                append(after.entries[-1])
+                kept = [] if self._people is None else [self._people.keep(each) for each in request.people]
+                append({**after.entries[-1], **({"persons": kept} if kept else {})})
         return before, after
 
     def _asked(self, entries: Sequence[Mapping[str, Any]], request: Request) -> tuple[Account, Account]:
         """The account before a cost is entered, and after it."""
-        before = self._account(entries, request.budget, request.origins)
+        before = self._account(entries, request.budget, request.origins, request.people)
         cost = {"epsilon": request.cost.told()["epsilon"], "delta": request.cost.delta, "rho": request.cost.rho}
         for entry in before.entries:  # what the former attempt of a step drew was discarded: only one is published
             known = {name: entry.get(name) for name in ("run_id", "step", *cost)}
@@ -189,6 +200,7 @@ class PrivacyLedger:
         if allowed is not None and not allowed.allows(after.parts):
             others = [name for name in before.names if name != request.budget]
             also = f" (also called {', '.join(map(repr, others))})" if others else ""
+            also += self._shared(before, request)
             raise DataRefused(
                 f"the privacy budget {request.budget!r}{also} allows {allowed}, {allowed.spent(before.parts)} of it is"
                 f" spent, and this step would spend {request.cost}: nothing was drawn or written. Ask for"
@@ -197,19 +209,56 @@ class PrivacyLedger:
             )
         return before, after
 
+    def _shared(self, before: Account, request: Request) -> str:
+        """By which columns persons of the table were recognised in entries that only they join, in words."""
+        joined = [
+            one.how
+            for one in request.people
+            for entry in before.entries
+            if entry.get("budget") != request.budget and not {*request.origins} & {*entry.get("origins", ())}
+            for other in self._people_of(entry)
+            if one.meets(other)
+        ]
+        if not joined:
+            return ""
+        loose = any(how.loose for how in joined)
+        other = (
+            " (if these are other persons, state so in the project file: ops-anonymize.populations)" if loose else ""
+        )
+        return f", which persons of this table share by {', '.join(dict.fromkeys(how.by for how in joined))}{other},"
+
     def _allowed(self, before: Account, request: Request) -> Limit | None:
         stated = [self.limits[name] for name in (*before.names, request.budget) if name in self.limits]
         if not stated:
             return before.limit if request.limit is None else request.limit.least(before.limit)
         return functools.reduce(Limit.least, stated).least(request.limit)
 
-    def _account(self, entries: Sequence[Mapping[str, Any]], budget: str, origins: Iterable[str]) -> Account:
-        """The entries that have to do with a budget by a name or an origin, directly or through others."""
+    def _people_of(self, entry: Mapping[str, Any]) -> list[People]:
+        return [] if self._people is None else self._people.of(entry)
+
+    def _account(
+        self,
+        entries: Sequence[Mapping[str, Any]],
+        budget: str,
+        origins: Iterable[str],
+        people: Sequence[People] = (),
+    ) -> Account:
+        """The entries that have to do with a budget by a person, or by a name or an origin, directly or through others.
+
+        Persons are not followed further: what was drawn from others costs these nothing.
+        """
         names, files = {budget}, set(origins)
         own: list[Mapping[str, Any]] = []
         left = [entry for entry in entries if entry.get("event") != LOST]
+        by_person = [
+            entry for entry in left if any(one.meets(other) for one in people for other in self._people_of(entry))
+        ]
         while True:
-            joined = [entry for entry in left if entry.get("budget") in names or files & {*entry.get("origins", ())}]
+            joined = [
+                entry
+                for entry in left
+                if entry.get("budget") in names or files & {*entry.get("origins", ())} or entry in by_person
+            ]
             if not joined:
                 break
             own += joined
@@ -225,8 +274,8 @@ class PrivacyLedger:
         )
 
 
-def ledger_of(run: RunServices, configs: Path) -> PrivacyLedger:
-    """The ledger of a run's project, which is in this folder."""
+def ledger_of(run: RunServices, configs: Path, folder: Path | None = None) -> PrivacyLedger:
+    """The ledger of a run's project, which is in this folder; `folder` as for `register_of`."""
     stated = getattr(run.config.plugin("ops-anonymize"), "budgets", None) or {}
     limits = {name: Limit(**attrs.asdict(budget)) for name, budget in stated.items()}
-    return PrivacyLedger(run.files, configs / FILE, run, limits)
+    return PrivacyLedger(run.files, configs / FILE, run, limits, PeopleFiles(register_of(run, folder)))

@@ -43,6 +43,7 @@ from .spending import (
     spend,
     warn_of_repeats,
     whose,
+    with_people,
 )
 from .statistics_asked import Statistic, asked, distinct
 from .verdict import MET
@@ -168,6 +169,8 @@ class PrivateStatisticsOperation(Operation):
         ledger, request = ledger_in(ctx), request_of(ctx, self, self._cost(statistics), columns=of_statistics)
         ledger.check(request)
         needed = list(dict.fromkeys([*of_statistics, *(self.by or ()), *of_person])) or there[:1]
+        request = with_people(ctx, self, request)
+        ledger.check(request)
         calibrated: dict[str, Noisy] = {}
         exact: dict[str, Any] = {}
         ctx.stage("counting")

@@ -13,18 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import io
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
-import numpy.typing as npt
 
 from pamola_tasks.errors import DataError, PamolaTaskError, PathSecurityError, UsageError
 from pamola_tasks.protocols import Diagnosis
@@ -32,13 +27,12 @@ from pamola_tasks.record import now, rfc3339
 from pamola_tasks.storage import journal
 
 from .anchored import AnchoredJournal
-from .domains import Ints, Mask
 from .register_key import PURPOSE, RegisterKey
+from .released_table import ReleasedTable
+from .same_persons import population_of
 
 if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
-
-Hashes = npt.NDArray[np.uint64]
 
 FOLDER = "releases"
 JOURNAL = "releases.jsonl"
@@ -46,87 +40,6 @@ KEY = "register.key"
 ANCHOR = ".pamola/releases"
 
 PUBLISHED, UNFINISHED, WITHDRAWN, ABANDONED = "published", "unfinished", "withdrawn", "abandoned"
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class ReleasedTable:
-    """What the register keeps of a release, a row for each of its records, sorted.
-
-    Attributes:
-        persons: Whose the record is, a hash by each of some identifying columns; 0 where that is unknown.
-        group: The class of the record.
-        values: Hashes of sensitive attributes.
-        known: Of sensitive attributes, whether the value followed for certain when it was published.
-        origin: Hashes of the quasi-identifiers as they came in.
-        counterfeit: Whether the record is a counterfeit.
-        cells: The released quasi-identifiers of each class, as text; None for a missing one.
-        part: The number of the record's signature in `signatures`, of an m-invariant release; else as `group`.
-        signatures: Hashes of the sensitive values of each signature, and `texts` the value of each hash.
-        losses: `ncp_set` and `ncp_hier` of each quasi-identifier, summed over the records.
-    """
-
-    persons: Mapping[str, Hashes]
-    group: Ints
-    values: Mapping[str, Hashes]
-    known: Mapping[str, Mask]
-    origin: Hashes
-    counterfeit: Mask
-    part: Ints
-    cells: Mapping[str, Sequence[str | None]]
-    losses: Mapping[str, Mapping[str, float]] = attrs.Factory(dict)
-    signatures: Sequence[Sequence[int]] = ()
-    texts: Mapping[int, str] = attrs.Factory(dict)
-
-    def to_bytes(self) -> bytes:
-        """As an Arrow file."""
-        import pyarrow as pa
-
-        kinds: tuple[tuple[str, Mapping[str, Any]], ...] = (
-            ("person", self.persons),
-            ("value", self.values),
-            ("known", self.known),
-        )
-        columns = {f"{kind}:{name}": column for kind, part in kinds for name, column in part.items()}
-        table = pa.table({**columns, "class": self.group, "counterfeit": self.counterfeit})
-        table = table.append_column("part", [self.part]).append_column("origin", [self.origin])
-        more: dict[str, Any] = {
-            "cells": {name: list(texts) for name, texts in self.cells.items()},
-            "losses": dict(self.losses),
-            "signatures": list(self.signatures),
-            "texts": list(self.texts.items()),
-        }
-        table = table.replace_schema_metadata({name: json.dumps(value) for name, value in more.items()})
-        sink = io.BytesIO()
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        return sink.getvalue()
-
-    @classmethod
-    def of_bytes(cls, data: bytes) -> ReleasedTable:
-        """The reverse of `to_bytes`."""
-        import pyarrow as pa
-
-        table = pa.ipc.open_file(io.BytesIO(data)).read_all()
-        parts: dict[str, dict[str, Any]] = {"person": {}, "value": {}, "known": {}}
-        for name in table.column_names:
-            kind, _, of = name.partition(":")
-            if of:
-                parts[kind][of] = table[name].to_numpy()
-        return cls(
-            persons=parts["person"],
-            group=table["class"].to_numpy(),
-            values=parts["value"],
-            known=parts["known"],
-            counterfeit=table["counterfeit"].to_numpy(),
-            part=table["part"].to_numpy(),
-            origin=table["origin"].to_numpy(),
-            texts=dict(json.loads(table.schema.metadata[b"texts"])),
-            **{name: json.loads(table.schema.metadata[name.encode()]) for name in ("cells", "losses", "signatures")},
-        )
-
-    @cached_property
-    def records(self) -> int:
-        return len(self.group)
 
 
 @attrs.frozen(kw_only=True)
@@ -210,17 +123,32 @@ class Register:
             plain = AESGCM(self.key_for("seal")).decrypt(data[:12], data[12:], str(entry.number).encode())
         except InvalidTag:
             raise self._changed(entry) from None
-        return ReleasedTable.of_bytes(plain)
+        table = ReleasedTable.of_bytes(plain)
+        return attrs.evolve(table, population=table.population or self.population(str(entry.facts.get("input", ""))))
+
+    def population(self, dataset: str) -> str:
+        """What the project file calls the persons of a dataset now."""
+        return population_of(self._run, dataset)
 
     def key_for(self, use: str) -> bytes:
         """32 bytes for one use in the register."""
         return hmac.digest(self._key.get(), use.encode(), "sha256")
 
-    def _sealed(self, entry: Entry) -> bytes:
+    def read_sealed(self, name: str) -> bytes | None:
+        """What a sealed file of the register's folder holds; None where it is missing."""
         try:
-            data = self._files.read(self._path(f"{entry.number}.sealed"), "config")
+            return self._files.read(self._path(f"{name}.sealed"), "config")
         except FileNotFoundError:
-            raise self._changed(entry) from None
+            return None
+
+    def write_sealed(self, name: str, data: bytes) -> None:
+        """Write a sealed file into the register's folder."""
+        self._files.write(self._path(f"{name}.sealed"), data, "config")
+
+    def _sealed(self, entry: Entry) -> bytes:
+        data = self.read_sealed(str(entry.number))
+        if data is None:
+            raise self._changed(entry)
         if hashlib.sha256(data).hexdigest() != entry.sealed:
             raise self._changed(entry)
         return data
@@ -379,7 +307,7 @@ class Register:
 
         nonce = os.urandom(12)
         data = nonce + AESGCM(self.key_for("seal")).encrypt(nonce, table.to_bytes(), str(number).encode())
-        self._files.write(self._path(f"{number}.sealed"), data, "config")
+        self.write_sealed(str(number), data)
         return hashlib.sha256(data).hexdigest()
 
 

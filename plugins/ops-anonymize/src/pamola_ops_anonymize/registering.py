@@ -19,9 +19,20 @@ from .domains import Ints
 from .intersecting import Intersection, intersection
 from .measures import Grouping
 from .persons import holds_names
-from .pseudonyms import keyed_hash
-from .register import Entry, Hashes, Register, ReleasedTable, register_of
+from .register import Entry, Register, register_of
 from .release import Release
+from .released_table import ReleasedTable
+from .same_persons import (
+    Hashes,
+    Numbering,
+    Traits,
+    hashed,
+    hashes_of_persons,
+    population_of,
+    span_of,
+    together,
+    traits_of,
+)
 
 if TYPE_CHECKING:
     from pamola_tasks import OperationContext
@@ -86,6 +97,7 @@ class Registration:
         self._rows = len(frame)
         self.columns = self._identifying(identifiers)
         self._number = 0
+        self._numbering: dict[str, list[Numbering]] = {}
         folder = None if "places" in vars(ctx.run) else ctx.directories.get_directory("releases")
         self.register: Register = register_of(ctx.run, folder)
 
@@ -108,7 +120,7 @@ class Registration:
         ctx, operation, register = self._ctx, self._operation, self.register
         with register.preparing(ctx.run.record.run_id, ctx.step.id) as (entries, enter):
             table, whose = self.table_of(release, grouping)
-            digest = _digest(table, register.key_for("digest"))
+            digest = table.digest(register.key_for("digest"))
             told: dict[str, Any] = {"persons_by": [" + ".join(columns) for columns in self.columns], **release.update}
             same = next((entry for entry in reversed(entries) if entry.digest == digest), None)
             if same is not None:
@@ -207,6 +219,9 @@ class Registration:
             texts={} if release.invariant is None else release.invariant.texts,
             cells={name: [texts[place] for place in order] for name, texts in cells.items()},
             losses=lost,
+            traits={name: column[rows] for name, column in self.trait_hashes(places).items()},
+            spans=self.spans(),
+            population=self.population,
         )
         return table, np.unique(whose[rows], return_inverse=True)[1].astype(np.int64)
 
@@ -235,11 +250,37 @@ class Registration:
 
     def hashes_of_persons(self, part: pd.DataFrame) -> Hashes:
         """Of records whose they are, by some columns together; 0 where a cell is missing."""
-        return self._hashes(_of_persons(part), self.register.key_for("persons"), missing=0)
+        numbering = self._numbering.setdefault(" + ".join(part.columns), [Numbering() for _ in part.columns])
+        for name, each in zip(part.columns, numbering, strict=True):
+            each.add(all_as_read(distinct_texts(part[name])[1]).to_pylist())
+        return hashes_of_persons(part, self.register.key_for("persons"))
 
     def places_of_persons(self) -> Hashes:
         """Of the records of the input numbers that put persons into an order, the same with the key of any register."""
-        return self._hashes(_of_persons(self._frame[self.columns[0]]), b"places of persons")
+        return hashes_of_persons(self._frame[self.columns[0]], b"places of persons")
+
+    def spans(self) -> dict[str, int]:
+        """Of each way to recognise persons the span of its numbers, as `same_persons` has it."""
+        count = {name: len(np.unique(column)) for name, column in self._persons.items()}
+        return {name: span_of(self._numbering[name], count[name]) for name in count}
+
+    @cached_property
+    def _trait_hashes(self) -> dict[str, Traits]:
+        return self.hashes_of_traits(self._frame)
+
+    def trait_hashes(self, rows: Any) -> dict[str, Traits]:
+        """Of these records of the input, each quasi-identifier, by 16 bits."""
+        return {name: column[rows] for name, column in self._trait_hashes.items()}
+
+    def hashes_of_traits(self, frame: pd.DataFrame) -> dict[str, Traits]:
+        """Of records each quasi-identifier, by 16 bits."""
+        names = self._operation.quasi_identifiers
+        return {str(name): traits_of(hashed(frame[name], self.register.key_for("values"))) for name in names}
+
+    @property
+    def population(self) -> str:
+        """What the project file calls the persons of the table."""
+        return population_of(self._ctx.run, self._operation.input_dataset)
 
     @cached_property
     def _origins(self) -> Hashes:
@@ -247,23 +288,13 @@ class Registration:
 
     def hashes_of_origins(self, frame: pd.DataFrame) -> Hashes:
         """Of records the quasi-identifiers."""
-        texts = _together(frame[self._operation.quasi_identifiers])
-        return self._hashes(texts, self.register.key_for("origins"))
+        return hashed(together(frame[self._operation.quasi_identifiers]), self.register.key_for("origins"))
 
     def value_hashes(self, frame: pd.DataFrame) -> dict[str, Hashes]:
         """Of records the sensitive attributes."""
-        key = self.register.key_for("values")
-        return {name: self._hashes(frame[name], key) for name in self._operation.sensitive_attributes}
-
-    def _hashes(self, column: pd.Series[Any], key: bytes, missing: int | None = None) -> Hashes:
-        """Keyed hashes of 64 bits of the cells, as a reader distinguishes them; of missing ones as of empty texts."""
-        codes, texts = distinct_texts(column)
-        shown = [*all_as_read(texts).to_pylist(), ""]
-        digests = keyed_hash(key)(shown)
-        hashes = np.array([int.from_bytes(digest[:8]) or 1 for digest in digests], dtype=np.uint64)
-        if missing is not None:
-            hashes[-1] = missing
-        return np.asarray(hashes[codes])
+        return {
+            name: hashed(frame[name], self.register.key_for("values")) for name in self._operation.sensitive_attributes
+        }
 
     # ------------------------------------------------------------ what is said of it
 
@@ -276,11 +307,17 @@ class Registration:
                 **{name: entry.facts.get(name) for name in ("task_id", "dataset", "time")},
                 "persons_in_both": both,
                 "persons_disclosed": disclosed,
+                "because": why,
             }
-            for entry, both, disclosed in zip(entries, found.both, found.with_each, strict=True)
+            for entry, both, disclosed, why in zip(entries, found.both, found.with_each, found.why, strict=True)
             if both
         ]
-        told: dict[str, Any] = {"persons": len(found.sizes), "compared_with": compared}
+        others = [
+            {"release": entry.number, "equal_identifiers": equal, "because": why}
+            for entry, equal, why in zip(entries, found.equal, found.why, strict=True)
+            if equal
+        ]
+        told: dict[str, Any] = {"persons": len(found.sizes), "compared_with": compared, "other_persons": others}
         if compared:
             told |= {
                 "smallest_intersection": int(found.sizes.min()),
@@ -294,10 +331,19 @@ class Registration:
 
     def _judge(self, found: Intersection, entries: Sequence[Entry], told: Mapping[str, Any]) -> None:
         """Refuse a release that tells too much with earlier ones; warn where it tells anything."""
-        if not told["compared_with"]:
-            return
         operation = self._operation
         named = {entry.number: entry for entry in entries}
+        unsure = [each for each in told["other_persons"] if "two populations" not in each["because"]]
+        if unsure:
+            listed = "; ".join(
+                f"{named[each['release']]}, {each['equal_identifiers']:,} {each['because']}" for each in unsure
+            )
+            self._ctx.warn(
+                f"{operation.output_dataset} is not compared with releases that seem to be of other persons: {listed}."
+                f" State in the project file which persons the datasets are of (`ops-anonymize.populations`)"
+            )
+        if not told["compared_with"]:
+            return
         listed = "; ".join(
             f"{named[each['release']]}, {each['persons_in_both']:,} persons in both"
             + (f", {each['persons_disclosed']:,} disclosed" if each["persons_disclosed"] else "")
@@ -331,31 +377,6 @@ class Registration:
         if told["persons_below_k"] or found.persons:
             also = f", and {attributes} persons follows for certain" if found.persons else ""
             self._ctx.warn(f"{operation.output_dataset}: {alone}{also}. Compared with {listed}")
-
-
-def _of_persons(part: pd.DataFrame) -> pd.Series[Any]:
-    """One text for whose each record is; missing where a cell is."""
-    return _together(part).where(part.notna().all(axis=1))
-
-
-def _together(part: pd.DataFrame) -> pd.Series[Any]:
-    """One text for the cells of each record, as a reader distinguishes them; different for different ones."""
-    texts = pd.Series("", index=part.index)
-    for name in part.columns:
-        codes, distinct = distinct_texts(part[name])
-        shown = [f"{len(text)}:{text}" for text in all_as_read(distinct).to_pylist()]
-        texts = texts + np.array([*shown, "-"], dtype=object)[codes]
-    return texts
-
-
-def _digest(table: ReleasedTable, key: bytes) -> str:
-    """The same for tables that release the same of the same persons."""
-    made = hmac.new(key, digestmod="sha256")
-    parts: list[Any] = [table.group, *table.persons.values(), *table.values.values(), table.counterfeit]
-    for part in parts:
-        made.update(np.ascontiguousarray(part).tobytes())
-    made.update(repr([*table.persons, *table.values, sorted(table.cells.items())]).encode("utf-8", "surrogatepass"))
-    return made.hexdigest()
 
 
 def check_register(operation: Any) -> None:

@@ -39,6 +39,11 @@ class AnonymizeSettings:
     Attributes:
         budgets: By name, what may be spent of each privacy budget: epsilon, delta, rho. Only the project file states
             it; steps can lower it.
+        populations: For datasets a name of the people whose identifiers they have. Equal identifiers are the same
+            persons' in datasets of one population, and different persons' in those of two, for the register of releases
+            and for privacy budgets; where nothing is stated, the tables themselves decide. Only the project file states
+            it.
     """
 
     budgets: dict[str, BudgetSettings] = attrs.Factory(dict)
+    populations: dict[str, str] = attrs.Factory(dict)

@@ -256,6 +256,11 @@ def succeeded(crowd: Crowd, predicates: Sequence[Predicate]) -> int:
     return sum(len(crowd.matching(predicate)) == 1 for predicate in predicates)
 
 
+def satisfied(crowd: Crowd, predicates: Sequence[Predicate]) -> int:
+    """How many predicates a person satisfies, or several."""
+    return sum(len(crowd.matching(predicate)) > 0 for predicate in predicates)
+
+
 def succeeded_in(crowd: Crowd, predicates: Sequence[Predicate], persons: int, rng: np.random.Generator) -> float:
     """How many predicates would single out one of as many persons, judged from a crowd that may have another size.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -11,11 +12,14 @@ from pamola_tasks import OperationContext
 from pamola_tasks.errors import ParameterError
 
 from .accounting import Limit, Spending, rho_of
+from .budget_persons import people_of
 from .columns import columns_of_person, is_number, positive, wrong
 from .identifiers import identifiers_of, likely_direct_identifiers
 from .origins import origins_of
 from .persons import repeated
 from .privacy_budget import PrivacyLedger, Request, ledger_of
+from .register import register_of
+from .same_persons import population_of
 from .sampled import Sample
 
 Mechanism = Literal["laplace", "gaussian"]
@@ -104,7 +108,24 @@ def request_of(ctx: OperationContext, operation: Private, cost: Spending, **fact
 
 def ledger_in(ctx: OperationContext) -> PrivacyLedger:
     """The ledger of the step's project."""
-    return ledger_of(ctx.run, ctx.directories.get_directory("configs"))
+    return ledger_of(ctx.run, ctx.directories.get_directory("configs"), _register_folder(ctx))
+
+
+def with_people(ctx: OperationContext, operation: Private, request: Request) -> Request:
+    """The request with the persons of the table, which is read for them."""
+    people = people_of(
+        ctx,
+        register_of(ctx.run, _register_folder(ctx)),
+        operation.input_dataset,
+        columns_of_person(operation.person),
+        population_of(ctx.run, operation.input_dataset),
+        lambda frame: likely_direct_identifiers(frame, frame.columns, identifiers_of(ctx.run)),
+    )
+    return attrs.evolve(request, people=tuple(people))
+
+
+def _register_folder(ctx: OperationContext) -> Path | None:
+    return None if "places" in vars(ctx.run) else ctx.directories.get_directory("releases")
 
 
 def spend(ledger: PrivacyLedger, request: Request) -> dict[str, Any]:
