@@ -272,7 +272,7 @@ class AttackOperation(Operation):
 
     def _metrics(self, found: list[Found], persons: Persons, strangers: Persons | None, records: int) -> dict[str, Any]:
         attacks = {one.key: one.told(self.confidence) for one in found}
-        tried = [one for one in found if one.rate is not None and one.rate.attempts]
+        tried = [one for one in found if one.of_persons and one.rate is not None and one.rate.attempts]
         greatest = max(tried, key=self._risk, default=None)
         return {
             "persons": persons.count,

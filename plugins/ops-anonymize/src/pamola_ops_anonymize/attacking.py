@@ -48,6 +48,7 @@ class Found:
         more: Further figures.
         sentence: What it found in words, where there is no rate, or more to say than that.
         warning: What to know before its figures are used.
+        of_persons: Whether it succeeds on persons, so that its risk can be the greatest.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Found:
     more: dict[str, Any] = attrs.Factory(dict)
     sentence: str = ""
     warning: str = ""
+    of_persons: bool = True
 
     def told(self, confidence: float) -> dict[str, Any]:
         """For metrics."""
@@ -193,6 +195,7 @@ class Attacks:
             "cells can be written finer: a record of the class has the end of the interval, or the member of the set",
             "for a value at random of those that the cell covers",
             rate=Rate(len(predicates), held, len(guesses), guessed, "baseline"),
+            of_persons=False,
         )
 
     def _minimality(self) -> Iterator[Found]:

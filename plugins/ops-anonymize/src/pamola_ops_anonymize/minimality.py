@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pamola_tasks import OperationContext
 
 RECORDS, LEAST = 500_000, 10
-"""So many records are anonymized again altogether, or the table so many times where that is more."""
+"""So many records are anonymized again altogether, or so many pairs are tried where that is more."""
 
 
 @attrs.frozen(eq=False)
@@ -128,8 +128,8 @@ def minimality(
         held = shown[sensitive].agg("\x1f".join, axis=1)
         first = np.unique(group, return_index=True)[1]
         cells = list(shown[operation.quasi_identifiers].iloc[first].itertuples(index=False, name=None))
-        values = held.groupby(group).agg(lambda column: tuple(sorted(column)))
-        return Made(classes, list(zip(cells, values.tolist(), strict=True)))
+        values = [tuple(sorted(of_class)) for _, of_class in held.groupby(group)]
+        return Made(classes, list(zip(cells, values, strict=True)))
 
     def seed() -> int:
         return int(rng.integers(2**31))
@@ -140,8 +140,8 @@ def minimality(
     held = frame[sensitive].astype("string").fillna("\0").agg("\x1f".join, axis=1).to_numpy()
     several = pd.Series(held).groupby(published.classes).nunique()
     mixed = np.flatnonzero(np.isin(published.classes, several.index[(several > 1) & (several.index >= 0)]))
-    runs = max(LEAST, RECORDS // len(frame))
-    targets = rng.permutation(mixed)[: min(attempts, runs)]
+    pairs = max(LEAST, RECORDS // (len(frame) * (1 + chance)))
+    targets = rng.permutation(mixed)[: min(attempts, pairs)]
     right = excluded = done = 0
     for target in targets.tolist():
         others = np.flatnonzero((published.classes == published.classes[target]) & (held != held[target]))
