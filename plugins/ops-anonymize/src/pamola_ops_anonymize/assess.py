@@ -62,6 +62,9 @@ class AssessOperation(Operation):
         direct_identifiers: Columns that identify a person.
         insensitive_attributes: Columns that are harmless, whatever they look like.
         person: Columns that together identify the person of a record. Proposed where a direct identifier repeats.
+        hierarchies: For quasi-identifiers the dataset that holds their hierarchy, as `AnonymizeOperation` takes it.
+        ranges: For quasi-identifiers of numbers the widths of ranges, likewise.
+        suggested: Columns whose role above is a suggestion, and why: reports call it proposed, not stated.
         k: The k that settings are proposed for.
         ks: For which k the costs are measured.
         strategies: For which strategies.
@@ -79,6 +82,9 @@ class AssessOperation(Operation):
     direct_identifiers: list[str] = attrs.field(factory=list, validator=column_names)
     insensitive_attributes: list[str] = attrs.field(factory=list, validator=column_names)
     person: str | list[str] | None = attrs.field(default=None, validator=person_columns)
+    hierarchies: dict[str, str] = reads(attrs.Factory(dict))
+    ranges: dict[str, list[float]] = attrs.Factory(dict)
+    suggested: dict[str, str] = attrs.Factory(dict)
     k: int = attrs.field(default=5, validator=whole_number(2))
     ks: list[int] = attrs.field(factory=lambda: [2, 3, 5, 10, 20, 50], validator=_some_ks)
     strategies: list[Strategy] = attrs.field(
@@ -90,7 +96,7 @@ class AssessOperation(Operation):
     risk_threshold: float = attrs.field(default=0.2, validator=share)
     output_prefix: str | None = None
 
-    version = "1.0"
+    version = "1.1"
     category = "metrics"
 
     def __attrs_post_init__(self) -> None:
@@ -98,6 +104,8 @@ class AssessOperation(Operation):
         twice = sorted({name for name, _ in named if [other for other, _ in named].count(name) > 1})
         if twice:
             raise ParameterError(f"AssessOperation: {', '.join(twice)} has several roles: a column has one role")
+        if others := sorted(set(self.suggested).difference(name for name, _ in named)):
+            raise ParameterError(f"AssessOperation: `suggested` names {', '.join(others)}, which has no role above")
 
     def _stated(self) -> Iterator[tuple[str, str]]:
         for parameter, role in _STATED.items():
@@ -107,7 +115,8 @@ class AssessOperation(Operation):
     def effects(self, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Effects]:
         """The assessment is one of all columns."""
         names = [*columns[self.input_dataset], *(name for name, _ in self._stated())]
-        return {f"{self.output_prefix or self.input_dataset}_assessment": document({self.input_dataset: names})}
+        read = {self.input_dataset: names, **{name: columns[name] for name in self.hierarchies.values()}}
+        return {f"{self.output_prefix or self.input_dataset}_assessment": document(read)}
 
     def execute(self, ctx: OperationContext) -> OperationResult:
         """Assess, and write the artifact `<output_prefix>_assessment`; the metrics are the same without charts."""
@@ -116,6 +125,7 @@ class AssessOperation(Operation):
         ctx.stage("judging")
         self._check(frame)
         roles = proposed_roles(frame, dict(self._stated()), identifiers_of(ctx.run))
+        roles |= {name: roles[name]._replace(said="proposed", reason=why) for name, why in self.suggested.items()}
         questions = self._with_person(frame, roles)
         told: dict[str, Any] = {
             "dataset": self.input_dataset,
@@ -134,6 +144,7 @@ class AssessOperation(Operation):
             grouping = Grouping.of(frame, quasi, persons)
             told |= self._risks(frame, grouping, quasi)
             asked: dict[str, Any] = {"k": self.k, "quasi_identifiers": quasi, "person": person or None}
+            asked |= {"hierarchies": self.hierarchies, "ranges": self.ranges}
             settings = AnonymizeOperation(input_dataset=self.input_dataset, **asked)
             told |= self._costs(ctx, frame, settings, _of(roles, SENSITIVE), persons, drawn)
             drawn[:0] = self._charts(told, grouping)

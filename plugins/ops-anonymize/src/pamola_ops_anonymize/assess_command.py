@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from pamola_tasks import BaseTask
 from pamola_tasks.errors import DataError, UsageError
 from pamola_tasks.parameters import unknown_name
 from pamola_tasks.protocols import RunOptions
 
 from .assess import AssessOperation
-from .assess_screen import show
+from .assess_screen import show, show_suggested
+from .assess_suggested import Merged, SuggestTask, frames_of, hierarchy_files, merged, refuse_without_model
+from .assess_task import STEP, AssessTask, Table
 from .drafting import draft
 
 if TYPE_CHECKING:
@@ -32,56 +33,7 @@ _ROLES = {
     "insensitive": "insensitive_attributes",
     "person": "person",
 }
-_STEP = "assess"
 _ROWS = 50_000
-
-
-@attrs.frozen(kw_only=True)
-class Table:
-    """The table to assess.
-
-    Attributes:
-        dataset: What it is called.
-        path: The file, relative to the project or absolute.
-        reading: How it is written, as far as the command says it: options of `data.datasets`.
-        types: The types of its columns, where they are read as what they look like: as `data_types` takes them.
-    """
-
-    dataset: str
-    path: str
-    reading: Mapping[str, Any]
-    types: Mapping[str, Any] = attrs.Factory(dict)
-
-
-class AssessTask(BaseTask):
-    """The task that the command runs.
-
-    Args:
-        table: What is assessed.
-        parameters: Of AssessOperation.
-    """
-
-    def __init__(self, table: Table, parameters: Mapping[str, Any]) -> None:
-        types = {table.dataset: dict(table.types)} if table.types else {}
-        super().__init__(
-            f"assess-{table.dataset}",
-            "assessment",
-            f"Assess {table.dataset}",
-            input_datasets={table.dataset: table.path},
-            data_types=types,
-        )
-        self._table, self._parameters = table, parameters
-
-    def get_default_config(self) -> dict[str, Any]:
-        """The seed of the sample, and how the file is written."""
-        reading = (
-            {"data": {"datasets": {self._table.dataset: dict(self._table.reading)}}} if self._table.reading else {}
-        )
-        return {"seed": 1, **reading}
-
-    def configure_operations(self) -> None:
-        """The one step."""
-        self.add_operation("AssessOperation", step={"id": _STEP}, input_dataset=self._table.dataset, **self._parameters)
 
 
 @click.command("assess")
@@ -100,6 +52,13 @@ class AssessTask(BaseTask):
     metavar="PART",
     help="The part of a population that FILE is a random sample of: estimate who is unique there.",
 )
+@click.option("--llm", is_flag=True, help="Have a language model suggest roles and hierarchies, and measure these too.")
+@click.option(
+    "--codebook",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With --llm: a table that describes the columns: column, description, value, meaning.",
+)
 @click.option("--draft", "name", metavar="NAME", help="Draft configs/NAME.yaml (default: the name of FILE).")
 @click.option("--no-draft", is_flag=True, help="Draft no configuration.")
 @click.option("--delimiter", metavar="CHAR", help="The column separator of a CSV file.")
@@ -115,6 +74,8 @@ def command(
     stated: tuple[str, ...],
     k: int,
     sampling_fraction: float | None,
+    llm: bool,
+    codebook: Path | None,
     name: str | None,
     no_draft: bool,
     as_json: bool,
@@ -125,15 +86,22 @@ def command(
     Columns get roles by what they look like; --role states them. Runs as a task of the project, so that the page stays:
     `pamola-task report assess-NAME`. Outside of a project nothing is written. Existing configurations are never
     replaced.
+
+    With --llm, a language model is sent names and types of the columns, and the codebook. What it suggests never
+    protects a column less than the roles above; it is measured in the same way, and drafted as NAME-llm.
     """
     if name is not None and no_draft:
         raise UsageError("--draft and --no-draft contradict each other")
+    if codebook is not None and not llm:
+        raise UsageError("--codebook belongs to --llm")
     path = Path(os.path.abspath(file))
     path = path.parent.resolve() / path.name
     alone = not (cli.project or cli.kernel.project.marker or os.environ.get("PAMOLA_PROJECT_ROOT"))
     if alone and name is not None:
         raise UsageError("there is no project here to draft a configuration in: make one with `pamola-task init`")
     kernel = cli.kernel_for(path.parent) if alone else cli.kernel
+    if llm:
+        refuse_without_model(kernel, alone=alone)
     drafted = None if alone or no_draft else _place(kernel, name, path)
     table = _table(kernel, path, {key: value for key, value in reading.items() if value})
     parameters = {"k": k, **_roles(kernel, table, stated)}
@@ -143,31 +111,79 @@ def command(
         told = _alone(kernel, table, parameters)
         found: dict[str, Any] = {"project": None, "run_id": None, "report": None}
     else:
-        options = RunOptions(console=cli.verbosity > 0, quiet=cli.verbosity < 0, owns_process=True)
-        outcome: Outcome = kernel.run(AssessTask(table, parameters), options=options)
+        outcome = _run(cli, kernel, AssessTask(table, parameters))
         if not outcome.success:
-            message = (outcome.record.error or {}).get("message", outcome.status)
-            click.secho(f"the assessment failed: {cli.out.visible(str(message))}", fg="red", err=True)
-            return outcome.exit_code
-        told = dict(outcome.results[_STEP].metrics)
-        page = outcome.report and outcome.report.with_suffix(".html")
-        report = page if page and page.exists() else outcome.report
-        found = {
-            "project": str(kernel.project.root),
-            "run_id": outcome.run_id,
-            "report": kernel.project.files.name(report) if report else None,
-        }
+            return _failed(cli, outcome, "the assessment")
+        told = dict(outcome.results[STEP].metrics)
+        found = {"project": str(kernel.project.root), **_left(kernel, outcome)}
     found["draft"], why_not = _drafted(kernel, drafted, told, table, path.name) if drafted else (None, "")
+    if not as_json:
+        show(cli, told, found, file.name, alone=alone, why_not=why_not)
+    code = 0
+    if llm:
+        found["suggested"], code = _suggested(cli, kernel, table, parameters, told, codebook, drafted)
+        if found["suggested"] is not None and not as_json:
+            show_suggested(cli, told, found["suggested"])
     if as_json:
         cli.out.print_json({"schema": 1, "file": str(file), **told, **found})
-    else:
-        show(cli, told, found, file.name, alone=alone, why_not=why_not)
-    return 0
+    return code
 
 
-def _place(kernel: KernelView, name: str | None, path: Path) -> tuple[str, str, bool]:
+def _run(cli: CommandLine, kernel: KernelView, task: Any, datasets: Mapping[str, Any] | None = None) -> Outcome:
+    options = RunOptions(
+        console=cli.verbosity > 0, quiet=cli.verbosity < 0, owns_process=True, datasets=dict(datasets or {})
+    )
+    outcome: Outcome = kernel.run(task, options=options)
+    return outcome
+
+
+def _failed(cli: CommandLine, outcome: Outcome, what: str) -> int:
+    message = (outcome.record.error or {}).get("message", outcome.status)
+    click.secho(f"{what} failed: {cli.out.visible(str(message))}", fg="red", err=True)
+    return outcome.exit_code
+
+
+def _left(kernel: KernelView, outcome: Outcome) -> dict[str, Any]:
+    page = outcome.report and outcome.report.with_suffix(".html")
+    report = page if page and page.exists() else outcome.report
+    return {"run_id": outcome.run_id, "report": kernel.project.files.name(report) if report else None}
+
+
+def _suggested(
+    cli: CommandLine,
+    kernel: KernelView,
+    table: Table,
+    parameters: Mapping[str, Any],
+    told: Mapping[str, Any],
+    codebook: Path | None,
+    drafted: tuple[str, str, bool] | None,
+) -> tuple[dict[str, Any] | None, int]:
+    """What a language model suggests, measured as the roles of the rule are, and drafted; and the exit code."""
+    book = os.path.abspath(codebook) if codebook is not None else None
+    outcome = _run(cli, kernel, SuggestTask(table, book))
+    if not outcome.success:
+        return None, _failed(cli, outcome, "the suggestion")
+    suggestion = dict(outcome.results["suggest"].metrics)
+    taken = merged(told["columns"], suggestion)
+    asked = {**{key: parameters[key] for key in parameters if key in ("k", "sampling_fraction")}, **taken.parameters()}
+    again = _run(cli, kernel, AssessTask(table, asked, "-llm"), frames_of(taken.groups))
+    if not again.success:
+        return None, _failed(cli, again, "the assessment of what was suggested")
+    assessed = dict(again.results[STEP].metrics)
+    facts = {"model": taken.model, "roles": taken.differences, "not_taken": suggestion["not_taken"]}
+    found = {**facts, "suggestion_run_id": outcome.run_id, **_left(kernel, again), "assessment": assessed}
+    found["draft"], found["no_draft"] = None, ""
+    if drafted is not None:
+        name = f"{drafted[0]}-llm"
+        file = Path(table.path)
+        place = _place(kernel, None, file, otherwise=name)
+        found["draft"], found["no_draft"] = _drafted(kernel, place, assessed, table, file.name, taken)
+    return found, 0
+
+
+def _place(kernel: KernelView, name: str | None, path: Path, otherwise: str = "") -> tuple[str, str, bool]:
     """The id and the file of the task that is drafted, and whether there is one of that id already."""
-    task_id = _plain(path) if name is None else name
+    task_id = (otherwise or _plain(path)) if name is None else name
     run = kernel.services(None, upto="places")
     run.places.of(task_id)  # refuses what is no name
     file = f"{run.places.folders['configs']}/{task_id}.yaml"
@@ -255,9 +271,14 @@ def _alone(kernel: KernelView, table: Table, parameters: Mapping[str, Any]) -> d
 
 
 def _drafted(
-    kernel: KernelView, drafted: tuple[str, str, bool], told: Mapping[str, Any], table: Table, file: str
+    kernel: KernelView,
+    drafted: tuple[str, str, bool],
+    told: Mapping[str, Any],
+    table: Table,
+    file: str,
+    suggested: Merged | None = None,
 ) -> tuple[str | None, str]:
-    """The file that was drafted, or why none was."""
+    """The file that was drafted, with those of suggested hierarchies beside it, or why none was."""
     task_id, name, taken = drafted
     if taken:
         return None, f"there is a task {task_id} already: --draft NAME drafts another"
@@ -271,8 +292,19 @@ def _drafted(
         told["sentence"],
         f"Run it with: pamola-task run {task_id}",
     ]
+    files: dict[str, tuple[str, bytes]] = {}
+    if suggested is not None:
+        heading.insert(
+            1, f"Roles and hierarchies with a model's name beside them are suggestions of {suggested.model}."
+        )
+        files = hierarchy_files(suggested.groups, name.removesuffix(".yaml"))
     try:
-        text = draft(task_id, told, table.path, table.types, table.reading, heading)
+        generalized = {column: path for column, (path, _) in files.items()}
+        ranges = suggested.ranges if suggested is not None else {}
+        text = draft(task_id, told, table.path, table.types, table.reading, heading, generalized, ranges)
+        for path, content in files.values():
+            with kernel.project.files.create(path, "config", exclusive=True) as target:
+                target.write(content)
         with kernel.project.files.create(name, "config", exclusive=True) as target:
             target.write(text.encode())
     except UsageError as error:

@@ -18,6 +18,7 @@ from .assess_words import (
     questions,
     risks,
     sentence_of,
+    share,
     short_reason,
 )
 
@@ -72,6 +73,43 @@ def show(
             ("written", f"nothing, outside of a project; `{out.program()} init` makes one, for page and draft")
         )
     out.facts(facts)
+
+
+def show_suggested(cli: CommandLine, assessed: Mapping[str, Any], suggested: Mapping[str, Any]) -> None:
+    """Print what a language model suggests, and what it would cost, beside what the rule proposes.
+
+    Args:
+        cli: Where to.
+        assessed: The metrics of AssessOperation with the roles of the rule.
+        suggested: What the command found: `model, roles, not_taken, assessment, draft, no_draft, report`.
+    """
+    out = cli.out
+    click.echo()
+    out.heading(f"Suggested by the language model {suggested['model']}: a draft, for a person to judge")
+    rows = [
+        (each["column"], each["before"], each["suggested"], each["taken"], each["reason"])
+        for each in suggested["roles"]
+    ]
+    if rows:
+        out.print_table(rows[:_MOST_ROWS], ("column", "before", "suggested", "taken", "why"), narrow="column")
+        _paragraph(cli, "Taken is what protects a column no less than before.", "  ", "  ")
+    else:
+        _paragraph(cli, "It suggests the same roles.", "  ", "  ")
+    for each in suggested["not_taken"][:_MOST_ROWS]:
+        _paragraph(cli, f"{each['column']}: {each['what']} not taken: {each['why']}", "  ", "    ")
+    both = (("without it", assessed), ("with it", suggested["assessment"]))
+    out.print_table([(said, *_measured(told)) for said, told in both], ("", "quasi-identifiers", "at risk", "loss"))
+    facts = (
+        [("draft", suggested["draft"] or suggested["no_draft"])] if suggested["draft"] or suggested["no_draft"] else []
+    )
+    out.facts([*facts, *([("page", suggested["report"])] if suggested["report"] else [])])
+
+
+def _measured(told: Mapping[str, Any]) -> tuple[str, str, str]:
+    quasi = ", ".join(told.get("quasi_identifiers") or ()) or "none"
+    at_risk = share(told["prosecutor"]["share_at_risk"]) if "prosecutor" in told else "–"
+    choice = told.get("choice")
+    return quasi, at_risk, f"{share(choice['loss'])} at k = {choice['settings']['k']}" if choice else "–"
 
 
 def _many(count: int, noun: str) -> str:

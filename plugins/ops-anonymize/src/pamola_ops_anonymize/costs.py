@@ -94,13 +94,18 @@ def costs_of(
             if strategy == "suppression":
                 refuse_large(len(frame), len(settings.quasi_identifiers), ks)
             for position, k in enumerate(ks):
-                found = trial(attrs.evolve(settings, strategy=strategy, k=k), ctx, frame)
+                found = trial(attrs.evolve(settings, **_by(strategy), k=k), ctx, frame)
                 figures = {name: found[name] for name in _FIGURES}
                 measured.append({"strategy": strategy, "k": k, "loss": found["information_loss"], **figures})
                 progress(number * len(ks) + position + 1)
         except PamolaTaskError as error:
             problems[strategy] = str(error)
     return Costs(measured=measured, problems=problems)
+
+
+def _by(strategy: str) -> dict[str, Any]:
+    """The settings that a strategy is tried with: `suppression` keeps a value or suppresses it, whatever is above."""
+    return {"strategy": strategy, **({"hierarchies": {}, "ranges": {}} if strategy == "suppression" else {})}
 
 
 def refuse_many(frame: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -160,7 +165,7 @@ def chosen(
         None where no such strategy was measured, or the choice cannot be tried.
     """
     k, losses = settings.k, costs.at(settings.k)
-    candidates = [attrs.evolve(settings, strategy=name) for name in TRUTHFUL if name in losses]
+    candidates = [attrs.evolve(settings, **_by(name)) for name in TRUTHFUL if name in losses]
     if not candidates:
         return None
     listed, found = ", ".join(sensitive), {}
@@ -188,7 +193,7 @@ def chosen(
     if diverse:
         taken["l"] = 2
         said = f"l = 2: with k alone, a class may share one value of {listed}, which is then known of each in it"
-        without = trial(attrs.evolve(settings, strategy=best), ctx, frame)["information_loss"]
+        without = trial(attrs.evolve(settings, **_by(best)), ctx, frame)["information_loss"]
         why.append(f"{said}; without l the loss is {100 * without:.1f} %" if without < found[best] else said)
     elif sensitive:
         why.append(f"no l: the table cannot be divided so that each class has two values of {listed}")

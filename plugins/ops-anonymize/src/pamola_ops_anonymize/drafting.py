@@ -32,6 +32,8 @@ def draft(
     types: Mapping[str, Any],
     reading: Mapping[str, Any],
     heading: Sequence[str],
+    hierarchies: Mapping[str, str],
+    ranges: Mapping[str, Sequence[float]],
 ) -> str:
     """The text of a task file that anonymizes the table with the settings of the assessment.
 
@@ -42,6 +44,8 @@ def draft(
         types: The types of columns that are stated.
         reading: How the file is written, as `data.datasets` states it.
         heading: Sentences for the head of the file.
+        hierarchies: By quasi-identifier the file of its hierarchy.
+        ranges: By quasi-identifier the widths of ranges.
 
     Raises:
         UsageError: A column's name cannot be written in a configuration.
@@ -51,7 +55,7 @@ def draft(
         raise UsageError(
             f"no task file can name the column {referring[0]!r}, which would refer to something else there: rename it"
         )
-    return "\n".join(_lines(task_id, assessed, path, types, reading, heading)) + "\n"
+    return "\n".join(_lines(task_id, assessed, path, types, reading, heading, hierarchies, ranges)) + "\n"
 
 
 def _lines(
@@ -61,8 +65,13 @@ def _lines(
     types: Mapping[str, Any],
     reading: Mapping[str, Any],
     heading: Sequence[str],
+    hierarchies: Mapping[str, str],
+    ranges: Mapping[str, Sequence[float]],
 ) -> Iterator[str]:
     dataset, choice = scalar(assessed["dataset"]), assessed["choice"]
+    if choice["settings"]["strategy"] == "suppression":  # which has no use for them
+        hierarchies, ranges = {}, {}
+    named = {column: hierarchy_dataset(number) for number, column in enumerate(hierarchies, start=1)}
     for said in heading:
         yield from _comment(said, "")
     yield f"task_id: {scalar(task_id)}"
@@ -70,6 +79,7 @@ def _lines(
     yield f"description: {scalar('Anonymize ' + assessed['dataset'])}"
     yield "input_datasets:"
     yield f"  {dataset}: {scalar(path)}"
+    yield from (f"  {named[column]}: {scalar(file)}" for column, file in hierarchies.items())
     if types:
         yield from ("data_types:", f"  {dataset}:")
         yield from (f"    {scalar(name)}: {flow(type_)}" for name, type_ in types.items())
@@ -79,6 +89,7 @@ def _lines(
     for why in choice["why"]:
         yield from _comment(why, "      ")
     yield from (f"      {name}: {value}" for name, value in choice["settings"].items())
+    yield from (f"      {key}: {flow(value)}" for key, value in (("hierarchies", named), ("ranges", ranges)) if value)
     for role, (parameter, meaning) in _PARAMETERS.items():
         columns = [each for each in assessed["columns"] if each["role"] == role]
         if columns:
@@ -98,6 +109,11 @@ def _lines(
         yield f"      unconfirmed: {flow(proposed)}"
     yield from _comment("a column that comes later and looks as if others know it stops the run", "      ")
     yield "      on_unlisted: fail"
+
+
+def hierarchy_dataset(number: int) -> str:
+    """What the dataset of a drafted hierarchy is called."""
+    return f"hierarchy_{number}"
 
 
 def _comment(text: str, indent: str) -> list[str]:

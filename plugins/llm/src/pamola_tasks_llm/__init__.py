@@ -1,0 +1,1 @@
+"""Language models for pamola-tasks: a guarded service, and operations that suggest, describe and rewrite."""
