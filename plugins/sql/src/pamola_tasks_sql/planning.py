@@ -39,9 +39,9 @@ def add_steps(run: RunServices, plan: Plan) -> None:
 def _add(plan: Plan, operation: Any, step_id: str, before: str | None = None) -> None:
     from pamola_tasks.plugins.discovery import versions
 
-    name, version = next(iter(versions(("pamola-tasks-sql",)).items()))
+    found = [f"{name} {version}" for name, version in versions(("pamola-tasks-sql",)).items()]
     options = {"id": _NO_LETTER.sub("-", step_id)[:100]}
-    plan.add(operation, options=options, distribution=f"{name} {version}", before=before)
+    plan.add(operation, options=options, distribution="".join(found), before=before)
 
 
 def _table_steps(plan: Plan) -> Iterator[tuple[Step, ReadTableOperation | WriteTableOperation]]:
