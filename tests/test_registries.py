@@ -345,8 +345,8 @@ def test_a_scope_makes_a_step_for_each_field_or_fills_the_fields() -> None:
         ({"operation": "Add", "paramters": {}}, "operation_configs[1]: unknown key 'paramters' beside the operation"),
         (
             {"Add": {}, "Count": {}},
-            "expected one operation beside id, retry, timeout, step_memory_limit_mb, continue_on_error; found Add,"
-            " Count",
+            "expected one operation beside id, retry, timeout, step_memory_limit_mb, continue_on_error, python;"
+            " found Add, Count",
         ),
         ({"id": "x"}, "found none"),
         ({"Add": [1]}, "Add: expected the operation's parameters"),

@@ -34,6 +34,7 @@ class StepOptions:
     #: resident MiB that an attempt may take, in a process of its own; it is stopped when it takes more
     step_memory_limit_mb: int | None = None
     continue_on_error: bool | None = None  #: overrules the task's `continue_on_error` for this step
+    python: str | None = None  #: path of another Python interpreter that makes the attempts
 
 
 STEP_OPTIONS = tuple(field.name for field in attrs.fields(StepOptions))

@@ -290,7 +290,7 @@ class Task:
 
         Args:
             operation_class: An operation's name or class.
-            step: `id, retry, timeout, step_memory_limit_mb, continue_on_error` of the step.
+            step: `id, retry, timeout, step_memory_limit_mb, continue_on_error, python` of the step.
             **kwargs: The operation's parameters. What belongs to the task (`reporter`, `chunk_size` …) does not reach
                 the operation from here; operations that have such a parameter get the task's value.
 

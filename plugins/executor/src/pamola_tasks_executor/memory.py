@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pamola_tasks.protocols import RunServices
 
 _WATCH = 0.05  # seconds between two looks at this process's memory
+_counted: set[int] = set()  # other processes that do the work of a step of this one
 
 
 def resident_mb(pid: int) -> float:
@@ -34,7 +35,7 @@ def _own_mb() -> float:
     """The resident memory of this process, whose file is opened once: each step looks at it many times."""
     try:
         file = _own_file(os.getpid())
-        return _resident(os.pread(file, 200, 0))
+        return _resident(os.pread(file, 200, 0)) + sum(map(resident_mb, tuple(_counted)))
     except FileNotFoundError:
         return 0.0
 
@@ -42,6 +43,16 @@ def _own_mb() -> float:
 @cache
 def _own_file(pid: int) -> int:
     return os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+
+
+@contextlib.contextmanager
+def counting(pid: int) -> Iterator[None]:
+    """Count the memory of another process to that of this one meanwhile."""
+    _counted.add(pid)
+    try:
+        yield
+    finally:
+        _counted.discard(pid)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from pamola_tasks.steps import call_step, execute_step
 from pamola_tasks.storage.staging import offer
 from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.memory import measured
+from pamola_tasks_executor.other_interpreter import placed
 from pamola_tasks_executor.remote import Answer, DescribedAttempt, DescribedRun, dumps, loads
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class RemoteRun:
             for dataset in said.datasets:
                 offer(run, dataset)
             with measured(partial(self._tell, "memory")):
-                result = guarded(f"step {step.id}", partial(call_step, run, step))
+                result = guarded(f"step {step.id}", partial(call_step, run, placed(run, step)))
             return self._answer(step, result)
         except BaseException as error:
             return self._failed(error)

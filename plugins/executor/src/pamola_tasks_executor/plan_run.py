@@ -20,6 +20,7 @@ from pamola_tasks_executor.descendants import (
 )
 from pamola_tasks_executor.guarding import guarded
 from pamola_tasks_executor.memory import measured, note
+from pamola_tasks_executor.other_interpreter import end_idle, placed
 from pamola_tasks_executor.parallel import Parallel
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class _Steps:
     def _here(self, step: Step, stop: Stop) -> OperationResult:
         """One attempt, made by this process."""
         with stop.reach.within(), measured(partial(note, self._driver.run, step.id, own_process=False)):
-            return guarded(f"step {step.id}", partial(self._driver.attempt, step))
+            return guarded(f"step {step.id}", partial(self._driver.attempt, placed(self._driver.run, step)))
 
     def _elsewhere(self, place: Elsewhere, step: Step, stop: Stop) -> OperationResult:
         """One attempt, made by another process."""
@@ -212,6 +213,7 @@ class _Steps:
         self._driver.complete(self._plan[name], result)
 
     def close(self) -> None:
+        end_idle(self._driver.run.id)
         try:
             if self._place is not None:
                 self._place.close()

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pamola_tasks import Kernel, Operation, OperationResult
-    from pamola_tasks.plan import Plan
-    from pamola_tasks.protocols import Config, Executor, RunServices
+    from pamola_tasks.plan import Plan, Step
+    from pamola_tasks.protocols import Config, Executor, ReportSection, RunServices
     from pamola_tasks_executor.elsewhere import Elsewhere
 
 PAMOLA_HOOK_API = 1
@@ -79,6 +79,34 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
     yield from contradictions(run)
     if isinstance(run.executor, TaskOperationExecutor):
         yield from run.executor.objections(plan)
+    named = [step for step in plan if step.options.python or run.config.plugin("executor").python]
+    if not named:
+        return
+    if not isinstance(run.executor, TaskOperationExecutor):
+        yield f"step {named[0].id} names another interpreter (python), which {type(run.executor).__name__} cannot use"
+        return
+    from pamola_tasks_executor.interpreters import objections
+
+    yield from objections(run, plan)
+
+
+@hookimpl
+def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
+    if not (step.options.python or run.config.plugin("executor").python):
+        return {}
+    from pamola_tasks_executor.interpreters import fingerprint_parts
+
+    return fingerprint_parts(run, step)
+
+
+@hookimpl
+def pamola_add_report_sections(run: RunServices) -> list[ReportSection]:
+    if not any(step.options.python or run.config.plugin("executor").python for step in vars(run).get("plan", ())):
+        return []
+    from pamola_tasks.protocols import ReportSection
+    from pamola_tasks_executor.interpreters import facts
+
+    return [ReportSection(title="Other interpreters", key="interpreters", facts=facts(run))]
 
 
 @hookimpl(trylast=True)

@@ -176,6 +176,7 @@ def serve(connection: Connection, folder: str, environment: dict[str, str], kept
     os.environ.clear()  # a fork of the server has the environment of when that was started
     os.environ.update(environment)
     withheld.update(kept)
+    from pamola_tasks_executor.other_interpreter import idle_pids
     from pamola_tasks_executor.performing import RemoteRun
 
     sending = threading.Lock()
@@ -192,7 +193,7 @@ def serve(connection: Connection, folder: str, environment: dict[str, str], kept
                 run = RemoteRun(description, lambda message: send(_SAID, message))
             send(_BEGAN)
             answer = run.perform(attempt)
-            if left := end_descendants(os.getpid()):
+            if left := end_descendants(os.getpid(), idle_pids()):
                 run.warn(f"it left {counted(left)} running, ended with it")
             send(_ANSWER, answer)
 

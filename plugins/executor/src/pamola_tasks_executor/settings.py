@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+
+if TYPE_CHECKING:
+    from pamola_tasks.plan import Step
+    from pamola_tasks.protocols import RunServices
 
 
 @attrs.frozen(kw_only=True)
@@ -15,7 +19,16 @@ class ExecutorSettings:
         kind: `threads` of this process, or `processes`. A step with a timeout or a memory limit has a process anyway.
         step_memory_limit_mb: The resident memory that a step may take, in MiB. A step that takes more is stopped and
             has failed. Linux only; elsewhere it is refused.
+        python: Another Python interpreter that makes the attempts at all steps, of a venv for example: in the project,
+            or in one of `allowed_external_paths`. `python` beside an operation says it of one step.
     """
 
     kind: Literal["threads", "processes"] = "threads"
     step_memory_limit_mb: int | None = None
+    python: str | None = None
+
+
+def stated_interpreter(run: RunServices, step: Step) -> str:
+    """The interpreter that makes the attempts at a step, as it was stated; empty where it is the run's own."""
+    settings: Any = run.config.plugin("executor")
+    return step.options.python or getattr(settings, "python", None) or ""

@@ -23,6 +23,7 @@ from pamola_tasks.steps import execute_step
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.storage.staging import NoCheckpoints
 from pamola_tasks_executor.guarding import guarded
+from pamola_tasks_executor.other_interpreter import end_idle, placed
 
 if TYPE_CHECKING:
     from pamola_tasks import Kernel, Operation
@@ -98,7 +99,7 @@ def _executed(
 
     staged = run.checkpoints.stage(step)
     try:
-        result = guarded(operation.name, partial(execute_step, run, step, staged, report))
+        result = guarded(operation.name, partial(execute_step, run, placed(run, step), staged, report))
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += staged.warnings
@@ -110,6 +111,7 @@ def _executed(
         raise OperationError(f"{operation.name} called sys.exit({error.code!r})") from error
     finally:
         staged.discard()
+        end_idle(run.id)
 
 
 class _Folder:
