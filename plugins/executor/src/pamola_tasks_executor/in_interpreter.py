@@ -27,7 +27,6 @@ from pamola_tasks_executor.interpreter_errors import InterpreterGarbage, Operati
 from pamola_tasks_executor.interpreters import resolved
 from pamola_tasks_executor.memory import counting, resident_mb
 from pamola_tasks_executor.messages import Interpreter
-from pamola_tasks_executor.settings import stated_interpreter
 
 if TYPE_CHECKING:
     from pamola_tasks.operation import Operation
@@ -39,10 +38,10 @@ _CODE = re.compile(r"[A-Z0-9_]{1,60}")
 _ENDED = {status.value: status for status in OperationStatus}
 
 
-def placed(run: RunServices, step: Step) -> Step:
+def placed(step: Step, python: str) -> Step:
     """A step like this one whose work is done by the interpreter that was stated."""
     operation = copy.copy(step.operation)
-    vars(operation)["execute"] = partial(_execute, step.operation, stated_interpreter(run, step))
+    vars(operation)["execute"] = partial(_execute, step.operation, python)
     return attrs.evolve(step, operation=operation)
 
 

@@ -154,7 +154,7 @@ def objections(run: RunServices, plan: Plan) -> Iterator[str]:
         if locks and step.options.python not in (None, getattr(settings, "python", None)):
             place = run.config.origins()["locked"].place
             yield f"step {step.id}: python is locked by {place} ({locks[0]}): only the project file may set it"
-        elif python := stated_interpreter(run, step):
+        elif python := stated_interpreter(settings, step):
             if sys.platform == "win32":
                 yield f"step {step.id}: another interpreter (python) cannot be used on Windows: leave it out"
                 continue
@@ -166,7 +166,7 @@ def objections(run: RunServices, plan: Plan) -> Iterator[str]:
 
 def fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
     """What a step's results also follow from: the interpreter that it runs in, and what is installed there."""
-    python = stated_interpreter(run, step)
+    python = stated_interpreter(run.config.plugin("executor"), step)
     return environment_of(run, python).parts() if python else {}
 
 
@@ -174,7 +174,7 @@ def facts(run: RunServices) -> dict[str, Any]:
     """The interpreters of a run for its report: by path what they are, which steps ran there, and the libraries."""
     steps: dict[str, list[str]] = {}
     for step in run.plan:
-        if python := stated_interpreter(run, step):
+        if python := stated_interpreter(run.config.plugin("executor"), step):
             steps.setdefault(python, []).append(step.id)
     known = _known.get(run, {})
     return {

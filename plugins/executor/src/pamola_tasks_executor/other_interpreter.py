@@ -10,17 +10,18 @@ from pamola_tasks_executor.settings import stated_interpreter
 if TYPE_CHECKING:
     from pamola_tasks.plan import Step
     from pamola_tasks.protocols import RunServices
+    from pamola_tasks_executor.settings import ExecutorSettings
 
 _WORKING = f"{__package__}.in_interpreter"
 
 
-def placed(run: RunServices, step: Step) -> Step:
+def placed(settings: ExecutorSettings, step: Step) -> Step:
     """The step, or one like it whose work is done by the interpreter that was stated."""
-    if not stated_interpreter(run, step):
+    if not (python := stated_interpreter(settings, step)):
         return step
     from pamola_tasks_executor import in_interpreter
 
-    return in_interpreter.placed(run, step)
+    return in_interpreter.placed(step, python)
 
 
 def idle_pids() -> set[int]:
@@ -29,7 +30,7 @@ def idle_pids() -> set[int]:
     return found.idle.pids() if found is not None else set()
 
 
-def end_idle(run_id: str) -> None:
+def end_idle(run: RunServices) -> None:
     """End those of a run."""
     if (found := sys.modules.get(_WORKING)) is not None:
-        found.idle.end(run_id)
+        found.idle.end(run.id)

@@ -116,7 +116,9 @@ class RemoteRun:
             for dataset in said.datasets:
                 offer(run, dataset)
             with measured(partial(self._tell, "memory")):
-                result = guarded(f"step {step.id}", partial(call_step, run, placed(run, step)))
+                result = guarded(
+                    f"step {step.id}", partial(call_step, run, placed(run.config.plugin("executor"), step))
+                )
             return self._answer(step, result)
         except BaseException as error:
             return self._failed(error)

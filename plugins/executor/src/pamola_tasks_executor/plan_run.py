@@ -44,7 +44,7 @@ class PlanRun:
         owns_process: bool = False,
     ) -> None:
         self._config = config
-        self._settings = settings
+        self.settings = settings
         self._retry = retry
         self._elsewhere = elsewhere
         self._owns_process = owns_process and sys.platform == "linux"
@@ -77,7 +77,7 @@ class PlanRun:
 
     def objections(self, plan: Plan) -> list[str]:
         """Why a plan cannot be run as it is asked for."""
-        found = self._wrong_memory("executor.step_memory_limit_mb", self._settings.step_memory_limit_mb)
+        found = self._wrong_memory("executor.step_memory_limit_mb", self.settings.step_memory_limit_mb)
         return found + [problem for step in plan for problem in self._objections_to(step)]
 
     def _objections_to(self, step: Step) -> list[str]:
@@ -122,12 +122,12 @@ class PlanRun:
         timeout, memory = step.options.timeout, step.options.step_memory_limit_mb
         return {
             "timeout": getattr(self._config, "timeout", None) if timeout is None else timeout,
-            "memory_mb": self._settings.step_memory_limit_mb if memory is None else memory,
+            "memory_mb": self.settings.step_memory_limit_mb if memory is None else memory,
         }
 
     def runs_elsewhere(self, step: Step) -> bool:
         """Whether a step runs in another process than this one."""
-        asked = self._elsewhere is not None or self._settings.kind == "processes"
+        asked = self._elsewhere is not None or self.settings.kind == "processes"
         return asked or any(limit is not None for limit in self.limits(step).values())
 
     def place(self, plan: Plan) -> Elsewhere:
@@ -188,7 +188,7 @@ class _Steps:
     def _here(self, step: Step, stop: Stop) -> OperationResult:
         """One attempt, made by this process."""
         with stop.reach.within(), measured(partial(note, self._driver.run, step.id, own_process=False)):
-            return guarded(f"step {step.id}", partial(self._driver.attempt, placed(self._driver.run, step)))
+            return guarded(f"step {step.id}", partial(self._driver.attempt, placed(self._plan_run.settings, step)))
 
     def _elsewhere(self, place: Elsewhere, step: Step, stop: Stop) -> OperationResult:
         """One attempt, made by another process."""
@@ -213,7 +213,7 @@ class _Steps:
         self._driver.complete(self._plan[name], result)
 
     def close(self) -> None:
-        end_idle(self._driver.run.id)
+        end_idle(self._driver.run)
         try:
             if self._place is not None:
                 self._place.close()

@@ -79,7 +79,7 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
     yield from contradictions(run)
     if isinstance(run.executor, TaskOperationExecutor):
         yield from run.executor.objections(plan)
-    named = [step for step in plan if step.options.python or run.config.plugin("executor").python]
+    named = [step for step in plan if _interpreter(run, step)]
     if not named:
         return
     if not isinstance(run.executor, TaskOperationExecutor):
@@ -90,9 +90,14 @@ def pamola_check_plan(run: RunServices, plan: Plan) -> Iterable[str]:
     yield from objections(run, plan)
 
 
+def _interpreter(run: RunServices, step: Step) -> str | None:
+    """The other interpreter of a step, if it has one."""
+    return step.options.python or getattr(run.config.plugin("executor"), "python", None)
+
+
 @hookimpl
 def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]:
-    if not (step.options.python or run.config.plugin("executor").python):
+    if not _interpreter(run, step):
         return {}
     from pamola_tasks_executor.interpreters import fingerprint_parts
 
@@ -101,7 +106,7 @@ def pamola_add_fingerprint_parts(run: RunServices, step: Step) -> dict[str, str]
 
 @hookimpl
 def pamola_add_report_sections(run: RunServices) -> list[ReportSection]:
-    if not any(step.options.python or run.config.plugin("executor").python for step in vars(run).get("plan", ())):
+    if not any(_interpreter(run, step) for step in vars(run).get("plan", ())):
         return []
     from pamola_tasks.protocols import ReportSection
     from pamola_tasks_executor.interpreters import facts

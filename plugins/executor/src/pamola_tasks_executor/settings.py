@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 if TYPE_CHECKING:
     from pamola_tasks.plan import Step
-    from pamola_tasks.protocols import RunServices
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +27,6 @@ class ExecutorSettings:
     python: str | None = None
 
 
-def stated_interpreter(run: RunServices, step: Step) -> str:
+def stated_interpreter(settings: ExecutorSettings, step: Step) -> str:
     """The interpreter that makes the attempts at a step, as it was stated; empty where it is the run's own."""
-    settings: Any = run.config.plugin("executor")
-    return step.options.python or getattr(settings, "python", None) or ""
+    return step.options.python or settings.python or ""

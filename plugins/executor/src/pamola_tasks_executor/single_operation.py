@@ -99,7 +99,9 @@ def _executed(
 
     staged = run.checkpoints.stage(step)
     try:
-        result = guarded(operation.name, partial(execute_step, run, placed(run, step), staged, report))
+        result = guarded(
+            operation.name, partial(execute_step, run, placed(run.config.plugin("executor"), step), staged, report)
+        )
         if not isinstance(result, OperationResult):
             raise OperationError(f"{operation.name} gave a {type(result).__name__} instead of an OperationResult")
         result.warnings += staged.warnings
@@ -111,7 +113,7 @@ def _executed(
         raise OperationError(f"{operation.name} called sys.exit({error.code!r})") from error
     finally:
         staged.discard()
-        end_idle(run.id)
+        end_idle(run)
 
 
 class _Folder:
