@@ -89,6 +89,10 @@ class Amounts:
             self._look_at(distinct, counts)
 
     def _look_at(self, distinct: Any, counts: Any) -> None:
+        more = pc.invert(pc.match_substring_regex(distinct, "^[-+]?[0-9]+$"))
+        distinct, counts = distinct.filter(more), counts.filter(more)
+        if not len(distinct):
+            return
         for name, pattern in _KINDS:
             fits = pc.match_substring_regex(distinct, pattern)
             if name == "times of day":

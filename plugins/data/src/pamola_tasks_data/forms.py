@@ -52,10 +52,12 @@ TRUTHS = (
     ("да", "нет"), ("on", "off"),
 )  # fmt: skip
 
+_TRUE_OR_FALSE = sorted({word for pair in TRUTHS for word in pair})
 _REMEMBERED = 1 << 14  # texts that are counted to find those that repeat
 _NUMERIC = r"^[-+]?[.,]?[0-9]"
 _CODE = r"^0[0-9]+$"
 _BLANK = r"^\s|\s$"
+_DATED = r"^[0-9]{8}|[-./ ].*[-./ ]"  # as all dates and times are written
 _LARGE = pa.large_string()
 
 
@@ -106,7 +108,10 @@ class Forms:
 
     def add(self, text: Any) -> None:
         """Look at more values: an Arrow array of text."""
-        counted = pc.value_counts(text.drop_null())
+        text = text.drop_null()
+        if not len(text):
+            return
+        counted = pc.value_counts(text)
         distinct, counts = counted.field("values"), counted.field("counts")
         self.values += _total(counts)
         self.blanks += _total(counts.filter(pc.match_substring_regex(distinct, _BLANK)))
@@ -118,7 +123,7 @@ class Forms:
             distinct.filter(pc.invert(pc.or_(numeric, named))), counts.filter(pc.invert(pc.or_(numeric, named)))
         )
         self._add_numbers(distinct.filter(numeric), counts.filter(numeric))
-        dated = pc.and_(pc.or_(numeric, named), pc.greater_equal(pc.utf8_length(distinct), 6))
+        dated = pc.and_(pc.or_(numeric, named), pc.match_substring_regex(distinct, _DATED))
         self._add_dates(distinct.filter(dated), counts.filter(dated))
 
     def add_typed(self, count: int, kind: str) -> None:
@@ -130,10 +135,18 @@ class Forms:
             self.whole[marks] += count if kind == "whole numbers" else 0
 
     def _add_numbers(self, distinct: Any, counts: Any) -> None:
+        if not len(distinct):
+            return
         self.codes += _total(counts.filter(pc.match_substring_regex(distinct, _CODE)))
         plain = pc.match_substring_regex(distinct, "^[-+]?[0-9]+$")
         common = _total(counts.filter(plain))
         rest, of_rest = distinct.filter(pc.invert(plain)), counts.filter(pc.invert(plain))
+        if not len(rest):  # as in most columns
+            self.any_numbers += common
+            for marks in MARKS:
+                self.numbers[marks] += common
+                self.whole[marks] += common
+            return
         numeric = pa.array([False] * len(rest), pa.bool_())
         for marks in MARKS:
             made = numbers(rest, *marks)
@@ -145,6 +158,8 @@ class Forms:
         self.any_numbers += common + _total(of_rest.filter(numeric))
 
     def _add_dates(self, distinct: Any, counts: Any) -> None:
+        if not len(distinct):
+            return
         self.short_years += _total(counts.filter(pc.match_substring_regex(distinct, _SHORT_YEAR)))
         self.iso_times += _total(counts.filter(pc.match_substring_regex(distinct, _ISO_TIME)))
         dated = pa.array([False] * len(distinct), pa.bool_())
@@ -157,10 +172,12 @@ class Forms:
         self.any_dates += _total(counts.filter(dated))
 
     def _add_words(self, distinct: Any, counts: Any) -> None:
+        if not len(distinct):
+            return
         folded = pc.utf8_lower(distinct)
         missing = pc.is_in(folded, pa.array(sorted(MISSING_WORDS), folded.type))
         self.missing.update(_counted(distinct.filter(missing), counts.filter(missing)))
-        for pair in TRUTHS:
+        for pair in TRUTHS if pc.any(pc.is_in(folded, pa.array(_TRUE_OR_FALSE, folded.type))).as_py() else ():
             fits = pc.is_in(folded, pa.array(pair, folded.type))
             if pc.any(fits).as_py():
                 self.truths.setdefault(pair, Counter()).update(_counted(distinct.filter(fits), counts.filter(fits)))
