@@ -51,7 +51,7 @@ MODULE_LINES = 400
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
 KERNEL_LINES = 7_562  # the flat modules, plugins/ and protocols/
 SOURCE_LINES = 12_558  # all of src/pamola_tasks
-FRAMEWORK_LINES = 60_239  # src and plugins/*/src, without the operation packs and compat
+FRAMEWORK_LINES = 60_260  # src and plugins/*/src, without the operation packs and compat
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
 )
