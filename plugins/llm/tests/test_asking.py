@@ -50,9 +50,12 @@ def test_an_answer_says_what_was_asked_and_what_it_cost(stub: Stub, asking: Any,
     assert answer.seconds > 0
     assert answer.sha256 == model.ask(Prompt(instruction="How many?", data={"of": 3}), SCHEMA).sha256
     assert stub.keys == ["Bearer k-1234567890"] * 2
-    model = asking()
+    model = asking(max_answer=4096)
     model.ask(Prompt(instruction="How many?", data={"of": 3}), SCHEMA)
     assert stub.keys[-1] == "Bearer none"
+    assert json.loads(stub.bodies[-1])["max_tokens"] == 4096
+    assert model.settings.max_answer == 4096
+    assert model._run.redactor("4096 records") == "4096 records"  # keys that are called tokens hide their values
 
 
 BAD: dict[str, tuple[Any, str, int]] = {  # what is answered, what is said of it, how often it was asked

@@ -93,7 +93,7 @@ class Endpoint:
             more["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
         began = time.monotonic()
         create: Any = self._client.chat.completions.with_streaming_response.create
-        asked = {"model": settings.model, "messages": list(messages), "max_tokens": settings.max_tokens, **more}
+        asked = {"model": settings.model, "messages": list(messages), "max_tokens": settings.max_answer, **more}
         with create(**asked) as response:
             return self._reply(self._body(response, began + settings.timeout * (1 + settings.retries)))
 

@@ -25,7 +25,7 @@ def fingerprint(run: RunServices, step: Step) -> dict[str, str]:
     if not step.distribution.startswith(_OURS):
         return {}
     settings: Any = run.config.plugin("llm")
-    names = ("endpoint", "model", "level", "levels", "least_records", "max_tokens", "temperature")
+    names = ("endpoint", "model", "level", "levels", "least_records", "max_answer", "temperature")
     parts = {name: str(getattr(settings, name)) for name in names}
     if step.name == "DescribeOperation":
         from .describe import report_of

@@ -49,7 +49,7 @@ class LlmSettings:
         timeout: Seconds that one answer may take.
         retries: How often a prompt is sent once more after a refusal for load, a lost connection, or an answer of
             another form.
-        max_tokens: The most tokens of an answer.
+        max_answer: The most tokens of an answer.
         temperature: How much chance there is in answers; null leaves it to the endpoint.
     """
 
@@ -62,7 +62,7 @@ class LlmSettings:
     least_records: int = attrs.field(default=10, validator=_one_or_more)
     timeout: float = attrs.field(default=60.0, validator=_above_zero)
     retries: int = attrs.field(default=2, validator=_not_negative)
-    max_tokens: int = attrs.field(default=2048, validator=_one_or_more)
+    max_answer: int = attrs.field(default=2048, validator=_one_or_more)
     temperature: float | None = attrs.field(default=0.0, validator=_not_negative)
 
 
