@@ -317,6 +317,14 @@ def pamola_run_step(run: RunServices, step: Step) -> OperationResult:
     """
 
 
+def pamola_check_release(run: RunServices, tables: Iterable[protocols.ReleaseTable]) -> Objections:
+    """Object to tables that are about to be released: anything returned keeps them from being published.
+
+    Called when a step has written datasets that are published, before they are in their place: the step then fails.
+    Called again by `pamola-task release`, before it makes a bundle.
+    """
+
+
 def pamola_on_step_started(run: RunServices, step: Step) -> None:
     """Called before the first attempt at a step."""
 

@@ -14,7 +14,7 @@ from pamola_tasks.errors import DataError, OperationError, PamolaTaskError, Plan
 from pamola_tasks.operation import OperationContext
 from pamola_tasks.record import Artifact, DatasetRecord, OperationResult, OperationStatus, SavedStep, StepRecord, now
 from pamola_tasks.storage.ending import ends_with_words
-from pamola_tasks.storage.staging import StepData
+from pamola_tasks.storage.staging import StepData, check_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -218,10 +218,10 @@ class Steps:
                 where = f"{dataset.name} ({dataset.path})"
                 raise DataError(f"{where} changed while step {step.id} read it: run the task again")
         result.warnings += self._warn(step)
-        record.status = result.status.value
-        record.metrics = run.redactor.value(result.metrics)
+        record.status, record.metrics = result.status.value, run.redactor.value(result.metrics)
         for artifact in result.artifacts:
             artifact.step = step.id
+        check_release(run, record, staged)
         datasets, artifacts = run.checkpoints.publish(step, staged, record)
         state.staged = None
         published = {artifact.path for artifact in artifacts}

@@ -27,8 +27,8 @@ def test_help_names_every_command_and_each_has_help_of_its_own(cli):
     listed = cli("--help", code=0).stdout.partition("Commands:")[2]
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
     promised = (
-        "budget dashboard releases data demo init new list show graph run status history report compare reports verify "
-        "check-plugin "
+        "budget dashboard policy releases data demo init new list show graph run status history report compare reports "
+        "verify check-plugin "
         "assess explore release checkpoints config plugins hooks ops clean doctor completion keys encrypt decrypt"
     ).split()
     assert sorted(names) == sorted(promised)

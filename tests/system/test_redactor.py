@@ -67,6 +67,8 @@ COMMANDS = [
     "show example",
     "run example",
     "budget",
+    "policy show",
+    "policy test",
     "releases list",
     "release example --accept why --by me",
     "status",

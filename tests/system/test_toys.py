@@ -190,6 +190,8 @@ COMMANDS: dict[str, list[tuple[str, int, str]]] = {
     "new plugin": [("a-rule", 0, "plugins/a-rule")],
     "new task": [("second", 0, "BENCH/in/example.csv")],
     "ops": [("", 0, "AnonymizeOperation"), ("AnonymizeOperation", 0, "quasi_identifiers")],
+    "policy show": [("", 0, "no house rules are stated")],
+    "policy test": [("demo", 0, "no run has released anything that a house rule is about")],
     "plugins": [("", 0, "toys (not chosen: redaction)")],
     "release": [
         ("demo", 5, "the history that is installed records no releases"),

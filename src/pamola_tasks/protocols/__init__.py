@@ -21,7 +21,7 @@ else:  # type checkers know the names in these modules, and that there are no ot
         __name__,
         {
             "command_line": "Command CommandLine Output",
-            "data": "DataSource DataWriter DatasetFormat",
+            "data": "DataSource DataWriter DatasetFormat ReleaseTable",
             "files": "ContainerFormat ContentHash FileEncryption Files PublishedFile Encryption PathGuard Role Stat",
             "observability": "Diagnosis Disclosure History Logging Progress Redactor ReportSection"
             " ReportWriter Reporter",

@@ -91,6 +91,18 @@ class DataWriter(Protocol):
 
 
 @attrs.frozen(kw_only=True)
+class ReleaseTable:
+    """A table that is about to be released, as checks see it."""
+
+    name: str  #: the dataset's name
+    operation: str  #: the name of the operation that wrote it
+    settings: Mapping[str, Any]  #: that operation's parameters
+    metrics: Mapping[str, Any]  #: what it measured
+    columns: tuple[str, ...]  #: names of the columns
+    frame: Callable[[Sequence[str] | None], Any]  #: reads the table, or some columns of it, as a data frame
+
+
+@attrs.frozen(kw_only=True)
 class DatasetFormat:
     """A file format for datasets."""
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
-from pamola_tasks.errors import DataError, OperationError
-from pamola_tasks.protocols import StagedFile
+from pamola_tasks.errors import DataError, DataRefused, OperationError
+from pamola_tasks.protocols import ReleaseTable, StagedFile
 from pamola_tasks.record import Artifact
 from pamola_tasks.storage.files import check_name
 from pamola_tasks.storage.leftovers import staging_of
@@ -295,6 +296,47 @@ class StepStaging:
             self._run.files.remove_tree(self._folder, missing_ok=True)
             self.files = []
             self._used = False
+
+
+def check_release(run: RunServices, record: StepRecord, staged: StagedStep | None) -> None:
+    """Ask the plugins about the tables that a step is about to publish.
+
+    Raises:
+        DataRefused: One of them objects.
+    """
+    if staged is None or not run.kernel.plugins.manager.hook.pamola_check_release.get_hookimpls():
+        return
+    tables = []
+    for file in staged.files:
+        dataset = file.record
+        if dataset is None or dataset.kind != "output" or dataset.internal:
+            continue
+        where = run, dataset, str(run.files.root / file.temporary)
+        columns = _source_of(*where).columns(dataset.name) if dataset.columns is None else dataset.columns
+        tables.append(
+            ReleaseTable(
+                name=dataset.name,
+                operation=record.operation,
+                settings=record.settings,
+                metrics=record.metrics,
+                columns=tuple(columns),
+                frame=partial(_read, *where),
+            )
+        )
+    if tables and (found := run.kernel.plugins.objections("pamola_check_release", run=run, tables=tables)):
+        raise DataRefused("; ".join(found), datasets=[table.name for table in tables])
+
+
+def _source_of(run: RunServices, dataset: DatasetRecord, temporary: str) -> DataSource:
+    """What reads a dataset where it waits to be published; once that is done, it is offered in its place."""
+    if dataset.path:
+        known = {"format": dataset.format, "role": "data", "sha256": dataset.sha256}
+        run.data_source.add_file_path(dataset.name, temporary, **known)
+    return run.data_source
+
+
+def _read(run: RunServices, dataset: DatasetRecord, temporary: str, columns: Sequence[str] | None = None) -> Any:
+    return _source_of(run, dataset, temporary).frame(dataset.name, columns)
 
 
 class NoCheckpoints:

@@ -15,7 +15,7 @@ from pamola_tasks.storage.system import user_name
 from pamola_tasks_audit.bundle import Told, build
 from pamola_tasks_audit.packing import Staged
 from pamola_tasks_audit.records import RELEASED, Recorded
-from pamola_tasks_audit.source import ReleaseRefused, Source, outputs_of, report_of
+from pamola_tasks_audit.source import ReleaseRefused, Source, outputs_of, release_tables, report_of
 from pamola_tasks_audit.verify import examine
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def command(
     with run.lock.keeping_out(task_id):
         source = _source(run, run_id, decrypt)
         _judge(source, told)
+        if objections := run.kernel.plugins.objections("pamola_check_release", run=run, tables=release_tables(source)):
+            raise ReleaseRefused("\n".join(objections))
         found = source.report["run"]["id"]
         target = Path(f"{task_id}-{found}{'.zip' if form == 'zip' else ''}") if to is None else to
         with Staged(target) as staged:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pamola_tasks.errors import EncryptionError, PamolaTaskError, PluginError
+from pamola_tasks.protocols import ReleaseTable
 from pamola_tasks_audit.public_facts import table_of
 from pamola_tasks_audit.verify_release import Claim, csv_rows, recount
 
@@ -69,6 +71,27 @@ def outputs_of(run: RunServices, report: Mapping[str, Any], record: Mapping[str,
         for entry in report["outputs"]
         if (path := str(entry.get("path"))).startswith(folder) and path in hashes
     ]
+
+
+def release_tables(source: Source) -> list[ReleaseTable]:
+    """The tables of a bundle, as checks of releases see them."""
+    steps = {name: step for step in source.report["operations"] for name in step.get("writes") or ()}
+    found = []
+    for entry in source.outputs:
+        name, data = str(entry["name"]), source.run.data_source
+        data.add_file_path(name, str(source.run.files.root / entry["path"]), format=entry["format"])
+        step = steps.get(name, {})
+        found.append(
+            ReleaseTable(
+                name=name,
+                operation=str(step.get("name", "")),
+                settings=step.get("settings") or {},
+                metrics=step.get("metrics") or {},
+                columns=tuple(map(str, entry.get("columns") or data.columns(name))),
+                frame=partial(data.frame, name),
+            )
+        )
+    return found
 
 
 def _where(run: RunServices, path: str, sha256: Any) -> str:

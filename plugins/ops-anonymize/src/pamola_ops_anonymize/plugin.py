@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pamola_tasks.record import OperationResult
 
     from .identifiers import Identifiers
+    from .privacy_measures import PrivacyMeasures
     from .privacy_records import PrivacyRecords
 
 PAMOLA_HOOK_API = 1
@@ -30,6 +31,7 @@ def pamola_add_services() -> dict[str, Service]:
     pack, default = "pamola_ops_anonymize", "pamola-ops-anonymize"
     return {
         "identifiers": Service(f"{pack}.identifiers:Identifiers", after="config", default=default),
+        "privacy_measures": Service(f"{pack}.privacy_measures:PrivacyMeasures", after="config", default=default),
         "privacy_records": Service(f"{pack}.privacy_records:PrivacyRecords", after="encryption", default=default),
     }
 
@@ -46,6 +48,13 @@ def pamola_provide_privacy_records(run: RunServices) -> PrivacyRecords:
     from .privacy_records import PrivacyRecords
 
     return PrivacyRecords(run)
+
+
+@hookimpl(trylast=True)
+def pamola_provide_privacy_measures(run: RunServices) -> PrivacyMeasures:
+    from .privacy_measures import PrivacyMeasures
+
+    return PrivacyMeasures(run)
 
 
 @hookimpl

@@ -142,21 +142,20 @@ def partners(count: int, reach: int, rng: np.random.Generator) -> Ints:
     if reach < 1:
         return np.array(partner, dtype=np.int64)
     free = bytearray(b"\1" * count)
-    drawn: list[float] = []
+    drawn: list[int] = []
     rank = -1
     while 0 <= (rank := free.find(1, rank + 1)) < count - 1:
-        width = min(reach, count - 1 - rank)
-        if len(drawn) <= _TRIES:
-            drawn = rng.random(100_000).tolist()
+        if len(drawn) < _TRIES:
+            drawn = rng.integers(1, reach + 1, 100_000).tolist()
         for _ in range(_TRIES):  # about three of four are free: a list of those would take longer to make
-            other = rank + 1 + int(drawn.pop() * width)
-            if free[other]:
+            other = rank + drawn.pop()
+            if other < count and free[other]:
                 break
         else:
-            there = np.flatnonzero(np.frombuffer(free, dtype=np.uint8)[rank + 1 : rank + 1 + width])
+            there = np.flatnonzero(np.frombuffer(free, dtype=np.uint8)[rank + 1 : min(rank + reach, count - 1) + 1])
             if not len(there):
                 continue
-            other = rank + 1 + int(there[int(drawn.pop() * len(there))])
+            other = rank + 1 + int(there[rng.integers(len(there))])
         free[rank] = free[other] = 0
         partner[rank], partner[other] = other, rank
     return np.array(partner, dtype=np.int64)
