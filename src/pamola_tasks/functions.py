@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pamola_tasks.display import first_page, shortened, table
-from pamola_tasks.errors import OperationError, PamolaTaskError, PluginError
+from pamola_tasks.errors import OperationError, PamolaTaskError, ParameterError, PluginError
 from pamola_tasks.kernel import BaseTask, Kernel
 from pamola_tasks.protocols import RunOptions
 
@@ -79,8 +79,11 @@ def run_on(frame: Any, operation: str, *, reads: str = "input_dataset", writes: 
         `Findings`; with `writes`, the table that it wrote and its findings.
 
     Raises:
+        ParameterError: A parameter names a dataset that the frame or the result takes the place of.
         PamolaTaskError: What made the run fail.
     """
+    if given := sorted(parameters.keys() & {reads, writes}):
+        raise ParameterError(f"{operation}: leave {given[0]!r} out: a function reads its frame and returns the result")
     with tempfile.TemporaryDirectory(prefix="pamola-", ignore_cleanup_errors=True) as folder:
         kernel = Kernel(folder, loaded=_kernel(os.getcwd()).plugins)
         named = {reads: _TABLE, **({writes: "result"} if writes else {})}

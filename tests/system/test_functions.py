@@ -82,6 +82,12 @@ def test_errors_are_those_of_the_operation(here: Path, home: Path) -> None:
         pamola_tasks.anonymize(frame, k=2, quasi_identifiers=["age"], quasi_identifers=["age"])
     with pytest.raises(PamolaTaskError, match="agee"):
         pamola_tasks.risk(frame, quasi_identifiers=["agee"])
+    with pytest.raises(ParameterError, match=r"quasi_identifiers.*list"):
+        pamola_tasks.anonymize(frame, k=2, quasi_identifiers="age")
+    with pytest.raises(ParameterError, match="leave 'output_dataset' out"):
+        pamola_tasks.anonymize(frame, k=2, quasi_identifiers=["age"], output_dataset="y")
+    with pytest.raises(ParameterError, match="leave 'dataset_name' out"):
+        pamola_tasks.profile(frame, dataset_name="people")
     assert os.listdir(here / "temporary") == []
     with pytest.raises(AttributeError, match=r"no attribute 'anonymise'; plugins add .*anonymize"):
         pamola_tasks.anonymise  # noqa: B018

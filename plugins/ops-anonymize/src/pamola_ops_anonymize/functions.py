@@ -32,14 +32,14 @@ def anonymize(
         DataRefused: The table cannot be released so.
         DataError: A column is missing, or the table does not allow what is asked for.
     """
-    asked = {"k": k, "quasi_identifiers": list(quasi_identifiers), **parameters}
+    asked = {"k": k, "quasi_identifiers": _listed(quasi_identifiers), **parameters}
     result: tuple[pd.DataFrame, Findings] = run_on(frame, "AnonymizeOperation", writes="output_dataset", **asked)
     return result
 
 
 def risk(frame: pd.DataFrame, *, quasi_identifiers: Iterable[str], **parameters: Any) -> Findings:
     """Measure the risk of re-identification of a table by `RiskOperation`; arguments and errors as for `anonymize`."""
-    found: Findings = run_on(frame, "RiskOperation", quasi_identifiers=list(quasi_identifiers), **parameters)
+    found: Findings = run_on(frame, "RiskOperation", quasi_identifiers=_listed(quasi_identifiers), **parameters)
     return found
 
 
@@ -47,3 +47,8 @@ def assess(frame: pd.DataFrame, **parameters: Any) -> Findings:
     """Assess a table by `AssessOperation`: roles, who is unique, what k would cost; all its parameters are optional."""
     found: Findings = run_on(frame, "AssessOperation", **parameters)
     return found
+
+
+def _listed(columns: Iterable[str]) -> Any:
+    """Columns as a list; a single text stays, and the operation says what it wants instead."""
+    return columns if isinstance(columns, str) else list(columns)
