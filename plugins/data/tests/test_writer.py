@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,19 @@ def test_a_foreign_format_takes_part(project: Any) -> None:
     assert source.frame("t")["line"].tolist() == ["a", "b"]
     with pytest.raises(DataError, match="use one of csv, json, jsonl, parquet, upper"):
         writer.write_dataset(pd.DataFrame({"line": ["a"]}), "t.xls", name="t", format="xls")
+
+
+def test_errors_of_what_makes_the_pieces_are_left_as_they_are(project: Any) -> None:
+    """They are none of writing, and name no file."""
+
+    def pieces() -> Iterator[pd.DataFrame]:
+        yield pd.DataFrame({"n": [1]})
+        raise DataError("people: column n holds no numbers")
+
+    with pytest.raises(DataError) as caught:
+        DataWriter(project.files).write_dataset(pieces(), "t.csv", name="t", format="csv")
+    assert (type(caught.value), str(caught.value)) == (DataError, "people: column n holds no numbers")
+    assert not (project.root / "t.csv").exists()
 
 
 class _Config:

@@ -73,7 +73,7 @@ def test_a_hierarchy_without_the_level_or_without_a_value_is_told(tmp_path: Path
     strict = run(
         GeneralizeOperation(**how, levels={"marital": 1}, outside="fail"), PEOPLE, tmp_path / "b", states=states
     )
-    assert "has values outside all hierarchies: 3 of marital" in str(strict.error_message)
+    assert "has values outside all `hierarchies`: 3 of marital" in str(strict.error_message)
     twice = pd.concat([states, states])
     doubled = run(GeneralizeOperation(**how, levels={"marital": 1}), PEOPLE, tmp_path / "c", states=twice)
     assert "states, line 3: the hierarchy of marital has this value in line 1 already" in str(doubled.error_message)
@@ -476,7 +476,8 @@ def test_thresholds_by_share_are_those_of_the_share_as_it_is_written(tmp_path: P
 def test_coding_text_is_refused(tmp_path: Path) -> None:
     result = run(TopBottomCodeOperation(**WHO, columns=["marital"], top=1), PEOPLE, tmp_path)
     assert isinstance(result.exception, DataError)
-    assert "column marital (named in `columns`) holds no numbers" in str(result.error_message)
+    assert "column marital (named in `columns`) holds no numbers but text" in str(result.error_message)
+    assert "dataset " not in str(result.error_message), "it is not what is written that is wrong"
 
 
 # ---------------------------------------------------------------- drop

@@ -60,7 +60,8 @@ class DataWriter:
             What was written, with the hash made while writing.
 
         Raises:
-            DataWriteError: The frame cannot be written in this format. No file appears.
+            DataWriteError: The frame cannot be written in this format. No file appears, nor does one where the iterable
+                raises: its errors are left as they are.
         """
         writer = self._formats[format]
         if path.endswith("/"):
@@ -70,6 +71,8 @@ class DataWriter:
             with self._files.create(path, cast("Role", role)) as file:
                 rows = writer.write(frames, cast("IO[bytes]", file), self._options)
         except DataError as problem:
+            if problem is frames.problem:  # of what makes the pieces, such as a column that is not as it should be
+                raise
             raise DataWriteError(f"dataset {name!r} ({self._files.name(path)}): {problem}") from None
         if self._handover is not None and writer.as_read is not None and frames.whole:
             self._handover.offer(name, step, file.sha256, frame)
@@ -100,10 +103,18 @@ class _Watched:
         self.whole = isinstance(frames, pd.DataFrame)
         self._frames: Iterable[Any] = [frames] if self.whole or not isinstance(frames, Iterable) else frames
         self.columns: tuple[str, ...] | None = None
+        self.problem: DataError | None = None  #: what the iterable raised
+
+    def _pieces(self) -> Iterator[Any]:
+        try:
+            yield from self._frames
+        except DataError as problem:
+            self.problem = problem
+            raise
 
     def __iter__(self) -> Iterator[Any]:
         frame = None
-        for frame in self._frames:
+        for frame in self._pieces():
             if hasattr(frame, "column_names"):  # a table of Arrow
                 self._check_columns(tuple(frame.column_names))
                 if self._as_frames:

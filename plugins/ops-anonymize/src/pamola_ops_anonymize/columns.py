@@ -174,8 +174,9 @@ def require_numbers(dataset: str, column: pd.Series[Any], role: str) -> None:
                 f"{dataset}: column {column.name} (named in `{role}`) holds exact decimals, and is computed with as"
                 f" floats: state {column.name}: number in data_types"
             )
+        held = "text" if str(column.dtype) in ("str", "string", "object") else column.dtype
         raise DataError(
-            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}:"
+            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {held}:"
             f" `pamola-task data` says what its values look like, and which type to state in `data_types`"
         )
 

@@ -229,7 +229,7 @@ class GeneralizeOperation(ColumnOperation):
             told = "; ".join(f"{count:,} of {name}" for name, count in outside.items() if count)
             raise DataError(
                 f"{self.input_dataset} has values outside all {self._bounds()}: {told}. Name"
-                f" them, or set `outside: suppress`"
+                f" them there, or set `outside: suppress` or `keep`"
             )
         return OperationResult.success(
             {
@@ -243,7 +243,7 @@ class GeneralizeOperation(ColumnOperation):
         )
 
     def _bounds(self) -> str:
-        return "edges" if self.edges else "hierarchies" if self.hierarchies else "groups"
+        return "`edges`" if self.edges else "`hierarchies`" if self.hierarchies else "`groups`"
 
     def _labels(self, ctx: OperationContext, name: str) -> dict[Any, str]:
         """What each value of a column becomes, by `key_of` the value."""

@@ -124,8 +124,9 @@ def numbers_of(dataset: str, column: pd.Series[Any], role: str) -> Floats:
         DataError: It holds no numbers, or infinite ones.
     """
     if not is_numeric(column):
+        held = "text" if str(column.dtype) in ("str", "string", "object") else column.dtype
         raise DataError(
-            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {column.dtype}:"
+            f"{dataset}: column {column.name} (named in `{role}`) holds no numbers but {held}:"
             f" `pamola-task data` says what its values look like, and which type to state in `data_types`"
         )
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
